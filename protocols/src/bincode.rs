@@ -1,0 +1,181 @@
+//! The wire format of bincode 2. What reads and writes it is an implementation detail.
+//!
+//! The crate `bincode` is no longer maintained (RUSTSEC-2025-0141) and its last version that works is 2.0.1. It is
+//! kept behind this module: none of its types shows, the octets are fixed by tests, and what it lacks (bounds on nesting
+//! and on declared lengths) is in `guard`. So it can be replaced without a change on the wire.
+
+use std::{fmt, marker::PhantomData};
+
+use ::bincode::{
+    config::{Config, legacy, standard},
+    serde::{encode_into_std_write, seed_decode_from_slice},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{DatagramProtocol, DecodeError, EncodeError, guard::Guard};
+
+/// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
+///
+/// Compact, and not self-describing: both sides must have the same types. Little-endian; integers of 0 to 250 take one
+/// octet, greater ones a marker (`fb`, `fc`, `fd`, `fe`) and 2, 4, 8 or 16 octets, signed ones are zigzag-coded first;
+/// floats are IEEE 754; text, sequences and maps follow their length, an enum's content its variant's number; structs and
+/// tuples are their fields and nothing else. [`fixed`](Self::fixed) selects the form of bincode 1.x.
+///
+/// For a new protocol consider [postcard](https://docs.rs/postcard) instead: the crate behind this format is no longer
+/// maintained (RUSTSEC-2025-0141), so tools such as cargo-deny report it wherever this feature is on.
+///
+/// serde attributes that need a self-describing format do not work here: `flatten`, `untagged`, `tag` and
+/// `skip_serializing_if` among them.
+///
+/// # Limits
+///
+/// A datagram costs what its octets justify, whatever lengths it declares:
+///
+/// - Text and octets: at most what the datagram really holds.
+/// - Sequences and maps: together at most as many elements as the datagram has octets, and 1,024 more to
+///   leave room for elements that take none, such as `()`.
+/// - Nesting: at most 64 levels, see [`nesting_limit`](Self::nesting_limit).
+/// - All values together: 1 MiB, counting each integer in its full width. No datagram of UDP over IPv4 gets there (65,507
+///   octets, of which each may be a `u128`); longer ones from other transports can.
+///
+/// Encoding has no limits, so it can write packets that the other side refuses.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{Bincode, DatagramProtocol};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Deserialize, PartialEq, Serialize)]
+/// enum Command {
+///     Ping,
+///     Add { a: u32, b: u32 },
+/// }
+///
+/// let protocol: Bincode<Command> = Bincode::new();
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&Command::Add { a: 7, b: 300 }, &mut datagram)?;
+///
+/// assert_eq!(datagram, [0x01, 0x07, 0xfb, 0x2c, 0x01]);
+/// assert_eq!(protocol.decode(&[0x00])?, Command::Ping);
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+pub struct Bincode<I, O = I> {
+    form: Form,
+    levels: usize,
+    types: PhantomData<fn(O) -> I>,
+}
+
+impl<I, O> Bincode<I, O> {
+    /// Creates the codec in bincode 2's standard form.
+    ///
+    /// Both types are inferred from the handler or named: `Bincode::<Question, Answer>::new()`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { form: Form::Variable, levels: 64, types: PhantomData }
+    }
+
+    /// Selects the form of bincode 1.x: integers in their full width, lengths in 8 octets, variants in 4.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Bincode, DatagramProtocol};
+    ///
+    /// let protocol: Bincode<String> = Bincode::new().fixed();
+    ///
+    /// assert_eq!(protocol.decode(b"\x02\0\0\0\0\0\0\0hi")?, "hi");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
+    #[must_use]
+    pub const fn fixed(self) -> Self {
+        Self { form: Form::Fixed, ..self }
+    }
+
+    /// Sets how many levels deep a packet that is received may be nested.
+    ///
+    /// Each sequence, map, tuple, struct, newtype, `Some` and enum variant with content is a level, so a list whose nodes are structs
+    /// linked by `Option<Box<_>>` takes two levels per node. Types that do not contain themselves have as many levels as
+    /// they have and need not care; for those that do, a datagram would otherwise choose how much stack they take. The default is 64, which fits a stack of 2 MiB
+    /// by a wide margin.
+    #[must_use]
+    pub const fn nesting_limit(self, levels: usize) -> Self {
+        Self { levels, ..self }
+    }
+}
+
+impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Bincode<I, O> {
+    type Incoming = I;
+    type Outgoing = O;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
+        match self.form {
+            Form::Variable => decode(datagram, self.levels, standard()),
+            Form::Fixed => decode(datagram, self.levels, legacy()),
+        }
+    }
+
+    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let written = match self.form {
+            Form::Variable => encode_into_std_write(packet, datagram, standard()),
+            Form::Fixed => encode_into_std_write(packet, datagram, legacy()),
+        };
+        match written {
+            Ok(_) => Ok(()),
+            Err(error) => Err(EncodeError::codec("a packet that bincode can express was expected")
+                .with_source(error)),
+        }
+    }
+}
+
+impl<I, O> Clone for Bincode<I, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, O> Copy for Bincode<I, O> {}
+
+impl<I, O> fmt::Debug for Bincode<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bincode")
+            .field("form", &self.form)
+            .field("levels", &self.levels)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<I, O> Default for Bincode<I, O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Variable,
+    Fixed,
+}
+
+fn decode<T: DeserializeOwned>(
+    datagram: &[u8],
+    levels: usize,
+    config: impl Config,
+) -> Result<T, DecodeError> {
+    if datagram.len() > SIZE_LIMIT {
+        return Err(DecodeError::codec("a datagram of at most 1 MiB was expected"));
+    }
+    let guard = Guard::new(datagram.len(), levels);
+    let (packet, consumed) =
+        seed_decode_from_slice(guard.seed(), datagram, config).map_err(|error| {
+            DecodeError::codec("bincode of the packet was expected").with_source(error)
+        })?;
+
+    if consumed < datagram.len() {
+        return Err(DecodeError::codec("the end of the datagram after the packet was expected"));
+    }
+    Ok(packet)
+}
+
+const SIZE_LIMIT: usize = 1024 * 1024; // octets; 16 for each of the 65,507 that fit a datagram

@@ -1,0 +1,88 @@
+use std::{fmt, marker::PhantomData};
+
+use super::Converter;
+use crate::BoxError;
+
+/// A converter of the conversions that the types have already: [`TryFrom`], and with it [`From`].
+///
+/// `I` is made from `WI`, and `WO` from `&O`. All four types are inferred where they are named by the protocol
+/// inside and by the handler.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Text, TryConvert};
+///
+/// struct Port(u16);
+///
+/// impl TryFrom<String> for Port {
+///     type Error = std::num::ParseIntError;
+///
+///     fn try_from(text: String) -> Result<Self, Self::Error> {
+///         text.parse().map(Self)
+///     }
+/// }
+///
+/// impl From<&Port> for String {
+///     fn from(port: &Port) -> Self {
+///         port.0.to_string()
+///     }
+/// }
+///
+/// let protocol = Text.convert(TryConvert::<_, Port, Port, _>::new());
+///
+/// assert_eq!(protocol.decode(b"9000")?.0, 9000);
+/// assert!(protocol.decode(b"90000").is_err());
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+pub struct TryConvert<WI, I, O, WO> {
+    incoming: PhantomData<fn(WI) -> I>,
+    outgoing: PhantomData<fn(O) -> WO>,
+}
+
+impl<WI, I, O, WO> TryConvert<WI, I, O, WO> {
+    /// Creates the converter.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { incoming: PhantomData, outgoing: PhantomData }
+    }
+}
+
+impl<WI, I, O, WO> Converter for TryConvert<WI, I, O, WO>
+where
+    I: TryFrom<WI, Error: Into<BoxError>>,
+    WO: for<'a> TryFrom<&'a O, Error: Into<BoxError>>,
+{
+    type WireIncoming = WI;
+    type Incoming = I;
+    type Outgoing = O;
+    type WireOutgoing = WO;
+
+    fn convert_incoming(&self, packet: WI) -> Result<I, BoxError> {
+        I::try_from(packet).map_err(Into::into)
+    }
+
+    fn convert_outgoing(&self, packet: &O) -> Result<WO, BoxError> {
+        WO::try_from(packet).map_err(Into::into)
+    }
+}
+
+impl<WI, I, O, WO> Clone for TryConvert<WI, I, O, WO> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<WI, I, O, WO> Copy for TryConvert<WI, I, O, WO> {}
+
+impl<WI, I, O, WO> fmt::Debug for TryConvert<WI, I, O, WO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TryConvert")
+    }
+}
+
+impl<WI, I, O, WO> Default for TryConvert<WI, I, O, WO> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

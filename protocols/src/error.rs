@@ -1,0 +1,184 @@
+//! What goes wrong between packets and octets.
+//!
+//! Both types are opaque so that protocols can be put around each other without an error type per level, and cheap because
+//! strangers choose how often they are made: without a source, nothing is allocated.
+
+use std::{error::Error, fmt};
+
+/// Any error, boxed, as converters and handlers return it.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Tells that a datagram is not a packet.
+///
+/// `Display` says what was expected, in words fixed at compile time: it never repeats an octet of the datagram, so it is
+/// fit for a log. The [source](Error::source), if there is one, may quote the datagram.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, ErrorKind, Text};
+///
+/// let error = Text.decode(b"\xe9").unwrap_err();
+///
+/// assert_eq!(error.kind(), ErrorKind::Codec);
+/// assert_eq!(error.to_string(), "UTF-8 was expected");
+/// ```
+#[derive(Debug)]
+pub struct DecodeError(Fault);
+
+impl DecodeError {
+    /// Creates the error of a codec: the octets are not in its format.
+    ///
+    /// `expected` says what was expected, such as `"a header of 12 octets was expected"`.
+    #[must_use]
+    pub const fn codec(expected: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Codec, expected))
+    }
+
+    /// Creates the error of a layer: the octets around the inner protocol's are not as agreed.
+    #[must_use]
+    pub const fn layer(expected: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Layer, expected))
+    }
+
+    /// Creates the error of a converter: the codec understood the packet, the domain refuses it.
+    #[must_use]
+    pub const fn converter(expected: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Converter, expected))
+    }
+
+    /// Adds what caused this error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use datagrammar_protocols::DecodeError;
+    ///
+    /// let cause = "x7".parse::<u32>().unwrap_err();
+    ///
+    /// let error = DecodeError::codec("a decimal number was expected").with_source(cause);
+    ///
+    /// assert!(error.source().unwrap().is::<std::num::ParseIntError>());
+    /// ```
+    #[must_use]
+    pub fn with_source(self, source: impl Into<BoxError>) -> Self {
+        Self(self.0.with_source(source.into()))
+    }
+
+    /// Returns which part of the protocol refused the datagram.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.expected)
+    }
+}
+
+impl Error for DecodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Tells that a packet cannot be written as a datagram.
+///
+/// As with [`DecodeError`], `Display` is fixed at compile time and the details are in the [source](Error::source).
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{EncodeError, ErrorKind};
+///
+/// let error = EncodeError::codec("a name of at most 255 octets was expected");
+///
+/// assert_eq!(error.kind(), ErrorKind::Codec);
+/// assert_eq!(error.to_string(), "a name of at most 255 octets was expected");
+/// ```
+#[derive(Debug)]
+pub struct EncodeError(Fault);
+
+impl EncodeError {
+    /// Creates the error of a codec: its format cannot express the packet.
+    ///
+    /// `expected` says what was expected, such as `"a name of at most 255 octets was expected"`.
+    #[must_use]
+    pub const fn codec(expected: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Codec, expected))
+    }
+
+    /// Creates the error of a layer: it cannot wrap the octets of the inner protocol.
+    #[must_use]
+    pub const fn layer(expected: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Layer, expected))
+    }
+
+    /// Creates the error of a converter: the domain refuses to send the packet.
+    #[must_use]
+    pub const fn converter(expected: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Converter, expected))
+    }
+
+    /// Adds what caused this error.
+    #[must_use]
+    pub fn with_source(self, source: impl Into<BoxError>) -> Self {
+        Self(self.0.with_source(source.into()))
+    }
+
+    /// Returns which part of the protocol refused the packet.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.expected)
+    }
+}
+
+impl Error for EncodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Which part of a protocol refused a packet or a datagram.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A codec: the octets or the packet do not fit the format.
+    Codec,
+
+    /// A layer: the octets around those of the codec are not as agreed, a signature for example.
+    Layer,
+
+    /// A converter: the format was fine, but the packet means nothing valid.
+    Converter,
+}
+
+#[derive(Debug)]
+struct Fault {
+    kind: ErrorKind,
+    expected: &'static str,
+    source: Option<BoxError>,
+}
+
+impl Fault {
+    const fn new(kind: ErrorKind, expected: &'static str) -> Self {
+        Self { kind, expected, source: None }
+    }
+
+    fn with_source(self, source: BoxError) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

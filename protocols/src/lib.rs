@@ -1,0 +1,88 @@
+//! Datagrams to typed packets and back: codecs and converters without a socket, task, clock or thread.
+//!
+//! A *datagram* is the octets the network carries in one piece, a *packet* the typed value it stands for. A
+//! [`DatagramProtocol`] maps one to the other, and that is all there is to it: `&[u8]` in, a packet out, and back.
+//! So a protocol can be tested with literals, fuzzed, and used over any transport. The servers and clients that
+//! put one on the network are in the crate `datagrammar`.
+//!
+//! # The map
+//!
+//! | you want | use | feature |
+//! | --- | --- | --- |
+//! | octets as they are | [`Raw`] | |
+//! | UTF-8 text as it is | [`Text`] | |
+//! | JSON of serde types | `Json` | `json` (default) |
+//! | bincode's wire format of serde types | `Bincode` | `bincode` |
+//! | your own types instead of those on the wire | [`DatagramProtocol::convert`] with a [`Converter`] | |
+//! | one protocol to receive, another to send | [`Split`] | |
+//! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
+//! | a format of your own | an implementation of [`DatagramProtocol`] | |
+//!
+//! What goes wrong is a [`DecodeError`] or an [`EncodeError`], whatever the protocol is made of.
+//!
+//! # A protocol by hand
+//!
+//! The Time Protocol ([RFC 868]), as a server sees it. A request is the empty datagram, the response is the number
+//! of seconds since 1900 in 32 bits, big-endian:
+//!
+//! ```
+//! use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError};
+//!
+//! struct Time;
+//!
+//! impl DatagramProtocol for Time {
+//!     type Incoming = ();
+//!     type Outgoing = u32;
+//!
+//!     fn decode(&self, datagram: &[u8]) -> Result<(), DecodeError> {
+//!         if !datagram.is_empty() {
+//!             return Err(DecodeError::codec("an empty datagram was expected"));
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     fn encode(&self, seconds: &u32, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+//!         datagram.extend_from_slice(&seconds.to_be_bytes());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let mut datagram = Vec::new();
+//! Time.encode(&2_208_988_800, &mut datagram)?; // 1 January 1970, the example of the RFC
+//!
+//! assert_eq!(datagram, [0x83, 0xaa, 0x7e, 0x80]);
+//! assert!(Time.decode(b"").is_ok());
+//! assert!(Time.decode(b"?").is_err());
+//! # Ok::<(), datagrammar_protocols::BoxError>(())
+//! ```
+//!
+//! [RFC 868]: https://www.rfc-editor.org/rfc/rfc868
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(feature = "bincode")]
+mod bincode;
+mod convert;
+mod error;
+#[cfg(feature = "bincode")]
+mod guard;
+#[cfg(feature = "json")]
+mod json;
+mod protocol;
+mod raw;
+mod split;
+mod text;
+
+#[cfg(feature = "bincode")]
+pub use self::bincode::Bincode;
+#[cfg(feature = "json")]
+pub use self::json::Json;
+pub use self::{
+    convert::{Convert, Converter, ConverterFn, TryConvert, converter_fn},
+    error::{BoxError, DecodeError, EncodeError, ErrorKind},
+    protocol::DatagramProtocol,
+    raw::Raw,
+    split::Split,
+    text::Text,
+};

@@ -1,0 +1,47 @@
+use crate::{DatagramProtocol, DecodeError, EncodeError};
+
+/// Decodes with one protocol and encodes with another.
+///
+/// For protocols whose two directions have nothing in common: commands as text, measurements as octets.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Raw, Split, Text};
+///
+/// let protocol = Split::new(Text, Raw);
+///
+/// let command = protocol.decode(b"measure")?;
+/// let mut datagram = Vec::new();
+/// protocol.encode(&vec![0xff, 0x00].into(), &mut datagram)?;
+///
+/// assert_eq!(command, "measure");
+/// assert_eq!(datagram, [0xff, 0x00]);
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Split<I, O> {
+    incoming: I,
+    outgoing: O,
+}
+
+impl<I, O> Split<I, O> {
+    /// Creates a protocol that decodes with `incoming` and encodes with `outgoing`.
+    #[must_use]
+    pub const fn new(incoming: I, outgoing: O) -> Self {
+        Self { incoming, outgoing }
+    }
+}
+
+impl<I: DatagramProtocol, O: DatagramProtocol> DatagramProtocol for Split<I, O> {
+    type Incoming = I::Incoming;
+    type Outgoing = O::Outgoing;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
+        self.incoming.decode(datagram)
+    }
+
+    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.outgoing.encode(packet, datagram)
+    }
+}

@@ -1,0 +1,35 @@
+use crate::{DatagramProtocol, DecodeError, EncodeError};
+
+/// UTF-8 text as it is: nothing is added, trimmed or normalized.
+///
+/// The empty text is the empty datagram, and a line feed at the end is part of the text.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Text};
+///
+/// assert_eq!(Text.decode("¿qué?".as_bytes())?, "¿qué?");
+/// assert!(Text.decode(b"\xff").is_err());
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "text as it is has no settings")]
+pub struct Text;
+
+impl DatagramProtocol for Text {
+    type Incoming = String;
+    type Outgoing = String;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
+        match str::from_utf8(datagram) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => Err(DecodeError::codec("UTF-8 was expected").with_source(error)),
+        }
+    }
+
+    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        datagram.extend_from_slice(packet.as_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! What a datagram may make a codec allocate. A binary of its own, for the allocator that counts.
+
+#![allow(unsafe_code)]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    collections::{BTreeMap, HashMap, HashSet},
+    ffi::CString,
+};
+
+use datagrammar_protocols::{Bincode, DatagramProtocol, DecodeError, Text};
+use serde::{Deserialize, de::DeserializeOwned};
+
+// P-5
+#[test]
+fn sixteen_octets_never_allocate_more_than_1_mib() {
+    let lengths: [u64; 6] = [16, 1_000, 65_507, 1 << 20, 1 << 32, u64::MAX];
+    for length in lengths {
+        let marker_and_length = [&[0xfd][..], &length.to_le_bytes(), &[0; 7]].concat();
+        let length_alone = [&length.to_le_bytes()[..], &[0; 8]].concat();
+        let length_twice = [length.to_le_bytes(), length.to_le_bytes()].concat();
+
+        for datagram in [marker_and_length, length_alone, length_twice] {
+            stays_small(&datagram);
+        }
+    }
+}
+
+// P-5
+#[test]
+fn any_sixteen_octets_never_allocate_more_than_1_mib() {
+    let mut random = fastrand::Rng::with_seed(16);
+
+    for _ in 0..5_000 {
+        let mut datagram = [0; 16];
+        datagram.fill_with(|| random.u8(..));
+        datagram[0] = random.u8(250..);
+        stays_small(&datagram);
+    }
+}
+
+// P-5: what one list declares is taken from what the lists inside may declare.
+#[test]
+fn lists_in_lists_do_not_multiply_what_is_allocated() {
+    let hostile: Vec<u8> = [0xfb, 0x00, 0x04].into_iter().cycle().take(65_507).collect();
+
+    let peak = peak_of(|| Bincode::<Tree, ()>::new().decode(&hostile).map(drop));
+
+    assert!(peak < 4 * MIB, "{peak} octets");
+}
+
+#[test]
+fn text_of_a_declared_length_is_not_allocated_before_it_is_there() {
+    let declared = [0xfc, 0x00, 0x00, 0x0f, 0x00]; // 983,040, within the limit of size
+
+    let text = peak_of(|| Bincode::<String>::new().decode(&declared).map(drop));
+    let octets = peak_of(|| Bincode::<CString>::new().decode(&declared).map(drop));
+
+    assert!(text < 1024, "{text} octets");
+    assert!(octets < 1024, "{octets} octets");
+}
+
+#[test]
+fn an_error_without_source_allocates_nothing() {
+    let peak = peak_of(|| {
+        let error = DecodeError::codec("a header of 12 octets was expected");
+        assert!(error.kind() == datagrammar_protocols::ErrorKind::Codec);
+        Err(error)
+    });
+
+    assert_eq!(peak, 0);
+}
+
+#[test]
+fn encoding_into_a_buffer_with_room_allocates_nothing() {
+    let packet = "hello, world.".to_owned();
+    let mut datagram = Vec::with_capacity(64);
+
+    let peak = peak_of(|| {
+        Text.encode(&packet, &mut datagram).unwrap();
+        Bincode::<(), String>::new().encode(&packet, &mut datagram).unwrap();
+        Ok(())
+    });
+
+    assert_eq!(peak, 0);
+}
+
+#[track_caller]
+fn stays_small(datagram: &[u8]) {
+    of::<Vec<u64>>(datagram);
+    of::<Vec<Vec<u64>>>(datagram);
+    of::<Vec<[u64; 32]>>(datagram);
+    of::<Vec<Option<[u64; 32]>>>(datagram);
+    of::<HashMap<u64, Vec<u64>>>(datagram);
+    of::<HashSet<u64>>(datagram);
+    of::<BTreeMap<u64, Vec<Vec<u64>>>>(datagram);
+    of::<String>(datagram);
+    of::<Vec<String>>(datagram);
+    of::<CString>(datagram);
+    of::<Tree>(datagram);
+
+    #[track_caller]
+    fn of<T: DeserializeOwned>(datagram: &[u8]) {
+        for bincode in [Bincode::<T, ()>::new(), Bincode::new().fixed()] {
+            let peak = peak_of(|| bincode.decode(datagram).map(drop));
+
+            assert!(peak <= MIB, "{peak} octets for {datagram:?}");
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Tree(Vec<Self>);
+
+/// The most octets that `decode` held at one time on this thread.
+fn peak_of(decode: impl FnOnce() -> Result<(), DecodeError>) -> usize {
+    HELD.set(0);
+    PEAK.set(0);
+    let _ = decode();
+    PEAK.get()
+}
+
+const MIB: usize = 1024 * 1024;
+
+thread_local! {
+    static HELD: Cell<usize> = const { Cell::new(0) };
+    static PEAK: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes to the system's allocator as it is; counting touches neither pointer nor layout.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let held = HELD.get().saturating_add(layout.size());
+        HELD.set(held);
+        PEAK.set(PEAK.get().max(held));
+        // SAFETY: the caller keeps to the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get().saturating_sub(layout.size()));
+        // SAFETY: the pointer came from `System`, with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}

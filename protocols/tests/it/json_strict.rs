@@ -1,0 +1,182 @@
+use std::error::Error;
+
+use datagrammar_protocols::{DatagramProtocol, ErrorKind, Json};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::on_small_stack;
+
+// P-12
+#[test]
+fn what_is_not_json_is_refused() {
+    let json: Json<Value> = Json::new();
+    let refused: [&[u8]; 35] = [
+        b"",
+        b" \n",
+        b"invalid",
+        b"\0",
+        b"1\0",
+        b"\xef\xbb\xbf{}",
+        b"{}\xef\xbb\xbf",
+        b"\"\xff\"",
+        b"\xff",
+        b"\"\xc0\xaf\"",
+        b"\"\xed\xa0\x80\"",
+        b"\"a\nb\"",
+        b"\"a\tb\"",
+        b"\"a\0b\"",
+        b"\"\x1f\"",
+        b"[1,]",
+        b"[,1]",
+        b"{\"a\":1,}",
+        b"{a:1}",
+        b"{1:1}",
+        b"01",
+        b"-01",
+        b"+1",
+        b"1.",
+        b".5",
+        b"1e",
+        b"0x10",
+        b"'a'",
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+        b"1e400",
+        b"-1e400",
+        b"// comment\n1",
+        b"\"\\x41\"",
+    ];
+
+    for datagram in refused {
+        let error = json.decode(datagram).expect_err(&datagram.escape_ascii().to_string());
+
+        assert_eq!(error.kind(), ErrorKind::Codec);
+        assert!(error.source().is_some());
+    }
+}
+
+// P-12
+#[test]
+fn a_lone_surrogate_is_refused() {
+    let json: Json<String> = Json::new();
+    let lone =
+        [r#""\ud800""#, r#""\udc00""#, r#""\ud83dx""#, r#""\ud83d\u0041""#, r#""\ude00\ud83d""#];
+
+    for datagram in lone {
+        assert!(json.decode(datagram.as_bytes()).is_err(), "{datagram}");
+    }
+}
+
+// P-12
+#[test]
+fn a_field_given_twice_is_refused() {
+    let json = Json::<Data, ()>::new();
+
+    let error = json.decode(br#"{"data":1,"data":1}"#).unwrap_err();
+
+    assert_eq!(error.to_string(), "JSON of the shape of the packet was expected");
+}
+
+// P-12
+#[test]
+fn what_is_not_utf8_is_refused_in_skipped_fields_too() {
+    let json = Json::<Data, ()>::new();
+
+    assert!(json.decode(b"{\"data\":1,\"skipped\":\"\xff\"}").is_err());
+}
+
+// P-2
+#[test]
+fn one_octet_after_the_packet_is_refused_unless_it_is_white_space() {
+    let json = Json::<Data, ()>::new();
+
+    for octet in 0..=u8::MAX {
+        let datagram = [br#"{"data":1}"#, &[octet][..]].concat();
+
+        assert_eq!(json.decode(&datagram).is_ok(), b" \t\r\n".contains(&octet), "{octet:#x}");
+    }
+}
+
+// P-13
+#[test]
+fn nesting_of_127_is_read_and_more_is_refused() {
+    on_small_stack(|| {
+        let json: Json<Value> = Json::new();
+        let list = |depth| ["[".repeat(depth), "]".repeat(depth)].concat();
+        let object = |depth| [r#"{"a":"#.repeat(depth), "1".to_owned(), "}".repeat(depth)].concat();
+
+        assert!(json.decode(list(127).as_bytes()).is_ok());
+        assert!(json.decode(object(127).as_bytes()).is_ok());
+        for depth in [128, 10_000, 60_000] {
+            assert!(json.decode(list(depth).as_bytes()).is_err());
+            assert!(json.decode(object(depth).as_bytes()).is_err());
+        }
+    });
+}
+
+// P-13, P-5
+#[test]
+fn brackets_that_never_close_are_an_ordinary_error() {
+    on_small_stack(|| {
+        #[derive(Debug, Deserialize)]
+        struct Tree(#[expect(dead_code)] Vec<Self>);
+
+        let hostile = "[".repeat(65_507);
+
+        assert!(Json::<Value>::new().decode(hostile.as_bytes()).is_err());
+        assert!(Json::<Tree, ()>::new().decode(hostile.as_bytes()).is_err());
+        assert!(Json::<Data, ()>::new().decode(hostile.as_bytes()).is_err());
+    });
+}
+
+// P-13
+#[test]
+fn an_integer_of_5000_digits_is_an_ordinary_error() {
+    let digits = "9".repeat(5_000);
+
+    assert!(Json::<u64>::new().decode(digits.as_bytes()).is_err());
+    assert!(Json::<i128>::new().decode(digits.as_bytes()).is_err());
+    assert!(Json::<f64>::new().decode(digits.as_bytes()).is_err());
+    assert!(Json::<Value>::new().decode(digits.as_bytes()).is_err());
+}
+
+// P-7
+#[test]
+fn the_message_tells_apart_a_cut_text_no_json_and_another_shape() {
+    let json = Json::<Data, ()>::new();
+
+    let message = |datagram: &[u8]| json.decode(datagram).unwrap_err().to_string();
+
+    assert_eq!(message(br#"{"data":"#), "the rest of the JSON text was expected");
+    assert_eq!(message(b"data"), "JSON was expected");
+    assert_eq!(message(br#"{"data":-1}"#), "JSON of the shape of the packet was expected");
+    assert_eq!(message(b"\xff"), "UTF-8 was expected");
+}
+
+// P-7, H-13
+#[test]
+fn the_message_repeats_no_octet_of_the_datagram_and_the_source_is_serde_jsons() {
+    let json = Json::<Data, ()>::new();
+
+    let error = json.decode(br#"{"data":"SECRET"}"#).unwrap_err();
+
+    assert!(!error.to_string().contains("SECRET"));
+    assert!(error.source().unwrap().is::<serde_json::Error>());
+}
+
+// P-6
+#[test]
+fn a_refused_datagram_leaves_nothing_behind() {
+    let json = Json::<Data, ()>::new();
+
+    for _ in 0..3 {
+        assert!(json.decode(br#"{"data":1"#).is_err());
+        assert_eq!(json.decode(br#"{"data":2}"#).unwrap(), Data { data: 2 });
+    }
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Data {
+    data: u32,
+}

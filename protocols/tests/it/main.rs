@@ -1,0 +1,47 @@
+//! What the protocols promise. A comment such as `// P-2` names the rule of the contract that a test holds.
+
+mod composition;
+mod convert;
+mod error;
+mod raw;
+mod text;
+
+// P-28: whatever is behind a feature is tested with it, and the rest compiles without.
+#[cfg(feature = "bincode")]
+mod bincode;
+#[cfg(feature = "bincode")]
+mod bincode_limits;
+#[cfg(all(feature = "bincode", feature = "json"))]
+mod hostile;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "json")]
+mod json_strict;
+#[cfg(all(feature = "bincode", feature = "json"))]
+mod round_trip;
+
+use std::thread;
+
+use datagrammar_protocols::DatagramProtocol;
+
+/// The octets of `packet` in a datagram of its own.
+fn encode<P: DatagramProtocol>(protocol: &P, packet: &P::Outgoing) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    protocol.encode(packet, &mut datagram).expect("the packet can be encoded");
+    datagram
+}
+
+/// The octets written in hexadecimal, spaces ignored.
+#[cfg(any(feature = "bincode", feature = "json"))]
+fn hex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        digits.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// Runs `test` on a stack of 2 MiB, that of a tokio worker; running over it aborts the process.
+#[cfg(any(feature = "bincode", feature = "json"))]
+fn on_small_stack(test: impl FnOnce() + Send + 'static) {
+    let thread = thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(test);
+    thread.expect("a thread can be started").join().expect("the test passes");
+}

@@ -1,0 +1,31 @@
+use bytes::Bytes;
+use datagrammar_protocols::{DatagramProtocol, Raw};
+
+use crate::encode;
+
+// P-15
+#[test]
+fn every_datagram_is_itself() {
+    for octets in [&b""[..], b"\x00", b"hello\r\n", &[0xff; 65_507]] {
+        let packet = Raw.decode(octets).unwrap();
+
+        assert_eq!(packet, octets);
+        assert_eq!(encode(&Raw, &packet), octets);
+    }
+}
+
+// P-15
+#[test]
+fn nothing_is_the_empty_datagram() {
+    assert_eq!(encode(&Raw, &Bytes::new()), b"");
+}
+
+#[test]
+fn a_packet_keeps_no_hold_on_the_datagram() {
+    let mut datagram = vec![1, 2, 3];
+
+    let packet = Raw.decode(&datagram).unwrap();
+    datagram.fill(0);
+
+    assert_eq!(packet, [1, 2, 3][..]);
+}

@@ -1,0 +1,171 @@
+//! What is sent is what is received, for JSON and for both forms of bincode.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Debug,
+};
+
+use bytes::Bytes;
+use datagrammar_protocols::{Bincode, DatagramProtocol, Json, Raw, Text};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::encode;
+
+// P-4
+#[test]
+fn integers_come_back() {
+    for number in [i64::MIN, i64::MIN + 1, -65_537, -129, -1, 0, 1, 250, 251, i64::MAX] {
+        comes_back(&number);
+    }
+    for number in [0, 250, 251, 65_535, 65_536, 4_294_967_296, u64::MAX] {
+        comes_back(&number);
+    }
+    comes_back(&(i8::MIN, i16::MIN, i32::MIN, i128::MIN, i128::MAX));
+    comes_back(&(u8::MAX, u16::MAX, u32::MAX, u128::MAX));
+}
+
+// P-4
+#[test]
+fn finite_floats_come_back_to_the_bit() {
+    let mut random = fastrand::Rng::with_seed(4);
+    let chosen = [0.0, -0.0, 0.1, 1e16, 1e-7, 5e-324, f64::MIN_POSITIVE, f64::MAX, f64::MIN];
+    let drawn = std::iter::repeat_with(|| f64::from_bits(random.u64(..))).take(20_000);
+
+    for float in drawn.filter(|float| float.is_finite()).chain(chosen) {
+        for came_back in round_trips(&float) {
+            assert_eq!(came_back.to_bits(), float.to_bits());
+        }
+    }
+}
+
+// P-4
+#[test]
+fn finite_single_floats_come_back_to_the_bit() {
+    let mut random = fastrand::Rng::with_seed(5);
+    let drawn = std::iter::repeat_with(|| f32::from_bits(random.u32(..))).take(20_000);
+
+    for float in drawn.filter(|float| float.is_finite()).chain([0.0, -0.0, f32::MIN, f32::MAX]) {
+        for came_back in round_trips(&float) {
+            assert_eq!(came_back.to_bits(), float.to_bits());
+        }
+    }
+}
+
+// P-4
+#[test]
+fn infinities_and_nan_come_back_from_binary() {
+    for bincode in [Bincode::<f64>::new(), Bincode::new().fixed()] {
+        for float in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            let came_back = bincode.decode(&encode(&bincode, &float)).unwrap();
+
+            assert_eq!(came_back.to_bits(), float.to_bits());
+        }
+    }
+}
+
+// P-4
+#[test]
+fn text_comes_back() {
+    for text in ["", "hello", "é€😀", "\\", "\"", "\0\u{1f}\u{7f}", "\u{feff}", "line\r\n"] {
+        let packet = text.to_owned();
+
+        comes_back(&packet);
+        assert_eq!(Text.decode(&encode(&Text, &packet)).unwrap(), packet);
+    }
+    comes_back(&['a', 'é', '€', '😀', '\0', char::MAX]);
+}
+
+// P-4
+#[test]
+fn octets_come_back() {
+    let every_octet = Bytes::from_iter(0..=u8::MAX);
+
+    assert_eq!(Raw.decode(&encode(&Raw, &every_octet)).unwrap(), every_octet);
+    comes_back(&every_octet.to_vec());
+}
+
+// P-4
+#[test]
+fn booleans_options_and_collections_come_back() {
+    comes_back(&(true, false, (), None::<u8>, Some(0_u8), Some(Some("x".to_owned()))));
+    comes_back(&Vec::<u8>::new());
+    comes_back(&vec![vec![], vec![1_u8], vec![2, 3]]);
+    comes_back(&BTreeMap::<String, u8>::new());
+    comes_back(&HashMap::from([(1_u8, vec![Some("one".to_owned()), None]), (2, vec![])]));
+    comes_back(&[[0.5_f64; 3]; 2]);
+}
+
+// P-4: every shape that serde knows passes the guard of the binary codecs.
+#[test]
+fn every_shape_of_type_comes_back() {
+    for shape in Shape::one_of_each() {
+        comes_back(&shape);
+    }
+}
+
+// P-4
+#[test]
+fn a_document_of_7_kib_comes_back() {
+    let document: BTreeMap<String, Vec<Shape>> =
+        (0..40).map(|number| (format!("entry {number}"), Shape::one_of_each())).collect();
+
+    assert!(encode(&Json::<(), _>::new(), &document).len() > 7_680);
+    comes_back(&document);
+}
+
+#[track_caller]
+fn comes_back<T: Debug + DeserializeOwned + PartialEq + Serialize>(packet: &T) {
+    for came_back in round_trips(packet) {
+        assert_eq!(&came_back, packet);
+    }
+}
+
+fn round_trips<T: DeserializeOwned + Serialize>(packet: &T) -> [T; 4] {
+    let protocols: [&dyn DatagramProtocol<Incoming = T, Outgoing = T>; 4] =
+        [&Json::new(), &Json::new().ascii(), &Bincode::new(), &Bincode::new().fixed()];
+
+    protocols.map(|protocol| protocol.decode(&encode(&protocol, packet)).unwrap())
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) enum Shape {
+    Unit,
+    Newtype(Wrapped),
+    Nothing(Marker),
+    Tuple(i8, u16, f32, char),
+    Struct { id: u64, name: String, values: [f64; 2] },
+    Optional(Option<Option<Box<Self>>>),
+    Many(Vec<Self>),
+    Named(BTreeMap<String, Self>),
+    Wide(i128, u128),
+    Pair((bool, ()), TupleStruct),
+    Octets(std::ffi::CString),
+}
+
+impl Shape {
+    pub(crate) fn one_of_each() -> Vec<Self> {
+        vec![
+            Self::Unit,
+            Self::Newtype(Wrapped(-70_000)),
+            Self::Nothing(Marker),
+            Self::Tuple(-1, 300, 0.5, '€'),
+            Self::Struct { id: u64::MAX, name: "naïve".to_owned(), values: [0.1, -0.0] },
+            Self::Optional(None),
+            Self::Optional(Some(Some(Box::new(Self::Unit)))),
+            Self::Many(vec![Self::Unit, Self::Many(vec![])]),
+            Self::Named(BTreeMap::from([("a".to_owned(), Self::Unit)])),
+            Self::Wide(i128::MIN, u128::MAX),
+            Self::Pair((true, ()), TupleStruct(1, "two".to_owned())),
+            Self::Octets(c"\xff\x01".to_owned()),
+        ]
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Wrapped(i32);
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Marker;
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct TupleStruct(u8, String);

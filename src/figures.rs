@@ -1,0 +1,161 @@
+//! What a server counts: totals over all its sockets, to be read from any thread.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// Why a datagram was dropped before a handler received it. Each dropped datagram has one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// As many datagrams or octets waited for this peer as may.
+    Queue,
+    /// As many octets waited for all peers as may.
+    Octets,
+    /// As many peers were in conversation as may.
+    Peers,
+    /// It was longer than the receive limit.
+    Truncated,
+    /// Its source is none that can be answered, or was refused by the admission check.
+    Refused,
+    /// Its handler returned before it asked for it.
+    Unread,
+    /// It arrived while nothing was served, after an earlier serving had ended.
+    Stale,
+    /// It came or waited while serving was ending.
+    Stopping,
+}
+
+impl DropReason {
+    const ALL: [Self; 8] = [
+        Self::Queue,
+        Self::Octets,
+        Self::Peers,
+        Self::Truncated,
+        Self::Refused,
+        Self::Unread,
+        Self::Stale,
+        Self::Stopping,
+    ];
+}
+
+/// A reading of what a server has counted since it was bound.
+///
+/// Nothing here ever falls while the server lives, but for [`peers`](Self::peers) and
+/// [`waiting_octets`](Self::waiting_octets), which say how things are now. At rest the books balance:
+/// `received == returned + dropped_in_all()`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// Datagrams read from the sockets.
+    pub received: u64,
+    /// Datagrams that `recv` returned to handlers, as packets or as decode errors.
+    pub returned: u64,
+    /// Of those, the ones that were not packets of the protocol.
+    pub decode_errors: u64,
+    /// Datagrams given to the kernel.
+    pub sent: u64,
+    /// Datagrams that the kernel refused after `send` had returned.
+    pub send_errors: u64,
+    /// Conversations that have ended, however they did.
+    pub conversations: u64,
+    /// Of those, the ones whose handler returned an error that was reported.
+    pub failed: u64,
+    /// Of those, the ones whose handler panicked.
+    pub panicked: u64,
+    /// Of those, the ones that were dropped because they outlived the grace at shutdown.
+    pub cut: u64,
+    /// Of those, the ones that ended because the peer was silent for longer than the idle limit.
+    pub idle: u64,
+    /// Events about peers that were not told, because too many came at once.
+    pub suppressed: u64,
+    /// Peers in conversation now, beyond those whose handler answers at once.
+    pub peers: usize,
+    /// Octets of datagrams that wait for handlers now.
+    pub waiting_octets: usize,
+    dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Figures {
+    /// Returns how many datagrams were dropped for `reason`.
+    #[must_use]
+    pub const fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// Returns how many datagrams were dropped for all reasons together.
+    #[must_use]
+    pub fn dropped_in_all(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+}
+
+/// The figures as they are counted. Workers add up what a batch did and tell it here once.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) received: AtomicU64,
+    pub(crate) returned: AtomicU64,
+    pub(crate) decode_errors: AtomicU64,
+    pub(crate) sent: AtomicU64,
+    pub(crate) send_errors: AtomicU64,
+    pub(crate) conversations: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) panicked: AtomicU64,
+    pub(crate) cut: AtomicU64,
+    pub(crate) idle: AtomicU64,
+    pub(crate) suppressed: AtomicU64,
+    pub(crate) peers: AtomicUsize,
+    pub(crate) waiting_octets: AtomicUsize,
+    dropped: [AtomicU64; DropReason::ALL.len()],
+}
+
+impl Counters {
+    pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
+        add(&self.dropped[reason as usize], datagrams);
+    }
+
+    pub(crate) fn read(&self) -> Figures {
+        Figures {
+            received: self.received.load(Relaxed),
+            returned: self.returned.load(Relaxed),
+            decode_errors: self.decode_errors.load(Relaxed),
+            sent: self.sent.load(Relaxed),
+            send_errors: self.send_errors.load(Relaxed),
+            conversations: self.conversations.load(Relaxed),
+            failed: self.failed.load(Relaxed),
+            panicked: self.panicked.load(Relaxed),
+            cut: self.cut.load(Relaxed),
+            idle: self.idle.load(Relaxed),
+            suppressed: self.suppressed.load(Relaxed),
+            peers: self.peers.load(Relaxed),
+            waiting_octets: self.waiting_octets.load(Relaxed),
+            dropped: DropReason::ALL.map(|reason| self.dropped[reason as usize].load(Relaxed)),
+        }
+    }
+}
+
+/// Adds to a counter, if there is something to add.
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    if n > 0 {
+        counter.fetch_add(n, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // G-9
+    #[test]
+    fn each_reason_has_a_figure_of_its_own() {
+        let counters = Counters::default();
+
+        for (n, reason) in (1..).zip(DropReason::ALL) {
+            counters.dropped(reason, n);
+        }
+
+        let figures = counters.read();
+        for (n, reason) in (1..).zip(DropReason::ALL) {
+            assert_eq!(figures.dropped(reason), n, "{reason:?}");
+        }
+        assert_eq!(figures.dropped_in_all(), 36);
+    }
+}

@@ -1,0 +1,74 @@
+use super::Handler;
+use crate::{BoxError, Peer, Service};
+use std::{fmt, pin::Pin, sync::Arc};
+
+/// A handler of any type, for packets of two: what a program holds that chooses its handler at run
+/// time.
+///
+/// It costs one allocation per conversation.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::BoxHandler;
+///
+/// let shout = true;
+/// let handler: BoxHandler<String, String> = if shout {
+///     BoxHandler::new(async |text: String| text.to_uppercase())
+/// } else {
+///     BoxHandler::new(async |text: String| text)
+/// };
+/// # let _ = handler;
+/// ```
+pub struct BoxHandler<Req, Res>(Arc<dyn AnyHandler<Req, Res>>);
+
+impl<Req, Res> BoxHandler<Req, Res> {
+    /// Puts `handler` behind a type that depends on its packets only.
+    pub fn new(handler: impl Handler<Req, Res>) -> Self
+    where
+        Req: Send + 'static,
+        Res: Send + 'static,
+    {
+        Self(Arc::new(handler))
+    }
+}
+
+impl<Req: Send + 'static, Res: Send + 'static> Handler<Req, Res> for BoxHandler<Req, Res> {
+    async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
+        self.0.start(service).await
+    }
+
+    async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
+        self.0.handle(peer).await
+    }
+}
+
+impl<Req, Res> Clone for BoxHandler<Req, Res> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<Req, Res> fmt::Debug for BoxHandler<Req, Res> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoxHandler").finish_non_exhaustive()
+    }
+}
+
+type Outcome<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
+
+/// [`Handler`] with futures that have one type.
+trait AnyHandler<Req, Res>: Send + Sync {
+    fn start<'a>(&'a self, service: &'a mut Service) -> Outcome<'a>;
+    fn handle<'a>(&'a self, peer: &'a mut Peer<Req, Res>) -> Outcome<'a>;
+}
+
+impl<Req: Send + 'static, Res: Send + 'static, H: Handler<Req, Res>> AnyHandler<Req, Res> for H {
+    fn start<'a>(&'a self, service: &'a mut Service) -> Outcome<'a> {
+        Box::pin(Handler::start(self, service))
+    }
+
+    fn handle<'a>(&'a self, peer: &'a mut Peer<Req, Res>) -> Outcome<'a> {
+        Box::pin(Handler::handle(self, peer))
+    }
+}

@@ -1,0 +1,174 @@
+use std::{io, time::Duration};
+
+/// How much a server takes on. Each bound has a default that a small server on the open internet can
+/// live with, and what is beyond it is dropped and counted, see [`Figures`](crate::Figures).
+///
+/// A bound of zero is refused by `bind`, except for [`queue`](Self::queue) and
+/// [`grace`](Self::grace), where it means none.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::Limits;
+/// use std::time::Duration;
+///
+/// let limits = Limits::default().peers(1_000).queue(16).idle(Duration::from_secs(10));
+/// # let _ = limits;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub(crate) queue: usize,
+    pub(crate) queue_octets: usize,
+    pub(crate) overflow: Overflow,
+    pub(crate) octets: usize,
+    pub(crate) peers: usize,
+    pub(crate) datagram: usize,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) grace: Duration,
+    pub(crate) events: usize,
+}
+
+/// Which datagram is dropped when a peer's queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The one that has just arrived, as the kernel does when a socket buffer is full.
+    #[default]
+    DropNewest,
+    /// The one that has waited longest: for peers of whom only the latest word counts.
+    DropOldest,
+}
+
+impl Limits {
+    /// Sets how many datagrams may wait for a peer that is in conversation, besides the one that
+    /// opened it. The default is 64; 0 means that none may.
+    #[must_use]
+    pub const fn queue(mut self, datagrams: usize) -> Self {
+        self.queue = datagrams;
+        self
+    }
+
+    /// Sets how many octets may wait for one peer. The default is 1 MiB.
+    #[must_use]
+    pub const fn queue_octets(mut self, octets: usize) -> Self {
+        self.queue_octets = octets;
+        self
+    }
+
+    /// Sets which datagram is dropped when one of these two bounds is reached. The default is the
+    /// newest.
+    #[must_use]
+    pub const fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Sets how many octets may wait for all peers together. The default is 64 MiB.
+    ///
+    /// The datagram that opened a conversation counts when its handler waits for something else
+    /// before it receives it; beyond the bound such a conversation is dropped at that point.
+    #[must_use]
+    pub const fn octets(mut self, octets: usize) -> Self {
+        self.octets = octets;
+        self
+    }
+
+    /// Sets how many peers may be in conversation. The default is 16,384.
+    ///
+    /// A peer whose handler answers without waiting takes no place.
+    #[must_use]
+    pub const fn peers(mut self, peers: usize) -> Self {
+        self.peers = peers;
+        self
+    }
+
+    /// Sets the length of the longest datagram that is received, in octets. The default is 65,535,
+    /// more than UDP can carry.
+    #[must_use]
+    pub const fn datagram(mut self, octets: usize) -> Self {
+        self.datagram = octets;
+        self
+    }
+
+    /// Sets how long one `recv` may wait before it returns [`RecvError::Idle`], so that peers that
+    /// fell silent cannot hold all places; `None` lets it wait for ever. The default is 60 seconds.
+    ///
+    /// [`RecvError::Idle`]: crate::RecvError::Idle
+    #[must_use]
+    pub fn idle(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.idle = limit.into();
+        self
+    }
+
+    /// Sets how long running conversations have at shutdown before they are dropped. The default is
+    /// 750 ms; 0 means that they have no time.
+    #[must_use]
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Sets how many `tracing` events about peers are told per second and level. The default is 10.
+    #[must_use]
+    pub const fn events_per_second(mut self, events: usize) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Refuses bounds with which nothing could ever be received.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let zero = [
+            ("queue_octets", self.queue_octets == 0),
+            ("octets", self.octets == 0),
+            ("peers", self.peers == 0),
+            ("datagram", self.datagram == 0),
+            ("idle", self.idle == Some(Duration::ZERO)),
+            ("events_per_second", self.events == 0),
+        ];
+        let Some((name, _)) = zero.iter().find(|(_, zero)| *zero) else { return Ok(()) };
+        let text = format!("the limit `{name}` is zero where at least one was expected");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue: 64,
+            queue_octets: 1 << 20,
+            overflow: Overflow::default(),
+            octets: 64 << 20,
+            peers: 16_384,
+            datagram: 65_535,
+            idle: Some(Duration::from_secs(60)),
+            grace: Duration::from_millis(750),
+            events: 10,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // G-1
+    #[test]
+    fn a_bound_of_zero_is_refused_by_name() {
+        let zero = Duration::ZERO;
+        let refused = [
+            ("queue_octets", Limits::default().queue_octets(0)),
+            ("octets", Limits::default().octets(0)),
+            ("peers", Limits::default().peers(0)),
+            ("datagram", Limits::default().datagram(0)),
+            ("idle", Limits::default().idle(zero)),
+            ("events_per_second", Limits::default().events_per_second(0)),
+        ];
+
+        for (name, limits) in refused {
+            let error = limits.check().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
+        }
+        assert!(Limits::default().queue(0).grace(zero).idle(None).check().is_ok());
+    }
+}

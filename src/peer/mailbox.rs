@@ -1,0 +1,201 @@
+use crate::{
+    figures::{Counters, DropReason},
+    limits::{Limits, Overflow},
+};
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    task::{Context, Poll, Waker},
+};
+
+/// What waits for one conversation: shared by the worker, which puts datagrams in, and the
+/// conversation, which takes them out. Each waiting datagram is a copy of exactly its own size, so
+/// that a small one never pins a large receive buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The datagram that opened the conversation, as long as nobody has received it.
+    opening: Option<Box<[u8]>>,
+    queue: VecDeque<Box<[u8]>>,
+    octets: usize,
+    waker: Option<Waker>,
+    closed: bool,
+    over: bool,
+}
+
+/// What became of a datagram that was offered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// It waits.
+    Accepted,
+    /// It, or an older one in its favour, was dropped.
+    Dropped(DropReason),
+    /// The conversation is over: this datagram may open the next.
+    Over,
+}
+
+/// How a conversation is followed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// By another one, opened by the datagram that has waited longest.
+    Conversation,
+    /// By silence.
+    Nothing,
+}
+
+impl Mailbox {
+    /// Keeps a copy of the datagram that opened the conversation; false if no more octets may wait.
+    pub(crate) fn open(&self, datagram: &[u8], limits: &Limits, counters: &Counters) -> bool {
+        let reserved = reserve(datagram.len(), limits, counters);
+        if reserved {
+            self.lock().opening = Some(datagram.into());
+        }
+        reserved
+    }
+
+    /// Lets `datagram` wait, if the bounds allow it.
+    pub(crate) fn offer(&self, datagram: &[u8], limits: &Limits, counters: &Counters) -> Offer {
+        let mut state = self.lock();
+        if state.over {
+            return Offer::Over;
+        }
+        if state.closed {
+            return Offer::Dropped(DropReason::Stopping);
+        }
+        let mut outcome = Offer::Accepted;
+        while state.queue.len() >= limits.queue || state.octets + datagram.len() > limits.queue_octets {
+            if limits.overflow == Overflow::DropNewest || !state.drop_oldest(counters) {
+                return Offer::Dropped(DropReason::Queue);
+            }
+            if outcome == Offer::Dropped(DropReason::Queue) {
+                counters.dropped(DropReason::Queue, 1);
+            }
+            outcome = Offer::Dropped(DropReason::Queue);
+        }
+        if !reserve(datagram.len(), limits, counters) {
+            return Offer::Dropped(DropReason::Octets);
+        }
+        state.octets += datagram.len();
+        state.queue.push_back(datagram.into());
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        outcome
+    }
+
+    /// Takes the next datagram, `None` once the mailbox is closed.
+    pub(crate) fn poll_take(
+        &self,
+        cx: Option<&Context<'_>>,
+        counters: &Counters,
+    ) -> Poll<Option<Box<[u8]>>> {
+        // What one burst of the usual size needs; more goes back while nothing is there.
+        const KEPT: usize = 16;
+
+        let mut state = self.lock();
+        if let Some(datagram) = state.take(counters) {
+            return Poll::Ready(Some(datagram));
+        }
+        if state.closed {
+            return Poll::Ready(None);
+        }
+        if let Some(cx) = cx {
+            if state.queue.capacity() > KEPT {
+                state.queue.shrink_to(KEPT);
+            }
+            match &mut state.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                None => state.waker = Some(cx.waker().clone()),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Lets nothing more in and drops what waits: `recv` says `Closed` from now on.
+    pub(crate) fn close(&self, counters: &Counters) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.discard(counters);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends a conversation whose handler has returned.
+    pub(crate) fn finish(&self, counters: &Counters) -> Next {
+        let mut state = self.lock();
+        state.waker = None;
+        if let Some(opening) = state.opening.take() {
+            release(opening.len(), counters);
+            counters.dropped(DropReason::Unread, 1);
+        }
+        // From opening to queue and back: its octets stay reserved all the while.
+        let Some(opening) = state.queue.pop_front() else {
+            state.over = true;
+            return Next::Nothing;
+        };
+        state.octets -= opening.len();
+        state.opening = Some(opening);
+        Next::Conversation
+    }
+
+    /// Ends a conversation that was dropped, with all that waited for it.
+    pub(crate) fn abandon(&self, counters: &Counters) {
+        let mut state = self.lock();
+        state.over = true;
+        state.discard(counters);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, counters: &Counters) -> Option<Box<[u8]>> {
+        let datagram = match self.opening.take() {
+            Some(opening) => opening,
+            None => {
+                let datagram = self.queue.pop_front()?;
+                self.octets -= datagram.len();
+                datagram
+            }
+        };
+        release(datagram.len(), counters);
+        Some(datagram)
+    }
+
+    fn drop_oldest(&mut self, counters: &Counters) -> bool {
+        let Some(oldest) = self.queue.pop_front() else { return false };
+        self.octets -= oldest.len();
+        release(oldest.len(), counters);
+        true
+    }
+
+    fn discard(&mut self, counters: &Counters) {
+        let queue = mem::take(&mut self.queue);
+        self.octets = 0;
+        let mut dropped = 0;
+        for datagram in self.opening.take().into_iter().chain(queue) {
+            release(datagram.len(), counters);
+            dropped += 1;
+        }
+        counters.dropped(DropReason::Stopping, dropped);
+    }
+}
+
+fn reserve(octets: usize, limits: &Limits, counters: &Counters) -> bool {
+    let reserved = |waiting: usize| Some(waiting + octets).filter(|sum| *sum <= limits.octets);
+    counters.waiting_octets.fetch_update(Relaxed, Relaxed, reserved).is_ok()
+}
+
+fn release(octets: usize, counters: &Counters) {
+    counters.waiting_octets.fetch_sub(octets, Relaxed);
+}

@@ -1,0 +1,194 @@
+//! The other side of a conversation, and what it takes to talk to it.
+
+pub(crate) mod mailbox;
+pub(crate) mod outbox;
+pub(crate) mod port;
+mod sender;
+pub(crate) mod turn;
+
+pub use sender::PeerSender;
+
+use crate::{DecodeError, PeerAddr, RecvError, SendError, figures::add};
+use mailbox::Mailbox;
+use port::{Outlet, Port};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, Weak},
+    task::Poll,
+    time::Duration,
+};
+use tokio::{task::coop, time::sleep};
+use turn::Turn;
+
+/// The other side of a conversation, as a handler sees it.
+///
+/// A conversation begins with a datagram that waits to be received, so the first
+/// [`recv`](Self::recv) returns without waiting. Nothing is decoded before the handler asks: one that
+/// returns first has refused the datagram.
+pub struct Peer<Req, Res> {
+    port: Arc<Port<Req, Res>>,
+    mailbox: Arc<Mailbox>,
+    addr: PeerAddr,
+    /// Which conversation this is, among those of the port.
+    serial: u64,
+    /// Whether nothing was received yet, so that a first datagram may lie in the worker's batch.
+    opening: bool,
+}
+
+impl<Req, Res> Peer<Req, Res> {
+    pub(crate) fn new(
+        port: Arc<Port<Req, Res>>,
+        mailbox: Arc<Mailbox>,
+        addr: PeerAddr,
+        serial: u64,
+    ) -> Self {
+        Self { port, mailbox, addr, serial, opening: true }
+    }
+
+    /// Makes this the peer of another conversation that is served with the same mailbox.
+    pub(crate) fn renew(&mut self, addr: &PeerAddr, serial: u64) {
+        self.addr.clone_from(addr);
+        self.serial = serial;
+        self.opening = true;
+    }
+
+    /// Receives the next packet of this peer.
+    ///
+    /// It waits as long as [`Limits::idle`](crate::Limits::idle) allows. While a handler does not
+    /// receive, what its peer sends waits, in order, up to the [limits](crate::Limits).
+    ///
+    /// # Errors
+    ///
+    /// - [`RecvError::Decode`]: the datagram is not a packet. Answer if you must, and go on. Think
+    ///   twice before answering in a format that the other side might take for a request.
+    /// - [`RecvError::Idle`]: the peer was silent for too long.
+    /// - [`RecvError::Closed`]: serving ends. There is a short grace to say goodbye.
+    ///
+    /// Passing `Idle` or `Closed` on with `?` ends the conversation quietly.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, no packet is lost: the next call returns the one it would have.
+    pub async fn recv(&mut self) -> Result<Req, RecvError> {
+        self.receive(Duration::MAX).await
+    }
+
+    /// Receives the next packet of this peer, waiting for at most `timeout`.
+    ///
+    /// A packet that is there is returned even when `timeout` is zero.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), and [`RecvError::TimedOut`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`recv`](Self::recv).
+    pub async fn recv_timeout(&mut self, timeout: Duration) -> Result<Req, RecvError> {
+        self.receive(timeout).await
+    }
+
+    /// Sends `packet` to this peer.
+    ///
+    /// It returns once the datagram is accepted: replies of one batch leave together. It waits only
+    /// while the kernel has no room. UDP gives no guarantee that a datagram arrives, and what the
+    /// kernel objects to later is told in the log and the [figures](crate::Figures).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Encode`] and [`SendError::TooLarge`] if the packet cannot go out as a datagram,
+    /// [`SendError::Closed`] when serving has ended. The conversation may go on.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the datagram was sent whole or not at all.
+    pub async fn send(&self, packet: &Res) -> Result<(), SendError> {
+        port::send(&*self.port, &self.addr, packet).await
+    }
+
+    /// Returns the address of the peer.
+    #[must_use]
+    pub const fn addr(&self) -> &PeerAddr {
+        &self.addr
+    }
+
+    /// Returns the address that the peer's datagrams come to, and replies leave from.
+    #[must_use]
+    pub fn local_addr(&self) -> &PeerAddr {
+        self.port.outbox.transport().local_addr()
+    }
+
+    /// Returns a sender for this peer that outlives the conversation.
+    #[must_use]
+    pub fn sender(&self) -> PeerSender<Res>
+    where
+        Req: 'static,
+        Res: 'static,
+    {
+        let port: Weak<Port<Req, Res>> = Arc::downgrade(&self.port);
+        let outlet: Weak<dyn Outlet<Res>> = port;
+        PeerSender::new(outlet, self.port.id, self.addr.clone())
+    }
+
+    async fn receive(&mut self, timeout: Duration) -> Result<Req, RecvError> {
+        if let Some(packet) = self.receive_inline() {
+            return packet.map_err(RecvError::Decode);
+        }
+        // A peer that sends faster than its handler works must not keep the thread from the others.
+        // Only then may a datagram be taken: after this, nothing is awaited that could be dropped.
+        coop::consume_budget().await;
+        if let Poll::Ready(taken) = self.mailbox.poll_take(None, &self.port.counters) {
+            return self.decode(taken);
+        }
+        let idle = self.port.limits.idle.unwrap_or(Duration::MAX);
+        let (within, error) =
+            if timeout <= idle { (timeout, RecvError::TimedOut) } else { (idle, RecvError::Idle) };
+        if within.is_zero() {
+            return Err(error);
+        }
+        let mut limit = pin!((within < Duration::MAX).then(|| sleep(within)));
+        let taken = poll_fn(|cx| {
+            if let Poll::Ready(taken) = self.mailbox.poll_take(Some(cx), &self.port.counters) {
+                return Poll::Ready(Some(taken));
+            }
+            match limit.as_mut().as_pin_mut() {
+                Some(limit) => limit.poll(cx).map(|()| None),
+                None => Poll::Pending,
+            }
+        });
+        match taken.await {
+            Some(taken) => self.decode(taken),
+            None => Err(error),
+        }
+    }
+
+    /// Receives the datagram that opened the conversation, while the worker still has it.
+    fn receive_inline(&mut self) -> Option<Result<Req, DecodeError>> {
+        if !self.opening {
+            return None;
+        }
+        self.opening = false;
+        Turn::with(self.port.id, |turn| {
+            let packet = self.port.protocol.decode(turn.open(self.serial)?);
+            turn.decode_errors += u64::from(packet.is_err());
+            Some(packet)
+        })
+        .flatten()
+    }
+
+    fn decode(&self, datagram: Option<Box<[u8]>>) -> Result<Req, RecvError> {
+        let datagram = datagram.ok_or(RecvError::Closed)?;
+        add(&self.port.counters.returned, 1);
+        let packet = self.port.protocol.decode(&datagram);
+        add(&self.port.counters.decode_errors, u64::from(packet.is_err()));
+        packet.map_err(RecvError::Decode)
+    }
+}
+
+impl<Req, Res> fmt::Debug for Peer<Req, Res> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,213 @@
+use super::turn::Turn;
+use crate::{
+    PeerAddr, SendError,
+    events::Events,
+    figures::{Counters, add},
+    transport::{SendBatch, Signal, Transport},
+};
+use std::{
+    io,
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+use tokio::sync::Notify;
+
+/// The way out of one socket, for its worker and for everybody else, in one order per peer.
+///
+/// - A conversation that is polled inline puts replies into the batch of its [`Turn`]; they leave
+///   together when the turn ends.
+/// - Everybody else sends at once, unless a turn is in progress or the kernel has no room: then the
+///   datagram joins the backlog, which the worker sends after its own batch.
+/// - As soon as the backlog holds something, inline replies join it too: what was sent later must not
+///   overtake.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    transport: Box<dyn Transport>,
+    counters: Arc<Counters>,
+    events: Arc<Events>,
+    state: Mutex<State>,
+    /// How many datagrams the backlog holds, to be seen without the lock.
+    backlog: AtomicUsize,
+    room: Notify,
+    /// Wakes the worker.
+    pub(crate) signal: Signal,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: bool,
+    turn: bool,
+    backlog: SendBatch,
+}
+
+/// How many datagrams or octets wait for the kernel before `send` waits too.
+const BACKLOG: usize = 256;
+const BACKLOG_OCTETS: usize = 1 << 20;
+
+impl Outbox {
+    pub(crate) fn new(
+        transport: Box<dyn Transport>,
+        counters: Arc<Counters>,
+        events: Arc<Events>,
+    ) -> Self {
+        Self {
+            transport,
+            counters,
+            events,
+            state: Mutex::default(),
+            backlog: AtomicUsize::new(0),
+            room: Notify::new(),
+            signal: Signal::default(),
+        }
+    }
+
+    pub(crate) fn transport(&self) -> &dyn Transport {
+        &*self.transport
+    }
+
+    pub(crate) fn open(&self) {
+        self.lock().open = true;
+    }
+
+    /// Refuses all that is sent from now on, and drops what the kernel had no room for.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        let unsent = state.backlog.len() as u64;
+        state.open = false;
+        state.turn = false;
+        state.backlog = SendBatch::default();
+        self.backlog.store(0, Ordering::Release);
+        drop(state);
+        add(&self.counters.send_errors, unsent);
+        self.room.notify_waiters();
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().open
+    }
+
+    /// Whether the next inline reply may go into the batch of `turn`.
+    pub(crate) fn takes_inline(&self, turn: &mut Turn) -> bool {
+        if turn.replies.len() >= BACKLOG || turn.replies.octets() >= BACKLOG_OCTETS {
+            self.settle(&mut turn.replies, true);
+        }
+        self.backlog.load(Ordering::Acquire) == 0
+    }
+
+    /// From now on only the worker sends; what others send waits for the end of the turn.
+    pub(crate) fn begin_turn(&self) {
+        self.lock().turn = true;
+    }
+
+    /// Sends the replies of a turn, and then what others left meanwhile.
+    pub(crate) fn end_turn(&self, replies: &mut SendBatch) {
+        self.settle(replies, false);
+    }
+
+    /// Sends what waits for room in the kernel; pending while something still does.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.backlog.load(Ordering::Acquire) > 0 {
+            // An error means that the runtime is going away, and the worker with it.
+            let Poll::Ready(Ok(())) = self.transport.poll_send_ready(cx) else {
+                return Poll::Pending;
+            };
+            self.flush(&mut self.lock());
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether nothing waits for room in the kernel.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.backlog.load(Ordering::Acquire) == 0
+    }
+
+    /// Sends one encoded datagram, waiting as long as the backlog is full.
+    pub(crate) async fn send(&self, to: &PeerAddr, datagram: &[u8]) -> Result<(), SendError> {
+        if self.try_send(to, datagram)? {
+            return Ok(());
+        }
+        loop {
+            let mut room = pin!(self.room.notified());
+            // Listen first: room that is made between the two steps must not be missed.
+            room.as_mut().enable();
+            if self.try_send(to, datagram)? {
+                return Ok(());
+            }
+            room.await;
+        }
+    }
+
+    /// Sends one datagram or puts it into the backlog; false if that is full.
+    fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> Result<bool, SendError> {
+        let mut state = self.lock();
+        if !state.open {
+            return Err(SendError::Closed);
+        }
+        if !state.turn && state.backlog.is_empty() {
+            match self.transport.try_send(to, datagram) {
+                Ok(()) => {
+                    add(&self.counters.sent, 1);
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.signal.wake(),
+                Err(error) => {
+                    self.refused(to, error);
+                    return Ok(true);
+                }
+            }
+        }
+        if state.backlog.len() >= BACKLOG || state.backlog.octets() >= BACKLOG_OCTETS {
+            return Ok(false);
+        }
+        state.backlog.push(to, datagram);
+        self.backlog.store(state.backlog.len(), Ordering::Release);
+        Ok(true)
+    }
+
+    /// Sends `replies`, which are older than all of the backlog, then the backlog.
+    fn settle(&self, replies: &mut SendBatch, turn: bool) {
+        let done = self.send_batch(replies);
+        let mut state = self.lock();
+        state.turn = turn;
+        if !done {
+            replies.append(&mut state.backlog);
+            std::mem::swap(replies, &mut state.backlog);
+            self.backlog.store(state.backlog.len(), Ordering::Release);
+        } else if !turn && !state.backlog.is_empty() {
+            self.flush(&mut state);
+        }
+    }
+
+    fn flush(&self, state: &mut State) {
+        self.send_batch(&mut state.backlog);
+        self.backlog.store(state.backlog.len(), Ordering::Release);
+        self.room.notify_waiters();
+    }
+
+    fn send_batch(&self, batch: &mut SendBatch) -> bool {
+        if batch.is_empty() {
+            return true;
+        }
+        let before = batch.len();
+        let mut refused = 0;
+        let done = self.transport.send_batch(batch, &mut |to, error| {
+            refused += 1;
+            self.refused(to, error);
+        });
+        add(&self.counters.sent, (before - batch.len()) as u64 - refused);
+        done
+    }
+
+    fn refused(&self, to: &PeerAddr, error: io::Error) {
+        add(&self.counters.send_errors, 1);
+        self.events.warn(to, &error, "a datagram could not be sent");
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,150 @@
+use super::{outbox::Outbox, turn::Turn};
+use crate::{
+    BoxError, DatagramProtocol, EncodeError, PeerAddr, SendError,
+    events::Events,
+    figures::{Counters, add},
+    limits::Limits,
+};
+use std::{
+    cell::Cell,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+/// A protocol as a port holds it: of any type, for packets of two.
+pub(crate) type AnyProtocol<Req, Res> =
+    dyn DatagramProtocol<Incoming = Req, Outgoing = Res> + Send + Sync;
+
+/// One bound socket of a server with all that its worker, its conversations and its senders share.
+pub(crate) struct Port<Req, Res> {
+    /// Tells ports apart, also after one is gone.
+    pub(crate) id: u64,
+    pub(crate) protocol: Arc<AnyProtocol<Req, Res>>,
+    pub(crate) outbox: Outbox,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) events: Arc<Events>,
+    ended: Mutex<Vec<(PeerAddr, u64)>>,
+    any_ended: AtomicBool,
+}
+
+impl<Req, Res> Port<Req, Res> {
+    pub(crate) fn new(
+        protocol: Arc<AnyProtocol<Req, Res>>,
+        outbox: Outbox,
+        limits: Arc<Limits>,
+        counters: Arc<Counters>,
+        events: Arc<Events>,
+    ) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            protocol,
+            outbox,
+            limits,
+            counters,
+            events,
+            ended: Mutex::default(),
+            any_ended: AtomicBool::new(false),
+        }
+    }
+
+    /// Tells the worker that a conversation is over, so that its place becomes free.
+    pub(crate) fn ended(&self, peer: PeerAddr, serial: u64) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).push((peer, serial));
+        self.any_ended.store(true, Ordering::Release);
+        self.outbox.signal.wake();
+    }
+
+    /// Calls `end` for each conversation that has ended since the last call.
+    pub(crate) fn each_ended(&self, mut end: impl FnMut(&PeerAddr, u64)) {
+        if self.any_ended.swap(false, Ordering::Acquire) {
+            for (peer, serial) in self.ended.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+                end(&peer, serial);
+            }
+        }
+    }
+
+    /// Tells how a conversation went whose handler has returned or panicked.
+    pub(crate) fn report(&self, peer: &PeerAddr, error: &BoxError, panicked: bool) {
+        let counter = if panicked { &self.counters.panicked } else { &self.counters.failed };
+        add(counter, 1);
+        self.events.error(peer, &**error, "a conversation failed");
+    }
+}
+
+impl<Req, Res> fmt::Debug for Port<Req, Res> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port").field("id", &self.id).field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}
+
+/// What is needed of a port to send, whatever it receives.
+pub(crate) trait Outlet<Res>: fmt::Debug + Send + Sync {
+    fn id(&self) -> u64;
+    fn outbox(&self) -> &Outbox;
+    fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
+}
+
+impl<Req, Res> Outlet<Res> for Port<Req, Res> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.protocol.encode(packet, datagram)
+    }
+}
+
+/// Sends `packet`: into the batch of the turn that is in progress on this thread, if there is one.
+pub(crate) async fn send<Res>(
+    outlet: &(impl Outlet<Res> + ?Sized),
+    to: &PeerAddr,
+    packet: &Res,
+) -> Result<(), SendError> {
+    let outbox = outlet.outbox();
+    let max = outbox.transport().max_len(to);
+    let inline = Turn::with(outlet.id(), |turn| {
+        let encode = |datagram: &mut Vec<u8>| outlet.encode(packet, datagram);
+        outbox.takes_inline(turn).then(|| turn.replies.encode(to, max, encode))
+    });
+    if let Some(sent) = inline.flatten() {
+        return sent;
+    }
+    let datagram = Scratch::encode(max, |datagram| outlet.encode(packet, datagram))?;
+    outbox.send(to, &datagram.0).await
+}
+
+/// A buffer for one encoded datagram, borrowed from the thread and given back when it is dropped.
+struct Scratch(Vec<u8>);
+
+impl Scratch {
+    fn encode(
+        max: usize,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<Self, SendError> {
+        let mut scratch = Self(SCRATCH.take());
+        scratch.0.clear();
+        encode(&mut scratch.0).map_err(SendError::Encode)?;
+        let len = scratch.0.len();
+        if len > max { Err(SendError::TooLarge { len, max }) } else { Ok(scratch) }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        SCRATCH.set(std::mem::take(&mut self.0));
+    }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}

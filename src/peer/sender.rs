@@ -1,0 +1,106 @@
+use super::port::{self, Outlet};
+use crate::{PeerAddr, SendError};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Weak,
+};
+
+/// Sends packets to one peer, from anywhere and at any time while the server serves.
+///
+/// It is made by [`Peer::sender`](crate::Peer::sender) and outlives the conversation: keep it to push
+/// news to a subscriber. Two senders are equal when they send to the same peer from the same socket.
+/// A sender keeps nothing alive, neither the conversation nor the server.
+///
+/// # Examples
+///
+/// A hub that tells each message to everybody who has ever said something:
+///
+/// ```
+/// use datagrammar::{BoxError, Handler, Peer, PeerSender};
+/// use std::{collections::HashSet, sync::Mutex};
+///
+/// #[derive(Default)]
+/// struct Hub(Mutex<HashSet<PeerSender<String>>>);
+///
+/// impl Handler<String, String> for Hub {
+///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+///         let message = peer.recv().await?;
+///         let members: Vec<_> = {
+///             let mut members = self.0.lock().unwrap();
+///             members.insert(peer.sender());
+///             members.iter().cloned().collect()
+///         };
+///         for member in members {
+///             member.send(&message).await?;
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+pub struct PeerSender<Res> {
+    outlet: Weak<dyn Outlet<Res>>,
+    port: u64,
+    addr: PeerAddr,
+}
+
+impl<Res> PeerSender<Res> {
+    pub(super) fn new(outlet: Weak<dyn Outlet<Res>>, port: u64, addr: PeerAddr) -> Self {
+        Self { outlet, port, addr }
+    }
+
+    /// Sends `packet` to the peer, from the address the peer knows.
+    ///
+    /// It returns once the datagram is accepted for sending, see [`Peer::send`](crate::Peer::send).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] while nothing is served, [`SendError::Encode`] and
+    /// [`SendError::TooLarge`] if the packet cannot go out as a datagram.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the datagram was sent whole or not at all.
+    pub async fn send(&self, packet: &Res) -> Result<(), SendError> {
+        let outlet = self.outlet.upgrade().ok_or(SendError::Closed)?;
+        port::send(&*outlet, &self.addr, packet).await
+    }
+
+    /// Returns whether the server has stopped serving, or is gone: then `send` fails.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.outlet.upgrade().is_none_or(|outlet| !outlet.outbox().is_open())
+    }
+
+    /// Returns the address of the peer.
+    #[must_use]
+    pub const fn addr(&self) -> &PeerAddr {
+        &self.addr
+    }
+}
+
+impl<Res> Clone for PeerSender<Res> {
+    fn clone(&self) -> Self {
+        Self { outlet: Weak::clone(&self.outlet), port: self.port, addr: self.addr.clone() }
+    }
+}
+
+impl<Res> PartialEq for PeerSender<Res> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.port, &self.addr) == (other.port, &other.addr)
+    }
+}
+
+impl<Res> Eq for PeerSender<Res> {}
+
+impl<Res> Hash for PeerSender<Res> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.port, &self.addr).hash(state);
+    }
+}
+
+impl<Res> fmt::Debug for PeerSender<Res> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerSender").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,145 @@
+//! What a worker lends to the conversation it polls inline.
+//!
+//! A conversation that finishes at its first poll receives its datagram straight from the receive
+//! batch and leaves its replies in the send batch, without a lock and without a copy. Both travel in
+//! a [`Turn`], which lies in a thread-local while the conversation is polled. Whoever uses it takes it
+//! out for as long as that lasts, so a protocol that sends while it encodes finds nothing there and
+//! goes the way that all other threads go.
+
+use crate::{
+    figures::{Counters, add},
+    transport::{RecvBatch, SendBatch},
+};
+use std::{cell::Cell, mem};
+
+thread_local! {
+    static TURN: Cell<Option<Box<Turn>>> = const { Cell::new(None) };
+}
+
+/// One batch of one worker, from reception to flush.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    /// The socket this turn belongs to.
+    port: u64,
+    /// The conversation that is polled, and which datagram opened it.
+    serial: u64,
+    at: usize,
+    /// Whether that datagram was received.
+    opened: bool,
+    pub(crate) received: RecvBatch,
+    pub(crate) replies: SendBatch,
+    returned: u64,
+    pub(crate) decode_errors: u64,
+    pub(crate) conversations: u64,
+}
+
+impl Turn {
+    pub(crate) fn new(port: u64, datagram_limit: usize) -> Box<Self> {
+        Box::new(Self {
+            port,
+            serial: 0,
+            at: 0,
+            opened: false,
+            received: RecvBatch::new(datagram_limit),
+            replies: SendBatch::default(),
+            returned: 0,
+            decode_errors: 0,
+            conversations: 0,
+        })
+    }
+
+    /// Makes the datagram number `at` the one that opens the conversation `serial`.
+    pub(crate) fn offer(&mut self, serial: u64, at: usize) {
+        self.serial = serial;
+        self.at = at;
+        self.opened = false;
+    }
+
+    /// The datagram that opens the conversation `serial`, once.
+    pub(crate) fn open(&mut self, serial: u64) -> Option<&[u8]> {
+        let first = self.serial == serial && !self.opened;
+        if first {
+            self.opened = true;
+            self.returned += 1;
+        }
+        first.then(|| self.received.datagram(self.at))
+    }
+
+    /// The datagram that was offered, if nobody has received it.
+    pub(crate) fn unread(&self) -> Option<&[u8]> {
+        (!self.opened).then(|| self.received.datagram(self.at))
+    }
+
+    /// Adds what happened in this turn to the figures.
+    pub(crate) fn tell(&mut self, counters: &Counters) {
+        add(&counters.returned, mem::take(&mut self.returned));
+        add(&counters.decode_errors, mem::take(&mut self.decode_errors));
+        add(&counters.conversations, mem::take(&mut self.conversations));
+    }
+
+    /// Runs `poll` with this turn lent to it. A turn that was lent before, by a worker that is driven
+    /// inside a handler of another, comes back afterwards.
+    pub(crate) fn lend<R>(self: Box<Self>, poll: impl FnOnce() -> R) -> (Box<Self>, R) {
+        let outer = TURN.replace(Some(self));
+        let result = poll();
+        let turn = TURN.replace(outer).expect("every borrower puts the turn back, panics included");
+        (turn, result)
+    }
+
+    /// Runs `f` with the turn that is lent on this thread, if it is one of `port`.
+    pub(crate) fn with<R>(port: u64, f: impl FnOnce(&mut Self) -> R) -> Option<R> {
+        struct PutBack(Option<Box<Turn>>);
+
+        impl Drop for PutBack {
+            fn drop(&mut self) {
+                TURN.set(self.0.take());
+            }
+        }
+
+        let mut turn = PutBack(TURN.take());
+        turn.0.as_deref_mut().filter(|turn| turn.port == port).map(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn turn(port: u64) -> Box<Turn> {
+        Turn::new(port, 16)
+    }
+
+    #[test]
+    fn a_turn_is_there_only_while_it_is_lent_and_only_for_its_own_port() {
+        let seen = |port| Turn::with(port, |turn| turn.port);
+
+        let (_, inside) = turn(7).lend(|| (seen(7), seen(8), seen(7)));
+
+        assert_eq!(inside, (Some(7), None, Some(7)));
+        assert_eq!(seen(7), None);
+    }
+
+    #[test]
+    fn turns_nest() {
+        let (outer, _) = turn(1).lend(|| {
+            let (inner, _) = turn(2).lend(|| assert!(Turn::with(1, |_| ()).is_none()));
+            assert_eq!(inner.port, 2);
+            assert!(Turn::with(1, |_| ()).is_some());
+        });
+
+        assert_eq!(outer.port, 1);
+    }
+
+    // H-5
+    #[test]
+    fn a_panic_of_the_borrower_puts_the_turn_back() {
+        let (turn, _) = turn(1).lend(|| {
+            let panic = catch_unwind(AssertUnwindSafe(|| Turn::with(1, |_| panic!("in a codec"))));
+            assert!(panic.is_err());
+            assert!(Turn::with(1, |_| Turn::with(1, |_| ()).is_none()).unwrap());
+        });
+
+        assert_eq!(turn.port, 1);
+    }
+}

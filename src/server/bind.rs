@@ -1,0 +1,173 @@
+//! From what a user calls an address to bound sockets: all of them or none.
+
+use crate::transport::socket;
+use std::{
+    error::Error,
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
+};
+use tokio::net::lookup_host;
+
+/// What a server can be bound to: an address, a name with a port, or several of them.
+///
+/// It is implemented for `SocketAddr` and its kind, `(IpAddr, u16)` and its kind, `&str` and `String`
+/// like `"127.0.0.1:9000"`, `"[fe80::1%6]:9000"` or `"localhost:9000"`, and for slices, arrays and
+/// vectors of these.
+pub trait BindAddrs: Targets {}
+
+impl<T: Targets> BindAddrs for T {}
+
+mod sealed {
+    /// What is behind [`BindAddrs`](super::BindAddrs).
+    #[expect(unnameable_types, reason = "what seals a trait is not to be named")]
+    pub trait Targets {
+        #[doc(hidden)]
+        fn targets(self) -> Vec<Target>;
+    }
+
+    #[derive(Clone, Debug)]
+    #[expect(unnameable_types, reason = "what seals a trait is not to be named")]
+    #[expect(clippy::exhaustive_enums, reason = "it is not to be named")]
+    pub enum Target {
+        Addr(std::net::SocketAddr),
+        Name(String),
+    }
+}
+
+pub(super) use sealed::{Target, Targets};
+
+impl Targets for SocketAddr {
+    fn targets(self) -> Vec<Target> {
+        vec![Target::Addr(self)]
+    }
+}
+
+impl Targets for &str {
+    fn targets(self) -> Vec<Target> {
+        vec![self.parse().map_or_else(|_| Target::Name(self.to_owned()), Target::Addr)]
+    }
+}
+
+impl Targets for (&str, u16) {
+    fn targets(self) -> Vec<Target> {
+        let (name, port) = self;
+        match name.parse::<IpAddr>() {
+            Ok(ip) => (ip, port).targets(),
+            Err(_) => vec![Target::Name(format!("{name}:{port}"))],
+        }
+    }
+}
+
+impl Targets for String {
+    fn targets(self) -> Vec<Target> {
+        self.as_str().targets()
+    }
+}
+
+macro_rules! socket_addr_targets {
+    ($($addr:ty),+) => {
+        $(impl Targets for $addr {
+            fn targets(self) -> Vec<Target> {
+                SocketAddr::from(self).targets()
+            }
+        })+
+    };
+}
+
+socket_addr_targets!(SocketAddrV4, SocketAddrV6, (IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16));
+
+impl<T: Targets + Clone> Targets for &[T] {
+    fn targets(self) -> Vec<Target> {
+        self.iter().cloned().flat_map(Targets::targets).collect()
+    }
+}
+
+impl<T: Targets + Clone> Targets for &Vec<T> {
+    fn targets(self) -> Vec<Target> {
+        self.as_slice().targets()
+    }
+}
+
+impl<T: Targets, const N: usize> Targets for [T; N] {
+    fn targets(self) -> Vec<Target> {
+        self.into_iter().flat_map(Targets::targets).collect()
+    }
+}
+
+impl<T: Targets> Targets for Vec<T> {
+    fn targets(self) -> Vec<Target> {
+        self.into_iter().flat_map(Targets::targets).collect()
+    }
+}
+
+/// Binds each distinct address of `targets`; if one cannot be, then none stays bound.
+pub(super) async fn bind(targets: Vec<Target>) -> io::Result<Vec<UdpSocket>> {
+    let wanted = resolve(targets).await?;
+    let beside_ipv4 = |port| wanted.iter().any(|(addr, _)| addr.is_ipv4() && addr.port() == port);
+    let mut bound = Vec::new();
+    let mut failed = Vec::new();
+    let mut lacking = Vec::new();
+    for &(addr, optional) in &wanted {
+        match socket::bind(addr, beside_ipv4(addr.port())) {
+            Ok(socket) => bound.push(socket),
+            Err(error) if optional && socket::lacks_family(&error) => lacking.push((addr, error)),
+            Err(error) => failed.push((addr, error)),
+        }
+    }
+    if bound.is_empty() {
+        failed.append(&mut lacking);
+    }
+    if failed.is_empty() { Ok(bound) } else { Err(BindError(failed).into()) }
+}
+
+/// The distinct addresses of `targets`. One is optional if it belongs to a name that has addresses of
+/// both families.
+async fn resolve(targets: Vec<Target>) -> io::Result<Vec<(SocketAddr, bool)>> {
+    let mut wanted: Vec<(SocketAddr, bool)> = Vec::new();
+    let mut add = |addr: SocketAddr, optional| {
+        if wanted.iter().all(|(known, _)| *known != addr) {
+            wanted.push((addr, optional));
+        }
+    };
+    for target in targets {
+        match target {
+            Target::Addr(addr) => add(addr, false),
+            Target::Name(name) => {
+                let addrs: Vec<_> = lookup_host(&name).await?.collect();
+                if addrs.is_empty() {
+                    let text = format!("the name `{name}` has no address");
+                    return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+                }
+                let both = addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6);
+                addrs.into_iter().for_each(|addr| add(addr, both));
+            }
+        }
+    }
+    if wanted.is_empty() {
+        let text = "no address was given where at least one was expected";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(wanted)
+}
+
+/// The addresses that could not be bound, at least one, and why.
+#[derive(Debug)]
+struct BindError(Vec<(SocketAddr, io::Error)>);
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (addr, error)) in self.0.iter().enumerate() {
+            let separator = if n == 0 { "" } else { "; " };
+            write!(f, "{separator}{addr} cannot be bound: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for BindError {}
+
+impl From<BindError> for io::Error {
+    fn from(error: BindError) -> Self {
+        Self::new(error.0[0].1.kind(), error)
+    }
+}

@@ -1,0 +1,161 @@
+//! One conversation, as the worker polls it first and as a task of its own afterwards.
+
+use super::epoch::Epoch;
+use crate::{
+    BoxError, Handler, Peer, PeerAddr, RecvError, SendError,
+    events::caused_by,
+    figures::add,
+    panic::{self, Panicked},
+    peer::{
+        mailbox::{Mailbox, Next},
+        port::Port,
+    },
+};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+use tracing::Span;
+
+/// What a handler needs for a conversation. It comes back when the handler returns, to be used for
+/// the next one: so a conversation that never waits costs no allocation and counts no reference.
+#[derive(Debug)]
+pub(super) struct Seat<Req, Res, H> {
+    pub(super) handler: Arc<H>,
+    pub(super) peer: Peer<Req, Res>,
+}
+
+/// What comes of a conversation.
+pub(super) type Outcome<Req, Res, H> = (Seat<Req, Res, H>, Result<(), BoxError>);
+
+impl<Req, Res, H: Handler<Req, Res>> Seat<Req, Res, H> {
+    pub(super) async fn converse(mut self) -> Outcome<Req, Res, H> {
+        let result = self.handler.handle(&mut self.peer).await;
+        (self, result)
+    }
+}
+
+/// A place for the future of a conversation, used for one after the other.
+pub(super) struct Stage<F>(Pin<Box<Option<F>>>);
+
+impl<F: Future> Stage<F> {
+    pub(super) fn new() -> Self {
+        Self(Box::pin(None))
+    }
+
+    pub(super) fn set(&mut self, conversation: F) {
+        self.0.set(Some(conversation));
+    }
+
+    /// Polls the conversation for the first time. If it has to wait, whatever it waits for meets its
+    /// real waker when the conversation is polled again, as a task.
+    pub(super) fn poll_first(&mut self, span: &Span) -> Poll<Result<F::Output, Panicked>> {
+        self.poll(span, &mut Context::from_waker(Waker::noop()))
+    }
+
+    fn poll(&mut self, span: &Span, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panicked>> {
+        let conversation = self.0.as_mut().as_pin_mut().expect("a conversation is set before it is polled");
+        let outcome = ready!(span.in_scope(|| panic::poll(conversation, cx)));
+        self.0.set(None);
+        Poll::Ready(outcome)
+    }
+}
+
+/// Counts a conversation that has ended and tells what there is to tell; gives the seat back unless
+/// the handler panicked.
+pub(super) fn judge<Req, Res, H>(
+    outcome: Result<Outcome<Req, Res, H>, Panicked>,
+    port: &Port<Req, Res>,
+    peer: &PeerAddr,
+) -> Option<Seat<Req, Res, H>> {
+    let (seat, error) = match outcome {
+        Ok((seat, Ok(()))) => return Some(seat),
+        Ok((seat, Err(error))) => (seat, error),
+        Err(panicked) => {
+            port.report(peer, &panicked.into(), true);
+            return None;
+        }
+    };
+    if caused_by(&*error, |error| matches!(error, SendError::Closed)) {
+        port.events.warn(peer, &*error, "a conversation could not send any more");
+    } else if caused_by(&*error, |error| matches!(error, RecvError::Idle)) {
+        add(&port.counters.idle, 1);
+    } else if !caused_by(&*error, |error| matches!(error, RecvError::Closed)) {
+        port.report(peer, &error, false);
+    }
+    Some(seat)
+}
+
+/// A conversation that had to wait, and those that follow it without a pause: a task.
+pub(super) struct Task<Req, Res, H, F, M> {
+    pub(super) stage: Stage<F>,
+    pub(super) span: Span,
+    pub(super) epoch: Arc<Epoch>,
+    pub(super) handler: Arc<H>,
+    pub(super) converse: M,
+    // Dropped last: when it tells that the conversation is over, that is true.
+    pub(super) ending: Ending<Req, Res>,
+}
+
+/// How many conversations of one peer follow each other before other tasks have their turn.
+const IN_A_ROW: usize = 16;
+
+impl<Req, Res, H, F, M> Future for Task<Req, Res, H, F, M>
+where
+    F: Future<Output = Outcome<Req, Res, H>>,
+    M: Fn(Seat<Req, Res, H>) -> F + Unpin,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let Ending { port, mailbox, peer, serial, over } = &mut this.ending;
+        for _ in 0..IN_A_ROW {
+            let outcome = ready!(this.stage.poll(&this.span, cx));
+            add(&port.counters.conversations, 1);
+            let seat = this.span.in_scope(|| judge(outcome, port, peer));
+            if mailbox.finish(&port.counters) == Next::Nothing {
+                *over = true;
+                return Poll::Ready(());
+            }
+            let seat = match seat {
+                Some(mut seat) => {
+                    seat.peer.renew(peer, *serial);
+                    seat
+                }
+                None => {
+                    let (port, mailbox) = (Arc::clone(port), Arc::clone(mailbox));
+                    let peer = Peer::new(port, mailbox, peer.clone(), *serial);
+                    Seat { handler: Arc::clone(&this.handler), peer }
+                }
+            };
+            this.span = this.epoch.conversation(peer);
+            this.stage.set((this.converse)(seat));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Tells the worker when a conversation has ended, however it did.
+#[derive(Debug)]
+pub(super) struct Ending<Req, Res> {
+    pub(super) port: Arc<Port<Req, Res>>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) peer: PeerAddr,
+    pub(super) serial: u64,
+    /// Whether the last handler has returned; else it was dropped at an await point.
+    pub(super) over: bool,
+}
+
+impl<Req, Res> Drop for Ending<Req, Res> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.mailbox.abandon(&self.port.counters);
+            add(&self.port.counters.conversations, 1);
+            add(&self.port.counters.cut, 1);
+        }
+        self.port.ended(self.peer.clone(), self.serial);
+    }
+}

@@ -1,0 +1,48 @@
+use crate::PeerAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use tracing::Span;
+
+/// One time of serving: what its workers and conversations share of it.
+#[derive(Debug)]
+pub(super) struct Epoch {
+    mode: AtomicU8,
+    /// What was current when `serve` was called.
+    span: Span,
+}
+
+/// What workers are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Mode {
+    Run,
+    /// Hear those who are in conversation, and nobody else.
+    Drain,
+    /// End all conversations in order.
+    Stop,
+    /// Do nothing any more: the future of `serve` was dropped.
+    Abandon,
+}
+
+impl Epoch {
+    pub(super) fn new(span: Span) -> Self {
+        Self { mode: AtomicU8::new(Mode::Run as u8), span }
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        match self.mode.load(Ordering::Acquire) {
+            0 => Mode::Run,
+            1 => Mode::Drain,
+            2 => Mode::Stop,
+            _ => Mode::Abandon,
+        }
+    }
+
+    pub(super) fn set(&self, mode: Mode) {
+        self.mode.fetch_max(mode as u8, Ordering::AcqRel);
+    }
+
+    /// The span of a conversation with `peer`.
+    pub(super) fn conversation(&self, peer: &PeerAddr) -> Span {
+        tracing::info_span!(parent: &self.span, "conversation", %peer)
+    }
+}

@@ -1,0 +1,130 @@
+//! The server: one protocol and one handler, on one socket or several.
+
+mod admission;
+mod bind;
+mod builder;
+mod conversation;
+mod conversations;
+mod engine;
+mod epoch;
+mod failure;
+mod serve;
+mod worker;
+
+pub use bind::BindAddrs;
+pub use builder::UdpServerBuilder;
+
+use crate::{
+    DatagramProtocol, Handler, Limits, ServeError, ServerHandle,
+    events::Events,
+    figures::Counters,
+    service::status::Status,
+};
+use engine::Engine;
+use std::{fmt, future::pending, pin::pin, sync::Arc};
+
+/// A UDP server that holds typed conversations with its peers.
+///
+/// It is bound by its [builder](Self::builder), and serves while [`serve`](Self::serve) runs. Dropping
+/// it closes its sockets.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Text, UdpClient, UdpServer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let server = UdpServer::builder(Text, async |name: String| format!("Hello, {name}."))
+///     .bind("127.0.0.1:0")
+///     .await?;
+/// let control = server.control();
+/// let serving = tokio::spawn(async move { server.serve().await });
+///
+/// let address = control.addresses()[0].ip().unwrap();
+/// let client = UdpClient::connect(address, Text).await?;
+/// client.send(&"world".to_owned()).await?;
+/// assert_eq!(client.recv().await?, "Hello, world.");
+///
+/// control.shutdown().await;
+/// serving.await??;
+/// # Ok(())
+/// # }
+/// ```
+pub struct UdpServer {
+    engine: Box<dyn Engine>,
+    limits: Arc<Limits>,
+    counters: Arc<Counters>,
+    events: Arc<Events>,
+    status: Arc<Status>,
+}
+
+impl UdpServer {
+    /// Begins a server that speaks `protocol` and has `handler` serve its peers.
+    pub fn builder<P, H>(protocol: P, handler: H) -> UdpServerBuilder<P, H>
+    where
+        P: DatagramProtocol,
+        H: Handler<P::Incoming, P::Outgoing>,
+    {
+        UdpServerBuilder::new(protocol, handler)
+    }
+
+    /// Returns the control of this server, to be used from anywhere.
+    #[must_use]
+    pub fn control(&self) -> ServerHandle {
+        ServerHandle::new(Arc::clone(&self.status), Arc::clone(&self.counters))
+    }
+
+    /// Serves until [`ServerHandle::shutdown`] is called.
+    ///
+    /// What arrived since the server was bound is served first. Afterwards the sockets stay bound, so
+    /// that this can be called again; what arrives in between is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::AlreadyServing`] while another call runs, [`ServeError::Start`] if the handler
+    /// could not start, [`ServeError::Io`] if a socket can never receive again.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime; its I/O and time must be enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, conversations and background tasks are dropped at their await points
+    /// and clean-ups do not run. The sockets stay bound, and this can be called again.
+    pub async fn serve(&self) -> Result<(), ServeError> {
+        self.serve_until(pending()).await
+    }
+
+    /// Serves until `until` completes, or [`ServerHandle::shutdown`] is called.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Panics
+    ///
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`serve`](Self::serve).
+    pub async fn serve_until(&self, until: impl Future<Output = ()>) -> Result<(), ServeError> {
+        serve::serve(self, pin!(until)).await
+    }
+}
+
+impl Drop for UdpServer {
+    fn drop(&mut self) {
+        self.status.gone();
+    }
+}
+
+impl fmt::Debug for UdpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpServer")
+            .field("addresses", &self.status.addresses())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! One time of serving, from the start hook to the last clean-up.
+
+use super::{
+    UdpServer,
+    engine::discard_stale,
+    epoch::{Epoch, Mode},
+};
+use crate::{
+    BoxError, ServeError, Service, panic,
+    service::status::{End, Phase, State},
+};
+use std::{
+    future::{pending, poll_fn},
+    io,
+    pin::Pin,
+    sync::Arc,
+};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::sleep_until,
+};
+use tracing::Span;
+
+/// Serves until it is asked to stop, `until` completes, or a socket fails for good.
+pub(super) async fn serve<U>(server: &UdpServer, mut until: Pin<&mut U>) -> Result<(), ServeError>
+where
+    U: Future<Output = ()>,
+{
+    let epoch = server.status.begin().ok_or(ServeError::AlreadyServing)?;
+    let mut serving = Serving {
+        server,
+        number: epoch,
+        epoch: Arc::new(Epoch::new(Span::current())),
+        workers: JoinSet::new(),
+        service: Service::new(server.control()),
+    };
+    let mut asked = server.status.watch();
+    if epoch > 1 {
+        for outbox in server.engine.outboxes() {
+            discard_stale(outbox, server.limits.datagram, &server.counters);
+        }
+    }
+    let result = match serving.start(until.as_mut(), &mut asked).await {
+        Started::Serving => serving.run(until, &mut asked).await.map_err(ServeError::Io),
+        Started::Stopped => Ok(()),
+        Started::Failed(error) => Err(ServeError::Start(error)),
+    };
+    serving.stop().await;
+    result
+}
+
+struct Serving<'a> {
+    server: &'a UdpServer,
+    number: u64,
+    epoch: Arc<Epoch>,
+    workers: JoinSet<io::Result<()>>,
+    service: Service,
+}
+
+enum Started {
+    Serving,
+    Stopped,
+    Failed(BoxError),
+}
+
+impl Serving<'_> {
+    /// Runs the start hook, and with its success lets the workers begin.
+    async fn start(
+        &mut self,
+        until: Pin<&mut impl Future<Output = ()>>,
+        asked: &mut watch::Receiver<State>,
+    ) -> Started {
+        let mut start = self.server.engine.start(&mut self.service);
+        let started = poll_fn(|cx| panic::poll(start.as_mut(), cx));
+        tokio::select! {
+            biased;
+            () = until => return Started::Stopped,
+            _ = next_end(asked, End::None) => return Started::Stopped,
+            started = started => match started {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Started::Failed(error),
+                Err(panicked) => return Started::Failed(panicked.into()),
+            }
+        }
+        drop(start);
+        let addresses: Vec<_> = self.server.status.addresses().iter().map(ToString::to_string).collect();
+        tracing::info!(addresses = addresses.join(", "), "serving");
+        for outbox in self.server.engine.outboxes() {
+            outbox.open();
+        }
+        self.server.status.enter(Phase::Serving);
+        for worker in self.server.engine.workers(&self.epoch) {
+            self.workers.spawn(worker);
+        }
+        Started::Serving
+    }
+
+    /// Lets the workers run until all have ended.
+    async fn run(
+        &mut self,
+        mut until: Pin<&mut impl Future<Output = ()>>,
+        asked: &mut watch::Receiver<State>,
+    ) -> io::Result<()> {
+        let mut result = Ok(());
+        let mut end = End::None;
+        loop {
+            let drained = async {
+                match end {
+                    End::Drain(at) => sleep_until(at).await,
+                    End::None | End::Now => pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = until.as_mut(), if end == End::None => {
+                    self.server.status.ask(self.number, End::Now);
+                }
+                next = next_end(asked, end) => {
+                    end = next;
+                    self.end_workers(if end == End::Now { Mode::Stop } else { Mode::Drain });
+                }
+                () = drained => self.server.status.ask(self.number, End::Now),
+                worker = self.workers.join_next() => match worker {
+                    None => return result,
+                    Some(Ok(Ok(()))) => {}
+                    Some(Ok(Err(error))) => {
+                        result = Err(error);
+                        self.server.status.ask(self.number, End::Now);
+                    }
+                    // A worker catches the panics of others, so this one is ours.
+                    Some(Err(error)) => {
+                        result = Err(io::Error::other(error));
+                        self.server.status.ask(self.number, End::Now);
+                    }
+                },
+                () = self.service.watch_tasks() => {}
+            }
+        }
+    }
+
+    fn end_workers(&self, mode: Mode) {
+        if self.epoch.mode() == Mode::Run {
+            tracing::info!("stopping");
+        }
+        self.epoch.set(mode);
+        for outbox in self.server.engine.outboxes() {
+            outbox.signal.wake();
+        }
+    }
+
+    /// Closes the senders, ends the background tasks and cleans up.
+    async fn stop(mut self) {
+        let served = self.epoch.mode() != Mode::Run;
+        self.server.status.enter(Phase::Stopping);
+        self.close();
+        self.service.stop().await;
+        self.server.events.tell_suppressed();
+        if served {
+            tracing::info!("stopped");
+        }
+    }
+
+    fn close(&self) {
+        for outbox in self.server.engine.outboxes() {
+            outbox.close();
+        }
+    }
+}
+
+impl Drop for Serving<'_> {
+    /// Leaves nothing behind, wherever serving was: its future may have been dropped.
+    fn drop(&mut self) {
+        self.epoch.set(Mode::Abandon);
+        self.close();
+        self.server.status.enter(Phase::Idle);
+    }
+}
+
+/// Waits until something else is asked for than `known`.
+async fn next_end(asked: &mut watch::Receiver<State>, known: End) -> End {
+    // The sender lives in the server, and the server as long as it serves.
+    asked.wait_for(|state| state.end != known).await.map_or(End::Now, |state| state.end)
+}

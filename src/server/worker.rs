@@ -1,0 +1,344 @@
+//! The loop that drives one socket: receive a batch, run handlers, flush a batch.
+
+use super::{
+    admission::Admission,
+    conversation::{Ending, Outcome, Seat, Stage, Task, judge},
+    conversations::{Arrival, Conversations},
+    epoch::{Epoch, Mode},
+    failure::{Backoff, Failure},
+};
+use crate::{
+    Handler, Peer,
+    figures::{DropReason, add},
+    panic,
+    peer::{mailbox::Mailbox, port::Port, turn::Turn},
+};
+use std::{
+    future::poll_fn,
+    io, mem,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use tokio::{
+    task::{AbortHandle, coop, yield_now},
+    time::{Instant, Sleep, sleep_until},
+};
+
+/// Drives one socket until serving ends.
+///
+/// # Errors
+///
+/// Fails if the socket can never receive again; then too all conversations have ended.
+pub(super) async fn run<Req, Res, H>(
+    port: Arc<Port<Req, Res>>,
+    handler: Arc<H>,
+    admission: Arc<Admission>,
+    epoch: Arc<Epoch>,
+) -> io::Result<()>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    H: Handler<Req, Res>,
+{
+    let mut worker = Worker {
+        conversations: Conversations::new(Arc::clone(&port.limits), Arc::clone(&port.counters)),
+        turn: Some(Turn::new(port.id, port.limits.datagram)),
+        next: 0,
+        serial: 0,
+        reserved: false,
+        busy: false,
+        stage: None,
+        seat: None,
+        mailbox: Arc::default(),
+        pause: None,
+        // For this worker alone: conversations that count references do not disturb other cores.
+        handler,
+        converse: Seat::converse,
+        port,
+        admission,
+        epoch,
+    };
+    let result = worker.serve().await;
+    worker.end().await;
+    result
+}
+
+struct Worker<Req, Res, H, F, M> {
+    port: Arc<Port<Req, Res>>,
+    handler: Arc<H>,
+    admission: Arc<Admission>,
+    epoch: Arc<Epoch>,
+    converse: M,
+    conversations: Conversations<AbortHandle>,
+    /// The batch that is worked on; lent while a conversation is polled.
+    turn: Option<Box<Turn>>,
+    /// Which datagram of the batch comes next.
+    next: usize,
+    /// The conversation that was opened last.
+    serial: u64,
+    /// Whether a place is reserved for the next conversation that has to wait.
+    reserved: bool,
+    /// Whether other tasks have something to do because of this batch.
+    busy: bool,
+    /// What the next inline conversation uses again.
+    stage: Option<Stage<F>>,
+    seat: Option<Seat<Req, Res, H>>,
+    mailbox: Arc<Mailbox>,
+    /// After an error of the socket: no reception before this is over.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+const NOT_LENT: &str = "the turn is away only while a conversation is polled inline";
+
+enum Event {
+    Received,
+    Failed(io::Error),
+    End,
+}
+
+impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    H: Handler<Req, Res>,
+    F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
+    M: Fn(Seat<Req, Res, H>) -> F + Copy + Send + Unpin + 'static,
+{
+    async fn serve(&mut self) -> io::Result<()> {
+        let mut backoff = Backoff::default();
+        loop {
+            match poll_fn(|cx| self.poll_event(cx)).await {
+                Event::Received => {
+                    backoff = Backoff::default();
+                    self.count_received();
+                    while !self.dispatch() {
+                        yield_now().await;
+                    }
+                    if self.end_batch() {
+                        yield_now().await;
+                    }
+                }
+                Event::Failed(error) => match backoff.judge(&error) {
+                    Failure::Passing => yield_now().await,
+                    Failure::Pause(pause) => {
+                        let local = self.port.outbox.transport().local_addr();
+                        self.port.events.receive_failed(local, &error);
+                        self.pause = Some(Box::pin(sleep_until(Instant::now() + pause)));
+                    }
+                    Failure::Fatal => return Err(error),
+                },
+                Event::End => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits for something to do, and meanwhile sends what waits for room in the kernel.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        self.attend(cx);
+        match self.epoch.mode() {
+            Mode::Run => {}
+            Mode::Drain if !self.conversations.is_empty() => {}
+            Mode::Drain | Mode::Stop | Mode::Abandon => return Poll::Ready(Event::End),
+        }
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        let turn = self.turn.as_mut().expect(NOT_LENT);
+        let transport = self.port.outbox.transport();
+        loop {
+            if let Err(error) = ready!(transport.poll_recv_ready(cx)) {
+                return Poll::Ready(Event::Failed(error));
+            }
+            match transport.try_recv(&mut turn.received) {
+                Ok(()) if turn.received.is_empty() => {}
+                Ok(()) => return Poll::Ready(Event::Received),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Event::Failed(error)),
+            }
+        }
+    }
+
+    /// Frees the places of conversations that have ended and sends what can be sent.
+    fn attend(&mut self, cx: &mut Context<'_>) {
+        self.port.outbox.signal.register(cx);
+        self.port.each_ended(|peer, serial| self.conversations.end(peer, serial));
+        let _ = self.port.outbox.poll_flush(cx);
+    }
+
+    fn count_received(&self) {
+        let received = &self.turn.as_ref().expect(NOT_LENT).received;
+        let truncated = received.truncated() as u64;
+        add(&self.port.counters.received, received.len() as u64 + truncated);
+        self.port.counters.dropped(DropReason::Truncated, truncated);
+    }
+
+    /// Works on the batch; returns whether it is done, or other tasks must have the thread first.
+    fn dispatch(&mut self) -> bool {
+        let mut turn = self.turn.take().expect(NOT_LENT);
+        self.port.outbox.begin_turn();
+        while self.next < turn.received.len() && coop::has_budget_remaining() {
+            let at = self.next;
+            self.next += 1;
+            turn = self.receive(turn, at);
+        }
+        if mem::take(&mut self.reserved) {
+            self.conversations.release();
+        }
+        // Told before the replies leave: who has an answer finds it in the figures.
+        turn.tell(&self.port.counters);
+        self.port.outbox.end_turn(&mut turn.replies);
+        let done = self.next == turn.received.len();
+        self.turn = Some(turn);
+        done
+    }
+
+    /// Makes room for the next batch; returns whether other tasks should have the thread before.
+    fn end_batch(&mut self) -> bool {
+        let received = &mut self.turn.as_mut().expect(NOT_LENT).received;
+        // A full batch is one of many: timers have waited long enough.
+        let give_way = mem::take(&mut self.busy) || received.is_full();
+        received.clear();
+        self.next = 0;
+        give_way
+    }
+
+    /// Finds out whom the datagram number `at` is for.
+    fn receive(&mut self, turn: Box<Turn>, at: usize) -> Box<Turn> {
+        let mode = self.epoch.mode();
+        let from = turn.received.from(at);
+        let admitted = match self.admission.admits(from) {
+            Ok(admitted) => admitted,
+            Err(panicked) => {
+                self.port.events.error(from, &panicked, "the admission check failed");
+                false
+            }
+        };
+        let dropped = if mode >= Mode::Stop {
+            DropReason::Stopping
+        } else if !admitted {
+            DropReason::Refused
+        } else {
+            match self.conversations.arrive(from, turn.received.datagram(at)) {
+                Arrival::Waiting => {
+                    self.busy = true;
+                    return turn;
+                }
+                Arrival::Dropped(reason) => reason,
+                Arrival::Opening if mode == Mode::Drain => DropReason::Stopping,
+                Arrival::Opening => {
+                    self.reserved = self.reserved || self.conversations.reserve();
+                    if self.reserved {
+                        return self.open(turn, at);
+                    }
+                    DropReason::Peers
+                }
+            }
+        };
+        self.port.counters.dropped(dropped, 1);
+        turn
+    }
+
+    /// Opens a conversation and polls it once, here and now.
+    fn open(&mut self, mut turn: Box<Turn>, at: usize) -> Box<Turn> {
+        self.serial += 1;
+        turn.offer(self.serial, at);
+        let from = turn.received.from(at).clone();
+        let seat = match self.seat.take() {
+            Some(mut seat) => {
+                seat.peer.renew(&from, self.serial);
+                seat
+            }
+            None => {
+                let (port, mailbox) = (Arc::clone(&self.port), Arc::clone(&self.mailbox));
+                let peer = Peer::new(port, mailbox, from.clone(), self.serial);
+                Seat { handler: Arc::clone(&self.handler), peer }
+            }
+        };
+        let mut stage = self.stage.take().unwrap_or_else(Stage::new);
+        stage.set((self.converse)(seat));
+        let span = self.epoch.conversation(&from);
+        let (mut turn, polled) = turn.lend(|| stage.poll_first(&span));
+        match polled {
+            Poll::Ready(outcome) => {
+                self.stage = Some(stage);
+                self.seat = span.in_scope(|| judge(outcome, &self.port, &from));
+                turn.conversations += 1;
+                if turn.unread().is_some() {
+                    self.port.counters.dropped(DropReason::Unread, 1);
+                }
+            }
+            Poll::Pending => {
+                let mailbox = mem::take(&mut self.mailbox);
+                let (port, counters) = (Arc::clone(&self.port), &self.port.counters);
+                let kept = turn
+                    .unread()
+                    .is_none_or(|unread| mailbox.open(unread, &self.port.limits, counters));
+                let peer = from.clone();
+                let ending = Ending { port, mailbox, peer, serial: self.serial, over: false };
+                if kept {
+                    self.spawn(stage, span, ending);
+                } else {
+                    // Its datagram cannot wait, so neither can it.
+                    counters.dropped(DropReason::Octets, 1);
+                    if let Err(panicked) = panic::catch(|| drop(stage)) {
+                        self.port.report(&from, &panicked.into(), true);
+                    }
+                }
+            }
+        }
+        turn
+    }
+
+    /// Makes a task of a conversation that has to wait.
+    fn spawn(&mut self, stage: Stage<F>, span: tracing::Span, ending: Ending<Req, Res>) {
+        let (peer, serial) = (ending.peer.clone(), ending.serial);
+        let mailbox = Arc::clone(&ending.mailbox);
+        let task = Task {
+            stage,
+            span,
+            epoch: Arc::clone(&self.epoch),
+            handler: Arc::clone(&self.handler),
+            converse: self.converse,
+            ending,
+        };
+        let task = tokio::spawn(task).abort_handle();
+        self.conversations.insert(peer, serial, mailbox, task);
+        self.reserved = false;
+        self.busy = true;
+    }
+
+    /// Ends all conversations: they hear of it, have the grace to finish, and are dropped then.
+    async fn end(&mut self) {
+        self.conversations.close();
+        let mut grace = pin!(sleep_until(Instant::now() + self.port.limits.grace));
+        let mut cut = false;
+        poll_fn(|cx| {
+            self.attend(cx);
+            let silent = self.conversations.is_empty();
+            if silent && self.port.outbox.is_flushed() {
+                return Poll::Ready(());
+            }
+            if !cut {
+                ready!(grace.as_mut().poll(cx));
+                cut = true;
+                self.conversations.tasks().for_each(AbortHandle::abort);
+            }
+            // What the kernel had no room for all that time is lost.
+            if silent { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+impl<Req, Res, H, F, M> Drop for Worker<Req, Res, H, F, M> {
+    fn drop(&mut self) {
+        self.conversations.tasks().for_each(AbortHandle::abort);
+        if mem::take(&mut self.reserved) {
+            self.conversations.release();
+        }
+        let rest = self.turn.as_ref().map_or(0, |turn| turn.received.len().saturating_sub(self.next));
+        self.port.counters.dropped(DropReason::Stopping, rest as u64);
+    }
+}

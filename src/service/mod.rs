@@ -1,0 +1,156 @@
+//! A server as its handler and its operators see it.
+
+mod control;
+pub(crate) mod status;
+
+pub use control::ServerHandle;
+
+use crate::{
+    BoxError, PeerAddr,
+    events::Chain,
+    panic::{self, Panicked},
+};
+use std::{fmt, future::poll_fn, pin::Pin};
+use tokio::task::{JoinError, JoinSet};
+
+/// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BoxError, Handler, Peer, Service};
+/// use std::time::Duration;
+///
+/// struct Telemetry;
+///
+/// impl Handler<String, String> for Telemetry {
+///     async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
+///         let control = service.control().clone();
+///         service.spawn(async move {
+///             loop {
+///                 tokio::time::sleep(Duration::from_secs(60)).await;
+///                 println!("{} datagrams so far", control.figures().received);
+///             }
+///         });
+///         service.on_stop(async { println!("stopped") });
+///         Ok(())
+///     }
+///
+///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+///         let measurement = peer.recv().await?;
+///         println!("{}: {measurement}", peer.addr());
+///         Ok(())
+///     }
+/// }
+/// ```
+pub struct Service {
+    control: ServerHandle,
+    tasks: JoinSet<Result<(), BoxError>>,
+    clean_ups: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Service {
+    pub(crate) fn new(control: ServerHandle) -> Self {
+        Self { control, tasks: JoinSet::new(), clean_ups: Vec::new() }
+    }
+
+    /// Returns the control of the server, to be cloned and kept.
+    #[must_use]
+    pub const fn control(&self) -> &ServerHandle {
+        &self.control
+    }
+
+    /// Returns the addresses that are bound.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<PeerAddr> {
+        self.control.addresses()
+    }
+
+    /// Runs `task` in the background as long as the service lasts.
+    ///
+    /// When serving ends, it is dropped at its await point. That it returned an error or panicked is
+    /// logged, and serving goes on. A task that returns nothing, `()`, never fails.
+    pub fn spawn<F>(&mut self, task: F)
+    where
+        F: Future<Output: TaskOutput> + Send + 'static,
+    {
+        self.tasks.spawn(async { task.await.into_result() });
+    }
+
+    /// Has `clean_up` awaited when serving ends, after all conversations and background tasks; the
+    /// last one registered comes first.
+    ///
+    /// It runs to its end, however long that takes, also when [`start`](crate::Handler::start) fails
+    /// after this. It is dropped without having run if the future of `serve` is dropped. In it, do
+    /// not await [`ServerHandle::shutdown`], which waits for it.
+    pub fn on_stop(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
+        self.clean_ups.push(Box::pin(clean_up));
+    }
+
+    /// Waits until a background task fails, and tells it; for ever if none does.
+    pub(crate) async fn watch_tasks(&mut self) {
+        while let Some(ended) = self.tasks.join_next().await {
+            tell(ended);
+        }
+        std::future::pending().await
+    }
+
+    /// Ends the background tasks, then runs the clean-ups.
+    pub(crate) async fn stop(&mut self) {
+        self.tasks.abort_all();
+        while let Some(ended) = self.tasks.join_next().await {
+            tell(ended);
+        }
+        while let Some(mut clean_up) = self.clean_ups.pop() {
+            if let Err(panicked) = poll_fn(|cx| panic::poll(clean_up.as_mut(), cx)).await {
+                tracing::error!(error = %panicked, "a clean-up failed");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("tasks", &self.tasks.len())
+            .field("clean_ups", &self.clean_ups.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a background task may return: nothing, or a `Result` whose error is logged.
+pub trait TaskOutput: sealed::Sealed + Send + 'static {
+    #[doc(hidden)]
+    fn into_result(self) -> Result<(), BoxError>;
+}
+
+impl TaskOutput for () {
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError> + Send + 'static> TaskOutput for Result<(), E> {
+    fn into_result(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "what seals a trait is not to be named")]
+    pub trait Sealed {}
+    impl Sealed for () {}
+    impl<E> Sealed for Result<(), E> {}
+}
+
+fn tell(ended: Result<Result<(), BoxError>, JoinError>) {
+    let error = match ended {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => Panicked::new(payload).into(),
+            Err(_canceled) => return,
+        },
+    };
+    tracing::error!(error = %Chain(&*error), "a background task failed");
+}

@@ -1,0 +1,151 @@
+use crate::PeerAddr;
+use std::sync::{Mutex, PoisonError};
+use tokio::{sync::watch, time::Instant};
+
+/// Where a server is in its life, seen by all who hold a handle of it.
+#[derive(Debug)]
+pub(crate) struct Status {
+    state: watch::Sender<State>,
+    addresses: Mutex<Vec<PeerAddr>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    /// Which serving this is: each call of `serve` that begins one is another.
+    pub(crate) epoch: u64,
+    pub(crate) phase: Phase,
+    pub(crate) end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    Starting,
+    Serving,
+    Stopping,
+    /// The server was dropped.
+    Gone,
+}
+
+/// What was asked for, this time of serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    None,
+    /// Let conversations come to their end, until then.
+    Drain(Instant),
+    Now,
+}
+
+impl Status {
+    pub(crate) fn new(addresses: Vec<PeerAddr>) -> Self {
+        let state = State { epoch: 0, phase: Phase::Idle, end: End::None };
+        Self { state: watch::Sender::new(state), addresses: Mutex::new(addresses) }
+    }
+
+    /// Begins a serving, unless one is in progress; returns its number, the first being 1.
+    pub(crate) fn begin(&self) -> Option<u64> {
+        let begun = self.state.send_if_modified(|state| {
+            let idle = state.phase == Phase::Idle;
+            if idle {
+                *state = State { epoch: state.epoch + 1, phase: Phase::Starting, end: End::None };
+            }
+            idle
+        });
+        begun.then(|| self.state.borrow().epoch)
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.state.send_modify(|state| state.phase = phase);
+    }
+
+    /// Asks for the end of the serving `epoch`, if it is in progress: sooner than was asked before,
+    /// never later.
+    pub(crate) fn ask(&self, epoch: u64, end: End) {
+        self.state.send_if_modified(|state| {
+            let sooner = match (state.end, end) {
+                (End::None, _) | (End::Drain(_), End::Now) => true,
+                (End::Drain(old), End::Drain(new)) => new < old,
+                _ => false,
+            };
+            let asked = sooner && state.epoch == epoch && state.in_progress();
+            if asked {
+                state.end = end;
+            }
+            asked
+        });
+    }
+
+    pub(crate) fn now(&self) -> State {
+        *self.state.borrow()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<PeerAddr> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The server is dropped: nothing is bound any more.
+    pub(crate) fn gone(&self) {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.enter(Phase::Gone);
+    }
+}
+
+impl State {
+    pub(crate) fn in_progress(&self) -> bool {
+        !matches!(self.phase, Phase::Idle | Phase::Gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    // L-6
+    #[test]
+    fn serving_begins_only_when_none_is_in_progress() {
+        let status = Status::new(Vec::new());
+
+        assert_eq!(status.begin(), Some(1));
+        assert_eq!(status.begin(), None);
+        status.enter(Phase::Idle);
+        assert_eq!(status.begin(), Some(2));
+        status.gone();
+        assert_eq!(status.begin(), None);
+    }
+
+    // L-18
+    #[test]
+    fn an_end_can_only_come_sooner_than_was_asked() {
+        let status = Status::new(Vec::new());
+        let epoch = status.begin().unwrap();
+        let soon = Instant::now();
+        let later = soon + Duration::from_secs(1);
+
+        status.ask(epoch, End::Drain(later));
+        status.ask(epoch, End::Drain(soon));
+        status.ask(epoch, End::Drain(later));
+        assert_eq!(status.now().end, End::Drain(soon));
+        status.ask(epoch, End::Now);
+        status.ask(epoch, End::Drain(soon));
+        assert_eq!(status.now().end, End::Now);
+    }
+
+    // L-14
+    #[test]
+    fn what_is_asked_of_one_serving_does_not_end_another() {
+        let status = Status::new(Vec::new());
+        let first = status.begin().unwrap();
+        status.enter(Phase::Idle);
+        status.ask(first, End::Now);
+        status.begin();
+
+        status.ask(first, End::Now);
+
+        assert_eq!(status.now().end, End::None);
+    }
+}

@@ -1,0 +1,268 @@
+use crate::{EncodeError, PeerAddr, SendError};
+use std::ops::Range;
+
+/// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
+/// more only keeps the runtime's other tasks waiting.
+pub(crate) const BATCH: usize = 64;
+
+/// What one turn of a worker received: datagrams of any size, packed into one buffer.
+#[derive(Debug)]
+pub(crate) struct RecvBatch {
+    octets: Vec<u8>,
+    used: usize,
+    limit: usize,
+    arrived: Vec<(PeerAddr, Range<usize>)>,
+    truncated: usize,
+}
+
+impl RecvBatch {
+    /// A batch for datagrams of up to `limit` octets.
+    pub(crate) fn new(limit: usize) -> Self {
+        // One octet more than the limit tells "exactly full" from "too long". Four of the largest fit
+        // into a batch, or 64 of up to 3 KiB; pages that are never touched cost no memory.
+        let octets = vec![0; 4 * (limit + 1)];
+        Self { octets, used: 0, limit, arrived: Vec::with_capacity(BATCH), truncated: 0 }
+    }
+
+    /// Room for one more datagram, or `None` when the batch is full.
+    pub(crate) fn room(&mut self) -> Option<&mut [u8]> {
+        if self.is_full() {
+            return None;
+        }
+        self.octets[self.used..].get_mut(..=self.limit)
+    }
+
+    /// Adds the datagram of which the first `len` octets were written to [`room`](Self::room).
+    pub(crate) fn push(&mut self, from: PeerAddr, len: usize) {
+        if len > self.limit {
+            self.push_truncated();
+            return;
+        }
+        self.arrived.push((from, self.used..self.used + len));
+        self.used += len;
+    }
+
+    /// Counts a datagram that is longer than the limit.
+    pub(crate) fn push_truncated(&mut self) {
+        self.truncated += 1;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.arrived.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.arrived.is_empty() && self.truncated == 0
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.arrived.len() + self.truncated == BATCH || self.octets.len() - self.used <= self.limit
+    }
+
+    pub(crate) fn from(&self, index: usize) -> &PeerAddr {
+        &self.arrived[index].0
+    }
+
+    pub(crate) fn datagram(&self, index: usize) -> &[u8] {
+        &self.octets[self.arrived[index].1.clone()]
+    }
+
+    /// How many datagrams were longer than the limit, and so are not in the batch.
+    pub(crate) fn truncated(&self) -> usize {
+        self.truncated
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.arrived.clear();
+        self.used = 0;
+        self.truncated = 0;
+    }
+}
+
+/// Datagrams on their way out, first in, first out. Each has a buffer of its own, so that a protocol
+/// that does more than append can spoil no other datagram; the buffers are used again.
+#[derive(Debug, Default)]
+pub(crate) struct SendBatch {
+    slots: Vec<(PeerAddr, Vec<u8>)>,
+    pending: Range<usize>,
+    octets: usize,
+}
+
+impl SendBatch {
+    /// Adds the datagram that `encode` writes, unless it fails or writes more than `max` octets.
+    pub(crate) fn encode(
+        &mut self,
+        to: &PeerAddr,
+        max: usize,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<(), SendError> {
+        if self.pending.end == self.slots.len() && self.pending.start > self.pending.len() {
+            // A batch that never gets empty uses the buffers again that it has sent.
+            self.slots.rotate_left(self.pending.start);
+            self.pending = 0..self.pending.len();
+        }
+        let end = self.pending.end;
+        match self.slots.get_mut(end) {
+            Some((addr, datagram)) => {
+                addr.clone_from(to);
+                datagram.clear();
+            }
+            None => self.slots.push((to.clone(), Vec::new())),
+        }
+        let datagram = &mut self.slots[end].1;
+        encode(datagram).map_err(SendError::Encode)?;
+        let len = datagram.len();
+        if len > max {
+            return Err(SendError::TooLarge { len, max });
+        }
+        self.pending.end += 1;
+        self.octets += len;
+        Ok(())
+    }
+
+    /// Adds a datagram that is encoded already.
+    pub(crate) fn push(&mut self, to: &PeerAddr, datagram: &[u8]) {
+        let added = self.encode(to, usize::MAX, |octets| {
+            octets.extend_from_slice(datagram);
+            Ok(())
+        });
+        debug_assert!(added.is_ok(), "copying octets cannot fail");
+    }
+
+    pub(crate) fn front(&self) -> Option<(&PeerAddr, &[u8])> {
+        self.slots[self.pending.clone()].first().map(|(to, datagram)| (to, &datagram[..]))
+    }
+
+    pub(crate) fn pop_front(&mut self) {
+        // Large buffers go back to the allocator: 64 of them would hold 4 MiB for ever.
+        const KEPT: usize = 16 * 1024;
+
+        let Some((_, datagram)) = self.slots[self.pending.clone()].first_mut() else { return };
+        self.octets -= datagram.len();
+        if datagram.capacity() > KEPT {
+            *datagram = Vec::new();
+        }
+        self.pending.start += 1;
+        if self.pending.is_empty() {
+            self.pending = 0..0;
+            self.slots.truncate(2 * BATCH);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// How many octets wait here.
+    pub(crate) fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// Moves all datagrams of `other` behind those of this batch.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        while let Some((to, datagram)) = other.front() {
+            self.push(to, datagram);
+            other.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    fn addr(port: u16) -> PeerAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+    }
+
+    fn receive(batch: &mut RecvBatch, from: u16, datagram: &[u8]) {
+        let room = batch.room().unwrap();
+        let len = datagram.len().min(room.len());
+        room[..len].copy_from_slice(&datagram[..len]);
+        batch.push(addr(from), len);
+    }
+
+    //
+    #[test]
+    fn a_datagram_of_exactly_the_limit_is_whole_and_a_longer_one_is_counted() {
+        let mut batch = RecvBatch::new(4);
+
+        receive(&mut batch, 1, b"1234");
+        receive(&mut batch, 2, b"12345");
+        receive(&mut batch, 3, b"12");
+
+        assert_eq!((batch.len(), batch.truncated()), (2, 1));
+        assert_eq!((batch.from(0), batch.datagram(0)), (&addr(1), &b"1234"[..]));
+        assert_eq!((batch.from(1), batch.datagram(1)), (&addr(3), &b"12"[..]));
+    }
+
+    // D-11
+    #[test]
+    fn a_zero_length_datagram_is_a_datagram() {
+        let mut batch = RecvBatch::new(4);
+
+        receive(&mut batch, 1, b"");
+
+        assert!(!batch.is_empty());
+        assert_eq!(batch.datagram(0), b"");
+    }
+
+    #[test]
+    fn a_batch_is_full_when_a_datagram_of_the_limit_might_not_fit() {
+        let mut batch = RecvBatch::new(4);
+
+        while batch.room().is_some() {
+            assert!(!batch.is_full());
+            receive(&mut batch, 1, b"1234");
+        }
+
+        assert!(batch.is_full());
+        batch.clear();
+        assert!(batch.is_empty() && batch.room().is_some());
+    }
+
+    // S-4
+    #[test]
+    fn datagrams_leave_a_send_batch_in_the_order_they_came() {
+        let mut batch = SendBatch::default();
+        let mut second = SendBatch::default();
+        batch.push(&addr(1), b"a");
+        batch.push(&addr(2), b"b");
+        batch.pop_front();
+        second.push(&addr(3), b"c");
+
+        batch.append(&mut second);
+
+        assert_eq!(batch.front(), Some((&addr(2), &b"b"[..])));
+        batch.pop_front();
+        assert_eq!(batch.front(), Some((&addr(3), &b"c"[..])));
+        batch.pop_front();
+        assert!(batch.is_empty() && second.is_empty() && batch.octets() == 0);
+    }
+
+    // S-5, S-6
+    #[test]
+    fn a_packet_that_fails_to_encode_or_is_too_long_leaves_nothing_behind() {
+        let mut batch = SendBatch::default();
+
+        let failed = batch.encode(&addr(1), 4, |octets| {
+            octets.extend_from_slice(b"half");
+            Err(EncodeError::codec("nothing"))
+        });
+        let long = batch.encode(&addr(1), 4, |octets| {
+            octets.extend_from_slice(b"12345");
+            Ok(())
+        });
+
+        assert!(matches!(failed, Err(SendError::Encode(_))));
+        assert!(matches!(long, Err(SendError::TooLarge { len: 5, max: 4 })));
+        assert!(batch.is_empty() && batch.front().is_none());
+        batch.push(&addr(1), b"next");
+        assert_eq!(batch.front(), Some((&addr(1), &b"next"[..])));
+    }
+}
