@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn the_scope_id_is_part_of_a_peer_and_the_flow_label_is_not() {
         let ip = "fe80::1".parse().unwrap();
-        let at = |flow, scope| PeerAddr::from(SocketAddr::V6(SocketAddrV6::new(ip, 9000, flow, scope)));
+        let at =
+            |flow, scope| PeerAddr::from(SocketAddr::V6(SocketAddrV6::new(ip, 9000, flow, scope)));
 
         assert_eq!(at(0, 6), at(12_345, 6));
         assert_ne!(at(0, 6), at(0, 7));

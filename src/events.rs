@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn the_sources_of_a_decode_error_are_not_printed() {
         let cause: crate::BoxError = "octets of the peer".into();
-        let error = RecvError::Decode(DecodeError::codec("a number was expected").with_source(cause));
+        let error =
+            RecvError::Decode(DecodeError::codec("a number was expected").with_source(cause));
 
         let text = Chain(&error).to_string();
 

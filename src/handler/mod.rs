@@ -75,7 +75,10 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     /// An error is logged with the peer's address and ends this conversation only.
     /// [`RecvError::Closed`](crate::RecvError::Closed) and
     /// [`RecvError::Idle`](crate::RecvError::Idle) are no news, so they are not logged.
-    fn handle(&self, peer: &mut Peer<Req, Res>) -> impl Future<Output = Result<(), BoxError>> + Send;
+    fn handle(
+        &self,
+        peer: &mut Peer<Req, Res>,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
 impl<Req, Res, H> Handler<Req, Res> for Arc<H>

@@ -66,7 +66,9 @@ impl Mailbox {
             return Offer::Dropped(DropReason::Stopping);
         }
         let mut outcome = Offer::Accepted;
-        while state.queue.len() >= limits.queue || state.octets + datagram.len() > limits.queue_octets {
+        while state.queue.len() >= limits.queue
+            || state.octets + datagram.len() > limits.queue_octets
+        {
             if limits.overflow == Overflow::DropNewest || !state.drop_oldest(counters) {
                 return Offer::Dropped(DropReason::Queue);
             }

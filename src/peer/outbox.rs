@@ -155,7 +155,7 @@ impl Outbox {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.signal.wake(),
                 Err(error) => {
-                    self.refused(to, error);
+                    self.refused(to, &error);
                     return Ok(true);
                 }
             }
@@ -196,15 +196,15 @@ impl Outbox {
         let mut refused = 0;
         let done = self.transport.send_batch(batch, &mut |to, error| {
             refused += 1;
-            self.refused(to, error);
+            self.refused(to, &error);
         });
         add(&self.counters.sent, (before - batch.len()) as u64 - refused);
         done
     }
 
-    fn refused(&self, to: &PeerAddr, error: io::Error) {
+    fn refused(&self, to: &PeerAddr, error: &io::Error) {
         add(&self.counters.send_errors, 1);
-        self.events.warn(to, &error, "a datagram could not be sent");
+        self.events.warn(to, error, "a datagram could not be sent");
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

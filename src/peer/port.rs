@@ -4,9 +4,9 @@ use crate::{
     events::Events,
     figures::{Counters, add},
     limits::Limits,
+    transport::Scratch,
 };
 use std::{
-    cell::Cell,
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
@@ -63,7 +63,9 @@ impl<Req, Res> Port<Req, Res> {
     /// Calls `end` for each conversation that has ended since the last call.
     pub(crate) fn each_ended(&self, mut end: impl FnMut(&PeerAddr, u64)) {
         if self.any_ended.swap(false, Ordering::Acquire) {
-            for (peer, serial) in self.ended.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            for (peer, serial) in
+                self.ended.lock().unwrap_or_else(PoisonError::into_inner).drain(..)
+            {
                 end(&peer, serial);
             }
         }
@@ -79,7 +81,10 @@ impl<Req, Res> Port<Req, Res> {
 
 impl<Req, Res> fmt::Debug for Port<Req, Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Port").field("id", &self.id).field("outbox", &self.outbox).finish_non_exhaustive()
+        f.debug_struct("Port")
+            .field("id", &self.id)
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
     }
 }
 
@@ -120,31 +125,5 @@ pub(crate) async fn send<Res>(
         return sent;
     }
     let datagram = Scratch::encode(max, |datagram| outlet.encode(packet, datagram))?;
-    outbox.send(to, &datagram.0).await
-}
-
-/// A buffer for one encoded datagram, borrowed from the thread and given back when it is dropped.
-struct Scratch(Vec<u8>);
-
-impl Scratch {
-    fn encode(
-        max: usize,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
-    ) -> Result<Self, SendError> {
-        let mut scratch = Self(SCRATCH.take());
-        scratch.0.clear();
-        encode(&mut scratch.0).map_err(SendError::Encode)?;
-        let len = scratch.0.len();
-        if len > max { Err(SendError::TooLarge { len, max }) } else { Ok(scratch) }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        SCRATCH.set(std::mem::take(&mut self.0));
-    }
-}
-
-thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    outbox.send(to, &datagram).await
 }

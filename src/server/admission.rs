@@ -85,7 +85,8 @@ mod tests {
         ] {
             assert!(!admits(impossible), "{impossible}");
         }
-        for possible in ["192.0.2.7:5000", "[2001:db8::1]:5000", "192.0.2.1:9001", "127.0.0.1:9000"] {
+        for possible in ["192.0.2.7:5000", "[2001:db8::1]:5000", "192.0.2.1:9001", "127.0.0.1:9000"]
+        {
             assert!(admits(possible), "{possible}");
         }
     }

@@ -1,9 +1,8 @@
 //! From what a user calls an address to bound sockets: all of them or none.
 
-use crate::transport::socket;
+use crate::transport::socket::{self, AddrErrors};
 use std::{
-    error::Error,
-    fmt, io,
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
 };
 use tokio::net::lookup_host;
@@ -27,7 +26,6 @@ mod sealed {
 
     #[derive(Clone, Debug)]
     #[expect(unnameable_types, reason = "what seals a trait is not to be named")]
-    #[expect(clippy::exhaustive_enums, reason = "it is not to be named")]
     pub enum Target {
         Addr(std::net::SocketAddr),
         Name(String),
@@ -101,14 +99,17 @@ impl<T: Targets> Targets for Vec<T> {
 }
 
 /// Binds each distinct address of `targets`; if one cannot be, then none stays bound.
-pub(super) async fn bind(targets: Vec<Target>) -> io::Result<Vec<UdpSocket>> {
+pub(super) async fn bind(
+    targets: Vec<Target>,
+    options: &socket::Options,
+) -> io::Result<Vec<UdpSocket>> {
     let wanted = resolve(targets).await?;
     let beside_ipv4 = |port| wanted.iter().any(|(addr, _)| addr.is_ipv4() && addr.port() == port);
     let mut bound = Vec::new();
     let mut failed = Vec::new();
     let mut lacking = Vec::new();
     for &(addr, optional) in &wanted {
-        match socket::bind(addr, beside_ipv4(addr.port())) {
+        match socket::bind(addr, beside_ipv4(addr.port()), options) {
             Ok(socket) => bound.push(socket),
             Err(error) if optional && socket::lacks_family(&error) => lacking.push((addr, error)),
             Err(error) => failed.push((addr, error)),
@@ -117,7 +118,10 @@ pub(super) async fn bind(targets: Vec<Target>) -> io::Result<Vec<UdpSocket>> {
     if bound.is_empty() {
         failed.append(&mut lacking);
     }
-    if failed.is_empty() { Ok(bound) } else { Err(BindError(failed).into()) }
+    if failed.is_empty() {
+        return Ok(bound);
+    }
+    Err(AddrErrors { what: "cannot be bound", failed }.into())
 }
 
 /// The distinct addresses of `targets`. One is optional if it belongs to a name that has addresses of
@@ -138,7 +142,8 @@ async fn resolve(targets: Vec<Target>) -> io::Result<Vec<(SocketAddr, bool)>> {
                     let text = format!("the name `{name}` has no address");
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
-                let both = addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6);
+                let both =
+                    addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6);
                 addrs.into_iter().for_each(|addr| add(addr, both));
             }
         }
@@ -148,26 +153,4 @@ async fn resolve(targets: Vec<Target>) -> io::Result<Vec<(SocketAddr, bool)>> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     Ok(wanted)
-}
-
-/// The addresses that could not be bound, at least one, and why.
-#[derive(Debug)]
-struct BindError(Vec<(SocketAddr, io::Error)>);
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, (addr, error)) in self.0.iter().enumerate() {
-            let separator = if n == 0 { "" } else { "; " };
-            write!(f, "{separator}{addr} cannot be bound: {error}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Error for BindError {}
-
-impl From<BindError> for io::Error {
-    fn from(error: BindError) -> Self {
-        Self::new(error.0[0].1.kind(), error)
-    }
 }

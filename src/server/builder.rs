@@ -2,7 +2,7 @@ use super::{
     UdpServer,
     admission::{Admission, Check},
     bind::{self, BindAddrs},
-    engine::Sockets,
+    engine::{Guarded, Sockets},
 };
 use crate::{
     BoundSocket, DatagramProtocol, Handler, Limits, PeerAddr,
@@ -13,7 +13,7 @@ use crate::{
         port::{AnyProtocol, Port},
     },
     service::status::Status,
-    transport::{Transport, Udp},
+    transport::{Transport, Udp, socket::Options},
 };
 use std::{fmt, io, sync::Arc};
 
@@ -24,6 +24,7 @@ pub struct UdpServerBuilder<P, H> {
     handler: H,
     limits: Limits,
     check: Option<Check>,
+    options: Options,
 }
 
 impl<P, H> UdpServerBuilder<P, H>
@@ -32,7 +33,13 @@ where
     H: Handler<P::Incoming, P::Outgoing>,
 {
     pub(super) fn new(protocol: P, handler: H) -> Self {
-        Self { protocol, handler, limits: Limits::default(), check: None }
+        Self {
+            protocol,
+            handler,
+            limits: Limits::default(),
+            check: None,
+            options: Options::default(),
+        }
     }
 
     /// Sets how much the server takes on.
@@ -64,6 +71,20 @@ where
     /// ```
     pub fn admit(mut self, check: impl Fn(&PeerAddr) -> bool + Send + Sync + 'static) -> Self {
         self.check = Some(Arc::new(check));
+        self
+    }
+
+    /// Asks for a receive buffer of so many octets per socket. The default is 4 MiB; the kernel may give
+    /// less.
+    pub const fn recv_buffer(mut self, octets: usize) -> Self {
+        self.options.recv_buffer = octets;
+        self
+    }
+
+    /// Asks for a send buffer of so many octets per socket. The default is 4 MiB; the kernel may give
+    /// less.
+    pub const fn send_buffer(mut self, octets: usize) -> Self {
+        self.options.send_buffer = octets;
         self
     }
 
@@ -104,7 +125,7 @@ where
         P::Outgoing: Send + 'static,
     {
         self.limits.check()?;
-        let sockets = bind::bind(addrs.targets()).await?;
+        let sockets = bind::bind(addrs.targets(), &self.options).await?;
         let udp = |socket| Ok(Box::new(Udp::new(socket)?) as Box<dyn Transport>);
         self.build(sockets.into_iter().map(udp).collect::<io::Result<_>>()?)
     }
@@ -148,8 +169,9 @@ where
             let admission = Admission::new(transport.local_addr().clone(), self.check.clone());
             let outbox = Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events));
             let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
-            let port = Port::new(Arc::clone(&protocol), outbox, limits, counters, Arc::clone(&events));
-            (Arc::new(port), Arc::new(admission))
+            let port =
+                Port::new(Arc::clone(&protocol), outbox, limits, counters, Arc::clone(&events));
+            Guarded { port: Arc::new(port), admission: Arc::new(admission) }
         };
         let ports = transports.into_iter().map(port).collect();
         Ok(UdpServer {

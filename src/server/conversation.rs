@@ -55,7 +55,8 @@ impl<F: Future> Stage<F> {
     }
 
     fn poll(&mut self, span: &Span, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panicked>> {
-        let conversation = self.0.as_mut().as_pin_mut().expect("a conversation is set before it is polled");
+        let conversation =
+            self.0.as_mut().as_pin_mut().expect("a conversation is set before it is polled");
         let outcome = ready!(span.in_scope(|| panic::poll(conversation, cx)));
         self.0.set(None);
         Poll::Ready(outcome)

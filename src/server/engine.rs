@@ -1,8 +1,4 @@
-use super::{
-    admission::Admission,
-    epoch::Epoch,
-    worker,
-};
+use super::{admission::Admission, epoch::Epoch, worker};
 use crate::{
     BoxError, Handler, Service,
     figures::{Counters, DropReason, add},
@@ -26,7 +22,13 @@ pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub(super) struct Sockets<Req, Res, H> {
     pub(super) handler: Arc<H>,
-    pub(super) ports: Vec<(Arc<Port<Req, Res>>, Arc<Admission>)>,
+    pub(super) ports: Vec<Guarded<Req, Res>>,
+}
+
+/// A socket and who may talk to it.
+pub(super) struct Guarded<Req, Res> {
+    pub(super) port: Arc<Port<Req, Res>>,
+    pub(super) admission: Arc<Admission>,
 }
 
 impl<Req, Res, H> Engine for Sockets<Req, Res, H>
@@ -40,7 +42,7 @@ where
     }
 
     fn workers(&self, epoch: &Arc<Epoch>) -> Vec<Boxed<'static, io::Result<()>>> {
-        let worker = |(port, admission): &(Arc<Port<Req, Res>>, Arc<Admission>)| {
+        let worker = |Guarded { port, admission }: &Guarded<Req, Res>| {
             let (port, admission) = (Arc::clone(port), Arc::clone(admission));
             let future = worker::run(port, Arc::clone(&self.handler), admission, Arc::clone(epoch));
             Box::pin(future) as Boxed<'static, _>
@@ -49,7 +51,7 @@ where
     }
 
     fn outboxes(&self) -> Vec<&Outbox> {
-        self.ports.iter().map(|(port, _)| &port.outbox).collect()
+        self.ports.iter().map(|guarded| &guarded.port.outbox).collect()
     }
 }
 

@@ -15,9 +15,7 @@ pub use bind::BindAddrs;
 pub use builder::UdpServerBuilder;
 
 use crate::{
-    DatagramProtocol, Handler, Limits, ServeError, ServerHandle,
-    events::Events,
-    figures::Counters,
+    DatagramProtocol, Handler, Limits, ServeError, ServerHandle, events::Events, figures::Counters,
     service::status::Status,
 };
 use engine::Engine;

@@ -15,11 +15,7 @@ use std::{
     pin::Pin,
     sync::Arc,
 };
-use tokio::{
-    sync::watch,
-    task::JoinSet,
-    time::sleep_until,
-};
+use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 use tracing::Span;
 
 /// Serves until it is asked to stop, `until` completes, or a socket fails for good.
@@ -84,7 +80,8 @@ impl Serving<'_> {
             }
         }
         drop(start);
-        let addresses: Vec<_> = self.server.status.addresses().iter().map(ToString::to_string).collect();
+        let addresses: Vec<_> =
+            self.server.status.addresses().iter().map(ToString::to_string).collect();
         tracing::info!(addresses = addresses.join(", "), "serving");
         for outbox in self.server.engine.outboxes() {
             outbox.open();

@@ -338,7 +338,8 @@ impl<Req, Res, H, F, M> Drop for Worker<Req, Res, H, F, M> {
         if mem::take(&mut self.reserved) {
             self.conversations.release();
         }
-        let rest = self.turn.as_ref().map_or(0, |turn| turn.received.len().saturating_sub(self.next));
+        let rest =
+            self.turn.as_ref().map_or(0, |turn| turn.received.len().saturating_sub(self.next));
         self.port.counters.dropped(DropReason::Stopping, rest as u64);
     }
 }

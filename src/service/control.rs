@@ -26,7 +26,10 @@ impl ServerHandle {
     pub async fn ready(&self) -> bool {
         let ready = |phase| matches!(phase, Phase::Serving | Phase::Gone);
         let mut state = self.status.watch();
-        state.wait_for(|state| ready(state.phase)).await.is_ok_and(|state| state.phase == Phase::Serving)
+        state
+            .wait_for(|state| ready(state.phase))
+            .await
+            .is_ok_and(|state| state.phase == Phase::Serving)
     }
 
     /// Returns whether new conversations are opened: the handler has started, and nobody has asked

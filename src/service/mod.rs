@@ -69,12 +69,9 @@ impl Service {
     /// Runs `task` in the background as long as the service lasts.
     ///
     /// When serving ends, it is dropped at its await point. That it returned an error or panicked is
-    /// logged, and serving goes on. A task that returns nothing, `()`, never fails.
-    pub fn spawn<F>(&mut self, task: F)
-    where
-        F: Future<Output: TaskOutput> + Send + 'static,
-    {
-        self.tasks.spawn(async { task.await.into_result() });
+    /// logged, and serving goes on.
+    pub fn spawn(&mut self, task: impl Future<Output = Result<(), BoxError>> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Has `clean_up` awaited when serving ends, after all conversations and background tasks; the
@@ -116,31 +113,6 @@ impl fmt::Debug for Service {
             .field("clean_ups", &self.clean_ups.len())
             .finish_non_exhaustive()
     }
-}
-
-/// What a background task may return: nothing, or a `Result` whose error is logged.
-pub trait TaskOutput: sealed::Sealed + Send + 'static {
-    #[doc(hidden)]
-    fn into_result(self) -> Result<(), BoxError>;
-}
-
-impl TaskOutput for () {
-    fn into_result(self) -> Result<(), BoxError> {
-        Ok(())
-    }
-}
-
-impl<E: Into<BoxError> + Send + 'static> TaskOutput for Result<(), E> {
-    fn into_result(self) -> Result<(), BoxError> {
-        self.map_err(Into::into)
-    }
-}
-
-mod sealed {
-    #[expect(unnameable_types, reason = "what seals a trait is not to be named")]
-    pub trait Sealed {}
-    impl Sealed for () {}
-    impl<E> Sealed for Result<(), E> {}
 }
 
 fn tell(ended: Result<Result<(), BoxError>, JoinError>) {

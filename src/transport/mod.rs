@@ -1,13 +1,15 @@
 //! What carries datagrams, behind one trait: batches in, batches out.
 
 mod batch;
+mod scratch;
 mod signal;
 pub(crate) mod socket;
 mod udp;
 
 pub(crate) use batch::{RecvBatch, SendBatch};
+pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
-pub(crate) use udp::Udp;
+pub(crate) use udp::{Udp, max_len};
 
 use crate::PeerAddr;
 use std::{

@@ -3,6 +3,7 @@
 use super::{Transport, Udp};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::{
+    error::Error,
     fmt, io,
     net::{SocketAddr, UdpSocket},
 };
@@ -56,22 +57,92 @@ impl fmt::Debug for BoundSocket {
     }
 }
 
-/// How many octets of socket buffer are asked for in each direction. The default of most systems
-/// holds a few hundred datagrams, which a burst exceeds; the kernel gives less if it must.
-const BUFFER: usize = 4 << 20;
+/// What is set on a new socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) recv_buffer: usize,
+    pub(crate) send_buffer: usize,
+    pub(crate) ttl: Option<u8>,
+    pub(crate) broadcast: bool,
+}
+
+impl Default for Options {
+    /// The default buffers of most systems hold a few hundred datagrams, which a burst exceeds.
+    fn default() -> Self {
+        Self { recv_buffer: 4 << 20, send_buffer: 4 << 20, ttl: None, broadcast: false }
+    }
+}
+
+impl Options {
+    /// A new non-blocking socket for the family of `addr`.
+    fn socket(&self, addr: SocketAddr) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        // Never more than a wish: the kernel gives what its own limits allow.
+        let _ = socket.set_recv_buffer_size(self.recv_buffer);
+        let _ = socket.set_send_buffer_size(self.send_buffer);
+        match (self.ttl, addr) {
+            (None, _) => {}
+            (Some(hops), SocketAddr::V4(_)) => socket.set_ttl_v4(hops.into())?,
+            (Some(hops), SocketAddr::V6(_)) => socket.set_unicast_hops_v6(hops.into())?,
+        }
+        if self.broadcast {
+            socket.set_broadcast(true)?;
+        }
+        Ok(socket)
+    }
+}
 
 /// A new non-blocking socket bound to `addr`. One on `[::]` takes IPv4 too, unless `ipv6_only`.
-pub(crate) fn bind(addr: SocketAddr, ipv6_only: bool) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+pub(crate) fn bind(addr: SocketAddr, ipv6_only: bool, options: &Options) -> io::Result<UdpSocket> {
+    let socket = options.socket(addr)?;
     if addr.is_ipv6() {
         socket.set_only_v6(ipv6_only)?;
     }
-    socket.set_nonblocking(true)?;
-    // Never more than a wish.
-    let _ = socket.set_recv_buffer_size(BUFFER);
-    let _ = socket.set_send_buffer_size(BUFFER);
     socket.bind(&addr.into())?;
     Ok(socket.into())
+}
+
+/// A new non-blocking socket connected to `peer`.
+pub(crate) fn connect(
+    local: Option<SocketAddr>,
+    peer: SocketAddr,
+    options: &Options,
+) -> io::Result<UdpSocket> {
+    let socket = options.socket(peer)?;
+    if let Some(local) = local {
+        socket.bind(&local.into())?;
+    }
+    socket.connect(&peer.into())?;
+    Ok(socket.into())
+}
+
+/// The addresses that were tried in vain, at least one, and why.
+#[derive(Debug)]
+pub(crate) struct AddrErrors {
+    pub(crate) what: &'static str,
+    pub(crate) failed: Vec<(SocketAddr, io::Error)>,
+}
+
+impl fmt::Display for AddrErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (addr, error)) in self.failed.iter().enumerate() {
+            let separator = if n == 0 { "" } else { "; " };
+            write!(f, "{separator}{addr} {}: {error}", self.what)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for AddrErrors {}
+
+impl From<AddrErrors> for io::Error {
+    /// An error of the kind that the first address failed with.
+    fn from(error: AddrErrors) -> Self {
+        let kind =
+            error.failed.first().map_or(io::ErrorKind::InvalidInput, |(_, error)| error.kind());
+        Self::new(kind, error)
+    }
 }
 
 /// Whether `error` says that the host has no addresses of that family.

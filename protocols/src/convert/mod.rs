@@ -13,7 +13,7 @@ use crate::{BoxError, DatagramProtocol, DecodeError, EncodeError};
 /// A codec knows the shape of a packet, a converter what it means. What it lets through needs no more checks, so a handler
 /// sees valid values only.
 ///
-/// Implement it for a type of your own, or use [`converter_fn`] for two closures, or [`TryConvert`] where
+/// Implement it for a type of your own, or use [`converter_fn()`] for two closures, or [`TryConvert`] where
 /// the types have [`TryFrom`] or [`From`] already.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a converter",

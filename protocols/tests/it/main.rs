@@ -20,8 +20,6 @@ mod json_strict;
 #[cfg(all(feature = "bincode", feature = "json"))]
 mod round_trip;
 
-use std::thread;
-
 use datagrammar_protocols::DatagramProtocol;
 
 /// The octets of `packet` in a datagram of its own.
@@ -42,6 +40,6 @@ fn hex(digits: &str) -> Vec<u8> {
 /// Runs `test` on a stack of 2 MiB, that of a tokio worker; running over it aborts the process.
 #[cfg(any(feature = "bincode", feature = "json"))]
 fn on_small_stack(test: impl FnOnce() + Send + 'static) {
-    let thread = thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(test);
+    let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(test);
     thread.expect("a thread can be started").join().expect("the test passes");
 }

@@ -1,0 +1,118 @@
+use super::UdpClient;
+use crate::{
+    DatagramProtocol,
+    transport::socket::{self, AddrErrors},
+};
+use std::{io, net::SocketAddr};
+use tokio::net::{ToSocketAddrs, lookup_host};
+
+/// Sets a [`UdpClient`] up. Everything has a default.
+///
+/// Options that are not here are set on a `std::net::UdpSocket`, of which
+/// [`UdpClient::from_socket`] makes a client.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Text, UdpClient};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let local = "127.0.0.1:0".parse().unwrap();
+/// let client = UdpClient::builder(Text).local_addr(local).ttl(4).connect("127.0.0.1:9000").await?;
+/// assert_eq!(client.local_addr().ip().unwrap().ip(), local.ip());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a client is made by `connect`"]
+pub struct UdpClientBuilder<P> {
+    protocol: P,
+    local_addr: Option<SocketAddr>,
+    options: socket::Options,
+    datagram: usize,
+}
+
+impl<P: DatagramProtocol> UdpClientBuilder<P> {
+    pub(super) fn new(protocol: P) -> Self {
+        Self { protocol, local_addr: None, options: socket::Options::default(), datagram: 65_535 }
+    }
+
+    /// Sets the address the client sends from. By default the kernel chooses it by the route.
+    pub const fn local_addr(mut self, addr: SocketAddr) -> Self {
+        self.local_addr = Some(addr);
+        self
+    }
+
+    /// Asks for a receive buffer of so many octets. The default is 4 MiB; the kernel may give less.
+    pub const fn recv_buffer(mut self, octets: usize) -> Self {
+        self.options.recv_buffer = octets;
+        self
+    }
+
+    /// Asks for a send buffer of so many octets. The default is 4 MiB; the kernel may give less.
+    pub const fn send_buffer(mut self, octets: usize) -> Self {
+        self.options.send_buffer = octets;
+        self
+    }
+
+    /// Sets how many routers a datagram may pass: the time to live of IPv4, the hop limit of IPv6.
+    pub const fn ttl(mut self, hops: u8) -> Self {
+        self.options.ttl = Some(hops);
+        self
+    }
+
+    /// Allows the peer to be a broadcast address. Note that a client hears its peer only, and nobody
+    /// answers from such an address.
+    pub const fn broadcast(mut self, allowed: bool) -> Self {
+        self.options.broadcast = allowed;
+        self
+    }
+
+    /// Sets the length of the longest datagram that is received, in octets; a longer one is a decode
+    /// error. The default is 65,535, more than UDP can carry.
+    pub const fn datagram_limit(mut self, octets: usize) -> Self {
+        self.datagram = octets;
+        self
+    }
+
+    /// Connects to `addr`; of several addresses, or those of a name, to the first that works.
+    ///
+    /// Connecting sends nothing: whether anybody is there shows when one does not answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no address works, naming each with its error, and if a name cannot be resolved or has
+    /// no address that goes with the local one.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime with I/O enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is left over.
+    pub async fn connect(self, addr: impl ToSocketAddrs) -> io::Result<UdpClient<P>> {
+        let mut failed = Vec::new();
+        let mut other_family = false;
+        for peer in lookup_host(addr).await? {
+            if self.local_addr.is_some_and(|local| local.is_ipv4() != peer.is_ipv4()) {
+                other_family = true;
+                continue;
+            }
+            match socket::connect(self.local_addr, peer, &self.options) {
+                Ok(socket) => return UdpClient::new(socket.into(), self.protocol, self.datagram),
+                Err(error) => failed.push((peer, error)),
+            }
+        }
+        if !failed.is_empty() {
+            return Err(AddrErrors { what: "cannot be connected to", failed }.into());
+        }
+        let text = if other_family {
+            "all addresses of the peer are of another family than the local address"
+        } else {
+            "the name of the peer has no address"
+        };
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+    }
+}

@@ -1,0 +1,108 @@
+use crate::{
+    BoundSocket, PeerAddr,
+    transport::{
+        max_len,
+        socket::{self, Kind},
+    },
+};
+use socket2::SockRef;
+use std::{
+    io::{self, Read},
+    net::UdpSocket,
+};
+
+/// The connected socket of a client.
+#[derive(Debug)]
+pub(super) struct Link {
+    socket: Connected,
+    pub(super) local_addr: PeerAddr,
+    pub(super) peer_addr: PeerAddr,
+}
+
+#[derive(Debug)]
+enum Connected {
+    Udp(tokio::net::UdpSocket),
+    #[cfg(feature = "testing")]
+    Memory(crate::testing::MemorySocket),
+}
+
+impl Link {
+    /// Takes a connected socket over.
+    pub(super) fn new(socket: BoundSocket) -> io::Result<Self> {
+        match socket.0 {
+            Kind::Udp(socket) => Self::udp(socket),
+            #[cfg(feature = "testing")]
+            Kind::Memory(socket) => {
+                let local_addr = socket.addr().clone();
+                let peer_addr = socket.peer().cloned().ok_or(io::ErrorKind::NotConnected)?;
+                Ok(Self { socket: Connected::Memory(socket), local_addr, peer_addr })
+            }
+        }
+    }
+
+    fn udp(socket: UdpSocket) -> io::Result<Self> {
+        socket::check(&socket)?;
+        let peer_addr = socket.peer_addr()?.into();
+        let local_addr = socket.local_addr()?.into();
+        socket.set_nonblocking(true)?;
+        let socket = Connected::Udp(tokio::net::UdpSocket::from_std(socket)?);
+        Ok(Self { socket, local_addr, peer_addr })
+    }
+
+    /// The longest datagram that can be sent, in octets.
+    pub(super) fn max_len(&self) -> usize {
+        max_len(&self.peer_addr)
+    }
+
+    /// Receives a datagram if one is there. With `ask_kernel` it looks into the socket, whatever tokio
+    /// knows of it: that finds also what arrived since the runtime looked last.
+    pub(super) fn try_recv(&self, room: &mut [u8], ask_kernel: bool) -> io::Result<usize> {
+        match &self.socket {
+            Connected::Udp(socket) if ask_kernel => (&*SockRef::from(socket)).read(room),
+            Connected::Udp(socket) => socket.try_recv(room),
+            #[cfg(feature = "testing")]
+            Connected::Memory(socket) => socket.take(room).map(|(len, _)| len.min(room.len())),
+        }
+    }
+
+    /// Completes when `try_recv` is worth trying.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        match &self.socket {
+            Connected::Udp(socket) => socket.readable().await,
+            #[cfg(feature = "testing")]
+            Connected::Memory(socket) => {
+                socket.readable().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends one datagram, whole or not at all.
+    pub(super) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
+        match &self.socket {
+            Connected::Udp(socket) => {
+                socket.try_send(datagram)?;
+                // Where the peer is on this host, the kernel knows by now that nobody is there. The
+                // error belongs to this datagram, not to whatever is done with the socket next.
+                socket.take_error()?.map_or(Ok(()), Err)
+            }
+            #[cfg(feature = "testing")]
+            Connected::Memory(socket) => {
+                use crate::transport::Transport;
+                Transport::try_send(socket, &self.peer_addr, datagram)
+            }
+        }
+    }
+
+    /// Completes when `try_send` is worth trying.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        match &self.socket {
+            Connected::Udp(socket) => socket.writable().await,
+            #[cfg(feature = "testing")]
+            Connected::Memory(socket) => {
+                socket.writable().await;
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Endpoints that talk to one peer.
+
+mod builder;
+mod link;
+mod packets;
+
+pub use builder::UdpClientBuilder;
+pub use packets::Packets;
+
+use crate::{
+    BoundSocket, DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError, transport::Scratch,
+};
+use link::Link;
+use std::{
+    fmt,
+    future::pending,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::ToSocketAddrs,
+    sync::Notify,
+    task::coop,
+    time::{Instant, sleep_until},
+};
+
+/// A UDP endpoint that exchanges typed packets with one peer.
+///
+/// It is cheap to clone; clones share one socket, which is closed by [`close`](Self::close) or with
+/// the last of them. Any number of tasks may send and receive at the same time: each packet goes to
+/// one of those that wait. What nobody receives stays in the kernel's buffer, and what that cannot
+/// hold is lost.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Text, UdpClient};
+/// use std::{net::UdpSocket, time::Duration};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let peer = UdpSocket::bind("127.0.0.1:0")?;
+/// let client = UdpClient::connect(peer.local_addr()?, Text).await?;
+///
+/// client.send(&"hello".to_owned()).await?;
+/// let mut datagram = [0; 16];
+/// let (len, from) = peer.recv_from(&mut datagram)?;
+/// assert_eq!(&datagram[..len], b"hello");
+///
+/// peer.send_to(b"hello to you", from)?;
+/// assert_eq!(client.recv_timeout(Duration::from_secs(5)).await?, "hello to you");
+/// # Ok(())
+/// # }
+/// ```
+pub struct UdpClient<P> {
+    shared: Arc<Shared<P>>,
+}
+
+struct Shared<P> {
+    protocol: P,
+    local_addr: PeerAddr,
+    peer_addr: PeerAddr,
+    /// `None` once the client is closed.
+    link: Mutex<Option<Arc<Link>>>,
+    closed: Notify,
+    datagram_limit: usize,
+    /// Receive buffers that nobody uses at the moment.
+    buffers: Mutex<Vec<Vec<u8>>>,
+}
+
+impl<P: DatagramProtocol> UdpClient<P> {
+    /// Connects to the peer at `addr`, which speaks `protocol`.
+    ///
+    /// Of several addresses, or those of a name, the first that works is taken. Connecting sends
+    /// nothing: whether anybody is there shows when one does not answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpClientBuilder::connect`].
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime with I/O enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is left over.
+    pub async fn connect(addr: impl ToSocketAddrs, protocol: P) -> io::Result<Self> {
+        Self::builder(protocol).connect(addr).await
+    }
+
+    /// Begins a client with options.
+    pub fn builder(protocol: P) -> UdpClientBuilder<P> {
+        UdpClientBuilder::new(protocol)
+    }
+
+    /// Makes a client of a socket that is connected already.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) or
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a connected UDP socket; it is closed
+    /// then.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime with I/O enabled.
+    pub fn from_socket(socket: impl Into<BoundSocket>, protocol: P) -> io::Result<Self> {
+        Self::new(socket.into(), protocol, 65_535)
+    }
+
+    fn new(socket: BoundSocket, protocol: P, datagram_limit: usize) -> io::Result<Self> {
+        let link = Link::new(socket)?;
+        let (local_addr, peer_addr) = (link.local_addr.clone(), link.peer_addr.clone());
+        let shared = Shared {
+            protocol,
+            local_addr,
+            peer_addr,
+            link: Mutex::new(Some(Arc::new(link))),
+            closed: Notify::new(),
+            datagram_limit,
+            buffers: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Sends `packet` to the peer.
+    ///
+    /// It waits while the kernel has no room. That it returns `Ok` does not mean that the datagram
+    /// arrives.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Encode`] and [`SendError::TooLarge`] if the packet cannot go out as a datagram,
+    /// [`SendError::Io`] if the kernel refuses it (with
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if it knows that nobody is there),
+    /// [`SendError::Closed`] after [`close`](Self::close). The client stays usable.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the datagram was sent whole or not at all.
+    pub async fn send(&self, packet: &P::Outgoing) -> Result<(), SendError> {
+        let mut link = self.shared.link().ok_or(SendError::Closed)?;
+        let encode = |datagram: &mut Vec<u8>| self.shared.protocol.encode(packet, datagram);
+        let datagram = Scratch::encode(link.max_len(), encode)?;
+        coop::consume_budget().await;
+        loop {
+            match link.try_send(&datagram) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(SendError::Io(error)),
+            }
+            let closed = self.shared.closed.notified();
+            link = self.shared.link().ok_or(SendError::Closed)?;
+            tokio::select! {
+                biased;
+                () = closed => return Err(SendError::Closed),
+                writable = link.writable() => writable.map_err(SendError::Io)?,
+            }
+        }
+    }
+
+    /// Receives the next packet.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Decode`] if a datagram is not a packet, [`RecvError::Io`] if the socket fails: the
+    /// client stays usable. [`RecvError::Closed`] after [`close`](Self::close), at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, no packet is lost.
+    pub async fn recv(&self) -> Result<P::Incoming, RecvError> {
+        self.receive(None).await
+    }
+
+    /// Receives the next packet, waiting for at most `timeout`. A packet that is there is returned even
+    /// when `timeout` is zero.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), and [`RecvError::TimedOut`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`recv`](Self::recv).
+    pub async fn recv_timeout(&self, timeout: Duration) -> Result<P::Incoming, RecvError> {
+        self.receive(Instant::now().checked_add(timeout)).await
+    }
+
+    /// Returns the packets that come, as a stream.
+    ///
+    /// # Examples
+    ///
+    /// All answers that come within a second:
+    ///
+    /// ```
+    /// # use datagrammar::{RecvError, Text, UdpClient};
+    /// # use std::time::Duration;
+    /// # async fn example(client: UdpClient<Text>) -> Result<(), RecvError> {
+    /// let mut answers = client.packets().within(Duration::from_secs(1));
+    /// while let Some(answer) = answers.next().await {
+    ///     println!("{}", answer?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn packets(&self) -> Packets<'_, P> {
+        Packets::new(self)
+    }
+
+    /// Closes the client, and with it all clones: what waits returns `Closed` at once, and so does
+    /// every later call. The socket is closed. Closing twice is fine.
+    pub fn close(&self) {
+        *self.shared.lock() = None;
+        self.shared.closed.notify_waiters();
+    }
+
+    /// Returns whether the client was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().is_none()
+    }
+
+    /// Returns the address of the client, from which its datagrams leave.
+    #[must_use]
+    pub fn local_addr(&self) -> &PeerAddr {
+        &self.shared.local_addr
+    }
+
+    /// Returns the address of the peer.
+    #[must_use]
+    pub fn peer_addr(&self) -> &PeerAddr {
+        &self.shared.peer_addr
+    }
+
+    async fn receive(&self, until: Option<Instant>) -> Result<P::Incoming, RecvError> {
+        coop::consume_budget().await;
+        loop {
+            let closed = self.shared.closed.notified();
+            let link = self.shared.link().ok_or(RecvError::Closed)?;
+            let last = until.is_some_and(|until| until <= Instant::now());
+            if let Some(packet) = self.shared.try_receive(&link, last) {
+                return packet;
+            }
+            if last {
+                return Err(RecvError::TimedOut);
+            }
+            let timeout = async {
+                match until {
+                    Some(until) => sleep_until(until).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = closed => return Err(RecvError::Closed),
+                readable = link.readable() => readable.map_err(RecvError::Io)?,
+                () = timeout => {}
+            }
+        }
+    }
+}
+
+impl<P> Shared<P> {
+    fn link(&self) -> Option<Arc<Link>> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Link>>> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: DatagramProtocol> Shared<P> {
+    /// Receives a packet if a datagram is there; `last` finds also one that tokio has not heard of.
+    fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, RecvError>> {
+        let spare = || self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        // One octet more than the limit tells "exactly full" from "too long".
+        let buffer = spare().pop();
+        let mut buffer = buffer.unwrap_or_else(|| vec![0; self.datagram_limit + 1]);
+        let received = loop {
+            match link.try_recv(&mut buffer, last) {
+                // The ICMP answer to something sent earlier: that was the affair of its `send`.
+                Err(error) if is_about_sending(&error) => {}
+                received => break received,
+            }
+        };
+        let packet = match received {
+            Ok(len) if len > self.datagram_limit => {
+                let expected = "a datagram within the receive limit was expected";
+                Some(Err(RecvError::Decode(DecodeError::codec(expected))))
+            }
+            Ok(len) => Some(self.protocol.decode(&buffer[..len]).map_err(RecvError::Decode)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => Some(Err(RecvError::Io(error))),
+        };
+        spare().push(buffer);
+        packet
+    }
+}
+
+fn is_about_sending(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::Interrupted
+    )
+}
+
+impl<P> Clone for UdpClient<P> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<P> fmt::Debug for UdpClient<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpClient")
+            .field("local_addr", &self.shared.local_addr)
+            .field("peer_addr", &self.shared.peer_addr)
+            .finish_non_exhaustive()
+    }
+}

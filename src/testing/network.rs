@@ -1,0 +1,242 @@
+use super::{Conditions, MemorySocket};
+use crate::PeerAddr;
+use fastrand::Rng;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::Notify, time::Instant};
+
+/// A network in memory. It is cheap to clone; clones are the same network.
+#[derive(Clone, Debug)]
+pub struct Network(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    conditions: Conditions,
+    rng: Rng,
+    hosts: BTreeMap<PeerAddr, Host>,
+    sent: u64,
+    lost: u64,
+}
+
+/// One bound socket, as the network sees it.
+#[derive(Debug, Default)]
+struct Host {
+    /// The only source it hears, if it is connected.
+    peer: Option<PeerAddr>,
+    arriving: BinaryHeap<Reverse<Arriving>>,
+    recv_errors: VecDeque<io::ErrorKind>,
+    send_errors: VecDeque<io::ErrorKind>,
+    held: bool,
+    /// Told when something of the above changes.
+    changed: Arc<Notify>,
+}
+
+/// Ordered by the time of arrival; at the same time what was sent first comes first.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Arriving {
+    at: Instant,
+    number: u64,
+    from: PeerAddr,
+    octets: Vec<u8>,
+}
+
+impl Network {
+    /// Makes a network under `conditions`, in which chance is decided by `seed`.
+    #[must_use]
+    pub fn new(seed: u64, conditions: Conditions) -> Self {
+        let rng = Rng::with_seed(seed);
+        let state = State { conditions, rng, hosts: BTreeMap::new(), sent: 0, lost: 0 };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Changes the conditions for what is sent from now on.
+    pub fn set_conditions(&self, conditions: Conditions) {
+        self.lock().conditions = conditions;
+    }
+
+    /// Binds a socket; port 0 chooses a free one. The name `addr` must be an IP address with a port.
+    ///
+    /// # Errors
+    ///
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if it is bound already,
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a wildcard address, which a host of this
+    /// network does not have.
+    pub fn bind(&self, addr: impl ToSocketAddrs) -> io::Result<MemorySocket> {
+        self.open(single(addr)?, None)
+    }
+
+    /// Binds a socket that talks to `peer` only.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub fn connect(
+        &self,
+        local: impl ToSocketAddrs,
+        peer: impl ToSocketAddrs,
+    ) -> io::Result<MemorySocket> {
+        self.open(single(local)?, Some(single(peer)?.into()))
+    }
+
+    /// Has the next `times` receptions of the socket at `addr` fail with an error of this kind.
+    pub fn fail_recv(&self, addr: impl Into<PeerAddr>, kind: io::ErrorKind, times: usize) {
+        self.change(&addr.into(), |host| host.recv_errors.extend(std::iter::repeat_n(kind, times)));
+    }
+
+    /// Has the next `times` datagrams from the socket at `addr` be refused with an error of this kind.
+    pub fn fail_send(&self, addr: impl Into<PeerAddr>, kind: io::ErrorKind, times: usize) {
+        self.change(&addr.into(), |host| host.send_errors.extend(std::iter::repeat_n(kind, times)));
+    }
+
+    /// Takes all room from the send buffer of the socket at `addr`, or gives it back.
+    pub fn hold_sends(&self, addr: impl Into<PeerAddr>, held: bool) {
+        self.change(&addr.into(), |host| host.held = held);
+    }
+
+    /// Returns how many datagrams were sent.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.lock().sent
+    }
+
+    /// Returns how many datagrams were lost: by chance, for their length, for want of a receiver or of
+    /// room in its buffer.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lock().lost
+    }
+
+    fn open(&self, mut local: SocketAddr, peer: Option<PeerAddr>) -> io::Result<MemorySocket> {
+        if local.ip().is_unspecified() {
+            let text = "an address of one host was expected, not a wildcard";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let mut state = self.lock();
+        if local.port() == 0 {
+            let free =
+                |port: &u16| !state.hosts.contains_key(&SocketAddr::new(local.ip(), *port).into());
+            let port = (49_152..=u16::MAX).find(free).ok_or(io::ErrorKind::AddrInUse)?;
+            local.set_port(port);
+        }
+        let addr = PeerAddr::from(local);
+        if state.hosts.contains_key(&addr) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        let host = Host { peer: peer.clone(), ..Host::default() };
+        let changed = Arc::clone(&host.changed);
+        state.hosts.insert(addr.clone(), host);
+        Ok(MemorySocket::new(self.clone(), addr, peer, changed))
+    }
+
+    pub(super) fn close(&self, addr: &PeerAddr) {
+        self.lock().hosts.remove(addr);
+    }
+
+    /// When something is there to receive at `addr`: now, at a time, or nobody knows.
+    pub(super) fn next_arrival(&self, addr: &PeerAddr) -> Option<Instant> {
+        let state = self.lock();
+        let host = state.hosts.get(addr)?;
+        if host.recv_errors.is_empty() {
+            host.arriving.peek().map(|Reverse(next)| next.at)
+        } else {
+            Some(Instant::now())
+        }
+    }
+
+    /// Takes a datagram that has arrived at `addr` into `room`; returns its whole length.
+    pub(super) fn take(&self, addr: &PeerAddr, room: &mut [u8]) -> io::Result<(usize, PeerAddr)> {
+        let mut state = self.lock();
+        let host = state.hosts.get_mut(addr).ok_or(io::ErrorKind::NotConnected)?;
+        if let Some(error) = host.recv_errors.pop_front() {
+            return Err(error.into());
+        }
+        if host.arriving.peek().is_none_or(|Reverse(next)| next.at > Instant::now()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let Some(Reverse(Arriving { from, octets, .. })) = host.arriving.pop() else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        let len = octets.len().min(room.len());
+        room[..len].copy_from_slice(&octets[..len]);
+        Ok((octets.len(), from))
+    }
+
+    /// Whether the next reception at `addr` fails.
+    pub(super) fn fails(&self, addr: &PeerAddr) -> bool {
+        self.lock().hosts.get(addr).is_none_or(|host| !host.recv_errors.is_empty())
+    }
+
+    pub(super) fn has_room(&self, addr: &PeerAddr) -> bool {
+        self.lock().hosts.get(addr).is_none_or(|host| !host.held)
+    }
+
+    pub(super) fn send(&self, from: &PeerAddr, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
+        let mut state = self.lock();
+        let host = state.hosts.get_mut(from).ok_or(io::ErrorKind::NotConnected)?;
+        if host.held {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if let Some(error) = host.send_errors.pop_front() {
+            return Err(error.into());
+        }
+        state.carry(from, to, datagram);
+        Ok(())
+    }
+
+    fn change(&self, addr: &PeerAddr, change: impl FnOnce(&mut Host)) {
+        if let Some(host) = self.lock().hosts.get_mut(addr) {
+            change(host);
+            host.changed.notify_waiters();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Lets chance decide what becomes of a datagram. The draws are the same for each, whatever the
+    /// outcome, so that one lost datagram does not change the fate of all others.
+    fn carry(&mut self, from: &PeerAddr, to: &PeerAddr, datagram: &[u8]) {
+        let Conditions { loss, duplicate, reorder, delay, mtu, buffer } = &self.conditions;
+        let lost = self.rng.f64() < *loss || datagram.len() > *mtu;
+        let copies = if self.rng.f64() < *duplicate { 2 } else { 1 };
+        let held_back = if self.rng.f64() < *reorder { 1.0 } else { 0.0 } * self.rng.f64();
+        let spreads = [self.rng.f64(), self.rng.f64()];
+        let now = Instant::now();
+        self.sent += 1;
+        for (copy, spread) in (0..copies).zip(spreads) {
+            let spread = delay.end().saturating_sub(*delay.start()).mul_f64(spread);
+            let at = now + *delay.start() + spread + Duration::from_millis(10).mul_f64(held_back);
+            let room = |host: &&mut Host| {
+                host.arriving.len() < *buffer && host.peer.as_ref().is_none_or(|peer| peer == from)
+            };
+            match self.hosts.get_mut(to).filter(room).filter(|_| !lost) {
+                Some(host) => {
+                    let (number, octets) = (2 * self.sent + copy, datagram.to_vec());
+                    host.arriving.push(Reverse(Arriving {
+                        at,
+                        number,
+                        from: from.clone(),
+                        octets,
+                    }));
+                    host.changed.notify_waiters();
+                }
+                None => self.lost += 1,
+            }
+        }
+    }
+}
+
+/// The first address of `addr`.
+fn single(addr: impl ToSocketAddrs) -> io::Result<SocketAddr> {
+    let text = "an IP address with a port was expected";
+    addr.to_socket_addrs()?.next().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, text))
+}

@@ -1,0 +1,152 @@
+use super::Network;
+use crate::{
+    PeerAddr,
+    transport::{self, RecvBatch, Transport},
+};
+use std::{
+    fmt,
+    future::pending,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+/// A socket of a [`Network`], to build a server or a client on. It is closed when it is dropped.
+pub struct MemorySocket {
+    network: Network,
+    local: PeerAddr,
+    peer: Option<PeerAddr>,
+    changed: Arc<Notify>,
+    /// What a server waits for, from one poll to the next.
+    receiving: Waiting,
+    sending: Waiting,
+}
+
+type Waiting = Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>;
+
+impl MemorySocket {
+    pub(super) fn new(
+        network: Network,
+        local: PeerAddr,
+        peer: Option<PeerAddr>,
+        changed: Arc<Notify>,
+    ) -> Self {
+        let (receiving, sending) = (Mutex::default(), Mutex::default());
+        Self { network, local, peer, changed, receiving, sending }
+    }
+
+    /// Returns the address of this socket.
+    #[must_use]
+    pub const fn addr(&self) -> &PeerAddr {
+        &self.local
+    }
+
+    pub(crate) const fn peer(&self) -> Option<&PeerAddr> {
+        self.peer.as_ref()
+    }
+
+    pub(crate) fn take(&self, room: &mut [u8]) -> io::Result<(usize, PeerAddr)> {
+        self.network.take(&self.local, room)
+    }
+
+    /// Completes when [`take`](Self::take) is worth trying.
+    pub(crate) fn readable(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (network, local) = (self.network.clone(), self.local.clone());
+        wait_until(Arc::clone(&self.changed), move || network.next_arrival(&local))
+    }
+
+    /// Completes when there is room to send.
+    pub(crate) fn writable(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (network, local) = (self.network.clone(), self.local.clone());
+        let room = move || network.has_room(&local).then(Instant::now);
+        wait_until(Arc::clone(&self.changed), room)
+    }
+}
+
+/// Waits for the time that `when` tells, asking again whenever something has changed.
+async fn wait_until(changed: Arc<Notify>, when: impl Fn() -> Option<Instant> + Send) {
+    loop {
+        let mut change = std::pin::pin!(changed.notified());
+        change.as_mut().enable();
+        let at = when();
+        if at.is_some_and(|at| at <= Instant::now()) {
+            return;
+        }
+        let due = async {
+            match at {
+                Some(at) => sleep_until(at).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = change => {}
+            () = due => return,
+        }
+    }
+}
+
+/// Polls what is waited for, which is made anew each time it has completed.
+fn poll<F: Future<Output = ()> + Send + 'static>(
+    waiting: &Waiting,
+    cx: &mut Context<'_>,
+    make: impl FnOnce() -> F,
+) -> Poll<io::Result<()>> {
+    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let polled = waiting.get_or_insert_with(|| Box::pin(make())).as_mut().poll(cx);
+    if polled.is_ready() {
+        *waiting = None;
+    }
+    polled.map(Ok)
+}
+
+impl Transport for MemorySocket {
+    fn local_addr(&self) -> &PeerAddr {
+        &self.local
+    }
+
+    fn max_len(&self, to: &PeerAddr) -> usize {
+        transport::max_len(to)
+    }
+
+    fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
+        // An error waits until it can be told, so that none is lost.
+        while batch.is_empty() || !self.network.fails(&self.local) {
+            let Some(room) = batch.room() else { break };
+            match self.take(room) {
+                Ok((len, from)) => batch.push(from, len),
+                Err(error) if batch.is_empty() => return Err(error),
+                Err(_would_block) => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll(&self.receiving, cx, || self.readable())
+    }
+
+    fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
+        self.network.send(&self.local, to, datagram)
+    }
+
+    fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll(&self.sending, cx, || self.writable())
+    }
+}
+
+impl Drop for MemorySocket {
+    fn drop(&mut self) {
+        self.network.close(&self.local);
+    }
+}
+
+impl fmt::Debug for MemorySocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemorySocket").field("addr", &self.local).finish_non_exhaustive()
+    }
+}
