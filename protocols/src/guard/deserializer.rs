@@ -17,13 +17,13 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
     forward! {
         of_declared_length:
         deserialize_any(),
+        deserialize_seq(),
         deserialize_map(),
         deserialize_ignored_any(),
     }
 
     forward! {
         of_length_by_type:
-        deserialize_seq(),
         deserialize_bool(),
         deserialize_i8(),
         deserialize_i16(),

@@ -1,0 +1,15 @@
+//! What a user may rely on, rule by rule: a test names the rule of the contract that it holds.
+
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+mod support;
+
+mod binding;
+mod bounds;
+mod client;
+mod dispatch;
+mod events;
+mod handlers;
+mod lifecycle;
+mod receiving;
+mod sending;

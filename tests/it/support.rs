@@ -1,0 +1,202 @@
+//! Servers and peers for tests, over every transport.
+
+use datagrammar::{
+    BoundSocket, BoxError, DatagramProtocol, Handler, Limits, Peer, PeerAddr, Raw, RecvError,
+    ServeError, ServerHandle, UdpClient, UdpServer, UdpServerBuilder,
+    testing::{Conditions, Network},
+};
+use std::{net::UdpSocket, pin::Pin, time::Duration};
+use tokio::{task::JoinHandle, time::timeout};
+
+/// What a server under test listens on.
+#[derive(Clone, Debug)]
+pub enum Net {
+    /// A perfect network in memory, under tokio's paused clock.
+    Memory(Network),
+    /// The kernel's loopback, over this address.
+    Loopback(&'static str),
+}
+
+impl Net {
+    pub fn memory() -> Self {
+        Self::Memory(Network::new(1, Conditions::default()))
+    }
+
+    /// A bound socket for a server.
+    pub fn socket(&self) -> BoundSocket {
+        match self {
+            Self::Memory(network) => network.bind("10.0.0.1:0").unwrap().into(),
+            Self::Loopback(ip) => UdpSocket::bind((*ip, 0)).unwrap().into(),
+        }
+    }
+
+    /// Starts serving and waits until the server serves.
+    pub async fn serve<P, H>(&self, builder: UdpServerBuilder<P, H>) -> Running
+    where
+        P: DatagramProtocol + Send + Sync + 'static,
+        P::Incoming: Send + 'static,
+        P::Outgoing: Send + 'static,
+        H: Handler<P::Incoming, P::Outgoing>,
+    {
+        Running::start(builder.socket(self.socket()).unwrap()).await
+    }
+
+    /// Serves text under the default limits.
+    pub async fn serve_text(&self, handler: impl Handler<String, String>) -> Running {
+        self.serve_text_within(Limits::default(), handler).await
+    }
+
+    pub async fn serve_text_within(
+        &self,
+        limits: Limits,
+        handler: impl Handler<String, String>,
+    ) -> Running {
+        self.serve(UdpServer::builder(datagrammar::Text, handler).limits(limits)).await
+    }
+
+    /// A peer of that server that sends and receives octets.
+    pub async fn peer_of(&self, server: &ServerHandle) -> Octets {
+        let addr = server.addresses()[0].ip().unwrap();
+        match self {
+            Self::Memory(network) => {
+                let socket = network.connect("10.0.0.2:0", addr).unwrap();
+                Octets(UdpClient::from_socket(socket, Raw).unwrap())
+            }
+            Self::Loopback(_) => Octets(UdpClient::connect(addr, Raw).await.unwrap()),
+        }
+    }
+}
+
+/// A server that serves, in a task of its own.
+pub struct Running {
+    pub control: ServerHandle,
+    pub serving: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Running {
+    pub async fn start(server: UdpServer) -> Self {
+        let control = server.control();
+        let serving = tokio::spawn(async move { server.serve().await });
+        assert!(within_deadline(control.ready()).await);
+        Self { control, serving }
+    }
+
+    /// Shuts the server down; it must end without an error.
+    pub async fn stop(self) {
+        within_deadline(self.control.shutdown()).await;
+        within_deadline(self.serving).await.unwrap().unwrap();
+    }
+}
+
+/// The other side of a server, without any protocol.
+#[derive(Clone, Debug)]
+pub struct Octets(pub UdpClient<Raw>);
+
+impl Octets {
+    pub async fn send(&self, datagram: impl AsRef<[u8]>) {
+        self.0.send(&datagram.as_ref().to_vec().into()).await.unwrap();
+    }
+
+    /// The next datagram; it must come.
+    pub async fn recv(&self) -> Vec<u8> {
+        within_deadline(self.0.recv()).await.unwrap().to_vec()
+    }
+
+    pub async fn recv_text(&self) -> String {
+        String::from_utf8(self.recv().await).unwrap()
+    }
+
+    pub async fn ask(&self, datagram: &str) -> String {
+        self.send(datagram).await;
+        self.recv_text().await
+    }
+
+    /// Whether nothing is there to receive now. Wait for an effect first that comes after what must not
+    /// come: a figure, or the answer to another peer.
+    pub async fn hears_nothing(&self) -> bool {
+        matches!(self.0.recv_timeout(Duration::ZERO).await, Err(RecvError::TimedOut))
+    }
+
+    pub fn addr(&self) -> &PeerAddr {
+        self.0.local_addr()
+    }
+}
+
+/// Awaits what must come, and fails when it does not.
+pub async fn within_deadline<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(20), future).await.expect("it comes within the deadline")
+}
+
+/// Waits until `condition` holds; it must come to hold.
+pub async fn until(condition: impl Fn() -> bool) {
+    within_deadline(async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+}
+
+/// A handler made of a closure; see [`conversing`].
+pub struct Conversing<F>(F);
+
+type Conversation<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
+
+pub fn handler_of<F>(handle: F) -> Conversing<F>
+where
+    F: for<'a> Fn(&'a mut Peer<String, String>) -> Conversation<'a> + Send + Sync + 'static,
+{
+    Conversing(handle)
+}
+
+impl<F> Handler<String, String> for Conversing<F>
+where
+    F: for<'a> Fn(&'a mut Peer<String, String>) -> Conversation<'a> + Send + Sync + 'static,
+{
+    async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+        (self.0)(peer).await
+    }
+}
+
+/// A handler of text conversations: `conversing!(|peer| { ... Ok(()) })`. What the block needs of
+/// its surroundings is named before it and cloned for each conversation:
+/// `conversing!([gate, log] |peer| { ... })`.
+macro_rules! conversing {
+    ($([$($captured:ident),+])? |$peer:ident| $body:block) => {{
+        $($(let $captured = $captured.clone();)+)?
+        $crate::support::handler_of(move |$peer| {
+            $($(let $captured = $captured.clone();)+)?
+            Box::pin(async move $body)
+        })
+    }};
+}
+pub(crate) use conversing;
+
+/// Runs a test over memory with a paused clock, and over the kernel's loopback with IPv4 and IPv6, on
+/// a current-thread and on a multi-thread runtime.
+macro_rules! everywhere {
+    ($($(#[$attr:meta])* async fn $name:ident($net:ident) $body:block)+) => {
+        $($(#[$attr])* mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn test($net: $crate::support::Net) $body
+
+            #[tokio::test(start_paused = true)]
+            async fn over_memory() {
+                test($crate::support::Net::memory()).await;
+            }
+
+            #[tokio::test]
+            async fn over_ipv4() {
+                test($crate::support::Net::Loopback("127.0.0.1")).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn over_ipv6_with_threads() {
+                test($crate::support::Net::Loopback("::1")).await;
+            }
+        })+
+    };
+}
+pub(crate) use everywhere;
