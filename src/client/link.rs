@@ -23,7 +23,7 @@ pub(super) struct Link {
 enum Connected {
     Udp(tokio::net::UdpSocket),
     #[cfg(feature = "testing")]
-    Memory(crate::testing::MemorySocket),
+    Memory(crate::transport::memory::MemorySocket),
 }
 
 impl Link {

@@ -1,6 +1,8 @@
 //! What carries datagrams, behind one trait: batches in, batches out.
 
 mod batch;
+#[cfg(feature = "testing")]
+pub(crate) mod memory;
 mod scratch;
 mod signal;
 pub(crate) mod socket;

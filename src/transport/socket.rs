@@ -17,7 +17,7 @@ pub struct BoundSocket(pub(crate) Kind);
 pub(crate) enum Kind {
     Udp(UdpSocket),
     #[cfg(feature = "testing")]
-    Memory(crate::testing::MemorySocket),
+    Memory(crate::transport::memory::MemorySocket),
 }
 
 impl BoundSocket {
@@ -41,8 +41,8 @@ impl From<UdpSocket> for BoundSocket {
 }
 
 #[cfg(feature = "testing")]
-impl From<crate::testing::MemorySocket> for BoundSocket {
-    fn from(socket: crate::testing::MemorySocket) -> Self {
+impl From<crate::transport::memory::MemorySocket> for BoundSocket {
+    fn from(socket: crate::transport::memory::MemorySocket) -> Self {
         Self(Kind::Memory(socket))
     }
 }

@@ -1,7 +1,7 @@
 use super::Network;
 use crate::{
     PeerAddr,
-    transport::{self, RecvBatch, Transport},
+    transport::{RecvBatch, Transport, max_len},
 };
 use std::{
     fmt,
@@ -110,7 +110,7 @@ impl Transport for MemorySocket {
     }
 
     fn max_len(&self, to: &PeerAddr) -> usize {
-        transport::max_len(to)
+        max_len(to)
     }
 
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
