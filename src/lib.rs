@@ -1,4 +1,63 @@
 //! Typed datagram protocols for tokio.
+//!
+//! A [protocol](DatagramProtocol) turns packets into datagrams and back, one to one. A
+//! [handler](Handler) talks to one peer in plain `async` code: it receives typed requests one after
+//! another, in order, with timeouts. A [server](UdpServer) joins the two. A [client](UdpClient) is the
+//! other side.
+//!
+//! # A server
+//!
+//! ```no_run
+//! # #[cfg(feature = "json")] mod example {
+//! use datagrammar::{BoxError, Json, UdpServer};
+//!
+//! /// Answers each list of numbers with their sum.
+//! async fn sum(numbers: Vec<f64>) -> f64 {
+//!     numbers.iter().sum()
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), BoxError> {
+//!     let server = UdpServer::builder(Json::new(), sum).bind("[::]:9000").await?;
+//!     Ok(server.serve().await?)
+//! }
+//! # }
+//! ```
+//!
+//! # A client
+//!
+//! ```no_run
+//! # #[cfg(feature = "json")] mod example {
+//! use datagrammar::{BoxError, Json, UdpClient};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), BoxError> {
+//!     let client = UdpClient::connect("localhost:9000", Json::<f64, Vec<f64>>::new()).await?;
+//!     client.send(&vec![1.5, 2.5]).await?;
+//!     println!("{}", client.recv().await?);
+//!     Ok(())
+//! }
+//! # }
+//! ```
+//!
+//! # The map
+//!
+//! - What is on the wire: [`DatagramProtocol`]; the codecs [`Raw`], [`Text`], `Json`, `Bincode`;
+//!   [`Converter`] puts types of your domain around those on the wire; [`Split`] joins two protocols.
+//! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
+//!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
+//! - What runs: [`UdpServer`]; [`Service`] is what a handler sees when it starts, [`ServerHandle`] what
+//!   operators hold: shutdown, drain, [`Figures`]. [`Limits`] bound what strangers can cost.
+//! - The other side: [`UdpClient`], [`Packets`].
+//! - What goes wrong: [`RecvError`], [`SendError`], [`ServeError`]; below them [`DecodeError`] and
+//!   [`EncodeError`].
+//! - Tests under packet loss: the module `testing`, a network in memory.
+//!
+//! # Features
+//!
+//! `json` (default): packets as JSON of serde types. `bincode`: packets in bincode's wire format.
+//! `testing`: the network in memory.
+
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod addr;
@@ -25,7 +84,14 @@ pub use server::{BindAddrs, UdpServer, UdpServerBuilder};
 pub use service::{ServerHandle, Service};
 pub use transport::socket::BoundSocket;
 
-pub use datagrammar_protocols::*;
+#[cfg(feature = "bincode")]
+pub use datagrammar_protocols::Bincode;
+#[cfg(feature = "json")]
+pub use datagrammar_protocols::Json;
+pub use datagrammar_protocols::{
+    BoxError, Convert, Converter, ConverterFn, DatagramProtocol, DecodeError, EncodeError, ErrorKind,
+    Raw, Split, Text, TryConvert, converter_fn,
+};
 
 #[cfg(feature = "testing")]
 pub mod testing {
@@ -64,3 +130,8 @@ pub mod testing {
 
     pub use crate::transport::memory::{Conditions, MemorySocket, Network};
 }
+
+/// The examples of the README are tests.
+#[cfg(all(doctest, feature = "json"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
