@@ -89,8 +89,8 @@ pub use datagrammar_protocols::Bincode;
 #[cfg(feature = "json")]
 pub use datagrammar_protocols::Json;
 pub use datagrammar_protocols::{
-    BoxError, Convert, Converter, ConverterFn, DatagramProtocol, DecodeError, EncodeError, ErrorKind,
-    Raw, Split, Text, TryConvert, converter_fn,
+    BoxError, Convert, Converter, ConverterFn, DatagramProtocol, DecodeError, EncodeError,
+    ErrorKind, Raw, Split, Text, TryConvert, converter_fn,
 };
 
 #[cfg(feature = "testing")]

@@ -29,9 +29,9 @@ struct State {
 /// What became of a datagram that was offered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
-    /// It waits.
+    /// It waits. Older ones that were dropped in its favour are counted.
     Accepted,
-    /// It, or an older one in its favour, was dropped.
+    /// It was dropped, which is still to be counted.
     Dropped(DropReason),
     /// The conversation is over: this datagram may open the next.
     Over,
@@ -65,17 +65,16 @@ impl Mailbox {
         if state.closed {
             return Offer::Dropped(DropReason::Stopping);
         }
-        let mut outcome = Offer::Accepted;
+        if limits.queue == 0 || datagram.len() > limits.queue_octets {
+            // Not even an empty queue could take it, so none that waits gives way to it.
+            return Offer::Dropped(DropReason::Queue);
+        }
         while state.queue.len() >= limits.queue
             || state.octets + datagram.len() > limits.queue_octets
         {
             if limits.overflow == Overflow::DropNewest || !state.drop_oldest(counters) {
                 return Offer::Dropped(DropReason::Queue);
             }
-            if outcome == Offer::Dropped(DropReason::Queue) {
-                counters.dropped(DropReason::Queue, 1);
-            }
-            outcome = Offer::Dropped(DropReason::Queue);
         }
         if !reserve(datagram.len(), limits, counters) {
             return Offer::Dropped(DropReason::Octets);
@@ -87,7 +86,7 @@ impl Mailbox {
         if let Some(waker) = waker {
             waker.wake();
         }
-        outcome
+        Offer::Accepted
     }
 
     /// Takes the next datagram, `None` once the mailbox is closed.
@@ -178,6 +177,7 @@ impl State {
         let Some(oldest) = self.queue.pop_front() else { return false };
         self.octets -= oldest.len();
         release(oldest.len(), counters);
+        counters.dropped(DropReason::Queue, 1);
         true
     }
 

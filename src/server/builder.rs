@@ -176,7 +176,6 @@ where
         let ports = transports.into_iter().map(port).collect();
         Ok(UdpServer {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
-            limits,
             counters,
             events,
             status: Arc::new(Status::new(addresses)),

@@ -37,7 +37,7 @@ pub(super) enum Arrival {
     Opening,
     /// It waits for the conversation of its peer.
     Waiting,
-    /// It, or an older one in its favour, was dropped.
+    /// It was dropped, which is still to be counted.
     Dropped(DropReason),
 }
 
@@ -110,5 +110,151 @@ impl<T> Conversations<T> {
 impl<T> Drop for Conversations<T> {
     fn drop(&mut self) {
         self.counters.peers.fetch_sub(self.open.len(), Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod model;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        hash::BuildHasher,
+        net::{Ipv4Addr, SocketAddr},
+        task::Poll,
+    };
+
+    /// A table with bounds and figures of its own, whose tasks are none.
+    fn table(limits: Limits) -> (Conversations<()>, Arc<Counters>) {
+        let counters = Arc::new(Counters::default());
+        (Conversations::new(Arc::new(limits), Arc::clone(&counters)), counters)
+    }
+
+    fn peer(port: u16) -> PeerAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+    }
+
+    /// Opens the conversation number `serial` of `peer`, which waits.
+    fn open(table: &mut Conversations<()>, peer: &PeerAddr, serial: u64) -> Arc<Mailbox> {
+        let mailbox = Arc::<Mailbox>::default();
+        assert!(table.reserve());
+        table.insert(peer.clone(), serial, Arc::clone(&mailbox), ());
+        mailbox
+    }
+
+    fn take(mailbox: &Mailbox, counters: &Counters) -> Poll<Option<Box<[u8]>>> {
+        mailbox.poll_take(None, counters)
+    }
+
+    // D-1, D-8
+    #[test]
+    fn what_a_silent_peer_sends_may_open_a_conversation_and_what_else_comes_waits() {
+        let (mut table, counters) = table(Limits::default());
+
+        assert_eq!(table.arrive(&peer(1), b"a"), Arrival::Opening);
+        let mailbox = open(&mut table, &peer(1), 1);
+        assert_eq!(table.arrive(&peer(1), b"b"), Arrival::Waiting);
+        assert_eq!(table.arrive(&peer(1), b"c"), Arrival::Waiting);
+
+        assert_eq!(table.arrive(&peer(2), b"d"), Arrival::Opening);
+        assert_eq!(take(&mailbox, &counters), Poll::Ready(Some((*b"b").into())));
+        assert_eq!(take(&mailbox, &counters), Poll::Ready(Some((*b"c").into())));
+    }
+
+    // D-16
+    #[test]
+    fn the_full_queue_of_one_peer_is_no_concern_of_another() {
+        let (mut table, _) = table(Limits::default().queue(1));
+        open(&mut table, &peer(1), 1);
+        open(&mut table, &peer(2), 2);
+
+        table.arrive(&peer(1), b"a");
+
+        assert_eq!(table.arrive(&peer(1), b"b"), Arrival::Dropped(DropReason::Queue));
+        assert_eq!(table.arrive(&peer(2), b"c"), Arrival::Waiting);
+    }
+
+    // D-12, G-4
+    #[test]
+    fn a_datagram_that_meets_an_ended_conversation_may_open_the_next_and_finds_the_place_free() {
+        let (mut table, counters) = table(Limits::default().peers(1));
+        let mailbox = open(&mut table, &peer(1), 1);
+        mailbox.finish(&counters);
+
+        assert_eq!(table.arrive(&peer(1), b"a"), Arrival::Opening);
+
+        assert!(table.is_empty());
+        assert!(table.reserve());
+    }
+
+    // D-8
+    #[test]
+    fn late_news_of_a_conversation_do_not_end_the_one_after_it() {
+        let (mut table, counters) = table(Limits::default());
+        open(&mut table, &peer(1), 1).finish(&counters);
+        table.arrive(&peer(1), b"a");
+        open(&mut table, &peer(1), 2);
+
+        table.end(&peer(1), 1);
+
+        assert_eq!(table.arrive(&peer(1), b"b"), Arrival::Waiting);
+        assert_eq!(counters.read().peers, 1);
+    }
+
+    // G-4
+    #[test]
+    fn there_are_as_many_places_as_allowed_and_an_ended_conversation_frees_its_own() {
+        let (mut table, counters) = table(Limits::default().peers(2));
+        open(&mut table, &peer(1), 1);
+        open(&mut table, &peer(2), 2);
+        assert!(!table.reserve());
+
+        table.end(&peer(1), 1);
+        table.end(&peer(1), 1);
+
+        assert_eq!(counters.read().peers, 1);
+        assert!(table.reserve());
+        assert!(!table.reserve());
+        table.release();
+        assert!(table.reserve());
+    }
+
+    // B-12, G-4
+    #[test]
+    fn the_tables_of_all_sockets_share_the_places() {
+        let limits = Arc::new(Limits::default().peers(2));
+        let counters = Arc::new(Counters::default());
+        let table = || Conversations::new(Arc::clone(&limits), Arc::clone(&counters));
+        let (mut first, mut second) = (table(), table());
+        open(&mut first, &peer(1), 1);
+        open(&mut second, &peer(1), 1);
+
+        assert!(!first.reserve() && !second.reserve());
+        drop(second);
+
+        assert!(first.reserve());
+        assert_eq!(counters.read().peers, 2);
+    }
+
+    // R-11, L-12
+    #[test]
+    fn at_the_end_all_peers_hear_of_it() {
+        let (mut table, counters) = table(Limits::default());
+        let mailboxes = [open(&mut table, &peer(1), 1), open(&mut table, &peer(2), 2)];
+        table.arrive(&peer(2), b"a");
+
+        table.close();
+
+        assert_eq!(mailboxes.map(|mailbox| take(&mailbox, &counters)), [Poll::Ready(None); 2]);
+        assert_eq!(counters.read().dropped(DropReason::Stopping), 1);
+    }
+
+    // G-13
+    #[test]
+    fn no_two_tables_sort_addresses_alike() {
+        let hash = |(table, _): (Conversations<()>, _)| table.open.hasher().hash_one(peer(1));
+
+        assert_ne!(hash(table(Limits::default())), hash(table(Limits::default())));
     }
 }

@@ -1,9 +1,7 @@
 use super::{admission::Admission, epoch::Epoch, worker};
 use crate::{
     BoxError, Handler, Service,
-    figures::{Counters, DropReason, add},
     peer::{outbox::Outbox, port::Port},
-    transport::RecvBatch,
 };
 use std::{io, pin::Pin, sync::Arc};
 
@@ -52,22 +50,5 @@ where
 
     fn outboxes(&self) -> Vec<&Outbox> {
         self.ports.iter().map(|guarded| &guarded.port.outbox).collect()
-    }
-}
-
-/// Drops what arrived while nothing was served. It gives up on a socket that fills faster than it can
-/// be emptied.
-pub(super) fn discard_stale(outbox: &Outbox, datagram_limit: usize, counters: &Counters) {
-    const BATCHES: usize = 4096;
-
-    let mut batch = RecvBatch::new(datagram_limit);
-    for _ in 0..BATCHES {
-        if outbox.transport().try_recv(&mut batch).is_err() {
-            return;
-        }
-        let stale = (batch.len() + batch.truncated()) as u64;
-        add(&counters.received, stale);
-        counters.dropped(DropReason::Stale, stale);
-        batch.clear();
     }
 }

@@ -15,7 +15,7 @@ pub use bind::BindAddrs;
 pub use builder::UdpServerBuilder;
 
 use crate::{
-    DatagramProtocol, Handler, Limits, ServeError, ServerHandle, events::Events, figures::Counters,
+    DatagramProtocol, Handler, ServeError, ServerHandle, events::Events, figures::Counters,
     service::status::Status,
 };
 use engine::Engine;
@@ -51,7 +51,6 @@ use std::{fmt, future::pending, pin::pin, sync::Arc};
 /// ```
 pub struct UdpServer {
     engine: Box<dyn Engine>,
-    limits: Arc<Limits>,
     counters: Arc<Counters>,
     events: Arc<Events>,
     status: Arc<Status>,
@@ -92,10 +91,12 @@ impl UdpServer {
     /// If the future is dropped, conversations and background tasks are dropped at their await points
     /// and clean-ups do not run. The sockets stay bound, and this can be called again.
     pub async fn serve(&self) -> Result<(), ServeError> {
-        self.serve_until(pending()).await
+        self.serve_until(pending::<()>()).await
     }
 
-    /// Serves until `until` completes, or [`ServerHandle::shutdown`] is called.
+    /// Serves until `until` completes, with whatever, or [`ServerHandle::shutdown`] is called.
+    ///
+    /// What it is given most often is `tokio::signal::ctrl_c()`.
     ///
     /// # Errors
     ///
@@ -108,7 +109,8 @@ impl UdpServer {
     /// # Cancel safety
     ///
     /// As [`serve`](Self::serve).
-    pub async fn serve_until(&self, until: impl Future<Output = ()>) -> Result<(), ServeError> {
+    pub async fn serve_until<T>(&self, until: impl Future<Output = T>) -> Result<(), ServeError> {
+        let until = async { drop(until.await) };
         serve::serve(self, pin!(until)).await
     }
 }

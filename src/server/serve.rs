@@ -2,11 +2,12 @@
 
 use super::{
     UdpServer,
-    engine::discard_stale,
     epoch::{Epoch, Mode},
 };
 use crate::{
-    BoxError, ServeError, Service, panic,
+    BoxError, ServeError, Service,
+    figures::{DropReason, add},
+    panic,
     service::status::{End, Phase, State},
 };
 use std::{
@@ -33,9 +34,7 @@ where
     };
     let mut asked = server.status.watch();
     if epoch > 1 {
-        for outbox in server.engine.outboxes() {
-            discard_stale(outbox, server.limits.datagram, &server.counters);
-        }
+        discard_stale(server);
     }
     let result = match serving.start(until.as_mut(), &mut asked).await {
         Started::Serving => serving.run(until, &mut asked).await.map_err(ServeError::Io),
@@ -178,4 +177,16 @@ impl Drop for Serving<'_> {
 async fn next_end(asked: &mut watch::Receiver<State>, known: End) -> End {
     // The sender lives in the server, and the server as long as it serves.
     asked.wait_for(|state| state.end != known).await.map_or(End::Now, |state| state.end)
+}
+
+/// Drops what arrived while nothing was served. It gives up on a socket that fills faster than it can
+/// be emptied.
+fn discard_stale(server: &UdpServer) {
+    const MOST: usize = 1 << 18; // datagrams; more than a buffer of 64 MiB holds
+
+    for outbox in server.engine.outboxes() {
+        let stale = outbox.transport().discard(MOST) as u64;
+        add(&server.counters.received, stale);
+        server.counters.dropped(DropReason::Stale, stale);
+    }
 }

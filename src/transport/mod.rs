@@ -35,6 +35,10 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Completes when `try_recv` is worth trying.
     fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Drops up to `most` datagrams that have arrived, whether or not the runtime has heard of them;
+    /// returns how many.
+    fn discard(&self, most: usize) -> usize;
+
     /// Hands one datagram to the kernel, whole or not at all; `WouldBlock` when there is no room.
     fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()>;
 

@@ -1,7 +1,8 @@
 use super::{RecvBatch, Transport};
 use crate::PeerAddr;
+use socket2::SockRef;
 use std::{
-    io,
+    io::{self, Read},
     net::{SocketAddr, SocketAddrV6},
     task::{Context, Poll},
 };
@@ -69,6 +70,16 @@ impl Transport for Udp {
 
     fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_recv_ready(cx)
+    }
+
+    fn discard(&self, most: usize) -> usize {
+        let socket = SockRef::from(&self.socket);
+        let arrived = || match (&*socket).read(&mut [0]) {
+            Ok(_) => true,
+            // Windows says so of a datagram that was longer than the buffer.
+            Err(error) => cfg!(windows) && error.raw_os_error() == Some(10_040),
+        };
+        (0..most).take_while(|_| arrived()).count()
     }
 
     fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {

@@ -1,0 +1,281 @@
+//! The table and its mailboxes beside a model that is too simple to be wrong, on random courses of
+//! events.
+
+use super::*;
+use crate::{Overflow, peer::mailbox::Next};
+use fastrand::Rng;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    task::Poll,
+};
+
+const PEERS: usize = 6;
+const QUEUE: usize = 3;
+const QUEUE_OCTETS: usize = 24;
+const OCTETS: usize = 60;
+const PLACES: usize = 4;
+
+/// One peer as the model sees it.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Whether it is in conversation; if so, whether the table has still to hear of its end.
+    talking: bool,
+    opening: Option<Vec<u8>>,
+    queue: Vec<Vec<u8>>,
+}
+
+impl Waiting {
+    fn queue_octets(&self) -> usize {
+        self.queue.iter().map(Vec::len).sum()
+    }
+
+    fn datagrams(&self) -> usize {
+        self.queue.len() + usize::from(self.opening.is_some())
+    }
+
+    fn take(&mut self) -> Option<Vec<u8>> {
+        let queue = &mut self.queue;
+        self.opening.take().or_else(|| (!queue.is_empty()).then(|| queue.remove(0)))
+    }
+}
+
+struct Course {
+    rng: Rng,
+    overflow: Overflow,
+    table: Conversations<()>,
+    counters: Arc<Counters>,
+    limits: Arc<Limits>,
+    /// The conversations' own ends of the mailboxes.
+    talks: Vec<Option<(u64, Arc<Mailbox>)>>,
+    /// Conversations whose end the table has not heard of.
+    news: Vec<(usize, u64)>,
+    serial: u64,
+    number: u64,
+    model: Vec<Waiting>,
+    received: u64,
+    returned: u64,
+    dropped: u64,
+}
+
+impl Course {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let overflow = if rng.bool() { Overflow::DropNewest } else { Overflow::DropOldest };
+        let limits = Limits::default()
+            .queue(QUEUE)
+            .queue_octets(QUEUE_OCTETS)
+            .octets(OCTETS)
+            .peers(PLACES)
+            .overflow(overflow);
+        let (limits, counters) = (Arc::new(limits), Arc::new(Counters::default()));
+        Self {
+            rng,
+            overflow,
+            table: Conversations::new(Arc::clone(&limits), Arc::clone(&counters)),
+            counters,
+            limits,
+            talks: vec![None; PEERS],
+            news: Vec::new(),
+            serial: 0,
+            number: 0,
+            model: (0..PEERS).map(|_| Waiting::default()).collect(),
+            received: 0,
+            returned: 0,
+            dropped: 0,
+        }
+    }
+
+    fn step(&mut self) {
+        let peer = self.rng.usize(..PEERS);
+        match self.rng.u8(..10) {
+            0..5 => self.arrive(peer),
+            5..8 => self.take(peer),
+            8 => self.finish(peer),
+            _ if self.rng.u8(..8) == 0 => self.abandon(peer),
+            _ => self.hear(),
+        }
+        self.check();
+    }
+
+    /// A datagram comes in, and the worker does with it what workers do.
+    fn arrive(&mut self, peer: usize) {
+        self.number += 1;
+        self.received += 1;
+        let len = self.rng.usize(8..QUEUE_OCTETS + 4);
+        let mut datagram = self.number.to_be_bytes().to_vec();
+        datagram.resize(len, b'.');
+        let expected = self.expected(peer, &datagram);
+
+        let arrival = self.table.arrive(&addr(peer), &datagram);
+
+        assert_eq!(arrival, expected, "datagram {} of peer {peer}", self.number);
+        match arrival {
+            Arrival::Waiting => {}
+            Arrival::Dropped(reason) => self.drop_one(reason),
+            Arrival::Opening => self.open(peer, datagram),
+        }
+    }
+
+    /// What the model makes of a datagram.
+    fn expected(&mut self, peer: usize, datagram: &[u8]) -> Arrival {
+        if !self.model[peer].talking {
+            self.news.retain(|(ended, _)| *ended != peer);
+            return Arrival::Opening;
+        }
+        if datagram.len() > QUEUE_OCTETS {
+            return Arrival::Dropped(DropReason::Queue);
+        }
+        let waiting = &mut self.model[peer];
+        while waiting.queue.len() == QUEUE || waiting.queue_octets() + datagram.len() > QUEUE_OCTETS
+        {
+            if self.overflow == Overflow::DropNewest {
+                return Arrival::Dropped(DropReason::Queue);
+            }
+            waiting.queue.remove(0);
+            self.dropped += 1;
+        }
+        if self.waiting_octets() + datagram.len() > OCTETS {
+            return Arrival::Dropped(DropReason::Octets);
+        }
+        self.model[peer].queue.push(datagram.to_vec());
+        Arrival::Waiting
+    }
+
+    fn open(&mut self, peer: usize, datagram: Vec<u8>) {
+        let places = self.places();
+
+        let reserved = self.table.reserve();
+
+        assert_eq!(reserved, places < PLACES);
+        if !reserved {
+            return self.drop_one(DropReason::Peers);
+        }
+        let received = self.rng.bool();
+        if self.rng.bool() {
+            // The handler returns at its first poll.
+            self.table.release();
+            return if received { self.returned += 1 } else { self.drop_one(DropReason::Unread) };
+        }
+        let mailbox = Arc::<Mailbox>::default();
+        if received {
+            self.returned += 1;
+        } else {
+            let fits = self.waiting_octets() + datagram.len() <= OCTETS;
+            assert_eq!(mailbox.open(&datagram, &self.limits, &self.counters), fits);
+            if !fits {
+                self.table.release();
+                return self.drop_one(DropReason::Octets);
+            }
+            self.model[peer].opening = Some(datagram);
+        }
+        self.serial += 1;
+        self.table.insert(addr(peer), self.serial, Arc::clone(&mailbox), ());
+        self.talks[peer] = Some((self.serial, mailbox));
+        self.model[peer].talking = true;
+    }
+
+    fn take(&mut self, peer: usize) {
+        let Some((_, mailbox)) = &self.talks[peer] else { return };
+        let expected = self.model[peer].take();
+
+        let taken = match mailbox.poll_take(None, &self.counters) {
+            Poll::Ready(datagram) => datagram.map(<[u8]>::into_vec),
+            Poll::Pending => None,
+        };
+
+        self.returned += u64::from(taken.is_some());
+        assert_eq!(taken, expected);
+    }
+
+    /// A handler returns.
+    fn finish(&mut self, peer: usize) {
+        let Some((serial, mailbox)) = self.talks[peer].take() else { return };
+        let unread = self.model[peer].opening.take().is_some();
+        self.dropped += u64::from(unread);
+        self.model[peer].opening = self.model[peer].take();
+
+        let next = mailbox.finish(&self.counters);
+
+        if self.model[peer].opening.is_some() {
+            assert_eq!(next, Next::Conversation);
+            self.talks[peer] = Some((serial, mailbox));
+        } else {
+            assert_eq!(next, Next::Nothing);
+            self.ended(peer, serial);
+        }
+    }
+
+    /// A conversation is dropped at its await point.
+    fn abandon(&mut self, peer: usize) {
+        let Some((serial, mailbox)) = self.talks[peer].take() else { return };
+        self.dropped += self.model[peer].datagrams() as u64;
+
+        mailbox.abandon(&self.counters);
+
+        self.ended(peer, serial);
+    }
+
+    fn ended(&mut self, peer: usize, serial: u64) {
+        self.model[peer] = Waiting::default();
+        self.news.push((peer, serial));
+    }
+
+    /// The table hears of the end of some conversation, and of one that it has heard of before.
+    fn hear(&mut self) {
+        if !self.news.is_empty() {
+            let (peer, serial) = self.news.swap_remove(self.rng.usize(..self.news.len()));
+            self.table.end(&addr(peer), serial);
+            self.table.end(&addr(peer), serial);
+        }
+    }
+
+    fn drop_one(&mut self, reason: DropReason) {
+        self.counters.dropped(reason, 1);
+        self.dropped += 1;
+    }
+
+    fn places(&self) -> usize {
+        self.model.iter().filter(|peer| peer.talking).count() + self.news.len()
+    }
+
+    fn waiting_octets(&self) -> usize {
+        let opening = |peer: &Waiting| peer.opening.as_ref().map_or(0, Vec::len);
+        self.model.iter().map(|peer| peer.queue_octets() + opening(peer)).sum()
+    }
+
+    fn check(&self) {
+        let figures = self.counters.read();
+        let waiting: usize = self.model.iter().map(Waiting::datagrams).sum();
+        assert_eq!(figures.peers, self.places());
+        assert_eq!(figures.waiting_octets, self.waiting_octets());
+        assert_eq!(figures.dropped_in_all(), self.dropped);
+        assert_eq!(self.received, self.returned + figures.dropped_in_all() + waiting as u64);
+    }
+}
+
+fn addr(peer: usize) -> PeerAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 1 + peer as u16)).into()
+}
+
+// D-5, D-8, D-12, G-2, G-3, G-4, G-9
+#[test]
+fn any_course_of_events_is_as_in_the_model_and_leaves_nothing_behind() {
+    for seed in 0..500 {
+        let mut course = Course::new(seed);
+
+        for _ in 0..400 {
+            course.step();
+        }
+        for peer in 0..PEERS {
+            course.abandon(peer);
+        }
+        while !course.news.is_empty() {
+            course.hear();
+        }
+
+        let figures = course.counters.read();
+        assert!(course.table.is_empty(), "seed {seed}");
+        assert_eq!((figures.peers, figures.waiting_octets), (0, 0), "seed {seed}");
+        assert_eq!(course.received, course.returned + figures.dropped_in_all(), "seed {seed}");
+    }
+}
