@@ -19,7 +19,8 @@ use std::{
 use tracing::Span;
 
 /// What a handler needs for a conversation. It comes back when the handler returns, to be used for
-/// the next one: so a conversation that never waits costs no allocation and counts no reference.
+/// the next one: so a conversation that never waits costs no allocation and counts no reference. It is
+/// boxed because it travels: into the future, out of it, and to the next.
 #[derive(Debug)]
 pub(super) struct Seat<Req, Res, H> {
     pub(super) handler: Arc<H>,
@@ -27,10 +28,10 @@ pub(super) struct Seat<Req, Res, H> {
 }
 
 /// What comes of a conversation.
-pub(super) type Outcome<Req, Res, H> = (Seat<Req, Res, H>, Result<(), BoxError>);
+pub(super) type Outcome<Req, Res, H> = (Box<Seat<Req, Res, H>>, Result<(), BoxError>);
 
 impl<Req, Res, H: Handler<Req, Res>> Seat<Req, Res, H> {
-    pub(super) async fn converse(mut self) -> Outcome<Req, Res, H> {
+    pub(super) async fn converse(mut self: Box<Self>) -> Outcome<Req, Res, H> {
         let result = self.handler.handle(&mut self.peer).await;
         (self, result)
     }
@@ -69,7 +70,7 @@ pub(super) fn judge<Req, Res, H>(
     outcome: Result<Outcome<Req, Res, H>, Panicked>,
     port: &Port<Req, Res>,
     peer: &PeerAddr,
-) -> Option<Seat<Req, Res, H>> {
+) -> Option<Box<Seat<Req, Res, H>>> {
     let (seat, error) = match outcome {
         Ok((seat, Ok(()))) => return Some(seat),
         Ok((seat, Err(error))) => (seat, error),
@@ -105,7 +106,7 @@ const IN_A_ROW: usize = 16;
 impl<Req, Res, H, F, M> Future for Task<Req, Res, H, F, M>
 where
     F: Future<Output = Outcome<Req, Res, H>>,
-    M: Fn(Seat<Req, Res, H>) -> F + Unpin,
+    M: Fn(Box<Seat<Req, Res, H>>) -> F + Unpin,
 {
     type Output = ();
 
@@ -128,7 +129,7 @@ where
                 None => {
                     let (port, mailbox) = (Arc::clone(port), Arc::clone(mailbox));
                     let peer = Peer::new(port, mailbox, peer.clone(), *serial);
-                    Seat { handler: Arc::clone(&this.handler), peer }
+                    Box::new(Seat { handler: Arc::clone(&this.handler), peer })
                 }
             };
             this.span = this.epoch.conversation(peer);

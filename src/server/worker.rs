@@ -83,7 +83,7 @@ struct Worker<Req, Res, H, F, M> {
     busy: bool,
     /// What the next inline conversation uses again.
     stage: Option<Stage<F>>,
-    seat: Option<Seat<Req, Res, H>>,
+    seat: Option<Box<Seat<Req, Res, H>>>,
     mailbox: Arc<Mailbox>,
     /// After an error of the socket: no reception before this is over.
     pause: Option<Pin<Box<Sleep>>>,
@@ -103,7 +103,7 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
     F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
-    M: Fn(Seat<Req, Res, H>) -> F + Copy + Send + Unpin + 'static,
+    M: Fn(Box<Seat<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
     async fn serve(&mut self) -> io::Result<()> {
         let mut backoff = Backoff::default();
@@ -253,7 +253,7 @@ where
             None => {
                 let (port, mailbox) = (Arc::clone(&self.port), Arc::clone(&self.mailbox));
                 let peer = Peer::new(port, mailbox, from.clone(), self.serial);
-                Seat { handler: Arc::clone(&self.handler), peer }
+                Box::new(Seat { handler: Arc::clone(&self.handler), peer })
             }
         };
         let mut stage = self.stage.take().unwrap_or_else(Stage::new);
