@@ -1,8 +1,9 @@
 //! The wire format of bincode 2. What reads and writes it is an implementation detail.
 //!
-//! The crate `bincode` is no longer maintained (RUSTSEC-2025-0141) and its last version that works is 2.0.1. It is
-//! kept behind this module: none of its types shows, the octets are fixed by tests, and what it lacks (bounds on nesting
-//! and on declared lengths) is in `guard`. So it can be replaced without a change on the wire.
+//! The crate `bincode` is no longer maintained (RUSTSEC-2025-0141) and its last version that works
+//! is 2.0.1. It is kept behind this module: none of its types shows, the octets are fixed by tests,
+//! and what it lacks (bounds on nesting and on declared lengths) is in `guard`. So it can be
+//! replaced without a change on the wire.
 
 use std::{fmt, marker::PhantomData};
 
@@ -16,29 +17,32 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, guard::Guard};
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
 ///
-/// Compact, and not self-describing: both sides must have the same types. Little-endian; integers of 0 to 250 take one
-/// octet, greater ones a marker (`fb`, `fc`, `fd`, `fe`) and 2, 4, 8 or 16 octets, signed ones are zigzag-coded first;
-/// floats are IEEE 754; text, sequences and maps follow their length, an enum's content its variant's number; structs and
-/// tuples are their fields and nothing else. [`fixed`](Self::fixed) selects the form of bincode 1.x.
+/// Compact, and not self-describing: both sides must have the same types. Little-endian; integers
+/// of 0 to 250 take one octet, greater ones a marker (`fb`, `fc`, `fd`, `fe`) and 2, 4, 8 or 16
+/// octets, signed ones are zigzag-coded first; floats are IEEE 754; text, sequences and maps follow
+/// their length, an enum's content its variant's number; structs and tuples are their fields and
+/// nothing else. [`fixed`](Self::fixed) selects the form of bincode 1.x.
 ///
-/// For a new protocol consider [postcard](https://docs.rs/postcard) instead: the crate behind this format is no longer
-/// maintained (RUSTSEC-2025-0141), so tools such as cargo-deny report it wherever this feature is on.
+/// For a new protocol consider [postcard](https://docs.rs/postcard) instead: the crate behind this
+/// format is no longer maintained (RUSTSEC-2025-0141), so tools such as cargo-deny report it
+/// wherever this feature is on.
 ///
-/// serde attributes that need a self-describing format do not work here: `flatten`, `untagged`, `tag` and
-/// `skip_serializing_if` among them.
+/// serde attributes that need a self-describing format do not work here: `flatten`, `untagged`,
+/// `tag` and `skip_serializing_if` among them.
 ///
 /// # Limits
 ///
 /// A datagram costs what its octets justify, whatever lengths it declares:
 ///
 /// - Text and octets: at most what the datagram really holds.
-/// - Sequences and maps: together at most as many elements as the datagram has octets, and 1,024 more to
-///   leave room for elements that take none, such as `()`.
+/// - Sequences and maps: together at most as many elements as the datagram has octets, and 1,024
+///   more to leave room for elements that take none, such as `()`.
 /// - Nesting: at most 64 levels, see [`nesting_limit`](Self::nesting_limit).
-/// - All values together: 1 MiB, counting each integer in its full width. No datagram of UDP over IPv4 gets there (65,507
-///   octets, of which each may be a `u128`); longer ones from other transports can.
+/// - The datagram: at most 1 MiB. No datagram of UDP gets there; other transports have longer ones.
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
+///
+/// The source of an error is for people to read; its type may change.
 ///
 /// # Examples
 ///
@@ -76,7 +80,8 @@ impl<I, O> Bincode<I, O> {
         Self { form: Form::Variable, levels: 64, types: PhantomData }
     }
 
-    /// Selects the form of bincode 1.x: integers in their full width, lengths in 8 octets, variants in 4.
+    /// Selects the form of bincode 1.x: integers in their full width, lengths in 8 octets, variants
+    /// in 4.
     ///
     /// # Examples
     ///
@@ -95,10 +100,21 @@ impl<I, O> Bincode<I, O> {
 
     /// Sets how many levels deep a packet that is received may be nested.
     ///
-    /// Each sequence, map, tuple, struct, newtype, `Some` and enum variant with content is a level, so a list whose nodes are structs
-    /// linked by `Option<Box<_>>` takes two levels per node. Types that do not contain themselves have as many levels as
-    /// they have and need not care; for those that do, a datagram would otherwise choose how much stack they take. The default is 64, which fits a stack of 2 MiB
-    /// by a wide margin.
+    /// Each sequence, map, tuple, struct, newtype, `Some` and enum variant with content is a level,
+    /// so a list whose nodes are structs linked by `Option<Box<_>>` takes two levels per node. The
+    /// limit is there for types that contain themselves: without it a datagram would choose how
+    /// much stack they take. The default is 64, which fits a stack of 2 MiB by a wide margin.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Bincode, DatagramProtocol};
+    ///
+    /// let protocol: Bincode<Vec<Vec<u8>>> = Bincode::new().nesting_limit(1);
+    ///
+    /// assert!(protocol.decode(&[0]).is_ok()); // an empty list
+    /// assert!(protocol.decode(&[1, 0]).is_err()); // an empty list in a list
+    /// ```
     #[must_use]
     pub const fn nesting_limit(self, levels: usize) -> Self {
         Self { levels, ..self }
@@ -178,4 +194,4 @@ fn decode<T: DeserializeOwned>(
     Ok(packet)
 }
 
-const SIZE_LIMIT: usize = 1024 * 1024; // octets; 16 for each of the 65,507 that fit a datagram
+const SIZE_LIMIT: usize = 1024 * 1024; // octets

@@ -1,7 +1,8 @@
 //! What goes wrong between packets and octets.
 //!
-//! Both types are opaque so that protocols can be put around each other without an error type per level, and cheap because
-//! strangers choose how often they are made: without a source, nothing is allocated.
+//! Both types are opaque so that protocols can be put around each other without an error type per
+//! level, and cheap because strangers choose how often they are made: without a source, nothing is
+//! allocated.
 
 use std::{error::Error, fmt};
 
@@ -10,8 +11,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Tells that a datagram is not a packet.
 ///
-/// `Display` says what was expected, in words fixed at compile time: it never repeats an octet of the datagram, so it is
-/// fit for a log. The [source](Error::source), if there is one, may quote the datagram.
+/// `Display` says what was expected, in words fixed at compile time: it never repeats an octet of
+/// the datagram, so it is fit for a log. The [source](Error::source), if there is one, may quote
+/// the datagram.
 ///
 /// # Examples
 ///
@@ -87,7 +89,8 @@ impl Error for DecodeError {
 
 /// Tells that a packet cannot be written as a datagram.
 ///
-/// As with [`DecodeError`], `Display` is fixed at compile time and the details are in the [source](Error::source).
+/// As with [`DecodeError`], `Display` is fixed at compile time and the details are in the
+/// [source](Error::source).
 ///
 /// # Examples
 ///

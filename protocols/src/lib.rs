@@ -1,9 +1,11 @@
-//! Datagrams to typed packets and back: codecs and converters without a socket, task, clock or thread.
+//! Datagrams to typed packets and back: codecs and converters without a socket, task, clock or
+//! thread.
 //!
-//! A *datagram* is the octets the network carries in one piece, a *packet* the typed value it stands for. A
-//! [`DatagramProtocol`] maps one to the other, and that is all there is to it: `&[u8]` in, a packet out, and back.
-//! So a protocol can be tested with literals, fuzzed, and used over any transport. The servers and clients that
-//! put one on the network are in the crate `datagrammar`.
+//! A *datagram* is the octets the network carries in one piece, a *packet* the typed value it
+//! stands for. A [`DatagramProtocol`] maps one to the other, and that is all there is to it:
+//! `&[u8]` in, a packet out, and back. So a protocol can be tested with literals, fuzzed, and used
+//! over any transport. The servers and clients that put one on the network are in the crate
+//! `datagrammar`.
 //!
 //! # The map
 //!
@@ -22,8 +24,8 @@
 //!
 //! # A protocol by hand
 //!
-//! The Time Protocol ([RFC 868]), as a server sees it. A request is the empty datagram, the response is the number
-//! of seconds since 1900 in 32 bits, big-endian:
+//! The Time Protocol ([RFC 868]), as a server sees it. A request is the empty datagram, the
+//! response is the number of seconds since 1900 in 32 bits, big-endian:
 //!
 //! ```
 //! use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError};

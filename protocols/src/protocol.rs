@@ -6,21 +6,22 @@ use crate::{Convert, Converter, DecodeError, EncodeError};
 
 /// Maps packets to datagrams and back, one to one.
 ///
-/// A datagram is the octets the network carries in one piece; a packet is the typed value it stands for. A protocol is
-/// what both endpoints agree on. It comes as a codec ([`Raw`](crate::Raw), [`Text`](crate::Text), …), as a
-/// [`Convert`] around another protocol, or written by hand: see the [crate documentation](crate) for an example.
+/// A datagram is the octets the network carries in one piece; a packet is the typed value it stands
+/// for. A protocol is what both endpoints agree on. It comes as a codec ([`Raw`](crate::Raw),
+/// [`Text`](crate::Text), …), as a [`Convert`] around another protocol, or written by hand: see the
+/// [crate documentation](crate) for an example.
 ///
 /// # What an implementation keeps to
 ///
-/// - **One datagram is exactly one packet.** There is no "more octets are needed" and nothing is left over for later.
-/// - **No memory.** The result depends on the argument alone, never on the datagrams before it, which is why both methods
-///   take `&self`. One value serves all peers.
-/// - **No panic.** Every datagram comes from a stranger; whatever it holds, `decode` returns, and reserves no more
-///   memory than the octets it has really got can justify.
+/// - **One datagram is exactly one packet.** There is no "more octets are needed" and nothing is
+///   left over for later.
+/// - **No memory.** The result depends on the argument alone, never on the datagrams before it,
+///   which is why both methods take `&self`. One value serves all peers.
+/// - **No panic.** Every datagram comes from a stranger; whatever it holds, `decode` returns, and
+///   reserves no more memory than the octets it has really got can justify.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a datagram protocol",
     label = "expected a protocol such as `Json<Request, Response>`, `Text` or `Raw`",
-    note = "`Json<I, O>` and `Bincode<I, O>` are protocols if `I` can be deserialized and `O` serialized with serde",
     note = "a protocol of your own implements `DatagramProtocol`"
 )]
 pub trait DatagramProtocol {
@@ -32,17 +33,20 @@ pub trait DatagramProtocol {
 
     /// Decodes the packet that the whole of `datagram` stands for.
     ///
-    /// Octets left over after the packet are an error. The empty datagram is a datagram as any other.
+    /// Octets left over after the packet are an error. The empty datagram is a datagram as any
+    /// other.
     ///
     /// # Errors
     ///
-    /// Returns an error if `datagram` is not exactly one packet, with the [kind](DecodeError::kind) of what refused it.
+    /// Returns an error if `datagram` is not exactly one packet, with the [kind](DecodeError::kind)
+    /// of what refused it.
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError>;
 
     /// Appends the octets of `packet` to `datagram`.
     ///
-    /// What is in the buffer already stays as it is. When encoding fails, the caller discards what was appended, usually by
-    /// truncating the buffer to the length it had; the servers and clients of `datagrammar` do.
+    /// What is in the buffer already stays as it is. When encoding fails, the caller discards what
+    /// was appended, usually by truncating the buffer to the length it had; the servers and clients
+    /// of `datagrammar` do.
     ///
     /// # Errors
     ///

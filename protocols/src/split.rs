@@ -2,7 +2,8 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// Decodes with one protocol and encodes with another.
 ///
-/// For protocols whose two directions have nothing in common: commands as text, measurements as octets.
+/// For protocols whose two directions have nothing in common: commands as text, measurements as
+/// octets.
 ///
 /// # Examples
 ///

@@ -134,7 +134,8 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call goes to the system's allocator as it is; counting touches neither pointer nor layout.
+// SAFETY: every call goes to the system's allocator as it is; counting touches neither pointer nor
+// layout.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let held = HELD.get().saturating_add(layout.size());

@@ -5,8 +5,9 @@ use crate::BoxError;
 
 /// Makes a converter of two closures: one for what is received, one for what is sent.
 ///
-/// Each returns a `Result` whose error may be any error or text; one that fails in several ways says
-/// `-> Result<_, BoxError>`. The arguments need their types written out: nothing else names them.
+/// Each returns a `Result` whose error may be any error or text; one that fails in several ways
+/// says `-> Result<_, BoxError>`. The arguments need their types written out: nothing else names
+/// them.
 ///
 /// # Examples
 ///

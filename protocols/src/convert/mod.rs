@@ -8,13 +8,14 @@ pub use try_convert::TryConvert;
 
 use crate::{BoxError, DatagramProtocol, DecodeError, EncodeError};
 
-/// Turns packets as they are on the wire into those of your domain, and back; it may refuse both ways.
+/// Turns packets as they are on the wire into those of your domain, and back; it may refuse both
+/// ways.
 ///
-/// A codec knows the shape of a packet, a converter what it means. What it lets through needs no more checks, so a handler
-/// sees valid values only.
+/// A codec knows the shape of a packet, a converter what it means. What it lets through needs no
+/// more checks, so a handler sees valid values only.
 ///
-/// Implement it for a type of your own, or use [`converter_fn()`] for two closures, or [`TryConvert`] where
-/// the types have [`TryFrom`] or [`From`] already.
+/// Implement it for a type of your own, or use [`converter_fn()`] for two closures, or
+/// [`TryConvert`] where the types have [`TryFrom`] or [`From`] already.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a converter",
     label = "expected a converter such as `TryConvert::new()` or `converter_fn(incoming, outgoing)`"

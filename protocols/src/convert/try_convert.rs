@@ -5,8 +5,8 @@ use crate::BoxError;
 
 /// A converter of the conversions that the types have already: [`TryFrom`], and with it [`From`].
 ///
-/// `I` is made from `WI`, and `WO` from `&O`. All four types are inferred where they are named by the protocol
-/// inside and by the handler.
+/// `I` is made from `WI`, and `WO` from `&O`. All four types are inferred where they are named by
+/// the protocol inside and by the handler.
 ///
 /// # Examples
 ///

@@ -85,8 +85,8 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Guarded<'_, A> {
     }
 }
 
-// Collections reserve room for as many elements as the hint says. Reserving for the empty ones too would let a short datagram
-// ask for the room of 1,024 big elements.
+// Collections reserve room for as many elements as the hint says. Reserving for the empty ones too
+// would let a short datagram ask for the room of 1,024 big elements.
 fn bounded(size_hint: Option<usize>, limits: Limits<'_>) -> Option<usize> {
     size_hint.map(|elements| elements.min(limits.guard.octets))
 }

@@ -51,8 +51,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         deserialize_identifier(),
     }
 
-    // Formats reserve a `String` or `Vec` of the declared length before they look at what is there. Borrowed text
-    // and octets are the same on the wire, and to be borrowed they must be there.
+    // Formats reserve a `String` or `Vec` of the declared length before they look at what is there.
+    // Borrowed text and octets are the same on the wire, and to be borrowed they must be there.
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.deserialize_str(visitor)

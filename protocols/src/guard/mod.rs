@@ -1,7 +1,8 @@
 //! Bounds for serde formats that have none of their own.
 //!
-//! Such a format believes the lengths that a datagram declares and follows it as deep as it likes. The guard goes around
-//! its `Deserializer` and around everything that serde passes on from there, and refuses both.
+//! Such a format believes the lengths that a datagram declares and follows it as deep as it likes.
+//! The guard goes around its `Deserializer` and around everything that serde passes on from there,
+//! and refuses both.
 
 mod access;
 mod deserializer;
@@ -51,10 +52,11 @@ impl Limits<'_> {
         }
     }
 
-    /// Takes a declared number of elements from what the datagram has left, before any of them is read.
+    /// Takes a declared number of elements from what the datagram has left, before any of them is
+    /// read.
     ///
-    /// Every element starts with an octet that starts no other element of a sequence or map, so honest lengths add up to
-    /// no more than the octets there are.
+    /// Every element starts with an octet that starts no other element of a sequence or map, so
+    /// honest lengths add up to no more than the octets there are.
     fn claim<E: Error>(self, elements: usize) -> Result<(), E> {
         match self.guard.elements.get().checked_sub(elements) {
             Some(left) => self.guard.elements.set(left),
@@ -64,5 +66,6 @@ impl Limits<'_> {
     }
 }
 
-// `()` and its like take no octets. Enough for honest lists of them, too few for a datagram to keep a thread busy.
+// `()` and its like take no octets. Enough for honest lists of them, too few for a datagram to keep
+// a thread busy.
 const EMPTY_ELEMENTS: usize = 1_024;

@@ -94,7 +94,8 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for GuardedVisitor<'_, V> {
         self.visitor.visit_map(Guarded { inner: access, limits })
     }
 
-    // The level of an enum is taken with its content: a variant without any is no deeper than a number.
+    // The level of an enum is taken with its content: a variant without any is no deeper than a
+    // number.
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         self.visitor.visit_enum(Guarded { inner: access, limits: self.limits })
     }

@@ -28,7 +28,7 @@ fn write_ascii<W: io::Write + ?Sized>(writer: &mut W, mut text: &str) -> io::Res
     while let Some((at, character)) = text.char_indices().find(|&(_, c)| c > '\u{7e}') {
         writer.write_all(&text.as_bytes()[..at])?;
         for unit in character.encode_utf16(&mut [0; 2]) {
-            write!(writer, "\\u{unit:04X}")?;
+            write!(writer, "\\u{unit:04x}")?;
         }
         text = &text[at + character.len_utf8()..];
     }

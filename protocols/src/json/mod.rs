@@ -14,12 +14,13 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// JSON ([RFC 8259]) of serde types: `I` is received, `O` is sent.
 ///
-/// Written compact, without a newline at the end, fields in the order of the type, floats so that they read back as the
-/// same float. A float that is not finite has no JSON and is written as `null`.
+/// Written compact, without a newline at the end, fields in the order of the type, floats so that
+/// they read back as the same float. A float that is not finite has no JSON and is written as
+/// `null`.
 ///
-/// Read strictly: one JSON text with nothing but white space around it, in UTF-8, nested at most 127 levels deep. A
-/// number beyond the range of its type, a lone surrogate or a field given twice is refused. In fields
-/// that a type does not have, which serde skips, only the grammar is checked.
+/// Read strictly: one JSON text with nothing but white space around it, in UTF-8, nested at most
+/// 127 levels deep. A number beyond the range of its type, a lone surrogate or a field given twice
+/// is refused. In fields that a type does not have, which serde skips, only the grammar is checked.
 ///
 /// [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 ///
@@ -57,14 +58,15 @@ pub struct Json<I, O = I> {
 }
 
 impl<I, O> Json<I, O> {
-    /// Creates the codec; both types are inferred from the handler or named: `Json::<Question, Answer>::new()`.
+    /// Creates the codec; both types are inferred from the handler or named: `Json::<Question,
+    /// Answer>::new()`.
     #[must_use]
     pub const fn new() -> Self {
         Self { ascii: false, types: PhantomData }
     }
 
-    /// Writes ASCII only: what is above U+007E becomes `\u` and four lower-case hexadecimal digits, beyond U+FFFF a
-    /// pair of them.
+    /// Writes ASCII only: what is above U+007E becomes `\u` and four lower-case hexadecimal digits,
+    /// beyond U+FFFF a pair of them.
     ///
     /// For receivers that are not ready for UTF-8. What is read stays the same.
     ///
@@ -92,7 +94,8 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Json<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        // Once over the whole, since serde_json looks at each text by itself and not at those it skips.
+        // Once over the whole, since serde_json looks at each text by itself and not at those it
+        // skips.
         let text = str::from_utf8(datagram)
             .map_err(|error| DecodeError::codec("UTF-8 was expected").with_source(error))?;
         serde_json::from_str(text)

@@ -1,4 +1,5 @@
-//! What the protocols promise. A comment such as `// P-2` names the rule of the contract that a test holds.
+//! What the protocols promise. A comment such as `// P-2` names the rule of the contract that a
+//! test holds.
 
 mod composition;
 mod convert;
