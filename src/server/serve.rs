@@ -31,6 +31,7 @@ where
         epoch: Arc::new(Epoch::new(Span::current())),
         workers: JoinSet::new(),
         service: Service::new(server.control()),
+        served: false,
     };
     let mut asked = server.status.watch();
     if epoch > 1 {
@@ -51,6 +52,8 @@ struct Serving<'a> {
     epoch: Arc<Epoch>,
     workers: JoinSet<io::Result<()>>,
     service: Service,
+    /// Whether the start hook has succeeded.
+    served: bool,
 }
 
 enum Started {
@@ -82,6 +85,7 @@ impl Serving<'_> {
         let addresses: Vec<_> =
             self.server.status.addresses().iter().map(ToString::to_string).collect();
         tracing::info!(addresses = addresses.join(", "), "serving");
+        self.served = true;
         for outbox in self.server.engine.outboxes() {
             outbox.open();
         }
@@ -100,6 +104,7 @@ impl Serving<'_> {
     ) -> io::Result<()> {
         let mut result = Ok(());
         let mut end = End::None;
+        let mut completed = false; // `until`, which must not be polled again then
         loop {
             let drained = async {
                 match end {
@@ -109,7 +114,8 @@ impl Serving<'_> {
             };
             tokio::select! {
                 biased;
-                () = until.as_mut(), if end == End::None => {
+                () = until.as_mut(), if !completed => {
+                    completed = true;
                     self.server.status.ask(self.number, End::Now);
                 }
                 next = next_end(asked, end) => {
@@ -147,14 +153,9 @@ impl Serving<'_> {
 
     /// Closes the senders, ends the background tasks and cleans up.
     async fn stop(mut self) {
-        let served = self.epoch.mode() != Mode::Run;
         self.server.status.enter(Phase::Stopping);
         self.close();
         self.service.stop().await;
-        self.server.events.tell_suppressed();
-        if served {
-            tracing::info!("stopped");
-        }
     }
 
     fn close(&self) {
@@ -167,8 +168,14 @@ impl Serving<'_> {
 impl Drop for Serving<'_> {
     /// Leaves nothing behind, wherever serving was: its future may have been dropped.
     fn drop(&mut self) {
-        self.epoch.set(Mode::Abandon);
+        if self.served {
+            self.end_workers(Mode::Abandon);
+        }
         self.close();
+        self.server.events.tell_suppressed();
+        if self.served {
+            tracing::info!("stopped");
+        }
         self.server.status.enter(Phase::Idle);
     }
 }

@@ -1,0 +1,93 @@
+//! A conversation of several requests, with a timeout: guess the number, over plain text.
+//!
+//! What the server knows of a peer are the variables of one `async fn`, from its first datagram to
+//! its last. The program plays twice against its own server, and falls silent in the second game:
+//!
+//! ```sh
+//! cargo run --example conversation
+//! cargo run --example conversation -- 77
+//! ```
+
+use datagrammar::{BoxError, Handler, Peer, RecvError, Text, UdpClient, UdpServer};
+use std::{cmp::Ordering, env, net::SocketAddr, time::Duration};
+
+struct GuessTheNumber {
+    secret: u8,
+    patience: Duration,
+}
+
+impl Handler<String, String> for GuessTheNumber {
+    async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+        let name = peer.recv().await?;
+        peer.send(&format!("Hello, {name}. Guess a number from 1 to 100.")).await?;
+        for guesses in 1.. {
+            let guess = match peer.recv_timeout(self.patience).await {
+                Ok(text) => text.parse::<u8>().ok(),
+                Err(RecvError::Decode(_)) => None,
+                Err(RecvError::TimedOut) => {
+                    peer.send(&format!("You have gone quiet, {name}. Goodbye.")).await?;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let answer = match guess.map(|guess| guess.cmp(&self.secret)) {
+                None => "That is no such number.".to_owned(),
+                Some(Ordering::Less) => "Higher.".to_owned(),
+                Some(Ordering::Greater) => "Lower.".to_owned(),
+                Some(Ordering::Equal) => format!("Right, after {guesses} guesses!"),
+            };
+            peer.send(&answer).await?;
+            if guess == Some(self.secret) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let secret = match env::args().nth(1).map(|arg| arg.parse()) {
+        None => 42,
+        Some(Ok(secret @ 1..=100)) => secret,
+        Some(_) => return Err("a number from 1 to 100 was expected".into()),
+    };
+    let handler = GuessTheNumber { secret, patience: Duration::from_secs(1) };
+    let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await?;
+    let addr = server.control().addresses()[0].ip().expect("a UDP server has IP addresses");
+    tokio::select! {
+        served = server.serve() => Ok(served?),
+        played = play_twice(addr) => played,
+    }
+}
+
+async fn play_twice(server: SocketAddr) -> Result<(), BoxError> {
+    let client = UdpClient::connect(server, Text).await?;
+    say(&client, "Ada").await?;
+    say(&client, "fifty").await?;
+    let (mut low, mut high) = (1, 100);
+    loop {
+        let guess = low + (high - low) / 2;
+        match say(&client, &guess.to_string()).await?.as_str() {
+            "Higher." => low = guess + 1,
+            "Lower." => high = guess - 1,
+            _ => break,
+        }
+    }
+    say(&client, "Bob").await?;
+    println!("server: {}", hear(&client).await?);
+    Ok(())
+}
+
+/// Says `text` to the server and returns what it answers.
+async fn say(client: &UdpClient<Text>, text: &str) -> Result<String, BoxError> {
+    println!("client: {text}");
+    client.send(&text.to_owned()).await?;
+    let answer = hear(client).await?;
+    println!("server: {answer}");
+    Ok(answer)
+}
+
+async fn hear(client: &UdpClient<Text>) -> Result<String, RecvError> {
+    client.recv_timeout(Duration::from_secs(5)).await
+}

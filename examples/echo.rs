@@ -1,0 +1,56 @@
+//! A JSON server and a client in one program. The server sends back what it receives; the client
+//! sends the words that it is given and prints the answer:
+//!
+//! ```sh
+//! cargo run --release --example echo -- Hello world
+//! ```
+
+use datagrammar::{BoxError, Handler, Json, Peer, UdpClient, UdpServer};
+use serde::{Deserialize, Serialize};
+use std::{env, fmt, net::SocketAddr, time::Duration};
+
+/// The packet, both ways. One datagram is `{"command-line arguments":["Hello","world"]}`.
+#[derive(Deserialize, Serialize)]
+struct Arguments {
+    #[serde(rename = "command-line arguments")]
+    words: Vec<String>,
+}
+
+/// Serves each peer: this is all that is particular to our server.
+struct Echo;
+
+impl Handler<Arguments, Arguments> for Echo {
+    async fn handle(&self, peer: &mut Peer<Arguments, Arguments>) -> Result<(), BoxError> {
+        let request = peer.recv().await?;
+        println!("server received from {}: {request}", peer.addr());
+        peer.send(&request).await?;
+        Ok(())
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let server = UdpServer::builder(Json::new(), Echo).bind("127.0.0.1:0").await?;
+    let addr = server.control().addresses()[0].ip().expect("a UDP server has IP addresses");
+    tokio::select! {
+        served = server.serve() => Ok(served?),
+        asked = ask(addr) => asked,
+    }
+}
+
+async fn ask(server: SocketAddr) -> Result<(), BoxError> {
+    let client = UdpClient::connect(server, Json::<Arguments>::new()).await?;
+    let request = Arguments { words: env::args().skip(1).collect() };
+    client.send(&request).await?;
+    println!("sent: {request}");
+    // A datagram may be lost on its way, so wait no longer than an answer can take.
+    let answer = client.recv_timeout(Duration::from_secs(5)).await?;
+    println!("received: {answer}");
+    Ok(())
+}
+
+impl fmt::Display for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}

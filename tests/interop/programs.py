@@ -1,0 +1,80 @@
+"""The programs that cargo has built, and what it takes to run them."""
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from queue import SimpleQueue
+from threading import Thread
+
+DEADLINE = 20.0  # seconds, for anything that must come
+
+
+class Built:
+    """Where cargo has put the executables."""
+
+    def __init__(self, path: str) -> None:
+        self._paths: dict[tuple[str, str], str] = {}
+        with open(path, encoding="utf-8") as lines:
+            for message in map(json.loads, lines):
+                if message.get("executable"):
+                    target = message["target"]
+                    self._paths[target["kind"][0], target["name"]] = message["executable"]
+
+    def example(self, name: str) -> str:
+        return self._paths["example", name]
+
+    def test(self, name: str) -> str:
+        return self._paths["test", name]
+
+    @contextmanager
+    def serving(self, name: str, *args: str) -> Iterator[tuple[str, int]]:
+        """Runs an example that serves, and gives the address that it says it listens on."""
+        with started([self.example(name), *args]) as line:
+            host, port = line.removeprefix("listening on ").rsplit(":", 1)
+            yield host, int(port)
+
+
+@contextmanager
+def started(command: list[str]) -> Iterator[str]:
+    """Runs a program as long as it is needed, and gives the first line that it prints."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as program:
+        lines: SimpleQueue[str] = SimpleQueue()
+        # All that it prints is read, or it would have to wait when the pipe is full.
+        reader = Thread(target=lambda: [lines.put(line) for line in chain(program.stdout, [""])])
+        reader.start()
+        try:
+            line = lines.get(timeout=DEADLINE)
+            if not line:
+                raise RuntimeError(f"{command[0]} ended before it printed a line")
+            yield line.rstrip("\n")
+        finally:
+            program.kill()
+            reader.join()
+
+
+def finished(command: list[str], request: bytes = b"", **env: str) -> bytes:
+    """Runs a program to its end, which must be a good one, and returns what it printed."""
+    ended = subprocess.run(
+        command, input=request, capture_output=True, timeout=60, env={**os.environ, **env}
+    )
+    if ended.returncode != 0:
+        raise RuntimeError(f"exit code {ended.returncode}: {(ended.stdout + ended.stderr).decode()}")
+    return ended.stdout
+
+
+@contextmanager
+def connected(addr: tuple[str, int]) -> Iterator[socket.socket]:
+    """A plain socket, without any protocol."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
+        plain.settimeout(DEADLINE)
+        plain.connect(addr)
+        yield plain
+
+
+def expect(got: object, wanted: object) -> None:
+    if got != wanted:
+        raise AssertionError(f"{got!r} where {wanted!r} was expected")
