@@ -89,7 +89,7 @@ where
     P::Outgoing: From<P::Incoming> + Send + Sync + 'static,
 {
     let server = UdpServer::builder(protocol, handler).bind(("127.0.0.1", port)).await?;
-    println!("listening on {}", server.control().addresses()[0]);
+    println!("listening on {}", server.local_addr());
     Ok(server.serve().await?)
 }
 

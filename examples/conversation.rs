@@ -54,7 +54,7 @@ async fn main() -> Result<(), BoxError> {
     };
     let handler = GuessTheNumber { secret, patience: Duration::from_secs(1) };
     let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await?;
-    let addr = server.control().addresses()[0].ip().expect("a UDP server has IP addresses");
+    let addr = server.local_addr();
     tokio::select! {
         served = server.serve() => Ok(served?),
         played = play_twice(addr) => played,

@@ -31,7 +31,7 @@ impl Handler<Arguments, Arguments> for Echo {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let server = UdpServer::builder(Json::new(), Echo).bind("127.0.0.1:0").await?;
-    let addr = server.control().addresses()[0].ip().expect("a UDP server has IP addresses");
+    let addr = server.local_addr();
     tokio::select! {
         served = server.serve() => Ok(served?),
         asked = ask(addr) => asked,

@@ -16,7 +16,7 @@ use std::{
 ///
 /// let addr = PeerAddr::from("192.0.2.7:5000".parse::<SocketAddr>()?);
 /// assert_eq!(addr.to_string(), "192.0.2.7:5000");
-/// assert_eq!(addr.ip().map(|ip| ip.port()), Some(5000));
+/// assert_eq!(addr.socket_addr().map(|addr| addr.port()), Some(5000));
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +29,7 @@ pub enum PeerAddr {
 impl PeerAddr {
     /// Returns the IP address and port, or `None` for a peer that has none.
     #[must_use]
-    pub const fn ip(&self) -> Option<SocketAddr> {
+    pub const fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Ip(addr) => Some(*addr),
         }

@@ -7,7 +7,7 @@ use crate::{
 use std::{
     collections::VecDeque,
     error::Error,
-    fmt,
+    fmt, io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -110,11 +110,11 @@ pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut error = self.0;
+        let mut error = unwrapped(self.0);
         write!(f, "{error}")?;
         while let Some(source) = error.source().filter(|_| !error.is::<DecodeError>()) {
             write!(f, ": {source}")?;
-            error = source;
+            error = unwrapped(source);
         }
         Ok(())
     }
@@ -126,13 +126,20 @@ pub(crate) fn caused_by<T: Error + 'static>(
     wanted: impl Fn(&T) -> bool,
 ) -> bool {
     let mut next = Some(error);
-    while let Some(error) = next {
+    while let Some(error) = next.map(unwrapped) {
         if error.downcast_ref().is_some_and(&wanted) {
             return true;
         }
         next = error.source();
     }
     false
+}
+
+/// What is in an [`io::Error`] that was made of another error: it shows that one's text and source as
+/// its own, but never the error itself.
+fn unwrapped<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.map_or(error, |inner| unwrapped(inner))
 }
 
 #[cfg(test)]
@@ -180,9 +187,10 @@ mod tests {
         assert_eq!(text, "the datagram is not a packet of the protocol: a number was expected");
     }
 
+    // H-8
     #[test]
     fn a_cause_is_found_at_any_depth() {
-        let error = std::io::Error::other(RecvError::Closed);
+        let error = io::Error::other(io::Error::other(RecvError::Closed));
 
         assert!(caused_by(&error, |error| matches!(error, RecvError::Closed)));
         assert!(!caused_by(&error, |error| matches!(error, RecvError::Idle)));

@@ -1,7 +1,10 @@
 use super::UdpClient;
 use crate::{
     DatagramProtocol,
-    transport::socket::{self, AddrErrors},
+    transport::{
+        LONGEST,
+        socket::{self, AddrErrors},
+    },
 };
 use std::{io, net::SocketAddr};
 use tokio::net::{ToSocketAddrs, lookup_host};
@@ -20,7 +23,7 @@ use tokio::net::{ToSocketAddrs, lookup_host};
 /// # async fn main() -> std::io::Result<()> {
 /// let local = "127.0.0.1:0".parse().unwrap();
 /// let client = UdpClient::builder(Text).local_addr(local).ttl(4).connect("127.0.0.1:9000").await?;
-/// assert_eq!(client.local_addr().ip().unwrap().ip(), local.ip());
+/// assert_eq!(client.local_addr().socket_addr().unwrap().ip(), local.ip());
 /// # Ok(())
 /// # }
 /// ```
@@ -35,7 +38,7 @@ pub struct UdpClientBuilder<P> {
 
 impl<P: DatagramProtocol> UdpClientBuilder<P> {
     pub(super) fn new(protocol: P) -> Self {
-        Self { protocol, local_addr: None, options: socket::Options::default(), datagram: 65_535 }
+        Self { protocol, local_addr: None, options: socket::Options::default(), datagram: LONGEST }
     }
 
     /// Sets the address the client sends from. By default the kernel chooses it by the route.
@@ -72,7 +75,8 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     /// Sets the length of the longest datagram that is received, in octets; a longer one is a decode
     /// error. The default is 65,535, more than UDP can carry.
     pub const fn datagram_limit(mut self, octets: usize) -> Self {
-        self.datagram = octets;
+        // A limit that nothing can reach is none, and costs no memory.
+        self.datagram = if octets < LONGEST { octets } else { LONGEST };
         self
     }
 

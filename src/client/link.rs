@@ -5,7 +5,7 @@ use crate::{
         socket::{self, Kind},
     },
 };
-use socket2::SockRef;
+use socket2::{SockAddr, SockRef, Socket};
 use std::{
     io::{self, Read},
     net::UdpSocket,
@@ -41,10 +41,10 @@ impl Link {
     }
 
     fn udp(socket: UdpSocket) -> io::Result<Self> {
-        socket::check(&socket)?;
+        let local_addr = socket::check(&socket)?.into();
         let peer_addr = socket.peer_addr()?.into();
-        let local_addr = socket.local_addr()?.into();
         socket.set_nonblocking(true)?;
+        skip_strangers(&SockRef::from(&socket), &peer_addr);
         let socket = Connected::Udp(tokio::net::UdpSocket::from_std(socket)?);
         Ok(Self { socket, local_addr, peer_addr })
     }
@@ -58,8 +58,19 @@ impl Link {
     /// knows of it: that finds also what arrived since the runtime looked last.
     pub(super) fn try_recv(&self, room: &mut [u8], ask_kernel: bool) -> io::Result<usize> {
         match &self.socket {
-            Connected::Udp(socket) if ask_kernel => (&*SockRef::from(socket)).read(room),
-            Connected::Udp(socket) => socket.try_recv(room),
+            Connected::Udp(socket) => {
+                let received = if ask_kernel {
+                    (&*SockRef::from(socket)).read(room)
+                } else {
+                    socket.try_recv(room)
+                };
+                match received {
+                    // Windows says so of a datagram that did not fit.
+                    #[cfg(windows)]
+                    Err(error) if error.raw_os_error() == Some(10_040) => Ok(room.len()),
+                    received => received,
+                }
+            }
             #[cfg(feature = "testing")]
             Connected::Memory(socket) => socket.take(room).map(|(len, _)| len.min(room.len())),
         }
@@ -104,5 +115,14 @@ impl Link {
                 Ok(())
             }
         }
+    }
+}
+
+/// Drops what others had sent before the socket was connected: the kernel keeps it.
+fn skip_strangers(socket: &Socket, peer: &PeerAddr) {
+    let is_strange = |from: SockAddr| from.as_socket().is_none_or(|from| *peer != from.into());
+    while socket.peek_sender().is_ok_and(is_strange) {
+        // Where it is longer than the room, the rest is gone all the same.
+        let _ = (&mut &*socket).read(&mut [0]);
     }
 }

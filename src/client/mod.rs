@@ -8,7 +8,8 @@ pub use builder::UdpClientBuilder;
 pub use packets::Packets;
 
 use crate::{
-    BoundSocket, DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError, transport::Scratch,
+    BoundSocket, DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError,
+    transport::{LONGEST, Scratch, is_about_sending},
 };
 use link::Link;
 use std::{
@@ -107,7 +108,7 @@ impl<P: DatagramProtocol> UdpClient<P> {
     ///
     /// Panics outside a tokio runtime with I/O enabled.
     pub fn from_socket(socket: impl Into<BoundSocket>, protocol: P) -> io::Result<Self> {
-        Self::new(socket.into(), protocol, 65_535)
+        Self::new(socket.into(), protocol, LONGEST)
     }
 
     fn new(socket: BoundSocket, protocol: P, datagram_limit: usize) -> io::Result<Self> {
@@ -285,6 +286,7 @@ impl<P: DatagramProtocol> Shared<P> {
             match link.try_recv(&mut buffer, last) {
                 // The ICMP answer to something sent earlier: that was the affair of its `send`.
                 Err(error) if is_about_sending(&error) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 received => break received,
             }
         };
@@ -300,17 +302,6 @@ impl<P: DatagramProtocol> Shared<P> {
         spare().push(buffer);
         packet
     }
-}
-
-fn is_about_sending(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::Interrupted
-    )
 }
 
 impl<P> Clone for UdpClient<P> {

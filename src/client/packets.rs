@@ -18,6 +18,8 @@ pub struct Packets<'a, P: DatagramProtocol> {
     client: &'a UdpClient<P>,
     until: Option<Instant>,
     next: Option<Next<'a, P::Incoming>>,
+    /// How many packets have come since the limit was over.
+    late: usize,
     ended: bool,
 }
 
@@ -25,13 +27,15 @@ type Next<'a, I> = Pin<Box<dyn Future<Output = Result<I, RecvError>> + Send + 'a
 
 impl<'a, P: DatagramProtocol> Packets<'a, P> {
     pub(super) const fn new(client: &'a UdpClient<P>) -> Self {
-        Self { client, until: None, next: None, ended: false }
+        Self { client, until: None, next: None, late: 0, ended: false }
     }
 
     /// Ends the stream after `limit`, counted from now. What is there at that time still comes: with a
-    /// limit of zero, that is all.
+    /// limit of zero, that is all. So that a peer that never stops cannot keep the stream from its end,
+    /// these are at most 16,384 packets.
     pub fn within(mut self, limit: Duration) -> Self {
         self.until = Instant::now().checked_add(limit);
+        self.next = None;
         self
     }
 
@@ -52,8 +56,13 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
         &mut self,
         packet: Result<P::Incoming, RecvError>,
     ) -> Option<Result<P::Incoming, RecvError>> {
-        self.ended = matches!(packet, Err(RecvError::Closed | RecvError::TimedOut));
-        (!self.ended).then_some(packet)
+        if matches!(packet, Err(RecvError::Closed | RecvError::TimedOut)) {
+            self.ended = true;
+            return None;
+        }
+        self.late += usize::from(self.until.is_some_and(|until| until <= Instant::now()));
+        self.ended = self.late == LATE;
+        Some(packet)
     }
 }
 
@@ -82,3 +91,7 @@ impl<P: DatagramProtocol> fmt::Debug for Packets<'_, P> {
         f.debug_struct("Packets").field("client", self.client).finish_non_exhaustive()
     }
 }
+
+/// How many packets may come after the limit: more than were there at that time, as the default buffer
+/// of a socket holds fewer, but not as many as a peer cares to send.
+const LATE: usize = 16_384;

@@ -95,3 +95,53 @@ where
         (**self).handle(peer).await
     }
 }
+
+/// What the compiler refuses.
+///
+/// A type that is no handler:
+///
+/// ```compile_fail,E0277
+/// struct Greeter;
+///
+/// datagrammar::UdpServer::builder(datagrammar::Text, Greeter);
+/// ```
+///
+/// A handler of other packets than the protocol's:
+///
+/// ```compile_fail,E0277
+/// use datagrammar::{BoxError, Handler, Peer, Text, UdpServer};
+///
+/// struct Counter;
+///
+/// impl Handler<u64, u64> for Counter {
+///     async fn handle(&self, _: &mut Peer<u64, u64>) -> Result<(), BoxError> {
+///         Ok(())
+///     }
+/// }
+///
+/// UdpServer::builder(Text, Counter);
+/// ```
+///
+/// A conversation that cannot move between threads:
+///
+/// ```compile_fail
+/// use datagrammar::{BoxError, Handler, Peer};
+/// use std::rc::Rc;
+///
+/// struct Local;
+///
+/// impl Handler<String, String> for Local {
+///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+///         let shared = Rc::new(peer.recv().await?);
+///         Ok(peer.send(&shared).await?)
+///     }
+/// }
+/// ```
+///
+/// A function of another packet:
+///
+/// ```compile_fail,E0631
+/// datagrammar::UdpServer::builder(datagrammar::Text, async |number: u64| number);
+/// ```
+#[cfg(doctest)]
+struct CompileFail;

@@ -147,13 +147,15 @@ impl Outbox {
         if !state.open {
             return Err(SendError::Closed);
         }
-        if !state.turn && state.backlog.is_empty() {
+        let mut full = false;
+        while !state.turn && !full && state.backlog.is_empty() {
             match self.transport.try_send(to, datagram) {
                 Ok(()) => {
                     add(&self.counters.sent, 1);
                     return Ok(true);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.signal.wake(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => full = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.refused(to, &error);
                     return Ok(true);
@@ -165,6 +167,11 @@ impl Outbox {
         }
         state.backlog.push(to, datagram);
         self.backlog.store(state.backlog.len(), Ordering::Release);
+        drop(state);
+        if full {
+            // Not before the datagram is there: the worker looks once and waits again.
+            self.signal.wake();
+        }
         Ok(true)
     }
 
@@ -173,7 +180,11 @@ impl Outbox {
         let done = self.send_batch(replies);
         let mut state = self.lock();
         state.turn = turn;
-        if !done {
+        if !state.open {
+            // Serving was cut short in the middle of a turn.
+            add(&self.counters.send_errors, replies.len() as u64);
+            *replies = SendBatch::default();
+        } else if !done {
             replies.append(&mut state.backlog);
             std::mem::swap(replies, &mut state.backlog);
             self.backlog.store(state.backlog.len(), Ordering::Release);
@@ -211,3 +222,6 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,10 @@ pub(crate) struct Port<Req, Res> {
     pub(crate) events: Arc<Events>,
     ended: Mutex<Vec<(PeerAddr, u64)>>,
     any_ended: AtomicBool,
+    /// Held by the worker that drives this socket: if the future of `serve` was dropped, that may be
+    /// one of an earlier serving for a moment. In it is the number of the conversation that was opened
+    /// last, so that no two of a socket have the same.
+    pub(crate) driver: Arc<tokio::sync::Mutex<u64>>,
 }
 
 impl<Req, Res> Port<Req, Res> {
@@ -50,6 +54,7 @@ impl<Req, Res> Port<Req, Res> {
             events,
             ended: Mutex::default(),
             any_ended: AtomicBool::new(false),
+            driver: Arc::default(),
         }
     }
 
@@ -73,9 +78,10 @@ impl<Req, Res> Port<Req, Res> {
 
     /// Tells how a conversation went whose handler has returned or panicked.
     pub(crate) fn report(&self, peer: &PeerAddr, error: &BoxError, panicked: bool) {
+        self.events.error(peer, &**error, "a conversation failed");
+        // Not before: an error that panics as it is told is another one.
         let counter = if panicked { &self.counters.panicked } else { &self.counters.failed };
         add(counter, 1);
-        self.events.error(peer, &**error, "a conversation failed");
     }
 }
 

@@ -62,7 +62,7 @@ where
     ///
     /// # async fn example() -> std::io::Result<()> {
     /// let server = UdpServer::builder(Text, async |text: String| text)
-    ///     .admit(|peer: &PeerAddr| peer.ip().is_some_and(|ip| ip.ip().is_loopback()))
+    ///     .admit(|peer: &PeerAddr| peer.socket_addr().is_some_and(|addr| addr.ip().is_loopback()))
     ///     .bind("[::]:9000")
     ///     .await?;
     /// # drop(server);
@@ -164,6 +164,7 @@ where
         let limits = Arc::new(self.limits);
         let counters = Arc::new(Counters::default());
         let events = Arc::new(Events::new(limits.events, Arc::clone(&counters)));
+        let PeerAddr::Ip(local_addr) = *transports[0].local_addr();
         let addresses = transports.iter().map(|transport| transport.local_addr().clone()).collect();
         let port = |transport: Box<dyn Transport>| {
             let admission = Admission::new(transport.local_addr().clone(), self.check.clone());
@@ -179,6 +180,7 @@ where
             counters,
             events,
             status: Arc::new(Status::new(addresses)),
+            local_addr,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! One conversation, as the worker polls it first and as a task of its own afterwards.
 
-use super::epoch::Epoch;
+use super::epoch::{Epoch, Mode};
 use crate::{
     BoxError, Handler, Peer, PeerAddr, RecvError, SendError,
     events::caused_by,
@@ -79,6 +79,14 @@ pub(super) fn judge<Req, Res, H>(
             return None;
         }
     };
+    // The error is the user's too, and may panic where it is looked at, told or dropped.
+    if let Err(panicked) = panic::catch(|| tell(error, port, peer)) {
+        port.report(peer, &panicked.into(), true);
+    }
+    Some(seat)
+}
+
+fn tell<Req, Res>(error: BoxError, port: &Port<Req, Res>, peer: &PeerAddr) {
     if caused_by(&*error, |error| matches!(error, SendError::Closed)) {
         port.events.warn(peer, &*error, "a conversation could not send any more");
     } else if caused_by(&*error, |error| matches!(error, RecvError::Idle)) {
@@ -86,7 +94,7 @@ pub(super) fn judge<Req, Res, H>(
     } else if !caused_by(&*error, |error| matches!(error, RecvError::Closed)) {
         port.report(peer, &error, false);
     }
-    Some(seat)
+    drop(error);
 }
 
 /// A conversation that had to wait, and those that follow it without a pause: a task.
@@ -114,6 +122,10 @@ where
         let this = self.get_mut();
         let Ending { port, mailbox, peer, serial, over } = &mut this.ending;
         for _ in 0..IN_A_ROW {
+            if this.epoch.mode() == Mode::Abandon {
+                // It is about to be aborted, but was woken before that.
+                return Poll::Ready(());
+            }
             let outcome = ready!(this.stage.poll(&this.span, cx));
             add(&port.counters.conversations, 1);
             let seat = this.span.in_scope(|| judge(outcome, port, peer));

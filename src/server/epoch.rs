@@ -1,11 +1,14 @@
 use crate::PeerAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::sync::Notify;
 use tracing::Span;
 
 /// One time of serving: what its workers and conversations share of it.
 #[derive(Debug)]
 pub(super) struct Epoch {
     mode: AtomicU8,
+    /// Told by each worker that drains and has no conversation.
+    pub(super) silent: Notify,
     /// What was current when `serve` was called.
     span: Span,
 }
@@ -25,7 +28,7 @@ pub(super) enum Mode {
 
 impl Epoch {
     pub(super) fn new(span: Span) -> Self {
-        Self { mode: AtomicU8::new(Mode::Run as u8), span }
+        Self { mode: AtomicU8::new(Mode::Run as u8), silent: Notify::new(), span }
     }
 
     pub(super) fn mode(&self) -> Mode {

@@ -19,7 +19,7 @@ use crate::{
     service::status::Status,
 };
 use engine::Engine;
-use std::{fmt, future::pending, pin::pin, sync::Arc};
+use std::{fmt, future::pending, net::SocketAddr, pin::pin, sync::Arc};
 
 /// A UDP server that holds typed conversations with its peers.
 ///
@@ -36,10 +36,9 @@ use std::{fmt, future::pending, pin::pin, sync::Arc};
 /// let server = UdpServer::builder(Text, async |name: String| format!("Hello, {name}."))
 ///     .bind("127.0.0.1:0")
 ///     .await?;
-/// let control = server.control();
+/// let (address, control) = (server.local_addr(), server.control());
 /// let serving = tokio::spawn(async move { server.serve().await });
 ///
-/// let address = control.addresses()[0].ip().unwrap();
 /// let client = UdpClient::connect(address, Text).await?;
 /// client.send(&"world".to_owned()).await?;
 /// assert_eq!(client.recv().await?, "Hello, world.");
@@ -54,6 +53,7 @@ pub struct UdpServer {
     counters: Arc<Counters>,
     events: Arc<Events>,
     status: Arc<Status>,
+    local_addr: SocketAddr,
 }
 
 impl UdpServer {
@@ -64,6 +64,14 @@ impl UdpServer {
         H: Handler<P::Incoming, P::Outgoing>,
     {
         UdpServerBuilder::new(protocol, handler)
+    }
+
+    /// Returns the address that is bound, with the port the kernel chose; of several, the first.
+    ///
+    /// [`ServerHandle::addresses`] has all of them.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
     }
 
     /// Returns the control of this server, to be used from anywhere.

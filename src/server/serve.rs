@@ -14,7 +14,7 @@ use std::{
     future::{pending, poll_fn},
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 use tracing::Span;
@@ -123,6 +123,12 @@ impl Serving<'_> {
                     self.end_workers(if end == End::Now { Mode::Stop } else { Mode::Drain });
                 }
                 () = drained => self.server.status.ask(self.number, End::Now),
+                // The last one to tell is the one whose conversations were the last.
+                () = self.epoch.silent.notified() => {
+                    if self.server.counters.peers.load(Relaxed) == 0 {
+                        self.server.status.ask(self.number, End::Now);
+                    }
+                }
                 worker = self.workers.join_next() => match worker {
                     None => return result,
                     Some(Ok(Ok(()))) => {}

@@ -19,8 +19,10 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tokio::{
+    sync::OwnedMutexGuard,
     task::{AbortHandle, coop, yield_now},
     time::{Instant, Sleep, sleep_until},
 };
@@ -41,11 +43,12 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
 {
+    let serial = Arc::clone(&port.driver).lock_owned().await;
     let mut worker = Worker {
         conversations: Conversations::new(Arc::clone(&port.limits), Arc::clone(&port.counters)),
         turn: Some(Turn::new(port.id, port.limits.datagram)),
         next: 0,
-        serial: 0,
+        serial,
         reserved: false,
         busy: false,
         stage: None,
@@ -76,7 +79,7 @@ struct Worker<Req, Res, H, F, M> {
     /// Which datagram of the batch comes next.
     next: usize,
     /// The conversation that was opened last.
-    serial: u64,
+    serial: OwnedMutexGuard<u64>,
     /// Whether a place is reserved for the next conversation that has to wait.
     reserved: bool,
     /// Whether other tasks have something to do because of this batch.
@@ -120,11 +123,12 @@ where
                     }
                 }
                 Event::Failed(error) => match backoff.judge(&error) {
-                    Failure::Passing => yield_now().await,
+                    Failure::Passing(Duration::ZERO) => yield_now().await,
+                    Failure::Passing(rest) => self.pause_for(rest),
                     Failure::Pause(pause) => {
                         let local = self.port.outbox.transport().local_addr();
                         self.port.events.receive_failed(local, &error);
-                        self.pause = Some(Box::pin(sleep_until(Instant::now() + pause)));
+                        self.pause_for(pause);
                     }
                     Failure::Fatal => return Err(error),
                 },
@@ -133,13 +137,19 @@ where
         }
     }
 
+    /// Receives nothing for that long; all else goes on.
+    fn pause_for(&mut self, pause: Duration) {
+        self.pause = Some(Box::pin(sleep_until(Instant::now() + pause)));
+    }
+
     /// Waits for something to do, and meanwhile sends what waits for room in the kernel.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         self.attend(cx);
         match self.epoch.mode() {
             Mode::Run => {}
-            Mode::Drain if !self.conversations.is_empty() => {}
-            Mode::Drain | Mode::Stop | Mode::Abandon => return Poll::Ready(Event::End),
+            Mode::Drain if self.conversations.is_empty() => self.epoch.silent.notify_one(),
+            Mode::Drain => {}
+            Mode::Stop | Mode::Abandon => return Poll::Ready(Event::End),
         }
         if let Some(pause) = &mut self.pause {
             ready!(pause.as_mut().poll(cx));
@@ -242,17 +252,18 @@ where
 
     /// Opens a conversation and polls it once, here and now.
     fn open(&mut self, mut turn: Box<Turn>, at: usize) -> Box<Turn> {
-        self.serial += 1;
-        turn.offer(self.serial, at);
+        *self.serial += 1;
+        let serial = *self.serial;
+        turn.offer(serial, at);
         let from = turn.received.from(at).clone();
         let seat = match self.seat.take() {
             Some(mut seat) => {
-                seat.peer.renew(&from, self.serial);
+                seat.peer.renew(&from, serial);
                 seat
             }
             None => {
                 let (port, mailbox) = (Arc::clone(&self.port), Arc::clone(&self.mailbox));
-                let peer = Peer::new(port, mailbox, from.clone(), self.serial);
+                let peer = Peer::new(port, mailbox, from.clone(), serial);
                 Box::new(Seat { handler: Arc::clone(&self.handler), peer })
             }
         };
@@ -276,7 +287,7 @@ where
                     .unread()
                     .is_none_or(|unread| mailbox.open(unread, &self.port.limits, counters));
                 let peer = from.clone();
-                let ending = Ending { port, mailbox, peer, serial: self.serial, over: false };
+                let ending = Ending { port, mailbox, peer, serial, over: false };
                 if kept {
                     self.spawn(stage, span, ending);
                 } else {

@@ -1,7 +1,7 @@
 use super::status::{End, Phase, Status};
 use crate::{Figures, PeerAddr, figures::Counters};
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::{task_local, time::Instant};
 
 /// Controls a server from anywhere: other tasks, other threads, its own handler.
 ///
@@ -24,20 +24,16 @@ impl ServerHandle {
     ///
     /// Dropping the future has no effect.
     pub async fn ready(&self) -> bool {
-        let ready = |phase| matches!(phase, Phase::Serving | Phase::Gone);
         let mut state = self.status.watch();
-        state
-            .wait_for(|state| ready(state.phase))
-            .await
-            .is_ok_and(|state| state.phase == Phase::Serving)
+        let ready = state.wait_for(|state| state.is_serving() || state.phase == Phase::Gone).await;
+        ready.is_ok_and(|state| state.is_serving())
     }
 
     /// Returns whether new conversations are opened: the handler has started, and nobody has asked
     /// for the end.
     #[must_use]
     pub fn is_serving(&self) -> bool {
-        let state = self.status.now();
-        state.phase == Phase::Serving && state.end == End::None
+        self.status.now().is_serving()
     }
 
     /// Returns the addresses that are bound, with the ports the kernel chose.
@@ -87,10 +83,19 @@ impl ServerHandle {
         cut() - before
     }
 
+    /// Runs a clean-up of this server.
+    pub(super) async fn clean_up(&self, clean_up: impl Future<Output = ()>) {
+        CLEANED_UP.scope(Arc::clone(&self.status), clean_up).await;
+    }
+
     async fn end(&self, end: End) {
         let mut state = self.status.watch();
         let epoch = state.borrow().epoch;
         self.status.ask(epoch, end);
+        // A clean-up that waited here would wait for itself.
+        if CLEANED_UP.try_with(|status| Arc::ptr_eq(status, &self.status)).unwrap_or(false) {
+            return;
+        }
         // It fails when the server is gone; then it has ended too.
         let _ = state.wait_for(|state| state.epoch != epoch || !state.in_progress()).await;
     }
@@ -98,3 +103,8 @@ impl ServerHandle {
 
 /// For a drain that is to take as long as it takes.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+task_local! {
+    /// The server of which a clean-up is polled.
+    static CLEANED_UP: Arc<Status>;
+}

@@ -10,7 +10,11 @@ use crate::{
     events::Chain,
     panic::{self, Panicked},
 };
-use std::{fmt, future::poll_fn, pin::Pin};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+};
 use tokio::task::{JoinError, JoinSet};
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
@@ -78,8 +82,8 @@ impl Service {
     /// last one registered comes first.
     ///
     /// It runs to its end, however long that takes, also when [`start`](crate::Handler::start) fails
-    /// after this. It is dropped without having run if the future of `serve` is dropped. In it, do
-    /// not await [`ServerHandle::shutdown`], which waits for it.
+    /// after this. It is dropped without having run if the future of `serve` is dropped. In it,
+    /// [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return at once instead of waiting for it.
     pub fn on_stop(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
         self.clean_ups.push(Box::pin(clean_up));
     }
@@ -98,7 +102,8 @@ impl Service {
         while let Some(ended) = self.tasks.join_next().await {
             tell(ended);
         }
-        while let Some(mut clean_up) = self.clean_ups.pop() {
+        while let Some(clean_up) = self.clean_ups.pop() {
+            let mut clean_up = pin!(self.control.clean_up(clean_up));
             if let Err(panicked) = poll_fn(|cx| panic::poll(clean_up.as_mut(), cx)).await {
                 tracing::error!(error = %panicked, "a clean-up failed");
             }
@@ -124,5 +129,12 @@ fn tell(ended: Result<Result<(), BoxError>, JoinError>) {
             Err(_canceled) => return,
         },
     };
-    tracing::error!(error = %Chain(&*error), "a background task failed");
+    // The error is the user's too, and may panic as it is told or dropped.
+    let told = panic::catch(|| {
+        tracing::error!(error = %Chain(&*error), "a background task failed");
+        drop(error);
+    });
+    if let Err(panicked) = told {
+        tracing::error!(error = %panicked, "a background task failed");
+    }
 }

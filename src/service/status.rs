@@ -95,6 +95,10 @@ impl Status {
 }
 
 impl State {
+    pub(crate) fn is_serving(&self) -> bool {
+        self.phase == Phase::Serving && self.end == End::None
+    }
+
     pub(crate) fn in_progress(&self) -> bool {
         !matches!(self.phase, Phase::Idle | Phase::Gone)
     }

@@ -1,3 +1,4 @@
+use super::LONGEST;
 use crate::{EncodeError, PeerAddr, SendError};
 use std::ops::Range;
 
@@ -18,6 +19,8 @@ pub(crate) struct RecvBatch {
 impl RecvBatch {
     /// A batch for datagrams of up to `limit` octets.
     pub(crate) fn new(limit: usize) -> Self {
+        // A limit that nothing can reach is none, and costs no memory.
+        let limit = limit.min(LONGEST);
         // One octet more than the limit tells "exactly full" from "too long". Four of the largest fit
         // into a batch, or 64 of up to 3 KiB; pages that are never touched cost no memory.
         let octets = vec![0; 4 * (limit + 1)];
@@ -113,6 +116,7 @@ impl SendBatch {
         encode(datagram).map_err(SendError::Encode)?;
         let len = datagram.len();
         if len > max {
+            *datagram = Vec::new();
             return Err(SendError::TooLarge { len, max });
         }
         self.pending.end += 1;
@@ -199,6 +203,11 @@ mod tests {
         assert_eq!((batch.len(), batch.truncated()), (2, 1));
         assert_eq!((batch.from(0), batch.datagram(0)), (&addr(1), &b"1234"[..]));
         assert_eq!((batch.from(1), batch.datagram(1)), (&addr(3), &b"12"[..]));
+    }
+
+    #[test]
+    fn a_limit_that_nothing_can_reach_costs_no_memory() {
+        assert_eq!(RecvBatch::new(usize::MAX).octets.len(), RecvBatch::new(LONGEST).octets.len());
     }
 
     // D-11

@@ -1,6 +1,7 @@
 //! What carries datagrams, behind one trait: batches in, batches out.
 
 mod batch;
+mod icmp;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
 mod scratch;
@@ -9,9 +10,10 @@ pub(crate) mod socket;
 mod udp;
 
 pub(crate) use batch::{RecvBatch, SendBatch};
+pub(crate) use icmp::is_about_sending;
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
-pub(crate) use udp::{Udp, max_len};
+pub(crate) use udp::{LONGEST, Udp, max_len};
 
 use crate::PeerAddr;
 use std::{

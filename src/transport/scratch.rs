@@ -28,10 +28,40 @@ impl Deref for Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        SCRATCH.set(mem::take(&mut self.0));
+        // What no datagram can fill goes back to the allocator.
+        const KEPT: usize = 128 * 1024;
+
+        if self.0.capacity() <= KEPT {
+            // Where the thread ends there is nothing to keep a buffer for.
+            let _ = SCRATCH.try_with(|scratch| scratch.set(mem::take(&mut self.0)));
+        }
     }
 }
 
 thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::LONGEST;
+
+    fn encode(octets: usize) -> Result<Scratch, SendError> {
+        Scratch::encode(LONGEST, |datagram| {
+            datagram.resize(octets, 0);
+            Ok(())
+        })
+    }
+
+    // S-6
+    #[test]
+    fn a_buffer_is_used_again_unless_no_datagram_can_fill_it() {
+        let usual = encode(1_000).unwrap().0.as_ptr();
+        assert_eq!(encode(500).unwrap().0.as_ptr(), usual);
+
+        assert!(matches!(encode(1_000_000), Err(SendError::TooLarge { len: 1_000_000, .. })));
+
+        assert!(encode(500).unwrap().0.capacity() < 1_000_000);
+    }
 }

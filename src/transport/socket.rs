@@ -24,7 +24,10 @@ impl BoundSocket {
     pub(crate) fn into_transport(self) -> io::Result<Box<dyn Transport>> {
         match self.0 {
             Kind::Udp(socket) => {
-                check(&socket)?;
+                if check(&socket)?.port() == 0 {
+                    let text = "a bound socket was expected";
+                    return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+                }
                 socket.set_nonblocking(true)?;
                 Ok(Box::new(Udp::new(socket)?))
             }
@@ -155,15 +158,77 @@ pub(crate) fn lacks_family(error: &io::Error) -> bool {
     error.raw_os_error() == Some(FAMILY) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
-/// Refuses what is not a bound datagram socket of IP.
-pub(crate) fn check(socket: &UdpSocket) -> io::Result<()> {
-    let expected = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+/// Returns the address of `socket`; refuses what is not a datagram socket of IP.
+pub(crate) fn check(socket: &UdpSocket) -> io::Result<SocketAddr> {
+    let expected = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
     if SockRef::from(socket).r#type()? != Type::DGRAM {
-        return expected("a datagram socket was expected");
+        return Err(expected("a datagram socket was expected"));
     }
-    match socket.local_addr() {
-        Ok(addr) if addr.port() != 0 => Ok(()),
-        Ok(_) => expected("a bound socket was expected"),
-        Err(_) => expected("a socket of IPv4 or IPv6 was expected"),
+    socket.local_addr().map_err(|_| expected("a socket of IPv4 or IPv6 was expected"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn foreign() -> SocketAddr {
+        "192.0.2.99:9000".parse().unwrap()
+    }
+
+    fn failed(kinds: &[io::ErrorKind]) -> AddrErrors {
+        let failed = kinds.iter().map(|kind| (foreign(), (*kind).into())).collect();
+        AddrErrors { what: "cannot be bound", failed }
+    }
+
+    // B-4, C-14
+    #[test]
+    fn an_error_names_each_address_and_keeps_the_kind() {
+        let error = io::Error::from(failed(&[io::ErrorKind::AddrInUse, io::ErrorKind::NotFound]));
+
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        let expected = "192.0.2.99:9000 cannot be bound: address in use; \
+                        192.0.2.99:9000 cannot be bound: entity not found";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    // B-6
+    #[test]
+    fn a_family_is_lacking_when_the_kernel_says_so() {
+        #[cfg(unix)]
+        assert!(lacks_family(&io::Error::from_raw_os_error(libc::EAFNOSUPPORT)));
+        assert!(lacks_family(&io::ErrorKind::AddrNotAvailable.into()));
+        assert!(!lacks_family(&io::ErrorKind::AddrInUse.into()));
+        assert!(!lacks_family(&io::ErrorKind::PermissionDenied.into()));
+    }
+
+    // B-10
+    #[test]
+    fn a_new_socket_is_bound_for_itself() {
+        let socket = bind("127.0.0.1:0".parse().unwrap(), false, &Options::default()).unwrap();
+
+        assert!(!SockRef::from(&socket).reuse_address().unwrap());
+    }
+
+    // B-7
+    #[test]
+    fn a_new_socket_says_which_families_it_serves() {
+        let any = "[::]:0".parse().unwrap();
+
+        for ipv6_only in [false, true] {
+            let socket = bind(any, ipv6_only, &Options::default()).unwrap();
+            assert_eq!(SockRef::from(&socket).only_v6().unwrap(), ipv6_only);
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_set() {
+        let options = Options { ttl: Some(7), broadcast: true, ..Options::default() };
+        let peer = |text: &str| text.parse().unwrap();
+
+        let v4 = connect(None, peer("127.0.0.1:9"), &options).unwrap();
+        let v6 = connect(None, peer("[::1]:9"), &options).unwrap();
+
+        assert_eq!((v4.ttl().unwrap(), v4.broadcast().unwrap()), (7, true));
+        assert_eq!(SockRef::from(&v6).unicast_hops_v6().unwrap(), 7);
     }
 }

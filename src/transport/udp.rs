@@ -1,4 +1,4 @@
-use super::{RecvBatch, Transport};
+use super::{RecvBatch, Transport, is_about_sending};
 use crate::PeerAddr;
 use socket2::SockRef;
 use std::{
@@ -12,6 +12,9 @@ use tokio::net::UdpSocket;
 pub(crate) const MAX_IPV4: usize = 65_535 - 20 - 8;
 /// The largest payload over IPv6, whose length field does not count its own header.
 pub(crate) const MAX_IPV6: usize = 65_535 - 8;
+
+/// More than any datagram has: the length field of UDP counts its header.
+pub(crate) const LONGEST: usize = 65_535;
 
 /// UDP on every platform that tokio knows, one system call per datagram.
 #[derive(Debug)]
@@ -74,10 +77,16 @@ impl Transport for Udp {
 
     fn discard(&self, most: usize) -> usize {
         let socket = SockRef::from(&self.socket);
-        let arrived = || match (&*socket).read(&mut [0]) {
-            Ok(_) => true,
-            // Windows says so of a datagram that was longer than the buffer.
-            Err(error) => cfg!(windows) && error.raw_os_error() == Some(10_040),
+        let arrived = || {
+            loop {
+                match (&*socket).read(&mut [0]) {
+                    Ok(_) => return true,
+                    Err(error) if is_about_sending(&error) => {}
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    // Windows says so of a datagram that was longer than the buffer.
+                    Err(error) => return cfg!(windows) && error.raw_os_error() == Some(10_040),
+                }
+            }
         };
         (0..most).take_while(|_| arrived()).count()
     }
@@ -85,8 +94,8 @@ impl Transport for Udp {
     fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
         let to = self.name(to);
         match self.socket.try_send_to(datagram, to) {
-            // The ICMP answer to an earlier datagram, to whomever: this one has not been tried yet.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            // It may be the answer to an earlier datagram, to whomever: then this one was not tried.
+            Err(error) if is_about_sending(&error) => {
                 self.socket.try_send_to(datagram, to).map(drop)
             }
             sent => sent.map(drop),
@@ -103,5 +112,22 @@ pub(crate) fn max_len(to: &PeerAddr) -> usize {
     match to {
         PeerAddr::Ip(SocketAddr::V4(_)) => MAX_IPV4,
         PeerAddr::Ip(SocketAddr::V6(_)) => MAX_IPV6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // B-8
+    #[tokio::test]
+    async fn a_dual_stack_socket_sends_to_the_mapped_address_of_an_ipv4_peer() {
+        let socket = std::net::UdpSocket::bind("[::]:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let udp = Udp::new(socket).unwrap();
+        let name = |peer: &str| udp.name(&peer.parse::<SocketAddr>().unwrap().into()).to_string();
+
+        assert_eq!(name("192.0.2.7:5000"), "[::ffff:192.0.2.7]:5000");
+        assert_eq!(name("[fe80::1%6]:5000"), "[fe80::1%6]:5000");
     }
 }

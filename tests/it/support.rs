@@ -5,8 +5,8 @@ use datagrammar::{
     ServeError, ServerHandle, UdpClient, UdpServer, UdpServerBuilder,
     testing::{Conditions, Network},
 };
-use std::{net::UdpSocket, pin::Pin, time::Duration};
-use tokio::{task::JoinHandle, time::timeout};
+use std::{net::UdpSocket, pin::Pin, sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 
 /// What a server under test listens on.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Net {
 
     /// A peer of that server that sends and receives octets.
     pub async fn peer_of(&self, server: &ServerHandle) -> Octets {
-        let addr = server.addresses()[0].ip().unwrap();
+        let addr = server.addresses()[0].socket_addr().unwrap();
         match self {
             Self::Memory(network) => {
                 let socket = network.connect("10.0.0.2:0", addr).unwrap();
@@ -135,6 +135,29 @@ pub async fn until(condition: impl Fn() -> bool) {
         }
     })
     .await;
+}
+
+/// Holds handlers up until it is opened.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    pub fn closed() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    pub fn open(&self) {
+        self.0.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
+
+    /// Lets one handler pass.
+    pub fn open_once(&self) {
+        self.0.add_permits(1);
+    }
+
+    pub async fn pass(&self) {
+        self.0.acquire().await.unwrap().forget();
+    }
 }
 
 /// A handler made of a closure; see [`conversing`].

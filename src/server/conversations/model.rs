@@ -49,6 +49,8 @@ struct Course {
     talks: Vec<Option<(u64, Arc<Mailbox>)>>,
     /// Conversations whose end the table has not heard of.
     news: Vec<(usize, u64)>,
+    /// Those of them that it has found out by itself.
+    late: Vec<(usize, u64)>,
     serial: u64,
     number: u64,
     model: Vec<Waiting>,
@@ -76,6 +78,7 @@ impl Course {
             limits,
             talks: vec![None; PEERS],
             news: Vec::new(),
+            late: Vec::new(),
             serial: 0,
             number: 0,
             model: (0..PEERS).map(|_| Waiting::default()).collect(),
@@ -119,7 +122,7 @@ impl Course {
     /// What the model makes of a datagram.
     fn expected(&mut self, peer: usize, datagram: &[u8]) -> Arrival {
         if !self.model[peer].talking {
-            self.news.retain(|(ended, _)| *ended != peer);
+            self.late.extend(self.news.extract_if(.., |(ended, _)| *ended == peer));
             return Arrival::Opening;
         }
         if datagram.len() > QUEUE_OCTETS {
@@ -220,11 +223,13 @@ impl Course {
         self.news.push((peer, serial));
     }
 
-    /// The table hears of the end of some conversation, and of one that it has heard of before.
+    /// The table hears of the end of some conversation, and of one that is no news.
     fn hear(&mut self) {
+        if let Some((peer, serial)) = self.late.pop() {
+            self.table.end(&addr(peer), serial);
+        }
         if !self.news.is_empty() {
             let (peer, serial) = self.news.swap_remove(self.rng.usize(..self.news.len()));
-            self.table.end(&addr(peer), serial);
             self.table.end(&addr(peer), serial);
         }
     }

@@ -9,10 +9,11 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use tokio::{
     sync::Notify,
+    task::coop,
     time::{Instant, sleep_until},
 };
 
@@ -96,9 +97,12 @@ fn poll<F: Future<Output = ()> + Send + 'static>(
     cx: &mut Context<'_>,
     make: impl FnOnce() -> F,
 ) -> Poll<io::Result<()>> {
+    // As a socket of the kernel does: what is always ready must not keep the thread for ever.
+    let budget = ready!(coop::poll_proceed(cx));
     let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let polled = waiting.get_or_insert_with(|| Box::pin(make())).as_mut().poll(cx);
     if polled.is_ready() {
+        budget.made_progress();
         *waiting = None;
     }
     polled.map(Ok)

@@ -1,0 +1,321 @@
+use super::*;
+use std::{
+    iter,
+    sync::{Arc, atomic::AtomicUsize},
+    task::Wake,
+};
+
+/// A mailbox with bounds and figures of its own.
+#[derive(Debug)]
+struct Post {
+    mailbox: Mailbox,
+    limits: Limits,
+    counters: Counters,
+}
+
+impl Post {
+    fn within(limits: Limits) -> Self {
+        Self { mailbox: Mailbox::default(), limits, counters: Counters::default() }
+    }
+
+    fn open(&self, datagram: &str) -> bool {
+        self.mailbox.open(datagram.as_bytes(), &self.limits, &self.counters)
+    }
+
+    fn offer(&self, datagram: &str) -> Offer {
+        self.mailbox.offer(datagram.as_bytes(), &self.limits, &self.counters)
+    }
+
+    fn offer_all(&self, datagrams: &[&str]) -> Vec<Offer> {
+        datagrams.iter().map(|datagram| self.offer(datagram)).collect()
+    }
+
+    fn take(&self) -> Poll<Option<String>> {
+        self.mailbox.poll_take(None, &self.counters).map(|taken| taken.map(text))
+    }
+
+    /// Takes all that waits.
+    fn empty(&self) -> Vec<String> {
+        let next = || match self.take() {
+            Poll::Ready(datagram) => datagram,
+            Poll::Pending => None,
+        };
+        iter::from_fn(next).collect()
+    }
+
+    fn finish(&self) -> Next {
+        self.mailbox.finish(&self.counters)
+    }
+
+    fn dropped(&self, reason: DropReason) -> u64 {
+        self.counters.read().dropped(reason)
+    }
+
+    fn waiting_octets(&self) -> usize {
+        self.counters.read().waiting_octets
+    }
+}
+
+fn text(datagram: Box<[u8]>) -> String {
+    String::from_utf8(datagram.into_vec()).unwrap()
+}
+
+/// Counts how often it is woken.
+#[derive(Debug, Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+const ACCEPTED: Offer = Offer::Accepted;
+const FULL: Offer = Offer::Dropped(DropReason::Queue);
+
+// D-8, G-2
+#[test]
+fn beyond_the_bound_the_newest_is_dropped_and_the_rest_waits_in_order() {
+    let post = Post::within(Limits::default().queue(2));
+    post.open("a");
+
+    let offers = post.offer_all(&["b", "c", "d", "e"]);
+
+    assert_eq!(offers, [ACCEPTED, ACCEPTED, FULL, FULL]);
+    assert_eq!(post.empty(), ["a", "b", "c"]);
+    assert_eq!(post.offer("f"), ACCEPTED);
+}
+
+// G-3
+#[test]
+fn the_oldest_makes_room_where_that_was_chosen() {
+    let post = Post::within(Limits::default().queue(2).overflow(Overflow::DropOldest));
+    post.open("a");
+
+    let offers = post.offer_all(&["b", "c", "d", "e"]);
+
+    assert_eq!(offers, [ACCEPTED; 4]);
+    assert_eq!(post.dropped(DropReason::Queue), 2);
+    assert_eq!(post.empty(), ["a", "d", "e"]);
+}
+
+// G-2: octets waiting per peer
+#[test]
+fn the_octets_of_a_peer_are_bounded_and_the_bound_itself_fits() {
+    let post = Post::within(Limits::default().queue_octets(4));
+
+    let offers = post.offer_all(&["12", "34", "5", ""]);
+
+    assert_eq!(offers, [ACCEPTED, ACCEPTED, FULL, ACCEPTED]);
+    assert_eq!(post.empty(), ["12", "34", ""]);
+}
+
+// G-3, G-9
+#[test]
+fn as_many_of_the_oldest_are_dropped_as_it_takes_and_each_is_counted() {
+    let limits = Limits::default().queue_octets(4).overflow(Overflow::DropOldest);
+    let post = Post::within(limits);
+
+    let offers = post.offer_all(&["1", "2", "3", "4567"]);
+
+    assert_eq!(offers, [ACCEPTED; 4]);
+    assert_eq!(post.dropped(DropReason::Queue), 3);
+    assert_eq!(post.empty(), ["4567"]);
+}
+
+// G-3, G-9
+#[test]
+fn a_datagram_that_could_not_wait_alone_costs_no_other_its_place() {
+    let limits = Limits::default().queue_octets(4).overflow(Overflow::DropOldest);
+    let post = Post::within(limits);
+
+    let offers = post.offer_all(&["1", "2", "12345"]);
+
+    assert_eq!(offers, [ACCEPTED, ACCEPTED, FULL]);
+    assert_eq!(post.dropped(DropReason::Queue), 0, "the worker counts what was offered");
+    assert_eq!(post.empty(), ["1", "2"]);
+}
+
+// G-9
+#[test]
+fn the_oldest_is_counted_also_when_the_newest_does_not_fit_after_all() {
+    let limits = Limits::default().queue(1).octets(4).overflow(Overflow::DropOldest);
+    let post = Post::within(limits);
+
+    let offers = post.offer_all(&["1", "12345"]);
+
+    assert_eq!(offers, [ACCEPTED, Offer::Dropped(DropReason::Octets)]);
+    assert_eq!(post.dropped(DropReason::Queue), 1);
+    assert_eq!(post.waiting_octets(), 0);
+}
+
+// G-1
+#[test]
+fn a_queue_of_none_lets_nothing_wait() {
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        let post = Post::within(Limits::default().queue(0).overflow(overflow));
+        assert!(post.open("a"));
+
+        assert_eq!(post.offer("b"), FULL);
+        assert_eq!(post.empty(), ["a"]);
+    }
+}
+
+// G-2: octets waiting in all
+#[test]
+fn all_peers_share_one_bound_of_octets() {
+    let post = Post::within(Limits::default().octets(4));
+    let other = Mailbox::default();
+    let offer = |datagram: &[u8]| other.offer(datagram, &post.limits, &post.counters);
+    assert!(post.open("1"));
+    assert_eq!(post.offer("2"), ACCEPTED);
+
+    assert_eq!(offer(b"123"), Offer::Dropped(DropReason::Octets));
+    assert_eq!(offer(b"12"), ACCEPTED);
+    assert_eq!(offer(b"1"), Offer::Dropped(DropReason::Octets));
+
+    assert_eq!(post.empty(), ["1", "2"]);
+    assert_eq!(offer(b"12"), ACCEPTED);
+}
+
+// G-2: octets waiting in all
+#[test]
+fn the_datagram_that_opened_a_conversation_counts_while_it_waits() {
+    let post = Post::within(Limits::default().octets(4));
+
+    assert!(!post.open("12345"));
+    assert_eq!(post.waiting_octets(), 0);
+    assert!(post.open("1234"));
+    assert_eq!(post.offer("5"), Offer::Dropped(DropReason::Octets));
+
+    assert_eq!(post.empty(), ["1234"]);
+    assert_eq!(post.waiting_octets(), 0);
+}
+
+// D-11
+#[test]
+fn a_datagram_without_octets_waits_like_any_other() {
+    let post = Post::within(Limits::default().queue(2));
+
+    let offers = post.offer_all(&["", "", ""]);
+
+    assert_eq!(offers, [ACCEPTED, ACCEPTED, FULL]);
+    assert_eq!(post.empty(), ["", ""]);
+}
+
+// D-5, D-8
+#[test]
+fn what_has_waited_longest_opens_the_next_conversation() {
+    let post = Post::within(Limits::default());
+    post.open("a");
+    post.offer_all(&["b", "cc"]);
+    assert_eq!(post.take(), Poll::Ready(Some("a".to_owned())));
+
+    assert_eq!(post.finish(), Next::Conversation);
+
+    assert_eq!(post.waiting_octets(), 3);
+    assert_eq!(post.empty(), ["b", "cc"]);
+    assert_eq!(post.waiting_octets(), 0);
+}
+
+// G-2
+#[test]
+fn what_opens_the_next_conversation_leaves_its_place_in_the_queue() {
+    let post = Post::within(Limits::default().queue(1).queue_octets(1));
+    post.offer("a");
+    post.finish();
+
+    assert_eq!(post.offer("b"), ACCEPTED);
+    assert_eq!(post.offer("c"), FULL);
+}
+
+// D-3
+#[test]
+fn an_opening_datagram_that_nobody_received_is_counted_and_gone() {
+    let post = Post::within(Limits::default());
+    post.open("a");
+    post.offer("b");
+
+    assert_eq!(post.finish(), Next::Conversation);
+
+    assert_eq!(post.dropped(DropReason::Unread), 1);
+    assert_eq!(post.empty(), ["b"]);
+}
+
+// D-12
+#[test]
+fn after_the_last_datagram_the_conversation_is_over_and_the_next_may_open_another() {
+    let post = Post::within(Limits::default());
+    post.open("a");
+    post.empty();
+
+    assert_eq!(post.finish(), Next::Nothing);
+
+    assert_eq!(post.offer("b"), Offer::Over);
+    assert_eq!((post.take(), post.waiting_octets()), (Poll::Pending, 0));
+}
+
+// L-12, R-11
+#[test]
+fn a_closed_mailbox_drops_what_waits_and_lets_nothing_in() {
+    let post = Post::within(Limits::default());
+    post.open("a");
+    post.offer_all(&["b", "c"]);
+
+    post.mailbox.close(&post.counters);
+
+    assert_eq!(post.dropped(DropReason::Stopping), 3);
+    assert_eq!((post.take(), post.take()), (Poll::Ready(None), Poll::Ready(None)));
+    assert_eq!(post.offer("d"), Offer::Dropped(DropReason::Stopping));
+    assert_eq!(post.finish(), Next::Nothing);
+    assert_eq!(post.waiting_octets(), 0);
+}
+
+// H-4, L-11
+#[test]
+fn an_abandoned_mailbox_counts_what_waited_and_is_over() {
+    let post = Post::within(Limits::default());
+    post.open("a");
+    post.offer_all(&["b", "c"]);
+
+    post.mailbox.abandon(&post.counters);
+
+    assert_eq!(post.dropped(DropReason::Stopping), 3);
+    assert_eq!(post.offer("d"), Offer::Over);
+    assert_eq!(post.waiting_octets(), 0);
+}
+
+// D-12, D-13
+#[test]
+fn whoever_waited_last_is_woken_once_by_a_datagram_or_the_end() {
+    let post = Post::within(Limits::default());
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let wait =
+        |waker: &Waker| post.mailbox.poll_take(Some(&Context::from_waker(waker)), &post.counters);
+    assert!(wait(Waker::noop()).is_pending());
+    assert!(wait(&waker).is_pending());
+
+    post.offer_all(&["a", "b"]);
+    assert_eq!(bell.0.load(Relaxed), 1);
+    post.empty();
+    assert!(wait(&waker).is_pending());
+    post.mailbox.close(&post.counters);
+
+    assert_eq!(bell.0.load(Relaxed), 2);
+}
+
+// G-8
+#[test]
+fn a_burst_gives_its_memory_back_when_nothing_waits_any_more() {
+    let post = Post::within(Limits::default().queue(1_000));
+    for _ in 0..1_000 {
+        post.offer("a");
+    }
+
+    post.empty();
+    let waiting = post.mailbox.poll_take(Some(&Context::from_waker(Waker::noop())), &post.counters);
+
+    assert!(waiting.is_pending());
+    assert!(post.mailbox.lock().queue.capacity() < 64);
+}

@@ -1,0 +1,369 @@
+use super::*;
+use crate::{Figures, transport::RecvBatch};
+use std::{
+    collections::VecDeque,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Weak,
+    task::{Wake, Waker},
+};
+
+/// A kernel that does as it is told.
+#[derive(Debug, Default)]
+struct Kernel(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    full: bool,
+    /// What the next datagrams meet; afterwards all are taken.
+    outcomes: VecDeque<Result<(), io::ErrorKind>>,
+    sent: Vec<(PeerAddr, String)>,
+}
+
+impl Kernel {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap()
+    }
+
+    fn fill(&self, full: bool) {
+        self.told().full = full;
+    }
+
+    /// What was sent to the peer `to`.
+    fn sent(&self, to: u16) -> Vec<String> {
+        let told = self.told();
+        told.sent.iter().filter(|sent| sent.0 == peer(to)).map(|sent| sent.1.clone()).collect()
+    }
+}
+
+impl Transport for Arc<Kernel> {
+    fn local_addr(&self) -> &PeerAddr {
+        unimplemented!("nobody asks")
+    }
+
+    fn max_len(&self, _: &PeerAddr) -> usize {
+        usize::MAX
+    }
+
+    fn try_recv(&self, _: &mut RecvBatch) -> io::Result<()> {
+        unimplemented!("an outbox does not receive")
+    }
+
+    fn discard(&self, _: usize) -> usize {
+        unimplemented!("an outbox does not receive")
+    }
+
+    fn poll_recv_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        unimplemented!("an outbox does not receive")
+    }
+
+    fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
+        let mut told = self.told();
+        if told.full {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        told.outcomes.pop_front().unwrap_or(Ok(()))?;
+        told.sent.push((to.clone(), String::from_utf8(datagram.to_vec()).unwrap()));
+        Ok(())
+    }
+
+    fn poll_send_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.told().full { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+}
+
+struct Bench {
+    kernel: Arc<Kernel>,
+    counters: Arc<Counters>,
+    outbox: Arc<Outbox>,
+    turn: Box<Turn>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (kernel, counters) = (Arc::new(Kernel::default()), Arc::new(Counters::default()));
+        // All events but the first are counted as suppressed.
+        let events = Arc::new(Events::new(1, Arc::clone(&counters)));
+        let transport = Box::new(Arc::clone(&kernel));
+        let outbox = Arc::new(Outbox::new(transport, Arc::clone(&counters), events));
+        outbox.open();
+        Self { kernel, counters, outbox, turn: Turn::new(1, 16) }
+    }
+
+    /// Replies as a conversation does that is polled inline.
+    fn reply(&mut self, to: u16, text: &str) {
+        if self.outbox.takes_inline(&mut self.turn) {
+            self.turn.replies.push(&peer(to), text.as_bytes());
+        } else {
+            self.send(to, text);
+        }
+    }
+
+    /// Sends as everybody else does.
+    fn send(&self, to: u16, text: &str) {
+        assert!(matches!(self.poll_send(to, text), Poll::Ready(Ok(()))));
+    }
+
+    fn poll_send(&self, to: u16, text: &str) -> Poll<Result<(), SendError>> {
+        let to = peer(to);
+        poll(pin!(self.outbox.send(&to, text.as_bytes())))
+    }
+
+    fn end_turn(&mut self) {
+        self.outbox.end_turn(&mut self.turn.replies);
+    }
+
+    fn flush(&self) -> Poll<()> {
+        self.outbox.poll_flush(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn figures(&self) -> Figures {
+        self.counters.read()
+    }
+}
+
+fn peer(port: u16) -> PeerAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+}
+
+fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn numbers(to: usize) -> Vec<String> {
+    (0..to).map(|n| n.to_string()).collect()
+}
+
+// S-4
+#[test]
+fn what_is_sent_inline_and_from_elsewhere_leaves_in_the_order_it_was_sent() {
+    let mut bench = Bench::new();
+
+    bench.send(1, "0");
+    bench.outbox.begin_turn();
+    bench.reply(1, "1");
+    bench.send(1, "2");
+    bench.reply(1, "3");
+    bench.end_turn();
+    bench.send(1, "4");
+
+    assert_eq!(bench.kernel.sent(1), numbers(5));
+    assert_eq!(bench.figures().sent, 5);
+}
+
+// S-4, S-10
+#[test]
+fn a_full_kernel_changes_no_order_and_loses_nothing() {
+    let mut bench = Bench::new();
+    bench.kernel.fill(true);
+
+    bench.send(1, "0");
+    bench.outbox.begin_turn();
+    bench.reply(1, "1");
+    bench.end_turn();
+    bench.send(1, "2");
+    assert!(bench.flush().is_pending());
+    bench.kernel.fill(false);
+    bench.send(1, "3");
+    assert!(bench.flush().is_ready());
+    bench.send(1, "4");
+
+    assert_eq!(bench.kernel.sent(1), numbers(5));
+    assert_eq!(bench.figures().sent, 5);
+}
+
+// S-4, S-10
+#[test]
+fn a_batch_that_meets_a_full_kernel_comes_before_what_was_sent_meanwhile() {
+    let mut bench = Bench::new();
+
+    bench.outbox.begin_turn();
+    bench.reply(1, "0");
+    bench.send(1, "1");
+    bench.kernel.fill(true);
+    bench.end_turn();
+    bench.kernel.fill(false);
+
+    assert!(bench.flush().is_ready());
+    assert_eq!(bench.kernel.sent(1), numbers(2));
+}
+
+// S-4, S-10
+#[test]
+fn more_replies_than_a_batch_holds_leave_in_order() {
+    let mut bench = Bench::new();
+    let expected = numbers(2 * BACKLOG + 1);
+
+    bench.outbox.begin_turn();
+    expected.iter().for_each(|text| bench.reply(1, text));
+    bench.end_turn();
+
+    assert_eq!(bench.kernel.sent(1), expected);
+}
+
+// S-4, S-10
+#[test]
+fn more_replies_than_a_batch_holds_wait_for_a_full_kernel_in_order() {
+    let mut bench = Bench::new();
+    let expected = numbers(BACKLOG + 2);
+    let (to, more) = (peer(1), expected[BACKLOG].clone());
+    bench.kernel.fill(true);
+
+    bench.outbox.begin_turn();
+    expected[..BACKLOG].iter().for_each(|text| bench.reply(1, text));
+    assert!(!bench.outbox.takes_inline(&mut bench.turn));
+    let outbox = Arc::clone(&bench.outbox);
+    let mut waiting = pin!(outbox.send(&to, more.as_bytes()));
+    assert!(poll(waiting.as_mut()).is_pending());
+    bench.kernel.fill(false);
+    bench.end_turn();
+    assert!(poll(waiting).is_ready());
+    bench.send(1, &expected[BACKLOG + 1]);
+
+    assert_eq!(bench.kernel.sent(1), expected);
+}
+
+// S-9
+#[test]
+fn a_refused_datagram_fails_no_other_whichever_place_it_has() {
+    for place in 0..5 {
+        let mut bench = Bench::new();
+        let mut outcomes = VecDeque::from([Ok(()); 5]);
+        outcomes[place] = Err(io::ErrorKind::PermissionDenied);
+        bench.kernel.told().outcomes = outcomes;
+
+        bench.outbox.begin_turn();
+        numbers(5).iter().for_each(|text| bench.reply(1, text));
+        bench.end_turn();
+
+        let mut expected = numbers(5);
+        expected.remove(place);
+        assert_eq!(bench.kernel.sent(1), expected);
+        let figures = bench.figures();
+        assert_eq!((figures.sent, figures.send_errors, figures.suppressed), (4, 1, 0));
+    }
+}
+
+// S-9
+#[test]
+fn each_refused_datagram_is_counted_and_told() {
+    let mut bench = Bench::new();
+    bench.kernel.told().outcomes = [Err(io::ErrorKind::NetworkUnreachable); 4].into();
+
+    bench.outbox.begin_turn();
+    bench.reply(1, "in a batch");
+    bench.reply(2, "in a batch");
+    bench.send(1, "in the backlog");
+    bench.end_turn();
+    bench.send(1, "at once");
+
+    // One event was told, the others withheld.
+    let figures = bench.figures();
+    assert_eq!((figures.sent, figures.send_errors, figures.suppressed), (0, 4, 3));
+}
+
+// S-10
+#[test]
+fn an_interrupted_send_is_tried_again() {
+    let mut bench = Bench::new();
+    let interrupted = [Err(io::ErrorKind::Interrupted), Ok(())];
+    bench.kernel.told().outcomes = [interrupted, interrupted].concat().into();
+
+    bench.send(1, "0");
+    bench.outbox.begin_turn();
+    bench.reply(1, "1");
+    bench.end_turn();
+
+    assert_eq!(bench.kernel.sent(1), numbers(2));
+    assert_eq!(bench.figures().send_errors, 0);
+}
+
+// S-10
+#[test]
+fn a_send_waits_while_the_backlog_is_full() {
+    let bench = Bench::new();
+    let (to, last) = (peer(1), BACKLOG.to_string());
+    bench.kernel.fill(true);
+    numbers(BACKLOG).iter().for_each(|text| bench.send(1, text));
+
+    let mut waiting = pin!(bench.outbox.send(&to, last.as_bytes()));
+    assert!(poll(waiting.as_mut()).is_pending());
+    bench.kernel.fill(false);
+    assert!(bench.flush().is_ready());
+    assert!(matches!(poll(waiting), Poll::Ready(Ok(()))));
+
+    assert_eq!(bench.kernel.sent(1), numbers(BACKLOG + 1));
+}
+
+// S-10
+#[test]
+fn the_worker_is_woken_when_there_is_something_to_flush() {
+    /// Sees what a worker on another thread would see at once.
+    struct Worker(Weak<Outbox>, Mutex<Vec<bool>>);
+
+    impl Wake for Worker {
+        fn wake(self: Arc<Self>) {
+            let flushed = self.0.upgrade().unwrap().is_flushed();
+            self.1.lock().unwrap().push(flushed);
+        }
+    }
+
+    let bench = Bench::new();
+    let worker = Arc::new(Worker(Arc::downgrade(&bench.outbox), Mutex::default()));
+    let waker = Waker::from(Arc::clone(&worker));
+    bench.outbox.signal.register(&Context::from_waker(&waker));
+    bench.kernel.fill(true);
+
+    bench.send(1, "0");
+
+    assert_eq!(*worker.1.lock().unwrap(), [false]);
+}
+
+// S-11
+#[test]
+fn a_send_that_is_dropped_while_it_waits_leaves_nothing_behind() {
+    let bench = Bench::new();
+    bench.kernel.fill(true);
+    numbers(BACKLOG).iter().for_each(|text| bench.send(1, text));
+
+    assert!(bench.poll_send(1, "dropped").is_pending());
+    bench.kernel.fill(false);
+    assert!(bench.flush().is_ready());
+
+    assert_eq!(bench.kernel.sent(1), numbers(BACKLOG));
+}
+
+// S-15
+#[test]
+fn closing_ends_what_waits_and_opening_begins_anew() {
+    let bench = Bench::new();
+    let to = peer(1);
+    bench.kernel.fill(true);
+    numbers(BACKLOG).iter().for_each(|text| bench.send(1, text));
+    let mut waiting = pin!(bench.outbox.send(&to, b"waiting"));
+    assert!(poll(waiting.as_mut()).is_pending());
+
+    bench.outbox.close();
+
+    assert!(matches!(poll(waiting), Poll::Ready(Err(SendError::Closed))));
+    assert!(matches!(bench.poll_send(1, "later"), Poll::Ready(Err(SendError::Closed))));
+    assert_eq!(bench.figures().send_errors, BACKLOG as u64);
+    bench.kernel.fill(false);
+    bench.outbox.open();
+    bench.send(1, "0");
+    assert_eq!(bench.kernel.sent(1), numbers(1));
+}
+
+// L-19
+#[test]
+fn a_turn_that_ends_after_serving_leaves_nothing_for_the_next_serving() {
+    let mut bench = Bench::new();
+    bench.kernel.fill(true);
+    bench.outbox.begin_turn();
+    bench.reply(1, "stale");
+
+    bench.outbox.close();
+    bench.end_turn();
+
+    assert!(bench.outbox.is_flushed() && bench.turn.replies.is_empty());
+    assert_eq!(bench.figures().send_errors, 1);
+}

@@ -1,0 +1,222 @@
+//! Floods: the loop gives way to others.
+
+use crate::support::{Gate, Net, Octets, Running, conversing, until, within_deadline};
+use datagrammar::{
+    Handler, Limits, Raw, Text, UdpClient, UdpServer,
+    testing::{Conditions, Network},
+};
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    task::Poll,
+};
+use tokio::{
+    net::UdpSocket,
+    task::{coop, yield_now},
+};
+
+/// How many datagrams may be received between two turns of another task. Two batches are 128.
+const AT_A_TIME: u64 = 256;
+
+/// After so many datagrams a source that is never empty is empty, so that a server which never gives
+/// way fails its test instead of staying in it.
+const ENOUGH: u32 = 100_000;
+
+/// How many datagrams were received at most between two turns of another task, until there have been
+/// `turns` of them.
+async fn longest_turn(server: &Running, turns: usize) -> u64 {
+    let (mut longest, mut before) = (0, server.control.figures().received);
+    for _ in 0..turns {
+        yield_now().await;
+        let received = server.control.figures().received;
+        longest = longest.max(received - before);
+        before = received;
+    }
+    longest
+}
+
+/// Gives way to the tasks that are ready now. Unlike `yield_now` it does not wait for the runtime to
+/// look at timers and sockets first, which it does after 61 of them.
+async fn next_in_line() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// A server whose socket has ten thousand datagrams to begin with.
+async fn flooded(handler: impl Handler<String, String>) -> (Running, Octets) {
+    let net = Net::Memory(Network::new(1, Conditions::default().buffer(10_000)));
+    let limits = Limits::default().queue(10_000);
+    let server = UdpServer::builder(Text, handler).limits(limits).socket(net.socket()).unwrap();
+    let peer = net.peer_of(&server.control()).await;
+    for _ in 0..10_000 {
+        peer.send("flood").await;
+    }
+    (Running::start(server).await, peer)
+}
+
+// G-11
+#[tokio::test(start_paused = true)]
+async fn others_have_their_turn_while_a_flood_is_answered() {
+    let (server, _peer) = flooded(async |text: String| text).await;
+
+    let longest = longest_turn(&server, 50).await;
+
+    assert!((1..=AT_A_TIME).contains(&longest), "{longest} datagrams at a time");
+    assert!(server.control.figures().received < 10_000);
+    server.stop().await;
+}
+
+// G-11
+#[tokio::test(start_paused = true)]
+async fn others_have_their_turn_while_a_flood_waits_for_one_conversation() {
+    let (server, _peer) = flooded(async |text: String| {
+        std::future::pending::<()>().await;
+        text
+    })
+    .await;
+
+    let longest = longest_turn(&server, 50).await;
+
+    assert!((1..=AT_A_TIME).contains(&longest), "{longest} datagrams at a time");
+    assert!(server.control.figures().received < 10_000);
+    server.stop().await;
+}
+
+// G-11
+#[tokio::test(start_paused = true)]
+async fn others_have_their_turn_while_one_peer_is_served_without_a_pause() {
+    let (server, _peer) = flooded(async |text: String| {
+        yield_now().await;
+        text
+    })
+    .await;
+
+    let (mut longest, mut before) = (0, 0);
+    for _ in 0..5_000 {
+        yield_now().await;
+        let returned = server.control.figures().returned;
+        longest = longest.max(returned - before);
+        before = returned;
+    }
+
+    assert!((1..=AT_A_TIME).contains(&longest), "{longest} datagrams at a time");
+    server.stop().await;
+}
+
+// G-11
+#[tokio::test(start_paused = true)]
+async fn others_have_their_turn_while_one_conversation_follows_the_other() {
+    let gate = Gate::closed();
+    // From the second on they return at once: nothing in them would ever give way.
+    let opened = Arc::new(AtomicU32::new(0));
+    let handler = conversing!(
+        [gate, opened] | _peer | {
+            if opened.fetch_add(1, SeqCst) == 0 {
+                gate.pass().await;
+            }
+            Ok(())
+        }
+    );
+    let (server, _peer) = flooded(handler).await;
+    until(|| server.control.figures().received == 10_000).await;
+    let control = server.control.clone();
+    let other = tokio::spawn(async move {
+        let (mut longest, mut before) = (0, 0);
+        while before < 10_000 {
+            next_in_line().await;
+            let now = control.figures().conversations;
+            longest = longest.max(now - before);
+            before = now;
+        }
+        longest
+    });
+
+    gate.open();
+    let longest = within_deadline(other).await.unwrap();
+
+    assert!((1..=AT_A_TIME).contains(&longest), "{longest} conversations at a time");
+    server.stop().await;
+}
+
+// G-11
+#[tokio::test(start_paused = true)]
+async fn others_have_their_turn_while_each_datagram_brings_the_next() {
+    let network = Network::new(1, Conditions::default());
+    let feeder = Arc::new(OnceLock::<UdpClient<Raw>>::new());
+    let fed = Arc::new(AtomicU32::new(0));
+    let handler = conversing!(
+        [feeder, fed] | peer | {
+            peer.recv().await?;
+            if fed.fetch_add(1, SeqCst) < ENOUGH {
+                // However much has been sent: this never gives way by itself.
+                coop::unconstrained(feeder.get().unwrap().send(&"next".into())).await?;
+            }
+            Ok(())
+        }
+    );
+    let server = UdpServer::builder(Text, handler);
+    let server = server.socket(network.bind("10.0.0.1:9000").unwrap()).unwrap();
+    let socket = network.connect("10.0.0.2:9000", "10.0.0.1:9000").unwrap();
+    let client = feeder.get_or_init(|| UdpClient::from_socket(socket, Raw).unwrap());
+    client.send(&"first".into()).await.unwrap();
+
+    let server = Running::start(server).await;
+    let longest = longest_turn(&server, 50).await;
+
+    assert!((1..=AT_A_TIME).contains(&longest), "{longest} datagrams at a time");
+    server.stop().await;
+}
+
+// G-11
+#[tokio::test]
+async fn others_have_their_turn_and_the_end_comes_while_the_kernel_always_has_another_datagram() {
+    let sender = Arc::new(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let fed = Arc::new(AtomicU32::new(0));
+    let handler = conversing!(
+        [sender, fed] | peer | {
+            peer.recv().await?;
+            if fed.fetch_add(1, SeqCst) < ENOUGH {
+                // To this very server: it is there before the next reception.
+                sender.send(b"next")?;
+            }
+            Ok(())
+        }
+    );
+    let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
+    sender.connect(server.control().addresses()[0].socket_addr().unwrap()).unwrap();
+    sender.send(b"first").unwrap();
+
+    let server = Running::start(server).await;
+    let longest = longest_turn(&server, 50).await;
+
+    assert!((1..=AT_A_TIME).contains(&longest), "{longest} datagrams at a time");
+    server.stop().await;
+}
+
+// G-11
+#[tokio::test]
+async fn others_have_their_turn_while_a_flood_comes_through_the_kernel() {
+    let server = UdpServer::builder(Text, async |text: String| text);
+    let server = server.bind("127.0.0.1:0").await.unwrap();
+    let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    sender.connect(server.control().addresses()[0].socket_addr().unwrap()).await.unwrap();
+    for _ in 0..1_000 {
+        sender.send(b"flood").await.unwrap();
+    }
+
+    let server = Running::start(server).await;
+    let longest = longest_turn(&server, 10).await;
+
+    assert!(longest <= AT_A_TIME, "{longest} datagrams at a time");
+    server.stop().await;
+}

@@ -1,0 +1,240 @@
+//! Bounds: section G. Those of memory are in `tests/memory`.
+
+mod books;
+mod flood;
+mod idle;
+
+use crate::support::{Gate, Octets, Running, conversing, everywhere, until};
+use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Text, UdpServer};
+use std::{io, net::UdpSocket, time::Duration};
+
+/// Says that it was opened, and echoes what comes once the gate is open.
+fn held_up(gate: &Gate) -> impl Handler<String, String> + use<> {
+    conversing!(
+        [gate] | peer | {
+            let text = peer.recv().await?;
+            peer.send(&text).await?;
+            gate.pass().await;
+            loop {
+                let text = peer.recv().await?;
+                if text == "bye" {
+                    return Ok(());
+                }
+                peer.send(&text).await?;
+            }
+        }
+    )
+}
+
+/// Has `peer` send the numbers of `range`, and waits until all have been read.
+async fn send_numbers(server: &Running, peer: &Octets, range: std::ops::Range<u64>) {
+    let before = server.control.figures().received;
+    let all = before + range.end - range.start;
+    for n in range {
+        peer.send(n.to_string()).await;
+    }
+    until(|| server.control.figures().received == all).await;
+}
+
+async fn assert_hears_numbers(peer: &Octets, range: std::ops::Range<u64>) {
+    for n in range {
+        assert_eq!(peer.recv_text().await, n.to_string());
+    }
+}
+
+everywhere! {
+    // G-2
+    async fn beyond_its_queue_the_newest_datagrams_of_a_peer_are_dropped(net) {
+        let gate = Gate::closed();
+        let server = net.serve_text(held_up(&gate)).await;
+        let peer = net.peer_of(&server.control).await;
+
+        peer.ask("first").await;
+        send_numbers(&server, &peer, 0..100).await;
+        gate.open();
+
+        assert_hears_numbers(&peer, 0..64).await;
+        assert_eq!(peer.ask("as before").await, "as before");
+        assert_eq!(server.control.figures().dropped(DropReason::Queue), 36);
+        server.stop().await;
+    }
+
+    // G-2
+    async fn the_datagram_that_opened_the_conversation_takes_no_room_in_the_queue(net) {
+        let gate = Gate::closed();
+        let server = net.serve_text(conversing!([gate] |peer| {
+            gate.pass().await;
+            let text = peer.recv().await?;
+            Ok(peer.send(&text).await?)
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        send_numbers(&server, &peer, 0..101).await;
+        gate.open();
+
+        assert_hears_numbers(&peer, 0..65).await;
+        assert_eq!(peer.ask("as before").await, "as before");
+        assert_eq!(server.control.figures().dropped(DropReason::Queue), 36);
+        server.stop().await;
+    }
+
+    // G-3
+    async fn beyond_its_queue_the_oldest_give_way_if_that_is_chosen(net) {
+        let (gate, limits) = (Gate::closed(), Limits::default().overflow(Overflow::DropOldest));
+        let server = net.serve_text_within(limits, held_up(&gate)).await;
+        let peer = net.peer_of(&server.control).await;
+
+        peer.ask("first").await;
+        send_numbers(&server, &peer, 0..100).await;
+        gate.open();
+
+        assert_hears_numbers(&peer, 36..100).await;
+        assert_eq!(peer.ask("as before").await, "as before");
+        assert_eq!(server.control.figures().dropped(DropReason::Queue), 36);
+        server.stop().await;
+    }
+
+    // G-1: `queue_octets`
+    async fn the_octets_that_wait_for_one_peer_are_bounded(net) {
+        let (gate, limits) = (Gate::closed(), Limits::default().queue_octets(10));
+        let server = net.serve_text_within(limits, held_up(&gate)).await;
+        let (peer, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+
+        peer.ask("first").await;
+        other.ask("first").await;
+        send_numbers(&server, &peer, 10..20).await;
+        send_numbers(&server, &other, 20..22).await;
+
+        let figures = server.control.figures();
+        assert_eq!((figures.waiting_octets, figures.dropped(DropReason::Queue)), (14, 5));
+        gate.open();
+        assert_hears_numbers(&peer, 10..15).await;
+        assert_hears_numbers(&other, 20..22).await;
+        server.stop().await;
+    }
+
+    // G-1: `octets`
+    async fn the_octets_that_wait_for_all_peers_are_bounded(net) {
+        let (gate, limits) = (Gate::closed(), Limits::default().octets(10));
+        let server = net.serve_text_within(limits, held_up(&gate)).await;
+        let (peer, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+
+        peer.ask("first").await;
+        other.ask("first").await;
+        send_numbers(&server, &peer, 10..13).await;
+        send_numbers(&server, &other, 20..24).await;
+
+        let figures = server.control.figures();
+        assert_eq!((figures.waiting_octets, figures.dropped(DropReason::Octets)), (10, 2));
+        gate.open();
+        assert_hears_numbers(&peer, 10..13).await;
+        assert_hears_numbers(&other, 20..22).await;
+        assert_eq!(other.ask("as before").await, "as before");
+        assert_eq!(server.control.figures().waiting_octets, 0);
+        server.stop().await;
+    }
+
+    // G-1: a queue of none
+    async fn a_queue_of_none_lets_a_conversation_be_but_nothing_wait(net) {
+        let (gate, limits) = (Gate::closed(), Limits::default().queue(0));
+        let server = net.serve_text_within(limits, conversing!([gate] |peer| {
+            let text = peer.recv().await?;
+            gate.pass().await;
+            Ok(peer.send(&text).await?)
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        send_numbers(&server, &peer, 0..10).await;
+        gate.open();
+
+        assert_eq!(peer.recv_text().await, "0");
+        until(|| server.control.figures().peers == 0).await;
+        assert_eq!(peer.ask("after").await, "after");
+        assert_eq!(server.control.figures().dropped(DropReason::Queue), 9);
+        server.stop().await;
+    }
+
+    // G-4
+    async fn beyond_the_places_further_peers_are_not_heard_until_one_is_free(net) {
+        let (gate, limits) = (Gate::closed(), Limits::default().peers(3));
+        let server = net.serve_text_within(limits, held_up(&gate)).await;
+        let mut peers = Vec::new();
+        for _ in 0..4 {
+            peers.push(net.peer_of(&server.control).await);
+        }
+        let late = peers.pop().unwrap();
+        gate.open();
+
+        for peer in &peers {
+            peer.ask("hello").await;
+        }
+        send_numbers(&server, &late, 0..5).await;
+        assert_eq!(server.control.figures().dropped(DropReason::Peers), 5);
+        assert_eq!(server.control.figures().peers, 3);
+        for peer in &peers {
+            assert_eq!(peer.ask("still here").await, "still here");
+        }
+        peers[1].send("bye").await;
+        until(|| server.control.figures().peers == 2).await;
+
+        assert_eq!(late.ask("at last").await, "at last");
+        assert!(late.hears_nothing().await);
+        server.stop().await;
+    }
+
+    // G-4
+    async fn a_place_is_free_again_however_a_conversation_ended(net) {
+        let limits = Limits::default().peers(1).idle(Duration::from_millis(20));
+        let server = net.serve_text_within(limits, conversing!(|peer| {
+            let text = peer.recv().await?;
+            peer.send(&text).await?;
+            // All of them wait, so all of them take the place.
+            tokio::task::yield_now().await;
+            match &*text {
+                "fail" => Err("as it was asked to".into()),
+                "panic" => std::panic::resume_unwind(Box::new("as it was asked to")),
+                "idle" => Err(peer.recv().await.unwrap_err().into()),
+                _ => Ok(()),
+            }
+        })).await;
+
+        for way in ["return", "fail", "panic", "idle", "return"] {
+            let peer = net.peer_of(&server.control).await;
+            assert_eq!(peer.ask(way).await, way);
+            until(|| server.control.figures().peers == 0).await;
+        }
+
+        assert_eq!(server.control.figures().dropped(DropReason::Peers), 0);
+        assert_eq!(server.control.figures().conversations, 5);
+        server.stop().await;
+    }
+}
+
+/// Says what is wrong with `limits`, to a server that is bound and to one that has a socket.
+async fn refused(limits: Limits) -> [io::Error; 2] {
+    let builder = || UdpServer::builder(Text, async |text: String| text).limits(limits.clone());
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    [builder().bind("127.0.0.1:0").await.unwrap_err(), builder().socket(socket).unwrap_err()]
+}
+
+// G-1
+#[tokio::test]
+async fn a_bound_of_zero_with_which_nothing_could_be_received_is_refused_by_its_name()
+-> Result<(), BoxError> {
+    for (name, limits) in [
+        ("queue_octets", Limits::default().queue_octets(0)),
+        ("octets", Limits::default().octets(0)),
+        ("peers", Limits::default().peers(0)),
+        ("datagram", Limits::default().datagram(0)),
+        ("idle", Limits::default().idle(Duration::ZERO)),
+        ("events_per_second", Limits::default().events_per_second(0)),
+    ] {
+        for error in refused(limits).await {
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
+        }
+    }
+    let none = Limits::default().queue(0).grace(Duration::ZERO).idle(None);
+    UdpServer::builder(Text, async |text: String| text).limits(none).bind("127.0.0.1:0").await?;
+    Ok(())
+}

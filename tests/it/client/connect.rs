@@ -1,0 +1,250 @@
+//! How clients are made, and whom they hear.
+
+use super::client;
+use crate::support::{Net, Octets, everywhere, within_deadline};
+use datagrammar::{PeerAddr, RecvError, Text, UdpClient, testing::Network};
+use socket2::{Domain, Socket, Type};
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    time::Duration,
+};
+
+/// Connecting to it fails on every host, as long as broadcasting is not asked for.
+const IMPOSSIBLE: &str = "127.255.255.255:9000";
+/// So does this, as it has no scope.
+const INCOMPLETE: &str = "[fe80::1]:9000";
+
+fn addr(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn peer() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let addr = socket.local_addr().unwrap();
+    (socket, addr)
+}
+
+// C-2
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn datagrams_leave_from_the_local_address_that_was_given() {
+    let (peer, peer_addr) = peer();
+    let client = UdpClient::builder(Text).local_addr(addr("127.0.0.31:0"));
+    let client = client.connect(peer_addr).await.unwrap();
+
+    client.send(&"ABCDEF".to_owned()).await.unwrap();
+
+    let mut datagram = [0; 16];
+    let (len, from) = peer.recv_from(&mut datagram).unwrap();
+    assert_eq!(&datagram[..len], b"ABCDEF");
+    assert_eq!(*client.local_addr(), PeerAddr::from(from));
+    assert_eq!(from.ip(), addr("127.0.0.31:0").ip());
+}
+
+// C-2
+#[tokio::test]
+async fn without_a_local_address_the_route_decides() {
+    let (_peer, peer_addr) = peer();
+
+    let client = UdpClient::connect(peer_addr, Text).await.unwrap();
+
+    let local = client.local_addr().socket_addr().unwrap();
+    assert_eq!(local.ip(), Ipv4Addr::LOCALHOST);
+    assert_ne!(local.port(), 0);
+    assert_eq!(*client.peer_addr(), PeerAddr::from(peer_addr));
+}
+
+everywhere! {
+    // C-3
+    async fn datagrams_of_others_are_not_seen(net) {
+        let (client, peer) = client(&net);
+        let to = client.local_addr().socket_addr().unwrap();
+        match &net {
+            Net::Memory(network) => {
+                let stranger = network.connect("10.0.0.3:0", to).unwrap();
+                UdpClient::from_socket(stranger, Text).unwrap().send(&"you".to_owned()).await.unwrap();
+            }
+            Net::Loopback(ip) => {
+                UdpSocket::bind((*ip, 0)).unwrap().send_to(b"you", to).unwrap();
+            }
+        }
+
+        let heard = client.recv_timeout(Duration::from_millis(10)).await;
+
+        assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+        peer.send("me").await;
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), "me");
+    }
+}
+
+// C-3, C-16
+#[tokio::test]
+async fn what_others_sent_before_the_socket_was_connected_is_not_seen() {
+    let ((stranger, _), (peer, peer_addr)) = (peer(), peer());
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = socket.local_addr().unwrap();
+    stranger.send_to(b"a long greeting of a stranger", to).unwrap();
+    stranger.send_to(b"", to).unwrap();
+    socket.connect(peer_addr).unwrap();
+    peer.send_to(b"me", to).unwrap();
+
+    let client = UdpClient::from_socket(socket, Text).unwrap();
+
+    assert_eq!(within_deadline(client.recv()).await.unwrap(), "me");
+}
+
+// C-14
+#[tokio::test]
+async fn of_several_addresses_the_first_that_works_is_taken() {
+    let ((_first, first), (_second, second)) = (peer(), peer());
+    let addrs = [addr(IMPOSSIBLE), addr(INCOMPLETE), first, second];
+
+    let client = UdpClient::connect(&addrs[..], Text).await.unwrap();
+
+    assert_eq!(*client.peer_addr(), PeerAddr::from(first));
+}
+
+// C-14
+#[tokio::test]
+async fn if_no_address_works_the_error_names_each() {
+    let addrs = [addr(IMPOSSIBLE), addr(INCOMPLETE)];
+
+    let error = UdpClient::connect(&addrs[..], Text).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    let text = error.to_string();
+    assert!(text.contains(IMPOSSIBLE) && text.contains(INCOMPLETE), "{text}");
+}
+
+// C-14
+#[tokio::test]
+async fn a_local_address_skips_those_of_another_family() {
+    let (_peer, peer_addr) = peer();
+    let client = UdpClient::builder(Text).local_addr(addr("127.0.0.1:0"));
+
+    let client = client.connect(&[addr("[::1]:9000"), peer_addr][..]).await.unwrap();
+
+    assert_eq!(*client.peer_addr(), PeerAddr::from(peer_addr));
+}
+
+// C-14
+#[tokio::test]
+async fn if_all_addresses_are_of_another_family_the_error_says_so() {
+    let client = UdpClient::builder(Text).local_addr(addr("[::1]:0"));
+
+    let error = client.connect("127.0.0.1:9000").await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("another family"), "{error}");
+}
+
+// C-14, C-15
+#[tokio::test]
+async fn a_name_is_looked_up() {
+    let (peer, peer_addr) = peer();
+    let client = UdpClient::builder(Text).local_addr(addr("127.0.0.1:0"));
+
+    let client = client.connect(("localhost", peer_addr.port())).await.unwrap();
+    client.send(&"hello".to_owned()).await.unwrap();
+
+    assert_eq!(peer.recv(&mut [0; 8]).unwrap(), 5);
+}
+
+// C-15
+#[test]
+fn a_numeric_address_is_never_looked_up() {
+    // Names are looked up by threads for what blocks: here there is one, and it is busy.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (release, busy) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || busy.recv());
+
+    runtime.block_on(async {
+        for numeric in ["127.0.0.1:9000", "[::1]:9000", "[fe80::1%1]:9000"] {
+            let connected = UdpClient::connect(numeric, Text);
+            // Whether it works is of no interest here.
+            drop(within_deadline(connected).await);
+        }
+        let name = UdpClient::connect("localhost:9000", Text);
+        assert!(tokio::time::timeout(Duration::from_millis(10), name).await.is_err());
+    });
+    drop(release);
+}
+
+// C-15
+#[tokio::test]
+async fn a_name_without_addresses_is_an_error_that_says_so() {
+    let none: &[SocketAddr] = &[];
+
+    let error = UdpClient::connect(none, Text).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("no address"), "{error}");
+}
+
+// C-16
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_socket_that_is_not_connected_is_refused_and_closed() {
+    let bound = UdpSocket::bind("127.0.0.32:0").unwrap();
+    let addr = bound.local_addr().unwrap();
+    let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap().into();
+
+    for socket in [bound, unbound] {
+        let error = UdpClient::from_socket(socket, Text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotConnected);
+    }
+
+    assert!(UdpSocket::bind(addr).is_ok());
+}
+
+// C-16
+#[tokio::test]
+async fn a_socket_in_memory_that_is_not_connected_is_refused_and_closed() {
+    let network = Network::new(1, Default::default());
+
+    let error = UdpClient::from_socket(network.bind("10.0.0.1:1").unwrap(), Text).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::NotConnected);
+    assert!(network.bind("10.0.0.1:1").is_ok());
+}
+
+// C-16
+#[cfg(unix)]
+#[tokio::test]
+async fn a_socket_of_a_wrong_family_is_refused() {
+    use std::{
+        net::{TcpListener, TcpStream},
+        os::{fd::OwnedFd, unix::net::UnixDatagram},
+    };
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (local, _other) = UnixDatagram::pair().unwrap();
+
+    for socket in [OwnedFd::from(stream), local.into()] {
+        let error = UdpClient::from_socket(UdpSocket::from(socket), Text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+}
+
+// C-16
+#[tokio::test]
+async fn a_users_connected_socket_is_taken_though_it_was_blocking() {
+    let (peer, peer_addr) = peer();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(peer_addr).unwrap();
+    peer.connect(socket.local_addr().unwrap()).unwrap();
+    let peer = Octets(UdpClient::from_socket(peer, datagrammar::Raw).unwrap());
+
+    let client = UdpClient::from_socket(socket, Text).unwrap();
+
+    let heard = client.recv_timeout(Duration::ZERO).await;
+    assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+    client.send(&"hello".to_owned()).await.unwrap();
+    assert_eq!(peer.recv_text().await, "hello");
+}

@@ -1,0 +1,101 @@
+//! Clients: section C.
+
+mod close;
+mod connect;
+mod packets;
+mod receive;
+mod send;
+mod tasks;
+
+use crate::support::{Net, Octets, everywhere};
+use datagrammar::{BoundSocket, DatagramProtocol, DecodeError, EncodeError, Raw, Text, UdpClient};
+use std::{net::UdpSocket, pin::Pin, task::Poll};
+
+/// A client of text, and its peer.
+fn client(net: &Net) -> (UdpClient<Text>, Octets) {
+    client_of(net, Text)
+}
+
+fn client_of<P: DatagramProtocol>(net: &Net, protocol: P) -> (UdpClient<P>, Octets) {
+    let (local, peer) = linked(net);
+    let peer = Octets(UdpClient::from_socket(peer, Raw).unwrap());
+    (UdpClient::from_socket(local, protocol).unwrap(), peer)
+}
+
+/// Two sockets that are connected to each other.
+fn linked(net: &Net) -> (BoundSocket, BoundSocket) {
+    match net {
+        Net::Memory(network) => {
+            let (one, other) = ("10.0.0.1:1", "10.0.0.2:2");
+            let local = network.connect(one, other).unwrap();
+            (local.into(), network.connect(other, one).unwrap().into())
+        }
+        Net::Loopback(ip) => {
+            let (one, other) =
+                (UdpSocket::bind((*ip, 0)).unwrap(), UdpSocket::bind((*ip, 0)).unwrap());
+            one.connect(other.local_addr().unwrap()).unwrap();
+            other.connect(one.local_addr().unwrap()).unwrap();
+            (one.into(), other.into())
+        }
+    }
+}
+
+/// Polls a future that is to wait, so that it does.
+async fn waits<F: Future>(mut future: Pin<&mut F>) {
+    let polled = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending()));
+    assert!(polled.await, "there was nothing to wait for");
+}
+
+/// Text with words that it cannot stand.
+#[derive(Clone, Copy, Debug)]
+struct Fragile;
+
+impl DatagramProtocol for Fragile {
+    type Incoming = String;
+    type Outgoing = String;
+
+    fn decode(&self, datagram: &[u8]) -> Result<String, DecodeError> {
+        assert_ne!(datagram, b"panic");
+        Text.decode(datagram)
+    }
+
+    fn encode(&self, packet: &String, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        Text.encode(packet, datagram)?;
+        assert_ne!(packet, "panic");
+        if packet == "error" {
+            Err(EncodeError::codec("another text was expected"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+everywhere! {
+    // C-1
+    async fn a_client_of_an_echo_server_is_answered_in_order(net) {
+        let server = net.serve_text(async |text: String| text).await;
+        let client = net.peer_of(&server.control).await;
+
+        for round in ["one", "two", "three"] {
+            assert_eq!(client.ask(round).await, round);
+        }
+        for packet in ["four", "five", "six"] {
+            client.send(packet).await;
+        }
+        for packet in ["four", "five", "six"] {
+            assert_eq!(client.recv_text().await, packet);
+        }
+        server.stop().await;
+    }
+
+    // C-2
+    async fn a_packet_reaches_the_peer_as_the_octets_of_the_protocol(net) {
+        let (client, peer) = client(&net);
+
+        client.send(&"ABCDEF".to_owned()).await.unwrap();
+
+        assert_eq!(peer.recv().await, b"ABCDEF");
+        assert_eq!(client.local_addr(), peer.0.peer_addr());
+        assert_eq!(client.peer_addr(), peer.addr());
+    }
+}

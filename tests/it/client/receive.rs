@@ -1,0 +1,252 @@
+//! What `recv` of a client returns.
+
+use super::{Fragile, client, client_of};
+use crate::support::{Net, everywhere, within_deadline};
+use datagrammar::{RecvError, Text, UdpClient, testing::Conditions};
+use std::{
+    io::ErrorKind,
+    net::UdpSocket,
+    time::{Duration, Instant},
+};
+use tokio::time::timeout;
+
+fn timed_out(received: &Result<String, RecvError>) -> bool {
+    matches!(received, Err(RecvError::TimedOut))
+}
+
+everywhere! {
+    // C-4, R-2
+    async fn a_datagram_that_is_not_a_packet_is_an_error_at_its_place(net) {
+        let (client, peer) = client(&net);
+        for datagram in [&b"good"[..], b"\xe9", b"good again"] {
+            peer.send(datagram).await;
+        }
+
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), "good");
+        let bad = within_deadline(client.recv()).await;
+        assert!(matches!(bad, Err(RecvError::Decode(_))), "{bad:?}");
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), "good again");
+    }
+
+    // C-4
+    async fn a_panic_of_the_codec_reaches_the_caller_and_the_client_stays_usable(net) {
+        let (client, peer) = client_of(&net, Fragile);
+        let same = client.clone();
+        peer.send("panic").await;
+        peer.send("fine").await;
+
+        let panicked = tokio::spawn(async move { same.recv().await }).await.unwrap_err();
+
+        assert!(panicked.is_panic());
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), "fine");
+    }
+
+    // C-4, D-11
+    async fn a_zero_length_datagram_is_received_and_sent(net) {
+        let (client, peer) = client(&net);
+
+        peer.send("").await;
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), "");
+        client.send(&String::new()).await.unwrap();
+        assert_eq!(peer.recv().await, b"");
+        peer.send("").await;
+        assert_eq!(client.recv_timeout(Duration::MAX).await.unwrap(), "");
+    }
+
+    // C-4, R-6
+    async fn a_timeout_without_end_waits_for_the_packet(net) {
+        for endless in [Duration::MAX, Duration::from_secs(u64::MAX >> 1), Duration::from_secs(1 << 40)] {
+            let (client, peer) = client(&net);
+            let waiting = tokio::spawn(async move { client.recv_timeout(endless).await });
+
+            peer.send("at last").await;
+
+            assert_eq!(within_deadline(waiting).await.unwrap().unwrap(), "at last");
+        }
+    }
+
+    // C-4, R-9
+    async fn a_packet_that_is_there_is_returned_with_a_timeout_of_zero(net) {
+        let (client, peer) = client(&net);
+        peer.send("first").await;
+        peer.send("second").await;
+
+        assert_eq!(client.recv_timeout(Duration::ZERO).await.unwrap(), "first");
+        assert_eq!(client.recv_timeout(Duration::ZERO).await.unwrap(), "second");
+        assert!(timed_out(&client.recv_timeout(Duration::ZERO).await));
+    }
+
+    // C-4, R-10
+    async fn a_recv_that_is_dropped_loses_nothing(net) {
+        let (client, peer) = client(&net);
+        let sending = tokio::spawn(async move {
+            for n in 0..100 {
+                peer.send(n.to_string()).await;
+                tokio::task::yield_now().await;
+            }
+            peer
+        });
+
+        let mut heard = Vec::new();
+        within_deadline(async {
+            while heard.len() < 100 {
+                tokio::select! {
+                    biased;
+                    packet = client.recv() => heard.push(packet.unwrap()),
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+        }).await;
+
+        assert!(heard.iter().enumerate().all(|(n, packet)| *packet == n.to_string()), "{heard:?}");
+        sending.await.unwrap();
+    }
+
+    // C-5
+    async fn a_recv_that_timed_out_is_followed_by_one_that_receives(net) {
+        let (client, peer) = client(&net);
+
+        assert!(timed_out(&client.recv_timeout(Duration::from_millis(1)).await));
+        peer.send("late").await;
+
+        assert_eq!(client.recv_timeout(Duration::from_secs(20)).await.unwrap(), "late");
+    }
+}
+
+// C-5
+#[tokio::test(start_paused = true)]
+async fn recv_waits_for_ever() {
+    let (client, peer) = client(&Net::memory());
+
+    assert!(timeout(Duration::from_secs(365 * 24 * 3600), client.recv()).await.is_err());
+    peer.send("at last").await;
+
+    assert_eq!(client.recv().await.unwrap(), "at last");
+}
+
+// C-5
+#[tokio::test(start_paused = true)]
+async fn a_timeout_is_as_long_as_was_asked_for() {
+    let (client, _peer) = client(&Net::memory());
+    let start = tokio::time::Instant::now();
+
+    assert!(timed_out(&client.recv_timeout(Duration::from_secs(10)).await));
+
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
+}
+
+// C-5
+#[tokio::test]
+async fn a_timeout_is_not_shorter_than_was_asked_for() {
+    let (client, _peer) = client(&Net::Loopback("127.0.0.1"));
+    let start = Instant::now();
+
+    assert!(timed_out(&client.recv_timeout(Duration::from_millis(20)).await));
+
+    assert!(start.elapsed() >= Duration::from_millis(20));
+}
+
+// C-4, R-12
+#[tokio::test]
+async fn a_datagram_beyond_the_limit_is_never_taken_for_a_whole_one() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let client = UdpClient::builder(Text).datagram_limit(4);
+    let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
+    for datagram in ["1234", "12345", "123456789", "last"] {
+        peer.send_to(datagram.as_bytes(), client.local_addr().socket_addr().unwrap()).unwrap();
+    }
+
+    assert_eq!(within_deadline(client.recv()).await.unwrap(), "1234");
+    for _ in 0..2 {
+        let long = within_deadline(client.recv()).await;
+        assert!(matches!(long, Err(RecvError::Decode(_))), "{long:?}");
+    }
+    assert_eq!(client.recv_timeout(Duration::ZERO).await.unwrap(), "last");
+}
+
+// C-4, R-12
+#[tokio::test]
+async fn a_limit_beyond_all_datagrams_costs_nothing() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let client = UdpClient::builder(Text).datagram_limit(usize::MAX);
+    let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
+
+    peer.send_to(&[b'x'; 65_507], client.local_addr().socket_addr().unwrap()).unwrap();
+
+    assert_eq!(within_deadline(client.recv()).await.unwrap().len(), 65_507);
+}
+
+// C-6
+#[tokio::test(start_paused = true)]
+async fn an_icmp_error_that_the_kernel_tells_to_recv_is_passed_over() {
+    for kind in [
+        ErrorKind::ConnectionRefused,
+        ErrorKind::ConnectionReset,
+        ErrorKind::HostUnreachable,
+        ErrorKind::NetworkUnreachable,
+        ErrorKind::Interrupted,
+    ] {
+        let net = Net::memory();
+        let Net::Memory(network) = &net else { unreachable!() };
+        let (client, peer) = client(&net);
+        network.fail_recv(client.local_addr().clone(), kind, 3);
+        peer.send("hello").await;
+
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello", "{kind}");
+    }
+}
+
+// C-12
+#[tokio::test(start_paused = true)]
+async fn another_error_of_the_socket_is_told_and_the_client_stays_usable() {
+    let net = Net::memory();
+    let Net::Memory(network) = &net else { unreachable!() };
+    let (client, peer) = client(&net);
+    network.fail_recv(client.local_addr().clone(), ErrorKind::OutOfMemory, 1);
+    peer.send("hello").await;
+
+    let failed = within_deadline(client.recv()).await;
+
+    assert!(matches!(failed, Err(RecvError::Io(error)) if error.kind() == ErrorKind::OutOfMemory));
+    assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello");
+}
+
+// C-13
+#[tokio::test(start_paused = true)]
+async fn what_nobody_receives_is_lost_beyond_the_buffer_of_the_socket() {
+    let net = Net::memory();
+    let Net::Memory(network) = &net else { unreachable!() };
+    network.set_conditions(Conditions::default().buffer(16));
+    let (client, peer) = client(&net);
+
+    for n in 0..100 {
+        peer.send(n.to_string()).await;
+        tokio::task::yield_now().await;
+    }
+
+    assert_eq!(network.lost(), 84);
+    for n in 0..16 {
+        assert_eq!(client.recv().await.unwrap(), n.to_string());
+    }
+    assert!(timed_out(&client.recv_timeout(Duration::ZERO).await));
+}
+
+// C-13
+#[tokio::test]
+async fn the_kernel_keeps_what_nobody_receives_as_far_as_its_buffer_goes() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let client = UdpClient::builder(Text).recv_buffer(10_000);
+    let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
+
+    for _ in 0..10_000 {
+        peer.send_to(b"flood", client.local_addr().socket_addr().unwrap()).unwrap();
+        tokio::task::yield_now().await;
+    }
+
+    let mut heard = 0;
+
+    while client.recv_timeout(Duration::ZERO).await.is_ok() {
+        heard += 1;
+    }
+    assert!((1..1_000).contains(&heard), "{heard} of 10,000 were kept");
+}

@@ -1,0 +1,90 @@
+//! Several tasks on one client.
+
+use super::{client, waits};
+use crate::support::{everywhere, within_deadline};
+use std::{
+    collections::BTreeSet,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+};
+use tokio::task::{JoinSet, yield_now};
+
+everywhere! {
+    // C-10
+    async fn a_send_goes_out_while_a_recv_waits(net) {
+        let (client, peer) = client(&net);
+        let mut receiving = pin!(client.recv());
+        waits(receiving.as_mut()).await;
+
+        client.send(&"question".to_owned()).await.unwrap();
+
+        assert_eq!(peer.recv_text().await, "question");
+        waits(receiving.as_mut()).await;
+        peer.send("answer").await;
+        assert_eq!(within_deadline(receiving).await.unwrap(), "answer");
+    }
+
+    // C-10
+    async fn of_several_tasks_that_receive_each_packet_goes_to_exactly_one(net) {
+        let (client, peer) = client(&net);
+        let mut tasks = JoinSet::new();
+        for _ in 0..4 {
+            let client = client.clone();
+            tasks.spawn(async move {
+                let mut heard = Vec::new();
+                while let Ok(packet) = client.recv().await {
+                    if packet == "end" {
+                        break;
+                    }
+                    heard.push(packet);
+                }
+                heard
+            });
+        }
+
+        for n in 0..200 {
+            peer.send(n.to_string()).await;
+            if n % 10 == 0 {
+                yield_now().await;
+            }
+        }
+        for _ in 0..4 {
+            peer.send("end").await;
+        }
+        let heard: Vec<_> =
+            within_deadline(tasks.join_all()).await.into_iter().flatten().collect();
+
+        assert_eq!(heard.len(), 200);
+        let distinct: BTreeSet<_> = heard.into_iter().collect();
+        assert_eq!(distinct, (0..200).map(|n| n.to_string()).collect());
+    }
+
+    // C-10
+    async fn the_sends_of_several_tasks_do_not_starve_each_other(net) {
+        let (client, _peer) = client(&net);
+        let mut tasks = JoinSet::new();
+        let sent: Arc<[AtomicU32; 8]> = Arc::default();
+        for task in 0..sent.len() {
+            let (client, sent) = (client.clone(), Arc::clone(&sent));
+            // It never waits for anything but `send`.
+            tasks.spawn(async move {
+                loop {
+                    client.send(&task.to_string()).await.unwrap();
+                    sent[task].fetch_add(1, Relaxed);
+                }
+            });
+        }
+
+        // A paused clock stands still as long as these tasks have something to do.
+        within_deadline(async {
+            while !sent.iter().all(|sent| sent.load(Relaxed) > 1_000) {
+                yield_now().await;
+            }
+        }).await;
+
+        tasks.shutdown().await;
+    }
+}

@@ -1,0 +1,278 @@
+//! Whole courses of events on a bad network, with handlers of every kind: a seed decides them all.
+
+use crate::support::{Octets, Running};
+use datagrammar::{
+    BoxError, Figures, Handler, Limits, Peer, PeerAddr, Raw, RecvError, Text, UdpClient, UdpServer,
+    testing::{Conditions, Network},
+};
+use fastrand::Rng;
+use std::{
+    collections::HashSet,
+    panic::resume_unwind,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    task::{JoinSet, yield_now},
+    time::{Instant, sleep},
+};
+
+const CLIENTS: usize = 5;
+const REQUESTS: usize = 30;
+
+/// What happened, in the order it did.
+#[derive(Debug, PartialEq)]
+enum Event {
+    Heard { at: Instant, peer: PeerAddr, packet: String },
+    Answered { at: Instant, client: usize, packet: String },
+}
+
+/// Everything that a course of events leaves behind.
+#[derive(Debug, PartialEq)]
+struct Course {
+    /// Times count from the beginning.
+    events: Vec<(Duration, String)>,
+    figures: Figures,
+    sent: u64,
+    lost: u64,
+}
+
+/// Handles conversations in every way there is, as chance will have it.
+#[derive(Clone)]
+struct Moody {
+    rng: Arc<Mutex<Rng>>,
+    talking: Arc<Mutex<HashSet<PeerAddr>>>,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+/// A peer is in conversation as long as this lives.
+struct Talk<'a> {
+    moody: &'a Moody,
+    peer: PeerAddr,
+}
+
+impl Moody {
+    fn new(seed: u64) -> Self {
+        Self {
+            rng: Arc::new(Mutex::new(Rng::with_seed(seed))),
+            talking: Arc::default(),
+            events: Arc::default(),
+        }
+    }
+
+    fn chance(&self, sides: u8) -> u8 {
+        self.rng.lock().unwrap().u8(..sides)
+    }
+
+    fn tell(&self, event: Event) {
+        self.events.lock().unwrap().push(event);
+    }
+
+    fn talk(&self, peer: &PeerAddr) -> Talk<'_> {
+        // D-8
+        let first = self.talking.lock().unwrap().insert(peer.clone());
+        assert!(first, "{peer} has two conversations");
+        Talk { moody: self, peer: peer.clone() }
+    }
+
+    async fn dawdle(&self) {
+        match self.chance(8) {
+            0 => sleep(Duration::from_millis(u64::from(self.chance(40)))).await,
+            1 => sleep(Duration::from_millis(1)).await,
+            2 => yield_now().await,
+            _ => {}
+        }
+    }
+
+    async fn receive(&self, peer: &mut Peer<String, String>) -> Result<String, RecvError> {
+        let packet = match self.chance(5) {
+            0 => peer.recv_timeout(Duration::ZERO).await,
+            1 => peer.recv_timeout(Duration::from_millis(u64::from(self.chance(20)))).await,
+            // Dropped at its await point, and made anew.
+            2 => tokio::select! {
+                packet = peer.recv() => packet,
+                () = sleep(Duration::from_millis(5)) => peer.recv().await,
+            },
+            _ => peer.recv().await,
+        }?;
+        let (at, addr) = (Instant::now(), peer.addr().clone());
+        self.tell(Event::Heard { at, peer: addr, packet: packet.clone() });
+        Ok(packet)
+    }
+}
+
+impl Handler<String, String> for Moody {
+    async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+        let _talk = self.talk(&peer.addr().clone());
+        self.dawdle().await;
+        if self.chance(20) == 0 {
+            return Ok(());
+        }
+        loop {
+            let packet = self.receive(peer).await?;
+            self.dawdle().await;
+            peer.send(&packet).await?;
+            match self.chance(16) {
+                0 => return Err("a bad day".into()),
+                // Unlike `panic!` it writes nothing.
+                1 => resume_unwind(Box::new("a very bad day")),
+                2..8 => return Ok(()),
+                8 => self.dawdle().await,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Drop for Talk<'_> {
+    fn drop(&mut self) {
+        self.moody.talking.lock().unwrap().remove(&self.peer);
+    }
+}
+
+/// What the seed makes of the network and of the bounds.
+fn circumstances(rng: &mut Rng, in_order: bool) -> (Conditions, Limits) {
+    let ms = Duration::from_millis;
+    let conditions = Conditions::default().loss(rng.f64() * 0.3).duplicate(rng.f64() * 0.3);
+    let conditions = if in_order {
+        conditions
+    } else {
+        conditions.reorder(rng.f64()).delay(ms(0)..=ms(rng.u64(..20)))
+    };
+    let limits = Limits::default()
+        .queue(rng.usize(1..10))
+        .queue_octets(rng.usize(10..100))
+        .octets(rng.usize(50..300))
+        .peers(rng.usize(1..=CLIENTS))
+        .datagram(rng.usize(6..10))
+        .idle(Duration::from_secs(5));
+    (conditions, limits)
+}
+
+/// One course of events, up to `rest` after the last request, and the end of serving.
+async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(PeerAddr, String)>) {
+    let mut rng = Rng::with_seed(seed);
+    let (conditions, limits) = circumstances(&mut rng, in_order);
+    let (network, moody) = (Network::new(rng.u64(..), conditions), Moody::new(rng.u64(..)));
+    let server = UdpServer::builder(Text, moody.clone()).limits(limits);
+    let socket = network.bind("10.0.0.1:9000").unwrap();
+    let server = Running::start(server.socket(socket).unwrap()).await;
+    let start = Instant::now();
+
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let socket = network.connect(("10.0.0.2", 1 + client as u16), "10.0.0.1:9000").unwrap();
+        let peer = Octets(UdpClient::from_socket(socket, Raw).unwrap());
+        let (rng, moody) = (rng.fork(), moody.clone());
+        clients.spawn(request(client, peer, rng, moody));
+    }
+    let clients = clients.join_all().await;
+    sleep(rest).await;
+
+    if rest > Duration::from_secs(60) {
+        at_rest(&server.control.figures());
+    }
+    let control = server.control.clone();
+    server.stop().await;
+    at_rest(&control.figures());
+    drop(clients);
+    let events = moody.events.lock().unwrap();
+    let heard: Vec<_> = events.iter().filter_map(heard).collect();
+    assert_eq!(control.figures().returned, heard.len() as u64 + control.figures().decode_errors);
+    let course = Course {
+        events: events.iter().map(|event| told(event, start)).collect(),
+        figures: control.figures(),
+        sent: network.sent(),
+        lost: network.lost(),
+    };
+    (course, heard)
+}
+
+/// Sends requests at moments of its own choice; what comes back is told.
+async fn request(client: usize, peer: Octets, mut rng: Rng, moody: Moody) -> Octets {
+    let answers = peer.clone();
+    let listening = tokio::spawn(async move {
+        while let Ok(datagram) = answers.0.recv_timeout(Duration::from_secs(100)).await {
+            let packet = String::from_utf8(datagram.to_vec()).unwrap();
+            moody.tell(Event::Answered { at: Instant::now(), client, packet });
+        }
+    });
+    for n in 0..REQUESTS {
+        match rng.u8(..4) {
+            0 => sleep(Duration::from_millis(rng.u64(..30))).await,
+            1 => yield_now().await,
+            _ => {}
+        }
+        match rng.u8(..20) {
+            0 => peer.send(b"\xe9").await,
+            1 => peer.send("too long for some").await,
+            _ => peer.send(format!("{n:02}{}", &"......"[..rng.usize(..6)])).await,
+        }
+    }
+    listening.await.unwrap();
+    peer
+}
+
+/// G-9: the books balance, and nobody is in conversation any more.
+fn at_rest(figures: &Figures) {
+    assert_eq!(figures.received, figures.returned + figures.dropped_in_all(), "{figures:?}");
+    assert_eq!((figures.peers, figures.waiting_octets), (0, 0), "{figures:?}");
+}
+
+fn heard(event: &Event) -> Option<(PeerAddr, String)> {
+    match event {
+        Event::Heard { peer, packet, .. } => Some((peer.clone(), packet.clone())),
+        Event::Answered { .. } => None,
+    }
+}
+
+fn told(event: &Event, start: Instant) -> (Duration, String) {
+    match event {
+        Event::Heard { at, peer, packet } => (*at - start, format!("{peer} asks {packet}")),
+        Event::Answered { at, client, packet } => (*at - start, format!("{client} hears {packet}")),
+    }
+}
+
+fn simulate(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(PeerAddr, String)>) {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(course(seed, in_order, rest))
+}
+
+// D-8, D-12, D-21, H-4, G-9, G-12
+#[test]
+fn any_course_comes_to_rest_with_balanced_books_and_is_the_same_again() {
+    let rest = Duration::from_secs(200);
+
+    for seed in 0..200 {
+        let (first, _) = simulate(seed, false, rest);
+        let (again, _) = simulate(seed, false, rest);
+
+        assert_eq!(first, again, "seed {seed}");
+    }
+}
+
+// D-8: the order of arrival
+#[test]
+fn on_a_network_that_keeps_the_order_each_peer_is_heard_in_order() {
+    for seed in 1_000..1_200 {
+        let (_, heard) = simulate(seed, true, Duration::from_secs(200));
+
+        for client in heard.iter().map(|(peer, _)| peer).collect::<HashSet<_>>() {
+            let numbers =
+                heard.iter().filter(|(peer, _)| peer == client).map(|(_, text)| &text[..2]);
+            assert!(numbers.is_sorted(), "seed {seed}");
+        }
+    }
+}
+
+// L-12, G-9
+#[test]
+fn serving_may_end_in_the_middle_of_any_course() {
+    for seed in 2_000..2_200 {
+        simulate(seed, false, Duration::from_millis(seed % 100));
+    }
+}

@@ -1,0 +1,133 @@
+//! H-11, H-12: no peer can flood the log.
+
+use super::{serve, settle};
+use crate::{
+    log::{Log, Told},
+    support::{Net, conversing},
+};
+use datagrammar::{Limits, SendError};
+use std::time::Duration;
+use tokio::time::sleep;
+use tracing::Level;
+
+const FAILURES: u64 = 10_000;
+
+/// How many events were withheld according to those that were told.
+fn suppressed(told: &[Told]) -> u64 {
+    told.iter().filter_map(|told| told.field("suppressed").parse::<u64>().ok()).sum()
+}
+
+fn of_peers(told: &[Told]) -> u64 {
+    told.iter().filter(|told| told.fields.contains_key("peer")).count() as u64
+}
+
+// H-11, H-12
+#[tokio::test(start_paused = true)]
+async fn of_ten_thousand_failures_in_a_second_ten_are_told_and_the_end_tells_how_many_were_not() {
+    let log = Log::capture();
+    let (server, peer) = serve(failing()).await;
+    let control = server.control.clone();
+
+    for _ in 0..FAILURES / 100 {
+        for _ in 0..100 {
+            peer.send("fail").await;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(of_peers(&log.alarms()), 10);
+    server.stop().await;
+
+    let (alarms, figures) = (log.alarms(), control.figures());
+    assert_eq!((figures.failed, figures.suppressed), (FAILURES, FAILURES - 10));
+    assert_eq!(of_peers(&alarms), 10);
+    assert_eq!(suppressed(&alarms), FAILURES - 10);
+    assert_eq!(alarms.last().unwrap().level, Level::ERROR);
+}
+
+// H-12
+#[tokio::test(start_paused = true)]
+async fn the_first_event_after_a_suppression_tells_how_many_were_withheld() {
+    let log = Log::capture();
+    let (server, peer) = serve(failing()).await;
+    for _ in 0..15 {
+        peer.send("fail").await;
+    }
+    sleep(Duration::from_secs(1)).await;
+
+    peer.send("fail").await;
+    peer.send("fail").await;
+    settle().await;
+
+    let alarms = log.alarms();
+    assert_eq!(alarms.len(), 12);
+    assert!(alarms[..10].iter().all(|told| !told.fields.contains_key("suppressed")));
+    assert_eq!(alarms[10].field("suppressed"), "5");
+    assert!(!alarms[11].fields.contains_key("suppressed"));
+    server.stop().await;
+    assert_eq!(log.alarms().len(), 12);
+}
+
+// H-11
+#[tokio::test(start_paused = true)]
+async fn each_level_has_its_own_limit_which_can_be_set() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let handler = conversing!(|peer| {
+        match peer.recv().await?.as_str() {
+            "closed" => Err(SendError::Closed.into()),
+            _ => Err("no such thing".into()),
+        }
+    });
+    let server = net.serve_text_within(Limits::default().events_per_second(2), handler).await;
+    let peer = net.peer_of(&server.control).await;
+
+    for request in ["closed", "fail", "fail", "fail", "closed", "closed"] {
+        peer.send(request).await;
+    }
+    settle().await;
+
+    assert_eq!((log.at(Level::ERROR).len(), log.at(Level::WARN).len()), (2, 2));
+    assert_eq!(server.control.figures().suppressed, 2);
+    server.stop().await;
+    assert_eq!(suppressed(&log.at(Level::ERROR)), 1);
+    assert_eq!(suppressed(&log.at(Level::WARN)), 1);
+}
+
+// H-12
+#[tokio::test(start_paused = true)]
+async fn what_was_withheld_is_told_too_when_the_serve_future_is_dropped() {
+    let log = Log::capture();
+    let (server, peer) = serve(failing()).await;
+    for _ in 0..15 {
+        peer.send("fail").await;
+    }
+    settle().await;
+
+    server.serving.abort();
+    assert!(server.serving.await.unwrap_err().is_cancelled());
+
+    assert_eq!(suppressed(&log.alarms()), 5);
+}
+
+// H-12
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_of_suppression_where_nothing_was_withheld() {
+    let log = Log::capture();
+    let (server, peer) = serve(failing()).await;
+
+    for _ in 0..10 {
+        peer.send("fail").await;
+    }
+    settle().await;
+    server.stop().await;
+
+    assert_eq!(log.alarms().len(), 10);
+    assert_eq!(suppressed(&log.alarms()), 0);
+}
+
+fn failing() -> impl datagrammar::Handler<String, String> {
+    conversing!(|peer| {
+        peer.recv().await?;
+        Err("no such thing".into())
+    })
+}

@@ -1,0 +1,213 @@
+//! H-8, H-9 and what other rules call quiet.
+
+use super::{Failure, serve, settle};
+use crate::{
+    log::Log,
+    support::{Net, Running, conversing},
+};
+use datagrammar::{
+    BoxError, DropReason, Handler, Limits, Peer, RecvError, Text, UdpServer, reply_if,
+};
+use std::{io, time::Duration};
+use tokio::time::sleep;
+
+// H-9
+#[tokio::test(start_paused = true)]
+async fn normal_operation_is_quiet() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let handler = conversing!(|peer| {
+        let request = peer.recv().await?;
+        peer.send(&request).await?;
+        match peer.recv_timeout(Duration::from_secs(1)).await {
+            Err(RecvError::TimedOut) => Ok(peer.send(&"so silent?".to_owned()).await?),
+            other => Err(format!("{other:?}").into()),
+        }
+    });
+    let server = UdpServer::builder(Text, handler).socket(net.socket()).unwrap();
+    let control = server.control();
+    let serving = Running::start(server).await;
+    let peer = net.peer_of(&control).await;
+
+    assert_eq!(peer.ask("hello").await, "hello");
+    assert_eq!(peer.recv_text().await, "so silent?");
+    control.drain(Duration::from_secs(1)).await;
+    serving.stop().await;
+
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+// H-9
+#[tokio::test]
+async fn so_is_normal_operation_over_the_loopback() {
+    let log = Log::capture();
+    let server = UdpServer::builder(Text, async |text: String| text).bind("127.0.0.1:0").await;
+    let server = Running::start(server.unwrap()).await;
+    let peer = Net::Loopback("127.0.0.1").peer_of(&server.control).await;
+
+    assert_eq!(peer.ask("hello").await, "hello");
+    server.stop().await;
+
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+// H-8
+#[tokio::test(start_paused = true)]
+async fn that_serving_ends_is_no_error_of_a_handler_that_passes_it_on() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let server = net
+        .serve_text(conversing!(|peer| {
+            let wrap: fn(RecvError) -> BoxError = match peer.recv().await?.as_str() {
+                "bare" => |error| error.into(),
+                "wrapped" => |error| Failure("no request", error.into()).into(),
+                _ => |error| io::Error::other(error).into(),
+            };
+            peer.send(&"ready".to_owned()).await?;
+            Err(wrap(peer.recv().await.unwrap_err()))
+        }))
+        .await;
+    let mut peers = Vec::new();
+    for wrap in ["bare", "wrapped", "as I/O error"] {
+        let peer = net.peer_of(&server.control).await;
+        peer.ask(wrap).await;
+        peers.push(peer);
+    }
+    let control = server.control.clone();
+
+    server.stop().await;
+
+    let figures = control.figures();
+    assert_eq!((figures.conversations, figures.failed, figures.cut), (3, 0, 0));
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+// H-8, G-12
+#[tokio::test(start_paused = true)]
+async fn that_a_peer_fell_silent_is_no_error_of_a_handler_that_passes_it_on() {
+    let log = Log::capture();
+    let (server, peer) = serve(conversing!(|peer| {
+        loop {
+            let request = peer.recv().await?;
+            peer.send(&request).await?;
+        }
+    }))
+    .await;
+    peer.ask("hello").await;
+
+    sleep(Duration::from_secs(61)).await;
+
+    let figures = server.control.figures();
+    assert_eq!((figures.conversations, figures.idle, figures.failed), (1, 1, 0));
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+    server.stop().await;
+}
+
+// D-3, D-19, R-3
+#[tokio::test(start_paused = true)]
+async fn what_is_not_received_not_answered_or_dealt_with_is_quiet() {
+    let log = Log::capture();
+    let (unread, peer) = serve(conversing!(|_peer| { Ok(()) })).await;
+    peer.send("unread").await;
+    let (function, peer) = serve(async |text: String| text).await;
+    peer.send(b"\xe9").await;
+    let (silent, peer) = serve(reply_if(async |_: String| None::<String>)).await;
+    peer.send("unanswered").await;
+    let (patient, peer) = serve(conversing!(|peer| {
+        match peer.recv().await {
+            Err(RecvError::Decode(_)) => Ok(peer.send(&"what?".to_owned()).await?),
+            other => Err(format!("{other:?}").into()),
+        }
+    }))
+    .await;
+    peer.send(b"\xe9").await;
+
+    assert_eq!(peer.recv_text().await, "what?");
+    settle().await;
+
+    assert_eq!(unread.control.figures().dropped(DropReason::Unread), 1);
+    assert_eq!(function.control.figures().decode_errors, 1);
+    assert_eq!(silent.control.figures().returned, 1);
+    assert_eq!(patient.control.figures().decode_errors, 1);
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+// D-18
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_refused_is_quiet() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let builder = UdpServer::builder(Text, async |text: String| text).admit(|_| false);
+    let server = net.serve(builder).await;
+    let peer = net.peer_of(&server.control).await;
+
+    peer.send("hello").await;
+    settle().await;
+
+    assert_eq!(server.control.figures().dropped(DropReason::Refused), 1);
+    server.stop().await;
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+// L-11, L-12
+#[tokio::test(start_paused = true)]
+async fn conversations_that_are_cut_and_datagrams_that_wait_at_shutdown_are_quiet() {
+    let log = Log::capture();
+    let (server, peer) = serve(Sleeps).await;
+    let control = server.control.clone();
+    peer.send("first").await;
+    peer.send("second").await;
+    settle().await;
+
+    server.stop().await;
+
+    let figures = control.figures();
+    assert_eq!((figures.cut, figures.dropped(DropReason::Stopping)), (1, 1));
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+// L-19
+#[tokio::test(start_paused = true)]
+async fn dropping_the_serve_future_is_quiet() {
+    let log = Log::capture();
+    let (server, peer) = serve(Sleeps).await;
+    peer.send("first").await;
+    peer.send("second").await;
+    settle().await;
+
+    server.serving.abort();
+    assert!(server.serving.await.unwrap_err().is_cancelled());
+    settle().await;
+
+    assert_eq!(server.control.figures().cut, 1);
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+// G-2
+#[tokio::test(start_paused = true)]
+async fn datagrams_beyond_a_bound_are_quiet() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let server = net.serve_text_within(Limits::default().queue(1), Sleeps).await;
+    let peer = net.peer_of(&server.control).await;
+
+    for _ in 0..5 {
+        peer.send("hello").await;
+    }
+    settle().await;
+
+    assert_eq!(server.control.figures().dropped(DropReason::Queue), 3);
+    server.stop().await;
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+/// Receives one packet and sleeps for an hour.
+struct Sleeps;
+
+impl Handler<String, String> for Sleeps {
+    async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+        peer.recv().await?;
+        sleep(Duration::from_secs(3600)).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! Handlers: their errors, their panics, their context. Section H, but for what is logged.
+
+mod context;
+mod forms;
+mod panics;
+
+use crate::support::{Net, Octets, conversing, everywhere, until};
+use datagrammar::{BoxError, DropReason, Handler, Peer, ServerHandle};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use tokio::task::yield_now;
+
+everywhere! {
+    // H-1
+    async fn an_error_ends_its_conversation_without_a_reply(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            let request = peer.recv().await?;
+            if request == "fail" {
+                return Err("no such thing".into());
+            }
+            Ok(peer.send(&request).await?)
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        peer.send("fail").await;
+        let first_reply = peer.ask("work").await;
+
+        assert_eq!(first_reply, "work");
+        assert_eq!(server.control.figures().failed, 1);
+        server.stop().await;
+    }
+
+    // H-1
+    async fn a_decode_error_that_is_passed_on_ends_its_conversation_without_a_reply(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            let request = peer.recv().await?;
+            Ok(peer.send(&request).await?)
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        peer.send(b"\xe9").await;
+        let first_reply = peer.ask("text").await;
+
+        assert_eq!(first_reply, "text");
+        let figures = server.control.figures();
+        assert_eq!((figures.failed, figures.decode_errors), (1, 1));
+        server.stop().await;
+    }
+
+    // H-1
+    async fn an_error_after_waiting_ends_no_other_conversation(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            loop {
+                let request = peer.recv().await?;
+                if request == "fail" {
+                    return Err("no such thing".into());
+                }
+                peer.send(&request).await?;
+            }
+        })).await;
+        let (peer, other) = two_peers(&net, &server.control).await;
+        peer.ask("begin").await;
+        other.ask("begin").await;
+
+        peer.send("fail").await;
+        until(|| server.control.figures().failed == 1).await;
+
+        assert_eq!(other.ask("go on").await, "go on");
+        assert_eq!(server.control.figures().conversations, 1);
+        server.stop().await;
+    }
+
+    // H-2
+    async fn an_error_before_the_first_recv_discards_the_opening_datagram(net) {
+        let server = net.serve_text(FailsFirst::before(false)).await;
+        let peer = net.peer_of(&server.control).await;
+
+        peer.send("discarded").await;
+        let first_reply = peer.ask("served").await;
+
+        assert_eq!(first_reply, "served");
+        let figures = server.control.figures();
+        assert_eq!((figures.failed, figures.dropped(DropReason::Unread)), (1, 1));
+        server.stop().await;
+    }
+
+    // H-2
+    async fn an_error_after_waiting_and_before_the_first_recv_does_so_too(net) {
+        let server = net.serve_text(FailsFirst::before(true)).await;
+        let peer = net.peer_of(&server.control).await;
+
+        peer.send("discarded").await;
+        let first_reply = peer.ask("served").await;
+
+        assert_eq!(first_reply, "served");
+        let figures = server.control.figures();
+        assert_eq!((figures.failed, figures.dropped(DropReason::Unread)), (1, 1));
+        server.stop().await;
+    }
+}
+
+/// Fails in its first conversation before it receives, and echoes in all others.
+struct FailsFirst {
+    waits: bool,
+    conversations: AtomicUsize,
+}
+
+impl FailsFirst {
+    fn before(waits: bool) -> Self {
+        Self { waits, conversations: AtomicUsize::new(0) }
+    }
+}
+
+impl Handler<String, String> for FailsFirst {
+    async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+        if self.waits {
+            yield_now().await;
+        }
+        if self.conversations.fetch_add(1, Relaxed) == 0 {
+            return Err("not yet".into());
+        }
+        let request = peer.recv().await?;
+        Ok(peer.send(&request).await?)
+    }
+}
+
+async fn two_peers(net: &Net, control: &ServerHandle) -> (Octets, Octets) {
+    (net.peer_of(control).await, net.peer_of(control).await)
+}

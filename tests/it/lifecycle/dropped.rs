@@ -1,0 +1,324 @@
+//! L-19, L-20: what is left when the future of `serve`, or the server, is dropped.
+
+use super::{Loops, Server, Sleeps, Steps, abort, echo, in_memory, settle, starting};
+use crate::support::{Gate, Net, Octets, conversing, everywhere, until, within_deadline};
+use datagrammar::{DropReason, SendError, ServeError, Text, UdpServer};
+use std::{
+    net::UdpSocket,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+
+everywhere! {
+    // L-19
+    async fn a_server_whose_serve_future_was_dropped_can_serve_again(net) {
+        let loops = Loops::default();
+        let server = Server::bind(&net, loops.clone());
+        let addresses = server.control.addresses();
+        let peer = net.peer_of(&server.control).await;
+
+        for _ in 0..10 {
+            let serving = server.serve().await;
+            assert_eq!(peer.ask("hello").await, "hello");
+            abort(serving).await;
+
+            assert!(!server.control.is_serving());
+            assert_eq!(server.control.addresses(), addresses);
+            assert!(loops.sender().is_closed());
+            within_deadline(server.control.shutdown()).await;
+        }
+        until(|| server.control.figures().cut == 10).await;
+        assert_eq!(server.control.figures().peers, 0);
+    }
+
+    // L-19
+    async fn the_socket_is_not_read_after_the_serve_future_was_dropped(net) {
+        let server = Server::bind(&net, Loops::default());
+        let peer = net.peer_of(&server.control).await;
+        let serving = server.serve().await;
+        peer.ask("hello").await;
+        abort(serving).await;
+        until(|| server.control.figures().cut == 1).await;
+
+        peer.send("into the void").await;
+        let serving = server.serve().await;
+
+        assert_eq!(peer.ask("hello again").await, "hello again");
+        let figures = server.control.figures();
+        assert_eq!((figures.received, figures.dropped(DropReason::Stale)), (3, 1));
+        server.stop(serving).await;
+    }
+
+    // L-20
+    async fn the_control_of_a_server_that_was_dropped_lives_on(net) {
+        let loops = Loops::default();
+        let server = Server::bind(&net, loops.clone());
+        let serving = server.serve().await;
+        let peer = net.peer_of(&server.control).await;
+        peer.ask("hello").await;
+        server.stop(serving).await;
+        let Server { server, control } = server;
+
+        drop(server);
+
+        assert_eq!(control.addresses(), []);
+        assert!(!control.is_serving());
+        assert!(!within_deadline(control.ready()).await);
+        within_deadline(control.shutdown()).await;
+        assert_eq!(within_deadline(control.drain(Duration::MAX)).await, 0);
+        assert_eq!(control.figures().returned, 1);
+        let sender = loops.sender();
+        assert!(sender.is_closed());
+        assert!(matches!(sender.send(&"lost".to_owned()).await, Err(SendError::Closed)));
+    }
+
+    // L-20
+    async fn who_waits_for_a_server_to_be_ready_hears_that_it_was_dropped(net) {
+        let server = Server::bind(&net, echo);
+        let ready = tokio::spawn({
+            let control = server.control.clone();
+            async move { control.ready().await }
+        });
+
+        drop(server);
+
+        assert!(!within_deadline(ready).await.unwrap());
+    }
+}
+
+// L-20
+#[tokio::test]
+async fn the_port_of_a_server_that_was_dropped_is_free() {
+    for ip in ["127.0.0.1", "::1"] {
+        let server = Server::bind(&Net::Loopback(ip), Loops::default());
+        let address = server.control.addresses()[0].socket_addr().unwrap();
+        let peer = Net::Loopback(ip).peer_of(&server.control).await;
+        let serving = server.serve().await;
+        peer.ask("hello").await;
+        server.stop(serving).await;
+
+        drop(server);
+
+        UdpSocket::bind(address).unwrap();
+    }
+}
+
+// L-20
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ports_of_a_server_that_was_dropped_in_the_middle_are_free() {
+    let server = UdpServer::builder(Text, Sleeps).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
+    let control = server.control();
+    let addresses = control.addresses();
+    let serving = tokio::spawn(async move { server.serve().await });
+    assert!(within_deadline(control.ready()).await);
+    let peer = Net::Loopback("127.0.0.1").peer_of(&control).await;
+    peer.ask("hello").await;
+
+    abort(serving).await;
+
+    until(|| addresses.iter().all(|addr| UdpSocket::bind(addr.socket_addr().unwrap()).is_ok()))
+        .await;
+    within_deadline(control.shutdown()).await;
+}
+
+// L-19
+#[tokio::test(start_paused = true)]
+async fn dropping_the_serve_future_while_the_handler_starts_leaves_nothing() {
+    let steps = Steps::default();
+    let handler = starting!(
+        [steps] | service | {
+            let _start = steps.on_drop("start is dropped");
+            let task = steps.on_drop("background task is dropped");
+            let clean_up = steps.on_drop("clean-up is dropped");
+            service.on_stop(async move {
+                let _clean_up = clean_up;
+                unreachable!("clean-ups do not run");
+            });
+            service.spawn(async move {
+                let _task = task;
+                std::future::pending().await
+            });
+            sleep(Duration::from_secs(1)).await;
+            steps.note("has started");
+            Ok(())
+        },
+        echo
+    );
+    let server = Server::bind(&Net::memory(), handler);
+    let serving = server.begin();
+    settle().await;
+
+    abort(serving).await;
+    settle().await;
+
+    let mut seen = steps.all();
+    seen.sort();
+    assert_eq!(seen, ["background task is dropped", "clean-up is dropped", "start is dropped"]);
+    server.stop(server.serve().await).await;
+}
+
+/// Drives `serving` until `other` has completed.
+async fn meanwhile<T>(
+    serving: &mut (impl Future<Output = Result<(), ServeError>> + Unpin),
+    other: impl Future<Output = T>,
+) -> T {
+    tokio::select! {
+        served = serving => panic!("serving has ended: {served:?}"),
+        done = other => done,
+    }
+}
+
+// L-19
+#[tokio::test(start_paused = true)]
+async fn no_handler_and_no_background_task_goes_on_after_the_serve_future_was_dropped() {
+    let (steps, gate) = (Steps::default(), Gate::closed());
+    let handler = starting!(
+        [steps, gate] | service | {
+            service.spawn(async move {
+                gate.pass().await;
+                steps.note("background task goes on");
+                Ok(())
+            });
+            Ok(())
+        },
+        conversing!(
+            [steps, gate] | peer | {
+                let _conversation = steps.on_drop("conversation is dropped");
+                let request = peer.recv().await?;
+                peer.send(&request).await?;
+                gate.pass().await;
+                steps.note("conversation goes on");
+                Ok(())
+            }
+        )
+    );
+    let net = Net::memory();
+    let server = Server::bind(&net, handler);
+    let peer = net.peer_of(&server.control).await;
+    let mut serving = Box::pin(server.server.serve());
+    meanwhile(&mut serving, peer.ask("hello")).await;
+    meanwhile(&mut serving, settle()).await;
+
+    // Both are woken before the end and would be polled after it.
+    gate.open();
+    drop(serving);
+    settle().await;
+
+    assert_eq!(steps.all(), ["conversation is dropped"]);
+    assert_eq!(server.control.figures().cut, 1);
+}
+
+// L-19
+#[tokio::test(start_paused = true)]
+async fn the_serve_future_can_be_dropped_in_the_grace_and_in_a_clean_up() {
+    for after in [Duration::from_millis(500), Duration::from_millis(1_500)] {
+        let steps = Steps::default();
+        let handler = starting!(
+            [steps] | service | {
+                service.on_stop(async move {
+                    let _clean_up = steps.on_drop("clean-up is dropped");
+                    sleep(Duration::from_secs(1)).await;
+                    steps.note("clean-up goes on");
+                });
+                Ok(())
+            },
+            conversing!(
+                [steps] | peer | {
+                    let _conversation = steps.on_drop("conversation is dropped");
+                    let request = peer.recv().await?;
+                    peer.send(&request).await?;
+                    sleep(Duration::from_secs(1)).await;
+                    steps.note("conversation goes on");
+                    Ok(())
+                }
+            )
+        );
+        let (server, serving, peer) = in_memory(handler).await;
+        peer.ask("hello").await;
+        let begun = Instant::now();
+        let stopping = tokio::spawn({
+            let control = server.control.clone();
+            async move { control.shutdown().await }
+        });
+
+        sleep(after).await;
+        abort(serving).await;
+        stopping.await.unwrap();
+        assert_eq!(begun.elapsed(), after, "who waits for the end waits no longer");
+        sleep(Duration::from_secs(5)).await;
+
+        assert!(!steps.all().iter().any(|step| step.ends_with("goes on")), "{:?}", steps.all());
+        assert!(steps.contain("conversation is dropped"));
+        let serving = server.serve().await;
+        assert_eq!(peer.ask("again").await, "again");
+        drop(serving);
+    }
+}
+
+// L-19, D-8
+#[tokio::test(start_paused = true)]
+async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
+    let net = Net::memory();
+    let peer = Arc::new(Mutex::new(None::<Octets>));
+    let handler = starting!(
+        [peer] | _service | {
+            let peer = peer.lock().unwrap().clone();
+            if let Some(peer) = peer {
+                peer.send("early").await;
+            }
+            Ok(())
+        },
+        conversing!(|peer| {
+            for number in 1.. {
+                peer.recv().await?;
+                peer.send(&number.to_string()).await?;
+            }
+            Ok(())
+        })
+    );
+    let server = Server::bind(&net, handler);
+    let peer = {
+        let octets = net.peer_of(&server.control).await;
+        let mut serving = Box::pin(server.server.serve());
+        meanwhile(&mut serving, octets.ask("hello")).await;
+        *peer.lock().unwrap() = Some(octets.clone());
+        octets
+    };
+
+    let mut serving = Box::pin(server.server.serve());
+    let numbers = meanwhile(&mut serving, async {
+        let first = peer.recv_text().await;
+        settle().await;
+        [first, peer.ask("second").await, peer.ask("third").await]
+    });
+
+    assert_eq!(numbers.await, ["1", "2", "3"]);
+    assert_eq!(server.control.figures().peers, 1);
+}
+
+// L-19
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_future_given_to_serve_until_reaches_the_caller_and_leaves_nothing() {
+    let net = Net::memory();
+    let server = Server::bind(&net, Sleeps);
+    let peer = net.peer_of(&server.control).await;
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move {
+            let until = async {
+                sleep(Duration::from_secs(1)).await;
+                panic!("as asked");
+            };
+            server.server.serve_until(until).await
+        }
+    });
+    peer.ask("hello").await;
+
+    assert!(serving.await.unwrap_err().is_panic());
+
+    let serving = server.serve().await;
+    assert_eq!(peer.ask("again").await, "again");
+    assert_eq!(server.control.figures().cut, 1);
+    server.stop(serving).await;
+}

@@ -1,0 +1,383 @@
+//! L-7 to L-9 and L-14 to L-16: the end of serving, and the next time.
+
+use super::{Loops, Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
+use crate::{
+    log::Log,
+    support::{Net, conversing, everywhere, until, within_deadline},
+};
+use datagrammar::{DropReason, Figures, RecvError, ServerHandle};
+use std::{
+    future::{pending, ready},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    sync::oneshot,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use tracing::Level;
+
+everywhere! {
+    // L-7
+    async fn the_future_given_to_serve_until_ends_serving_like_a_shutdown(net) {
+        let loops = Loops::default();
+        let server = Server::bind(&net, loops.clone());
+        let peer = net.peer_of(&server.control).await;
+        let (end, until) = oneshot::channel::<()>();
+        let serving = tokio::spawn({
+            let server = server.clone();
+            async move { server.server.serve_until(async { until.await.unwrap() }).await }
+        });
+        assert_eq!(peer.ask("hello").await, "hello");
+
+        end.send(()).unwrap();
+
+        ended(serving).await.unwrap();
+        assert!(!server.control.is_serving());
+        assert!(loops.sender().is_closed());
+        assert_eq!(server.control.figures().conversations, 1);
+    }
+
+    // L-7
+    async fn a_future_that_is_ready_lets_no_conversation_open(net) {
+        let server = Server::bind(&net, echo);
+        let peer = net.peer_of(&server.control).await;
+        peer.send("early").await;
+
+        within_deadline(server.server.serve_until(ready(()))).await.unwrap();
+
+        assert_eq!(server.control.figures(), Figures::default());
+        assert!(peer.hears_nothing().await);
+    }
+
+    // L-14
+    async fn shutting_down_returns_at_once_where_nothing_is_served(net) {
+        let server = Server::bind(&net, echo);
+
+        for _ in 0..2 {
+            ten_shutdowns(&server.control).await;
+            assert_eq!(within_deadline(server.control.drain(Duration::MAX)).await, 0);
+            let serving = server.serve().await;
+            server.stop(serving).await;
+        }
+    }
+
+    // L-14
+    async fn ten_shutdowns_at_the_same_time_all_return(net) {
+        let server = Server::bind(&net, Loops::default());
+        let peer = net.peer_of(&server.control).await;
+        let serving = server.serve().await;
+        peer.ask("hello").await;
+
+        ten_shutdowns(&server.control).await;
+
+        ended(serving).await.unwrap();
+    }
+
+    // L-15
+    async fn a_server_serves_three_times_at_the_same_addresses(net) {
+        let server = Server::bind(&net, echo);
+        let addresses = server.control.addresses();
+        let peer = net.peer_of(&server.control).await;
+
+        for time in ["first", "second", "third"] {
+            let serving = server.serve().await;
+            assert_eq!(server.control.addresses(), addresses);
+            assert_eq!(peer.ask(time).await, time);
+            server.stop(serving).await;
+        }
+
+        assert_eq!(server.control.addresses(), addresses);
+    }
+
+    // L-16
+    async fn what_comes_between_two_times_of_serving_is_dropped_before_the_handler_starts(net) {
+        let stale = Arc::new(Mutex::new(Vec::new()));
+        let handler = starting!([stale] |service| {
+            let figures = service.control().figures();
+            stale.lock().unwrap().push(figures.dropped(DropReason::Stale));
+            Ok(())
+        }, echo);
+        let server = Server::bind(&net, handler);
+        let peer = net.peer_of(&server.control).await;
+        let serving = server.serve().await;
+        peer.ask("hello").await;
+        server.stop(serving).await;
+
+        for stale in ["one", "", "three"] {
+            peer.send(stale).await;
+        }
+        let serving = server.serve().await;
+
+        assert_eq!(peer.ask("fresh").await, "fresh");
+        assert_eq!(*stale.lock().unwrap(), [0, 3]);
+        let figures = server.control.figures();
+        assert_eq!((figures.received, figures.returned, figures.dropped_in_all()), (5, 2, 3));
+        server.stop(serving).await;
+    }
+}
+
+async fn ten_shutdowns(control: &ServerHandle) {
+    let mut asked = JoinSet::new();
+    for _ in 0..10 {
+        let control = control.clone();
+        asked.spawn(async move { control.shutdown().await });
+    }
+    within_deadline(asked.join_all()).await;
+}
+
+// L-7, L-18
+#[tokio::test(start_paused = true)]
+async fn the_future_given_to_serve_until_ends_a_drain_too() {
+    let net = Net::memory();
+    let server = Server::bind(&net, Sleeps);
+    let peer = net.peer_of(&server.control).await;
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.server.serve_until(sleep(Duration::from_secs(60))).await }
+    });
+    peer.ask("hello").await;
+    let begun = Instant::now();
+
+    let cut = server.control.drain(Duration::from_secs(600)).await;
+
+    assert_eq!((cut, begun.elapsed().as_millis()), (1, 60_750));
+    ended(serving).await.unwrap();
+}
+
+// L-8, L-10, L-13
+#[tokio::test(start_paused = true)]
+async fn serving_ends_step_by_step() {
+    let log = Log::capture();
+    let (steps, loops) = (Steps::default(), Loops::default());
+    let handler = starting!(
+        [steps, loops] | service | {
+            for step in ["first clean-up", "last clean-up"] {
+                let steps = steps.clone();
+                service.on_stop(async move {
+                    sleep(Duration::from_millis(500)).await;
+                    steps.note(step);
+                });
+            }
+            let state = move |steps: &Steps, what: &str| {
+                let senders = if loops.sender().is_closed() { "closed" } else { "open" };
+                steps.note(format!("{what}, senders are {senders}"));
+            };
+            service.spawn(async move {
+                let _dropped = OnDrop(Some(move || state(&steps, "background task ends")));
+                pending().await
+            });
+            Ok(())
+        },
+        conversing!(
+            [steps, loops] | peer | {
+                *loops.0.lock().unwrap() = Some(peer.sender());
+                peer.recv().await?;
+                peer.send(&"ready".to_owned()).await?;
+                assert!(matches!(peer.recv().await, Err(RecvError::Closed)));
+                sleep(Duration::from_millis(500)).await;
+                let senders = if loops.sender().is_closed() { "closed" } else { "open" };
+                steps.note(format!("conversation ends, senders are {senders}"));
+                Ok(())
+            }
+        )
+    );
+    let net = Net::memory();
+    let server = Server::bind(&net, handler);
+    let serving = server.serve().await;
+    let (peer, late) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+    peer.ask("hello").await;
+
+    let told = || log.messages(Level::INFO).contains(&"stopped".to_owned());
+    let (ended, ()) = tokio::join!(ended(serving), async {
+        tokio::join!(
+            async {
+                server.control.shutdown().await;
+                steps.note(format!("shutdown returns, stopped is told: {}", told()));
+            },
+            async {
+                settle().await;
+                late.send("too late").await;
+            },
+        );
+    });
+
+    ended.unwrap();
+    assert_eq!(
+        steps.all(),
+        [
+            "conversation ends, senders are open",
+            "background task ends, senders are closed",
+            "last clean-up",
+            "first clean-up",
+            "shutdown returns, stopped is told: true",
+        ]
+    );
+    assert_eq!(server.control.figures().received, 1, "no more datagrams are read");
+}
+
+struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        self.0.take().unwrap()();
+    }
+}
+
+// L-9
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_is_prompt_whatever_conversations_do() {
+    let waits = || {
+        conversing!(|peer| {
+            let request = peer.recv().await?;
+            peer.send(&request).await?;
+            peer.recv().await?;
+            Ok(())
+        })
+    };
+
+    for waiting in 0..=2 {
+        let (server, serving, peer) = in_memory(Sleeps).await;
+        peer.ask("hello").await;
+        for _ in 0..waiting {
+            peer.send("waits").await;
+        }
+        settle().await;
+        assert_prompt(&server.control).await;
+        ended(serving).await.unwrap();
+    }
+
+    let (server, serving, peer) = in_memory(waits()).await;
+    peer.ask("hello").await;
+    assert_prompt(&server.control).await;
+    ended(serving).await.unwrap();
+
+    let (server, serving, peer) = in_memory(waits()).await;
+    peer.send("not yet handled").await;
+    assert_prompt(&server.control).await;
+    ended(serving).await.unwrap();
+}
+
+async fn assert_prompt(control: &ServerHandle) {
+    let begun = Instant::now();
+    control.shutdown().await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+// L-9, L-14
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_awaited_by_a_handler_ends_with_it() {
+    for inline in [true, false] {
+        let control = Arc::new(Mutex::new(None::<ServerHandle>));
+        let (server, serving, peer) = in_memory(conversing!(
+            [control] | peer | {
+                peer.recv().await?;
+                if !inline {
+                    settle().await;
+                }
+                let control = control.lock().unwrap().clone().unwrap();
+                control.shutdown().await;
+                Ok(())
+            }
+        ))
+        .await;
+        *control.lock().unwrap() = Some(server.control.clone());
+        let begun = Instant::now();
+
+        peer.send("shut down").await;
+
+        ended(serving).await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert_eq!(server.control.figures().cut, 1);
+    }
+}
+
+// L-14
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_awaited_by_a_background_task_or_while_starting_ends_with_it() {
+    let in_background = starting!(
+        |service| {
+            let control = service.control().clone();
+            service.spawn(async move {
+                control.shutdown().await;
+                Ok(())
+            });
+            Ok(())
+        },
+        echo
+    );
+    let while_starting = starting!(
+        |service| {
+            service.control().shutdown().await;
+            Err("it goes on".into())
+        },
+        echo
+    );
+
+    ended(Server::bind(&Net::memory(), in_background).begin()).await.unwrap();
+    ended(Server::bind(&Net::memory(), while_starting).begin()).await.unwrap();
+}
+
+// L-14
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_awaited_by_a_clean_up_returns_at_once() {
+    let steps = Steps::default();
+    let handler = starting!(
+        [steps] | service | {
+            let control = service.control().clone();
+            service.on_stop(async move {
+                control.shutdown().await;
+                assert_eq!(control.drain(Duration::from_secs(1)).await, 0);
+                steps.note("cleans up");
+            });
+            Ok(())
+        },
+        echo
+    );
+    let (server, serving, _peer) = in_memory(handler).await;
+
+    server.control.shutdown().await;
+
+    ended(serving).await.unwrap();
+    assert_eq!(steps.all(), ["cleans up"]);
+}
+
+// L-14
+#[tokio::test(start_paused = true)]
+async fn a_clean_up_may_wait_for_the_shutdown_of_another_server() {
+    let (other, others_serving, peer) = in_memory(Sleeps).await;
+    peer.ask("hello").await;
+    let control = other.control.clone();
+    let handler = starting!(
+        [control] | service | {
+            service.on_stop(async move {
+                control.shutdown().await;
+                assert!(!control.is_serving() && control.figures().cut == 1);
+            });
+            Ok(())
+        },
+        echo
+    );
+    let log = Log::capture();
+    let (server, serving, _peer) = in_memory(handler).await;
+
+    server.control.shutdown().await;
+
+    assert!(others_serving.is_finished());
+    ended(serving).await.unwrap();
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+// L-14
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_is_given_up_still_ends_serving() {
+    let (server, serving, peer) = in_memory(Sleeps).await;
+    peer.ask("hello").await;
+
+    let asked = tokio::time::timeout(Duration::from_millis(1), server.control.shutdown()).await;
+
+    assert!(asked.is_err());
+    ended(serving).await.unwrap();
+    until(|| !server.control.is_serving()).await;
+}

@@ -1,0 +1,106 @@
+//! Octets that nobody meant to be a packet.
+
+use crate::support::{conversing, everywhere};
+use datagrammar::{DatagramProtocol, Json, RecvError, Text, UdpServer};
+use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+
+/// What a server under test understands.
+#[derive(Debug, Deserialize, Serialize)]
+struct Order {
+    item: String,
+    count: Option<u32>,
+}
+
+/// Octets at random, some of them close to what a protocol expects.
+fn octets(rng: &mut Rng) -> Vec<u8> {
+    let mut octets = match rng.u8(..4) {
+        0 => br#"{"item":"tea","count":2}"#.to_vec(),
+        1 => br#"{"item":"\u00e9","count":null}"#.to_vec(),
+        2 => "¿qué?".as_bytes().to_vec(),
+        _ => (0..rng.usize(..64)).map(|_| rng.u8(..)).collect(),
+    };
+    for _ in 0..rng.usize(..3) {
+        let at = rng.usize(..=octets.len());
+        match rng.u8(..3) {
+            0 => octets.truncate(at),
+            1 => octets.insert(at, rng.u8(..)),
+            _ => octets.extend_from_within(at..),
+        }
+    }
+    octets
+}
+
+everywhere! {
+    // R-5
+    async fn octets_are_either_the_text_they_stand_for_or_an_error(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            loop {
+                let answer = match peer.recv().await {
+                    Ok(text) => format!("text {text}"),
+                    Err(RecvError::Decode(_)) => "no text".to_owned(),
+                    Err(error) => return Err(error.into()),
+                };
+                peer.send(&answer).await?;
+            }
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+        let mut rng = Rng::with_seed(5);
+
+        for _ in 0..500 {
+            let octets = octets(&mut rng);
+            peer.send(&octets).await;
+            let expected = match str::from_utf8(&octets) {
+                Ok(text) => format!("text {text}"),
+                Err(_) => "no text".to_owned(),
+            };
+            assert_eq!(peer.recv_text().await, expected, "{octets:x?}");
+        }
+
+        assert_eq!(server.control.figures().panicked, 0);
+        server.stop().await;
+    }
+
+    // R-5
+    async fn octets_are_either_the_structure_they_stand_for_or_an_error(net) {
+        let protocol = Json::<Order, String>::new();
+        let server = net.serve(UdpServer::builder(protocol, async |order: Order| {
+            format!("{order:?}")
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+        let mut rng = Rng::with_seed(6);
+        let mut errors = 0;
+
+        for _ in 0..500 {
+            let octets = octets(&mut rng);
+            peer.send(&octets).await;
+            match Json::<Order, String>::new().decode(&octets) {
+                Ok(order) => {
+                    let answer = Json::<String>::new().decode(&peer.recv().await).unwrap();
+                    assert_eq!(answer, format!("{order:?}"));
+                }
+                Err(_) => errors += 1,
+            }
+        }
+        peer.send(br#"{"item":"tea","count":2}"#).await;
+        peer.recv().await;
+
+        let figures = server.control.figures();
+        assert_eq!((figures.decode_errors, figures.panicked), (errors, 0));
+        assert!((1..500).contains(&errors));
+        server.stop().await;
+    }
+}
+
+// R-5
+#[test]
+fn text_and_octets_are_one_to_one() {
+    let mut rng = Rng::with_seed(7);
+
+    for _ in 0..10_000 {
+        let octets = octets(&mut rng);
+        if let Ok(text) = Text.decode(&octets) {
+            assert_eq!(text.as_bytes(), octets);
+        }
+    }
+}

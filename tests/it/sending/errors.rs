@@ -1,0 +1,212 @@
+//! What `send` fails with, and what it does not fail with.
+
+use super::{WAYS, send};
+use crate::{
+    log::Log,
+    support::{Gate, Net, Octets, Running, conversing, everywhere, until},
+};
+use datagrammar::{
+    DatagramProtocol, DecodeError, EncodeError, PeerSender, Raw, SendError, Text, UdpClient,
+    UdpServer,
+};
+use std::{
+    io::ErrorKind,
+    net::UdpSocket,
+    sync::{Arc, Mutex},
+};
+use tracing::Level;
+
+/// Text, all but one.
+#[derive(Clone, Copy, Debug)]
+struct AllBut(&'static str);
+
+impl DatagramProtocol for AllBut {
+    type Incoming = String;
+    type Outgoing = String;
+
+    fn decode(&self, datagram: &[u8]) -> Result<String, DecodeError> {
+        Text.decode(datagram)
+    }
+
+    fn encode(&self, packet: &String, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        Text.encode(packet, datagram)?;
+        if packet == self.0 { Err(EncodeError::codec("another text was expected")) } else { Ok(()) }
+    }
+}
+
+everywhere! {
+    // S-5
+    async fn what_cannot_be_encoded_is_not_sent_and_the_conversation_goes_on(net) {
+        let server = net.serve(UdpServer::builder(AllBut("never"), conversing!(|peer| {
+            loop {
+                let way = peer.recv().await?;
+                let SendError::Encode(error) = send(&way, peer, "never").await?.unwrap_err() else {
+                    panic!("it cannot be encoded");
+                };
+                peer.send(&error.to_string()).await?;
+            }
+        }))).await;
+        let peer = net.peer_of(&server.control).await;
+
+        for way in WAYS {
+            assert_eq!(peer.ask(way).await, "another text was expected");
+        }
+
+        until(|| server.control.figures().sent == WAYS.len() as u64).await;
+        assert!(peer.hears_nothing().await);
+        server.stop().await;
+    }
+
+    // S-8
+    async fn a_peer_that_has_gone_fails_no_send_and_no_receive(net) {
+        let gate = Gate::closed();
+        let server = net.serve_text(conversing!([gate] |peer| {
+            let request = peer.recv().await?;
+            if request == "going" {
+                gate.pass().await;
+            }
+            for _ in 0..10 {
+                peer.send(&request).await?;
+            }
+            Ok(())
+        })).await;
+        for _ in 0..10 {
+            net.peer_of(&server.control).await.send("going").await;
+        }
+        until(|| server.control.figures().received == 10).await;
+        gate.open();
+        until(|| server.control.figures().sent == 100).await;
+
+        let reply = net.peer_of(&server.control).await.ask("staying").await;
+
+        assert_eq!(reply, "staying");
+        let figures = server.control.figures();
+        assert_eq!((figures.failed, figures.send_errors), (0, 0));
+        server.stop().await;
+    }
+}
+
+// S-8
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_icmp_error_that_the_kernel_tells_to_another_send_does_not_fail_it() {
+    let senders = Arc::new(Mutex::new(Vec::<PeerSender<String>>::new()));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let same = socket.try_clone().unwrap();
+    let handler = conversing!(
+        [senders] | peer | {
+            let request = peer.recv().await?;
+            senders.lock().unwrap().push(peer.sender());
+            Ok(peer.send(&request).await?)
+        }
+    );
+    let server = Running::start(UdpServer::builder(Text, handler).socket(socket).unwrap()).await;
+    let [staying, going] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let (staying_at, going_at) = (staying.local_addr().unwrap(), going.local_addr().unwrap());
+    let connect = |peer: UdpSocket| {
+        peer.connect(same.local_addr().unwrap()).unwrap();
+        Octets(UdpClient::from_socket(peer, Raw).unwrap())
+    };
+    let (staying, going) = (connect(staying), connect(going));
+    assert_eq!(staying.ask("hello").await, "hello");
+    assert_eq!(going.ask("hello").await, "hello");
+    // The kernel tells ICMP errors to connected sockets only. Nobody is there once it has moved away.
+    drop(going);
+    let _taken = Octets(UdpClient::connect(staying_at, Raw).await.unwrap());
+    same.connect(going_at).unwrap();
+    let [to_staying, to_going] = {
+        let senders = senders.lock().unwrap();
+        [&senders[0], &senders[1]].map(Clone::clone)
+    };
+
+    for _ in 0..10 {
+        to_going.send(&"anybody there?".to_owned()).await.unwrap();
+        to_staying.send(&"still there?".to_owned()).await.unwrap();
+    }
+
+    for _ in 0..10 {
+        assert_eq!(staying.recv_text().await, "still there?");
+    }
+    assert_eq!(server.control.figures().send_errors, 0);
+    server.stop().await;
+}
+
+/// A server on a network in memory that answers all of `peers` in one batch, while the kernel refuses
+/// the first `refused` of its replies.
+async fn refuse_in_a_batch(refused: usize, peers: usize) -> (Vec<bool>, Log, Running) {
+    let log = Log::capture();
+    let net = Net::memory();
+    let Net::Memory(network) = &net else { unreachable!() };
+    let server = net.serve_text(async |text: String| text).await;
+    let addr = server.control.addresses().remove(0);
+    network.fail_send(addr, ErrorKind::PermissionDenied, refused);
+    let mut asking = Vec::new();
+    for _ in 0..peers {
+        let peer = net.peer_of(&server.control).await;
+        peer.send("hello").await;
+        asking.push(peer);
+    }
+    let figures = || server.control.figures();
+    until(|| figures().sent + figures().send_errors == peers as u64).await;
+
+    let mut answered = Vec::new();
+    for peer in asking {
+        answered.push(!peer.hears_nothing().await);
+    }
+    (answered, log, server)
+}
+
+// S-9; every place of a batch: `peer::outbox::tests`
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_the_kernel_refuses_is_told_and_fails_no_other() {
+    let (answered, log, server) = refuse_in_a_batch(1, 3).await;
+
+    assert_eq!(answered, [false, true, true]);
+    let told = log.alarm();
+    assert_eq!(told.level, Level::WARN);
+    assert_eq!(told.field("peer"), "10.0.0.2:49152");
+    assert_eq!(server.control.figures().send_errors, 1);
+    server.stop().await;
+}
+
+// S-9, H-11
+#[tokio::test(start_paused = true)]
+async fn many_refused_replies_do_not_flood_the_log() {
+    let (answered, log, server) = refuse_in_a_batch(30, 40).await;
+
+    assert_eq!(answered.iter().filter(|answered| **answered).count(), 10);
+    assert_eq!(log.alarms().len(), 10);
+    assert_eq!(server.control.figures().send_errors, 30);
+    server.stop().await;
+}
+
+// S-9
+#[tokio::test(start_paused = true)]
+async fn what_the_kernel_refuses_is_no_error_of_send() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let Net::Memory(network) = net.clone() else { unreachable!() };
+    let server = net
+        .serve_text(conversing!(
+            [network] | peer | {
+                while let Ok(way) = peer.recv().await {
+                    network.fail_send(peer.local_addr().clone(), ErrorKind::PermissionDenied, 1);
+                    send(&way, peer, "refused").await??;
+                    tokio::task::yield_now().await;
+                    peer.send(&way).await?;
+                }
+                Ok(())
+            }
+        ))
+        .await;
+    let peer = net.peer_of(&server.control).await;
+
+    for way in WAYS {
+        assert_eq!(peer.ask(way).await, way);
+    }
+
+    let figures = server.control.figures();
+    assert_eq!((figures.failed, figures.send_errors), (0, 3));
+    assert_eq!(log.messages(Level::WARN).len(), 3);
+    server.stop().await;
+}

@@ -1,0 +1,32 @@
+//! Sending and the `PeerSender`: section S.
+
+mod errors;
+mod order;
+mod room;
+mod senders;
+mod size;
+
+use datagrammar::{BoxError, Peer, SendError};
+use tokio::task::yield_now;
+
+/// Ways to send to a peer; each is what a peer says to have itself answered that way.
+const WAYS: [&str; 3] = ["inline", "as a task", "by a sender"];
+
+async fn send(
+    way: &str,
+    peer: &Peer<String, String>,
+    packet: &str,
+) -> Result<Result<(), SendError>, BoxError> {
+    let packet = packet.to_owned();
+    match way {
+        "inline" => Ok(peer.send(&packet).await),
+        "as a task" => {
+            yield_now().await;
+            Ok(peer.send(&packet).await)
+        }
+        _ => {
+            let sender = peer.sender();
+            Ok(tokio::spawn(async move { sender.send(&packet).await }).await?)
+        }
+    }
+}

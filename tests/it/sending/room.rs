@@ -1,0 +1,160 @@
+//! When the kernel has no room.
+
+use crate::support::{Net, Octets, Running, conversing, until, within_deadline};
+use datagrammar::{PeerSender, SendError, testing::Network};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// How many datagrams a server keeps for the kernel.
+const BACKLOG: usize = 256;
+
+/// A server in memory, the network, and one peer that it knows.
+struct Scene {
+    network: Network,
+    server: Running,
+    peer: Octets,
+    sender: PeerSender<String>,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let net = Net::memory();
+        let Net::Memory(network) = net.clone() else { unreachable!() };
+        let known = Arc::new(Mutex::new(None));
+        let server = net
+            .serve_text(conversing!(
+                [known] | peer | {
+                    let request = peer.recv().await?;
+                    known.lock().unwrap().get_or_insert_with(|| peer.sender());
+                    Ok(peer.send(&request).await?)
+                }
+            ))
+            .await;
+        let peer = net.peer_of(&server.control).await;
+        assert_eq!(peer.ask("hello").await, "hello");
+        let sender = known.lock().unwrap().take().unwrap();
+        Self { network, server, peer, sender }
+    }
+
+    fn hold_sends(&self, held: bool) {
+        self.network.hold_sends(self.server.control.addresses().remove(0), held);
+    }
+
+    /// Takes what the server keeps for the kernel to its bound, with the numbers from 0.
+    async fn fill(&self) {
+        self.hold_sends(true);
+        for n in 0..BACKLOG {
+            within_deadline(self.sender.send(&n.to_string())).await.unwrap();
+        }
+    }
+
+    async fn assert_hears(&self, numbers: usize) {
+        for n in 0..numbers {
+            assert_eq!(self.peer.recv_text().await, n.to_string());
+        }
+    }
+}
+
+// S-10, S-4
+#[tokio::test(start_paused = true)]
+async fn without_room_replies_wait_in_order_and_reception_goes_on() {
+    let scene = Scene::new().await;
+    scene.hold_sends(true);
+    // One conversation waits with its reply, and what is asked afterwards in its queue.
+    let asked = BACKLOG + 40;
+
+    for n in 0..asked {
+        scene.peer.send(n.to_string()).await;
+    }
+    until(|| scene.server.control.figures().received == 1 + asked as u64).await;
+    assert!(scene.peer.hears_nothing().await);
+    scene.hold_sends(false);
+
+    scene.assert_hears(asked).await;
+    let figures = scene.server.control.figures();
+    assert_eq!((figures.sent, figures.send_errors), (1 + asked as u64, 0));
+    scene.server.stop().await;
+}
+
+// S-10
+#[tokio::test(start_paused = true)]
+async fn without_room_other_peers_are_still_heard() {
+    let scene = Scene::new().await;
+    let net = Net::Memory(scene.network.clone());
+    scene.fill().await;
+    scene.peer.send("one too many").await;
+    let other = net.peer_of(&scene.server.control).await;
+
+    other.send("another").await;
+    until(|| scene.server.control.figures().returned == 3).await;
+    scene.hold_sends(false);
+
+    assert_eq!(other.recv_text().await, "another");
+    scene.assert_hears(BACKLOG).await;
+    scene.server.stop().await;
+}
+
+// S-10
+#[tokio::test(start_paused = true)]
+async fn without_room_a_send_waits_until_there_is_some() {
+    let scene = Scene::new().await;
+    scene.fill().await;
+    let sender = scene.sender.clone();
+    let waiting = tokio::spawn(async move { sender.send(&BACKLOG.to_string()).await });
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert!(!waiting.is_finished());
+
+    scene.hold_sends(false);
+
+    within_deadline(waiting).await.unwrap().unwrap();
+    scene.assert_hears(BACKLOG + 1).await;
+    scene.server.stop().await;
+}
+
+// S-10
+#[tokio::test(start_paused = true)]
+async fn a_single_packet_that_met_no_room_leaves_when_there_is_some() {
+    let scene = Scene::new().await;
+    scene.hold_sends(true);
+    within_deadline(scene.sender.send(&"0".to_owned())).await.unwrap();
+
+    scene.hold_sends(false);
+
+    scene.assert_hears(1).await;
+    scene.server.stop().await;
+}
+
+// S-11
+#[tokio::test(start_paused = true)]
+async fn a_send_that_is_dropped_while_it_waits_sends_nothing() {
+    let scene = Scene::new().await;
+    scene.fill().await;
+
+    let dropped = timeout(Duration::from_secs(1), scene.sender.send(&"dropped".to_owned())).await;
+    assert!(dropped.is_err());
+    scene.hold_sends(false);
+    scene.assert_hears(BACKLOG).await;
+    scene.sender.send(&"later".to_owned()).await.unwrap();
+
+    assert_eq!(scene.peer.recv_text().await, "later");
+    assert!(scene.peer.hears_nothing().await);
+    scene.server.stop().await;
+}
+
+// S-15
+#[tokio::test(start_paused = true)]
+async fn a_send_that_waits_is_told_when_serving_ends() {
+    let scene = Scene::new().await;
+    scene.fill().await;
+    let sender = scene.sender.clone();
+    let waiting = tokio::spawn(async move { sender.send(&"waiting".to_owned()).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    scene.server.stop().await;
+
+    let waited = within_deadline(waiting).await.unwrap();
+    assert!(matches!(waited, Err(SendError::Closed)), "{waited:?}");
+}

@@ -1,0 +1,100 @@
+//! How long a datagram may be.
+
+use super::{WAYS, send};
+use crate::support::{Octets, Running, conversing, everywhere};
+use datagrammar::{PeerAddr, Raw, SendError, Text, UdpClient, UdpServer};
+
+const MAX_IPV4: usize = 65_507;
+const MAX_IPV6: usize = 65_527;
+
+fn max(to: &PeerAddr) -> usize {
+    if to.socket_addr().unwrap().is_ipv4() { MAX_IPV4 } else { MAX_IPV6 }
+}
+
+everywhere! {
+    // S-6, S-7
+    async fn a_packet_that_is_too_long_is_refused_by_its_own_send(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            loop {
+                let way = peer.recv().await?;
+                let packet = "x".repeat(max(peer.addr()) + 1);
+                let Err(SendError::TooLarge { len, max, .. }) = send(&way, peer, &packet).await? else {
+                    panic!("it is too long");
+                };
+                send(&way, peer, &format!("{len} {max}")).await??;
+            }
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+        let max = max(peer.addr());
+
+        for way in WAYS {
+            assert_eq!(peer.ask(way).await, format!("{} {max}", max + 1));
+        }
+
+        assert!(peer.hears_nothing().await);
+        server.stop().await;
+    }
+
+    // S-6
+    async fn a_reply_that_is_too_long_leaves_the_others_of_its_batch_alone(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            let request = peer.recv().await?;
+            peer.send(&format!("{request} before")).await?;
+            let long = peer.send(&"x".repeat(100_000)).await;
+            assert!(matches!(long, Err(SendError::TooLarge { len: 100_000, .. })));
+            Ok(peer.send(&format!("{request} after")).await?)
+        })).await;
+        let mut peers = Vec::new();
+        for n in 0..5 {
+            let peer = net.peer_of(&server.control).await;
+            peer.send(n.to_string()).await;
+            peers.push(peer);
+        }
+
+        for (n, peer) in peers.iter().enumerate() {
+            assert_eq!(peer.recv_text().await, format!("{n} before"));
+            assert_eq!(peer.recv_text().await, format!("{n} after"));
+        }
+        server.stop().await;
+    }
+
+    // S-7, C-6
+    async fn a_packet_of_exactly_the_longest_length_goes_out(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            loop {
+                let way = peer.recv().await?;
+                send(&way, peer, &"x".repeat(max(peer.addr()))).await??;
+            }
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        for way in WAYS {
+            peer.send(way).await;
+            assert_eq!(peer.recv().await.len(), max(peer.addr()));
+        }
+        server.stop().await;
+    }
+}
+
+// S-7
+#[tokio::test]
+async fn an_ipv4_peer_of_a_dual_stack_socket_gets_as_much_as_ipv4_carries() {
+    let server = UdpServer::builder(
+        Text,
+        conversing!(|peer| {
+            peer.recv().await?;
+            let longer = peer.send(&"x".repeat(MAX_IPV4 + 1)).await;
+            assert!(matches!(longer, Err(SendError::TooLarge { max: MAX_IPV4, .. })));
+            Ok(peer.send(&"x".repeat(MAX_IPV4)).await?)
+        }),
+    );
+    let server = Running::start(server.bind("[::]:0").await.unwrap()).await;
+    let port = server.control.addresses()[0].socket_addr().unwrap().port();
+    let peer = Octets(UdpClient::connect(("127.0.0.1", port), Raw).await.unwrap());
+
+    peer.send("x".repeat(MAX_IPV4)).await;
+
+    assert_eq!(peer.recv().await.len(), MAX_IPV4);
+    assert_eq!(server.control.figures().failed + server.control.figures().panicked, 0);
+    server.stop().await;
+}

@@ -1,0 +1,325 @@
+//! What peers can make a server hold, and what a request costs. Memory is counted as it is allocated, in
+//! a process of its own: other tests allocate too.
+
+mod counting;
+
+use counting::{KIB, MIB, Memory, allocations};
+use datagrammar::{
+    BoxError, DatagramProtocol, DropReason, Handler, Json, Peer, Raw, ServerHandle, UdpClient,
+    UdpServer,
+    testing::{Conditions, Network},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    future::pending,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+    time::Duration,
+};
+use tokio::{
+    runtime::Builder,
+    task::yield_now,
+    time::{sleep, timeout},
+};
+
+type Bytes = <Raw as DatagramProtocol>::Incoming;
+
+const SERVER: &str = "10.0.0.1:9000";
+
+// G-5
+#[test]
+fn a_flood_from_one_sender_is_not_kept() {
+    /// Takes a second for each packet, so that next to none is done in time.
+    struct Busy;
+
+    impl Handler<Bytes, Bytes> for Busy {
+        async fn handle(&self, peer: &mut Peer<Bytes, Bytes>) -> Result<(), BoxError> {
+            loop {
+                peer.recv().await?;
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+
+    alone(async {
+        let (network, control) = serve(Busy).await;
+        let flooder = source(&network, 1);
+        let flood = vec![0; 1_400].into();
+        let memory = Memory::now();
+
+        for n in 1..=500_000_u64 {
+            flooder.send(&flood).await.unwrap();
+            give_way(&control, n).await;
+        }
+
+        let figures = control.figures();
+        assert_eq!((figures.received, figures.peers), (500_000, 1));
+        assert!(figures.dropped(DropReason::Queue) > 499_000);
+        assert!(memory.most_growth() < 16 * MIB, "{} KiB", memory.most_growth() / KIB);
+        within_deadline(control.shutdown()).await;
+    });
+}
+
+// G-6
+#[test]
+fn a_flood_from_many_sources_fills_the_places_and_no_more() {
+    alone(async {
+        let (network, control) = serve(async |packet: Bytes| {
+            pending::<()>().await;
+            packet
+        })
+        .await;
+        let memory = Memory::now();
+
+        for n in 1..=164_000 {
+            source(&network, n).send(&"let me in".into()).await.unwrap();
+            give_way(&control, n).await;
+        }
+
+        let figures = control.figures();
+        assert_eq!((figures.received, figures.peers), (164_000, 16_384));
+        assert_eq!(figures.dropped(DropReason::Peers), 164_000 - 16_384);
+        assert!(memory.most_growth() < 128 * MIB, "{} KiB", memory.most_growth() / KIB);
+        within_deadline(control.shutdown()).await;
+    });
+}
+
+// G-7
+#[test]
+fn a_peer_that_was_answered_costs_nothing_any_more() {
+    // A fifth of the million, and of the 16 MiB, so that it stays quick without optimization. Half of
+    // them are answered by a task.
+    const SOURCES: u64 = 200_000;
+    const BOUND: isize = 16 * MIB / 5;
+
+    alone(async {
+        let (network, control) = serve(async |packet: Bytes| {
+            if packet == "task" {
+                yield_now().await;
+            }
+            packet
+        })
+        .await;
+        let mut memory = Memory::now();
+
+        for n in 1..=SOURCES {
+            let packet = if n % 2 == 0 { "task" } else { "inline" };
+            source(&network, n).send(&packet.into()).await.unwrap();
+            give_way(&control, n).await;
+            if n == 1_000 {
+                memory = Memory::now();
+            }
+        }
+        until(|| control.figures().sent == SOURCES).await;
+        until(|| control.figures().peers == 0).await;
+
+        assert!(memory.growth() < BOUND, "{} KiB", memory.growth() / KIB);
+        within_deadline(control.shutdown()).await;
+    });
+}
+
+// G-8
+#[test]
+fn small_datagrams_that_wait_pin_no_large_buffers() {
+    alone(async {
+        let (network, control) = serve(async |packet: Bytes| {
+            pending::<()>().await;
+            packet
+        })
+        .await;
+        let small = vec![0; 32].into();
+        let memory = Memory::now();
+
+        for n in 0..200 {
+            let source = source(&network, n);
+            for _ in 0..51 {
+                source.send(&small).await.unwrap();
+            }
+            until(|| control.figures().received == (n + 1) * 51).await;
+        }
+
+        let figures = control.figures();
+        assert_eq!((figures.waiting_octets, figures.dropped_in_all()), (10_000 * 32, 0));
+        assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
+        within_deadline(control.shutdown()).await;
+    });
+}
+
+// G-8
+#[test]
+fn small_packets_that_handlers_keep_pin_no_large_buffers() {
+    #[derive(Clone, Default)]
+    struct Hoarder(Arc<Mutex<Vec<Bytes>>>);
+
+    impl Handler<Bytes, Bytes> for Hoarder {
+        async fn handle(&self, peer: &mut Peer<Bytes, Bytes>) -> Result<(), BoxError> {
+            let packet = peer.recv().await?;
+            self.0.lock().unwrap().push(packet);
+            Ok(())
+        }
+    }
+
+    alone(async {
+        let hoarder = Hoarder::default();
+        let (network, control) = serve(hoarder.clone()).await;
+        let source = source(&network, 1);
+        let memory = Memory::now();
+
+        for n in 1..=10_000 {
+            source.send(&vec![0; 32].into()).await.unwrap();
+            give_way(&control, n).await;
+        }
+
+        assert_eq!(hoarder.0.lock().unwrap().len(), 10_000);
+        assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
+        within_deadline(control.shutdown()).await;
+    });
+}
+
+// D-14, G-7: octets are answered at the price of one allocation, that of the packet itself
+#[test]
+fn echoing_octets_allocates_the_packet_and_nothing_else() {
+    let answer = async |packet: Bytes| {
+        if packet == "allocations" { allocations().to_string().into() } else { packet }
+    };
+
+    let allocated =
+        allocated_by_requests(Raw, answer, b"allocations", b"thirty-two octets, more or less.");
+
+    assert_eq!(allocated, REQUESTS);
+}
+
+/// What a typed echo receives and sends: one `String` is moved from the one into the other.
+#[derive(Deserialize, Serialize)]
+struct Member {
+    name: String,
+    age: u8,
+    scores: [u32; 3],
+}
+
+// D-14, G-7: a typed packet is answered at the price of its own allocations, here one name
+#[test]
+fn echoing_json_allocates_the_name_in_the_packet_and_nothing_else() {
+    let answer = async |member: Member| match &*member.name {
+        "allocations" => Member { name: allocations().to_string(), ..member },
+        _ => member,
+    };
+
+    let allocated = allocated_by_requests(
+        Json::<Member>::new(),
+        answer,
+        br#"{"name":"allocations","age":0,"scores":[0,0,0]}"#,
+        br#"{"name":"Ada Lovelace","age":36,"scores":[1,20,300]}"#,
+    );
+
+    assert_eq!(allocated, REQUESTS);
+}
+
+const REQUESTS: u64 = 5_000;
+
+/// How often the thread of a server allocates for [`REQUESTS`] times `request` in the steady state, one
+/// by one and in bursts. The answer to `question` holds the number of allocations up to now.
+fn allocated_by_requests<P, H>(protocol: P, handler: H, question: &[u8], request: &[u8]) -> u64
+where
+    P: DatagramProtocol + Send + Sync + 'static,
+    P::Incoming: Send + 'static,
+    P::Outgoing: Send + 'static,
+    H: Handler<P::Incoming, P::Outgoing>,
+{
+    const BURST: usize = 20;
+
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (tell, told) = mpsc::channel();
+    let serving = thread::spawn(move || {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let server = UdpServer::builder(protocol, handler).bind("127.0.0.1:0").await.unwrap();
+            tell.send(server.control()).unwrap();
+            server.serve().await.unwrap();
+        });
+    });
+    let control = told.recv().unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    client.connect(control.addresses()[0].socket_addr().unwrap()).unwrap();
+    let mut room = [0; 1_500];
+    let mut requests = |datagram: &[u8], times: usize| {
+        for _ in 0..times {
+            client.send(datagram).unwrap();
+        }
+        (0..times).map(|_| client.recv(&mut room).unwrap()).last().map(|len| room[..len].to_vec())
+    };
+    let mut steady = |times: u64| {
+        for _ in 0..times / 2 {
+            requests(request, 1);
+        }
+        for _ in 0..times as usize / 2 / BURST {
+            requests(request, BURST);
+        }
+        number_in(&requests(question, 1).unwrap())
+    };
+
+    // What the second question costs is what the first costs: it is found out, and taken off.
+    steady(2_000);
+    let (before, alone) = (steady(0), steady(0));
+    let after = steady(REQUESTS);
+
+    let shutdown = Builder::new_current_thread().enable_all().build().unwrap();
+    shutdown.block_on(within_deadline(control.shutdown()));
+    serving.join().unwrap();
+    after - alone - (alone - before)
+}
+
+/// The first number in a datagram.
+fn number_in(datagram: &[u8]) -> u64 {
+    let digits = datagram.iter().skip_while(|octet| !octet.is_ascii_digit());
+    let digits: Vec<_> = digits.take_while(|octet| octet.is_ascii_digit()).copied().collect();
+    str::from_utf8(&digits).unwrap().parse().unwrap()
+}
+
+/// Held by the one test that runs.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Runs a test on a current-thread runtime with a paused clock, while no other test runs.
+fn alone(test: impl Future<Output = ()>) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(test);
+}
+
+/// Serves octets on a network that itself keeps next to nothing.
+async fn serve(handler: impl Handler<Bytes, Bytes>) -> (Network, ServerHandle) {
+    let network = Network::new(1, Conditions::default().buffer(100));
+    let server = UdpServer::builder(Raw, handler).socket(network.bind(SERVER).unwrap()).unwrap();
+    let control = server.control();
+    tokio::spawn(async move { server.serve().await });
+    assert!(control.ready().await);
+    (network, control)
+}
+
+/// A peer with an address of its own.
+fn source(network: &Network, n: u64) -> UdpClient<Raw> {
+    let ip = Ipv4Addr::from(0x0b00_0000 + u32::try_from(n).unwrap());
+    let socket = network.connect(SocketAddr::from((ip, 5_000)), SERVER).unwrap();
+    UdpClient::from_socket(socket, Raw).unwrap()
+}
+
+/// Has the server read all of the `sent` datagrams, every now and then.
+async fn give_way(control: &ServerHandle, sent: u64) {
+    if sent.is_multiple_of(50) {
+        until(|| control.figures().received == sent).await;
+    }
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    within_deadline(async {
+        while !condition() {
+            yield_now().await;
+        }
+    })
+    .await;
+}
+
+async fn within_deadline<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(20), future).await.expect("it comes within the deadline")
+}
