@@ -4,10 +4,11 @@
 //! A round sends 32 datagrams of 32 octets and waits for the 32 answers, so a figure is the time of 32
 //! requests, client included. The client costs the same in all three.
 
+use std::{net::UdpSocket, sync::mpsc, thread, time::Duration};
+
 use criterion::{Criterion, Throughput};
 use datagrammar::{Raw, UdpServer};
 use futures_util::{SinkExt, StreamExt};
-use std::{net::UdpSocket, sync::mpsc, thread, time::Duration};
 use tokio_util::{codec::BytesCodec, udp::UdpFramed};
 
 const IN_FLIGHT: usize = 32;

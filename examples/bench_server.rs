@@ -2,9 +2,10 @@
 //!
 //! The peers and the load generator that it is measured with decide the message and the options.
 
+use std::process::exit;
+
 use datagrammar::{BoxError, DatagramProtocol, Handler, Json, Peer, Raw, UdpServer};
 use serde::{Deserialize, Serialize};
-use std::process::exit;
 
 const HELP: &str = "\
 usage: bench_server [--port N] [--json] [--handler one-shot|loop] [--threads N]

@@ -8,8 +8,9 @@
 //! cargo run --example conversation -- 77
 //! ```
 
-use datagrammar::{BoxError, Handler, Peer, RecvError, Text, UdpClient, UdpServer};
 use std::{cmp::Ordering, env, net::SocketAddr, time::Duration};
+
+use datagrammar::{BoxError, Handler, Peer, RecvError, Text, UdpClient, UdpServer};
 
 struct GuessTheNumber {
     secret: u8,

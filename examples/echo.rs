@@ -5,9 +5,10 @@
 //! cargo run --release --example echo -- Hello world
 //! ```
 
+use std::{env, fmt, net::SocketAddr, time::Duration};
+
 use datagrammar::{BoxError, Handler, Json, Peer, UdpClient, UdpServer};
 use serde::{Deserialize, Serialize};
-use std::{env, fmt, net::SocketAddr, time::Duration};
 
 /// The packet, both ways. One datagram is `{"command-line arguments":["Hello","world"]}`.
 #[derive(Deserialize, Serialize)]

@@ -5,10 +5,11 @@
 //! cargo run --release --example echo_client -- --to 192.0.2.7:9000 Hello world
 //! ```
 
+use std::{env, process::exit, time::Duration};
+
 use datagrammar::{BoxError, Json, UdpClient};
 use serde::Serialize;
 use serde_json::Value;
-use std::{env, process::exit, time::Duration};
 
 const HELP: &str = "\
 usage: echo_client [--to ADDR:PORT] [WORD]...

@@ -9,9 +9,10 @@
 //! server that answers everything can be made to talk to another one for ever, by a request that
 //! claims to come from there.
 
+use std::{env, net::IpAddr, process::exit};
+
 use datagrammar::{BoxError, Handler, Json, Peer, RecvError, UdpServer};
 use serde_json::{Value, json};
-use std::{env, net::IpAddr, process::exit};
 use tokio::signal::ctrl_c;
 
 const HELP: &str = "\

@@ -1,5 +1,6 @@
-use crate::{BoxError, DecodeError, EncodeError};
 use std::{error::Error, fmt, io};
+
+use crate::{BoxError, DecodeError, EncodeError};
 
 /// Why a `recv` returned no packet.
 ///

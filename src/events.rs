@@ -1,9 +1,5 @@
 //! What is told through `tracing`, bounded so that no peer can flood the log.
 
-use crate::{
-    DecodeError, PeerAddr,
-    figures::{Counters, add},
-};
 use std::{
     collections::VecDeque,
     error::Error,
@@ -11,7 +7,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+
 use tokio::time::Instant;
+
+use crate::{
+    DecodeError, PeerAddr,
+    figures::{Counters, add},
+};
 
 /// Tells of peers, at most so many times per second and level.
 #[derive(Debug)]

@@ -75,15 +75,6 @@ mod transport;
 
 pub use addr::PeerAddr;
 pub use client::{Packets, UdpClient, UdpClientBuilder};
-pub use error::{RecvError, SendError, ServeError};
-pub use figures::{DropReason, Figures};
-pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
-pub use limits::{Limits, Overflow};
-pub use peer::{Peer, PeerSender};
-pub use server::{BindAddrs, UdpServer, UdpServerBuilder};
-pub use service::{ServerHandle, Service};
-pub use transport::socket::BoundSocket;
-
 #[cfg(feature = "bincode")]
 pub use datagrammar_protocols::Bincode;
 #[cfg(feature = "json")]
@@ -92,6 +83,14 @@ pub use datagrammar_protocols::{
     BoxError, Convert, Converter, ConverterFn, DatagramProtocol, DecodeError, EncodeError,
     ErrorKind, Raw, Split, Text, TryConvert, converter_fn,
 };
+pub use error::{RecvError, SendError, ServeError};
+pub use figures::{DropReason, Figures};
+pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
+pub use limits::{Limits, Overflow};
+pub use peer::{Peer, PeerSender};
+pub use server::{BindAddrs, UdpServer, UdpServerBuilder};
+pub use service::{ServerHandle, Service};
+pub use transport::socket::BoundSocket;
 
 #[cfg(feature = "testing")]
 pub mod testing {

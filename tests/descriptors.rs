@@ -3,7 +3,6 @@
 
 #![cfg(target_os = "linux")]
 
-use datagrammar::{Text, UdpClient};
 use std::{
     future::poll_fn,
     net::{SocketAddr, UdpSocket},
@@ -11,6 +10,8 @@ use std::{
     task::Poll,
     time::Duration,
 };
+
+use datagrammar::{Text, UdpClient};
 use tokio::time::{sleep, timeout};
 
 // C-14, C-16, C-17

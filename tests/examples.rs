@@ -3,9 +3,6 @@
 #[path = "../examples/custom_protocol/ntp.rs"]
 mod ntp;
 
-use datagrammar::DatagramProtocol;
-use ntp::{Request, Requests, Response, Responses, Timestamp};
-use serde_json::{Value, json};
 use std::{
     env,
     ffi::OsStr,
@@ -16,6 +13,10 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+use datagrammar::DatagramProtocol;
+use ntp::{Request, Requests, Response, Responses, Timestamp};
+use serde_json::{Value, json};
 
 #[test]
 fn echo_sends_its_words_as_json_and_prints_both_sides() {

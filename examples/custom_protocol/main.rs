@@ -9,9 +9,10 @@
 
 mod ntp;
 
+use std::{env, time::Duration};
+
 use datagrammar::{BoxError, Split, UdpClient, UdpServer};
 use ntp::{Request, Requests, Response, Responses, Timestamp};
-use std::{env, time::Duration};
 
 /// Answers one request. A plain function will do where each request is answered once.
 async fn tell_the_time(request: Request) -> Response {

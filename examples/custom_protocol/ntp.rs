@@ -8,8 +8,9 @@
 //!       16  reference     24  origin     32  receive     40  transmit timestamp
 //! ```
 
-use datagrammar::{DatagramProtocol, DecodeError, EncodeError};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use datagrammar::{DatagramProtocol, DecodeError, EncodeError};
 
 /// What a client asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,3 +1,7 @@
+use std::{io, net::SocketAddr};
+
+use tokio::net::{ToSocketAddrs, lookup_host};
+
 use super::UdpClient;
 use crate::{
     DatagramProtocol,
@@ -6,8 +10,6 @@ use crate::{
         socket::{self, AddrErrors},
     },
 };
-use std::{io, net::SocketAddr};
-use tokio::net::{ToSocketAddrs, lookup_host};
 
 /// Sets a [`UdpClient`] up. Everything has a default.
 ///

@@ -1,14 +1,16 @@
+use std::{
+    io::{self, Read},
+    net::UdpSocket,
+};
+
+use socket2::{SockAddr, SockRef, Socket};
+
 use crate::{
     BoundSocket, PeerAddr,
     transport::{
         max_len,
         socket::{self, Kind},
     },
-};
-use socket2::{SockAddr, SockRef, Socket};
-use std::{
-    io::{self, Read},
-    net::UdpSocket,
 };
 
 /// The connected socket of a client.

@@ -4,14 +4,6 @@ mod builder;
 mod link;
 mod packets;
 
-pub use builder::UdpClientBuilder;
-pub use packets::Packets;
-
-use crate::{
-    BoundSocket, DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError,
-    transport::{LONGEST, Scratch, is_about_sending},
-};
-use link::Link;
 use std::{
     fmt,
     future::pending,
@@ -19,11 +11,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+pub use builder::UdpClientBuilder;
+use link::Link;
+pub use packets::Packets;
 use tokio::{
     net::ToSocketAddrs,
     sync::Notify,
     task::coop,
     time::{Instant, sleep_until},
+};
+
+use crate::{
+    BoundSocket, DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError,
+    transport::{LONGEST, Scratch, is_about_sending},
 };
 
 /// A UDP endpoint that exchanges typed packets with one peer.

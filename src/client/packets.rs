@@ -1,13 +1,15 @@
-use super::UdpClient;
-use crate::{DatagramProtocol, RecvError};
-use futures_core::Stream;
 use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
+
+use futures_core::Stream;
 use tokio::time::Instant;
+
+use super::UdpClient;
+use crate::{DatagramProtocol, RecvError};
 
 /// The packets that come to a client, one after the other; made by [`UdpClient::packets`].
 ///

@@ -1,6 +1,7 @@
+use std::{fmt, pin::Pin, sync::Arc};
+
 use super::Handler;
 use crate::{BoxError, Peer, Service};
-use std::{fmt, pin::Pin, sync::Arc};
 
 /// A handler of any type, for packets of two: what a program holds that chooses its handler at run
 /// time.

@@ -1,6 +1,7 @@
+use std::fmt;
+
 use super::Handler;
 use crate::{BoxError, Peer, RecvError};
-use std::fmt;
 
 impl<Req, Res, F, Fut> Handler<Req, Res> for F
 where

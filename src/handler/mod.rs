@@ -3,11 +3,12 @@
 mod boxed;
 mod function;
 
+use std::sync::Arc;
+
 pub use boxed::BoxHandler;
 pub use function::{ReplyIf, reply_if};
 
 use crate::{BoxError, Peer, Service};
-use std::sync::Arc;
 
 /// Serves the peers of a server: one handler object for all of them, one call of
 /// [`handle`](Self::handle) per conversation.

@@ -1,12 +1,13 @@
-use crate::{
-    figures::{Counters, DropReason},
-    limits::{Limits, Overflow},
-};
 use std::{
     collections::VecDeque,
     mem,
     sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     task::{Context, Poll, Waker},
+};
+
+use crate::{
+    figures::{Counters, DropReason},
+    limits::{Limits, Overflow},
 };
 
 /// What waits for one conversation: shared by the worker, which puts datagrams in, and the

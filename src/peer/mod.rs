@@ -6,11 +6,6 @@ pub(crate) mod port;
 mod sender;
 pub(crate) mod turn;
 
-pub use sender::PeerSender;
-
-use crate::{DecodeError, PeerAddr, RecvError, SendError, figures::add};
-use mailbox::Mailbox;
-use port::{Outlet, Port};
 use std::{
     fmt,
     future::poll_fn,
@@ -19,8 +14,14 @@ use std::{
     task::Poll,
     time::Duration,
 };
+
+use mailbox::Mailbox;
+use port::{Outlet, Port};
+pub use sender::PeerSender;
 use tokio::{task::coop, time::sleep};
 use turn::Turn;
+
+use crate::{DecodeError, PeerAddr, RecvError, SendError, figures::add};
 
 /// The other side of a conversation, as a handler sees it.
 ///

@@ -1,10 +1,3 @@
-use super::turn::Turn;
-use crate::{
-    PeerAddr, SendError,
-    events::Events,
-    figures::{Counters, add},
-    transport::{SendBatch, Signal, Transport},
-};
 use std::{
     io,
     pin::pin,
@@ -14,7 +7,16 @@ use std::{
     },
     task::{Context, Poll},
 };
+
 use tokio::sync::Notify;
+
+use super::turn::Turn;
+use crate::{
+    PeerAddr, SendError,
+    events::Events,
+    figures::{Counters, add},
+    transport::{SendBatch, Signal, Transport},
+};
 
 /// The way out of one socket, for its worker and for everybody else, in one order per peer.
 ///

@@ -1,3 +1,11 @@
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
 use super::{outbox::Outbox, turn::Turn};
 use crate::{
     BoxError, DatagramProtocol, EncodeError, PeerAddr, SendError,
@@ -5,13 +13,6 @@ use crate::{
     figures::{Counters, add},
     limits::Limits,
     transport::Scratch,
-};
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
 };
 
 /// A protocol as a port holds it: of any type, for packets of two.

@@ -1,10 +1,11 @@
-use super::port::{self, Outlet};
-use crate::{PeerAddr, SendError};
 use std::{
     fmt,
     hash::{Hash, Hasher},
     sync::Weak,
 };
+
+use super::port::{self, Outlet};
+use crate::{PeerAddr, SendError};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
 ///

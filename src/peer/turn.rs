@@ -6,11 +6,12 @@
 //! out for as long as that lasts, so a protocol that sends while it encodes finds nothing there and
 //! goes the way that all other threads go.
 
+use std::{cell::Cell, mem};
+
 use crate::{
     figures::{Counters, add},
     transport::{RecvBatch, SendBatch},
 };
-use std::{cell::Cell, mem};
 
 thread_local! {
     static TURN: Cell<Option<Box<Turn>>> = const { Cell::new(None) };
@@ -103,8 +104,9 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
 
     fn turn(port: u64) -> Box<Turn> {
         Turn::new(port, 16)

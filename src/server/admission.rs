@@ -1,13 +1,14 @@
 //! Who may talk at all: looked at before anything is decoded, and without keeping anything.
 
-use crate::{
-    PeerAddr,
-    panic::{self, Panicked},
-};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
+};
+
+use crate::{
+    PeerAddr,
+    panic::{self, Panicked},
 };
 
 /// A user's own check of who may talk.

@@ -1,14 +1,16 @@
 //! From what a user calls an address to bound sockets: all of them or none.
 
-use crate::{
-    PeerAddr,
-    transport::socket::{self, AddrErrors},
-};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
 };
+
 use tokio::net::lookup_host;
+
+use crate::{
+    PeerAddr,
+    transport::socket::{self, AddrErrors},
+};
 
 /// What a server can be bound to: an address, a name with a port, or several of them.
 ///

@@ -1,3 +1,5 @@
+use std::{fmt, io, sync::Arc};
+
 use super::{
     UdpServer,
     admission::{Admission, Check},
@@ -15,7 +17,6 @@ use crate::{
     service::status::Status,
     transport::{Transport, Udp, socket::Options},
 };
-use std::{fmt, io, sync::Arc};
 
 /// Sets a [`UdpServer`] up. Everything has a default.
 #[must_use = "a server is made by `bind` or `socket`"]

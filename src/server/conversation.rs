@@ -1,5 +1,13 @@
 //! One conversation, as the worker polls it first and as a task of its own afterwards.
 
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+
+use tracing::Span;
+
 use super::epoch::{Epoch, Mode};
 use crate::{
     BoxError, Handler, Peer, PeerAddr, RecvError, SendError,
@@ -11,12 +19,6 @@ use crate::{
         port::Port,
     },
 };
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker, ready},
-};
-use tracing::Span;
 
 /// What a handler needs for a conversation. It comes back when the handler returns, to be used for
 /// the next one: so a conversation that never waits costs no allocation and counts no reference. It is

@@ -1,14 +1,15 @@
 //! Who is talking, and what waits for them. No socket, task or clock: this is tested without a runtime.
 
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
 use crate::{
     PeerAddr,
     figures::{Counters, DropReason},
     limits::Limits,
     peer::mailbox::{Mailbox, Offer},
-};
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::{Arc, atomic::Ordering::Relaxed},
 };
 
 /// The conversations of one worker that have become tasks. A peer that is silent is not in here and
@@ -118,12 +119,13 @@ mod model;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::{
         hash::BuildHasher,
         net::{Ipv4Addr, SocketAddr},
         task::Poll,
     };
+
+    use super::*;
 
     /// A table with bounds and figures of its own, whose tasks are none.
     fn table(limits: Limits) -> (Conversations<()>, Arc<Counters>) {

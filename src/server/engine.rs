@@ -1,9 +1,10 @@
+use std::{io, pin::Pin, sync::Arc};
+
 use super::{admission::Admission, epoch::Epoch, worker};
 use crate::{
     BoxError, Handler, Service,
     peer::{outbox::Outbox, port::Port},
 };
-use std::{io, pin::Pin, sync::Arc};
 
 /// A server's handler and sockets, whatever its packets are.
 pub(super) trait Engine: Send + Sync {

@@ -1,7 +1,9 @@
-use crate::PeerAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
+
 use tokio::sync::Notify;
 use tracing::Span;
+
+use crate::PeerAddr;
 
 /// One time of serving: what its workers and conversations share of it.
 #[derive(Debug)]

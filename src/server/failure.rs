@@ -1,8 +1,10 @@
 //! What an error of a receive means for the loop. No clock: this is tested without a runtime.
 
-use crate::transport::is_about_sending;
 use std::{io, time::Duration};
+
 use tokio::runtime::is_rt_shutdown_err;
+
+use crate::transport::is_about_sending;
 
 /// What to do about an error of a receive.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,15 +11,16 @@ mod failure;
 mod serve;
 mod worker;
 
+use std::{fmt, future::pending, net::SocketAddr, pin::pin, sync::Arc};
+
 pub use bind::BindAddrs;
 pub use builder::UdpServerBuilder;
+use engine::Engine;
 
 use crate::{
     DatagramProtocol, Handler, ServeError, ServerHandle, events::Events, figures::Counters,
     service::status::Status,
 };
-use engine::Engine;
-use std::{fmt, future::pending, net::SocketAddr, pin::pin, sync::Arc};
 
 /// A UDP server that holds typed conversations with its peers.
 ///

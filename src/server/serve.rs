@@ -1,5 +1,15 @@
 //! One time of serving, from the start hook to the last clean-up.
 
+use std::{
+    future::{pending, poll_fn},
+    io,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use tokio::{sync::watch, task::JoinSet, time::sleep_until};
+use tracing::Span;
+
 use super::{
     UdpServer,
     epoch::{Epoch, Mode},
@@ -10,14 +20,6 @@ use crate::{
     panic,
     service::status::{End, Phase, State},
 };
-use std::{
-    future::{pending, poll_fn},
-    io,
-    pin::Pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
-use tokio::{sync::watch, task::JoinSet, time::sleep_until};
-use tracing::Span;
 
 /// Serves until it is asked to stop, `until` completes, or a socket fails for good.
 pub(super) async fn serve<U>(server: &UdpServer, mut until: Pin<&mut U>) -> Result<(), ServeError>

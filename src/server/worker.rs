@@ -1,5 +1,20 @@
 //! The loop that drives one socket: receive a batch, run handlers, flush a batch.
 
+use std::{
+    future::poll_fn,
+    io, mem,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    sync::OwnedMutexGuard,
+    task::{AbortHandle, coop, yield_now},
+    time::{Instant, Sleep, sleep_until},
+};
+
 use super::{
     admission::Admission,
     conversation::{Ending, Outcome, Seat, Stage, Task, judge},
@@ -12,19 +27,6 @@ use crate::{
     figures::{DropReason, add},
     panic,
     peer::{mailbox::Mailbox, port::Port, turn::Turn},
-};
-use std::{
-    future::poll_fn,
-    io, mem,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
-use tokio::{
-    sync::OwnedMutexGuard,
-    task::{AbortHandle, coop, yield_now},
-    time::{Instant, Sleep, sleep_until},
 };
 
 /// Drives one socket until serving ends.

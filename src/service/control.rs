@@ -1,7 +1,9 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::{task_local, time::Instant};
+
 use super::status::{End, Phase, Status};
 use crate::{Figures, PeerAddr, figures::Counters};
-use std::{sync::Arc, time::Duration};
-use tokio::{task_local, time::Instant};
 
 /// Controls a server from anywhere: other tasks, other threads, its own handler.
 ///

@@ -3,19 +3,20 @@
 mod control;
 pub(crate) mod status;
 
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+};
+
 pub use control::ServerHandle;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::{
     BoxError, PeerAddr,
     events::Chain,
     panic::{self, Panicked},
 };
-use std::{
-    fmt,
-    future::poll_fn,
-    pin::{Pin, pin},
-};
-use tokio::task::{JoinError, JoinSet};
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
 ///

@@ -1,6 +1,8 @@
-use crate::PeerAddr;
 use std::sync::{Mutex, PoisonError};
+
 use tokio::{sync::watch, time::Instant};
+
+use crate::PeerAddr;
 
 /// Where a server is in its life, seen by all who hold a handle of it.
 #[derive(Debug)]
@@ -106,8 +108,9 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::time::Duration;
+
+    use super::*;
 
     // L-6
     #[test]

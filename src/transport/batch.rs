@@ -1,6 +1,7 @@
+use std::ops::Range;
+
 use super::LONGEST;
 use crate::{EncodeError, PeerAddr, SendError};
-use std::ops::Range;
 
 /// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
 /// more only keeps the runtime's other tasks waiting.
@@ -177,8 +178,9 @@ impl SendBatch {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
 
     fn addr(port: u16) -> PeerAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()

@@ -9,6 +9,11 @@ mod signal;
 pub(crate) mod socket;
 mod udp;
 
+use std::{
+    fmt, io,
+    task::{Context, Poll},
+};
+
 pub(crate) use batch::{RecvBatch, SendBatch};
 pub(crate) use icmp::is_about_sending;
 pub(crate) use scratch::Scratch;
@@ -16,10 +21,6 @@ pub(crate) use signal::Signal;
 pub(crate) use udp::{LONGEST, Udp, max_len};
 
 use crate::PeerAddr;
-use std::{
-    fmt, io,
-    task::{Context, Poll},
-};
 
 /// One bound socket of a server. Only the worker that drives it polls; anybody may send.
 pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {

@@ -1,5 +1,6 @@
-use crate::{EncodeError, SendError};
 use std::{cell::Cell, mem, ops::Deref};
+
+use crate::{EncodeError, SendError};
 
 /// One encoded datagram in a buffer of the thread, which is given back when this is dropped.
 pub(crate) struct Scratch(Vec<u8>);

@@ -1,12 +1,14 @@
 //! Sockets of the operating system: made here, or taken over from a user.
 
-use super::{Transport, Udp};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::{
     error::Error,
     fmt, io,
     net::{SocketAddr, UdpSocket},
 };
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use super::{Transport, Udp};
 
 /// A bound datagram socket to build a server or a client on.
 ///

@@ -1,12 +1,14 @@
-use super::{RecvBatch, Transport, is_about_sending};
-use crate::PeerAddr;
-use socket2::SockRef;
 use std::{
     io::{self, Read},
     net::{SocketAddr, SocketAddrV6},
     task::{Context, Poll},
 };
+
+use socket2::SockRef;
 use tokio::net::UdpSocket;
+
+use super::{RecvBatch, Transport, is_about_sending};
+use crate::PeerAddr;
 
 /// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
 pub(crate) const MAX_IPV4: usize = 65_535 - 20 - 8;

@@ -1,10 +1,11 @@
 //! Our client against an echo server that we did not write, whose address is in `ECHO_SERVER`.
 //! `tests/interop/run` starts the server and these tests.
 
+use std::{env, time::Duration};
+
 use datagrammar::{DatagramProtocol, Json, Raw, Split, UdpClient};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::{env, time::Duration};
 
 #[tokio::test]
 async fn json_of_every_kind_comes_back_equal() {

@@ -5,6 +5,7 @@ use std::{
     fmt,
     sync::{Arc, LazyLock, Mutex},
 };
+
 use tracing::{
     Dispatch, Event, Level, Subscriber,
     field::{Field, Visit},

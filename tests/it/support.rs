@@ -1,11 +1,12 @@
 //! Servers and peers for tests, over every transport.
 
+use std::{net::UdpSocket, pin::Pin, sync::Arc, time::Duration};
+
 use datagrammar::{
     BoundSocket, BoxError, DatagramProtocol, Handler, Limits, Peer, PeerAddr, Raw, RecvError,
     ServeError, ServerHandle, UdpClient, UdpServer, UdpServerBuilder,
     testing::{Conditions, Network},
 };
-use std::{net::UdpSocket, pin::Pin, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 
 /// What a server under test listens on.

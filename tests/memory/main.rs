@@ -3,13 +3,6 @@
 
 mod counting;
 
-use counting::{KIB, MIB, Memory, allocations};
-use datagrammar::{
-    BoxError, DatagramProtocol, DropReason, Handler, Json, Peer, Raw, ServerHandle, UdpClient,
-    UdpServer,
-    testing::{Conditions, Network},
-};
-use serde::{Deserialize, Serialize};
 use std::{
     future::pending,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
@@ -17,6 +10,14 @@ use std::{
     thread,
     time::Duration,
 };
+
+use counting::{KIB, MIB, Memory, allocations};
+use datagrammar::{
+    BoxError, DatagramProtocol, DropReason, Handler, Json, Peer, Raw, ServerHandle, UdpClient,
+    UdpServer,
+    testing::{Conditions, Network},
+};
+use serde::{Deserialize, Serialize};
 use tokio::{
     runtime::Builder,
     task::yield_now,

@@ -1,9 +1,10 @@
-use super::*;
 use std::{
     iter,
     sync::{Arc, atomic::AtomicUsize},
     task::Wake,
 };
+
+use super::*;
 
 /// A mailbox with bounds and figures of its own.
 #[derive(Debug)]

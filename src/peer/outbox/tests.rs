@@ -1,11 +1,12 @@
-use super::*;
-use crate::{Figures, transport::RecvBatch};
 use std::{
     collections::VecDeque,
     net::{Ipv4Addr, SocketAddr},
     sync::Weak,
     task::{Wake, Waker},
 };
+
+use super::*;
+use crate::{Figures, transport::RecvBatch};
 
 /// A kernel that does as it is told.
 #[derive(Debug, Default)]

@@ -1,13 +1,15 @@
 //! The table and its mailboxes beside a model that is too simple to be wrong, on random courses of
 //! events.
 
-use super::*;
-use crate::{Overflow, peer::mailbox::Next};
-use fastrand::Rng;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     task::Poll,
 };
+
+use fastrand::Rng;
+
+use super::*;
+use crate::{Overflow, peer::mailbox::Next};
 
 const PEERS: usize = 6;
 const QUEUE: usize = 3;

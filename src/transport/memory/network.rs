@@ -1,6 +1,3 @@
-use super::{Conditions, MemorySocket};
-use crate::PeerAddr;
-use fastrand::Rng;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
@@ -9,7 +6,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+use fastrand::Rng;
 use tokio::{sync::Notify, time::Instant};
+
+use super::{Conditions, MemorySocket};
+use crate::PeerAddr;
 
 /// A network in memory. It is cheap to clone; clones are the same network.
 #[derive(Clone, Debug)]

@@ -1,8 +1,3 @@
-use super::Network;
-use crate::{
-    PeerAddr,
-    transport::{RecvBatch, Transport, max_len},
-};
 use std::{
     fmt,
     future::pending,
@@ -11,10 +6,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
 };
+
 use tokio::{
     sync::Notify,
     task::coop,
     time::{Instant, sleep_until},
+};
+
+use super::Network;
+use crate::{
+    PeerAddr,
+    transport::{RecvBatch, Transport, max_len},
 };
 
 /// A socket of a [`Network`], to build a server or a client on. It is closed when it is dropped.

@@ -1,13 +1,15 @@
 //! IPv4 and IPv6 on one socket or two, and the scope of an address.
 
-use super::{addresses, bind, peer_at};
-use crate::support::{Net, Octets, Running, conversing, until};
-use datagrammar::{PeerAddr, Raw, Text, UdpClient, UdpServer};
 use std::{
     io::ErrorKind,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex},
 };
+
+use datagrammar::{PeerAddr, Raw, Text, UdpClient, UdpServer};
+
+use super::{addresses, bind, peer_at};
+use crate::support::{Net, Octets, Running, conversing, until};
 
 /// Where peers on this host reach the wildcard address `any`.
 fn loopback(ip: impl Into<IpAddr>, any: &PeerAddr) -> SocketAddr {

@@ -3,13 +3,15 @@
 mod families;
 mod own_socket;
 
-use crate::support::{Octets, Running};
-use datagrammar::{BindAddrs, PeerAddr, Raw, Text, UdpClient, UdpServer};
-use socket2::{Domain, Socket, Type};
 use std::{
     io::{self, ErrorKind},
     net::{SocketAddr, UdpSocket},
 };
+
+use datagrammar::{BindAddrs, PeerAddr, Raw, Text, UdpClient, UdpServer};
+use socket2::{Domain, Socket, Type};
+
+use crate::support::{Octets, Running};
 
 /// A server that answers with what it was asked.
 async fn bind(addrs: impl BindAddrs) -> io::Result<UdpServer> {

@@ -1,13 +1,15 @@
 //! Servers on a socket of the user's.
 
-use super::{is_free, peer_at};
-use crate::support::Running;
-use datagrammar::{BoundSocket, Text, UdpServer};
-use socket2::{Domain, SockRef, Socket, Type};
 use std::{
     io::{self, ErrorKind},
     net::UdpSocket,
 };
+
+use datagrammar::{BoundSocket, Text, UdpServer};
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::{is_free, peer_at};
+use crate::support::Running;
 
 fn serve_on(socket: impl Into<BoundSocket>) -> io::Result<UdpServer> {
     UdpServer::builder(Text, async |text: String| text).socket(socket)

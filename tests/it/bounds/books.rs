@@ -1,13 +1,15 @@
 //! The figures: totals that balance.
 
-use crate::support::{Gate, Net, Running, conversing, everywhere, until, within_deadline};
-use datagrammar::{DropReason, Figures, Limits, PeerAddr, Raw, Text, UdpClient, UdpServer};
 use std::{
     sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
+
+use datagrammar::{DropReason, Figures, Limits, PeerAddr, Raw, Text, UdpClient, UdpServer};
 use tokio::task::yield_now;
+
+use crate::support::{Gate, Net, Running, conversing, everywhere, until, within_deadline};
 
 /// How many datagrams were dropped for each reason.
 fn dropped(figures: &Figures) -> [u64; 7] {

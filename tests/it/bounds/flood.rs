@@ -1,10 +1,5 @@
 //! Floods: the loop gives way to others.
 
-use crate::support::{Gate, Net, Octets, Running, conversing, until, within_deadline};
-use datagrammar::{
-    Handler, Limits, Raw, Text, UdpClient, UdpServer,
-    testing::{Conditions, Network},
-};
 use std::{
     future::poll_fn,
     sync::{
@@ -13,10 +8,17 @@ use std::{
     },
     task::Poll,
 };
+
+use datagrammar::{
+    Handler, Limits, Raw, Text, UdpClient, UdpServer,
+    testing::{Conditions, Network},
+};
 use tokio::{
     net::UdpSocket,
     task::{coop, yield_now},
 };
+
+use crate::support::{Gate, Net, Octets, Running, conversing, until, within_deadline};
 
 /// How many datagrams may be received between two turns of another task. Two batches are 128.
 const AT_A_TIME: u64 = 256;

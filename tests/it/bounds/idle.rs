@@ -1,12 +1,14 @@
 //! Peers that fall silent.
 
+use std::time::Duration;
+
+use datagrammar::{Limits, RecvError};
+use tokio::time::{Instant, sleep};
+
 use crate::{
     log::Log,
     support::{Net, conversing, until},
 };
-use datagrammar::{Limits, RecvError};
-use std::time::Duration;
-use tokio::time::{Instant, sleep};
 
 // G-12
 #[tokio::test(start_paused = true)]

@@ -4,9 +4,12 @@ mod books;
 mod flood;
 mod idle;
 
-use crate::support::{Gate, Octets, Running, conversing, everywhere, until};
-use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Text, UdpServer};
 use std::{io, net::UdpSocket, time::Duration};
+
+use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Text, UdpServer};
+use tokio::task::{coop, yield_now};
+
+use crate::support::{Gate, Net, Octets, Running, conversing, everywhere, until};
 
 /// Says that it was opened, and echoes what comes once the gate is open.
 fn held_up(gate: &Gate) -> impl Handler<String, String> + use<> {
@@ -189,7 +192,7 @@ everywhere! {
             let text = peer.recv().await?;
             peer.send(&text).await?;
             // All of them wait, so all of them take the place.
-            tokio::task::yield_now().await;
+            yield_now().await;
             match &*text {
                 "fail" => Err("as it was asked to".into()),
                 "panic" => std::panic::resume_unwind(Box::new("as it was asked to")),
@@ -208,6 +211,39 @@ everywhere! {
         assert_eq!(server.control.figures().conversations, 5);
         server.stop().await;
     }
+}
+
+// G-4
+#[tokio::test(start_paused = true)]
+async fn a_place_that_becomes_free_in_the_middle_of_a_batch_is_free_for_the_rest_of_it() {
+    let net = Net::memory();
+    let handler = conversing!(|peer| {
+        let text = peer.recv().await?;
+        match &*text {
+            "wait" => yield_now().await,
+            // The thread goes to other tasks before this has ended, in the middle of the batch.
+            "work" => {
+                for _ in 0..2_000 {
+                    coop::consume_budget().await;
+                }
+            }
+            _ => {}
+        }
+        Ok(peer.send(&text).await?)
+    });
+    let builder = UdpServer::builder(Text, handler).limits(Limits::default().peers(2));
+    let server = builder.socket(net.socket()).unwrap();
+    let mut peers = Vec::new();
+    for text in ["wait", "work", "now"] {
+        let peer = net.peer_of(&server.control()).await;
+        peer.send(text).await;
+        peers.push(peer);
+    }
+
+    let server = Running::start(server).await;
+
+    assert_eq!(peers[2].recv_text().await, "now");
+    server.stop().await;
 }
 
 /// Says what is wrong with `limits`, to a server that is bound and to one that has a socket.

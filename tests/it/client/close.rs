@@ -1,9 +1,11 @@
 //! The end of a client.
 
+use std::{net::UdpSocket, pin::pin, time::Duration};
+
+use datagrammar::{RecvError, SendError, Text, UdpClient};
+
 use super::{client, waits};
 use crate::support::{Net, everywhere, within_deadline};
-use datagrammar::{RecvError, SendError, Text, UdpClient};
-use std::{net::UdpSocket, pin::pin, time::Duration};
 
 fn is_closed<T>(received: &Result<T, RecvError>) -> bool {
     matches!(received, Err(RecvError::Closed))

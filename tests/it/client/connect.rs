@@ -1,14 +1,16 @@
 //! How clients are made, and whom they hear.
 
-use super::client;
-use crate::support::{Net, Octets, everywhere, within_deadline};
-use datagrammar::{PeerAddr, RecvError, Text, UdpClient, testing::Network};
-use socket2::{Domain, Socket, Type};
 use std::{
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     time::Duration,
 };
+
+use datagrammar::{PeerAddr, RecvError, Text, UdpClient, testing::Network};
+use socket2::{Domain, Socket, Type};
+
+use super::client;
+use crate::support::{Net, Octets, everywhere, within_deadline};
 
 /// Connecting to it fails on every host, as long as broadcasting is not asked for.
 const IMPOSSIBLE: &str = "127.255.255.255:9000";

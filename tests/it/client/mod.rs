@@ -7,9 +7,11 @@ mod receive;
 mod send;
 mod tasks;
 
-use crate::support::{Net, Octets, everywhere};
-use datagrammar::{BoundSocket, DatagramProtocol, DecodeError, EncodeError, Raw, Text, UdpClient};
 use std::{net::UdpSocket, pin::Pin, task::Poll};
+
+use datagrammar::{BoundSocket, DatagramProtocol, DecodeError, EncodeError, Raw, Text, UdpClient};
+
+use crate::support::{Net, Octets, everywhere};
 
 /// A client of text, and its peer.
 fn client(net: &Net) -> (UdpClient<Text>, Octets) {

@@ -1,11 +1,13 @@
 //! The packets that come, as a stream.
 
-use super::{client, waits};
-use crate::support::{Net, everywhere, within_deadline};
+use std::{io::ErrorKind, pin::pin, time::Duration};
+
 use datagrammar::RecvError;
 use futures_util::StreamExt;
-use std::{io::ErrorKind, pin::pin, time::Duration};
 use tokio::time::{Instant, sleep};
+
+use super::{client, waits};
+use crate::support::{Net, everywhere, within_deadline};
 
 everywhere! {
     // C-11

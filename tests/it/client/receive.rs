@@ -1,14 +1,16 @@
 //! What `recv` of a client returns.
 
-use super::{Fragile, client, client_of};
-use crate::support::{Net, everywhere, within_deadline};
-use datagrammar::{RecvError, Text, UdpClient, testing::Conditions};
 use std::{
     io::ErrorKind,
     net::UdpSocket,
     time::{Duration, Instant},
 };
+
+use datagrammar::{RecvError, Text, UdpClient, testing::Conditions};
 use tokio::time::timeout;
+
+use super::{Fragile, client, client_of};
+use crate::support::{Net, everywhere, within_deadline};
 
 fn timed_out(received: &Result<String, RecvError>) -> bool {
     matches!(received, Err(RecvError::TimedOut))

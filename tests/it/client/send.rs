@@ -1,10 +1,12 @@
 //! What `send` of a client returns.
 
+use std::{io::ErrorKind, net::UdpSocket, pin::pin, time::Duration};
+
+use datagrammar::{Raw, RecvError, SendError, Text, UdpClient};
+use tokio::time::timeout;
+
 use super::{Fragile, client, client_of, waits};
 use crate::support::{Net, Octets, everywhere, within_deadline};
-use datagrammar::{Raw, RecvError, SendError, Text, UdpClient};
-use std::{io::ErrorKind, net::UdpSocket, pin::pin, time::Duration};
-use tokio::time::timeout;
 
 everywhere! {
     // C-6, S-5

@@ -1,7 +1,5 @@
 //! Several tasks on one client.
 
-use super::{client, waits};
-use crate::support::{everywhere, within_deadline};
 use std::{
     collections::BTreeSet,
     pin::pin,
@@ -10,7 +8,11 @@ use std::{
         atomic::{AtomicU32, Ordering::Relaxed},
     },
 };
+
 use tokio::task::{JoinSet, yield_now};
+
+use super::{client, waits};
+use crate::support::{everywhere, within_deadline};
 
 everywhere! {
     // C-10

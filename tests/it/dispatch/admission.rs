@@ -1,14 +1,16 @@
 //! Sources that admission refuses.
 
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
+};
+
+use datagrammar::{DropReason, PeerAddr, UdpServer};
+
 use super::Counted;
 use crate::{
     log::Log,
     support::{conversing, everywhere},
-};
-use datagrammar::{DropReason, PeerAddr, UdpServer};
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
 };
 
 everywhere! {

@@ -1,11 +1,12 @@
 //! Functions as handlers, and one handler over many protocols.
 
+use datagrammar::{DatagramProtocol, Handler, Json, Text, UdpServer, reply_if};
+use tokio::task::yield_now;
+
 use crate::{
     log::Log,
     support::{Net, Octets, conversing, everywhere, until},
 };
-use datagrammar::{DatagramProtocol, Handler, Json, Text, UdpServer, reply_if};
-use tokio::task::yield_now;
 
 everywhere! {
     // D-19

@@ -6,11 +6,6 @@ mod network;
 mod simulation;
 mod tasks;
 
-use crate::{
-    log::Log,
-    support::{Gate, Running, conversing, everywhere, until, within_deadline},
-};
-use datagrammar::{DatagramProtocol, DecodeError, DropReason, EncodeError, Text, UdpServer};
 use std::{
     sync::{
         Arc,
@@ -18,7 +13,14 @@ use std::{
     },
     time::Duration,
 };
+
+use datagrammar::{DatagramProtocol, DecodeError, DropReason, EncodeError, Text, UdpServer};
 use tokio::{net::UdpSocket, task::yield_now, time::sleep};
+
+use crate::{
+    log::Log,
+    support::{Gate, Running, conversing, everywhere, until, within_deadline},
+};
 
 /// Text that counts what it decodes.
 #[derive(Clone, Debug, Default)]

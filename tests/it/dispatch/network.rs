@@ -1,12 +1,14 @@
 //! The network in memory itself: what it does to datagrams, and that a seed decides it.
 
-use crate::support::{Octets, within_deadline};
+use std::time::Duration;
+
 use datagrammar::{
     Raw, UdpClient,
     testing::{Conditions, Network},
 };
-use std::time::Duration;
 use tokio::time::{Instant, sleep};
+
+use crate::support::{Octets, within_deadline};
 
 /// Two ends that talk to each other.
 fn ends(network: &Network) -> (Octets, Octets) {

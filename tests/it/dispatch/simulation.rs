@@ -1,21 +1,23 @@
 //! Whole courses of events on a bad network, with handlers of every kind: a seed decides them all.
 
-use crate::support::{Octets, Running};
-use datagrammar::{
-    BoxError, Figures, Handler, Limits, Peer, PeerAddr, Raw, RecvError, Text, UdpClient, UdpServer,
-    testing::{Conditions, Network},
-};
-use fastrand::Rng;
 use std::{
     collections::HashSet,
     panic::resume_unwind,
     sync::{Arc, Mutex},
     time::Duration,
 };
+
+use datagrammar::{
+    BoxError, Figures, Handler, Limits, Peer, PeerAddr, Raw, RecvError, Text, UdpClient, UdpServer,
+    testing::{Conditions, Network},
+};
+use fastrand::Rng;
 use tokio::{
     task::{JoinSet, yield_now},
     time::{Instant, sleep},
 };
+
+use crate::support::{Octets, Running};
 
 const CLIENTS: usize = 5;
 const REQUESTS: usize = 30;

@@ -1,7 +1,5 @@
 //! Conversations that wait: one per peer, many peers at a time, and no wake-up is lost.
 
-use crate::support::{Gate, Net, Octets, Running, conversing, everywhere, until, within_deadline};
-use datagrammar::{DropReason, Limits, Text, UdpServer};
 use std::{
     sync::{
         Arc,
@@ -9,12 +7,16 @@ use std::{
     },
     time::Duration,
 };
+
+use datagrammar::{DropReason, Limits, Text, UdpServer};
 use tokio::{
     runtime::Handle,
     sync::{Barrier, mpsc, watch},
     task::{coop, yield_now},
     time::{Instant, sleep},
 };
+
+use crate::support::{Gate, Net, Octets, Running, conversing, everywhere, until, within_deadline};
 
 everywhere! {
     // D-8

@@ -1,14 +1,16 @@
 //! H-11, H-12: no peer can flood the log.
 
+use std::time::Duration;
+
+use datagrammar::{Limits, SendError};
+use tokio::time::sleep;
+use tracing::Level;
+
 use super::{serve, settle};
 use crate::{
     log::{Log, Told},
     support::{Net, conversing},
 };
-use datagrammar::{Limits, SendError};
-use std::time::Duration;
-use tokio::time::sleep;
-use tracing::Level;
 
 const FAILURES: u64 = 10_000;
 

@@ -5,15 +5,6 @@ mod limits;
 mod quiet;
 mod spans;
 
-use crate::{
-    log::{Log, Told},
-    support::{Net, Octets, Running, conversing},
-};
-use datagrammar::{
-    BoxError, DatagramProtocol, DecodeError, EncodeError, Handler, Json, Peer, PeerAddr, SendError,
-    Service, Text, UdpServer,
-    testing::{Conditions, Network},
-};
 use std::{
     error::Error,
     fmt, io,
@@ -24,8 +15,19 @@ use std::{
     },
     time::Duration,
 };
+
+use datagrammar::{
+    BoxError, DatagramProtocol, DecodeError, EncodeError, Handler, Json, Peer, PeerAddr, SendError,
+    Service, Text, UdpServer,
+    testing::{Conditions, Network},
+};
 use tokio::{task::yield_now, time::sleep};
 use tracing::Level;
+
+use crate::{
+    log::{Log, Told},
+    support::{Net, Octets, Running, conversing},
+};
 
 /// Serves on a network in memory, with a peer.
 async fn serve(handler: impl Handler<String, String>) -> (Running, Octets) {

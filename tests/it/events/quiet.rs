@@ -1,15 +1,17 @@
 //! H-8, H-9 and what other rules call quiet.
 
+use std::{io, time::Duration};
+
+use datagrammar::{
+    BoxError, DropReason, Handler, Limits, Peer, RecvError, Text, UdpServer, reply_if,
+};
+use tokio::time::sleep;
+
 use super::{Failure, serve, settle};
 use crate::{
     log::Log,
     support::{Net, Running, conversing},
 };
-use datagrammar::{
-    BoxError, DropReason, Handler, Limits, Peer, RecvError, Text, UdpServer, reply_if,
-};
-use std::{io, time::Duration};
-use tokio::time::sleep;
 
 // H-9
 #[tokio::test(start_paused = true)]

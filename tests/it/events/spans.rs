@@ -1,14 +1,16 @@
 //! H-10, H-14: the events of serving, the spans of conversations.
 
+use std::{collections::BTreeMap, time::Duration};
+
+use datagrammar::{Text, UdpServer};
+use tokio::{task::yield_now, time::sleep};
+use tracing::{Instrument, Level};
+
 use super::{serve, settle};
 use crate::{
     log::{Log, Scope},
     support::{Net, Running, conversing, within_deadline},
 };
-use datagrammar::{Text, UdpServer};
-use std::{collections::BTreeMap, time::Duration};
-use tokio::{task::yield_now, time::sleep};
-use tracing::{Instrument, Level};
 
 fn conversation(peer: &crate::support::Octets) -> Scope {
     let fields = [("peer".to_owned(), peer.addr().to_string())];

@@ -1,13 +1,15 @@
 //! H-15: what a conversation sets around itself is its own.
 
+use std::sync::Arc;
+
+use tokio::{sync::Notify, task_local};
+use tracing::{Instrument, Level};
+
 use super::two_peers;
 use crate::{
     log::Log,
     support::{Net, conversing, everywhere, until},
 };
-use std::sync::Arc;
-use tokio::{sync::Notify, task_local};
-use tracing::{Instrument, Level};
 
 task_local! {
     static CONTEXT: String;

@@ -1,15 +1,17 @@
 //! What is a handler: types, functions, and what is put around them.
 
-use crate::support::{Net, everywhere, until};
-use datagrammar::{
-    BoxError, BoxHandler, DatagramProtocol, DecodeError, EncodeError, Handler, Peer, Service, Text,
-    UdpServer, reply_if,
-};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
+
+use datagrammar::{
+    BoxError, BoxHandler, DatagramProtocol, DecodeError, EncodeError, Handler, Peer, Service, Text,
+    UdpServer, reply_if,
+};
 use tokio::task::yield_now;
+
+use crate::support::{Net, everywhere, until};
 
 async fn shout(text: String) -> String {
     text.to_uppercase()

@@ -4,10 +4,12 @@ mod context;
 mod forms;
 mod panics;
 
-use crate::support::{Net, Octets, conversing, everywhere, until};
-use datagrammar::{BoxError, DropReason, Handler, Peer, ServerHandle};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use datagrammar::{BoxError, DropReason, Handler, Peer, ServerHandle};
 use tokio::task::yield_now;
+
+use crate::support::{Net, Octets, conversing, everywhere, until};
 
 everywhere! {
     // H-1

@@ -1,11 +1,5 @@
 //! H-3 to H-6: panics of handlers, of protocols and of the admission check.
 
-use super::two_peers;
-use crate::support::{Running, conversing, everywhere, until};
-use datagrammar::{
-    BoxError, DatagramProtocol, DecodeError, DropReason, EncodeError, Figures, Handler, Peer,
-    PeerAddr, PeerSender, Text, UdpServer, converter_fn,
-};
 use std::{
     panic::panic_any,
     sync::{
@@ -13,7 +7,15 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
+
+use datagrammar::{
+    BoxError, DatagramProtocol, DecodeError, DropReason, EncodeError, Figures, Handler, Peer,
+    PeerAddr, PeerSender, Text, UdpServer, converter_fn,
+};
 use tokio::{sync::Notify, task::yield_now};
+
+use super::two_peers;
+use crate::support::{Running, conversing, everywhere, until};
 
 everywhere! {
     // H-3, H-4

@@ -1,13 +1,15 @@
 //! L-17, L-18: the gentle end.
 
-use super::{Server, Sleeps, Steps, echo, ended, in_memory, settle};
-use crate::support::{Gate, Net, Octets, Running, conversing, everywhere, until, within_deadline};
-use datagrammar::{DropReason, Handler, Raw, Text, UdpClient, UdpServer};
 use std::{future::ready, time::Duration};
+
+use datagrammar::{DropReason, Handler, Raw, Text, UdpClient, UdpServer};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
+
+use super::{Server, Sleeps, Steps, echo, ended, in_memory, settle};
+use crate::support::{Gate, Net, Octets, Running, conversing, everywhere, until, within_deadline};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -1,14 +1,16 @@
 //! L-19, L-20: what is left when the future of `serve`, or the server, is dropped.
 
-use super::{Loops, Server, Sleeps, Steps, abort, echo, in_memory, settle, starting};
-use crate::support::{Gate, Net, Octets, conversing, everywhere, until, within_deadline};
-use datagrammar::{DropReason, SendError, ServeError, Text, UdpServer};
 use std::{
     net::UdpSocket,
     sync::{Arc, Mutex},
     time::Duration,
 };
+
+use datagrammar::{DropReason, SendError, ServeError, Text, UdpServer};
 use tokio::time::{Instant, sleep};
+
+use super::{Loops, Server, Sleeps, Steps, abort, echo, in_memory, settle, starting};
+use crate::support::{Gate, Net, Octets, conversing, everywhere, until, within_deadline};
 
 everywhere! {
     // L-19

@@ -1,24 +1,26 @@
 //! L-22 to L-24: errors of the socket.
 
-use super::{Loops, Server, Steps, echo, ended, starting};
-use crate::{
-    log::Log,
-    support::{Net, Octets, conversing, until},
-};
-use datagrammar::{
-    Handler, Limits, PeerAddr, RecvError, ServeError,
-    testing::{Conditions, Network},
-};
 use std::{
     io::{self, ErrorKind},
     net::UdpSocket,
     time::Duration,
+};
+
+use datagrammar::{
+    Handler, Limits, PeerAddr, RecvError, ServeError,
+    testing::{Conditions, Network},
 };
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
 use tracing::Level;
+
+use super::{Loops, Server, Steps, echo, ended, starting};
+use crate::{
+    log::Log,
+    support::{Net, Octets, conversing, until},
+};
 
 /// A server in memory that serves, its network and address, and a peer.
 struct Scene {

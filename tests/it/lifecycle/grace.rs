@@ -1,17 +1,19 @@
 //! L-10 to L-13 and L-21: what conversations, background tasks and clean-ups may still do.
 
+use std::{future::pending, time::Duration};
+
+use datagrammar::{
+    DropReason, Limits, RecvError, Text, UdpServer,
+    testing::{Conditions, Network},
+};
+use tokio::time::{Instant, sleep};
+use tracing::Level;
+
 use super::{Loops, Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
 use crate::{
     log::Log,
     support::{Net, Octets, Running, conversing, everywhere, until},
 };
-use datagrammar::{
-    DropReason, Limits, RecvError, Text, UdpServer,
-    testing::{Conditions, Network},
-};
-use std::{future::pending, time::Duration};
-use tokio::time::{Instant, sleep};
-use tracing::Level;
 
 everywhere! {
     // L-10, R-11

@@ -8,16 +8,18 @@ mod runtime;
 mod shutdown;
 mod start;
 
-use crate::support::{Net, Octets, within_deadline};
-use datagrammar::{
-    BoxError, Handler, Limits, Peer, PeerSender, ServeError, ServerHandle, Service, Text, UdpServer,
-};
 use std::{
     pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
+
+use datagrammar::{
+    BoxError, Handler, Limits, Peer, PeerSender, ServeError, ServerHandle, Service, Text, UdpServer,
+};
 use tokio::{task::JoinHandle, time::sleep};
+
+use crate::support::{Net, Octets, within_deadline};
 
 /// What happened, in order.
 #[derive(Clone, Debug, Default)]

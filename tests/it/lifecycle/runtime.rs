@@ -1,8 +1,5 @@
 //! L-25: the runtime goes away while a server serves.
 
-use super::{Loops, Server, Sleeps, Steps, echo, starting};
-use crate::support::{Net, Octets, conversing, until, within_deadline};
-use datagrammar::{SendError, ServeError, ServerHandle, Text, UdpServer};
 use std::{
     future::pending,
     net::{SocketAddr, UdpSocket},
@@ -10,7 +7,12 @@ use std::{
     thread,
     time::Duration,
 };
+
+use datagrammar::{SendError, ServeError, ServerHandle, Text, UdpServer};
 use tokio::runtime::{Builder, Runtime};
+
+use super::{Loops, Server, Sleeps, Steps, echo, starting};
+use crate::support::{Net, Octets, conversing, until, within_deadline};
 
 fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()

@@ -1,22 +1,24 @@
 //! L-7 to L-9 and L-14 to L-16: the end of serving, and the next time.
 
-use super::{Loops, Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
-use crate::{
-    log::Log,
-    support::{Net, conversing, everywhere, until, within_deadline},
-};
-use datagrammar::{DropReason, Figures, RecvError, ServerHandle};
 use std::{
     future::{pending, ready},
     sync::{Arc, Mutex},
     time::Duration,
 };
+
+use datagrammar::{DropReason, Figures, RecvError, ServerHandle};
 use tokio::{
     sync::oneshot,
     task::JoinSet,
     time::{Instant, sleep},
 };
 use tracing::Level;
+
+use super::{Loops, Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
+use crate::{
+    log::Log,
+    support::{Net, conversing, everywhere, until, within_deadline},
+};
 
 everywhere! {
     // L-7

@@ -1,11 +1,5 @@
 //! L-1 to L-6: from `bind` to serving.
 
-use super::{Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
-use crate::{
-    log::Log,
-    support::{Gate, Net, conversing, everywhere, until},
-};
-use datagrammar::{BoxError, Handler, Peer, ServeError, Service};
 use std::{
     error::Error,
     fmt,
@@ -16,8 +10,16 @@ use std::{
     },
     time::Duration,
 };
+
+use datagrammar::{BoxError, Handler, Peer, ServeError, Service};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Level;
+
+use super::{Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
+use crate::{
+    log::Log,
+    support::{Gate, Net, conversing, everywhere, until},
+};
 
 everywhere! {
     // L-1

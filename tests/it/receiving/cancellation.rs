@@ -1,13 +1,15 @@
 //! Futures of `recv` that are dropped.
 
-use crate::support::{Gate, Net, conversing, everywhere, until};
+use std::{future::poll_fn, pin::pin, sync::Mutex, task::Poll, time::Duration};
+
 use datagrammar::{BoxError, Handler, Limits, Peer};
 use fastrand::Rng;
-use std::{future::poll_fn, pin::pin, sync::Mutex, task::Poll, time::Duration};
 use tokio::{
     task::{coop, yield_now},
     time::{sleep, timeout},
 };
+
+use crate::support::{Gate, Net, conversing, everywhere, until};
 
 /// Polls `recv` once: what it returns, or `None` if it was dropped while it waited.
 async fn poll_recv_once(peer: &mut Peer<String, String>) -> Option<String> {

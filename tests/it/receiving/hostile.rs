@@ -1,9 +1,10 @@
 //! Octets that nobody meant to be a packet.
 
-use crate::support::{conversing, everywhere};
 use datagrammar::{DatagramProtocol, Json, RecvError, Text, UdpServer};
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
+
+use crate::support::{conversing, everywhere};
 
 /// What a server under test understands.
 #[derive(Debug, Deserialize, Serialize)]

@@ -4,19 +4,21 @@ mod cancellation;
 mod hostile;
 mod timeouts;
 
-use crate::{
-    log::Log,
-    support::{Gate, Net, conversing, everywhere, until},
-};
+use std::{convert::Infallible, error::Error, num::ParseIntError, str::Utf8Error, time::Duration};
+
 use datagrammar::{
     DatagramProtocol, DecodeError, DropReason, ErrorKind, Limits, RecvError, Text, UdpServer,
     converter_fn,
 };
-use std::{convert::Infallible, error::Error, num::ParseIntError, str::Utf8Error, time::Duration};
 use tokio::{
     sync::mpsc,
     task::yield_now,
     time::{Instant, sleep},
+};
+
+use crate::{
+    log::Log,
+    support::{Gate, Net, conversing, everywhere, until},
 };
 
 /// What `recv` said, in one word.

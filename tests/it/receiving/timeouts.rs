@@ -1,14 +1,16 @@
 //! How long `recv` waits.
 
-use super::word;
-use crate::support::{Gate, Net, conversing, everywhere, until};
-use datagrammar::{Handler, Limits, RecvError};
 use std::time::Duration;
+
+use datagrammar::{Handler, Limits, RecvError};
 use tokio::{
     sync::mpsc,
     task::yield_now,
     time::{Instant, sleep, timeout},
 };
+
+use super::word;
+use crate::support::{Gate, Net, conversing, everywhere, until};
 
 const ZERO: Duration = Duration::ZERO;
 const SECOND: Duration = Duration::from_secs(1);

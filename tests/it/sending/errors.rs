@@ -1,20 +1,22 @@
 //! What `send` fails with, and what it does not fail with.
 
-use super::{WAYS, send};
-use crate::{
-    log::Log,
-    support::{Gate, Net, Octets, Running, conversing, everywhere, until},
-};
-use datagrammar::{
-    DatagramProtocol, DecodeError, EncodeError, PeerSender, Raw, SendError, Text, UdpClient,
-    UdpServer,
-};
 use std::{
     io::ErrorKind,
     net::UdpSocket,
     sync::{Arc, Mutex},
 };
+
+use datagrammar::{
+    DatagramProtocol, DecodeError, EncodeError, PeerSender, Raw, SendError, Text, UdpClient,
+    UdpServer,
+};
 use tracing::Level;
+
+use super::{WAYS, send};
+use crate::{
+    log::Log,
+    support::{Gate, Net, Octets, Running, conversing, everywhere, until},
+};
 
 /// Text, all but one.
 #[derive(Clone, Copy, Debug)]

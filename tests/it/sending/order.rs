@@ -1,9 +1,11 @@
 //! From where replies leave, and in which order.
 
-use crate::support::{Running, conversing, everywhere, within_deadline};
-use datagrammar::{PeerAddr, Text, UdpServer};
 use std::net::SocketAddr;
+
+use datagrammar::{PeerAddr, Text, UdpServer};
 use tokio::{net::UdpSocket, task::yield_now};
+
+use crate::support::{Running, conversing, everywhere, within_deadline};
 
 everywhere! {
     // S-4

@@ -1,12 +1,14 @@
 //! When the kernel has no room.
 
-use crate::support::{Net, Octets, Running, conversing, until, within_deadline};
-use datagrammar::{PeerSender, SendError, testing::Network};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+
+use datagrammar::{PeerSender, SendError, testing::Network};
 use tokio::time::timeout;
+
+use crate::support::{Net, Octets, Running, conversing, until, within_deadline};
 
 /// How many datagrams a server keeps for the kernel.
 const BACKLOG: usize = 256;

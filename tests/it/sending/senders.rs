@@ -1,12 +1,14 @@
 //! What outlives a conversation: `PeerSender`.
 
-use crate::support::{Net, Running, conversing, everywhere, until, within_deadline};
-use datagrammar::{Handler, Limits, PeerAddr, PeerSender, SendError, Text, UdpServer};
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
 };
+
+use datagrammar::{Handler, Limits, PeerAddr, PeerSender, SendError, Text, UdpServer};
 use tokio::net::UdpSocket;
+
+use crate::support::{Net, Running, conversing, everywhere, until, within_deadline};
 
 /// The sender of each conversation, in order.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +104,6 @@ everywhere! {
         let peer = net.peer_of(&server.control).await;
         peer.ask("hello").await;
         let addr = server.control.addresses()[0].socket_addr().unwrap();
-
         let sender = senders.all().remove(0);
         sender.send(&"in use".to_owned()).await.unwrap();
         assert_eq!(peer.recv_text().await, "in use");

@@ -1,8 +1,9 @@
 //! How long a datagram may be.
 
+use datagrammar::{PeerAddr, Raw, SendError, Text, UdpClient, UdpServer};
+
 use super::{WAYS, send};
 use crate::support::{Octets, Running, conversing, everywhere};
-use datagrammar::{PeerAddr, Raw, SendError, Text, UdpClient, UdpServer};
 
 const MAX_IPV4: usize = 65_507;
 const MAX_IPV6: usize = 65_527;
