@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 
 const HELP: &str = "\
 usage: bench_server [--port N] [--json] [--handler one-shot|loop] [--threads N]
+                    [--transport auto|portable] [--offload on|off]
 
   --port N      the port on 127.0.0.1 (default 9000)
   --json        answer {\"id\",\"name\",\"values\"} with {\"id\",\"ok\",\"name\",\"sum\",\"max\"}; else echo octets
   --handler     one-shot: a conversation per request (default); loop: one per peer
   --threads N   threads of the runtime (default: the current thread alone)
+  --transport   auto: the best of this system (default); portable: what all systems have
+  --offload     on: trains of datagrams pass the kernel as one, where it can (default); off
   --help        this text";
 
 #[derive(Deserialize)]
@@ -66,6 +69,8 @@ struct Options {
     json: bool,
     handler: Answer,
     threads: usize,
+    portable: bool,
+    offload: bool,
 }
 
 fn main() -> Result<(), BoxError> {
@@ -76,39 +81,42 @@ fn main() -> Result<(), BoxError> {
     };
     runtime.block_on(async {
         if options.json {
-            serve(Json::<Request, Response>::new(), options.handler, options.port).await
+            serve(Json::<Request, Response>::new(), options).await
         } else {
-            serve(Raw, options.handler, options.port).await
+            serve(Raw, options).await
         }
     })
 }
 
-async fn serve<P>(protocol: P, handler: Answer, port: u16) -> Result<(), BoxError>
+async fn serve<P>(protocol: P, options: Options) -> Result<(), BoxError>
 where
     P: DatagramProtocol + Send + Sync + 'static,
     P::Incoming: Send + 'static,
     P::Outgoing: From<P::Incoming> + Send + Sync + 'static,
 {
-    let server = UdpServer::builder(protocol, handler).bind(("127.0.0.1", port)).await?;
+    let server = UdpServer::builder(protocol, options.handler)
+        .portable(options.portable)
+        .offload(options.offload)
+        .bind(("127.0.0.1", options.port))
+        .await?;
     println!("listening on {}", server.local_addr());
     Ok(server.serve().await?)
 }
 
 fn options() -> Options {
     let handler = Answer { whole_conversation: false };
-    let mut options = Options { port: 9000, json: false, handler, threads: 0 };
+    let mut options =
+        Options { port: 9000, json: false, handler, threads: 0, portable: false, offload: true };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--port" => options.port = number(args.next()),
             "--json" => options.json = true,
             "--handler" => {
-                options.handler.whole_conversation = match args.next().as_deref() {
-                    Some("one-shot") => false,
-                    Some("loop") => true,
-                    _ => usage("one-shot or loop was expected after --handler"),
-                }
+                options.handler.whole_conversation = second(args.next(), ["one-shot", "loop"]);
             }
+            "--transport" => options.portable = second(args.next(), ["auto", "portable"]),
+            "--offload" => options.offload = second(args.next(), ["off", "on"]),
             "--threads" => options.threads = number(args.next()),
             "--help" => {
                 println!("{HELP}");
@@ -118,6 +126,14 @@ fn options() -> Options {
         }
     }
     options
+}
+
+/// Whether `arg` is the second of two words.
+fn second(arg: Option<String>, words: [&str; 2]) -> bool {
+    match arg.and_then(|arg| words.iter().position(|word| *word == arg)) {
+        Some(at) => at == 1,
+        None => usage(&format!("{} or {} was expected", words[0], words[1])),
+    }
 }
 
 fn number<T: std::str::FromStr>(arg: Option<String>) -> T {

@@ -119,6 +119,7 @@ where
                     self.count_received();
                     while !self.dispatch() {
                         yield_now().await;
+                        self.free_places();
                     }
                     if self.end_batch() {
                         yield_now().await;
@@ -175,8 +176,12 @@ where
     /// Frees the places of conversations that have ended and sends what can be sent.
     fn attend(&mut self, cx: &mut Context<'_>) {
         self.port.outbox.signal.register(cx);
-        self.port.each_ended(|peer, serial| self.conversations.end(peer, serial));
+        self.free_places();
         let _ = self.port.outbox.poll_flush(cx);
+    }
+
+    fn free_places(&mut self) {
+        self.port.each_ended(|peer, serial| self.conversations.end(peer, serial));
     }
 
     fn count_received(&self) {
@@ -288,13 +293,14 @@ where
                 let kept = turn
                     .unread()
                     .is_none_or(|unread| mailbox.open(unread, &self.port.limits, counters));
-                let peer = from.clone();
-                let ending = Ending { port, mailbox, peer, serial, over: false };
                 if kept {
+                    let peer = from.clone();
+                    let ending = Ending { port, mailbox, peer, serial, over: false };
                     self.spawn(stage, span, ending);
                 } else {
                     // Its datagram cannot wait, so neither can it.
                     counters.dropped(DropReason::Octets, 1);
+                    turn.conversations += 1;
                     if let Err(panicked) = panic::catch(|| drop(stage)) {
                         self.port.report(&from, &panicked.into(), true);
                     }

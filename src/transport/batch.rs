@@ -51,6 +51,37 @@ impl RecvBatch {
         self.truncated += 1;
     }
 
+    /// Room for `count` messages of any length, and how long each slot is.
+    #[cfg(target_os = "linux")]
+    pub(super) fn slots(&mut self, count: usize) -> (&mut [u8], usize) {
+        const SLOT: usize = LONGEST + 1;
+
+        if self.octets.len() < count * SLOT {
+            // Pages that are never touched cost no memory.
+            self.octets = vec![0; count * SLOT];
+        }
+        (&mut self.octets, SLOT)
+    }
+
+    /// Adds the datagrams of `segment` octets each, the last one maybe shorter, that the kernel has
+    /// merged into the `octets`.
+    #[cfg(target_os = "linux")]
+    pub(super) fn push_segments(&mut self, from: &PeerAddr, octets: Range<usize>, segment: usize) {
+        let mut start = octets.start;
+        loop {
+            let end = start.saturating_add(segment.max(1)).min(octets.end);
+            if end - start > self.limit {
+                self.push_truncated();
+            } else {
+                self.arrived.push((from.clone(), start..end));
+            }
+            if end == octets.end {
+                return;
+            }
+            start = end;
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.arrived.len()
     }
@@ -60,7 +91,7 @@ impl RecvBatch {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.arrived.len() + self.truncated == BATCH || self.octets.len() - self.used <= self.limit
+        self.arrived.len() + self.truncated >= BATCH || self.octets.len() - self.used <= self.limit
     }
 
     pub(crate) fn from(&self, index: usize) -> &PeerAddr {
@@ -154,6 +185,32 @@ impl SendBatch {
         }
     }
 
+    /// Datagram number `i`, and to whom it goes.
+    #[cfg(target_os = "linux")]
+    pub(super) fn get(&self, i: usize) -> (&PeerAddr, &[u8]) {
+        let (to, datagram) = &self.slots[self.pending.start + i];
+        (to, datagram)
+    }
+
+    /// Takes all datagrams out.
+    #[cfg(target_os = "linux")]
+    pub(super) fn clear(&mut self) {
+        while !self.is_empty() {
+            self.pop_front();
+        }
+    }
+
+    /// Takes those datagrams out for which `keep` is false.
+    #[cfg(target_os = "linux")]
+    pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        let mut kept = Self::default();
+        for i in (0..self.len()).filter(|i| keep(*i)) {
+            let (to, datagram) = self.get(i);
+            kept.push(to, datagram);
+        }
+        *self = kept;
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
     }
@@ -173,6 +230,36 @@ impl SendBatch {
             self.push(to, datagram);
             other.pop_front();
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod segments {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+
+    fn split(limit: usize, len: usize, segment: usize) -> (Vec<usize>, usize) {
+        let mut batch = RecvBatch::new(limit);
+        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
+        batch.slots(1);
+        batch.push_segments(&from, 0..len, segment);
+        ((0..batch.len()).map(|i| batch.datagram(i).len()).collect(), batch.truncated())
+    }
+
+    // D-17
+    #[test]
+    fn a_train_is_split_at_its_borders_and_the_last_datagram_may_be_shorter() {
+        assert_eq!(split(100, 96, 32), (vec![32, 32, 32], 0));
+        assert_eq!(split(100, 70, 32), (vec![32, 32, 6], 0));
+        assert_eq!(split(100, 32, usize::MAX), (vec![32], 0));
+        assert_eq!(split(100, 0, usize::MAX), (vec![0], 0));
+    }
+
+    // R-12, D-17
+    #[test]
+    fn each_datagram_of_a_train_meets_the_limit_by_itself() {
+        assert_eq!(split(16, 70, 32), (vec![6], 2));
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod batch;
 mod icmp;
+#[cfg(target_os = "linux")]
+mod linux;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
 mod scratch;
@@ -16,6 +18,8 @@ use std::{
 
 pub(crate) use batch::{RecvBatch, SendBatch};
 pub(crate) use icmp::is_about_sending;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::Linux;
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
 pub(crate) use udp::{LONGEST, Udp, max_len};

@@ -8,6 +8,8 @@ use std::{
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+#[cfg(target_os = "linux")]
+use super::Linux;
 use super::{Transport, Udp};
 
 /// A bound datagram socket to build a server or a client on.
@@ -23,7 +25,7 @@ pub(crate) enum Kind {
 }
 
 impl BoundSocket {
-    pub(crate) fn into_transport(self) -> io::Result<Box<dyn Transport>> {
+    pub(crate) fn into_transport(self, options: &Options) -> io::Result<Box<dyn Transport>> {
         match self.0 {
             Kind::Udp(socket) => {
                 if check(&socket)?.port() == 0 {
@@ -31,7 +33,8 @@ impl BoundSocket {
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
                 socket.set_nonblocking(true)?;
-                Ok(Box::new(Udp::new(socket)?))
+                // Whether it merges what it receives is an option of the socket, and not ours.
+                transport(socket, options, false)
             }
             #[cfg(feature = "testing")]
             Kind::Memory(socket) => Ok(Box::new(socket)),
@@ -69,12 +72,22 @@ pub(crate) struct Options {
     pub(crate) send_buffer: usize,
     pub(crate) ttl: Option<u8>,
     pub(crate) broadcast: bool,
+    /// Whether to use only those system calls that all systems have.
+    pub(crate) portable: bool,
+    pub(crate) offload: bool,
 }
 
 impl Default for Options {
     /// The default buffers of most systems hold a few hundred datagrams, which a burst exceeds.
     fn default() -> Self {
-        Self { recv_buffer: 4 << 20, send_buffer: 4 << 20, ttl: None, broadcast: false }
+        Self {
+            recv_buffer: 4 << 20,
+            send_buffer: 4 << 20,
+            ttl: None,
+            broadcast: false,
+            portable: false,
+            offload: true,
+        }
     }
 }
 
@@ -96,6 +109,22 @@ impl Options {
         }
         Ok(socket)
     }
+}
+
+/// What drives a bound non-blocking socket best; with `merge`, it may have the kernel merge what it
+/// receives.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is one way only"))]
+pub(crate) fn transport(
+    socket: UdpSocket,
+    options: &Options,
+    merge: bool,
+) -> io::Result<Box<dyn Transport>> {
+    let udp = Udp::new(socket)?;
+    #[cfg(target_os = "linux")]
+    if !options.portable {
+        return Ok(Box::new(Linux::new(udp, merge && options.offload, options.offload)));
+    }
+    Ok(Box::new(udp))
 }
 
 /// A new non-blocking socket bound to `addr`. One on `[::]` takes IPv4 too, unless `ipv6_only`.

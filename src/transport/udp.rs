@@ -21,7 +21,7 @@ pub(crate) const LONGEST: usize = 65_535;
 /// UDP on every platform that tokio knows, one system call per datagram.
 #[derive(Debug)]
 pub(crate) struct Udp {
-    socket: UdpSocket,
+    pub(super) socket: UdpSocket,
     local_addr: PeerAddr,
     ipv6: bool,
 }
@@ -39,7 +39,7 @@ impl Udp {
     }
 
     /// `to` as this socket names it: an IPv6 socket knows IPv4 peers by their mapped address.
-    fn name(&self, to: &PeerAddr) -> SocketAddr {
+    pub(super) fn name(&self, to: &PeerAddr) -> SocketAddr {
         let PeerAddr::Ip(to) = *to;
         match to {
             SocketAddr::V4(v4) if self.ipv6 => {

@@ -29,14 +29,15 @@ fn held_up(gate: &Gate) -> impl Handler<String, String> + use<> {
     )
 }
 
-/// Has `peer` send the numbers of `range`, and waits until all have been read.
-async fn send_numbers(server: &Running, peer: &Octets, range: std::ops::Range<u64>) {
-    let before = server.control.figures().received;
-    let all = before + range.end - range.start;
+async fn send_numbers(peer: &Octets, range: std::ops::Range<u64>) {
     for n in range {
         peer.send(n.to_string()).await;
     }
-    until(|| server.control.figures().received == all).await;
+}
+
+/// Waits until so many datagrams were dropped for `reason`.
+async fn until_dropped(server: &Running, reason: DropReason, datagrams: u64) {
+    until(|| server.control.figures().dropped(reason) == datagrams).await;
 }
 
 async fn assert_hears_numbers(peer: &Octets, range: std::ops::Range<u64>) {
@@ -53,7 +54,8 @@ everywhere! {
         let peer = net.peer_of(&server.control).await;
 
         peer.ask("first").await;
-        send_numbers(&server, &peer, 0..100).await;
+        send_numbers(&peer, 0..100).await;
+        until_dropped(&server, DropReason::Queue, 36).await;
         gate.open();
 
         assert_hears_numbers(&peer, 0..64).await;
@@ -72,7 +74,8 @@ everywhere! {
         })).await;
         let peer = net.peer_of(&server.control).await;
 
-        send_numbers(&server, &peer, 0..101).await;
+        send_numbers(&peer, 0..101).await;
+        until_dropped(&server, DropReason::Queue, 36).await;
         gate.open();
 
         assert_hears_numbers(&peer, 0..65).await;
@@ -88,7 +91,8 @@ everywhere! {
         let peer = net.peer_of(&server.control).await;
 
         peer.ask("first").await;
-        send_numbers(&server, &peer, 0..100).await;
+        send_numbers(&peer, 0..100).await;
+        until_dropped(&server, DropReason::Queue, 36).await;
         gate.open();
 
         assert_hears_numbers(&peer, 36..100).await;
@@ -105,11 +109,11 @@ everywhere! {
 
         peer.ask("first").await;
         other.ask("first").await;
-        send_numbers(&server, &peer, 10..20).await;
-        send_numbers(&server, &other, 20..22).await;
+        send_numbers(&peer, 10..20).await;
+        send_numbers(&other, 20..22).await;
 
-        let figures = server.control.figures();
-        assert_eq!((figures.waiting_octets, figures.dropped(DropReason::Queue)), (14, 5));
+        until_dropped(&server, DropReason::Queue, 5).await;
+        until(|| server.control.figures().waiting_octets == 14).await;
         gate.open();
         assert_hears_numbers(&peer, 10..15).await;
         assert_hears_numbers(&other, 20..22).await;
@@ -124,16 +128,36 @@ everywhere! {
 
         peer.ask("first").await;
         other.ask("first").await;
-        send_numbers(&server, &peer, 10..13).await;
-        send_numbers(&server, &other, 20..24).await;
+        send_numbers(&peer, 10..13).await;
+        send_numbers(&other, 20..24).await;
 
-        let figures = server.control.figures();
-        assert_eq!((figures.waiting_octets, figures.dropped(DropReason::Octets)), (10, 2));
+        until_dropped(&server, DropReason::Octets, 2).await;
+        assert_eq!(server.control.figures().waiting_octets, 10);
         gate.open();
         assert_hears_numbers(&peer, 10..13).await;
         assert_hears_numbers(&other, 20..22).await;
         assert_eq!(other.ask("as before").await, "as before");
         assert_eq!(server.control.figures().waiting_octets, 0);
+        server.stop().await;
+    }
+
+    // G-1: `octets`
+    async fn a_conversation_whose_first_datagram_may_not_wait_is_dropped_when_it_has_to(net) {
+        let limits = Limits::default().octets(10);
+        let server = net.serve_text_within(limits, conversing!(|peer| {
+            yield_now().await;
+            let text = peer.recv().await?;
+            Ok(peer.send(&text).await?)
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        peer.send("eleven octets").await;
+        assert_eq!(peer.ask("ten octets").await, "ten octets");
+
+        until(|| server.control.figures().peers == 0).await;
+        let figures = server.control.figures();
+        assert_eq!((figures.dropped(DropReason::Octets), figures.returned), (1, 1));
+        assert_eq!((figures.conversations, figures.cut, figures.waiting_octets), (2, 0, 0));
         server.stop().await;
     }
 
@@ -147,7 +171,8 @@ everywhere! {
         })).await;
         let peer = net.peer_of(&server.control).await;
 
-        send_numbers(&server, &peer, 0..10).await;
+        send_numbers(&peer, 0..10).await;
+        until_dropped(&server, DropReason::Queue, 9).await;
         gate.open();
 
         assert_eq!(peer.recv_text().await, "0");
@@ -171,8 +196,8 @@ everywhere! {
         for peer in &peers {
             peer.ask("hello").await;
         }
-        send_numbers(&server, &late, 0..5).await;
-        assert_eq!(server.control.figures().dropped(DropReason::Peers), 5);
+        send_numbers(&late, 0..5).await;
+        until_dropped(&server, DropReason::Peers, 5).await;
         assert_eq!(server.control.figures().peers, 3);
         for peer in &peers {
             assert_eq!(peer.ask("still here").await, "still here");

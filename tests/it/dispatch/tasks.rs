@@ -175,6 +175,8 @@ everywhere! {
         })).await;
         let peer = net.peer_of(&server.control).await;
         let tasks = || Handle::current().metrics().num_alive_tasks();
+        // Once it answers, its worker is there.
+        peer.ask("now").await;
         let without = tasks();
 
         for _ in 0..50 {
@@ -190,7 +192,7 @@ everywhere! {
             }
             peers.push(peer);
         }
-        until(|| server.control.figures().received == 50 + 10 * 6).await;
+        until(|| server.control.figures().received == 51 + 10 * 6).await;
 
         assert_eq!(tasks(), without + 10);
         gate.open();

@@ -367,12 +367,12 @@ async fn a_background_task_that_fails_is_reported_once_and_serving_goes_on() {
         let (server, peer) = serve(Failing(fail)).await;
         settle().await;
 
+        let told = log.alarm();
         assert_eq!(peer.ask("still there?").await, "still there?");
         server.stop().await;
-
-        let told = log.alarm();
         assert_eq!((told.level, told.field("error")), (Level::ERROR, expected));
         assert!(!told.fields.contains_key("peer"));
+        assert_eq!(log.alarms().len(), 1);
     }
 }
 

@@ -200,3 +200,29 @@ async fn what_goes_wrong_in_a_conversation_is_told_in_its_span() {
     assert_eq!(told, [[conversation(&peer)], [conversation(&peer)]]);
     server.stop().await;
 }
+
+// H-14, H-15
+#[tokio::test(start_paused = true)]
+async fn the_span_of_a_conversation_is_left_with_it_however_it_ends() {
+    let log = Log::capture();
+    let (server, peer) = serve(conversing!(|peer| {
+        let request = peer.recv().await?;
+        if request.starts_with("later") {
+            yield_now().await;
+        }
+        assert!(!request.ends_with("panic"), "as asked");
+        Ok(peer.send(&request).await?)
+    }))
+    .await;
+
+    for request in ["return", "panic", "later return", "later panic"] {
+        peer.send(request).await;
+        settle().await;
+        tracing::info!("outside");
+    }
+
+    let outside = log.at(Level::INFO).into_iter().filter(|told| told.message == "outside");
+    let spans: Vec<_> = outside.map(|told| told.spans).collect();
+    assert_eq!(spans, [[], [], [], []]);
+    server.stop().await;
+}

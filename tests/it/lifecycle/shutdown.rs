@@ -195,7 +195,7 @@ async fn serving_ends_step_by_step() {
     let (ended, ()) = tokio::join!(ended(serving), async {
         tokio::join!(
             async {
-                server.control.shutdown().await;
+                within_deadline(server.control.shutdown()).await;
                 steps.note(format!("shutdown returns, stopped is told: {}", told()));
             },
             async {
@@ -263,7 +263,7 @@ async fn a_shutdown_is_prompt_whatever_conversations_do() {
 
 async fn assert_prompt(control: &ServerHandle) {
     let begun = Instant::now();
-    control.shutdown().await;
+    within_deadline(control.shutdown()).await;
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
@@ -339,7 +339,7 @@ async fn a_shutdown_awaited_by_a_clean_up_returns_at_once() {
     );
     let (server, serving, _peer) = in_memory(handler).await;
 
-    server.control.shutdown().await;
+    within_deadline(server.control.shutdown()).await;
 
     ended(serving).await.unwrap();
     assert_eq!(steps.all(), ["cleans up"]);
@@ -364,7 +364,7 @@ async fn a_clean_up_may_wait_for_the_shutdown_of_another_server() {
     let log = Log::capture();
     let (server, serving, _peer) = in_memory(handler).await;
 
-    server.control.shutdown().await;
+    within_deadline(server.control.shutdown()).await;
 
     assert!(others_serving.is_finished());
     ended(serving).await.unwrap();

@@ -18,7 +18,7 @@ use tracing::Level;
 use super::{Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
 use crate::{
     log::Log,
-    support::{Gate, Net, conversing, everywhere, until},
+    support::{Gate, Net, conversing, everywhere, until, within_deadline},
 };
 
 everywhere! {
@@ -119,7 +119,7 @@ everywhere! {
         gate.open();
         assert!(server.control.ready().await);
         assert!(is_serving(), "it has started");
-        server.control.shutdown().await;
+        within_deadline(server.control.shutdown()).await;
         assert!(!is_serving(), "it was shut down");
         ended(serving).await.unwrap();
     }
@@ -242,7 +242,7 @@ async fn a_shutdown_while_the_handler_starts_drops_the_start_and_cleans_up() {
     settle().await;
     let asked = Instant::now();
 
-    server.control.shutdown().await;
+    within_deadline(server.control.shutdown()).await;
 
     assert!(asked.elapsed() < Duration::from_secs(1));
     ended(serving).await.unwrap();
@@ -262,7 +262,7 @@ async fn a_server_that_is_shut_down_while_it_starts_is_never_ready() {
     });
     settle().await;
 
-    server.control.shutdown().await;
+    within_deadline(server.control.shutdown()).await;
     ended(serving).await.unwrap();
     settle().await;
 

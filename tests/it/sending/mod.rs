@@ -3,6 +3,7 @@
 mod errors;
 mod order;
 mod room;
+mod segments;
 mod senders;
 mod size;
 

@@ -1,0 +1,150 @@
+//! Control messages, as octets: read and written without a pointer.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A buffer for the control messages of one datagram: the local address (40 octets), the size of
+/// segments (24), the count of drops (24) and the traffic class (24), with room to spare.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(8))]
+pub(super) struct Control([u8; Self::SIZE]);
+
+/// The address of this host that a datagram came to, and the interface it came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub(crate) ip: IpAddr,
+    pub(crate) interface: u32,
+}
+
+/// What the kernel tells of a datagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The length of the datagrams that were merged into this one, but for the last.
+    pub(super) segment: Option<usize>,
+    pub(super) local: Option<Local>,
+}
+
+/// The head of a control message: its length, with the head, its level and its type.
+const HEAD: usize = 16;
+
+impl Control {
+    pub(super) const SIZE: usize = 128;
+
+    pub(super) const fn first(&self, len: usize) -> &[u8] {
+        self.0.split_at(if len < Self::SIZE { len } else { Self::SIZE }).0
+    }
+
+    /// Writes what the kernel is to know of a datagram that is sent; returns how many octets that takes.
+    pub(super) fn write(&mut self, local: Option<Local>, segment: Option<u16>) -> usize {
+        let mut len = 0;
+        match local.map(|Local { ip, interface }| (ip, interface.to_ne_bytes())) {
+            Some((IpAddr::V4(ip), interface)) => {
+                let mut info = [0; 12];
+                info[..4].copy_from_slice(&interface);
+                info[4..8].copy_from_slice(&ip.octets());
+                self.append(&mut len, libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
+            }
+            Some((IpAddr::V6(ip), interface)) => {
+                let mut info = [0; 20];
+                info[..16].copy_from_slice(&ip.octets());
+                info[16..].copy_from_slice(&interface);
+                self.append(&mut len, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info);
+            }
+            None => {}
+        }
+        if let Some(segment) = segment {
+            self.append(&mut len, libc::SOL_UDP, libc::UDP_SEGMENT, &segment.to_ne_bytes());
+        }
+        len
+    }
+
+    fn append(&mut self, len: &mut usize, level: i32, kind: i32, data: &[u8]) {
+        let message = &mut self.0[*len..];
+        message[..8].copy_from_slice(&(HEAD + data.len()).to_ne_bytes());
+        message[8..12].copy_from_slice(&level.to_ne_bytes());
+        message[12..HEAD].copy_from_slice(&kind.to_ne_bytes());
+        message[HEAD..][..data.len()].copy_from_slice(data);
+        *len += HEAD + data.len().next_multiple_of(8);
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self([0; Self::SIZE])
+    }
+}
+
+/// Reads what the kernel wrote; what it does not know it passes over.
+pub(super) fn read(mut octets: &[u8]) -> Told {
+    let mut told = Told::default();
+    while let Some((head, rest)) = octets.split_first_chunk::<HEAD>() {
+        let [len, kind] = [&head[..8], &head[8..]];
+        let len = len.try_into().map_or(0, usize::from_ne_bytes);
+        let Some(data) = len.checked_sub(HEAD).and_then(|len| rest.get(..len)) else { break };
+        let (level, kind) = kind.split_at(4);
+        let number =
+            |octets: &[u8]| octets.first_chunk().map_or(0, |octets| i32::from_ne_bytes(*octets));
+        match (number(level), number(kind)) {
+            (libc::SOL_UDP, libc::UDP_GRO) => told.segment = usize::try_from(number(data)).ok(),
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => told.local = ipv4_info(data),
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => told.local = ipv6_info(data),
+            _ => {}
+        }
+        octets = rest.get(data.len().next_multiple_of(8)..).unwrap_or_default();
+    }
+    told
+}
+
+/// `struct in_pktinfo`: the interface, the local address, the address in the header.
+fn ipv4_info(data: &[u8]) -> Option<Local> {
+    let (interface, rest) = data.split_first_chunk()?;
+    let ip = Ipv4Addr::from(*rest.first_chunk::<4>()?);
+    Some(Local { ip: ip.into(), interface: u32::from_ne_bytes(*interface) })
+}
+
+/// `struct in6_pktinfo`: the address in the header, the interface.
+fn ipv6_info(data: &[u8]) -> Option<Local> {
+    let (ip, rest) = data.split_first_chunk::<16>()?;
+    let interface = u32::from_ne_bytes(*rest.first_chunk()?);
+    Some(Local { ip: Ipv6Addr::from(*ip).into(), interface })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        for ip in ["192.0.2.7", "2001:db8::1"] {
+            let local = Some(Local { ip: ip.parse().unwrap(), interface: 6 });
+            let mut control = Control::default();
+
+            let len = control.write(local, None);
+
+            assert_eq!(read(control.first(len)), Told { segment: None, local });
+        }
+    }
+
+    #[test]
+    fn the_size_of_segments_has_the_layout_of_the_kernel() {
+        let mut control = Control::default();
+
+        let len = control.write(None, Some(1200));
+
+        assert_eq!(len, 24);
+        assert_eq!(control.first(18)[..8], 18_usize.to_ne_bytes());
+        assert_eq!(control.first(18)[16..], 1200_u16.to_ne_bytes());
+    }
+
+    #[test]
+    fn no_octets_are_taken_for_more_than_they_are() {
+        let mut control = Control::default();
+        let len = control.write(Some(Local { ip: Ipv4Addr::LOCALHOST.into(), interface: 1 }), None);
+
+        for cut in 0..28 {
+            assert_eq!(read(&control.first(len)[..cut]), Told::default());
+        }
+        for octet in 0..=255 {
+            let _ = read(&[octet; 40]);
+        }
+    }
+}

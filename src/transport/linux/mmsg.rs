@@ -1,0 +1,209 @@
+//! `recvmmsg` and `sendmmsg`: the only place that hands pointers to the kernel.
+//!
+//! Headers are built once and point to names and control messages that live as long as they do. What
+//! comes and goes, the octets of datagrams, is borrowed for the length of one system call.
+#![allow(unsafe_code)]
+
+use std::{
+    io,
+    marker::PhantomData,
+    mem,
+    os::fd::{AsRawFd, BorrowedFd},
+    ptr,
+};
+
+use super::{control::Control, name::Name};
+
+/// Receives many datagrams with one system call.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    headers: Vec<libc::mmsghdr>,
+    slots: Vec<libc::iovec>,
+    names: Vec<Name>,
+    controls: Vec<Control>,
+    /// How many headers the kernel has written to.
+    used: usize,
+}
+
+// SAFETY: the pointers in the headers and slots point to what the same value owns, or to a buffer that
+// is borrowed anew for each call; nothing is tied to a thread.
+unsafe impl Send for Receiver {}
+
+impl Receiver {
+    pub(super) fn new(slots: usize) -> Self {
+        let mut this = Self {
+            headers: vec![header(); slots],
+            slots: vec![libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; slots],
+            names: vec![Name::default(); slots],
+            controls: vec![Control::default(); slots],
+            used: slots,
+        };
+        for (i, header) in this.headers.iter_mut().enumerate() {
+            let header = &mut header.msg_hdr;
+            header.msg_name = ptr::from_mut(&mut this.names[i]).cast();
+            header.msg_control = ptr::from_mut(&mut this.controls[i]).cast();
+            header.msg_iov = &raw mut this.slots[i];
+            header.msg_iovlen = 1;
+        }
+        this
+    }
+
+    /// Receives up to `count` datagrams, each into a part of `octets` that is `slot` octets long, one
+    /// after the other; returns how many came.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are not so many slots, here or in `octets`.
+    pub(super) fn recv(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        octets: &mut [u8],
+        slot: usize,
+        count: usize,
+    ) -> io::Result<usize> {
+        let mut rooms = octets.chunks_exact_mut(slot);
+        assert!(count <= rooms.len() && count <= self.headers.len());
+        // The kernel wrote here how much of each it had used.
+        for header in &mut self.headers[..self.used] {
+            header.msg_hdr.msg_namelen = size_of::<Name>() as libc::socklen_t;
+            header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+        }
+        for (iov, room) in self.slots.iter_mut().zip(&mut rooms).take(count) {
+            iov.iov_base = room.as_mut_ptr().cast();
+            iov.iov_len = room.len();
+        }
+        let headers = self.headers.as_mut_ptr();
+        // SAFETY: the first `count` headers exist; each points to a name, a control buffer and a slot of
+        // this value, with their true sizes, and the slot to `slot` octets that are borrowed mutably
+        // until this function returns. No two slots overlap.
+        let received = unsafe {
+            libc::recvmmsg(
+                fd.as_raw_fd(),
+                headers,
+                count as libc::c_uint,
+                libc::MSG_DONTWAIT,
+                ptr::null_mut(),
+            )
+        };
+        self.used = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+        Ok(self.used)
+    }
+
+    /// The length of datagram number `i` of the last call, as far as it fitted, and whether it did.
+    pub(super) fn len(&self, i: usize) -> (usize, bool) {
+        let header = &self.headers[i];
+        (header.msg_len as usize, header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0)
+    }
+
+    pub(super) fn name(&self, i: usize) -> &Name {
+        &self.names[i]
+    }
+
+    /// The control messages of datagram number `i`.
+    pub(super) fn control(&self, i: usize) -> &[u8] {
+        self.controls[i].first(self.headers[i].msg_hdr.msg_controllen)
+    }
+}
+
+/// Sends many datagrams with one system call.
+#[derive(Debug)]
+pub(super) struct Sender {
+    headers: Vec<libc::mmsghdr>,
+    pieces: Vec<libc::iovec>,
+    names: Vec<Name>,
+    controls: Vec<Control>,
+}
+
+// SAFETY: the pointers in here are written and used within one `Filling`, which borrows what they point
+// to; nothing is tied to a thread.
+unsafe impl Send for Sender {}
+
+impl Sender {
+    pub(super) const fn new() -> Self {
+        Self { headers: Vec::new(), pieces: Vec::new(), names: Vec::new(), controls: Vec::new() }
+    }
+
+    /// Begins a call.
+    pub(super) fn fill<'o>(&mut self) -> Filling<'_, 'o> {
+        self.headers.clear();
+        self.pieces.clear();
+        self.names.clear();
+        self.controls.clear();
+        Filling { sender: self, octets: PhantomData }
+    }
+}
+
+/// The messages of one call, which borrow the octets that they send.
+pub(super) struct Filling<'s, 'o> {
+    sender: &'s mut Sender,
+    octets: PhantomData<&'o [u8]>,
+}
+
+impl<'o> Filling<'_, 'o> {
+    /// Adds a message, of which the octets are the `pieces`, one behind the other.
+    pub(super) fn push(
+        &mut self,
+        to: Name,
+        control: Control,
+        control_len: usize,
+        pieces: impl Iterator<Item = &'o [u8]>,
+    ) {
+        let Sender { headers, pieces: all, names, controls } = &mut *self.sender;
+        let before = all.len();
+        all.extend(pieces.map(|piece| libc::iovec {
+            iov_base: piece.as_ptr().cast_mut().cast(),
+            iov_len: piece.len(),
+        }));
+        let mut header = header();
+        header.msg_hdr.msg_namelen = to.len();
+        header.msg_hdr.msg_controllen = control_len as _;
+        header.msg_hdr.msg_iovlen = (all.len() - before) as _;
+        headers.push(header);
+        names.push(to);
+        controls.push(control);
+    }
+
+    /// Sends the messages from number `first` on; returns how many were sent, at least one.
+    pub(super) fn send(&mut self, fd: BorrowedFd<'_>, first: usize) -> io::Result<usize> {
+        let Sender { headers, pieces, names, controls } = &mut *self.sender;
+        // Only now nothing moves any more, so that there is something to point to.
+        let mut next = 0;
+        for (i, header) in headers.iter_mut().enumerate() {
+            let header = &mut header.msg_hdr;
+            header.msg_name = ptr::from_mut(&mut names[i]).cast();
+            header.msg_iov = ptr::from_mut(&mut pieces[next..][..header.msg_iovlen]).cast();
+            next += header.msg_iovlen;
+            if header.msg_controllen > 0 {
+                header.msg_control = ptr::from_mut(&mut controls[i]).cast();
+            }
+        }
+        let rest = &mut headers[first..];
+        // SAFETY: each header points to a name, pieces and a control buffer of the sender, which is
+        // borrowed, with their true sizes; the pieces point to octets that live for 'o, so until after
+        // this call. The kernel writes into nothing but `msg_len`.
+        let sent = unsafe {
+            libc::sendmmsg(
+                fd.as_raw_fd(),
+                rest.as_mut_ptr(),
+                rest.len() as libc::c_uint,
+                libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+            )
+        };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+fn header() -> libc::mmsghdr {
+    // SAFETY: integers and pointers, for which all zeros are valid values.
+    unsafe { mem::zeroed() }
+}
+
+/// Sets an option of a socket to one.
+pub(super) fn enable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
+    let one: libc::c_int = 1;
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel reads one live `c_int`, with its true size.
+    let set =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, (&raw const one).cast(), len) };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,177 @@
+//! Which replies leave together: runs of one length to one peer, as one segmented send.
+
+use std::net::SocketAddr;
+
+use crate::{PeerAddr, transport::SendBatch};
+
+/// How many segments one send may have, and how many octets in all: what every kernel takes.
+const MOST_SEGMENTS: u16 = 64;
+const MOST_OCTETS: u32 = 65_000;
+
+/// Datagrams that leave as one message: several segments, or one datagram as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) first: u16,
+    last: u16,
+    pub(super) segments: u16,
+    /// The length of each segment but the last, which may be shorter.
+    pub(super) segment: u16,
+    octets: u32,
+    /// Whether nothing can follow: the last segment is a short one.
+    ended: bool,
+}
+
+/// A batch, sorted into runs. The datagrams to one peer stay in their order; those to different peers
+/// may change places.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    runs: Vec<Run>,
+    /// Behind each datagram the next one of its run.
+    next: Vec<u16>,
+    /// The newest run of some peer, by a few bits of a hash. Peers that collide merge less, no more.
+    newest: Vec<u16>,
+}
+
+/// Entries of `newest`: four times what a batch holds, so that collisions are rare.
+const BUCKETS: usize = 256;
+const NONE: u16 = u16::MAX;
+
+impl Runs {
+    /// Sorts `batch`, with segments of up to `limit` octets.
+    pub(super) fn sort(&mut self, batch: &SendBatch, limit: usize) {
+        self.clear();
+        for i in 0..batch.len() {
+            let (to, datagram) = batch.get(i);
+            let len = datagram.len();
+            self.add(hash(to), len, |first| len <= limit && batch.get(first).0 == to);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.runs.clear();
+        self.next.clear();
+        self.newest.clear();
+        self.newest.resize(BUCKETS, NONE);
+    }
+
+    /// Adds the next datagram of the batch: `len` octets to a peer whose address hashes to `hash`, and
+    /// is the one of datagram `i` if `same_peer(i)`.
+    fn add(&mut self, hash: usize, len: usize, same_peer: impl Fn(usize) -> bool) {
+        let at = self.next.len() as u16;
+        self.next.push(NONE);
+        let newest = &mut self.newest[hash % BUCKETS];
+        if let Some(run) = self.runs.get_mut(usize::from(*newest))
+            && run.takes(len)
+            && same_peer(usize::from(run.first))
+        {
+            self.next[usize::from(run.last)] = at;
+            run.last = at;
+            run.segments += 1;
+            run.octets += len as u32;
+            run.ended = len < usize::from(run.segment);
+            return;
+        }
+        *newest = self.runs.len() as u16;
+        let segment = len as u16;
+        // What has no octets is no segment.
+        let ended = len == 0;
+        self.runs.push(Run {
+            first: at,
+            last: at,
+            segments: 1,
+            segment,
+            octets: len as u32,
+            ended,
+        });
+    }
+
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// The datagrams of a run, in order.
+    pub(super) fn datagrams(&self, run: &Run) -> impl Iterator<Item = usize> {
+        let mut next = run.first;
+        std::iter::from_fn(move || {
+            let at = usize::from(next);
+            next = *self.next.get(at)?;
+            Some(at)
+        })
+    }
+}
+
+impl Run {
+    fn takes(&self, len: usize) -> bool {
+        !self.ended
+            && (1..=usize::from(self.segment)).contains(&len)
+            && self.segments < MOST_SEGMENTS
+            && self.octets + len as u32 <= MOST_OCTETS
+    }
+}
+
+/// A few bits that tell most peers apart.
+fn hash(peer: &PeerAddr) -> usize {
+    let PeerAddr::Ip(addr) = peer;
+    let ip = match addr {
+        SocketAddr::V4(v4) => u32::from_be_bytes(v4.ip().octets()) as usize,
+        SocketAddr::V6(v6) => v6.ip().to_bits() as usize,
+    };
+    // The golden ratio spreads neighbouring addresses and ports.
+    let spread = ((ip ^ usize::from(addr.port())) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (spread >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sorts datagrams, each a peer and a length, and shows the runs.
+    fn runs(datagrams: &[(usize, usize)]) -> Vec<Vec<usize>> {
+        let mut runs = Runs::default();
+        runs.clear();
+        for &(peer, len) in datagrams {
+            runs.add(peer, len, |first| datagrams[first].0 == peer);
+        }
+        runs.runs().iter().map(|run| runs.datagrams(run).collect()).collect()
+    }
+
+    // S-12
+    #[test]
+    fn datagrams_of_one_length_to_one_peer_leave_together_whoever_is_between() {
+        let datagrams = [(1, 32), (2, 32), (1, 32), (3, 32), (2, 32), (1, 32)];
+
+        assert_eq!(runs(&datagrams), [vec![0, 2, 5], vec![1, 4], vec![3]]);
+    }
+
+    // S-12, S-4
+    #[test]
+    fn a_shorter_datagram_ends_a_run_and_a_longer_one_begins_another() {
+        let datagrams = [(1, 32), (1, 32), (1, 8), (1, 32), (1, 64), (1, 64)];
+
+        assert_eq!(runs(&datagrams), [vec![0, 1, 2], vec![3], vec![4, 5]]);
+    }
+
+    // D-11, S-12
+    #[test]
+    fn a_datagram_without_octets_is_a_message_of_its_own() {
+        assert_eq!(runs(&[(1, 8), (1, 0), (1, 8), (1, 0)]), [vec![0], vec![1], vec![2], vec![3]]);
+    }
+
+    // S-12
+    #[test]
+    fn no_run_is_longer_than_the_kernel_takes() {
+        let small = vec![(1, 8); 200];
+        let large = vec![(1, 9_000); 20];
+
+        assert_eq!(runs(&small).iter().map(Vec::len).collect::<Vec<_>>(), [64, 64, 64, 8]);
+        assert_eq!(runs(&large).iter().map(Vec::len).collect::<Vec<_>>(), [7, 7, 6]);
+    }
+
+    // S-4
+    #[test]
+    fn peers_whose_hashes_collide_keep_their_order() {
+        let datagrams = [(1, 32), (1 + BUCKETS, 32), (1, 32), (1, 32)];
+
+        assert_eq!(runs(&datagrams), [vec![0], vec![1], vec![2, 3]]);
+    }
+}
