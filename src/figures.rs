@@ -41,7 +41,8 @@ impl DropReason {
 ///
 /// Nothing here ever falls while the server lives, but for [`peers`](Self::peers) and
 /// [`waiting_octets`](Self::waiting_octets), which say how things are now. At rest the books balance:
-/// `received == returned + dropped_in_all()`.
+/// `received == returned + dropped_in_all()`. While a batch is worked on they do not: it counts as
+/// received before it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Figures {
