@@ -193,9 +193,18 @@ where
 
     /// Works on the batch; returns whether it is done, or other tasks must have the thread first.
     fn dispatch(&mut self) -> bool {
+        // Half of what a queue holds by default: a train of datagrams to one conversation must not
+        // overflow it before the conversation has had a chance to receive.
+        const AT_A_TIME: usize = 32;
+
         let mut turn = self.turn.take().expect(NOT_LENT);
+        let first = self.next;
+        self.busy = false;
         self.port.outbox.begin_turn();
         while self.next < turn.received.len() && coop::has_budget_remaining() {
+            if self.busy && self.next - first >= AT_A_TIME {
+                break;
+            }
             let at = self.next;
             self.next += 1;
             turn = self.receive(turn, at);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use datagrammar::{
-    Handler, Limits, Raw, Text, UdpClient, UdpServer,
+    DropReason, Handler, Limits, Raw, Text, UdpClient, UdpServer,
     testing::{Conditions, Network},
 };
 use tokio::{
@@ -220,5 +220,34 @@ async fn others_have_their_turn_while_a_flood_comes_through_the_kernel() {
     let longest = longest_turn(&server, 10).await;
 
     assert!(longest <= AT_A_TIME, "{longest} datagrams at a time");
+    server.stop().await;
+}
+
+// G-2, D-7
+#[tokio::test(start_paused = true)]
+async fn what_arrives_at_once_does_not_overflow_the_queue_of_a_quick_handler() {
+    let net = Net::memory();
+    let limits = Limits::default().queue(40);
+    let server = net
+        .serve_text_within(
+            limits,
+            conversing!(|peer| {
+                loop {
+                    let text = peer.recv().await?;
+                    peer.send(&text).await?;
+                }
+            }),
+        )
+        .await;
+    let peer = net.peer_of(&server.control).await;
+
+    for n in 0..64 {
+        peer.send(n.to_string()).await;
+    }
+
+    for n in 0..64 {
+        assert_eq!(peer.recv_text().await, n.to_string());
+    }
+    assert_eq!(server.control.figures().dropped(DropReason::Queue), 0);
     server.stop().await;
 }
