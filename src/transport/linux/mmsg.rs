@@ -38,11 +38,14 @@ impl Receiver {
             controls: vec![Control::default(); slots],
             used: slots,
         };
+        // One pointer into each vector, so that none is made invalid by a later borrow of its neighbour.
+        let (names, controls) = (this.names.as_mut_ptr(), this.controls.as_mut_ptr());
+        let slots = this.slots.as_mut_ptr();
         for (i, header) in this.headers.iter_mut().enumerate() {
             let header = &mut header.msg_hdr;
-            header.msg_name = ptr::from_mut(&mut this.names[i]).cast();
-            header.msg_control = ptr::from_mut(&mut this.controls[i]).cast();
-            header.msg_iov = &raw mut this.slots[i];
+            header.msg_name = names.wrapping_add(i).cast();
+            header.msg_control = controls.wrapping_add(i).cast();
+            header.msg_iov = slots.wrapping_add(i);
             header.msg_iovlen = 1;
         }
         this
@@ -167,14 +170,15 @@ impl<'o> Filling<'_, 'o> {
     pub(super) fn send(&mut self, fd: BorrowedFd<'_>, first: usize) -> io::Result<usize> {
         let Sender { headers, pieces, names, controls } = &mut *self.sender;
         // Only now nothing moves any more, so that there is something to point to.
-        let mut next = 0;
+        let (names, controls) = (names.as_mut_ptr(), controls.as_mut_ptr());
+        let mut pieces = pieces.as_mut_ptr();
         for (i, header) in headers.iter_mut().enumerate() {
             let header = &mut header.msg_hdr;
-            header.msg_name = ptr::from_mut(&mut names[i]).cast();
-            header.msg_iov = ptr::from_mut(&mut pieces[next..][..header.msg_iovlen]).cast();
-            next += header.msg_iovlen;
+            header.msg_name = names.wrapping_add(i).cast();
+            header.msg_iov = pieces;
+            pieces = pieces.wrapping_add(header.msg_iovlen);
             if header.msg_controllen > 0 {
-                header.msg_control = ptr::from_mut(&mut controls[i]).cast();
+                header.msg_control = controls.wrapping_add(i).cast();
             }
         }
         let rest = &mut headers[first..];

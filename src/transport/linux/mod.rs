@@ -120,50 +120,35 @@ impl Transport for Linux {
     ) -> bool {
         let mut sending = locked(&self.sending);
         let Sending { sender, runs, unsent } = &mut *sending;
-        let mut limit = self.segment_limit.load(Relaxed);
-        loop {
-            runs.sort(batch, limit);
-            let (sent, stop) = self.send_runs(sender, runs, batch, refused);
-            match stop {
-                None => {
-                    batch.clear();
-                    return true;
-                }
-                // Whether it is the segments that are refused, or the peer: each is tried alone.
-                Some(Stop::Refused) => limit = 0,
-                Some(Stop::Full) => {}
-            }
-            unsent.clear();
-            unsent.resize(batch.len(), false);
-            for run in &runs.runs()[sent..] {
-                runs.datagrams(run).for_each(|i| unsent[i] = true);
-            }
-            batch.retain(|i| unsent[i]);
-            if stop == Some(Stop::Full) {
-                return false;
-            }
-        }
+        runs.sort(batch, self.segment_limit.load(Relaxed));
+        let Err(Full { run, datagrams }) = self.send_runs(sender, runs, batch, refused) else {
+            batch.clear();
+            return true;
+        };
+        unsent.clear();
+        unsent.resize(batch.len(), false);
+        let rest = runs.runs()[run..].iter().flat_map(|run| runs.datagrams(run));
+        rest.skip(datagrams).for_each(|i| unsent[i] = true);
+        batch.retain(|i| unsent[i]);
+        false
     }
 }
 
-/// Why a batch was not sent to its end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    /// The kernel has no room.
-    Full,
-    /// The kernel refused a segmented send.
-    Refused,
+/// Where the kernel had no more room: at which run, and after how many of its datagrams.
+struct Full {
+    run: usize,
+    datagrams: usize,
 }
 
 impl Linux {
-    /// Sends one run after the other; returns how many are done, and why not all.
+    /// Sends one run after the other.
     fn send_runs(
         &self,
         sender: &mut Sender,
         runs: &Runs,
         batch: &SendBatch,
         refused: &mut dyn FnMut(&PeerAddr, io::Error),
-    ) -> (usize, Option<Stop>) {
+    ) -> Result<(), Full> {
         let mut filling = sender.fill();
         for run in runs.runs() {
             let mut control = Control::default();
@@ -180,27 +165,31 @@ impl Linux {
                     done += sent;
                     continue;
                 }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(Full { run: done, datagrams: 0 });
+                }
                 Err(error) => error,
             };
-            if error.kind() == io::ErrorKind::WouldBlock {
-                return (done, Some(Stop::Full));
-            }
-            if run.segments > 1 {
-                self.remember(&error, run.segment.into());
-                return (done, Some(Stop::Refused));
-            }
-            // Once more, alone: the error may be about something that was sent earlier.
-            let (to, datagram) = batch.get(run.first.into());
-            match self.udp.try_send(to, datagram) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return (done, Some(Stop::Full));
+            // Each once more, alone: the error may be about the segments, about one datagram, or about
+            // something that was sent earlier.
+            let mut accepted = false;
+            for (datagrams, (to, datagram)) in runs.datagrams(run).map(|i| batch.get(i)).enumerate()
+            {
+                match self.udp.try_send(to, datagram) {
+                    Ok(()) => accepted = true,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Err(Full { run: done, datagrams });
+                    }
+                    Err(error) => refused(to, error),
                 }
-                Err(error) => refused(to, error),
+            }
+            // A peer that cannot be reached at all says nothing about segments.
+            if accepted && run.segments > 1 {
+                self.remember(&error, run.segment.into());
             }
             done += 1;
         }
-        (done, None)
+        Ok(())
     }
 
     /// Tries nothing again that the kernel has refused once: segments that are longer than the path
