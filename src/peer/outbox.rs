@@ -46,6 +46,9 @@ struct State {
     backlog: SendBatch,
 }
 
+/// Datagrams that the kernel has refused. Nothing is allocated while there are none.
+type Refusals = Vec<(PeerAddr, io::Error)>;
+
 /// How many datagrams or octets wait for the kernel before `send` waits too.
 const BACKLOG: usize = 256;
 const BACKLOG_OCTETS: usize = 1 << 20;
@@ -117,7 +120,10 @@ impl Outbox {
             let Poll::Ready(Ok(())) = self.transport.poll_send_ready(cx) else {
                 return Poll::Pending;
             };
-            self.flush(&mut self.lock());
+            let mut state = self.lock();
+            let refusals = self.flush(&mut state);
+            drop(state);
+            self.tell(refusals);
         }
         Poll::Ready(())
     }
@@ -159,7 +165,8 @@ impl Outbox {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => full = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.refused(to, &error);
+                    drop(state);
+                    self.tell(vec![(to.clone(), error)]);
                     return Ok(true);
                 }
             }
@@ -179,7 +186,7 @@ impl Outbox {
 
     /// Sends `replies`, which are older than all of the backlog, then the backlog.
     fn settle(&self, replies: &mut SendBatch, turn: bool) {
-        let done = self.send_batch(replies);
+        let (done, mut refusals) = self.send_batch(replies);
         let mut state = self.lock();
         state.turn = turn;
         if !state.open {
@@ -191,33 +198,38 @@ impl Outbox {
             std::mem::swap(replies, &mut state.backlog);
             self.backlog.store(state.backlog.len(), Ordering::Release);
         } else if !turn && !state.backlog.is_empty() {
-            self.flush(&mut state);
+            refusals.append(&mut self.flush(&mut state));
         }
+        drop(state);
+        self.tell(refusals);
     }
 
-    fn flush(&self, state: &mut State) {
-        self.send_batch(&mut state.backlog);
+    fn flush(&self, state: &mut State) -> Refusals {
+        let (_, refusals) = self.send_batch(&mut state.backlog);
         self.backlog.store(state.backlog.len(), Ordering::Release);
         self.room.notify_waiters();
+        refusals
     }
 
-    fn send_batch(&self, batch: &mut SendBatch) -> bool {
+    /// Sends what the kernel has room for; returns whether that was all.
+    fn send_batch(&self, batch: &mut SendBatch) -> (bool, Refusals) {
+        let mut refusals = Vec::new();
         if batch.is_empty() {
-            return true;
+            return (true, refusals);
         }
         let before = batch.len();
-        let mut refused = 0;
-        let done = self.transport.send_batch(batch, &mut |to, error| {
-            refused += 1;
-            self.refused(to, &error);
-        });
-        add(&self.counters.sent, (before - batch.len()) as u64 - refused);
-        done
+        let done =
+            self.transport.send_batch(batch, &mut |to, error| refusals.push((to.clone(), error)));
+        add(&self.counters.sent, (before - batch.len() - refusals.len()) as u64);
+        (done, refusals)
     }
 
-    fn refused(&self, to: &PeerAddr, error: &io::Error) {
-        add(&self.counters.send_errors, 1);
-        self.events.warn(to, error, "a datagram could not be sent");
+    /// Counts and tells what the kernel refused. Never under a lock: whoever hears of it may send.
+    fn tell(&self, refusals: Refusals) {
+        for (to, error) in refusals {
+            add(&self.counters.send_errors, 1);
+            self.events.warn(&to, &error, "a datagram could not be sent");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
