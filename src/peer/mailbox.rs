@@ -93,7 +93,7 @@ impl Mailbox {
     /// Takes the next datagram, `None` once the mailbox is closed.
     pub(crate) fn poll_take(
         &self,
-        cx: Option<&Context<'_>>,
+        cx: &Context<'_>,
         counters: &Counters,
     ) -> Poll<Option<Box<[u8]>>> {
         // What one burst of the usual size needs; more goes back while nothing is there.
@@ -106,14 +106,12 @@ impl Mailbox {
         if state.closed {
             return Poll::Ready(None);
         }
-        if let Some(cx) = cx {
-            if state.queue.capacity() > KEPT {
-                state.queue.shrink_to(KEPT);
-            }
-            match &mut state.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                None => state.waker = Some(cx.waker().clone()),
-            }
+        if state.queue.capacity() > KEPT {
+            state.queue.shrink_to(KEPT);
+        }
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => state.waker = Some(cx.waker().clone()),
         }
         Poll::Pending
     }

@@ -3,25 +3,26 @@
 pub(crate) mod mailbox;
 pub(crate) mod outbox;
 pub(crate) mod port;
+mod recv;
+mod send;
 mod sender;
 pub(crate) mod turn;
 
 use std::{
     fmt,
-    future::poll_fn,
-    pin::pin,
+    pin::Pin,
     sync::{Arc, Weak},
-    task::Poll,
     time::Duration,
 };
 
 use mailbox::Mailbox;
 use port::{Outlet, Port};
+use recv::Recv;
 pub use sender::PeerSender;
-use tokio::{task::coop, time::sleep};
+use tokio::time::Sleep;
 use turn::Turn;
 
-use crate::{DecodeError, PeerAddr, RecvError, SendError, figures::add};
+use crate::{PeerAddr, RecvError, SendError, figures::add};
 
 /// The other side of a conversation, as a handler sees it.
 ///
@@ -36,6 +37,8 @@ pub struct Peer<Req, Res> {
     serial: u64,
     /// Whether nothing was received yet, so that a first datagram may lie in the worker's batch.
     opening: bool,
+    /// Ends a `recv` that waits for too long. Set anew by each, which is cheaper than another timer.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<Req, Res> Peer<Req, Res> {
@@ -45,7 +48,7 @@ impl<Req, Res> Peer<Req, Res> {
         addr: PeerAddr,
         serial: u64,
     ) -> Self {
-        Self { port, mailbox, addr, serial, opening: true }
+        Self { port, mailbox, addr, serial, opening: true, timer: None }
     }
 
     /// Makes this the peer of another conversation that is served with the same mailbox.
@@ -72,8 +75,9 @@ impl<Req, Res> Peer<Req, Res> {
     /// # Cancel safety
     ///
     /// If the future is dropped, no packet is lost: the next call returns the one it would have.
-    pub async fn recv(&mut self) -> Result<Req, RecvError> {
-        self.receive(Duration::MAX).await
+    #[inline]
+    pub fn recv(&mut self) -> impl Future<Output = Result<Req, RecvError>> {
+        Recv::new(self, Duration::MAX)
     }
 
     /// Receives the next packet of this peer, waiting for at most `timeout`.
@@ -87,8 +91,12 @@ impl<Req, Res> Peer<Req, Res> {
     /// # Cancel safety
     ///
     /// As [`recv`](Self::recv).
-    pub async fn recv_timeout(&mut self, timeout: Duration) -> Result<Req, RecvError> {
-        self.receive(timeout).await
+    #[inline]
+    pub fn recv_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Req, RecvError>> {
+        Recv::new(self, timeout)
     }
 
     /// Sends `packet` to this peer.
@@ -105,8 +113,9 @@ impl<Req, Res> Peer<Req, Res> {
     /// # Cancel safety
     ///
     /// If the future is dropped, the datagram was sent whole or not at all.
-    pub async fn send(&self, packet: &Res) -> Result<(), SendError> {
-        port::send(&*self.port, &self.addr, packet).await
+    #[inline]
+    pub fn send<'a>(&'a self, packet: &'a Res) -> impl Future<Output = Result<(), SendError>> {
+        send::send(&*self.port, &self.addr, packet)
     }
 
     /// Returns the address of the peer.
@@ -133,48 +142,19 @@ impl<Req, Res> Peer<Req, Res> {
         PeerSender::new(outlet, self.port.id, self.addr.clone())
     }
 
-    async fn receive(&mut self, timeout: Duration) -> Result<Req, RecvError> {
-        if let Some(packet) = self.receive_inline() {
-            return packet.map_err(RecvError::Decode);
-        }
-        // A peer that sends faster than its handler works must not keep the thread from the others.
-        // Only then may a datagram be taken: after this, nothing is awaited that could be dropped.
-        coop::consume_budget().await;
-        if let Poll::Ready(taken) = self.mailbox.poll_take(None, &self.port.counters) {
-            return self.decode(taken);
-        }
-        let idle = self.port.limits.idle.unwrap_or(Duration::MAX);
-        let (within, error) =
-            if timeout <= idle { (timeout, RecvError::TimedOut) } else { (idle, RecvError::Idle) };
-        if within.is_zero() {
-            return Err(error);
-        }
-        let mut limit = pin!((within < Duration::MAX).then(|| sleep(within)));
-        let taken = poll_fn(|cx| {
-            if let Poll::Ready(taken) = self.mailbox.poll_take(Some(cx), &self.port.counters) {
-                return Poll::Ready(Some(taken));
-            }
-            match limit.as_mut().as_pin_mut() {
-                Some(limit) => limit.poll(cx).map(|()| None),
-                None => Poll::Pending,
-            }
-        });
-        match taken.await {
-            Some(taken) => self.decode(taken),
-            None => Err(error),
-        }
-    }
-
     /// Receives the datagram that opened the conversation, while the worker still has it.
-    fn receive_inline(&mut self) -> Option<Result<Req, DecodeError>> {
+    #[inline]
+    fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
         if !self.opening {
             return None;
         }
         self.opening = false;
-        Turn::with(self.port.id, |turn| {
-            let packet = self.port.protocol.decode(turn.open(self.serial)?);
-            turn.decode_errors += u64::from(packet.is_err());
-            Some(packet)
+        Turn::with(self.port.id, |turn| match self.port.protocol.decode(turn.open(self.serial)?) {
+            Ok(packet) => Some(Ok(packet)),
+            Err(error) => {
+                turn.decode_errors += 1;
+                Some(Err(RecvError::Decode(error)))
+            }
         })
         .flatten()
     }

@@ -135,9 +135,6 @@ impl Outbox {
 
     /// Sends one encoded datagram, waiting as long as the backlog is full.
     pub(crate) async fn send(&self, to: &PeerAddr, datagram: &[u8]) -> Result<(), SendError> {
-        if self.try_send(to, datagram)? {
-            return Ok(());
-        }
         loop {
             let mut room = pin!(self.room.notified());
             // Listen first: room that is made between the two steps must not be missed.
@@ -150,7 +147,7 @@ impl Outbox {
     }
 
     /// Sends one datagram or puts it into the backlog; false if that is full.
-    fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> Result<bool, SendError> {
+    pub(crate) fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> Result<bool, SendError> {
         let mut state = self.lock();
         if !state.open {
             return Err(SendError::Closed);

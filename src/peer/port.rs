@@ -6,13 +6,12 @@ use std::{
     },
 };
 
-use super::{outbox::Outbox, turn::Turn};
+use super::outbox::Outbox;
 use crate::{
-    BoxError, DatagramProtocol, EncodeError, PeerAddr, SendError,
+    BoxError, DatagramProtocol, EncodeError, PeerAddr,
     events::Events,
     figures::{Counters, add},
     limits::Limits,
-    transport::Scratch,
 };
 
 /// A protocol as a port holds it: of any type, for packets of two.
@@ -114,23 +113,4 @@ impl<Req, Res> Outlet<Res> for Port<Req, Res> {
     fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.protocol.encode(packet, datagram)
     }
-}
-
-/// Sends `packet`: into the batch of the turn that is in progress on this thread, if there is one.
-pub(crate) async fn send<Res>(
-    outlet: &(impl Outlet<Res> + ?Sized),
-    to: &PeerAddr,
-    packet: &Res,
-) -> Result<(), SendError> {
-    let outbox = outlet.outbox();
-    let max = outbox.transport().max_len(to);
-    let inline = Turn::with(outlet.id(), |turn| {
-        let encode = |datagram: &mut Vec<u8>| outlet.encode(packet, datagram);
-        outbox.takes_inline(turn).then(|| turn.replies.encode(to, max, encode))
-    });
-    if let Some(sent) = inline.flatten() {
-        return sent;
-    }
-    let datagram = Scratch::encode(max, |datagram| outlet.encode(packet, datagram))?;
-    outbox.send(to, &datagram).await
 }

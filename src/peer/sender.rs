@@ -4,7 +4,7 @@ use std::{
     sync::Weak,
 };
 
-use super::port::{self, Outlet};
+use super::{port::Outlet, send::send};
 use crate::{PeerAddr, SendError};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
@@ -64,7 +64,7 @@ impl<Res> PeerSender<Res> {
     /// If the future is dropped, the datagram was sent whole or not at all.
     pub async fn send(&self, packet: &Res) -> Result<(), SendError> {
         let outlet = self.outlet.upgrade().ok_or(SendError::Closed)?;
-        port::send(&*outlet, &self.addr, packet).await
+        send(&*outlet, &self.addr, packet).await
     }
 
     /// Returns whether the server has stopped serving, or is gone: then `send` fails.

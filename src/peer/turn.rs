@@ -2,11 +2,11 @@
 //!
 //! A conversation that finishes at its first poll receives its datagram straight from the receive
 //! batch and leaves its replies in the send batch, without a lock and without a copy. Both travel in
-//! a [`Turn`], which lies in a thread-local while the conversation is polled. Whoever uses it takes it
-//! out for as long as that lasts, so a protocol that sends while it encodes finds nothing there and
+//! a [`Turn`], which lies in a thread-local while the conversation is polled. Whoever uses it has it
+//! borrowed for as long as that lasts, so a protocol that sends while it encodes finds it taken and
 //! goes the way that all other threads go.
 
-use std::{cell::Cell, mem};
+use std::{cell::RefCell, mem};
 
 use crate::{
     figures::{Counters, add},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 thread_local! {
-    static TURN: Cell<Option<Box<Turn>>> = const { Cell::new(None) };
+    static TURN: RefCell<Option<Box<Turn>>> = const { RefCell::new(None) };
 }
 
 /// One batch of one worker, from reception to flush.
@@ -67,6 +67,7 @@ impl Turn {
     }
 
     /// The datagram that was offered, if nobody has received it.
+    #[inline]
     pub(crate) fn unread(&self) -> Option<&[u8]> {
         (!self.opened).then(|| self.received.datagram(self.at))
     }
@@ -79,26 +80,28 @@ impl Turn {
     }
 
     /// Runs `poll` with this turn lent to it. A turn that was lent before, by a worker that is driven
-    /// inside a handler of another, comes back afterwards.
+    /// inside a handler of another, comes back afterwards; while that one is in use, as by a protocol
+    /// that drives a worker, none is lent.
+    #[inline]
     pub(crate) fn lend<R>(self: Box<Self>, poll: impl FnOnce() -> R) -> (Box<Self>, R) {
-        let outer = TURN.replace(Some(self));
-        let result = poll();
-        let turn = TURN.replace(outer).expect("every borrower puts the turn back, panics included");
-        (turn, result)
+        TURN.with(|slot| {
+            let Ok(mut lent) = slot.try_borrow_mut() else { return (self, poll()) };
+            let outer = lent.replace(self);
+            drop(lent);
+            let result = poll();
+            let turn = slot.replace(outer).expect("nobody takes a turn out but who has lent it");
+            (turn, result)
+        })
     }
 
-    /// Runs `f` with the turn that is lent on this thread, if it is one of `port`.
+    /// Runs `f` with the turn that is lent on this thread, if it is one of `port` and nobody else uses
+    /// it at the moment.
+    #[inline]
     pub(crate) fn with<R>(port: u64, f: impl FnOnce(&mut Self) -> R) -> Option<R> {
-        struct PutBack(Option<Box<Turn>>);
-
-        impl Drop for PutBack {
-            fn drop(&mut self) {
-                TURN.set(self.0.take());
-            }
-        }
-
-        let mut turn = PutBack(TURN.take());
-        turn.0.as_deref_mut().filter(|turn| turn.port == port).map(f)
+        TURN.with(|turn| {
+            let mut turn = turn.try_borrow_mut().ok()?;
+            turn.as_deref_mut().filter(|turn| turn.port == port).map(f)
+        })
     }
 }
 
@@ -128,6 +131,17 @@ mod tests {
             let (inner, _) = turn(2).lend(|| assert!(Turn::with(1, |_| ()).is_none()));
             assert_eq!(inner.port, 2);
             assert!(Turn::with(1, |_| ()).is_some());
+        });
+
+        assert_eq!(outer.port, 1);
+    }
+
+    #[test]
+    fn a_turn_that_is_in_use_stays_where_it_is() {
+        let (outer, ()) = turn(1).lend(|| {
+            let inner =
+                Turn::with(1, |_| turn(2).lend(|| Turn::with(2, |_| ()).is_none())).unwrap();
+            assert!(inner.0.port == 2 && inner.1);
         });
 
         assert_eq!(outer.port, 1);

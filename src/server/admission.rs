@@ -30,11 +30,13 @@ impl Admission {
     /// # Errors
     ///
     /// Fails if the user's check panics.
+    #[inline]
     pub(super) fn admits(&self, from: &PeerAddr) -> Result<bool, Panicked> {
-        if !is_possible(from, &self.local) {
-            return Ok(false);
+        match &self.check {
+            _ if !is_possible(from, &self.local) => Ok(false),
+            None => Ok(true),
+            Some(check) => panic::catch(|| check(from)),
         }
-        self.check.as_ref().map_or(Ok(true), |check| panic::catch(|| check(from)))
     }
 }
 
@@ -46,19 +48,19 @@ impl fmt::Debug for Admission {
 
 /// Whether a peer can be at `from` at all. Nobody can be answered at port 0 or at an address of many;
 /// and a datagram that claims to come from this very socket would be answered for ever.
+#[inline]
 fn is_possible(from: &PeerAddr, local: &PeerAddr) -> bool {
     let (PeerAddr::Ip(from), PeerAddr::Ip(local)) = (from, local);
     let many = match from.ip() {
         IpAddr::V4(ip) => ip.is_unspecified() || ip.is_multicast() || ip == Ipv4Addr::BROADCAST,
         IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast(),
     };
-    from.port() != 0 && !many && !is_own(from, local)
+    from.port() != 0 && !many && (from.port() != local.port() || !is_own_host(from, local))
 }
 
-/// Whether `from` is the socket at `local`, which on a wildcard address is also at each loopback one.
-fn is_own(from: &SocketAddr, local: &SocketAddr) -> bool {
-    let same = from.ip() == local.ip() || local.ip().is_unspecified() && from.ip().is_loopback();
-    same && from.port() == local.port()
+/// Whether `from` is at the address of `local`, which on a wildcard address is also each loopback one.
+fn is_own_host(from: &SocketAddr, local: &SocketAddr) -> bool {
+    from.ip() == local.ip() || local.ip().is_unspecified() && from.ip().is_loopback()
 }
 
 #[cfg(test)]

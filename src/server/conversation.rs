@@ -39,7 +39,8 @@ impl<Req, Res, H: Handler<Req, Res>> Seat<Req, Res, H> {
     }
 }
 
-/// A place for the future of a conversation, used for one after the other.
+/// A place for the future of a conversation, used for one after the other. What has completed holds
+/// nothing any more, and stays until the next takes its place.
 pub(super) struct Stage<F>(Pin<Box<Option<F>>>);
 
 impl<F: Future> Stage<F> {
@@ -60,22 +61,34 @@ impl<F: Future> Stage<F> {
     fn poll(&mut self, span: &Span, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panicked>> {
         let conversation =
             self.0.as_mut().as_pin_mut().expect("a conversation is set before it is polled");
-        let outcome = ready!(span.in_scope(|| panic::poll(conversation, cx)));
-        self.0.set(None);
-        Poll::Ready(outcome)
+        span.in_scope(|| panic::poll(conversation, cx))
     }
 }
 
 /// Counts a conversation that has ended and tells what there is to tell; gives the seat back unless
 /// the handler panicked.
+#[inline]
 pub(super) fn judge<Req, Res, H>(
     outcome: Result<Outcome<Req, Res, H>, Panicked>,
     port: &Port<Req, Res>,
     peer: &PeerAddr,
+    span: &Span,
 ) -> Option<Box<Seat<Req, Res, H>>> {
-    let (seat, error) = match outcome {
-        Ok((seat, Ok(()))) => return Some(seat),
-        Ok((seat, Err(error))) => (seat, error),
+    match outcome {
+        Ok((seat, Ok(()))) => Some(seat),
+        Ok((seat, Err(error))) => span.in_scope(|| tell_failed(Ok((seat, error)), port, peer)),
+        Err(panicked) => span.in_scope(|| tell_failed(Err(panicked), port, peer)),
+    }
+}
+
+#[cold]
+fn tell_failed<S, Req, Res>(
+    failed: Result<(S, BoxError), Panicked>,
+    port: &Port<Req, Res>,
+    peer: &PeerAddr,
+) -> Option<S> {
+    let (seat, error) = match failed {
+        Ok(failed) => failed,
         Err(panicked) => {
             port.report(peer, &panicked.into(), true);
             return None;
@@ -130,7 +143,7 @@ where
             }
             let outcome = ready!(this.stage.poll(&this.span, cx));
             add(&port.counters.conversations, 1);
-            let seat = this.span.in_scope(|| judge(outcome, port, peer));
+            let seat = judge(outcome, port, peer, &this.span);
             if mailbox.finish(&port.counters) == Next::Nothing {
                 *over = true;
                 return Poll::Ready(());

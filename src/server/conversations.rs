@@ -48,10 +48,12 @@ impl<T> Conversations<T> {
     }
 
     /// Lets a datagram wait if its peer is in conversation.
+    #[inline]
     pub(super) fn arrive(&mut self, from: &PeerAddr, datagram: &[u8]) -> Arrival {
-        if self.open.is_empty() {
-            return Arrival::Opening;
-        }
+        if self.open.is_empty() { Arrival::Opening } else { self.offer(from, datagram) }
+    }
+
+    fn offer(&mut self, from: &PeerAddr, datagram: &[u8]) -> Arrival {
         let Some(conversation) = self.open.get(from) else { return Arrival::Opening };
         match conversation.mailbox.offer(datagram, &self.limits, &self.counters) {
             Offer::Accepted => Arrival::Waiting,
@@ -122,7 +124,7 @@ mod tests {
     use std::{
         hash::BuildHasher,
         net::{Ipv4Addr, SocketAddr},
-        task::Poll,
+        task::{Context, Poll, Waker},
     };
 
     use super::*;
@@ -146,7 +148,7 @@ mod tests {
     }
 
     fn take(mailbox: &Mailbox, counters: &Counters) -> Poll<Option<Box<[u8]>>> {
-        mailbox.poll_take(None, counters)
+        mailbox.poll_take(&Context::from_waker(Waker::noop()), counters)
     }
 
     // D-1, D-8

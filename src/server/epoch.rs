@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
-use tracing::Span;
+use tracing::{Span, level_filters::LevelFilter};
 
 use crate::PeerAddr;
 
@@ -47,7 +47,11 @@ impl Epoch {
     }
 
     /// The span of a conversation with `peer`.
+    #[inline]
     pub(super) fn conversation(&self, peer: &PeerAddr) -> Span {
+        if LevelFilter::current() < LevelFilter::INFO {
+            return Span::none();
+        }
         tracing::info_span!(parent: &self.span, "conversation", %peer)
     }
 }

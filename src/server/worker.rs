@@ -286,11 +286,12 @@ where
         let mut stage = self.stage.take().unwrap_or_else(Stage::new);
         stage.set((self.converse)(seat));
         let span = self.epoch.conversation(&from);
-        let (mut turn, polled) = turn.lend(|| stage.poll_first(&span));
+        let mut polled = Poll::Pending;
+        (turn, ()) = turn.lend(|| polled = stage.poll_first(&span));
         match polled {
             Poll::Ready(outcome) => {
                 self.stage = Some(stage);
-                self.seat = span.in_scope(|| judge(outcome, &self.port, &from));
+                self.seat = judge(outcome, &self.port, &from, &span);
                 turn.conversations += 1;
                 if turn.unread().is_some() {
                     self.port.counters.dropped(DropReason::Unread, 1);

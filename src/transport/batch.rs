@@ -63,6 +63,17 @@ impl RecvBatch {
         (&mut self.octets, SLOT)
     }
 
+    /// Adds the datagram that was written to the `octets`.
+    #[cfg(target_os = "linux")]
+    #[inline]
+    pub(super) fn push_at(&mut self, from: PeerAddr, octets: Range<usize>) {
+        if octets.end - octets.start > self.limit {
+            self.push_truncated();
+        } else {
+            self.arrived.push((from, octets));
+        }
+    }
+
     /// Adds the datagrams of `segment` octets each, the last one maybe shorter, that the kernel has
     /// merged into the `octets`.
     #[cfg(target_os = "linux")]
@@ -70,11 +81,7 @@ impl RecvBatch {
         let mut start = octets.start;
         loop {
             let end = start.saturating_add(segment.max(1)).min(octets.end);
-            if end - start > self.limit {
-                self.push_truncated();
-            } else {
-                self.arrived.push((from.clone(), start..end));
-            }
+            self.push_at(from.clone(), start..end);
             if end == octets.end {
                 return;
             }
@@ -121,7 +128,12 @@ pub(crate) struct SendBatch {
     slots: Vec<(PeerAddr, Vec<u8>)>,
     pending: Range<usize>,
     octets: usize,
+    /// Whether a buffer has become larger than is kept.
+    oversize: bool,
 }
+
+/// Larger buffers go back to the allocator: 64 of the largest would hold 4 MiB for ever.
+const KEPT: usize = 16 * 1024;
 
 impl SendBatch {
     /// Adds the datagram that `encode` writes, unless it fails or writes more than `max` octets.
@@ -151,6 +163,7 @@ impl SendBatch {
             *datagram = Vec::new();
             return Err(SendError::TooLarge { len, max });
         }
+        self.oversize |= datagram.capacity() > KEPT;
         self.pending.end += 1;
         self.octets += len;
         Ok(())
@@ -170,18 +183,11 @@ impl SendBatch {
     }
 
     pub(crate) fn pop_front(&mut self) {
-        // Large buffers go back to the allocator: 64 of them would hold 4 MiB for ever.
-        const KEPT: usize = 16 * 1024;
-
-        let Some((_, datagram)) = self.slots[self.pending.clone()].first_mut() else { return };
+        let Some((_, datagram)) = self.slots[self.pending.clone()].first() else { return };
         self.octets -= datagram.len();
-        if datagram.capacity() > KEPT {
-            *datagram = Vec::new();
-        }
         self.pending.start += 1;
         if self.pending.is_empty() {
-            self.pending = 0..0;
-            self.slots.truncate(2 * BATCH);
+            self.clear();
         }
     }
 
@@ -193,10 +199,12 @@ impl SendBatch {
     }
 
     /// Takes all datagrams out.
-    #[cfg(target_os = "linux")]
     pub(super) fn clear(&mut self) {
-        while !self.is_empty() {
-            self.pop_front();
+        self.pending = 0..0;
+        self.octets = 0;
+        self.slots.truncate(2 * BATCH);
+        if std::mem::take(&mut self.oversize) {
+            self.slots.retain(|(_, datagram)| datagram.capacity() <= KEPT);
         }
     }
 

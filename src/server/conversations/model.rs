@@ -3,7 +3,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    task::Poll,
+    task::{Context, Poll, Waker},
 };
 
 use fastrand::Rng;
@@ -183,7 +183,7 @@ impl Course {
         let Some((_, mailbox)) = &self.talks[peer] else { return };
         let expected = self.model[peer].take();
 
-        let taken = match mailbox.poll_take(None, &self.counters) {
+        let taken = match mailbox.poll_take(&Context::from_waker(Waker::noop()), &self.counters) {
             Poll::Ready(datagram) => datagram.map(<[u8]>::into_vec),
             Poll::Pending => None,
         };

@@ -143,12 +143,13 @@ pub(super) struct Filling<'s, 'o> {
 }
 
 impl<'o> Filling<'_, 'o> {
-    /// Adds a message, of which the octets are the `pieces`, one behind the other.
+    /// Adds a message, of which the octets are the `pieces`, one behind the other, and the control
+    /// messages what `control` writes.
+    #[inline]
     pub(super) fn push(
         &mut self,
         to: Name,
-        control: Control,
-        control_len: usize,
+        control: Option<impl FnOnce(&mut Control) -> usize>,
         pieces: impl Iterator<Item = &'o [u8]>,
     ) {
         let Sender { headers, pieces: all, names, controls } = &mut *self.sender;
@@ -159,26 +160,30 @@ impl<'o> Filling<'_, 'o> {
         }));
         let mut header = header();
         header.msg_hdr.msg_namelen = to.len();
-        header.msg_hdr.msg_controllen = control_len as _;
         header.msg_hdr.msg_iovlen = (all.len() - before) as _;
+        if let Some(write) = control {
+            let mut control = Control::default();
+            header.msg_hdr.msg_controllen = write(&mut control) as _;
+            controls.push(control);
+        }
         headers.push(header);
         names.push(to);
-        controls.push(control);
     }
 
     /// Sends the messages from number `first` on; returns how many were sent, at least one.
     pub(super) fn send(&mut self, fd: BorrowedFd<'_>, first: usize) -> io::Result<usize> {
         let Sender { headers, pieces, names, controls } = &mut *self.sender;
         // Only now nothing moves any more, so that there is something to point to.
-        let (names, controls) = (names.as_mut_ptr(), controls.as_mut_ptr());
-        let mut pieces = pieces.as_mut_ptr();
+        let names = names.as_mut_ptr();
+        let (mut pieces, mut controls) = (pieces.as_mut_ptr(), controls.as_mut_ptr());
         for (i, header) in headers.iter_mut().enumerate() {
             let header = &mut header.msg_hdr;
             header.msg_name = names.wrapping_add(i).cast();
             header.msg_iov = pieces;
             pieces = pieces.wrapping_add(header.msg_iovlen);
             if header.msg_controllen > 0 {
-                header.msg_control = controls.wrapping_add(i).cast();
+                header.msg_control = controls.cast();
+                controls = controls.wrapping_add(1);
             }
         }
         let rest = &mut headers[first..];

@@ -78,13 +78,12 @@ impl Transport for Linux {
             let count = receiver.recv(self.udp.socket.as_fd(), octets, slot, SLOTS)?;
             for i in 0..count {
                 let (len, whole) = receiver.len(i);
-                let Some(from) = receiver.name(i).addr() else { continue };
-                if whole {
-                    let segment = control::read(receiver.control(i)).segment.unwrap_or(usize::MAX);
-                    let octets = i * slot..i * slot + len;
-                    batch.push_segments(&PeerAddr::canonical(from), octets, segment);
-                } else {
-                    batch.push_truncated();
+                let Some(from) = receiver.name(i).peer() else { continue };
+                let octets = i * slot..i * slot + len;
+                match control::read(receiver.control(i)).segment {
+                    _ if !whole => batch.push_truncated(),
+                    Some(segment) if segment < len => batch.push_segments(&from, octets, segment),
+                    _ => batch.push_at(from, octets),
                 }
             }
             // That not all slots were used says that nothing more is there: tokio may wait again
@@ -151,11 +150,10 @@ impl Linux {
     ) -> Result<(), Full> {
         let mut filling = sender.fill();
         for run in runs.runs() {
-            let mut control = Control::default();
-            let segment = (run.segments > 1).then_some(run.segment);
-            let len = control.write(None, segment);
+            let control = (run.segments > 1)
+                .then_some(|control: &mut Control| control.write(None, Some(run.segment)));
             let to = Name::from(self.udp.name(batch.get(run.first.into()).0));
-            filling.push(to, control, len, runs.datagrams(run).map(|i| batch.get(i).1));
+            filling.push(to, control, runs.datagrams(run).map(|i| batch.get(i).1));
         }
         let mut done = 0;
         while let Some(run) = runs.runs().get(done) {

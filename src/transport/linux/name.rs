@@ -1,4 +1,6 @@
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use crate::PeerAddr;
 
 /// A socket address as the kernel writes it: a `sockaddr_in` or a `sockaddr_in6`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,19 +16,21 @@ impl Name {
         if u16::from_ne_bytes([self.0[0], self.0[1]]) == IPV4 { 16 } else { 28 }
     }
 
-    /// The address, unless it is of another family.
-    pub(super) fn addr(&self) -> Option<SocketAddr> {
-        let [f0, f1, p0, p1, rest @ ..] = self.0;
-        let port = u16::from_be_bytes([p0, p1]);
-        match u16::from_ne_bytes([f0, f1]) {
+    /// The peer at this address, unless it is of another family.
+    #[inline]
+    pub(super) fn peer(&self) -> Option<PeerAddr> {
+        let [f0, f1, p0, p1, rest @ ..] = &self.0;
+        let port = u16::from_be_bytes([*p0, *p1]);
+        match u16::from_ne_bytes([*f0, *f1]) {
             IPV4 => {
-                let [a, b, c, d, ..] = rest;
-                Some((Ipv4Addr::new(a, b, c, d), port).into())
+                let [a, b, c, d, ..] = *rest;
+                Some(PeerAddr::Ip(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port).into()))
             }
             IPV6 => {
                 let (ip, scope) = (rest[4..20].first_chunk()?, rest[20..24].first_chunk()?);
                 let scope = u32::from_ne_bytes(*scope);
-                Some(SocketAddrV6::new(Ipv6Addr::from(*ip), port, 0, scope).into())
+                let addr = SocketAddrV6::new(Ipv6Addr::from(*ip), port, 0, scope);
+                Some(PeerAddr::canonical(addr.into()))
             }
             _ => None,
         }
@@ -63,8 +67,8 @@ mod tests {
 
         assert_eq!(v4.0[2..8], [0x23, 0x28, 192, 0, 2, 7]);
         assert_eq!((v4.len(), v6.len()), (16, 28));
-        assert_eq!(v4.addr().unwrap().to_string(), "192.0.2.7:9000");
-        assert_eq!(v6.addr().unwrap().to_string(), "[fe80::1%6]:9000");
-        assert_eq!(Name::default().addr(), None);
+        assert_eq!(v4.peer().unwrap().to_string(), "192.0.2.7:9000");
+        assert_eq!(v6.peer().unwrap().to_string(), "[fe80::1%6]:9000");
+        assert_eq!(Name::default().peer(), None);
     }
 }

@@ -1,0 +1,65 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use super::{port::Outlet, turn::Turn};
+use crate::{PeerAddr, SendError, transport::Scratch};
+
+/// Sends `packet`: into the batch of the turn that is in progress on this thread, if there is one.
+#[inline]
+pub(super) const fn send<'a, Res, O>(
+    outlet: &'a O,
+    to: &'a PeerAddr,
+    packet: &'a Res,
+) -> Send<'a, Res, O>
+where
+    O: Outlet<Res> + ?Sized,
+{
+    Send { outlet, to, packet, waiting: None }
+}
+
+/// A packet on its way out. Made by hand as [`Recv`](super::recv::Recv) is, for the same reason.
+pub(super) struct Send<'a, Res, O: ?Sized> {
+    outlet: &'a O,
+    to: &'a PeerAddr,
+    packet: &'a Res,
+    /// Once the outbox is full: what waits for room in it.
+    waiting: Option<Waiting<'a>>,
+}
+
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + std::marker::Send + 'a>>;
+
+impl<Res, O: Outlet<Res> + ?Sized> Send<'_, Res, O> {
+    fn poll_outbox(&mut self, max: usize, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let datagram = Scratch::encode(max, |datagram| self.outlet.encode(self.packet, datagram))?;
+        let (outbox, to) = (self.outlet.outbox(), self.to);
+        if outbox.try_send(to, &datagram)? {
+            return Poll::Ready(Ok(()));
+        }
+        let waiting = async move { outbox.send(to, &datagram).await };
+        self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
+    }
+}
+
+impl<Res, O: Outlet<Res> + ?Sized> Future for Send<'_, Res, O> {
+    type Output = Result<(), SendError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(waiting) = &mut this.waiting {
+            return waiting.as_mut().poll(cx);
+        }
+        let outbox = this.outlet.outbox();
+        let max = outbox.transport().max_len(this.to);
+        let inline = Turn::with(this.outlet.id(), |turn| {
+            let encode = |datagram: &mut Vec<u8>| this.outlet.encode(this.packet, datagram);
+            outbox.takes_inline(turn).then(|| turn.replies.encode(this.to, max, encode))
+        });
+        match inline.flatten() {
+            Some(sent) => Poll::Ready(sent),
+            None => this.poll_outbox(max, cx),
+        }
+    }
+}
