@@ -102,7 +102,7 @@ impl Link {
             #[cfg(feature = "testing")]
             Connected::Memory(socket) => {
                 use crate::transport::Transport;
-                Transport::try_send(socket, &self.peer_addr, datagram)
+                Transport::try_send(socket, &self.peer_addr.clone().into(), datagram)
             }
         }
     }

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     figures::{Counters, DropReason},
     limits::{Limits, Overflow},
+    transport::Local,
 };
 
 /// What waits for one conversation: shared by the worker, which puts datagrams in, and the
@@ -19,13 +20,16 @@ pub(crate) struct Mailbox(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     /// The datagram that opened the conversation, as long as nobody has received it.
-    opening: Option<Box<[u8]>>,
-    queue: VecDeque<Box<[u8]>>,
+    opening: Option<Waiting>,
+    queue: VecDeque<Waiting>,
     octets: usize,
     waker: Option<Waker>,
     closed: bool,
     over: bool,
 }
+
+/// A datagram, and which address of this host it came to.
+type Waiting = (Option<Local>, Box<[u8]>);
 
 /// What became of a datagram that was offered.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,24 +45,36 @@ pub(crate) enum Offer {
 /// How a conversation is followed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// By another one, opened by the datagram that has waited longest.
-    Conversation,
+    /// By another one, opened by the datagram that has waited longest, which came to this address.
+    Conversation(Option<Local>),
     /// By silence.
     Nothing,
 }
 
 impl Mailbox {
     /// Keeps a copy of the datagram that opened the conversation; false if no more octets may wait.
-    pub(crate) fn open(&self, datagram: &[u8], limits: &Limits, counters: &Counters) -> bool {
+    pub(crate) fn open(
+        &self,
+        local: Option<Local>,
+        datagram: &[u8],
+        limits: &Limits,
+        counters: &Counters,
+    ) -> bool {
         let reserved = reserve(datagram.len(), limits, counters);
         if reserved {
-            self.lock().opening = Some(datagram.into());
+            self.lock().opening = Some((local, datagram.into()));
         }
         reserved
     }
 
     /// Lets `datagram` wait, if the bounds allow it.
-    pub(crate) fn offer(&self, datagram: &[u8], limits: &Limits, counters: &Counters) -> Offer {
+    pub(crate) fn offer(
+        &self,
+        local: Option<Local>,
+        datagram: &[u8],
+        limits: &Limits,
+        counters: &Counters,
+    ) -> Offer {
         let mut state = self.lock();
         if state.over {
             return Offer::Over;
@@ -81,7 +97,7 @@ impl Mailbox {
             return Offer::Dropped(DropReason::Octets);
         }
         state.octets += datagram.len();
-        state.queue.push_back(datagram.into());
+        state.queue.push_back((local, datagram.into()));
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -91,11 +107,7 @@ impl Mailbox {
     }
 
     /// Takes the next datagram, `None` once the mailbox is closed.
-    pub(crate) fn poll_take(
-        &self,
-        cx: &Context<'_>,
-        counters: &Counters,
-    ) -> Poll<Option<Box<[u8]>>> {
+    pub(crate) fn poll_take(&self, cx: &Context<'_>, counters: &Counters) -> Poll<Option<Waiting>> {
         // What one burst of the usual size needs; more goes back while nothing is there.
         const KEPT: usize = 16;
 
@@ -132,18 +144,18 @@ impl Mailbox {
     pub(crate) fn finish(&self, counters: &Counters) -> Next {
         let mut state = self.lock();
         state.waker = None;
-        if let Some(opening) = state.opening.take() {
+        if let Some((_, opening)) = state.opening.take() {
             release(opening.len(), counters);
             counters.dropped(DropReason::Unread, 1);
         }
         // From opening to queue and back: its octets stay reserved all the while.
-        let Some(opening) = state.queue.pop_front() else {
+        let Some((local, opening)) = state.queue.pop_front() else {
             state.over = true;
             return Next::Nothing;
         };
         state.octets -= opening.len();
-        state.opening = Some(opening);
-        Next::Conversation
+        state.opening = Some((local, opening));
+        Next::Conversation(local)
     }
 
     /// Ends a conversation that was dropped, with all that waited for it.
@@ -159,21 +171,21 @@ impl Mailbox {
 }
 
 impl State {
-    fn take(&mut self, counters: &Counters) -> Option<Box<[u8]>> {
-        let datagram = match self.opening.take() {
+    fn take(&mut self, counters: &Counters) -> Option<Waiting> {
+        let taken = match self.opening.take() {
             Some(opening) => opening,
             None => {
-                let datagram = self.queue.pop_front()?;
-                self.octets -= datagram.len();
-                datagram
+                let next = self.queue.pop_front()?;
+                self.octets -= next.1.len();
+                next
             }
         };
-        release(datagram.len(), counters);
-        Some(datagram)
+        release(taken.1.len(), counters);
+        Some(taken)
     }
 
     fn drop_oldest(&mut self, counters: &Counters) -> bool {
-        let Some(oldest) = self.queue.pop_front() else { return false };
+        let Some((_, oldest)) = self.queue.pop_front() else { return false };
         self.octets -= oldest.len();
         release(oldest.len(), counters);
         counters.dropped(DropReason::Queue, 1);
@@ -184,7 +196,7 @@ impl State {
         let queue = mem::take(&mut self.queue);
         self.octets = 0;
         let mut dropped = 0;
-        for datagram in self.opening.take().into_iter().chain(queue) {
+        for (_, datagram) in self.opening.take().into_iter().chain(queue) {
             release(datagram.len(), counters);
             dropped += 1;
         }

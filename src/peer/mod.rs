@@ -17,12 +17,16 @@ use std::{
 
 use mailbox::Mailbox;
 use port::{Outlet, Port};
-use recv::Recv;
+use recv::Receiving;
 pub use sender::PeerSender;
 use tokio::time::Sleep;
 use turn::Turn;
 
-use crate::{PeerAddr, RecvError, SendError, figures::add};
+use crate::{
+    PeerAddr, RecvError, SendError,
+    figures::add,
+    transport::{Local, Route},
+};
 
 /// The other side of a conversation, as a handler sees it.
 ///
@@ -32,7 +36,7 @@ use crate::{PeerAddr, RecvError, SendError, figures::add};
 pub struct Peer<Req, Res> {
     port: Arc<Port<Req, Res>>,
     mailbox: Arc<Mailbox>,
-    addr: PeerAddr,
+    route: Route,
     /// Which conversation this is, among those of the port.
     serial: u64,
     /// Whether nothing was received yet, so that a first datagram may lie in the worker's batch.
@@ -45,15 +49,15 @@ impl<Req, Res> Peer<Req, Res> {
     pub(crate) fn new(
         port: Arc<Port<Req, Res>>,
         mailbox: Arc<Mailbox>,
-        addr: PeerAddr,
+        route: Route,
         serial: u64,
     ) -> Self {
-        Self { port, mailbox, addr, serial, opening: true, timer: None }
+        Self { port, mailbox, route, serial, opening: true, timer: None }
     }
 
     /// Makes this the peer of another conversation that is served with the same mailbox.
-    pub(crate) fn renew(&mut self, addr: &PeerAddr, serial: u64) {
-        self.addr.clone_from(addr);
+    pub(crate) fn renew(&mut self, route: &Route, serial: u64) {
+        self.route.clone_from(route);
         self.serial = serial;
         self.opening = true;
     }
@@ -77,7 +81,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// If the future is dropped, no packet is lost: the next call returns the one it would have.
     #[inline]
     pub fn recv(&mut self) -> impl Future<Output = Result<Req, RecvError>> {
-        Recv::new(self, Duration::MAX)
+        Receiving::new(self, Duration::MAX)
     }
 
     /// Receives the next packet of this peer, waiting for at most `timeout`.
@@ -96,7 +100,7 @@ impl<Req, Res> Peer<Req, Res> {
         &mut self,
         timeout: Duration,
     ) -> impl Future<Output = Result<Req, RecvError>> {
-        Recv::new(self, timeout)
+        Receiving::new(self, timeout)
     }
 
     /// Sends `packet` to this peer.
@@ -115,19 +119,23 @@ impl<Req, Res> Peer<Req, Res> {
     /// If the future is dropped, the datagram was sent whole or not at all.
     #[inline]
     pub fn send<'a>(&'a self, packet: &'a Res) -> impl Future<Output = Result<(), SendError>> {
-        send::send(&*self.port, &self.addr, packet)
+        send::send(&*self.port, &self.route, packet)
     }
 
     /// Returns the address of the peer.
     #[must_use]
     pub const fn addr(&self) -> &PeerAddr {
-        &self.addr
+        &self.route.peer
     }
 
-    /// Returns the address that the peer's datagrams come to, and replies leave from.
+    /// Returns the address that the last datagram came to, and replies leave from.
+    ///
+    /// Where a server is bound to a wildcard address, this is the address of the host that the peer
+    /// knows; on systems that do not tell it, the wildcard address. What was sent to a multicast or
+    /// broadcast address is answered from a unicast address of the host, which is told here.
     #[must_use]
-    pub fn local_addr(&self) -> &PeerAddr {
-        self.port.outbox.transport().local_addr()
+    pub fn local_addr(&self) -> PeerAddr {
+        self.route.local_addr(self.port.outbox.transport().local_addr())
     }
 
     /// Returns a sender for this peer that outlives the conversation.
@@ -139,7 +147,7 @@ impl<Req, Res> Peer<Req, Res> {
     {
         let port: Weak<Port<Req, Res>> = Arc::downgrade(&self.port);
         let outlet: Weak<dyn Outlet<Res>> = port;
-        PeerSender::new(outlet, self.port.id, self.addr.clone())
+        PeerSender::new(outlet, self.port.id, self.route.clone())
     }
 
     /// Receives the datagram that opened the conversation, while the worker still has it.
@@ -159,8 +167,9 @@ impl<Req, Res> Peer<Req, Res> {
         .flatten()
     }
 
-    fn decode(&self, datagram: Option<Box<[u8]>>) -> Result<Req, RecvError> {
-        let datagram = datagram.ok_or(RecvError::Closed)?;
+    fn decode(&mut self, taken: Option<(Option<Local>, Box<[u8]>)>) -> Result<Req, RecvError> {
+        let (local, datagram) = taken.ok_or(RecvError::Closed)?;
+        self.route.local = local;
         add(&self.port.counters.returned, 1);
         let packet = self.port.protocol.decode(&datagram);
         add(&self.port.counters.decode_errors, u64::from(packet.is_err()));
@@ -170,6 +179,6 @@ impl<Req, Res> Peer<Req, Res> {
 
 impl<Req, Res> fmt::Debug for Peer<Req, Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer").field("addr", &self.addr).finish_non_exhaustive()
+        f.debug_struct("Peer").field("addr", self.addr()).finish_non_exhaustive()
     }
 }

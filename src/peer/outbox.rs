@@ -15,7 +15,7 @@ use crate::{
     PeerAddr, SendError,
     events::Events,
     figures::{Counters, add},
-    transport::{SendBatch, Signal, Transport},
+    transport::{Route, SendBatch, Signal, Transport},
 };
 
 /// The way out of one socket, for its worker and for everybody else, in one order per peer.
@@ -134,7 +134,7 @@ impl Outbox {
     }
 
     /// Sends one encoded datagram, waiting as long as the backlog is full.
-    pub(crate) async fn send(&self, to: &PeerAddr, datagram: &[u8]) -> Result<(), SendError> {
+    pub(crate) async fn send(&self, to: &Route, datagram: &[u8]) -> Result<(), SendError> {
         loop {
             let mut room = pin!(self.room.notified());
             // Listen first: room that is made between the two steps must not be missed.
@@ -147,7 +147,7 @@ impl Outbox {
     }
 
     /// Sends one datagram or puts it into the backlog; false if that is full.
-    pub(crate) fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> Result<bool, SendError> {
+    pub(crate) fn try_send(&self, to: &Route, datagram: &[u8]) -> Result<bool, SendError> {
         let mut state = self.lock();
         if !state.open {
             return Err(SendError::Closed);
@@ -163,7 +163,7 @@ impl Outbox {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     drop(state);
-                    self.tell(vec![(to.clone(), error)]);
+                    self.tell(vec![(to.peer.clone(), error)]);
                     return Ok(true);
                 }
             }

@@ -1,5 +1,4 @@
 use std::{
-    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -15,7 +14,7 @@ use crate::RecvError;
 
 /// What [`Peer::recv`] returns: made by hand, so that one that completes at once, as most do, costs
 /// next to nothing and leaves nothing to be dropped.
-pub(super) struct Recv<'p, Req, Res> {
+pub(super) struct Receiving<'p, Req, Res> {
     peer: &'p mut Peer<Req, Res>,
     timeout: Duration,
     /// Once it waits: the limit that will end it, if there is one.
@@ -29,7 +28,7 @@ enum Limit {
     Idle,
 }
 
-impl<'p, Req, Res> Recv<'p, Req, Res> {
+impl<'p, Req, Res> Receiving<'p, Req, Res> {
     pub(super) const fn new(peer: &'p mut Peer<Req, Res>, timeout: Duration) -> Self {
         Self { peer, timeout, limit: None }
     }
@@ -77,7 +76,7 @@ impl<'p, Req, Res> Recv<'p, Req, Res> {
     }
 }
 
-impl<Req, Res> Future for Recv<'_, Req, Res> {
+impl<Req, Res> Future for Receiving<'_, Req, Res> {
     type Output = Result<Req, RecvError>;
 
     #[inline]
@@ -86,11 +85,5 @@ impl<Req, Res> Future for Recv<'_, Req, Res> {
             Some(packet) => Poll::Ready(packet),
             None => self.poll_mailbox(cx),
         }
-    }
-}
-
-impl<Req, Res> fmt::Debug for Recv<'_, Req, Res> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recv").field("peer", &self.peer.addr).finish_non_exhaustive()
     }
 }

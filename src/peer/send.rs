@@ -4,33 +4,36 @@ use std::{
 };
 
 use super::{port::Outlet, turn::Turn};
-use crate::{PeerAddr, SendError, transport::Scratch};
+use crate::{
+    SendError,
+    transport::{Route, Scratch},
+};
 
 /// Sends `packet`: into the batch of the turn that is in progress on this thread, if there is one.
 #[inline]
 pub(super) const fn send<'a, Res, O>(
     outlet: &'a O,
-    to: &'a PeerAddr,
+    to: &'a Route,
     packet: &'a Res,
-) -> Send<'a, Res, O>
+) -> Sending<'a, Res, O>
 where
     O: Outlet<Res> + ?Sized,
 {
-    Send { outlet, to, packet, waiting: None }
+    Sending { outlet, to, packet, waiting: None }
 }
 
-/// A packet on its way out. Made by hand as [`Recv`](super::recv::Recv) is, for the same reason.
-pub(super) struct Send<'a, Res, O: ?Sized> {
+/// A packet on its way out. Made by hand as [`Receiving`](super::recv::Receiving) is, for the same reason.
+pub(super) struct Sending<'a, Res, O: ?Sized> {
     outlet: &'a O,
-    to: &'a PeerAddr,
+    to: &'a Route,
     packet: &'a Res,
     /// Once the outbox is full: what waits for room in it.
     waiting: Option<Waiting<'a>>,
 }
 
-type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + std::marker::Send + 'a>>;
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>>;
 
-impl<Res, O: Outlet<Res> + ?Sized> Send<'_, Res, O> {
+impl<Res, O: Outlet<Res> + ?Sized> Sending<'_, Res, O> {
     fn poll_outbox(&mut self, max: usize, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let datagram = Scratch::encode(max, |datagram| self.outlet.encode(self.packet, datagram))?;
         let (outbox, to) = (self.outlet.outbox(), self.to);
@@ -42,7 +45,7 @@ impl<Res, O: Outlet<Res> + ?Sized> Send<'_, Res, O> {
     }
 }
 
-impl<Res, O: Outlet<Res> + ?Sized> Future for Send<'_, Res, O> {
+impl<Res, O: Outlet<Res> + ?Sized> Future for Sending<'_, Res, O> {
     type Output = Result<(), SendError>;
 
     #[inline]
@@ -52,7 +55,7 @@ impl<Res, O: Outlet<Res> + ?Sized> Future for Send<'_, Res, O> {
             return waiting.as_mut().poll(cx);
         }
         let outbox = this.outlet.outbox();
-        let max = outbox.transport().max_len(this.to);
+        let max = outbox.transport().max_len(&this.to.peer);
         let inline = Turn::with(this.outlet.id(), |turn| {
             let encode = |datagram: &mut Vec<u8>| this.outlet.encode(this.packet, datagram);
             outbox.takes_inline(turn).then(|| turn.replies.encode(this.to, max, encode))

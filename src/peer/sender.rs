@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{port::Outlet, send::send};
-use crate::{PeerAddr, SendError};
+use crate::{PeerAddr, SendError, transport::Route};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
 ///
@@ -42,12 +42,12 @@ use crate::{PeerAddr, SendError};
 pub struct PeerSender<Res> {
     outlet: Weak<dyn Outlet<Res>>,
     port: u64,
-    addr: PeerAddr,
+    route: Route,
 }
 
 impl<Res> PeerSender<Res> {
-    pub(super) fn new(outlet: Weak<dyn Outlet<Res>>, port: u64, addr: PeerAddr) -> Self {
-        Self { outlet, port, addr }
+    pub(super) fn new(outlet: Weak<dyn Outlet<Res>>, port: u64, route: Route) -> Self {
+        Self { outlet, port, route }
     }
 
     /// Sends `packet` to the peer, from the address the peer knows.
@@ -64,7 +64,7 @@ impl<Res> PeerSender<Res> {
     /// If the future is dropped, the datagram was sent whole or not at all.
     pub async fn send(&self, packet: &Res) -> Result<(), SendError> {
         let outlet = self.outlet.upgrade().ok_or(SendError::Closed)?;
-        send(&*outlet, &self.addr, packet).await
+        send(&*outlet, &self.route, packet).await
     }
 
     /// Returns whether the server has stopped serving, or is gone: then `send` fails.
@@ -76,19 +76,19 @@ impl<Res> PeerSender<Res> {
     /// Returns the address of the peer.
     #[must_use]
     pub const fn addr(&self) -> &PeerAddr {
-        &self.addr
+        &self.route.peer
     }
 }
 
 impl<Res> Clone for PeerSender<Res> {
     fn clone(&self) -> Self {
-        Self { outlet: Weak::clone(&self.outlet), port: self.port, addr: self.addr.clone() }
+        Self { outlet: Weak::clone(&self.outlet), port: self.port, route: self.route.clone() }
     }
 }
 
 impl<Res> PartialEq for PeerSender<Res> {
     fn eq(&self, other: &Self) -> bool {
-        (self.port, &self.addr) == (other.port, &other.addr)
+        (self.port, self.addr()) == (other.port, other.addr())
     }
 }
 
@@ -96,12 +96,12 @@ impl<Res> Eq for PeerSender<Res> {}
 
 impl<Res> Hash for PeerSender<Res> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.port, &self.addr).hash(state);
+        (self.port, self.addr()).hash(state);
     }
 }
 
 impl<Res> fmt::Debug for PeerSender<Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerSender").field("addr", &self.addr).finish_non_exhaustive()
+        f.debug_struct("PeerSender").field("addr", self.addr()).finish_non_exhaustive()
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         mailbox::{Mailbox, Next},
         port::Port,
     },
+    transport::Route,
 };
 
 /// What a handler needs for a conversation. It comes back when the handler returns, to be used for
@@ -135,7 +136,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let Ending { port, mailbox, peer, serial, over } = &mut this.ending;
+        let Ending { port, mailbox, route, serial, over } = &mut this.ending;
         for _ in 0..IN_A_ROW {
             if this.epoch.mode() == Mode::Abandon {
                 // It is about to be aborted, but was woken before that.
@@ -143,23 +144,24 @@ where
             }
             let outcome = ready!(this.stage.poll(&this.span, cx));
             add(&port.counters.conversations, 1);
-            let seat = judge(outcome, port, peer, &this.span);
-            if mailbox.finish(&port.counters) == Next::Nothing {
+            let seat = judge(outcome, port, &route.peer, &this.span);
+            let Next::Conversation(local) = mailbox.finish(&port.counters) else {
                 *over = true;
                 return Poll::Ready(());
-            }
+            };
+            route.local = local;
             let seat = match seat {
                 Some(mut seat) => {
-                    seat.peer.renew(peer, *serial);
+                    seat.peer.renew(route, *serial);
                     seat
                 }
                 None => {
                     let (port, mailbox) = (Arc::clone(port), Arc::clone(mailbox));
-                    let peer = Peer::new(port, mailbox, peer.clone(), *serial);
+                    let peer = Peer::new(port, mailbox, route.clone(), *serial);
                     Box::new(Seat { handler: Arc::clone(&this.handler), peer })
                 }
             };
-            this.span = this.epoch.conversation(peer);
+            this.span = this.epoch.conversation(&route.peer);
             this.stage.set((this.converse)(seat));
         }
         cx.waker().wake_by_ref();
@@ -172,7 +174,7 @@ where
 pub(super) struct Ending<Req, Res> {
     pub(super) port: Arc<Port<Req, Res>>,
     pub(super) mailbox: Arc<Mailbox>,
-    pub(super) peer: PeerAddr,
+    pub(super) route: Route,
     pub(super) serial: u64,
     /// Whether the last handler has returned; else it was dropped at an await point.
     pub(super) over: bool,
@@ -185,6 +187,6 @@ impl<Req, Res> Drop for Ending<Req, Res> {
             add(&self.port.counters.conversations, 1);
             add(&self.port.counters.cut, 1);
         }
-        self.port.ended(self.peer.clone(), self.serial);
+        self.port.ended(self.route.peer.clone(), self.serial);
     }
 }

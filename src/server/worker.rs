@@ -234,10 +234,10 @@ where
     fn receive(&mut self, turn: Box<Turn>, at: usize) -> Box<Turn> {
         let mode = self.epoch.mode();
         let from = turn.received.from(at);
-        let admitted = match self.admission.admits(from) {
+        let admitted = match self.admission.admits(&from.peer) {
             Ok(admitted) => admitted,
             Err(panicked) => {
-                self.port.events.error(from, &panicked, "the admission check failed");
+                self.port.events.error(&from.peer, &panicked, "the admission check failed");
                 false
             }
         };
@@ -285,13 +285,13 @@ where
         };
         let mut stage = self.stage.take().unwrap_or_else(Stage::new);
         stage.set((self.converse)(seat));
-        let span = self.epoch.conversation(&from);
+        let span = self.epoch.conversation(&from.peer);
         let mut polled = Poll::Pending;
         (turn, ()) = turn.lend(|| polled = stage.poll_first(&span));
         match polled {
             Poll::Ready(outcome) => {
                 self.stage = Some(stage);
-                self.seat = judge(outcome, &self.port, &from, &span);
+                self.seat = judge(outcome, &self.port, &from.peer, &span);
                 turn.conversations += 1;
                 if turn.unread().is_some() {
                     self.port.counters.dropped(DropReason::Unread, 1);
@@ -300,19 +300,18 @@ where
             Poll::Pending => {
                 let mailbox = mem::take(&mut self.mailbox);
                 let (port, counters) = (Arc::clone(&self.port), &self.port.counters);
-                let kept = turn
-                    .unread()
-                    .is_none_or(|unread| mailbox.open(unread, &self.port.limits, counters));
+                let kept = turn.unread().is_none_or(|unread| {
+                    mailbox.open(from.local, unread, &self.port.limits, counters)
+                });
                 if kept {
-                    let peer = from.clone();
-                    let ending = Ending { port, mailbox, peer, serial, over: false };
+                    let ending = Ending { port, mailbox, route: from, serial, over: false };
                     self.spawn(stage, span, ending);
                 } else {
                     // Its datagram cannot wait, so neither can it.
                     counters.dropped(DropReason::Octets, 1);
                     turn.conversations += 1;
                     if let Err(panicked) = panic::catch(|| drop(stage)) {
-                        self.port.report(&from, &panicked.into(), true);
+                        self.port.report(&from.peer, &panicked.into(), true);
                     }
                 }
             }
@@ -322,7 +321,7 @@ where
 
     /// Makes a task of a conversation that has to wait.
     fn spawn(&mut self, stage: Stage<F>, span: tracing::Span, ending: Ending<Req, Res>) {
-        let (peer, serial) = (ending.peer.clone(), ending.serial);
+        let (peer, serial) = (ending.route.peer.clone(), ending.serial);
         let mailbox = Arc::clone(&ending.mailbox);
         let task = Task {
             stage,

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::LONGEST;
+use super::{LONGEST, Route};
 use crate::{EncodeError, PeerAddr, SendError};
 
 /// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
@@ -13,7 +13,7 @@ pub(crate) struct RecvBatch {
     octets: Vec<u8>,
     used: usize,
     limit: usize,
-    arrived: Vec<(PeerAddr, Range<usize>)>,
+    arrived: Vec<(Route, Range<usize>)>,
     truncated: usize,
 }
 
@@ -42,7 +42,7 @@ impl RecvBatch {
             self.push_truncated();
             return;
         }
-        self.arrived.push((from, self.used..self.used + len));
+        self.arrived.push((from.into(), self.used..self.used + len));
         self.used += len;
     }
 
@@ -66,7 +66,7 @@ impl RecvBatch {
     /// Adds the datagram that was written to the `octets`.
     #[cfg(target_os = "linux")]
     #[inline]
-    pub(super) fn push_at(&mut self, from: PeerAddr, octets: Range<usize>) {
+    pub(super) fn push_at(&mut self, from: Route, octets: Range<usize>) {
         if octets.end - octets.start > self.limit {
             self.push_truncated();
         } else {
@@ -77,7 +77,7 @@ impl RecvBatch {
     /// Adds the datagrams of `segment` octets each, the last one maybe shorter, that the kernel has
     /// merged into the `octets`.
     #[cfg(target_os = "linux")]
-    pub(super) fn push_segments(&mut self, from: &PeerAddr, octets: Range<usize>, segment: usize) {
+    pub(super) fn push_segments(&mut self, from: &Route, octets: Range<usize>, segment: usize) {
         let mut start = octets.start;
         loop {
             let end = start.saturating_add(segment.max(1)).min(octets.end);
@@ -101,7 +101,7 @@ impl RecvBatch {
         self.arrived.len() + self.truncated >= BATCH || self.octets.len() - self.used <= self.limit
     }
 
-    pub(crate) fn from(&self, index: usize) -> &PeerAddr {
+    pub(crate) fn from(&self, index: usize) -> &Route {
         &self.arrived[index].0
     }
 
@@ -125,7 +125,7 @@ impl RecvBatch {
 /// that does more than append can spoil no other datagram; the buffers are used again.
 #[derive(Debug, Default)]
 pub(crate) struct SendBatch {
-    slots: Vec<(PeerAddr, Vec<u8>)>,
+    slots: Vec<(Route, Vec<u8>)>,
     pending: Range<usize>,
     octets: usize,
     /// Whether a buffer has become larger than is kept.
@@ -139,7 +139,7 @@ impl SendBatch {
     /// Adds the datagram that `encode` writes, unless it fails or writes more than `max` octets.
     pub(crate) fn encode(
         &mut self,
-        to: &PeerAddr,
+        to: &Route,
         max: usize,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
     ) -> Result<(), SendError> {
@@ -150,8 +150,8 @@ impl SendBatch {
         }
         let end = self.pending.end;
         match self.slots.get_mut(end) {
-            Some((addr, datagram)) => {
-                addr.clone_from(to);
+            Some((addressee, datagram)) => {
+                addressee.clone_from(to);
                 datagram.clear();
             }
             None => self.slots.push((to.clone(), Vec::new())),
@@ -170,7 +170,7 @@ impl SendBatch {
     }
 
     /// Adds a datagram that is encoded already.
-    pub(crate) fn push(&mut self, to: &PeerAddr, datagram: &[u8]) {
+    pub(crate) fn push(&mut self, to: &Route, datagram: &[u8]) {
         let added = self.encode(to, usize::MAX, |octets| {
             octets.extend_from_slice(datagram);
             Ok(())
@@ -178,7 +178,7 @@ impl SendBatch {
         debug_assert!(added.is_ok(), "copying octets cannot fail");
     }
 
-    pub(crate) fn front(&self) -> Option<(&PeerAddr, &[u8])> {
+    pub(crate) fn front(&self) -> Option<(&Route, &[u8])> {
         self.slots[self.pending.clone()].first().map(|(to, datagram)| (to, &datagram[..]))
     }
 
@@ -193,7 +193,7 @@ impl SendBatch {
 
     /// Datagram number `i`, and to whom it goes.
     #[cfg(target_os = "linux")]
-    pub(super) fn get(&self, i: usize) -> (&PeerAddr, &[u8]) {
+    pub(super) fn get(&self, i: usize) -> (&Route, &[u8]) {
         let (to, datagram) = &self.slots[self.pending.start + i];
         (to, datagram)
     }
@@ -249,7 +249,7 @@ mod segments {
 
     fn split(limit: usize, len: usize, segment: usize) -> (Vec<usize>, usize) {
         let mut batch = RecvBatch::new(limit);
-        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
+        let from = PeerAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))).into();
         batch.slots(1);
         batch.push_segments(&from, 0..len, segment);
         ((0..batch.len()).map(|i| batch.datagram(i).len()).collect(), batch.truncated())
@@ -277,15 +277,15 @@ mod tests {
 
     use super::*;
 
-    fn addr(port: u16) -> PeerAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+    fn addr(port: u16) -> Route {
+        PeerAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).into()
     }
 
     fn receive(batch: &mut RecvBatch, from: u16, datagram: &[u8]) {
         let room = batch.room().unwrap();
         let len = datagram.len().min(room.len());
         room[..len].copy_from_slice(&datagram[..len]);
-        batch.push(addr(from), len);
+        batch.push(addr(from).peer, len);
     }
 
     //

@@ -6,6 +6,7 @@ mod icmp;
 mod linux;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
+mod route;
 mod scratch;
 mod signal;
 pub(crate) mod socket;
@@ -20,6 +21,7 @@ pub(crate) use batch::{RecvBatch, SendBatch};
 pub(crate) use icmp::is_about_sending;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Linux;
+pub(crate) use route::{Local, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
 pub(crate) use udp::{LONGEST, Udp, max_len};
@@ -47,7 +49,7 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     fn discard(&self, most: usize) -> usize;
 
     /// Hands one datagram to the kernel, whole or not at all; `WouldBlock` when there is no room.
-    fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()>;
+    fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()>;
 
     /// Completes when `try_send` is worth trying.
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
@@ -64,7 +66,7 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => refused(to, error),
+                Err(error) => refused(&to.peer, error),
             }
             batch.pop_front();
         }

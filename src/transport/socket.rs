@@ -33,7 +33,6 @@ impl BoundSocket {
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
                 socket.set_nonblocking(true)?;
-                // Whether it merges what it receives is an option of the socket, and not ours.
                 transport(socket, options, false)
             }
             #[cfg(feature = "testing")]
@@ -111,18 +110,17 @@ impl Options {
     }
 }
 
-/// What drives a bound non-blocking socket best; with `merge`, it may have the kernel merge what it
-/// receives.
+/// What drives a bound non-blocking socket best; one that is `ours` may be given further options.
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is one way only"))]
 pub(crate) fn transport(
     socket: UdpSocket,
     options: &Options,
-    merge: bool,
+    ours: bool,
 ) -> io::Result<Box<dyn Transport>> {
     let udp = Udp::new(socket)?;
     #[cfg(target_os = "linux")]
     if !options.portable {
-        return Ok(Box::new(Linux::new(udp, merge && options.offload, options.offload)));
+        return Ok(Box::new(Linux::new(udp, ours, options.offload)));
     }
     Ok(Box::new(udp))
 }

@@ -7,7 +7,7 @@ use std::{
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 
-use super::{RecvBatch, Transport, is_about_sending};
+use super::{RecvBatch, Route, Transport, is_about_sending};
 use crate::PeerAddr;
 
 /// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
@@ -93,8 +93,8 @@ impl Transport for Udp {
         (0..most).take_while(|_| arrived()).count()
     }
 
-    fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
-        let to = self.name(to);
+    fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
+        let to = self.name(&to.peer);
         match self.socket.try_send_to(datagram, to) {
             // It may be the answer to an earlier datagram, to whomever: then this one was not tried.
             Err(error) if is_about_sending(&error) => {

@@ -32,7 +32,7 @@ impl Kernel {
     /// What was sent to the peer `to`.
     fn sent(&self, to: u16) -> Vec<String> {
         let told = self.told();
-        told.sent.iter().filter(|sent| sent.0 == peer(to)).map(|sent| sent.1.clone()).collect()
+        told.sent.iter().filter(|sent| sent.0 == peer(to).peer).map(|sent| sent.1.clone()).collect()
     }
 }
 
@@ -57,13 +57,13 @@ impl Transport for Arc<Kernel> {
         unreachable!("an outbox does not receive")
     }
 
-    fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
+    fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
         let mut told = self.told();
         if told.full {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         told.outcomes.pop_front().unwrap_or(Ok(()))?;
-        told.sent.push((to.clone(), String::from_utf8(datagram.to_vec()).unwrap()));
+        told.sent.push((to.peer.clone(), String::from_utf8(datagram.to_vec()).unwrap()));
         Ok(())
     }
 
@@ -122,8 +122,8 @@ impl Bench {
     }
 }
 
-fn peer(port: u16) -> PeerAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+fn peer(port: u16) -> Route {
+    PeerAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).into()
 }
 
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {

@@ -111,7 +111,7 @@ impl Course {
         datagram.resize(len, b'.');
         let expected = self.expected(peer, &datagram);
 
-        let arrival = self.table.arrive(&addr(peer), &datagram);
+        let arrival = self.table.arrive(&addr(peer).into(), &datagram);
 
         assert_eq!(arrival, expected, "datagram {} of peer {peer}", self.number);
         match arrival {
@@ -166,7 +166,7 @@ impl Course {
             self.returned += 1;
         } else {
             let fits = self.waiting_octets() + datagram.len() <= OCTETS;
-            assert_eq!(mailbox.open(&datagram, &self.limits, &self.counters), fits);
+            assert_eq!(mailbox.open(None, &datagram, &self.limits, &self.counters), fits);
             if !fits {
                 self.table.release();
                 return self.drop_one(DropReason::Octets);
@@ -184,7 +184,7 @@ impl Course {
         let expected = self.model[peer].take();
 
         let taken = match mailbox.poll_take(&Context::from_waker(Waker::noop()), &self.counters) {
-            Poll::Ready(datagram) => datagram.map(<[u8]>::into_vec),
+            Poll::Ready(datagram) => datagram.map(|(_, octets)| octets.into_vec()),
             Poll::Pending => None,
         };
 
@@ -202,7 +202,7 @@ impl Course {
         let next = mailbox.finish(&self.counters);
 
         if self.model[peer].opening.is_some() {
-            assert_eq!(next, Next::Conversation);
+            assert_eq!(next, Next::Conversation(None));
             self.talks[peer] = Some((serial, mailbox));
         } else {
             assert_eq!(next, Next::Nothing);

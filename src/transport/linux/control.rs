@@ -2,18 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::transport::Local;
+
 /// A buffer for the control messages of one datagram: the local address (40 octets), the size of
 /// segments (24), the count of drops (24) and the traffic class (24), with room to spare.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 pub(super) struct Control([u8; Self::SIZE]);
-
-/// The address of this host that a datagram came to, and the interface it came by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Local {
-    pub(crate) ip: IpAddr,
-    pub(crate) interface: u32,
-}
 
 /// What the kernel tells of a datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,17 +31,19 @@ impl Control {
     /// Writes what the kernel is to know of a datagram that is sent; returns how many octets that takes.
     pub(super) fn write(&mut self, local: Option<Local>, segment: Option<u16>) -> usize {
         let mut len = 0;
-        match local.map(|Local { ip, interface }| (ip, interface.to_ne_bytes())) {
-            Some((IpAddr::V4(ip), interface)) => {
+        match local.map(|Local { ip, interface }| (ip, interface)) {
+            // No interface, here and below: the way back is for the routing table to choose.
+            Some((IpAddr::V4(ip), _)) => {
                 let mut info = [0; 12];
-                info[..4].copy_from_slice(&interface);
                 info[4..8].copy_from_slice(&ip.octets());
                 self.append(&mut len, libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
             }
             Some((IpAddr::V6(ip), interface)) => {
                 let mut info = [0; 20];
                 info[..16].copy_from_slice(&ip.octets());
-                info[16..].copy_from_slice(&interface);
+                if ip.is_unicast_link_local() {
+                    info[16..].copy_from_slice(&interface.to_ne_bytes());
+                }
                 self.append(&mut len, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info);
             }
             None => {}
@@ -91,7 +88,9 @@ fn read_all(mut octets: &[u8]) -> Told {
         match (number(level), number(kind)) {
             (libc::SOL_UDP, libc::UDP_GRO) => told.segment = usize::try_from(number(data)).ok(),
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => told.local = ipv4_info(data),
-            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => told.local = ipv6_info(data),
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                told.local = told.local.or_else(|| ipv6_info(data))
+            }
             _ => {}
         }
         octets = rest.get(data.len().next_multiple_of(8)..).unwrap_or_default();
@@ -99,18 +98,21 @@ fn read_all(mut octets: &[u8]) -> Told {
     told
 }
 
-/// `struct in_pktinfo`: the interface, the local address, the address in the header.
+/// `struct in_pktinfo`: the interface, the local address, the address in the header. For a datagram to
+/// many, the local address is the one that the kernel would answer from.
 fn ipv4_info(data: &[u8]) -> Option<Local> {
     let (interface, rest) = data.split_first_chunk()?;
     let ip = Ipv4Addr::from(*rest.first_chunk::<4>()?);
     Some(Local { ip: ip.into(), interface: u32::from_ne_bytes(*interface) })
 }
 
-/// `struct in6_pktinfo`: the address in the header, the interface.
+/// `struct in6_pktinfo`: the address in the header, the interface. Nobody can answer from an address of
+/// many, and of an IPv4-mapped one only `in_pktinfo`, which comes with it, tells whether it is that.
 fn ipv6_info(data: &[u8]) -> Option<Local> {
     let (ip, rest) = data.split_first_chunk::<16>()?;
-    let interface = u32::from_ne_bytes(*rest.first_chunk()?);
-    Some(Local { ip: Ipv6Addr::from(*ip).into(), interface })
+    let (ip, interface) = (Ipv6Addr::from(*ip), u32::from_ne_bytes(*rest.first_chunk()?));
+    let single = !ip.is_multicast() && ip.to_ipv4_mapped().is_none();
+    single.then_some(Local { ip: ip.into(), interface })
 }
 
 #[cfg(test)]
@@ -119,13 +121,26 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read() {
-        for ip in ["192.0.2.7", "2001:db8::1"] {
-            let local = Some(Local { ip: ip.parse().unwrap(), interface: 6 });
+        for (ip, interface) in [("192.0.2.7", 0), ("2001:db8::1", 0), ("fe80::1", 6)] {
+            let local = Some(Local { ip: ip.parse().unwrap(), interface });
             let mut control = Control::default();
 
             let len = control.write(local, None);
 
             assert_eq!(read(control.first(len)), Told { segment: None, local });
+        }
+    }
+
+    // S-3
+    #[test]
+    fn what_was_sent_to_many_is_not_answered_from_there() {
+        for ip in ["ff02::1", "::ffff:127.255.255.255"] {
+            let local = Some(Local { ip: ip.parse().unwrap(), interface: 6 });
+            let mut control = Control::default();
+
+            let len = control.write(local, None);
+
+            assert_eq!(read(control.first(len)), Told::default());
         }
     }
 

@@ -109,7 +109,7 @@ impl Receiver {
 }
 
 /// Sends many datagrams with one system call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sender {
     headers: Vec<libc::mmsghdr>,
     pieces: Vec<libc::iovec>,
@@ -122,10 +122,6 @@ pub(super) struct Sender {
 unsafe impl Send for Sender {}
 
 impl Sender {
-    pub(super) const fn new() -> Self {
-        Self { headers: Vec::new(), pieces: Vec::new(), names: Vec::new(), controls: Vec::new() }
-    }
-
     /// Begins a call.
     pub(super) fn fill<'o>(&mut self) -> Filling<'_, 'o> {
         self.headers.clear();

@@ -21,7 +21,7 @@ use name::Name;
 use runs::Runs;
 use tokio::io::Interest;
 
-use super::{RecvBatch, SendBatch, Transport, udp::Udp};
+use super::{RecvBatch, Route, SendBatch, Transport, is_about_sending, udp::Udp};
 use crate::PeerAddr;
 
 /// How many messages one system call receives. 16 already give everything that batching can give.
@@ -37,27 +37,40 @@ pub(crate) struct Linux {
     segment_limit: AtomicUsize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Sending {
     sender: Sender,
+    /// For one datagram while a batch is on its way.
+    alone: Sender,
     runs: Runs,
     unsent: Vec<bool>,
 }
 
 impl Linux {
-    /// Drives `udp` in batches. With `merge` the kernel merges trains that it receives, with `segment`
-    /// it splits those that are sent.
-    pub(crate) fn new(udp: Udp, merge: bool, segment: bool) -> Self {
-        if merge {
-            // A kernel that does not know of it says so, and delivers datagrams singly.
-            let _ = mmsg::enable(udp.socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO);
+    /// Drives `udp` in batches. With `offload` trains pass the kernel as one. What is received is merged
+    /// and tells where it came to only if the socket is `ours`: these are options of the socket.
+    pub(crate) fn new(udp: Udp, ours: bool, offload: bool) -> Self {
+        let enable = |level, option| {
+            // A kernel that does not know of it says so, and does without.
+            let _ = mmsg::enable(udp.socket.as_fd(), level, option);
+        };
+        if ours && offload {
+            enable(libc::SOL_UDP, libc::UDP_GRO);
         }
-        let sending = Sending { sender: Sender::new(), runs: Runs::default(), unsent: Vec::new() };
+        let PeerAddr::Ip(bound) = udp.local_addr();
+        if ours && bound.ip().is_unspecified() {
+            // On a socket of IPv6, this is for the IPv4 peers that it may have.
+            enable(libc::IPPROTO_IP, libc::IP_PKTINFO);
+            if bound.is_ipv6() {
+                enable(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO);
+            }
+        }
+        let sending = Sending::default();
         Self {
             udp,
             receiving: Mutex::new(Receiver::new(SLOTS)),
             sending: Mutex::new(sending),
-            segment_limit: AtomicUsize::new(if segment { usize::MAX } else { 0 }),
+            segment_limit: AtomicUsize::new(if offload { usize::MAX } else { 0 }),
         }
     }
 }
@@ -78,9 +91,11 @@ impl Transport for Linux {
             let count = receiver.recv(self.udp.socket.as_fd(), octets, slot, SLOTS)?;
             for i in 0..count {
                 let (len, whole) = receiver.len(i);
-                let Some(from) = receiver.name(i).peer() else { continue };
+                let Some(peer) = receiver.name(i).peer() else { continue };
                 let octets = i * slot..i * slot + len;
-                match control::read(receiver.control(i)).segment {
+                let told = control::read(receiver.control(i));
+                let from = Route { peer, local: told.local };
+                match told.segment {
                     _ if !whole => batch.push_truncated(),
                     Some(segment) if segment < len => batch.push_segments(&from, octets, segment),
                     _ => batch.push_at(from, octets),
@@ -104,8 +119,11 @@ impl Transport for Linux {
         self.udp.discard(most)
     }
 
-    fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
-        self.udp.try_send(to, datagram)
+    fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
+        if to.local.is_none() {
+            return self.udp.try_send(to, datagram);
+        }
+        self.send_alone(&mut locked(&self.sending).alone, to, datagram)
     }
 
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -118,9 +136,10 @@ impl Transport for Linux {
         refused: &mut dyn FnMut(&PeerAddr, io::Error),
     ) -> bool {
         let mut sending = locked(&self.sending);
-        let Sending { sender, runs, unsent } = &mut *sending;
+        let Sending { sender, alone, runs, unsent } = &mut *sending;
         runs.sort(batch, self.segment_limit.load(Relaxed));
-        let Err(Full { run, datagrams }) = self.send_runs(sender, runs, batch, refused) else {
+        let Err(Full { run, datagrams }) = self.send_runs(sender, alone, runs, batch, refused)
+        else {
             batch.clear();
             return true;
         };
@@ -144,16 +163,18 @@ impl Linux {
     fn send_runs(
         &self,
         sender: &mut Sender,
+        alone: &mut Sender,
         runs: &Runs,
         batch: &SendBatch,
         refused: &mut dyn FnMut(&PeerAddr, io::Error),
     ) -> Result<(), Full> {
         let mut filling = sender.fill();
         for run in runs.runs() {
-            let control = (run.segments > 1)
-                .then_some(|control: &mut Control| control.write(None, Some(run.segment)));
-            let to = Name::from(self.udp.name(batch.get(run.first.into()).0));
-            filling.push(to, control, runs.datagrams(run).map(|i| batch.get(i).1));
+            let to = batch.get(run.first.into()).0;
+            let segment = (run.segments > 1).then_some(run.segment);
+            let control = (segment.is_some() || to.local.is_some())
+                .then_some(|control: &mut Control| control.write(to.local, segment));
+            filling.push(self.name(to), control, runs.datagrams(run).map(|i| batch.get(i).1));
         }
         let mut done = 0;
         while let Some(run) = runs.runs().get(done) {
@@ -173,12 +194,12 @@ impl Linux {
             let mut accepted = false;
             for (datagrams, (to, datagram)) in runs.datagrams(run).map(|i| batch.get(i)).enumerate()
             {
-                match self.udp.try_send(to, datagram) {
+                match self.send_alone(alone, to, datagram) {
                     Ok(()) => accepted = true,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         return Err(Full { run: done, datagrams });
                     }
-                    Err(error) => refused(to, error),
+                    Err(error) => refused(&to.peer, error),
                 }
             }
             // A peer that cannot be reached at all says nothing about segments.
@@ -188,6 +209,29 @@ impl Linux {
             done += 1;
         }
         Ok(())
+    }
+
+    /// Sends one datagram from the address that its route tells.
+    fn send_alone(&self, sender: &mut Sender, to: &Route, datagram: &[u8]) -> io::Result<()> {
+        if to.local.is_none() {
+            return self.udp.try_send(to, datagram);
+        }
+        let mut filling = sender.fill();
+        let control = |control: &mut Control| control.write(to.local, None);
+        filling.push(self.name(to), Some(control), std::iter::once(datagram));
+        let mut send = || {
+            let send = || filling.send(self.udp.socket.as_fd(), 0);
+            self.udp.socket.try_io(Interest::WRITABLE, send).map(drop)
+        };
+        match send() {
+            // It may be the answer to an earlier datagram, to whomever: then this one was not tried.
+            Err(error) if is_about_sending(&error) => send(),
+            sent => sent,
+        }
+    }
+
+    fn name(&self, to: &Route) -> Name {
+        self.udp.name(&to.peer).into()
     }
 
     /// Tries nothing again that the kernel has refused once: segments that are longer than the path

@@ -43,7 +43,7 @@ impl Runs {
         for i in 0..batch.len() {
             let (to, datagram) = batch.get(i);
             let len = datagram.len();
-            self.add(hash(to), len, |first| len <= limit && batch.get(first).0 == to);
+            self.add(hash(&to.peer), len, |first| len <= limit && batch.get(first).0 == to);
         }
     }
 

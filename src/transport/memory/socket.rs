@@ -16,7 +16,7 @@ use tokio::{
 use super::Network;
 use crate::{
     PeerAddr,
-    transport::{RecvBatch, Transport, max_len},
+    transport::{RecvBatch, Route, Transport, max_len},
 };
 
 /// A socket of a [`Network`], to build a server or a client on. It is closed when it is dropped.
@@ -140,8 +140,8 @@ impl Transport for MemorySocket {
         (0..most).take_while(|_| self.take(&mut []).is_ok()).count()
     }
 
-    fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
-        self.network.send(&self.local, to, datagram)
+    fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
+        self.network.send(&self.local, &to.peer, datagram)
     }
 
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

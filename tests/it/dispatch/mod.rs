@@ -312,7 +312,7 @@ async fn a_source_that_talks_to_two_addresses_is_two_peers() {
         let mut heard = String::new();
         loop {
             heard += &peer.recv().await?;
-            let (local, addr) = (peer.local_addr().clone(), peer.addr().clone());
+            let (local, addr) = (peer.local_addr(), peer.addr().clone());
             peer.send(&format!("{heard} at {local} from {addr}")).await?;
         }
     });

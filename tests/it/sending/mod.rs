@@ -6,6 +6,7 @@ mod room;
 mod segments;
 mod senders;
 mod size;
+mod wildcard;
 
 use datagrammar::{BoxError, Peer, SendError};
 use tokio::task::yield_now;

@@ -1,0 +1,59 @@
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+
+use crate::PeerAddr;
+
+/// Which address of this host a datagram came to, and the interface it came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub(crate) ip: IpAddr,
+    pub(crate) interface: u32,
+}
+
+/// Between whom a datagram goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) peer: PeerAddr,
+    /// The address of this host, where the socket has several and the system tells of them.
+    pub(crate) local: Option<Local>,
+}
+
+impl Route {
+    /// The address of this host on this route, for a socket that is bound to `bound`.
+    pub(crate) fn local_addr(&self, bound: &PeerAddr) -> PeerAddr {
+        let (Some(Local { ip, interface }), PeerAddr::Ip(bound)) = (self.local, bound) else {
+            return bound.clone();
+        };
+        PeerAddr::Ip(match ip {
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => {
+                SocketAddrV6::new(ip, bound.port(), 0, interface).into()
+            }
+            ip => SocketAddr::new(ip, bound.port()),
+        })
+    }
+}
+
+impl From<PeerAddr> for Route {
+    fn from(peer: PeerAddr) -> Self {
+        Self { peer, local: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // S-2, B-9
+    #[test]
+    fn an_address_of_one_link_alone_is_shown_with_it() {
+        let bound = "[::]:9000".parse::<SocketAddr>().unwrap().into();
+        let local_addr = |ip: &str| {
+            let local = Some(Local { ip: ip.parse().unwrap(), interface: 6 });
+            Route { peer: PeerAddr::clone(&bound), local }.local_addr(&bound).to_string()
+        };
+
+        assert_eq!(local_addr("fe80::1"), "[fe80::1%6]:9000");
+        assert_eq!(local_addr("2001:db8::1"), "[2001:db8::1]:9000");
+        assert_eq!(local_addr("192.0.2.1"), "192.0.2.1:9000");
+        assert_eq!(Route::from(bound.clone()).local_addr(&bound), bound);
+    }
+}
