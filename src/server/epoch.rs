@@ -47,7 +47,7 @@ impl Epoch {
     }
 
     /// The span of a conversation with `peer`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn conversation(&self, peer: &PeerAddr) -> Span {
         if LevelFilter::current() < LevelFilter::INFO {
             return Span::none();

@@ -271,10 +271,10 @@ where
         *self.serial += 1;
         let serial = *self.serial;
         turn.offer(serial, at);
-        let from = turn.received.from(at).clone();
+        let from = turn.received.from(at);
         let seat = match self.seat.take() {
             Some(mut seat) => {
-                seat.peer.renew(&from, serial);
+                seat.peer.renew(from, serial);
                 seat
             }
             None => {
@@ -291,32 +291,35 @@ where
         match polled {
             Poll::Ready(outcome) => {
                 self.stage = Some(stage);
-                self.seat = judge(outcome, &self.port, &from.peer, &span);
+                self.seat = judge(outcome, &self.port, &turn.received.from(at).peer, &span);
                 turn.conversations += 1;
                 if turn.unread().is_some() {
                     self.port.counters.dropped(DropReason::Unread, 1);
                 }
             }
-            Poll::Pending => {
-                let mailbox = mem::take(&mut self.mailbox);
-                let (port, counters) = (Arc::clone(&self.port), &self.port.counters);
-                let kept = turn.unread().is_none_or(|unread| {
-                    mailbox.open(from.local, unread, &self.port.limits, counters)
-                });
-                if kept {
-                    let ending = Ending { port, mailbox, route: from, serial, over: false };
-                    self.spawn(stage, span, ending);
-                } else {
-                    // Its datagram cannot wait, so neither can it.
-                    counters.dropped(DropReason::Octets, 1);
-                    turn.conversations += 1;
-                    if let Err(panicked) = panic::catch(|| drop(stage)) {
-                        self.port.report(&from.peer, &panicked.into(), true);
-                    }
-                }
-            }
+            Poll::Pending => self.keep(&mut turn, at, stage, span),
         }
         turn
+    }
+
+    /// Lets a conversation go on that has to wait, with the datagram that opened it if that is unread.
+    fn keep(&mut self, turn: &mut Turn, at: usize, stage: Stage<F>, span: tracing::Span) {
+        let (route, mailbox) = (turn.received.from(at).clone(), mem::take(&mut self.mailbox));
+        let (port, counters) = (Arc::clone(&self.port), &self.port.counters);
+        let kept = turn
+            .unread()
+            .is_none_or(|unread| mailbox.open(route.local, unread, &self.port.limits, counters));
+        if kept {
+            let ending = Ending { port, mailbox, route, serial: *self.serial, over: false };
+            self.spawn(stage, span, ending);
+            return;
+        }
+        // Its datagram cannot wait, so neither can it.
+        counters.dropped(DropReason::Octets, 1);
+        turn.conversations += 1;
+        if let Err(panicked) = panic::catch(|| drop(stage)) {
+            self.port.report(&route.peer, &panicked.into(), true);
+        }
     }
 
     /// Makes a task of a conversation that has to wait.

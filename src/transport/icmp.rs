@@ -30,6 +30,12 @@ pub(crate) fn is_about_sending(error: &io::Error) -> bool {
     ) || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
+/// Whether a datagram that met `error` may not have been tried at all: it may be the answer to an earlier
+/// one, to whomever, or a signal came between.
+pub(super) fn is_worth_another_try(error: &io::Error) -> bool {
+    is_about_sending(error) || error.kind() == io::ErrorKind::Interrupted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ use std::{
 
 pub(crate) use batch::{RecvBatch, SendBatch};
 pub(crate) use icmp::is_about_sending;
+use icmp::is_worth_another_try;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Linux;
 pub(crate) use route::{Local, Route};
@@ -41,18 +42,33 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// told again by the kernel, so that no datagram is lost by it.
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()>;
 
+    /// As [`try_recv`](Self::try_recv), whether or not the runtime has heard that something is there.
+    fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()>;
+
     /// Completes when `try_recv` is worth trying.
     fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-
-    /// Drops up to `most` datagrams that have arrived, whether or not the runtime has heard of them;
-    /// returns how many.
-    fn discard(&self, most: usize) -> usize;
 
     /// Hands one datagram to the kernel, whole or not at all; `WouldBlock` when there is no room.
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()>;
 
     /// Completes when `try_send` is worth trying.
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Drops what has arrived, about `most` datagrams of it; returns how many.
+    fn discard(&self, most: usize) -> usize {
+        let mut batch = RecvBatch::new(LONGEST);
+        let mut discarded = 0;
+        while discarded < most {
+            batch.clear();
+            match self.recv_now(&mut batch) {
+                Ok(()) => discarded += batch.len() + batch.truncated(),
+                Err(error) if is_about_sending(&error) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        discarded
+    }
 
     /// Sends what `batch` holds, in order, and takes it out; false when the kernel has no more room
     /// for the rest. A datagram that is refused goes to `refused` and costs no other its place.
@@ -61,15 +77,24 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
         batch: &mut SendBatch,
         refused: &mut dyn FnMut(&PeerAddr, io::Error),
     ) -> bool {
-        while let Some((to, datagram)) = batch.front() {
-            match self.try_send(to, datagram) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => refused(&to.peer, error),
-            }
-            batch.pop_front();
-        }
-        true
+        send_singly(|to, datagram| self.try_send(to, datagram), batch, refused)
     }
+}
+
+/// Sends what `batch` holds, with one call of `try_send` for each datagram.
+fn send_singly(
+    try_send: impl Fn(&Route, &[u8]) -> io::Result<()>,
+    batch: &mut SendBatch,
+    refused: &mut dyn FnMut(&PeerAddr, io::Error),
+) -> bool {
+    while let Some((to, datagram)) = batch.front() {
+        match try_send(to, datagram) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => refused(&to.peer, error),
+        }
+        batch.pop_front();
+    }
+    true
 }

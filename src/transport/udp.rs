@@ -1,13 +1,13 @@
 use std::{
     io::{self, Read},
-    net::{SocketAddr, SocketAddrV6},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6},
     task::{Context, Poll},
 };
 
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 
-use super::{RecvBatch, Route, Transport, is_about_sending};
+use super::{RecvBatch, Route, Transport, is_worth_another_try};
 use crate::PeerAddr;
 
 /// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
@@ -60,44 +60,26 @@ impl Transport for Udp {
     }
 
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
-        while let Some(room) = batch.room() {
-            match self.socket.try_recv_from(room) {
-                Ok((len, from)) => batch.push(PeerAddr::canonical(from), len),
-                // Windows tells of a datagram that did not fit by an error, without its source.
-                #[cfg(windows)]
-                Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(),
-                Err(_) if !batch.is_empty() => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        fill(batch, |room| self.socket.try_recv_from(room))
+    }
+
+    fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
+        let socket = SockRef::from(&self.socket);
+        fill(batch, |room| {
+            // No safe call of the socket itself gives both at once.
+            let from = socket.peek_sender()?.as_socket().unwrap_or(UNKNOWN);
+            Ok(((&*socket).read(room)?, from))
+        })
     }
 
     fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_recv_ready(cx)
     }
 
-    fn discard(&self, most: usize) -> usize {
-        let socket = SockRef::from(&self.socket);
-        let arrived = || {
-            loop {
-                match (&*socket).read(&mut [0]) {
-                    Ok(_) => return true,
-                    Err(error) if is_about_sending(&error) => {}
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    // Windows says so of a datagram that was longer than the buffer.
-                    Err(error) => return cfg!(windows) && error.raw_os_error() == Some(10_040),
-                }
-            }
-        };
-        (0..most).take_while(|_| arrived()).count()
-    }
-
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
         let to = self.name(&to.peer);
         match self.socket.try_send_to(datagram, to) {
-            // It may be the answer to an earlier datagram, to whomever: then this one was not tried.
-            Err(error) if is_about_sending(&error) => {
+            Err(error) if is_worth_another_try(&error) => {
                 self.socket.try_send_to(datagram, to).map(drop)
             }
             sent => sent.map(drop),
@@ -107,6 +89,27 @@ impl Transport for Udp {
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_send_ready(cx)
     }
+}
+
+/// The source of a datagram that names none. Nobody can be there.
+const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// Receives one datagram after the other, as long as there are some, and room for them.
+fn fill(
+    batch: &mut RecvBatch,
+    recv: impl Fn(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+) -> io::Result<()> {
+    while let Some(room) = batch.room() {
+        match recv(room) {
+            Ok((len, from)) => batch.push(PeerAddr::canonical(from), len),
+            // Windows tells of a datagram that did not fit by an error, without its source.
+            #[cfg(windows)]
+            Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(),
+            Err(_) if !batch.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The longest UDP datagram that goes to `to`.

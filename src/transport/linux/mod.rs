@@ -21,20 +21,30 @@ use name::Name;
 use runs::Runs;
 use tokio::io::Interest;
 
-use super::{RecvBatch, Route, SendBatch, Transport, is_about_sending, udp::Udp};
+use super::{RecvBatch, Route, SendBatch, Transport, is_worth_another_try, send_singly, udp::Udp};
 use crate::PeerAddr;
 
 /// How many messages one system call receives. 16 already give everything that batching can give.
 const SLOTS: usize = 32;
+/// How many slots are made ready where datagrams come one at a time: twice as many as came last, but at
+/// least so many, since it takes one to see that nothing more is there.
+const FEW: usize = 4;
 
 /// UDP with `recvmmsg`, `sendmmsg` and segmentation offload.
 #[derive(Debug)]
 pub(crate) struct Linux {
     udp: Udp,
-    receiving: Mutex<Receiver>,
+    receiving: Mutex<Receiving>,
     sending: Mutex<Sending>,
     /// The longest segment that the kernel has not refused; 0 if it takes none.
     segment_limit: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Receiving {
+    receiver: Receiver,
+    /// How many slots the next call has.
+    slots: usize,
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +78,7 @@ impl Linux {
         let sending = Sending::default();
         Self {
             udp,
-            receiving: Mutex::new(Receiver::new(SLOTS)),
+            receiving: Mutex::new(Receiving { receiver: Receiver::new(SLOTS), slots: SLOTS }),
             sending: Mutex::new(sending),
             segment_limit: AtomicUsize::new(if offload { usize::MAX } else { 0 }),
         }
@@ -85,25 +95,10 @@ impl Transport for Linux {
     }
 
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
-        let mut receiver = locked(&self.receiving);
         let received = self.udp.socket.try_io(Interest::READABLE, || {
-            let (octets, slot) = batch.slots(SLOTS);
-            let count = receiver.recv(self.udp.socket.as_fd(), octets, slot, SLOTS)?;
-            for i in 0..count {
-                let (len, whole) = receiver.len(i);
-                let Some(peer) = receiver.name(i).peer() else { continue };
-                let octets = i * slot..i * slot + len;
-                let told = control::read(receiver.control(i));
-                let from = Route { peer, local: told.local };
-                match told.segment {
-                    _ if !whole => batch.push_truncated(),
-                    Some(segment) if segment < len => batch.push_segments(&from, octets, segment),
-                    _ => batch.push_at(from, octets),
-                }
-            }
             // That not all slots were used says that nothing more is there: tokio may wait again
             // without another call that finds nothing.
-            if count < SLOTS { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            if self.receive(batch)? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
         });
         match received {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && !batch.is_empty() => Ok(()),
@@ -111,12 +106,12 @@ impl Transport for Linux {
         }
     }
 
-    fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.udp.poll_recv_ready(cx)
+    fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
+        self.receive(batch).map(drop)
     }
 
-    fn discard(&self, most: usize) -> usize {
-        self.udp.discard(most)
+    fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.udp.poll_recv_ready(cx)
     }
 
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
@@ -135,6 +130,10 @@ impl Transport for Linux {
         batch: &mut SendBatch,
         refused: &mut dyn FnMut(&PeerAddr, io::Error),
     ) -> bool {
+        if batch.len() == 1 {
+            // For one datagram, a system call of its own is the cheaper one.
+            return send_singly(|to, datagram| self.try_send(to, datagram), batch, refused);
+        }
         let mut sending = locked(&self.sending);
         let Sending { sender, alone, runs, unsent } = &mut *sending;
         runs.sort(batch, self.segment_limit.load(Relaxed));
@@ -159,6 +158,28 @@ struct Full {
 }
 
 impl Linux {
+    /// Receives what has arrived; returns whether all slots were used, so that there may be more.
+    fn receive(&self, batch: &mut RecvBatch) -> io::Result<bool> {
+        let Receiving { receiver, slots } = &mut *locked(&self.receiving);
+        let (octets, slot) = batch.slots(SLOTS);
+        let count = receiver.recv(self.udp.socket.as_fd(), octets, slot, *slots)?;
+        for i in 0..count {
+            let (len, whole) = receiver.len(i);
+            let Some(peer) = receiver.name(i).peer() else { continue };
+            let octets = i * slot..i * slot + len;
+            let told = control::read(receiver.control(i));
+            let from = Route { peer, local: told.local };
+            match told.segment {
+                _ if !whole => batch.push_truncated(),
+                Some(segment) if segment < len => batch.push_segments(&from, octets, segment),
+                _ => batch.push_at(from, octets),
+            }
+        }
+        let full = count == *slots;
+        *slots = (2 * count).clamp(FEW, SLOTS);
+        Ok(full)
+    }
+
     /// Sends one run after the other.
     fn send_runs(
         &self,
@@ -187,6 +208,7 @@ impl Linux {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(Full { run: done, datagrams: 0 });
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };
             // Each once more, alone: the error may be about the segments, about one datagram, or about
@@ -224,8 +246,7 @@ impl Linux {
             self.udp.socket.try_io(Interest::WRITABLE, send).map(drop)
         };
         match send() {
-            // It may be the answer to an earlier datagram, to whomever: then this one was not tried.
-            Err(error) if is_about_sending(&error) => send(),
+            Err(error) if is_worth_another_try(&error) => send(),
             sent => sent,
         }
     }
