@@ -28,7 +28,7 @@ pub struct UdpServerBuilder<P, H> {
     handler: H,
     limits: Limits,
     check: Option<Check>,
-    options: Options,
+    pub(super) options: Options,
 }
 
 impl<P, H> UdpServerBuilder<P, H>
@@ -78,35 +78,6 @@ where
         self
     }
 
-    /// Asks for a receive buffer of so many octets per socket. The default is 4 MiB; the kernel may give
-    /// less.
-    pub const fn recv_buffer(mut self, octets: usize) -> Self {
-        self.options.recv_buffer = octets;
-        self
-    }
-
-    /// Asks for a send buffer of so many octets per socket. The default is 4 MiB; the kernel may give
-    /// less.
-    pub const fn send_buffer(mut self, octets: usize) -> Self {
-        self.options.send_buffer = octets;
-        self
-    }
-
-    /// Sets whether trains of datagrams of one length pass the kernel as one: on Linux, `UDP_GRO` and
-    /// `UDP_SEGMENT`. The default is true. Peers notice nothing of it; it costs nothing where there are
-    /// no trains.
-    pub const fn offload(mut self, offload: bool) -> Self {
-        self.options.offload = offload;
-        self
-    }
-
-    /// Sets whether to make one system call per datagram, as on every system, where there is something
-    /// better. The default is false.
-    pub const fn portable(mut self, portable: bool) -> Self {
-        self.options.portable = portable;
-        self
-    }
-
     /// Binds the server to one address or several; port 0 has the kernel choose one.
     ///
     /// Each distinct address has a socket of its own. `[::]` serves IPv4 too, unless an IPv4 address
@@ -116,8 +87,9 @@ where
     /// # Errors
     ///
     /// Fails if any address cannot be bound, naming each that could not; then none is. Fails with
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is no address, or a limit is zero that
-    /// must not be.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is no address, a limit is zero that must
+    /// not be, or an option is out of its range, naming it. The kind is
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for an option that this system does not have.
     ///
     /// # Cancel safety
     ///
@@ -144,6 +116,7 @@ where
         P::Outgoing: Send + 'static,
     {
         self.limits.check()?;
+        self.options.check()?;
         let sockets = bind::bind(addrs.targets(), &self.options).await?;
         let transport = |socket| socket::transport(socket, &self.options, true);
         let transports = sockets.into_iter().map(transport).collect::<io::Result<_>>()?;
@@ -153,12 +126,13 @@ where
     /// Makes a server of a socket that is bound already: a `std::net::UdpSocket`, or one of a network
     /// in memory.
     ///
-    /// Its options stay as they are; only non-blocking mode is set.
+    /// Its options stay as they are; only non-blocking mode is set. Those that were asked for here, the
+    /// buffers, `ttl` and so on, are for the sockets of [`bind`](Self::bind): set them on yours yourself.
     ///
     /// # Errors
     ///
-    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, or a
-    /// limit is zero that must not be.
+    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, a limit
+    /// is zero that must not be, or an option is out of its range.
     ///
     /// # Panics
     ///
@@ -170,6 +144,7 @@ where
         P::Outgoing: Send + 'static,
     {
         self.limits.check()?;
+        self.options.check()?;
         let transport = socket.into().into_transport(&self.options)?;
         self.build(vec![transport])
     }

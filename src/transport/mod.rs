@@ -6,6 +6,7 @@ mod icmp;
 mod linux;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
+mod options;
 mod scratch;
 mod signal;
 pub(crate) mod socket;

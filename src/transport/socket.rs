@@ -71,7 +71,12 @@ pub(crate) struct Options {
     pub(crate) recv_buffer: usize,
     pub(crate) send_buffer: usize,
     pub(crate) ttl: Option<u8>,
+    pub(crate) dscp: Option<u8>,
     pub(crate) broadcast: bool,
+    /// Whether `[::]` leaves IPv4 to others; if nobody said, it does so beside an address of IPv4.
+    pub(crate) ipv6_only: Option<bool>,
+    pub(crate) device: Option<String>,
+    pub(crate) reuse_port: bool,
     /// Whether to use only those system calls that all systems have.
     pub(crate) portable: bool,
     pub(crate) offload: bool,
@@ -84,31 +89,23 @@ impl Default for Options {
             recv_buffer: 4 << 20,
             send_buffer: 4 << 20,
             ttl: None,
+            dscp: None,
             broadcast: false,
+            ipv6_only: None,
+            device: None,
+            reuse_port: false,
             portable: false,
             offload: true,
         }
     }
 }
 
-impl Options {
-    /// A new non-blocking socket for the family of `addr`.
-    fn socket(&self, addr: SocketAddr) -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
-        // Never more than a wish: the kernel gives what its own limits allow.
-        let _ = socket.set_recv_buffer_size(self.recv_buffer);
-        let _ = socket.set_send_buffer_size(self.send_buffer);
-        match (self.ttl, addr) {
-            (None, _) => {}
-            (Some(hops), SocketAddr::V4(_)) => socket.set_ttl_v4(hops.into())?,
-            (Some(hops), SocketAddr::V6(_)) => socket.set_unicast_hops_v6(hops.into())?,
-        }
-        if self.broadcast {
-            socket.set_broadcast(true)?;
-        }
-        Ok(socket)
-    }
+/// A new non-blocking socket for the family of `addr`, with `options`.
+fn open(addr: SocketAddr, dual: bool, options: &Options) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    options.set(&socket, addr, dual)?;
+    Ok(socket)
 }
 
 /// What drives a bound non-blocking socket best; with `merge`, it may have the kernel merge what it
@@ -129,7 +126,7 @@ pub(crate) fn transport(
 
 /// A new non-blocking socket bound to `addr`. One on `[::]` takes IPv4 too, unless `ipv6_only`.
 pub(crate) fn bind(addr: SocketAddr, ipv6_only: bool, options: &Options) -> io::Result<UdpSocket> {
-    let socket = options.socket(addr)?;
+    let socket = open(addr, !ipv6_only, options)?;
     if addr.is_ipv6() {
         socket.set_only_v6(ipv6_only)?;
     }
@@ -143,7 +140,8 @@ pub(crate) fn connect(
     peer: SocketAddr,
     options: &Options,
 ) -> io::Result<UdpSocket> {
-    let socket = options.socket(peer)?;
+    // A peer of IPv4 may be given by its mapped address.
+    let socket = open(peer, true, options)?;
     if let Some(local) = local {
         socket.bind(&local.into())?;
     }
