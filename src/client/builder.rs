@@ -13,8 +13,8 @@ use crate::{
 
 /// Sets a [`UdpClient`] up. Everything has a default.
 ///
-/// Options that are not here are set on a `std::net::UdpSocket`, of which
-/// [`UdpClient::from_socket`] makes a client.
+/// Options that are not here are set on the socket of the client, see [`UdpClient::socket_ref`], or on a
+/// `std::net::UdpSocket`, of which [`UdpClient::from_socket`] makes one.
 ///
 /// # Examples
 ///

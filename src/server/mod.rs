@@ -19,8 +19,8 @@ pub use builder::UdpServerBuilder;
 use engine::Engine;
 
 use crate::{
-    DatagramProtocol, Handler, ServeError, ServerHandle, events::Events, figures::Counters,
-    service::status::Status,
+    DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef, events::Events,
+    figures::Counters, service::status::Status,
 };
 
 /// A UDP server that holds typed conversations with its peers.
@@ -80,6 +80,12 @@ impl UdpServer {
     #[must_use]
     pub fn control(&self) -> ServerHandle {
         ServerHandle::new(Arc::clone(&self.status), Arc::clone(&self.counters))
+    }
+
+    /// Returns the sockets of the server, for options that its [builder](Self::builder) has no setter
+    /// for. A network in memory has none.
+    pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
+        self.engine.outboxes().into_iter().filter_map(|outbox| outbox.transport().socket())
     }
 
     /// Serves until [`ServerHandle::shutdown`] is called.

@@ -10,6 +10,7 @@ mod options;
 mod scratch;
 mod signal;
 pub(crate) mod socket;
+mod socket_ref;
 mod udp;
 
 use std::{
@@ -23,6 +24,7 @@ pub(crate) use icmp::is_about_sending;
 pub(crate) use linux::Linux;
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
+pub use socket_ref::SocketRef;
 pub(crate) use udp::{LONGEST, Udp, max_len};
 
 use crate::PeerAddr;
@@ -30,6 +32,11 @@ use crate::PeerAddr;
 /// One bound socket of a server. Only the worker that drives it polls; anybody may send.
 pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     fn local_addr(&self) -> &PeerAddr;
+
+    /// The socket of the operating system, if there is one.
+    fn socket(&self) -> Option<SocketRef<'_>> {
+        None
+    }
 
     /// The longest datagram that can go to `to`, in octets.
     fn max_len(&self, to: &PeerAddr) -> usize;

@@ -7,7 +7,7 @@ use std::{
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 
-use super::{RecvBatch, Transport, is_about_sending};
+use super::{RecvBatch, SocketRef, Transport, is_about_sending};
 use crate::PeerAddr;
 
 /// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
@@ -53,6 +53,10 @@ impl Udp {
 impl Transport for Udp {
     fn local_addr(&self) -> &PeerAddr {
         &self.local_addr
+    }
+
+    fn socket(&self) -> Option<SocketRef<'_>> {
+        Some((&self.socket).into())
     }
 
     fn max_len(&self, to: &PeerAddr) -> usize {

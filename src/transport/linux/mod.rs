@@ -21,7 +21,7 @@ use name::Name;
 use runs::Runs;
 use tokio::io::Interest;
 
-use super::{RecvBatch, SendBatch, Transport, udp::Udp};
+use super::{RecvBatch, SendBatch, SocketRef, Transport, udp::Udp};
 use crate::PeerAddr;
 
 /// How many messages one system call receives. 16 already give everything that batching can give.
@@ -65,6 +65,10 @@ impl Linux {
 impl Transport for Linux {
     fn local_addr(&self) -> &PeerAddr {
         self.udp.local_addr()
+    }
+
+    fn socket(&self) -> Option<SocketRef<'_>> {
+        self.udp.socket()
     }
 
     fn max_len(&self, to: &PeerAddr) -> usize {

@@ -1,6 +1,7 @@
 //! Binding and addresses: section B.
 
 mod families;
+mod options;
 mod own_socket;
 
 use std::{
