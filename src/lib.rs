@@ -48,7 +48,7 @@
 //!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
 //! - What runs: [`UdpServer`]; [`Service`] is what a handler sees when it starts, [`ServerHandle`] what
 //!   operators hold: shutdown, drain, [`Figures`]. [`Limits`] bound what strangers can cost. A
-//!   [`SocketRef`] is for socket options that have no setter.
+//!   [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast.
 //! - The other side: [`UdpClient`], [`Packets`].
 //! - What goes wrong: [`RecvError`], [`SendError`], [`ServeError`]; below them [`DecodeError`] and
 //!   [`EncodeError`].
@@ -91,7 +91,7 @@ pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerSender};
 pub use server::{BindAddrs, UdpServer, UdpServerBuilder};
 pub use service::{ServerHandle, Service};
-pub use transport::{SocketRef, socket::BoundSocket};
+pub use transport::{Interface, SocketRef, socket::BoundSocket};
 
 #[cfg(feature = "testing")]
 pub mod testing {

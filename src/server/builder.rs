@@ -120,7 +120,12 @@ where
         let sockets = bind::bind(addrs.targets(), &self.options).await?;
         let transport = |socket| socket::transport(socket, &self.options, true);
         let transports = sockets.into_iter().map(transport).collect::<io::Result<_>>()?;
-        self.build(transports)
+        let groups = self.options.multicast.clone();
+        let server = self.build(transports)?;
+        for (group, interface) in groups {
+            server.join_multicast(group, interface)?;
+        }
+        Ok(server)
     }
 
     /// Makes a server of a socket that is bound already: a `std::net::UdpSocket`, or one of a network

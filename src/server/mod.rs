@@ -8,6 +8,7 @@ mod conversations;
 mod engine;
 mod epoch;
 mod failure;
+mod multicast;
 mod options;
 mod serve;
 mod worker;

@@ -1,6 +1,9 @@
 //! What the sockets of a server are like.
 
+use std::net::IpAddr;
+
 use super::UdpServerBuilder;
+use crate::Interface;
 
 impl<P, H> UdpServerBuilder<P, H> {
     /// Asks for a receive buffer of so many octets per socket. The default is 4 MiB; the kernel may give
@@ -95,6 +98,31 @@ impl<P, H> UdpServerBuilder<P, H> {
     /// allows it to programs of the same user only.
     pub const fn reuse_port(mut self, shared: bool) -> Self {
         self.options.reuse_port = shared;
+        self
+    }
+
+    /// Has the server hear a multicast group too, by an interface of the host; may be said several
+    /// times. See [`UdpServer::join_multicast`](super::UdpServer::join_multicast).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Interface, Text, UdpServer};
+    /// use std::net::Ipv4Addr;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let group = Ipv4Addr::new(239, 255, 77, 1);
+    /// let server = UdpServer::builder(Text, async |text: String| text)
+    ///     .multicast(group, Interface::Addr(Ipv4Addr::LOCALHOST))
+    ///     .bind("0.0.0.0:0")
+    ///     .await?;
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn multicast(mut self, group: impl Into<IpAddr>, interface: Interface) -> Self {
+        self.options.multicast.push((group.into(), interface));
         self
     }
 }

@@ -6,6 +6,7 @@ mod icmp;
 mod linux;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
+mod multicast;
 mod options;
 mod scratch;
 mod signal;
@@ -22,6 +23,8 @@ pub(crate) use batch::{RecvBatch, SendBatch};
 pub(crate) use icmp::is_about_sending;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Linux;
+pub use multicast::Interface;
+pub(crate) use multicast::{Membership, check as check_group, hears};
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
 pub use socket_ref::SocketRef;

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use socket2::Socket;
 
-use super::socket::Options;
+use super::{multicast, socket::Options};
 
 impl Options {
     /// Refuses what can be set on no socket.
@@ -21,6 +21,9 @@ impl Options {
             let text = "a name of 1 to 15 octets was expected for the option `device`";
             return refused(text.to_owned());
         }
+        for (group, interface) in &self.multicast {
+            multicast::check(*group, *interface).map_err(named("multicast"))?;
+        }
         Ok(())
     }
 
@@ -30,6 +33,8 @@ impl Options {
         // Never more than a wish: the kernel gives what its own limits allow.
         let _ = socket.set_recv_buffer_size(self.recv_buffer.min(MOST_OCTETS));
         let _ = socket.set_send_buffer_size(self.send_buffer.min(MOST_OCTETS));
+        #[cfg(target_os = "linux")]
+        only_own_groups(socket, addr.is_ipv6());
         let families = Families { socket, ipv6: addr.is_ipv6(), dual };
         if let Some(hops) = self.ttl {
             let named = named("ttl");
@@ -93,6 +98,16 @@ impl Families<'_> {
     }
 }
 
+/// Has `socket` hear the groups that it joins, and no others: by default Linux hands it whatever any
+/// program on the host has joined. Kernels before 4.20 do not know of it for IPv6.
+#[cfg(target_os = "linux")]
+fn only_own_groups(socket: &Socket, ipv6: bool) {
+    let _ = socket.set_multicast_all_v4(false);
+    if ipv6 {
+        let _ = socket.set_multicast_all_v6(false);
+    }
+}
+
 #[cfg(unix)]
 fn set_traffic_class(socket: &Socket, class: u32) -> io::Result<()> {
     socket.set_tclass_v6(class)
@@ -135,7 +150,10 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
-    use crate::transport::socket::{bind, connect};
+    use crate::transport::{
+        Interface,
+        socket::{bind, connect},
+    };
 
     fn bound(addr: &str, options: &Options) -> UdpSocket {
         bind(addr.parse().unwrap(), false, options).unwrap()
@@ -143,11 +161,13 @@ mod tests {
 
     #[test]
     fn what_no_socket_can_be_given_is_refused_by_name() {
+        let no_group = ("192.0.2.7".parse().unwrap(), Interface::Any);
         let refused = [
             ("ttl", Options { ttl: Some(0), ..Options::default() }),
             ("dscp", Options { dscp: Some(64), ..Options::default() }),
             ("device", Options { device: Some(String::new()), ..Options::default() }),
             ("device", Options { device: Some("a".repeat(16)), ..Options::default() }),
+            ("multicast", Options { multicast: vec![no_group], ..Options::default() }),
         ];
 
         for (name, options) in refused {

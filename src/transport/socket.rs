@@ -3,14 +3,14 @@
 use std::{
     error::Error,
     fmt, io,
-    net::{SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
 };
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 #[cfg(target_os = "linux")]
 use super::Linux;
-use super::{Transport, Udp};
+use super::{Interface, Transport, Udp};
 
 /// A bound datagram socket to build a server or a client on.
 ///
@@ -76,6 +76,7 @@ pub(crate) struct Options {
     /// Whether `[::]` leaves IPv4 to others; if nobody said, it does so beside an address of IPv4.
     pub(crate) ipv6_only: Option<bool>,
     pub(crate) device: Option<String>,
+    pub(crate) multicast: Vec<(IpAddr, Interface)>,
     pub(crate) reuse_port: bool,
     /// Whether to use only those system calls that all systems have.
     pub(crate) portable: bool,
@@ -93,6 +94,7 @@ impl Default for Options {
             broadcast: false,
             ipv6_only: None,
             device: None,
+            multicast: Vec::new(),
             reuse_port: false,
             portable: false,
             offload: true,
