@@ -1,6 +1,11 @@
 //! What a server counts: totals over all its sockets, to be read from any thread.
 
+mod batches;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use batches::BatchCounters;
+pub use batches::BatchSizes;
 
 /// Why a datagram was dropped before a handler received it. Each dropped datagram has one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +77,8 @@ pub struct Figures {
     pub peers: usize,
     /// Octets of datagrams that wait for handlers now.
     pub waiting_octets: usize,
+    /// How many datagrams came together.
+    pub batches: BatchSizes,
     dropped: [u64; DropReason::ALL.len()],
 }
 
@@ -105,12 +112,18 @@ pub(crate) struct Counters {
     pub(crate) suppressed: AtomicU64,
     pub(crate) peers: AtomicUsize,
     pub(crate) waiting_octets: AtomicUsize,
+    batches: BatchCounters,
     dropped: [AtomicU64; DropReason::ALL.len()],
 }
 
 impl Counters {
     pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
         add(&self.dropped[reason as usize], datagrams);
+    }
+
+    /// Counts a batch of so many datagrams, which is at least one.
+    pub(crate) fn batch(&self, datagrams: usize) {
+        self.batches.count(datagrams);
     }
 
     pub(crate) fn read(&self) -> Figures {
@@ -128,6 +141,7 @@ impl Counters {
             suppressed: self.suppressed.load(Relaxed),
             peers: self.peers.load(Relaxed),
             waiting_octets: self.waiting_octets.load(Relaxed),
+            batches: self.batches.read(),
             dropped: DropReason::ALL.map(|reason| self.dropped[reason as usize].load(Relaxed)),
         }
     }

@@ -85,7 +85,7 @@ pub use datagrammar_protocols::{
     ErrorKind, Raw, Split, Text, TryConvert, converter_fn,
 };
 pub use error::{RecvError, SendError, ServeError};
-pub use figures::{DropReason, Figures};
+pub use figures::{BatchSizes, DropReason, Figures};
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerSender};

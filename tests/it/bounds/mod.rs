@@ -1,5 +1,6 @@
 //! Bounds: section G. Those of memory are in `tests/memory`.
 
+mod batches;
 mod books;
 mod flood;
 mod idle;
