@@ -27,10 +27,16 @@ pub enum DropReason {
     Stale,
     /// It came or waited while serving was ending.
     Stopping,
+    /// The kernel dropped it, mostly because the buffer of the socket was full. It was never received.
+    ///
+    /// Only Linux tells, and not with [`portable`](crate::UdpServerBuilder::portable): all that the
+    /// socket lost since the server has it, exact at any time. A train that the kernel has merged counts
+    /// as one.
+    Kernel,
 }
 
 impl DropReason {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Queue,
         Self::Octets,
         Self::Peers,
@@ -39,6 +45,7 @@ impl DropReason {
         Self::Unread,
         Self::Stale,
         Self::Stopping,
+        Self::Kernel,
     ];
 }
 
@@ -89,10 +96,11 @@ impl Figures {
         self.dropped[reason as usize]
     }
 
-    /// Returns how many datagrams were dropped for all reasons together.
+    /// Returns how many datagrams were dropped after they had been received, for all reasons together:
+    /// those that the [kernel](DropReason::Kernel) dropped never were.
     #[must_use]
     pub fn dropped_in_all(&self) -> u64 {
-        self.dropped.iter().sum()
+        self.dropped.iter().sum::<u64>() - self.dropped(DropReason::Kernel)
     }
 }
 

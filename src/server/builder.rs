@@ -14,7 +14,10 @@ use crate::{
         outbox::Outbox,
         port::{AnyProtocol, Port},
     },
-    service::status::Status,
+    service::{
+        status::Status,
+        watch::{SocketWatch, Watched},
+    },
     transport::{
         Transport,
         socket::{self, Options},
@@ -174,12 +177,14 @@ where
                 Port::new(Arc::clone(&protocol), outbox, limits, counters, Arc::clone(&events));
             Guarded { port: Arc::new(port), admission: Arc::new(admission) }
         };
-        let ports = transports.into_iter().map(port).collect();
+        let ports: Vec<_> = transports.into_iter().map(port).collect();
+        let watched = ports.iter().map(|guarded| Watched::new(&guarded.port)).collect();
         Ok(UdpServer {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
             counters,
             events,
             status: Arc::new(Status::new(addresses)),
+            watch: Arc::new(SocketWatch::new(watched)),
             local_addr,
         })
     }

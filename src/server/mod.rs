@@ -20,8 +20,10 @@ pub use builder::UdpServerBuilder;
 use engine::Engine;
 
 use crate::{
-    DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef, events::Events,
-    figures::Counters, service::status::Status,
+    DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef,
+    events::Events,
+    figures::Counters,
+    service::{status::Status, watch::SocketWatch},
 };
 
 /// A UDP server that holds typed conversations with its peers.
@@ -56,6 +58,7 @@ pub struct UdpServer {
     counters: Arc<Counters>,
     events: Arc<Events>,
     status: Arc<Status>,
+    watch: Arc<SocketWatch>,
     local_addr: SocketAddr,
 }
 
@@ -80,7 +83,11 @@ impl UdpServer {
     /// Returns the control of this server, to be used from anywhere.
     #[must_use]
     pub fn control(&self) -> ServerHandle {
-        ServerHandle::new(Arc::clone(&self.status), Arc::clone(&self.counters))
+        ServerHandle::new(
+            Arc::clone(&self.status),
+            Arc::clone(&self.counters),
+            Arc::clone(&self.watch),
+        )
     }
 
     /// Returns the sockets of the server, for options that its [builder](Self::builder) has no setter
@@ -134,6 +141,7 @@ impl UdpServer {
 
 impl Drop for UdpServer {
     fn drop(&mut self) {
+        self.watch.gone(&self.counters);
         self.status.gone();
     }
 }

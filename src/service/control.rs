@@ -2,7 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{task_local, time::Instant};
 
-use super::status::{End, Phase, Status};
+use super::{
+    status::{End, Phase, Status},
+    watch::SocketWatch,
+};
 use crate::{Figures, PeerAddr, figures::Counters};
 
 /// Controls a server from anywhere: other tasks, other threads, its own handler.
@@ -13,11 +16,16 @@ use crate::{Figures, PeerAddr, figures::Counters};
 pub struct ServerHandle {
     status: Arc<Status>,
     counters: Arc<Counters>,
+    watch: Arc<SocketWatch>,
 }
 
 impl ServerHandle {
-    pub(crate) const fn new(status: Arc<Status>, counters: Arc<Counters>) -> Self {
-        Self { status, counters }
+    pub(crate) const fn new(
+        status: Arc<Status>,
+        counters: Arc<Counters>,
+        watch: Arc<SocketWatch>,
+    ) -> Self {
+        Self { status, counters, watch }
     }
 
     /// Waits until the server serves; returns false if it is dropped before.
@@ -47,6 +55,7 @@ impl ServerHandle {
     /// Returns what was counted up to now, over all sockets.
     #[must_use]
     pub fn figures(&self) -> Figures {
+        self.watch.count_drops(&self.counters);
         self.counters.read()
     }
 

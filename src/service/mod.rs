@@ -2,6 +2,7 @@
 
 mod control;
 pub(crate) mod status;
+pub(crate) mod watch;
 
 use std::{
     fmt,

@@ -57,6 +57,12 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// returns how many.
     fn discard(&self, most: usize) -> usize;
 
+    /// How many datagrams the kernel has dropped on their way to this socket since it was taken over,
+    /// modulo 2^32; 0 where nobody tells.
+    fn kernel_drops(&self) -> u32 {
+        0
+    }
+
     /// Hands one datagram to the kernel, whole or not at all; `WouldBlock` when there is no room.
     fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()>;
 

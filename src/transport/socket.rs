@@ -110,18 +110,18 @@ fn open(addr: SocketAddr, dual: bool, options: &Options) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What drives a bound non-blocking socket best; with `merge`, it may have the kernel merge what it
-/// receives.
+/// What drives a bound non-blocking socket best. If it is our `own` and not a user's, it may get options
+/// that it does not have yet.
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is one way only"))]
 pub(crate) fn transport(
     socket: UdpSocket,
     options: &Options,
-    merge: bool,
+    own: bool,
 ) -> io::Result<Box<dyn Transport>> {
     let udp = Udp::new(socket)?;
     #[cfg(target_os = "linux")]
     if !options.portable {
-        return Ok(Box::new(Linux::new(udp, merge && options.offload, options.offload)));
+        return Ok(Box::new(Linux::new(udp, own, options.offload)));
     }
     Ok(Box::new(udp))
 }

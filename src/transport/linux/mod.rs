@@ -35,6 +35,8 @@ pub(crate) struct Linux {
     sending: Mutex<Sending>,
     /// The longest segment that the kernel has not refused; 0 if it takes none.
     segment_limit: AtomicUsize,
+    /// What the kernel's count of drops was when the socket was taken over.
+    drops_before: u32,
 }
 
 #[derive(Debug)]
@@ -45,19 +47,22 @@ struct Sending {
 }
 
 impl Linux {
-    /// Drives `udp` in batches. With `merge` the kernel merges trains that it receives, with `segment`
-    /// it splits those that are sent.
-    pub(crate) fn new(udp: Udp, merge: bool, segment: bool) -> Self {
-        if merge {
+    /// Drives `udp` in batches. With `offload` the kernel splits trains that are sent, and merges those
+    /// that it receives if the socket is our `own`: on a user's that is the user's option.
+    pub(crate) fn new(udp: Udp, own: bool, offload: bool) -> Self {
+        let fd = udp.socket.as_fd();
+        if own && offload {
             // A kernel that does not know of it says so, and delivers datagrams singly.
-            let _ = mmsg::enable(udp.socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO);
+            let _ = mmsg::enable(fd, libc::SOL_UDP, libc::UDP_GRO);
         }
+        let drops_before = if own { 0 } else { mmsg::drops(fd).unwrap_or(0) };
         let sending = Sending { sender: Sender::new(), runs: Runs::default(), unsent: Vec::new() };
         Self {
             udp,
             receiving: Mutex::new(Receiver::new(SLOTS)),
             sending: Mutex::new(sending),
-            segment_limit: AtomicUsize::new(if segment { usize::MAX } else { 0 }),
+            segment_limit: AtomicUsize::new(if offload { usize::MAX } else { 0 }),
+            drops_before,
         }
     }
 }
@@ -107,6 +112,11 @@ impl Transport for Linux {
 
     fn discard(&self, most: usize) -> usize {
         self.udp.discard(most)
+    }
+
+    fn kernel_drops(&self) -> u32 {
+        let drops = mmsg::drops(self.udp.socket.as_fd());
+        drops.map_or(0, |drops| drops.wrapping_sub(self.drops_before))
     }
 
     fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {

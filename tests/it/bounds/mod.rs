@@ -4,6 +4,8 @@ mod batches;
 mod books;
 mod flood;
 mod idle;
+#[cfg(target_os = "linux")]
+mod kernel;
 
 use std::{io, net::UdpSocket, time::Duration};
 
