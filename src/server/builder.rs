@@ -124,10 +124,12 @@ where
         let transport = |socket| socket::transport(socket, &self.options, true);
         let transports = sockets.into_iter().map(transport).collect::<io::Result<_>>()?;
         let groups = self.options.multicast.clone();
-        let server = self.build(transports)?;
+        let asked = [self.options.recv_buffer, self.options.send_buffer];
+        let server = self.build(transports, Some(asked))?;
         for (group, interface) in groups {
             server.join_multicast(group, interface)?;
         }
+        server.control().explain().tell_short_buffers();
         Ok(server)
     }
 
@@ -154,10 +156,15 @@ where
         self.limits.check()?;
         self.options.check()?;
         let transport = socket.into().into_transport(&self.options)?;
-        self.build(vec![transport])
+        self.build(vec![transport], None)
     }
 
-    fn build(self, transports: Vec<Box<dyn Transport>>) -> io::Result<UdpServer>
+    /// `asked` are the receive buffer and the send buffer, unless the socket is a user's.
+    fn build(
+        self,
+        transports: Vec<Box<dyn Transport>>,
+        asked: Option<[usize; 2]>,
+    ) -> io::Result<UdpServer>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -178,7 +185,7 @@ where
             Guarded { port: Arc::new(port), admission: Arc::new(admission) }
         };
         let ports: Vec<_> = transports.into_iter().map(port).collect();
-        let watched = ports.iter().map(|guarded| Watched::new(&guarded.port)).collect();
+        let watched = ports.iter().map(|guarded| Watched::new(&guarded.port, asked)).collect();
         Ok(UdpServer {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
             counters,

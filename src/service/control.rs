@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{task_local, time::Instant};
 
 use super::{
+    explain::Explanation,
     status::{End, Phase, Status},
     watch::SocketWatch,
 };
@@ -57,6 +58,14 @@ impl ServerHandle {
     pub fn figures(&self) -> Figures {
         self.watch.count_drops(&self.counters);
         self.counters.read()
+    }
+
+    /// Explains how the server is set up, what the kernel granted it, and how that works out: for the
+    /// operator who wonders where datagrams are lost, or why they cost what they do.
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        let addresses = self.watch.explain(&self.counters);
+        Explanation::new(addresses, self.counters.read())
     }
 
     /// Ends serving and waits until it has ended.

@@ -1,6 +1,7 @@
 //! What carries datagrams, behind one trait: batches in, batches out.
 
 mod batch;
+mod explain;
 mod icmp;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -20,6 +21,8 @@ use std::{
 };
 
 pub(crate) use batch::{RecvBatch, SendBatch};
+pub(crate) use explain::buffers;
+pub use explain::{Method, Offload};
 pub(crate) use icmp::is_about_sending;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Linux;
@@ -39,6 +42,21 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// The socket of the operating system, if there is one.
     fn socket(&self) -> Option<SocketRef<'_>> {
         None
+    }
+
+    /// How datagrams get from the network into the program and back.
+    fn method(&self) -> Method {
+        Method::Memory
+    }
+
+    /// Whether trains of datagrams are received as one.
+    fn recv_offload(&self) -> Offload {
+        Offload::Unavailable
+    }
+
+    /// Whether trains of datagrams are sent as one.
+    fn send_offload(&self) -> Offload {
+        Offload::Unavailable
     }
 
     /// The longest datagram that can go to `to`, in octets.

@@ -7,7 +7,7 @@ use std::{
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 
-use super::{RecvBatch, SocketRef, Transport, is_about_sending};
+use super::{Method, RecvBatch, SocketRef, Transport, is_about_sending};
 use crate::PeerAddr;
 
 /// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
@@ -57,6 +57,10 @@ impl Transport for Udp {
 
     fn socket(&self) -> Option<SocketRef<'_>> {
         Some((&self.socket).into())
+    }
+
+    fn method(&self) -> Method {
+        Method::Portable
     }
 
     fn max_len(&self, to: &PeerAddr) -> usize {

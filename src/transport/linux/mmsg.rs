@@ -212,6 +212,11 @@ pub(super) fn enable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Reads an option of a socket that is a number.
+pub(super) fn option(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<libc::c_int> {
+    read(fd, level, option).map(|[value]: [_; 1]| value)
+}
+
 /// Reads how many datagrams the kernel has dropped on their way to a socket, modulo 2^32.
 pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
     /// `SK_MEMINFO_DROPS`: the last of the numbers that Linux has told since it tells any (4.12).

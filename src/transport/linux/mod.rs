@@ -21,7 +21,7 @@ use name::Name;
 use runs::Runs;
 use tokio::io::Interest;
 
-use super::{RecvBatch, SendBatch, SocketRef, Transport, udp::Udp};
+use super::{Method, Offload, RecvBatch, SendBatch, SocketRef, Transport, udp::Udp};
 use crate::PeerAddr;
 
 /// How many messages one system call receives. 16 already give everything that batching can give.
@@ -37,6 +37,8 @@ pub(crate) struct Linux {
     segment_limit: AtomicUsize,
     /// What the kernel's count of drops was when the socket was taken over.
     drops_before: u32,
+    merges: Offload,
+    segments: bool,
 }
 
 #[derive(Debug)]
@@ -51,10 +53,16 @@ impl Linux {
     /// that it receives if the socket is our `own`: on a user's that is the user's option.
     pub(crate) fn new(udp: Udp, own: bool, offload: bool) -> Self {
         let fd = udp.socket.as_fd();
-        if own && offload {
+        let merges = match (own, offload) {
+            (true, false) => Offload::SwitchedOff,
             // A kernel that does not know of it says so, and delivers datagrams singly.
-            let _ = mmsg::enable(fd, libc::SOL_UDP, libc::UDP_GRO);
-        }
+            (true, true) if mmsg::enable(fd, libc::SOL_UDP, libc::UDP_GRO).is_ok() => Offload::On,
+            (true, true) => Offload::Refused,
+            (false, _) if matches!(mmsg::option(fd, libc::SOL_UDP, libc::UDP_GRO), Ok(1..)) => {
+                Offload::On
+            }
+            (false, _) => Offload::UsersSocket,
+        };
         let drops_before = if own { 0 } else { mmsg::drops(fd).unwrap_or(0) };
         let sending = Sending { sender: Sender::new(), runs: Runs::default(), unsent: Vec::new() };
         Self {
@@ -63,6 +71,8 @@ impl Linux {
             sending: Mutex::new(sending),
             segment_limit: AtomicUsize::new(if offload { usize::MAX } else { 0 }),
             drops_before,
+            merges,
+            segments: offload,
         }
     }
 }
@@ -74,6 +84,23 @@ impl Transport for Linux {
 
     fn socket(&self) -> Option<SocketRef<'_>> {
         self.udp.socket()
+    }
+
+    fn method(&self) -> Method {
+        Method::Batches
+    }
+
+    fn recv_offload(&self) -> Offload {
+        self.merges
+    }
+
+    fn send_offload(&self) -> Offload {
+        match self.segment_limit.load(Relaxed) {
+            _ if !self.segments => Offload::SwitchedOff,
+            0 => Offload::Refused,
+            usize::MAX => Offload::On,
+            octets => Offload::UpTo(octets),
+        }
     }
 
     fn max_len(&self, to: &PeerAddr) -> usize {
@@ -220,4 +247,45 @@ impl Linux {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transport(own: bool, offload: bool) -> Linux {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Linux::new(Udp::new(socket).unwrap(), own, offload)
+    }
+
+    // S-12
+    #[tokio::test]
+    async fn what_the_kernel_refused_once_is_remembered_and_told() {
+        let transport = transport(true, true);
+        let refuse = |errno, len| transport.remember(&io::Error::from_raw_os_error(errno), len);
+
+        assert_eq!(transport.send_offload(), Offload::On);
+        refuse(libc::ENETUNREACH, 1_000);
+        assert_eq!(transport.send_offload(), Offload::On);
+        refuse(libc::EMSGSIZE, 1_472);
+        refuse(libc::EMSGSIZE, 2_000);
+        assert_eq!(transport.send_offload(), Offload::UpTo(1_471));
+        refuse(libc::EIO, 100);
+        assert_eq!(transport.send_offload(), Offload::Refused);
+    }
+
+    // B-13
+    #[tokio::test]
+    async fn why_nothing_is_merged_is_told() {
+        let offloads = |own, offload| {
+            let transport = transport(own, offload);
+            (transport.recv_offload(), transport.send_offload())
+        };
+
+        assert_eq!(offloads(true, true), (Offload::On, Offload::On));
+        assert_eq!(offloads(true, false), (Offload::SwitchedOff, Offload::SwitchedOff));
+        assert_eq!(offloads(false, true), (Offload::UsersSocket, Offload::On));
+        assert_eq!(offloads(false, false), (Offload::UsersSocket, Offload::SwitchedOff));
+    }
 }
