@@ -7,7 +7,7 @@ use crate::Interface;
 
 impl<P, H> UdpServerBuilder<P, H> {
     /// Asks for a receive buffer of so many octets per socket. The default is 4 MiB; the kernel may give
-    /// less.
+    /// less, as [`ServerHandle::explain`](crate::ServerHandle::explain) tells.
     pub const fn recv_buffer(mut self, octets: usize) -> Self {
         self.options.recv_buffer = octets;
         self

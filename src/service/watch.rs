@@ -2,7 +2,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::explain::{AddressReport, Buffer};
 use crate::{
-    Method,
     figures::{Counters, DropReason},
     peer::port::Port,
     transport::{Transport, buffers},
@@ -40,7 +39,7 @@ impl Watched {
     /// Adds what the kernel has dropped since the last call.
     fn count_drops(&mut self, counters: &Counters) {
         let Some(carrier) = self.carrier.upgrade() else { return };
-        let now = carrier.transport().kernel_drops();
+        let Some(now) = carrier.transport().kernel_drops() else { return };
         let dropped = now.wrapping_sub(self.seen).into();
         counters.dropped(DropReason::Kernel, dropped);
         self.seen = now;
@@ -55,16 +54,15 @@ impl Watched {
             let granted = granted?[i];
             Some(Buffer::new(self.asked.map(|asked| asked[i]), granted, sysctl))
         };
-        let method = transport.method();
         Some(AddressReport {
             addr: transport.local_addr().clone(),
             workers: 1,
-            method,
+            method: transport.method(),
             recv_buffer: buffer(0, "net.core.rmem_max"),
             send_buffer: buffer(1, "net.core.wmem_max"),
             recv_offload: transport.recv_offload(),
             send_offload: transport.send_offload(),
-            kernel_drops: (method == Method::Batches).then_some(self.dropped),
+            kernel_drops: transport.kernel_drops().map(|_| self.dropped),
         })
     }
 }

@@ -76,9 +76,9 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     fn discard(&self, most: usize) -> usize;
 
     /// How many datagrams the kernel has dropped on their way to this socket since it was taken over,
-    /// modulo 2^32; 0 where nobody tells.
-    fn kernel_drops(&self) -> u32 {
-        0
+    /// modulo 2^32; `None` where nobody tells.
+    fn kernel_drops(&self) -> Option<u32> {
+        None
     }
 
     /// Hands one datagram to the kernel, whole or not at all; `WouldBlock` when there is no room.

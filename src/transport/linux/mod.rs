@@ -141,9 +141,9 @@ impl Transport for Linux {
         self.udp.discard(most)
     }
 
-    fn kernel_drops(&self) -> u32 {
-        let drops = mmsg::drops(self.udp.socket.as_fd());
-        drops.map_or(0, |drops| drops.wrapping_sub(self.drops_before))
+    fn kernel_drops(&self) -> Option<u32> {
+        let drops = mmsg::drops(self.udp.socket.as_fd()).ok()?;
+        Some(drops.wrapping_sub(self.drops_before))
     }
 
     fn try_send(&self, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
