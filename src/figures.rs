@@ -1,6 +1,11 @@
 //! What a server counts: totals over all its sockets, to be read from any thread.
 
+mod batches;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use batches::BatchCounters;
+pub use batches::BatchSizes;
 
 /// Why a datagram was dropped before a handler received it. Each dropped datagram has one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,10 +27,16 @@ pub enum DropReason {
     Stale,
     /// It came or waited while serving was ending.
     Stopping,
+    /// The kernel dropped it, mostly because the buffer of the socket was full. It was never received.
+    ///
+    /// Only Linux tells, and not with [`portable`](crate::UdpServerBuilder::portable): all that the
+    /// socket lost since the server has it, exact at any time. A train that the kernel has merged counts
+    /// as one.
+    Kernel,
 }
 
 impl DropReason {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Queue,
         Self::Octets,
         Self::Peers,
@@ -34,6 +45,7 @@ impl DropReason {
         Self::Unread,
         Self::Stale,
         Self::Stopping,
+        Self::Kernel,
     ];
 }
 
@@ -72,6 +84,8 @@ pub struct Figures {
     pub peers: usize,
     /// Octets of datagrams that wait for handlers now.
     pub waiting_octets: usize,
+    /// How many datagrams came together.
+    pub batches: BatchSizes,
     dropped: [u64; DropReason::ALL.len()],
 }
 
@@ -82,10 +96,11 @@ impl Figures {
         self.dropped[reason as usize]
     }
 
-    /// Returns how many datagrams were dropped for all reasons together.
+    /// Returns how many datagrams were dropped after they had been received, for all reasons together:
+    /// those that the [kernel](DropReason::Kernel) dropped never were.
     #[must_use]
     pub fn dropped_in_all(&self) -> u64 {
-        self.dropped.iter().sum()
+        self.dropped.iter().sum::<u64>() - self.dropped(DropReason::Kernel)
     }
 }
 
@@ -105,12 +120,18 @@ pub(crate) struct Counters {
     pub(crate) suppressed: AtomicU64,
     pub(crate) peers: AtomicUsize,
     pub(crate) waiting_octets: AtomicUsize,
+    batches: BatchCounters,
     dropped: [AtomicU64; DropReason::ALL.len()],
 }
 
 impl Counters {
     pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
         add(&self.dropped[reason as usize], datagrams);
+    }
+
+    /// Counts a batch of so many datagrams, which is at least one.
+    pub(crate) fn batch(&self, datagrams: usize) {
+        self.batches.count(datagrams);
     }
 
     pub(crate) fn read(&self) -> Figures {
@@ -128,6 +149,7 @@ impl Counters {
             suppressed: self.suppressed.load(Relaxed),
             peers: self.peers.load(Relaxed),
             waiting_octets: self.waiting_octets.load(Relaxed),
+            batches: self.batches.read(),
             dropped: DropReason::ALL.map(|reason| self.dropped[reason as usize].load(Relaxed)),
         }
     }

@@ -47,7 +47,8 @@
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
 //!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
 //! - What runs: [`UdpServer`]; [`Service`] is what a handler sees when it starts, [`ServerHandle`] what
-//!   operators hold: shutdown, drain, [`Figures`]. [`Limits`] bound what strangers can cost.
+//!   operators hold: shutdown, drain, [`Figures`], an [`Explanation`]. [`Limits`] bound what strangers can cost. A
+//!   [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast.
 //! - The other side: [`UdpClient`], [`Packets`].
 //! - What goes wrong: [`RecvError`], [`SendError`], [`ServeError`]; below them [`DecodeError`] and
 //!   [`EncodeError`].
@@ -84,13 +85,13 @@ pub use datagrammar_protocols::{
     ErrorKind, Raw, Split, Text, TryConvert, converter_fn,
 };
 pub use error::{RecvError, SendError, ServeError};
-pub use figures::{DropReason, Figures};
+pub use figures::{BatchSizes, DropReason, Figures};
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerSender};
 pub use server::{BindAddrs, UdpServer, UdpServerBuilder};
-pub use service::{ServerHandle, Service};
-pub use transport::socket::BoundSocket;
+pub use service::{AddressReport, Buffer, Explanation, ServerHandle, Service};
+pub use transport::{Interface, Method, Offload, SocketRef, socket::BoundSocket};
 
 #[cfg(feature = "testing")]
 pub mod testing {

@@ -13,8 +13,8 @@ use crate::{
 
 /// Sets a [`UdpClient`] up. Everything has a default.
 ///
-/// Options that are not here are set on a `std::net::UdpSocket`, of which
-/// [`UdpClient::from_socket`] makes a client.
+/// Options that are not here are set on the socket of the client, see [`UdpClient::socket_ref`], or on a
+/// `std::net::UdpSocket`, of which [`UdpClient::from_socket`] makes one.
 ///
 /// # Examples
 ///
@@ -61,9 +61,26 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
         self
     }
 
-    /// Sets how many routers a datagram may pass: the time to live of IPv4, the hop limit of IPv6.
+    /// Sets how many routers a datagram may pass, 1 to 255: the time to live of IPv4, the hop limit of
+    /// IPv6; of multicast too, if the peer is a group.
     pub const fn ttl(mut self, hops: u8) -> Self {
         self.options.ttl = Some(hops);
+        self
+    }
+
+    /// Marks datagrams with a class of traffic, 0 to 63 (DSCP, RFC 2474). The default is 0.
+    ///
+    /// 46 is for what must not wait (RFC 3246), 8 for what may. It asks the routers of your network,
+    /// and most others take no notice.
+    pub const fn dscp(mut self, class: u8) -> Self {
+        self.options.dscp = Some(class);
+        self
+    }
+
+    /// Sends and receives over the network interface of this name only, `eth0` for one, whatever the
+    /// routes say. Linux only.
+    pub fn device(mut self, name: impl Into<String>) -> Self {
+        self.options.device = Some(name.into());
         self
     }
 
@@ -89,7 +106,9 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     /// # Errors
     ///
     /// Fails if no address works, naming each with its error, and if a name cannot be resolved or has
-    /// no address that goes with the local one.
+    /// no address that goes with the local one. Fails with
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if an option is out of its range, naming it; the
+    /// kind is [`Unsupported`](io::ErrorKind::Unsupported) for one that this system does not have.
     ///
     /// # Panics
     ///
@@ -99,6 +118,7 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     ///
     /// If the future is dropped, nothing is left over.
     pub async fn connect(self, addr: impl ToSocketAddrs) -> io::Result<UdpClient<P>> {
+        self.options.check()?;
         let mut failed = Vec::new();
         let mut other_family = false;
         for peer in lookup_host(addr).await? {

@@ -1,12 +1,13 @@
 use std::{
     io::{self, Read},
     net::UdpSocket,
+    sync::Arc,
 };
 
 use socket2::{SockAddr, SockRef, Socket};
 
 use crate::{
-    BoundSocket, PeerAddr,
+    BoundSocket, PeerAddr, SocketRef,
     transport::{
         max_len,
         socket::{self, Kind},
@@ -23,7 +24,8 @@ pub(super) struct Link {
 
 #[derive(Debug)]
 enum Connected {
-    Udp(tokio::net::UdpSocket),
+    /// Shared with whoever sets options on it.
+    Udp(Arc<tokio::net::UdpSocket>),
     #[cfg(feature = "testing")]
     Memory(crate::transport::memory::MemorySocket),
 }
@@ -47,8 +49,17 @@ impl Link {
         let peer_addr = socket.peer_addr()?.into();
         socket.set_nonblocking(true)?;
         skip_strangers(&SockRef::from(&socket), &peer_addr);
-        let socket = Connected::Udp(tokio::net::UdpSocket::from_std(socket)?);
+        let socket = Connected::Udp(Arc::new(tokio::net::UdpSocket::from_std(socket)?));
         Ok(Self { socket, local_addr, peer_addr })
+    }
+
+    /// The socket of the operating system, if there is one.
+    pub(super) fn socket(&self) -> Option<SocketRef<'static>> {
+        match &self.socket {
+            Connected::Udp(socket) => Some(SocketRef::shared(Arc::clone(socket))),
+            #[cfg(feature = "testing")]
+            Connected::Memory(_) => None,
+        }
     }
 
     /// The longest datagram that can be sent, in octets.
@@ -62,7 +73,7 @@ impl Link {
         match &self.socket {
             Connected::Udp(socket) => {
                 let received = if ask_kernel {
-                    (&*SockRef::from(socket)).read(room)
+                    (&*SockRef::from(&**socket)).read(room)
                 } else {
                     socket.try_recv(room)
                 };

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    BoundSocket, DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError,
+    BoundSocket, DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError, SocketRef,
     transport::{LONGEST, Scratch, is_about_sending},
 };
 
@@ -236,6 +236,15 @@ impl<P: DatagramProtocol> UdpClient<P> {
     #[must_use]
     pub fn peer_addr(&self) -> &PeerAddr {
         &self.shared.peer_addr
+    }
+
+    /// Returns the socket, for options that the [builder](Self::builder) has no setter for, or `None` if
+    /// the client was closed or is on a network in memory.
+    ///
+    /// A socket that is lent when the client is closed stays open until it is given back.
+    #[must_use]
+    pub fn socket_ref(&self) -> Option<SocketRef<'_>> {
+        self.shared.link()?.socket()
     }
 
     async fn receive(&self, until: Option<Instant>) -> Result<P::Incoming, RecvError> {

@@ -120,7 +120,8 @@ fn bind_all(
     let mut failed = Vec::new();
     let mut lacking = Vec::new();
     for &(addr, optional) in wanted {
-        match socket::bind(addr, beside_ipv4(addr.port()), options) {
+        let ipv6_only = options.ipv6_only.unwrap_or_else(|| beside_ipv4(addr.port()));
+        match socket::bind(addr, ipv6_only, options) {
             Ok(socket) => bound.push(socket),
             Err(error) if optional && socket::lacks_family(&error) => lacking.push((addr, error)),
             Err(error) => failed.push((addr, error)),

@@ -14,7 +14,10 @@ use crate::{
         outbox::Outbox,
         port::{AnyProtocol, Port},
     },
-    service::status::Status,
+    service::{
+        status::Status,
+        watch::{SocketWatch, Watched},
+    },
     transport::{
         Transport,
         socket::{self, Options},
@@ -28,7 +31,7 @@ pub struct UdpServerBuilder<P, H> {
     handler: H,
     limits: Limits,
     check: Option<Check>,
-    options: Options,
+    pub(super) options: Options,
 }
 
 impl<P, H> UdpServerBuilder<P, H>
@@ -78,35 +81,6 @@ where
         self
     }
 
-    /// Asks for a receive buffer of so many octets per socket. The default is 4 MiB; the kernel may give
-    /// less.
-    pub const fn recv_buffer(mut self, octets: usize) -> Self {
-        self.options.recv_buffer = octets;
-        self
-    }
-
-    /// Asks for a send buffer of so many octets per socket. The default is 4 MiB; the kernel may give
-    /// less.
-    pub const fn send_buffer(mut self, octets: usize) -> Self {
-        self.options.send_buffer = octets;
-        self
-    }
-
-    /// Sets whether trains of datagrams of one length pass the kernel as one: on Linux, `UDP_GRO` and
-    /// `UDP_SEGMENT`. The default is true. Peers notice nothing of it; it costs nothing where there are
-    /// no trains.
-    pub const fn offload(mut self, offload: bool) -> Self {
-        self.options.offload = offload;
-        self
-    }
-
-    /// Sets whether to make one system call per datagram, as on every system, where there is something
-    /// better. The default is false.
-    pub const fn portable(mut self, portable: bool) -> Self {
-        self.options.portable = portable;
-        self
-    }
-
     /// Binds the server to one address or several; port 0 has the kernel choose one.
     ///
     /// Each distinct address has a socket of its own. `[::]` serves IPv4 too, unless an IPv4 address
@@ -116,8 +90,9 @@ where
     /// # Errors
     ///
     /// Fails if any address cannot be bound, naming each that could not; then none is. Fails with
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is no address, or a limit is zero that
-    /// must not be.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is no address, a limit is zero that must
+    /// not be, or an option is out of its range, naming it. The kind is
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for an option that this system does not have.
     ///
     /// # Cancel safety
     ///
@@ -144,21 +119,30 @@ where
         P::Outgoing: Send + 'static,
     {
         self.limits.check()?;
+        self.options.check()?;
         let sockets = bind::bind(addrs.targets(), &self.options).await?;
         let transport = |socket| socket::transport(socket, &self.options, true);
         let transports = sockets.into_iter().map(transport).collect::<io::Result<_>>()?;
-        self.build(transports)
+        let groups = self.options.multicast.clone();
+        let asked = [self.options.recv_buffer, self.options.send_buffer];
+        let server = self.build(transports, Some(asked))?;
+        for (group, interface) in groups {
+            server.join_multicast(group, interface)?;
+        }
+        server.control().explain().tell_short_buffers();
+        Ok(server)
     }
 
     /// Makes a server of a socket that is bound already: a `std::net::UdpSocket`, or one of a network
     /// in memory.
     ///
-    /// Its options stay as they are; only non-blocking mode is set.
+    /// Its options stay as they are; only non-blocking mode is set. Those that were asked for here, the
+    /// buffers, `ttl` and so on, are for the sockets of [`bind`](Self::bind): set them on yours yourself.
     ///
     /// # Errors
     ///
-    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, or a
-    /// limit is zero that must not be.
+    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, a limit
+    /// is zero that must not be, or an option is out of its range.
     ///
     /// # Panics
     ///
@@ -170,11 +154,17 @@ where
         P::Outgoing: Send + 'static,
     {
         self.limits.check()?;
+        self.options.check()?;
         let transport = socket.into().into_transport(&self.options)?;
-        self.build(vec![transport])
+        self.build(vec![transport], None)
     }
 
-    fn build(self, transports: Vec<Box<dyn Transport>>) -> io::Result<UdpServer>
+    /// `asked` are the receive buffer and the send buffer, unless the socket is a user's.
+    fn build(
+        self,
+        transports: Vec<Box<dyn Transport>>,
+        asked: Option<[usize; 2]>,
+    ) -> io::Result<UdpServer>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -194,12 +184,14 @@ where
                 Port::new(Arc::clone(&protocol), outbox, limits, counters, Arc::clone(&events));
             Guarded { port: Arc::new(port), admission: Arc::new(admission) }
         };
-        let ports = transports.into_iter().map(port).collect();
+        let ports: Vec<_> = transports.into_iter().map(port).collect();
+        let watched = ports.iter().map(|guarded| Watched::new(&guarded.port, asked)).collect();
         Ok(UdpServer {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
             counters,
             events,
             status: Arc::new(Status::new(addresses)),
+            watch: Arc::new(SocketWatch::new(watched)),
             local_addr,
         })
     }

@@ -8,6 +8,8 @@ mod conversations;
 mod engine;
 mod epoch;
 mod failure;
+mod multicast;
+mod options;
 mod serve;
 mod worker;
 
@@ -18,8 +20,10 @@ pub use builder::UdpServerBuilder;
 use engine::Engine;
 
 use crate::{
-    DatagramProtocol, Handler, ServeError, ServerHandle, events::Events, figures::Counters,
-    service::status::Status,
+    DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef,
+    events::Events,
+    figures::Counters,
+    service::{status::Status, watch::SocketWatch},
 };
 
 /// A UDP server that holds typed conversations with its peers.
@@ -54,6 +58,7 @@ pub struct UdpServer {
     counters: Arc<Counters>,
     events: Arc<Events>,
     status: Arc<Status>,
+    watch: Arc<SocketWatch>,
     local_addr: SocketAddr,
 }
 
@@ -78,7 +83,17 @@ impl UdpServer {
     /// Returns the control of this server, to be used from anywhere.
     #[must_use]
     pub fn control(&self) -> ServerHandle {
-        ServerHandle::new(Arc::clone(&self.status), Arc::clone(&self.counters))
+        ServerHandle::new(
+            Arc::clone(&self.status),
+            Arc::clone(&self.counters),
+            Arc::clone(&self.watch),
+        )
+    }
+
+    /// Returns the sockets of the server, for options that its [builder](Self::builder) has no setter
+    /// for. A network in memory has none.
+    pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
+        self.engine.outboxes().into_iter().filter_map(|outbox| outbox.transport().socket())
     }
 
     /// Serves until [`ServerHandle::shutdown`] is called.
@@ -126,6 +141,7 @@ impl UdpServer {
 
 impl Drop for UdpServer {
     fn drop(&mut self) {
+        self.watch.gone(&self.counters);
         self.status.gone();
     }
 }

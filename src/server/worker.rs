@@ -188,6 +188,7 @@ where
         let received = &self.turn.as_ref().expect(NOT_LENT).received;
         let truncated = received.truncated() as u64;
         add(&self.port.counters.received, received.len() as u64 + truncated);
+        self.port.counters.batch(received.len() + received.truncated());
         self.port.counters.dropped(DropReason::Truncated, truncated);
     }
 

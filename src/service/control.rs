@@ -2,7 +2,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{task_local, time::Instant};
 
-use super::status::{End, Phase, Status};
+use super::{
+    explain::Explanation,
+    status::{End, Phase, Status},
+    watch::SocketWatch,
+};
 use crate::{Figures, PeerAddr, figures::Counters};
 
 /// Controls a server from anywhere: other tasks, other threads, its own handler.
@@ -13,11 +17,16 @@ use crate::{Figures, PeerAddr, figures::Counters};
 pub struct ServerHandle {
     status: Arc<Status>,
     counters: Arc<Counters>,
+    watch: Arc<SocketWatch>,
 }
 
 impl ServerHandle {
-    pub(crate) const fn new(status: Arc<Status>, counters: Arc<Counters>) -> Self {
-        Self { status, counters }
+    pub(crate) const fn new(
+        status: Arc<Status>,
+        counters: Arc<Counters>,
+        watch: Arc<SocketWatch>,
+    ) -> Self {
+        Self { status, counters, watch }
     }
 
     /// Waits until the server serves; returns false if it is dropped before.
@@ -47,7 +56,16 @@ impl ServerHandle {
     /// Returns what was counted up to now, over all sockets.
     #[must_use]
     pub fn figures(&self) -> Figures {
+        self.watch.count_drops(&self.counters);
         self.counters.read()
+    }
+
+    /// Explains how the server is set up, what the kernel granted it, and how that works out: for the
+    /// operator who wonders where datagrams are lost, or why they cost what they do.
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        let addresses = self.watch.explain(&self.counters);
+        Explanation::new(addresses, self.counters.read())
     }
 
     /// Ends serving and waits until it has ended.

@@ -1,7 +1,9 @@
 //! A server as its handler and its operators see it.
 
 mod control;
+mod explain;
 pub(crate) mod status;
+pub(crate) mod watch;
 
 use std::{
     fmt,
@@ -10,6 +12,7 @@ use std::{
 };
 
 pub use control::ServerHandle;
+pub use explain::{AddressReport, Buffer, Explanation};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::{

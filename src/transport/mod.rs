@@ -1,15 +1,19 @@
 //! What carries datagrams, behind one trait: batches in, batches out.
 
 mod batch;
+mod explain;
 mod icmp;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
+mod multicast;
+mod options;
 mod route;
 mod scratch;
 mod signal;
 pub(crate) mod socket;
+mod socket_ref;
 mod udp;
 
 use std::{
@@ -18,13 +22,18 @@ use std::{
 };
 
 pub(crate) use batch::{RecvBatch, SendBatch};
+pub(crate) use explain::buffers;
+pub use explain::{Method, Offload};
 pub(crate) use icmp::is_about_sending;
 use icmp::is_worth_another_try;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Linux;
+pub use multicast::Interface;
+pub(crate) use multicast::{Membership, check as check_group, hears};
 pub(crate) use route::{Local, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
+pub use socket_ref::SocketRef;
 pub(crate) use udp::{LONGEST, Udp, max_len};
 
 use crate::PeerAddr;
@@ -32,6 +41,26 @@ use crate::PeerAddr;
 /// One bound socket of a server. Only the worker that drives it polls; anybody may send.
 pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     fn local_addr(&self) -> &PeerAddr;
+
+    /// The socket of the operating system, if there is one.
+    fn socket(&self) -> Option<SocketRef<'_>> {
+        None
+    }
+
+    /// How datagrams get from the network into the program and back.
+    fn method(&self) -> Method {
+        Method::Memory
+    }
+
+    /// Whether trains of datagrams are received as one.
+    fn recv_offload(&self) -> Offload {
+        Offload::Unavailable
+    }
+
+    /// Whether trains of datagrams are sent as one.
+    fn send_offload(&self) -> Offload {
+        Offload::Unavailable
+    }
 
     /// The longest datagram that can go to `to`, in octets.
     fn max_len(&self, to: &PeerAddr) -> usize;
@@ -47,6 +76,12 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
 
     /// Completes when `try_recv` is worth trying.
     fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// How many datagrams the kernel has dropped on their way to this socket since it was taken over,
+    /// modulo 2^32; `None` where nobody tells.
+    fn kernel_drops(&self) -> Option<u32> {
+        None
+    }
 
     /// Hands one datagram to the kernel, whole or not at all; `WouldBlock` when there is no room.
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()>;

@@ -3,14 +3,14 @@
 use std::{
     error::Error,
     fmt, io,
-    net::{SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
 };
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 #[cfg(target_os = "linux")]
 use super::Linux;
-use super::{Transport, Udp};
+use super::{Interface, Transport, Udp};
 
 /// A bound datagram socket to build a server or a client on.
 ///
@@ -70,7 +70,13 @@ pub(crate) struct Options {
     pub(crate) recv_buffer: usize,
     pub(crate) send_buffer: usize,
     pub(crate) ttl: Option<u8>,
+    pub(crate) dscp: Option<u8>,
     pub(crate) broadcast: bool,
+    /// Whether `[::]` leaves IPv4 to others; if nobody said, it does so beside an address of IPv4.
+    pub(crate) ipv6_only: Option<bool>,
+    pub(crate) device: Option<String>,
+    pub(crate) multicast: Vec<(IpAddr, Interface)>,
+    pub(crate) reuse_port: bool,
     /// Whether to use only those system calls that all systems have.
     pub(crate) portable: bool,
     pub(crate) offload: bool,
@@ -83,51 +89,45 @@ impl Default for Options {
             recv_buffer: 4 << 20,
             send_buffer: 4 << 20,
             ttl: None,
+            dscp: None,
             broadcast: false,
+            ipv6_only: None,
+            device: None,
+            multicast: Vec::new(),
+            reuse_port: false,
             portable: false,
             offload: true,
         }
     }
 }
 
-impl Options {
-    /// A new non-blocking socket for the family of `addr`.
-    fn socket(&self, addr: SocketAddr) -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
-        // Never more than a wish: the kernel gives what its own limits allow.
-        let _ = socket.set_recv_buffer_size(self.recv_buffer);
-        let _ = socket.set_send_buffer_size(self.send_buffer);
-        match (self.ttl, addr) {
-            (None, _) => {}
-            (Some(hops), SocketAddr::V4(_)) => socket.set_ttl_v4(hops.into())?,
-            (Some(hops), SocketAddr::V6(_)) => socket.set_unicast_hops_v6(hops.into())?,
-        }
-        if self.broadcast {
-            socket.set_broadcast(true)?;
-        }
-        Ok(socket)
-    }
+/// A new non-blocking socket for the family of `addr`, with `options`.
+fn open(addr: SocketAddr, dual: bool, options: &Options) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    options.set(&socket, addr, dual)?;
+    Ok(socket)
 }
 
-/// What drives a bound non-blocking socket best; one that is `ours` may be given further options.
+/// What drives a bound non-blocking socket best. If it is our `own` and not a user's, it may get options
+/// that it does not have yet.
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is one way only"))]
 pub(crate) fn transport(
     socket: UdpSocket,
     options: &Options,
-    ours: bool,
+    own: bool,
 ) -> io::Result<Box<dyn Transport>> {
     let udp = Udp::new(socket)?;
     #[cfg(target_os = "linux")]
     if !options.portable {
-        return Ok(Box::new(Linux::new(udp, ours, options.offload)));
+        return Ok(Box::new(Linux::new(udp, own, options.offload)));
     }
     Ok(Box::new(udp))
 }
 
 /// A new non-blocking socket bound to `addr`. One on `[::]` takes IPv4 too, unless `ipv6_only`.
 pub(crate) fn bind(addr: SocketAddr, ipv6_only: bool, options: &Options) -> io::Result<UdpSocket> {
-    let socket = options.socket(addr)?;
+    let socket = open(addr, !ipv6_only, options)?;
     if addr.is_ipv6() {
         socket.set_only_v6(ipv6_only)?;
     }
@@ -141,7 +141,8 @@ pub(crate) fn connect(
     peer: SocketAddr,
     options: &Options,
 ) -> io::Result<UdpSocket> {
-    let socket = options.socket(peer)?;
+    // A peer of IPv4 may be given by its mapped address.
+    let socket = open(peer, true, options)?;
     if let Some(local) = local {
         socket.bind(&local.into())?;
     }

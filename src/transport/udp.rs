@@ -7,7 +7,7 @@ use std::{
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 
-use super::{RecvBatch, Route, Transport, is_worth_another_try};
+use super::{Method, RecvBatch, Route, SocketRef, Transport, is_worth_another_try};
 use crate::PeerAddr;
 
 /// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
@@ -53,6 +53,14 @@ impl Udp {
 impl Transport for Udp {
     fn local_addr(&self) -> &PeerAddr {
         &self.local_addr
+    }
+
+    fn socket(&self) -> Option<SocketRef<'_>> {
+        Some((&self.socket).into())
+    }
+
+    fn method(&self) -> Method {
+        Method::Portable
     }
 
     fn max_len(&self, to: &PeerAddr) -> usize {

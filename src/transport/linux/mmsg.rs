@@ -1,4 +1,4 @@
-//! `recvmmsg` and `sendmmsg`: the only place that hands pointers to the kernel.
+//! `recvmmsg`, `sendmmsg`, options: the only place that hands pointers to the kernel.
 //!
 //! Headers are built once and point to names and control messages that live as long as they do. What
 //! comes and goes, the octets of datagrams, is borrowed for the length of one system call.
@@ -211,4 +211,29 @@ pub(super) fn enable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<
     let set =
         unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, (&raw const one).cast(), len) };
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Reads an option of a socket that is a number.
+pub(super) fn option(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<libc::c_int> {
+    read(fd, level, option).map(|[value]: [_; 1]| value)
+}
+
+/// Reads how many datagrams the kernel has dropped on their way to a socket, modulo 2^32.
+pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    /// `SK_MEMINFO_DROPS`: the last of the numbers that Linux has told since it tells any (4.12).
+    const DROPS: usize = 8;
+
+    read(fd, libc::SOL_SOCKET, libc::SO_MEMINFO).map(|info: [_; DROPS + 1]| info[DROPS] as u32)
+}
+
+/// Reads an option of a socket that is one number or several. What the kernel does not fill in is 0.
+fn read<const N: usize>(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<[i32; N]> {
+    let mut numbers = [0; N];
+    let mut len = size_of_val(&numbers) as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` octets, which is the true size of the live array, and any
+    // octets are numbers.
+    let told = unsafe {
+        libc::getsockopt(fd.as_raw_fd(), level, option, numbers.as_mut_ptr().cast(), &raw mut len)
+    };
+    if told == 0 { Ok(numbers) } else { Err(io::Error::last_os_error()) }
 }

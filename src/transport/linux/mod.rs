@@ -21,7 +21,10 @@ use name::Name;
 use runs::Runs;
 use tokio::io::Interest;
 
-use super::{RecvBatch, Route, SendBatch, Transport, is_worth_another_try, send_singly, udp::Udp};
+use super::{
+    Method, Offload, RecvBatch, Route, SendBatch, SocketRef, Transport, is_worth_another_try,
+    send_singly, udp::Udp,
+};
 use crate::PeerAddr;
 
 /// How many messages one system call receives. 16 already give everything that batching can give.
@@ -38,6 +41,10 @@ pub(crate) struct Linux {
     sending: Mutex<Sending>,
     /// The longest segment that the kernel has not refused; 0 if it takes none.
     segment_limit: AtomicUsize,
+    /// What the kernel's count of drops was when the socket was taken over.
+    drops_before: u32,
+    merges: Offload,
+    segments: bool,
 }
 
 #[derive(Debug)]
@@ -57,22 +64,29 @@ struct Sending {
 }
 
 impl Linux {
-    /// Drives `udp` in batches. With `offload` trains pass the kernel as one. What is received is merged
-    /// and tells where it came to only if the socket is `ours`: these are options of the socket.
-    pub(crate) fn new(udp: Udp, ours: bool, offload: bool) -> Self {
-        let enable = |level, option| {
-            // A kernel that does not know of it says so, and does without.
-            let _ = mmsg::enable(udp.socket.as_fd(), level, option);
+    /// Drives `udp` in batches. With `offload` the kernel splits trains that are sent. Only if the socket
+    /// is our `own` it also merges trains that are received, and tells where datagrams came to: on a
+    /// user's, these are the user's options.
+    pub(crate) fn new(udp: Udp, own: bool, offload: bool) -> Self {
+        let fd = udp.socket.as_fd();
+        let merges = match (own, offload) {
+            (true, false) => Offload::SwitchedOff,
+            // A kernel that does not know of it says so, and delivers datagrams singly.
+            (true, true) if mmsg::enable(fd, libc::SOL_UDP, libc::UDP_GRO).is_ok() => Offload::On,
+            (true, true) => Offload::Refused,
+            (false, _) if matches!(mmsg::option(fd, libc::SOL_UDP, libc::UDP_GRO), Ok(1..)) => {
+                Offload::On
+            }
+            (false, _) => Offload::UsersSocket,
         };
-        if ours && offload {
-            enable(libc::SOL_UDP, libc::UDP_GRO);
-        }
+        let drops_before = if own { 0 } else { mmsg::drops(fd).unwrap_or(0) };
         let PeerAddr::Ip(bound) = udp.local_addr();
-        if ours && bound.ip().is_unspecified() {
-            // On a socket of IPv6, this is for the IPv4 peers that it may have.
-            enable(libc::IPPROTO_IP, libc::IP_PKTINFO);
+        if own && bound.ip().is_unspecified() {
+            // On a socket of IPv6, the first is for the IPv4 peers that it may have. A kernel that knows of
+            // neither answers as the routing table says.
+            let _ = mmsg::enable(fd, libc::IPPROTO_IP, libc::IP_PKTINFO);
             if bound.is_ipv6() {
-                enable(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO);
+                let _ = mmsg::enable(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO);
             }
         }
         let sending = Sending::default();
@@ -81,6 +95,9 @@ impl Linux {
             receiving: Mutex::new(Receiving { receiver: Receiver::new(SLOTS), slots: SLOTS }),
             sending: Mutex::new(sending),
             segment_limit: AtomicUsize::new(if offload { usize::MAX } else { 0 }),
+            drops_before,
+            merges,
+            segments: offload,
         }
     }
 }
@@ -88,6 +105,27 @@ impl Linux {
 impl Transport for Linux {
     fn local_addr(&self) -> &PeerAddr {
         self.udp.local_addr()
+    }
+
+    fn socket(&self) -> Option<SocketRef<'_>> {
+        self.udp.socket()
+    }
+
+    fn method(&self) -> Method {
+        Method::Batches
+    }
+
+    fn recv_offload(&self) -> Offload {
+        self.merges
+    }
+
+    fn send_offload(&self) -> Offload {
+        match self.segment_limit.load(Relaxed) {
+            _ if !self.segments => Offload::SwitchedOff,
+            0 => Offload::Refused,
+            usize::MAX => Offload::On,
+            octets => Offload::UpTo(octets),
+        }
     }
 
     fn max_len(&self, to: &PeerAddr) -> usize {
@@ -112,6 +150,11 @@ impl Transport for Linux {
 
     fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.udp.poll_recv_ready(cx)
+    }
+
+    fn kernel_drops(&self) -> Option<u32> {
+        let drops = mmsg::drops(self.udp.socket.as_fd()).ok()?;
+        Some(drops.wrapping_sub(self.drops_before))
     }
 
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
@@ -269,4 +312,45 @@ impl Linux {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transport(own: bool, offload: bool) -> Linux {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Linux::new(Udp::new(socket).unwrap(), own, offload)
+    }
+
+    // S-12
+    #[tokio::test]
+    async fn what_the_kernel_refused_once_is_remembered_and_told() {
+        let transport = transport(true, true);
+        let refuse = |errno, len| transport.remember(&io::Error::from_raw_os_error(errno), len);
+
+        assert_eq!(transport.send_offload(), Offload::On);
+        refuse(libc::ENETUNREACH, 1_000);
+        assert_eq!(transport.send_offload(), Offload::On);
+        refuse(libc::EMSGSIZE, 1_472);
+        refuse(libc::EMSGSIZE, 2_000);
+        assert_eq!(transport.send_offload(), Offload::UpTo(1_471));
+        refuse(libc::EIO, 100);
+        assert_eq!(transport.send_offload(), Offload::Refused);
+    }
+
+    // B-13
+    #[tokio::test]
+    async fn why_nothing_is_merged_is_told() {
+        let offloads = |own, offload| {
+            let transport = transport(own, offload);
+            (transport.recv_offload(), transport.send_offload())
+        };
+
+        assert_eq!(offloads(true, true), (Offload::On, Offload::On));
+        assert_eq!(offloads(true, false), (Offload::SwitchedOff, Offload::SwitchedOff));
+        assert_eq!(offloads(false, true), (Offload::UsersSocket, Offload::On));
+        assert_eq!(offloads(false, false), (Offload::UsersSocket, Offload::SwitchedOff));
+    }
 }

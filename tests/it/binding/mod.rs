@@ -1,6 +1,9 @@
 //! Binding and addresses: section B.
 
 mod families;
+#[cfg(target_os = "linux")]
+mod multicast;
+mod options;
 mod own_socket;
 
 use std::{

@@ -1,8 +1,11 @@
 //! Bounds: section G. Those of memory are in `tests/memory`.
 
+mod batches;
 mod books;
 mod flood;
 mod idle;
+#[cfg(target_os = "linux")]
+mod kernel;
 
 use std::{io, net::UdpSocket, time::Duration};
 

@@ -1,0 +1,104 @@
+//! The groups that a server hears.
+
+use std::{io, net::IpAddr};
+
+use super::UdpServer;
+use crate::{
+    Interface, SocketRef,
+    transport::{Membership, check_group, hears},
+};
+
+impl UdpServer {
+    /// Has the server hear the multicast group `group`, by an interface of this host, from now on.
+    ///
+    /// It is heard on each address that can: a wildcard address of the family of the group (`[::]` for
+    /// IPv4 too, where it serves that), or the address of the group itself. Replies leave from a unicast
+    /// address. The sockets that [`bind`](super::UdpServerBuilder::bind) makes hear the groups that they
+    /// have joined and no others.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `group` is none, the interface cannot be named
+    /// so for its family, or no address can hear it; [`AddrInUse`](io::ErrorKind::AddrInUse) if it is
+    /// joined already; else what the kernel says. Then nothing has changed.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) on a network in memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Interface, Text, UdpServer};
+    /// use std::net::Ipv4Addr;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let group = Ipv4Addr::new(239, 255, 77, 2);
+    /// let loopback = Interface::Addr(Ipv4Addr::LOCALHOST);
+    /// let server = UdpServer::builder(Text, async |text: String| text).bind("0.0.0.0:0").await?;
+    /// server.join_multicast(group, loopback)?;
+    /// assert!(server.join_multicast(group, loopback).is_err());
+    /// server.leave_multicast(group, loopback)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn join_multicast(&self, group: impl Into<IpAddr>, interface: Interface) -> io::Result<()> {
+        let group = group.into();
+        let members = self.members(group, interface)?;
+        for (joined, socket) in members.iter().enumerate() {
+            if let Err(error) = Membership::Join.change(socket, group, interface) {
+                for socket in &members[..joined] {
+                    // It was joined a moment ago, so that it can be left.
+                    let _ = Membership::Leave.change(socket, group, interface);
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the server no longer hear a group that it joined by this interface.
+    ///
+    /// # Errors
+    ///
+    /// As [`join_multicast`](Self::join_multicast), but
+    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) if it was not joined so.
+    pub fn leave_multicast(
+        &self,
+        group: impl Into<IpAddr>,
+        interface: Interface,
+    ) -> io::Result<()> {
+        let group = group.into();
+        let members = self.members(group, interface)?;
+        let mut left = Ok(());
+        for socket in &members {
+            // One that fails keeps no other in the group.
+            let this = Membership::Leave.change(socket, group, interface);
+            left = left.and(this);
+        }
+        left
+    }
+
+    /// The sockets that can hear `group`: one for each address, for each that joined would get a copy.
+    fn members(&self, group: IpAddr, interface: Interface) -> io::Result<Vec<SocketRef<'_>>> {
+        check_group(group, interface)?;
+        let mut addresses = Vec::new();
+        let mut sockets = Vec::new();
+        for outbox in self.engine.outboxes() {
+            let transport = outbox.transport();
+            if !addresses.contains(&transport.local_addr()) {
+                addresses.push(transport.local_addr());
+                sockets.extend(transport.socket());
+            }
+        }
+        if sockets.is_empty() {
+            let text = "a network in memory has no multicast groups";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
+        sockets.retain(|socket| hears(socket, group));
+        if sockets.is_empty() {
+            let text =
+                format!("no address of the server can hear {group}: bind a wildcard address");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        Ok(sockets)
+    }
+}

@@ -1,0 +1,250 @@
+//! What a server has to say to an operator who asks why it is as fast as it is.
+
+mod buffer;
+
+use std::fmt;
+
+pub use buffer::Buffer;
+
+use crate::{BatchSizes, DropReason, Figures, Method, Offload, PeerAddr};
+
+/// How a server is set up, what the kernel granted it, and how that works out.
+///
+/// It prints as a short text of several lines.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Text, UdpServer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let builder = UdpServer::builder(Text, async |text: String| text);
+/// let server = builder.recv_buffer(65_536).bind("127.0.0.1:0").await?;
+///
+/// let explanation = server.control().explain();
+/// # #[cfg(target_os = "linux")]
+/// assert!(explanation.to_string().contains("receive buffer: 64 KiB\n"), "{explanation}");
+/// assert_eq!(explanation.addresses()[0].workers(), 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// On Linux with its default limits, an operator may read:
+///
+/// ```text
+/// [::]:9000: 1 worker, many datagrams per system call
+///   receive buffer: 208 KiB of 4 MiB asked for; `sysctl -w net.core.rmem_max=4194304` allows that much
+///   send buffer: 208 KiB of 4 MiB asked for; `sysctl -w net.core.wmem_max=4194304` allows that much
+///   trains in one piece: received: on; sent: on up to 1471 octets, the kernel refused more
+///   dropped by the kernel: 17
+/// datagrams per batch: 1: 8120, 2: 640, 3–4: 12
+/// ```
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    addresses: Vec<AddressReport>,
+    figures: Figures,
+}
+
+impl Explanation {
+    pub(super) const fn new(addresses: Vec<AddressReport>, figures: Figures) -> Self {
+        Self { addresses, figures }
+    }
+
+    /// Returns what there is to say of each address that is bound; of none, once the server is dropped.
+    #[must_use]
+    pub fn addresses(&self) -> &[AddressReport] {
+        &self.addresses
+    }
+
+    /// Returns how many datagrams came together, over all addresses.
+    #[must_use]
+    pub const fn batches(&self) -> &BatchSizes {
+        &self.figures.batches
+    }
+
+    /// Returns how many datagrams the kernel has dropped, over all addresses, as far as it tells.
+    #[must_use]
+    pub const fn kernel_drops(&self) -> u64 {
+        self.figures.dropped(DropReason::Kernel)
+    }
+
+    /// Tells, once, of all buffers that are smaller than was asked for.
+    pub(crate) fn tell_short_buffers(&self) {
+        let text = |addr: &PeerAddr, name, buffer: &Option<Buffer>| {
+            let short = buffer.as_ref().filter(|buffer| buffer.is_short())?;
+            Some(format!("{addr}: {name} buffer: {short}"))
+        };
+        let short: Vec<_> = self
+            .addresses
+            .iter()
+            .flat_map(|AddressReport { addr, recv_buffer, send_buffer, .. }| {
+                [text(addr, "receive", recv_buffer), text(addr, "send", send_buffer)]
+            })
+            .flatten()
+            .collect();
+        if !short.is_empty() {
+            tracing::debug!(buffers = short.join("; "), "the kernel granted less than was asked");
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.addresses.is_empty() {
+            writeln!(f, "nothing is bound")?;
+        }
+        for address in &self.addresses {
+            writeln!(f, "{address}")?;
+        }
+        write!(f, "datagrams per batch: {}", self.batches())
+    }
+}
+
+/// What there is to say of one address of a server.
+#[derive(Clone, Debug)]
+pub struct AddressReport {
+    pub(super) addr: PeerAddr,
+    pub(super) workers: usize,
+    pub(super) method: Method,
+    pub(super) recv_buffer: Option<Buffer>,
+    pub(super) send_buffer: Option<Buffer>,
+    pub(super) recv_offload: Offload,
+    pub(super) send_offload: Offload,
+    pub(super) kernel_drops: Option<u64>,
+}
+
+impl AddressReport {
+    /// Returns the address that is bound.
+    #[must_use]
+    pub const fn addr(&self) -> &PeerAddr {
+        &self.addr
+    }
+
+    /// Returns how many workers share it, each with a socket of its own.
+    #[must_use]
+    pub const fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Returns how its datagrams get into the program and back.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Returns the receive buffer of each socket, or `None` on a network in memory.
+    #[must_use]
+    pub const fn recv_buffer(&self) -> Option<&Buffer> {
+        self.recv_buffer.as_ref()
+    }
+
+    /// Returns the send buffer of each socket, or `None` on a network in memory.
+    #[must_use]
+    pub const fn send_buffer(&self) -> Option<&Buffer> {
+        self.send_buffer.as_ref()
+    }
+
+    /// Returns whether trains of datagrams are received in one piece.
+    #[must_use]
+    pub const fn recv_offload(&self) -> Offload {
+        self.recv_offload
+    }
+
+    /// Returns whether trains of datagrams are sent in one piece.
+    #[must_use]
+    pub const fn send_offload(&self) -> Offload {
+        self.send_offload
+    }
+
+    /// Returns how many datagrams the kernel has dropped on their way here, or `None` if it does not
+    /// tell. See [`DropReason::Kernel`].
+    #[must_use]
+    pub const fn kernel_drops(&self) -> Option<u64> {
+        self.kernel_drops
+    }
+
+    /// Adds another worker at the same address.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.workers += other.workers;
+        self.kernel_drops =
+            self.kernel_drops.zip(other.kernel_drops).map(|(these, those)| these + those);
+    }
+}
+
+impl fmt::Display for AddressReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.workers == 1 { "" } else { "s" };
+        write!(f, "{}: {} worker{plural}, {}", self.addr, self.workers, self.method)?;
+        if let Some(buffer) = &self.recv_buffer {
+            write!(f, "\n  receive buffer: {buffer}")?;
+        }
+        if let Some(buffer) = &self.send_buffer {
+            write!(f, "\n  send buffer: {buffer}")?;
+        }
+        if self.method == Method::Batches {
+            let (received, sent) = (self.recv_offload, self.send_offload);
+            write!(f, "\n  trains in one piece: received: {received}; sent: {sent}")?;
+        }
+        if let Some(dropped) = self.kernel_drops {
+            write!(f, "\n  dropped by the kernel: {dropped}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv6Addr, SocketAddr};
+
+    use super::*;
+
+    fn report() -> AddressReport {
+        AddressReport {
+            addr: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 9000)).into(),
+            workers: 1,
+            method: Method::Batches,
+            recv_buffer: Some(buffer(Some(4 << 20), 212_992)),
+            send_buffer: Some(buffer(None, 65_537)),
+            recv_offload: Offload::On,
+            send_offload: Offload::UpTo(1_471),
+            kernel_drops: Some(17),
+        }
+    }
+
+    fn buffer(asked: Option<usize>, granted: usize) -> Buffer {
+        Buffer::new(asked, granted, "net.core.rmem_max")
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_operator_reads_what_is_and_what_to_do() {
+        let explanation = Explanation::new(vec![report()], Figures::default());
+
+        let expected = "\
+[::]:9000: 1 worker, many datagrams per system call
+  receive buffer: 208 KiB of 4 MiB asked for; `sysctl -w net.core.rmem_max=4194304` allows that much
+  send buffer: 65537 octets, as the user's own socket has it
+  trains in one piece: received: on; sent: on up to 1471 octets, the kernel refused more
+  dropped by the kernel: 17
+datagrams per batch: none";
+        assert_eq!(explanation.to_string(), expected);
+    }
+
+    #[test]
+    fn a_server_that_is_gone_is_bound_to_nothing() {
+        let explanation = Explanation::new(Vec::new(), Figures::default());
+
+        assert_eq!(explanation.to_string(), "nothing is bound\ndatagrams per batch: none");
+    }
+
+    #[test]
+    fn workers_at_one_address_are_one_report() {
+        let mut reports = report();
+
+        reports.join(&report());
+
+        assert_eq!((reports.workers(), reports.kernel_drops()), (2, Some(34)));
+        assert!(reports.to_string().contains("2 workers"), "{reports}");
+    }
+}

@@ -1,0 +1,112 @@
+use std::fmt;
+
+/// A buffer of a socket: what was asked for, and what the kernel granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    asked: Option<usize>,
+    granted: usize,
+    /// What limits such buffers on Linux.
+    sysctl: &'static str,
+}
+
+impl Buffer {
+    pub(in crate::service) const fn new(
+        asked: Option<usize>,
+        granted: usize,
+        sysctl: &'static str,
+    ) -> Self {
+        Self { asked, granted, sysctl }
+    }
+
+    /// Returns how many octets were asked for, or `None` for a user's own socket, which stays as it is.
+    #[must_use]
+    pub const fn asked(&self) -> Option<usize> {
+        self.asked
+    }
+
+    /// Returns how many octets the kernel granted, counted as they are asked for.
+    ///
+    /// Linux reserves as much again for its own bookkeeping, and reports the sum where a program reads
+    /// the option of the socket; here it is not included.
+    #[must_use]
+    pub const fn granted(&self) -> usize {
+        self.granted
+    }
+
+    /// Returns whether less was granted than was asked for.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.asked.is_some_and(|asked| self.granted < asked)
+    }
+
+    /// Returns the setting of a Linux host by which a short buffer is limited, and the octets that it has
+    /// to allow: `net.core.rmem_max` or `net.core.wmem_max`.
+    #[must_use]
+    pub fn sysctl(&self) -> Option<(&'static str, usize)> {
+        /// The most that Linux grants: an `int` holds the double of it.
+        const MOST: usize = i32::MAX as usize / 2;
+
+        let needed = self.asked?.min(MOST);
+        let limited = cfg!(target_os = "linux") && self.granted < needed;
+        limited.then_some((self.sysctl, needed))
+    }
+}
+
+impl fmt::Display for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Octets(self.granted))?;
+        match self.asked {
+            Some(asked) if self.is_short() => write!(f, " of {} asked for", Octets(asked))?,
+            Some(_) => {}
+            None => write!(f, ", as the user's own socket has it")?,
+        }
+        match self.sysctl() {
+            Some((name, octets)) => {
+                write!(f, "; `sysctl -w {name}={octets}` allows that much")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A number of octets, in the largest unit of which it is a multiple.
+struct Octets(usize);
+
+impl fmt::Display for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const KIB: usize = 1 << 10;
+        const MIB: usize = 1 << 20;
+
+        match self.0 {
+            octets if octets > 0 && octets % MIB == 0 => write!(f, "{} MiB", octets / MIB),
+            octets if octets > 0 && octets % KIB == 0 => write!(f, "{} KiB", octets / KIB),
+            octets => write!(f, "{octets} octets"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(asked: Option<usize>, granted: usize) -> Buffer {
+        Buffer::new(asked, granted, "net.core.rmem_max")
+    }
+
+    #[test]
+    fn a_buffer_is_short_only_of_what_was_asked_for() {
+        assert!(buffer(Some(4_096), 4_095).is_short());
+        for enough in [buffer(Some(4_096), 4_096), buffer(Some(1), 1_152), buffer(None, 1)] {
+            assert!(!enough.is_short() && enough.sysctl().is_none(), "{enough}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn no_setting_helps_to_more_than_the_kernel_can_grant() {
+        const MOST: usize = 0x3fff_ffff;
+
+        assert_eq!(buffer(Some(usize::MAX), 1).sysctl(), Some(("net.core.rmem_max", MOST)));
+        assert_eq!(buffer(Some(usize::MAX), MOST).sysctl(), None);
+    }
+}

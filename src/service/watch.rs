@@ -1,0 +1,115 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::explain::{AddressReport, Buffer};
+use crate::{
+    figures::{Counters, DropReason},
+    peer::port::Port,
+    transport::{Transport, buffers},
+};
+
+/// The sockets of a server, to be looked at from anywhere. It keeps none of them alive.
+///
+/// They are looked at under a lock that the server takes when it is dropped, so that nobody who looks
+/// can be the last to hold one.
+#[derive(Debug)]
+pub(crate) struct SocketWatch(Mutex<Vec<Watched>>);
+
+/// One socket of a server.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    carrier: Weak<dyn Carrier>,
+    /// What the kernel's count was when it was last read. It is one of 32 bits, which a flood of a
+    /// million per second fills in an hour: whoever reads less often misses a round.
+    seen: u32,
+    dropped: u64,
+    /// The receive buffer and the send buffer that were asked for, unless the socket is a user's.
+    asked: Option<[usize; 2]>,
+}
+
+impl Watched {
+    /// `asked` are the receive buffer and the send buffer, unless the socket is a user's.
+    pub(crate) fn new<Req: 'static, Res: 'static>(
+        port: &Arc<Port<Req, Res>>,
+        asked: Option<[usize; 2]>,
+    ) -> Self {
+        let carrier: Weak<Port<Req, Res>> = Arc::downgrade(port);
+        Self { carrier, seen: 0, dropped: 0, asked }
+    }
+
+    /// Adds what the kernel has dropped since the last call.
+    fn count_drops(&mut self, counters: &Counters) {
+        let Some(carrier) = self.carrier.upgrade() else { return };
+        let Some(now) = carrier.transport().kernel_drops() else { return };
+        let dropped = now.wrapping_sub(self.seen).into();
+        counters.dropped(DropReason::Kernel, dropped);
+        self.seen = now;
+        self.dropped += dropped;
+    }
+
+    fn report(&self) -> Option<AddressReport> {
+        let carrier = self.carrier.upgrade()?;
+        let transport = carrier.transport();
+        let granted = transport.socket().and_then(|socket| buffers(&socket).ok());
+        let buffer = |i: usize, sysctl| {
+            let granted = granted?[i];
+            Some(Buffer::new(self.asked.map(|asked| asked[i]), granted, sysctl))
+        };
+        Some(AddressReport {
+            addr: transport.local_addr().clone(),
+            workers: 1,
+            method: transport.method(),
+            recv_buffer: buffer(0, "net.core.rmem_max"),
+            send_buffer: buffer(1, "net.core.wmem_max"),
+            recv_offload: transport.recv_offload(),
+            send_offload: transport.send_offload(),
+            kernel_drops: transport.kernel_drops().map(|_| self.dropped),
+        })
+    }
+}
+
+impl SocketWatch {
+    pub(crate) const fn new(sockets: Vec<Watched>) -> Self {
+        Self(Mutex::new(sockets))
+    }
+
+    /// Adds what the kernel has dropped since the last call.
+    pub(crate) fn count_drops(&self, counters: &Counters) {
+        self.lock().iter_mut().for_each(|socket| socket.count_drops(counters));
+    }
+
+    /// What there is to say of each address.
+    pub(crate) fn explain(&self, counters: &Counters) -> Vec<AddressReport> {
+        let mut reports: Vec<AddressReport> = Vec::new();
+        for socket in &mut *self.lock() {
+            socket.count_drops(counters);
+            let Some(report) = socket.report() else { continue };
+            match reports.iter_mut().find(|known| known.addr == report.addr) {
+                Some(known) => known.join(&report),
+                None => reports.push(report),
+            }
+        }
+        reports
+    }
+
+    /// The server is dropped: the sockets are looked at for the last time.
+    pub(crate) fn gone(&self, counters: &Counters) {
+        for mut socket in self.lock().drain(..) {
+            socket.count_drops(counters);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Watched>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What carries the datagrams of a port, whatever its packets are.
+trait Carrier: std::fmt::Debug + Send + Sync {
+    fn transport(&self) -> &dyn Transport;
+}
+
+impl<Req, Res> Carrier for Port<Req, Res> {
+    fn transport(&self) -> &dyn Transport {
+        self.outbox.transport()
+    }
+}

@@ -1,0 +1,70 @@
+use std::{fmt, io};
+
+use socket2::SockRef;
+
+use super::SocketRef;
+
+/// How datagrams get from the network into the program and back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// Many of them with each system call: `recvmmsg` and `sendmmsg` of Linux.
+    Batches,
+    /// One with each system call, as on every system.
+    Portable,
+    /// Over a network in memory.
+    Memory,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Batches => "many datagrams per system call",
+            Self::Portable => "one datagram per system call",
+            Self::Memory => "a network in memory",
+        })
+    }
+}
+
+/// Whether trains of datagrams pass the kernel as one, or why they do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Offload {
+    /// They do.
+    On,
+    /// Those of datagrams of up to so many octets do: the kernel has refused a longer one once, mostly
+    /// because the path does not carry it in one piece.
+    UpTo(usize),
+    /// They were [switched off](crate::UdpServerBuilder::offload).
+    SwitchedOff,
+    /// It is an option of the socket, and the socket is the user's.
+    UsersSocket,
+    /// The kernel does not take them, or the network interface cannot sum them up.
+    Refused,
+    /// This [method](Method) has none.
+    Unavailable,
+}
+
+impl fmt::Display for Offload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::UpTo(octets) => {
+                return write!(f, "on up to {octets} octets, the kernel refused more");
+            }
+            Self::SwitchedOff => "off, as asked",
+            Self::UsersSocket => "off, an option of the user's own socket",
+            Self::Refused => "off, the kernel refused it",
+            Self::Unavailable => "not available",
+        })
+    }
+}
+
+/// The receive buffer and the send buffer of `socket`, in octets as they are asked for.
+pub(crate) fn buffers(socket: &SocketRef<'_>) -> io::Result<[usize; 2]> {
+    /// Linux says twice what it granted: as much again is for its own bookkeeping.
+    const TIMES: usize = if cfg!(any(target_os = "android", target_os = "linux")) { 2 } else { 1 };
+
+    let socket = SockRef::from(socket);
+    Ok([socket.recv_buffer_size()? / TIMES, socket.send_buffer_size()? / TIMES])
+}

@@ -1,0 +1,136 @@
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr},
+};
+
+#[cfg(any(windows, target_os = "freebsd", target_os = "linux", target_vendor = "apple"))]
+use socket2::InterfaceIndexOrAddress;
+use socket2::SockRef;
+
+use super::SocketRef;
+
+/// A network interface of this host, by which it hears a multicast group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Interface {
+    /// The one that the kernel finds by its routes.
+    #[default]
+    Any,
+    /// The one with this index, as `ip link` shows it: for groups of IPv4 and IPv6.
+    Index(u32),
+    /// The one that has this address: for groups of IPv4.
+    Addr(Ipv4Addr),
+}
+
+impl From<u32> for Interface {
+    fn from(index: u32) -> Self {
+        Self::Index(index)
+    }
+}
+
+impl From<Ipv4Addr> for Interface {
+    fn from(addr: Ipv4Addr) -> Self {
+        Self::Addr(addr)
+    }
+}
+
+/// Refuses what is no multicast group, or an interface that cannot be named so for its family.
+pub(crate) fn check(group: IpAddr, interface: Interface) -> io::Result<()> {
+    let refused = |text| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    if !group.is_multicast() {
+        return refused(format!("a multicast group was expected, not {group}"));
+    }
+    if group.is_ipv6() && matches!(interface, Interface::Addr(_)) {
+        return refused(format!("the index of an interface was expected for the group {group}"));
+    }
+    Ok(())
+}
+
+/// What a socket is to do with a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Membership {
+    Join,
+    Leave,
+}
+
+impl Membership {
+    /// Has `socket` join or leave `group`.
+    pub(crate) fn change(
+        self,
+        socket: &SocketRef<'_>,
+        group: IpAddr,
+        interface: Interface,
+    ) -> io::Result<()> {
+        let socket = SockRef::from(socket);
+        let group = match group {
+            IpAddr::V4(group) => group,
+            IpAddr::V6(group) => {
+                let index = if let Interface::Index(index) = interface { index } else { 0 };
+                return match self {
+                    Self::Join => socket.join_multicast_v6(&group, index),
+                    Self::Leave => socket.leave_multicast_v6(&group, index),
+                };
+            }
+        };
+        let addr = match interface {
+            Interface::Any => Ipv4Addr::UNSPECIFIED,
+            Interface::Addr(addr) => addr,
+            Interface::Index(index) => return self.by_index(&socket, group, index),
+        };
+        match self {
+            Self::Join => socket.join_multicast_v4(&group, &addr),
+            Self::Leave => socket.leave_multicast_v4(&group, &addr),
+        }
+    }
+
+    #[cfg(any(windows, target_os = "freebsd", target_os = "linux", target_vendor = "apple"))]
+    fn by_index(self, socket: &SockRef<'_>, group: Ipv4Addr, index: u32) -> io::Result<()> {
+        let interface = InterfaceIndexOrAddress::Index(index);
+        match self {
+            Self::Join => socket.join_multicast_v4_n(&group, &interface),
+            Self::Leave => socket.leave_multicast_v4_n(&group, &interface),
+        }
+    }
+
+    #[cfg(not(any(windows, target_os = "freebsd", target_os = "linux", target_vendor = "apple")))]
+    fn by_index(self, _: &SockRef<'_>, _: Ipv4Addr, _: u32) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Whether what is sent to `group` can come to `socket` at all: most systems compare it with the
+/// address that is bound.
+pub(crate) fn hears(socket: &SocketRef<'_>, group: IpAddr) -> bool {
+    let socket = SockRef::from(socket);
+    let Some(local) = socket.local_addr().ok().and_then(|addr| addr.as_socket()) else {
+        return false;
+    };
+    let family = match group {
+        IpAddr::V6(_) => local.is_ipv6(),
+        IpAddr::V4(_) => local.is_ipv4() || !socket.only_v6().unwrap_or(true),
+    };
+    family && (cfg!(windows) || local.ip().is_unspecified() || local.ip().to_canonical() == group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_group_can_be_joined_by_what_names_an_interface_there() {
+        let check = |group: &str, interface| check(group.parse().unwrap(), interface);
+
+        for (group, interface) in [
+            ("192.0.2.7", Interface::Any),
+            ("2001:db8::1", Interface::Index(1)),
+            ("ff02::1234", Interface::Addr(Ipv4Addr::LOCALHOST)),
+        ] {
+            let error = check(group, interface).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(group), "{error}");
+        }
+        assert!(check("239.255.77.1", Ipv4Addr::LOCALHOST.into()).is_ok());
+        assert!(check("239.255.77.1", 1.into()).is_ok());
+        assert!(check("ff02::1234", 1.into()).is_ok());
+    }
+}

@@ -1,0 +1,137 @@
+//! Groups: heard from when they are joined until they are left.
+
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    time::Duration,
+};
+
+use datagrammar::{Interface, Text, UdpServer, UdpServerBuilder};
+
+use super::{addresses, bind};
+use crate::support::{Net, Running};
+
+const LOOPBACK: Interface = Interface::Addr(Ipv4Addr::LOCALHOST);
+
+fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+    UdpServer::builder(Text, async |text: String| text)
+}
+
+/// A peer that sends to groups over the loopback.
+struct Caller(UdpSocket);
+
+impl Caller {
+    fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None);
+        let socket = socket.unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Self(socket.into())
+    }
+
+    fn call(&self, to: Ipv4Addr, server: SocketAddr, text: &str) {
+        self.0.send_to(text.as_bytes(), (to, server.port())).unwrap();
+    }
+
+    /// The next answer, and from where it came; others run meanwhile.
+    async fn answer(&self) -> (String, SocketAddr) {
+        let socket = self.0.try_clone().unwrap();
+        let answer = tokio::task::spawn_blocking(move || {
+            let mut octets = [0; 64];
+            let (len, from) = socket.recv_from(&mut octets).unwrap();
+            (String::from_utf8(octets[..len].to_vec()).unwrap(), from)
+        });
+        answer.await.unwrap()
+    }
+}
+
+// S-3
+#[tokio::test]
+async fn what_is_sent_to_a_group_is_answered_from_an_address_of_the_host() {
+    let group = Ipv4Addr::new(239, 255, 77, 11);
+    for any in ["0.0.0.0:0", "[::]:0"] {
+        let server = builder().multicast(group, LOOPBACK).bind(any).await.unwrap();
+        let addr = addresses(&server)[0];
+        let (server, caller) = (Running::start(server).await, Caller::new());
+
+        caller.call(group, addr, "who is there?");
+
+        let (answer, from) = caller.answer().await;
+        assert_eq!(answer, "who is there?");
+        assert_eq!(from, (Ipv4Addr::LOCALHOST, addr.port()).into());
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_heard_until_it_is_left() {
+    let group = Ipv4Addr::new(239, 255, 77, 12);
+    let caller = Caller::new();
+    let server = bind("0.0.0.0:0").await.unwrap();
+    let addr = addresses(&server)[0];
+    // Others keep it joined on this host.
+    let other = UdpSocket::bind("0.0.0.0:0").unwrap();
+    other.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST).unwrap();
+
+    caller.call(group, addr, "before");
+    server.join_multicast(group, Interface::Index(1)).unwrap();
+    caller.call(group, addr, "joined");
+    server.leave_multicast(group, Interface::Index(1)).unwrap();
+    caller.call(group, addr, "left");
+    caller.call(Ipv4Addr::LOCALHOST, addr, "directly");
+
+    let server = Running::start(server).await;
+    assert_eq!(caller.answer().await.0, "joined");
+    assert_eq!(caller.answer().await.0, "directly");
+    assert_eq!(server.control.figures().received, 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_of_ipv6_is_joined_by_the_index_of_an_interface() {
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0x4d, 13);
+    let server = builder().multicast(group, 1.into()).bind("[::]:0").await.unwrap();
+
+    let again = server.join_multicast(group, 1.into()).unwrap_err();
+    server.leave_multicast(group, 1.into()).unwrap();
+    let gone = server.leave_multicast(group, 1.into()).unwrap_err();
+
+    assert_eq!((again.kind(), gone.kind()), (ErrorKind::AddrInUse, ErrorKind::AddrNotAvailable));
+}
+
+#[tokio::test]
+async fn a_group_is_joined_on_all_addresses_that_hear_it_or_on_none() {
+    let group = Ipv4Addr::new(239, 255, 77, 14);
+    let server = bind(["0.0.0.0:0", "239.255.77.14:0", "127.0.0.1:0"]).await.unwrap();
+    let last = server.sockets().nth(1).unwrap();
+    let last = socket2::SockRef::from(&last);
+    last.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST).unwrap();
+
+    let error = server.join_multicast(group, LOOPBACK).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    last.leave_multicast_v4(&group, &Ipv4Addr::LOCALHOST).unwrap();
+    server.join_multicast(group, LOOPBACK).unwrap();
+    server.leave_multicast(group, LOOPBACK).unwrap();
+}
+
+#[tokio::test]
+async fn a_group_that_no_address_can_hear_is_an_error_and_nothing_stays_bound() {
+    let group = Ipv4Addr::new(239, 255, 77, 15);
+    let addr = super::free_addr("127.0.0.1");
+
+    let error = builder().multicast(group, LOOPBACK).bind(addr).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(super::is_free(addr));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_in_memory_has_no_groups() {
+    let server = builder().socket(Net::memory().socket()).unwrap();
+
+    let error = server.join_multicast(Ipv4Addr::new(239, 255, 77, 16), LOOPBACK).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}

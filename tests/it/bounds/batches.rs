@@ -1,0 +1,27 @@
+//! How many datagrams come together.
+
+use datagrammar::{Text, UdpServer};
+
+use crate::support::{Running, everywhere, until};
+
+everywhere! {
+    async fn a_batch_is_counted_once_by_its_size(net) {
+        let builder = UdpServer::builder(Text, async |text: String| text);
+        let server = builder.socket(net.socket()).unwrap();
+        let peer = net.peer_of(&server.control()).await;
+        for n in 0..6 {
+            peer.send(n.to_string()).await;
+        }
+
+        let server = Running::start(server).await;
+        until(|| server.control.figures().received == 6).await;
+        for _ in 0..6 {
+            peer.recv().await;
+        }
+        peer.ask("alone").await;
+
+        let batches = server.control.figures().batches;
+        assert_eq!(batches.to_string(), "1: 1, 5–8: 1");
+        server.stop().await;
+    }
+}

@@ -1,0 +1,88 @@
+//! G-10: what the kernel dropped because nobody received it.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+};
+
+use datagrammar::{DropReason, ServerHandle, Text, UdpServer, UdpServerBuilder};
+use socket2::SockRef;
+
+use crate::support::{until, within_deadline};
+
+/// A server of which the sockets hold a few datagrams only.
+fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+    UdpServer::builder(Text, async |text: String| text).recv_buffer(16 << 10)
+}
+
+/// Sends that many; over the loopback each has arrived, or was dropped, when this returns.
+fn flood(from: &UdpSocket, to: SocketAddr, datagrams: usize) {
+    for _ in 0..datagrams {
+        from.send_to(b"flood", to).unwrap();
+    }
+}
+
+fn dropped(server: &ServerHandle) -> u64 {
+    server.figures().dropped(DropReason::Kernel)
+}
+
+// G-9, G-10
+#[tokio::test]
+async fn what_a_full_buffer_costs_is_told_at_once_and_exactly() {
+    const SENT: u64 = 20_000;
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = Arc::new(builder().bind("127.0.0.1:0").await.unwrap());
+    let control = server.control();
+
+    flood(&peer, server.local_addr(), SENT as usize);
+    let lost = dropped(&control);
+    let serving = tokio::spawn(async move { server.serve().await });
+    until(|| control.figures().received == SENT - lost).await;
+    within_deadline(control.shutdown()).await;
+    serving.await.unwrap().unwrap();
+
+    let figures = control.figures();
+    assert!((1..SENT).contains(&lost));
+    assert_eq!(figures.dropped(DropReason::Kernel), lost);
+    assert_eq!(figures.received + lost, SENT);
+    assert_eq!(figures.received, figures.returned + figures.dropped_in_all());
+}
+
+// G-10, G-14
+#[tokio::test]
+async fn the_total_survives_another_serving_and_the_server_itself() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = builder().bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
+    let (addr, control) = (server.local_addr(), server.control());
+
+    flood(&peer, addr, 2_000);
+    let first = dropped(&control);
+    server.serve_until(async {}).await.unwrap();
+    server.serve_until(async {}).await.unwrap();
+    assert_eq!(dropped(&control), first);
+
+    flood(&peer, addr, 2_000);
+    let second = dropped(&control);
+    flood(&peer, addr, 1_000);
+    drop(server);
+
+    assert!(first < second);
+    assert_eq!(dropped(&control), second + 1_000);
+    assert_eq!(dropped(&control), second + 1_000);
+}
+
+// B-13, G-10
+#[tokio::test]
+async fn what_a_users_socket_lost_before_is_not_the_servers_affair() {
+    let (peer, socket) = (UdpSocket::bind("127.0.0.1:0"), UdpSocket::bind("127.0.0.1:0"));
+    let (peer, socket) = (peer.unwrap(), socket.unwrap());
+    let addr = socket.local_addr().unwrap();
+    SockRef::from(&socket).set_recv_buffer_size(16 << 10).unwrap();
+    flood(&peer, addr, 2_000);
+
+    let server = builder().socket(socket).unwrap();
+
+    assert_eq!(dropped(&server.control()), 0);
+    flood(&peer, addr, 1_000);
+    assert_eq!(dropped(&server.control()), 1_000);
+}
