@@ -4,9 +4,11 @@ mod control;
 mod mmsg;
 mod name;
 mod runs;
+mod spread;
 
 use std::{
     io,
+    net::UdpSocket,
     os::fd::AsFd,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -60,6 +62,13 @@ impl Linux {
             segment_limit: AtomicUsize::new(if segment { usize::MAX } else { 0 }),
         }
     }
+}
+
+/// Has the kernel choose among the first `count` sockets that share the port of `socket` by the peer
+/// alone, whatever address of this host it talks to.
+pub(super) fn spread(socket: &UdpSocket, count: usize) -> io::Result<()> {
+    let count = count.try_into().map_err(io::Error::other)?;
+    mmsg::pick_by(socket.as_fd(), &mut spread::program(count))
 }
 
 impl Transport for Linux {
