@@ -5,6 +5,7 @@ use super::{
     admission::{Admission, Check},
     bind::{self, BindAddrs},
     engine::{Guarded, Sockets},
+    serve::MOST_DISCARDED,
 };
 use crate::{
     BoundSocket, DatagramProtocol, Handler, Limits, PeerAddr,
@@ -29,6 +30,7 @@ pub struct UdpServerBuilder<P, H> {
     limits: Limits,
     check: Option<Check>,
     options: Options,
+    workers: usize,
 }
 
 impl<P, H> UdpServerBuilder<P, H>
@@ -43,6 +45,7 @@ where
             limits: Limits::default(),
             check: None,
             options: Options::default(),
+            workers: 1,
         }
     }
 
@@ -107,9 +110,39 @@ where
         self
     }
 
+    /// Sets how many workers each address has, from 1. The default is 1.
+    ///
+    /// A worker is one socket and the loop that drives it. Several share the port, and the kernel sends
+    /// a peer always to the same one, so that as many cores can receive at once: Linux only. A single
+    /// worker has the address for itself, several do not: another server of the same user that has as
+    /// many workers can be bound to it too. It hears nobody as long as the first one is bound.
+    ///
+    /// What is sent to a multicast or broadcast address comes to all workers of a wildcard address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Text, UdpServer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # if !cfg!(target_os = "linux") { return Ok(()) }
+    /// let server = UdpServer::builder(Text, async |text: String| text)
+    ///     .workers(2)
+    ///     .bind("127.0.0.1:0")
+    ///     .await?;
+    /// assert_eq!(server.control().addresses().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
     /// Binds the server to one address or several; port 0 has the kernel choose one.
     ///
-    /// Each distinct address has a socket of its own. `[::]` serves IPv4 too, unless an IPv4 address
+    /// Each distinct address has a socket of its own, or one for each of its [workers](Self::workers). `[::]` serves IPv4 too, unless an IPv4 address
     /// with the same port is bound beside it. From now on the kernel keeps what arrives; it is served
     /// once [`UdpServer::serve`] is called.
     ///
@@ -117,7 +150,8 @@ where
     ///
     /// Fails if any address cannot be bound, naming each that could not; then none is. Fails with
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is no address, or a limit is zero that
-    /// must not be.
+    /// must not be, and with [`Unsupported`](io::ErrorKind::Unsupported) if there are to be several
+    /// workers on a system that does not spread peers over them.
     ///
     /// # Cancel safety
     ///
@@ -143,10 +177,17 @@ where
         P::Incoming: Send + 'static,
         P::Outgoing: Send + 'static,
     {
-        self.limits.check()?;
-        let sockets = bind::bind(addrs.targets(), &self.options).await?;
+        self.check()?;
+        let sockets = bind::bind(addrs.targets(), &self.options, self.workers).await?;
         let transport = |socket| socket::transport(socket, &self.options, true);
-        let transports = sockets.into_iter().map(transport).collect::<io::Result<_>>()?;
+        let transports =
+            sockets.into_iter().map(transport).collect::<io::Result<Vec<Box<dyn Transport>>>>()?;
+        if self.workers > 1 {
+            // What came while the sockets were not all bound may lie at another worker than what comes.
+            for transport in &transports {
+                transport.discard(MOST_DISCARDED);
+            }
+        }
         self.build(transports)
     }
 
@@ -157,8 +198,8 @@ where
     ///
     /// # Errors
     ///
-    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, or a
-    /// limit is zero that must not be.
+    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, if there
+    /// are to be several [workers](Self::workers), or if a limit is zero that must not be.
     ///
     /// # Panics
     ///
@@ -169,9 +210,21 @@ where
         P::Incoming: Send + 'static,
         P::Outgoing: Send + 'static,
     {
-        self.limits.check()?;
+        self.check()?;
+        if self.workers > 1 {
+            let text = format!("one socket cannot have `workers` {}", self.workers);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let transport = socket.into().into_transport(&self.options)?;
         self.build(vec![transport])
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.workers == 0 {
+            let text = "`workers` is zero where at least one was expected";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        self.limits.check()
     }
 
     fn build(self, transports: Vec<Box<dyn Transport>>) -> io::Result<UdpServer>
@@ -185,7 +238,8 @@ where
         let counters = Arc::new(Counters::default());
         let events = Arc::new(Events::new(limits.events, Arc::clone(&counters)));
         let PeerAddr::Ip(local_addr) = *transports[0].local_addr();
-        let addresses = transports.iter().map(|transport| transport.local_addr().clone()).collect();
+        let each_address = transports.iter().step_by(self.workers);
+        let addresses = each_address.map(|transport| transport.local_addr().clone()).collect();
         let port = |transport: Box<dyn Transport>| {
             let admission = Admission::new(transport.local_addr().clone(), self.check.clone());
             let outbox = Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events));
@@ -210,6 +264,7 @@ impl<P: fmt::Debug, H> fmt::Debug for UdpServerBuilder<P, H> {
         f.debug_struct("UdpServerBuilder")
             .field("protocol", &self.protocol)
             .field("limits", &self.limits)
+            .field("workers", &self.workers)
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,8 @@
 
 mod families;
 mod own_socket;
+#[cfg(target_os = "linux")]
+mod workers;
 
 use std::{
     io::{self, ErrorKind},
