@@ -5,6 +5,7 @@ use super::{
     admission::{Admission, Check},
     bind::{self, BindAddrs},
     engine::{Guarded, Sockets},
+    own_thread::OwnThread,
     serve::MOST_DISCARDED,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     service::status::Status,
     transport::{
         Transport,
-        socket::{self, Options},
+        socket::{self, Kind, Options},
     },
 };
 
@@ -31,6 +32,7 @@ pub struct UdpServerBuilder<P, H> {
     check: Option<Check>,
     options: Options,
     workers: usize,
+    own_threads: bool,
 }
 
 impl<P, H> UdpServerBuilder<P, H>
@@ -46,6 +48,7 @@ where
             check: None,
             options: Options::default(),
             workers: 1,
+            own_threads: false,
         }
     }
 
@@ -140,6 +143,39 @@ where
         self
     }
 
+    /// Sets whether each worker has a thread of its own. The default is false: workers are tasks of the
+    /// runtime that calls [`serve`](UdpServer::serve).
+    ///
+    /// There, a handler that blocks its thread keeps the worker from receiving. A worker on a thread of
+    /// its own, named `datagrammar-0` and so on, goes on while handlers block all threads of the runtime:
+    /// what arrives waits within the [limits](Self::limits) instead of in the socket. Conversations still
+    /// run on the runtime that calls `serve`, each as a task, which costs more where they are short. The
+    /// threads end with `serve`.
+    ///
+    /// A network in memory lives by the clock of that runtime; over it, nothing changes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Text, UdpServer};
+    /// use std::{thread::sleep, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let slow = async |text: String| {
+    ///     sleep(Duration::from_millis(20)); // blocks the thread
+    ///     text
+    /// };
+    /// let server = UdpServer::builder(Text, slow).own_threads(true).bind("127.0.0.1:0").await?;
+    /// assert!(!server.control().is_serving());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn own_threads(mut self, own_threads: bool) -> Self {
+        self.own_threads = own_threads;
+        self
+    }
+
     /// Binds the server to one address or several; port 0 has the kernel choose one.
     ///
     /// Each distinct address has a socket of its own, or one for each of its [workers](Self::workers). `[::]` serves IPv4 too, unless an IPv4 address
@@ -179,16 +215,17 @@ where
     {
         self.check()?;
         let sockets = bind::bind(addrs.targets(), &self.options, self.workers).await?;
-        let transport = |socket| socket::transport(socket, &self.options, true);
-        let transports =
-            sockets.into_iter().map(transport).collect::<io::Result<Vec<Box<dyn Transport>>>>()?;
+        let driven = |(number, socket)| {
+            self.driven(number, || socket::transport(socket, &self.options, true))
+        };
+        let driven = sockets.into_iter().enumerate().map(driven).collect::<io::Result<Vec<_>>>()?;
         if self.workers > 1 {
             // What came while the sockets were not all bound may lie at another worker than what comes.
-            for transport in &transports {
+            for (transport, _) in &driven {
                 transport.discard(MOST_DISCARDED);
             }
         }
-        self.build(transports)
+        self.build(driven)
     }
 
     /// Makes a server of a socket that is bound already: a `std::net::UdpSocket`, or one of a network
@@ -215,8 +252,14 @@ where
             let text = format!("one socket cannot have `workers` {}", self.workers);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        let transport = socket.into().into_transport(&self.options)?;
-        self.build(vec![transport])
+        let socket = socket.into();
+        let driven = match socket.0 {
+            Kind::Udp(_) => self.driven(0, || socket.into_transport(&self.options))?,
+            // It lives by the clock of the runtime that it is used in.
+            #[cfg(feature = "testing")]
+            Kind::Memory(_) => (socket.into_transport(&self.options)?, None),
+        };
+        self.build(vec![driven])
     }
 
     fn check(&self) -> io::Result<()> {
@@ -227,7 +270,21 @@ where
         self.limits.check()
     }
 
-    fn build(self, transports: Vec<Box<dyn Transport>>) -> io::Result<UdpServer>
+    /// Makes the socket of the worker with this number, for the thread that is to drive it.
+    fn driven(
+        &self,
+        number: usize,
+        make: impl FnOnce() -> io::Result<Box<dyn Transport>>,
+    ) -> io::Result<Driven> {
+        let thread = self.own_threads.then(|| OwnThread::new(number)).transpose()?;
+        let transport = {
+            let _here = thread.as_ref().map(OwnThread::enter);
+            make()?
+        };
+        Ok((transport, thread))
+    }
+
+    fn build(self, driven: Vec<Driven>) -> io::Result<UdpServer>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -237,18 +294,18 @@ where
         let limits = Arc::new(self.limits);
         let counters = Arc::new(Counters::default());
         let events = Arc::new(Events::new(limits.events, Arc::clone(&counters)));
-        let PeerAddr::Ip(local_addr) = *transports[0].local_addr();
-        let each_address = transports.iter().step_by(self.workers);
-        let addresses = each_address.map(|transport| transport.local_addr().clone()).collect();
-        let port = |transport: Box<dyn Transport>| {
+        let PeerAddr::Ip(local_addr) = *driven[0].0.local_addr();
+        let each_address = driven.iter().step_by(self.workers);
+        let addresses = each_address.map(|(transport, _)| transport.local_addr().clone()).collect();
+        let port = |(transport, thread): Driven| {
             let admission = Admission::new(transport.local_addr().clone(), self.check.clone());
             let outbox = Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events));
             let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
             let port =
                 Port::new(Arc::clone(&protocol), outbox, limits, counters, Arc::clone(&events));
-            Guarded { port: Arc::new(port), admission: Arc::new(admission) }
+            Guarded { port: Arc::new(port), admission: Arc::new(admission), thread }
         };
-        let ports = transports.into_iter().map(port).collect();
+        let ports = driven.into_iter().map(port).collect();
         Ok(UdpServer {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
             counters,
@@ -259,12 +316,16 @@ where
     }
 }
 
+/// A socket, and the thread of its worker if that has one of its own.
+type Driven = (Box<dyn Transport>, Option<OwnThread>);
+
 impl<P: fmt::Debug, H> fmt::Debug for UdpServerBuilder<P, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UdpServerBuilder")
             .field("protocol", &self.protocol)
             .field("limits", &self.limits)
             .field("workers", &self.workers)
+            .field("own_threads", &self.own_threads)
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ mod conversations;
 mod engine;
 mod epoch;
 mod failure;
+mod own_thread;
 mod serve;
 mod worker;
 

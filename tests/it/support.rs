@@ -21,7 +21,11 @@ pub enum Net {
     Portable(&'static str),
     /// The same with two workers, where there can be several.
     Workers(&'static str),
+    /// The same with each worker on a thread of its own.
+    Threads(&'static str),
 }
+
+const WORKERS: usize = if cfg!(target_os = "linux") { 2 } else { 1 };
 
 impl Net {
     pub fn memory() -> Self {
@@ -32,7 +36,7 @@ impl Net {
     pub fn socket(&self) -> BoundSocket {
         match self {
             Self::Memory(network) => network.bind("10.0.0.1:0").unwrap().into(),
-            Self::Loopback(ip) | Self::Portable(ip) | Self::Workers(ip) => {
+            Self::Loopback(ip) | Self::Portable(ip) | Self::Workers(ip) | Self::Threads(ip) => {
                 UdpSocket::bind((*ip, 0)).unwrap().into()
             }
         }
@@ -50,8 +54,8 @@ impl Net {
             Self::Memory(_) => return builder.socket(self.socket()).unwrap(),
             Self::Loopback(ip) => (builder, ip),
             Self::Portable(ip) => (builder.portable(true), ip),
-            Self::Workers(ip) if cfg!(target_os = "linux") => (builder.workers(2), ip),
-            Self::Workers(ip) => (builder, ip),
+            Self::Workers(ip) => (builder.workers(WORKERS), ip),
+            Self::Threads(ip) => (builder.workers(WORKERS).own_threads(true), ip),
         };
         let bound = builder.bind((*ip, 0)).now_or_never();
         bound.expect("for a number nobody has to be asked").unwrap()
@@ -89,9 +93,7 @@ impl Net {
                 let socket = network.connect("10.0.0.2:0", addr).unwrap();
                 Octets(UdpClient::from_socket(socket, Raw).unwrap())
             }
-            Self::Loopback(_) | Self::Portable(_) | Self::Workers(_) => {
-                Octets(UdpClient::connect(addr, Raw).await.unwrap())
-            }
+            _ => Octets(UdpClient::connect(addr, Raw).await.unwrap()),
         }
     }
 }
@@ -220,7 +222,8 @@ macro_rules! conversing {
 pub(crate) use conversing;
 
 /// Runs a test over memory with a paused clock, and over the kernel's loopback with IPv4 and IPv6, on
-/// a current-thread and on a multi-thread runtime, there with two workers.
+/// a current-thread and on a multi-thread runtime, with two workers, and with these on threads of their
+/// own.
 macro_rules! everywhere {
     ($($(#[$attr:meta])* async fn $name:ident($net:ident) $body:block)+) => {
         $($(#[$attr])* mod $name {
@@ -247,6 +250,11 @@ macro_rules! everywhere {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn over_ipv6_with_threads() {
                 test($crate::support::Net::Workers("::1")).await;
+            }
+
+            #[tokio::test]
+            async fn over_ipv4_with_workers_on_their_own_threads() {
+                test($crate::support::Net::Threads("127.0.0.1")).await;
             }
         })+
     };
