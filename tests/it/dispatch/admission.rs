@@ -65,7 +65,7 @@ everywhere! {
         peer.send("unwelcome").await;
         guest.ask("welcome").await;
 
-        assert_eq!(server.control.figures().dropped(DropReason::Refused), 1);
+        until(|| server.control.figures().dropped(DropReason::Refused) == 1).await;
         assert!(peer.hears_nothing().await);
         server.stop().await;
     }
