@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 
 const HELP: &str = "\
 usage: bench_server [--port N] [--json] [--handler one-shot|loop] [--threads N]
+                    [--workers N] [--worker-threads on|off]
                     [--transport auto|portable] [--offload on|off]
 
   --port N      the port on 127.0.0.1 (default 9000)
   --json        answer {\"id\",\"name\",\"values\"} with {\"id\",\"ok\",\"name\",\"sum\",\"max\"}; else echo octets
   --handler     one-shot: a conversation per request (default); loop: one per peer
   --threads N   threads of the runtime (default: the current thread alone)
+  --workers N   sockets that share the port (default 1)
+  --worker-threads  on: each worker has a thread of its own; off: workers are tasks (default)
   --transport   auto: the best of this system (default); portable: what all systems have
   --offload     on: trains of datagrams pass the kernel as one, where it can (default); off
   --help        this text";
@@ -69,6 +72,8 @@ struct Options {
     json: bool,
     handler: Answer,
     threads: usize,
+    workers: usize,
+    own_threads: bool,
     portable: bool,
     offload: bool,
 }
@@ -95,6 +100,8 @@ where
     P::Outgoing: From<P::Incoming> + Send + Sync + 'static,
 {
     let server = UdpServer::builder(protocol, options.handler)
+        .workers(options.workers)
+        .own_threads(options.own_threads)
         .portable(options.portable)
         .offload(options.offload)
         .bind(("127.0.0.1", options.port))
@@ -105,8 +112,16 @@ where
 
 fn options() -> Options {
     let handler = Answer { whole_conversation: false };
-    let mut options =
-        Options { port: 9000, json: false, handler, threads: 0, portable: false, offload: true };
+    let mut options = Options {
+        port: 9000,
+        json: false,
+        handler,
+        threads: 0,
+        workers: 1,
+        own_threads: false,
+        portable: false,
+        offload: true,
+    };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -117,6 +132,8 @@ fn options() -> Options {
             }
             "--transport" => options.portable = second(args.next(), ["auto", "portable"]),
             "--offload" => options.offload = second(args.next(), ["off", "on"]),
+            "--workers" => options.workers = number(args.next()),
+            "--worker-threads" => options.own_threads = second(args.next(), ["off", "on"]),
             "--threads" => options.threads = number(args.next()),
             "--help" => {
                 println!("{HELP}");

@@ -103,17 +103,20 @@ impl<T: Targets> Targets for Vec<T> {
     }
 }
 
-/// Binds each distinct address of `targets`; if one cannot be, then none stays bound.
+/// Binds each distinct address of `targets`, one after the other, as many times as there are `workers`;
+/// if one cannot be, then none stays bound.
 pub(super) async fn bind(
     targets: Vec<Target>,
     options: &socket::Options,
+    workers: usize,
 ) -> io::Result<Vec<UdpSocket>> {
-    bind_all(&resolve(targets).await?, options)
+    bind_all(&resolve(targets).await?, options, workers)
 }
 
 fn bind_all(
     wanted: &[(SocketAddr, bool)],
     options: &socket::Options,
+    workers: usize,
 ) -> io::Result<Vec<UdpSocket>> {
     let beside_ipv4 = |port| wanted.iter().any(|(addr, _)| addr.is_ipv4() && addr.port() == port);
     let mut bound = Vec::new();
@@ -121,8 +124,12 @@ fn bind_all(
     let mut lacking = Vec::new();
     for &(addr, optional) in wanted {
         let ipv6_only = options.ipv6_only.unwrap_or_else(|| beside_ipv4(addr.port()));
-        match socket::bind(addr, ipv6_only, options) {
-            Ok(socket) => bound.push(socket),
+        let sockets = match workers {
+            1 => socket::bind(addr, ipv6_only, options).map(|socket| vec![socket]),
+            _ => socket::bind_several(addr, ipv6_only, options, workers),
+        };
+        match sockets {
+            Ok(mut sockets) => bound.append(&mut sockets),
             Err(error) if optional && socket::lacks_family(&error) => lacking.push((addr, error)),
             Err(error) => failed.push((addr, error)),
         }
@@ -179,7 +186,7 @@ mod tests {
     fn bound(wanted: &[(&str, bool)]) -> io::Result<usize> {
         let wanted: Vec<_> =
             wanted.iter().map(|(addr, both)| (addr.parse().unwrap(), *both)).collect();
-        bind_all(&wanted, &socket::Options::default()).map(|sockets| sockets.len())
+        bind_all(&wanted, &socket::Options::default(), 1).map(|sockets| sockets.len())
     }
 
     // B-6

@@ -5,6 +5,8 @@ use super::{
     admission::{Admission, Check},
     bind::{self, BindAddrs},
     engine::{Guarded, Sockets},
+    own_thread::OwnThread,
+    serve::MOST_DISCARDED,
 };
 use crate::{
     BoundSocket, DatagramProtocol, Handler, Limits, PeerAddr,
@@ -20,7 +22,7 @@ use crate::{
     },
     transport::{
         Transport,
-        socket::{self, Options},
+        socket::{self, Kind, Options},
     },
 };
 
@@ -32,6 +34,8 @@ pub struct UdpServerBuilder<P, H> {
     limits: Limits,
     check: Option<Check>,
     pub(super) options: Options,
+    workers: usize,
+    own_threads: bool,
 }
 
 impl<P, H> UdpServerBuilder<P, H>
@@ -46,6 +50,8 @@ where
             limits: Limits::default(),
             check: None,
             options: Options::default(),
+            workers: 1,
+            own_threads: false,
         }
     }
 
@@ -81,9 +87,72 @@ where
         self
     }
 
+    /// Sets how many workers each address has, from 1. The default is 1.
+    ///
+    /// A worker is one socket and the loop that drives it. Several share the port, and the kernel sends
+    /// a peer always to the same one, so that as many cores can receive at once: Linux only. A single
+    /// worker has the address for itself, several do not: another server of the same user that has as
+    /// many workers can be bound to it too. It hears nobody as long as the first one is bound.
+    ///
+    /// What is sent to a multicast or broadcast address comes to all workers of a wildcard address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Text, UdpServer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # if !cfg!(target_os = "linux") { return Ok(()) }
+    /// let server = UdpServer::builder(Text, async |text: String| text)
+    ///     .workers(2)
+    ///     .bind("127.0.0.1:0")
+    ///     .await?;
+    /// assert_eq!(server.control().addresses().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Sets whether each worker has a thread of its own. The default is false: workers are tasks of the
+    /// runtime that calls [`serve`](UdpServer::serve).
+    ///
+    /// There, a handler that blocks its thread keeps the worker from receiving. A worker on a thread of
+    /// its own, named `datagrammar-0` and so on, goes on while handlers block all threads of the runtime:
+    /// what arrives waits within the [limits](Self::limits) instead of in the socket. Conversations still
+    /// run on the runtime that calls `serve`, each as a task, which costs more where they are short. The
+    /// threads end with `serve`.
+    ///
+    /// A network in memory lives by the clock of that runtime; over it, nothing changes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Text, UdpServer};
+    /// use std::{thread::sleep, time::Duration};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let slow = async |text: String| {
+    ///     sleep(Duration::from_millis(20)); // blocks the thread
+    ///     text
+    /// };
+    /// let server = UdpServer::builder(Text, slow).own_threads(true).bind("127.0.0.1:0").await?;
+    /// assert!(!server.control().is_serving());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn own_threads(mut self, own_threads: bool) -> Self {
+        self.own_threads = own_threads;
+        self
+    }
+
     /// Binds the server to one address or several; port 0 has the kernel choose one.
     ///
-    /// Each distinct address has a socket of its own. `[::]` serves IPv4 too, unless an IPv4 address
+    /// Each distinct address has a socket of its own, or one for each of its [workers](Self::workers). `[::]` serves IPv4 too, unless an IPv4 address
     /// with the same port is bound beside it. From now on the kernel keeps what arrives; it is served
     /// once [`UdpServer::serve`] is called.
     ///
@@ -92,7 +161,8 @@ where
     /// Fails if any address cannot be bound, naming each that could not; then none is. Fails with
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is no address, a limit is zero that must
     /// not be, or an option is out of its range, naming it. The kind is
-    /// [`Unsupported`](io::ErrorKind::Unsupported) for an option that this system does not have.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for an option that this system does not have, and for
+    /// several workers where it does not spread peers over them.
     ///
     /// # Cancel safety
     ///
@@ -118,14 +188,21 @@ where
         P::Incoming: Send + 'static,
         P::Outgoing: Send + 'static,
     {
-        self.limits.check()?;
-        self.options.check()?;
-        let sockets = bind::bind(addrs.targets(), &self.options).await?;
-        let transport = |socket| socket::transport(socket, &self.options, true);
-        let transports = sockets.into_iter().map(transport).collect::<io::Result<_>>()?;
+        self.check()?;
+        let sockets = bind::bind(addrs.targets(), &self.options, self.workers).await?;
+        let driven = |(number, socket)| {
+            self.driven(number, || socket::transport(socket, &self.options, true))
+        };
+        let driven = sockets.into_iter().enumerate().map(driven).collect::<io::Result<Vec<_>>>()?;
+        if self.workers > 1 {
+            // What came while the sockets were not all bound may lie at another worker than what comes.
+            for (transport, _) in &driven {
+                transport.discard(MOST_DISCARDED);
+            }
+        }
         let groups = self.options.multicast.clone();
         let asked = [self.options.recv_buffer, self.options.send_buffer];
-        let server = self.build(transports, Some(asked))?;
+        let server = self.build(driven, Some(asked))?;
         for (group, interface) in groups {
             server.join_multicast(group, interface)?;
         }
@@ -141,8 +218,9 @@ where
     ///
     /// # Errors
     ///
-    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, a limit
-    /// is zero that must not be, or an option is out of its range.
+    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, there
+    /// are to be several [workers](Self::workers), a limit is zero that must not be, or an option is out
+    /// of its range.
     ///
     /// # Panics
     ///
@@ -153,18 +231,46 @@ where
         P::Incoming: Send + 'static,
         P::Outgoing: Send + 'static,
     {
+        self.check()?;
+        if self.workers > 1 {
+            let text = format!("one socket cannot have `workers` {}", self.workers);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let socket = socket.into();
+        let driven = match socket.0 {
+            Kind::Udp(_) => self.driven(0, || socket.into_transport(&self.options))?,
+            // It lives by the clock of the runtime that it is used in.
+            #[cfg(feature = "testing")]
+            Kind::Memory(_) => (socket.into_transport(&self.options)?, None),
+        };
+        self.build(vec![driven], None)
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.workers == 0 {
+            let text = "`workers` is zero where at least one was expected";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         self.limits.check()?;
-        self.options.check()?;
-        let transport = socket.into().into_transport(&self.options)?;
-        self.build(vec![transport], None)
+        self.options.check()
+    }
+
+    /// Makes the socket of the worker with this number, for the thread that is to drive it.
+    fn driven(
+        &self,
+        number: usize,
+        make: impl FnOnce() -> io::Result<Box<dyn Transport>>,
+    ) -> io::Result<Driven> {
+        let thread = self.own_threads.then(|| OwnThread::new(number)).transpose()?;
+        let transport = {
+            let _here = thread.as_ref().map(OwnThread::enter);
+            make()?
+        };
+        Ok((transport, thread))
     }
 
     /// `asked` are the receive buffer and the send buffer, unless the socket is a user's.
-    fn build(
-        self,
-        transports: Vec<Box<dyn Transport>>,
-        asked: Option<[usize; 2]>,
-    ) -> io::Result<UdpServer>
+    fn build(self, driven: Vec<Driven>, asked: Option<[usize; 2]>) -> io::Result<UdpServer>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -174,17 +280,18 @@ where
         let limits = Arc::new(self.limits);
         let counters = Arc::new(Counters::default());
         let events = Arc::new(Events::new(limits.events, Arc::clone(&counters)));
-        let PeerAddr::Ip(local_addr) = *transports[0].local_addr();
-        let addresses = transports.iter().map(|transport| transport.local_addr().clone()).collect();
-        let port = |transport: Box<dyn Transport>| {
+        let PeerAddr::Ip(local_addr) = *driven[0].0.local_addr();
+        let each_address = driven.iter().step_by(self.workers);
+        let addresses = each_address.map(|(transport, _)| transport.local_addr().clone()).collect();
+        let port = |(transport, thread): Driven| {
             let admission = Admission::new(transport.local_addr().clone(), self.check.clone());
             let outbox = Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events));
             let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
             let port =
                 Port::new(Arc::clone(&protocol), outbox, limits, counters, Arc::clone(&events));
-            Guarded { port: Arc::new(port), admission: Arc::new(admission) }
+            Guarded { port: Arc::new(port), admission: Arc::new(admission), thread }
         };
-        let ports: Vec<_> = transports.into_iter().map(port).collect();
+        let ports: Vec<_> = driven.into_iter().map(port).collect();
         let watched = ports.iter().map(|guarded| Watched::new(&guarded.port, asked)).collect();
         Ok(UdpServer {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
@@ -197,11 +304,16 @@ where
     }
 }
 
+/// A socket, and the thread of its worker if that has one of its own.
+type Driven = (Box<dyn Transport>, Option<OwnThread>);
+
 impl<P: fmt::Debug, H> fmt::Debug for UdpServerBuilder<P, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UdpServerBuilder")
             .field("protocol", &self.protocol)
             .field("limits", &self.limits)
+            .field("workers", &self.workers)
+            .field("own_threads", &self.own_threads)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
 use std::{io, pin::Pin, sync::Arc};
 
-use super::{admission::Admission, epoch::Epoch, worker};
+use tokio::runtime::Handle;
+
+use super::{admission::Admission, epoch::Epoch, own_thread::OwnThread, worker};
 use crate::{
     BoxError, Handler, Service,
     peer::{outbox::Outbox, port::Port},
@@ -24,10 +26,11 @@ pub(super) struct Sockets<Req, Res, H> {
     pub(super) ports: Vec<Guarded<Req, Res>>,
 }
 
-/// A socket and who may talk to it.
+/// A socket, who may talk to it, and where its worker runs if not beside the conversations.
 pub(super) struct Guarded<Req, Res> {
     pub(super) port: Arc<Port<Req, Res>>,
     pub(super) admission: Arc<Admission>,
+    pub(super) thread: Option<OwnThread>,
 }
 
 impl<Req, Res, H> Engine for Sockets<Req, Res, H>
@@ -41,10 +44,15 @@ where
     }
 
     fn workers(&self, epoch: &Arc<Epoch>) -> Vec<Boxed<'static, io::Result<()>>> {
-        let worker = |Guarded { port, admission }: &Guarded<Req, Res>| {
+        let worker = |Guarded { port, admission, thread }: &Guarded<Req, Res>| {
             let (port, admission) = (Arc::clone(port), Arc::clone(admission));
-            let future = worker::run(port, Arc::clone(&self.handler), admission, Arc::clone(epoch));
-            Box::pin(future) as Boxed<'static, _>
+            let (handler, epoch) = (Arc::clone(&self.handler), Arc::clone(epoch));
+            let elsewhere = thread.as_ref().map(|_| Handle::current());
+            let future = worker::run(port, handler, admission, epoch, elsewhere);
+            match thread {
+                Some(thread) => thread.run(future),
+                None => Box::pin(future) as Boxed<'static, _>,
+            }
         };
         self.ports.iter().map(worker).collect()
     }

@@ -10,6 +10,7 @@ mod epoch;
 mod failure;
 mod multicast;
 mod options;
+mod own_thread;
 mod serve;
 mod worker;
 

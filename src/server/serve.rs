@@ -194,13 +194,14 @@ async fn next_end(asked: &mut watch::Receiver<State>, known: End) -> End {
     asked.wait_for(|state| state.end != known).await.map_or(End::Now, |state| state.end)
 }
 
+/// How many datagrams are dropped at once from one socket: more than a buffer of 64 MiB holds.
+pub(super) const MOST_DISCARDED: usize = 1 << 18;
+
 /// Drops what arrived while nothing was served. It gives up on a socket that fills faster than it can
 /// be emptied.
 fn discard_stale(server: &UdpServer) {
-    const MOST: usize = 1 << 18; // datagrams; more than a buffer of 64 MiB holds
-
     for outbox in server.engine.outboxes() {
-        let stale = outbox.transport().discard(MOST) as u64;
+        let stale = outbox.transport().discard(MOST_DISCARDED) as u64;
         add(&server.counters.received, stale);
         server.counters.dropped(DropReason::Stale, stale);
     }

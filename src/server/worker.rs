@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::{
+    runtime::Handle,
     sync::OwnedMutexGuard,
     task::{AbortHandle, coop, yield_now},
     time::{Instant, Sleep, sleep_until},
@@ -29,7 +30,8 @@ use crate::{
     peer::{mailbox::Mailbox, port::Port, turn::Turn},
 };
 
-/// Drives one socket until serving ends.
+/// Drives one socket until serving ends. Conversations that need not wait are polled here, unless all
+/// are to run `elsewhere`.
 ///
 /// # Errors
 ///
@@ -39,6 +41,7 @@ pub(super) async fn run<Req, Res, H>(
     handler: Arc<H>,
     admission: Arc<Admission>,
     epoch: Arc<Epoch>,
+    elsewhere: Option<Handle>,
 ) -> io::Result<()>
 where
     Req: Send + 'static,
@@ -63,6 +66,7 @@ where
         port,
         admission,
         epoch,
+        elsewhere,
     };
     let result = worker.serve().await;
     worker.end().await;
@@ -74,6 +78,8 @@ struct Worker<Req, Res, H, F, M> {
     handler: Arc<H>,
     admission: Arc<Admission>,
     epoch: Arc<Epoch>,
+    /// Where conversations run, if they must not keep this thread.
+    elsewhere: Option<Handle>,
     converse: M,
     conversations: Conversations<AbortHandle>,
     /// The batch that is worked on; lent while a conversation is polled.
@@ -288,7 +294,9 @@ where
         stage.set((self.converse)(seat));
         let span = self.epoch.conversation(&from.peer);
         let mut polled = Poll::Pending;
-        (turn, ()) = turn.lend(|| polled = stage.poll_first(&span));
+        if self.elsewhere.is_none() {
+            (turn, ()) = turn.lend(|| polled = stage.poll_first(&span));
+        }
         match polled {
             Poll::Ready(outcome) => {
                 self.stage = Some(stage);
@@ -335,7 +343,11 @@ where
             converse: self.converse,
             ending,
         };
-        let task = tokio::spawn(task).abort_handle();
+        let task = match &self.elsewhere {
+            None => tokio::spawn(task),
+            Some(handle) => handle.spawn(task),
+        };
+        let task = task.abort_handle();
         self.conversations.insert(peer, serial, mailbox, task);
         self.reserved = false;
         self.busy = true;
@@ -349,7 +361,8 @@ where
         poll_fn(|cx| {
             self.attend(cx);
             let silent = self.conversations.is_empty();
-            if silent && self.port.outbox.is_flushed() {
+            let done = silent && self.port.outbox.is_flushed();
+            if done || self.epoch.mode() == Mode::Abandon {
                 return Poll::Ready(());
             }
             if !cut {

@@ -56,9 +56,6 @@ impl Options {
         if let Some(device) = &self.device {
             bind_device(socket, device).map_err(named("device"))?;
         }
-        if self.reuse_port {
-            reuse_port(socket).map_err(named("reuse_port"))?;
-        }
         Ok(())
     }
 }
@@ -129,13 +126,13 @@ fn bind_device(_: &Socket, _: &str) -> io::Result<()> {
 }
 
 #[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
-fn reuse_port(socket: &Socket) -> io::Result<()> {
-    socket.set_reuse_port(true)
+pub(super) fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true).map_err(named("reuse_port"))
 }
 
 #[cfg(not(all(unix, not(any(target_os = "illumos", target_os = "solaris")))))]
-fn reuse_port(_: &Socket) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+pub(super) fn share_port(_: &Socket) -> io::Result<()> {
+    Err(named("reuse_port")(io::ErrorKind::Unsupported.into()))
 }
 
 /// Has an error say which option it is about.

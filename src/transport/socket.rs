@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 #[cfg(target_os = "linux")]
 use super::Linux;
-use super::{Interface, Transport, Udp};
+use super::{Interface, Transport, Udp, options::share_port};
 
 /// A bound datagram socket to build a server or a client on.
 ///
@@ -76,6 +76,7 @@ pub(crate) struct Options {
     pub(crate) ipv6_only: Option<bool>,
     pub(crate) device: Option<String>,
     pub(crate) multicast: Vec<(IpAddr, Interface)>,
+    /// Whether others that ask for it too may bind the same address.
     pub(crate) reuse_port: bool,
     /// Whether to use only those system calls that all systems have.
     pub(crate) portable: bool,
@@ -131,8 +132,48 @@ pub(crate) fn bind(addr: SocketAddr, ipv6_only: bool, options: &Options) -> io::
     if addr.is_ipv6() {
         socket.set_only_v6(ipv6_only)?;
     }
+    // With it, Linux may choose a port for port 0 that somebody else shares: then it is asked for later.
+    let early = cfg!(not(target_os = "linux")) || addr.port() != 0;
+    if options.reuse_port && early {
+        share_port(&socket)?;
+    }
     socket.bind(&addr.into())?;
+    if options.reuse_port && !early {
+        share_port(&socket)?;
+    }
     Ok(socket.into())
+}
+
+/// `count` new sockets that share `addr` and its port, as by [`bind`]. The kernel has each peer
+/// meet one of them, always the same.
+#[cfg(target_os = "linux")]
+pub(crate) fn bind_several(
+    mut addr: SocketAddr,
+    ipv6_only: bool,
+    options: &Options,
+    count: usize,
+) -> io::Result<Vec<UdpSocket>> {
+    let options = Options { reuse_port: true, ..options.clone() };
+    let first = bind(addr, ipv6_only, &options)?;
+    addr.set_port(first.local_addr()?.port());
+    let mut sockets = vec![first];
+    for _ in 1..count {
+        sockets.push(bind(addr, ipv6_only, &options)?);
+    }
+    super::linux::spread(&sockets[count - 1], count)?;
+    Ok(sockets)
+}
+
+/// `count` sockets that share `addr`, on systems that spread no peers over sockets.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn bind_several(
+    _addr: SocketAddr,
+    _ipv6_only: bool,
+    _options: &Options,
+    _count: usize,
+) -> io::Result<Vec<UdpSocket>> {
+    let text = "this system does not spread peers over the sockets of several workers";
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
 /// A new non-blocking socket connected to `peer`.

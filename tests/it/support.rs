@@ -7,6 +7,7 @@ use datagrammar::{
     ServeError, ServerHandle, UdpClient, UdpServer, UdpServerBuilder,
     testing::{Conditions, Network},
 };
+use futures_util::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 
 /// What a server under test listens on.
@@ -18,7 +19,13 @@ pub enum Net {
     Loopback(&'static str),
     /// The same in the way that works on every system.
     Portable(&'static str),
+    /// The same with two workers, where there can be several.
+    Workers(&'static str),
+    /// The same with each worker on a thread of its own.
+    Threads(&'static str),
 }
+
+const WORKERS: usize = if cfg!(target_os = "linux") { 2 } else { 1 };
 
 impl Net {
     pub fn memory() -> Self {
@@ -29,8 +36,29 @@ impl Net {
     pub fn socket(&self) -> BoundSocket {
         match self {
             Self::Memory(network) => network.bind("10.0.0.1:0").unwrap().into(),
-            Self::Loopback(ip) | Self::Portable(ip) => UdpSocket::bind((*ip, 0)).unwrap().into(),
+            Self::Loopback(ip) | Self::Portable(ip) | Self::Workers(ip) | Self::Threads(ip) => {
+                UdpSocket::bind((*ip, 0)).unwrap().into()
+            }
         }
+    }
+
+    /// Binds a server.
+    pub fn bind<P, H>(&self, builder: UdpServerBuilder<P, H>) -> UdpServer
+    where
+        P: DatagramProtocol + Send + Sync + 'static,
+        P::Incoming: Send + 'static,
+        P::Outgoing: Send + 'static,
+        H: Handler<P::Incoming, P::Outgoing>,
+    {
+        let (builder, ip) = match self {
+            Self::Memory(_) => return builder.socket(self.socket()).unwrap(),
+            Self::Loopback(ip) => (builder, ip),
+            Self::Portable(ip) => (builder.portable(true), ip),
+            Self::Workers(ip) => (builder.workers(WORKERS), ip),
+            Self::Threads(ip) => (builder.workers(WORKERS).own_threads(true), ip),
+        };
+        let bound = builder.bind((*ip, 0)).now_or_never();
+        bound.expect("for a number nobody has to be asked").unwrap()
     }
 
     /// Starts serving and waits until the server serves.
@@ -41,12 +69,7 @@ impl Net {
         P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
-        let server = match self {
-            Self::Memory(network) => builder.socket(network.bind("10.0.0.1:0").unwrap()).unwrap(),
-            Self::Loopback(ip) => builder.bind((*ip, 0)).await.unwrap(),
-            Self::Portable(ip) => builder.portable(true).bind((*ip, 0)).await.unwrap(),
-        };
-        Running::start(server).await
+        Running::start(self.bind(builder)).await
     }
 
     /// Serves text under the default limits.
@@ -70,9 +93,7 @@ impl Net {
                 let socket = network.connect("10.0.0.2:0", addr).unwrap();
                 Octets(UdpClient::from_socket(socket, Raw).unwrap())
             }
-            Self::Loopback(_) | Self::Portable(_) => {
-                Octets(UdpClient::connect(addr, Raw).await.unwrap())
-            }
+            _ => Octets(UdpClient::connect(addr, Raw).await.unwrap()),
         }
     }
 }
@@ -201,7 +222,8 @@ macro_rules! conversing {
 pub(crate) use conversing;
 
 /// Runs a test over memory with a paused clock, and over the kernel's loopback with IPv4 and IPv6, on
-/// a current-thread and on a multi-thread runtime.
+/// a current-thread and on a multi-thread runtime, with two workers, and with these on threads of their
+/// own.
 macro_rules! everywhere {
     ($($(#[$attr:meta])* async fn $name:ident($net:ident) $body:block)+) => {
         $($(#[$attr])* mod $name {
@@ -227,7 +249,12 @@ macro_rules! everywhere {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn over_ipv6_with_threads() {
-                test($crate::support::Net::Loopback("::1")).await;
+                test($crate::support::Net::Workers("::1")).await;
+            }
+
+            #[tokio::test]
+            async fn over_ipv4_with_workers_on_their_own_threads() {
+                test($crate::support::Net::Threads("127.0.0.1")).await;
             }
         })+
     };

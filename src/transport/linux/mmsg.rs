@@ -237,3 +237,18 @@ fn read<const N: usize>(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Resu
     };
     if told == 0 { Ok(numbers) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Has `program` pick one of the sockets that share the port of `fd`, for each datagram.
+pub(super) fn pick_by(fd: BorrowedFd<'_>, program: &mut [libc::sock_filter]) -> io::Result<()> {
+    // Of the architectures that Rust knows, this one alone has numbers of its own.
+    const ATTACH: libc::c_int = if cfg!(target_arch = "sparc64") { 53 } else { 51 };
+
+    let len = program.len().try_into().map_err(io::Error::other)?;
+    let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
+    let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    let program = (&raw const program).cast();
+    // SAFETY: the kernel reads one live `sock_fprog` with its true size, and so many instructions where
+    // it points to; it keeps a copy.
+    let set = unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, ATTACH, program, size) };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -4,9 +4,11 @@ mod control;
 mod mmsg;
 mod name;
 mod runs;
+mod spread;
 
 use std::{
     io,
+    net::UdpSocket,
     os::fd::AsFd,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -100,6 +102,13 @@ impl Linux {
             segments: offload,
         }
     }
+}
+
+/// Has the kernel choose among the first `count` sockets that share the port of `socket` by the peer
+/// alone, whatever address of this host it talks to.
+pub(super) fn spread(socket: &UdpSocket, count: usize) -> io::Result<()> {
+    let count = count.try_into().map_err(io::Error::other)?;
+    mmsg::pick_by(socket.as_fd(), &mut spread::program(count))
 }
 
 impl Transport for Linux {
@@ -319,7 +328,7 @@ mod tests {
     use super::*;
 
     fn transport(own: bool, offload: bool) -> Linux {
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         Linux::new(Udp::new(socket).unwrap(), own, offload)
     }

@@ -5,6 +5,8 @@ mod families;
 mod multicast;
 mod options;
 mod own_socket;
+#[cfg(target_os = "linux")]
+mod workers;
 
 use std::{
     io::{self, ErrorKind},

@@ -54,6 +54,7 @@ everywhere! {
         for text in ["2", "3", "leave", "too many"] {
             first.send(text).await;
         }
+        until(|| server.control.figures().dropped(DropReason::Queue) == 1).await;
         second.send("123456789").await;
         second.send("12345").await;
         third.send("no place").await;

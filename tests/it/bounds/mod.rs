@@ -132,6 +132,7 @@ everywhere! {
         peer.ask("first").await;
         other.ask("first").await;
         send_numbers(&peer, 10..13).await;
+        until(|| server.control.figures().waiting_octets == 6).await;
         send_numbers(&other, 20..24).await;
 
         until_dropped(&server, DropReason::Octets, 2).await;

@@ -67,7 +67,7 @@ everywhere! {
                 let stranger = network.connect("10.0.0.3:0", to).unwrap();
                 UdpClient::from_socket(stranger, Text).unwrap().send(&"you".to_owned()).await.unwrap();
             }
-            Net::Loopback(ip) | Net::Portable(ip) => {
+            Net::Loopback(ip) | Net::Portable(ip) | Net::Workers(ip) | Net::Threads(ip) => {
                 UdpSocket::bind((*ip, 0)).unwrap().send_to(b"you", to).unwrap();
             }
         }

@@ -32,7 +32,7 @@ fn linked(net: &Net) -> (BoundSocket, BoundSocket) {
             let local = network.connect(one, other).unwrap();
             (local.into(), network.connect(other, one).unwrap().into())
         }
-        Net::Loopback(ip) | Net::Portable(ip) => {
+        Net::Loopback(ip) | Net::Portable(ip) | Net::Workers(ip) | Net::Threads(ip) => {
             let (one, other) =
                 (UdpSocket::bind((*ip, 0)).unwrap(), UdpSocket::bind((*ip, 0)).unwrap());
             one.connect(other.local_addr().unwrap()).unwrap();

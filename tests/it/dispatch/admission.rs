@@ -10,7 +10,7 @@ use datagrammar::{DropReason, PeerAddr, UdpServer};
 use super::Counted;
 use crate::{
     log::Log,
-    support::{conversing, everywhere},
+    support::{conversing, everywhere, until},
 };
 
 everywhere! {
@@ -32,8 +32,10 @@ everywhere! {
         }
         assert_eq!(guest.ask("hello").await, "hello");
 
-        let figures = server.control.figures();
-        assert_eq!(figures.dropped(DropReason::Refused), 5);
+        let figures = || server.control.figures();
+        until(|| figures().dropped(DropReason::Refused) == 5).await;
+        until(|| figures().conversations == 1 && figures().peers == 0).await;
+        let figures = figures();
         assert_eq!((figures.received, figures.returned, figures.conversations), (6, 1, 1));
         assert_eq!((figures.peers, figures.waiting_octets, figures.failed), (0, 0, 0));
         assert_eq!(decoded.0.load(SeqCst), 1);
@@ -63,7 +65,7 @@ everywhere! {
         peer.send("unwelcome").await;
         guest.ask("welcome").await;
 
-        assert_eq!(server.control.figures().dropped(DropReason::Refused), 1);
+        until(|| server.control.figures().dropped(DropReason::Refused) == 1).await;
         assert!(peer.hears_nothing().await);
         server.stop().await;
     }

@@ -141,7 +141,7 @@ impl Server {
     }
 
     fn bind_within(limits: Limits, net: &Net, handler: impl Handler<String, String>) -> Self {
-        let server = UdpServer::builder(Text, handler).limits(limits).socket(net.socket()).unwrap();
+        let server = net.bind(UdpServer::builder(Text, handler).limits(limits));
         Self { control: server.control(), server: Arc::new(server) }
     }
 

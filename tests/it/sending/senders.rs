@@ -44,6 +44,7 @@ everywhere! {
         let peer = net.peer_of(&server.control).await;
         peer.ask("hello").await;
         until(|| server.control.figures().conversations == 1).await;
+        until(|| server.control.figures().peers == 0).await;
 
         let sender = senders.all().remove(0);
         sender.send(&"news".to_owned()).await.unwrap();
@@ -114,7 +115,7 @@ everywhere! {
         assert!(is_closed(&sender.send(&"news".to_owned()).await));
         match &net {
             Net::Memory(network) => drop(network.bind(addr).unwrap()),
-            Net::Loopback(_) | Net::Portable(_) => drop(std::net::UdpSocket::bind(addr).unwrap()),
+            _ => drop(std::net::UdpSocket::bind(addr).unwrap()),
         }
     }
 

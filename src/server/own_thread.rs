@@ -1,0 +1,83 @@
+use std::{fmt, io, panic::resume_unwind, sync::Arc, thread};
+
+use tokio::{
+    runtime::{Builder, EnterGuard, Runtime},
+    sync::oneshot,
+};
+
+use super::engine::Boxed;
+
+/// A thread for one worker, while there is something to do, and what wakes it when its socket is
+/// ready.
+pub(super) struct OwnThread {
+    name: String,
+    reactor: Arc<Reactor>,
+}
+
+impl OwnThread {
+    /// Prepares the thread for the worker with this number.
+    pub(super) fn new(number: usize) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let reactor = Arc::new(Reactor(Some(runtime)));
+        Ok(Self { name: format!("datagrammar-{number}"), reactor })
+    }
+
+    /// Has sockets be registered here that are made while the guard lives.
+    pub(super) fn enter(&self) -> EnterGuard<'_> {
+        self.reactor.runtime().enter()
+    }
+
+    /// Starts the thread with `worker` and returns what waits for its end. If that is dropped, then
+    /// `worker` is too, there, at its await point.
+    pub(super) fn run(
+        &self,
+        worker: impl Future<Output = io::Result<()>> + Send + 'static,
+    ) -> Boxed<'static, io::Result<()>> {
+        let (abandon, abandoned) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel();
+        let reactor = Arc::clone(&self.reactor);
+        let thread = thread::Builder::new().name(self.name.clone()).spawn(move || {
+            let result = reactor.runtime().block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = abandoned => Ok(()),
+                    result = worker => result,
+                }
+            });
+            drop(reactor);
+            // Nobody waits for what was abandoned.
+            let _ = end.send(result);
+        });
+        Box::pin(async move {
+            let _abandon = abandon;
+            let thread = thread?;
+            let result = ended.await;
+            // It has nothing left to do, so this takes no time: when `serve` returns, it is gone.
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+            result.unwrap_or_else(|_| unreachable!("a thread that does not panic tells its end"))
+        })
+    }
+}
+
+impl fmt::Debug for OwnThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnThread").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A runtime that may be dropped anywhere, in asynchronous code too.
+struct Reactor(Option<Runtime>);
+
+impl Reactor {
+    fn runtime(&self) -> &Runtime {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Which of several sockets on one address a datagram goes to, decided in the kernel.
+//!
+//! Left alone the kernel hashes the source and the destination, over as many sockets as share the port.
+//! So a peer meets another socket when somebody joins in, and on kernels before 5.0 also when it talks
+//! to another address of a wildcard. This program of the classic Berkeley packet filter picks by the
+//! source alone, among those that were there first.
+//!
+//! It hashes with constants, not with a secret: a server that is started beside another one, to take
+//! over from it, then leaves each peer where it is. Whoever chooses addresses so that all of them meet
+//! one worker spares the others.
+
+use libc::sock_filter;
+
+/// Offsets from here on count from the header of IP; those from 0 on count from what UDP carries.
+const IP: u32 = libc::SKF_NET_OFF.cast_unsigned();
+
+/// A program that returns a number below `workers`, the same for all datagrams of a peer.
+///
+/// A peer is an address and a port. Where headers stand between those of IPv6 and of UDP, which is as
+/// good as never, it is the address alone.
+pub(super) fn program(workers: u32) -> Vec<sock_filter> {
+    let mut ipv4 = vec![
+        // The length of the header, in words of four octets: options may follow the addresses.
+        load_octet(IP),
+        instruction(ALU_AND, 0x0f),
+        instruction(ALU_SHIFT_LEFT, 2),
+        instruction(TO_X, 0),
+        instruction(LOAD_PAIR_FROM_X, IP),
+        instruction(STORE, HASH),
+    ];
+    ipv4.extend(mix_in(IP + 12));
+
+    let mut ipv6 = vec![
+        load_octet(IP + 6),
+        branch(17, 1, 0), // UDP
+        instruction(ALWAYS, 2),
+        instruction(LOAD_PAIR, IP + 40),
+        instruction(ALWAYS, 1),
+        instruction(LOAD_NUMBER, 0),
+        instruction(STORE, HASH),
+    ];
+    ipv6.extend((8..24).step_by(4).flat_map(|word| mix_in(IP + word)));
+
+    ipv4.push(instruction(ALWAYS, ipv6.len() as u32));
+    let mut program = vec![
+        load_octet(IP),
+        instruction(ALU_SHIFT_RIGHT, 4),
+        branch(4, 0, ipv4.len() as u8), // the version
+    ];
+    program.append(&mut ipv4);
+    program.append(&mut ipv6);
+    // The last steps of MurmurHash3: without them, low bits would know nothing of high ones.
+    program.push(instruction(LOAD, HASH));
+    program.extend(fold(16));
+    program.push(instruction(ALU_TIMES, 0x85eb_ca6b));
+    program.extend(fold(13));
+    program.push(instruction(ALU_TIMES, 0xc2b2_ae35));
+    program.extend(fold(16));
+    program.push(instruction(ALU_MODULO, workers));
+    program.push(instruction(RETURN, 0));
+    program
+}
+
+/// Mixes the four octets at `offset` into the hash.
+fn mix_in(offset: u32) -> impl Iterator<Item = sock_filter> {
+    let load = [
+        instruction(LOAD_WORD, offset),
+        instruction(TO_X, 0),
+        instruction(LOAD, HASH),
+        instruction(ALU_XOR_X, 0),
+        instruction(ALU_TIMES, 0x9e37_79b1), // 2^32 divided by the golden ratio, and odd
+    ];
+    load.into_iter().chain(fold(15)).chain([instruction(STORE, HASH)])
+}
+
+/// `a ^= a >> bits`
+fn fold(bits: u32) -> [sock_filter; 3] {
+    [instruction(TO_X, 0), instruction(ALU_SHIFT_RIGHT, bits), instruction(ALU_XOR_X, 0)]
+}
+
+fn load_octet(offset: u32) -> sock_filter {
+    instruction(LOAD_OCTET, offset)
+}
+
+fn instruction(code: u32, k: u32) -> sock_filter {
+    sock_filter { code: code as u16, jt: 0, jf: 0, k }
+}
+
+/// Skips so many instructions if the accumulator is `k`, and so many if not.
+fn branch(k: u32, equal: u8, other: u8) -> sock_filter {
+    sock_filter { code: IF_EQUAL as u16, jt: equal, jf: other, k }
+}
+
+/// The cell of memory that holds the hash.
+const HASH: u32 = 0;
+
+const LOAD_WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+const LOAD_PAIR: u32 = libc::BPF_LD | libc::BPF_H | libc::BPF_ABS;
+const LOAD_PAIR_FROM_X: u32 = libc::BPF_LD | libc::BPF_H | libc::BPF_IND;
+const LOAD_OCTET: u32 = libc::BPF_LD | libc::BPF_B | libc::BPF_ABS;
+const LOAD_NUMBER: u32 = libc::BPF_LD | libc::BPF_IMM;
+const LOAD: u32 = libc::BPF_LD | libc::BPF_MEM;
+const STORE: u32 = libc::BPF_ST;
+const TO_X: u32 = libc::BPF_MISC | libc::BPF_TAX;
+const ALU_AND: u32 = libc::BPF_ALU | libc::BPF_AND;
+const ALU_SHIFT_LEFT: u32 = libc::BPF_ALU | libc::BPF_LSH;
+const ALU_SHIFT_RIGHT: u32 = libc::BPF_ALU | libc::BPF_RSH;
+const ALU_TIMES: u32 = libc::BPF_ALU | libc::BPF_MUL;
+const ALU_MODULO: u32 = libc::BPF_ALU | libc::BPF_MOD;
+const ALU_XOR_X: u32 = libc::BPF_ALU | libc::BPF_XOR | libc::BPF_X;
+const ALWAYS: u32 = libc::BPF_JMP | libc::BPF_JA;
+const IF_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ;
+const RETURN: u32 = libc::BPF_RET | libc::BPF_A;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    /// Runs `program` over what begins with the header of IP, as the kernel does: whoever reads beyond
+    /// the end returns 0.
+    fn run(program: &[sock_filter], packet: &[u8]) -> u32 {
+        let octets = |offset: u32, len: usize| {
+            let octets = packet.get(offset.wrapping_sub(IP) as usize..)?.get(..len)?;
+            Some(octets.iter().fold(0, |number, octet| number << 8 | u32::from(*octet)))
+        };
+        let (mut a, mut x, mut memory, mut at) = (0_u32, 0_u32, [None; 16], 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[at];
+            at += 1;
+            let loaded = match u32::from(code) {
+                LOAD_WORD => octets(k, 4),
+                LOAD_PAIR => octets(k, 2),
+                LOAD_PAIR_FROM_X => octets(k.wrapping_add(x), 2),
+                LOAD_OCTET => octets(k, 1),
+                LOAD_NUMBER => Some(k),
+                LOAD => Some(memory[k as usize].expect("it was stored before")),
+                ALU_AND => Some(a & k),
+                ALU_SHIFT_LEFT => Some(a << k),
+                ALU_SHIFT_RIGHT => Some(a >> k),
+                ALU_TIMES => Some(a.wrapping_mul(k)),
+                ALU_MODULO => Some(a % k),
+                ALU_XOR_X => Some(a ^ x),
+                RETURN => return a,
+                code => {
+                    match code {
+                        STORE => memory[k as usize] = Some(a),
+                        TO_X => x = a,
+                        ALWAYS => at += k as usize,
+                        IF_EQUAL => at += usize::from(if a == k { jt } else { jf }),
+                        other => panic!("{other:#x} is no instruction of ours"),
+                    }
+                    Some(a)
+                }
+            };
+            let Some(loaded) = loaded else { return 0 };
+            a = loaded;
+        }
+    }
+
+    fn udp(source: u16) -> [u8; 8] {
+        let [high, low] = source.to_be_bytes();
+        [high, low, 0x23, 0x28, 0, 8, 0, 0]
+    }
+
+    /// A datagram of IPv4 with so many words of options.
+    fn ipv4(source: (Ipv4Addr, u16), to: Ipv4Addr, options: u8) -> Vec<u8> {
+        let mut packet = vec![0; 20 + 4 * usize::from(options)];
+        packet[0] = 0x45 + options;
+        packet[9] = 17;
+        packet[12..16].copy_from_slice(&source.0.octets());
+        packet[16..20].copy_from_slice(&to.octets());
+        packet.extend(udp(source.1));
+        packet
+    }
+
+    /// A datagram of IPv6 with the flow label `flow` and the header `next`.
+    fn ipv6(source: (Ipv6Addr, u16), to: Ipv6Addr, flow: u8, next: u8) -> Vec<u8> {
+        let mut packet = vec![0; 40];
+        packet[0] = 0x60;
+        packet[3] = flow;
+        packet[6] = next;
+        packet[8..24].copy_from_slice(&source.0.octets());
+        packet[24..40].copy_from_slice(&to.octets());
+        packet.extend(udp(source.1));
+        packet
+    }
+
+    const V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
+    const V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
+    const UDP: u8 = 17;
+
+    // B-12
+    #[test]
+    fn a_peer_meets_one_worker_whatever_address_it_talks_to() {
+        let program = program(7);
+
+        for port in 0..1_000 {
+            let v4 = run(&program, &ipv4((V4, port), Ipv4Addr::LOCALHOST, 0));
+            let v6 = run(&program, &ipv6((V6, port), Ipv6Addr::LOCALHOST, 0, UDP));
+
+            assert_eq!(run(&program, &ipv4((V4, port), V4, 0)), v4);
+            assert_eq!(run(&program, &ipv6((V6, port), V6, 0, UDP)), v6);
+        }
+    }
+
+    // B-9, B-12
+    #[test]
+    fn options_and_a_flow_label_do_not_make_another_peer() {
+        let program = program(7);
+
+        for port in 0..1_000 {
+            let v4 = run(&program, &ipv4((V4, port), V4, 0));
+            let v6 = run(&program, &ipv6((V6, port), V6, 0, UDP));
+
+            assert_eq!(run(&program, &ipv4((V4, port), V4, 10)), v4);
+            assert_eq!(run(&program, &ipv6((V6, port), V6, 9, UDP)), v6);
+        }
+    }
+
+    #[test]
+    fn behind_another_header_of_ipv6_it_is_the_address_that_counts() {
+        let program = program(7);
+        let hop_by_hop = |port| run(&program, &ipv6((V6, port), V6, 0, 0));
+
+        assert!((0..1_000).all(|port| hop_by_hop(port) == hop_by_hop(0)));
+    }
+
+    /// How many of the `packets` each worker gets.
+    fn shares(workers: u32, packets: impl Iterator<Item = Vec<u8>>) -> Vec<u32> {
+        let program = program(workers);
+        let mut shares = vec![0; workers as usize];
+        packets.for_each(|packet| shares[run(&program, &packet) as usize] += 1);
+        shares
+    }
+
+    #[test]
+    fn peers_are_spread_evenly_whether_they_differ_in_the_port_or_in_the_address() {
+        for workers in 1..=16 {
+            let fair = 16_000 / workers;
+            let by_port = (0..16_000).map(|port| ipv4((V4, 1_024 + port), V4, 0));
+            let by_v4 = (0..16_000).map(|n| ipv4(((0x0a00_0000 + n).into(), 5_000), V4, 0));
+            let by_v6_port = (0..16_000).map(|port| ipv6((V6, 1_024 + port), V6, 0, UDP));
+            let by_network =
+                (0..16_000).map(|n| ipv6(((n << 64 | 0xfe80 << 112).into(), 5_000), V6, 0, UDP));
+
+            for share in shares(workers, by_port)
+                .into_iter()
+                .chain(shares(workers, by_v4))
+                .chain(shares(workers, by_v6_port))
+                .chain(shares(workers, by_network))
+            {
+                assert!(share.abs_diff(fair) < fair / 5, "{share} of {fair} with {workers}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_goes_to_the_first_worker() {
+        let packet = ipv4((V4, 5_000), V4, 0);
+
+        assert!((0..16).all(|len| run(&program(7), &packet[..len]) == 0));
+    }
+}

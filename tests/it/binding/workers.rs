@@ -1,0 +1,214 @@
+//! Several workers on one address.
+
+use std::{
+    future::{Ready, ready},
+    io::ErrorKind,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+};
+
+use datagrammar::{Text, UdpServer, UdpServerBuilder};
+use futures_util::future::join_all;
+
+use super::{addresses, free_addr, is_free, peer_at};
+use crate::support::{Net, Running, conversing, until};
+
+type Echo = fn(String) -> Ready<String>;
+
+/// A server that echoes, with so many workers.
+fn workers(workers: usize) -> UdpServerBuilder<Text, Echo> {
+    UdpServer::builder(Text, ready as Echo).workers(workers)
+}
+
+/// How many octets wait in each socket that is bound to `port`.
+fn waiting(port: u16) -> Vec<u64> {
+    let table = |path| std::fs::read_to_string(path).unwrap();
+    let tables = table("/proc/net/udp") + &table("/proc/net/udp6");
+    let local = format!(":{port:04X}");
+    let bound = tables.lines().filter_map(|line| {
+        let [_, addr, _, _, queues, ..] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let (_, queue) = queues.split_once(':')?;
+        addr.ends_with(&local).then(|| u64::from_str_radix(queue, 16).unwrap())
+    });
+    bound.collect()
+}
+
+// B-2
+#[tokio::test]
+async fn all_workers_share_the_port_that_the_kernel_chose_and_the_address_is_listed_once() {
+    let server = workers(3).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
+
+    let bound = addresses(&server);
+
+    assert_eq!(bound.len(), 2);
+    assert_eq!(bound[0], server.local_addr());
+    assert!(bound[0].is_ipv4() && bound[1].is_ipv6());
+    assert!(bound.iter().all(|addr| waiting(addr.port()).len() >= 3));
+}
+
+// B-3
+#[tokio::test]
+async fn port_0_is_never_a_port_that_another_server_shares() {
+    let addrs = ["127.0.0.25:0", "127.0.0.26:0"];
+    let servers = join_all((0..50).map(|_| workers(2).bind(addrs))).await;
+
+    let mut bound: Vec<_> =
+        servers.into_iter().flat_map(|server| addresses(&server.unwrap())).collect();
+    bound.sort();
+    bound.dedup();
+
+    assert_eq!(bound.len(), 100);
+}
+
+// B-4
+#[tokio::test]
+async fn if_one_address_cannot_be_bound_by_all_workers_then_none_is_and_the_error_names_it_once() {
+    let holder = UdpSocket::bind("127.0.0.27:0").unwrap();
+    let used = holder.local_addr().unwrap();
+    let free = free_addr("127.0.0.27");
+
+    let error = workers(3).bind([free, used]).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    assert_eq!(error.to_string().matches(&used.to_string()).count(), 1, "{error}");
+    assert!(is_free(free));
+}
+
+// B-10, B-11
+#[tokio::test]
+async fn a_port_is_shared_only_if_both_sides_ask_for_it() {
+    let alone = workers(1).bind("127.0.0.28:0").await.unwrap();
+    let shared = workers(2).bind("127.0.0.28:0").await.unwrap();
+
+    let second = |server: &UdpServer, count| workers(count).bind(server.local_addr());
+
+    assert_eq!(second(&alone, 1).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert_eq!(second(&alone, 2).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert_eq!(second(&shared, 1).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert!(second(&shared, 2).await.is_ok());
+}
+
+// B-13
+#[tokio::test]
+async fn no_worker_at_all_and_one_socket_for_several_are_invalid_input() {
+    let none = workers(0).bind("127.0.0.1:0").await.unwrap_err();
+    let of_a_user = workers(2).socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap_err();
+    let in_memory = workers(2).socket(Net::memory().socket()).unwrap_err();
+
+    for error in [none, of_a_user, in_memory] {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("`workers`"), "{error}");
+    }
+}
+
+// B-12
+#[tokio::test]
+async fn peers_are_spread_over_the_workers() {
+    for ip in ["127.0.0.1", "::1", "0.0.0.0", "::"] {
+        let server = workers(3).bind((ip, 0)).await.unwrap();
+        let port = server.local_addr().port();
+        let to = SocketAddr::new(if ip == "::1" { ip } else { "127.0.0.1" }.parse().unwrap(), port);
+        let socket = |_| UdpSocket::bind((to.ip(), 0)).unwrap();
+        let peers: Vec<_> = (0..100).map(socket).collect();
+
+        for peer in &peers {
+            peer.send_to(b"hello", to).unwrap();
+        }
+
+        // Whoever gets none of a hundred has bad luck once in 10^17 times.
+        assert!(waiting(port).iter().filter(|octets| **octets > 0).count() >= 3, "{ip}");
+    }
+}
+
+/// Sends three datagrams from each of 100 peers, to the addresses `to` in turn.
+fn send_to_each(to: &[Ipv4Addr], port: u16) -> Vec<UdpSocket> {
+    let peers: Vec<_> = (0..100).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    for (peer, n) in peers.iter().flat_map(|peer| [(peer, 0), (peer, 1), (peer, 2)]) {
+        peer.send_to(n.to_string().as_bytes(), (to[n % to.len()], port)).unwrap();
+    }
+    peers
+}
+
+/// A server whose conversations want the numbers 0, 1, 2 and then stay.
+async fn counting(ip: &str) -> UdpServer {
+    let handler = conversing!(|peer| {
+        for n in 0..3 {
+            assert_eq!(peer.recv().await?, n.to_string());
+        }
+        peer.recv().await.map(drop).map_err(Into::into)
+    });
+    UdpServer::builder(Text, handler).workers(3).bind((ip, 0)).await.unwrap()
+}
+
+// B-12, D-8, G-14
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_peer_is_served_by_one_worker_in_one_conversation() {
+    let server = counting("127.0.0.1").await;
+    let port = server.local_addr().port();
+
+    let _peers = send_to_each(&[Ipv4Addr::LOCALHOST], port);
+    let server = Running::start(server).await;
+
+    until(|| server.control.figures().returned == 300).await;
+    let figures = server.control.figures();
+    assert_eq!((figures.received, figures.peers, figures.panicked), (300, 100, 0));
+    server.stop().await;
+}
+
+// B-12, D-10
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_talks_to_two_addresses_of_a_wildcard_is_served_by_one_worker() {
+    for ip in ["0.0.0.0", "::"] {
+        let server = counting(ip).await;
+        let port = server.local_addr().port();
+
+        let _peers = send_to_each(&[Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)], port);
+        let server = Running::start(server).await;
+
+        until(|| server.control.figures().returned == 300).await;
+        let figures = server.control.figures();
+        assert_eq!((figures.received, figures.peers, figures.panicked), (300, 100, 0));
+        server.stop().await;
+    }
+}
+
+// B-11, B-12
+#[tokio::test]
+async fn peers_stay_where_they_are_when_another_server_shares_the_port() {
+    for ip in ["127.0.0.1", "::1", "0.0.0.0", "::"] {
+        let first = workers(2).bind((ip, 0)).await.unwrap();
+        let port = first.local_addr().port();
+        let to = SocketAddr::new(if ip == "::1" { ip } else { "127.0.0.1" }.parse().unwrap(), port);
+        let first = Running::start(first).await;
+        let second = Running::start(workers(2).bind((ip, port)).await.unwrap()).await;
+
+        for _ in 0..50 {
+            peer_at(to).await.ask("hello").await;
+        }
+        assert_eq!(second.control.figures().received, 0);
+        first.stop().await;
+
+        // It has closed its sockets, so now the other one is there for all.
+        for _ in 0..50 {
+            peer_at(to).await.ask("hello").await;
+        }
+        assert_eq!(second.control.figures().received, 50);
+        second.stop().await;
+    }
+}
+
+// B-7, B-12
+#[tokio::test]
+async fn a_wildcard_with_several_workers_serves_both_families() {
+    let server = workers(2).bind("[::]:0").await.unwrap();
+    let port = server.local_addr().port();
+    let server = Running::start(server).await;
+
+    for ip in ["127.0.0.1", "::1"] {
+        let to = SocketAddr::new(ip.parse().unwrap(), port);
+        assert_eq!(peer_at(to).await.ask(ip).await, ip);
+    }
+
+    server.stop().await;
+}
