@@ -2,7 +2,7 @@ use std::{io, net::SocketAddr};
 
 use tokio::net::{ToSocketAddrs, lookup_host};
 
-use super::UdpClient;
+use super::{UdpClient, link::Link};
 use crate::{
     DatagramProtocol,
     transport::{
@@ -58,6 +58,20 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     /// Asks for a send buffer of so many octets. The default is 4 MiB; the kernel may give less.
     pub const fn send_buffer(mut self, octets: usize) -> Self {
         self.options.send_buffer = octets;
+        self
+    }
+
+    /// Sets whether trains of datagrams of one length pass the kernel as one: on Linux, `UDP_GRO` and
+    /// `UDP_SEGMENT`. The default is true. The peer notices nothing of it.
+    pub const fn offload(mut self, offload: bool) -> Self {
+        self.options.offload = offload;
+        self
+    }
+
+    /// Sets whether to make one system call per datagram, as on every system, where there is something
+    /// better. The default is false.
+    pub const fn portable(mut self, portable: bool) -> Self {
+        self.options.portable = portable;
         self
     }
 
@@ -127,7 +141,10 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
                 continue;
             }
             match socket::connect(self.local_addr, peer, &self.options) {
-                Ok(socket) => return UdpClient::new(socket.into(), self.protocol, self.datagram),
+                Ok(socket) => {
+                    let link = Link::new(socket.into(), &self.options, true)?;
+                    return Ok(UdpClient::new(link, self.protocol, self.datagram));
+                }
                 Err(error) => failed.push((peer, error)),
             }
         }

@@ -9,8 +9,8 @@ use socket2::{SockAddr, SockRef, Socket};
 use crate::{
     BoundSocket, PeerAddr, SocketRef,
     transport::{
-        max_len,
-        socket::{self, Kind},
+        RecvBatch, Route, SendBatch, Transport,
+        socket::{self, Kind, Options},
     },
 };
 
@@ -19,80 +19,76 @@ use crate::{
 pub(super) struct Link {
     socket: Connected,
     pub(super) local_addr: PeerAddr,
-    pub(super) peer_addr: PeerAddr,
+    /// The way to the peer.
+    pub(super) route: Route,
 }
 
 #[derive(Debug)]
 enum Connected {
-    /// Shared with whoever sets options on it.
-    Udp(Arc<tokio::net::UdpSocket>),
+    Udp {
+        /// Whom any number of tasks may wait for; shared with whoever sets options on it.
+        socket: Arc<tokio::net::UdpSocket>,
+        transport: Box<dyn Transport>,
+    },
     #[cfg(feature = "testing")]
     Memory(crate::transport::memory::MemorySocket),
 }
 
 impl Link {
-    /// Takes a connected socket over.
-    pub(super) fn new(socket: BoundSocket) -> io::Result<Self> {
+    /// Takes a connected socket over, which is our `own` if it is not a user's.
+    pub(super) fn new(socket: BoundSocket, options: &Options, own: bool) -> io::Result<Self> {
         match socket.0 {
-            Kind::Udp(socket) => Self::udp(socket),
+            Kind::Udp(socket) => Self::udp(socket, options, own),
             #[cfg(feature = "testing")]
             Kind::Memory(socket) => {
                 let local_addr = socket.addr().clone();
-                let peer_addr = socket.peer().cloned().ok_or(io::ErrorKind::NotConnected)?;
-                Ok(Self { socket: Connected::Memory(socket), local_addr, peer_addr })
+                let peer = socket.peer().cloned().ok_or(io::ErrorKind::NotConnected)?;
+                Ok(Self { socket: Connected::Memory(socket), local_addr, route: peer.into() })
             }
         }
     }
 
-    fn udp(socket: UdpSocket) -> io::Result<Self> {
+    fn udp(socket: UdpSocket, options: &Options, own: bool) -> io::Result<Self> {
         let local_addr = socket::check(&socket)?.into();
-        let peer_addr = socket.peer_addr()?.into();
+        let peer = PeerAddr::from(socket.peer_addr()?);
         socket.set_nonblocking(true)?;
-        skip_strangers(&SockRef::from(&socket), &peer_addr);
-        let socket = Connected::Udp(Arc::new(tokio::net::UdpSocket::from_std(socket)?));
-        Ok(Self { socket, local_addr, peer_addr })
+        skip_strangers(&SockRef::from(&socket), &peer);
+        let (socket, transport) = socket::connected(socket, options, own)?;
+        Ok(Self { socket: Connected::Udp { socket, transport }, local_addr, route: peer.into() })
     }
 
     /// The socket of the operating system, if there is one.
     pub(super) fn socket(&self) -> Option<SocketRef<'static>> {
         match &self.socket {
-            Connected::Udp(socket) => Some(SocketRef::shared(Arc::clone(socket))),
+            Connected::Udp { socket, .. } => Some(SocketRef::shared(Arc::clone(socket))),
             #[cfg(feature = "testing")]
             Connected::Memory(_) => None,
         }
     }
 
-    /// The longest datagram that can be sent, in octets.
-    pub(super) fn max_len(&self) -> usize {
-        max_len(&self.peer_addr)
+    fn transport(&self) -> &dyn Transport {
+        match &self.socket {
+            Connected::Udp { transport, .. } => &**transport,
+            #[cfg(feature = "testing")]
+            Connected::Memory(socket) => socket,
+        }
     }
 
-    /// Receives a datagram if one is there. With `ask_kernel` it looks into the socket, whatever tokio
-    /// knows of it: that finds also what arrived since the runtime looked last.
-    pub(super) fn try_recv(&self, room: &mut [u8], ask_kernel: bool) -> io::Result<usize> {
-        match &self.socket {
-            Connected::Udp(socket) => {
-                let received = if ask_kernel {
-                    (&*SockRef::from(&**socket)).read(room)
-                } else {
-                    socket.try_recv(room)
-                };
-                match received {
-                    // Windows says so of a datagram that did not fit.
-                    #[cfg(windows)]
-                    Err(error) if error.raw_os_error() == Some(10_040) => Ok(room.len()),
-                    received => received,
-                }
-            }
-            #[cfg(feature = "testing")]
-            Connected::Memory(socket) => socket.take(room).map(|(len, _)| len.min(room.len())),
-        }
+    /// The longest datagram that can be sent, in octets.
+    pub(super) fn max_len(&self) -> usize {
+        self.transport().max_len(&self.route.peer)
+    }
+
+    /// Receives what is there. With `ask_kernel` it looks into the socket, whatever tokio knows of it:
+    /// that finds also what arrived since the runtime looked last.
+    pub(super) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
+        if ask_kernel { self.transport().recv_now(batch) } else { self.transport().try_recv(batch) }
     }
 
     /// Completes when `try_recv` is worth trying.
     pub(super) async fn readable(&self) -> io::Result<()> {
         match &self.socket {
-            Connected::Udp(socket) => socket.readable().await,
+            Connected::Udp { socket, .. } => socket.readable().await,
             #[cfg(feature = "testing")]
             Connected::Memory(socket) => {
                 socket.readable().await;
@@ -104,24 +100,39 @@ impl Link {
     /// Sends one datagram, whole or not at all.
     pub(super) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
         match &self.socket {
-            Connected::Udp(socket) => {
-                socket.try_send(datagram)?;
-                // Where the peer is on this host, the kernel knows by now that nobody is there. The
-                // error belongs to this datagram, not to whatever is done with the socket next.
-                socket.take_error()?.map_or(Ok(()), Err)
-            }
+            Connected::Udp { socket, .. } => socket.try_send(datagram).map(drop)?,
             #[cfg(feature = "testing")]
-            Connected::Memory(socket) => {
-                use crate::transport::Transport;
-                Transport::try_send(socket, &self.peer_addr.clone().into(), datagram)
+            Connected::Memory(socket) => socket.try_send(&self.route, datagram)?,
+        }
+        self.take_error()
+    }
+
+    /// Sends what the kernel has room for, and takes it out of `batch`; false if something is left. Of
+    /// what it refuses, the first error is returned.
+    pub(super) fn try_send_batch(&self, batch: &mut SendBatch) -> io::Result<bool> {
+        let mut first = Ok(());
+        let done = self.transport().send_batch(batch, &mut |_, error| {
+            if first.is_ok() {
+                first = Err(error);
             }
+        });
+        first.and_then(|()| self.take_error()).map(|()| done)
+    }
+
+    /// Where the peer is on this host, the kernel knows by now that nobody is there. The error belongs to
+    /// what was sent, not to whatever is done with the socket next.
+    fn take_error(&self) -> io::Result<()> {
+        match &self.socket {
+            Connected::Udp { socket, .. } => socket.take_error()?.map_or(Ok(()), Err),
+            #[cfg(feature = "testing")]
+            Connected::Memory(_) => Ok(()),
         }
     }
 
     /// Completes when `try_send` is worth trying.
     pub(super) async fn writable(&self) -> io::Result<()> {
         match &self.socket {
-            Connected::Udp(socket) => socket.writable().await,
+            Connected::Udp { socket, .. } => socket.writable().await,
             #[cfg(feature = "testing")]
             Connected::Memory(socket) => {
                 socket.writable().await;

@@ -14,7 +14,8 @@ pub(crate) struct RecvBatch {
     used: usize,
     limit: usize,
     arrived: Vec<(Route, Range<usize>)>,
-    truncated: usize,
+    /// Behind how many datagrams each one came that was too long.
+    truncated: Vec<usize>,
 }
 
 impl RecvBatch {
@@ -22,14 +23,16 @@ impl RecvBatch {
     pub(crate) fn new(limit: usize) -> Self {
         // A limit that nothing can reach is none, and costs no memory.
         let limit = limit.min(LONGEST);
-        // One octet more than the limit tells "exactly full" from "too long". Four of the largest fit
-        // into a batch, or 64 of up to 3 KiB; pages that are never touched cost no memory.
-        let octets = vec![0; 4 * (limit + 1)];
-        Self { octets, used: 0, limit, arrived: Vec::with_capacity(BATCH), truncated: 0 }
+        Self { octets: Vec::new(), used: 0, limit, arrived: Vec::new(), truncated: Vec::new() }
     }
 
     /// Room for one more datagram, or `None` when the batch is full.
     pub(crate) fn room(&mut self) -> Option<&mut [u8]> {
+        if self.octets.is_empty() {
+            // One octet more than the limit tells "exactly full" from "too long". Four of the largest fit
+            // into a batch, or 64 of up to 3 KiB; pages that are never touched cost no memory.
+            self.octets = vec![0; 4 * (self.limit + 1)];
+        }
         if self.is_full() {
             return None;
         }
@@ -48,7 +51,7 @@ impl RecvBatch {
 
     /// Counts a datagram that is longer than the limit.
     pub(crate) fn push_truncated(&mut self) {
-        self.truncated += 1;
+        self.truncated.push(self.arrived.len());
     }
 
     /// Room for `count` messages of any length, and how long each slot is.
@@ -94,11 +97,12 @@ impl RecvBatch {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.arrived.is_empty() && self.truncated == 0
+        self.arrived.is_empty() && self.truncated.is_empty()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.arrived.len() + self.truncated >= BATCH || self.octets.len() - self.used <= self.limit
+        let no_room = !self.octets.is_empty() && self.octets.len() - self.used <= self.limit;
+        no_room || self.arrived.len() + self.truncated.len() >= BATCH
     }
 
     pub(crate) fn from(&self, index: usize) -> &Route {
@@ -111,13 +115,18 @@ impl RecvBatch {
 
     /// How many datagrams were longer than the limit, and so are not in the batch.
     pub(crate) fn truncated(&self) -> usize {
-        self.truncated
+        self.truncated.len()
+    }
+
+    /// Behind how many datagrams of the batch the one came that was too long, of number `i` of these.
+    pub(crate) fn truncated_behind(&self, i: usize) -> Option<usize> {
+        self.truncated.get(i).copied()
     }
 
     pub(crate) fn clear(&mut self) {
         self.arrived.clear();
         self.used = 0;
-        self.truncated = 0;
+        self.truncated.clear();
     }
 }
 
@@ -304,7 +313,9 @@ mod tests {
 
     #[test]
     fn a_limit_that_nothing_can_reach_costs_no_memory() {
-        assert_eq!(RecvBatch::new(usize::MAX).octets.len(), RecvBatch::new(LONGEST).octets.len());
+        let room = |limit| RecvBatch::new(limit).room().map(|room| room.len());
+
+        assert_eq!(room(usize::MAX), room(LONGEST));
     }
 
     // D-11

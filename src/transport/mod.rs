@@ -21,7 +21,7 @@ use std::{
     task::{Context, Poll},
 };
 
-pub(crate) use batch::{RecvBatch, SendBatch};
+pub(crate) use batch::{BATCH, RecvBatch, SendBatch};
 pub(crate) use explain::buffers;
 pub use explain::{Method, Offload};
 pub(crate) use icmp::is_about_sending;

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fmt, io,
     net::{IpAddr, SocketAddr, UdpSocket},
+    sync::Arc,
 };
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -112,18 +113,31 @@ fn open(addr: SocketAddr, dual: bool, options: &Options) -> io::Result<Socket> {
 
 /// What drives a bound non-blocking socket best. If it is our `own` and not a user's, it may get options
 /// that it does not have yet.
-#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is one way only"))]
 pub(crate) fn transport(
     socket: UdpSocket,
     options: &Options,
     own: bool,
 ) -> io::Result<Box<dyn Transport>> {
-    let udp = Udp::new(socket)?;
+    Ok(driven(Udp::new(socket)?, options, own))
+}
+
+/// As [`transport`], for a connected socket; with it, the socket for whoever waits for it.
+pub(crate) fn connected(
+    socket: UdpSocket,
+    options: &Options,
+    own: bool,
+) -> io::Result<(Arc<tokio::net::UdpSocket>, Box<dyn Transport>)> {
+    let udp = Udp::connected(socket)?;
+    Ok((Arc::clone(&udp.socket), driven(udp, options, own)))
+}
+
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is one way only"))]
+fn driven(udp: Udp, options: &Options, own: bool) -> Box<dyn Transport> {
     #[cfg(target_os = "linux")]
     if !options.portable {
-        return Ok(Box::new(Linux::new(udp, own, options.offload)));
+        return Box::new(Linux::new(udp, own, options.offload));
     }
-    Ok(Box::new(udp))
+    Box::new(udp)
 }
 
 /// A new non-blocking socket bound to `addr`. One on `[::]` takes IPv4 too, unless `ipv6_only`.

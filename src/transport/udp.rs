@@ -1,6 +1,7 @@
 use std::{
     io::{self, Read},
     net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -21,9 +22,12 @@ pub(crate) const LONGEST: usize = 65_535;
 /// UDP on every platform that tokio knows, one system call per datagram.
 #[derive(Debug)]
 pub(crate) struct Udp {
-    pub(super) socket: UdpSocket,
+    /// Shared with whoever waits for it or sets options on it.
+    pub(super) socket: Arc<UdpSocket>,
     local_addr: PeerAddr,
     ipv6: bool,
+    /// Whether it has one peer, which need not be named.
+    connected: bool,
 }
 
 impl Udp {
@@ -33,19 +37,27 @@ impl Udp {
     ///
     /// Panics outside a tokio runtime with I/O enabled.
     pub(crate) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
-        let socket = UdpSocket::from_std(socket)?;
+        let socket = Arc::new(UdpSocket::from_std(socket)?);
         let local_addr = socket.local_addr()?;
-        Ok(Self { ipv6: local_addr.is_ipv6(), local_addr: local_addr.into(), socket })
+        let (ipv6, local_addr) = (local_addr.is_ipv6(), local_addr.into());
+        Ok(Self { socket, local_addr, ipv6, connected: false })
     }
 
-    /// `to` as this socket names it: an IPv6 socket knows IPv4 peers by their mapped address.
-    pub(super) fn name(&self, to: &PeerAddr) -> SocketAddr {
+    /// As [`new`](Self::new), for a socket that is connected to the one peer that it talks to.
+    pub(crate) fn connected(socket: std::net::UdpSocket) -> io::Result<Self> {
+        Ok(Self { connected: true, ..Self::new(socket)? })
+    }
+
+    /// `to` as this socket names it: an IPv6 socket knows IPv4 peers by their mapped address, and a
+    /// connected one has no name for its peer.
+    pub(super) fn name(&self, to: &PeerAddr) -> Option<SocketAddr> {
         let PeerAddr::Ip(to) = *to;
         match to {
+            _ if self.connected => None,
             SocketAddr::V4(v4) if self.ipv6 => {
-                SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into()
+                Some(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into())
             }
-            _ => to,
+            _ => Some(to),
         }
     }
 }
@@ -56,7 +68,7 @@ impl Transport for Udp {
     }
 
     fn socket(&self) -> Option<SocketRef<'_>> {
-        Some((&self.socket).into())
+        Some((&*self.socket).into())
     }
 
     fn method(&self) -> Method {
@@ -72,7 +84,7 @@ impl Transport for Udp {
     }
 
     fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
-        let socket = SockRef::from(&self.socket);
+        let socket = SockRef::from(&*self.socket);
         fill(batch, |room| {
             // No safe call of the socket itself gives both at once.
             let from = socket.peek_sender()?.as_socket().unwrap_or(UNKNOWN);
@@ -85,12 +97,13 @@ impl Transport for Udp {
     }
 
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
-        let to = self.name(&to.peer);
-        match self.socket.try_send_to(datagram, to) {
-            Err(error) if is_worth_another_try(&error) => {
-                self.socket.try_send_to(datagram, to).map(drop)
-            }
-            sent => sent.map(drop),
+        let send = || match self.name(&to.peer) {
+            Some(to) => self.socket.try_send_to(datagram, to).map(drop),
+            None => self.socket.try_send(datagram).map(drop),
+        };
+        match send() {
+            Err(error) if is_worth_another_try(&error) => send(),
+            sent => sent,
         }
     }
 
@@ -138,7 +151,8 @@ mod tests {
         let socket = std::net::UdpSocket::bind("[::]:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         let udp = Udp::new(socket).unwrap();
-        let name = |peer: &str| udp.name(&peer.parse::<SocketAddr>().unwrap().into()).to_string();
+        let name =
+            |peer: &str| udp.name(&peer.parse::<SocketAddr>().unwrap().into()).unwrap().to_string();
 
         assert_eq!(name("192.0.2.7:5000"), "[::ffff:192.0.2.7]:5000");
         assert_eq!(name("[fe80::1%6]:5000"), "[fe80::1%6]:5000");

@@ -128,6 +128,11 @@ impl Octets {
         self.0.send(&datagram.as_ref().to_vec().into()).await.unwrap();
     }
 
+    pub async fn send_all(&self, datagrams: impl IntoIterator<Item = String>) {
+        let packets = datagrams.into_iter().map(<Raw as DatagramProtocol>::Outgoing::from);
+        self.0.send_all(packets).await.unwrap();
+    }
+
     /// The next datagram; it must come.
     pub async fn recv(&self) -> Vec<u8> {
         within_deadline(self.0.recv()).await.unwrap().to_vec()

@@ -144,7 +144,7 @@ impl<'o> Filling<'_, 'o> {
     #[inline]
     pub(super) fn push(
         &mut self,
-        to: Name,
+        to: Option<Name>,
         control: Option<impl FnOnce(&mut Control) -> usize>,
         pieces: impl Iterator<Item = &'o [u8]>,
     ) {
@@ -155,26 +155,31 @@ impl<'o> Filling<'_, 'o> {
             iov_len: piece.len(),
         }));
         let mut header = header();
-        header.msg_hdr.msg_namelen = to.len();
         header.msg_hdr.msg_iovlen = (all.len() - before) as _;
         if let Some(write) = control {
             let mut control = Control::default();
             header.msg_hdr.msg_controllen = write(&mut control) as _;
             controls.push(control);
         }
+        if let Some(to) = to {
+            header.msg_hdr.msg_namelen = to.len();
+            names.push(to);
+        }
         headers.push(header);
-        names.push(to);
     }
 
     /// Sends the messages from number `first` on; returns how many were sent, at least one.
     pub(super) fn send(&mut self, fd: BorrowedFd<'_>, first: usize) -> io::Result<usize> {
         let Sender { headers, pieces, names, controls } = &mut *self.sender;
         // Only now nothing moves any more, so that there is something to point to.
-        let names = names.as_mut_ptr();
-        let (mut pieces, mut controls) = (pieces.as_mut_ptr(), controls.as_mut_ptr());
-        for (i, header) in headers.iter_mut().enumerate() {
+        let (mut names, mut pieces) = (names.as_mut_ptr(), pieces.as_mut_ptr());
+        let mut controls = controls.as_mut_ptr();
+        for header in headers.iter_mut() {
             let header = &mut header.msg_hdr;
-            header.msg_name = names.wrapping_add(i).cast();
+            if header.msg_namelen > 0 {
+                header.msg_name = names.cast();
+                names = names.wrapping_add(1);
+            }
             header.msg_iov = pieces;
             pieces = pieces.wrapping_add(header.msg_iovlen);
             if header.msg_controllen > 0 {

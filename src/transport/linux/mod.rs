@@ -303,8 +303,8 @@ impl Linux {
         }
     }
 
-    fn name(&self, to: &Route) -> Name {
-        self.udp.name(&to.peer).into()
+    fn name(&self, to: &Route) -> Option<Name> {
+        self.udp.name(&to.peer).map(Name::from)
     }
 
     /// Tries nothing again that the kernel has refused once: segments that are longer than the path

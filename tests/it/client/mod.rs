@@ -5,6 +5,7 @@ mod connect;
 mod packets;
 mod receive;
 mod send;
+mod send_all;
 mod tasks;
 
 use std::{net::UdpSocket, pin::Pin, task::Poll};

@@ -1,0 +1,154 @@
+//! Many packets at once, out and in.
+
+use std::{
+    io::ErrorKind,
+    net::UdpSocket,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use datagrammar::{Limits, SendError, Text, UdpClient};
+use tokio::task::JoinSet;
+
+use super::{Fragile, client, client_of, waits};
+use crate::support::{Net, everywhere, within_deadline};
+
+/// Texts of different lengths, in runs that a system may carry as one.
+fn texts(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("{n:0width$}", width = 4 + n / 7 % 5)).collect()
+}
+
+everywhere! {
+    // C-1, S-4, S-12
+    async fn packets_that_are_sent_together_arrive_as_they_are_and_in_order(net) {
+        let (client, peer) = client(&net);
+
+        for count in [0, 1, 2, 64, 65, 150] {
+            client.send_all(&texts(count)).await.unwrap();
+
+            for expected in texts(count) {
+                assert_eq!(peer.recv_text().await, expected);
+            }
+            assert!(peer.hears_nothing().await);
+        }
+    }
+
+    // D-17, S-12
+    async fn trains_come_back_from_a_server_as_they_went(net) {
+        // A worker on a thread of its own is faster than the handlers.
+        let limits = Limits::default().queue(1_000);
+        let server = net.serve_text_within(limits, async |text: String| text).await;
+        let client = net.peer_of(&server.control).await;
+
+        for round in 0..5 {
+            let sent = texts(100 + round);
+            client.send_all(sent.clone()).await;
+            for expected in sent {
+                assert_eq!(client.recv_text().await, expected);
+            }
+        }
+        server.stop().await;
+    }
+
+    // C-6, S-5, S-6
+    async fn what_comes_before_a_packet_that_fails_is_sent_and_the_rest_is_not(net) {
+        let (client, peer) = client_of(&net, Fragile);
+        let long = "x".repeat(70_000);
+
+        let refused = client.send_all(["a", "b", "error", "c"].map(str::to_owned)).await;
+        assert!(matches!(refused, Err(SendError::Encode(_))));
+        let refused = client.send_all(["d", &long, "e"].map(str::to_owned)).await;
+        assert!(matches!(refused, Err(SendError::TooLarge { len: 70_000, .. })));
+        client.send_all(["f"].map(str::to_owned)).await.unwrap();
+
+        for expected in ["a", "b", "d", "f"] {
+            assert_eq!(peer.recv_text().await, expected);
+        }
+        assert!(peer.hears_nothing().await);
+    }
+
+    // C-10
+    async fn what_one_task_leaves_of_a_batch_wakes_the_others(net) {
+        let (client, peer) = client(&net);
+        let heard = Arc::new(AtomicU32::new(0));
+        let mut tasks = JoinSet::new();
+
+        for round in 1..=50 {
+            for _ in 0..8 {
+                let (client, heard) = (client.clone(), Arc::clone(&heard));
+                tasks.spawn(async move {
+                    client.recv().await.unwrap();
+                    heard.fetch_add(1, Relaxed);
+                });
+            }
+            peer.send_all((0..8).map(|n| n.to_string())).await;
+
+            while let Some(task) = within_deadline(tasks.join_next()).await {
+                task.unwrap();
+            }
+            assert_eq!(heard.load(Relaxed), 8 * round);
+        }
+    }
+
+    // C-8
+    async fn a_client_that_is_closed_sends_nothing_and_forgets_what_has_arrived(net) {
+        let (client, peer) = client(&net);
+        peer.send_all((0..8).map(|n| n.to_string())).await;
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), "0");
+
+        client.close();
+
+        assert!(matches!(client.send_all(&texts(2)).await, Err(SendError::Closed)));
+        assert!(client.recv().await.is_err_and(|error| error.to_string().contains("closed")));
+        assert!(peer.hears_nothing().await);
+    }
+}
+
+// C-6, S-10, S-11
+#[tokio::test(start_paused = true)]
+async fn without_room_the_rest_waits_and_is_given_up_with_the_future() {
+    let net = Net::memory();
+    let Net::Memory(network) = &net else { unreachable!() };
+    let (client, peer) = client(&net);
+    network.hold_sends(client.local_addr().clone(), true);
+
+    let sent = texts(70);
+    let mut sending = Box::pin(client.send_all(&sent));
+    waits(sending.as_mut()).await;
+    drop(sending);
+    network.hold_sends(client.local_addr().clone(), false);
+    client.send(&"next".to_owned()).await.unwrap();
+    assert_eq!(peer.recv_text().await, "next");
+
+    network.hold_sends(client.local_addr().clone(), true);
+    let mut sending = pin!(client.send_all(&sent));
+    waits(sending.as_mut()).await;
+    network.hold_sends(client.local_addr().clone(), false);
+    within_deadline(sending).await.unwrap();
+    for expected in &sent {
+        assert_eq!(peer.recv_text().await, *expected);
+    }
+}
+
+// C-7
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn where_nobody_listens_the_first_packets_tell() {
+    for portable in [false, true] {
+        let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let client = UdpClient::builder(Text).portable(portable).connect(closed).await.unwrap();
+
+        for _ in 0..3 {
+            let refused = client.send_all(&texts(10)).await;
+            let Err(SendError::Io(error)) = refused else { panic!("nobody is there") };
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        }
+        assert!(matches!(
+            client.recv_timeout(std::time::Duration::ZERO).await,
+            Err(datagrammar::RecvError::TimedOut)
+        ));
+    }
+}
