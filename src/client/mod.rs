@@ -4,30 +4,23 @@ mod arrived;
 mod builder;
 mod link;
 mod packets;
+mod shared;
 
-use std::{
-    borrow::Borrow,
-    fmt,
-    future::pending,
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{borrow::Borrow, fmt, future::pending, io, sync::Arc, time::Duration};
 
-use arrived::{Arrived, Next};
 pub use builder::UdpClientBuilder;
 use link::Link;
 pub use packets::Packets;
+use shared::{Shared, locked};
 use tokio::{
     net::ToSocketAddrs,
-    sync::Notify,
     task::coop,
     time::{Instant, sleep_until},
 };
 
 use crate::{
-    BoundSocket, DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError, SocketRef,
-    transport::{BATCH, LONGEST, Scratch, SendBatch, is_about_sending, socket::Options},
+    BoundSocket, DatagramProtocol, PeerAddr, RecvError, SendError, SocketRef,
+    transport::{BATCH, LONGEST, Scratch, socket::Options},
 };
 
 /// A UDP endpoint that exchanges typed packets with one peer.
@@ -60,21 +53,6 @@ use crate::{
 /// ```
 pub struct UdpClient<P> {
     shared: Arc<Shared<P>>,
-}
-
-struct Shared<P> {
-    protocol: P,
-    local_addr: PeerAddr,
-    peer_addr: PeerAddr,
-    /// `None` once the client is closed.
-    link: Mutex<Option<Arc<Link>>>,
-    closed: Notify,
-    arrived: Mutex<Arrived>,
-    /// Told when something has arrived that was not taken at once.
-    more: Notify,
-    /// Buffers that nobody uses at the moment.
-    received: Mutex<Vec<Vec<u8>>>,
-    batches: Mutex<Vec<SendBatch>>,
 }
 
 impl<P: DatagramProtocol> UdpClient<P> {
@@ -120,19 +98,7 @@ impl<P: DatagramProtocol> UdpClient<P> {
     }
 
     fn new(link: Link, protocol: P, datagram_limit: usize) -> Self {
-        let (local_addr, peer_addr) = (link.local_addr.clone(), link.route.peer.clone());
-        let shared = Shared {
-            protocol,
-            local_addr,
-            peer_addr,
-            link: Mutex::new(Some(Arc::new(link))),
-            closed: Notify::new(),
-            arrived: Mutex::new(Arrived::new(datagram_limit)),
-            more: Notify::new(),
-            received: Mutex::default(),
-            batches: Mutex::default(),
-        };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(Shared::new(link, protocol, datagram_limit)) }
     }
 
     /// Sends `packet` to the peer.
@@ -204,17 +170,15 @@ impl<P: DatagramProtocol> UdpClient<P> {
     where
         I: IntoIterator<Item: Borrow<P::Outgoing>>,
     {
-        let spare = || self.shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut packets = packets.into_iter();
-        let batch = spare().pop();
-        let mut batch = batch.unwrap_or_default();
+        let mut batch = locked(&self.shared.batches).pop().unwrap_or_default();
         loop {
             let filled = self.shared.fill(&mut batch, &mut packets);
             let last = filled.is_err() || batch.len() < BATCH;
             self.shared.flush(&mut batch).await?;
             if last {
                 // One that an error or a dropped future has left half sent is not used again.
-                spare().push(batch);
+                locked(&self.shared.batches).push(batch);
                 return filled;
             }
         }
@@ -272,14 +236,13 @@ impl<P: DatagramProtocol> UdpClient<P> {
     /// Closes the client, and with it all clones: what waits returns `Closed` at once, and so does
     /// every later call. The socket is closed. Closing twice is fine.
     pub fn close(&self) {
-        *self.shared.lock() = None;
-        self.shared.closed.notify_waiters();
+        self.shared.close();
     }
 
     /// Returns whether the client was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.shared.lock().is_none()
+        self.shared.link().is_none()
     }
 
     /// Returns the address of the client, from which its datagrams leave.
@@ -329,99 +292,6 @@ impl<P: DatagramProtocol> UdpClient<P> {
                 () = timeout => {}
             }
         }
-    }
-}
-
-impl<P> Shared<P> {
-    fn link(&self) -> Option<Arc<Link>> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Link>>> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until the kernel has room for what is sent.
-    async fn writable(&self) -> Result<Arc<Link>, SendError> {
-        let closed = self.closed.notified();
-        let link = self.link().ok_or(SendError::Closed)?;
-        tokio::select! {
-            biased;
-            () = closed => return Err(SendError::Closed),
-            writable = link.writable() => writable.map_err(SendError::Io)?,
-        }
-        Ok(link)
-    }
-
-    /// Sends all of `batch`.
-    async fn flush(&self, batch: &mut SendBatch) -> Result<(), SendError> {
-        coop::consume_budget().await;
-        let mut link = self.link().ok_or(SendError::Closed)?;
-        while !link.try_send_batch(batch).map_err(SendError::Io)? {
-            link = self.writable().await?;
-        }
-        Ok(())
-    }
-}
-
-impl<P: DatagramProtocol> Shared<P> {
-    /// Encodes as many of `packets` as one batch takes.
-    fn fill(
-        &self,
-        batch: &mut SendBatch,
-        packets: &mut impl Iterator<Item: Borrow<P::Outgoing>>,
-    ) -> Result<(), SendError> {
-        let link = self.link().ok_or(SendError::Closed)?;
-        packets.take(BATCH).try_for_each(|packet| {
-            let encode = |datagram: &mut Vec<u8>| self.protocol.encode(packet.borrow(), datagram);
-            batch.encode(&link.route, link.max_len(), encode)
-        })
-    }
-
-    /// Receives a packet if a datagram is there; `last` finds also one that tokio has not heard of.
-    fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, RecvError>> {
-        let spare = || self.received.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut datagram = spare().pop().unwrap_or_default();
-        let packet = match self.try_take(link, last, &mut datagram) {
-            Ok(true) => Some(self.protocol.decode(&datagram).map_err(RecvError::Decode)),
-            Ok(false) => {
-                let expected = "a datagram within the receive limit was expected";
-                Some(Err(RecvError::Decode(DecodeError::codec(expected))))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            Err(error) => Some(Err(RecvError::Io(error))),
-        };
-        spare().push(datagram);
-        packet
-    }
-
-    /// Takes a datagram that has arrived; false for one that is too long. It is copied, so that nobody
-    /// else has to wait while it is decoded.
-    fn try_take(&self, link: &Link, last: bool, datagram: &mut Vec<u8>) -> io::Result<bool> {
-        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        while arrived.is_empty() {
-            arrived.clear();
-            match link.try_recv(&mut arrived.batch, last) {
-                Ok(()) => {}
-                // The ICMP answer to something sent earlier: that was the affair of its `send`.
-                Err(error) if is_about_sending(&error) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let whole = match arrived.take().expect("a batch that is not empty has a next datagram") {
-            Next::Datagram(octets) => {
-                datagram.clear();
-                datagram.extend_from_slice(octets);
-                true
-            }
-            Next::TooLong => false,
-        };
-        if !arrived.is_empty() {
-            // Who waits for the socket would hear of nothing: it was emptied.
-            self.more.notify_one();
-        }
-        Ok(whole)
     }
 }
 

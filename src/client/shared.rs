@@ -1,0 +1,149 @@
+use std::{
+    borrow::Borrow,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{sync::Notify, task::coop};
+
+use super::{
+    arrived::{Arrived, Next},
+    link::Link,
+};
+use crate::{
+    DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError,
+    transport::{BATCH, SendBatch, is_about_sending},
+};
+
+/// What the clones of a client share.
+pub(super) struct Shared<P> {
+    pub(super) protocol: P,
+    pub(super) local_addr: PeerAddr,
+    pub(super) peer_addr: PeerAddr,
+    /// `None` once the client is closed.
+    link: Mutex<Option<Arc<Link>>>,
+    pub(super) closed: Notify,
+    arrived: Mutex<Arrived>,
+    /// Told when something has arrived that was not taken at once.
+    pub(super) more: Notify,
+    /// Buffers that nobody uses at the moment.
+    received: Mutex<Vec<Vec<u8>>>,
+    pub(super) batches: Mutex<Vec<SendBatch>>,
+}
+
+impl<P> Shared<P> {
+    pub(super) fn new(link: Link, protocol: P, datagram_limit: usize) -> Self {
+        Self {
+            protocol,
+            local_addr: link.local_addr.clone(),
+            peer_addr: link.route.peer.clone(),
+            link: Mutex::new(Some(Arc::new(link))),
+            closed: Notify::new(),
+            arrived: Mutex::new(Arrived::new(datagram_limit)),
+            more: Notify::new(),
+            received: Mutex::default(),
+            batches: Mutex::default(),
+        }
+    }
+
+    /// The socket, unless the client is closed.
+    pub(super) fn link(&self) -> Option<Arc<Link>> {
+        locked(&self.link).clone()
+    }
+
+    pub(super) fn close(&self) {
+        *locked(&self.link) = None;
+        self.closed.notify_waiters();
+    }
+
+    /// Waits until the kernel has room for what is sent.
+    pub(super) async fn writable(&self) -> Result<Arc<Link>, SendError> {
+        let closed = self.closed.notified();
+        let link = self.link().ok_or(SendError::Closed)?;
+        tokio::select! {
+            biased;
+            () = closed => return Err(SendError::Closed),
+            writable = link.writable() => writable.map_err(SendError::Io)?,
+        }
+        Ok(link)
+    }
+
+    /// Sends all of `batch`.
+    pub(super) async fn flush(&self, batch: &mut SendBatch) -> Result<(), SendError> {
+        coop::consume_budget().await;
+        let mut link = self.link().ok_or(SendError::Closed)?;
+        while !link.try_send_batch(batch).map_err(SendError::Io)? {
+            link = self.writable().await?;
+        }
+        Ok(())
+    }
+}
+
+impl<P: DatagramProtocol> Shared<P> {
+    /// Encodes as many of `packets` as one batch takes.
+    pub(super) fn fill(
+        &self,
+        batch: &mut SendBatch,
+        packets: &mut impl Iterator<Item: Borrow<P::Outgoing>>,
+    ) -> Result<(), SendError> {
+        let link = self.link().ok_or(SendError::Closed)?;
+        packets.take(BATCH).try_for_each(|packet| {
+            let encode = |datagram: &mut Vec<u8>| self.protocol.encode(packet.borrow(), datagram);
+            batch.encode(&link.route, link.max_len(), encode)
+        })
+    }
+
+    /// Receives a packet if a datagram is there; `last` finds also one that tokio has not heard of.
+    pub(super) fn try_receive(
+        &self,
+        link: &Link,
+        last: bool,
+    ) -> Option<Result<P::Incoming, RecvError>> {
+        let mut datagram = locked(&self.received).pop().unwrap_or_default();
+        let packet = match self.try_take(link, last, &mut datagram) {
+            Ok(true) => Some(self.protocol.decode(&datagram).map_err(RecvError::Decode)),
+            Ok(false) => {
+                let expected = "a datagram within the receive limit was expected";
+                Some(Err(RecvError::Decode(DecodeError::codec(expected))))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => Some(Err(RecvError::Io(error))),
+        };
+        locked(&self.received).push(datagram);
+        packet
+    }
+
+    /// Takes a datagram that has arrived; false for one that is too long. It is copied, so that nobody
+    /// else has to wait while it is decoded.
+    fn try_take(&self, link: &Link, last: bool, datagram: &mut Vec<u8>) -> io::Result<bool> {
+        let mut arrived = locked(&self.arrived);
+        while arrived.is_empty() {
+            arrived.clear();
+            match link.try_recv(&mut arrived.batch, last) {
+                Ok(()) => {}
+                // The ICMP answer to something sent earlier: that was the affair of its `send`.
+                Err(error) if is_about_sending(&error) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let whole = match arrived.take().expect("a batch that is not empty has a next datagram") {
+            Next::Datagram(octets) => {
+                datagram.clear();
+                datagram.extend_from_slice(octets);
+                true
+            }
+            Next::TooLong => false,
+        };
+        if !arrived.is_empty() {
+            // Who waits for the socket would hear of nothing: it was emptied.
+            self.more.notify_one();
+        }
+        Ok(whole)
+    }
+}
+
+/// What is behind `mutex`. Nothing of it is ever left half done by a panic.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
