@@ -97,7 +97,9 @@ impl Transport for Udp {
         let to = self.name(to);
         match self.socket.try_send_to(datagram, to) {
             // It may be the answer to an earlier datagram, to whomever: then this one was not tried.
-            Err(error) if is_about_sending(&error) => {
+            Err(error)
+                if is_about_sending(&error) || error.kind() == io::ErrorKind::Interrupted =>
+            {
                 self.socket.try_send_to(datagram, to).map(drop)
             }
             sent => sent.map(drop),

@@ -69,6 +69,15 @@ def batches_and_datagrams(error: str) -> Callable[[Built], None]:
     return check
 
 
+# S-9
+def interrupted(built: Built) -> None:
+    """sendmmsg and sendto, EINTR: tried again, and all is answered"""
+    inject = {"sendmmsg": f"error=EINTR:when={EVERY_THIRD}", "sendto": "error=EINTR:when=1..7+2"}
+    with faulty(built, inject) as server:
+        in_turn(server, [], 0)
+        expect(server.injected(), 2 * len(LOST))
+
+
 # S-9, L-22
 def passing(error: str) -> Callable[[Built], None]:
     def check(built: Built) -> None:
@@ -161,6 +170,7 @@ TASK = ("task", [n + 2 for n in LOST[:-1]], "--handler", "loop")
 CHECKS = [
     *[batches(error) for error in PASSING + REFUSING],
     *[batches_and_datagrams(error) for error in PASSING + REFUSING if error != "EINTR"],
+    interrupted,
     *[passing(error) for error in PASSING],
     *[refusing(error, *how) for error in REFUSING for how in (PORTABLE, TASK)],
     no_room,
