@@ -7,9 +7,10 @@ import model_client
 import model_server
 import ntp
 import octets
+import trains
 from programs import Built, run_all
 
-CHECKS = [*model_client.CHECKS, *model_server.CHECKS, *ntp.CHECKS, *octets.CHECKS]
+CHECKS = [*model_client.CHECKS, *model_server.CHECKS, *ntp.CHECKS, *octets.CHECKS, *trains.CHECKS]
 
 
 def main() -> int:
