@@ -52,7 +52,7 @@ impl RecvBatch {
     }
 
     /// Room for `count` messages of any length, and how long each slot is.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn slots(&mut self, count: usize) -> (&mut [u8], usize) {
         const SLOT: usize = LONGEST + 1;
 
@@ -65,7 +65,7 @@ impl RecvBatch {
 
     /// Adds the datagrams of `segment` octets each, the last one maybe shorter, that the kernel has
     /// merged into the `octets`.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn push_segments(&mut self, from: &PeerAddr, octets: Range<usize>, segment: usize) {
         let mut start = octets.start;
         loop {
@@ -186,14 +186,14 @@ impl SendBatch {
     }
 
     /// Datagram number `i`, and to whom it goes.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn get(&self, i: usize) -> (&PeerAddr, &[u8]) {
         let (to, datagram) = &self.slots[self.pending.start + i];
         (to, datagram)
     }
 
     /// Takes all datagrams out.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn clear(&mut self) {
         while !self.is_empty() {
             self.pop_front();
@@ -201,7 +201,7 @@ impl SendBatch {
     }
 
     /// Takes those datagrams out for which `keep` is false.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         let mut kept = Self::default();
         for i in (0..self.len()).filter(|i| keep(*i)) {
@@ -233,7 +233,7 @@ impl SendBatch {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, target_os = "linux", not(datagrammar_portable)))]
 mod segments {
     use std::net::{Ipv4Addr, SocketAddr};
 

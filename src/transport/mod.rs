@@ -2,7 +2,7 @@
 
 mod batch;
 mod icmp;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod linux;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
@@ -18,7 +18,7 @@ use std::{
 
 pub(crate) use batch::{RecvBatch, SendBatch};
 pub(crate) use icmp::is_about_sending;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(crate) use linux::Linux;
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;

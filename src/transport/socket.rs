@@ -8,7 +8,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use super::Linux;
 use super::{Transport, Udp};
 
@@ -113,14 +113,17 @@ impl Options {
 
 /// What drives a bound non-blocking socket best; with `merge`, it may have the kernel merge what it
 /// receives.
-#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is one way only"))]
+#[cfg_attr(
+    any(not(target_os = "linux"), datagrammar_portable),
+    expect(unused_variables, reason = "there is one way only")
+)]
 pub(crate) fn transport(
     socket: UdpSocket,
     options: &Options,
     merge: bool,
 ) -> io::Result<Box<dyn Transport>> {
     let udp = Udp::new(socket)?;
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     if !options.portable {
         return Ok(Box::new(Linux::new(udp, merge && options.offload, options.offload)));
     }
