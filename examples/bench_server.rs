@@ -1,11 +1,13 @@
 //! A server to measure: it echoes octets, or answers a typed JSON message.
 //!
-//! The peers and the load generator that it is measured with decide the message and the options.
+//! The peers and the load generator that it is measured with decide the message and the options. When it
+//! is interrupted (Ctrl-C, SIGINT) it says what it has counted.
 
 use std::process::exit;
 
 use datagrammar::{BoxError, DatagramProtocol, Handler, Json, Peer, Raw, UdpServer};
 use serde::{Deserialize, Serialize};
+use tokio::signal::ctrl_c;
 
 const HELP: &str = "\
 usage: bench_server [--port N] [--json] [--handler one-shot|loop] [--threads N]
@@ -107,7 +109,17 @@ where
         .bind(("127.0.0.1", options.port))
         .await?;
     println!("listening on {}", server.local_addr());
-    Ok(server.serve().await?)
+    let ended = server.serve_until(ctrl_c()).await;
+    let figures = server.control().figures();
+    println!(
+        "received {}, returned {}, dropped {}, sent {}, send errors {}",
+        figures.received,
+        figures.returned,
+        figures.dropped_in_all(),
+        figures.sent,
+        figures.send_errors,
+    );
+    Ok(ended?)
 }
 
 fn options() -> Options {

@@ -55,7 +55,7 @@ impl RecvBatch {
     }
 
     /// Room for `count` messages of any length, and how long each slot is.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn slots(&mut self, count: usize) -> (&mut [u8], usize) {
         const SLOT: usize = LONGEST + 1;
 
@@ -67,7 +67,7 @@ impl RecvBatch {
     }
 
     /// Adds the datagram that was written to the `octets`.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[inline]
     pub(super) fn push_at(&mut self, from: Route, octets: Range<usize>) {
         if octets.end - octets.start > self.limit {
@@ -79,7 +79,7 @@ impl RecvBatch {
 
     /// Adds the datagrams of `segment` octets each, the last one maybe shorter, that the kernel has
     /// merged into the `octets`.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn push_segments(&mut self, from: &Route, octets: Range<usize>, segment: usize) {
         let mut start = octets.start;
         loop {
@@ -201,7 +201,7 @@ impl SendBatch {
     }
 
     /// Datagram number `i`, and to whom it goes.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn get(&self, i: usize) -> (&Route, &[u8]) {
         let (to, datagram) = &self.slots[self.pending.start + i];
         (to, datagram)
@@ -218,7 +218,7 @@ impl SendBatch {
     }
 
     /// Takes those datagrams out for which `keep` is false.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         let mut kept = Self::default();
         for i in (0..self.len()).filter(|i| keep(*i)) {
@@ -250,7 +250,7 @@ impl SendBatch {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, target_os = "linux", not(datagrammar_portable)))]
 mod segments {
     use std::net::{Ipv4Addr, SocketAddr};
 

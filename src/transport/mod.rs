@@ -3,7 +3,7 @@
 mod batch;
 mod explain;
 mod icmp;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod linux;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
@@ -26,7 +26,7 @@ pub(crate) use explain::buffers;
 pub use explain::{Method, Offload};
 pub(crate) use icmp::is_about_sending;
 use icmp::is_worth_another_try;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(crate) use linux::Linux;
 pub use multicast::Interface;
 pub(crate) use multicast::{Membership, check as check_group, hears};

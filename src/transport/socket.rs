@@ -9,7 +9,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use super::Linux;
 use super::{Interface, Transport, Udp, options::share_port};
 
@@ -131,9 +131,12 @@ pub(crate) fn connected(
     Ok((Arc::clone(&udp.socket), driven(udp, options, own)))
 }
 
-#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is one way only"))]
+#[cfg_attr(
+    any(not(target_os = "linux"), datagrammar_portable),
+    expect(unused_variables, reason = "there is one way only")
+)]
 fn driven(udp: Udp, options: &Options, own: bool) -> Box<dyn Transport> {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     if !options.portable {
         return Box::new(Linux::new(udp, own, options.offload));
     }
@@ -160,7 +163,7 @@ pub(crate) fn bind(addr: SocketAddr, ipv6_only: bool, options: &Options) -> io::
 
 /// `count` new sockets that share `addr` and its port, as by [`bind`]. The kernel has each peer
 /// meet one of them, always the same.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(crate) fn bind_several(
     mut addr: SocketAddr,
     ipv6_only: bool,
@@ -179,7 +182,7 @@ pub(crate) fn bind_several(
 }
 
 /// `count` sockets that share `addr`, on systems that spread no peers over sockets.
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), datagrammar_portable))]
 pub(crate) fn bind_several(
     _addr: SocketAddr,
     _ipv6_only: bool,

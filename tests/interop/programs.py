@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from queue import SimpleQueue
@@ -78,3 +80,20 @@ def connected(addr: tuple[str, int]) -> Iterator[socket.socket]:
 def expect(got: object, wanted: object) -> None:
     if got != wanted:
         raise AssertionError(f"{got!r} where {wanted!r} was expected")
+
+
+def run_all(name: str, checks: list[Callable[[Built], None]], built: Built) -> int:
+    """Runs the checks, one line each; returns the exit code."""
+    # As an exception it passes through every `with`, so that nothing that was started stays.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: not done in time"))
+    failed = 0
+    for check in checks:
+        try:
+            check(built)
+        except Exception as error:
+            failed += 1
+            print(f"FAILED  {check.__doc__}: {type(error).__name__}: {error}", flush=True)
+        else:
+            print(f"ok      {check.__doc__}", flush=True)
+    print(f"{len(checks) - failed} passed, {failed} failed")
+    return min(failed, 1)

@@ -25,7 +25,8 @@ pub enum Net {
     Threads(&'static str),
 }
 
-const WORKERS: usize = if cfg!(target_os = "linux") { 2 } else { 1 };
+const WORKERS: usize =
+    if cfg!(all(target_os = "linux", not(datagrammar_portable))) { 2 } else { 1 };
 
 impl Net {
     pub fn memory() -> Self {

@@ -5,7 +5,7 @@ mod families;
 mod multicast;
 mod options;
 mod own_socket;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod workers;
 
 use std::{

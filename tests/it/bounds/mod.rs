@@ -4,7 +4,7 @@ mod batches;
 mod books;
 mod flood;
 mod idle;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod kernel;
 
 use std::{io, net::UdpSocket, time::Duration};

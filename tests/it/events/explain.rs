@@ -1,13 +1,11 @@
 //! What a server explains when an operator asks.
 
-use std::net::UdpSocket;
-
-use datagrammar::{Method, Offload, Text, UdpServer, UdpServerBuilder};
+use datagrammar::{Text, UdpServer, UdpServerBuilder};
 use tracing::Level;
 
 use crate::{
     log::Log,
-    support::{Net, Octets, Running},
+    support::{Octets, Running},
 };
 
 fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
@@ -34,10 +32,14 @@ async fn each_address_is_explained_with_what_was_asked_and_granted() {
     assert!(control.explain().addresses().is_empty());
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 #[tokio::test]
 async fn how_datagrams_are_carried_is_explained_for_every_kind_of_socket() {
-    let own = UdpSocket::bind("127.0.0.1:0").unwrap();
+    use datagrammar::{Method, Offload};
+
+    use crate::support::Net;
+
+    let own = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let kinds = [
         (builder().bind("127.0.0.1:0").await, Method::Batches, Offload::On),
         (builder().offload(false).bind("127.0.0.1:0").await, Method::Batches, Offload::SwitchedOff),

@@ -1,5 +1,5 @@
 //! From which of its addresses a host answers, where a server is bound to all of them.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(datagrammar_portable)))]
 
 use std::{
     future::pending,

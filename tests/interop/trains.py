@@ -1,0 +1,103 @@
+"""Trains of datagrams, made and taken apart by the kernel (udp(7): UDP_SEGMENT, UDP_GRO) for a plain socket.
+
+Whoever sends a train, and whoever receives one, knows nothing of us: each datagram must come back with
+its exact borders and in order.
+"""
+
+import random
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from programs import Built, connected, expect
+
+SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
+
+# Per train: the length of its segments, how many there are, and the length of the last one.
+TRAINS = {
+    "two small ones": (32, 2, 32),
+    "as many as there may be": (32, 64, 32),
+    "a shorter last one": (1200, 10, 7),
+    "a last one of one octet": (1472, 20, 1),
+    "of one octet each": (1, 64, 1),
+    "longer than most paths carry": (9000, 7, 8999),
+}
+SERVERS = {
+    "offload on": [],
+    "offload off": ["--offload", "off"],
+    "portable": ["--transport", "portable"],
+    "a conversation per peer": ["--handler", "loop"],
+}
+
+
+class Peer:
+    """A socket that sends trains, and receives datagrams one by one or, with `merge`, as trains."""
+
+    def __init__(self, socket: socket.socket, merge: bool) -> None:
+        self._socket = socket
+        self._arrived: list[bytes] = []
+        self._sent = 0
+        self.trains = 0
+        if merge:
+            socket.setsockopt(SOL_UDP, UDP_GRO, 1)
+
+    def send(self, segment: int, count: int, last: int) -> list[bytes]:
+        """Sends a train, and returns the datagrams that it consists of."""
+        datagrams = [self._datagram(segment) for _ in range(count - 1)] + [self._datagram(last)]
+        size = (SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment))
+        self._socket.sendmsg([b"".join(datagrams)], [size])
+        return datagrams
+
+    def recv(self) -> bytes:
+        """The next datagram, split off the train that it came in."""
+        if not self._arrived:
+            octets, control, _, _ = self._socket.recvmsg(65535, socket.CMSG_SPACE(4))
+            sizes = [struct.unpack("=i", data)[0] for *kind, data in control if kind == [SOL_UDP, UDP_GRO]]
+            size = sizes[0] if sizes else max(1, len(octets))
+            self.trains += size < len(octets)
+            self._arrived = [octets[at : at + size] for at in range(0, max(1, len(octets)), size)]
+        return self._arrived.pop(0)
+
+    def _datagram(self, length: int) -> bytes:
+        self._sent += 1
+        return random.Random(self._sent).randbytes(length)
+
+
+def each(name: str, options: list[str], merge: bool) -> Callable[[Built], None]:
+    # D-17, S-12
+    def check(built: Built) -> None:
+        with built.serving("bench_server", "--port", "0", *options) as addr, connected(addr) as plain:
+            peer = Peer(plain, merge)
+            for what, train in TRAINS.items():
+                sent = peer.send(*train)
+                expect((what, [peer.recv() for _ in sent] == sent), (what, True))
+            if merge and name == "offload on":
+                # Else nothing was seen of what this is about.
+                expect(peer.trains > 0, True)
+
+    receiver = "a socket with UDP_GRO" if merge else "a plain socket"
+    check.__doc__ = f"trains to our octet echo ({name}): each datagram comes back to {receiver}"
+    return check
+
+
+def mixed(name: str, options: list[str]) -> Callable[[Built], None]:
+    # D-10, D-17, S-4, S-12
+    def check(built: Built) -> None:
+        with built.serving("bench_server", "--port", "0", *options) as addr, ExitStack() as stack:
+            peers = [Peer(stack.enter_context(connected(addr)), n % 2 == 0) for n in range(6)]
+            for turn in range(20):
+                # Each time another train of each peer stands beside another train of the next.
+                trains = [list(TRAINS.values())[(turn + n) % len(TRAINS)] for n in range(len(peers))]
+                sent = [peer.send(*train) for peer, train in zip(peers, trains, strict=True)]
+                for peer, datagrams in zip(peers, sent, strict=True):
+                    expect([peer.recv() for _ in datagrams] == datagrams, True)
+
+    check.__doc__ = f"trains of six peers at the same time ({name}): each has its own back, in order"
+    return check
+
+
+CHECKS = [
+    *[each(*server, merge) for server in SERVERS.items() for merge in (False, True)],
+    *[mixed(*server) for server in SERVERS.items()],
+]
