@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 #[cfg(target_os = "linux")]
 use super::Linux;
-use super::{Interface, Transport, Udp, options::share_port};
+use super::{Interface, Place, Transport, Udp, options::share_port};
 
 /// A bound datagram socket to build a server or a client on.
 ///
@@ -33,7 +33,7 @@ impl BoundSocket {
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
                 socket.set_nonblocking(true)?;
-                transport(socket, options, false)
+                transport(socket, Place::ALONE, options, false)
             }
             #[cfg(feature = "testing")]
             Kind::Memory(socket) => Ok(Box::new(socket)),
@@ -110,18 +110,19 @@ fn open(addr: SocketAddr, dual: bool, options: &Options) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What drives a bound non-blocking socket best. If it is our `own` and not a user's, it may get options
-/// that it does not have yet.
+/// What drives a bound non-blocking socket best, which is at `place` on its address. If it is our `own`
+/// and not a user's, it may get options that it does not have yet.
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there is one way only"))]
 pub(crate) fn transport(
     socket: UdpSocket,
+    place: Place,
     options: &Options,
     own: bool,
 ) -> io::Result<Box<dyn Transport>> {
     let udp = Udp::new(socket)?;
     #[cfg(target_os = "linux")]
     if !options.portable {
-        return Ok(Box::new(Linux::new(udp, own, options.offload)));
+        return Ok(Box::new(Linux::new(udp, place, own, options.offload)));
     }
     Ok(Box::new(udp))
 }
@@ -129,39 +130,57 @@ pub(crate) fn transport(
 /// A new non-blocking socket bound to `addr`. One on `[::]` takes IPv4 too, unless `ipv6_only`.
 pub(crate) fn bind(addr: SocketAddr, ipv6_only: bool, options: &Options) -> io::Result<UdpSocket> {
     let socket = open(addr, !ipv6_only, options)?;
+    bind_opened(&socket, addr, ipv6_only, options)?;
+    Ok(socket.into())
+}
+
+fn bind_opened(
+    socket: &Socket,
+    addr: SocketAddr,
+    ipv6_only: bool,
+    options: &Options,
+) -> io::Result<()> {
     if addr.is_ipv6() {
         socket.set_only_v6(ipv6_only)?;
     }
     // With it, Linux may choose a port for port 0 that somebody else shares: then it is asked for later.
     let early = cfg!(not(target_os = "linux")) || addr.port() != 0;
     if options.reuse_port && early {
-        share_port(&socket)?;
+        share_port(socket)?;
     }
     socket.bind(&addr.into())?;
     if options.reuse_port && !early {
-        share_port(&socket)?;
+        share_port(socket)?;
     }
-    Ok(socket.into())
+    Ok(())
 }
 
 /// `count` new sockets that share `addr` and its port, as by [`bind`]. The kernel has each peer
 /// meet one of them, always the same.
+///
+/// The last of them has the first place. When a socket is closed, the kernel gives its place to the one
+/// in the last place; so if they are closed in their order here, or by the kernel, which begins with the
+/// lowest descriptor, then another server's on that address keep their places among themselves.
 #[cfg(target_os = "linux")]
 pub(crate) fn bind_several(
     mut addr: SocketAddr,
     ipv6_only: bool,
     options: &Options,
     count: usize,
-) -> io::Result<Vec<UdpSocket>> {
+) -> io::Result<Vec<(UdpSocket, Place)>> {
+    let of = count.try_into().map_err(io::Error::other)?;
     let options = Options { reuse_port: true, ..options.clone() };
-    let first = bind(addr, ipv6_only, &options)?;
-    addr.set_port(first.local_addr()?.port());
-    let mut sockets = vec![first];
-    for _ in 1..count {
-        sockets.push(bind(addr, ipv6_only, &options)?);
+    let open = |_| open(addr, !ipv6_only, &options);
+    let sockets = (0..of).map(open).collect::<io::Result<Vec<_>>>()?;
+    for socket in sockets.iter().rev() {
+        bind_opened(socket, addr, ipv6_only, &options)?;
+        if let Some(bound) = socket.local_addr()?.as_socket() {
+            addr.set_port(bound.port());
+        }
     }
-    super::linux::spread(&sockets[count - 1], count)?;
-    Ok(sockets)
+    super::linux::spread(&sockets[0], of)?;
+    let place = |(socket, number): (Socket, u32)| (socket.into(), Place { number, of });
+    Ok(sockets.into_iter().zip((0..of).rev()).map(place).collect())
 }
 
 /// `count` sockets that share `addr`, on systems that spread no peers over sockets.
@@ -171,7 +190,7 @@ pub(crate) fn bind_several(
     _ipv6_only: bool,
     _options: &Options,
     _count: usize,
-) -> io::Result<Vec<UdpSocket>> {
+) -> io::Result<Vec<(UdpSocket, Place)>> {
     let text = "this system does not spread peers over the sockets of several workers";
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
