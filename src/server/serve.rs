@@ -34,6 +34,7 @@ where
         workers: JoinSet::new(),
         service: Service::new(server.control()),
         served: false,
+        runtime_gone: false,
     };
     let mut asked = server.status.watch();
     if epoch > 1 {
@@ -56,6 +57,8 @@ struct Serving<'a> {
     service: Service,
     /// Whether the start hook has succeeded.
     served: bool,
+    /// Whether the runtime is shutting down, so that nothing can be waited for any more.
+    runtime_gone: bool,
 }
 
 enum Started {
@@ -138,8 +141,10 @@ impl Serving<'_> {
                         result = Err(error);
                         self.server.status.ask(self.number, End::Now);
                     }
-                    // A worker catches the panics of others, so this one is ours.
+                    // A worker catches the panics of others, so this one is ours. If it is canceled instead,
+                    // then by the runtime: we end workers in another way.
                     Some(Err(error)) => {
+                        self.runtime_gone |= error.is_cancelled();
                         result = Err(io::Error::other(error));
                         self.server.status.ask(self.number, End::Now);
                     }
@@ -163,7 +168,11 @@ impl Serving<'_> {
     async fn stop(mut self) {
         self.server.status.enter(Phase::Stopping);
         self.close();
-        self.service.stop().await;
+        self.service.end_tasks().await;
+        // A clean-up is never cut, so none begins where it could not end.
+        if !self.runtime_gone {
+            self.service.clean_up().await;
+        }
     }
 
     fn close(&self) {
