@@ -276,7 +276,11 @@ where
     }
 
     /// `asked` are the receive buffer and the send buffer, unless the socket is a user's.
-    fn build(self, driven: Vec<Driven>, asked: Option<[usize; 2]>) -> io::Result<UdpServer>
+    pub(super) fn build(
+        self,
+        driven: Vec<Driven>,
+        asked: Option<[usize; 2]>,
+    ) -> io::Result<UdpServer>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
