@@ -9,7 +9,10 @@ use tokio::net::lookup_host;
 
 use crate::{
     PeerAddr,
-    transport::socket::{self, AddrErrors},
+    transport::{
+        Place,
+        socket::{self, AddrErrors},
+    },
 };
 
 /// What a server can be bound to: an address, a name with a port, or several of them.
@@ -109,7 +112,7 @@ pub(super) async fn bind(
     targets: Vec<Target>,
     options: &socket::Options,
     workers: usize,
-) -> io::Result<Vec<UdpSocket>> {
+) -> io::Result<Vec<(UdpSocket, Place)>> {
     bind_all(&resolve(targets).await?, options, workers)
 }
 
@@ -117,7 +120,7 @@ fn bind_all(
     wanted: &[(SocketAddr, bool)],
     options: &socket::Options,
     workers: usize,
-) -> io::Result<Vec<UdpSocket>> {
+) -> io::Result<Vec<(UdpSocket, Place)>> {
     let beside_ipv4 = |port| wanted.iter().any(|(addr, _)| addr.is_ipv4() && addr.port() == port);
     let mut bound = Vec::new();
     let mut failed = Vec::new();
@@ -125,7 +128,7 @@ fn bind_all(
     for &(addr, optional) in wanted {
         let ipv6_only = options.ipv6_only.unwrap_or_else(|| beside_ipv4(addr.port()));
         let sockets = match workers {
-            1 => socket::bind(addr, ipv6_only, options).map(|socket| vec![socket]),
+            1 => socket::bind(addr, ipv6_only, options).map(|socket| vec![(socket, Place::ALONE)]),
             _ => socket::bind_several(addr, ipv6_only, options, workers),
         };
         match sockets {

@@ -94,7 +94,8 @@ where
     /// worker has the address for itself, several do not: another server of the same user that has as
     /// many workers can be bound to it too. It hears nobody as long as the first one is bound.
     ///
-    /// What is sent to a multicast or broadcast address comes to all workers of a wildcard address.
+    /// What is sent to a multicast or broadcast address is served by the one worker of its peer, as all
+    /// else; such another server hears it too.
     ///
     /// # Examples
     ///
@@ -190,8 +191,8 @@ where
     {
         self.check()?;
         let sockets = bind::bind(addrs.targets(), &self.options, self.workers).await?;
-        let driven = |(number, socket)| {
-            self.driven(number, || socket::transport(socket, &self.options, true))
+        let driven = |(number, (socket, place))| {
+            self.driven(number, || socket::transport(socket, place, &self.options, true))
         };
         let driven = sockets.into_iter().enumerate().map(driven).collect::<io::Result<Vec<_>>>()?;
         if self.workers > 1 {
@@ -251,6 +252,11 @@ where
             let text = "`workers` is zero where at least one was expected";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
+        if self.workers > 1 && self.options.portable {
+            // Nothing that all systems have tells the copies of what is sent to many.
+            let text = "the option `portable` is for one worker";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
         self.limits.check()?;
         self.options.check()
     }
@@ -270,7 +276,11 @@ where
     }
 
     /// `asked` are the receive buffer and the send buffer, unless the socket is a user's.
-    fn build(self, driven: Vec<Driven>, asked: Option<[usize; 2]>) -> io::Result<UdpServer>
+    pub(super) fn build(
+        self,
+        driven: Vec<Driven>,
+        asked: Option<[usize; 2]>,
+    ) -> io::Result<UdpServer>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,

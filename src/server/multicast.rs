@@ -77,18 +77,11 @@ impl UdpServer {
         left
     }
 
-    /// The sockets that can hear `group`: one for each address, for each that joined would get a copy.
+    /// The sockets that can hear `group`. Of several on one address each gets a copy, and serves that of
+    /// its own peers.
     fn members(&self, group: IpAddr, interface: Interface) -> io::Result<Vec<SocketRef<'_>>> {
         check_group(group, interface)?;
-        let mut addresses = Vec::new();
-        let mut sockets = Vec::new();
-        for outbox in self.engine.outboxes() {
-            let transport = outbox.transport();
-            if !addresses.contains(&transport.local_addr()) {
-                addresses.push(transport.local_addr());
-                sockets.extend(transport.socket());
-            }
-        }
+        let mut sockets: Vec<_> = self.sockets().collect();
         if sockets.is_empty() {
             let text = "a network in memory has no multicast groups";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));

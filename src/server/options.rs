@@ -29,7 +29,7 @@ impl<P, H> UdpServerBuilder<P, H> {
     }
 
     /// Sets whether to make one system call per datagram, as on every system, where there is something
-    /// better. The default is false.
+    /// better. The default is false. It is for one [worker](Self::workers) per address.
     pub const fn portable(mut self, portable: bool) -> Self {
         self.options.portable = portable;
         self

@@ -34,6 +34,7 @@ where
         workers: JoinSet::new(),
         service: Service::new(server.control()),
         served: false,
+        runtime_gone: false,
     };
     let mut asked = server.status.watch();
     if epoch > 1 {
@@ -56,6 +57,8 @@ struct Serving<'a> {
     service: Service,
     /// Whether the start hook has succeeded.
     served: bool,
+    /// Whether the runtime is shutting down, so that nothing can be waited for any more.
+    runtime_gone: bool,
 }
 
 enum Started {
@@ -138,8 +141,10 @@ impl Serving<'_> {
                         result = Err(error);
                         self.server.status.ask(self.number, End::Now);
                     }
-                    // A worker catches the panics of others, so this one is ours.
+                    // A worker catches the panics of others, so this one is ours. If it is canceled instead,
+                    // then by the runtime: we end workers in another way.
                     Some(Err(error)) => {
+                        self.runtime_gone |= error.is_cancelled();
                         result = Err(io::Error::other(error));
                         self.server.status.ask(self.number, End::Now);
                     }
@@ -163,7 +168,11 @@ impl Serving<'_> {
     async fn stop(mut self) {
         self.server.status.enter(Phase::Stopping);
         self.close();
-        self.service.stop().await;
+        self.service.end_tasks().await;
+        // A clean-up is never cut, so none begins where it could not end.
+        if !self.runtime_gone {
+            self.service.clean_up().await;
+        }
     }
 
     fn close(&self) {
@@ -204,5 +213,126 @@ fn discard_stale(server: &UdpServer) {
         let stale = outbox.transport().discard(MOST_DISCARDED) as u64;
         add(&server.counters.received, stale);
         server.counters.dropped(DropReason::Stale, stale);
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use std::{future::pending, io::ErrorKind, time::Duration};
+
+    use tokio::{
+        task::JoinHandle,
+        time::{Instant, timeout},
+    };
+
+    use crate::{
+        BoxError, Handler, Peer, PeerAddr, RecvError, ServeError, ServerHandle, Text, UdpClient,
+        UdpServer,
+        server::own_thread::OwnThread,
+        testing::{Conditions, Network},
+        transport::Transport,
+    };
+
+    /// Answers what it receives; stays for ever when it is told to, and else says goodbye.
+    struct Stays;
+
+    impl Handler<String, String> for Stays {
+        async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+            let request = peer.recv().await?;
+            peer.send(&request).await?;
+            if request == "stay" {
+                pending::<()>().await;
+            }
+            assert!(matches!(peer.recv().await, Err(RecvError::Closed)));
+            Ok(peer.send(&"goodbye".to_owned()).await?)
+        }
+    }
+
+    /// A server with several workers that serves, and a peer of each.
+    struct Scene {
+        network: Network,
+        control: ServerHandle,
+        serving: JoinHandle<Result<(), ServeError>>,
+        peers: Vec<UdpClient<Text>>,
+    }
+
+    impl Scene {
+        async fn new(own_threads: bool) -> Self {
+            let network = Network::new(1, Conditions::default());
+            let socket = |n| {
+                let socket: Box<dyn Transport> =
+                    Box::new(network.bind(format!("10.0.0.{n}:9000")).unwrap());
+                (socket, own_threads.then(|| OwnThread::new(n).unwrap()))
+            };
+            let server = UdpServer::builder(Text, Stays).build((1..=3).map(socket).collect(), None);
+            let server = server.unwrap();
+            let control = server.control();
+            let peer = |addr: PeerAddr| {
+                let socket = network.connect("10.0.1.1:0", addr.socket_addr().unwrap()).unwrap();
+                UdpClient::from_socket(socket, Text).unwrap()
+            };
+            let peers = control.addresses().into_iter().map(peer).collect();
+            let serving = tokio::spawn(async move { server.serve().await });
+            assert!(control.ready().await);
+            Self { network, control, serving, peers }
+        }
+
+        async fn ask(&self, peer: usize, request: &str) {
+            self.peers[peer].send(&request.to_owned()).await.unwrap();
+            assert_eq!(self.hear(peer).await, request);
+        }
+
+        async fn hear(&self, peer: usize) -> String {
+            timeout(DEADLINE, self.peers[peer].recv()).await.unwrap().unwrap()
+        }
+
+        /// Has the socket of one worker fail for good; returns what serving comes to.
+        async fn fail(&mut self, worker: usize) -> Result<(), ServeError> {
+            let addr = self.control.addresses().swap_remove(worker);
+            self.network.fail_recv(addr, ErrorKind::NotConnected, 1);
+            timeout(DEADLINE, &mut self.serving).await.unwrap().unwrap()
+        }
+    }
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    fn is_what_failed(ended: &Result<(), ServeError>) -> bool {
+        matches!(ended, Err(ServeError::Io(error)) if error.kind() == ErrorKind::NotConnected)
+    }
+
+    // L-24
+    #[tokio::test]
+    async fn one_socket_that_can_never_receive_again_ends_all_workers_in_order() {
+        for (own_threads, worker) in [(false, 0), (false, 2), (true, 0), (true, 2)] {
+            let mut scene = Scene::new(own_threads).await;
+            for peer in 0..3 {
+                scene.ask(peer, "hello").await;
+            }
+
+            let ended = scene.fail(worker).await;
+
+            assert!(is_what_failed(&ended), "{ended:?}");
+            for peer in 0..3 {
+                assert_eq!(scene.hear(peer).await, "goodbye");
+            }
+            let figures = scene.control.figures();
+            assert_eq!((figures.peers, figures.conversations, figures.cut), (0, 3, 0));
+        }
+    }
+
+    // L-24
+    #[tokio::test(start_paused = true)]
+    async fn one_socket_that_can_never_receive_again_ends_all_workers_within_the_grace() {
+        let mut scene = Scene::new(false).await;
+        scene.ask(0, "stay").await;
+        scene.ask(2, "hello").await;
+        let begun = Instant::now();
+
+        let ended = scene.fail(1).await;
+
+        assert!(is_what_failed(&ended), "{ended:?}");
+        assert_eq!(begun.elapsed(), Duration::from_millis(750));
+        assert_eq!(scene.hear(2).await, "goodbye");
+        assert_eq!(scene.control.figures().cut, 1);
     }
 }

@@ -86,8 +86,9 @@ impl Service {
     /// last one registered comes first.
     ///
     /// It runs to its end, however long that takes, also when [`start`](crate::Handler::start) fails
-    /// after this. It is dropped without having run if the future of `serve` is dropped. In it,
-    /// [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return at once instead of waiting for it.
+    /// after this. It is dropped without having run if the future of `serve` is dropped, or the runtime
+    /// is shut down while it serves. In it, [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return
+    /// at once instead of waiting for it.
     pub fn on_stop(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
         self.clean_ups.push(Box::pin(clean_up));
     }
@@ -100,12 +101,16 @@ impl Service {
         std::future::pending().await
     }
 
-    /// Ends the background tasks, then runs the clean-ups.
-    pub(crate) async fn stop(&mut self) {
+    /// Ends the background tasks.
+    pub(crate) async fn end_tasks(&mut self) {
         self.tasks.abort_all();
         while let Some(ended) = self.tasks.join_next().await {
             tell(ended);
         }
+    }
+
+    /// Runs the clean-ups.
+    pub(crate) async fn clean_up(&mut self) {
         while let Some(clean_up) = self.clean_ups.pop() {
             let mut clean_up = pin!(self.control.clean_up(clean_up));
             if let Err(panicked) = poll_fn(|cx| panic::poll(clean_up.as_mut(), cx)).await {

@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use super::Linux;
-use super::{Interface, Transport, Udp, options::share_port};
+use super::{Interface, Place, Transport, Udp, options::share_port};
 
 /// A bound datagram socket to build a server or a client on.
 ///
@@ -34,7 +34,7 @@ impl BoundSocket {
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
                 socket.set_nonblocking(true)?;
-                transport(socket, options, false)
+                transport(socket, Place::ALONE, options, false)
             }
             #[cfg(feature = "testing")]
             Kind::Memory(socket) => Ok(Box::new(socket)),
@@ -111,14 +111,15 @@ fn open(addr: SocketAddr, dual: bool, options: &Options) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What drives a bound non-blocking socket best. If it is our `own` and not a user's, it may get options
-/// that it does not have yet.
+/// What drives a bound non-blocking socket best, which is at `place` on its address. If it is our `own`
+/// and not a user's, it may get options that it does not have yet.
 pub(crate) fn transport(
     socket: UdpSocket,
+    place: Place,
     options: &Options,
     own: bool,
 ) -> io::Result<Box<dyn Transport>> {
-    Ok(driven(Udp::new(socket)?, options, own))
+    Ok(driven(Udp::new(socket)?, place, options, own))
 }
 
 /// As [`transport`], for a connected socket; with it, the socket for whoever waits for it.
@@ -128,17 +129,17 @@ pub(crate) fn connected(
     own: bool,
 ) -> io::Result<(Arc<tokio::net::UdpSocket>, Box<dyn Transport>)> {
     let udp = Udp::connected(socket)?;
-    Ok((Arc::clone(&udp.socket), driven(udp, options, own)))
+    Ok((Arc::clone(&udp.socket), driven(udp, Place::ALONE, options, own)))
 }
 
 #[cfg_attr(
     any(not(target_os = "linux"), datagrammar_portable),
     expect(unused_variables, reason = "there is one way only")
 )]
-fn driven(udp: Udp, options: &Options, own: bool) -> Box<dyn Transport> {
+fn driven(udp: Udp, place: Place, options: &Options, own: bool) -> Box<dyn Transport> {
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     if !options.portable {
-        return Box::new(Linux::new(udp, own, options.offload));
+        return Box::new(Linux::new(udp, place, own, options.offload));
     }
     Box::new(udp)
 }
@@ -146,39 +147,57 @@ fn driven(udp: Udp, options: &Options, own: bool) -> Box<dyn Transport> {
 /// A new non-blocking socket bound to `addr`. One on `[::]` takes IPv4 too, unless `ipv6_only`.
 pub(crate) fn bind(addr: SocketAddr, ipv6_only: bool, options: &Options) -> io::Result<UdpSocket> {
     let socket = open(addr, !ipv6_only, options)?;
+    bind_opened(&socket, addr, ipv6_only, options)?;
+    Ok(socket.into())
+}
+
+fn bind_opened(
+    socket: &Socket,
+    addr: SocketAddr,
+    ipv6_only: bool,
+    options: &Options,
+) -> io::Result<()> {
     if addr.is_ipv6() {
         socket.set_only_v6(ipv6_only)?;
     }
     // With it, Linux may choose a port for port 0 that somebody else shares: then it is asked for later.
     let early = cfg!(not(target_os = "linux")) || addr.port() != 0;
     if options.reuse_port && early {
-        share_port(&socket)?;
+        share_port(socket)?;
     }
     socket.bind(&addr.into())?;
     if options.reuse_port && !early {
-        share_port(&socket)?;
+        share_port(socket)?;
     }
-    Ok(socket.into())
+    Ok(())
 }
 
 /// `count` new sockets that share `addr` and its port, as by [`bind`]. The kernel has each peer
 /// meet one of them, always the same.
+///
+/// The last of them has the first place. When a socket is closed, the kernel gives its place to the one
+/// in the last place; so if they are closed in their order here, or by the kernel, which begins with the
+/// lowest descriptor, then another server's on that address keep their places among themselves.
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(crate) fn bind_several(
     mut addr: SocketAddr,
     ipv6_only: bool,
     options: &Options,
     count: usize,
-) -> io::Result<Vec<UdpSocket>> {
+) -> io::Result<Vec<(UdpSocket, Place)>> {
+    let of = count.try_into().map_err(io::Error::other)?;
     let options = Options { reuse_port: true, ..options.clone() };
-    let first = bind(addr, ipv6_only, &options)?;
-    addr.set_port(first.local_addr()?.port());
-    let mut sockets = vec![first];
-    for _ in 1..count {
-        sockets.push(bind(addr, ipv6_only, &options)?);
+    let open = |_| open(addr, !ipv6_only, &options);
+    let sockets = (0..of).map(open).collect::<io::Result<Vec<_>>>()?;
+    for socket in sockets.iter().rev() {
+        bind_opened(socket, addr, ipv6_only, &options)?;
+        if let Some(bound) = socket.local_addr()?.as_socket() {
+            addr.set_port(bound.port());
+        }
     }
-    super::linux::spread(&sockets[count - 1], count)?;
-    Ok(sockets)
+    super::linux::spread(&sockets[0], of)?;
+    let place = |(socket, number): (Socket, u32)| (socket.into(), Place { number, of });
+    Ok(sockets.into_iter().zip((0..of).rev()).map(place).collect())
 }
 
 /// `count` sockets that share `addr`, on systems that spread no peers over sockets.
@@ -188,7 +207,7 @@ pub(crate) fn bind_several(
     _ipv6_only: bool,
     _options: &Options,
     _count: usize,
-) -> io::Result<Vec<UdpSocket>> {
+) -> io::Result<Vec<(UdpSocket, Place)>> {
     let text = "this system does not spread peers over the sockets of several workers";
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }

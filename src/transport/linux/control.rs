@@ -16,6 +16,8 @@ pub(super) struct Told {
     /// The length of the datagrams that were merged into this one, but for the last.
     pub(super) segment: Option<usize>,
     pub(super) local: Option<Local>,
+    /// Whether it was sent to a multicast group or a broadcast address.
+    pub(super) many: bool,
 }
 
 /// The head of a control message: its length, with the head, its level and its type.
@@ -87,10 +89,8 @@ fn read_all(mut octets: &[u8]) -> Told {
             |octets: &[u8]| octets.first_chunk().map_or(0, |octets| i32::from_ne_bytes(*octets));
         match (number(level), number(kind)) {
             (libc::SOL_UDP, libc::UDP_GRO) => told.segment = usize::try_from(number(data)).ok(),
-            (libc::IPPROTO_IP, libc::IP_PKTINFO) => told.local = ipv4_info(data),
-            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
-                told.local = told.local.or_else(|| ipv6_info(data))
-            }
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => ipv4_info(data, &mut told),
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => ipv6_info(data, &mut told),
             _ => {}
         }
         octets = rest.get(data.len().next_multiple_of(8)..).unwrap_or_default();
@@ -100,19 +100,25 @@ fn read_all(mut octets: &[u8]) -> Told {
 
 /// `struct in_pktinfo`: the interface, the local address, the address in the header. For a datagram to
 /// many, the local address is the one that the kernel would answer from.
-fn ipv4_info(data: &[u8]) -> Option<Local> {
-    let (interface, rest) = data.split_first_chunk()?;
-    let ip = Ipv4Addr::from(*rest.first_chunk::<4>()?);
-    Some(Local { ip: ip.into(), interface: u32::from_ne_bytes(*interface) })
+fn ipv4_info(data: &[u8], told: &mut Told) {
+    let Some((interface, rest)) = data.split_first_chunk() else { return };
+    let Some((ip, header)) = rest.split_first_chunk::<4>() else { return };
+    let interface = u32::from_ne_bytes(*interface);
+    told.local = Some(Local { ip: Ipv4Addr::from(*ip).into(), interface });
+    told.many = header.first_chunk().is_some_and(|header| header != ip);
 }
 
 /// `struct in6_pktinfo`: the address in the header, the interface. Nobody can answer from an address of
 /// many, and of an IPv4-mapped one only `in_pktinfo`, which comes with it, tells whether it is that.
-fn ipv6_info(data: &[u8]) -> Option<Local> {
-    let (ip, rest) = data.split_first_chunk::<16>()?;
-    let (ip, interface) = (Ipv6Addr::from(*ip), u32::from_ne_bytes(*rest.first_chunk()?));
-    let single = !ip.is_multicast() && ip.to_ipv4_mapped().is_none();
-    single.then_some(Local { ip: ip.into(), interface })
+fn ipv6_info(data: &[u8], told: &mut Told) {
+    let Some((ip, rest)) = data.split_first_chunk::<16>() else { return };
+    let Some(interface) = rest.first_chunk() else { return };
+    let (ip, interface) = (Ipv6Addr::from(*ip), u32::from_ne_bytes(*interface));
+    if ip.is_multicast() {
+        told.many = true;
+    } else if ip.to_ipv4_mapped().is_none() {
+        told.local = Some(Local { ip: ip.into(), interface });
+    }
 }
 
 #[cfg(test)]
@@ -127,8 +133,41 @@ mod tests {
 
             let len = control.write(local, None);
 
-            assert_eq!(read(control.first(len)), Told { segment: None, local });
+            assert_eq!(read(control.first(len)).local, local);
         }
+    }
+
+    // B-12
+    #[test]
+    fn what_was_sent_to_many_is_told_from_what_was_sent_to_one() {
+        let received = |local: &str, header: &str| {
+            let [local, header] = [local, header].map(|ip| ip.parse::<Ipv4Addr>().unwrap());
+            let mut info = [0; 12];
+            info[4..8].copy_from_slice(&local.octets());
+            info[8..].copy_from_slice(&header.octets());
+            let (mut control, mut len) = (Control::default(), 0);
+            control.append(&mut len, libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
+            // On a socket of IPv6 it is told a second time.
+            info_of_ipv6(&mut control, &mut len, header.to_ipv6_mapped());
+            let told = read(control.first(len));
+            assert_eq!(told.local.unwrap().ip, local);
+            told.many
+        };
+
+        assert!(!received("192.0.2.1", "192.0.2.1"));
+        assert!(received("192.0.2.1", "192.0.2.255"));
+        assert!(received("192.0.2.1", "239.255.77.1"));
+        for (ip, many) in [("2001:db8::1", false), ("ff02::1", true)] {
+            let (mut control, mut len) = (Control::default(), 0);
+            info_of_ipv6(&mut control, &mut len, ip.parse().unwrap());
+            assert_eq!(read(control.first(len)).many, many);
+        }
+    }
+
+    fn info_of_ipv6(control: &mut Control, len: &mut usize, header: Ipv6Addr) {
+        let mut info = [0; 20];
+        info[..16].copy_from_slice(&header.octets());
+        control.append(len, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info);
     }
 
     // S-3
@@ -140,7 +179,7 @@ mod tests {
 
             let len = control.write(local, None);
 
-            assert_eq!(read(control.first(len)), Told::default());
+            assert_eq!(read(control.first(len)).local, None);
         }
     }
 

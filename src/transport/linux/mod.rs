@@ -4,11 +4,11 @@ mod control;
 mod mmsg;
 mod name;
 mod runs;
+mod share;
 mod spread;
 
 use std::{
     io,
-    net::UdpSocket,
     os::fd::AsFd,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -21,11 +21,12 @@ use control::Control;
 use mmsg::{Receiver, Sender};
 use name::Name;
 use runs::Runs;
+use share::Share;
 use tokio::io::Interest;
 
 use super::{
-    Method, Offload, RecvBatch, Route, SendBatch, SocketRef, Transport, is_worth_another_try,
-    send_singly, udp::Udp,
+    Method, Offload, Place, RecvBatch, Route, SendBatch, SocketRef, Transport,
+    is_worth_another_try, send_singly, udp::Udp,
 };
 use crate::PeerAddr;
 
@@ -47,6 +48,8 @@ pub(crate) struct Linux {
     drops_before: u32,
     merges: Offload,
     segments: bool,
+    /// Whose datagrams to many are for this socket, where they come to others too.
+    share: Option<Share>,
 }
 
 #[derive(Debug)]
@@ -69,7 +72,7 @@ impl Linux {
     /// Drives `udp` in batches. With `offload` the kernel splits trains that are sent. Only if the socket
     /// is our `own` it also merges trains that are received, and tells where datagrams came to: on a
     /// user's, these are the user's options.
-    pub(crate) fn new(udp: Udp, own: bool, offload: bool) -> Self {
+    pub(crate) fn new(udp: Udp, place: Place, own: bool, offload: bool) -> Self {
         let fd = udp.socket.as_fd();
         let merges = match (own, offload) {
             (true, false) => Offload::SwitchedOff,
@@ -83,7 +86,8 @@ impl Linux {
         };
         let drops_before = if own { 0 } else { mmsg::drops(fd).unwrap_or(0) };
         let PeerAddr::Ip(bound) = udp.local_addr();
-        if own && bound.ip().is_unspecified() {
+        let share = Share::new(place, bound.ip());
+        if own && (bound.ip().is_unspecified() || share.is_some()) {
             // On a socket of IPv6, the first is for the IPv4 peers that it may have. A kernel that knows of
             // neither answers as the routing table says.
             let _ = mmsg::enable(fd, libc::IPPROTO_IP, libc::IP_PKTINFO);
@@ -100,14 +104,14 @@ impl Linux {
             drops_before,
             merges,
             segments: offload,
+            share,
         }
     }
 }
 
 /// Has the kernel choose among the first `count` sockets that share the port of `socket` by the peer
 /// alone, whatever address of this host it talks to.
-pub(super) fn spread(socket: &UdpSocket, count: usize) -> io::Result<()> {
-    let count = count.try_into().map_err(io::Error::other)?;
+pub(super) fn spread(socket: &impl AsFd, count: u32) -> io::Result<()> {
     mmsg::pick_by(socket.as_fd(), &mut spread::program(count))
 }
 
@@ -220,6 +224,10 @@ impl Linux {
             let Some(peer) = receiver.name(i).peer() else { continue };
             let octets = i * slot..i * slot + len;
             let told = control::read(receiver.control(i));
+            if told.many && self.share.is_some_and(|share| !share.has(&peer)) {
+                // A copy. It is served and counted where the peer belongs.
+                continue;
+            }
             let from = Route { peer, local: told.local };
             match told.segment {
                 _ if !whole => batch.push_truncated(),
@@ -325,12 +333,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+
     use super::*;
 
     fn transport(own: bool, offload: bool) -> Linux {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
-        Linux::new(Udp::new(socket).unwrap(), own, offload)
+        Linux::new(Udp::new(socket).unwrap(), Place::ALONE, own, offload)
     }
 
     // S-12

@@ -9,6 +9,8 @@
 //! over from it, then leaves each peer where it is. Whoever chooses addresses so that all of them meet
 //! one worker spares the others.
 
+use std::net::IpAddr;
+
 use libc::sock_filter;
 
 /// Offsets from here on count from the header of IP; those from 0 on count from what UDP carries.
@@ -52,14 +54,35 @@ pub(super) fn program(workers: u32) -> Vec<sock_filter> {
     // The last steps of MurmurHash3: without them, low bits would know nothing of high ones.
     program.push(instruction(LOAD, HASH));
     program.extend(fold(16));
-    program.push(instruction(ALU_TIMES, 0x85eb_ca6b));
+    program.push(instruction(ALU_TIMES, LAST[0]));
     program.extend(fold(13));
-    program.push(instruction(ALU_TIMES, 0xc2b2_ae35));
+    program.push(instruction(ALU_TIMES, LAST[1]));
     program.extend(fold(16));
     program.push(instruction(ALU_MODULO, workers));
     program.push(instruction(RETURN, 0));
     program
 }
+
+/// What [`program`] returns for a datagram from this address and port.
+pub(super) fn worker_of(source: IpAddr, port: u16, workers: u32) -> u32 {
+    let fold = |hash: u32, bits: u32| hash ^ hash >> bits;
+    let mix = |hash: u32, word: u32| fold((hash ^ word).wrapping_mul(EACH), 15);
+    let mut hash = match source {
+        IpAddr::V4(ip) => mix(port.into(), ip.to_bits()),
+        IpAddr::V6(ip) => {
+            let words = [96, 64, 32, 0].map(|below| (ip.to_bits() >> below) as u32);
+            words.into_iter().fold(port.into(), mix)
+        }
+    };
+    hash = fold(hash, 16).wrapping_mul(LAST[0]);
+    hash = fold(hash, 13).wrapping_mul(LAST[1]);
+    fold(hash, 16) % workers
+}
+
+/// What each word is multiplied by: 2^32 divided by the golden ratio, and odd.
+const EACH: u32 = 0x9e37_79b1;
+/// What the hash is multiplied by in the last steps.
+const LAST: [u32; 2] = [0x85eb_ca6b, 0xc2b2_ae35];
 
 /// Mixes the four octets at `offset` into the hash.
 fn mix_in(offset: u32) -> impl Iterator<Item = sock_filter> {
@@ -68,7 +91,7 @@ fn mix_in(offset: u32) -> impl Iterator<Item = sock_filter> {
         instruction(TO_X, 0),
         instruction(LOAD, HASH),
         instruction(ALU_XOR_X, 0),
-        instruction(ALU_TIMES, 0x9e37_79b1), // 2^32 divided by the golden ratio, and odd
+        instruction(ALU_TIMES, EACH),
     ];
     load.into_iter().chain(fold(15)).chain([instruction(STORE, HASH)])
 }
@@ -114,9 +137,12 @@ const RETURN: u32 = libc::BPF_RET | libc::BPF_A;
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+    use fastrand::Rng;
 
     use super::*;
+    use crate::{PeerAddr, transport::linux::name::Name};
 
     /// Runs `program` over what begins with the header of IP, as the kernel does: whoever reads beyond
     /// the end returns 0.
@@ -252,6 +278,33 @@ mod tests {
                 .chain(shares(workers, by_network))
             {
                 assert!(share.abs_diff(fair) < fair / 5, "{share} of {fair} with {workers}");
+            }
+        }
+    }
+
+    /// The worker of a peer whose address the kernel tells as `source`.
+    fn told(source: SocketAddr, workers: u32) -> u32 {
+        let PeerAddr::Ip(peer) = Name::from(source).peer().unwrap();
+        worker_of(peer.ip(), peer.port(), workers)
+    }
+
+    // B-12
+    #[test]
+    fn the_kernel_and_we_find_the_same_worker_for_a_peer() {
+        let mut rng = Rng::with_seed(12);
+
+        for workers in (1..=16).chain([255, 65_521]) {
+            let program = program(workers);
+            for _ in 0..1_000 {
+                let (ip, port) = (Ipv4Addr::from_bits(rng.u32(..)), rng.u16(..));
+                let picked = run(&program, &ipv4((ip, port), V4, 0));
+                assert_eq!(told((ip, port).into(), workers), picked, "{ip}:{port}");
+                // So a socket of IPv6 sees it, though no header of IPv6 was ever there.
+                assert_eq!(told((ip.to_ipv6_mapped(), port).into(), workers), picked);
+
+                let (ip, port) = (Ipv6Addr::from_bits(rng.u128(..)), rng.u16(..));
+                let picked = run(&program, &ipv6((ip, port), V6, 0, UDP));
+                assert_eq!(told((ip, port).into(), workers), picked, "[{ip}]:{port}");
             }
         }
     }

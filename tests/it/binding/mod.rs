@@ -1,5 +1,7 @@
 //! Binding and addresses: section B.
 
+#[cfg(target_os = "linux")]
+mod copies;
 mod families;
 #[cfg(target_os = "linux")]
 mod multicast;

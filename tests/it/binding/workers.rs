@@ -20,7 +20,7 @@ fn workers(workers: usize) -> UdpServerBuilder<Text, Echo> {
 }
 
 /// How many octets wait in each socket that is bound to `port`.
-fn waiting(port: u16) -> Vec<u64> {
+pub(super) fn waiting(port: u16) -> Vec<u64> {
     let table = |path| std::fs::read_to_string(path).unwrap();
     let tables = table("/proc/net/udp") + &table("/proc/net/udp6");
     let local = format!(":{port:04X}");

@@ -164,6 +164,42 @@ fn serving_on_a_thread_of_its_own_ends_with_an_error_when_the_runtime_is_dropped
     });
 }
 
+// L-13, L-25
+#[test]
+fn no_clean_up_begins_when_the_runtime_is_gone_though_serving_ends_after_it() {
+    for own_threads in [false, true] {
+        within_time(move || {
+            let runtime = multi_thread();
+            let steps = Steps::default();
+            let handler = starting!(
+                [steps] | service | {
+                    let cleans = steps.clone();
+                    service.on_stop(async move { cleans.note("cleans up") });
+                    let task = steps.on_drop("background task is dropped");
+                    service.spawn(async move {
+                        let _task = task;
+                        pending().await
+                    });
+                    Ok(())
+                },
+                Sleeps
+            );
+            let builder = UdpServer::builder(Text, handler).own_threads(own_threads);
+            let server = runtime.block_on(builder.bind("127.0.0.1:0")).unwrap();
+            let (control, handle) = (server.control(), runtime.handle().clone());
+            // Its future is no task of the runtime, so that it is polled to its end.
+            let serving = thread::spawn(move || handle.block_on(server.serve()));
+            assert!(runtime.block_on(within_deadline(control.ready())));
+
+            drop(runtime);
+
+            assert!(matches!(serving.join().unwrap(), Err(ServeError::Io(_))));
+            assert_eq!(steps.all(), ["background task is dropped"]);
+            assert!(!control.is_serving());
+        });
+    }
+}
+
 // L-24, L-25
 #[test]
 fn a_server_whose_runtime_is_gone_cannot_serve_in_another() {

@@ -1,0 +1,73 @@
+//! What is sent to many comes to each socket that shares the address. Of these copies one is served: that
+//! at the socket which the kernel picks for all else that the peer sends.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, UdpSocket},
+};
+
+use super::spread::worker_of;
+use crate::{PeerAddr, transport::Place};
+
+/// The peers of one of several sockets on an address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share(Place);
+
+impl Share {
+    /// The share of the socket at `place`, if what comes to `bound` can come to others too.
+    pub(super) fn new(place: Place, bound: IpAddr) -> Option<Self> {
+        let several = place.of > 1 && (bound.is_unspecified() || is_of_many(bound));
+        several.then_some(Self(place))
+    }
+
+    pub(super) fn has(self, peer: &PeerAddr) -> bool {
+        let PeerAddr::Ip(peer) = peer;
+        worker_of(peer.ip(), peer.port(), self.0.of) == self.0.number
+    }
+}
+
+/// Whether `ip` is a multicast group or a broadcast address of this host.
+fn is_of_many(ip: IpAddr) -> bool {
+    // Only the kernel knows which addresses are broadcast ones. It tells without that anything is sent:
+    // a socket that did not ask for it cannot be connected to them.
+    let connect = |ip| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?.connect((ip, 9));
+    let refused = |error: io::Error| error.raw_os_error() == Some(libc::EACCES);
+    ip.is_multicast() || ip.is_ipv4() && connect(ip).is_err_and(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // B-12
+    #[test]
+    fn an_address_of_many_is_known() {
+        for many in ["239.255.77.1", "ff02::1", "255.255.255.255", "127.255.255.255"] {
+            assert!(is_of_many(many.parse().unwrap()), "{many}");
+        }
+        for one in ["127.0.0.1", "127.0.0.2", "::1"] {
+            assert!(!is_of_many(one.parse().unwrap()), "{one}");
+        }
+    }
+
+    // B-12
+    #[test]
+    fn each_peer_is_in_one_share() {
+        let of = 5;
+        let share = |number| Share::new(Place { number, of }, Ipv4Addr::UNSPECIFIED.into());
+        let shares: Vec<_> = (0..of).map(|number| share(number).unwrap()).collect();
+
+        for port in 1..1_000 {
+            let peer = std::net::SocketAddr::from(([192, 0, 2, 7], port)).into();
+            assert_eq!(shares.iter().filter(|share| share.has(&peer)).count(), 1);
+        }
+    }
+
+    #[test]
+    fn where_nothing_comes_twice_nothing_is_looked_at() {
+        let share = |of, bound: &str| Share::new(Place { number: 0, of }, bound.parse().unwrap());
+
+        assert!(share(1, "0.0.0.0").is_none());
+        assert!(share(2, "127.0.0.1").is_none());
+    }
+}

@@ -1,0 +1,16 @@
+/// Which of the sockets that share an address a socket is for the kernel, which counts them in the order
+/// they were bound.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    any(not(target_os = "linux"), datagrammar_portable),
+    expect(dead_code, reason = "each is alone")
+)]
+pub(crate) struct Place {
+    pub(crate) number: u32,
+    pub(crate) of: u32,
+}
+
+impl Place {
+    /// That of a socket that has its address for itself.
+    pub(crate) const ALONE: Self = Self { number: 0, of: 1 };
+}

@@ -1,0 +1,149 @@
+//! What is sent to many, of which the kernel hands a copy to each of several workers.
+
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use datagrammar::{BindAddrs, Interface, Text, UdpServer};
+use tokio::net::UdpSocket;
+
+use super::workers::waiting;
+use crate::support::{Running, conversing, until, within_deadline};
+
+const BROADCAST: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+const LOOPBACK: Interface = Interface::Addr(Ipv4Addr::LOCALHOST);
+
+/// A server that hears `group`, if that is one, and answers each packet with its number in the
+/// conversation, which stays.
+async fn counting(workers: usize, group: Ipv4Addr, addr: impl BindAddrs) -> UdpServer {
+    let handler = conversing!(|peer| {
+        let mut count = 0;
+        loop {
+            let request = peer.recv().await?;
+            count += 1;
+            peer.send(&format!("{request} is number {count}")).await?;
+        }
+    });
+    let builder = UdpServer::builder(Text, handler).workers(workers);
+    let builder = if group.is_multicast() { builder.multicast(group, LOOPBACK) } else { builder };
+    builder.bind(addr).await.unwrap()
+}
+
+/// A peer with a port of its own that may send to many, over the loopback.
+fn caller() -> UdpSocket {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+    socket.set_broadcast(true).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    UdpSocket::from_std(socket.into()).unwrap()
+}
+
+/// Has 50 peers send a datagram to each of the addresses `to`, one after the other. Each must be served
+/// once, and all of a peer in one conversation.
+async fn each_is_served_once(server: Running, to: &[Ipv4Addr]) {
+    let port = server.control.addresses()[0].socket_addr().unwrap().port();
+    let callers: Vec<_> = (0..50).map(|_| caller()).collect();
+
+    for caller in &callers {
+        for ip in to {
+            caller.send_to(ip.to_string().as_bytes(), (*ip, port)).await.unwrap();
+        }
+    }
+
+    for caller in &callers {
+        for (n, ip) in to.iter().enumerate() {
+            let mut answer = [0; 64];
+            let len = within_deadline(caller.recv(&mut answer)).await.unwrap();
+            let answer = std::str::from_utf8(&answer[..len]).unwrap();
+            assert_eq!(answer, format!("{ip} is number {}", n + 1));
+        }
+    }
+    // What else there is, somebody receives.
+    until(|| waiting(port).iter().all(|octets| *octets == 0)).await;
+    assert_eq!(server.control.figures().peers, callers.len());
+    let control = server.control.clone();
+    server.stop().await;
+    let (figures, sent) = (control.figures(), (callers.len() * to.len()) as u64);
+    assert_eq!((figures.received, figures.returned, figures.sent), (sent, sent, sent));
+    for caller in &callers {
+        assert!(caller.try_recv(&mut []).is_err(), "nothing else was answered");
+    }
+}
+
+// B-12, D-8, S-3
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_to_many_is_served_by_the_one_worker_of_its_peer() {
+    let group = Ipv4Addr::new(239, 255, 77, 17);
+    let (one, two) = (Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2));
+    for any in ["0.0.0.0", "::"] {
+        for workers in [2, 4] {
+            let server = counting(workers, group, (any, 0)).await;
+            let server = Running::start(server).await;
+
+            let to = [BROADCAST, one, group, group, two, BROADCAST, one];
+            each_is_served_once(server, &to).await;
+        }
+    }
+}
+
+// B-12, D-8
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_an_address_of_many_each_worker_serves_its_own_peers() {
+    for many in [Ipv4Addr::new(239, 255, 77, 18), BROADCAST] {
+        let server = counting(3, many, (many, 0)).await;
+
+        each_is_served_once(Running::start(server).await, &[many; 4]).await;
+    }
+}
+
+// B-12, D-8
+#[tokio::test]
+async fn a_group_that_is_joined_later_is_heard_by_all_workers_until_it_is_left() {
+    let group = Ipv4Addr::new(239, 255, 77, 19);
+    let server = counting(4, Ipv4Addr::UNSPECIFIED, "0.0.0.0:0").await;
+    let port = server.local_addr().port();
+    let callers: Vec<_> = (0..50).map(|_| caller()).collect();
+
+    server.join_multicast(group, LOOPBACK).unwrap();
+    for caller in &callers {
+        caller.send_to(b"joined", (group, port)).await.unwrap();
+    }
+    server.leave_multicast(group, LOOPBACK).unwrap();
+    for caller in &callers {
+        caller.send_to(b"left", (group, port)).await.unwrap();
+    }
+    let server = Running::start(server).await;
+
+    until(|| waiting(port).iter().all(|octets| *octets == 0)).await;
+    let control = server.control.clone();
+    server.stop().await;
+    assert_eq!((control.figures().received, control.figures().returned), (50, 50));
+}
+
+// B-12, D-8
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_over_from_another_server_serves_each_peer_by_one_worker_too() {
+    for any in ["0.0.0.0", "::"] {
+        let first = counting(4, Ipv4Addr::UNSPECIFIED, (any, 0)).await;
+        let port = first.local_addr().port();
+        let second = counting(4, Ipv4Addr::UNSPECIFIED, (any, port)).await;
+
+        Running::start(first).await.stop().await;
+
+        let to = [BROADCAST, Ipv4Addr::LOCALHOST, BROADCAST];
+        each_is_served_once(Running::start(second).await, &to).await;
+    }
+}
+
+// B-11, B-12
+#[tokio::test]
+async fn several_workers_are_more_than_the_calls_that_all_systems_have() {
+    let builder = UdpServer::builder(Text, async |text: String| text);
+
+    let error = builder.workers(2).portable(true).bind("127.0.0.1:0").await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("`portable`"), "{error}");
+}
