@@ -1,6 +1,6 @@
 //! Binding and addresses: section B.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod copies;
 mod families;
 #[cfg(target_os = "linux")]
