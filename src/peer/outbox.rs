@@ -98,7 +98,7 @@ impl Outbox {
     /// Whether the next inline reply may go into the batch of `turn`.
     pub(crate) fn takes_inline(&self, turn: &mut Turn) -> bool {
         if turn.replies.len() >= BACKLOG || turn.replies.octets() >= BACKLOG_OCTETS {
-            self.settle(&mut turn.replies, true);
+            self.prolong_turn(&mut turn.replies);
         }
         self.backlog.load(Ordering::Acquire) == 0
     }
@@ -106,6 +106,11 @@ impl Outbox {
     /// From now on only the worker sends; what others send waits for the end of the turn.
     pub(crate) fn begin_turn(&self) {
         self.lock().turn = true;
+    }
+
+    /// Sends the replies of a turn that goes on: what others send still waits for its end.
+    pub(crate) fn prolong_turn(&self, replies: &mut SendBatch) {
+        self.settle(replies, true);
     }
 
     /// Sends the replies of a turn, and then what others left meanwhile.

@@ -117,6 +117,8 @@ where
     M: Fn(Box<Seat<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
     async fn serve(&mut self) -> io::Result<()> {
+        // A worker of an earlier serving may have been dropped in the middle of a turn.
+        self.end_turn();
         let mut backoff = Backoff::default();
         loop {
             match poll_fn(|cx| self.poll_event(cx)).await {
@@ -124,11 +126,11 @@ where
                     backoff = Backoff::default();
                     self.count_received();
                     while !self.dispatch() {
-                        yield_now().await;
+                        self.give_way().await;
                         self.free_places();
                     }
                     if self.end_batch() {
-                        yield_now().await;
+                        self.give_way().await;
                     }
                 }
                 Event::Failed(error) => match backoff.judge(&error) {
@@ -144,6 +146,16 @@ where
                 Event::End => return Ok(()),
             }
         }
+    }
+
+    /// Lets other tasks have the thread. What the conversations among them answer leaves together.
+    async fn give_way(&mut self) {
+        yield_now().await;
+        self.end_turn();
+    }
+
+    fn end_turn(&mut self) {
+        self.port.outbox.end_turn(&mut self.turn.as_mut().expect(NOT_LENT).replies);
     }
 
     /// Receives nothing for that long; all else goes on.
@@ -221,7 +233,11 @@ where
         }
         // Told before the replies leave: who has an answer finds it in the figures.
         turn.tell(&self.port.counters);
-        self.port.outbox.end_turn(&mut turn.replies);
+        if self.busy {
+            self.port.outbox.prolong_turn(&mut turn.replies);
+        } else {
+            self.port.outbox.end_turn(&mut turn.replies);
+        }
         let done = self.next == turn.received.len();
         self.turn = Some(turn);
         done

@@ -36,7 +36,9 @@ pub(crate) use route::{Local, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
 pub use socket_ref::SocketRef;
-pub(crate) use udp::{LONGEST, Udp, max_len};
+#[cfg(feature = "testing")]
+pub(crate) use udp::max_len;
+pub(crate) use udp::{LONGEST, Udp};
 
 use crate::PeerAddr;
 

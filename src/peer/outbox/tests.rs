@@ -188,6 +188,26 @@ fn a_batch_that_meets_a_full_kernel_comes_before_what_was_sent_meanwhile() {
     assert_eq!(bench.kernel.sent(1), numbers(2));
 }
 
+// S-4
+#[test]
+fn what_others_send_while_a_turn_goes_on_leaves_at_its_end_behind_its_replies() {
+    let mut bench = Bench::new();
+
+    bench.outbox.begin_turn();
+    bench.reply(1, "inline");
+    bench.outbox.prolong_turn(&mut bench.turn.replies);
+    bench.send(1, "from a task");
+    bench.send(2, "from another");
+    assert_eq!(bench.kernel.sent(1), ["inline"]);
+    assert_eq!(bench.figures().sent, 1);
+    bench.end_turn();
+
+    assert_eq!(bench.kernel.sent(1), ["inline", "from a task"]);
+    assert_eq!(bench.kernel.sent(2), ["from another"]);
+    bench.send(1, "afterwards");
+    assert_eq!(bench.kernel.sent(1).len(), 3);
+}
+
 // S-4, S-10
 #[test]
 fn more_replies_than_a_batch_holds_leave_in_order() {
