@@ -1,5 +1,7 @@
 //! The loop that drives one socket: receive a batch, run handlers, flush a batch.
 
+mod opening;
+
 use std::{
     future::poll_fn,
     io, mem,
@@ -18,15 +20,14 @@ use tokio::{
 
 use super::{
     admission::Admission,
-    conversation::{Ending, Outcome, Seat, Stage, Task, judge},
+    conversation::{Outcome, Seat, Stage},
     conversations::{Arrival, Conversations},
     epoch::{Epoch, Mode},
     failure::{Backoff, Failure},
 };
 use crate::{
-    Handler, Peer,
+    Handler,
     figures::{DropReason, add},
-    panic,
     peer::{mailbox::Mailbox, port::Port, turn::Turn},
 };
 
@@ -287,86 +288,6 @@ where
         };
         self.port.counters.dropped(dropped, 1);
         turn
-    }
-
-    /// Opens a conversation and polls it once, here and now.
-    fn open(&mut self, mut turn: Box<Turn>, at: usize) -> Box<Turn> {
-        *self.serial += 1;
-        let serial = *self.serial;
-        turn.offer(serial, at);
-        let from = turn.received.from(at);
-        let seat = match self.seat.take() {
-            Some(mut seat) => {
-                seat.peer.renew(from, serial);
-                seat
-            }
-            None => {
-                let (port, mailbox) = (Arc::clone(&self.port), Arc::clone(&self.mailbox));
-                let peer = Peer::new(port, mailbox, from.clone(), serial);
-                Box::new(Seat { handler: Arc::clone(&self.handler), peer })
-            }
-        };
-        let mut stage = self.stage.take().unwrap_or_else(Stage::new);
-        stage.set((self.converse)(seat));
-        let span = self.epoch.conversation(&from.peer);
-        let mut polled = Poll::Pending;
-        if self.elsewhere.is_none() {
-            (turn, ()) = turn.lend(|| polled = stage.poll_first(&span));
-        }
-        match polled {
-            Poll::Ready(outcome) => {
-                self.stage = Some(stage);
-                self.seat = judge(outcome, &self.port, &turn.received.from(at).peer, &span);
-                turn.conversations += 1;
-                if turn.unread().is_some() {
-                    self.port.counters.dropped(DropReason::Unread, 1);
-                }
-            }
-            Poll::Pending => self.keep(&mut turn, at, stage, span),
-        }
-        turn
-    }
-
-    /// Lets a conversation go on that has to wait, with the datagram that opened it if that is unread.
-    fn keep(&mut self, turn: &mut Turn, at: usize, stage: Stage<F>, span: tracing::Span) {
-        let (route, mailbox) = (turn.received.from(at).clone(), mem::take(&mut self.mailbox));
-        let (port, counters) = (Arc::clone(&self.port), &self.port.counters);
-        let kept = turn
-            .unread()
-            .is_none_or(|unread| mailbox.open(route.local, unread, &self.port.limits, counters));
-        if kept {
-            let ending = Ending { port, mailbox, route, serial: *self.serial, over: false };
-            self.spawn(stage, span, ending);
-            return;
-        }
-        // Its datagram cannot wait, so neither can it.
-        counters.dropped(DropReason::Octets, 1);
-        turn.conversations += 1;
-        if let Err(panicked) = panic::catch(|| drop(stage)) {
-            self.port.report(&route.peer, &panicked.into(), true);
-        }
-    }
-
-    /// Makes a task of a conversation that has to wait.
-    fn spawn(&mut self, stage: Stage<F>, span: tracing::Span, ending: Ending<Req, Res>) {
-        let (peer, serial) = (ending.route.peer.clone(), ending.serial);
-        let mailbox = Arc::clone(&ending.mailbox);
-        let task = Task {
-            stage,
-            span,
-            epoch: Arc::clone(&self.epoch),
-            handler: Arc::clone(&self.handler),
-            converse: self.converse,
-            ending,
-        };
-        let task = match &self.elsewhere {
-            None => tokio::spawn(task),
-            Some(handle) => handle.spawn(task),
-        };
-        let task = task.abort_handle();
-        self.conversations.insert(peer, serial, mailbox, task);
-        self.reserved = false;
-        self.busy = true;
     }
 
     /// Ends all conversations: they hear of it, have the grace to finish, and are dropped then.
