@@ -192,8 +192,11 @@ impl SendBatch {
     }
 
     pub(crate) fn pop_front(&mut self) {
-        let Some((_, datagram)) = self.slots[self.pending.clone()].first() else { return };
+        let Some((_, datagram)) = self.slots[self.pending.clone()].first_mut() else { return };
         self.octets -= datagram.len();
+        if datagram.capacity() > KEPT {
+            *datagram = Vec::new();
+        }
         self.pending.start += 1;
         if self.pending.is_empty() {
             self.clear();
