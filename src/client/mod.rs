@@ -175,7 +175,9 @@ impl<P: DatagramProtocol> UdpClient<P> {
         loop {
             let filled = self.shared.fill(&mut batch, &mut packets);
             let last = filled.is_err() || batch.len() < BATCH;
-            self.shared.flush(&mut batch).await?;
+            if !batch.is_empty() {
+                self.shared.flush(&mut batch).await?;
+            }
             if last {
                 // One that an error or a dropped future has left half sent is not used again.
                 locked(&self.shared.batches).push(batch);
