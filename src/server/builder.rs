@@ -132,17 +132,22 @@ where
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Text, UdpServer};
-    /// use std::{thread::sleep, time::Duration};
+    /// use datagrammar::{Text, UdpClient, UdpServer};
     ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let slow = async |text: String| {
-    ///     sleep(Duration::from_millis(20)); // blocks the thread
-    ///     text
-    /// };
-    /// let server = UdpServer::builder(Text, slow).own_threads(true).bind("127.0.0.1:0").await?;
-    /// assert!(!server.control().is_serving());
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// // What takes as long as it takes, without an await.
+    /// let digits = async |text: String| text.chars().filter(char::is_ascii_digit).collect();
+    /// let server = UdpServer::builder(Text, digits).own_threads(true).bind("127.0.0.1:0").await?;
+    /// let (address, control) = (server.local_addr(), server.control());
+    /// let serving = tokio::spawn(async move { server.serve().await });
+    ///
+    /// let client = UdpClient::connect(address, Text).await?;
+    /// client.send(&"4 plus 2".to_owned()).await?;
+    /// assert_eq!(client.recv().await?, "42");
+    ///
+    /// control.shutdown().await;
+    /// serving.await??;
     /// # Ok(())
     /// # }
     /// ```
