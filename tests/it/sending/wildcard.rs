@@ -2,7 +2,6 @@
 #![cfg(all(target_os = "linux", not(datagrammar_portable)))]
 
 use std::{
-    future::pending,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -10,7 +9,7 @@ use std::{
 use datagrammar::{BindAddrs, PeerSender, Text, UdpServer};
 use tokio::{net::UdpSocket, task::yield_now};
 
-use crate::support::{Running, conversing, within_deadline};
+use crate::support::{Running, conversing, until, within_deadline};
 
 /// Runs a test over wildcard addresses, each with addresses of this host that it serves: of IPv4 and of
 /// IPv6, inline and, on a multi-thread runtime, from other threads.
@@ -124,12 +123,7 @@ async fn a_sender_keeps_the_address_that_its_peer_knows() {
     let peer = connected(SocketAddr::from(([127, 0, 0, 2], port))).await;
 
     peer.send(b"hello").await.unwrap();
-    within_deadline(async {
-        while kept.lock().unwrap().is_none() || server.control.figures().conversations == 0 {
-            yield_now().await;
-        }
-    })
-    .await;
+    until(|| server.control.figures().conversations == 1).await;
     let sender = kept.lock().unwrap().clone().unwrap();
     sender.send(&"news".to_owned()).await.unwrap();
 
@@ -161,9 +155,7 @@ async fn where_a_datagram_came_to_is_known_before_it_is_received() {
     let handler = conversing!(
         [asked] | peer | {
             asked.send(peer.local_addr().to_string()).unwrap();
-            if peer.recv().await? == "stay" {
-                pending::<()>().await;
-            }
+            peer.recv().await?;
             Ok(())
         }
     );
