@@ -76,14 +76,8 @@ mod transport;
 
 pub use addr::PeerAddr;
 pub use client::{Packets, UdpClient, UdpClientBuilder};
-#[cfg(feature = "bincode")]
-pub use datagrammar_protocols::Bincode;
-#[cfg(feature = "json")]
-pub use datagrammar_protocols::Json;
-pub use datagrammar_protocols::{
-    BoxError, Convert, Converter, ConverterFn, DatagramProtocol, DecodeError, EncodeError,
-    ErrorKind, Raw, Split, Text, TryConvert, converter_fn,
-};
+// All of it: which parts there are is for its features to say.
+pub use datagrammar_protocols::*;
 pub use error::{RecvError, SendError, ServeError};
 pub use figures::{BatchSizes, DropReason, Figures};
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};

@@ -16,6 +16,8 @@
 //! | JSON of serde types | `Json` | `json` (default) |
 //! | bincode's wire format of serde types | `Bincode` | `bincode` |
 //! | your own types instead of those on the wire | [`DatagramProtocol::convert`] with a [`Converter`] | |
+//! | other octets on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
+//! | first octets that tell your datagrams from others | [`Prefix`] | |
 //! | one protocol to receive, another to send | [`Split`] | |
 //! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
 //! | a format of your own | an implementation of [`DatagramProtocol`] | |
@@ -71,6 +73,7 @@ mod error;
 mod guard;
 #[cfg(feature = "json")]
 mod json;
+mod layer;
 mod protocol;
 mod raw;
 mod split;
@@ -83,6 +86,7 @@ pub use self::json::Json;
 pub use self::{
     convert::{Convert, Converter, ConverterFn, TryConvert, converter_fn},
     error::{BoxError, DecodeError, EncodeError, ErrorKind},
+    layer::{Layer, Layered, Prefix},
     protocol::DatagramProtocol,
     raw::Raw,
     split::Split,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Convert, Converter, DecodeError, EncodeError};
+use crate::{Convert, Converter, DecodeError, EncodeError, Layer, Layered};
 
 /// Maps packets to datagrams and back, one to one.
 ///
@@ -85,6 +85,28 @@ pub trait DatagramProtocol {
         C: Converter<WireIncoming = Self::Incoming, WireOutgoing = Self::Outgoing>,
     {
         Convert::new(self, converter)
+    }
+
+    /// Puts a layer around this protocol, which changes its octets.
+    ///
+    /// Layers nest from the inside out: the last one is the first that a received datagram meets,
+    /// so put there what refuses strangers, and compress before you sign.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Prefix, Text};
+    ///
+    /// let protocol = Text.layer(Prefix::new(*b"inner ")).layer(Prefix::new(*b"outer "));
+    ///
+    /// assert_eq!(protocol.decode(b"outer inner text")?, "text");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
+    fn layer<L: Layer>(self, layer: L) -> Layered<Self, L>
+    where
+        Self: Sized,
+    {
+        Layered::new(self, layer)
     }
 }
 

@@ -4,6 +4,7 @@
 mod composition;
 mod convert;
 mod error;
+mod layer;
 mod raw;
 mod text;
 
