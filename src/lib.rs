@@ -72,6 +72,7 @@ mod panic;
 mod peer;
 mod server;
 mod service;
+mod traffic_class;
 mod transport;
 
 pub use addr::PeerAddr;
@@ -85,6 +86,7 @@ pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerSender};
 pub use server::{BindAddrs, UdpServer, UdpServerBuilder};
 pub use service::{AddressReport, Buffer, Explanation, ServerHandle, Service};
+pub use traffic_class::{Ecn, TrafficClass};
 pub use transport::{Interface, Method, Offload, SocketRef, socket::BoundSocket};
 
 #[cfg(feature = "testing")]

@@ -4,7 +4,7 @@ use tokio::net::{ToSocketAddrs, lookup_host};
 
 use super::{UdpClient, link::Link};
 use crate::{
-    DatagramProtocol,
+    DatagramProtocol, Ecn,
     transport::{
         LONGEST,
         socket::{self, AddrErrors},
@@ -88,6 +88,16 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     /// and most others take no notice.
     pub const fn dscp(mut self, class: u8) -> Self {
         self.options.dscp = Some(class);
+        self
+    }
+
+    /// Marks datagrams for explicit congestion notification (RFC 3168). The default is
+    /// [`Ecn::NotEct`], for a protocol that takes no notice of marks.
+    ///
+    /// Only one that hears of marks from the other side, and sends less then, may claim
+    /// [`Ecn::Ect0`] or [`Ecn::Ect1`] (RFC 8085, section 3.1.7).
+    pub const fn ecn(mut self, ecn: Ecn) -> Self {
+        self.options.ecn = Some(ecn);
         self
     }
 

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     figures::{Counters, DropReason},
     limits::{Limits, Overflow},
-    transport::Local,
+    transport::Ancillary,
 };
 
 /// What waits for one conversation: shared by the worker, which puts datagrams in, and the
@@ -28,8 +28,8 @@ struct State {
     over: bool,
 }
 
-/// A datagram, and which address of this host it came to.
-type Waiting = (Option<Local>, Box<[u8]>);
+/// A datagram, and what was told beside it.
+type Waiting = (Ancillary, Box<[u8]>);
 
 /// What became of a datagram that was offered.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub(crate) enum Offer {
 /// How a conversation is followed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// By another one, opened by the datagram that has waited longest, which came to this address.
-    Conversation(Option<Local>),
+    /// By another one, opened by the datagram that has waited longest, beside which this was told.
+    Conversation(Ancillary),
     /// By silence.
     Nothing,
 }
@@ -55,14 +55,14 @@ impl Mailbox {
     /// Keeps a copy of the datagram that opened the conversation; false if no more octets may wait.
     pub(crate) fn open(
         &self,
-        local: Option<Local>,
+        ancillary: Ancillary,
         datagram: &[u8],
         limits: &Limits,
         counters: &Counters,
     ) -> bool {
         let reserved = reserve(datagram.len(), limits, counters);
         if reserved {
-            self.lock().opening = Some((local, datagram.into()));
+            self.lock().opening = Some((ancillary, datagram.into()));
         }
         reserved
     }
@@ -70,7 +70,7 @@ impl Mailbox {
     /// Lets `datagram` wait, if the bounds allow it.
     pub(crate) fn offer(
         &self,
-        local: Option<Local>,
+        ancillary: Ancillary,
         datagram: &[u8],
         limits: &Limits,
         counters: &Counters,
@@ -97,7 +97,7 @@ impl Mailbox {
             return Offer::Dropped(DropReason::Octets);
         }
         state.octets += datagram.len();
-        state.queue.push_back((local, datagram.into()));
+        state.queue.push_back((ancillary, datagram.into()));
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -149,13 +149,13 @@ impl Mailbox {
             counters.dropped(DropReason::Unread, 1);
         }
         // From opening to queue and back: its octets stay reserved all the while.
-        let Some((local, opening)) = state.queue.pop_front() else {
+        let Some((ancillary, opening)) = state.queue.pop_front() else {
             state.over = true;
             return Next::Nothing;
         };
         state.octets -= opening.len();
-        state.opening = Some((local, opening));
-        Next::Conversation(local)
+        state.opening = Some((ancillary, opening));
+        Next::Conversation(ancillary)
     }
 
     /// Ends a conversation that was dropped, with all that waited for it.

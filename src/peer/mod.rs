@@ -23,9 +23,9 @@ use tokio::time::Sleep;
 use turn::Turn;
 
 use crate::{
-    PeerAddr, RecvError, SendError,
+    PeerAddr, RecvError, SendError, TrafficClass,
     figures::add,
-    transport::{Local, Route},
+    transport::{Ancillary, Route},
 };
 
 /// The other side of a conversation, as a handler sees it.
@@ -37,6 +37,8 @@ pub struct Peer<Req, Res> {
     port: Arc<Port<Req, Res>>,
     mailbox: Arc<Mailbox>,
     route: Route,
+    /// That of the last datagram, where the system tells.
+    traffic_class: Option<TrafficClass>,
     /// Which conversation this is, among those of the port.
     serial: u64,
     /// Whether nothing was received yet, so that a first datagram may lie in the worker's batch.
@@ -49,17 +51,27 @@ impl<Req, Res> Peer<Req, Res> {
     pub(crate) fn new(
         port: Arc<Port<Req, Res>>,
         mailbox: Arc<Mailbox>,
-        route: Route,
+        addr: PeerAddr,
+        ancillary: Ancillary,
         serial: u64,
     ) -> Self {
-        Self { port, mailbox, route, serial, opening: true, timer: None }
+        let Ancillary { local, traffic_class } = ancillary;
+        let route = Route { peer: addr, local };
+        Self { port, mailbox, route, traffic_class, serial, opening: true, timer: None }
     }
 
     /// Makes this the peer of another conversation that is served with the same mailbox.
-    pub(crate) fn renew(&mut self, route: &Route, serial: u64) {
-        self.route.clone_from(route);
+    pub(crate) fn renew(&mut self, addr: &PeerAddr, ancillary: Ancillary, serial: u64) {
+        self.route.peer.clone_from(addr);
+        self.learn(ancillary);
         self.serial = serial;
         self.opening = true;
+    }
+
+    /// Remembers what was told beside the last datagram.
+    fn learn(&mut self, ancillary: Ancillary) {
+        self.route.local = ancillary.local;
+        self.traffic_class = ancillary.traffic_class;
     }
 
     /// Receives the next packet of this peer.
@@ -138,6 +150,13 @@ impl<Req, Res> Peer<Req, Res> {
         self.route.local_addr(self.port.outbox.transport().local_addr())
     }
 
+    /// Returns how the last datagram was marked, if the server was asked for it by
+    /// [`recv_traffic_class`](crate::UdpServerBuilder::recv_traffic_class).
+    #[must_use]
+    pub const fn traffic_class(&self) -> Option<TrafficClass> {
+        self.traffic_class
+    }
+
     /// Returns a sender for this peer that outlives the conversation.
     #[must_use]
     pub fn sender(&self) -> PeerSender<Res>
@@ -167,9 +186,9 @@ impl<Req, Res> Peer<Req, Res> {
         .flatten()
     }
 
-    fn decode(&mut self, taken: Option<(Option<Local>, Box<[u8]>)>) -> Result<Req, RecvError> {
-        let (local, datagram) = taken.ok_or(RecvError::Closed)?;
-        self.route.local = local;
+    fn decode(&mut self, taken: Option<(Ancillary, Box<[u8]>)>) -> Result<Req, RecvError> {
+        let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
+        self.learn(ancillary);
         add(&self.port.counters.returned, 1);
         let packet = self.port.protocol.decode(&datagram);
         add(&self.port.counters.decode_errors, u64::from(packet.is_err()));

@@ -18,7 +18,6 @@ use crate::{
         mailbox::{Mailbox, Next},
         port::Port,
     },
-    transport::Route,
 };
 
 /// What a handler needs for a conversation. It comes back when the handler returns, to be used for
@@ -136,7 +135,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let Ending { port, mailbox, route, serial, over } = &mut this.ending;
+        let Ending { port, mailbox, peer, serial, over } = &mut this.ending;
         for _ in 0..IN_A_ROW {
             if this.epoch.mode() == Mode::Abandon {
                 // It is about to be aborted, but was woken before that.
@@ -144,24 +143,23 @@ where
             }
             let outcome = ready!(this.stage.poll(&this.span, cx));
             add(&port.counters.conversations, 1);
-            let seat = judge(outcome, port, &route.peer, &this.span);
-            let Next::Conversation(local) = mailbox.finish(&port.counters) else {
+            let seat = judge(outcome, port, peer, &this.span);
+            let Next::Conversation(ancillary) = mailbox.finish(&port.counters) else {
                 *over = true;
                 return Poll::Ready(());
             };
-            route.local = local;
             let seat = match seat {
                 Some(mut seat) => {
-                    seat.peer.renew(route, *serial);
+                    seat.peer.renew(peer, ancillary, *serial);
                     seat
                 }
                 None => {
                     let (port, mailbox) = (Arc::clone(port), Arc::clone(mailbox));
-                    let peer = Peer::new(port, mailbox, route.clone(), *serial);
+                    let peer = Peer::new(port, mailbox, peer.clone(), ancillary, *serial);
                     Box::new(Seat { handler: Arc::clone(&this.handler), peer })
                 }
             };
-            this.span = this.epoch.conversation(&route.peer);
+            this.span = this.epoch.conversation(peer);
             this.stage.set((this.converse)(seat));
         }
         cx.waker().wake_by_ref();
@@ -174,7 +172,7 @@ where
 pub(super) struct Ending<Req, Res> {
     pub(super) port: Arc<Port<Req, Res>>,
     pub(super) mailbox: Arc<Mailbox>,
-    pub(super) route: Route,
+    pub(super) peer: PeerAddr,
     pub(super) serial: u64,
     /// Whether the last handler has returned; else it was dropped at an await point.
     pub(super) over: bool,
@@ -187,6 +185,6 @@ impl<Req, Res> Drop for Ending<Req, Res> {
             add(&self.port.counters.conversations, 1);
             add(&self.port.counters.cut, 1);
         }
-        self.port.ended(self.route.peer.clone(), self.serial);
+        self.port.ended(self.peer.clone(), self.serial);
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     figures::{Counters, DropReason},
     limits::Limits,
     peer::mailbox::{Mailbox, Offer},
-    transport::Route,
+    transport::Ancillary,
 };
 
 /// The conversations of one worker that have become tasks. A peer that is silent is not in here and
@@ -50,18 +50,26 @@ impl<T> Conversations<T> {
 
     /// Lets a datagram wait if its peer is in conversation.
     #[inline]
-    pub(super) fn arrive(&mut self, from: &Route, datagram: &[u8]) -> Arrival {
-        if self.open.is_empty() { Arrival::Opening } else { self.offer(from, datagram) }
+    pub(super) fn arrive(
+        &mut self,
+        from: &PeerAddr,
+        ancillary: impl FnOnce() -> Ancillary,
+        datagram: &[u8],
+    ) -> Arrival {
+        if self.open.is_empty() {
+            return Arrival::Opening;
+        }
+        self.offer(from, ancillary(), datagram)
     }
 
-    fn offer(&mut self, from: &Route, datagram: &[u8]) -> Arrival {
-        let Some(conversation) = self.open.get(&from.peer) else { return Arrival::Opening };
-        match conversation.mailbox.offer(from.local, datagram, &self.limits, &self.counters) {
+    fn offer(&mut self, from: &PeerAddr, ancillary: Ancillary, datagram: &[u8]) -> Arrival {
+        let Some(conversation) = self.open.get(from) else { return Arrival::Opening };
+        match conversation.mailbox.offer(ancillary, datagram, &self.limits, &self.counters) {
             Offer::Accepted => Arrival::Waiting,
             Offer::Dropped(reason) => Arrival::Dropped(reason),
             Offer::Over => {
                 // It ended a moment ago, and the news of it is still on its way.
-                self.open.remove(&from.peer);
+                self.open.remove(from);
                 self.release();
                 Arrival::Opening
             }
@@ -140,8 +148,8 @@ mod tests {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
     }
 
-    fn from(port: u16) -> Route {
-        peer(port).into()
+    fn arrive(table: &mut Conversations<()>, port: u16, datagram: &[u8]) -> Arrival {
+        table.arrive(&peer(port), Ancillary::default, datagram)
     }
 
     /// Opens the conversation number `serial` of `peer`, which waits.
@@ -162,12 +170,12 @@ mod tests {
     fn what_a_silent_peer_sends_may_open_a_conversation_and_what_else_comes_waits() {
         let (mut table, counters) = table(Limits::default());
 
-        assert_eq!(table.arrive(&from(1), b"a"), Arrival::Opening);
+        assert_eq!(arrive(&mut table, 1, b"a"), Arrival::Opening);
         let mailbox = open(&mut table, &peer(1), 1);
-        assert_eq!(table.arrive(&from(1), b"b"), Arrival::Waiting);
-        assert_eq!(table.arrive(&from(1), b"c"), Arrival::Waiting);
+        assert_eq!(arrive(&mut table, 1, b"b"), Arrival::Waiting);
+        assert_eq!(arrive(&mut table, 1, b"c"), Arrival::Waiting);
 
-        assert_eq!(table.arrive(&from(2), b"d"), Arrival::Opening);
+        assert_eq!(arrive(&mut table, 2, b"d"), Arrival::Opening);
         assert_eq!(take(&mailbox, &counters), Poll::Ready(Some((*b"b").into())));
         assert_eq!(take(&mailbox, &counters), Poll::Ready(Some((*b"c").into())));
     }
@@ -179,10 +187,10 @@ mod tests {
         open(&mut table, &peer(1), 1);
         open(&mut table, &peer(2), 2);
 
-        table.arrive(&from(1), b"a");
+        arrive(&mut table, 1, b"a");
 
-        assert_eq!(table.arrive(&from(1), b"b"), Arrival::Dropped(DropReason::Queue));
-        assert_eq!(table.arrive(&from(2), b"c"), Arrival::Waiting);
+        assert_eq!(arrive(&mut table, 1, b"b"), Arrival::Dropped(DropReason::Queue));
+        assert_eq!(arrive(&mut table, 2, b"c"), Arrival::Waiting);
     }
 
     // D-12, G-4
@@ -192,7 +200,7 @@ mod tests {
         let mailbox = open(&mut table, &peer(1), 1);
         mailbox.finish(&counters);
 
-        assert_eq!(table.arrive(&from(1), b"a"), Arrival::Opening);
+        assert_eq!(arrive(&mut table, 1, b"a"), Arrival::Opening);
 
         assert!(table.is_empty());
         assert!(table.reserve());
@@ -203,12 +211,12 @@ mod tests {
     fn late_news_of_a_conversation_do_not_end_the_one_after_it() {
         let (mut table, counters) = table(Limits::default());
         open(&mut table, &peer(1), 1).finish(&counters);
-        table.arrive(&from(1), b"a");
+        arrive(&mut table, 1, b"a");
         open(&mut table, &peer(1), 2);
 
         table.end(&peer(1), 1);
 
-        assert_eq!(table.arrive(&from(1), b"b"), Arrival::Waiting);
+        assert_eq!(arrive(&mut table, 1, b"b"), Arrival::Waiting);
         assert_eq!(counters.read().peers, 1);
     }
 
@@ -252,7 +260,7 @@ mod tests {
     fn at_the_end_all_peers_hear_of_it() {
         let (mut table, counters) = table(Limits::default());
         let mailboxes = [open(&mut table, &peer(1), 1), open(&mut table, &peer(2), 2)];
-        table.arrive(&from(2), b"a");
+        arrive(&mut table, 2, b"a");
 
         table.close();
 

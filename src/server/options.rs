@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::UdpServerBuilder;
-use crate::Interface;
+use crate::{Ecn, Interface};
 
 impl<P, H> UdpServerBuilder<P, H> {
     /// Asks for a receive buffer of so many octets per socket. The default is 4 MiB; the kernel may give
@@ -65,6 +65,26 @@ impl<P, H> UdpServerBuilder<P, H> {
     /// ```
     pub const fn dscp(mut self, class: u8) -> Self {
         self.options.dscp = Some(class);
+        self
+    }
+
+    /// Marks replies for explicit congestion notification (RFC 3168). The default is
+    /// [`Ecn::NotEct`], for a protocol that takes no notice of marks.
+    ///
+    /// Only one that hears of marks from the other side, and sends less then, may claim
+    /// [`Ecn::Ect0`] or [`Ecn::Ect1`] (RFC 8085, section 3.1.7).
+    pub const fn ecn(mut self, ecn: Ecn) -> Self {
+        self.options.ecn = Some(ecn);
+        self
+    }
+
+    /// Sets whether [`Peer::traffic_class`](crate::Peer::traffic_class) tells how datagrams are marked.
+    /// The default is false, since the kernel tells it beside each one, which takes time. Linux only,
+    /// and not with [`portable`](Self::portable): elsewhere nothing is told.
+    ///
+    /// On a socket of your own, set `IP_RECVTOS` and `IPV6_RECVTCLASS` yourself.
+    pub const fn recv_traffic_class(mut self, told: bool) -> Self {
+        self.options.recv_traffic_class = told;
         self
     }
 

@@ -258,10 +258,10 @@ where
     fn receive(&mut self, turn: Box<Turn>, at: usize) -> Box<Turn> {
         let mode = self.epoch.mode();
         let from = turn.received.from(at);
-        let admitted = match self.admission.admits(&from.peer) {
+        let admitted = match self.admission.admits(from) {
             Ok(admitted) => admitted,
             Err(panicked) => {
-                self.port.events.error(&from.peer, &panicked, "the admission check failed");
+                self.port.events.error(from, &panicked, "the admission check failed");
                 false
             }
         };
@@ -270,7 +270,9 @@ where
         } else if !admitted {
             DropReason::Refused
         } else {
-            match self.conversations.arrive(from, turn.received.datagram(at)) {
+            let received = &turn.received;
+            let ancillary = || received.ancillary(at);
+            match self.conversations.arrive(from, ancillary, received.datagram(at)) {
                 Arrival::Waiting => {
                     self.busy = true;
                     return turn;

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::{LONGEST, Route};
+use super::{Ancillary, LONGEST, Route};
 use crate::{EncodeError, PeerAddr, SendError};
 
 /// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
@@ -13,7 +13,9 @@ pub(crate) struct RecvBatch {
     octets: Vec<u8>,
     used: usize,
     limit: usize,
-    arrived: Vec<(Route, Range<usize>)>,
+    arrived: Vec<(PeerAddr, Range<usize>)>,
+    /// What came beside the datagrams, up to the last of which something was told.
+    ancillary: Vec<Ancillary>,
     /// Behind how many datagrams each one came that was too long.
     truncated: Vec<usize>,
 }
@@ -23,7 +25,14 @@ impl RecvBatch {
     pub(crate) fn new(limit: usize) -> Self {
         // A limit that nothing can reach is none, and costs no memory.
         let limit = limit.min(LONGEST);
-        Self { octets: Vec::new(), used: 0, limit, arrived: Vec::new(), truncated: Vec::new() }
+        Self {
+            octets: Vec::new(),
+            used: 0,
+            limit,
+            arrived: Vec::new(),
+            ancillary: Vec::new(),
+            truncated: Vec::new(),
+        }
     }
 
     /// Room for one more datagram, or `None` when the batch is full.
@@ -45,7 +54,7 @@ impl RecvBatch {
             self.push_truncated();
             return;
         }
-        self.arrived.push((from.into(), self.used..self.used + len));
+        self.arrived.push((from, self.used..self.used + len));
         self.used += len;
     }
 
@@ -69,22 +78,32 @@ impl RecvBatch {
     /// Adds the datagram that was written to the `octets`.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[inline]
-    pub(super) fn push_at(&mut self, from: Route, octets: Range<usize>) {
+    pub(super) fn push_at(&mut self, from: PeerAddr, ancillary: Ancillary, octets: Range<usize>) {
         if octets.end - octets.start > self.limit {
             self.push_truncated();
-        } else {
-            self.arrived.push((from, octets));
+            return;
         }
+        if ancillary != Ancillary::default() {
+            self.ancillary.resize(self.arrived.len(), Ancillary::default());
+            self.ancillary.push(ancillary);
+        }
+        self.arrived.push((from, octets));
     }
 
     /// Adds the datagrams of `segment` octets each, the last one maybe shorter, that the kernel has
     /// merged into the `octets`.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-    pub(super) fn push_segments(&mut self, from: &Route, octets: Range<usize>, segment: usize) {
+    pub(super) fn push_segments(
+        &mut self,
+        from: &PeerAddr,
+        ancillary: Ancillary,
+        octets: Range<usize>,
+        segment: usize,
+    ) {
         let mut start = octets.start;
         loop {
             let end = start.saturating_add(segment.max(1)).min(octets.end);
-            self.push_at(from.clone(), start..end);
+            self.push_at(from.clone(), ancillary, start..end);
             if end == octets.end {
                 return;
             }
@@ -105,8 +124,13 @@ impl RecvBatch {
         no_room || self.arrived.len() + self.truncated.len() >= BATCH
     }
 
-    pub(crate) fn from(&self, index: usize) -> &Route {
+    pub(crate) fn from(&self, index: usize) -> &PeerAddr {
         &self.arrived[index].0
+    }
+
+    /// What came beside datagram number `index`.
+    pub(crate) fn ancillary(&self, index: usize) -> Ancillary {
+        self.ancillary.get(index).copied().unwrap_or_default()
     }
 
     pub(crate) fn datagram(&self, index: usize) -> &[u8] {
@@ -125,6 +149,7 @@ impl RecvBatch {
 
     pub(crate) fn clear(&mut self) {
         self.arrived.clear();
+        self.ancillary.clear();
         self.used = 0;
         self.truncated.clear();
     }
@@ -261,9 +286,9 @@ mod segments {
 
     fn split(limit: usize, len: usize, segment: usize) -> (Vec<usize>, usize) {
         let mut batch = RecvBatch::new(limit);
-        let from = PeerAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))).into();
+        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
         batch.slots(1);
-        batch.push_segments(&from, 0..len, segment);
+        batch.push_segments(&from, Ancillary::default(), 0..len, segment);
         ((0..batch.len()).map(|i| batch.datagram(i).len()).collect(), batch.truncated())
     }
 
@@ -289,15 +314,19 @@ mod tests {
 
     use super::*;
 
+    fn peer(port: u16) -> PeerAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+    }
+
     fn addr(port: u16) -> Route {
-        PeerAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).into()
+        peer(port).into()
     }
 
     fn receive(batch: &mut RecvBatch, from: u16, datagram: &[u8]) {
         let room = batch.room().unwrap();
         let len = datagram.len().min(room.len());
         room[..len].copy_from_slice(&datagram[..len]);
-        batch.push(addr(from).peer, len);
+        batch.push(peer(from), len);
     }
 
     //
@@ -310,8 +339,8 @@ mod tests {
         receive(&mut batch, 3, b"12");
 
         assert_eq!((batch.len(), batch.truncated()), (2, 1));
-        assert_eq!((batch.from(0), batch.datagram(0)), (&addr(1), &b"1234"[..]));
-        assert_eq!((batch.from(1), batch.datagram(1)), (&addr(3), &b"12"[..]));
+        assert_eq!((batch.from(0), batch.datagram(0)), (&peer(1), &b"1234"[..]));
+        assert_eq!((batch.from(1), batch.datagram(1)), (&peer(3), &b"12"[..]));
     }
 
     #[test]

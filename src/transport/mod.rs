@@ -32,7 +32,9 @@ pub(crate) use linux::Linux;
 pub use multicast::Interface;
 pub(crate) use multicast::{Membership, check as check_group, hears};
 pub(crate) use place::Place;
-pub(crate) use route::{Local, Route};
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use route::Local;
+pub(crate) use route::{Ancillary, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
 pub use socket_ref::SocketRef;

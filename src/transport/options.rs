@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr};
 use socket2::Socket;
 
 use super::{multicast, socket::Options};
+use crate::TrafficClass;
 
 impl Options {
     /// Refuses what can be set on no socket.
@@ -45,10 +46,14 @@ impl Options {
                 families.set(multicast, hops.into()).map_err(&named)?;
             }
         }
-        if let Some(dscp) = self.dscp {
-            // The two bits below it are those of congestion notification (RFC 3168).
-            let set = families.set([Socket::set_tos_v4, set_traffic_class], u32::from(dscp) << 2);
-            set.map_err(named("dscp"))?;
+        if self.dscp.is_some() || self.ecn.is_some() {
+            let class =
+                TrafficClass::new(self.dscp.unwrap_or_default(), self.ecn.unwrap_or_default());
+            let set = families.set([Socket::set_tos_v4, set_traffic_class], u8::from(class).into());
+            set.map_err(named(if self.dscp.is_some() { "dscp" } else { "ecn" }))?;
+        }
+        if self.recv_traffic_class {
+            tell_traffic_class(&families).map_err(named("recv_traffic_class"))?;
         }
         if self.broadcast {
             socket.set_broadcast(true).map_err(named("broadcast"))?;
@@ -75,10 +80,10 @@ struct Families<'a> {
 
 impl Families<'_> {
     /// Sets an option that IPv4 and IPv6 have each of their own.
-    fn set(
+    fn set<T: Copy>(
         &self,
-        [ipv4, ipv6]: [fn(&Socket, u32) -> io::Result<()>; 2],
-        value: u32,
+        [ipv4, ipv6]: [fn(&Socket, T) -> io::Result<()>; 2],
+        value: T,
     ) -> io::Result<()> {
         if !self.ipv6 {
             return ipv4(self.socket, value);
@@ -115,6 +120,17 @@ fn set_traffic_class(_: &Socket, _: u32) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Has the kernel tell beside each datagram how it is marked, where somebody listens.
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+fn tell_traffic_class(families: &Families<'_>) -> io::Result<()> {
+    families.set([Socket::set_recv_tos_v4, Socket::set_recv_tclass_v6], true)
+}
+
+#[cfg(not(all(target_os = "linux", not(datagrammar_portable))))]
+const fn tell_traffic_class(_: &Families<'_>) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn bind_device(socket: &Socket, device: &str) -> io::Result<()> {
     socket.bind_device(Some(device.as_bytes()))
@@ -147,9 +163,12 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
-    use crate::transport::{
-        Interface,
-        socket::{bind, connect},
+    use crate::{
+        Ecn,
+        transport::{
+            Interface,
+            socket::{bind, connect},
+        },
     };
 
     fn bound(addr: &str, options: &Options) -> UdpSocket {
@@ -178,13 +197,19 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_class_of_traffic_leaves_the_bits_of_congestion_alone() {
-        let options = Options { dscp: Some(46), ..Options::default() };
+    fn urgency_and_what_is_told_of_congestion_share_an_octet() {
+        for (dscp, ecn, octet) in [
+            (Some(46), None, 0xb8),
+            (None, Some(Ecn::Ect0), 0x02),
+            (Some(46), Some(Ecn::Ect1), 0xb9),
+        ] {
+            let options = Options { dscp, ecn, ..Options::default() };
 
-        let (v4, v6) = (bound("127.0.0.1:0", &options), bound("[::1]:0", &options));
+            let (v4, v6) = (bound("127.0.0.1:0", &options), bound("[::1]:0", &options));
 
-        assert_eq!(SockRef::from(&v4).tos_v4().unwrap(), 46 << 2);
-        assert_eq!(SockRef::from(&v6).tclass_v6().unwrap(), 46 << 2);
+            assert_eq!(SockRef::from(&v4).tos_v4().unwrap(), octet);
+            assert_eq!(SockRef::from(&v6).tclass_v6().unwrap(), octet);
+        }
     }
 
     // B-7

@@ -1,12 +1,19 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use crate::PeerAddr;
+use crate::{PeerAddr, TrafficClass};
 
 /// Which address of this host a datagram came to, and the interface it came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Local {
     pub(crate) ip: IpAddr,
     pub(crate) interface: u32,
+}
+
+/// What the system tells beside a datagram (ancillary data, RFC 3542).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ancillary {
+    pub(crate) local: Option<Local>,
+    pub(crate) traffic_class: Option<TrafficClass>,
 }
 
 /// Between whom a datagram goes.

@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use super::Linux;
 use super::{Interface, Place, Transport, Udp, options::share_port};
+use crate::Ecn;
 
 /// A bound datagram socket to build a server or a client on.
 ///
@@ -72,6 +73,9 @@ pub(crate) struct Options {
     pub(crate) send_buffer: usize,
     pub(crate) ttl: Option<u8>,
     pub(crate) dscp: Option<u8>,
+    pub(crate) ecn: Option<Ecn>,
+    /// Whether to tell how received datagrams are marked.
+    pub(crate) recv_traffic_class: bool,
     pub(crate) broadcast: bool,
     /// Whether `[::]` leaves IPv4 to others; if nobody said, it does so beside an address of IPv4.
     pub(crate) ipv6_only: Option<bool>,
@@ -92,6 +96,8 @@ impl Default for Options {
             send_buffer: 4 << 20,
             ttl: None,
             dscp: None,
+            ecn: None,
+            recv_traffic_class: false,
             broadcast: false,
             ipv6_only: None,
             device: None,

@@ -20,11 +20,11 @@ impl Post {
     }
 
     fn open(&self, datagram: &str) -> bool {
-        self.mailbox.open(None, datagram.as_bytes(), &self.limits, &self.counters)
+        self.mailbox.open(Ancillary::default(), datagram.as_bytes(), &self.limits, &self.counters)
     }
 
     fn offer(&self, datagram: &str) -> Offer {
-        self.mailbox.offer(None, datagram.as_bytes(), &self.limits, &self.counters)
+        self.mailbox.offer(Ancillary::default(), datagram.as_bytes(), &self.limits, &self.counters)
     }
 
     fn offer_all(&self, datagrams: &[&str]) -> Vec<Offer> {
@@ -169,7 +169,8 @@ fn a_queue_of_none_lets_nothing_wait() {
 fn all_peers_share_one_bound_of_octets() {
     let post = Post::within(Limits::default().octets(4));
     let other = Mailbox::default();
-    let offer = |datagram: &[u8]| other.offer(None, datagram, &post.limits, &post.counters);
+    let offer =
+        |datagram: &[u8]| other.offer(Ancillary::default(), datagram, &post.limits, &post.counters);
     assert!(post.open("1"));
     assert_eq!(post.offer("2"), ACCEPTED);
 
@@ -214,7 +215,7 @@ fn what_has_waited_longest_opens_the_next_conversation() {
     post.offer_all(&["b", "cc"]);
     assert_eq!(post.take(), Poll::Ready(Some("a".to_owned())));
 
-    assert_eq!(post.finish(), Next::Conversation(None));
+    assert_eq!(post.finish(), Next::Conversation(Ancillary::default()));
 
     assert_eq!(post.waiting_octets(), 3);
     assert_eq!(post.empty(), ["b", "cc"]);
@@ -239,7 +240,7 @@ fn an_opening_datagram_that_nobody_received_is_counted_and_gone() {
     post.open("a");
     post.offer("b");
 
-    assert_eq!(post.finish(), Next::Conversation(None));
+    assert_eq!(post.finish(), Next::Conversation(Ancillary::default()));
 
     assert_eq!(post.dropped(DropReason::Unread), 1);
     assert_eq!(post.empty(), ["b"]);

@@ -111,7 +111,7 @@ impl Course {
         datagram.resize(len, b'.');
         let expected = self.expected(peer, &datagram);
 
-        let arrival = self.table.arrive(&addr(peer).into(), &datagram);
+        let arrival = self.table.arrive(&addr(peer), Ancillary::default, &datagram);
 
         assert_eq!(arrival, expected, "datagram {} of peer {peer}", self.number);
         match arrival {
@@ -166,7 +166,10 @@ impl Course {
             self.returned += 1;
         } else {
             let fits = self.waiting_octets() + datagram.len() <= OCTETS;
-            assert_eq!(mailbox.open(None, &datagram, &self.limits, &self.counters), fits);
+            assert_eq!(
+                mailbox.open(Ancillary::default(), &datagram, &self.limits, &self.counters),
+                fits
+            );
             if !fits {
                 self.table.release();
                 return self.drop_one(DropReason::Octets);
@@ -202,7 +205,7 @@ impl Course {
         let next = mailbox.finish(&self.counters);
 
         if self.model[peer].opening.is_some() {
-            assert_eq!(next, Next::Conversation(None));
+            assert_eq!(next, Next::Conversation(Ancillary::default()));
             self.talks[peer] = Some((serial, mailbox));
         } else {
             assert_eq!(next, Next::Nothing);

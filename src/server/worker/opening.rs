@@ -26,21 +26,21 @@ where
         *self.serial += 1;
         let serial = *self.serial;
         turn.offer(serial, at);
-        let from = turn.received.from(at);
+        let (from, ancillary) = (turn.received.from(at), turn.received.ancillary(at));
         let seat = match self.seat.take() {
             Some(mut seat) => {
-                seat.peer.renew(from, serial);
+                seat.peer.renew(from, ancillary, serial);
                 seat
             }
             None => {
                 let (port, mailbox) = (Arc::clone(&self.port), Arc::clone(&self.mailbox));
-                let peer = Peer::new(port, mailbox, from.clone(), serial);
+                let peer = Peer::new(port, mailbox, from.clone(), ancillary, serial);
                 Box::new(Seat { handler: Arc::clone(&self.handler), peer })
             }
         };
         let mut stage = self.stage.take().unwrap_or_else(Stage::new);
         stage.set((self.converse)(seat));
-        let span = self.epoch.conversation(&from.peer);
+        let span = self.epoch.conversation(from);
         let mut polled = Poll::Pending;
         if self.elsewhere.is_none() {
             (turn, ()) = turn.lend(|| polled = stage.poll_first(&span));
@@ -48,7 +48,7 @@ where
         match polled {
             Poll::Ready(outcome) => {
                 self.stage = Some(stage);
-                self.seat = judge(outcome, &self.port, &turn.received.from(at).peer, &span);
+                self.seat = judge(outcome, &self.port, turn.received.from(at), &span);
                 turn.conversations += 1;
                 if turn.unread().is_some() {
                     self.port.counters.dropped(DropReason::Unread, 1);
@@ -61,13 +61,14 @@ where
 
     /// Lets a conversation go on that has to wait, with the datagram that opened it if that is unread.
     fn keep(&mut self, turn: &mut Turn, at: usize, stage: Stage<F>, span: Span) {
-        let (route, mailbox) = (turn.received.from(at).clone(), mem::take(&mut self.mailbox));
+        let (peer, ancillary) = (turn.received.from(at).clone(), turn.received.ancillary(at));
+        let mailbox = mem::take(&mut self.mailbox);
         let (port, counters) = (Arc::clone(&self.port), &self.port.counters);
         let kept = turn
             .unread()
-            .is_none_or(|unread| mailbox.open(route.local, unread, &self.port.limits, counters));
+            .is_none_or(|unread| mailbox.open(ancillary, unread, &self.port.limits, counters));
         if kept {
-            let ending = Ending { port, mailbox, route, serial: *self.serial, over: false };
+            let ending = Ending { port, mailbox, peer, serial: *self.serial, over: false };
             self.spawn(stage, span, ending);
             return;
         }
@@ -75,13 +76,13 @@ where
         counters.dropped(DropReason::Octets, 1);
         turn.conversations += 1;
         if let Err(panicked) = panic::catch(|| drop(stage)) {
-            self.port.report(&route.peer, &panicked.into(), true);
+            self.port.report(&peer, &panicked.into(), true);
         }
     }
 
     /// Makes a task of a conversation that has to wait.
     fn spawn(&mut self, stage: Stage<F>, span: Span, ending: Ending<Req, Res>) {
-        let (peer, serial) = (ending.route.peer.clone(), ending.serial);
+        let (peer, serial) = (ending.peer.clone(), ending.serial);
         let mailbox = Arc::clone(&ending.mailbox);
         let task = Task {
             stage,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::transport::Local;
+use crate::transport::{Ancillary, Local};
 
 /// A buffer for the control messages of one datagram: the local address (40 octets), the size of
 /// segments (24), the count of drops (24) and the traffic class (24), with room to spare.
@@ -15,7 +15,7 @@ pub(super) struct Control([u8; Self::SIZE]);
 pub(super) struct Told {
     /// The length of the datagrams that were merged into this one, but for the last.
     pub(super) segment: Option<usize>,
-    pub(super) local: Option<Local>,
+    pub(super) ancillary: Ancillary,
     /// Whether it was sent to a multicast group or a broadcast address.
     pub(super) many: bool,
 }
@@ -91,6 +91,12 @@ fn read_all(mut octets: &[u8]) -> Told {
             (libc::SOL_UDP, libc::UDP_GRO) => told.segment = usize::try_from(number(data)).ok(),
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => ipv4_info(data, &mut told),
             (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => ipv6_info(data, &mut told),
+            (libc::IPPROTO_IP, libc::IP_TOS) => {
+                told.ancillary.traffic_class = data.first().map(|octet| (*octet).into());
+            }
+            (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
+                told.ancillary.traffic_class = Some((number(data) as u8).into());
+            }
             _ => {}
         }
         octets = rest.get(data.len().next_multiple_of(8)..).unwrap_or_default();
@@ -104,7 +110,7 @@ fn ipv4_info(data: &[u8], told: &mut Told) {
     let Some((interface, rest)) = data.split_first_chunk() else { return };
     let Some((ip, header)) = rest.split_first_chunk::<4>() else { return };
     let interface = u32::from_ne_bytes(*interface);
-    told.local = Some(Local { ip: Ipv4Addr::from(*ip).into(), interface });
+    told.ancillary.local = Some(Local { ip: Ipv4Addr::from(*ip).into(), interface });
     told.many = header.first_chunk().is_some_and(|header| header != ip);
 }
 
@@ -117,7 +123,7 @@ fn ipv6_info(data: &[u8], told: &mut Told) {
     if ip.is_multicast() {
         told.many = true;
     } else if ip.to_ipv4_mapped().is_none() {
-        told.local = Some(Local { ip: ip.into(), interface });
+        told.ancillary.local = Some(Local { ip: ip.into(), interface });
     }
 }
 
@@ -133,7 +139,7 @@ mod tests {
 
             let len = control.write(local, None);
 
-            assert_eq!(read(control.first(len)).local, local);
+            assert_eq!(read(control.first(len)).ancillary.local, local);
         }
     }
 
@@ -150,7 +156,7 @@ mod tests {
             // On a socket of IPv6 it is told a second time.
             info_of_ipv6(&mut control, &mut len, header.to_ipv6_mapped());
             let told = read(control.first(len));
-            assert_eq!(told.local.unwrap().ip, local);
+            assert_eq!(told.ancillary.local.unwrap().ip, local);
             told.many
         };
 
@@ -179,7 +185,7 @@ mod tests {
 
             let len = control.write(local, None);
 
-            assert_eq!(read(control.first(len)).local, None);
+            assert_eq!(read(control.first(len)).ancillary.local, None);
         }
     }
 

@@ -228,11 +228,12 @@ impl Linux {
                 // A copy. It is served and counted where the peer belongs.
                 continue;
             }
-            let from = Route { peer, local: told.local };
             match told.segment {
                 _ if !whole => batch.push_truncated(),
-                Some(segment) if segment < len => batch.push_segments(&from, octets, segment),
-                _ => batch.push_at(from, octets),
+                Some(segment) if segment < len => {
+                    batch.push_segments(&peer, told.ancillary, octets, segment);
+                }
+                _ => batch.push_at(peer, told.ancillary, octets),
             }
         }
         let full = count == *slots;

@@ -3,6 +3,7 @@
 mod cancellation;
 mod hostile;
 mod timeouts;
+mod traffic_class;
 
 use std::{convert::Infallible, error::Error, num::ParseIntError, str::Utf8Error, time::Duration};
 

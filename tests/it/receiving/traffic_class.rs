@@ -1,0 +1,109 @@
+//! How datagrams are marked on their way.
+#![cfg(all(target_os = "linux", not(datagrammar_portable)))]
+
+use datagrammar::{Ecn, Text, TrafficClass, UdpClient, UdpServer};
+use tokio::task::yield_now;
+
+use crate::support::{Running, conversing, until, within_deadline};
+
+/// A server that answers each request with how it is marked.
+async fn serve(addr: &str, asked: bool) -> (Running, u16) {
+    let handler = conversing!(|peer| {
+        loop {
+            let request = peer.recv().await?;
+            let class = peer.traffic_class().map(|class| class.to_string());
+            peer.send(&class.unwrap_or_else(|| "nothing".to_owned())).await?;
+            if request == "as a task" {
+                yield_now().await;
+            }
+        }
+    });
+    let builder = UdpServer::builder(Text, handler).recv_traffic_class(asked);
+    let server = builder.bind(format!("{addr}:0")).await.unwrap();
+    let port = server.local_addr().port();
+    (Running::start(server).await, port)
+}
+
+async fn ask(client: &UdpClient<Text>, request: &str) -> String {
+    client.send(&request.to_owned()).await.unwrap();
+    within_deadline(client.recv()).await.unwrap()
+}
+
+/// Marks what `client` sends from now on.
+fn mark(client: &UdpClient<Text>, octet: u8) {
+    let socket = client.socket_ref().unwrap();
+    let socket = socket2::SockRef::from(&socket);
+    match client.local_addr().socket_addr().unwrap().is_ipv4() {
+        true => socket.set_tos_v4(octet.into()),
+        false => socket.set_tclass_v6(octet.into()),
+    }
+    .unwrap();
+}
+
+#[tokio::test]
+async fn each_datagram_tells_how_it_is_marked_whether_it_waited_or_not() {
+    for (bound, peer) in [("127.0.0.1", "127.0.0.1"), ("[::]", "127.0.0.1"), ("[::]", "[::1]")] {
+        let (server, port) = serve(bound, true).await;
+        let builder = UdpClient::builder(Text).dscp(46).ecn(Ecn::Ect0);
+        let client = builder.connect(format!("{peer}:{port}")).await.unwrap();
+
+        assert_eq!(ask(&client, "").await, "DSCP 46, ECT(0)");
+        mark(&client, 0x03);
+        assert_eq!(ask(&client, "as a task").await, "DSCP 0, CE");
+        mark(&client, 0x21);
+        assert_eq!(ask(&client, "as a task").await, "DSCP 8, ECT(1)");
+        mark(&client, 0);
+        assert_eq!(ask(&client, "").await, "DSCP 0, Not-ECT");
+        server.stop().await;
+    }
+}
+
+// D-17
+#[tokio::test]
+async fn datagrams_of_one_train_are_marked_alike_and_the_next_one_is_not() {
+    let (server, port) = serve("127.0.0.1", true).await;
+    let client = UdpClient::connect(("127.0.0.1", port), Text).await.unwrap();
+    let train = vec!["datagram".to_owned(); 20];
+
+    for octet in [0x02, 0x03] {
+        mark(&client, octet);
+        client.send_all(&train).await.unwrap();
+    }
+
+    for class in ["DSCP 0, ECT(0)", "DSCP 0, CE"] {
+        for _ in 0..train.len() {
+            assert_eq!(within_deadline(client.recv()).await.unwrap(), class);
+        }
+    }
+    until(|| server.control.figures().received == 40).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_told_that_nobody_asked_for() {
+    let (server, port) = serve("127.0.0.1", false).await;
+    let builder = UdpClient::builder(Text).dscp(46);
+    let client = builder.connect(("127.0.0.1", port)).await.unwrap();
+
+    assert_eq!(ask(&client, "").await, "nothing");
+    server.stop().await;
+}
+
+// B-13
+#[tokio::test]
+async fn on_a_socket_of_the_users_it_is_told_if_the_user_asks_the_kernel() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket2::SockRef::from(&socket).set_recv_tos_v4(true).unwrap();
+    let addr = socket.local_addr().unwrap();
+    let handler = conversing!(|peer| {
+        peer.recv().await?;
+        let class = peer.traffic_class().map(u8::from);
+        Ok(peer.send(&format!("{class:?}")).await?)
+    });
+    let server = UdpServer::builder(Text, handler).socket(socket).unwrap();
+    let server = Running::start(server).await;
+    let client = UdpClient::builder(Text).ecn(Ecn::Ce).connect(addr).await.unwrap();
+
+    assert_eq!(ask(&client, "").await, format!("{:?}", Some(u8::from(TrafficClass::from(3)))));
+    server.stop().await;
+}
