@@ -78,16 +78,12 @@ impl RecvBatch {
     /// Adds the datagram that was written to the `octets`.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[inline]
-    pub(super) fn push_at(&mut self, from: PeerAddr, ancillary: Ancillary, octets: Range<usize>) {
+    pub(super) fn push_at(&mut self, from: PeerAddr, octets: Range<usize>) {
         if octets.end - octets.start > self.limit {
             self.push_truncated();
-            return;
+        } else {
+            self.arrived.push((from, octets));
         }
-        if ancillary != Ancillary::default() {
-            self.ancillary.resize(self.arrived.len(), Ancillary::default());
-            self.ancillary.push(ancillary);
-        }
-        self.arrived.push((from, octets));
     }
 
     /// Adds the datagrams of `segment` octets each, the last one maybe shorter, that the kernel has
@@ -103,7 +99,11 @@ impl RecvBatch {
         let mut start = octets.start;
         loop {
             let end = start.saturating_add(segment.max(1)).min(octets.end);
-            self.push_at(from.clone(), ancillary, start..end);
+            if ancillary != Ancillary::default() && end - start <= self.limit {
+                self.ancillary.resize(self.arrived.len(), Ancillary::default());
+                self.ancillary.push(ancillary);
+            }
+            self.push_at(from.clone(), start..end);
             if end == octets.end {
                 return;
             }

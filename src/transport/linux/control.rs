@@ -73,12 +73,7 @@ impl Default for Control {
 }
 
 /// Reads what the kernel wrote; what it does not know it passes over.
-#[inline]
-pub(super) fn read(octets: &[u8]) -> Told {
-    if octets.is_empty() { Told::default() } else { read_all(octets) }
-}
-
-fn read_all(mut octets: &[u8]) -> Told {
+pub(super) fn read(mut octets: &[u8]) -> Told {
     let mut told = Told::default();
     while let Some((head, rest)) = octets.split_first_chunk::<HEAD>() {
         let [len, kind] = [&head[..8], &head[8..]];

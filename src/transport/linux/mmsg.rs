@@ -92,20 +92,26 @@ impl Receiver {
         Ok(self.used)
     }
 
-    /// The length of datagram number `i` of the last call, as far as it fitted, and whether it did.
-    pub(super) fn len(&self, i: usize) -> (usize, bool) {
-        let header = &self.headers[i];
-        (header.msg_len as usize, header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0)
+    /// The first `count` messages of the last call.
+    pub(super) fn messages(&self, count: usize) -> impl Iterator<Item = Message<'_>> {
+        let beside = self.names.iter().zip(&self.controls);
+        self.headers[..count].iter().zip(beside).map(|(header, (name, control))| Message {
+            name,
+            control: control.first(header.msg_hdr.msg_controllen),
+            len: header.msg_len as usize,
+            whole: header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0,
+        })
     }
+}
 
-    pub(super) fn name(&self, i: usize) -> &Name {
-        &self.names[i]
-    }
-
-    /// The control messages of datagram number `i`.
-    pub(super) fn control(&self, i: usize) -> &[u8] {
-        self.controls[i].first(self.headers[i].msg_hdr.msg_controllen)
-    }
+/// A message that was received; its octets are where they were asked for.
+pub(super) struct Message<'r> {
+    pub(super) name: &'r Name,
+    pub(super) control: &'r [u8],
+    /// How many octets it has, as far as they fitted.
+    pub(super) len: usize,
+    /// Whether they did.
+    pub(super) whole: bool,
 }
 
 /// Sends many datagrams with one system call.

@@ -9,6 +9,7 @@ mod spread;
 
 use std::{
     io,
+    ops::Range,
     os::fd::AsFd,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -18,7 +19,7 @@ use std::{
 };
 
 use control::Control;
-use mmsg::{Receiver, Sender};
+use mmsg::{Message, Receiver, Sender};
 use name::Name;
 use runs::Runs;
 use share::Share;
@@ -219,26 +220,35 @@ impl Linux {
         let Receiving { receiver, slots } = &mut *locked(&self.receiving);
         let (octets, slot) = batch.slots(SLOTS);
         let count = receiver.recv(self.udp.socket.as_fd(), octets, slot, *slots)?;
-        for i in 0..count {
-            let (len, whole) = receiver.len(i);
-            let Some(peer) = receiver.name(i).peer() else { continue };
-            let octets = i * slot..i * slot + len;
-            let told = control::read(receiver.control(i));
-            if told.many && self.share.is_some_and(|share| !share.has(&peer)) {
-                // A copy. It is served and counted where the peer belongs.
-                continue;
-            }
-            match told.segment {
-                _ if !whole => batch.push_truncated(),
-                Some(segment) if segment < len => {
-                    batch.push_segments(&peer, told.ancillary, octets, segment);
+        for (i, message) in receiver.messages(count).enumerate() {
+            let octets = i * slot..i * slot + message.len;
+            // Most are of this kind; what is more than that costs them nothing.
+            match message.name.v4() {
+                Some(v4) if message.control.is_empty() && message.whole => {
+                    batch.push_at(PeerAddr::Ip(v4.into()), octets);
                 }
-                _ => batch.push_at(peer, told.ancillary, octets),
+                _ => self.take(&message, octets, batch),
             }
         }
         let full = count == *slots;
         *slots = (2 * count).clamp(FEW, SLOTS);
         Ok(full)
+    }
+
+    /// Adds a message with what is told beside it.
+    fn take(&self, message: &Message<'_>, octets: Range<usize>, batch: &mut RecvBatch) {
+        let Some(peer) = message.name.peer() else { return };
+        let told = control::read(message.control);
+        if told.many && self.share.is_some_and(|share| !share.has(&peer)) {
+            // A copy. It is served and counted where the peer belongs.
+            return;
+        }
+        if !message.whole {
+            batch.push_truncated();
+            return;
+        }
+        let segment = told.segment.unwrap_or(usize::MAX);
+        batch.push_segments(&peer, told.ancillary, octets, segment);
     }
 
     /// Sends one run after the other.

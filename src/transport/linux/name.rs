@@ -16,17 +16,23 @@ impl Name {
         if u16::from_ne_bytes([self.0[0], self.0[1]]) == IPV4 { 16 } else { 28 }
     }
 
-    /// The peer at this address, unless it is of another family.
+    /// The address, if it is one of IPv4.
     #[inline]
+    pub(super) const fn v4(&self) -> Option<SocketAddrV4> {
+        let [f0, f1, p0, p1, a, b, c, d, ..] = self.0;
+        if u16::from_ne_bytes([f0, f1]) != IPV4 {
+            return None;
+        }
+        Some(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([p0, p1])))
+    }
+
+    /// The peer at this address, unless it is of another family.
     pub(super) fn peer(&self) -> Option<PeerAddr> {
         let [f0, f1, p0, p1, rest @ ..] = &self.0;
-        let port = u16::from_be_bytes([*p0, *p1]);
         match u16::from_ne_bytes([*f0, *f1]) {
-            IPV4 => {
-                let [a, b, c, d, ..] = *rest;
-                Some(PeerAddr::Ip(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port).into()))
-            }
+            IPV4 => self.v4().map(|v4| PeerAddr::Ip(v4.into())),
             IPV6 => {
+                let port = u16::from_be_bytes([*p0, *p1]);
                 let (ip, scope) = (rest[4..20].first_chunk()?, rest[20..24].first_chunk()?);
                 let scope = u32::from_ne_bytes(*scope);
                 let addr = SocketAddrV6::new(Ipv6Addr::from(*ip), port, 0, scope);
