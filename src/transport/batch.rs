@@ -235,6 +235,12 @@ impl SendBatch {
         (to, datagram)
     }
 
+    /// All datagrams, and to whom they go.
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(Route, Vec<u8>)> {
+        self.slots[self.pending.clone()].iter()
+    }
+
     /// Takes all datagrams out.
     pub(super) fn clear(&mut self) {
         self.pending = 0..0;

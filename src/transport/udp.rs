@@ -25,9 +25,9 @@ pub(crate) struct Udp {
     /// Shared with whoever waits for it or sets options on it.
     pub(super) socket: Arc<UdpSocket>,
     local_addr: PeerAddr,
-    ipv6: bool,
+    pub(super) ipv6: bool,
     /// Whether it has one peer, which need not be named.
-    connected: bool,
+    pub(super) connected: bool,
 }
 
 impl Udp {
@@ -50,7 +50,7 @@ impl Udp {
 
     /// `to` as this socket names it: an IPv6 socket knows IPv4 peers by their mapped address, and a
     /// connected one has no name for its peer.
-    pub(super) fn name(&self, to: &PeerAddr) -> Option<SocketAddr> {
+    fn name(&self, to: &PeerAddr) -> Option<SocketAddr> {
         let PeerAddr::Ip(to) = *to;
         match to {
             _ if self.connected => None,

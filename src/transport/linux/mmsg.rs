@@ -123,80 +123,88 @@ pub(super) struct Sender {
     controls: Vec<Control>,
 }
 
-// SAFETY: the pointers in here are written and used within one `Filling`, which borrows what they point
-// to; nothing is tied to a thread.
+// SAFETY: the pointers in the headers point to what the same value owns, those in the pieces to octets
+// that are borrowed anew for each call; nothing is tied to a thread.
 unsafe impl Send for Sender {}
 
 impl Sender {
-    /// Begins a call.
-    pub(super) fn fill<'o>(&mut self) -> Filling<'_, 'o> {
-        self.headers.clear();
-        self.pieces.clear();
-        self.names.clear();
-        self.controls.clear();
-        Filling { sender: self, octets: PhantomData }
+    /// Begins a call that sends up to `count` datagrams.
+    pub(super) fn fill<'o>(&mut self, count: usize) -> Filling<'_, 'o> {
+        if self.headers.len() < count {
+            self.grow(count);
+        }
+        Filling { sender: self, messages: 0, datagrams: 0, octets: PhantomData }
+    }
+
+    #[cold]
+    fn grow(&mut self, count: usize) {
+        self.headers.resize(count, header());
+        self.pieces.resize(count, libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 });
+        self.names.resize(count, Name::default());
+        self.controls.resize(count, Control::default());
+        // One pointer into each vector, as for a `Receiver`.
+        let (names, controls) = (self.names.as_mut_ptr(), self.controls.as_mut_ptr());
+        for (i, header) in self.headers.iter_mut().enumerate() {
+            header.msg_hdr.msg_name = names.wrapping_add(i).cast();
+            header.msg_hdr.msg_control = controls.wrapping_add(i).cast();
+        }
     }
 }
 
 /// The messages of one call, which borrow the octets that they send.
 pub(super) struct Filling<'s, 'o> {
     sender: &'s mut Sender,
+    messages: usize,
+    datagrams: usize,
     octets: PhantomData<&'o [u8]>,
 }
 
 impl<'o> Filling<'_, 'o> {
-    /// Adds a message, of which the octets are the `pieces`, one behind the other, and the control
-    /// messages what `control` writes.
+    /// Adds a message to whom `name` writes, of which the octets are the `pieces`, one behind the other,
+    /// and the control messages what `control` writes. Both return how many octets they wrote.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are more pieces than datagrams were announced.
     #[inline]
     pub(super) fn push(
         &mut self,
-        to: Option<Name>,
-        control: Option<impl FnOnce(&mut Control) -> usize>,
+        name: impl FnOnce(&mut Name) -> libc::socklen_t,
+        control: impl FnOnce(&mut Control) -> usize,
         pieces: impl Iterator<Item = &'o [u8]>,
     ) {
         let Sender { headers, pieces: all, names, controls } = &mut *self.sender;
-        let before = all.len();
-        all.extend(pieces.map(|piece| libc::iovec {
-            iov_base: piece.as_ptr().cast_mut().cast(),
-            iov_len: piece.len(),
-        }));
-        let mut header = header();
-        header.msg_hdr.msg_iovlen = (all.len() - before) as _;
-        if let Some(write) = control {
-            let mut control = Control::default();
-            header.msg_hdr.msg_controllen = write(&mut control) as _;
-            controls.push(control);
+        let (at, first) = (self.messages, self.datagrams);
+        for piece in pieces {
+            all[self.datagrams] =
+                libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() };
+            self.datagrams += 1;
         }
-        if let Some(to) = to {
-            header.msg_hdr.msg_namelen = to.len();
-            names.push(to);
+        // What has no length is not looked at, so it may be of an earlier call.
+        let header = &mut headers[at].msg_hdr;
+        header.msg_iovlen = (self.datagrams - first) as _;
+        header.msg_namelen = name(&mut names[at]);
+        header.msg_controllen = control(&mut controls[at]) as _;
+        self.messages += 1;
+    }
+
+    /// Points the messages to their pieces.
+    fn point(&mut self) {
+        let Sender { headers, pieces, .. } = &mut *self.sender;
+        let mut pieces = pieces.as_mut_ptr();
+        for header in &mut headers[..self.messages] {
+            header.msg_hdr.msg_iov = pieces;
+            pieces = pieces.wrapping_add(header.msg_hdr.msg_iovlen);
         }
-        headers.push(header);
     }
 
     /// Sends the messages from number `first` on; returns how many were sent, at least one.
     pub(super) fn send(&mut self, fd: BorrowedFd<'_>, first: usize) -> io::Result<usize> {
-        let Sender { headers, pieces, names, controls } = &mut *self.sender;
-        // Only now nothing moves any more, so that there is something to point to.
-        let (mut names, mut pieces) = (names.as_mut_ptr(), pieces.as_mut_ptr());
-        let mut controls = controls.as_mut_ptr();
-        for header in headers.iter_mut() {
-            let header = &mut header.msg_hdr;
-            if header.msg_namelen > 0 {
-                header.msg_name = names.cast();
-                names = names.wrapping_add(1);
-            }
-            header.msg_iov = pieces;
-            pieces = pieces.wrapping_add(header.msg_iovlen);
-            if header.msg_controllen > 0 {
-                header.msg_control = controls.cast();
-                controls = controls.wrapping_add(1);
-            }
-        }
-        let rest = &mut headers[first..];
-        // SAFETY: each header points to a name, pieces and a control buffer of the sender, which is
-        // borrowed, with their true sizes; the pieces point to octets that live for 'o, so until after
-        // this call. The kernel writes into nothing but `msg_len`.
+        self.point();
+        let rest = &mut self.sender.headers[first..self.messages];
+        // SAFETY: each header points to a name and a control buffer of the sender, which is borrowed, and
+        // to pieces that were added to this call, with their true sizes; the pieces point to octets that
+        // live for 'o, so until after this call. The kernel writes into nothing but `msg_len`.
         let sent = unsafe {
             libc::sendmmsg(
                 fd.as_raw_fd(),

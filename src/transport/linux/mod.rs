@@ -18,7 +18,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use control::Control;
 use mmsg::{Message, Receiver, Sender};
 use name::Name;
 use runs::Runs;
@@ -260,13 +259,16 @@ impl Linux {
         batch: &SendBatch,
         refused: &mut dyn FnMut(&PeerAddr, io::Error),
     ) -> Result<(), Full> {
-        let mut filling = sender.fill();
+        let mut filling = sender.fill(batch.len());
         for run in runs.runs() {
             let to = batch.get(run.first.into()).0;
             let segment = (run.segments > 1).then_some(run.segment);
-            let control = (segment.is_some() || to.local.is_some())
-                .then_some(|control: &mut Control| control.write(to.local, segment));
-            filling.push(self.name(to), control, runs.datagrams(run).map(|i| batch.get(i).1));
+            let pieces = runs.datagrams(run).map(|i| batch.get(i).1);
+            filling.push(
+                |name| self.name(to, name),
+                |control| control.write(to.local, segment),
+                pieces,
+            );
         }
         let mut done = 0;
         while let Some(run) = runs.runs().get(done) {
@@ -309,9 +311,9 @@ impl Linux {
         if to.local.is_none() {
             return self.udp.try_send(to, datagram);
         }
-        let mut filling = sender.fill();
-        let control = |control: &mut Control| control.write(to.local, None);
-        filling.push(self.name(to), Some(control), std::iter::once(datagram));
+        let mut filling = sender.fill(1);
+        let pieces = std::iter::once(datagram);
+        filling.push(|name| self.name(to, name), |control| control.write(to.local, None), pieces);
         let mut send = || {
             let send = || filling.send(self.udp.socket.as_fd(), 0);
             self.udp.socket.try_io(Interest::WRITABLE, send).map(drop)
@@ -322,8 +324,11 @@ impl Linux {
         }
     }
 
-    fn name(&self, to: &Route) -> Option<Name> {
-        self.udp.name(&to.peer).map(Name::from)
+    /// Writes the name of the peer, unless the socket knows it; returns how many octets that takes.
+    #[inline]
+    fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
+        let PeerAddr::Ip(addr) = &to.peer;
+        if self.udp.connected { 0 } else { name.write(addr, self.udp.ipv6) }
     }
 
     /// Tries nothing again that the kernel has refused once: segments that are longer than the path

@@ -11,9 +11,30 @@ const IPV4: u16 = libc::AF_INET as u16;
 const IPV6: u16 = libc::AF_INET6 as u16;
 
 impl Name {
-    /// How many octets the kernel is to read.
-    pub(super) const fn len(&self) -> libc::socklen_t {
-        if u16::from_ne_bytes([self.0[0], self.0[1]]) == IPV4 { 16 } else { 28 }
+    /// Names `addr` for a socket of IPv4, or for one of IPv6, which knows IPv4 by mapped addresses; returns
+    /// how many octets that takes.
+    #[inline]
+    pub(super) fn write(&mut self, addr: &SocketAddr, ipv6: bool) -> libc::socklen_t {
+        match addr {
+            SocketAddr::V4(v4) if !ipv6 => {
+                let ([f0, f1], [p0, p1]) = (IPV4.to_ne_bytes(), v4.port().to_be_bytes());
+                let [a, b, c, d] = v4.ip().octets();
+                // The kernel does not look at what follows.
+                self.0[..8].copy_from_slice(&[f0, f1, p0, p1, a, b, c, d]);
+                16
+            }
+            SocketAddr::V4(v4) => self.write_v6(v4.ip().to_ipv6_mapped(), v4.port(), 0),
+            SocketAddr::V6(v6) => self.write_v6(*v6.ip(), v6.port(), v6.scope_id()),
+        }
+    }
+
+    fn write_v6(&mut self, ip: Ipv6Addr, port: u16, scope: u32) -> libc::socklen_t {
+        self.0[..2].copy_from_slice(&IPV6.to_ne_bytes());
+        self.0[2..4].copy_from_slice(&port.to_be_bytes());
+        self.0[4..8].fill(0); // the flow label
+        self.0[8..24].copy_from_slice(&ip.octets());
+        self.0[24..].copy_from_slice(&scope.to_ne_bytes());
+        28
     }
 
     /// The address, if it is one of IPv4.
@@ -43,37 +64,27 @@ impl Name {
     }
 }
 
-impl From<SocketAddr> for Name {
-    fn from(addr: SocketAddr) -> Self {
-        let mut name = [0; 28];
-        name[2..4].copy_from_slice(&addr.port().to_be_bytes());
-        match addr {
-            SocketAddr::V4(v4) => {
-                name[..2].copy_from_slice(&IPV4.to_ne_bytes());
-                name[4..8].copy_from_slice(&v4.ip().octets());
-            }
-            SocketAddr::V6(v6) => {
-                name[..2].copy_from_slice(&IPV6.to_ne_bytes());
-                name[8..24].copy_from_slice(&v6.ip().octets());
-                name[24..].copy_from_slice(&v6.scope_id().to_ne_bytes());
-            }
-        }
-        Self(name)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The name of `addr`, written over another one.
+    fn name(addr: &str, ipv6: bool) -> Name {
+        let mut name = Name([0xff; 28]);
+        let len = name.write(&addr.parse().unwrap(), ipv6);
+        assert_eq!(len, if ipv6 { 28 } else { 16 });
+        name
+    }
+
     #[test]
     fn an_address_is_laid_out_as_the_kernel_does_it() {
-        let v4 = Name::from("192.0.2.7:9000".parse::<SocketAddr>().unwrap());
-        let v6 = Name::from("[fe80::1%6]:9000".parse::<SocketAddr>().unwrap());
+        let (v4, mapped) = (name("192.0.2.7:9000", false), name("192.0.2.7:9000", true));
+        let v6 = name("[fe80::1%6]:9000", true);
 
         assert_eq!(v4.0[2..8], [0x23, 0x28, 192, 0, 2, 7]);
-        assert_eq!((v4.len(), v6.len()), (16, 28));
+        assert_eq!(mapped.0[18..24], [0xff, 0xff, 192, 0, 2, 7]);
         assert_eq!(v4.peer().unwrap().to_string(), "192.0.2.7:9000");
+        assert_eq!(mapped.peer(), v4.peer());
         assert_eq!(v6.peer().unwrap().to_string(), "[fe80::1%6]:9000");
         assert_eq!(Name::default().peer(), None);
     }

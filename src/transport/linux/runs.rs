@@ -39,26 +39,27 @@ const NONE: u16 = u16::MAX;
 impl Runs {
     /// Sorts `batch`, with segments of up to `limit` octets.
     pub(super) fn sort(&mut self, batch: &SendBatch, limit: usize) {
-        self.clear();
-        for i in 0..batch.len() {
-            let (to, datagram) = batch.get(i);
+        self.clear(batch.len());
+        for (i, (to, datagram)) in batch.iter().enumerate() {
             let len = datagram.len();
-            self.add(hash(&to.peer), len, |first| len <= limit && batch.get(first).0 == to);
+            self.add(i, hash(&to.peer), len, |first| len <= limit && batch.get(first).0 == to);
         }
     }
 
-    fn clear(&mut self) {
+    /// Makes room for `count` datagrams.
+    fn clear(&mut self, count: usize) {
         self.runs.clear();
         self.next.clear();
+        self.next.resize(count, NONE);
         self.newest.clear();
         self.newest.resize(BUCKETS, NONE);
     }
 
-    /// Adds the next datagram of the batch: `len` octets to a peer whose address hashes to `hash`, and
+    /// Adds datagram number `at` of the batch: `len` octets to a peer whose address hashes to `hash`, and
     /// is the one of datagram `i` if `same_peer(i)`.
-    fn add(&mut self, hash: usize, len: usize, same_peer: impl Fn(usize) -> bool) {
-        let at = self.next.len() as u16;
-        self.next.push(NONE);
+    #[inline]
+    fn add(&mut self, at: usize, hash: usize, len: usize, same_peer: impl Fn(usize) -> bool) {
+        let at = at as u16;
         let newest = &mut self.newest[hash % BUCKETS];
         if let Some(run) = self.runs.get_mut(usize::from(*newest))
             && run.takes(len)
@@ -128,9 +129,9 @@ mod tests {
     /// Sorts datagrams, each a peer and a length, and shows the runs.
     fn runs(datagrams: &[(usize, usize)]) -> Vec<Vec<usize>> {
         let mut runs = Runs::default();
-        runs.clear();
-        for &(peer, len) in datagrams {
-            runs.add(peer, len, |first| datagrams[first].0 == peer);
+        runs.clear(datagrams.len());
+        for (i, &(peer, len)) in datagrams.iter().enumerate() {
+            runs.add(i, peer, len, |first| datagrams[first].0 == peer);
         }
         runs.runs().iter().map(|run| runs.datagrams(run).collect()).collect()
     }

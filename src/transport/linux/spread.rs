@@ -284,7 +284,9 @@ mod tests {
 
     /// The worker of a peer whose address the kernel tells as `source`.
     fn told(source: SocketAddr, workers: u32) -> u32 {
-        let PeerAddr::Ip(peer) = Name::from(source).peer().unwrap();
+        let mut name = Name::default();
+        name.write(&source, source.is_ipv6());
+        let PeerAddr::Ip(peer) = name.peer().unwrap();
         worker_of(peer.ip(), peer.port(), workers)
     }
 
