@@ -9,7 +9,7 @@ use socket2::{SockAddr, SockRef, Socket};
 use crate::{
     BoundSocket, PeerAddr, SocketRef,
     transport::{
-        RecvBatch, Route, SendBatch, Transport,
+        RecvBatch, Route, SendBatch, Transport, max_len,
         socket::{self, Kind, Options},
     },
 };
@@ -76,7 +76,7 @@ impl Link {
 
     /// The longest datagram that can be sent, in octets.
     pub(super) fn max_len(&self) -> usize {
-        self.transport().max_len(&self.route.peer)
+        max_len(&self.route.peer)
     }
 
     /// Receives what is there. With `ask_kernel` it looks into the socket, whatever tokio knows of it:

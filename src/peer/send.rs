@@ -6,7 +6,7 @@ use std::{
 use super::{port::Outlet, turn::Turn};
 use crate::{
     SendError,
-    transport::{Route, Scratch},
+    transport::{Route, Scratch, max_len},
 };
 
 /// Sends `packet`: into the batch of the turn that is in progress on this thread, if there is one.
@@ -55,7 +55,7 @@ impl<Res, O: Outlet<Res> + ?Sized> Future for Sending<'_, Res, O> {
             return waiting.as_mut().poll(cx);
         }
         let outbox = this.outlet.outbox();
-        let max = outbox.transport().max_len(&this.to.peer);
+        let max = max_len(&this.to.peer);
         let inline = Turn::with(this.outlet.id(), |turn| {
             let encode = |datagram: &mut Vec<u8>| this.outlet.encode(this.packet, datagram);
             outbox.takes_inline(turn).then(|| turn.replies.encode(this.to, max, encode))

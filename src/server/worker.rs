@@ -257,7 +257,7 @@ where
     /// Finds out whom the datagram number `at` is for.
     fn receive(&mut self, turn: Box<Turn>, at: usize) -> Box<Turn> {
         let mode = self.epoch.mode();
-        let from = turn.received.from(at);
+        let (from, datagram) = turn.received.get(at);
         let admitted = match self.admission.admits(from) {
             Ok(admitted) => admitted,
             Err(panicked) => {
@@ -270,9 +270,8 @@ where
         } else if !admitted {
             DropReason::Refused
         } else {
-            let received = &turn.received;
-            let ancillary = || received.ancillary(at);
-            match self.conversations.arrive(from, ancillary, received.datagram(at)) {
+            let ancillary = || turn.received.ancillary(at);
+            match self.conversations.arrive(from, ancillary, datagram) {
                 Arrival::Waiting => {
                     self.busy = true;
                     return turn;

@@ -124,6 +124,12 @@ impl RecvBatch {
         no_room || self.arrived.len() + self.truncated.len() >= BATCH
     }
 
+    /// Datagram number `index`, and from whom it came.
+    pub(crate) fn get(&self, index: usize) -> (&PeerAddr, &[u8]) {
+        let (from, octets) = &self.arrived[index];
+        (from, &self.octets[octets.clone()])
+    }
+
     pub(crate) fn from(&self, index: usize) -> &PeerAddr {
         &self.arrived[index].0
     }
@@ -134,7 +140,7 @@ impl RecvBatch {
     }
 
     pub(crate) fn datagram(&self, index: usize) -> &[u8] {
-        &self.octets[self.arrived[index].1.clone()]
+        self.get(index).1
     }
 
     /// How many datagrams were longer than the limit, and so are not in the batch.

@@ -38,9 +38,7 @@ pub(crate) use route::{Ancillary, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use signal::Signal;
 pub use socket_ref::SocketRef;
-#[cfg(feature = "testing")]
-pub(crate) use udp::max_len;
-pub(crate) use udp::{LONGEST, Udp};
+pub(crate) use udp::{LONGEST, Udp, max_len};
 
 use crate::PeerAddr;
 
@@ -67,9 +65,6 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     fn send_offload(&self) -> Offload {
         Offload::Unavailable
     }
-
-    /// The longest datagram that can go to `to`, in octets.
-    fn max_len(&self, to: &PeerAddr) -> usize;
 
     /// Adds what has arrived to `batch`, up to its bounds; `WouldBlock` when nothing is there.
     ///

@@ -75,10 +75,6 @@ impl Transport for Udp {
         Method::Portable
     }
 
-    fn max_len(&self, to: &PeerAddr) -> usize {
-        max_len(to)
-    }
-
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
         fill(batch, |room| self.socket.try_recv_from(room))
     }
@@ -133,8 +129,9 @@ fn fill(
     Ok(())
 }
 
-/// The longest UDP datagram that goes to `to`.
-pub(crate) fn max_len(to: &PeerAddr) -> usize {
+/// The longest datagram that can go to `to`, in octets.
+#[inline]
+pub(crate) const fn max_len(to: &PeerAddr) -> usize {
     match to {
         PeerAddr::Ip(SocketAddr::V4(_)) => MAX_IPV4,
         PeerAddr::Ip(SocketAddr::V6(_)) => MAX_IPV6,

@@ -41,10 +41,6 @@ impl Transport for Arc<Kernel> {
         unreachable!("nobody asks")
     }
 
-    fn max_len(&self, _: &PeerAddr) -> usize {
-        usize::MAX
-    }
-
     fn try_recv(&self, _: &mut RecvBatch) -> io::Result<()> {
         unreachable!("an outbox does not receive")
     }

@@ -141,10 +141,6 @@ impl Transport for Linux {
         }
     }
 
-    fn max_len(&self, to: &PeerAddr) -> usize {
-        self.udp.max_len(to)
-    }
-
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
         let received = self.udp.socket.try_io(Interest::READABLE, || {
             // That not all slots were used says that nothing more is there: tokio may wait again

@@ -16,7 +16,7 @@ use tokio::{
 use super::Network;
 use crate::{
     PeerAddr,
-    transport::{RecvBatch, Route, Transport, max_len},
+    transport::{RecvBatch, Route, Transport},
 };
 
 /// A socket of a [`Network`], to build a server or a client on. It is closed when it is dropped.
@@ -113,10 +113,6 @@ fn poll<F: Future<Output = ()> + Send + 'static>(
 impl Transport for MemorySocket {
     fn local_addr(&self) -> &PeerAddr {
         &self.local
-    }
-
-    fn max_len(&self, to: &PeerAddr) -> usize {
-        max_len(to)
     }
 
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
