@@ -121,6 +121,44 @@ fn a_peer_that_was_answered_costs_nothing_any_more() {
     });
 }
 
+// G-6: what a conversation costs while it waits for its peer, beyond what its handler keeps
+#[test]
+fn a_conversation_that_waits_costs_a_few_hundred_octets() {
+    const PEERS: u64 = 14_000; // as many as a table of 16,384 holds before it grows
+
+    /// Keeps so many octets while it waits for the second packet of its peer.
+    struct Waiting<const KEPT: usize>;
+
+    impl<const KEPT: usize> Handler<Bytes, Bytes> for Waiting<KEPT> {
+        async fn handle(&self, peer: &mut Peer<Bytes, Bytes>) -> Result<(), BoxError> {
+            let kept = [peer.recv().await?.len() as u8; KEPT];
+            let packet = peer.recv().await?;
+            Ok(peer.send(&vec![kept[packet.len()]].into()).await?)
+        }
+    }
+
+    /// How many octets each of the conversations takes.
+    fn octets<const KEPT: usize>() -> isize {
+        let mut octets = 0;
+        alone(async {
+            let (network, control) = serve(Waiting::<KEPT>).await;
+            let memory = Memory::now();
+            for n in 1..=PEERS {
+                source(&network, n).send(&"hello".into()).await.unwrap();
+                give_way(&control, n).await;
+            }
+            until(|| control.figures().peers == PEERS as usize).await;
+            octets = memory.growth() / PEERS as isize;
+            within_deadline(control.shutdown()).await;
+        });
+        octets
+    }
+
+    let (little, much) = (octets::<8>(), octets::<1_008>());
+    assert!(little < 1_024, "{little} octets");
+    assert!((1_000..1_100).contains(&(much - little)), "{little} and {much} octets");
+}
+
 // G-8
 #[test]
 fn small_datagrams_that_wait_pin_no_large_buffers() {
