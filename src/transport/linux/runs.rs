@@ -23,17 +23,23 @@ pub(super) struct Run {
 
 /// A batch, sorted into runs. The datagrams to one peer stay in their order; those to different peers
 /// may change places.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Runs {
     runs: Vec<Run>,
     /// Behind each datagram the next one of its run.
     next: Vec<u16>,
     /// The newest run of some peer, by a few bits of a hash. Peers that collide merge less, no more.
-    newest: Vec<u16>,
+    newest: [u16; BUCKETS],
 }
 
-/// Entries of `newest`: four times what a batch holds, so that collisions are rare.
-const BUCKETS: usize = 256;
+impl Default for Runs {
+    fn default() -> Self {
+        Self { runs: Vec::new(), next: Vec::new(), newest: [NONE; BUCKETS] }
+    }
+}
+
+/// Entries of `newest`, one for each hash: four times what a batch holds, so that collisions are rare.
+const BUCKETS: usize = 1 << u8::BITS;
 const NONE: u16 = u16::MAX;
 
 impl Runs {
@@ -51,16 +57,15 @@ impl Runs {
         self.runs.clear();
         self.next.clear();
         self.next.resize(count, NONE);
-        self.newest.clear();
-        self.newest.resize(BUCKETS, NONE);
+        self.newest.fill(NONE);
     }
 
     /// Adds datagram number `at` of the batch: `len` octets to a peer whose address hashes to `hash`, and
     /// is the one of datagram `i` if `same_peer(i)`.
     #[inline]
-    fn add(&mut self, at: usize, hash: usize, len: usize, same_peer: impl Fn(usize) -> bool) {
+    fn add(&mut self, at: usize, hash: u8, len: usize, same_peer: impl Fn(usize) -> bool) {
         let at = at as u16;
-        let newest = &mut self.newest[hash % BUCKETS];
+        let newest = &mut self.newest[usize::from(hash)];
         if let Some(run) = self.runs.get_mut(usize::from(*newest))
             && run.takes(len)
             && same_peer(usize::from(run.first))
@@ -111,15 +116,15 @@ impl Run {
 }
 
 /// A few bits that tell most peers apart.
-fn hash(peer: &PeerAddr) -> usize {
+fn hash(peer: &PeerAddr) -> u8 {
     let PeerAddr::Ip(addr) = peer;
     let ip = match addr {
-        SocketAddr::V4(v4) => u32::from_be_bytes(v4.ip().octets()) as usize,
-        SocketAddr::V6(v6) => v6.ip().to_bits() as usize,
+        SocketAddr::V4(v4) => v4.ip().to_bits().into(),
+        SocketAddr::V6(v6) => v6.ip().to_bits() as u64,
     };
     // The golden ratio spreads neighbouring addresses and ports.
-    let spread = ((ip ^ usize::from(addr.port())) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (spread >> 32) as usize
+    let spread = (ip ^ u64::from(addr.port())).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (spread >> 32) as u8
 }
 
 #[cfg(test)]
@@ -131,7 +136,7 @@ mod tests {
         let mut runs = Runs::default();
         runs.clear(datagrams.len());
         for (i, &(peer, len)) in datagrams.iter().enumerate() {
-            runs.add(i, peer, len, |first| datagrams[first].0 == peer);
+            runs.add(i, peer as u8, len, |first| datagrams[first].0 == peer);
         }
         runs.runs().iter().map(|run| runs.datagrams(run).collect()).collect()
     }
