@@ -8,7 +8,7 @@ mod share;
 mod spread;
 
 use std::{
-    io,
+    io, iter,
     ops::Range,
     os::fd::AsFd,
     sync::{
@@ -257,14 +257,14 @@ impl Linux {
     ) -> Result<(), Full> {
         let mut filling = sender.fill(batch.len());
         for run in runs.runs() {
-            let to = batch.get(run.first.into()).0;
-            let segment = (run.segments > 1).then_some(run.segment);
+            let (to, first) = batch.get(run.first.into());
+            let name = |name: &mut Name| self.name(to, name);
+            if run.segments == 1 {
+                filling.push(name, |control| control.write(to.local, None), iter::once(first));
+                continue;
+            }
             let pieces = runs.datagrams(run).map(|i| batch.get(i).1);
-            filling.push(
-                |name| self.name(to, name),
-                |control| control.write(to.local, segment),
-                pieces,
-            );
+            filling.push(name, |control| control.write(to.local, Some(run.segment)), pieces);
         }
         let mut done = 0;
         while let Some(run) = runs.runs().get(done) {
@@ -308,7 +308,7 @@ impl Linux {
             return self.udp.try_send(to, datagram);
         }
         let mut filling = sender.fill(1);
-        let pieces = std::iter::once(datagram);
+        let pieces = iter::once(datagram);
         filling.push(|name| self.name(to, name), |control| control.write(to.local, None), pieces);
         let mut send = || {
             let send = || filling.send(self.udp.socket.as_fd(), 0);
