@@ -13,6 +13,7 @@
 //! | --- | --- | --- |
 //! | octets as they are | [`Raw`] | |
 //! | UTF-8 text as it is | [`Text`] | |
+//! | a line of text, without its terminator | [`TextLine`] | |
 //! | JSON of serde types | `Json` | `json` (default) |
 //! | bincode's wire format of serde types | `Bincode` | `bincode` |
 //! | your own types instead of those on the wire | [`DatagramProtocol::convert`] with a [`Converter`] | |
@@ -78,6 +79,7 @@ mod protocol;
 mod raw;
 mod split;
 mod text;
+mod text_line;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
@@ -91,4 +93,5 @@ pub use self::{
     raw::Raw,
     split::Split,
     text::Text,
+    text_line::TextLine,
 };

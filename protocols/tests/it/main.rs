@@ -7,6 +7,7 @@ mod error;
 mod layer;
 mod raw;
 mod text;
+mod text_line;
 
 // P-28: whatever is behind a feature is tested with it, and the rest compiles without.
 #[cfg(feature = "bincode")]
