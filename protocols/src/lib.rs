@@ -16,6 +16,7 @@
 //! | a line of text, without its terminator | [`TextLine`] | |
 //! | JSON of serde types | `Json` | `json` (default) |
 //! | bincode's wire format of serde types | `Bincode` | `bincode` |
+//! | fields of fixed size, one after another | `Fixed`, with `FixedText` | `fixed` |
 //! | your own types instead of those on the wire | [`DatagramProtocol::convert`] with a [`Converter`] | |
 //! | other octets on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
 //! | first octets that tell your datagrams from others | [`Prefix`] | |
@@ -70,6 +71,8 @@
 mod bincode;
 mod convert;
 mod error;
+#[cfg(feature = "fixed")]
+mod fixed;
 #[cfg(feature = "bincode")]
 mod guard;
 #[cfg(feature = "json")]
@@ -83,6 +86,8 @@ mod text_line;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
+#[cfg(feature = "fixed")]
+pub use self::fixed::{Fixed, FixedText};
 #[cfg(feature = "json")]
 pub use self::json::Json;
 pub use self::{
