@@ -57,7 +57,7 @@
 //! # Features
 //!
 //! `json` (default): packets as JSON of serde types. `bincode`: packets in bincode's wire format.
-//! `fixed`: packets of a fixed layout. `testing`: the network in memory.
+//! `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers. `testing`: the network in memory.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 

@@ -17,6 +17,7 @@
 //! | JSON of serde types | `Json` | `json` (default) |
 //! | bincode's wire format of serde types | `Bincode` | `bincode` |
 //! | fields of fixed size, one after another | `Fixed`, with `FixedText` | `fixed` |
+//! | Protocol Buffers of prost's types | `Protobuf` | `protobuf` |
 //! | your own types instead of those on the wire | [`DatagramProtocol::convert`] with a [`Converter`] | |
 //! | other octets on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
 //! | first octets that tell your datagrams from others | [`Prefix`] | |
@@ -78,6 +79,8 @@ mod guard;
 #[cfg(feature = "json")]
 mod json;
 mod layer;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod protocol;
 mod raw;
 mod split;
@@ -90,6 +93,8 @@ pub use self::bincode::Bincode;
 pub use self::fixed::{Fixed, FixedText};
 #[cfg(feature = "json")]
 pub use self::json::Json;
+#[cfg(feature = "protobuf")]
+pub use self::protobuf::Protobuf;
 pub use self::{
     convert::{Convert, Converter, ConverterFn, TryConvert, converter_fn},
     error::{BoxError, DecodeError, EncodeError, ErrorKind},
