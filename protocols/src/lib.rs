@@ -21,6 +21,7 @@
 //! | your own types instead of those on the wire | [`DatagramProtocol::convert`] with a [`Converter`] | |
 //! | other octets on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
 //! | first octets that tell your datagrams from others | [`Prefix`] | |
+//! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] | |
 //! | one protocol to receive, another to send | [`Split`] | |
 //! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
 //! | a format of your own | an implementation of [`DatagramProtocol`] | |
@@ -70,6 +71,7 @@
 
 #[cfg(feature = "bincode")]
 mod bincode;
+mod choice;
 mod convert;
 mod error;
 #[cfg(feature = "fixed")]
@@ -96,6 +98,7 @@ pub use self::json::Json;
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::Protobuf;
 pub use self::{
+    choice::{Choice, Claim, Either, When, first_octet},
     convert::{Convert, Converter, ConverterFn, TryConvert, converter_fn},
     error::{BoxError, DecodeError, EncodeError, ErrorKind},
     layer::{Layer, Layered, Prefix},

@@ -1,6 +1,7 @@
 //! What the protocols promise. A comment such as `// P-2` names the rule of the contract that a
 //! test holds.
 
+mod choice;
 mod composition;
 mod convert;
 mod error;
