@@ -220,6 +220,26 @@ fn what_a_type_refuses_is_a_decode_error() {
     assert!(fixed.decode(&[0, 0]).unwrap_err().source().is_some());
 }
 
+// P-5
+#[test]
+fn any_octets_are_refused_or_are_the_packet_they_stand_for() {
+    let fixed: Fixed<Move> = Fixed::new();
+    let mut random = fastrand::Rng::with_seed(17);
+    let mut accepted = 0;
+
+    for _ in 0..20_000 {
+        let mut datagram = vec![0; random.usize(32..=34)];
+        datagram.fill_with(|| random.u8(..128));
+
+        if let Ok(packet) = fixed.decode(&datagram) {
+            datagram[14] = packet.jumps.into(); // the octet of which any value but 0 is true
+            assert_eq!(encode(&fixed, &packet), datagram);
+            accepted += 1;
+        }
+    }
+    assert!(accepted > 5_000, "only {accepted} datagrams were packets");
+}
+
 // P-5: an endless type takes an octet per level, or none.
 #[test]
 fn a_type_that_contains_itself_without_end_is_an_ordinary_error() {
