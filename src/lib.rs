@@ -42,7 +42,8 @@
 //!
 //! # The map
 //!
-//! - What is on the wire: [`DatagramProtocol`]; the codecs [`Raw`], [`Text`], `Json`, `Bincode`;
+//! - What is on the wire: [`DatagramProtocol`]; the codecs [`Raw`], [`Text`], [`TextLine`], `Json`,
+//!   `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a `StreamCodec`;
 //!   [`Converter`] puts types of your domain around those on the wire; [`Split`] joins two protocols.
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
 //!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
@@ -57,12 +58,15 @@
 //! # Features
 //!
 //! `json` (default): packets as JSON of serde types. `bincode`: packets in bincode's wire format.
-//! `testing`: the network in memory.
+//! `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers.
+//! `codec`: codecs of tokio-util as protocols. `testing`: the network in memory.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod addr;
 mod client;
+#[cfg(feature = "codec")]
+mod codec;
 mod error;
 mod events;
 mod figures;
@@ -77,6 +81,8 @@ mod transport;
 
 pub use addr::PeerAddr;
 pub use client::{Packets, UdpClient, UdpClientBuilder};
+#[cfg(feature = "codec")]
+pub use codec::StreamCodec;
 // All of it: which parts there are is for its features to say.
 pub use datagrammar_protocols::*;
 pub use error::{RecvError, SendError, ServeError};

@@ -13,11 +13,15 @@
 //! | --- | --- | --- |
 //! | octets as they are | [`Raw`] | |
 //! | UTF-8 text as it is | [`Text`] | |
+//! | a line of text, without its terminator | [`TextLine`] | |
 //! | JSON of serde types | `Json` | `json` (default) |
 //! | bincode's wire format of serde types | `Bincode` | `bincode` |
+//! | fields of fixed size, one after another | `Fixed`, with `FixedText` | `fixed` |
+//! | Protocol Buffers of prost's types | `Protobuf` | `protobuf` |
 //! | your own types instead of those on the wire | [`DatagramProtocol::convert`] with a [`Converter`] | |
 //! | other octets on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
 //! | first octets that tell your datagrams from others | [`Prefix`] | |
+//! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] | |
 //! | one protocol to receive, another to send | [`Split`] | |
 //! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
 //! | a format of your own | an implementation of [`DatagramProtocol`] | |
@@ -67,23 +71,34 @@
 
 #[cfg(feature = "bincode")]
 mod bincode;
+mod choice;
 mod convert;
 mod error;
+#[cfg(feature = "fixed")]
+mod fixed;
 #[cfg(feature = "bincode")]
 mod guard;
 #[cfg(feature = "json")]
 mod json;
 mod layer;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod protocol;
 mod raw;
 mod split;
 mod text;
+mod text_line;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
+#[cfg(feature = "fixed")]
+pub use self::fixed::{Fixed, FixedText};
 #[cfg(feature = "json")]
 pub use self::json::Json;
+#[cfg(feature = "protobuf")]
+pub use self::protobuf::Protobuf;
 pub use self::{
+    choice::{Choice, Claim, Either, When, first_octet},
     convert::{Convert, Converter, ConverterFn, TryConvert, converter_fn},
     error::{BoxError, DecodeError, EncodeError, ErrorKind},
     layer::{Layer, Layered, Prefix},
@@ -91,4 +106,5 @@ pub use self::{
     raw::Raw,
     split::Split,
     text::Text,
+    text_line::TextLine,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Convert, Converter, DecodeError, EncodeError, Layer, Layered};
+use crate::{Choice, Claim, Convert, Converter, DecodeError, EncodeError, Layer, Layered, When};
 
 /// Maps packets to datagrams and back, one to one.
 ///
@@ -107,6 +107,113 @@ pub trait DatagramProtocol {
         Self: Sized,
     {
         Layered::new(self, layer)
+    }
+
+    /// Restricts this protocol to datagrams that meet a condition, such as
+    /// [`first_octet`](crate::first_octet).
+    ///
+    /// Others are refused both ways: a packet whose octets do not meet it is an encode error, since
+    /// the other side would take it for something else. Refusing costs the condition and nothing
+    /// more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Text};
+    ///
+    /// let protocol = Text.when(|datagram| datagram.starts_with(b"/"));
+    ///
+    /// assert_eq!(protocol.decode(b"/join")?, "/join");
+    /// assert!(protocol.decode(b"hello").is_err());
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
+    fn when<F>(self, condition: F) -> When<Self, F>
+    where
+        Self: Sized,
+        F: Fn(&[u8]) -> bool,
+    {
+        When::new(self, condition)
+    }
+
+    /// Puts another protocol beside this one, for the datagrams that this one does not
+    /// [claim](Claim).
+    ///
+    /// So several protocols share a port. Each datagram is decoded by exactly one of them, chosen
+    /// before it is decoded: what that one refuses is refused. Packets are [`Either`](crate::Either),
+    /// and the side of a packet chooses how it is encoded; one whose octets another protocol before
+    /// it claims is an encode error.
+    ///
+    /// The last protocol has the rest, the empty datagram with it, unless it has a condition too.
+    ///
+    /// # Examples
+    ///
+    /// Three protocols on a port, told apart by their first octet as in [RFC 7983]:
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Either, Raw, Text, first_octet};
+    ///
+    /// let stun = Raw.when(first_octet(0..=3));
+    /// let media = Raw.when(first_octet(128..=191));
+    /// let protocol = stun.or(media).or(Text);
+    ///
+    /// assert!(matches!(protocol.decode(&[0x00, 0x01])?, Either::Left(Either::Left(_))));
+    /// assert!(matches!(protocol.decode(&[0x80, 0x60])?, Either::Left(Either::Right(_))));
+    /// assert_eq!(protocol.decode(b"hello")?, Either::Right("hello".to_owned()));
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
+    ///
+    /// Two whose datagrams begin with a letter of ours, which they do not see themselves, in one type
+    /// of your own:
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use datagrammar_protocols::{DatagramProtocol, Either, Prefix, Raw, Text, TryConvert};
+    ///
+    /// #[derive(Clone, Debug, PartialEq)]
+    /// enum Packet {
+    ///     Chat(String),
+    ///     Voice(Bytes),
+    /// }
+    ///
+    /// impl From<Either<String, Bytes>> for Packet {
+    ///     fn from(packet: Either<String, Bytes>) -> Self {
+    ///         match packet {
+    ///             Either::Left(text) => Self::Chat(text),
+    ///             Either::Right(octets) => Self::Voice(octets),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// impl From<&Packet> for Either<String, Bytes> {
+    ///     fn from(packet: &Packet) -> Self {
+    ///         match packet.clone() {
+    ///             Packet::Chat(text) => Self::Left(text),
+    ///             Packet::Voice(octets) => Self::Right(octets),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let protocol = Text
+    ///     .layer(Prefix::new(*b"T"))
+    ///     .or(Raw.layer(Prefix::new(*b"V")))
+    ///     .convert(TryConvert::<_, Packet, Packet, _>::new());
+    ///
+    /// let mut datagram = Vec::new();
+    /// protocol.encode(&Packet::Chat("hello".to_owned()), &mut datagram)?;
+    ///
+    /// assert_eq!(datagram, b"Thello");
+    /// assert_eq!(protocol.decode(b"V\xf8")?, Packet::Voice(Bytes::from_static(b"\xf8")));
+    /// assert!(protocol.decode(b"hello").is_err());
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
+    ///
+    /// [RFC 7983]: https://www.rfc-editor.org/rfc/rfc7983
+    fn or<P>(self, other: P) -> Choice<Self, P>
+    where
+        Self: Claim + Sized,
+        P: DatagramProtocol,
+    {
+        Choice::new(self, other)
     }
 }
 

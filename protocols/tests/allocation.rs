@@ -61,6 +61,35 @@ fn text_of_a_declared_length_is_not_allocated_before_it_is_there() {
     assert!(octets < 1024, "{octets} octets");
 }
 
+// P-5
+#[cfg(feature = "protobuf")]
+#[test]
+fn a_protobuf_message_allocates_for_elements_that_are_there() {
+    #[derive(prost::Message)]
+    struct Lists {
+        #[prost(message, repeated, tag = "1")]
+        lists: Vec<Self>,
+        #[prost(string, tag = "2")]
+        text: String,
+        #[prost(fixed64, repeated, tag = "3")]
+        numbers: Vec<u64>,
+    }
+    let protobuf: datagrammar_protocols::Protobuf<Lists> = datagrammar_protocols::Protobuf::new();
+    let elements: Vec<u8> = [0x0a, 0x00].into_iter().cycle().take(65_506).collect();
+
+    let many = peak_of(|| protobuf.decode(&elements).map(drop));
+    assert!(many <= 3 * 32_753 * size_of::<Lists>(), "{many} octets");
+
+    for field in [0x0a, 0x12, 0x1a] {
+        for length in [&[0x7f][..], &[0xff, 0xff, 0x03], &[0xff, 0xff, 0xff, 0xff, 0x0f]] {
+            let declared = [&[field], length, &[0; 11]].concat();
+
+            let peak = peak_of(|| protobuf.decode(&declared).map(drop));
+            assert!(peak < 1024, "{peak} octets");
+        }
+    }
+}
+
 #[test]
 fn an_error_without_source_allocates_nothing() {
     let peak = peak_of(|| {

@@ -8,6 +8,8 @@ mod support;
 mod binding;
 mod bounds;
 mod client;
+#[cfg(feature = "codec")]
+mod codec;
 mod dispatch;
 mod events;
 mod handlers;

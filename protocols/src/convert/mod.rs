@@ -6,7 +6,7 @@ mod try_convert;
 pub use converter_fn::{ConverterFn, converter_fn};
 pub use try_convert::TryConvert;
 
-use crate::{BoxError, DatagramProtocol, DecodeError, EncodeError};
+use crate::{BoxError, Claim, DatagramProtocol, DecodeError, EncodeError};
 
 /// Turns packets as they are on the wire into those of your domain, and back; it may refuse both
 /// ways.
@@ -85,5 +85,15 @@ where
                 .with_source(source)
         })?;
         self.protocol.encode(&packet, datagram)
+    }
+}
+
+impl<P, C> Claim for Convert<P, C>
+where
+    P: Claim,
+    C: Converter<WireIncoming = P::Incoming, WireOutgoing = P::Outgoing>,
+{
+    fn claims(&self, datagram: &[u8]) -> bool {
+        self.protocol.claims(datagram)
     }
 }

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-use super::Layer;
-use crate::{DecodeError, EncodeError};
+use super::{Layer, Layered};
+use crate::{Claim, DatagramProtocol, DecodeError, EncodeError};
 
 /// Puts fixed octets before each datagram, and refuses what does not begin with them.
 ///
@@ -45,5 +45,11 @@ impl<const N: usize> Layer for Prefix<N> {
             Some(inner) => Ok(inner.into()),
             None => Err(DecodeError::layer("the agreed first octets were expected")),
         }
+    }
+}
+
+impl<P: DatagramProtocol, const N: usize> Claim for Layered<P, Prefix<N>> {
+    fn claims(&self, datagram: &[u8]) -> bool {
+        datagram.starts_with(&self.layer.0)
     }
 }

@@ -1,24 +1,30 @@
 //! What the protocols promise. A comment such as `// P-2` names the rule of the contract that a
 //! test holds.
 
+mod choice;
 mod composition;
 mod convert;
 mod error;
 mod layer;
 mod raw;
 mod text;
+mod text_line;
 
 // P-28: whatever is behind a feature is tested with it, and the rest compiles without.
 #[cfg(feature = "bincode")]
 mod bincode;
 #[cfg(feature = "bincode")]
 mod bincode_limits;
+#[cfg(feature = "fixed")]
+mod fixed;
 #[cfg(all(feature = "bincode", feature = "json"))]
 mod hostile;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "json")]
 mod json_strict;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 #[cfg(all(feature = "bincode", feature = "json"))]
 mod round_trip;
 
@@ -32,7 +38,7 @@ fn encode<P: DatagramProtocol>(protocol: &P, packet: &P::Outgoing) -> Vec<u8> {
 }
 
 /// The octets written in hexadecimal, spaces ignored.
-#[cfg(any(feature = "bincode", feature = "json"))]
+#[cfg(any(feature = "bincode", feature = "fixed", feature = "json", feature = "protobuf"))]
 fn hex(digits: &str) -> Vec<u8> {
     let digits: Vec<u8> =
         digits.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
@@ -40,7 +46,7 @@ fn hex(digits: &str) -> Vec<u8> {
 }
 
 /// Runs `test` on a stack of 2 MiB, that of a tokio worker; running over it aborts the process.
-#[cfg(any(feature = "bincode", feature = "json"))]
+#[cfg(any(feature = "bincode", feature = "fixed", feature = "json", feature = "protobuf"))]
 fn on_small_stack(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(test);
     thread.expect("a thread can be started").join().expect("the test passes");

@@ -1,0 +1,72 @@
+use std::{fmt, ops::RangeBounds};
+
+use super::Claim;
+use crate::{DatagramProtocol, DecodeError, EncodeError};
+
+/// A condition for [`DatagramProtocol::when`]: the first octet is one of these.
+///
+/// So protocols are told apart that were not made to share a port, see [RFC 7983]. The octet stays a
+/// part of the datagram. The empty datagram has none, so it never holds for that.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::first_octet;
+///
+/// let is_media = first_octet(128..=191);
+///
+/// assert!(is_media(&[0x80, 0x60]));
+/// assert!(!is_media(&[0x00, 0x01]));
+/// assert!(!is_media(&[]));
+/// ```
+///
+/// [RFC 7983]: https://www.rfc-editor.org/rfc/rfc7983
+pub fn first_octet(octets: impl Clone + RangeBounds<u8>) -> impl Clone + Fn(&[u8]) -> bool {
+    move |datagram| datagram.first().is_some_and(|octet| octets.contains(octet))
+}
+
+/// A protocol for datagrams that meet a condition, made by [`DatagramProtocol::when`].
+#[derive(Clone, Copy)]
+pub struct When<P, F> {
+    protocol: P,
+    condition: F,
+}
+
+impl<P, F> When<P, F> {
+    pub(crate) const fn new(protocol: P, condition: F) -> Self {
+        Self { protocol, condition }
+    }
+}
+
+impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> DatagramProtocol for When<P, F> {
+    type Incoming = P::Incoming;
+    type Outgoing = P::Outgoing;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
+        if !self.claims(datagram) {
+            return Err(DecodeError::layer("octets that meet the condition were expected"));
+        }
+        self.protocol.decode(datagram)
+    }
+
+    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let start = datagram.len();
+        self.protocol.encode(packet, datagram)?;
+        if !datagram.get(start..).is_some_and(|octets| self.claims(octets)) {
+            return Err(EncodeError::layer("octets that meet the condition were expected"));
+        }
+        Ok(())
+    }
+}
+
+impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> Claim for When<P, F> {
+    fn claims(&self, datagram: &[u8]) -> bool {
+        (self.condition)(datagram)
+    }
+}
+
+impl<P: fmt::Debug, F> fmt::Debug for When<P, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("When").field("protocol", &self.protocol).finish_non_exhaustive()
+    }
+}

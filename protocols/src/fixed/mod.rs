@@ -1,0 +1,175 @@
+//! Fields one after another, each of the size that its type has.
+
+mod deserializer;
+mod error;
+mod serializer;
+mod text;
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use self::text::FixedText;
+use self::{deserializer::Reader, error::Error, serializer::Writer};
+use crate::{DatagramProtocol, DecodeError, EncodeError};
+
+/// A fixed layout of serde types: `I` is received, `O` is sent.
+///
+/// The fields follow each other in the order of the type, without names, lengths or padding, as RFCs
+/// draw headers and C programs send packed structs. In network order, so big-endian, unless
+/// [`little_endian`](Self::little_endian) is asked for.
+///
+/// | type | octets |
+/// | --- | --- |
+/// | `u8` to `u128`, `i8` to `i128` | 1 to 16, two's complement |
+/// | `f32`, `f64` | 4, 8, as in IEEE 754 |
+/// | `bool` | 1: written as 0 or 1, any other octet is read as `true` too |
+/// | [`FixedText<N>`](FixedText) | `N`: UTF-8, then NULs |
+/// | arrays, tuples, structs | their elements |
+/// | `Ipv4Addr`, `Ipv6Addr`, `Duration` | 4, 16, 12 |
+/// | `()`, `PhantomData` | none |
+///
+/// A datagram is as long as its packet or it is refused: no length is ever taken from the wire.
+///
+/// What has no size of its own is an error, which shows with the first packet: `Vec`, `String`,
+/// `Option`, maps, `char`, enums; and what serde's attributes `flatten`, `tag`, `untagged` and
+/// `skip_serializing_if` make. An enum becomes a number of a chosen size with `try_from` and `into`, as
+/// in the example. serde knows arrays of up to 32 elements; one of 64 octets is `[[u8; 32]; 2]`.
+///
+/// # Limits
+///
+/// Types may be nested 64 levels deep, which ends those that contain themselves without end.
+/// Decoding allocates what the fields are: nothing but for the text and boxes among them.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Fixed, FixedText};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Deserialize, PartialEq, Serialize)]
+/// struct Score {
+///     kind: Kind,
+///     name: FixedText<6>,
+///     points: u32,
+/// }
+///
+/// /// One octet on the wire.
+/// #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+/// #[serde(into = "u8", try_from = "u8")]
+/// enum Kind {
+///     Interim = 1,
+///     Final = 2,
+/// }
+///
+/// impl From<Kind> for u8 {
+///     fn from(kind: Kind) -> Self {
+///         kind as Self
+///     }
+/// }
+///
+/// impl TryFrom<u8> for Kind {
+///     type Error = &'static str;
+///
+///     fn try_from(kind: u8) -> Result<Self, Self::Error> {
+///         match kind {
+///             1 => Ok(Self::Interim),
+///             2 => Ok(Self::Final),
+///             _ => Err("1 or 2 was expected"),
+///         }
+///     }
+/// }
+///
+/// let protocol: Fixed<Score> = Fixed::new();
+/// let score = Score { kind: Kind::Final, name: "John".into(), points: 20 };
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&score, &mut datagram)?;
+///
+/// assert_eq!(datagram, b"\x02John\0\0\0\0\0\x14");
+/// assert_eq!(protocol.decode(&datagram)?, score);
+/// assert!(protocol.decode(&datagram[1..]).is_err());
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+pub struct Fixed<I, O = I> {
+    order: Order,
+    types: PhantomData<fn(O) -> I>,
+}
+
+impl<I, O> Fixed<I, O> {
+    /// Creates the codec in network order.
+    ///
+    /// Both types are inferred from the handler or named: `Fixed::<Question, Answer>::new()`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { order: Order::Network, types: PhantomData }
+    }
+
+    /// Reads and writes the least significant octet of each number first, as most processors do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Fixed};
+    ///
+    /// let protocol: Fixed<(u8, u16)> = Fixed::new().little_endian();
+    ///
+    /// assert_eq!(protocol.decode(&[1, 2, 0])?, (1, 2));
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
+    #[must_use]
+    pub const fn little_endian(self) -> Self {
+        Self { order: Order::LittleEndian, ..self }
+    }
+}
+
+impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Fixed<I, O> {
+    type Incoming = I;
+    type Outgoing = O;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
+        let mut reader = Reader::new(datagram, self.order);
+        match I::deserialize(&mut reader) {
+            Ok(packet) if reader.is_at_end() => Ok(packet),
+            Ok(_) | Err(Error::Cut) => {
+                Err(DecodeError::codec("a datagram of the size of the packet was expected"))
+            }
+            Err(error) => {
+                Err(DecodeError::codec("a packet of fixed layout was expected").with_source(error))
+            }
+        }
+    }
+
+    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        packet.serialize(&mut Writer::new(datagram, self.order)).map_err(|error| {
+            EncodeError::codec("a packet of fixed layout was expected").with_source(error)
+        })
+    }
+}
+
+impl<I, O> Clone for Fixed<I, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, O> Copy for Fixed<I, O> {}
+
+impl<I, O> fmt::Debug for Fixed<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fixed").field("order", &self.order).finish_non_exhaustive()
+    }
+}
+
+impl<I, O> Default for Fixed<I, O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// In which order the octets of a number are.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    Network,
+    LittleEndian,
+}

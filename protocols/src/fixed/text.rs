@@ -1,0 +1,147 @@
+use std::{fmt, ops::Deref};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, SeqAccess, Visitor},
+    ser::{self, SerializeTuple},
+};
+
+/// Text in a field of `N` octets, for [`Fixed`](crate::Fixed): UTF-8, padded with NULs.
+///
+/// Made from text with `into`, and used as a `&str`. How long the text is is looked at when it is
+/// encoded: more than `N` octets are an error then, and never cut. When it is decoded, the NULs at
+/// the end are removed, so text cannot end with one; what is not UTF-8 is an error.
+///
+/// To other formats of serde it is an array of `N` octets, and text to those that people read, JSON
+/// for one.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Fixed, FixedText};
+///
+/// let protocol: Fixed<FixedText<8>> = Fixed::new();
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&"naïve".into(), &mut datagram)?;
+///
+/// assert_eq!(datagram, "naïve\0\0".as_bytes());
+/// assert_eq!(protocol.decode(&datagram)?, "naïve");
+/// assert!(protocol.encode(&"more than 8".into(), &mut datagram).is_err());
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+#[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FixedText<const N: usize>(String);
+
+impl<const N: usize> FixedText<N> {
+    fn fits(&self) -> Result<(), TooLong<N>> {
+        if self.len() > N {
+            return Err(TooLong);
+        }
+        Ok(())
+    }
+}
+
+impl<const N: usize> Serialize for FixedText<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.fits().map_err(ser::Error::custom)?;
+        if serializer.is_human_readable() {
+            return serializer.serialize_str(self);
+        }
+
+        let mut field = serializer.serialize_tuple(N)?;
+        for octet in self.bytes().chain(std::iter::repeat(0)).take(N) {
+            field.serialize_element(&octet)?;
+        }
+        field.end()
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for FixedText<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = Self(String::deserialize(deserializer)?);
+            text.fits().map_err(de::Error::custom)?;
+            return Ok(text);
+        }
+        deserializer.deserialize_tuple(N, FieldVisitor)
+    }
+}
+
+impl<const N: usize> Deref for FixedText<N> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const N: usize> fmt::Debug for FixedText<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl<const N: usize> fmt::Display for FixedText<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<const N: usize> From<&str> for FixedText<N> {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl<const N: usize> From<String> for FixedText<N> {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl<const N: usize> From<FixedText<N>> for String {
+    fn from(text: FixedText<N>) -> Self {
+        text.0
+    }
+}
+
+impl<const N: usize> PartialEq<str> for FixedText<N> {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl<const N: usize> PartialEq<&str> for FixedText<N> {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+struct FieldVisitor<const N: usize>;
+
+impl<'de, const N: usize> Visitor<'de> for FieldVisitor<N> {
+    type Value = FixedText<N>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{N} octets of text")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut field: A) -> Result<FixedText<N>, A::Error> {
+        let mut octets = [0; N];
+        for (at, octet) in octets.iter_mut().enumerate() {
+            *octet = field.next_element()?.ok_or_else(|| de::Error::invalid_length(at, &self))?;
+        }
+
+        let text = str::from_utf8(&octets).map_err(de::Error::custom)?;
+        Ok(text.trim_end_matches('\0').into())
+    }
+}
+
+struct TooLong<const N: usize>;
+
+impl<const N: usize> fmt::Display for TooLong<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "text of at most {N} octets was expected")
+    }
+}

@@ -1,0 +1,103 @@
+use std::{fmt, marker::PhantomData};
+
+use prost::Message;
+
+use crate::{DatagramProtocol, DecodeError, EncodeError};
+
+/// [Protocol Buffers] of types made by [prost] 0.14: `I` is received, `O` is sent.
+///
+/// The whole datagram is one message, without a length before it. The types are made from `.proto`
+/// files by `prost-build`, or written by hand with `#[derive(prost::Message)]`.
+///
+/// The format is made for messages whose fields change over the years, so it tells less than others
+/// whether a datagram is what was meant. Fields that the type does not know are skipped, those that
+/// are missing have their default, and of a field given twice the last one counts, or both are
+/// merged. So the empty datagram is the message of defaults, a datagram cut between two fields is a
+/// message too, and so is one with further fields behind it. Where that matters, put a
+/// [layer](DatagramProtocol::layer) around it that protects the datagram as a whole.
+///
+/// # Limits
+///
+/// - Messages may be nested 100 levels deep. That is prost's limit, which any crate in the program
+///   can switch off with prost's feature `no-recursion-limit`: see that none does.
+/// - A declared length must be there in full before anything is allocated for it.
+/// - An element of a repeated field takes two octets at least on the wire, and as much memory as its
+///   type has: of a type of 200 octets a datagram of 64 KiB may hold 6.5 MB, and take up to three
+///   times that while the list grows.
+///
+/// The source of an error is for people to read; its type may change.
+///
+/// [Protocol Buffers]: https://protobuf.dev/programming-guides/encoding/
+/// [prost]: https://docs.rs/prost/0.14
+///
+/// # Examples
+///
+/// The first example of the documentation of the format:
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Protobuf};
+///
+/// #[derive(PartialEq, prost::Message)]
+/// struct Test1 {
+///     #[prost(int32, optional, tag = "1")]
+///     a: Option<i32>,
+/// }
+///
+/// let protocol: Protobuf<Test1> = Protobuf::new();
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&Test1 { a: Some(150) }, &mut datagram)?;
+///
+/// assert_eq!(datagram, [0x08, 0x96, 0x01]);
+/// assert_eq!(protocol.decode(&datagram)?, Test1 { a: Some(150) });
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+pub struct Protobuf<I, O = I> {
+    types: PhantomData<fn(O) -> I>,
+}
+
+impl<I, O> Protobuf<I, O> {
+    /// Creates the codec; both types are inferred from the handler or named: `Protobuf::<Question,
+    /// Answer>::new()`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { types: PhantomData }
+    }
+}
+
+impl<I: Default + Message, O: Message> DatagramProtocol for Protobuf<I, O> {
+    type Incoming = I;
+    type Outgoing = O;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
+        I::decode(datagram).map_err(|error| {
+            DecodeError::codec("a protobuf message was expected").with_source(error)
+        })
+    }
+
+    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        packet.encode(datagram).map_err(|error| {
+            EncodeError::codec("a message that fits into memory was expected").with_source(error)
+        })
+    }
+}
+
+impl<I, O> Clone for Protobuf<I, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, O> Copy for Protobuf<I, O> {}
+
+impl<I, O> fmt::Debug for Protobuf<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Protobuf")
+    }
+}
+
+impl<I, O> Default for Protobuf<I, O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

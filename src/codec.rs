@@ -1,0 +1,134 @@
+//! Codecs made for streams, on datagrams.
+
+use std::{fmt, marker::PhantomData};
+
+use datagrammar_protocols::{BoxError, DatagramProtocol, DecodeError, EncodeError};
+use tokio_util::{
+    bytes::BytesMut,
+    codec::{Decoder, Encoder},
+};
+
+/// A codec of [tokio-util] as a protocol: its [`Decoder`]'s item is received, `O` is sent.
+///
+/// For a codec that exists already, because the same packets go over TCP elsewhere. Such a codec is
+/// made for streams, where packets come in pieces and several at once. Here each datagram is
+/// exactly one packet, so these are decode errors:
+///
+/// - The codec says that it needs more octets. The end of the datagram does not count as the end of
+///   a stream: to [`LinesCodec`](tokio_util::codec::LinesCodec) a line without its terminator is
+///   cut.
+/// - Octets are left over, or the codec has another packet once it is told that no more will follow.
+///
+/// Each datagram, both ways, has a codec of its own, which the closure makes. So what one leaves
+/// behind, be it half a packet or an error, never reaches the next, unless the codecs themselves
+/// share something.
+///
+/// # Limits
+///
+/// A codec costs what it costs. A [`LengthDelimitedCodec`](tokio_util::codec::LengthDelimitedCodec)
+/// reserves what a datagram declares, up to 8 MiB of virtual memory for a datagram of 4 octets, so
+/// give it a `max_frame_length`, as in the example.
+///
+/// A datagram is copied once each way, and a packet is cloned before it is encoded, since an
+/// [`Encoder`] wants to own it.
+///
+/// [tokio-util]: tokio_util::codec
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{DatagramProtocol, StreamCodec};
+/// use tokio_util::{bytes::Bytes, codec::LengthDelimitedCodec};
+///
+/// let protocol = StreamCodec::new(|| {
+///     LengthDelimitedCodec::builder()
+///         .length_field_type::<u16>()
+///         .max_frame_length(1_200)
+///         .new_codec()
+/// });
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&Bytes::from_static(b"hello"), &mut datagram)?;
+///
+/// assert_eq!(datagram, b"\0\x05hello");
+/// assert_eq!(protocol.decode(&datagram)?, "hello");
+/// assert!(protocol.decode(b"\0\x05hell").is_err());
+/// assert!(protocol.decode(b"\0\x05hello\0\x05hello").is_err());
+/// # Ok::<(), datagrammar::BoxError>(())
+/// ```
+pub struct StreamCodec<F, O> {
+    codec: F,
+    outgoing: PhantomData<fn(O)>,
+}
+
+impl<F, O> StreamCodec<F, O> {
+    /// Creates the protocol of a closure that makes the codec, such as `LinesCodec::new`.
+    ///
+    /// The type that is sent is inferred from the handler or the packet.
+    #[must_use]
+    pub const fn new<C>(codec: F) -> Self
+    where
+        F: Fn() -> C,
+        C: Decoder + Encoder<O>,
+    {
+        Self { codec, outgoing: PhantomData }
+    }
+}
+
+impl<F, C, O> DatagramProtocol for StreamCodec<F, O>
+where
+    F: Fn() -> C,
+    C: Decoder<Error: Into<BoxError>> + Encoder<O, Error: Into<BoxError>>,
+    O: Clone,
+{
+    type Incoming = C::Item;
+    type Outgoing = O;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
+        let mut codec = (self.codec)();
+        let mut octets = BytesMut::from(datagram);
+        let packet = match codec.decode(&mut octets) {
+            Ok(Some(packet)) => packet,
+            Ok(None) => return Err(DecodeError::codec("the rest of the packet was expected")),
+            Err(error) => {
+                return Err(DecodeError::codec("a packet of the stream codec was expected")
+                    .with_source(error));
+            }
+        };
+
+        let end = DecodeError::codec("the end of the datagram after the packet was expected");
+        if !octets.is_empty() {
+            return Err(end);
+        }
+        // The codec may have taken more than it gave.
+        match codec.decode_eof(&mut octets) {
+            Ok(None) => Ok(packet),
+            Ok(Some(_)) => Err(end),
+            Err(error) => Err(end.with_source(error)),
+        }
+    }
+
+    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let mut octets = BytesMut::new();
+        Encoder::encode(&mut (self.codec)(), packet.clone(), &mut octets).map_err(|error| {
+            EncodeError::codec("a packet that the stream codec can express was expected")
+                .with_source(error)
+        })?;
+        datagram.extend_from_slice(&octets);
+        Ok(())
+    }
+}
+
+impl<F: Clone, O> Clone for StreamCodec<F, O> {
+    fn clone(&self) -> Self {
+        Self { codec: self.codec.clone(), outgoing: PhantomData }
+    }
+}
+
+impl<F: Copy, O> Copy for StreamCodec<F, O> {}
+
+impl<F, O> fmt::Debug for StreamCodec<F, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamCodec").finish_non_exhaustive()
+    }
+}
