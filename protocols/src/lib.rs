@@ -22,6 +22,7 @@
 //! | other octets on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
 //! | first octets that tell your datagrams from others | [`Prefix`] | |
 //! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] | |
+//! | datagrams that are text | `Base64` | `base64` |
 //! | one protocol to receive, another to send | [`Split`] | |
 //! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
 //! | a format of your own | an implementation of [`DatagramProtocol`] | |
@@ -95,6 +96,8 @@ pub use self::bincode::Bincode;
 pub use self::fixed::{Fixed, FixedText};
 #[cfg(feature = "json")]
 pub use self::json::Json;
+#[cfg(feature = "base64")]
+pub use self::layer::Base64;
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::Protobuf;
 pub use self::{

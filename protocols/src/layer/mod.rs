@@ -1,9 +1,15 @@
 //! Layers: what changes the octets of a protocol around which it is put.
 
+#[cfg(feature = "base64")]
+mod base64;
 mod prefix;
+#[cfg(feature = "base64")]
+mod replace;
 
 use std::borrow::Cow;
 
+#[cfg(feature = "base64")]
+pub use self::base64::Base64;
 pub use self::prefix::Prefix;
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 

@@ -1,0 +1,92 @@
+use std::borrow::Cow;
+
+use ::base64::{
+    Engine, encoded_len,
+    engine::general_purpose::{GeneralPurpose, STANDARD, URL_SAFE},
+};
+
+use super::{Layer, replace::replace};
+use crate::{DecodeError, EncodeError};
+
+/// Writes each datagram as base64 ([RFC 4648]), url-safe and padded, so that it is text whatever is
+/// in it.
+///
+/// Four octets for each three, and the last three are padded with `=`. Read strictly, so that a
+/// payload has one datagram only: white space, lacking or excess padding, bits that are not used and
+/// not zero, and octets of another alphabet are refused. The empty payload is the empty datagram.
+///
+/// Put it outside of what compresses and what signs.
+///
+/// [RFC 4648]: https://www.rfc-editor.org/rfc/rfc4648
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{Base64, DatagramProtocol, Raw};
+///
+/// let protocol = Raw.layer(Base64::new());
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&b"\xfb\xff\xfe\x00"[..].into(), &mut datagram)?;
+///
+/// assert_eq!(datagram, b"-__-AA==");
+/// assert_eq!(protocol.decode(b"-__-AA==")?, b"\xfb\xff\xfe\x00"[..]);
+/// assert!(protocol.decode(b"-__-AA").is_err());
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Base64 {
+    engine: &'static GeneralPurpose,
+}
+
+impl Base64 {
+    /// Creates the layer with the url-safe alphabet: `-` and `_` (RFC 4648, section 5).
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { engine: &URL_SAFE }
+    }
+
+    /// Selects the standard alphabet: `+` and `/` (RFC 4648, section 4).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Base64, DatagramProtocol, Raw};
+    ///
+    /// let protocol = Raw.layer(Base64::new().standard());
+    ///
+    /// assert_eq!(protocol.decode(b"+//+")?, b"\xfb\xff\xfe"[..]);
+    /// assert!(protocol.decode(b"-__-").is_err());
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
+    #[must_use]
+    pub const fn standard(self) -> Self {
+        Self { engine: &STANDARD }
+    }
+}
+
+impl Default for Base64 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Layer for Base64 {
+    fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
+        let Some(most) = encoded_len(datagram.len() - start, true) else {
+            return Err(EncodeError::layer("octets that fit in memory were expected"));
+        };
+        replace(datagram, start, most, |payload, room| {
+            self.engine.encode_slice(payload, room).map_err(|error| {
+                EncodeError::layer("octets that base64 can write were expected").with_source(error)
+            })
+        })
+    }
+
+    fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
+        match self.engine.decode(datagram) {
+            Ok(payload) => Ok(payload.into()),
+            Err(error) => Err(DecodeError::layer("base64 was expected").with_source(error)),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What every layer keeps to, whatever it does to the octets.
+
+use std::thread;
+
+use datagrammar_protocols::{ErrorKind, Layer, Prefix};
+use fastrand::Rng;
+
+// P-1
+#[test]
+fn a_layer_changes_nothing_before_its_start_and_undoes_what_it_did() {
+    for (name, layer) in layers() {
+        for payload in payloads() {
+            let alone = applied(&*layer, &payload);
+
+            let mut behind = b"before".to_vec();
+            behind.extend_from_slice(&payload);
+            layer.apply(&mut behind, 6).unwrap();
+
+            assert_eq!(behind, [&b"before"[..], &alone].concat(), "{name}");
+            let undone = layer.undo(&alone).unwrap();
+            assert!(undone == payload, "{name}, {} octets", payload.len());
+        }
+    }
+}
+
+// P-10
+#[test]
+fn layers_nest_in_any_order() {
+    let mut layers = layers();
+    let mut random = Rng::with_seed(10);
+    let payload = b"{\"data\":42} ".repeat(20);
+
+    for _ in 0..50 {
+        random.shuffle(&mut layers);
+        let mut datagram = b"|".to_vec();
+        datagram.extend_from_slice(&payload);
+
+        for (_, layer) in &layers {
+            layer.apply(&mut datagram, 1).unwrap();
+        }
+        let mut octets = datagram.split_off(1);
+        for (_, layer) in layers.iter().rev() {
+            octets = layer.undo(&octets).unwrap().into_owned();
+        }
+
+        assert_eq!(datagram, b"|");
+        assert_eq!(octets, payload);
+    }
+}
+
+// P-2
+#[test]
+fn one_octet_behind_is_refused() {
+    for (name, layer) in layers().into_iter().filter(|&(name, _)| name != "prefix") {
+        for payload in payloads() {
+            let datagram = applied(&*layer, &payload);
+
+            for octet in [0, b'=', 0xff] {
+                let followed = [&datagram[..], &[octet]].concat();
+                let error = layer.undo(&followed).expect_err(name);
+                assert_eq!(error.kind(), ErrorKind::Layer, "{name}");
+            }
+        }
+    }
+}
+
+// P-3
+#[test]
+fn one_octet_less_is_refused() {
+    for (name, layer) in layers().into_iter().filter(|&(name, _)| name != "prefix") {
+        for payload in payloads() {
+            let datagram = applied(&*layer, &payload);
+
+            if let Some((_, cut)) = datagram.split_last() {
+                assert!(layer.undo(cut).is_err(), "{name}, {} octets", payload.len());
+            }
+        }
+    }
+}
+
+// P-5
+#[test]
+fn octets_that_are_cut_altered_or_random_never_panic() {
+    let mut random = Rng::with_seed(5);
+
+    for (name, layer) in layers() {
+        for payload in [&b""[..], b"x", &b"{\"data\":42} ".repeat(20)] {
+            let datagram = applied(&*layer, payload);
+
+            for len in 0..datagram.len() {
+                is_refused_or_read(name, &*layer, &datagram[..len]);
+            }
+            for _ in 0..2_000 {
+                let mut altered = datagram.clone();
+                for _ in 0..random.usize(..4) {
+                    let at = random.usize(..altered.len().max(1));
+                    altered.get_mut(at).into_iter().for_each(|octet| *octet = random.u8(..));
+                }
+                altered.truncate(random.usize(..=altered.len() * 4));
+                altered.extend((0..random.usize(..2)).map(|_| random.u8(..)));
+                is_refused_or_read(name, &*layer, &altered);
+
+                // The first octets are there to be recognized, the rest is anyone's guess.
+                let begin = datagram.len().min(random.usize(..12));
+                altered.truncate(begin);
+                altered.extend((0..random.usize(..64)).map(|_| random.u8(..)));
+                is_refused_or_read(name, &*layer, &altered);
+            }
+        }
+    }
+}
+
+// P-6: what one datagram left behind never reaches the next, after errors too.
+#[test]
+fn a_layer_has_no_memory() {
+    let mut random = Rng::with_seed(6);
+
+    for _ in 0..40 {
+        let payload: Vec<u8> = random.choice(payloads()).expect("there are payloads");
+        let cut = random.usize(..=64);
+
+        let results = || {
+            let each = layers().into_iter().map(|(_, layer)| {
+                let datagram = applied(&*layer, &payload);
+                let len = datagram.len().saturating_sub(cut);
+                let undone = layer.undo(&datagram[..len]).ok().map(|octets| octets.into_owned());
+                let refused = layer.undo(&[&datagram[..], b"?"].concat()).is_err();
+                (datagram, undone, refused)
+            });
+            each.collect::<Vec<_>>()
+        };
+        let anew = thread::scope(|scope| scope.spawn(results).join().unwrap());
+
+        assert!(results() == anew, "{} octets, {cut} cut", payload.len());
+    }
+}
+
+/// What is read can be written, and reads as the same then.
+fn is_refused_or_read(name: &str, layer: &dyn Layer, datagram: &[u8]) {
+    match layer.undo(datagram) {
+        Ok(payload) => {
+            assert!(payload.len() <= LIMIT, "{name}");
+            let written = applied(layer, &payload);
+            assert!(layer.undo(&written).unwrap() == payload, "{name}");
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Layer, "{name}");
+            assert!(error.to_string().ends_with(" expected"), "{error}");
+        }
+    }
+}
+
+pub(crate) fn applied(layer: &dyn Layer, payload: &[u8]) -> Vec<u8> {
+    let mut datagram = payload.to_vec();
+    layer.apply(&mut datagram, 0).expect("the layer can be applied");
+    datagram
+}
+
+fn payloads() -> Vec<Vec<u8>> {
+    let mut random = Rng::with_seed(1);
+    let mut payloads = vec![vec![], vec![0], b"{\"data\":42}".to_vec()];
+    for len in [1_000, LIMIT] {
+        payloads.push(vec![b'a'; len]);
+        payloads.push(b"{\"data\":42} ".iter().copied().cycle().take(len).collect());
+        payloads.push((0..len).map(|_| random.u8(..)).collect());
+    }
+    payloads
+}
+
+fn layers() -> Vec<(&'static str, Box<dyn Layer>)> {
+    vec![
+        ("prefix", Box::new(Prefix::new(*b"ours"))),
+        #[cfg(feature = "base64")]
+        ("base64", Box::new(datagrammar_protocols::Base64::new())),
+    ]
+}
+
+const LIMIT: usize = 65_000;
