@@ -23,6 +23,7 @@
 //! | first octets that tell your datagrams from others | [`Prefix`] | |
 //! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] | |
 //! | datagrams that are text | `Base64` | `base64` |
+//! | accidents found, for 4 octets or for 32 | `Crc32c`, `Sha256Digest` | `crc32c`, `sha256` |
 //! | one protocol to receive, another to send | [`Split`] | |
 //! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
 //! | a format of your own | an implementation of [`DatagramProtocol`] | |
@@ -98,6 +99,10 @@ pub use self::fixed::{Fixed, FixedText};
 pub use self::json::Json;
 #[cfg(feature = "base64")]
 pub use self::layer::Base64;
+#[cfg(feature = "crc32c")]
+pub use self::layer::Crc32c;
+#[cfg(feature = "sha256")]
+pub use self::layer::Sha256Digest;
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::Protobuf;
 pub use self::{

@@ -2,15 +2,23 @@
 
 #[cfg(feature = "base64")]
 mod base64;
+#[cfg(feature = "crc32c")]
+mod crc32c;
 mod prefix;
 #[cfg(feature = "base64")]
 mod replace;
+#[cfg(feature = "sha256")]
+mod sha256;
 
 use std::borrow::Cow;
 
 #[cfg(feature = "base64")]
 pub use self::base64::Base64;
+#[cfg(feature = "crc32c")]
+pub use self::crc32c::Crc32c;
 pub use self::prefix::Prefix;
+#[cfg(feature = "sha256")]
+pub use self::sha256::Sha256Digest;
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// Changes the octets of a protocol on their way out, and undoes that on their way in.

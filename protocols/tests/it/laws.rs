@@ -172,6 +172,10 @@ fn layers() -> Vec<(&'static str, Box<dyn Layer>)> {
         ("prefix", Box::new(Prefix::new(*b"ours"))),
         #[cfg(feature = "base64")]
         ("base64", Box::new(datagrammar_protocols::Base64::new())),
+        #[cfg(feature = "crc32c")]
+        ("crc32c", Box::new(datagrammar_protocols::Crc32c)),
+        #[cfg(feature = "sha256")]
+        ("sha256", Box::new(datagrammar_protocols::Sha256Digest)),
     ]
 }
 

@@ -1,0 +1,53 @@
+use std::borrow::Cow;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::Layer;
+use crate::{DecodeError, EncodeError};
+
+/// Appends the SHA-256 digest ([RFC 6234]) of each datagram, 32 octets, and refuses what does not
+/// match its own.
+///
+/// It finds every accident. It protects from no attacker, who can compute it too: for that there are
+/// layers with a key. What is altered, cut or too short gives one and the same error, and the digests
+/// are compared in constant time.
+///
+/// [RFC 6234]: https://www.rfc-editor.org/rfc/rfc6234
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Sha256Digest, Text};
+///
+/// let protocol = Text.layer(Sha256Digest);
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&"hello".to_owned(), &mut datagram)?;
+///
+/// assert_eq!(datagram.len(), 5 + 32);
+/// assert_eq!(protocol.decode(&datagram)?, "hello");
+/// datagram[0] = b'j';
+/// assert!(protocol.decode(&datagram).is_err());
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "the digest has no settings")]
+pub struct Sha256Digest;
+
+impl Layer for Sha256Digest {
+    fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
+        let digest = Sha256::digest(&datagram[start..]);
+        datagram.extend_from_slice(&digest);
+        Ok(())
+    }
+
+    fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
+        if let Some((payload, digest)) = datagram.split_last_chunk::<32>()
+            && Sha256::digest(payload).as_slice().ct_eq(digest).into()
+        {
+            return Ok(payload.into());
+        }
+        Err(DecodeError::layer("octets and their SHA-256 digest were expected"))
+    }
+}
