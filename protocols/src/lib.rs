@@ -22,6 +22,10 @@
 //! | other octets on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
 //! | first octets that tell your datagrams from others | [`Prefix`] | |
 //! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] | |
+//! | fewer octets, for everyone | `Zlib` | `zlib` |
+//! | fewer octets, with a dictionary that both sides have | `Zstd` | `zstd` |
+//! | fewer octets, for next to no time | `Lz4` | `lz4` |
+//! | fewer octets, for who speaks it already | `Bzip2` | `bzip2` |
 //! | datagrams that are text | `Base64` | `base64` |
 //! | accidents found, for 4 octets or for 32 | `Crc32c`, `Sha256Digest` | `crc32c`, `sha256` |
 //! | one protocol to receive, another to send | [`Split`] | |
@@ -99,10 +103,18 @@ pub use self::fixed::{Fixed, FixedText};
 pub use self::json::Json;
 #[cfg(feature = "base64")]
 pub use self::layer::Base64;
+#[cfg(feature = "bzip2")]
+pub use self::layer::Bzip2;
 #[cfg(feature = "crc32c")]
 pub use self::layer::Crc32c;
+#[cfg(feature = "lz4")]
+pub use self::layer::Lz4;
 #[cfg(feature = "sha256")]
 pub use self::layer::Sha256Digest;
+#[cfg(feature = "zlib")]
+pub use self::layer::Zlib;
+#[cfg(feature = "zstd")]
+pub use self::layer::Zstd;
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::Protobuf;
 pub use self::{

@@ -2,10 +2,18 @@
 
 #[cfg(feature = "base64")]
 mod base64;
+#[cfg(any(feature = "bzip2", feature = "lz4", feature = "zlib", feature = "zstd"))]
+mod compress;
 #[cfg(feature = "crc32c")]
 mod crc32c;
 mod prefix;
-#[cfg(feature = "base64")]
+#[cfg(any(
+    feature = "base64",
+    feature = "bzip2",
+    feature = "lz4",
+    feature = "zlib",
+    feature = "zstd"
+))]
 mod replace;
 #[cfg(feature = "sha256")]
 mod sha256;
@@ -14,6 +22,8 @@ use std::borrow::Cow;
 
 #[cfg(feature = "base64")]
 pub use self::base64::Base64;
+#[cfg(any(feature = "bzip2", feature = "lz4", feature = "zlib", feature = "zstd"))]
+pub use self::compress::*;
 #[cfg(feature = "crc32c")]
 pub use self::crc32c::Crc32c;
 pub use self::prefix::Prefix;

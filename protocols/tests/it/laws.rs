@@ -172,10 +172,20 @@ fn layers() -> Vec<(&'static str, Box<dyn Layer>)> {
         ("prefix", Box::new(Prefix::new(*b"ours"))),
         #[cfg(feature = "base64")]
         ("base64", Box::new(datagrammar_protocols::Base64::new())),
+        #[cfg(feature = "bzip2")]
+        ("bzip2", Box::new(datagrammar_protocols::Bzip2::up_to(LIMIT))),
         #[cfg(feature = "crc32c")]
         ("crc32c", Box::new(datagrammar_protocols::Crc32c)),
+        #[cfg(feature = "lz4")]
+        ("lz4", Box::new(datagrammar_protocols::Lz4::up_to(LIMIT))),
         #[cfg(feature = "sha256")]
         ("sha256", Box::new(datagrammar_protocols::Sha256Digest)),
+        #[cfg(feature = "zlib")]
+        ("zlib", Box::new(datagrammar_protocols::Zlib::up_to(LIMIT))),
+        #[cfg(feature = "zstd")]
+        ("zstd", Box::new(datagrammar_protocols::Zstd::up_to(LIMIT))),
+        #[cfg(feature = "zstd")]
+        ("zstd, known", Box::new(datagrammar_protocols::Zstd::up_to(LIMIT).dictionary(b"{\"data"))),
     ]
 }
 

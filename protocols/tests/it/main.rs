@@ -18,6 +18,7 @@ mod base64;
 mod bincode;
 #[cfg(feature = "bincode")]
 mod bincode_limits;
+mod compression;
 mod digest;
 #[cfg(feature = "fixed")]
 mod fixed;

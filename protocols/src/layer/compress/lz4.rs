@@ -1,0 +1,69 @@
+use std::borrow::Cow;
+
+use lz4_flex::block::{DecompressError, compress_into, decompress_into, get_maximum_output_size};
+
+use super::inflate;
+use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
+
+/// Compresses each datagram as one LZ4 block ([block format]), which costs next to no time.
+///
+/// A block is nothing but the compressed octets: no magic number, no length, no checksum. So a
+/// payload that does not compress takes one octet more for each 255 and one for the rest, and the
+/// empty payload takes one. It also means that a datagram that was altered or cut may well be read as
+/// another payload: put a [`Crc32c`](crate::Crc32c), or a layer with a key, around it where the
+/// network below does not check (UDP does, with 16 bits). The frames that the program `lz4` writes
+/// and blocks behind their length are other formats, and not read.
+///
+/// [block format]: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
+///
+/// # Limits
+///
+/// One octet can become 255. A datagram that would inflate to more octets than the limit is refused,
+/// and costs no more memory than the limit. What is sent has no limit.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Lz4, Text};
+///
+/// let protocol = Text.layer(Lz4::up_to(4_096));
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&"ping ".repeat(100), &mut datagram)?;
+///
+/// assert!(datagram.len() < 20);
+/// assert_eq!(protocol.decode(&datagram)?.len(), 500);
+/// assert!(Text.layer(Lz4::up_to(499)).decode(&datagram).is_err());
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Lz4 {
+    limit: usize,
+}
+
+impl Lz4 {
+    /// Creates the layer, which inflates to at most `limit` octets.
+    #[must_use]
+    pub const fn up_to(limit: usize) -> Self {
+        Self { limit }
+    }
+}
+
+impl Layer for Lz4 {
+    fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
+        let most = get_maximum_output_size(datagram.len() - start);
+        replace(datagram, start, most, |payload, room| {
+            compress_into(payload, room).map_err(|error| {
+                EncodeError::layer("octets that LZ4 can compress were expected").with_source(error)
+            })
+        })
+    }
+
+    fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
+        inflate(datagram, self.limit, |room| match decompress_into(datagram, room) {
+            Ok(len) => Ok(Some(len)),
+            Err(DecompressError::OutputTooSmall { .. }) => Ok(None),
+            Err(error) => Err(DecodeError::layer("an LZ4 block was expected").with_source(error)),
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! Layers that compress. What they have in common is here, and in `laws`.
+
+#[cfg(feature = "bzip2")]
+mod bzip2;
+#[cfg(feature = "lz4")]
+mod lz4;
+#[cfg(feature = "zlib")]
+mod zlib;
+#[cfg(feature = "zstd")]
+mod zstd;
+
+use datagrammar_protocols::Layer;
+
+use crate::laws::applied;
+
+// P-24
+#[test]
+fn a_payload_of_the_limit_is_read_and_one_octet_more_is_refused() {
+    for (name, up_to) in layers() {
+        for len in [0, 1, 2, 300, 4_096, 65_507, 79_999, 80_000, 200_000] {
+            for payload in [vec![b'a'; len], noise(len), b"to ti".repeat(len / 5)] {
+                let datagram = applied(&*up_to(0), &payload);
+                let len = payload.len();
+
+                assert!(up_to(len).undo(&datagram).unwrap() == payload, "{name}, {len}");
+                assert!(up_to(len + 1).undo(&datagram).unwrap() == payload, "{name}, {len}");
+                if let Some(less) = len.checked_sub(1) {
+                    assert!(up_to(less).undo(&datagram).is_err(), "{name}, {len}");
+                }
+            }
+        }
+    }
+}
+
+// P-24
+#[test]
+fn what_inflates_to_more_than_the_limit_is_told_so() {
+    for (name, up_to) in layers() {
+        let datagram = applied(&*up_to(0), &b"to ti".repeat(200));
+
+        let error = up_to(999).undo(&datagram).expect_err(name);
+
+        assert_eq!(error.to_string(), "a payload within the limit was expected", "{name}");
+    }
+}
+
+#[test]
+fn a_limit_beyond_all_memory_is_a_limit() {
+    for (name, up_to) in layers() {
+        let datagram = applied(&*up_to(0), &[b'a'; 100_000]);
+
+        assert!(up_to(usize::MAX).undo(&datagram).unwrap() == &[b'a'; 100_000][..], "{name}");
+        assert!(up_to(usize::MAX).undo(b"BZh9 or another hostile one").is_err(), "{name}");
+    }
+}
+
+#[test]
+fn the_empty_datagram_is_refused() {
+    for (name, up_to) in layers() {
+        let error = up_to(4_096).undo(b"").expect_err(name);
+
+        assert!(error.to_string().ends_with(" was expected"), "{error}");
+    }
+}
+
+// P-23
+#[test]
+fn a_second_stream_behind_the_first_is_refused() {
+    for (name, up_to) in layers() {
+        let layer = up_to(4_096);
+        for second in [applied(&*layer, b""), applied(&*layer, b"{\"data\":42}")] {
+            let first = applied(&*layer, b"{\"data\":42}");
+
+            assert!(layer.undo(&[first, second].concat()).is_err(), "{name}");
+        }
+    }
+}
+
+type UpTo = fn(usize) -> Box<dyn Layer>;
+
+fn layers() -> Vec<(&'static str, UpTo)> {
+    vec![
+        #[cfg(feature = "bzip2")]
+        ("bzip2", |limit| Box::new(datagrammar_protocols::Bzip2::up_to(limit))),
+        #[cfg(feature = "lz4")]
+        ("lz4", |limit| Box::new(datagrammar_protocols::Lz4::up_to(limit))),
+        #[cfg(feature = "zlib")]
+        ("zlib", |limit| Box::new(datagrammar_protocols::Zlib::up_to(limit))),
+        #[cfg(feature = "zstd")]
+        ("zstd", |limit| Box::new(datagrammar_protocols::Zstd::up_to(limit))),
+    ]
+}
+
+/// Octets that nothing compresses.
+fn noise(len: usize) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(len as u64);
+    (0..len).map(|_| random.u8(..)).collect()
+}
