@@ -1,16 +1,16 @@
 //! What a datagram may make a codec allocate. A binary of its own, for the allocator that counts.
 
-#![allow(unsafe_code)]
+mod counting;
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
     collections::{BTreeMap, HashMap, HashSet},
     ffi::CString,
 };
 
 use datagrammar_protocols::{Bincode, DatagramProtocol, DecodeError, Text};
 use serde::{Deserialize, de::DeserializeOwned};
+
+use self::counting::peak_of;
 
 // P-5
 #[test]
@@ -95,7 +95,7 @@ fn an_error_without_source_allocates_nothing() {
     let peak = peak_of(|| {
         let error = DecodeError::codec("a header of 12 octets was expected");
         assert!(error.kind() == datagrammar_protocols::ErrorKind::Codec);
-        Err(error)
+        Err::<(), _>(error)
     });
 
     assert_eq!(peak, 0);
@@ -143,40 +143,4 @@ fn stays_small(datagram: &[u8]) {
 #[expect(dead_code)]
 struct Tree(Vec<Self>);
 
-/// The most octets that `decode` held at one time on this thread.
-fn peak_of(decode: impl FnOnce() -> Result<(), DecodeError>) -> usize {
-    HELD.set(0);
-    PEAK.set(0);
-    let _ = decode();
-    PEAK.get()
-}
-
 const MIB: usize = 1024 * 1024;
-
-thread_local! {
-    static HELD: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator as it is; counting touches neither pointer nor
-// layout.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.get().saturating_add(layout.size());
-        HELD.set(held);
-        PEAK.set(PEAK.get().max(held));
-        // SAFETY: the caller keeps to the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.set(HELD.get().saturating_sub(layout.size()));
-        // SAFETY: the pointer came from `System`, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
