@@ -28,6 +28,7 @@
 //! | fewer octets, for who speaks it already | `Bzip2` | `bzip2` |
 //! | datagrams that are text | `Base64` | `base64` |
 //! | accidents found, for 4 octets or for 32 | `Crc32c`, `Sha256Digest` | `crc32c`, `sha256` |
+//! | packets that were recorded and sent again refused | [`ReplayWindow`], in a handler | |
 //! | one protocol to receive, another to send | [`Split`] | |
 //! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
 //! | a format of your own | an implementation of [`DatagramProtocol`] | |
@@ -91,6 +92,7 @@ mod layer;
 mod protobuf;
 mod protocol;
 mod raw;
+mod replay;
 mod split;
 mod text;
 mod text_line;
@@ -124,6 +126,7 @@ pub use self::{
     layer::{Layer, Layered, Prefix},
     protocol::DatagramProtocol,
     raw::Raw,
+    replay::ReplayWindow,
     split::Split,
     text::Text,
     text_line::TextLine,

@@ -8,6 +8,7 @@ mod error;
 mod laws;
 mod layer;
 mod raw;
+mod replay;
 mod text;
 mod text_line;
 
