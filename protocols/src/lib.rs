@@ -28,6 +28,7 @@
 //! | fewer octets, for who speaks it already | `Bzip2` | `bzip2` |
 //! | datagrams that are text | `Base64` | `base64` |
 //! | accidents found, for 4 octets or for 32 | `Crc32c`, `Sha256Digest` | `crc32c`, `sha256` |
+//! | nobody heard who has not your key | `Signed` with a `SigningKey` | `signed` |
 //! | packets that were recorded and sent again refused | [`ReplayWindow`], in a handler | |
 //! | one protocol to receive, another to send | [`Split`] | |
 //! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
@@ -117,6 +118,8 @@ pub use self::layer::Sha256Digest;
 pub use self::layer::Zlib;
 #[cfg(feature = "zstd")]
 pub use self::layer::Zstd;
+#[cfg(feature = "signed")]
+pub use self::layer::{KeyError, Signed, SigningKey};
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::Protobuf;
 pub use self::{

@@ -115,6 +115,27 @@ fn encoding_into_a_buffer_with_room_allocates_nothing() {
     assert_eq!(peak, 0);
 }
 
+// P-20
+#[cfg(feature = "signed")]
+#[test]
+fn signing_and_verifying_allocate_nothing() {
+    use datagrammar_protocols::{Layer, Signed};
+
+    let layer = Signed::new(&[7; 32].into()).accepting(&[8; 32].into());
+    let mut datagram = Vec::with_capacity(1_032);
+    datagram.resize(1_000, b'x');
+
+    let peak = peak_of(|| {
+        layer.apply(&mut datagram, 0).unwrap();
+        assert_eq!(layer.undo(&datagram)?.len(), 1_000);
+        assert!(layer.undo(&datagram[1..]).is_err());
+        assert!(layer.undo(b"").is_err());
+        Ok(())
+    });
+
+    assert_eq!(peak, 0);
+}
+
 #[track_caller]
 fn stays_small(datagram: &[u8]) {
     of::<Vec<u64>>(datagram);

@@ -6,6 +6,8 @@ mod base64;
 mod compress;
 #[cfg(feature = "crc32c")]
 mod crc32c;
+#[cfg(feature = "signed")]
+mod key;
 mod prefix;
 #[cfg(any(
     feature = "base64",
@@ -17,6 +19,8 @@ mod prefix;
 mod replace;
 #[cfg(feature = "sha256")]
 mod sha256;
+#[cfg(feature = "signed")]
+mod signed;
 
 use std::borrow::Cow;
 
@@ -29,6 +33,11 @@ pub use self::crc32c::Crc32c;
 pub use self::prefix::Prefix;
 #[cfg(feature = "sha256")]
 pub use self::sha256::Sha256Digest;
+#[cfg(feature = "signed")]
+pub use self::{
+    key::{KeyError, SigningKey},
+    signed::Signed,
+};
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// Changes the octets of a protocol on their way out, and undoes that on their way in.

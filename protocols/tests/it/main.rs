@@ -29,10 +29,14 @@ mod hostile;
 mod json;
 #[cfg(feature = "json")]
 mod json_strict;
+#[cfg(feature = "signed")]
+mod key;
 #[cfg(feature = "protobuf")]
 mod protobuf;
 #[cfg(all(feature = "bincode", feature = "json"))]
 mod round_trip;
+#[cfg(all(feature = "json", feature = "signed"))]
+mod signed;
 
 use datagrammar_protocols::DatagramProtocol;
 

@@ -1,0 +1,175 @@
+//! Keys: 32 octets that two sides share, and that nobody else may see.
+
+use std::{error::Error, fmt, str::FromStr};
+
+use base64ct::{Base64Url, Encoding};
+use zeroize::Zeroizing;
+
+/// Tells that something is no key, or that no key could be made.
+///
+/// It repeats nothing of what was given, as that may be a key but for one octet.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "signed")] {
+/// use datagrammar_protocols::SigningKey;
+///
+/// let error = "swordfish".parse::<SigningKey>().unwrap_err();
+///
+/// assert_eq!(error.to_string(), "the url-safe base64 of 32 octets was expected");
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct KeyError {
+    expected: &'static str,
+    source: Option<getrandom::Error>,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+}
+
+impl Error for KeyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
+
+macro_rules! key {
+    ($(#[$attribute:meta])* $Key:ident) => {
+        $(#[$attribute])*
+        ///
+        /// `Debug` does not show it, and its octets are zeroed when it is dropped. Rust may have left
+        /// copies where it was moved from: this is a precaution, no guarantee.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        #[doc = concat!("use datagrammar_protocols::", stringify!($Key), ";")]
+        ///
+        #[doc = concat!("let key: ", stringify!($Key), " =")]
+        ///     "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".parse()?; // do not use this one
+        ///
+        #[doc = concat!("assert_eq!(format!(\"{key:?}\"), \"", stringify!($Key), " { .. }\");")]
+        #[doc = concat!("assert!(", stringify!($Key), "::try_from(&[7; 31][..]).is_err());")]
+        /// # Ok::<(), datagrammar_protocols::KeyError>(())
+        /// ```
+        pub struct $Key(Zeroizing<[u8; 32]>);
+
+        impl $Key {
+            /// Makes a new key of 32 random octets of the operating system.
+            ///
+            /// # Errors
+            ///
+            /// Returns an error if the operating system has no randomness to give, which on a
+            /// system that has started completely does not happen.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use datagrammar_protocols::", stringify!($Key), ";")]
+            ///
+            #[doc = concat!("let (key, other) = (", stringify!($Key), "::generate()?, ", stringify!($Key), "::generate()?);")]
+            ///
+            /// assert_ne!(key.to_base64(), other.to_base64());
+            /// # Ok::<(), datagrammar_protocols::KeyError>(())
+            /// ```
+            pub fn generate() -> Result<Self, KeyError> {
+                let mut octets = Zeroizing::new([0; 32]);
+                match getrandom::fill(&mut *octets) {
+                    Ok(()) => Ok(Self(octets)),
+                    Err(error) => Err(KeyError {
+                        expected: "randomness of the operating system was expected",
+                        source: Some(error),
+                    }),
+                }
+            }
+
+            /// Writes the key as the url-safe base64 ([RFC 4648], section 5) that it can be parsed
+            /// from: 44 characters, in time that does not depend on the key.
+            ///
+            /// What is returned is the key, for you to store where nobody else reads it. Nothing
+            /// zeroes it.
+            ///
+            /// [RFC 4648]: https://www.rfc-editor.org/rfc/rfc4648#section-5
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use datagrammar_protocols::", stringify!($Key), ";")]
+            ///
+            #[doc = concat!("let key = ", stringify!($Key), "::from([0xff; 32]);")]
+            ///
+            /// assert_eq!(key.to_base64(), "__________________________________________8=");
+            /// ```
+            #[must_use]
+            pub fn to_base64(&self) -> String {
+                let mut text = Zeroizing::new([0; TEXT_LEN]);
+                match Base64Url::encode(&*self.0, &mut *text) {
+                    Ok(text) => text.to_owned(),
+                    Err(_) => unreachable!("32 octets are 44 characters"),
+                }
+            }
+
+            pub(super) fn octets(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $Key {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($Key)).finish_non_exhaustive()
+            }
+        }
+
+        impl From<[u8; 32]> for $Key {
+            fn from(octets: [u8; 32]) -> Self {
+                Self(Zeroizing::new(octets))
+            }
+        }
+
+        /// Takes exactly 32 octets, such as the whole of a file.
+        impl TryFrom<&[u8]> for $Key {
+            type Error = KeyError;
+
+            fn try_from(octets: &[u8]) -> Result<Self, KeyError> {
+                match octets.try_into() {
+                    Ok(octets) => Ok(Self(Zeroizing::new(octets))),
+                    Err(_) => Err(KeyError { expected: "a key of 32 octets was expected", source: None }),
+                }
+            }
+        }
+
+        /// Parses the url-safe base64 ([RFC 4648], section 5) of 32 octets, padded: 44 characters and
+        /// nothing around them. So a line of a file is trimmed first.
+        ///
+        /// The time it takes tells whether the text was a key, and nothing else of it.
+        ///
+        /// [RFC 4648]: https://www.rfc-editor.org/rfc/rfc4648#section-5
+        impl FromStr for $Key {
+            type Err = KeyError;
+
+            fn from_str(text: &str) -> Result<Self, KeyError> {
+                let mut octets = Zeroizing::new([0; 32]);
+                match Base64Url::decode(text, &mut *octets) {
+                    Ok(decoded) if decoded.len() == 32 => Ok(Self(octets)),
+                    Ok(_) | Err(_) => Err(KeyError {
+                        expected: "the url-safe base64 of 32 octets was expected",
+                        source: None,
+                    }),
+                }
+            }
+        }
+    };
+}
+
+#[cfg(feature = "signed")]
+key! {
+    /// The key that datagrams are [`Signed`](crate::Signed) with: exactly 32 octets.
+    SigningKey
+}
+
+const TEXT_LEN: usize = 44; // characters
