@@ -29,6 +29,7 @@
 //! | datagrams that are text | `Base64` | `base64` |
 //! | accidents found, for 4 octets or for 32 | `Crc32c`, `Sha256Digest` | `crc32c`, `sha256` |
 //! | nobody heard who has not your key | `Signed` with a `SigningKey` | `signed` |
+//! | nor anything read | `Sealed` with a `SealingKey` | `sealed` |
 //! | packets that were recorded and sent again refused | [`ReplayWindow`], in a handler | |
 //! | one protocol to receive, another to send | [`Split`] | |
 //! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
@@ -110,6 +111,8 @@ pub use self::layer::Base64;
 pub use self::layer::Bzip2;
 #[cfg(feature = "crc32c")]
 pub use self::layer::Crc32c;
+#[cfg(any(feature = "sealed", feature = "signed"))]
+pub use self::layer::KeyError;
 #[cfg(feature = "lz4")]
 pub use self::layer::Lz4;
 #[cfg(feature = "sha256")]
@@ -118,8 +121,10 @@ pub use self::layer::Sha256Digest;
 pub use self::layer::Zlib;
 #[cfg(feature = "zstd")]
 pub use self::layer::Zstd;
+#[cfg(feature = "sealed")]
+pub use self::layer::{Sealed, SealingKey};
 #[cfg(feature = "signed")]
-pub use self::layer::{KeyError, Signed, SigningKey};
+pub use self::layer::{Signed, SigningKey};
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::Protobuf;
 pub use self::{

@@ -136,6 +136,27 @@ fn signing_and_verifying_allocate_nothing() {
     assert_eq!(peak, 0);
 }
 
+// P-5, P-22
+#[cfg(feature = "sealed")]
+#[test]
+fn opening_allocates_what_is_inside_and_sealing_nothing() {
+    use datagrammar_protocols::{Layer, Sealed};
+
+    let layer = Sealed::new(1, &[7; 32].into());
+    let mut datagram = Vec::with_capacity(1_041);
+    datagram.resize(1_000, b'x');
+
+    let sealing = peak_of(|| {
+        layer.apply(&mut datagram, 0).unwrap();
+        Ok(())
+    });
+    let opening = peak_of(|| layer.undo(&datagram).map(drop));
+    let unknown_id = peak_of(|| layer.undo(&datagram[1..]).map(drop));
+
+    assert_eq!((sealing, opening), (0, 1_000));
+    assert_eq!(unknown_id, if datagram[1] == 1 { 999 } else { 0 });
+}
+
 #[track_caller]
 fn stays_small(datagram: &[u8]) {
     of::<Vec<u64>>(datagram);

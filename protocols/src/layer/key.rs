@@ -172,4 +172,10 @@ key! {
     SigningKey
 }
 
+#[cfg(feature = "sealed")]
+key! {
+    /// The key that datagrams are [`Sealed`](crate::Sealed) with: exactly 32 octets.
+    SealingKey
+}
+
 const TEXT_LEN: usize = 44; // characters

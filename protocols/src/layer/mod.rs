@@ -6,7 +6,7 @@ mod base64;
 mod compress;
 #[cfg(feature = "crc32c")]
 mod crc32c;
-#[cfg(feature = "signed")]
+#[cfg(any(feature = "sealed", feature = "signed"))]
 mod key;
 mod prefix;
 #[cfg(any(
@@ -17,6 +17,8 @@ mod prefix;
     feature = "zstd"
 ))]
 mod replace;
+#[cfg(feature = "sealed")]
+mod sealed;
 #[cfg(feature = "sha256")]
 mod sha256;
 #[cfg(feature = "signed")]
@@ -30,14 +32,15 @@ pub use self::base64::Base64;
 pub use self::compress::*;
 #[cfg(feature = "crc32c")]
 pub use self::crc32c::Crc32c;
+#[cfg(any(feature = "sealed", feature = "signed"))]
+pub use self::key::KeyError;
 pub use self::prefix::Prefix;
 #[cfg(feature = "sha256")]
 pub use self::sha256::Sha256Digest;
+#[cfg(feature = "sealed")]
+pub use self::{key::SealingKey, sealed::Sealed};
 #[cfg(feature = "signed")]
-pub use self::{
-    key::{KeyError, SigningKey},
-    signed::Signed,
-};
+pub use self::{key::SigningKey, signed::Signed};
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// Changes the octets of a protocol on their way out, and undoes that on their way in.

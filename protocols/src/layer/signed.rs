@@ -10,7 +10,7 @@ use crate::{DecodeError, EncodeError};
 ///
 /// The signature is HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the octets of the protocol inside: 32
 /// octets behind them. Whoever has the key can sign, so both sides trust each other, and nobody else
-/// is heard. The octets stay readable.
+/// is heard. The octets stay readable; [`Sealed`](crate::Sealed) hides them too.
 ///
 /// What is altered, cut, too short or signed with another key is refused with one same error, before
 /// the protocol inside sees anything of it. Signatures are compared in constant time.

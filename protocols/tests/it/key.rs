@@ -1,6 +1,6 @@
 use std::{error::Error, fmt::Debug, str::FromStr};
 
-use datagrammar_protocols::{KeyError, SigningKey};
+use datagrammar_protocols::{KeyError, SealingKey, SigningKey};
 
 const TEXT: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
@@ -12,6 +12,9 @@ fn a_key_is_32_octets_or_their_url_safe_base64() {
     assert_eq!(SigningKey::from(octets).to_base64(), TEXT);
     assert_eq!(SigningKey::try_from(&octets[..]).unwrap().to_base64(), TEXT);
     assert_eq!(TEXT.parse::<SigningKey>().unwrap().to_base64(), TEXT);
+    assert_eq!(SealingKey::from(octets).to_base64(), TEXT);
+    assert_eq!(SealingKey::try_from(&octets[..]).unwrap().to_base64(), TEXT);
+    assert_eq!(TEXT.parse::<SealingKey>().unwrap().to_base64(), TEXT);
 }
 
 // P-21
@@ -20,7 +23,10 @@ fn octets_that_are_not_32_are_no_key() {
     for len in [0, 1, 16, 31, 33, 44, 64] {
         let octets = vec![b'A'; len];
 
-        let errors = [SigningKey::try_from(&octets[..]).unwrap_err()];
+        let errors = [
+            SigningKey::try_from(&octets[..]).unwrap_err(),
+            SealingKey::try_from(&octets[..]).unwrap_err(),
+        ];
 
         for error in errors {
             assert_eq!(error.to_string(), "a key of 32 octets was expected");
@@ -55,6 +61,7 @@ fn text_that_is_not_exactly_such_base64_is_no_key() {
 
     for text in strange {
         no_key::<SigningKey>(&text);
+        no_key::<SealingKey>(&text);
     }
 
     fn no_key<K: FromStr<Err = KeyError> + Debug>(text: &str) {
@@ -89,12 +96,15 @@ fn generated_keys_are_different_and_can_be_stored_as_text() {
 
     assert_ne!(first.to_base64(), second.to_base64());
     assert_eq!(first.to_base64().parse::<SigningKey>().unwrap().to_base64(), first.to_base64());
+    let (first, second) = (SealingKey::generate().unwrap(), SealingKey::generate().unwrap());
+    assert_ne!(first.to_base64(), second.to_base64());
 }
 
 // P-21
 #[test]
 fn debug_shows_no_key() {
     assert_eq!(format!("{:?}", SigningKey::from([0x41; 32])), "SigningKey { .. }");
+    assert_eq!(format!("{:#?}", SealingKey::from([0x41; 32])), "SealingKey { .. }");
 }
 
 #[test]
@@ -102,5 +112,6 @@ fn keys_and_their_errors_can_cross_threads() {
     fn is_plain<T: Send + Sync + 'static>() {}
 
     is_plain::<SigningKey>();
+    is_plain::<SealingKey>();
     is_plain::<KeyError>();
 }

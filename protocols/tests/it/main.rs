@@ -29,12 +29,14 @@ mod hostile;
 mod json;
 #[cfg(feature = "json")]
 mod json_strict;
-#[cfg(feature = "signed")]
+#[cfg(all(feature = "sealed", feature = "signed"))]
 mod key;
 #[cfg(feature = "protobuf")]
 mod protobuf;
 #[cfg(all(feature = "bincode", feature = "json"))]
 mod round_trip;
+#[cfg(feature = "sealed")]
+mod sealed;
 #[cfg(all(feature = "json", feature = "signed"))]
 mod signed;
 
