@@ -128,6 +128,19 @@ fn a_conversation_lasts_until_the_number_is_guessed_or_the_client_is_silent() {
     assert_eq!(Program::start("conversation", ["101"]).end().0, Some(1));
 }
 
+#[cfg(feature = "signed")]
+#[test]
+fn signed_counter_refuses_what_was_recorded_and_what_nobody_signed() {
+    let (code, lines) = Program::start("signed_counter", [] as [&str; 0]).end();
+
+    assert_eq!(code, Some(0), "{lines:?}");
+    let times = |line| lines.iter().filter(|&printed| printed == line).count();
+    assert_eq!(lines[0], "client: the total is 40");
+    assert_eq!(times("server: refused, a new datagram was expected"), 1, "{lines:?}");
+    assert_eq!(times("server: refused, a signed hello was expected"), 2, "{lines:?}");
+    assert_eq!(lines[4..], ["client: the total is 42"], "{lines:?}");
+}
+
 #[test]
 fn custom_protocol_tells_the_time_to_itself() {
     let (code, lines) = Program::start("custom_protocol", [] as [&str; 0]).end();

@@ -8,6 +8,11 @@
 /// 3.4.3) and DTLS ([RFC 9147], section 4.5.1): what the network has reordered within it is
 /// accepted, each number once. What is older is refused, new or not. It takes 16 octets.
 ///
+/// A window knows of its own conversation only. What was recorded in another one, before the program
+/// was started again, or is sent from another address, has to be told apart by something else in the
+/// packet: a number that the receiver draws for each conversation. The example `signed_counter` of
+/// `datagrammar` does so.
+///
 /// Only numbers that are signed or sealed mean anything: with others a stranger could move the
 /// window to the end, and what is honest would be refused from there on.
 ///
