@@ -45,6 +45,7 @@
 //! - What is on the wire: [`DatagramProtocol`]; the codecs [`Raw`], [`Text`], [`TextLine`], `Json`,
 //!   `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a `StreamCodec`;
 //!   [`Converter`] puts types of your domain around those on the wire; [`Split`] joins two protocols.
+//! - Who is heard: `Signed` and `Sealed` with their keys; [`ReplayWindow`], for a handler to keep.
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
 //!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
 //! - What runs: [`UdpServer`]; [`Service`] is what a handler sees when it starts, [`ServerHandle`] what
@@ -59,7 +60,8 @@
 //!
 //! `json` (default): packets as JSON of serde types. `bincode`: packets in bincode's wire format.
 //! `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers.
-//! `codec`: codecs of tokio-util as protocols. `testing`: the network in memory.
+//! `codec`: codecs of tokio-util as protocols. `signed`, `sealed`: layers with keys.
+//! `testing`: the network in memory.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -137,3 +139,8 @@ pub mod testing {
 #[cfg(all(doctest, feature = "json"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// And so are those of the guide.
+#[cfg(all(doctest, feature = "sealed", feature = "signed"))]
+#[doc = include_str!("../docs/keys.md")]
+struct Keys;
