@@ -5,7 +5,7 @@ use datagrammar_protocols::{
     DatagramProtocol, DecodeError, ErrorKind, Raw, Sealed, SealingKey, Text,
 };
 
-use crate::{encode, hex};
+use crate::{STEP, encode, hex};
 
 // P-22: the octets are those of draft-irtf-cfrg-xchacha-03, A.3.1. Its associated data begin with
 // 50, which is our id.
@@ -35,7 +35,7 @@ fn the_cipher_is_xchacha20_poly1305() {
 fn a_datagram_of_any_length_is_sealed_and_opened() {
     let protocol = Raw.layer(sealed());
 
-    for len in [0, 1, 15, 16, 17, 63, 64, 65, 1_000, 65_000] {
+    for len in [0, 1, 15, 16, 17, 63, 64, 65, 1_000, 65_000].into_iter().step_by(STEP) {
         let packet = Bytes::from(vec![0x5a; len]);
 
         let datagram = encode(&protocol, &packet);
@@ -51,10 +51,10 @@ fn a_datagram_of_any_length_is_sealed_and_opened() {
 fn a_packet_sealed_twice_gives_different_octets() {
     let protocol = Text.layer(sealed());
 
-    let datagrams: HashSet<_> = (0..100).map(|_| encode(&protocol, &"text".to_owned())).collect();
+    let datagrams: HashSet<_> = (0..10).map(|_| encode(&protocol, &"text".to_owned())).collect();
     let nonces: HashSet<_> = datagrams.iter().map(|datagram| &datagram[1..25]).collect();
 
-    assert_eq!(nonces.len(), 100);
+    assert_eq!(nonces.len(), 10);
 }
 
 // P-22, P-2, P-3
@@ -63,12 +63,12 @@ fn what_is_altered_cut_followed_or_sealed_by_another_is_refused_with_one_same_er
     let protocol = Text.layer(sealed());
     let honest = encode(&protocol, &"hello".to_owned());
 
-    for bit in 0..honest.len() * 8 {
+    for bit in (0..honest.len() * 8).step_by(STEP) {
         let mut altered = honest.clone();
         altered[bit / 8] ^= 1 << (bit % 8);
         refused(protocol.decode(&altered));
     }
-    for len in 0..honest.len() {
+    for len in (0..honest.len()).step_by(STEP) {
         refused(protocol.decode(&honest[..len]));
         refused(protocol.decode(&honest[honest.len() - len..]));
     }
@@ -167,7 +167,7 @@ fn random_octets_are_refused() {
     let mut random = fastrand::Rng::with_seed(22);
     let protocol = Raw.layer(sealed());
 
-    for _ in 0..1_000 {
+    for _ in (0..1_000).step_by(STEP) {
         let len = random.usize(..100);
         let mut datagram: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(len).collect();
         if let Some(id) = datagram.first_mut() {

@@ -7,7 +7,7 @@ use datagrammar_protocols::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::encode;
+use crate::{STEP, encode};
 
 // P-29 w12, P-20
 #[test]
@@ -43,12 +43,12 @@ fn what_is_altered_cut_followed_or_signed_by_another_is_refused_with_one_same_er
     let protocol = Text.layer(Signed::new(&k()));
     let honest = encode(&protocol, &"hello".to_owned());
 
-    for bit in 0..honest.len() * 8 {
+    for bit in (0..honest.len() * 8).step_by(STEP) {
         let mut altered = honest.clone();
         altered[bit / 8] ^= 1 << (bit % 8);
         refused(protocol.decode(&altered));
     }
-    for len in 0..honest.len() {
+    for len in (0..honest.len()).step_by(STEP) {
         refused(protocol.decode(&honest[..len]));
         refused(protocol.decode(&honest[honest.len() - len..]));
     }
