@@ -43,7 +43,7 @@
 //! # The map
 //!
 //! - What is on the wire: [`DatagramProtocol`]; the codecs [`Raw`], [`Text`], [`TextLine`], `Json`,
-//!   `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a `StreamCodec`;
+//!   `Cbor`, `Msgpack`, `Postcard`, `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a `StreamCodec`;
 //!   [`Converter`] puts types of your domain around those on the wire; [`Split`] joins two protocols.
 //! - Who is heard: `Signed` and `Sealed` with their keys; [`ReplayWindow`], for a handler to keep.
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
@@ -58,7 +58,8 @@
 //!
 //! # Features
 //!
-//! `json` (default): packets as JSON of serde types. `bincode`: packets in bincode's wire format.
+//! `json` (default): packets as JSON of serde types. `cbor`, `msgpack`, `postcard`, `bincode`: packets of
+//! serde types in the wire format of that name.
 //! `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers.
 //! `codec`: codecs of tokio-util as protocols. `signed`, `sealed`: layers with keys.
 //! `testing`: the network in memory.

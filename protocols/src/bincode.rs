@@ -13,7 +13,10 @@ use ::bincode::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{DatagramProtocol, DecodeError, EncodeError, guard::Guard};
+use crate::{
+    DatagramProtocol, DecodeError, EncodeError,
+    guard::{Format, Guard},
+};
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
 ///
@@ -23,7 +26,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, guard::Guard};
 /// their length, an enum's content its variant's number; structs and tuples are their fields and
 /// nothing else. [`fixed`](Self::fixed) selects the form of bincode 1.x.
 ///
-/// For a new protocol consider [postcard](https://docs.rs/postcard) instead: the crate behind this
+/// For a new protocol consider `Postcard` instead: the crate behind this
 /// format is no longer maintained (RUSTSEC-2025-0141), so tools such as cargo-deny report it
 /// wherever this feature is on.
 ///
@@ -182,7 +185,7 @@ fn decode<T: DeserializeOwned>(
     if datagram.len() > SIZE_LIMIT {
         return Err(DecodeError::codec("a datagram of at most 1 MiB was expected"));
     }
-    let guard = Guard::new(datagram.len(), levels);
+    let guard = Guard::new(datagram.len(), levels, Format::Packed);
     let (packet, consumed) =
         seed_decode_from_slice(guard.seed(), datagram, config).map_err(|error| {
             DecodeError::codec("bincode of the packet was expected").with_source(error)

@@ -15,6 +15,9 @@
 //! | UTF-8 text as it is | [`Text`] | |
 //! | a line of text, without its terminator | [`TextLine`] | |
 //! | JSON of serde types | `Json` | `json` (default) |
+//! | CBOR of serde types | `Cbor` | `cbor` |
+//! | MessagePack of serde types | `Msgpack` | `msgpack` |
+//! | postcard's wire format of serde types, the smallest | `Postcard` | `postcard` |
 //! | bincode's wire format of serde types | `Bincode` | `bincode` |
 //! | fields of fixed size, one after another | `Fixed`, with `FixedText` | `fixed` |
 //! | Protocol Buffers of prost's types | `Protobuf` | `protobuf` |
@@ -80,16 +83,22 @@
 
 #[cfg(feature = "bincode")]
 mod bincode;
+#[cfg(feature = "cbor")]
+mod cbor;
 mod choice;
 mod convert;
 mod error;
 #[cfg(feature = "fixed")]
 mod fixed;
-#[cfg(feature = "bincode")]
+#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
 mod guard;
 #[cfg(feature = "json")]
 mod json;
 mod layer;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+#[cfg(feature = "postcard")]
+mod postcard;
 #[cfg(feature = "protobuf")]
 mod protobuf;
 mod protocol;
@@ -101,6 +110,8 @@ mod text_line;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
+#[cfg(feature = "cbor")]
+pub use self::cbor::Cbor;
 #[cfg(feature = "fixed")]
 pub use self::fixed::{Fixed, FixedText};
 #[cfg(feature = "json")]
@@ -125,6 +136,10 @@ pub use self::layer::Zstd;
 pub use self::layer::{Sealed, SealingKey};
 #[cfg(feature = "signed")]
 pub use self::layer::{Signed, SigningKey};
+#[cfg(feature = "msgpack")]
+pub use self::msgpack::Msgpack;
+#[cfg(feature = "postcard")]
+pub use self::postcard::Postcard;
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::Protobuf;
 pub use self::{

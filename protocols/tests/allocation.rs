@@ -7,7 +7,9 @@ use std::{
     ffi::CString,
 };
 
-use datagrammar_protocols::{Bincode, DatagramProtocol, DecodeError, Text};
+use datagrammar_protocols::{
+    Bincode, Cbor, DatagramProtocol, DecodeError, Msgpack, Postcard, Text,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use self::counting::peak_of;
@@ -17,11 +19,26 @@ use self::counting::peak_of;
 fn sixteen_octets_never_allocate_more_than_1_mib() {
     let lengths: [u64; 6] = [16, 1_000, 65_507, 1 << 20, 1 << 32, u64::MAX];
     for length in lengths {
-        let marker_and_length = [&[0xfd][..], &length.to_le_bytes(), &[0; 7]].concat();
-        let length_alone = [&length.to_le_bytes()[..], &[0; 8]].concat();
-        let length_twice = [length.to_le_bytes(), length.to_le_bytes()].concat();
+        let (little, big) = (length.to_le_bytes(), length.to_be_bytes());
+        let varint: Vec<u8> = (0..10).map(|n| (length >> (7 * n)) as u8 | 0x80).collect();
 
-        for datagram in [marker_and_length, length_alone, length_twice] {
+        for datagram in [
+            [&[0xfd][..], &little, &[0; 7]].concat(), // bincode
+            [&little[..], &[0; 8]].concat(),
+            [little, little].concat(),
+            [&varint[..9], &[1; 7]].concat(),         // postcard
+            [&[0x9b][..], &big, &[0x9b; 7]].concat(), // CBOR: array, map, text, octets
+            [&[0xbb][..], &big, &[0xbb; 7]].concat(),
+            [&[0x7b][..], &big, &[0; 7]].concat(),
+            [&[0x5b][..], &big, &[0; 7]].concat(),
+            [&[0x81, 0x9b], &big[..], &[0; 6]].concat(),
+            [&[0xdd][..], &big[4..], &[0xdd; 11]].concat(), // MessagePack: the same
+            [&[0xdf][..], &big[4..], &[0xdf; 11]].concat(),
+            [&[0xdb][..], &big[4..], &[0; 11]].concat(),
+            [&[0xc6][..], &big[4..], &[0; 11]].concat(),
+            [&[0x91, 0xdd], &big[4..], &[0; 10]].concat(),
+        ] {
+            assert_eq!(datagram.len(), 16);
             stays_small(&datagram);
         }
     }
@@ -35,7 +52,7 @@ fn any_sixteen_octets_never_allocate_more_than_1_mib() {
     for _ in 0..5_000 {
         let mut datagram = [0; 16];
         datagram.fill_with(|| random.u8(..));
-        datagram[0] = random.u8(250..);
+        datagram[0] = random.u8(128..);
         stays_small(&datagram);
     }
 }
@@ -43,22 +60,39 @@ fn any_sixteen_octets_never_allocate_more_than_1_mib() {
 // P-5: what one list declares is taken from what the lists inside may declare.
 #[test]
 fn lists_in_lists_do_not_multiply_what_is_allocated() {
-    let hostile: Vec<u8> = [0xfb, 0x00, 0x04].into_iter().cycle().take(65_507).collect();
+    let repeated = |piece: &[u8]| piece.iter().copied().cycle().take(65_507).collect::<Vec<u8>>();
+    let bincode = repeated(&[0xfb, 0x00, 0x04]);
+    let postcard = repeated(&[0x80, 0x08]);
+    let cbor = repeated(&[0x99, 0x04, 0x00]);
+    let msgpack = repeated(&[0xdc, 0x04, 0x00]);
 
-    let peak = peak_of(|| Bincode::<Tree, ()>::new().decode(&hostile).map(drop));
+    let peaks = [
+        peak_of(|| Bincode::<Tree, ()>::new().decode(&bincode).map(drop)),
+        peak_of(|| Postcard::<Tree, ()>::new().decode(&postcard).map(drop)),
+        peak_of(|| Cbor::<Tree, ()>::new().decode(&cbor).map(drop)),
+        peak_of(|| Msgpack::<Tree, ()>::new().decode(&msgpack).map(drop)),
+    ];
 
-    assert!(peak < 4 * MIB, "{peak} octets");
+    assert!(peaks.iter().all(|&peak| peak < 4 * MIB), "{peaks:?} octets");
 }
 
 #[test]
 fn text_of_a_declared_length_is_not_allocated_before_it_is_there() {
-    let declared = [0xfc, 0x00, 0x00, 0x0f, 0x00]; // 983,040, within the limit of size
+    let bincode = [0xfc, 0x00, 0x00, 0x0f, 0x00]; // 983,040, within the limit of size
+    let postcard = [0x80, 0x80, 0x3c];
 
-    let text = peak_of(|| Bincode::<String>::new().decode(&declared).map(drop));
-    let octets = peak_of(|| Bincode::<CString>::new().decode(&declared).map(drop));
+    let peaks = [
+        peak_of(|| Bincode::<String>::new().decode(&bincode).map(drop)),
+        peak_of(|| Bincode::<CString>::new().decode(&bincode).map(drop)),
+        peak_of(|| Postcard::<String>::new().decode(&postcard).map(drop)),
+        peak_of(|| Postcard::<CString>::new().decode(&postcard).map(drop)),
+        peak_of(|| Cbor::<String>::new().decode(b"\x7a\0\x0f\0\0").map(drop)),
+        peak_of(|| Cbor::<CString>::new().decode(b"\x5a\0\x0f\0\0").map(drop)),
+        peak_of(|| Msgpack::<String>::new().decode(b"\xdb\0\x0f\0\0").map(drop)),
+        peak_of(|| Msgpack::<CString>::new().decode(b"\xc6\0\x0f\0\0").map(drop)),
+    ];
 
-    assert!(text < 1024, "{text} octets");
-    assert!(octets < 1024, "{octets} octets");
+    assert!(peaks.iter().all(|&peak| peak < 1024), "{peaks:?} octets");
 }
 
 // P-5
@@ -104,11 +138,14 @@ fn an_error_without_source_allocates_nothing() {
 #[test]
 fn encoding_into_a_buffer_with_room_allocates_nothing() {
     let packet = "hello, world.".to_owned();
-    let mut datagram = Vec::with_capacity(64);
+    let mut datagram = Vec::with_capacity(128);
 
     let peak = peak_of(|| {
         Text.encode(&packet, &mut datagram).unwrap();
         Bincode::<(), String>::new().encode(&packet, &mut datagram).unwrap();
+        Cbor::<(), String>::new().encode(&packet, &mut datagram).unwrap();
+        Msgpack::<(), String>::new().encode(&packet, &mut datagram).unwrap();
+        Postcard::<(), String>::new().encode(&packet, &mut datagram).unwrap();
         Ok(())
     });
 
@@ -173,9 +210,13 @@ fn stays_small(datagram: &[u8]) {
 
     #[track_caller]
     fn of<T: DeserializeOwned>(datagram: &[u8]) {
-        for bincode in [Bincode::<T, ()>::new(), Bincode::new().fixed()] {
-            let peak = peak_of(|| bincode.decode(datagram).map(drop));
-
+        for peak in [
+            peak_of(|| Bincode::<T, ()>::new().decode(datagram).map(drop)),
+            peak_of(|| Bincode::<T, ()>::new().fixed().decode(datagram).map(drop)),
+            peak_of(|| Cbor::<T, ()>::new().decode(datagram).map(drop)),
+            peak_of(|| Msgpack::<T, ()>::new().decode(datagram).map(drop)),
+            peak_of(|| Postcard::<T, ()>::new().decode(datagram).map(drop)),
+        ] {
             assert!(peak <= MIB, "{peak} octets for {datagram:?}");
         }
     }

@@ -1,6 +1,6 @@
 use serde::de::{Deserializer, Visitor};
 
-use super::{Guarded, visitor::GuardedVisitor};
+use super::{Format, Guarded, visitor::GuardedVisitor};
 
 /// Hands each visitor on under guard.
 macro_rules! forward {
@@ -38,8 +38,6 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         deserialize_f32(),
         deserialize_f64(),
         deserialize_char(),
-        deserialize_str(),
-        deserialize_bytes(),
         deserialize_option(),
         deserialize_unit(),
         deserialize_unit_struct(name: &'static str),
@@ -51,11 +49,27 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         deserialize_identifier(),
     }
 
-    // Formats reserve a `String` or `Vec` of the declared length before they look at what is there.
-    // Borrowed text and octets are the same on the wire, and to be borrowed they must be there.
+    // Text and octets are the same on the wire whether a type wants them borrowed or owned, and every
+    // visitor takes both.
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let visitor = GuardedVisitor::of_length_by_type(visitor, self.limits);
+        match self.limits.guard.format {
+            Format::Packed => self.inner.deserialize_str(visitor),
+            Format::Described => self.inner.deserialize_string(visitor),
+        }
+    }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let visitor = GuardedVisitor::of_length_by_type(visitor, self.limits);
+        match self.limits.guard.format {
+            Format::Packed => self.inner.deserialize_bytes(visitor),
+            Format::Described => self.inner.deserialize_byte_buf(visitor),
+        }
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {

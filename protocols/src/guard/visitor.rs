@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
-use super::{Guarded, Limits};
+use super::{Guarded, Limits, access::Elements};
 
 /// A visitor that goes one level down for everything that contains something.
 pub(super) struct GuardedVisitor<'g, V> {
@@ -20,11 +20,19 @@ impl<'g, V> GuardedVisitor<'g, V> {
         Self { visitor, limits, length: Length::ByType }
     }
 
-    fn claim<E: Error>(&self, elements: Option<usize>) -> Result<(), E> {
-        match (self.length, elements) {
-            (Length::Declared, Some(elements)) => self.limits.claim(elements),
-            _ => Ok(()),
+    /// Takes the elements of a list or map from what the datagram has left: at once as many as it
+    /// declares, or one by one where the format does not tell.
+    fn elements<A, E: Error>(
+        &self,
+        access: A,
+        declared: Option<usize>,
+    ) -> Result<Elements<'g, A>, E> {
+        let limits = self.limits.one_level_down()?;
+        if let (Length::Declared, Some(elements)) = (self.length, declared) {
+            limits.claim(elements)?;
         }
+        let one_by_one = matches!((self.length, declared), (Length::Declared, None));
+        Ok(Elements::new(access, limits, one_by_one))
     }
 }
 
@@ -70,7 +78,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for GuardedVisitor<'_, V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        let limits = self.limits.one_level_down()?;
+        let limits = self.limits.unwrapped()?;
         self.visitor.visit_some(Guarded { inner: deserializer, limits })
     }
 
@@ -78,20 +86,24 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for GuardedVisitor<'_, V> {
         self,
         deserializer: D,
     ) -> Result<V::Value, D::Error> {
-        let limits = self.limits.one_level_down()?;
+        let limits = self.limits.unwrapped()?;
         self.visitor.visit_newtype_struct(Guarded { inner: deserializer, limits })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.claim(access.size_hint())?;
-        let limits = self.limits.one_level_down()?;
-        self.visitor.visit_seq(Guarded { inner: access, limits })
+        let declared = access.size_hint();
+        let mut elements = self.elements(access, declared)?;
+        let value = self.visitor.visit_seq(&mut elements)?;
+        elements.end_of_seq()?;
+        Ok(value)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.claim(access.size_hint())?;
-        let limits = self.limits.one_level_down()?;
-        self.visitor.visit_map(Guarded { inner: access, limits })
+        let declared = access.size_hint();
+        let mut entries = self.elements(access, declared)?;
+        let value = self.visitor.visit_map(&mut entries)?;
+        entries.end_of_map()?;
+        Ok(value)
     }
 
     // The level of an enum is taken with its content: a variant without any is no deeper than a

@@ -20,7 +20,12 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 ///
 /// Read strictly: one JSON text with nothing but white space around it, in UTF-8, nested at most
 /// 127 levels deep. A number beyond the range of its type, a lone surrogate or a field given twice
-/// is refused. In fields that a type does not have, which serde skips, only the grammar is checked.
+/// is refused. In fields that a type does not have, which serde skips, only the grammar is checked;
+/// serde's attribute `deny_unknown_fields` on the type refuses them instead.
+///
+/// A datagram costs what its octets justify: JSON declares no lengths. A type that contains itself
+/// with nothing but newtypes and `Option` between, so that it has no JSON but `null`, must not be
+/// received: nothing bounds how deep it is looked for.
 ///
 /// [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 ///

@@ -19,22 +19,32 @@ mod base64;
 mod bincode;
 #[cfg(feature = "bincode")]
 mod bincode_limits;
+#[cfg(feature = "cbor")]
+mod cbor;
 mod compression;
 mod digest;
+#[cfg(all(
+    feature = "bincode",
+    feature = "cbor",
+    feature = "json",
+    feature = "msgpack",
+    feature = "postcard"
+))]
+mod every_serde_codec;
 #[cfg(feature = "fixed")]
 mod fixed;
-#[cfg(all(feature = "bincode", feature = "json"))]
-mod hostile;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "json")]
 mod json_strict;
 #[cfg(all(feature = "sealed", feature = "signed"))]
 mod key;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+#[cfg(feature = "postcard")]
+mod postcard;
 #[cfg(feature = "protobuf")]
 mod protobuf;
-#[cfg(all(feature = "bincode", feature = "json"))]
-mod round_trip;
 #[cfg(feature = "sealed")]
 mod sealed;
 #[cfg(all(feature = "json", feature = "signed"))]
@@ -62,7 +72,7 @@ fn hex(digits: &str) -> Vec<u8> {
 }
 
 /// Runs `test` on a stack of 2 MiB, that of a tokio worker; running over it aborts the process.
-#[cfg(any(feature = "bincode", feature = "fixed", feature = "json", feature = "protobuf"))]
+#[allow(dead_code, reason = "the features decide who uses it")]
 fn on_small_stack(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(test);
     thread.expect("a thread can be started").join().expect("the test passes");

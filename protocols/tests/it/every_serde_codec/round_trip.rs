@@ -1,4 +1,4 @@
-//! What is sent is what is received, for JSON and for both forms of bincode.
+//! What is sent is what is received, for every codec of serde types.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,9 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use datagrammar_protocols::{Bincode, DatagramProtocol, Json, Raw, Text};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use datagrammar_protocols::{Bincode, Cbor, DatagramProtocol, Json, Msgpack, Postcard, Raw, Text};
+use serde::{Serialize, de::DeserializeOwned};
 
+use super::shape::Shape;
 use crate::encode;
 
 // P-4
@@ -55,9 +56,9 @@ fn finite_single_floats_come_back_to_the_bit() {
 // P-4
 #[test]
 fn infinities_and_nan_come_back_from_binary() {
-    for bincode in [Bincode::<f64>::new(), Bincode::new().fixed()] {
-        for float in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
-            let came_back = bincode.decode(&encode(&bincode, &float)).unwrap();
+    for float in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+        for protocol in binary() {
+            let came_back = protocol.decode(&encode(&protocol, &float)).unwrap();
 
             assert_eq!(came_back.to_bits(), float.to_bits());
         }
@@ -125,59 +126,42 @@ fn a_document_of_7_kib_comes_back() {
     comes_back(&document);
 }
 
+// P-25: octets that look like the beginning of an indefinite length in CBOR change nothing.
+#[test]
+fn in_cbor_every_packet_has_one_form() {
+    for shape in Shape::one_of_each() {
+        let alone = encode(&Cbor::<Shape>::new(), &shape);
+
+        for suspicious in [159_u8, 191] {
+            let beside = encode(&Cbor::<(), _>::new(), &(suspicious, &shape));
+
+            assert_eq!(beside, [&[0x82, 0x18, suspicious][..], &alone].concat());
+        }
+    }
+}
+
 #[track_caller]
-fn comes_back<T: Debug + DeserializeOwned + PartialEq + Serialize>(packet: &T) {
+fn comes_back<T: Debug + DeserializeOwned + PartialEq + Serialize + 'static>(packet: &T) {
     for came_back in round_trips(packet) {
         assert_eq!(&came_back, packet);
     }
 }
 
-fn round_trips<T: DeserializeOwned + Serialize>(packet: &T) -> [T; 4] {
-    let protocols: [&dyn DatagramProtocol<Incoming = T, Outgoing = T>; 4] =
-        [&Json::new(), &Json::new().ascii(), &Bincode::new(), &Bincode::new().fixed()];
+fn round_trips<T: DeserializeOwned + Serialize + 'static>(packet: &T) -> Vec<T> {
+    let json: [Box<Protocol<T>>; 2] = [Box::new(Json::new()), Box::new(Json::new().ascii())];
 
-    protocols.map(|protocol| protocol.decode(&encode(&protocol, packet)).unwrap())
+    let decoded = |protocol: Box<Protocol<T>>| protocol.decode(&encode(&protocol, packet)).unwrap();
+    json.into_iter().chain(binary()).map(decoded).collect()
 }
 
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) enum Shape {
-    Unit,
-    Newtype(Wrapped),
-    Nothing(Marker),
-    Tuple(i8, u16, f32, char),
-    Struct { id: u64, name: String, values: [f64; 2] },
-    Optional(Option<Option<Box<Self>>>),
-    Many(Vec<Self>),
-    Named(BTreeMap<String, Self>),
-    Wide(i128, u128),
-    Pair((bool, ()), TupleStruct),
-    Octets(std::ffi::CString),
+fn binary<T: DeserializeOwned + Serialize + 'static>() -> [Box<Protocol<T>>; 5] {
+    [
+        Box::new(Bincode::new()),
+        Box::new(Bincode::new().fixed()),
+        Box::new(Cbor::new()),
+        Box::new(Msgpack::new()),
+        Box::new(Postcard::new()),
+    ]
 }
 
-impl Shape {
-    pub(crate) fn one_of_each() -> Vec<Self> {
-        vec![
-            Self::Unit,
-            Self::Newtype(Wrapped(-70_000)),
-            Self::Nothing(Marker),
-            Self::Tuple(-1, 300, 0.5, '€'),
-            Self::Struct { id: u64::MAX, name: "naïve".to_owned(), values: [0.1, -0.0] },
-            Self::Optional(None),
-            Self::Optional(Some(Some(Box::new(Self::Unit)))),
-            Self::Many(vec![Self::Unit, Self::Many(vec![])]),
-            Self::Named(BTreeMap::from([("a".to_owned(), Self::Unit)])),
-            Self::Wide(i128::MIN, u128::MAX),
-            Self::Pair((true, ()), TupleStruct(1, "two".to_owned())),
-            Self::Octets(c"\xff\x01".to_owned()),
-        ]
-    }
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Wrapped(i32);
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Marker;
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct TupleStruct(u8, String);
+type Protocol<T> = dyn DatagramProtocol<Incoming = T, Outgoing = T>;

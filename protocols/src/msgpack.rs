@@ -1,0 +1,145 @@
+//! MessagePack. What reads and writes it is an implementation detail.
+
+use std::{fmt, marker::PhantomData};
+
+use rmp_serde::{Deserializer, decode::Error, encode::write_named};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, DeserializeSeed},
+};
+
+use crate::{
+    DatagramProtocol, DecodeError, EncodeError,
+    guard::{Format, Guard},
+};
+
+/// [MessagePack] of serde types: `I` is received, `O` is sent.
+///
+/// Self-describing as JSON is, in fewer octets. Structs are maps of names to
+/// fields, an enum's variant is its name, or a map of its name to its content; integers take the
+/// shortest form, floats the width of their type. `Vec<u8>` is an array of integers; where the
+/// other side wants the binary form, use a type such as those of the crate `serde_bytes`. What
+/// MessagePack has no form for: integers of 128 bits, which are 16 octets of binary, big-endian,
+/// and `Some(None)`, which reads as `None`.
+///
+/// Read leniently where the sender's language may know less of types: an array of the fields for a
+/// struct, an integer where a float is expected, the wider form of a number. Fields that a type does
+/// not have are skipped; a field given twice is refused.
+///
+/// # Limits
+///
+/// A datagram costs what its octets justify, whatever lengths it declares:
+///
+/// - Text and binary: at most what the datagram really holds.
+/// - Arrays and maps: together at most as many elements as the datagram has octets, and 1,024 more.
+/// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
+///
+/// Encoding has no limits, so it can write packets that the other side refuses.
+///
+/// The source of an error is for people to read; its type may change.
+///
+/// [MessagePack]: https://github.com/msgpack/msgpack/blob/master/spec.md
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Msgpack};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Deserialize, PartialEq, Serialize)]
+/// struct Reading {
+///     id: u32,
+///     celsius: Option<i8>,
+/// }
+///
+/// let protocol: Msgpack<Reading> = Msgpack::new();
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&Reading { id: 7, celsius: Some(-5) }, &mut datagram)?;
+///
+/// assert_eq!(datagram, b"\x82\xa2id\x07\xa7celsius\xfb");
+/// assert_eq!(protocol.decode(b"\x81\xa2id\x07")?, Reading { id: 7, celsius: None });
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+pub struct Msgpack<I, O = I> {
+    levels: usize,
+    types: PhantomData<fn(O) -> I>,
+}
+
+impl<I, O> Msgpack<I, O> {
+    /// Creates the codec; both types are inferred from the handler or named: `Msgpack::<Question,
+    /// Answer>::new()`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { levels: 100, types: PhantomData }
+    }
+
+    /// Sets how many levels deep a packet that is received may be nested.
+    ///
+    /// Each array, map and enum variant with content is a level, those that are skipped too. The
+    /// limit is there for types that contain themselves: without it a datagram would choose how
+    /// much stack they take. The default is 100, which fits a stack of 2 MiB by a wide margin.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Msgpack};
+    ///
+    /// let protocol: Msgpack<Vec<Vec<u8>>> = Msgpack::new().nesting_limit(1);
+    ///
+    /// assert!(protocol.decode(&[0x90]).is_ok()); // an empty list
+    /// assert!(protocol.decode(&[0x91, 0x90]).is_err()); // an empty list in a list
+    /// ```
+    #[must_use]
+    pub const fn nesting_limit(self, levels: usize) -> Self {
+        Self { levels, ..self }
+    }
+}
+
+impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Msgpack<I, O> {
+    type Incoming = I;
+    type Outgoing = O;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
+        let guard = Guard::new(datagram.len(), self.levels, Format::Described);
+        let mut deserializer = Deserializer::from_read_ref(datagram);
+        // The guard's limit is the one that counts: this one leaves enums out.
+        deserializer.set_max_depth(usize::MAX);
+        let packet = guard.seed().deserialize(&mut deserializer).map_err(|error| {
+            DecodeError::codec("MessagePack of the packet was expected").with_source(error)
+        })?;
+
+        // It does not tell how much it has read, but that nothing is left to read.
+        match u8::deserialize(&mut deserializer) {
+            Err(Error::InvalidMarkerRead(_)) => Ok(packet),
+            _ => Err(DecodeError::codec("the end of the datagram after the packet was expected")),
+        }
+    }
+
+    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        write_named(datagram, packet).map_err(|error| {
+            EncodeError::codec("a packet that MessagePack can express was expected")
+                .with_source(error)
+        })
+    }
+}
+
+impl<I, O> Clone for Msgpack<I, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, O> Copy for Msgpack<I, O> {}
+
+impl<I, O> fmt::Debug for Msgpack<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Msgpack").field("levels", &self.levels).finish_non_exhaustive()
+    }
+}
+
+impl<I, O> Default for Msgpack<I, O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

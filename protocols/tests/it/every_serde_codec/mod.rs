@@ -1,0 +1,5 @@
+//! What every codec of serde types promises alike.
+
+mod hostile;
+mod round_trip;
+mod shape;

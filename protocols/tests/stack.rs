@@ -1,0 +1,277 @@
+//! The longest datagrams that nest as deep as they can, on the stack of a tokio worker. What runs
+//! over a stack aborts the process, so a child process reads them. A binary of its own, to be that
+//! child.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    process::{Command, ExitStatus, Stdio},
+};
+
+use datagrammar_protocols::{Bincode, Cbor, DatagramProtocol, Json, Msgpack, Postcard};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+use serde_json::Value;
+
+// P-5, P-13, P-25: not with any codec, for any shape of a type that contains itself.
+#[test]
+fn no_datagram_runs_over_the_stack() {
+    assert!(runs("reads_the_deepest_datagrams").success());
+}
+
+// That the test above would notice.
+#[test]
+fn without_the_limit_the_stack_is_run_over() {
+    for codec in ["bincode", "cbor", "msgpack", "postcard"] {
+        assert!(!runs(&format!("reads_without_limit::{codec}")).success(), "{codec}");
+    }
+}
+
+/// Runs one of the tests below in a process of its own.
+fn runs(test: &str) -> ExitStatus {
+    let this = env::current_exe().expect("a test knows its program");
+    let mut child = Command::new(this);
+    child.args(["--ignored", "--exact", test]).stdout(Stdio::null()).stderr(Stdio::null());
+    child.status().expect("the program runs once more")
+}
+
+#[test]
+#[ignore = "runs as a child process"]
+fn reads_the_deepest_datagrams() {
+    on_the_stack_of_a_worker(|| {
+        read_as::<Choice>();
+        read_as::<Fields>();
+        read_as::<Pair>();
+        read_as::<Node>();
+        read_as::<Wide>();
+        read_as::<Tuple>();
+        read_as::<Tree>();
+        read_as::<Map>();
+        read_as::<Numbered>();
+        read_as::<Skipping>();
+        described_as::<Untagged>();
+        described_as::<Tagged>();
+        described_as::<Flat>();
+        described_as::<Value>();
+        described_as::<IgnoredAny>();
+        hollow::<Chain>();
+        hollow::<Bottomless>();
+    });
+}
+
+mod reads_without_limit {
+    use super::*;
+
+    #[test]
+    #[ignore = "runs as a child process"]
+    fn bincode() {
+        let hostile = repeated(&[1]);
+        on_the_stack_of_a_worker(move || {
+            drop(Bincode::<Choice, ()>::new().nesting_limit(usize::MAX).decode(&hostile));
+        });
+    }
+
+    #[test]
+    #[ignore = "runs as a child process"]
+    fn cbor() {
+        let hostile = repeated(b"\x81");
+        on_the_stack_of_a_worker(move || {
+            drop(Cbor::<Tree, ()>::new().nesting_limit(usize::MAX).decode(&hostile));
+        });
+    }
+
+    #[test]
+    #[ignore = "runs as a child process"]
+    fn msgpack() {
+        let hostile = repeated(b"\x81\xa1C");
+        on_the_stack_of_a_worker(move || {
+            drop(Msgpack::<Choice, ()>::new().nesting_limit(usize::MAX).decode(&hostile));
+        });
+    }
+
+    #[test]
+    #[ignore = "runs as a child process"]
+    fn postcard() {
+        let hostile = repeated(&[1]);
+        on_the_stack_of_a_worker(move || {
+            drop(Postcard::<Choice, ()>::new().nesting_limit(usize::MAX).decode(&hostile));
+        });
+    }
+}
+
+/// Reads what nests deepest in each format as a `T`.
+fn read_as<T: DeserializeOwned>() {
+    for piece in [&b"\x01"[..], b"\x01\0", b"\x01\x01\0", b"\x01\0\0\0", b"\x01\0\0\0\0\0\0\0"] {
+        let hostile = repeated(piece);
+        drop(Bincode::<T, ()>::new().decode(&hostile));
+        drop(Bincode::<T, ()>::new().fixed().decode(&hostile));
+        drop(Postcard::<T, ()>::new().decode(&hostile));
+    }
+    described_as::<T>();
+}
+
+/// Reads what nests deepest in each format that describes itself as a `T`.
+fn described_as<T: DeserializeOwned>() {
+    for piece in ["[", "[0,", "{\"C\":", "{\"n\":", "{\"v\":0,\"n\":", "{\"C\":{\"n\":", "{\"0\":"]
+    {
+        let hostile = repeated(piece.as_bytes());
+        drop(Json::<T, ()>::new().decode(&hostile));
+    }
+    for piece in [
+        &b"\x81"[..],
+        b"\x9f",
+        b"\x82\0",
+        b"\x9b\0\0\0\0\0\0\0\x01",
+        b"\xa1\0",
+        b"\xbf\0",
+        b"\xa1\x61n",
+        b"\xbf\x61n",
+        b"\xa2\x61v\0\x61n",
+        b"\xa1\x61C",
+        b"\xa1\x61C\xa1\x61n",
+        b"\xa1\x61C\x82\0",
+        b"\xc1",
+        b"\xc1\x81",
+        b"\xc2",
+        b"\x5f",
+        b"\x7f",
+        b"\xa1\x81",
+    ] {
+        drop(Cbor::<T, ()>::new().decode(&repeated(piece)));
+    }
+    for piece in [
+        &b"\x91"[..],
+        b"\x91\0",
+        b"\x92\0",
+        b"\xdc\0\x01",
+        b"\xdd\0\0\0\x01",
+        b"\x81\0",
+        b"\x81\xa1n",
+        b"\x82\xa1v\0\xa1n",
+        b"\x81\xa1C",
+        b"\x81\xa1C\x81\xa1n",
+        b"\x81\xa1C\x92\0",
+        b"\x81\x91",
+        b"\x91\x91",
+        b"\xd4",
+        b"\xd4\0",
+        b"\xc7\x01",
+    ] {
+        drop(Msgpack::<T, ()>::new().decode(&repeated(piece)));
+    }
+}
+
+/// Reads a `T` that no octets end.
+fn hollow<T: DeserializeOwned>() {
+    let ones = repeated(&[1]);
+
+    drop(Bincode::<T, ()>::new().decode(&ones));
+    drop(Cbor::<T, ()>::new().decode(&ones));
+    drop(Msgpack::<T, ()>::new().decode(&ones));
+    drop(Postcard::<T, ()>::new().decode(&ones));
+}
+
+/// The longest UDP datagram over IPv4, full of a piece.
+fn repeated(piece: &[u8]) -> Vec<u8> {
+    piece.iter().copied().cycle().take(65_507).collect()
+}
+
+fn on_the_stack_of_a_worker(read: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(read);
+    thread.expect("a thread can be started").join().expect("nothing panics");
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+enum Choice {
+    End,
+    C(Box<Self>),
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+enum Fields {
+    End,
+    C { v: u8, n: Box<Self> },
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+enum Pair {
+    End,
+    C(u8, Box<Self>),
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Node {
+    n: Option<Box<Self>>,
+}
+
+/// A node that takes more stack than others.
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Wide {
+    #[serde(default)]
+    v: [u64; 32],
+    n: Option<Box<Self>>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Tuple((u8, Option<Box<Self>>), u8);
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Tree(Vec<Self>);
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Map(BTreeMap<String, Self>);
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Numbered(BTreeMap<u8, Self>);
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Skipping {
+    end: u8,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code)]
+enum Untagged {
+    Number(u8),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "t")]
+#[expect(dead_code)]
+enum Tagged {
+    End,
+    C { n: Box<Self> },
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Flat {
+    #[serde(flatten)]
+    all: BTreeMap<String, Self>,
+}
+
+/// A type that takes no octets, but where it ends.
+#[derive(Deserialize)]
+#[serde(transparent)]
+#[expect(dead_code)]
+struct Chain(Option<Box<Self>>);
+
+/// A type without values, which takes no octets to follow for ever.
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Bottomless(Box<Self>);
