@@ -22,6 +22,8 @@ mod bincode_limits;
 #[cfg(feature = "cbor")]
 mod cbor;
 mod compression;
+#[cfg(feature = "testing")]
+mod conformance;
 mod digest;
 #[cfg(all(
     feature = "bincode",
