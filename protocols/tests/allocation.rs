@@ -8,7 +8,7 @@ use std::{
 };
 
 use datagrammar_protocols::{
-    Bincode, Cbor, DatagramProtocol, DecodeError, Msgpack, Postcard, Text,
+    Bincode, Cbor, DatagramProtocol, DecodeError, Msgpack, Postcard, Text, testing::Conformance,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -122,6 +122,23 @@ fn a_protobuf_message_allocates_for_elements_that_are_there() {
             assert!(peak < 1024, "{peak} octets");
         }
     }
+}
+
+// P-5: what the test kit makes of honest packets, for every protocol.
+#[test]
+fn no_datagram_allocates_more_than_it_justifies() {
+    fn peak(call: &mut dyn FnMut()) -> usize {
+        peak_of(|| {
+            call();
+            Ok(())
+        })
+    }
+
+    let numbers = || [vec![], vec![1, 2, 3], vec![u64::MAX; 40]];
+
+    Conformance::new(Text).allow_trailing(0..=255).peak(MIB, peak).run(["text".to_owned()]);
+    Conformance::new(Bincode::<Vec<u64>>::new()).peak(MIB, peak).run(numbers());
+    Conformance::new(Bincode::<Vec<u64>>::new().fixed()).peak(MIB, peak).run(numbers());
 }
 
 #[test]

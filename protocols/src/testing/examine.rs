@@ -8,7 +8,7 @@ use std::{
 use fastrand::Rng;
 
 use super::{
-    Conformance, Cuts,
+    Changed, Conformance,
     failure::{Chain, Failure, Origin, message},
     hostile,
 };
@@ -109,10 +109,7 @@ impl<I, O> Conformance<'_, I, O> {
     fn ends(&self, number: usize, datagram: &[u8]) -> Result<(), Failure> {
         let may_follow = |octet: u8| self.trailing[usize::from(octet)];
         let refused = |promise, origin, datagram: &[u8]| match self.outcome(origin, datagram)? {
-            Outcome::Packet => {
-                let what = "is a packet, an error was expected";
-                Err(Failure::new(promise, origin, what).with(datagram))
-            }
+            Outcome::Packet => Err(Failure::new(promise, origin, ACCEPTED).with(datagram)),
             Outcome::Refused(..) => Ok(()),
         };
 
@@ -125,8 +122,8 @@ impl<I, O> Conformance<'_, I, O> {
         for len in hostile::places(datagram.len()).chain(datagram.len().checked_sub(1)) {
             let origin = Origin::Cut { packet: number, len };
             match self.cuts {
-                Cuts::Refused => refused(CUT, origin, &datagram[..len])?,
-                Cuts::Maybe => self.outcome(origin, &datagram[..len]).map(drop)?,
+                Changed::Refused => refused(CUT, origin, &datagram[..len])?,
+                Changed::MayBeRead => self.outcome(origin, &datagram[..len]).map(drop)?,
             }
         }
         Ok(())
@@ -136,6 +133,10 @@ impl<I, O> Conformance<'_, I, O> {
         let mut met = Vec::new();
         let mut meet = |origin, datagram: Vec<u8>| -> Result<(), Failure> {
             let outcome = self.outcome(origin, &datagram)?;
+            let is_sample = || samples.iter().any(|sample| sample.datagram == datagram);
+            if self.altered == Changed::Refused && outcome == Outcome::Packet && !is_sample() {
+                return Err(Failure::new(ALTERED, origin, ACCEPTED).with(&datagram));
+            }
             met.push(Met { origin, datagram, outcome });
             Ok(())
         };
@@ -286,11 +287,14 @@ const ROUND_TRIP: &str = "round trip";
 const APPENDED: &str = "what is in the buffer stays";
 const TRAILING: &str = "trailing octets are refused";
 const CUT: &str = "cut datagrams are refused";
+const ALTERED: &str = "altered datagrams are refused";
 const ONE_TO_ONE: &str = "one to one";
 const PANIC: &str = "no panic";
 const MEMORY: &str = "no memory";
 const ERRORS: &str = "errors say what was expected";
 const ALLOCATION: &str = "no allocation beyond the limit";
+
+const ACCEPTED: &str = "is a packet, an error was expected";
 
 const BEFORE: &[u8] = b"before\0\xff|";
 

@@ -9,16 +9,19 @@ pub(super) fn places(len: usize) -> impl Iterator<Item = usize> {
     (0..len).step_by(step)
 }
 
-/// Puts at each place what length fields and numbers may be wrong with.
+/// Puts at each place what length fields and numbers may be wrong with; in a short datagram, any octet.
 pub(super) fn altered(datagram: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let put = move |at, wrong: &[u8]| {
+        let mut altered = datagram.to_vec();
+        for (octet, wrong) in altered[at..].iter_mut().zip(wrong) {
+            *octet = *wrong;
+        }
+        (altered != datagram).then_some(altered)
+    };
+    let any = if datagram.len() <= SHORT { 0..=u8::MAX } else { 0..=0 };
     places(datagram.len()).flat_map(move |at| {
-        WRONG.iter().map(move |wrong| {
-            let mut altered = datagram.to_vec();
-            for (octet, wrong) in altered[at..].iter_mut().zip(*wrong) {
-                *octet = *wrong;
-            }
-            altered
-        })
+        let numbers = WRONG.iter().filter_map(move |wrong| put(at, wrong));
+        any.clone().filter_map(move |octet| put(at, &[octet])).chain(numbers)
     })
 }
 
@@ -66,8 +69,9 @@ pub(super) fn repeated() -> impl Iterator<Item = Vec<u8>> {
 
 const LONGEST: usize = 65_507; // octets of a UDP datagram over IPv4
 
-const WRONG: [&[u8]; 15] = [
-    b"\0",
+const SHORT: usize = 64; // octets
+
+const WRONG: [&[u8]; 14] = [
     b"\x7f",
     b"\x80",
     b"\xff",

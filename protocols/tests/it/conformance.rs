@@ -164,6 +164,30 @@ fn a_codec_that_reads_what_is_left_of_a_packet_is_found_if_it_is_asked_for() {
     Conformance::new(Text).allow_trailing(0..=255).run(text());
 }
 
+// P-20
+#[test]
+fn a_checksum_that_does_not_see_all_octets_is_found_if_it_is_asked_for() {
+    let summing = |digits: fn(u8) -> u8| {
+        codec(
+            move |datagram| match datagram.split_last() {
+                Some((sum, [octet])) if digits(*octet) == *sum => Ok(vec![*octet]),
+                _ => Err(DecodeError::codec("an octet and its sum were expected")),
+            },
+            move |packet, datagram| {
+                datagram.extend([packet[0], digits(packet[0])]);
+                Ok(())
+            },
+        )
+    };
+    let packet = [vec![0x57]];
+
+    let half = failure(|| Conformance::new(summing(|it| it & 15)).refuse_altered().run(packet));
+
+    let expected = "altered datagrams are refused: packet 0 with octets altered is a packet, an \
+        error was expected\n2 octets: 0707";
+    assert_eq!(half, expected);
+}
+
 // P-5
 #[test]
 fn a_codec_that_panics_is_found() {

@@ -30,7 +30,8 @@ mod digest;
     feature = "cbor",
     feature = "json",
     feature = "msgpack",
-    feature = "postcard"
+    feature = "postcard",
+    feature = "testing"
 ))]
 mod every_serde_codec;
 #[cfg(feature = "fixed")]
@@ -41,6 +42,8 @@ mod json;
 mod json_strict;
 #[cfg(all(feature = "sealed", feature = "signed"))]
 mod key;
+#[cfg(feature = "testing")]
+mod kit;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 #[cfg(feature = "postcard")]
