@@ -149,3 +149,8 @@ struct Readme;
 #[cfg(all(doctest, feature = "sealed", feature = "signed"))]
 #[doc = include_str!("../docs/keys.md")]
 struct Keys;
+
+/// And those of how to write codecs.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../docs/codecs-of-your-own.md")]
+struct CodecsOfYourOwn;

@@ -116,9 +116,8 @@ impl<I, O> Conformance<'_, I, O> {
         for octet in (0..=u8::MAX).filter(|octet| !may_follow(*octet)) {
             refused(TRAILING, Origin::Followed(number), &[datagram, &[octet]].concat())?;
         }
-        if datagram.first().is_some_and(|octet| !may_follow(*octet)) {
-            refused(TRAILING, Origin::Twice(number), &datagram.repeat(2))?;
-        }
+        // May be a packet of its own: a list that ends where its datagram ends, of twice the length.
+        self.outcome(Origin::Twice(number), &datagram.repeat(2))?;
         for len in hostile::places(datagram.len()).chain(datagram.len().checked_sub(1)) {
             let origin = Origin::Cut { packet: number, len };
             match self.cuts {

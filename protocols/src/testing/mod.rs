@@ -18,8 +18,8 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, ErrorKind, Layer, Raw};
 ///
 /// - **Round trip.** Each packet can be encoded, and is decoded as the same packet.
 /// - **What is in the buffer stays**, whether the packet is encoded or refused.
-/// - **Trailing octets are refused**: each of the 256 octets, and a second packet. A format that has no
-///   end says so with [`allow_trailing`](Self::allow_trailing).
+/// - **Trailing octets are refused**: each of the 256 octets after a packet. A format that has no end
+///   says so with [`allow_trailing`](Self::allow_trailing).
 /// - **One to one.** Whatever is decoded, from whatever octets, and can be encoded, is decoded as the
 ///   same packet again.
 /// - **No panic** for datagrams that are cut, altered, random, or the longest there are. One that

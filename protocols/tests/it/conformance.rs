@@ -132,24 +132,6 @@ fn a_codec_that_ignores_trailing_octets_is_found() {
     Conformance::new(ignoring()).allow_trailing(0..=255).run(packets());
 }
 
-// P-2
-#[test]
-fn a_codec_that_reads_the_first_of_two_packets_is_found() {
-    let first_of_two = codec(
-        |datagram| match datagram.split_at(datagram.len() / 2) {
-            (one, other) if one == other && !one.is_empty() => Sound.decode(one),
-            _ => Sound.decode(datagram),
-        },
-        |packet, datagram| Sound.encode(packet, datagram),
-    );
-
-    let failure = failure(|| Conformance::new(first_of_two).run([vec![7, 7, 7]]));
-
-    let expected = "trailing octets are refused: packet 0 twice is a packet, an error was \
-        expected\n8 octets: 03070707 03070707";
-    assert_eq!(failure, expected);
-}
-
 // P-3
 #[test]
 fn a_codec_that_reads_what_is_left_of_a_packet_is_found_if_it_is_asked_for() {
