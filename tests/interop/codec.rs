@@ -6,16 +6,52 @@
 
 use std::{env, error::Error, io};
 
-use datagrammar::{DatagramProtocol, Json};
-use serde::{Serialize, de::DeserializeOwned};
+use datagrammar::{
+    Base64, Bzip2, DatagramProtocol, Fixed, FixedText, Json, Protobuf, Sha256Digest, TextLine, Zlib,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let json = Json::<Value>::new().ascii();
     match env::args().nth(1).unwrap_or_default().as_str() {
         "json" => answer(Json::<Value>::new()),
-        "json ascii" => answer(Json::<Value>::new().ascii()),
+        "json ascii" => answer(json),
+        "protobuf" => answer(Protobuf::<Reading>::new()),
+        "text lines" => answer(TextLine::new()),
+        "text lines in UTF-8, CR and LF kept" => {
+            answer(TextLine::new().crlf().utf8().keep_terminator())
+        }
+        "fixed layout" => answer(Fixed::<(i32, u16, u64, bool, FixedText<10>, f64)>::new()),
+        "fixed layout, little-endian" => {
+            answer(Fixed::<(i32, u16, u64, bool, FixedText<10>, f64)>::new().little_endian())
+        }
+        "fixed layout of a person" => answer(Fixed::<Person>::new()),
+        "base64" => answer(json.layer(Base64::new())),
+        "base64, standard" => answer(json.layer(Base64::new().standard())),
+        "base64 of digest" => answer(json.layer(Sha256Digest).layer(Base64::new())),
+        "zlib" => answer(json.layer(Zlib::up_to(100_000))),
+        "bz2" => answer(json.layer(Bzip2::up_to(100_000))),
         other => Err(format!("there is no protocol {other:?}").into()),
     }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Person {
+    name: FixedText<10>,
+    age: u32,
+}
+
+#[derive(Deserialize, PartialEq, Serialize, prost::Message)]
+struct Reading {
+    #[prost(int32, tag = "1")]
+    sensor: i32,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(double, repeated, tag = "3")]
+    values: Vec<f64>,
+    #[prost(message, optional, boxed, tag = "4")]
+    before: Option<Box<Self>>,
 }
 
 fn answer<T: DeserializeOwned + Serialize>(

@@ -6,9 +6,20 @@ A further codec is a row of `ROWS` here, and a line in `codec.rs`.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from easynetwork.serializers import JSONSerializer
+from easynetwork.serializers import (
+    JSONSerializer,
+    NamedTupleStructSerializer,
+    StringLineSerializer,
+    StructSerializer,
+)
+from easynetwork.serializers.wrapper import (
+    Base64EncoderSerializer,
+    BZ2CompressorSerializer,
+    ZlibCompressorSerializer,
+)
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
 from programs import Built, expect, finished
 
@@ -73,6 +84,48 @@ class Row:
         return finished([built.test("codec"), self.ours], request).decode().splitlines()
 
 
+class Person(NamedTuple):
+    """Row w9 of the wire vectors."""
+
+    name: str
+    age: int
+
+
+def reading() -> Serializer:
+    """The message of `codec.rs`, described here instead of in a `.proto` file."""
+    kind = descriptor_pb2.FieldDescriptorProto
+    message = descriptor_pb2.DescriptorProto(name="Reading")
+    for number, (name, type_, label) in enumerate(
+        [
+            ("sensor", kind.TYPE_INT32, kind.LABEL_OPTIONAL),
+            ("name", kind.TYPE_STRING, kind.LABEL_OPTIONAL),
+            ("values", kind.TYPE_DOUBLE, kind.LABEL_REPEATED),
+            ("before", kind.TYPE_MESSAGE, kind.LABEL_OPTIONAL),
+        ],
+        start=1,
+    ):
+        message.field.add(name=name, number=number, type=type_, label=label)
+    message.field[3].type_name = "Reading"
+    file = descriptor_pb2.FileDescriptorProto(name="reading.proto", syntax="proto3", message_type=[message])
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    Reading = message_factory.GetMessageClass(pool.FindMessageTypeByName("Reading"))
+    return Functions(
+        lambda packet: json_format.ParseDict(packet, Reading()).SerializeToString(),
+        lambda data: without_nothing(
+            json_format.MessageToDict(
+                Reading.FromString(data), always_print_fields_with_no_presence=True
+            )
+        ),
+    )
+
+
+def without_nothing(packet: Any) -> Any:
+    """The packet without the messages in it that there are not."""
+    before = packet.pop("before", None)
+    return packet if before is None else {**packet, "before": without_nothing(before)}
+
+
 ANY = [
     None,
     True,
@@ -99,6 +152,76 @@ ROWS = [
         [*ANY, *FLOATS],
         same_octets=False,
         refused=[b"NaN", b"-Infinity", b"1e400", rb'"\ud800"', b"[" * 200 + b"]" * 200],
+    ),
+    Row(
+        "protobuf",
+        reading(),
+        "protobuf",
+        [
+            {"sensor": 0, "name": "", "values": []},
+            {"sensor": -7, "name": "né", "values": [0.5, -0.0, 1e300]},
+            {"sensor": 150, "name": "", "values": [], "before": {"sensor": 1, "name": "", "values": []}},
+        ],
+        from_json=without_nothing,
+    ),
+    Row("StringLineSerializer", StringLineSerializer(), "text lines", ["", "abc", "a\rb "]),
+    Row(
+        "StringLineSerializer",
+        StringLineSerializer("CRLF", encoding="utf-8", keep_end=True),
+        "text lines in UTF-8, CR and LF kept",
+        ["", "né", "abc\r\n\r\n"],
+    ),
+    *[
+        Row(
+            "StructSerializer",
+            StructSerializer(f"{endianness}iHQ?10sd"),  # row w8 of the wire vectors
+            ours,
+            [
+                (-1, 2, 3, True, b"abc\0\0\0\0\0\0\0", 1.5),
+                (-(2**31), 0, 2**64 - 1, False, "né 01234 ".encode(), -0.0),
+            ],
+            as_json=lambda packet: [*packet[:4], packet[4].decode().rstrip("\0"), packet[5]],
+            from_json=lambda fields: (*fields[:4], fields[4].encode().ljust(10, b"\0"), fields[5]),
+        )
+        for endianness, ours in [("!", "fixed layout"), ("<", "fixed layout, little-endian")]
+    ],
+    Row(
+        "NamedTupleStructSerializer",
+        NamedTupleStructSerializer(Person, {"name": "10s", "age": "I"}),
+        "fixed layout of a person",
+        [Person("John", 20), Person("", 0), Person("Zoë", 2**32 - 1)],
+        as_json=Person._asdict,
+        from_json=lambda fields: Person(**fields),
+    ),
+    Row("Base64EncoderSerializer", Base64EncoderSerializer(JSONSerializer()), "base64", ANY),
+    Row(
+        "Base64EncoderSerializer",
+        Base64EncoderSerializer(JSONSerializer(), alphabet="standard"),
+        "base64, standard",
+        ANY,
+    ),
+    Row(
+        "Base64EncoderSerializer",
+        Base64EncoderSerializer(JSONSerializer(), checksum=True),
+        "base64 of digest",
+        ANY,
+    ),
+    *[
+        Row(
+            "ZlibCompressorSerializer",
+            ZlibCompressorSerializer(JSONSerializer(), compress_level=level),
+            "zlib",
+            ANY,
+            same_octets=False,
+        )
+        for level in (1, 9)
+    ],
+    Row(
+        "BZ2CompressorSerializer",
+        BZ2CompressorSerializer(JSONSerializer(), compress_level=9),
+        "bz2",
+        ANY,
+        same_octets=False,
     ),
 ]
 
