@@ -121,7 +121,9 @@ fn zlib() {
 fn bzip2() {
     use datagrammar_protocols::Bzip2;
 
-    Conformance::layer(Bzip2::up_to(4_096)).refuse_cuts().run(octets());
+    // The shorter ones: it is slow without optimization.
+    let octets = octets().into_iter().take(3);
+    Conformance::layer(Bzip2::up_to(4_096)).refuse_cuts().run(octets);
 }
 
 #[cfg(feature = "zstd")]
