@@ -54,7 +54,8 @@
 //! - The other side: [`UdpClient`], [`Packets`].
 //! - What goes wrong: [`RecvError`], [`SendError`], [`ServeError`]; below them [`DecodeError`] and
 //!   [`EncodeError`].
-//! - Tests under packet loss: the module `testing`, a network in memory.
+//! - Tests, in the module `testing`: under packet loss, on a network in memory; of a protocol of your own, for what
+//!   every protocol promises.
 //!
 //! # Features
 //!
@@ -62,7 +63,7 @@
 //! serde types in the wire format of that name.
 //! `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers.
 //! `codec`: codecs of tokio-util as protocols. `signed`, `sealed`: layers with keys.
-//! `testing`: the network in memory.
+//! `testing`: the network in memory, and checks of protocols.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -100,9 +101,9 @@ pub use transport::{Interface, Method, Offload, SocketRef, socket::BoundSocket};
 
 #[cfg(feature = "testing")]
 pub mod testing {
-    //! A network in memory, to test handlers on: with loss, delay, duplicates, reordering, an MTU and
-    //! errors, all of them from a seed.
+    //! For tests: a network in memory for handlers, and [`Conformance`] for protocols of your own.
     //!
+    //! The network has loss, delay, duplicates, reordering, an MTU and errors, all of them from a seed.
     //! Servers and clients on it behave as they do over UDP. Under tokio's paused clock a test that spans
     //! hours takes milliseconds, and the same seed gives the same course of events.
     //!
@@ -133,6 +134,9 @@ pub mod testing {
     //! # }
     //! ```
 
+    // By name, since this module hides the one that comes with all of the protocols.
+    pub use datagrammar_protocols::testing::Conformance;
+
     pub use crate::transport::memory::{Conditions, MemorySocket, Network};
 }
 
@@ -145,3 +149,8 @@ struct Readme;
 #[cfg(all(doctest, feature = "sealed", feature = "signed"))]
 #[doc = include_str!("../docs/keys.md")]
 struct Keys;
+
+/// And those of how to write codecs.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../docs/codecs-of-your-own.md")]
+struct CodecsOfYourOwn;

@@ -37,6 +37,7 @@
 //! | one protocol to receive, another to send | [`Split`] | |
 //! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
 //! | a format of your own | an implementation of [`DatagramProtocol`] | |
+//! | to test that | `testing::Conformance` | `testing` |
 //!
 //! What goes wrong is a [`DecodeError`] or an [`EncodeError`], whatever the protocol is made of.
 //!
@@ -105,6 +106,8 @@ mod protocol;
 mod raw;
 mod replay;
 mod split;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod text;
 mod text_line;
 

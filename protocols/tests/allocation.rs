@@ -8,7 +8,8 @@ use std::{
 };
 
 use datagrammar_protocols::{
-    Bincode, Cbor, DatagramProtocol, DecodeError, Msgpack, Postcard, Text,
+    Bincode, Cbor, DatagramProtocol, DecodeError, EncodeError, Msgpack, Postcard, Text,
+    testing::Conformance,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -124,6 +125,52 @@ fn a_protobuf_message_allocates_for_elements_that_are_there() {
     }
 }
 
+// P-5: what the test kit makes of honest packets, for every protocol.
+#[test]
+fn no_datagram_allocates_more_than_it_justifies() {
+    let numbers = || [vec![], vec![1, 2, 3], vec![u64::MAX; 40]];
+
+    Conformance::new(Text).allow_trailing(0..=255).peak(MIB, peak).run(["text".to_owned()]);
+    Conformance::new(Bincode::<Vec<u64>>::new()).peak(MIB, peak).run(numbers());
+    Conformance::new(Bincode::<Vec<u64>>::new().fixed()).peak(MIB, peak).run(numbers());
+}
+
+// P-5: that it would be found.
+#[test]
+#[should_panic = "no allocation beyond the limit: packet 0 "]
+fn a_codec_that_allocates_what_a_length_claims_is_found() {
+    struct Blocks;
+
+    impl DatagramProtocol for Blocks {
+        type Incoming = Vec<[u8; 1024]>;
+        type Outgoing = Vec<[u8; 1024]>;
+
+        fn decode(&self, datagram: &[u8]) -> Result<Vec<[u8; 1024]>, DecodeError> {
+            let error = DecodeError::codec("as many blocks as claimed were expected");
+            let Some((len, octets)) = datagram.split_first_chunk() else { return Err(error) };
+            let mut blocks = Vec::with_capacity(u16::from_be_bytes(*len).into());
+            let (whole, rest) = octets.as_chunks();
+            if whole.len() != blocks.capacity() || !rest.is_empty() {
+                return Err(error);
+            }
+            blocks.extend_from_slice(whole);
+            Ok(blocks)
+        }
+
+        fn encode(
+            &self,
+            blocks: &Self::Outgoing,
+            datagram: &mut Vec<u8>,
+        ) -> Result<(), EncodeError> {
+            datagram.extend((blocks.len() as u16).to_be_bytes());
+            datagram.extend(blocks.as_flattened());
+            Ok(())
+        }
+    }
+
+    Conformance::new(Blocks).peak(MIB, peak).run([vec![], vec![[7; 1024]]]);
+}
+
 #[test]
 fn an_error_without_source_allocates_nothing() {
     let peak = peak_of(|| {
@@ -225,5 +272,13 @@ fn stays_small(datagram: &[u8]) {
 #[derive(Deserialize)]
 #[expect(dead_code)]
 struct Tree(Vec<Self>);
+
+/// `peak_of`, as the test kit asks for it.
+fn peak(call: &mut dyn FnMut()) -> usize {
+    peak_of(|| {
+        call();
+        Ok(())
+    })
+}
 
 const MIB: usize = 1024 * 1024;

@@ -7,10 +7,18 @@ import model_client
 import model_server
 import ntp
 import octets
+import serializers
 import trains
 from programs import Built, run_all
 
-CHECKS = [*model_client.CHECKS, *model_server.CHECKS, *ntp.CHECKS, *octets.CHECKS, *trains.CHECKS]
+CHECKS = [
+    *model_client.CHECKS,
+    *model_server.CHECKS,
+    *ntp.CHECKS,
+    *octets.CHECKS,
+    *serializers.CHECKS,
+    *trains.CHECKS,
+]
 
 
 def main() -> int:

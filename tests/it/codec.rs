@@ -2,7 +2,10 @@
 
 use std::{error::Error, io};
 
-use datagrammar::{DatagramProtocol, ErrorKind, StreamCodec, UdpServer, testing::Network};
+use datagrammar::{
+    DatagramProtocol, ErrorKind, StreamCodec, UdpServer,
+    testing::{Conformance, Network},
+};
 use tokio_util::{
     bytes::{Buf, Bytes, BytesMut},
     codec::{BytesCodec, Decoder, Encoder, LengthDelimitedCodec, LinesCodec, LinesCodecError},
@@ -55,6 +58,20 @@ fn two_packets_or_octets_left_over_are_an_error() {
     assert_eq!(lengths.decode(b"\0\0\0\x02hi").unwrap(), "hi");
     assert!(lengths.decode(b"\0\0\0\x02hi\0\0\0\x02hi").is_err());
     assert!(lengths.decode(b"\0\0\0\x02hi\0").is_err());
+}
+
+// P-1 to P-7
+#[test]
+fn stream_codecs_keep_what_all_protocols_promise() {
+    let lines: StreamCodec<_, String> = StreamCodec::new(LinesCodec::new);
+    let lengths: StreamCodec<_, Bytes> = StreamCodec::new(LengthDelimitedCodec::new);
+    let octets: StreamCodec<_, BytesMut> = StreamCodec::new(BytesCodec::new);
+
+    Conformance::new(lines).refuse_cuts().run(["".to_owned(), "né".to_owned()]);
+    Conformance::between(&lengths, &lengths, PartialEq::eq)
+        .refuse_cuts()
+        .run(["".into(), "hello".into()]);
+    Conformance::new(octets).allow_trailing(0..=255).run([b"hello".as_slice().into()]);
 }
 
 // P-7

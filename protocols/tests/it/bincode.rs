@@ -79,48 +79,6 @@ fn numbers_have_the_octets_of_the_format() {
     );
 }
 
-// P-2
-#[test]
-fn trailing_octets_are_refused() {
-    for bincode in [Bincode::<Command>::new(), Bincode::new().fixed()] {
-        for packet in Command::one_of_each() {
-            for octet in 0..=u8::MAX {
-                let datagram = [encode(&bincode, &packet), vec![octet]].concat();
-
-                let error = bincode.decode(&datagram).unwrap_err();
-
-                assert_eq!(error.kind(), ErrorKind::Codec);
-                assert!(error.source().is_none());
-            }
-        }
-    }
-}
-
-// P-3
-#[test]
-fn a_datagram_that_is_cut_anywhere_is_refused() {
-    for bincode in [Bincode::<Command>::new(), Bincode::new().fixed()] {
-        for packet in Command::one_of_each() {
-            let datagram = encode(&bincode, &packet);
-
-            for len in 0..datagram.len() {
-                assert!(bincode.decode(&datagram[..len]).is_err(), "{packet:?} cut to {len}");
-            }
-        }
-    }
-}
-
-// P-1
-#[test]
-fn bincode_is_appended() {
-    let mut datagram = b"before|".to_vec();
-
-    Bincode::<u32>::new().encode(&300, &mut datagram).unwrap();
-    Bincode::<u16>::new().fixed().encode(&1, &mut datagram).unwrap();
-
-    assert_eq!(datagram, b"before|\xfb\x2c\x01\x01\x00");
-}
-
 // P-7, H-13
 #[test]
 fn the_message_repeats_no_octet_of_the_datagram() {
@@ -148,17 +106,6 @@ fn a_sequence_of_unknown_length_is_an_encode_error() {
 
     assert_eq!(error.kind(), ErrorKind::Codec);
     assert!(error.source().is_some());
-}
-
-// P-6
-#[test]
-fn a_refused_datagram_leaves_nothing_behind() {
-    let bincode: Bincode<Vec<()>> = Bincode::new();
-
-    for _ in 0..3 {
-        assert!(bincode.decode(&hex("fbffff")).is_err());
-        assert_eq!(bincode.decode(&hex("fbe803")).unwrap().len(), 1_000);
-    }
 }
 
 #[test]

@@ -1,20 +1,8 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
-use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError, Raw, Split, Text};
+use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError, Split, Text};
 
 use crate::encode;
-
-// P-1
-#[test]
-fn what_is_in_the_buffer_stays() {
-    let mut datagram = b"before|".to_vec();
-
-    Text.encode(&"text".to_owned(), &mut datagram).unwrap();
-    Raw.encode(&Bytes::from_static(b"|octets"), &mut datagram).unwrap();
-
-    assert_eq!(datagram, b"before|text|octets");
-}
 
 // P-9
 #[test]

@@ -26,16 +26,6 @@ fn a_converter_stands_between_the_codec_and_the_user() {
     assert_eq!(datagram, "¡NADA!".as_bytes());
 }
 
-// P-1
-#[test]
-fn a_converted_packet_is_appended() {
-    let mut datagram = b"before|".to_vec();
-
-    Text.convert(Shouting).encode(&Shout("A".to_owned()), &mut datagram).unwrap();
-
-    assert_eq!(datagram, b"before|A");
-}
-
 // P-8
 #[test]
 fn when_the_codec_fails_then_the_converter_is_not_called() {

@@ -122,17 +122,6 @@ fn white_space_is_read_and_unknown_fields_are_skipped() {
     assert_eq!(indented, Data { data: 42 });
 }
 
-// P-1
-#[test]
-fn json_is_appended() {
-    let mut datagram = b"before|".to_vec();
-
-    Json::<u8>::new().encode(&1, &mut datagram).unwrap();
-    Json::<String>::new().ascii().encode(&"é".to_owned(), &mut datagram).unwrap();
-
-    assert_eq!(datagram, br#"before|1"\u00e9""#);
-}
-
 // P-7
 #[test]
 fn a_packet_without_json_is_an_encode_error() {

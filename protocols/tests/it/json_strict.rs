@@ -165,17 +165,6 @@ fn the_message_repeats_no_octet_of_the_datagram_and_the_source_is_serde_jsons() 
     assert!(error.source().unwrap().is::<serde_json::Error>());
 }
 
-// P-6
-#[test]
-fn a_refused_datagram_leaves_nothing_behind() {
-    let json = Json::<Data, ()>::new();
-
-    for _ in 0..3 {
-        assert!(json.decode(br#"{"data":1"#).is_err());
-        assert_eq!(json.decode(br#"{"data":2}"#).unwrap(), Data { data: 2 });
-    }
-}
-
 #[derive(Debug, Deserialize, PartialEq)]
 struct Data {
     data: u32,

@@ -16,16 +16,6 @@ fn layers_nest_from_the_inside_out_and_are_undone_in_reverse() {
     assert!(protocol.decode(b"12text").is_err());
 }
 
-// P-1
-#[test]
-fn a_layer_changes_only_what_was_appended_after_the_octets_that_were_there() {
-    let mut datagram = b"before".to_vec();
-
-    Text.layer(Prefix::new(*b"|")).encode(&"text".to_owned(), &mut datagram).unwrap();
-
-    assert_eq!(datagram, b"before|text");
-}
-
 // P-7
 #[test]
 fn what_a_layer_refuses_the_protocol_inside_never_sees() {

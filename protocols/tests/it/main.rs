@@ -22,13 +22,16 @@ mod bincode_limits;
 #[cfg(feature = "cbor")]
 mod cbor;
 mod compression;
+#[cfg(feature = "testing")]
+mod conformance;
 mod digest;
 #[cfg(all(
     feature = "bincode",
     feature = "cbor",
     feature = "json",
     feature = "msgpack",
-    feature = "postcard"
+    feature = "postcard",
+    feature = "testing"
 ))]
 mod every_serde_codec;
 #[cfg(feature = "fixed")]
@@ -39,6 +42,8 @@ mod json;
 mod json_strict;
 #[cfg(all(feature = "sealed", feature = "signed"))]
 mod key;
+#[cfg(feature = "testing")]
+mod kit;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 #[cfg(feature = "postcard")]

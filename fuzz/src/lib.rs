@@ -1,0 +1,68 @@
+//! What all fuzz targets have in common. Each input is taken twice: as a datagram that a stranger
+//! sends, and as the choices from which a packet is drawn that is sent and has to come back.
+
+mod packet;
+
+use std::{env, fs, path::Path};
+
+use arbitrary::{Arbitrary, Unstructured};
+use bytes::Bytes;
+use datagrammar_protocols::{DatagramProtocol, Layer, Raw, testing::Conformance};
+
+pub use self::packet::Packet;
+
+/// Fuzzes a protocol of which packets can be drawn.
+pub fn protocol<T>(protocol: impl DatagramProtocol<Incoming = T, Outgoing = T>, input: &[u8])
+where
+    T: for<'a> Arbitrary<'a> + PartialEq,
+{
+    if input.is_empty() {
+        let choices = (1..=6_u8).map(|n| (41..81_u8).map(|at| at.wrapping_mul(n)).collect());
+        write_seeds(&protocol, choices.filter_map(|choices: Vec<u8>| drawn_from(&choices)));
+    }
+    let conformance = Conformance::new(protocol);
+    conformance.datagram(input);
+    if let Some(packet) = drawn_from(input) {
+        conformance.packet(&packet);
+    }
+}
+
+/// Fuzzes a protocol of whose packets there are some only.
+pub fn datagrams<T: PartialEq>(
+    protocol: impl DatagramProtocol<Incoming = T, Outgoing = T>,
+    packets: impl IntoIterator<Item = T>,
+    input: &[u8],
+) {
+    if input.is_empty() {
+        write_seeds(&protocol, packets);
+    }
+    Conformance::new(protocol).datagram(input);
+}
+
+/// Fuzzes a layer.
+pub fn layer(layer: impl Layer, input: &[u8]) {
+    if input.is_empty() {
+        let payloads = ["", "hello, world.", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0\x01"];
+        write_seeds(&Raw.layer(&layer), payloads.map(Bytes::from));
+    }
+    let conformance = Conformance::layer(layer);
+    conformance.datagram(input);
+    conformance.packet(&Bytes::copy_from_slice(input));
+}
+
+fn drawn_from<T: for<'a> Arbitrary<'a>>(choices: &[u8]) -> Option<T> {
+    T::arbitrary_take_rest(Unstructured::new(choices)).ok()
+}
+
+/// Writes datagrams to the folder that `SEEDS` names, if it names one.
+fn write_seeds<P: DatagramProtocol>(protocol: &P, packets: impl IntoIterator<Item = P::Outgoing>) {
+    let Some(folder) = env::var_os("SEEDS") else { return };
+    let folder = Path::new(&folder);
+    fs::create_dir_all(folder).expect("the folder of seeds can be made");
+    for (number, packet) in packets.into_iter().enumerate() {
+        let mut datagram = Vec::new();
+        if protocol.encode(&packet, &mut datagram).is_ok() && !datagram.is_empty() {
+            fs::write(folder.join(number.to_string()), datagram).expect("a seed can be written");
+        }
+    }
+}

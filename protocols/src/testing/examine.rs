@@ -1,0 +1,300 @@
+//! The checks themselves.
+
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use fastrand::Rng;
+
+use super::{
+    Changed, Conformance,
+    failure::{Chain, Failure, Origin, message},
+    hostile,
+};
+use crate::{DecodeError, EncodeError, ErrorKind};
+
+impl<I, O> Conformance<'_, I, O> {
+    pub(super) fn examine(&self, packets: Vec<O>) -> Result<(), Failure> {
+        if packets.is_empty() {
+            return Err(Failure::without_packets());
+        }
+        let mut samples = Vec::with_capacity(packets.len());
+        for (number, packet) in packets.into_iter().enumerate() {
+            let origin = Origin::Packet(number);
+            let datagram = self.comes_back(origin, &packet)?.map_err(|error| {
+                Failure::new(ROUND_TRIP, origin, format_args!("is refused: {}", Chain(&error)))
+            })?;
+            samples.push(Sample { packet, datagram });
+        }
+
+        for (number, sample) in samples.iter().enumerate() {
+            self.ends(number, &sample.datagram)?;
+        }
+        let mut met = self.meets_whatever_comes(&samples)?;
+        has_fixed_texts(&met)?;
+        Rng::with_seed(self.seed).shuffle(&mut met);
+        met.truncate(MET_AGAIN);
+        self.has_no_memory(&samples, &met)?;
+        for octets in hostile::repeated() {
+            let _ = self.decode(Origin::Repeated, &octets)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn examine_packet(&self, packet: &O) -> Result<(), Failure> {
+        self.comes_back(Origin::Given, packet).map(drop)
+    }
+
+    pub(super) fn examine_datagram(&self, datagram: &[u8]) -> Result<(), Failure> {
+        self.outcome(Origin::Given, datagram).map(drop)
+    }
+
+    /// The datagram of a packet, which is read as that packet, and after other octets, too.
+    fn comes_back(
+        &self,
+        origin: Origin,
+        packet: &O,
+    ) -> Result<Result<Vec<u8>, EncodeError>, Failure> {
+        let mut buffer = BEFORE.to_vec();
+        let appended = self.encode(origin, packet, &mut buffer)?;
+        let Some(after) = buffer.strip_prefix(BEFORE) else {
+            let what = "changes what was in the buffer, which now holds these";
+            return Err(Failure::new(APPENDED, origin, what).with(&buffer));
+        };
+        let mut datagram = Vec::new();
+        let encoded = self.encode(origin, packet, &mut datagram)?;
+
+        match (appended, encoded) {
+            (Ok(()), Ok(())) => {
+                self.reads_as(ROUND_TRIP, origin, packet, &datagram)?;
+                self.reads_as(APPENDED, origin, packet, after)?;
+                Ok(Ok(datagram))
+            }
+            (Err(_), Err(error)) => Ok(Err(error)),
+            _ => Err(Failure::new(APPENDED, origin, "is refused in one buffer, not in another")),
+        }
+    }
+
+    fn reads_as(
+        &self,
+        promise: &str,
+        origin: Origin,
+        packet: &O,
+        datagram: &[u8],
+    ) -> Result<(), Failure> {
+        let what = match self.decode(origin, datagram)? {
+            Ok(read) if self.is_same(packet, &read) => return Ok(()),
+            Ok(_) => "is read as another packet".to_owned(),
+            Err(error) => format!("is not read: {}", Chain(&error)),
+        };
+        Err(Failure::new(promise, origin, what).with(datagram))
+    }
+
+    fn is_same(&self, sent: &O, read: &I) -> bool {
+        if (self.same)(sent, read) {
+            return true;
+        }
+        // What is not equal to itself, as a float that is no number, has nothing else to go by.
+        let Some(read) = (self.back)(read).filter(|back| !(self.same)(back, read)) else {
+            return false;
+        };
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        (self.encode)(sent, &mut one).is_ok()
+            && (self.encode)(read, &mut other).is_ok()
+            && one == other
+    }
+
+    /// A packet ends where its datagram ends, and not before.
+    fn ends(&self, number: usize, datagram: &[u8]) -> Result<(), Failure> {
+        let may_follow = |octet: u8| self.trailing[usize::from(octet)];
+        let refused = |promise, origin, datagram: &[u8]| match self.outcome(origin, datagram)? {
+            Outcome::Packet => Err(Failure::new(promise, origin, ACCEPTED).with(datagram)),
+            Outcome::Refused(..) => Ok(()),
+        };
+
+        for octet in (0..=u8::MAX).filter(|octet| !may_follow(*octet)) {
+            refused(TRAILING, Origin::Followed(number), &[datagram, &[octet]].concat())?;
+        }
+        // May be a packet of its own: a list that ends where its datagram ends, of twice the length.
+        self.outcome(Origin::Twice(number), &datagram.repeat(2))?;
+        for len in hostile::places(datagram.len()).chain(datagram.len().checked_sub(1)) {
+            let origin = Origin::Cut { packet: number, len };
+            match self.cuts {
+                Changed::Refused => refused(CUT, origin, &datagram[..len])?,
+                Changed::MayBeRead => self.outcome(origin, &datagram[..len]).map(drop)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn meets_whatever_comes(&self, samples: &[Sample<O>]) -> Result<Vec<Met>, Failure> {
+        let mut met = Vec::new();
+        let mut meet = |origin, datagram: Vec<u8>| -> Result<(), Failure> {
+            let outcome = self.outcome(origin, &datagram)?;
+            let is_sample = || samples.iter().any(|sample| sample.datagram == datagram);
+            if self.altered == Changed::Refused && outcome == Outcome::Packet && !is_sample() {
+                return Err(Failure::new(ALTERED, origin, ACCEPTED).with(&datagram));
+            }
+            met.push(Met { origin, datagram, outcome });
+            Ok(())
+        };
+        for (number, sample) in samples.iter().enumerate() {
+            for altered in hostile::altered(&sample.datagram) {
+                meet(Origin::Altered(number), altered)?;
+            }
+        }
+        let mut random = Rng::with_seed(self.seed);
+        let datagrams: Vec<_> = samples.iter().map(|sample| &*sample.datagram).collect();
+        for _ in 0..self.rounds {
+            meet(Origin::Mixed, hostile::mixed(&mut random, &datagrams))?;
+            meet(Origin::Random, hostile::random(&mut random))?;
+        }
+        Ok(met)
+    }
+
+    /// In another order too, each datagram has the outcome that it had, and packets come back.
+    fn has_no_memory(&self, samples: &[Sample<O>], met: &[Met]) -> Result<(), Failure> {
+        for (Met { origin, datagram, outcome }, sample) in met.iter().zip(samples.iter().cycle()) {
+            let again = self.outcome(*origin, datagram)?;
+            if again != *outcome {
+                let what = format!("was {outcome:?}, and is {again:?} after other datagrams");
+                return Err(Failure::new(MEMORY, *origin, what).with(datagram));
+            }
+            let next = self.decode(*origin, &sample.datagram)?;
+            if !next.is_ok_and(|read| self.is_same(&sample.packet, &read)) {
+                let what = "changes what is read from the datagram after it";
+                return Err(Failure::new(MEMORY, *origin, what).with(datagram));
+            }
+        }
+        for (number, sample) in samples.iter().enumerate() {
+            let origin = Origin::Packet(number);
+            if self.comes_back(origin, &sample.packet)?.is_err() {
+                return Err(Failure::new(MEMORY, origin, "is refused after other datagrams"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of a datagram. If it is a packet, and may be sent, it comes back.
+    fn outcome(&self, origin: Origin, datagram: &[u8]) -> Result<Outcome, Failure> {
+        let packet = match self.decode(origin, datagram)? {
+            Ok(packet) => packet,
+            Err(error) => return Ok(Outcome::Refused(error.kind(), error.to_string())),
+        };
+        if let Some(packet) = (self.back)(&packet) {
+            let mut written = Vec::new();
+            if self.encode(origin, packet, &mut written)?.is_ok() {
+                self.reads_as(ONE_TO_ONE, origin, packet, &written)?;
+            }
+        }
+        Ok(Outcome::Packet)
+    }
+
+    fn decode(&self, origin: Origin, datagram: &[u8]) -> Result<Result<I, DecodeError>, Failure> {
+        let mut outcome = None;
+        let mut call = || {
+            outcome = Some(catch_unwind(AssertUnwindSafe(|| (self.decode)(datagram))));
+        };
+        let (held, limit) = match &self.peak {
+            Some(peak) => ((peak.measure)(&mut call), peak.octets),
+            None => {
+                call();
+                (0, 0)
+            }
+        };
+
+        let outcome = outcome.expect("`measure` calls its argument").map_err(|payload| {
+            let what = format!("makes `decode` panic: {}", message(&*payload));
+            Failure::new(PANIC, origin, what).with(datagram)
+        })?;
+        if held > limit {
+            let what = format!("takes {held} octets of memory, at most {limit} were expected");
+            return Err(Failure::new(ALLOCATION, origin, what).with(datagram));
+        }
+        if let Err(error) = &outcome {
+            self.is_told(origin, error.kind(), &error.to_string())
+                .map_err(|failure| failure.with(datagram))?;
+        }
+        Ok(outcome)
+    }
+
+    fn encode(
+        &self,
+        origin: Origin,
+        packet: &O,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Result<(), EncodeError>, Failure> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.encode)(packet, buffer)));
+        let outcome = outcome.map_err(|payload| {
+            let what = format!("makes `encode` panic: {}", message(&*payload));
+            Failure::new(PANIC, origin, what)
+        })?;
+        if let Err(error) = &outcome {
+            self.is_told(origin, error.kind(), &error.to_string())?;
+        }
+        Ok(outcome)
+    }
+
+    fn is_told(&self, origin: Origin, kind: ErrorKind, text: &str) -> Result<(), Failure> {
+        if text.is_empty() {
+            return Err(Failure::new(ERRORS, origin, "is refused without a word"));
+        }
+        match self.kind {
+            Some(expected) if kind != expected => {
+                let what = format!("is refused as {kind:?}, {expected:?} was expected");
+                Err(Failure::new(ERRORS, origin, what))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Nobody writes a hundred texts by hand, so more of them are made of the datagrams.
+fn has_fixed_texts(met: &[Met]) -> Result<(), Failure> {
+    let mut texts = BTreeSet::new();
+    for Met { origin, datagram, outcome } in met {
+        let Outcome::Refused(_, text) = outcome else { continue };
+        texts.insert(text);
+        if texts.len() > 100 {
+            let what = format!("and others are refused with ever new texts, such as {text:?}");
+            return Err(Failure::new(ERRORS, *origin, what).with(datagram));
+        }
+    }
+    Ok(())
+}
+
+struct Sample<O> {
+    packet: O,
+    datagram: Vec<u8>,
+}
+
+/// A datagram that was met, and what became of it.
+struct Met {
+    origin: Origin,
+    datagram: Vec<u8>,
+    outcome: Outcome,
+}
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Packet,
+    Refused(ErrorKind, String),
+}
+
+const ROUND_TRIP: &str = "round trip";
+const APPENDED: &str = "what is in the buffer stays";
+const TRAILING: &str = "trailing octets are refused";
+const CUT: &str = "cut datagrams are refused";
+const ALTERED: &str = "altered datagrams are refused";
+const ONE_TO_ONE: &str = "one to one";
+const PANIC: &str = "no panic";
+const MEMORY: &str = "no memory";
+const ERRORS: &str = "errors say what was expected";
+const ALLOCATION: &str = "no allocation beyond the limit";
+
+const ACCEPTED: &str = "is a packet, an error was expected";
+
+const BEFORE: &[u8] = b"before\0\xff|";
+
+const MET_AGAIN: usize = 2_000; // datagrams

@@ -1,0 +1,99 @@
+use std::{any::Any, error::Error, fmt};
+
+/// A promise that was not kept.
+#[derive(Debug)]
+pub(super) struct Failure(String);
+
+impl Failure {
+    pub(super) fn new(promise: &str, origin: Origin, what: impl fmt::Display) -> Self {
+        Self(format!("{promise}: {origin} {what}"))
+    }
+
+    pub(super) fn without_packets() -> Self {
+        Self("at least one packet was expected".to_owned())
+    }
+
+    /// Adds the octets that it is about.
+    pub(super) fn with(self, octets: &[u8]) -> Self {
+        let (text, len, hex) = (self.0, octets.len(), Hex(octets));
+        Self(format!("{text}\n{len} octets: {hex}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a datagram comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    Given,
+    Packet(usize),
+    Cut { packet: usize, len: usize },
+    Followed(usize),
+    Twice(usize),
+    Altered(usize),
+    Mixed,
+    Random,
+    Repeated,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given => write!(f, "this one"),
+            Self::Packet(packet) => write!(f, "packet {packet}"),
+            Self::Cut { packet, len } => write!(f, "packet {packet} cut to {len} octets"),
+            Self::Followed(packet) => write!(f, "packet {packet} and one octet"),
+            Self::Twice(packet) => write!(f, "packet {packet} twice"),
+            Self::Altered(packet) => write!(f, "packet {packet} with octets altered"),
+            Self::Mixed => write!(f, "packets mixed at random"),
+            Self::Random => write!(f, "random octets"),
+            Self::Repeated => write!(f, "one octet repeated"),
+        }
+    }
+}
+
+/// An error and all of its sources.
+pub(super) struct Chain<'e>(pub(super) &'e dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// What a panic said.
+pub(super) fn message(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("without a message")
+}
+
+/// Octets in hexadecimal, in groups of four, the first ones if there are many.
+struct Hex<'o>(&'o [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, octet) in self.0.iter().take(SHOWN).enumerate() {
+            let space = if at > 0 && at % 4 == 0 { " " } else { "" };
+            write!(f, "{space}{octet:02x}")?;
+        }
+        if self.0.len() > SHOWN {
+            write!(f, " …")?;
+        }
+        Ok(())
+    }
+}
+
+const SHOWN: usize = 512; // octets: what a person can still look through

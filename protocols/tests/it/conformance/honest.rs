@@ -1,0 +1,243 @@
+//! What goes wrong with packets that honest peers send.
+
+use std::borrow::Cow;
+
+use datagrammar_protocols::{
+    DatagramProtocol, DecodeError, EncodeError, Layer, Raw, Split, Text, testing::Conformance,
+};
+
+use super::{Sound, codec, failure, packets};
+
+#[test]
+fn a_sound_codec_passes() {
+    Conformance::new(Sound).refuse_cuts().run(packets());
+    Conformance::by_octets(Sound).refuse_cuts().run(packets());
+    Conformance::between(Sound, Sound, PartialEq::eq).refuse_cuts().run(packets());
+}
+
+#[test]
+fn a_packet_that_is_refused_is_no_sample() {
+    let failure = failure(|| Conformance::new(Sound).run([vec![0; 300]]));
+
+    assert_eq!(failure, "round trip: packet 0 is refused: at most 255 octets were expected");
+}
+
+#[test]
+fn without_packets_nothing_is_checked() {
+    assert_eq!(failure(|| Conformance::new(Sound).run([])), "at least one packet was expected");
+}
+
+#[test]
+fn a_packet_that_comes_back_as_another_one_is_found() {
+    let sorting = codec(
+        |datagram| {
+            let mut packet = Sound.decode(datagram)?;
+            packet.sort_unstable();
+            Ok(packet)
+        },
+        |packet, datagram| Sound.encode(packet, datagram),
+    );
+
+    let failure = failure(|| Conformance::new(sorting).run(packets()));
+
+    assert_eq!(failure, "round trip: packet 2 is read as another packet\n4 octets: 03030201");
+}
+
+#[test]
+fn a_packet_that_does_not_come_back_is_found() {
+    let one_sided = codec(
+        |_| Err(DecodeError::codec("something else was expected").with_source("no 03")),
+        |packet, datagram| Sound.encode(packet, datagram),
+    );
+
+    let failure = failure(|| Conformance::new(one_sided).run([vec![3]]));
+
+    let expected = "round trip: packet 0 is not read: something else was expected: no 03\n\
+        2 octets: 0103";
+    assert_eq!(failure, expected);
+}
+
+// P-1
+#[test]
+fn a_codec_that_clears_the_buffer_is_found() {
+    let clearing = codec(
+        |datagram| Sound.decode(datagram),
+        |packet, datagram| {
+            datagram.clear();
+            Sound.encode(packet, datagram)
+        },
+    );
+
+    let failure = failure(|| Conformance::new(clearing).run([vec![5, 6]]));
+
+    let expected = "what is in the buffer stays: packet 0 changes what was in the buffer, which \
+        now holds these\n3 octets: 020506";
+    assert_eq!(failure, expected);
+}
+
+// P-1
+#[test]
+fn a_codec_that_clears_the_buffer_when_it_refuses_is_found() {
+    let clearing = codec(
+        |datagram| Sound.decode(datagram),
+        |packet, datagram| Sound.encode(packet, datagram).inspect_err(|_| datagram.clear()),
+    );
+
+    let failure = failure(|| Conformance::new(clearing).packet(&vec![0; 300]));
+
+    assert!(failure.starts_with("what is in the buffer stays: this one changes"), "{failure}");
+}
+
+// P-1
+#[test]
+fn a_codec_that_takes_the_buffer_for_its_own_octets_is_found() {
+    let total = |octets: &[u8]| octets.iter().copied().fold(0, u8::wrapping_add);
+    let summing = codec(
+        |datagram| match datagram.split_last() {
+            Some((sum, octets)) if *sum == total(octets) => Ok(octets.to_vec()),
+            _ => Err(DecodeError::codec("octets and their sum were expected")),
+        },
+        |packet, datagram| {
+            datagram.extend_from_slice(packet);
+            datagram.push(total(datagram));
+            Ok(())
+        },
+    );
+
+    let failure = failure(|| Conformance::new(summing).run([vec![5, 6]]));
+
+    assert!(failure.starts_with("what is in the buffer stays: packet 0 is not read"), "{failure}");
+}
+
+// P-2
+#[test]
+fn a_codec_that_ignores_trailing_octets_is_found() {
+    let ignoring = || {
+        codec(
+            |datagram| {
+                let len = datagram.first().map_or(0, |len| usize::from(*len) + 1);
+                Sound.decode(datagram.get(..len).unwrap_or_default())
+            },
+            |packet, datagram| Sound.encode(packet, datagram),
+        )
+    };
+
+    let failure = failure(|| Conformance::new(ignoring()).run(packets()));
+
+    let expected = "trailing octets are refused: packet 0 and one octet is a packet, an error was \
+        expected\n2 octets: 0000";
+    assert_eq!(failure, expected);
+    Conformance::new(ignoring()).allow_trailing(0..=255).run(packets());
+}
+
+// P-3
+#[test]
+fn a_codec_that_reads_what_is_left_of_a_packet_is_found_if_it_is_asked_for() {
+    let text = || ["text".to_owned()];
+
+    let failure =
+        failure(|| Conformance::new(Text).allow_trailing(0..=255).refuse_cuts().run(text()));
+
+    let expected = "cut datagrams are refused: packet 0 cut to 0 octets is a packet, an error was \
+        expected\n0 octets: ";
+    assert_eq!(failure, expected);
+    Conformance::new(Text).allow_trailing(0..=255).run(text());
+}
+
+#[test]
+fn what_is_read_and_cannot_be_written_so_that_it_is_read_is_found() {
+    let trimming = codec(
+        |datagram| Ok(datagram.trim_ascii_end().to_vec()),
+        |packet, datagram| {
+            datagram.extend(packet);
+            datagram.extend(packet.is_empty().then_some(b'!'));
+            Ok(())
+        },
+    );
+
+    let failure = failure(|| Conformance::new(trimming).datagram(b"  "));
+
+    assert_eq!(failure, "one to one: this one is read as another packet\n1 octets: 21");
+}
+
+// P-7
+#[test]
+fn a_layer_whose_errors_are_of_another_kind_is_found() {
+    struct Wrong;
+
+    impl Layer for Wrong {
+        fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
+            datagram.insert(start, b'w');
+            Ok(())
+        }
+
+        fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
+            match datagram.strip_prefix(b"w") {
+                Some(inner) => Ok(inner.into()),
+                None => Err(DecodeError::codec("a w was expected")),
+            }
+        }
+    }
+
+    let failure =
+        failure(|| Conformance::layer(Wrong).allow_trailing(0..=255).run(["text".into()]));
+
+    let expected = "errors say what was expected: packet 0 cut to 0 octets is refused as Codec, \
+        Layer was expected\n0 octets: ";
+    assert_eq!(failure, expected);
+}
+
+// P-1
+#[test]
+fn a_layer_that_changes_what_was_there_is_found() {
+    struct Mask;
+
+    impl Layer for Mask {
+        fn apply(&self, datagram: &mut Vec<u8>, _: usize) -> Result<(), EncodeError> {
+            datagram.iter_mut().for_each(|octet| *octet ^= 1);
+            Ok(())
+        }
+
+        fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
+            Ok(datagram.iter().map(|octet| octet ^ 1).collect())
+        }
+    }
+
+    let failure = failure(|| Conformance::layer(Mask).allow_trailing(0..=255).run(["text".into()]));
+
+    assert!(failure.starts_with("what is in the buffer stays: packet 0 changes"), "{failure}");
+}
+
+#[test]
+fn what_one_side_sends_the_other_must_receive() {
+    let (client, server) = (Split::new(Raw, Text), Split::new(Raw, Text));
+
+    let failure = failure(|| {
+        let same = |sent: &String, received: &bytes::Bytes| sent.len() == received.len() + 1;
+        Conformance::between(client, server, same).run(["text".to_owned()]);
+    });
+
+    assert_eq!(failure, "round trip: packet 0 is read as another packet\n4 octets: 74657874");
+}
+
+#[test]
+fn a_float_that_is_not_equal_to_itself_comes_back_all_the_same() {
+    struct Float;
+
+    impl DatagramProtocol for Float {
+        type Incoming = f32;
+        type Outgoing = f32;
+
+        fn decode(&self, datagram: &[u8]) -> Result<f32, DecodeError> {
+            let octets = datagram.try_into();
+            octets.map(f32::from_le_bytes).map_err(|_| DecodeError::codec("4 octets were expected"))
+        }
+
+        fn encode(&self, float: &f32, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+            datagram.extend(float.to_le_bytes());
+            Ok(())
+        }
+    }
+
+    Conformance::new(Float).refuse_cuts().run([f32::NAN, 1.5]);
+}

@@ -1,0 +1,242 @@
+//! What goes wrong with datagrams that no honest peer sends.
+
+use std::cell::Cell;
+
+use datagrammar_protocols::{DatagramProtocol, DecodeError, testing::Conformance};
+
+use super::{Sound, codec, failure, packets};
+
+// P-20
+#[test]
+fn a_checksum_that_does_not_see_all_octets_is_found_if_it_is_asked_for() {
+    let summing = |digits: fn(u8) -> u8| {
+        codec(
+            move |datagram| match datagram.split_last() {
+                Some((sum, [octet])) if digits(*octet) == *sum => Ok(vec![*octet]),
+                _ => Err(DecodeError::codec("an octet and its sum were expected")),
+            },
+            move |packet, datagram| {
+                datagram.extend([packet[0], digits(packet[0])]);
+                Ok(())
+            },
+        )
+    };
+    let packet = [vec![0x57]];
+
+    let half = failure(|| Conformance::new(summing(|it| it & 15)).refuse_altered().run(packet));
+
+    let expected = "altered datagrams are refused: packet 0 with octets altered is a packet, an \
+        error was expected\n2 octets: 0707";
+    assert_eq!(half, expected);
+}
+
+// P-5
+#[test]
+fn a_codec_that_panics_is_found() {
+    let indexing = codec(
+        |datagram| Ok(datagram[1..1 + usize::from(datagram[0])].to_vec()),
+        |packet, datagram| Sound.encode(packet, datagram),
+    );
+
+    let failure =
+        failure(|| Conformance::new(indexing).allow_trailing(0..=255).run([vec![1, 2, 3]]));
+
+    assert!(
+        failure.starts_with("no panic: packet 0 cut to 0 octets makes `decode` panic: index out")
+    );
+}
+
+// P-5
+#[test]
+fn a_codec_that_panics_at_one_value_is_found() {
+    let adding = codec(
+        |datagram| match *datagram {
+            [octet, sum] if sum == octet.checked_add(1).expect("there is room") => Ok(vec![octet]),
+            _ => Err(DecodeError::codec("an octet and the next were expected")),
+        },
+        |packet, datagram| {
+            datagram.extend([packet[0], packet[0] + 1]);
+            Ok(())
+        },
+    );
+
+    let failure = failure(|| Conformance::new(adding).run([vec![5]]));
+
+    let expected = "no panic: packet 0 with octets altered makes `decode` panic: there is room\n\
+        2 octets: ff06";
+    assert_eq!(failure, expected);
+}
+
+// P-5
+#[test]
+fn a_codec_that_panics_while_it_encodes_is_found() {
+    let failure = failure(|| {
+        let panicking = codec(|datagram| Sound.decode(datagram), |_, _| panic!("no room"));
+        Conformance::new(panicking).run(packets());
+    });
+
+    assert_eq!(failure, "no panic: packet 0 makes `encode` panic: no room");
+}
+
+// P-5
+#[test]
+fn a_codec_that_allocates_what_a_length_claims_is_found() {
+    let claimed = Cell::new(0);
+    let reserving = codec(
+        |datagram| {
+            let Some((len, octets)) = datagram.split_first_chunk() else {
+                return Err(DecodeError::codec("a length was expected"));
+            };
+            let len = u32::from_be_bytes(*len) as usize;
+            claimed.set(len); // as `Vec::with_capacity` does
+            match octets.len() == len {
+                true => Ok(octets.to_vec()),
+                false => Err(DecodeError::codec("as many octets as claimed were expected")),
+            }
+        },
+        |packet, datagram| {
+            datagram.extend((packet.len() as u32).to_be_bytes());
+            datagram.extend(packet);
+            Ok(())
+        },
+    );
+
+    let failure = failure(|| {
+        let measured = Conformance::new(reserving).peak(1024 * 1024, |call| {
+            claimed.set(0);
+            call();
+            claimed.get()
+        });
+        measured.run(packets());
+    });
+
+    assert!(failure.starts_with("no allocation beyond the limit: packet 0 "), "{failure}");
+    assert!(failure.contains(" octets of memory, at most 1048576 were expected\n"), "{failure}");
+}
+
+// P-6
+#[test]
+fn a_codec_that_remembers_what_was_left_over_is_found() {
+    let left_over = Cell::new(Vec::new());
+    let streaming = codec(
+        |datagram| {
+            let mut octets = left_over.take();
+            octets.extend_from_slice(datagram);
+            Sound.decode(&octets).inspect_err(|_| {
+                octets.truncate(300);
+                left_over.set(octets.clone());
+            })
+        },
+        |packet, datagram| Sound.encode(packet, datagram),
+    );
+
+    let failure = failure(|| Conformance::by_octets(streaming).run(packets()));
+
+    assert!(failure.starts_with("no memory: "), "{failure}");
+}
+
+// P-6
+#[test]
+fn a_codec_that_refuses_all_after_an_error_is_found() {
+    let broken = Cell::new(false);
+    let latched = codec(
+        |datagram| match broken.get() {
+            true => Err(DecodeError::codec("an unbroken stream was expected")),
+            false => Sound.decode(datagram).inspect_err(|_| broken.set(true)),
+        },
+        |packet, datagram| Sound.encode(packet, datagram),
+    );
+
+    let failure = failure(|| Conformance::new(latched).run(packets()));
+
+    assert!(failure.starts_with("no memory: "), "{failure}");
+}
+
+// P-6
+#[test]
+fn a_codec_that_mixes_in_the_packet_before_is_found() {
+    let last = Cell::new(Vec::new());
+    let remembering = codec(
+        |datagram| {
+            let packet = Sound.decode(datagram)?;
+            let before = last.replace(packet.clone());
+            // As if a buffer that is used again had not been cleared.
+            Ok(if before.len() == 2 && packet.len() == 1 { before } else { packet })
+        },
+        |packet, datagram| Sound.encode(packet, datagram),
+    );
+
+    let failure =
+        failure(|| Conformance::new(remembering).run([vec![1], vec![2, 3], vec![4, 5, 6]]));
+
+    assert!(failure.starts_with("no memory: "), "{failure}");
+}
+
+// P-7
+#[test]
+fn errors_that_quote_the_datagram_are_found() {
+    let quoting = codec(
+        |datagram| {
+            Sound
+                .decode(datagram)
+                .map_err(|_| DecodeError::codec(format!("{datagram:?} was not expected").leak()))
+        },
+        |packet, datagram| Sound.encode(packet, datagram),
+    );
+
+    let failure = failure(|| Conformance::new(quoting).run(packets()));
+
+    assert!(failure.starts_with("errors say what was expected: "), "{failure}");
+    assert!(failure.contains("ever new texts, such as \"["), "{failure}");
+}
+
+// P-7
+#[test]
+fn errors_without_a_word_are_found() {
+    let silent = codec(
+        |datagram| Sound.decode(datagram).map_err(|_| DecodeError::codec("")),
+        |packet, datagram| Sound.encode(packet, datagram),
+    );
+
+    let failure = failure(|| Conformance::new(silent).run([vec![]]));
+
+    let expected = "errors say what was expected: packet 0 and one octet is refused without a \
+        word\n2 octets: 0000";
+    assert_eq!(failure, expected);
+}
+
+#[test]
+fn a_failure_comes_back_from_its_seed() {
+    let rare = || {
+        codec(
+            |datagram| match datagram {
+                [_, rare, _, b'r', ..] if *rare > 128 => panic!("rare"),
+                _ => Ok(datagram.to_vec()),
+            },
+            |packet, datagram| {
+                datagram.extend(packet);
+                Ok(())
+            },
+        )
+    };
+    let found = |seed| {
+        failure(|| {
+            let conformance = Conformance::new(rare()).allow_trailing(0..=255);
+            conformance.rounds(100_000).seed(seed).run([vec![]]);
+        })
+    };
+
+    assert_eq!(found(1), found(1));
+    assert_ne!(found(1), found(2));
+}
+
+#[test]
+fn of_a_long_datagram_the_first_octets_are_told() {
+    let panicking = codec(|_| panic!("too long"), |_, _| Ok(()));
+
+    let failure = failure(|| Conformance::new(panicking).datagram(&[0xaa; 60_000]));
+
+    let expected = "no panic: this one makes `decode` panic: too long\n60000 octets: aaaaaaaa aaa";
+    assert!(failure.starts_with(expected) && failure.ends_with("aaaaaaaa …"), "{failure}");
+    assert!(failure.len() < 2_000);
+}

@@ -1,0 +1,74 @@
+//! The test kit finds what is wrong with a protocol, and says what. Each of these codecs breaks one
+//! promise.
+
+mod honest;
+mod hostile;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError};
+
+/// At most 255 octets after their number.
+struct Sound;
+
+impl DatagramProtocol for Sound {
+    type Incoming = Vec<u8>;
+    type Outgoing = Vec<u8>;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        match datagram.split_first() {
+            Some((len, octets)) if usize::from(*len) == octets.len() => Ok(octets.to_vec()),
+            _ => Err(DecodeError::codec("as many octets as the first one says were expected")),
+        }
+    }
+
+    fn encode(&self, packet: &Vec<u8>, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let Ok(len) = u8::try_from(packet.len()) else {
+            return Err(EncodeError::codec("at most 255 octets were expected"));
+        };
+        datagram.push(len);
+        datagram.extend_from_slice(packet);
+        Ok(())
+    }
+}
+
+fn packets() -> [Vec<u8>; 4] {
+    [vec![], vec![1], vec![3, 2, 1], vec![7; 255]]
+}
+
+/// A codec of two closures.
+fn codec<D, E>(decode: D, encode: E) -> Codec<D, E>
+where
+    D: Fn(&[u8]) -> Result<Vec<u8>, DecodeError>,
+    E: Fn(&Vec<u8>, &mut Vec<u8>) -> Result<(), EncodeError>,
+{
+    Codec { decode, encode }
+}
+
+struct Codec<D, E> {
+    decode: D,
+    encode: E,
+}
+
+impl<D, E> DatagramProtocol for Codec<D, E>
+where
+    D: Fn(&[u8]) -> Result<Vec<u8>, DecodeError>,
+    E: Fn(&Vec<u8>, &mut Vec<u8>) -> Result<(), EncodeError>,
+{
+    type Incoming = Vec<u8>;
+    type Outgoing = Vec<u8>;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        (self.decode)(datagram)
+    }
+
+    fn encode(&self, packet: &Vec<u8>, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        (self.encode)(packet, datagram)
+    }
+}
+
+/// What the test kit says of a protocol that is not sound.
+fn failure(checks: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(checks)).expect_err("a failure was expected");
+    *payload.downcast().expect("the kit panics with text")
+}

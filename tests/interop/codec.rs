@@ -1,0 +1,90 @@
+//! A codec as a program, so that one in another language can be compared with it: `codec PROTOCOL`
+//! reads lines, and answers each with one line.
+//!
+//! `decode HEX` is answered with the packet as JSON, or `refused`; `encode JSON` with the datagram in
+//! hexadecimal, or `refused`.
+
+use std::{env, error::Error, io};
+
+use datagrammar::{
+    Base64, Bzip2, DatagramProtocol, Fixed, FixedText, Json, Protobuf, Sha256Digest, Signed,
+    SigningKey, TextLine, Zlib,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let json = Json::<Value>::new().ascii();
+    let key = SigningKey::from(std::array::from_fn(|octet| octet as u8)); // 00 01 … 1f
+    match env::args().nth(1).unwrap_or_default().as_str() {
+        "json" => answer(Json::<Value>::new()),
+        "json ascii" => answer(json),
+        "protobuf" => answer(Protobuf::<Reading>::new()),
+        "text lines" => answer(TextLine::new()),
+        "text lines in UTF-8, CR and LF kept" => {
+            answer(TextLine::new().crlf().utf8().keep_terminator())
+        }
+        "fixed layout" => answer(Fixed::<(i32, u16, u64, bool, FixedText<10>, f64)>::new()),
+        "fixed layout, little-endian" => {
+            answer(Fixed::<(i32, u16, u64, bool, FixedText<10>, f64)>::new().little_endian())
+        }
+        "fixed layout of a person" => answer(Fixed::<Person>::new()),
+        "base64" => answer(json.layer(Base64::new())),
+        "base64, standard" => answer(json.layer(Base64::new().standard())),
+        "base64 of digest" => answer(json.layer(Sha256Digest).layer(Base64::new())),
+        "base64 of signed" => answer(json.layer(Signed::new(&key)).layer(Base64::new())),
+        "zlib" => answer(json.layer(Zlib::up_to(100_000))),
+        "bz2" => answer(json.layer(Bzip2::up_to(100_000))),
+        other => Err(format!("there is no protocol {other:?}").into()),
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Person {
+    name: FixedText<10>,
+    age: u32,
+}
+
+#[derive(Deserialize, PartialEq, Serialize, prost::Message)]
+struct Reading {
+    #[prost(int32, tag = "1")]
+    sensor: i32,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(double, repeated, tag = "3")]
+    values: Vec<f64>,
+    #[prost(message, optional, boxed, tag = "4")]
+    before: Option<Box<Self>>,
+}
+
+fn answer<T: DeserializeOwned + Serialize>(
+    protocol: impl DatagramProtocol<Incoming = T, Outgoing = T>,
+) -> Result<(), Box<dyn Error>> {
+    for line in io::stdin().lines() {
+        let line = line?;
+        let answer = match line.split_once(' ') {
+            Some(("decode", digits)) => match protocol.decode(&octets(digits)?) {
+                Ok(packet) => serde_json::to_string(&packet)?,
+                Err(_) => "refused".to_owned(),
+            },
+            Some(("encode", json)) => {
+                let mut datagram = Vec::new();
+                match protocol.encode(&serde_json::from_str(json)?, &mut datagram) {
+                    Ok(()) => datagram.iter().map(|octet| format!("{octet:02x}")).collect(),
+                    Err(_) => "refused".to_owned(),
+                }
+            }
+            _ => return Err("`decode HEX` or `encode JSON` was expected".into()),
+        };
+        println!("{answer}");
+    }
+    Ok(())
+}
+
+fn octets(digits: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err("two digits per octet were expected".into());
+    }
+    pairs.iter().map(|pair| Ok(u8::from_str_radix(str::from_utf8(pair)?, 16)?)).collect()
+}
