@@ -7,13 +7,15 @@
 use std::{env, error::Error, io};
 
 use datagrammar::{
-    Base64, Bzip2, DatagramProtocol, Fixed, FixedText, Json, Protobuf, Sha256Digest, TextLine, Zlib,
+    Base64, Bzip2, DatagramProtocol, Fixed, FixedText, Json, Protobuf, Sha256Digest, Signed,
+    SigningKey, TextLine, Zlib,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let json = Json::<Value>::new().ascii();
+    let key = SigningKey::from(std::array::from_fn(|octet| octet as u8)); // 00 01 … 1f
     match env::args().nth(1).unwrap_or_default().as_str() {
         "json" => answer(Json::<Value>::new()),
         "json ascii" => answer(json),
@@ -30,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "base64" => answer(json.layer(Base64::new())),
         "base64, standard" => answer(json.layer(Base64::new().standard())),
         "base64 of digest" => answer(json.layer(Sha256Digest).layer(Base64::new())),
+        "base64 of signed" => answer(json.layer(Signed::new(&key)).layer(Base64::new())),
         "zlib" => answer(json.layer(Zlib::up_to(100_000))),
         "bz2" => answer(json.layer(Bzip2::up_to(100_000))),
         other => Err(format!("there is no protocol {other:?}").into()),

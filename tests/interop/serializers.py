@@ -4,6 +4,7 @@ A further codec is a row of `ROWS` here, and a line in `codec.rs`.
 """
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -126,6 +127,8 @@ def without_nothing(packet: Any) -> Any:
     return packet if before is None else {**packet, "before": without_nothing(before)}
 
 
+KEY = bytes(range(32))
+
 ANY = [
     None,
     True,
@@ -204,6 +207,12 @@ ROWS = [
         "Base64EncoderSerializer",
         Base64EncoderSerializer(JSONSerializer(), checksum=True),
         "base64 of digest",
+        ANY,
+    ),
+    Row(
+        "Base64EncoderSerializer",
+        Base64EncoderSerializer(JSONSerializer(), checksum=urlsafe_b64encode(KEY)),
+        "base64 of signed",
         ANY,
     ),
     *[

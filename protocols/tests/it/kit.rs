@@ -144,6 +144,40 @@ fn lz4() {
     Conformance::layer(Lz4::up_to(4_096)).run(octets());
 }
 
+#[cfg(feature = "signed")]
+#[test]
+fn signed() {
+    use datagrammar_protocols::{Signed, SigningKey};
+
+    let (key, old) = (SigningKey::from([1; 32]), SigningKey::from([2; 32]));
+
+    let signed = Signed::new(&key).accepting(&old);
+    Conformance::layer(signed).refuse_cuts().refuse_altered().run(octets());
+}
+
+#[cfg(feature = "sealed")]
+#[test]
+fn sealed() {
+    use datagrammar_protocols::{Sealed, SealingKey};
+
+    let (key, old) = (SealingKey::from([1; 32]), SealingKey::from([2; 32]));
+
+    let sealed = Sealed::new(1, &key).accepting(0, &old).context(b"quiz");
+    Conformance::layer(sealed).refuse_cuts().refuse_altered().run(octets());
+}
+
+#[cfg(all(feature = "base64", feature = "json", feature = "signed", feature = "zlib"))]
+#[test]
+fn a_tower_of_layers() {
+    use datagrammar_protocols::{Base64, Json, Signed, SigningKey, Zlib};
+
+    let key = SigningKey::from([1; 32]);
+    let tower = Json::<Vec<String>>::new().layer(Zlib::up_to(4_096)).layer(Signed::new(&key));
+    let tower = tower.layer(Base64::new()).layer(Prefix::new(*b"QZ\x02"));
+
+    Conformance::new(tower).refuse_cuts().refuse_altered().run([vec![], texts().to_vec()]);
+}
+
 #[test]
 fn prefix() {
     let prefix = Prefix::new(*b"QZ\x02");
