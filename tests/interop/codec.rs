@@ -7,8 +7,8 @@
 use std::{env, error::Error, io};
 
 use datagrammar::{
-    Base64, Bzip2, DatagramProtocol, Fixed, FixedText, Json, Protobuf, Sha256Digest, Signed,
-    SigningKey, TextLine, Zlib,
+    Base64, Bzip2, Cbor, DatagramProtocol, Fixed, FixedText, Json, Msgpack, Protobuf, Sha256Digest,
+    Signed, SigningKey, TextLine, Zlib,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -19,6 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     match env::args().nth(1).unwrap_or_default().as_str() {
         "json" => answer(Json::<Value>::new()),
         "json ascii" => answer(json),
+        "cbor" => answer(Cbor::<Value>::new()),
+        "msgpack" => answer(Msgpack::<Value>::new()),
         "protobuf" => answer(Protobuf::<Reading>::new()),
         "text lines" => answer(TextLine::new()),
         "text lines in UTF-8, CR and LF kept" => {

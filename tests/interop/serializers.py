@@ -9,8 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import cbor2
+import msgpack
 from easynetwork.serializers import (
+    CBORSerializer,
     JSONSerializer,
+    MessagePackSerializer,
     NamedTupleStructSerializer,
     StringLineSerializer,
     StructSerializer,
@@ -156,6 +160,10 @@ ROWS = [
         same_octets=False,
         refused=[b"NaN", b"-Infinity", b"1e400", rb'"\ud800"', b"[" * 200 + b"]" * 200],
     ),
+    Row("cbor2", Functions(cbor2.dumps, cbor2.loads), "cbor", [*ANY, *FLOATS], same_octets=False),
+    Row("CBORSerializer", CBORSerializer(), "cbor", [*ANY, *FLOATS], same_octets=False),
+    Row("msgpack", Functions(msgpack.packb, msgpack.unpackb), "msgpack", [*ANY, *FLOATS]),
+    Row("MessagePackSerializer", MessagePackSerializer(), "msgpack", [*ANY, *FLOATS]),
     Row(
         "protobuf",
         reading(),

@@ -166,22 +166,16 @@ fn sealed() {
     Conformance::layer(sealed).refuse_cuts().refuse_altered().run(octets());
 }
 
-#[cfg(all(
-    feature = "base64",
-    feature = "bincode",
-    feature = "json",
-    feature = "signed",
-    feature = "zlib"
-))]
+#[cfg(all(feature = "base64", feature = "json", feature = "signed", feature = "zlib"))]
 #[test]
 fn a_tower_of_layers() {
     use datagrammar_protocols::{Base64, Json, Signed, SigningKey, Zlib};
 
     let key = SigningKey::from([1; 32]);
-
-    let tower = Json::<Shape>::new().layer(Zlib::up_to(4_096)).layer(Signed::new(&key));
+    let tower = Json::<Vec<String>>::new().layer(Zlib::up_to(4_096)).layer(Signed::new(&key));
     let tower = tower.layer(Base64::new()).layer(Prefix::new(*b"QZ\x02"));
-    Conformance::new(tower).refuse_cuts().refuse_altered().run(Shape::one_of_each());
+
+    Conformance::new(tower).refuse_cuts().refuse_altered().run([vec![], texts().to_vec()]);
 }
 
 #[test]
