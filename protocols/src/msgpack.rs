@@ -24,7 +24,8 @@ use crate::{
 ///
 /// Read leniently where the sender's language may know less of types: an array of the fields for a
 /// struct, an integer where a float is expected, the wider form of a number. Fields that a type does
-/// not have are skipped; a field given twice is refused.
+/// not have are skipped; a field given twice is refused. For a `u128`, and for no other type, a
+/// negative integer is not refused: it is read as its two's complement.
 ///
 /// # Limits
 ///
