@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::transport::{Ancillary, Local};
 
-/// A buffer for the control messages of one datagram: the local address (40 octets), the size of
-/// segments (24), the count of drops (24) and the traffic class (24), with room to spare.
+/// A buffer for the control messages of one datagram: the local address (40 octets, on IPv6
+/// sockets 72), the size of segments (24) and the traffic class (24).
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 pub(super) struct Control([u8; Self::SIZE]);
@@ -20,8 +20,10 @@ pub(super) struct Told {
     pub(super) many: bool,
 }
 
-/// The head of a control message: its length, with the head, its level and its type.
-const HEAD: usize = 16;
+/// What control messages begin at a multiple of: 8 octets on most machines, 4 on those of 32 bits.
+const WORD: usize = size_of::<usize>();
+/// The head of a control message: its length, with the head, in a word, its level and its type.
+const HEAD: usize = WORD + 8;
 
 impl Control {
     pub(super) const SIZE: usize = 128;
@@ -58,11 +60,11 @@ impl Control {
 
     fn append(&mut self, len: &mut usize, level: i32, kind: i32, data: &[u8]) {
         let message = &mut self.0[*len..];
-        message[..8].copy_from_slice(&(HEAD + data.len()).to_ne_bytes());
-        message[8..12].copy_from_slice(&level.to_ne_bytes());
-        message[12..HEAD].copy_from_slice(&kind.to_ne_bytes());
+        message[..WORD].copy_from_slice(&(HEAD + data.len()).to_ne_bytes());
+        message[WORD..][..4].copy_from_slice(&level.to_ne_bytes());
+        message[WORD + 4..HEAD].copy_from_slice(&kind.to_ne_bytes());
         message[HEAD..][..data.len()].copy_from_slice(data);
-        *len += HEAD + data.len().next_multiple_of(8);
+        *len += HEAD + data.len().next_multiple_of(WORD);
     }
 }
 
@@ -76,7 +78,7 @@ impl Default for Control {
 pub(super) fn read(mut octets: &[u8]) -> Told {
     let mut told = Told::default();
     while let Some((head, rest)) = octets.split_first_chunk::<HEAD>() {
-        let [len, kind] = [&head[..8], &head[8..]];
+        let (len, kind) = head.split_at(WORD);
         let len = len.try_into().map_or(0, usize::from_ne_bytes);
         let Some(data) = len.checked_sub(HEAD).and_then(|len| rest.get(..len)) else { break };
         let (level, kind) = kind.split_at(4);
@@ -94,7 +96,7 @@ pub(super) fn read(mut octets: &[u8]) -> Told {
             }
             _ => {}
         }
-        octets = rest.get(data.len().next_multiple_of(8)..).unwrap_or_default();
+        octets = rest.get(data.len().next_multiple_of(WORD)..).unwrap_or_default();
     }
     told
 }
@@ -190,9 +192,10 @@ mod tests {
 
         let len = control.write(None, Some(1200));
 
-        assert_eq!(len, 24);
-        assert_eq!(control.first(18)[..8], 18_usize.to_ne_bytes());
-        assert_eq!(control.first(18)[16..], 1200_u16.to_ne_bytes());
+        let octets = control.first(HEAD + 2);
+        assert_eq!(len, HEAD + WORD);
+        assert_eq!(octets[..WORD], (HEAD + 2).to_ne_bytes());
+        assert_eq!(octets[HEAD..], 1200_u16.to_ne_bytes());
     }
 
     #[test]
@@ -200,7 +203,7 @@ mod tests {
         let mut control = Control::default();
         let len = control.write(Some(Local { ip: Ipv4Addr::LOCALHOST.into(), interface: 1 }), None);
 
-        for cut in 0..28 {
+        for cut in 0..HEAD + 12 {
             assert_eq!(read(&control.first(len)[..cut]), Told::default());
         }
         for octet in 0..=255 {

@@ -84,7 +84,7 @@ impl Receiver {
                 fd.as_raw_fd(),
                 headers,
                 count as libc::c_uint,
-                libc::MSG_DONTWAIT,
+                libc::MSG_DONTWAIT as _,
                 ptr::null_mut(),
             )
         };
@@ -97,7 +97,7 @@ impl Receiver {
         let beside = self.names.iter().zip(&self.controls);
         self.headers[..count].iter().zip(beside).map(|(header, (name, control))| Message {
             name,
-            control: control.first(header.msg_hdr.msg_controllen),
+            control: control.first(header.msg_hdr.msg_controllen as _),
             len: header.msg_len as usize,
             whole: header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0,
         })
@@ -194,7 +194,7 @@ impl<'o> Filling<'_, 'o> {
         let mut pieces = pieces.as_mut_ptr();
         for header in &mut headers[..self.messages] {
             header.msg_hdr.msg_iov = pieces;
-            pieces = pieces.wrapping_add(header.msg_hdr.msg_iovlen);
+            pieces = pieces.wrapping_add(header.msg_hdr.msg_iovlen as _);
         }
     }
 
@@ -210,7 +210,7 @@ impl<'o> Filling<'_, 'o> {
                 fd.as_raw_fd(),
                 rest.as_mut_ptr(),
                 rest.len() as libc::c_uint,
-                libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+                (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
             )
         };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
