@@ -132,7 +132,7 @@ fn leave_no_thread_when_serve_has_returned() {
         let builder = UdpServer::builder(Text, handler).workers(3).own_threads(true);
         let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
         let addr = server.local_addr();
-        assert_eq!(threads(), 0);
+        until(|| threads() == 0);
 
         for _ in 0..3 {
             let serving = serve(&server).await;
@@ -144,7 +144,8 @@ fn leave_no_thread_when_serve_has_returned() {
             server.control().shutdown().await;
 
             serving.await.unwrap().unwrap();
-            assert_eq!(threads(), 0);
+            // The kernel shows a thread for a moment longer than it takes to join it.
+            until(|| threads() == 0);
         }
     });
 }
