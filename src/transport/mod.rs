@@ -1,6 +1,5 @@
 //! What carries datagrams, behind one trait: batches in, batches out.
 
-mod batch;
 mod explain;
 mod icmp;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
@@ -10,8 +9,10 @@ pub(crate) mod memory;
 mod multicast;
 mod options;
 mod place;
+mod recv_batch;
 mod route;
 mod scratch;
+mod send_batch;
 mod signal;
 pub(crate) mod socket;
 mod socket_ref;
@@ -22,7 +23,6 @@ use std::{
     task::{Context, Poll},
 };
 
-pub(crate) use batch::{BATCH, RecvBatch, SendBatch};
 pub(crate) use explain::buffers;
 pub use explain::{Method, Offload};
 pub(crate) use icmp::is_about_sending;
@@ -32,15 +32,21 @@ pub(crate) use linux::Linux;
 pub use multicast::Interface;
 pub(crate) use multicast::{Membership, check as check_group, hears};
 pub(crate) use place::Place;
+pub(crate) use recv_batch::RecvBatch;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use route::Local;
 pub(crate) use route::{Ancillary, Route};
 pub(crate) use scratch::Scratch;
+pub(crate) use send_batch::SendBatch;
 pub(crate) use signal::Signal;
 pub use socket_ref::SocketRef;
 pub(crate) use udp::{LONGEST, Udp, max_len};
 
 use crate::PeerAddr;
+
+/// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
+/// more only keeps the runtime's other tasks waiting.
+pub(crate) const BATCH: usize = 64;
 
 /// One bound socket of a server. Only the worker that drives it polls; anybody may send.
 pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {

@@ -1,11 +1,7 @@
 use std::ops::Range;
 
-use super::{Ancillary, LONGEST, Route};
-use crate::{EncodeError, PeerAddr, SendError};
-
-/// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
-/// more only keeps the runtime's other tasks waiting.
-pub(crate) const BATCH: usize = 64;
+use super::{Ancillary, BATCH, LONGEST};
+use crate::PeerAddr;
 
 /// What one turn of a worker received: datagrams of any size, packed into one buffer.
 #[derive(Debug)]
@@ -161,135 +157,6 @@ impl RecvBatch {
     }
 }
 
-/// Datagrams on their way out, first in, first out. Each has a buffer of its own, so that a protocol
-/// that does more than append can spoil no other datagram; the buffers are used again.
-#[derive(Debug, Default)]
-pub(crate) struct SendBatch {
-    slots: Vec<(Route, Vec<u8>)>,
-    pending: Range<usize>,
-    octets: usize,
-    /// Whether a buffer has become larger than is kept.
-    oversize: bool,
-}
-
-/// Larger buffers go back to the allocator: 64 of the largest would hold 4 MiB for ever.
-const KEPT: usize = 16 * 1024;
-
-impl SendBatch {
-    /// Adds the datagram that `encode` writes, unless it fails or writes more than `max` octets.
-    pub(crate) fn encode(
-        &mut self,
-        to: &Route,
-        max: usize,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
-    ) -> Result<(), SendError> {
-        if self.pending.end == self.slots.len() && self.pending.start > self.pending.len() {
-            // A batch that never gets empty uses the buffers again that it has sent.
-            self.slots.rotate_left(self.pending.start);
-            self.pending = 0..self.pending.len();
-        }
-        let end = self.pending.end;
-        match self.slots.get_mut(end) {
-            Some((addressee, datagram)) => {
-                addressee.clone_from(to);
-                datagram.clear();
-            }
-            None => self.slots.push((to.clone(), Vec::new())),
-        }
-        let datagram = &mut self.slots[end].1;
-        encode(datagram).map_err(SendError::Encode)?;
-        let len = datagram.len();
-        if len > max {
-            *datagram = Vec::new();
-            return Err(SendError::TooLarge { len, max });
-        }
-        self.oversize |= datagram.capacity() > KEPT;
-        self.pending.end += 1;
-        self.octets += len;
-        Ok(())
-    }
-
-    /// Adds a datagram that is encoded already.
-    pub(crate) fn push(&mut self, to: &Route, datagram: &[u8]) {
-        let added = self.encode(to, usize::MAX, |octets| {
-            octets.extend_from_slice(datagram);
-            Ok(())
-        });
-        debug_assert!(added.is_ok(), "copying octets cannot fail");
-    }
-
-    pub(crate) fn front(&self) -> Option<(&Route, &[u8])> {
-        self.slots[self.pending.clone()].first().map(|(to, datagram)| (to, &datagram[..]))
-    }
-
-    pub(crate) fn pop_front(&mut self) {
-        let Some((_, datagram)) = self.slots[self.pending.clone()].first_mut() else { return };
-        self.octets -= datagram.len();
-        if datagram.capacity() > KEPT {
-            *datagram = Vec::new();
-        }
-        self.pending.start += 1;
-        if self.pending.is_empty() {
-            self.clear();
-        }
-    }
-
-    /// Datagram number `i`, and to whom it goes.
-    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-    pub(super) fn get(&self, i: usize) -> (&Route, &[u8]) {
-        let (to, datagram) = &self.slots[self.pending.start + i];
-        (to, datagram)
-    }
-
-    /// All datagrams, and to whom they go.
-    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-    pub(super) fn iter(&self) -> impl Iterator<Item = &(Route, Vec<u8>)> {
-        self.slots[self.pending.clone()].iter()
-    }
-
-    /// Takes all datagrams out.
-    pub(super) fn clear(&mut self) {
-        self.pending = 0..0;
-        self.octets = 0;
-        self.slots.truncate(2 * BATCH);
-        if std::mem::take(&mut self.oversize) {
-            self.slots.retain(|(_, datagram)| datagram.capacity() <= KEPT);
-        }
-    }
-
-    /// Takes those datagrams out for which `keep` is false.
-    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-    pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
-        let mut kept = Self::default();
-        for i in (0..self.len()).filter(|i| keep(*i)) {
-            let (to, datagram) = self.get(i);
-            kept.push(to, datagram);
-        }
-        *self = kept;
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.pending.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
-    }
-
-    /// How many octets wait here.
-    pub(crate) fn octets(&self) -> usize {
-        self.octets
-    }
-
-    /// Moves all datagrams of `other` behind those of this batch.
-    pub(crate) fn append(&mut self, other: &mut Self) {
-        while let Some((to, datagram)) = other.front() {
-            self.push(to, datagram);
-            other.pop_front();
-        }
-    }
-}
-
 #[cfg(all(test, target_os = "linux", not(datagrammar_portable)))]
 mod segments {
     use std::net::{Ipv4Addr, SocketAddr};
@@ -318,6 +185,27 @@ mod segments {
     fn each_datagram_of_a_train_meets_the_limit_by_itself() {
         assert_eq!(split(16, 70, 32), (vec![6], 2));
     }
+
+    // R-12, S-2
+    #[test]
+    fn what_is_told_stays_beside_its_datagrams_whichever_others_are_left_out() {
+        let told = |octet: u8| Ancillary { traffic_class: Some(octet.into()), local: None };
+        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
+        let mut batch = RecvBatch::new(16);
+        batch.slots(1);
+
+        batch.push_at(PeerAddr::clone(&from), 0..8);
+        batch.push_segments(&from, told(1), 8..46, 32); // the first is too long
+        batch.push_segments(&from, Ancillary::default(), 46..54, 8);
+        batch.push_segments(&from, told(2), 54..70, 8);
+
+        let all: Vec<_> = (0..batch.len()).map(|i| batch.ancillary(i)).collect();
+        let nothing = Ancillary::default();
+        assert_eq!(all, [nothing, told(1), nothing, told(2), told(2)]);
+        batch.clear();
+        batch.push_at(from, 0..8);
+        assert_eq!(batch.ancillary(0), nothing);
+    }
 }
 
 #[cfg(test)]
@@ -328,10 +216,6 @@ mod tests {
 
     fn peer(port: u16) -> PeerAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
-    }
-
-    fn addr(port: u16) -> Route {
-        peer(port).into()
     }
 
     fn receive(batch: &mut RecvBatch, from: u16, datagram: &[u8]) {
@@ -385,45 +269,5 @@ mod tests {
         assert!(batch.is_full());
         batch.clear();
         assert!(batch.is_empty() && batch.room().is_some());
-    }
-
-    // S-4
-    #[test]
-    fn datagrams_leave_a_send_batch_in_the_order_they_came() {
-        let mut batch = SendBatch::default();
-        let mut second = SendBatch::default();
-        batch.push(&addr(1), b"a");
-        batch.push(&addr(2), b"b");
-        batch.pop_front();
-        second.push(&addr(3), b"c");
-
-        batch.append(&mut second);
-
-        assert_eq!(batch.front(), Some((&addr(2), &b"b"[..])));
-        batch.pop_front();
-        assert_eq!(batch.front(), Some((&addr(3), &b"c"[..])));
-        batch.pop_front();
-        assert!(batch.is_empty() && second.is_empty() && batch.octets() == 0);
-    }
-
-    // S-5, S-6
-    #[test]
-    fn a_packet_that_fails_to_encode_or_is_too_long_leaves_nothing_behind() {
-        let mut batch = SendBatch::default();
-
-        let failed = batch.encode(&addr(1), 4, |octets| {
-            octets.extend_from_slice(b"half");
-            Err(EncodeError::codec("nothing"))
-        });
-        let long = batch.encode(&addr(1), 4, |octets| {
-            octets.extend_from_slice(b"12345");
-            Ok(())
-        });
-
-        assert!(matches!(failed, Err(SendError::Encode(_))));
-        assert!(matches!(long, Err(SendError::TooLarge { len: 5, max: 4 })));
-        assert!(batch.is_empty() && batch.front().is_none());
-        batch.push(&addr(1), b"next");
-        assert_eq!(batch.front(), Some((&addr(1), &b"next"[..])));
     }
 }
