@@ -43,27 +43,32 @@
 //! # The map
 //!
 //! - What is on the wire: [`DatagramProtocol`]; the codecs [`Raw`], [`Text`], [`TextLine`], `Json`,
-//!   `Cbor`, `Msgpack`, `Postcard`, `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a `StreamCodec`;
-//!   [`Converter`] puts types of your domain around those on the wire; [`Split`] joins two protocols.
-//! - Who is heard: `Signed` and `Sealed` with their keys; [`ReplayWindow`], for a handler to keep.
+//!   `Cbor`, `Msgpack`, `Postcard`, `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a
+//!   `StreamCodec`; [`Converter`] puts types of your domain around those on the wire; [`Split`] receives by
+//!   one protocol and sends by another, and [`or`](DatagramProtocol::or) has several on one port.
+//! - What changes octets around a codec: a [`Layer`], such as [`Prefix`], `Zlib`, `Bzip2`, `Zstd`, `Lz4`,
+//!   `Base64`, `Sha256Digest`, `Crc32c`.
+//! - Who is heard: the layers `Signed` and `Sealed` with their keys; [`ReplayWindow`], for a handler to keep.
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
 //!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
 //! - What runs: [`UdpServer`]; [`Service`] is what a handler sees when it starts, [`ServerHandle`] what
-//!   operators hold: shutdown, drain, [`Figures`], an [`Explanation`]. [`Limits`] bound what strangers can cost. A
-//!   [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast.
+//!   operators hold: shutdown, drain, [`Figures`], an [`Explanation`]. [`Limits`] bound what strangers can
+//!   cost. A [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast, and
+//!   [`TrafficClass`] tells how a datagram was marked.
 //! - The other side: [`UdpClient`], [`Packets`].
 //! - What goes wrong: [`RecvError`], [`SendError`], [`ServeError`]; below them [`DecodeError`] and
 //!   [`EncodeError`].
-//! - Tests, in the module `testing`: under packet loss, on a network in memory; of a protocol of your own, for what
-//!   every protocol promises.
+//! - Tests, in the module `testing`: under packet loss, on a network in memory; of a protocol of your own,
+//!   for what every protocol promises.
 //!
 //! # Features
 //!
-//! `json` (default): packets as JSON of serde types. `cbor`, `msgpack`, `postcard`, `bincode`: packets of
-//! serde types in the wire format of that name.
-//! `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers.
-//! `codec`: codecs of tokio-util as protocols. `signed`, `sealed`: layers with keys.
-//! `testing`: the network in memory, and checks of protocols.
+//! - `json` (default), `cbor`, `msgpack`, `postcard`, `bincode`: packets of serde types in the wire format of
+//!   that name. `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers.
+//! - `codec`: codecs of tokio-util as protocols.
+//! - `zlib`, `bzip2`, `zstd`, `lz4`: layers that compress. `base64`: a layer that makes text. `sha256`,
+//!   `crc32c`: layers that find accidents. `signed`, `sealed`: layers with keys.
+//! - `testing`: the network in memory, and checks of protocols.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 

@@ -1,7 +1,5 @@
-use std::{error::Error, rc::Rc};
-
-use datagrammar_protocols::{Bincode, DatagramProtocol, ErrorKind};
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
+use datagrammar_protocols::{Bincode, DatagramProtocol};
+use serde::{Deserialize, Serialize};
 
 use crate::{encode, hex};
 
@@ -77,40 +75,4 @@ fn numbers_have_the_octets_of_the_format() {
         encode(&Bincode::<u128>::new(), &(1 << 64)),
         hex("fe 0000000000000000 0100000000000000")
     );
-}
-
-// P-7, H-13
-#[test]
-fn the_message_repeats_no_octet_of_the_datagram() {
-    let bincode: Bincode<char> = Bincode::new();
-
-    let error = bincode.decode(b"\xf0SECRET").unwrap_err();
-
-    assert_eq!(error.kind(), ErrorKind::Codec);
-    assert_eq!(error.to_string(), "bincode of the packet was expected");
-    assert!(error.source().is_some());
-}
-
-// P-7
-#[test]
-fn a_sequence_of_unknown_length_is_an_encode_error() {
-    struct Endless;
-
-    impl Serialize for Endless {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.serialize_seq(None)?.end()
-        }
-    }
-
-    let error = Bincode::<(), Endless>::new().encode(&Endless, &mut Vec::new()).unwrap_err();
-
-    assert_eq!(error.kind(), ErrorKind::Codec);
-    assert!(error.source().is_some());
-}
-
-#[test]
-fn the_codec_can_cross_threads_whatever_its_packets_are() {
-    fn is_plain<T: Send + Sync + Copy + std::fmt::Debug + Default>() {}
-
-    is_plain::<Bincode<Rc<u8>>>();
 }

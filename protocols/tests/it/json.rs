@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, rc::Rc};
+use std::collections::BTreeMap;
 
 use datagrammar_protocols::{DatagramProtocol, ErrorKind, Json};
 use serde::{Deserialize, Serialize};
@@ -130,11 +130,4 @@ fn a_packet_without_json_is_an_encode_error() {
     let error = json.encode(&BTreeMap::from([(vec![1], 2)]), &mut Vec::new()).unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Codec);
-}
-
-#[test]
-fn the_codec_can_cross_threads_whatever_its_packets_are() {
-    fn is_plain<T: Send + Sync + Copy + std::fmt::Debug + Default>() {}
-
-    is_plain::<Json<Rc<u8>>>();
 }

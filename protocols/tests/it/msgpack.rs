@@ -1,6 +1,6 @@
-use std::{collections::BTreeMap, error::Error, rc::Rc};
+use std::{collections::BTreeMap, error::Error};
 
-use datagrammar_protocols::{DatagramProtocol, ErrorKind, Msgpack};
+use datagrammar_protocols::{DatagramProtocol, Msgpack};
 use serde::{
     Deserialize, Serialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -172,50 +172,6 @@ fn variants_in_variants_are_levels() {
     assert!(matches!(Msgpack::<List, ()>::new().decode(&list(0)), Ok(List::Nil)));
     assert!(Msgpack::<List, ()>::new().decode(&list(100)).is_ok());
     assert!(Msgpack::<List, ()>::new().decode(&list(101)).is_err());
-}
-
-// P-7, H-13
-#[test]
-fn the_message_repeats_no_octet_of_the_datagram() {
-    let error = Msgpack::<u8>::new().decode(b"\xa6SECRET").unwrap_err();
-
-    assert_eq!(error.kind(), ErrorKind::Codec);
-    assert_eq!(error.to_string(), "MessagePack of the packet was expected");
-    assert!(error.source().is_some());
-}
-
-// P-7
-#[test]
-fn what_fails_to_be_written_is_an_encode_error() {
-    struct Never;
-
-    impl Serialize for Never {
-        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-            Err(serde::ser::Error::custom("no"))
-        }
-    }
-
-    let error = Msgpack::<(), Never>::new().encode(&Never, &mut Vec::new()).unwrap_err();
-
-    assert_eq!(error.kind(), ErrorKind::Codec);
-    assert!(error.source().is_some());
-}
-
-// P-1
-#[test]
-fn msgpack_is_appended() {
-    let mut datagram = b"before|".to_vec();
-
-    Msgpack::<u8>::new().encode(&1, &mut datagram).unwrap();
-
-    assert_eq!(datagram, b"before|\x01");
-}
-
-#[test]
-fn the_codec_can_cross_threads_whatever_its_packets_are() {
-    fn is_plain<T: Send + Sync + Copy + std::fmt::Debug + Default>() {}
-
-    is_plain::<Msgpack<Rc<u8>>>();
 }
 
 fn msgpack_of<T: Serialize>(packet: &T) -> Vec<u8> {

@@ -1,11 +1,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
-    rc::Rc,
 };
 
 use datagrammar_protocols::{DatagramProtocol, ErrorKind, Postcard};
-use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned, ser::SerializeSeq};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{encode, hex, on_small_stack};
 
@@ -134,51 +133,6 @@ fn the_longest_udp_datagram_may_be_full_of_the_smallest_elements() {
 
     assert_eq!(datagram.len(), 65_507);
     assert_eq!(postcard.decode(&datagram).unwrap(), packet);
-}
-
-// P-7, H-13
-#[test]
-fn the_message_repeats_no_octet_of_the_datagram() {
-    let error = Postcard::<bool>::new().decode(b"SECRET").unwrap_err();
-
-    assert_eq!(error.kind(), ErrorKind::Codec);
-    assert_eq!(error.to_string(), "postcard of the packet was expected");
-    assert!(error.source().is_some());
-}
-
-// P-7
-#[test]
-fn a_sequence_of_unknown_length_is_an_encode_error() {
-    struct Endless;
-
-    impl Serialize for Endless {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.serialize_seq(None)?.end()
-        }
-    }
-
-    let error = Postcard::<(), Endless>::new().encode(&Endless, &mut Vec::new()).unwrap_err();
-
-    assert_eq!(error.kind(), ErrorKind::Codec);
-    assert!(error.source().is_some());
-}
-
-// P-1
-#[test]
-fn postcard_is_appended() {
-    let mut datagram = b"before|".to_vec();
-
-    Postcard::<u32>::new().encode(&300, &mut datagram).unwrap();
-    Postcard::<String>::new().encode(&"hi".to_owned(), &mut datagram).unwrap();
-
-    assert_eq!(datagram, b"before|\xac\x02\x02hi");
-}
-
-#[test]
-fn the_codec_can_cross_threads_whatever_its_packets_are() {
-    fn is_plain<T: Send + Sync + Copy + std::fmt::Debug + Default>() {}
-
-    is_plain::<Postcard<Rc<u8>>>();
 }
 
 #[track_caller]
