@@ -41,13 +41,22 @@ pub fn datagrams<T: PartialEq>(
 
 /// Fuzzes a layer.
 pub fn layer(layer: impl Layer, input: &[u8]) {
+    layer_applied_to_each(1, layer, input);
+}
+
+/// Fuzzes a layer that takes its time to compress: of inputs, one in `length` is also a payload.
+///
+/// To inflate is where strangers come in, so that is what the time is for.
+pub fn layer_applied_to_each(length: usize, layer: impl Layer, input: &[u8]) {
     if input.is_empty() {
         let payloads = ["", "hello, world.", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0\x01"];
         write_seeds(&Raw.layer(&layer), payloads.map(Bytes::from));
     }
     let conformance = Conformance::layer(layer);
     conformance.datagram(input);
-    conformance.packet(&Bytes::copy_from_slice(input));
+    if input.len().is_multiple_of(length) {
+        conformance.packet(&Bytes::copy_from_slice(input));
+    }
 }
 
 fn drawn_from<T: for<'a> Arbitrary<'a>>(choices: &[u8]) -> Option<T> {

@@ -1,3 +1,12 @@
 #![no_main]
+use std::sync::LazyLock;
+
 use datagrammar_protocols::Zstd;
-libfuzzer_sys::fuzz_target!(|input: &[u8]| datagrammar_fuzz::layer(Zstd::up_to(65_536), input));
+
+static KNOWN: LazyLock<Zstd> =
+    LazyLock::new(|| Zstd::up_to(65_536).dictionary(b"{\"sensor\":\"kitchen\",\"celsius\":21.5}"));
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    datagrammar_fuzz::layer_applied_to_each(3, Zstd::up_to(65_536), input);
+    datagrammar_fuzz::layer_applied_to_each(3, KNOWN.clone(), input);
+});

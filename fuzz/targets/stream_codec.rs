@@ -1,0 +1,25 @@
+#![no_main]
+use std::convert::Infallible;
+
+use datagrammar::{DatagramProtocol, StreamCodec, converter_fn};
+use tokio_util::{
+    bytes::{Bytes, BytesMut},
+    codec::{LengthDelimitedCodec, LinesCodec},
+};
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    let lines = StreamCodec::<_, String>::new(LinesCodec::new);
+    datagrammar_fuzz::datagrams(lines, ["hello".to_owned()], input);
+
+    let lengths = StreamCodec::<_, Bytes>::new(|| {
+        LengthDelimitedCodec::builder()
+            .length_field_type::<u16>()
+            .max_frame_length(1_200)
+            .new_codec()
+    });
+    let lengths = lengths.convert(converter_fn(
+        |octets: BytesMut| Ok::<_, Infallible>(octets.freeze()),
+        |octets: &Bytes| Ok::<_, Infallible>(octets.clone()),
+    ));
+    datagrammar_fuzz::datagrams(lengths, [Bytes::from_static(b"hello")], input);
+});
