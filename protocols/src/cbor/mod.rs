@@ -1,14 +1,22 @@
-//! CBOR, [RFC 8949]. What reads and writes it is an implementation detail.
+//! CBOR, [RFC 8949].
 //!
 //! [RFC 8949]: https://www.rfc-editor.org/rfc/rfc8949
 
-mod bounded;
-mod definite;
+mod access;
+mod deserializer;
+mod elements;
+mod error;
+mod float;
+mod head;
+mod reader;
+mod serializer;
+mod tag;
 
 use std::{fmt, marker::PhantomData};
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::error::Error;
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
@@ -20,20 +28,21 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// wants a byte string, use a type such as those of the crate `serde_bytes`. `Some(None)` has no
 /// CBOR of its own and reads as `None`.
 ///
-/// Every width of a number is read, and so are lengths that are indefinite, except for the name of
-/// a field, which also is at most 4,096 octets long, and for the map of an enum. An integer is no
-/// float. Tags that no type asks for are skipped, and so are fields that a type does not have; a
-/// field given twice is refused.
+/// Every width of a number is read, an integer for a float too, and every length, definite or not.
+/// Tags that no type asks for are skipped, and so are fields that a type does not have; a field given
+/// twice is refused. The types of `ciborium::tag` ask for tags and write them: any type can that uses
+/// the same names.
 ///
 /// # Limits
 ///
 /// A datagram costs what its octets justify, whatever lengths it declares:
 ///
 /// - Text and byte strings: at most what the datagram really holds.
-/// - Arrays and maps: together at most as many elements as the datagram has octets, and 1,024 more.
+/// - Arrays and maps: together at most as many elements as the datagram has octets.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
 ///
-/// Encoding has no limits, so it can write packets that the other side refuses.
+/// Encoding has no limits, so it can write packets that the other side refuses. It costs no
+/// allocation but the datagram's, and decoding none but the packet's.
 ///
 /// The source of an error is for people to read; its type may change.
 ///
@@ -100,7 +109,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        let (packet, left) = bounded::read(datagram, self.levels).map_err(|error| {
+        let (packet, left) = deserializer::read(datagram, self.levels).map_err(|error| {
             DecodeError::codec("CBOR of the packet was expected").with_source(error)
         })?;
 
@@ -113,7 +122,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        definite::write(packet, datagram).map_err(|error| {
+        serializer::write(packet, datagram).map_err(|error| {
             EncodeError::codec("a packet that CBOR can express was expected").with_source(error)
         })
     }

@@ -70,6 +70,23 @@ fn floats_of_every_width_are_read() {
     }
 }
 
+// Languages with one type of number write those that are whole as integers.
+#[test]
+fn an_integer_is_read_where_a_float_is_expected() {
+    reads("01", &1.0_f64);
+    reads("3903e7", &-1000.0_f32);
+    refuses::<u8>("f93c00");
+}
+
+#[test]
+fn small_integers_that_are_written_as_big_ones_are_read() {
+    reads("c24105", &5_u8);
+    reads("c3420000", &-1_i8);
+    reads("c2 5f 4101 420203 ff", &0x01_0203_u64);
+    refuses::<u64>("c2182a");
+    refuses::<i128>("c350ffffffffffffffffffffffffffffffff");
+}
+
 // P-29 w22, P-25
 #[test]
 fn indefinite_lengths_are_read() {
@@ -90,6 +107,18 @@ fn tuples_of_indefinite_length_are_read() {
 
 // P-25
 #[test]
+fn names_and_variants_of_indefinite_length_are_read() {
+    reads("bf 7f 626461 627461 ff 01 636b6579 80 ff", &Row { key: vec![], data: Some(1) });
+    reads("bf 6450616972 82 01 02 ff", &Command::Pair(1, 2));
+    reads("7f 6450696e67 ff", &Command::Ping);
+    reads("a1 6450696e67 f6", &Command::Ping);
+    refuses::<Command>("bf 6450616972 82 01 02 6450696e67 f6 ff");
+    refuses::<Command>("a1 6450696e67 00");
+    refuses::<Command>("6454657874");
+}
+
+// P-25
+#[test]
 fn lengths_are_definite_where_serde_does_not_know_them() {
     #[derive(Serialize)]
     struct Open {
@@ -102,6 +131,31 @@ fn lengths_are_definite_where_serde_does_not_know_them() {
     let datagram = encode(&Cbor::<(), Open>::new(), &Open { id: 159, more });
 
     assert_eq!(datagram, hex("a2 626964 189f 6161 01"));
+}
+
+// P-7
+#[test]
+fn other_lengths_than_a_type_declares_are_an_encode_error() {
+    struct Three(usize);
+
+    impl Serialize for Three {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::SerializeSeq;
+
+            let mut list = serializer.serialize_seq(Some(self.0))?;
+            for number in 0..3 {
+                list.serialize_element(&number)?;
+            }
+            list.end()
+        }
+    }
+
+    assert_eq!(cbor_of(&Three(3)), hex("83000102"));
+    for declared in [2, 4] {
+        let error = Cbor::<(), Three>::new().encode(&Three(declared), &mut vec![]).unwrap_err();
+
+        assert!(error.source().is_some());
+    }
 }
 
 // P-25
@@ -125,18 +179,30 @@ fn tags_that_nobody_asked_for_and_unknown_fields_are_skipped() {
     );
 }
 
-// The octets that a tag takes are read by the types of the crate behind it, if somebody wants them.
+#[test]
+fn a_type_of_any_shape_sees_what_is_tagged_without_its_tag() {
+    let read: serde_json::Value =
+        Cbor::<_, ()>::new().decode(&hex("a1 6161 82 c1 182a d82a 6162")).unwrap();
+
+    assert_eq!(read, serde_json::json!({"a": [42, "b"]}));
+}
+
 #[test]
 fn tags_are_read_and_written_where_a_type_asks_for_them() {
-    use ciborium::tag::{Captured, Required};
+    use ciborium::tag::{Accepted, Captured, Required};
 
     reads("82 c1 182a 07", &(Required::<u8, 1>(42), 7));
     reads("d9d9f7 01", &Captured(Some(55_799), 1));
+    reads("01", &Captured(None, 1));
+    reads("81 01", &[Accepted::<u8, 1>(1)]);
     assert_eq!(cbor_of(&Required::<u8, 1>(42)), hex("c1182a"));
+    assert_eq!(cbor_of(&Captured(Some(55_799), 1)), hex("d9d9f701"));
+    assert_eq!(cbor_of(&[Captured(None, 1)]), hex("8101"));
     refuses::<Required<u8, 1>>("c2182a");
+    refuses::<Required<u8, 1>>("182a");
+    refuses::<Required<u8, 1>>("c1");
 }
 
-// The reader behind it has room for 4,096 octets at a time.
 #[test]
 fn text_of_any_length_and_form_is_read_whatever_a_type_asks_for() {
     #[derive(Debug, PartialEq)]
@@ -214,14 +280,35 @@ fn an_array_longer_than_its_type_is_refused() {
 
 #[test]
 fn what_is_not_cbor_or_not_of_the_type_is_refused() {
-    for datagram in ["", "ff", "1c", "3d", "5e", "fc", "f8", "62c328", "62ff", "7f4100ff", "9fff00"]
-    {
+    for datagram in [
+        "",
+        "ff",
+        "1c",
+        "3d",
+        "5e",
+        "fc",
+        "f8",
+        "f820",
+        "e0",
+        "62c328",
+        "62ff",
+        "7f4100ff",
+        "7f7f6161ff",
+        "9fff00",
+        "bf00ff",
+        "c1",
+        "c1ff",
+        "81ff",
+        "a100ff",
+        "9bffffffffffffffff",
+        "bb8000000000000000",
+        "7bffffffffffffffff",
+    ] {
         refuses::<IgnoredAny>(datagram);
         refuses::<String>(datagram);
     }
     refuses::<u8>("190100");
     refuses::<u64>("20");
-    refuses::<f64>("01");
     refuses::<String>("4161");
     refuses::<Row>("a3 6464617461 01 6464617461 01 636b6579 80");
     refuses::<Command>("64 50696e68");

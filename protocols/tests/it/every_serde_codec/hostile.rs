@@ -80,6 +80,38 @@ fn bincode_decodes_what_the_reference_implementation_decodes_to_the_last_octet()
     assert!(accepted > 100, "only {accepted} datagrams were packets");
 }
 
+// P-25: what another implementation reads, too, is the same packet, and written alike.
+#[test]
+fn cbor_is_what_the_reference_implementation_reads_and_writes() {
+    let mut random = Rng::with_seed(7);
+    let written = |packet: &Shape| {
+        let mut octets = Vec::new();
+        ciborium::into_writer(packet, &mut octets).unwrap();
+        octets
+    };
+    let samples: Vec<_> = Shape::one_of_each().iter().map(written).collect();
+    let mut accepted = 0;
+
+    for (packet, sample) in Shape::one_of_each().into_iter().zip(&samples) {
+        assert_eq!(&encode(&Cbor::<Shape>::new(), &packet), sample);
+    }
+    for _ in 0..50_000 {
+        let mut datagram = samples[random.usize(..samples.len())].clone();
+        for _ in 0..random.usize(1..4) {
+            let at = random.usize(..datagram.len());
+            datagram[at] = [random.u8(..), datagram[at] ^ 1 << random.u8(..8)][random.usize(..2)];
+        }
+        // It takes octets for a name, what a list has too much for its neighbour, and no integer for
+        // a float.
+        let Ok(expected) = ciborium::from_reader::<Shape, _>(&*datagram) else { continue };
+        let Ok(read) = Cbor::<Shape>::new().decode(&datagram) else { continue };
+
+        accepted += 1;
+        assert_eq!(written(&read), written(&expected), "{datagram:02x?}");
+    }
+    assert!(accepted > 1_000, "only {accepted} datagrams were packets");
+}
+
 /// The formats that describe themselves.
 fn described_hold<T: DeserializeOwned + Serialize>(datagram: &[u8]) {
     Conformance::by_octets(Json::<T>::new()).datagram(datagram);

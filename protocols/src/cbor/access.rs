@@ -1,0 +1,149 @@
+//! What serde is given to go through an array, a map, or an enum.
+
+use std::borrow::Cow;
+
+use serde::de::{
+    DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+    value::StrDeserializer,
+};
+
+use super::{
+    Error,
+    deserializer::{Deserializer, SURPLUS},
+};
+
+/// The elements of an array, or the entries of a map.
+pub(super) struct Elements<'d, 'de> {
+    deserializer: &'d mut Deserializer<'de>,
+    left: Option<usize>,
+    ended: bool,
+}
+
+impl<'d, 'de> Elements<'d, 'de> {
+    pub(super) const fn new(deserializer: &'d mut Deserializer<'de>, left: Option<usize>) -> Self {
+        Self { deserializer, left, ended: false }
+    }
+
+    #[inline]
+    fn one_more(&mut self) -> bool {
+        self.ended = self.ended || !self.deserializer.one_more(&mut self.left);
+        !self.ended
+    }
+
+    /// A tuple takes no more than it needs. What follows it would be read as its neighbour.
+    #[inline]
+    pub(super) fn end(mut self) -> Result<(), Error> {
+        if self.one_more() { Err(SURPLUS) } else { Ok(()) }
+    }
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+    type Error = Error;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
+        if !self.one_more() {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.deserializer).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.left
+    }
+}
+
+impl<'de> MapAccess<'de> for Elements<'_, 'de> {
+    type Error = Error;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
+        self.next_element_seed(seed)
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        seed.deserialize(&mut *self.deserializer)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.left
+    }
+}
+
+/// A variant by its name, alone or with its content.
+pub(super) struct Named<'d, 'de> {
+    name: Cow<'de, str>,
+    content: Option<&'d mut Deserializer<'de>>,
+}
+
+impl<'d, 'de> Named<'d, 'de> {
+    pub(super) const fn new(
+        name: Cow<'de, str>,
+        content: Option<&'d mut Deserializer<'de>>,
+    ) -> Self {
+        Self { name, content }
+    }
+}
+
+impl<'d, 'de> EnumAccess<'de> for Named<'d, 'de> {
+    type Error = Error;
+    type Variant = Content<'d, 'de>;
+
+    #[inline]
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Self::Variant), Error> {
+        let value = seed.deserialize(StrDeserializer::<Error>::new(&self.name))?;
+        Ok((value, Content(self.content)))
+    }
+}
+
+pub(super) struct Content<'d, 'de>(Option<&'d mut Deserializer<'de>>);
+
+impl<'d, 'de> Content<'d, 'de> {
+    #[inline]
+    fn expected(self) -> Result<&'d mut Deserializer<'de>, Error> {
+        self.0.ok_or(const { Error::expected("the content of the variant was expected") })
+    }
+}
+
+impl<'de> VariantAccess<'de> for Content<'_, 'de> {
+    type Error = Error;
+
+    #[inline]
+    fn unit_variant(self) -> Result<(), Error> {
+        // Some write a null for the content that there is not.
+        if self.0.is_none_or(Deserializer::null) {
+            Ok(())
+        } else {
+            Err(Error::expected("a variant without content was expected"))
+        }
+    }
+
+    #[inline]
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
+        self.expected()?.nested(|deserializer| seed.deserialize(deserializer))
+    }
+
+    #[inline]
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
+        self.expected()?.deserialize_tuple(len, visitor)
+    }
+
+    #[inline]
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.expected()?.deserialize_struct("", fields, visitor)
+    }
+}

@@ -1,0 +1,131 @@
+//! Floats in narrower and wider formats of IEEE 754, to the bit: of what is no number, too, where a
+//! conversion by `as` or `From` may change bits.
+
+/// Returns the float of single precision that is exactly `double`, if there is one.
+pub(super) fn single_of(double: f64) -> Option<f32> {
+    let single = if double.is_nan() {
+        let bits = double.to_bits();
+        f32::from_bits(
+            (bits >> 32) as u32 & 0x8000_0000 | 0xff << 23 | (bits >> 29) as u32 & 0x7f_ffff,
+        )
+    } else {
+        double as f32
+    };
+    (double_of(single).to_bits() == double.to_bits()).then_some(single)
+}
+
+/// Returns the float of double precision that is exactly `single`.
+pub(super) fn double_of(single: f32) -> f64 {
+    if !single.is_nan() {
+        return single.into();
+    }
+    let bits = u64::from(single.to_bits());
+    f64::from_bits((bits & 0x8000_0000) << 32 | 0x7ff << 52 | (bits & 0x7f_ffff) << 29)
+}
+
+/// Returns the float of half precision that is exactly `single`, if there is one.
+pub(super) fn half_of(single: f32) -> Option<u16> {
+    let bits = single.to_bits();
+    let sign = (bits >> 16) as u16 & 0x8000;
+    let exponent = bits >> 23 & 0xff;
+    let fraction = bits & 0x7f_ffff;
+
+    // How many bits of the fraction have no place, and what stands before those that have one.
+    let (lost, leading) = match exponent {
+        0 if fraction == 0 => return Some(sign),
+        103..=112 => (126 - exponent, 0x80_0000), // subnormal: the leading one is written
+        113..=142 => (13, (exponent - 112) << 23),
+        255 => (13, 0x1f << 23),
+        _ => return None,
+    };
+    let kept = (leading | fraction) >> lost;
+    (fraction & ((1 << lost) - 1) == 0).then_some(sign | kept as u16)
+}
+
+/// Returns the float of single precision that is exactly `half` (RFC 8949, appendix D).
+pub(super) fn single_of_half(half: u16) -> f32 {
+    let sign = u32::from(half & 0x8000) << 16;
+    let exponent = u32::from(half >> 10 & 0x1f);
+    let fraction = u32::from(half & 0x3ff);
+
+    let magnitude = match exponent {
+        0 => (fraction as f32 * SMALLEST).to_bits(),
+        31 => 0xff << 23 | fraction << 13,
+        _ => (exponent + 112) << 23 | fraction << 13,
+    };
+    f32::from_bits(sign | magnitude)
+}
+
+const SMALLEST: f32 = 1.0 / 16_777_216.0; // 2^-24
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 8949, appendix A
+    #[test]
+    fn halves_have_the_bits_of_the_standard() {
+        let pairs = [
+            (0x0000, 0.0),
+            (0x8000, -0.0),
+            (0x3c00, 1.0),
+            (0x3e00, 1.5),
+            (0x7bff, 65_504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x0400, 0.000_061_035_156),
+            (0xc400, -4.0),
+            (0x7c00, f32::INFINITY),
+            (0xfc00, f32::NEG_INFINITY),
+            (0x7e00, f32::NAN),
+        ];
+
+        for (half, single) in pairs {
+            assert_eq!(half_of(single), Some(half), "{single}");
+            assert_eq!(single_of_half(half).to_bits(), single.to_bits(), "{half:#x}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_keeps_its_bits() {
+        for bits in [0x7ff8_0000_0000_0000, 0xfff8_0000_0000_0000, 0x7ff0_0000_2000_0000] {
+            let single = single_of(f64::from_bits(bits)).unwrap();
+
+            assert_eq!(double_of(single).to_bits(), bits);
+        }
+        assert!(single_of(f64::from_bits(0x7ff8_0000_0000_0001)).is_none());
+        // Its top bits alone would be infinity.
+        assert!(single_of(f64::from_bits(0x7ff0_0000_0000_0001)).is_none());
+    }
+
+    #[test]
+    fn doubles_that_are_no_singles_are_none() {
+        for double in [0.1, 1e300, 5e-324, f64::from(f32::MAX) * 2.0, 16_777_217.0] {
+            assert_eq!(single_of(double), None, "{double}");
+        }
+        for double in [0.5, -0.0, f64::from(f32::MAX), f64::from(f32::from_bits(1)), 16_777_216.0] {
+            assert_eq!(single_of(double).map(double_of), Some(double), "{double}");
+        }
+    }
+
+    #[test]
+    fn every_half_comes_back() {
+        for half in 0..=u16::MAX {
+            assert_eq!(half_of(single_of_half(half)), Some(half), "{half:#x}");
+        }
+    }
+
+    #[test]
+    fn what_lies_between_two_halves_is_none() {
+        for half in (0..0x7bff).chain(0x8000..0xfbff) {
+            let (one, next) = (single_of_half(half), single_of_half(half + 1));
+            let between = f32::midpoint(one, next);
+
+            assert_eq!(half_of(between), None, "{between}");
+        }
+        for single in [65_520.0, 1e-8, f32::MAX, f32::MIN_POSITIVE, f32::from_bits(1)] {
+            assert_eq!(half_of(single), None, "{single}");
+        }
+        // No number, in a bit that a half has not.
+        assert_eq!(half_of(f32::from_bits(0x7f80_0001)), None);
+    }
+}

@@ -1,0 +1,88 @@
+//! Tags, where a type asks for them.
+//!
+//! serde knows no tags. The types of `ciborium::tag` ask for one by an enum of a certain name with these
+//! two variants, which other crates have taken over from there.
+
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, SeqAccess, VariantAccess, Visitor,
+    value::{StrDeserializer, U64Deserializer},
+};
+
+use super::Error;
+
+pub(super) const ENUM: &str = "@@TAG@@";
+pub(super) const TAGGED: &str = "@@TAGGED@@";
+pub(super) const UNTAGGED: &str = "@@UNTAGGED@@";
+
+/// A value with the tag in front of it, or without one.
+pub(super) struct Access<D> {
+    tag: Option<u64>,
+    value: D,
+}
+
+impl<D> Access<D> {
+    pub(super) const fn new(tag: Option<u64>, value: D) -> Self {
+        Self { tag, value }
+    }
+}
+
+impl<'de, D: Deserializer<'de, Error = Error>> EnumAccess<'de> for Access<D> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
+        let name = if self.tag.is_some() { TAGGED } else { UNTAGGED };
+        Ok((seed.deserialize(StrDeserializer::<Error>::new(name))?, self))
+    }
+}
+
+impl<'de, D: Deserializer<'de, Error = Error>> VariantAccess<'de> for Access<D> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        Err(OTHER)
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
+        seed.deserialize(self.value)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        let mut pair = Pair { tag: self.tag.map(u64::into_deserializer), value: Some(self.value) };
+        let value = visitor.visit_seq(&mut pair)?;
+        if pair.value.is_some() {
+            return Err(OTHER);
+        }
+        Ok(value)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Error> {
+        Err(OTHER)
+    }
+}
+
+/// What was not taken yet.
+struct Pair<D> {
+    tag: Option<U64Deserializer<Error>>,
+    value: Option<D>,
+}
+
+impl<'de, D: Deserializer<'de, Error = Error>> SeqAccess<'de> for Pair<D> {
+    type Error = Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
+        if let Some(tag) = self.tag.take() {
+            return seed.deserialize(tag).map(Some);
+        }
+        self.value.take().map(|value| seed.deserialize(value)).transpose()
+    }
+}
+
+const OTHER: Error = Error::expected("a type that takes a tag and its value was expected");
