@@ -91,13 +91,17 @@ mod convert;
 mod error;
 #[cfg(feature = "fixed")]
 mod fixed;
-#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
+#[cfg(feature = "msgpack")]
 mod guard;
 #[cfg(feature = "json")]
 mod json;
 mod layer;
+#[cfg(any(feature = "bincode", feature = "cbor", feature = "postcard"))]
+mod mismatch;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+#[cfg(any(feature = "bincode", feature = "postcard"))]
+mod packed;
 #[cfg(feature = "postcard")]
 mod postcard;
 #[cfg(feature = "protobuf")]

@@ -7,10 +7,8 @@ use serde::de::{
     value::StrDeserializer,
 };
 
-use super::{
-    Error,
-    deserializer::{Deserializer, SURPLUS},
-};
+use super::deserializer::{Deserializer, SURPLUS};
+use crate::mismatch::Mismatch;
 
 /// The elements of an array, or the entries of a map.
 pub(super) struct Elements<'d, 'de> {
@@ -32,19 +30,19 @@ impl<'d, 'de> Elements<'d, 'de> {
 
     /// A tuple takes no more than it needs. What follows it would be read as its neighbour.
     #[inline]
-    pub(super) fn end(mut self) -> Result<(), Error> {
+    pub(super) fn end(mut self) -> Result<(), Mismatch> {
         if self.one_more() { Err(SURPLUS) } else { Ok(()) }
     }
 }
 
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
-    type Error = Error;
+    type Error = Mismatch;
 
     #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Error> {
+    ) -> Result<Option<S::Value>, Mismatch> {
         if !self.one_more() {
             return Ok(None);
         }
@@ -57,18 +55,18 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 }
 
 impl<'de> MapAccess<'de> for Elements<'_, 'de> {
-    type Error = Error;
+    type Error = Mismatch;
 
     #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Error> {
+    ) -> Result<Option<S::Value>, Mismatch> {
         self.next_element_seed(seed)
     }
 
     #[inline]
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Mismatch> {
         seed.deserialize(&mut *self.deserializer)
     }
 
@@ -93,15 +91,15 @@ impl<'d, 'de> Named<'d, 'de> {
 }
 
 impl<'d, 'de> EnumAccess<'de> for Named<'d, 'de> {
-    type Error = Error;
+    type Error = Mismatch;
     type Variant = Content<'d, 'de>;
 
     #[inline]
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
         seed: S,
-    ) -> Result<(S::Value, Self::Variant), Error> {
-        let value = seed.deserialize(StrDeserializer::<Error>::new(&self.name))?;
+    ) -> Result<(S::Value, Self::Variant), Mismatch> {
+        let value = seed.deserialize(StrDeserializer::<Mismatch>::new(&self.name))?;
         Ok((value, Content(self.content)))
     }
 }
@@ -110,31 +108,31 @@ pub(super) struct Content<'d, 'de>(Option<&'d mut Deserializer<'de>>);
 
 impl<'d, 'de> Content<'d, 'de> {
     #[inline]
-    fn expected(self) -> Result<&'d mut Deserializer<'de>, Error> {
-        self.0.ok_or(const { Error::expected("the content of the variant was expected") })
+    fn expected(self) -> Result<&'d mut Deserializer<'de>, Mismatch> {
+        self.0.ok_or(const { Mismatch::expected("the content of the variant was expected") })
     }
 }
 
 impl<'de> VariantAccess<'de> for Content<'_, 'de> {
-    type Error = Error;
+    type Error = Mismatch;
 
     #[inline]
-    fn unit_variant(self) -> Result<(), Error> {
+    fn unit_variant(self) -> Result<(), Mismatch> {
         // Some write a null for the content that there is not.
         if self.0.is_none_or(Deserializer::null) {
             Ok(())
         } else {
-            Err(Error::expected("a variant without content was expected"))
+            Err(Mismatch::expected("a variant without content was expected"))
         }
     }
 
     #[inline]
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Mismatch> {
         self.expected()?.nested(|deserializer| seed.deserialize(deserializer))
     }
 
     #[inline]
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Mismatch> {
         self.expected()?.deserialize_tuple(len, visitor)
     }
 
@@ -143,7 +141,7 @@ impl<'de> VariantAccess<'de> for Content<'_, 'de> {
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Mismatch> {
         self.expected()?.deserialize_struct("", fields, visitor)
     }
 }

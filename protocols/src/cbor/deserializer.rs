@@ -3,17 +3,17 @@ use std::{borrow::Cow, mem};
 use serde::de::{self, Deserialize, Visitor, value::SeqDeserializer};
 
 use super::{
-    Error,
     access::{Elements, Named},
     reader::{Item, Reader},
     tag,
 };
+use crate::mismatch::Mismatch;
 
 /// Reads one packet, and returns how many octets are left after it.
 pub(super) fn read<'de, T: Deserialize<'de>>(
     datagram: &'de [u8],
     levels: usize,
-) -> Result<(T, usize), Error> {
+) -> Result<(T, usize), Mismatch> {
     let mut deserializer = Deserializer {
         reader: Reader::new(datagram),
         levels,
@@ -40,10 +40,10 @@ impl<'de> Deserializer<'de> {
     #[inline]
     pub(super) fn nested<T>(
         &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
+    ) -> Result<T, Mismatch> {
         let Some(levels) = self.levels.checked_sub(1) else {
-            return Err(Error::expected("nesting within the limit was expected"));
+            return Err(Mismatch::expected("nesting within the limit was expected"));
         };
         self.levels = levels;
         let wrappers = mem::replace(&mut self.wrappers, WRAPPERS);
@@ -55,9 +55,12 @@ impl<'de> Deserializer<'de> {
 
     /// Reads what takes no octets of its own.
     #[inline]
-    fn wrapped<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    fn wrapped<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
+    ) -> Result<T, Mismatch> {
         let Some(wrappers) = self.wrappers.checked_sub(1) else {
-            return Err(Error::expected("a type that ends was expected"));
+            return Err(Mismatch::expected("a type that ends was expected"));
         };
         self.wrappers = wrappers;
         let read = read(self)?;
@@ -73,18 +76,26 @@ impl<'de> Deserializer<'de> {
 
     /// Takes a declared number of elements from what the datagram can hold, before any of them is read.
     #[inline]
-    fn claim(&mut self, declared: Option<u64>, octets_each: u64) -> Result<Option<usize>, Error> {
+    fn claim(
+        &mut self,
+        declared: Option<u64>,
+        octets_each: u64,
+    ) -> Result<Option<usize>, Mismatch> {
         let Some(declared) = declared else { return Ok(None) };
         let octets = declared.checked_mul(octets_each).and_then(|octets| octets.try_into().ok());
         match octets.and_then(|octets| self.elements.checked_sub(octets)) {
             Some(left) => self.elements = left,
-            None => return Err(Error::expected("no more elements than octets were expected")),
+            None => return Err(Mismatch::expected("no more elements than octets were expected")),
         }
         Ok(Some(declared as usize))
     }
 
     #[inline]
-    fn array<V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value, Error> {
+    fn array<V: Visitor<'de>>(
+        &mut self,
+        len: Option<u64>,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
         let left = self.claim(len, 1)?;
         self.nested(|deserializer| {
             let mut elements = Elements::new(deserializer, left);
@@ -95,7 +106,7 @@ impl<'de> Deserializer<'de> {
     }
 
     #[inline]
-    fn map<V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value, Error> {
+    fn map<V: Visitor<'de>>(&mut self, len: Option<u64>, visitor: V) -> Result<V::Value, Mismatch> {
         let left = self.claim(len, 2)?;
         self.nested(|deserializer| {
             let mut entries = Elements::new(deserializer, left);
@@ -106,7 +117,11 @@ impl<'de> Deserializer<'de> {
     }
 
     #[inline]
-    fn value<V: Visitor<'de>>(&mut self, item: Item<'de>, visitor: V) -> Result<V::Value, Error> {
+    fn value<V: Visitor<'de>>(
+        &mut self,
+        item: Item<'de>,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
         match item {
             Item::Unsigned(number) => visitor.visit_u64(number),
             Item::Negative(number) => match i64::try_from(number) {
@@ -116,7 +131,7 @@ impl<'de> Deserializer<'de> {
             Item::Unsigned128(number) => visitor.visit_u128(number),
             Item::Negative128(number) => match i128::try_from(number) {
                 Ok(number) => visitor.visit_i128(!number),
-                Err(_) => Err(Error::expected("an integer of at most 128 bits was expected")),
+                Err(_) => Err(Mismatch::expected("an integer of at most 128 bits was expected")),
             },
             Item::Bytes(Cow::Borrowed(octets)) => visitor.visit_borrowed_bytes(octets),
             Item::Bytes(Cow::Owned(octets)) => visitor.visit_byte_buf(octets),
@@ -131,7 +146,7 @@ impl<'de> Deserializer<'de> {
     }
 
     /// Passes over a whole item, which has to be well-formed all the same.
-    fn skip(&mut self) -> Result<(), Error> {
+    fn skip(&mut self) -> Result<(), Mismatch> {
         let (len, each) = match self.reader.item()? {
             Item::Array(len) => (len, 1),
             Item::Map(len) => (len, 2),
@@ -163,21 +178,21 @@ impl<'de> Deserializer<'de> {
 }
 
 impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
-    type Error = Error;
+    type Error = Mismatch;
 
     #[inline]
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         let item = self.reader.item()?;
         self.value(item, visitor)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         self.skip()?;
         visitor.visit_unit()
     }
 
     #[inline]
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         if self.null() {
             return visitor.visit_none();
         }
@@ -189,45 +204,45 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Mismatch> {
         self.wrapped(|deserializer| visitor.visit_newtype_struct(deserializer))
     }
 
     /// Octets are no text, which the visitors of text do not know.
     #[inline]
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.reader.item()? {
             Item::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
             Item::Text(Cow::Owned(text)) => visitor.visit_string(text),
-            _ => Err(Error::expected("text was expected")),
+            _ => Err(Mismatch::expected("text was expected")),
         }
     }
 
     #[inline]
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         self.deserialize_str(visitor)
     }
 
     #[inline]
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         self.deserialize_str(visitor)
     }
 
     /// Nor is text octets; but a list of octets is.
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.reader.item()? {
             item @ (Item::Bytes(_) | Item::Array(_)) => self.value(item, visitor),
-            _ => Err(Error::expected("octets were expected")),
+            _ => Err(Mismatch::expected("octets were expected")),
         }
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         self.deserialize_bytes(visitor)
     }
 
     /// Octets are also read as a list of them.
     #[inline]
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.reader.item()? {
             Item::Bytes(octets) => {
                 let mut octets = SeqDeserializer::new(octets.iter().copied());
@@ -240,7 +255,11 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
     }
 
     #[inline]
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
         self.deserialize_seq(visitor)
     }
 
@@ -250,7 +269,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
         _: &'static str,
         _: usize,
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Mismatch> {
         self.deserialize_seq(visitor)
     }
 
@@ -261,19 +280,19 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Mismatch> {
         match self.reader.item()? {
             Item::Map(len) => self.map(len, visitor),
-            _ => Err(Error::expected("a map of the fields was expected")),
+            _ => Err(Mismatch::expected("a map of the fields was expected")),
         }
     }
 
     /// A number is no field.
     #[inline]
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.reader.item()? {
             Item::Text(text) => visitor.visit_str(&text),
-            _ => Err(Error::expected("a name was expected")),
+            _ => Err(Mismatch::expected("a name was expected")),
         }
     }
 
@@ -282,7 +301,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
         name: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Mismatch> {
         if name == tag::ENUM {
             let tag = self.reader.tag()?;
             return self
@@ -293,7 +312,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
             Item::Map(len @ (Some(1) | None)) => {
                 self.claim(len, 2)?;
                 let Item::Text(name) = self.reader.item()? else {
-                    return Err(Error::expected("the name of a variant was expected"));
+                    return Err(Mismatch::expected("the name of a variant was expected"));
                 };
                 let value = visitor.visit_enum(Named::new(name, Some(self)))?;
                 if len.is_none() && !self.reader.ended() {
@@ -301,7 +320,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
                 }
                 Ok(value)
             }
-            _ => Err(Error::expected("a variant was expected")),
+            _ => Err(Mismatch::expected("a variant was expected")),
         }
     }
 
@@ -314,8 +333,8 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
     }
 }
 
-pub(super) const SURPLUS: Error =
-    Error::expected("no more elements than the type has were expected");
+pub(super) const SURPLUS: Mismatch =
+    Mismatch::expected("no more elements than the type has were expected");
 
 // More in a row has only a type that contains itself and nothing else.
 const WRAPPERS: usize = 64;

@@ -4,10 +4,10 @@ use serde::ser::{
 };
 
 use super::{
-    Error,
     head::{self, major},
     serializer::Serializer,
 };
+use crate::mismatch::Mismatch;
 
 /// An array, a map, or a tag and its value, while it is written.
 pub(super) struct Elements<'s, 'd> {
@@ -29,16 +29,16 @@ impl<'s, 'd> Elements<'s, 'd> {
     }
 
     #[inline]
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
         self.written += 1;
         value.serialize(&mut *self.serializer)
     }
 
     #[inline]
-    fn finish(self) -> Result<(), Error> {
+    fn finish(self) -> Result<(), Mismatch> {
         match self.declared {
             Some(declared) if declared == self.written => Ok(()),
-            Some(_) => Err(Error::expected("as many elements as were declared were expected")),
+            Some(_) => Err(Mismatch::expected("as many elements as were declared were expected")),
             None => {
                 self.put_head();
                 Ok(())
@@ -60,15 +60,15 @@ macro_rules! arrays {
     ($($trait:ident: $method:ident,)*) => {$(
         impl $trait for Elements<'_, '_> {
             type Ok = ();
-            type Error = Error;
+            type Error = Mismatch;
 
             #[inline]
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
                 self.element(value)
             }
 
             #[inline]
-            fn end(self) -> Result<(), Error> {
+            fn end(self) -> Result<(), Mismatch> {
                 self.finish()
             }
         }
@@ -83,41 +83,41 @@ arrays! {
 
 impl SerializeTupleVariant for Elements<'_, '_> {
     type Ok = ();
-    type Error = Error;
+    type Error = Mismatch;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
         self.element(value)?;
         if (self.major, self.written) == (major::TAG, 1) {
             // The number of a tag is written as that of an integer, but for the major type.
             match &mut self.serializer.datagram[self.start] {
                 initial if *initial < major::NEGATIVE => *initial |= major::TAG,
-                _ => return Err(Error::expected("the number of a tag was expected")),
+                _ => return Err(Mismatch::expected("the number of a tag was expected")),
             }
         }
         Ok(())
     }
 
-    fn end(self) -> Result<(), Error> {
+    fn end(self) -> Result<(), Mismatch> {
         self.finish()
     }
 }
 
 impl SerializeMap for Elements<'_, '_> {
     type Ok = ();
-    type Error = Error;
+    type Error = Mismatch;
 
     #[inline]
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Mismatch> {
         self.element(key)
     }
 
     #[inline]
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
         value.serialize(&mut *self.serializer)
     }
 
     #[inline]
-    fn end(self) -> Result<(), Error> {
+    fn end(self) -> Result<(), Mismatch> {
         self.finish()
     }
 }
@@ -126,20 +126,20 @@ macro_rules! maps_of_names {
     ($($trait:ident,)*) => {$(
         impl $trait for Elements<'_, '_> {
             type Ok = ();
-            type Error = Error;
+            type Error = Mismatch;
 
             #[inline]
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
                 value: &T,
-            ) -> Result<(), Error> {
+            ) -> Result<(), Mismatch> {
                 self.serializer.octets(major::TEXT, name.as_bytes());
                 self.element(value)
             }
 
             #[inline]
-            fn end(self) -> Result<(), Error> {
+            fn end(self) -> Result<(), Mismatch> {
                 self.finish()
             }
         }

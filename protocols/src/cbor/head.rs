@@ -1,6 +1,6 @@
 //! The head of a data item (RFC 8949, section 3): its major type, and an argument in 0 to 8 octets.
 
-use super::Error;
+use crate::mismatch::Mismatch;
 
 /// A major type, as the three bits that it has in a head.
 pub(super) mod major {
@@ -54,7 +54,7 @@ pub(super) fn with_argument<const N: usize>(
 
 /// Takes the argument of a head that began with `initial`; `None` for an indefinite length.
 #[inline]
-pub(super) fn argument(initial: u8, unread: &mut &[u8]) -> Result<Option<u64>, Error> {
+pub(super) fn argument(initial: u8, unread: &mut &[u8]) -> Result<Option<u64>, Mismatch> {
     Ok(Some(match initial & 0x1f {
         short @ 0..24 => short.into(),
         24 => take::<1>(unread)?[0].into(),
@@ -62,16 +62,16 @@ pub(super) fn argument(initial: u8, unread: &mut &[u8]) -> Result<Option<u64>, E
         26 => u32::from_be_bytes(take(unread)?).into(),
         27 => u64::from_be_bytes(take(unread)?),
         31 => return Ok(None),
-        _ => return Err(Error::expected("a head that RFC 8949 knows was expected")),
+        _ => return Err(Mismatch::expected("a head that RFC 8949 knows was expected")),
     }))
 }
 
 /// Takes the next octets.
 #[inline]
-pub(super) fn take<const N: usize>(unread: &mut &[u8]) -> Result<[u8; N], Error> {
+pub(super) fn take<const N: usize>(unread: &mut &[u8]) -> Result<[u8; N], Mismatch> {
     let (octets, rest) = unread.split_first_chunk().ok_or(CUT)?;
     *unread = rest;
     Ok(*octets)
 }
 
-pub(super) const CUT: Error = Error::expected("the rest of the packet was expected");
+pub(super) const CUT: Mismatch = Mismatch::expected("the rest of the packet was expected");

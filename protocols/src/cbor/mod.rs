@@ -5,7 +5,6 @@
 mod access;
 mod deserializer;
 mod elements;
-mod error;
 mod float;
 mod head;
 mod reader;
@@ -16,7 +15,6 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::error::Error;
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.

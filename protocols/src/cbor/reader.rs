@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::{
-    Error, float,
+    float,
     head::{
         self, BREAK, CUT, FALSE, NEGATIVE_BIGNUM, NULL, TRUE, UNDEFINED, UNSIGNED_BIGNUM, major,
     },
 };
+use crate::mismatch::Mismatch;
 
 /// The octets that were not read yet.
 pub(super) struct Reader<'de> {
@@ -44,7 +45,7 @@ impl<'de> Reader<'de> {
 
     /// Takes the next item, without the tags around it.
     #[inline]
-    pub(super) fn item(&mut self) -> Result<Item<'de>, Error> {
+    pub(super) fn item(&mut self) -> Result<Item<'de>, Mismatch> {
         let mut initial = self.octet()?;
         while initial & MAJOR == major::TAG {
             let tag = self.number(initial)?;
@@ -77,7 +78,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Takes a tag, if one is next.
-    pub(super) fn tag(&mut self) -> Result<Option<u64>, Error> {
+    pub(super) fn tag(&mut self) -> Result<Option<u64>, Mismatch> {
         match self.unread {
             [initial, rest @ ..] if initial & MAJOR == major::TAG => {
                 self.unread = rest;
@@ -99,18 +100,18 @@ impl<'de> Reader<'de> {
     }
 
     #[inline]
-    fn octet(&mut self) -> Result<u8, Error> {
+    fn octet(&mut self) -> Result<u8, Mismatch> {
         head::take(&mut self.unread).map(|[octet]| octet)
     }
 
     #[inline]
-    fn number(&mut self, initial: u8) -> Result<u64, Error> {
+    fn number(&mut self, initial: u8) -> Result<u64, Mismatch> {
         head::argument(initial, &mut self.unread)?.ok_or(UNKNOWN)
     }
 
     /// A string of octets, which is in one piece unless its length is indefinite.
     #[inline]
-    fn octets(&mut self, initial: u8) -> Result<Cow<'de, [u8]>, Error> {
+    fn octets(&mut self, initial: u8) -> Result<Cow<'de, [u8]>, Mismatch> {
         match head::argument(initial, &mut self.unread)? {
             Some(len) => self.piece(len).map(Cow::Borrowed),
             None => {
@@ -125,7 +126,7 @@ impl<'de> Reader<'de> {
     }
 
     #[inline]
-    fn text(&mut self, initial: u8) -> Result<Cow<'de, str>, Error> {
+    fn text(&mut self, initial: u8) -> Result<Cow<'de, str>, Mismatch> {
         match head::argument(initial, &mut self.unread)? {
             Some(len) => utf8(self.piece(len)?).map(Cow::Borrowed),
             None => {
@@ -141,7 +142,7 @@ impl<'de> Reader<'de> {
     }
 
     #[inline]
-    fn piece(&mut self, len: u64) -> Result<&'de [u8], Error> {
+    fn piece(&mut self, len: u64) -> Result<&'de [u8], Mismatch> {
         let len = usize::try_from(len).map_err(|_| CUT)?;
         let (piece, rest) = self.unread.split_at_checked(len).ok_or(CUT)?;
         self.unread = rest;
@@ -151,12 +152,12 @@ impl<'de> Reader<'de> {
     fn pieces(
         &mut self,
         whole: u8,
-        mut append: impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        mut append: impl FnMut(&[u8]) -> Result<(), Mismatch>,
+    ) -> Result<(), Mismatch> {
         while !self.ended() {
             let initial = self.octet()?;
             if initial & MAJOR != whole & MAJOR {
-                return Err(Error::expected("a string in pieces of its own type was expected"));
+                return Err(Mismatch::expected("a string in pieces of its own type was expected"));
             }
             let len = self.number(initial)?;
             append(self.piece(len)?)?;
@@ -165,16 +166,16 @@ impl<'de> Reader<'de> {
     }
 
     #[cold]
-    fn bignum(&mut self, tag: u64, initial: u8) -> Result<Item<'de>, Error> {
+    fn bignum(&mut self, tag: u64, initial: u8) -> Result<Item<'de>, Mismatch> {
         if initial & MAJOR != major::BYTES {
-            return Err(Error::expected("the octets of a big integer were expected"));
+            return Err(Mismatch::expected("the octets of a big integer were expected"));
         }
         let octets = self.octets(initial)?;
         let zeros = octets.iter().take_while(|octet| **octet == 0).count();
         let digits = &octets[zeros..];
         let mut number = [0; 16];
         let Some(first) = number.len().checked_sub(digits.len()) else {
-            return Err(Error::expected("an integer of at most 128 bits was expected"));
+            return Err(Mismatch::expected("an integer of at most 128 bits was expected"));
         };
         number[first..].copy_from_slice(digits);
 
@@ -188,7 +189,7 @@ impl<'de> Reader<'de> {
     }
 
     #[inline]
-    fn simple(&mut self, initial: u8) -> Result<Item<'de>, Error> {
+    fn simple(&mut self, initial: u8) -> Result<Item<'de>, Mismatch> {
         Ok(match initial {
             FALSE => Item::Bool(false),
             TRUE => Item::Bool(true),
@@ -207,9 +208,9 @@ impl<'de> Reader<'de> {
     }
 }
 
-fn utf8(octets: &[u8]) -> Result<&str, Error> {
-    str::from_utf8(octets).map_err(|_| Error::expected("UTF-8 was expected"))
+fn utf8(octets: &[u8]) -> Result<&str, Mismatch> {
+    str::from_utf8(octets).map_err(|_| Mismatch::expected("UTF-8 was expected"))
 }
 
 const MAJOR: u8 = 0xe0;
-const UNKNOWN: Error = Error::expected("a data item that RFC 8949 knows was expected");
+const UNKNOWN: Mismatch = Mismatch::expected("a data item that RFC 8949 knows was expected");

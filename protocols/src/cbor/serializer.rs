@@ -1,15 +1,15 @@
 use serde::ser::{self, Serialize};
 
 use super::{
-    Error,
     elements::Elements,
     float,
     head::{self, major},
     tag,
 };
+use crate::mismatch::Mismatch;
 
 /// Appends one packet.
-pub(super) fn write<T: Serialize>(packet: &T, datagram: &mut Vec<u8>) -> Result<(), Error> {
+pub(super) fn write<T: Serialize>(packet: &T, datagram: &mut Vec<u8>) -> Result<(), Mismatch> {
     packet.serialize(&mut Serializer { datagram })
 }
 
@@ -62,7 +62,7 @@ impl<'d> Serializer<'d> {
 macro_rules! integers {
     ($($method:ident: $type:ty,)*) => {$(
         #[inline]
-        fn $method(self, number: $type) -> Result<(), Error> {
+        fn $method(self, number: $type) -> Result<(), Mismatch> {
             if number < 0 {
                 self.head(major::NEGATIVE, !i64::from(number) as u64);
             } else {
@@ -76,7 +76,7 @@ macro_rules! integers {
 macro_rules! naturals {
     ($($method:ident: $type:ty,)*) => {$(
         #[inline]
-        fn $method(self, number: $type) -> Result<(), Error> {
+        fn $method(self, number: $type) -> Result<(), Mismatch> {
             self.head(major::UNSIGNED, number.into());
             Ok(())
         }
@@ -85,7 +85,7 @@ macro_rules! naturals {
 
 impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
     type Ok = ();
-    type Error = Error;
+    type Error = Mismatch;
     type SerializeSeq = Elements<'s, 'd>;
     type SerializeTuple = Elements<'s, 'd>;
     type SerializeTupleStruct = Elements<'s, 'd>;
@@ -108,7 +108,7 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         serialize_u64: u64,
     }
 
-    fn serialize_i128(self, number: i128) -> Result<(), Error> {
+    fn serialize_i128(self, number: i128) -> Result<(), Mismatch> {
         match u128::try_from(number) {
             Ok(number) => self.integer(major::UNSIGNED, head::UNSIGNED_BIGNUM, number),
             Err(_) => self.integer(major::NEGATIVE, head::NEGATIVE_BIGNUM, !number as u128),
@@ -116,12 +116,12 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         Ok(())
     }
 
-    fn serialize_u128(self, number: u128) -> Result<(), Error> {
+    fn serialize_u128(self, number: u128) -> Result<(), Mismatch> {
         self.integer(major::UNSIGNED, head::UNSIGNED_BIGNUM, number);
         Ok(())
     }
 
-    fn serialize_f32(self, single: f32) -> Result<(), Error> {
+    fn serialize_f32(self, single: f32) -> Result<(), Mismatch> {
         match float::half_of(single) {
             Some(half) => head::with_argument(self.datagram, head::HALF, half.to_be_bytes()),
             None => head::with_argument(self.datagram, head::SINGLE, single.to_be_bytes()),
@@ -129,7 +129,7 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         Ok(())
     }
 
-    fn serialize_f64(self, double: f64) -> Result<(), Error> {
+    fn serialize_f64(self, double: f64) -> Result<(), Mismatch> {
         match float::single_of(double) {
             Some(single) => self.serialize_f32(single),
             None => {
@@ -139,40 +139,40 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         }
     }
 
-    fn serialize_bool(self, value: bool) -> Result<(), Error> {
+    fn serialize_bool(self, value: bool) -> Result<(), Mismatch> {
         self.datagram.push(if value { head::TRUE } else { head::FALSE });
         Ok(())
     }
 
-    fn serialize_char(self, value: char) -> Result<(), Error> {
+    fn serialize_char(self, value: char) -> Result<(), Mismatch> {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
     #[inline]
-    fn serialize_str(self, text: &str) -> Result<(), Error> {
+    fn serialize_str(self, text: &str) -> Result<(), Mismatch> {
         self.octets(major::TEXT, text.as_bytes());
         Ok(())
     }
 
-    fn serialize_bytes(self, octets: &[u8]) -> Result<(), Error> {
+    fn serialize_bytes(self, octets: &[u8]) -> Result<(), Mismatch> {
         self.octets(major::BYTES, octets);
         Ok(())
     }
 
-    fn serialize_unit(self) -> Result<(), Error> {
+    fn serialize_unit(self) -> Result<(), Mismatch> {
         self.datagram.push(head::NULL);
         Ok(())
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Mismatch> {
         self.serialize_unit()
     }
 
-    fn serialize_none(self) -> Result<(), Error> {
+    fn serialize_none(self) -> Result<(), Mismatch> {
         self.serialize_unit()
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Mismatch> {
         value.serialize(self)
     }
 
@@ -180,7 +180,7 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Mismatch> {
         value.serialize(self)
     }
 
@@ -189,7 +189,7 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Mismatch> {
         self.serialize_str(variant)
     }
 
@@ -199,7 +199,7 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         _: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Mismatch> {
         if (name, variant) != (tag::ENUM, tag::UNTAGGED) {
             self.variant(variant);
         }
@@ -207,12 +207,12 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Elements<'s, 'd>, Error> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Elements<'s, 'd>, Mismatch> {
         Ok(self.container(major::ARRAY, len))
     }
 
     #[inline]
-    fn serialize_tuple(self, len: usize) -> Result<Elements<'s, 'd>, Error> {
+    fn serialize_tuple(self, len: usize) -> Result<Elements<'s, 'd>, Mismatch> {
         Ok(self.container(major::ARRAY, Some(len)))
     }
 
@@ -221,7 +221,7 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         self,
         _: &'static str,
         len: usize,
-    ) -> Result<Elements<'s, 'd>, Error> {
+    ) -> Result<Elements<'s, 'd>, Mismatch> {
         Ok(self.container(major::ARRAY, Some(len)))
     }
 
@@ -231,7 +231,7 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Elements<'s, 'd>, Error> {
+    ) -> Result<Elements<'s, 'd>, Mismatch> {
         if (name, variant, len) == (tag::ENUM, tag::TAGGED, 2) {
             let start = self.datagram.len();
             return Ok(Elements::new(self, major::TAG, start, Some(2)));
@@ -241,12 +241,12 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
     }
 
     #[inline]
-    fn serialize_map(self, len: Option<usize>) -> Result<Elements<'s, 'd>, Error> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Elements<'s, 'd>, Mismatch> {
         Ok(self.container(major::MAP, len))
     }
 
     #[inline]
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Elements<'s, 'd>, Error> {
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Elements<'s, 'd>, Mismatch> {
         Ok(self.container(major::MAP, Some(len)))
     }
 
@@ -256,7 +256,7 @@ impl<'s, 'd> ser::Serializer for &'s mut Serializer<'d> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Elements<'s, 'd>, Error> {
+    ) -> Result<Elements<'s, 'd>, Mismatch> {
         self.variant(variant);
         Ok(self.container(major::MAP, Some(len)))
     }

@@ -8,7 +8,7 @@ use serde::de::{
     value::{StrDeserializer, U64Deserializer},
 };
 
-use super::Error;
+use crate::mismatch::Mismatch;
 
 pub(super) const ENUM: &str = "@@TAG@@";
 pub(super) const TAGGED: &str = "@@TAGGED@@";
@@ -26,28 +26,28 @@ impl<D> Access<D> {
     }
 }
 
-impl<'de, D: Deserializer<'de, Error = Error>> EnumAccess<'de> for Access<D> {
-    type Error = Error;
+impl<'de, D: Deserializer<'de, Error = Mismatch>> EnumAccess<'de> for Access<D> {
+    type Error = Mismatch;
     type Variant = Self;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Mismatch> {
         let name = if self.tag.is_some() { TAGGED } else { UNTAGGED };
-        Ok((seed.deserialize(StrDeserializer::<Error>::new(name))?, self))
+        Ok((seed.deserialize(StrDeserializer::<Mismatch>::new(name))?, self))
     }
 }
 
-impl<'de, D: Deserializer<'de, Error = Error>> VariantAccess<'de> for Access<D> {
-    type Error = Error;
+impl<'de, D: Deserializer<'de, Error = Mismatch>> VariantAccess<'de> for Access<D> {
+    type Error = Mismatch;
 
-    fn unit_variant(self) -> Result<(), Error> {
+    fn unit_variant(self) -> Result<(), Mismatch> {
         Err(OTHER)
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Mismatch> {
         seed.deserialize(self.value)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Mismatch> {
         let mut pair = Pair { tag: self.tag.map(u64::into_deserializer), value: Some(self.value) };
         let value = visitor.visit_seq(&mut pair)?;
         if pair.value.is_some() {
@@ -60,24 +60,24 @@ impl<'de, D: Deserializer<'de, Error = Error>> VariantAccess<'de> for Access<D> 
         self,
         _: &'static [&'static str],
         _: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Mismatch> {
         Err(OTHER)
     }
 }
 
 /// What was not taken yet.
 struct Pair<D> {
-    tag: Option<U64Deserializer<Error>>,
+    tag: Option<U64Deserializer<Mismatch>>,
     value: Option<D>,
 }
 
-impl<'de, D: Deserializer<'de, Error = Error>> SeqAccess<'de> for Pair<D> {
-    type Error = Error;
+impl<'de, D: Deserializer<'de, Error = Mismatch>> SeqAccess<'de> for Pair<D> {
+    type Error = Mismatch;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Error> {
+    ) -> Result<Option<S::Value>, Mismatch> {
         if let Some(tag) = self.tag.take() {
             return seed.deserialize(tag).map(Some);
         }
@@ -85,4 +85,4 @@ impl<'de, D: Deserializer<'de, Error = Error>> SeqAccess<'de> for Pair<D> {
     }
 }
 
-const OTHER: Error = Error::expected("a type that takes a tag and its value was expected");
+const OTHER: Mismatch = Mismatch::expected("a type that takes a tag and its value was expected");

@@ -1,17 +1,13 @@
-//! The wire format of postcard 1. What reads and writes it is an implementation detail.
+//! The wire format of postcard 1.
+
+mod leb128;
 
 use std::{fmt, marker::PhantomData};
 
-use ::postcard::{Deserializer, ser_flavors::Flavor, serialize_with_flavor};
-use serde::{
-    Serialize,
-    de::{DeserializeOwned, DeserializeSeed},
-};
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    DatagramProtocol, DecodeError, EncodeError,
-    guard::{Format, Guard},
-};
+use self::leb128::Leb128;
+use crate::{DatagramProtocol, DecodeError, EncodeError, packed};
 
 /// The [wire format of postcard 1] for serde types: `I` is received, `O` is sent.
 ///
@@ -102,13 +98,11 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Postcard<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        let guard = Guard::new(datagram.len(), self.levels, Format::Packed);
-        let mut deserializer = Deserializer::from_bytes(datagram);
-        let expected =
-            |error| DecodeError::codec("postcard of the packet was expected").with_source(error);
-        let packet = guard.seed().deserialize(&mut deserializer).map_err(expected)?;
+        let (packet, left) = packed::read::<Leb128, _>(datagram, self.levels).map_err(|error| {
+            DecodeError::codec("postcard of the packet was expected").with_source(error)
+        })?;
 
-        if !deserializer.finalize().map_err(expected)?.is_empty() {
+        if left > 0 {
             return Err(DecodeError::codec(
                 "the end of the datagram after the packet was expected",
             ));
@@ -117,7 +111,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Postcard<I, O> {
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        serialize_with_flavor(packet, Append(datagram)).map_err(|error| {
+        packed::write::<Leb128, _>(packet, datagram).map_err(|error| {
             EncodeError::codec("a packet that postcard can express was expected").with_source(error)
         })
     }
@@ -140,28 +134,5 @@ impl<I, O> fmt::Debug for Postcard<I, O> {
 impl<I, O> Default for Postcard<I, O> {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Writes behind what is in the buffer already, which postcard's own flavors replace.
-struct Append<'d>(&'d mut Vec<u8>);
-
-impl Flavor for Append<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, octet: u8) -> ::postcard::Result<()> {
-        self.0.push(octet);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, octets: &[u8]) -> ::postcard::Result<()> {
-        self.0.extend_from_slice(octets);
-        Ok(())
-    }
-
-    fn finalize(self) -> ::postcard::Result<()> {
-        Ok(())
     }
 }

@@ -2,33 +2,33 @@ use std::{borrow::Cow, fmt};
 
 use serde::{de, ser};
 
-/// Why a packet and CBOR do not go together.
+/// Why a packet of serde and a format do not go together: what our formats say in their errors' sources.
 #[derive(Debug)]
-pub(super) struct Error(Cow<'static, str>);
+pub(crate) struct Mismatch(Cow<'static, str>);
 
-impl Error {
-    pub(super) const fn expected(what: &'static str) -> Self {
+impl Mismatch {
+    pub(crate) const fn expected(what: &'static str) -> Self {
         Self(Cow::Borrowed(what))
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Mismatch {}
 
 // What the type itself refuses, or serde in its place.
 
-impl de::Error for Error {
+impl de::Error for Mismatch {
     fn custom<T: fmt::Display>(reason: T) -> Self {
         Self(Cow::Owned(reason.to_string()))
     }
 }
 
-impl ser::Error for Error {
+impl ser::Error for Mismatch {
     fn custom<T: fmt::Display>(reason: T) -> Self {
         Self(Cow::Owned(reason.to_string()))
     }

@@ -1,22 +1,13 @@
-//! The wire format of bincode 2. What reads and writes it is an implementation detail.
-//!
-//! The crate `bincode` is no longer maintained (RUSTSEC-2025-0141) and its last version that works
-//! is 2.0.1. It is kept behind this module: none of its types shows, the octets are fixed by tests,
-//! and what it lacks (bounds on nesting and on declared lengths) is in `guard`. So it can be
-//! replaced without a change on the wire.
+//! The wire format of bincode 2.
+
+mod form;
 
 use std::{fmt, marker::PhantomData};
 
-use ::bincode::{
-    config::{Config, legacy, standard},
-    serde::{encode_into_std_write, seed_decode_from_slice},
-};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    DatagramProtocol, DecodeError, EncodeError,
-    guard::{Format, Guard},
-};
+use self::form::{Legacy, Standard};
+use crate::{DatagramProtocol, DecodeError, EncodeError, packed};
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
 ///
@@ -26,9 +17,8 @@ use crate::{
 /// their length, an enum's content its variant's number; structs and tuples are their fields and
 /// nothing else. [`fixed`](Self::fixed) selects the form of bincode 1.x.
 ///
-/// For a new protocol consider `Postcard` instead: the crate behind this
-/// format is no longer maintained (RUSTSEC-2025-0141), so tools such as cargo-deny report it
-/// wherever this feature is on.
+/// For a new protocol consider `Postcard` instead: the crate bincode, whose format this is, is no
+/// longer maintained (RUSTSEC-2025-0141). It is not used here.
 ///
 /// serde attributes that need a self-describing format do not work here: `flatten`, `untagged`,
 /// `tag` and `skip_serializing_if` among them.
@@ -130,21 +120,19 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Bincode<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         match self.form {
-            Form::Variable => decode(datagram, self.levels, standard()),
-            Form::Fixed => decode(datagram, self.levels, legacy()),
+            Form::Variable => decode::<Standard, _>(datagram, self.levels),
+            Form::Fixed => decode::<Legacy, _>(datagram, self.levels),
         }
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         let written = match self.form {
-            Form::Variable => encode_into_std_write(packet, datagram, standard()),
-            Form::Fixed => encode_into_std_write(packet, datagram, legacy()),
+            Form::Variable => packed::write::<Standard, _>(packet, datagram),
+            Form::Fixed => packed::write::<Legacy, _>(packet, datagram),
         };
-        match written {
-            Ok(_) => Ok(()),
-            Err(error) => Err(EncodeError::codec("a packet that bincode can express was expected")
-                .with_source(error)),
-        }
+        written.map_err(|error| {
+            EncodeError::codec("a packet that bincode can express was expected").with_source(error)
+        })
     }
 }
 
@@ -177,21 +165,18 @@ enum Form {
     Fixed,
 }
 
-fn decode<T: DeserializeOwned>(
+fn decode<F: packed::Form, T: DeserializeOwned>(
     datagram: &[u8],
     levels: usize,
-    config: impl Config,
 ) -> Result<T, DecodeError> {
     if datagram.len() > SIZE_LIMIT {
         return Err(DecodeError::codec("a datagram of at most 1 MiB was expected"));
     }
-    let guard = Guard::new(datagram.len(), levels, Format::Packed);
-    let (packet, consumed) =
-        seed_decode_from_slice(guard.seed(), datagram, config).map_err(|error| {
-            DecodeError::codec("bincode of the packet was expected").with_source(error)
-        })?;
+    let (packet, left) = packed::read::<F, _>(datagram, levels).map_err(|error| {
+        DecodeError::codec("bincode of the packet was expected").with_source(error)
+    })?;
 
-    if consumed < datagram.len() {
+    if left > 0 {
         return Err(DecodeError::codec("the end of the datagram after the packet was expected"));
     }
     Ok(packet)

@@ -1,0 +1,66 @@
+//! Formats of which the octets tell values only: the types, which both sides have, tell all else.
+//!
+//! A struct or tuple is its fields, one after another; a list or map follows its length, text and octets
+//! theirs, an enum's content the number of its variant, a value that may lack a zero or a one. Such
+//! formats differ in how they write numbers, which is their [`Form`].
+
+mod deserializer;
+mod serializer;
+
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Serialize};
+
+use self::{deserializer::Deserializer, serializer::Serializer};
+use crate::mismatch::Mismatch;
+
+/// How a format writes numbers of more than one octet.
+pub(crate) trait Form {
+    /// Whether signed integers are zigzag-coded: 0, -1, 1, -2, … become 0, 1, 2, 3, …
+    const ZIGZAG: bool;
+
+    /// Whether a character is text, which follows its length, or just the octets of its UTF-8.
+    const CHARS_ARE_TEXT: bool;
+
+    /// Appends a number of a type of 2, 4 or 8 `OCTETS`, of which the others are to be ignored.
+    fn put<const OCTETS: usize>(number: u64, datagram: &mut Vec<u8>);
+
+    /// Appends a number of a type of 16 octets.
+    fn put_wide(number: u128, datagram: &mut Vec<u8>);
+
+    /// Takes a number of a type of 2, 4 or 8 `OCTETS`, beyond which it is refused.
+    fn take<const OCTETS: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch>;
+
+    /// Takes a number of a type of 16 octets.
+    fn take_wide(unread: &mut &[u8]) -> Result<u128, Mismatch>;
+}
+
+/// Appends one packet.
+#[inline]
+pub(crate) fn write<F: Form, T: Serialize>(
+    packet: &T,
+    datagram: &mut Vec<u8>,
+) -> Result<(), Mismatch> {
+    packet.serialize(&mut Serializer::<F> { datagram, form: PhantomData })
+}
+
+/// Reads one packet, nested at most `levels` deep, and returns how many octets are left after it.
+#[inline]
+pub(crate) fn read<'de, F: Form, T: Deserialize<'de>>(
+    datagram: &'de [u8],
+    levels: usize,
+) -> Result<(T, usize), Mismatch> {
+    let mut deserializer = Deserializer::<F>::new(datagram, levels);
+    let packet = T::deserialize(&mut deserializer)?;
+    Ok((packet, deserializer.left()))
+}
+
+/// Takes the next octets.
+#[inline]
+pub(crate) fn take<const N: usize>(unread: &mut &[u8]) -> Result<[u8; N], Mismatch> {
+    let (octets, rest) = unread.split_first_chunk().ok_or(CUT)?;
+    *unread = rest;
+    Ok(*octets)
+}
+
+const CUT: Mismatch = Mismatch::expected("the rest of the packet was expected");
