@@ -88,15 +88,15 @@ mod bincode;
 mod cbor;
 mod choice;
 mod convert;
+#[cfg(any(feature = "cbor", feature = "msgpack"))]
+mod described;
 mod error;
 #[cfg(feature = "fixed")]
 mod fixed;
-#[cfg(feature = "msgpack")]
-mod guard;
 #[cfg(feature = "json")]
 mod json;
 mod layer;
-#[cfg(any(feature = "bincode", feature = "cbor", feature = "postcard"))]
+#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
 mod mismatch;
 #[cfg(feature = "msgpack")]
 mod msgpack;

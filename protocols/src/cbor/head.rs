@@ -1,6 +1,6 @@
 //! The head of a data item (RFC 8949, section 3): its major type, and an argument in 0 to 8 octets.
 
-use crate::mismatch::Mismatch;
+use crate::{described::take, mismatch::Mismatch};
 
 /// A major type, as the three bits that it has in a head.
 pub(super) mod major {
@@ -11,6 +11,9 @@ pub(super) mod major {
     pub(in super::super) const ARRAY: u8 = 4 << 5;
     pub(in super::super) const MAP: u8 = 5 << 5;
     pub(in super::super) const TAG: u8 = 6 << 5;
+
+    /// Where they are in the first octet.
+    pub(in super::super) const MASK: u8 = 7 << 5;
 }
 
 // Heads of one octet, and those of floats.
@@ -62,16 +65,9 @@ pub(super) fn argument(initial: u8, unread: &mut &[u8]) -> Result<Option<u64>, M
         26 => u32::from_be_bytes(take(unread)?).into(),
         27 => u64::from_be_bytes(take(unread)?),
         31 => return Ok(None),
-        _ => return Err(Mismatch::expected("a head that RFC 8949 knows was expected")),
+        _ => return Err(UNKNOWN),
     }))
 }
 
-/// Takes the next octets.
-#[inline]
-pub(super) fn take<const N: usize>(unread: &mut &[u8]) -> Result<[u8; N], Mismatch> {
-    let (octets, rest) = unread.split_first_chunk().ok_or(CUT)?;
-    *unread = rest;
-    Ok(*octets)
-}
-
-pub(super) const CUT: Mismatch = Mismatch::expected("the rest of the packet was expected");
+pub(super) const UNKNOWN: Mismatch =
+    Mismatch::expected("a data item that RFC 8949 knows was expected");

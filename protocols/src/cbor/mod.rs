@@ -2,20 +2,16 @@
 //!
 //! [RFC 8949]: https://www.rfc-editor.org/rfc/rfc8949
 
-mod access;
-mod deserializer;
-mod elements;
 mod float;
 mod head;
-mod reader;
-mod serializer;
-mod tag;
+mod notation;
 
 use std::{fmt, marker::PhantomData};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{DatagramProtocol, DecodeError, EncodeError};
+use self::notation::Rfc8949;
+use crate::{DatagramProtocol, DecodeError, EncodeError, described};
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
 ///
@@ -107,9 +103,10 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        let (packet, left) = deserializer::read(datagram, self.levels).map_err(|error| {
-            DecodeError::codec("CBOR of the packet was expected").with_source(error)
-        })?;
+        let (packet, left) =
+            described::read::<Rfc8949, _>(datagram, self.levels).map_err(|error| {
+                DecodeError::codec("CBOR of the packet was expected").with_source(error)
+            })?;
 
         if left > 0 {
             return Err(DecodeError::codec(
@@ -120,7 +117,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        serializer::write(packet, datagram).map_err(|error| {
+        described::write::<Rfc8949, _>(packet, datagram).map_err(|error| {
             EncodeError::codec("a packet that CBOR can express was expected").with_source(error)
         })
     }

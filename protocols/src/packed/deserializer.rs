@@ -1,18 +1,15 @@
 use std::{marker::PhantomData, str};
 
-use serde::de::{
-    self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
-};
+use serde::de::{self, Visitor};
 
-use super::{CUT, Form, take};
+use super::{CUT, Form, access::Elements, take};
 use crate::mismatch::Mismatch;
 
 /// Reads serde types, within what one datagram may cost.
 pub(super) struct Deserializer<'de, F> {
-    unread: &'de [u8],
+    pub(super) unread: &'de [u8],
     /// How many octets there were at first.
-    octets: usize,
+    pub(super) octets: usize,
     /// How many levels deeper it may go from here.
     levels: usize,
     /// How many elements may still be declared.
@@ -36,7 +33,7 @@ impl<'de, F: Form> Deserializer<'de, F> {
 
     /// Reads what contains others.
     #[inline]
-    fn nested<T>(
+    pub(super) fn nested<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
     ) -> Result<T, Mismatch> {
@@ -259,7 +256,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         let left = self.elements()?;
         self.nested(|deserializer| {
-            let mut elements = Elements { deserializer, left };
+            let mut elements = Elements::new(deserializer, left);
             let value = visitor.visit_seq(&mut elements)?;
             elements.end()?;
             Ok(value)
@@ -270,7 +267,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         let left = self.elements()?;
         self.nested(|deserializer| {
-            let mut entries = Elements { deserializer, left };
+            let mut entries = Elements::new(deserializer, left);
             let value = visitor.visit_map(&mut entries)?;
             entries.end()?;
             Ok(value)
@@ -284,7 +281,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        self.nested(|deserializer| visitor.visit_seq(Elements { deserializer, left: len }))
+        self.nested(|deserializer| visitor.visit_seq(Elements::new(deserializer, len)))
     }
 
     #[inline]
@@ -319,112 +316,6 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
 
     fn is_human_readable(&self) -> bool {
         false
-    }
-}
-
-/// The elements of a list, the entries of a map, or the fields of a struct.
-struct Elements<'d, 'de, F> {
-    deserializer: &'d mut Deserializer<'de, F>,
-    left: usize,
-}
-
-impl<F: Form> Elements<'_, '_, F> {
-    /// What a type does not take would be read as what follows.
-    #[inline]
-    fn end(self) -> Result<(), Mismatch> {
-        if self.left == 0 {
-            return Ok(());
-        }
-        Err(Mismatch::expected("no more elements than the type takes were expected"))
-    }
-
-    /// Collections reserve room for so many. For those that take no octets they need none: a short
-    /// datagram could ask for the room of 1,024 big ones.
-    #[inline]
-    fn hint(&self) -> Option<usize> {
-        Some(self.left.min(self.deserializer.octets))
-    }
-}
-
-impl<'de, F: Form> SeqAccess<'de> for Elements<'_, 'de, F> {
-    type Error = Mismatch;
-
-    #[inline]
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Mismatch> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        seed.deserialize(&mut *self.deserializer).map(Some)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        self.hint()
-    }
-}
-
-impl<'de, F: Form> MapAccess<'de> for Elements<'_, 'de, F> {
-    type Error = Mismatch;
-
-    #[inline]
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Mismatch> {
-        self.next_element_seed(seed)
-    }
-
-    #[inline]
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Mismatch> {
-        seed.deserialize(&mut *self.deserializer)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        self.hint()
-    }
-}
-
-impl<'de, F: Form> EnumAccess<'de> for &mut Deserializer<'de, F> {
-    type Error = Mismatch;
-    type Variant = Self;
-
-    #[inline]
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Mismatch> {
-        let number = F::take::<4>(&mut self.unread)? as u32;
-        let variant = seed.deserialize(IntoDeserializer::<Mismatch>::into_deserializer(number))?;
-        Ok((variant, self))
-    }
-}
-
-// A level of its own only with content.
-impl<'de, F: Form> VariantAccess<'de> for &mut Deserializer<'de, F> {
-    type Error = Mismatch;
-
-    #[inline]
-    fn unit_variant(self) -> Result<(), Mismatch> {
-        Ok(())
-    }
-
-    #[inline]
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Mismatch> {
-        self.nested(|deserializer| seed.deserialize(deserializer))
-    }
-
-    #[inline]
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Mismatch> {
-        de::Deserializer::deserialize_tuple(self, len, visitor)
-    }
-
-    #[inline]
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Mismatch> {
-        de::Deserializer::deserialize_tuple(self, fields.len(), visitor)
     }
 }
 

@@ -4,6 +4,7 @@
 //! theirs, an enum's content the number of its variant, a value that may lack a zero or a one. Such
 //! formats differ in how they write numbers, which is their [`Form`].
 
+mod access;
 mod deserializer;
 mod serializer;
 

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, error::Error};
+use std::{collections::BTreeMap, error::Error, ffi::CString};
 
 use datagrammar_protocols::{DatagramProtocol, Msgpack};
 use serde::{
@@ -81,6 +81,75 @@ fn what_other_languages_write_is_read() {
     reads("df00000001 db00000001 61 01", &BTreeMap::from([("a".to_owned(), 1)]));
 }
 
+#[test]
+fn integers_of_128_bits_are_octets() {
+    assert_eq!(msgpack_of(&-1_i128), [hex("c410"), vec![0xff; 16]].concat());
+    reads(&format!("c410{:032x}", u128::MAX - 1), &(u128::MAX - 1));
+    reads("07", &7_u128);
+    reads("ff", &-1_i128);
+    refuses::<u128>("ff");
+    refuses::<u128>("c40101");
+    refuses::<u64>(&format!("c410{:032x}", 1));
+}
+
+#[test]
+fn a_unit_struct_is_an_empty_array_and_read_as_nil_too() {
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    struct Marker;
+
+    assert_eq!(msgpack_of(&Marker), hex("90"));
+    reads("90", &Marker);
+    reads("c0", &Marker);
+    refuses::<Marker>("91c0");
+}
+
+// Before the format knew both, text was octets, and is still where Lua writes it.
+#[test]
+fn text_is_read_where_octets_are_expected_but_octets_are_no_text() {
+    reads("a26869", &c"hi".to_owned());
+    refuses::<String>("c4026869");
+    refuses::<char>("c40168");
+}
+
+#[test]
+fn extensions_are_read_and_written_where_a_type_asks_for_them() {
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    #[serde(rename = "_ExtStruct")]
+    struct Extension((i8, CString));
+    let extension = |octets: usize| Extension((-1, CString::new(vec![b'a'; octets]).unwrap()));
+
+    for (octets, head) in
+        [(0, "c700ff"), (1, "d4ff"), (3, "c703ff"), (4, "d6ff"), (16, "d8ff"), (300, "c8012cff")]
+    {
+        let datagram = msgpack_of(&extension(octets));
+
+        assert_eq!(datagram, [hex(head), vec![b'a'; octets]].concat());
+        assert_eq!(Msgpack::<_, ()>::new().decode(&datagram).ok(), Some(extension(octets)));
+    }
+    reads("92 d401ab 2a", &(Extension((1, CString::new([0xab]).unwrap())), 42));
+    refuses::<Extension>("92 ff a161");
+    refuses::<Extension>("c705ff61");
+    refuses::<Vec<u8>>("d4ff61");
+    refuses::<serde_json::Value>("d4ff61");
+}
+
+#[test]
+fn what_is_no_extension_is_an_encode_error() {
+    #[derive(Serialize)]
+    #[serde(rename = "_ExtStruct")]
+    struct Extension<T>(T);
+    fn fails<T: Serialize>(value: T) {
+        let packet = Extension(value);
+
+        assert!(Msgpack::<(), _>::new().encode(&packet, &mut Vec::new()).is_err());
+    }
+
+    fails(7);
+    fails((7, 7));
+    fails((1_000, c"abc"));
+    fails((7, c"abc", 7));
+}
+
 // P-2
 #[test]
 fn trailing_octets_are_refused() {
@@ -159,7 +228,7 @@ fn the_nesting_limit_can_be_set() {
     assert!(msgpack.decode(&hex("919190")).is_err());
 }
 
-// P-5: not what the crate behind it counts, which leaves enums out.
+// P-5
 #[test]
 fn variants_in_variants_are_levels() {
     #[derive(Debug, Deserialize)]

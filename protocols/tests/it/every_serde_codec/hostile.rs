@@ -124,31 +124,55 @@ fn agrees_with<P: DatagramProtocol<Incoming = Shape, Outgoing = Shape>>(
 // P-25: what another implementation reads, too, is the same packet, and written alike.
 #[test]
 fn cbor_is_what_the_reference_implementation_reads_and_writes() {
-    let mut random = Rng::with_seed(7);
-    let written = |packet: &Shape| {
+    let write = |packet: &Shape| {
         let mut octets = Vec::new();
         ciborium::into_writer(packet, &mut octets).unwrap();
         octets
     };
-    let samples: Vec<_> = Shape::one_of_each().iter().map(written).collect();
+
+    agrees_where_both_read(&Cbor::new(), write, |datagram| ciborium::from_reader(datagram).ok(), 7);
+}
+
+// P-25
+#[test]
+fn msgpack_is_what_the_reference_implementation_reads_and_writes() {
+    let write = |packet: &Shape| rmp_serde::to_vec_named(packet).unwrap();
+
+    agrees_where_both_read(
+        &Msgpack::new(),
+        write,
+        |datagram| rmp_serde::from_slice(datagram).ok(),
+        10,
+    );
+}
+
+/// The crates read more, such as octets for a name, what a list has too much for its neighbour, or a
+/// number for a variant; and less, such as integers for floats.
+fn agrees_where_both_read<P: DatagramProtocol<Incoming = Shape, Outgoing = Shape>>(
+    ours: &P,
+    write: impl Fn(&Shape) -> Vec<u8>,
+    read: impl Fn(&[u8]) -> Option<Shape>,
+    seed: u64,
+) {
+    let mut random = Rng::with_seed(seed);
+    let samples: Vec<_> = Shape::one_of_each().iter().map(&write).collect();
+    for (packet, sample) in Shape::one_of_each().iter().zip(&samples) {
+        assert_eq!(&encode(ours, packet), sample);
+    }
     let mut accepted = 0;
 
-    for (packet, sample) in Shape::one_of_each().into_iter().zip(&samples) {
-        assert_eq!(&encode(&Cbor::<Shape>::new(), &packet), sample);
-    }
     for _ in 0..50_000 {
         let mut datagram = samples[random.usize(..samples.len())].clone();
         for _ in 0..random.usize(1..4) {
             let at = random.usize(..datagram.len());
             datagram[at] = [random.u8(..), datagram[at] ^ 1 << random.u8(..8)][random.usize(..2)];
         }
-        // It takes octets for a name, what a list has too much for its neighbour, and no integer for
-        // a float.
-        let Ok(expected) = ciborium::from_reader::<Shape, _>(&*datagram) else { continue };
-        let Ok(read) = Cbor::<Shape>::new().decode(&datagram) else { continue };
+        let (Some(expected), Ok(found)) = (read(&datagram), ours.decode(&datagram)) else {
+            continue;
+        };
 
         accepted += 1;
-        assert_eq!(written(&read), written(&expected), "{datagram:02x?}");
+        assert_eq!(write(&found), write(&expected), "{datagram:02x?}");
     }
     assert!(accepted > 1_000, "only {accepted} datagrams were packets");
 }

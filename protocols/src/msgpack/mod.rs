@@ -1,17 +1,13 @@
-//! MessagePack. What reads and writes it is an implementation detail.
+//! MessagePack.
+
+mod notation;
 
 use std::{fmt, marker::PhantomData};
 
-use rmp_serde::{Deserializer, decode::Error, encode::write_named};
-use serde::{
-    Deserialize, Serialize,
-    de::{DeserializeOwned, DeserializeSeed},
-};
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    DatagramProtocol, DecodeError, EncodeError,
-    guard::{Format, Guard},
-};
+use self::notation::Markers;
+use crate::{DatagramProtocol, DecodeError, EncodeError, described};
 
 /// [MessagePack] of serde types: `I` is received, `O` is sent.
 ///
@@ -24,15 +20,16 @@ use crate::{
 ///
 /// Read leniently where the sender's language may know less of types: an array of the fields for a
 /// struct, an integer where a float is expected, the wider form of a number. Fields that a type does
-/// not have are skipped; a field given twice is refused. For a `u128`, and for no other type, a
-/// negative integer is not refused: it is read as its two's complement.
+/// not have are skipped, extensions too; a field given twice is refused. Where a type asks for an
+/// extension, such as a timestamp, as those for the crate `rmp_serde` do (a newtype struct that serde
+/// knows as `_ExtStruct`, around a tuple of an `i8` and octets), it is read and written.
 ///
 /// # Limits
 ///
 /// A datagram costs what its octets justify, whatever lengths it declares:
 ///
 /// - Text and binary: at most what the datagram really holds.
-/// - Arrays and maps: together at most as many elements as the datagram has octets, and 1,024 more.
+/// - Arrays and maps: together at most as many elements as the datagram has octets.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
@@ -102,23 +99,21 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Msgpack<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        let guard = Guard::new(datagram.len(), self.levels, Format::Described);
-        let mut deserializer = Deserializer::from_read_ref(datagram);
-        // The guard's limit is the one that counts: this one leaves enums out.
-        deserializer.set_max_depth(usize::MAX);
-        let packet = guard.seed().deserialize(&mut deserializer).map_err(|error| {
-            DecodeError::codec("MessagePack of the packet was expected").with_source(error)
-        })?;
+        let (packet, left) =
+            described::read::<Markers, _>(datagram, self.levels).map_err(|error| {
+                DecodeError::codec("MessagePack of the packet was expected").with_source(error)
+            })?;
 
-        // It does not tell how much it has read, but that nothing is left to read.
-        match u8::deserialize(&mut deserializer) {
-            Err(Error::InvalidMarkerRead(_)) => Ok(packet),
-            _ => Err(DecodeError::codec("the end of the datagram after the packet was expected")),
+        if left > 0 {
+            return Err(DecodeError::codec(
+                "the end of the datagram after the packet was expected",
+            ));
         }
+        Ok(packet)
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        write_named(datagram, packet).map_err(|error| {
+        described::write::<Markers, _>(packet, datagram).map_err(|error| {
             EncodeError::codec("a packet that MessagePack can express was expected")
                 .with_source(error)
         })

@@ -3,29 +3,41 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::{
-    head::{self, major},
-    serializer::Serializer,
-};
+use super::{Notation, serializer::Serializer};
 use crate::mismatch::Mismatch;
 
 /// An array, a map, or a tag and its value, while it is written.
-pub(super) struct Elements<'s, 'd> {
-    serializer: &'s mut Serializer<'d>,
-    major: u8,
+pub(super) struct Elements<'s, 'd, N> {
+    serializer: &'s mut Serializer<'d, N>,
+    head: Head,
     start: usize,
     declared: Option<usize>,
     written: usize,
+    is_tag: bool,
 }
 
-impl<'s, 'd> Elements<'s, 'd> {
-    pub(super) const fn new(
-        serializer: &'s mut Serializer<'d>,
-        major: u8,
-        start: usize,
+/// What appends the head of an array or map.
+type Head = fn(usize, &mut Vec<u8>) -> Result<(), Mismatch>;
+
+impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
+    #[inline]
+    pub(super) fn new(
+        serializer: &'s mut Serializer<'d, N>,
+        head: Head,
         declared: Option<usize>,
-    ) -> Self {
-        Self { serializer, major, start, declared, written: 0 }
+    ) -> Result<Self, Mismatch> {
+        let start = serializer.datagram.len();
+        if let Some(elements) = declared {
+            head(elements, serializer.datagram)?;
+        }
+        Ok(Self { serializer, head, start, declared, written: 0, is_tag: false })
+    }
+
+    /// A tag, of which the first element is the number.
+    pub(super) fn of_tag(serializer: &'s mut Serializer<'d, N>) -> Self {
+        let start = serializer.datagram.len();
+        let declared = Some(2);
+        Self { serializer, head: |_, _| Ok(()), start, declared, written: 0, is_tag: true }
     }
 
     #[inline]
@@ -39,26 +51,24 @@ impl<'s, 'd> Elements<'s, 'd> {
         match self.declared {
             Some(declared) if declared == self.written => Ok(()),
             Some(_) => Err(Mismatch::expected("as many elements as were declared were expected")),
-            None => {
-                self.put_head();
-                Ok(())
-            }
+            None => self.put_head(),
         }
     }
 
     /// Puts the length, which is known only now, before the elements.
     #[cold]
-    fn put_head(self) {
+    fn put_head(self) -> Result<(), Mismatch> {
         let mut head = Vec::with_capacity(9);
-        head::write(&mut head, self.major, self.written as u64);
+        (self.head)(self.written, &mut head)?;
         self.serializer.datagram.splice(self.start..self.start, head);
+        Ok(())
     }
 }
 
 /// Lists of which serde knows more or less; to CBOR all are arrays.
 macro_rules! arrays {
     ($($trait:ident: $method:ident,)*) => {$(
-        impl $trait for Elements<'_, '_> {
+        impl<N: Notation> $trait for Elements<'_, '_, N> {
             type Ok = ();
             type Error = Mismatch;
 
@@ -81,18 +91,14 @@ arrays! {
     SerializeTupleStruct: serialize_field,
 }
 
-impl SerializeTupleVariant for Elements<'_, '_> {
+impl<N: Notation> SerializeTupleVariant for Elements<'_, '_, N> {
     type Ok = ();
     type Error = Mismatch;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
         self.element(value)?;
-        if (self.major, self.written) == (major::TAG, 1) {
-            // The number of a tag is written as that of an integer, but for the major type.
-            match &mut self.serializer.datagram[self.start] {
-                initial if *initial < major::NEGATIVE => *initial |= major::TAG,
-                _ => return Err(Mismatch::expected("the number of a tag was expected")),
-            }
+        if self.is_tag && self.written == 1 {
+            self.serializer.make_tag_of(self.start)?;
         }
         Ok(())
     }
@@ -102,7 +108,7 @@ impl SerializeTupleVariant for Elements<'_, '_> {
     }
 }
 
-impl SerializeMap for Elements<'_, '_> {
+impl<N: Notation> SerializeMap for Elements<'_, '_, N> {
     type Ok = ();
     type Error = Mismatch;
 
@@ -124,7 +130,7 @@ impl SerializeMap for Elements<'_, '_> {
 
 macro_rules! maps_of_names {
     ($($trait:ident,)*) => {$(
-        impl $trait for Elements<'_, '_> {
+        impl<N: Notation> $trait for Elements<'_, '_, N> {
             type Ok = ();
             type Error = Mismatch;
 
@@ -134,7 +140,7 @@ macro_rules! maps_of_names {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), Mismatch> {
-                self.serializer.octets(major::TEXT, name.as_bytes());
+                N::put_text(name, self.serializer.datagram)?;
                 self.element(value)
             }
 

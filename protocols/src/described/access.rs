@@ -7,18 +7,24 @@ use serde::de::{
     value::StrDeserializer,
 };
 
-use super::deserializer::{Deserializer, SURPLUS};
+use super::{
+    Notation,
+    deserializer::{Deserializer, SURPLUS},
+};
 use crate::mismatch::Mismatch;
 
 /// The elements of an array, or the entries of a map.
-pub(super) struct Elements<'d, 'de> {
-    deserializer: &'d mut Deserializer<'de>,
+pub(super) struct Elements<'d, 'de, N> {
+    deserializer: &'d mut Deserializer<'de, N>,
     left: Option<usize>,
     ended: bool,
 }
 
-impl<'d, 'de> Elements<'d, 'de> {
-    pub(super) const fn new(deserializer: &'d mut Deserializer<'de>, left: Option<usize>) -> Self {
+impl<'d, 'de, N: Notation> Elements<'d, 'de, N> {
+    pub(super) const fn new(
+        deserializer: &'d mut Deserializer<'de, N>,
+        left: Option<usize>,
+    ) -> Self {
         Self { deserializer, left, ended: false }
     }
 
@@ -35,7 +41,7 @@ impl<'d, 'de> Elements<'d, 'de> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+impl<'de, N: Notation> SeqAccess<'de> for Elements<'_, 'de, N> {
     type Error = Mismatch;
 
     #[inline]
@@ -54,7 +60,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     }
 }
 
-impl<'de> MapAccess<'de> for Elements<'_, 'de> {
+impl<'de, N: Notation> MapAccess<'de> for Elements<'_, 'de, N> {
     type Error = Mismatch;
 
     #[inline]
@@ -76,23 +82,23 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
 }
 
 /// A variant by its name, alone or with its content.
-pub(super) struct Named<'d, 'de> {
+pub(super) struct Named<'d, 'de, N> {
     name: Cow<'de, str>,
-    content: Option<&'d mut Deserializer<'de>>,
+    content: Option<&'d mut Deserializer<'de, N>>,
 }
 
-impl<'d, 'de> Named<'d, 'de> {
+impl<'d, 'de, N: Notation> Named<'d, 'de, N> {
     pub(super) const fn new(
         name: Cow<'de, str>,
-        content: Option<&'d mut Deserializer<'de>>,
+        content: Option<&'d mut Deserializer<'de, N>>,
     ) -> Self {
         Self { name, content }
     }
 }
 
-impl<'d, 'de> EnumAccess<'de> for Named<'d, 'de> {
+impl<'d, 'de, N: Notation> EnumAccess<'de> for Named<'d, 'de, N> {
     type Error = Mismatch;
-    type Variant = Content<'d, 'de>;
+    type Variant = Content<'d, 'de, N>;
 
     #[inline]
     fn variant_seed<S: DeserializeSeed<'de>>(
@@ -104,16 +110,16 @@ impl<'d, 'de> EnumAccess<'de> for Named<'d, 'de> {
     }
 }
 
-pub(super) struct Content<'d, 'de>(Option<&'d mut Deserializer<'de>>);
+pub(super) struct Content<'d, 'de, N>(Option<&'d mut Deserializer<'de, N>>);
 
-impl<'d, 'de> Content<'d, 'de> {
+impl<'d, 'de, N: Notation> Content<'d, 'de, N> {
     #[inline]
-    fn expected(self) -> Result<&'d mut Deserializer<'de>, Mismatch> {
+    fn expected(self) -> Result<&'d mut Deserializer<'de, N>, Mismatch> {
         self.0.ok_or(const { Mismatch::expected("the content of the variant was expected") })
     }
 }
 
-impl<'de> VariantAccess<'de> for Content<'_, 'de> {
+impl<'de, N: Notation> VariantAccess<'de> for Content<'_, 'de, N> {
     type Error = Mismatch;
 
     #[inline]

@@ -4,10 +4,11 @@
 //! two variants, which other crates have taken over from there.
 
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, SeqAccess, VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, VariantAccess, Visitor,
     value::{StrDeserializer, U64Deserializer},
 };
 
+use super::pair::Pair;
 use crate::mismatch::Mismatch;
 
 pub(super) const ENUM: &str = "@@TAG@@";
@@ -48,12 +49,9 @@ impl<'de, D: Deserializer<'de, Error = Mismatch>> VariantAccess<'de> for Access<
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Mismatch> {
-        let mut pair = Pair { tag: self.tag.map(u64::into_deserializer), value: Some(self.value) };
+        let mut pair = Pair::new(self.tag.map(U64Deserializer::new), self.value);
         let value = visitor.visit_seq(&mut pair)?;
-        if pair.value.is_some() {
-            return Err(OTHER);
-        }
-        Ok(value)
+        if pair.is_taken() { Ok(value) } else { Err(OTHER) }
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -62,26 +60,6 @@ impl<'de, D: Deserializer<'de, Error = Mismatch>> VariantAccess<'de> for Access<
         _: V,
     ) -> Result<V::Value, Mismatch> {
         Err(OTHER)
-    }
-}
-
-/// What was not taken yet.
-struct Pair<D> {
-    tag: Option<U64Deserializer<Mismatch>>,
-    value: Option<D>,
-}
-
-impl<'de, D: Deserializer<'de, Error = Mismatch>> SeqAccess<'de> for Pair<D> {
-    type Error = Mismatch;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Mismatch> {
-        if let Some(tag) = self.tag.take() {
-            return seed.deserialize(tag).map(Some);
-        }
-        self.value.take().map(|value| seed.deserialize(value)).transpose()
     }
 }
 

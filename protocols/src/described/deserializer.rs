@@ -1,0 +1,226 @@
+use std::{borrow::Cow, marker::PhantomData, mem};
+
+use serde::de::Visitor;
+
+use super::{Item, Notation, access::Elements, piece, utf8};
+use crate::mismatch::Mismatch;
+
+/// Reads serde types, within what one datagram may cost.
+pub(super) struct Deserializer<'de, N> {
+    pub(super) unread: &'de [u8],
+    /// How many levels deeper it may go from here.
+    levels: usize,
+    /// How many newtypes and `Some` may follow without an octet between them.
+    wrappers: usize,
+    /// How many elements may still be declared: each takes an octet, so honest ones are no more.
+    elements: usize,
+    notation: PhantomData<N>,
+}
+
+impl<'de, N: Notation> Deserializer<'de, N> {
+    #[inline]
+    pub(super) const fn new(datagram: &'de [u8], levels: usize) -> Self {
+        let (wrappers, elements) = (WRAPPERS, datagram.len());
+        Self { unread: datagram, levels, wrappers, elements, notation: PhantomData }
+    }
+
+    /// How many octets were not read yet.
+    #[inline]
+    pub(super) const fn left(&self) -> usize {
+        self.unread.len()
+    }
+
+    #[inline]
+    pub(super) fn item(&mut self) -> Result<Item<'de>, Mismatch> {
+        N::item(&mut self.unread)
+    }
+
+    // What is read most often, without a look at all that it could be.
+
+    #[inline]
+    pub(super) fn small(&mut self) -> Option<u8> {
+        match self.unread {
+            [number, rest @ ..] if *number <= N::SMALL => {
+                self.unread = rest;
+                Some(*number)
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn double(&mut self) -> Option<f64> {
+        let ([initial, octets @ ..], rest) = self.unread.split_first_chunk::<9>()?;
+        if *initial != N::DOUBLE {
+            return None;
+        }
+        self.unread = rest;
+        Some(f64::from_be_bytes(*octets))
+    }
+
+    #[inline]
+    pub(super) fn short_text(&mut self) -> Result<Option<&'de str>, Mismatch> {
+        let [initial, rest @ ..] = self.unread else { return Ok(None) };
+        let len = initial.wrapping_sub(N::SHORT_TEXT);
+        if len > N::SHORT {
+            return Ok(None);
+        }
+        self.unread = rest;
+        utf8(piece(&mut self.unread, len.into())?).map(Some)
+    }
+    /// Reads what contains others.
+    #[inline]
+    pub(super) fn nested<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
+    ) -> Result<T, Mismatch> {
+        let Some(levels) = self.levels.checked_sub(1) else {
+            return Err(Mismatch::expected("nesting within the limit was expected"));
+        };
+        self.levels = levels;
+        let wrappers = mem::replace(&mut self.wrappers, WRAPPERS);
+        let read = read(self)?;
+        self.wrappers = wrappers;
+        self.levels += 1;
+        Ok(read)
+    }
+
+    /// Reads what takes no octets of its own.
+    #[inline]
+    pub(super) fn wrapped<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
+    ) -> Result<T, Mismatch> {
+        let Some(wrappers) = self.wrappers.checked_sub(1) else {
+            return Err(Mismatch::expected("a type that ends was expected"));
+        };
+        self.wrappers = wrappers;
+        let read = read(self)?;
+        self.wrappers += 1;
+        Ok(read)
+    }
+
+    /// Takes a null, if one is next.
+    #[inline]
+    pub(super) fn null(&mut self) -> bool {
+        N::null(&mut self.unread)
+    }
+
+    /// Takes a declared number of elements from what the datagram can hold, before any of them is read.
+    #[inline]
+    pub(super) fn claim(
+        &mut self,
+        declared: Option<u64>,
+        octets_each: u64,
+    ) -> Result<Option<usize>, Mismatch> {
+        let Some(declared) = declared else { return Ok(None) };
+        let octets = declared.checked_mul(octets_each).and_then(|octets| octets.try_into().ok());
+        match octets.and_then(|octets| self.elements.checked_sub(octets)) {
+            Some(left) => self.elements = left,
+            None => return Err(Mismatch::expected("no more elements than octets were expected")),
+        }
+        Ok(Some(declared as usize))
+    }
+
+    #[inline]
+    pub(super) fn array<V: Visitor<'de>>(
+        &mut self,
+        len: Option<u64>,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        let left = self.claim(len, 1)?;
+        self.nested(|deserializer| {
+            let mut elements = Elements::new(deserializer, left);
+            let value = visitor.visit_seq(&mut elements)?;
+            elements.end()?;
+            Ok(value)
+        })
+    }
+
+    #[inline]
+    pub(super) fn map<V: Visitor<'de>>(
+        &mut self,
+        len: Option<u64>,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        let left = self.claim(len, 2)?;
+        self.nested(|deserializer| {
+            let mut entries = Elements::new(deserializer, left);
+            let value = visitor.visit_map(&mut entries)?;
+            entries.end()?;
+            Ok(value)
+        })
+    }
+
+    #[inline]
+    pub(super) fn value<V: Visitor<'de>>(
+        &mut self,
+        item: Item<'de>,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        match item {
+            Item::Unsigned(number) => visitor.visit_u64(number),
+            Item::Negative(number) => match i64::try_from(number) {
+                Ok(number) => visitor.visit_i64(!number),
+                Err(_) => visitor.visit_i128(!i128::from(number)),
+            },
+            #[cfg(feature = "cbor")]
+            Item::Unsigned128(number) => visitor.visit_u128(number),
+            #[cfg(feature = "cbor")]
+            Item::Negative128(number) => match i128::try_from(number) {
+                Ok(number) => visitor.visit_i128(!number),
+                Err(_) => Err(Mismatch::expected("an integer of at most 128 bits was expected")),
+            },
+            Item::Octets(Cow::Borrowed(octets)) => visitor.visit_borrowed_bytes(octets),
+            Item::Octets(Cow::Owned(octets)) => visitor.visit_byte_buf(octets),
+            Item::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
+            Item::Text(Cow::Owned(text)) => visitor.visit_string(text),
+            Item::Array(len) => self.array(len, visitor),
+            Item::Map(len) => self.map(len, visitor),
+            Item::Float(float) => visitor.visit_f64(float),
+            Item::Bool(bool) => visitor.visit_bool(bool),
+            Item::Null => visitor.visit_unit(),
+            #[cfg(feature = "msgpack")]
+            Item::Extension(..) => {
+                Err(Mismatch::expected("a type that takes an extension was expected"))
+            }
+        }
+    }
+
+    /// Passes over a whole item, which has to be well-formed all the same.
+    pub(super) fn skip(&mut self) -> Result<(), Mismatch> {
+        let (len, each) = match self.item()? {
+            Item::Array(len) => (len, 1),
+            Item::Map(len) => (len, 2),
+            _ => return Ok(()),
+        };
+        let mut left = self.claim(len, each)?;
+        self.nested(|deserializer| {
+            while deserializer.one_more(&mut left) {
+                for _ in 0..each {
+                    deserializer.skip()?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Tells whether an element follows, of which as many are left, or which a break ends.
+    #[inline]
+    pub(super) fn one_more(&mut self, left: &mut Option<usize>) -> bool {
+        match left {
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+            None => !N::ended(&mut self.unread),
+        }
+    }
+}
+
+pub(super) const SURPLUS: Mismatch =
+    Mismatch::expected("no more elements than the type has were expected");
+
+// More in a row has only a type that contains itself and nothing else.
+const WRAPPERS: usize = 64;

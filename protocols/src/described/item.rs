@@ -1,0 +1,27 @@
+use std::borrow::Cow;
+
+/// What the next octets are; of an array or map, what its head tells.
+pub(crate) enum Item<'de> {
+    Unsigned(u64),
+    /// An integer of -1 minus this.
+    Negative(u64),
+    /// An integer beyond 64 bits.
+    #[cfg(feature = "cbor")]
+    Unsigned128(u128),
+    /// An integer of -1 minus this.
+    #[cfg(feature = "cbor")]
+    Negative128(u128),
+    /// Octets, in one piece unless they came in several.
+    Octets(Cow<'de, [u8]>),
+    Text(Cow<'de, str>),
+    /// So many elements follow, or what ends them.
+    Array(Option<u64>),
+    /// So many entries follow, or what ends them.
+    Map(Option<u64>),
+    Float(f64),
+    Bool(bool),
+    Null,
+    /// Octets of an application's own type.
+    #[cfg(feature = "msgpack")]
+    Extension(i8, &'de [u8]),
+}

@@ -1,0 +1,241 @@
+//! What the items are read as, type by type.
+
+use std::borrow::Cow;
+
+use serde::de::{self, Visitor, value::SeqDeserializer};
+
+use super::{
+    Item, Notation,
+    access::Named,
+    deserializer::{Deserializer, SURPLUS},
+    extension, tag,
+};
+use crate::mismatch::Mismatch;
+
+macro_rules! integers {
+    ($($method:ident)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+            match self.small() {
+                Some(number) => visitor.visit_u8(number),
+                None => self.deserialize_any(visitor),
+            }
+        }
+    )*};
+}
+
+macro_rules! floats {
+    ($($method:ident)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+            match self.double() {
+                Some(float) => visitor.visit_f64(float),
+                None => self.deserialize_any(visitor),
+            }
+        }
+    )*};
+}
+
+impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
+    type Error = Mismatch;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        let item = self.item()?;
+        self.value(item, visitor)
+    }
+
+    integers! {
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+    }
+
+    floats! { deserialize_f32 deserialize_f64 }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Octets(octets) if N::LENIENT => {
+                visitor.visit_u128(u128::from_be_bytes(sixteen(&octets)?))
+            }
+            item => self.value(item, visitor),
+        }
+    }
+
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Octets(octets) if N::LENIENT => {
+                visitor.visit_i128(i128::from_be_bytes(sixteen(&octets)?))
+            }
+            item => self.value(item, visitor),
+        }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Array(Some(0)) if N::LENIENT => visitor.visit_unit(),
+            item => self.value(item, visitor),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.skip()?;
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if self.null() {
+            return visitor.visit_none();
+        }
+        self.wrapped(|deserializer| visitor.visit_some(deserializer))
+    }
+
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        if N::EXTENSIONS && name == extension::STRUCT {
+            return extension::read::<N, V>(&mut self.unread, visitor);
+        }
+        self.wrapped(|deserializer| visitor.visit_newtype_struct(deserializer))
+    }
+
+    /// Octets are no text, which the visitors of text do not know.
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if let Some(text) = self.short_text()? {
+            return visitor.visit_borrowed_str(text);
+        }
+        match self.item()? {
+            Item::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
+            Item::Text(Cow::Owned(text)) => visitor.visit_string(text),
+            _ => Err(Mismatch::expected("text was expected")),
+        }
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.deserialize_str(visitor)
+    }
+
+    #[inline]
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.deserialize_str(visitor)
+    }
+
+    /// A list of octets is octets, too; text was, in MessagePack, before it knew both.
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            item @ (Item::Octets(_) | Item::Array(_)) => self.value(item, visitor),
+            item @ Item::Text(_) if N::LENIENT => self.value(item, visitor),
+            _ => Err(Mismatch::expected("octets were expected")),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.deserialize_bytes(visitor)
+    }
+
+    /// Octets are also read as a list of them.
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Octets(octets) => {
+                let mut octets = SeqDeserializer::new(octets.iter().copied());
+                let value = visitor.visit_seq(&mut octets)?;
+                octets.end()?;
+                Ok(value)
+            }
+            item => self.value(item, visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        self.deserialize_seq(visitor)
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        self.deserialize_seq(visitor)
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Map(len) => self.map(len, visitor),
+            Item::Array(len) if N::LENIENT => self.array(len, visitor),
+            _ => Err(Mismatch::expected("a map of the fields was expected")),
+        }
+    }
+
+    /// A number is no field.
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if let Some(name) = self.short_text()? {
+            return visitor.visit_borrowed_str(name);
+        }
+        match self.item()? {
+            Item::Text(text) => visitor.visit_str(&text),
+            _ => Err(Mismatch::expected("a name was expected")),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        if N::TAGS && name == tag::ENUM {
+            let tag = N::tag(&mut self.unread)?;
+            return self
+                .wrapped(|deserializer| visitor.visit_enum(tag::Access::new(tag, deserializer)));
+        }
+        match self.item()? {
+            Item::Text(name) => visitor.visit_enum(Named::<N>::new(name, None)),
+            Item::Map(len @ (Some(1) | None)) => {
+                self.claim(len, 2)?;
+                let Item::Text(name) = self.item()? else {
+                    return Err(Mismatch::expected("the name of a variant was expected"));
+                };
+                let value = visitor.visit_enum(Named::new(name, Some(self)))?;
+                if len.is_none() && !N::ended(&mut self.unread) {
+                    return Err(SURPLUS);
+                }
+                Ok(value)
+            }
+            _ => Err(Mismatch::expected("a variant was expected")),
+        }
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    serde::forward_to_deserialize_any! { bool unit map }
+}
+
+fn sixteen(octets: &[u8]) -> Result<[u8; 16], Mismatch> {
+    octets.try_into().map_err(|_| Mismatch::expected("an integer of 16 octets was expected"))
+}
