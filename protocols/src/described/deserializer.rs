@@ -164,9 +164,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
                 Ok(number) => visitor.visit_i64(!number),
                 Err(_) => visitor.visit_i128(!i128::from(number)),
             },
-            #[cfg(feature = "cbor")]
             Item::Unsigned128(number) => visitor.visit_u128(number),
-            #[cfg(feature = "cbor")]
             Item::Negative128(number) => match i128::try_from(number) {
                 Ok(number) => visitor.visit_i128(!number),
                 Err(_) => Err(Mismatch::expected("an integer of at most 128 bits was expected")),
@@ -180,7 +178,6 @@ impl<'de, N: Notation> Deserializer<'de, N> {
             Item::Float(float) => visitor.visit_f64(float),
             Item::Bool(bool) => visitor.visit_bool(bool),
             Item::Null => visitor.visit_unit(),
-            #[cfg(feature = "msgpack")]
             Item::Extension(..) => {
                 Err(Mismatch::expected("a type that takes an extension was expected"))
             }

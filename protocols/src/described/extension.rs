@@ -19,7 +19,6 @@ pub(super) fn read<'de, N: Notation, V: Visitor<'de>>(
     visitor: V,
 ) -> Result<V::Value, Mismatch> {
     match N::item(unread)? {
-        #[cfg(feature = "msgpack")]
         Item::Extension(kind, octets) => {
             let pair =
                 Pair::new(Some(I8Deserializer::new(kind)), BorrowedBytesDeserializer::new(octets));

@@ -1,15 +1,14 @@
 use std::borrow::Cow;
 
 /// What the next octets are; of an array or map, what its head tells.
+#[allow(dead_code, reason = "the features decide which of them there are")]
 pub(crate) enum Item<'de> {
     Unsigned(u64),
     /// An integer of -1 minus this.
     Negative(u64),
     /// An integer beyond 64 bits.
-    #[cfg(feature = "cbor")]
     Unsigned128(u128),
     /// An integer of -1 minus this.
-    #[cfg(feature = "cbor")]
     Negative128(u128),
     /// Octets, in one piece unless they came in several.
     Octets(Cow<'de, [u8]>),
@@ -22,6 +21,5 @@ pub(crate) enum Item<'de> {
     Bool(bool),
     Null,
     /// Octets of an application's own type.
-    #[cfg(feature = "msgpack")]
     Extension(i8, &'de [u8]),
 }
