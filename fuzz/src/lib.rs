@@ -44,9 +44,9 @@ pub fn layer(layer: impl Layer, input: &[u8]) {
     layer_applied_to_each(1, layer, input);
 }
 
-/// Fuzzes a layer that takes its time to compress: of inputs, one in `length` is also a payload.
+/// Fuzzes a layer that takes its time: of inputs, one in `length` is also a payload.
 ///
-/// To inflate is where strangers come in, so that is what the time is for.
+/// What is received is where strangers come in, so that is what the time is for.
 pub fn layer_applied_to_each(length: usize, layer: impl Layer, input: &[u8]) {
     if input.is_empty() {
         let payloads = ["", "hello, world.", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0\x01"];
