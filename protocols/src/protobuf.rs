@@ -30,6 +30,11 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// [Protocol Buffers]: https://protobuf.dev/programming-guides/encoding/
 /// [prost]: https://docs.rs/prost/0.14
 ///
+/// # Cost
+///
+/// That of prost: a message of an integer, 21 characters and eight floats takes about 400 instructions to
+/// write and 1,400 to read, of which most are allocations.
+///
 /// # Examples
 ///
 /// The first example of the documentation of the format:

@@ -4,7 +4,10 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// Octets as they are: every datagram is a packet, the empty one included.
 ///
-/// A packet is a copy of its own size, so keeping one keeps nothing else in memory.
+/// # Cost
+///
+/// A copy each way, and an allocation to receive it: a packet of its own size, so keeping one keeps nothing
+/// else in memory.
 ///
 /// # Examples
 ///

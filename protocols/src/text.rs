@@ -4,6 +4,10 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 ///
 /// The empty text is the empty datagram, and a line feed at the end is part of the text.
 ///
+/// # Cost
+///
+/// To receive, a look at each octet, a copy, and its allocation; to send, a copy.
+///
 /// # Examples
 ///
 /// ```

@@ -9,7 +9,12 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// the other side wants to see a terminator, put it into the text.
 ///
 /// Text is ASCII, and anything else is refused both ways, unless [UTF-8](Self::utf8) is asked for.
-/// The empty text is the empty datagram. A packet takes as much memory as its text.
+/// The empty text is the empty datagram.
+///
+/// # Cost
+///
+/// To receive, a look at each octet, a copy, and its allocation of as many octets as the text has; to send, a
+/// look and a copy.
 ///
 /// # Examples
 ///

@@ -41,6 +41,10 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// Types may be nested 64 levels deep, which ends those that contain themselves without end.
 /// Decoding allocates what the fields are: nothing but for the text and boxes among them.
 ///
+/// # Cost
+///
+/// A few instructions for each field, and nothing is allocated.
+///
 /// # Examples
 ///
 /// ```

@@ -23,9 +23,16 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// is refused. In fields that a type does not have, which serde skips, only the grammar is checked;
 /// serde's attribute `deny_unknown_fields` on the type refuses them instead.
 ///
-/// A datagram costs what its octets justify: JSON declares no lengths. A type that contains itself
-/// with nothing but newtypes and `Option` between, so that it has no JSON but `null`, must not be
-/// received: nothing bounds how deep it is looked for.
+/// # Limits
+///
+/// A datagram costs what its octets justify: JSON declares no lengths. Nesting is limited to 127 levels. A
+/// type that contains itself with nothing but newtypes and `Option` between, so that it has no JSON but
+/// `null`, must not be received: nothing bounds how deep it is looked for.
+///
+/// # Cost
+///
+/// That of serde_json: a struct of an integer, 21 characters and eight floats takes 122 octets, about 2,300
+/// instructions to write and 3,900 to read. Nothing is allocated but the packet.
 ///
 /// [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 ///
