@@ -100,6 +100,8 @@ mod layer;
 mod mismatch;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
+mod octets;
 #[cfg(any(feature = "bincode", feature = "postcard"))]
 mod packed;
 #[cfg(feature = "postcard")]

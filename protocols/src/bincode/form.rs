@@ -1,7 +1,4 @@
-use crate::{
-    mismatch::Mismatch,
-    packed::{Form, take},
-};
+use crate::{mismatch::Mismatch, octets::take, packed::Form};
 
 /// The standard form of bincode 2: numbers up to 250 in one octet, greater ones behind a mark.
 pub(super) enum Standard {}

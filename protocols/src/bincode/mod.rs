@@ -7,7 +7,7 @@ use std::{fmt, marker::PhantomData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::form::{Legacy, Standard};
-use crate::{DatagramProtocol, DecodeError, EncodeError, packed};
+use crate::{DatagramProtocol, DecodeError, EncodeError, octets::whole, packed};
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
 ///
@@ -124,10 +124,14 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Bincode<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        match self.form {
-            Form::Variable => decode::<Standard, _>(datagram, self.levels),
-            Form::Fixed => decode::<Legacy, _>(datagram, self.levels),
+        if datagram.len() > SIZE_LIMIT {
+            return Err(DecodeError::codec("a datagram of at most 1 MiB was expected"));
         }
+        let read = match self.form {
+            Form::Variable => packed::read::<Standard, _>(datagram, self.levels),
+            Form::Fixed => packed::read::<Legacy, _>(datagram, self.levels),
+        };
+        whole(read, "bincode of the packet was expected")
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -168,23 +172,6 @@ impl<I, O> Default for Bincode<I, O> {
 enum Form {
     Variable,
     Fixed,
-}
-
-fn decode<F: packed::Form, T: DeserializeOwned>(
-    datagram: &[u8],
-    levels: usize,
-) -> Result<T, DecodeError> {
-    if datagram.len() > SIZE_LIMIT {
-        return Err(DecodeError::codec("a datagram of at most 1 MiB was expected"));
-    }
-    let (packet, left) = packed::read::<F, _>(datagram, levels).map_err(|error| {
-        DecodeError::codec("bincode of the packet was expected").with_source(error)
-    })?;
-
-    if left > 0 {
-        return Err(DecodeError::codec("the end of the datagram after the packet was expected"));
-    }
-    Ok(packet)
 }
 
 const SIZE_LIMIT: usize = 1024 * 1024; // octets

@@ -1,6 +1,6 @@
 //! The head of a data item (RFC 8949, section 3): its major type, and an argument in 0 to 8 octets.
 
-use crate::{described::take, mismatch::Mismatch};
+use crate::{mismatch::Mismatch, octets::take};
 
 /// A major type, as the three bits that it has in a head.
 pub(super) mod major {

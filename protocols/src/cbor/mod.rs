@@ -11,7 +11,7 @@ use std::{fmt, marker::PhantomData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::notation::Rfc8949;
-use crate::{DatagramProtocol, DecodeError, EncodeError, described};
+use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole};
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
 ///
@@ -107,17 +107,8 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        let (packet, left) =
-            described::read::<Rfc8949, _>(datagram, self.levels).map_err(|error| {
-                DecodeError::codec("CBOR of the packet was expected").with_source(error)
-            })?;
-
-        if left > 0 {
-            return Err(DecodeError::codec(
-                "the end of the datagram after the packet was expected",
-            ));
-        }
-        Ok(packet)
+        let read = described::read::<Rfc8949, _>(datagram, self.levels);
+        whole(read, "CBOR of the packet was expected")
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {

@@ -10,8 +10,9 @@ use super::{
     },
 };
 use crate::{
-    described::{Item, Notation, piece, take, utf8},
+    described::{Item, Notation},
     mismatch::Mismatch,
+    octets::{piece, take, utf8},
 };
 
 pub(super) enum Rfc8949 {}

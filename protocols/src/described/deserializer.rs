@@ -2,8 +2,11 @@ use std::{borrow::Cow, marker::PhantomData, mem};
 
 use serde::de::Visitor;
 
-use super::{Item, Notation, access::Elements, piece, utf8};
-use crate::mismatch::Mismatch;
+use super::{Item, Notation, access::Elements};
+use crate::{
+    mismatch::Mismatch,
+    octets::{piece, utf8},
+};
 
 /// Reads serde types, within what one datagram may cost.
 pub(super) struct Deserializer<'de, N> {

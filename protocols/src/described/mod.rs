@@ -118,27 +118,3 @@ pub(crate) fn read<'de, N: Notation, T: Deserialize<'de>>(
     let packet = T::deserialize(&mut deserializer)?;
     Ok((packet, deserializer.left()))
 }
-
-/// Takes the next octets.
-#[inline]
-pub(crate) fn take<const N: usize>(unread: &mut &[u8]) -> Result<[u8; N], Mismatch> {
-    let (octets, rest) = unread.split_first_chunk().ok_or(CUT)?;
-    *unread = rest;
-    Ok(*octets)
-}
-
-/// Takes as many octets as a length says.
-#[inline]
-pub(crate) fn piece<'de>(unread: &mut &'de [u8], len: u64) -> Result<&'de [u8], Mismatch> {
-    let len = usize::try_from(len).map_err(|_| CUT)?;
-    let (piece, rest) = unread.split_at_checked(len).ok_or(CUT)?;
-    *unread = rest;
-    Ok(piece)
-}
-
-#[inline]
-pub(crate) fn utf8(octets: &[u8]) -> Result<&str, Mismatch> {
-    str::from_utf8(octets).map_err(|_| Mismatch::expected("UTF-8 was expected"))
-}
-
-const CUT: Mismatch = Mismatch::expected("the rest of the packet was expected");

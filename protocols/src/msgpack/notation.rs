@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::{
-    described::{Item, Notation, piece, take, utf8},
+    described::{Item, Notation},
     mismatch::Mismatch,
+    octets::{piece, take, utf8},
 };
 
 pub(super) enum Markers {}

@@ -1,9 +1,12 @@
-use std::{marker::PhantomData, str};
+use std::marker::PhantomData;
 
 use serde::de::{self, Visitor};
 
-use super::{CUT, Form, access::Elements, take};
-use crate::mismatch::Mismatch;
+use super::{Form, access::Elements};
+use crate::{
+    mismatch::Mismatch,
+    octets::{piece, take, utf8},
+};
 
 /// Reads serde types, within what one datagram may cost.
 pub(super) struct Deserializer<'de, F> {
@@ -68,14 +71,7 @@ impl<'de, F: Form> Deserializer<'de, F> {
     #[inline]
     fn piece(&mut self) -> Result<&'de [u8], Mismatch> {
         let len = F::take::<8>(&mut self.unread)?;
-        self.piece_of(usize::try_from(len).map_err(|_| CUT)?)
-    }
-
-    #[inline]
-    fn piece_of(&mut self, len: usize) -> Result<&'de [u8], Mismatch> {
-        let (piece, rest) = self.unread.split_at_checked(len).ok_or(CUT)?;
-        self.unread = rest;
-        Ok(piece)
+        piece(&mut self.unread, len)
     }
 
     #[inline]
@@ -92,9 +88,9 @@ impl<'de, F: Form> Deserializer<'de, F> {
                 Some(0x80..0xe0) => 2,
                 Some(0xe0..0xf0) => 3,
                 Some(0xf0..) => 4,
-                None => return Err(CUT),
+                None => 1, // which is not there
             };
-            self.piece_of(len)?
+            piece(&mut self.unread, len)?
         };
         let mut chars = utf8(octets)?.chars();
         match (chars.next(), chars.next()) {
@@ -317,11 +313,6 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
     fn is_human_readable(&self) -> bool {
         false
     }
-}
-
-#[inline]
-fn utf8(octets: &[u8]) -> Result<&str, Mismatch> {
-    str::from_utf8(octets).map_err(|_| Mismatch::expected("UTF-8 was expected"))
 }
 
 // `()` and its like take no octets. Enough for honest lists of them, too few for a datagram to keep a

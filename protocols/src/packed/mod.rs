@@ -55,13 +55,3 @@ pub(crate) fn read<'de, F: Form, T: Deserialize<'de>>(
     let packet = T::deserialize(&mut deserializer)?;
     Ok((packet, deserializer.left()))
 }
-
-/// Takes the next octets.
-#[inline]
-pub(crate) fn take<const N: usize>(unread: &mut &[u8]) -> Result<[u8; N], Mismatch> {
-    let (octets, rest) = unread.split_first_chunk().ok_or(CUT)?;
-    *unread = rest;
-    Ok(*octets)
-}
-
-const CUT: Mismatch = Mismatch::expected("the rest of the packet was expected");

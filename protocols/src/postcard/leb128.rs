@@ -1,7 +1,4 @@
-use crate::{
-    mismatch::Mismatch,
-    packed::{Form, take},
-};
+use crate::{mismatch::Mismatch, octets::take, packed::Form};
 
 /// Numbers in groups of seven bits, the lowest first, each octet but the last with its top bit set
 /// (LEB128).

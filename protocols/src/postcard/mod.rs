@@ -7,7 +7,7 @@ use std::{fmt, marker::PhantomData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::leb128::Leb128;
-use crate::{DatagramProtocol, DecodeError, EncodeError, packed};
+use crate::{DatagramProtocol, DecodeError, EncodeError, octets::whole, packed};
 
 /// The [wire format of postcard 1] for serde types: `I` is received, `O` is sent.
 ///
@@ -103,16 +103,8 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Postcard<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        let (packet, left) = packed::read::<Leb128, _>(datagram, self.levels).map_err(|error| {
-            DecodeError::codec("postcard of the packet was expected").with_source(error)
-        })?;
-
-        if left > 0 {
-            return Err(DecodeError::codec(
-                "the end of the datagram after the packet was expected",
-            ));
-        }
-        Ok(packet)
+        let read = packed::read::<Leb128, _>(datagram, self.levels);
+        whole(read, "postcard of the packet was expected")
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
