@@ -2,14 +2,17 @@
 use std::convert::Infallible;
 
 use datagrammar::{DatagramProtocol, StreamCodec, converter_fn};
+use datagrammar_protocols::testing::Conformance;
 use tokio_util::{
     bytes::{Bytes, BytesMut},
     codec::{LengthDelimitedCodec, LinesCodec},
 };
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    // Of a line that ends with CR it leaves that out when it reads, and writes it, so not every packet
+    // that is read can be sent again.
     let lines = StreamCodec::<_, String>::new(LinesCodec::new);
-    datagrammar_fuzz::datagrams(lines, ["hello".to_owned()], input);
+    Conformance::between(&lines, &lines, PartialEq::eq).datagram(input);
 
     let lengths = StreamCodec::<_, Bytes>::new(|| {
         LengthDelimitedCodec::builder()

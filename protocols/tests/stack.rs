@@ -15,7 +15,7 @@ use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 // P-5, P-13, P-25: not with any codec, for any shape of a type that contains itself.
 #[test]
@@ -26,7 +26,38 @@ fn no_datagram_runs_over_the_stack() {
     }
 }
 
-// That the test above would notice.
+// P-25: what nests as deep as it may, and is kept by serde before it becomes a type, too.
+#[test]
+fn the_deepest_packets_are_read() {
+    match part() {
+        None => assert_eq!(ending("the_deepest_packets_are_read", "").code(), Some(DONE)),
+        Some(_) => child(|| {
+            fits::<Untagged>(json!(1), |inner| json!([inner]));
+            fits::<Untagged>(json!(1), |inner| json!({"n": inner}));
+            fits::<Tagged>(json!({"t": "End"}), |inner| json!({"t": "C", "n": inner}));
+            fits::<Flat>(json!({}), |inner| json!({"n": inner}));
+            fits::<Wide>(json!({"n": null}), |inner| json!({"n": inner}));
+            fits::<Tree>(json!([]), |inner| json!([inner]));
+            fits::<Value>(json!(null), |inner| json!([inner]));
+        }),
+    }
+}
+
+/// Reads a packet that nests 99 levels deep.
+fn fits<T: DeserializeOwned>(innermost: Value, around: fn(Value) -> Value) {
+    let packet = (0..98).fold(innermost, |inner, _| around(inner));
+    let encode = |protocol: &dyn DatagramProtocol<Incoming = (), Outgoing = Value>| {
+        let mut datagram = Vec::new();
+        protocol.encode(&packet, &mut datagram).expect("JSON can be encoded");
+        datagram
+    };
+
+    assert!(Json::<T, ()>::new().decode(&encode(&Json::new())).is_ok());
+    assert!(Cbor::<T, ()>::new().decode(&encode(&Cbor::new())).is_ok());
+    assert!(Msgpack::<T, ()>::new().decode(&encode(&Msgpack::new())).is_ok());
+}
+
+// That the tests above would notice.
 #[test]
 fn without_the_limit_the_stack_is_run_over() {
     let Some(codec) = part() else {

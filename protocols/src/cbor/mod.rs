@@ -2,7 +2,7 @@
 //!
 //! [RFC 8949]: https://www.rfc-editor.org/rfc/rfc8949
 
-mod float;
+mod half;
 mod head;
 mod notation;
 
@@ -19,13 +19,13 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// fields, an enum's variant is its name, or a map of its name to its content. Integers and floats
 /// take the shortest form that loses nothing, a float of 1.5 three octets; integers beyond 64 bits
 /// are tags 2 and 3; lengths are definite. `Vec<u8>` is an array of integers; where the other side
-/// wants a byte string, use a type such as those of the crate `serde_bytes`. `Some(None)` has no
-/// CBOR of its own and reads as `None`.
+/// wants a byte string, use a type such as those of the crate `serde_bytes`. `Some(None)` and `Some(())` have no
+/// CBOR of their own and read as `None`.
 ///
 /// Every width of a number is read, an integer for a float too, and every length, definite or not.
 /// Tags that no type asks for are skipped, and so are fields that a type does not have; a field given
 /// twice is refused. The types of `ciborium::tag` ask for tags and write them: any type can that uses
-/// the same names.
+/// the same names. One that takes whatever comes, such as `ciborium::Value`, sees no tags.
 ///
 /// # Limits
 ///
@@ -34,6 +34,9 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// - Text and byte strings: at most what the datagram really holds.
 /// - Arrays and maps: together at most as many elements as the datagram has octets.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
+/// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from a copy that
+///   serde keeps, and copied again on each level; where variants overlap, the time doubles with each level. Give
+///   such a type a low limit of nesting.
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use super::{
-    float,
+    half,
     head::{
         self, BREAK, DOUBLE, FALSE, HALF, NEGATIVE_BIGNUM, NULL, SINGLE, TRUE, UNDEFINED, UNKNOWN,
         UNSIGNED_BIGNUM, major,
     },
 };
 use crate::{
-    described::{Item, Notation},
+    described::{Item, Notation, float},
     mismatch::Mismatch,
     octets::{piece, take, utf8},
 };
@@ -41,7 +41,7 @@ impl Notation for Rfc8949 {
             major::UNSIGNED => Item::Unsigned(number(initial, unread)?),
             major::NEGATIVE => Item::Negative(number(initial, unread)?),
             major::BYTES => Item::Octets(octets(initial, unread)?),
-            major::TEXT => Item::Text(text(initial, unread)?),
+            major::TEXT => Item::Text(octets(initial, unread)?),
             major::ARRAY => Item::Array(head::argument(initial, unread)?),
             major::MAP => Item::Map(head::argument(initial, unread)?),
             _ => return simple(initial, unread),
@@ -97,7 +97,7 @@ impl Notation for Rfc8949 {
     }
 
     fn put_single(single: f32, datagram: &mut Vec<u8>) {
-        match float::half_of(single) {
+        match half::half_of(single) {
             Some(half) => head::with_argument(datagram, HALF, half.to_be_bytes()),
             None => head::with_argument(datagram, SINGLE, single.to_be_bytes()),
         }
@@ -178,49 +178,32 @@ fn number(initial: u8, unread: &mut &[u8]) -> Result<u64, Mismatch> {
     head::argument(initial, unread)?.ok_or(UNKNOWN)
 }
 
-/// Octets that are in one piece unless their length is indefinite.
+/// Octets, of text too, that are in one piece unless their length is indefinite.
 #[inline]
 fn octets<'de>(initial: u8, unread: &mut &'de [u8]) -> Result<Cow<'de, [u8]>, Mismatch> {
     if let Some(len) = head::argument(initial, unread)? {
         return piece(unread, len).map(Cow::Borrowed);
     }
-    let mut octets = Vec::new();
-    pieces(initial, unread, |piece| {
-        octets.extend_from_slice(piece);
-        Ok(())
-    })?;
-    Ok(Cow::Owned(octets))
-}
-
-#[inline]
-fn text<'de>(initial: u8, unread: &mut &'de [u8]) -> Result<Cow<'de, str>, Mismatch> {
-    if let Some(len) = head::argument(initial, unread)? {
-        return utf8(piece(unread, len)?).map(Cow::Borrowed);
-    }
-    let mut text = String::new();
-    // Each piece is text by itself (RFC 8949, section 3.2.3).
-    pieces(initial, unread, |piece| {
-        text.push_str(utf8(piece)?);
-        Ok(())
-    })?;
-    Ok(Cow::Owned(text))
+    pieces(initial, unread).map(Cow::Owned)
 }
 
 #[cold]
-fn pieces(
-    whole: u8,
-    unread: &mut &[u8],
-    mut append: impl FnMut(&[u8]) -> Result<(), Mismatch>,
-) -> Result<(), Mismatch> {
+fn pieces(whole: u8, unread: &mut &[u8]) -> Result<Vec<u8>, Mismatch> {
+    let mut octets = Vec::new();
     while !Rfc8949::ended(unread) {
         let [initial] = take(unread)?;
         if initial & major::MASK != whole & major::MASK {
             return Err(Mismatch::expected("a string in pieces of its own type was expected"));
         }
         let len = number(initial, unread)?;
-        append(piece(unread, len)?)?;
+        let piece = piece(unread, len)?;
+        if whole & major::MASK == major::TEXT {
+            // Each piece is text by itself (RFC 8949, section 3.2.3).
+            utf8(piece)?;
+        }
+        octets.extend_from_slice(piece);
     }
-    Ok(())
+    Ok(octets)
 }
 
 #[cold]
@@ -228,22 +211,8 @@ fn bignum<'de>(tag: u64, initial: u8, unread: &mut &'de [u8]) -> Result<Item<'de
     if initial & major::MASK != major::BYTES {
         return Err(Mismatch::expected("the octets of a big integer were expected"));
     }
-    let octets = octets(initial, unread)?;
-    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
-    let digits = &octets[zeros..];
-    let mut number = [0; 16];
-    let Some(first) = number.len().checked_sub(digits.len()) else {
-        return Err(Mismatch::expected("an integer of at most 128 bits was expected"));
-    };
-    number[first..].copy_from_slice(digits);
-
-    let number = u128::from_be_bytes(number);
-    Ok(match (tag, u64::try_from(number)) {
-        (UNSIGNED_BIGNUM, Ok(number)) => Item::Unsigned(number),
-        (UNSIGNED_BIGNUM, Err(_)) => Item::Unsigned128(number),
-        (_, Ok(number)) => Item::Negative(number),
-        (_, Err(_)) => Item::Negative128(number),
-    })
+    let digits = octets(initial, unread)?;
+    Ok(Item::Big { negative: tag == NEGATIVE_BIGNUM, digits })
 }
 
 #[inline]
@@ -254,7 +223,7 @@ fn simple<'de>(initial: u8, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatc
         NULL | UNDEFINED => Item::Null,
         HALF => {
             let half = u16::from_be_bytes(take(unread)?);
-            Item::Float(float::double_of(float::single_of_half(half)))
+            Item::Float(float::double_of(half::single_of_half(half)))
         }
         SINGLE => Item::Float(float::double_of(f32::from_be_bytes(take(unread)?))),
         DOUBLE => Item::Float(f64::from_be_bytes(take(unread)?)),

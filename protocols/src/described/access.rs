@@ -1,10 +1,8 @@
 //! What serde is given to go through an array, a map, or an enum.
 
-use std::borrow::Cow;
-
 use serde::de::{
-    DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-    value::StrDeserializer,
+    self, DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess,
+    Visitor, value::StrDeserializer,
 };
 
 use super::{
@@ -81,22 +79,63 @@ impl<'de, N: Notation> MapAccess<'de> for Elements<'_, 'de, N> {
     }
 }
 
+/// The entries of a map that is a struct.
+pub(super) struct Fields<'d, 'de, N>(pub(super) Elements<'d, 'de, N>);
+
+impl<'de, N: Notation> MapAccess<'de> for Fields<'_, 'de, N> {
+    type Error = Mismatch;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Mismatch> {
+        if !self.0.one_more() {
+            return Ok(None);
+        }
+        seed.deserialize(Name(&mut *self.0.deserializer)).map(Some)
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Mismatch> {
+        self.0.next_value_seed(seed)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.left
+    }
+}
+
+/// The name of a field: to serde a number is its place, but only text is a name on the wire.
+struct Name<'d, 'de, N>(&'d mut Deserializer<'de, N>);
+
+impl<'de, N: Notation> de::Deserializer<'de> for Name<'_, 'de, N> {
+    type Error = Mismatch;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.0.deserialize_str(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
 /// A variant by its name, alone or with its content.
-pub(super) struct Named<'d, 'de, N> {
-    name: Cow<'de, str>,
+pub(super) struct Named<'n, 'd, 'de, N> {
+    name: &'n str,
     content: Option<&'d mut Deserializer<'de, N>>,
 }
 
-impl<'d, 'de, N: Notation> Named<'d, 'de, N> {
-    pub(super) const fn new(
-        name: Cow<'de, str>,
-        content: Option<&'d mut Deserializer<'de, N>>,
-    ) -> Self {
+impl<'n, 'd, 'de, N: Notation> Named<'n, 'd, 'de, N> {
+    pub(super) const fn new(name: &'n str, content: Option<&'d mut Deserializer<'de, N>>) -> Self {
         Self { name, content }
     }
 }
 
-impl<'d, 'de, N: Notation> EnumAccess<'de> for Named<'d, 'de, N> {
+impl<'d, 'de, N: Notation> EnumAccess<'de> for Named<'_, 'd, 'de, N> {
     type Error = Mismatch;
     type Variant = Content<'d, 'de, N>;
 
@@ -105,7 +144,7 @@ impl<'d, 'de, N: Notation> EnumAccess<'de> for Named<'d, 'de, N> {
         self,
         seed: S,
     ) -> Result<(S::Value, Self::Variant), Mismatch> {
-        let value = seed.deserialize(StrDeserializer::<Mismatch>::new(&self.name))?;
+        let value = seed.deserialize(StrDeserializer::<Mismatch>::new(self.name))?;
         Ok((value, Content(self.content)))
     }
 }

@@ -2,7 +2,11 @@ use std::{borrow::Cow, marker::PhantomData, mem};
 
 use serde::de::Visitor;
 
-use super::{Item, Notation, access::Elements};
+use super::{
+    Item, Notation,
+    access::{Elements, Fields},
+    extension,
+};
 use crate::{
     mismatch::Mismatch,
     octets::{piece, utf8},
@@ -82,10 +86,10 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         };
         self.levels = levels;
         let wrappers = mem::replace(&mut self.wrappers, WRAPPERS);
-        let read = read(self)?;
+        let read = read(self);
         self.wrappers = wrappers;
         self.levels += 1;
-        Ok(read)
+        read
     }
 
     /// Reads what takes no octets of its own.
@@ -98,9 +102,9 @@ impl<'de, N: Notation> Deserializer<'de, N> {
             return Err(Mismatch::expected("a type that ends was expected"));
         };
         self.wrappers = wrappers;
-        let read = read(self)?;
+        let read = read(self);
         self.wrappers += 1;
-        Ok(read)
+        read
     }
 
     /// Takes a null, if one is next.
@@ -155,6 +159,22 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         })
     }
 
+    /// A map of which the keys are names of fields.
+    #[inline]
+    pub(super) fn fields<V: Visitor<'de>>(
+        &mut self,
+        len: Option<u64>,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        let left = self.claim(len, 2)?;
+        self.nested(|deserializer| {
+            let mut fields = Fields(Elements::new(deserializer, left));
+            let value = visitor.visit_map(&mut fields)?;
+            fields.0.end()?;
+            Ok(value)
+        })
+    }
+
     #[inline]
     pub(super) fn value<V: Visitor<'de>>(
         &mut self,
@@ -167,23 +187,26 @@ impl<'de, N: Notation> Deserializer<'de, N> {
                 Ok(number) => visitor.visit_i64(!number),
                 Err(_) => visitor.visit_i128(!i128::from(number)),
             },
-            Item::Unsigned128(number) => visitor.visit_u128(number),
-            Item::Negative128(number) => match i128::try_from(number) {
-                Ok(number) => visitor.visit_i128(!number),
-                Err(_) => Err(Mismatch::expected("an integer of at most 128 bits was expected")),
+            Item::Big { negative, digits } => match (negative, magnitude(&digits)?) {
+                (false, number) => match u64::try_from(number) {
+                    Ok(number) => visitor.visit_u64(number),
+                    Err(_) => visitor.visit_u128(number),
+                },
+                (true, number) => match i64::try_from(number) {
+                    Ok(number) => visitor.visit_i64(!number),
+                    Err(_) => visitor.visit_i128(!signed(number)?),
+                },
             },
             Item::Octets(Cow::Borrowed(octets)) => visitor.visit_borrowed_bytes(octets),
             Item::Octets(Cow::Owned(octets)) => visitor.visit_byte_buf(octets),
-            Item::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
-            Item::Text(Cow::Owned(text)) => visitor.visit_string(text),
+            Item::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(utf8(text)?),
+            Item::Text(Cow::Owned(text)) => visitor.visit_str(utf8(&text)?),
             Item::Array(len) => self.array(len, visitor),
             Item::Map(len) => self.map(len, visitor),
             Item::Float(float) => visitor.visit_f64(float),
             Item::Bool(bool) => visitor.visit_bool(bool),
             Item::Null => visitor.visit_unit(),
-            Item::Extension(..) => {
-                Err(Mismatch::expected("a type that takes an extension was expected"))
-            }
+            Item::Extension(kind, octets) => extension::read(kind, octets, visitor),
         }
     }
 
@@ -192,6 +215,8 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         let (len, each) = match self.item()? {
             Item::Array(len) => (len, 1),
             Item::Map(len) => (len, 2),
+            // That of MessagePack may be octets.
+            Item::Text(text) if !N::LENIENT => return utf8(&text).map(drop),
             _ => return Ok(()),
         };
         let mut left = self.claim(len, each)?;
@@ -218,6 +243,22 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         }
     }
 }
+
+/// The number of big-endian digits.
+pub(super) fn magnitude(digits: &[u8]) -> Result<u128, Mismatch> {
+    let zeros = digits.iter().take_while(|digit| **digit == 0).count();
+    let digits = &digits[zeros..];
+    let mut number = [0; 16];
+    let first = number.len().checked_sub(digits.len()).ok_or(BEYOND)?;
+    number[first..].copy_from_slice(digits);
+    Ok(u128::from_be_bytes(number))
+}
+
+pub(super) fn signed(number: u128) -> Result<i128, Mismatch> {
+    i128::try_from(number).map_err(|_| BEYOND)
+}
+
+const BEYOND: Mismatch = Mismatch::expected("an integer of at most 128 bits was expected");
 
 pub(super) const SURPLUS: Mismatch =
     Mismatch::expected("no more elements than the type has were expected");

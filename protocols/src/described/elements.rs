@@ -58,9 +58,11 @@ impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
     /// Puts the length, which is known only now, before the elements.
     #[cold]
     fn put_head(self) -> Result<(), Mismatch> {
-        let mut head = Vec::with_capacity(9);
-        (self.head)(self.written, &mut head)?;
-        self.serializer.datagram.splice(self.start..self.start, head);
+        let datagram = &mut *self.serializer.datagram;
+        let end = datagram.len();
+        (self.head)(self.written, datagram)?;
+        let head = datagram.len() - end;
+        datagram[self.start..].rotate_right(head);
         Ok(())
     }
 }

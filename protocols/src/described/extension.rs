@@ -13,19 +13,16 @@ use crate::mismatch::Mismatch;
 
 pub(super) const STRUCT: &str = "_ExtStruct";
 
-/// Reads an extension.
-pub(super) fn read<'de, N: Notation, V: Visitor<'de>>(
-    unread: &mut &'de [u8],
+/// Reads an extension as the tuple in that struct.
+pub(super) fn read<'de, V: Visitor<'de>>(
+    kind: i8,
+    octets: &'de [u8],
     visitor: V,
 ) -> Result<V::Value, Mismatch> {
-    match N::item(unread)? {
-        Item::Extension(kind, octets) => {
-            let pair =
-                Pair::new(Some(I8Deserializer::new(kind)), BorrowedBytesDeserializer::new(octets));
-            visitor.visit_newtype_struct(SeqAccessDeserializer::new(pair))
-        }
-        _ => Err(Mismatch::expected("an extension was expected")),
-    }
+    let kind = I8Deserializer::new(kind);
+    let mut pair = Pair::new(Some(kind), BorrowedBytesDeserializer::new(octets));
+    let value = visitor.visit_newtype_struct(SeqAccessDeserializer::new(&mut pair))?;
+    if pair.is_taken() { Ok(value) } else { Err(OTHER) }
 }
 
 /// Makes an extension of the tuple that was written as any other at the end of the datagram.
@@ -45,4 +42,4 @@ pub(super) fn write<N: Notation>(start: usize, datagram: &mut Vec<u8>) -> Result
     N::put_extension(kind.ok_or(OTHER)?, &octets, datagram)
 }
 
-const OTHER: Mismatch = Mismatch::expected("a type of eight bits and octets were expected");
+const OTHER: Mismatch = Mismatch::expected("an extension of eight bits and octets was expected");

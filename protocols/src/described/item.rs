@@ -6,13 +6,15 @@ pub(crate) enum Item<'de> {
     Unsigned(u64),
     /// An integer of -1 minus this.
     Negative(u64),
-    /// An integer beyond 64 bits.
-    Unsigned128(u128),
-    /// An integer of -1 minus this.
-    Negative128(u128),
+    /// An integer of these digits, big-endian, or of -1 minus that.
+    Big {
+        negative: bool,
+        digits: Cow<'de, [u8]>,
+    },
     /// Octets, in one piece unless they came in several.
     Octets(Cow<'de, [u8]>),
-    Text(Cow<'de, str>),
+    /// The octets of text, whose UTF-8 nobody has looked at yet.
+    Text(Cow<'de, [u8]>),
     /// So many elements follow, or what ends them.
     Array(Option<u64>),
     /// So many entries follow, or what ends them.

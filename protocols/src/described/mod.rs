@@ -8,6 +8,7 @@ mod access;
 mod deserializer;
 mod elements;
 mod extension;
+pub(crate) mod float;
 mod item;
 mod pair;
 mod serializer;

@@ -1,16 +1,14 @@
 //! What the items are read as, type by type.
 
-use std::borrow::Cow;
-
 use serde::de::{self, Visitor, value::SeqDeserializer};
 
 use super::{
     Item, Notation,
     access::Named,
-    deserializer::{Deserializer, SURPLUS},
-    extension, tag,
+    deserializer::{Deserializer, SURPLUS, magnitude, signed},
+    extension, float, tag,
 };
-use crate::mismatch::Mismatch;
+use crate::{mismatch::Mismatch, octets::utf8};
 
 macro_rules! integers {
     ($($method:ident)*) => {$(
@@ -18,18 +16,6 @@ macro_rules! integers {
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
             match self.small() {
                 Some(number) => visitor.visit_u8(number),
-                None => self.deserialize_any(visitor),
-            }
-        }
-    )*};
-}
-
-macro_rules! floats {
-    ($($method:ident)*) => {$(
-        #[inline]
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-            match self.double() {
-                Some(float) => visitor.visit_f64(float),
                 None => self.deserialize_any(visitor),
             }
         }
@@ -50,10 +36,41 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
     }
 
-    floats! { deserialize_f32 deserialize_f64 }
+    #[inline]
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if let Some(double) = self.double() {
+            return visitor.visit_f64(double);
+        }
+        match self.item()? {
+            Item::Negative(number) => visitor.visit_f64(-1.0 - number as f64),
+            Item::Big { negative, digits } => {
+                let number = magnitude(&digits)? as f64;
+                visitor.visit_f64(if negative { -1.0 - number } else { number })
+            }
+            item => self.value(item, visitor),
+        }
+    }
+
+    /// Exact to the bit, where it is exact.
+    #[inline]
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        let start = self.unread;
+        match self.item()? {
+            Item::Float(double) => match float::single_of(double) {
+                Some(single) => visitor.visit_f32(single),
+                None => visitor.visit_f64(double),
+            },
+            _ => {
+                self.unread = start;
+                self.deserialize_f64(visitor)
+            }
+        }
+    }
 
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
+            Item::Unsigned(number) => visitor.visit_u128(number.into()),
+            Item::Big { negative: false, digits } => visitor.visit_u128(magnitude(&digits)?),
             Item::Octets(octets) if N::LENIENT => {
                 visitor.visit_u128(u128::from_be_bytes(sixteen(&octets)?))
             }
@@ -63,6 +80,12 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
 
     fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
+            Item::Unsigned(number) => visitor.visit_i128(number.into()),
+            Item::Negative(number) => visitor.visit_i128(!i128::from(number)),
+            Item::Big { negative, digits } => {
+                let number = signed(magnitude(&digits)?)?;
+                visitor.visit_i128(if negative { !number } else { number })
+            }
             Item::Octets(octets) if N::LENIENT => {
                 visitor.visit_i128(i128::from_be_bytes(sixteen(&octets)?))
             }
@@ -101,7 +124,10 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
         if N::EXTENSIONS && name == extension::STRUCT {
-            return extension::read::<N, V>(&mut self.unread, visitor);
+            let Item::Extension(kind, octets) = self.item()? else {
+                return Err(Mismatch::expected("an extension was expected"));
+            };
+            return extension::read(kind, octets, visitor);
         }
         self.wrapped(|deserializer| visitor.visit_newtype_struct(deserializer))
     }
@@ -113,8 +139,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
             return visitor.visit_borrowed_str(text);
         }
         match self.item()? {
-            Item::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
-            Item::Text(Cow::Owned(text)) => visitor.visit_string(text),
+            item @ Item::Text(_) => self.value(item, visitor),
             _ => Err(Mismatch::expected("text was expected")),
         }
     }
@@ -133,7 +158,8 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
             item @ (Item::Octets(_) | Item::Array(_)) => self.value(item, visitor),
-            item @ Item::Text(_) if N::LENIENT => self.value(item, visitor),
+            Item::Text(octets) if N::LENIENT => self.value(Item::Octets(octets), visitor),
+            Item::Big { digits, .. } => self.value(Item::Octets(digits), visitor),
             _ => Err(Mismatch::expected("octets were expected")),
         }
     }
@@ -146,7 +172,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
-            Item::Octets(octets) => {
+            Item::Octets(octets) | Item::Big { digits: octets, .. } => {
                 let mut octets = SeqDeserializer::new(octets.iter().copied());
                 let value = visitor.visit_seq(&mut octets)?;
                 octets.end()?;
@@ -183,21 +209,18 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
         match self.item()? {
-            Item::Map(len) => self.map(len, visitor),
+            Item::Map(len) => self.fields(len, visitor),
             Item::Array(len) if N::LENIENT => self.array(len, visitor),
             _ => Err(Mismatch::expected("a map of the fields was expected")),
         }
     }
 
-    /// A number is no field.
+    /// The key of a map that may be the name of a field, as with `flatten`, or be anything else.
     #[inline]
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        if let Some(name) = self.short_text()? {
-            return visitor.visit_borrowed_str(name);
-        }
-        match self.item()? {
-            Item::Text(text) => visitor.visit_str(&text),
-            _ => Err(Mismatch::expected("a name was expected")),
+        match self.short_text()? {
+            Some(name) => visitor.visit_borrowed_str(name),
+            None => self.deserialize_any(visitor),
         }
     }
 
@@ -213,13 +236,13 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
                 .wrapped(|deserializer| visitor.visit_enum(tag::Access::new(tag, deserializer)));
         }
         match self.item()? {
-            Item::Text(name) => visitor.visit_enum(Named::<N>::new(name, None)),
+            Item::Text(name) => visitor.visit_enum(Named::<N>::new(utf8(&name)?, None)),
             Item::Map(len @ (Some(1) | None)) => {
                 self.claim(len, 2)?;
                 let Item::Text(name) = self.item()? else {
                     return Err(Mismatch::expected("the name of a variant was expected"));
                 };
-                let value = visitor.visit_enum(Named::new(name, Some(self)))?;
+                let value = visitor.visit_enum(Named::new(utf8(&name)?, Some(self)))?;
                 if len.is_none() && !N::ended(&mut self.unread) {
                     return Err(SURPLUS);
                 }

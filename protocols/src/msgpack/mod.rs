@@ -16,10 +16,10 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// shortest form, floats the width of their type. `Vec<u8>` is an array of integers; where the
 /// other side wants the binary form, use a type such as those of the crate `serde_bytes`. What
 /// MessagePack has no form for: integers of 128 bits, which are 16 octets of binary, big-endian,
-/// and `Some(None)`, which reads as `None`.
+/// and `Some(None)` and `Some(())`, which read as `None`.
 ///
 /// Read leniently where the sender's language may know less of types: an array of the fields for a
-/// struct, an integer where a float is expected, the wider form of a number. Fields that a type does
+/// struct, an integer where a float is expected, the wider form of a number, text where octets are. Fields that a type does
 /// not have are skipped, extensions too; a field given twice is refused. Where a type asks for an
 /// extension, such as a timestamp, as those for the crate `rmp_serde` do (a newtype struct that serde
 /// knows as `_ExtStruct`, around a tuple of an `i8` and octets), it is read and written.
@@ -31,6 +31,9 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// - Text and binary: at most what the datagram really holds.
 /// - Arrays and maps: together at most as many elements as the datagram has octets.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
+/// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from a copy that
+///   serde keeps, and copied again on each level; where variants overlap, the time doubles with each level. Give
+///   such a type a low limit of nesting.
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///

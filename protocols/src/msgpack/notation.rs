@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use crate::{
-    described::{Item, Notation},
+    described::{Item, Notation, float},
     mismatch::Mismatch,
-    octets::{piece, take, utf8},
+    octets::{piece, take},
 };
 
 pub(super) enum Markers {}
@@ -36,7 +36,7 @@ impl Notation for Markers {
             EXT_8 => extension(number::<1>(unread)?, unread)?,
             EXT_16 => extension(number::<2>(unread)?, unread)?,
             EXT_32 => extension(number::<4>(unread)?, unread)?,
-            FLOAT_32 => Item::Float(f32::from_be_bytes(take(unread)?).into()),
+            FLOAT_32 => Item::Float(float::double_of(f32::from_be_bytes(take(unread)?))),
             FLOAT_64 => Item::Float(f64::from_be_bytes(take(unread)?)),
             UINT_8 => Item::Unsigned(number::<1>(unread)?),
             UINT_16 => Item::Unsigned(number::<2>(unread)?),
@@ -188,7 +188,7 @@ const fn signed<'de>(number: i64) -> Item<'de> {
 
 #[inline]
 fn text<'de>(len: u64, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatch> {
-    Ok(Item::Text(Cow::Borrowed(utf8(piece(unread, len)?)?)))
+    Ok(Item::Text(Cow::Borrowed(piece(unread, len)?)))
 }
 
 #[inline]

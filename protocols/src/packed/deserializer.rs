@@ -44,9 +44,9 @@ impl<'de, F: Form> Deserializer<'de, F> {
             return Err(Mismatch::expected("nesting within the limit was expected"));
         };
         self.levels = levels;
-        let read = read(self)?;
+        let read = read(self);
         self.levels += 1;
-        Ok(read)
+        read
     }
 
     /// Takes the length of a list or map, and as many elements from what the datagram may have, before

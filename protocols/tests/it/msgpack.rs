@@ -34,6 +34,14 @@ fn a_struct_is_a_map_of_names() {
     assert_eq!(msgpack.decode(&datagram).unwrap(), packet);
 }
 
+// P-4
+#[test]
+fn floats_that_are_no_numbers_keep_their_bits() {
+    let read = Msgpack::<f32, ()>::new().decode(&hex("ca7f800001")).unwrap();
+
+    assert_eq!(read.to_bits(), 0x7f80_0001);
+}
+
 // P-29 w24
 #[test]
 fn floats_octets_and_text_have_the_octets_of_the_format() {
@@ -107,6 +115,9 @@ fn a_unit_struct_is_an_empty_array_and_read_as_nil_too() {
 #[test]
 fn text_is_read_where_octets_are_expected_but_octets_are_no_text() {
     reads("a26869", &c"hi".to_owned());
+    reads("a2fffe", &c"\xff\xfe".to_owned());
+    reads("82 a36b6579 90 a162 a2fffe", &Row { key: vec![], data: None });
+    refuses::<String>("a2fffe");
     refuses::<String>("c4026869");
     refuses::<char>("c40168");
 }
@@ -116,6 +127,10 @@ fn extensions_are_read_and_written_where_a_type_asks_for_them() {
     #[derive(Debug, Deserialize, PartialEq, Serialize)]
     #[serde(rename = "_ExtStruct")]
     struct Extension((i8, CString));
+    #[derive(Deserialize)]
+    #[serde(rename = "_ExtStruct")]
+    #[expect(dead_code)]
+    struct OnlyKind((i8,));
     let extension = |octets: usize| Extension((-1, CString::new(vec![b'a'; octets]).unwrap()));
 
     for (octets, head) in
@@ -130,6 +145,7 @@ fn extensions_are_read_and_written_where_a_type_asks_for_them() {
     refuses::<Extension>("92 ff a161");
     refuses::<Extension>("c705ff61");
     refuses::<Vec<u8>>("d4ff61");
+    refuses::<OnlyKind>("d4ff61");
     refuses::<serde_json::Value>("d4ff61");
 }
 

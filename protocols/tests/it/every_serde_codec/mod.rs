@@ -1,5 +1,6 @@
 //! What every codec of serde types promises alike.
 
+mod attributes;
 mod errors;
 mod hostile;
 mod kit;

@@ -1,0 +1,152 @@
+//! Types whose shape serde finds out while it reads, by attributes: what the formats that describe
+//! themselves are for.
+
+use std::{collections::BTreeMap, ffi::CString, fmt::Debug};
+
+use datagrammar_protocols::{Cbor, DatagramProtocol, Json, Msgpack};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::encode;
+
+// P-4
+#[test]
+fn flattened_structs_come_back() {
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    struct Open<K: Ord> {
+        id: u8,
+        #[serde(flatten)]
+        inner: Inner,
+        #[serde(flatten)]
+        more: BTreeMap<K, Vec<Option<bool>>>,
+    }
+    let more = || vec![Some(true), None];
+    let inner = || Inner { name: "né".to_owned(), wide: u64::MAX };
+
+    comes_back(&Open { id: 7, inner: inner(), more: BTreeMap::from([("a".to_owned(), more())]) });
+    comes_back_from_binary(&Open { id: 7, inner: inner(), more: BTreeMap::from([(-1, more())]) });
+}
+
+// P-4
+#[test]
+fn enums_of_every_representation_come_back() {
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Number(i64),
+        Float(f64),
+        Text(String),
+        List(Vec<Self>),
+        Fields { a: u8, b: Option<Box<Self>> },
+        Named(BTreeMap<String, Self>),
+    }
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    #[serde(tag = "t")]
+    enum Inside {
+        Unit,
+        Fields { a: Vec<u8>, b: (i8, String) },
+        Newtype(Inner),
+    }
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    #[serde(tag = "t", content = "c")]
+    enum Beside {
+        Unit,
+        Newtype(Option<u8>),
+        Tuple(u8, String),
+        Fields { a: f64 },
+    }
+
+    for number in [i64::MIN, -1, 0, i64::MAX] {
+        comes_back(&Untagged::Number(number));
+    }
+    let fields = Untagged::Fields { a: 1, b: Some(Box::new(Untagged::Float(-0.5))) };
+    let named = BTreeMap::from([("x".to_owned(), Untagged::Text(String::new()))]);
+    comes_back(&Untagged::List(vec![fields, Untagged::Named(named), Untagged::List(vec![])]));
+    comes_back(&[
+        Inside::Unit,
+        Inside::Fields { a: vec![1, 2], b: (-1, "b".to_owned()) },
+        Inside::Newtype(Inner { name: String::new(), wide: 0 }),
+    ]);
+    comes_back(&[Beside::Unit, Beside::Newtype(None)]);
+    comes_back(&[Beside::Tuple(1, "t".to_owned()), Beside::Fields { a: 1e300 }]);
+}
+
+// P-4
+#[test]
+fn maps_with_keys_that_are_no_text_come_back() {
+    #[derive(Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+    enum Key {
+        Unit,
+        Pair(u8, bool),
+    }
+
+    comes_back(&BTreeMap::from([(-300_i32, 'a'), (7, 'b')]));
+    comes_back(&BTreeMap::from([(Key::Unit, ())]));
+    comes_back_from_binary(&BTreeMap::from([(Key::Unit, 1), (Key::Pair(1, true), 2)]));
+    comes_back_from_binary(&BTreeMap::from([((1_u8, 'x'), u128::MAX), ((2, 'y'), 0)]));
+}
+
+// P-4
+#[test]
+fn extensions_come_back_from_where_serde_keeps_what_it_reads() {
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    #[serde(rename = "_ExtStruct")]
+    struct Extension((i8, CString));
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    #[serde(untagged)]
+    enum Any {
+        Number(u8),
+        Extension(Extension),
+    }
+    let packet = vec![Any::Number(1), Any::Extension(Extension((-1, c"abc".to_owned())))];
+
+    let msgpack = Msgpack::<Vec<Any>>::new();
+
+    assert_eq!(msgpack.decode(&encode(&msgpack, &packet)).unwrap(), packet);
+}
+
+// The levels that one element has taken are there for the next one, too.
+#[test]
+fn what_a_type_refuses_and_passes_over_leaves_no_trace() {
+    #[derive(Debug, PartialEq)]
+    struct Lenient(Option<u8>);
+
+    impl<'de> Deserialize<'de> for Lenient {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            #[derive(Deserialize)]
+            struct Strict {
+                a: u8,
+            }
+            Ok(Self(Strict::deserialize(deserializer).ok().map(|strict| strict.a)))
+        }
+    }
+    let packet = vec![BTreeMap::<String, u8>::new(); 300];
+
+    let cbor = Cbor::<Vec<Lenient>, _>::new();
+    let msgpack = Msgpack::<Vec<Lenient>, _>::new();
+
+    assert_eq!(cbor.decode(&encode(&cbor, &packet)).unwrap().len(), 300);
+    assert_eq!(msgpack.decode(&encode(&msgpack, &packet)).unwrap().len(), 300);
+}
+
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+struct Inner {
+    name: String,
+    wide: u64,
+}
+
+#[track_caller]
+fn comes_back<T: Debug + DeserializeOwned + PartialEq + Serialize>(packet: &T) {
+    let json = encode(&Json::<(), &T>::new(), &packet);
+
+    assert_eq!(&Json::<T, ()>::new().decode(&json).unwrap(), packet);
+    comes_back_from_binary(packet);
+}
+
+#[track_caller]
+fn comes_back_from_binary<T: Debug + DeserializeOwned + PartialEq + Serialize>(packet: &T) {
+    let cbor = encode(&Cbor::<(), &T>::new(), &packet);
+    let msgpack = encode(&Msgpack::<(), &T>::new(), &packet);
+
+    assert_eq!(&Cbor::<T, ()>::new().decode(&cbor).unwrap(), packet);
+    assert_eq!(&Msgpack::<T, ()>::new().decode(&msgpack).unwrap(), packet);
+}
