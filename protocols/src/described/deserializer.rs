@@ -75,6 +75,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         self.unread = rest;
         utf8(piece(&mut self.unread, len.into())?).map(Some)
     }
+
     /// Reads what contains others.
     #[inline]
     pub(super) fn nested<T>(
