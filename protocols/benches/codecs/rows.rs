@@ -101,6 +101,7 @@ fn beside(
 fn alone<P>(name: &'static str, ours: P, packet: P::Outgoing) -> Row
 where
     P: DatagramProtocol + 'static,
+    P::Incoming: 'static,
     P::Outgoing: 'static,
 {
     Row { name, ours: of(ours, packet), itself: None }
@@ -109,17 +110,19 @@ where
 fn of<P>(protocol: P, packet: P::Outgoing) -> Box<dyn Work>
 where
     P: DatagramProtocol + 'static,
+    P::Incoming: 'static,
     P::Outgoing: 'static,
 {
-    Box::new(Of { protocol, packet })
+    Box::new(Of::<P::Incoming, P::Outgoing> { protocol: Box::new(protocol), packet })
 }
 
-struct Of<P: DatagramProtocol> {
-    protocol: P,
-    packet: P::Outgoing,
+/// A protocol behind a `dyn`, as servers have theirs, and so neither of two becomes a part of the loop.
+struct Of<I, O> {
+    protocol: Box<dyn DatagramProtocol<Incoming = I, Outgoing = O>>,
+    packet: O,
 }
 
-impl<P: DatagramProtocol> Work for Of<P> {
+impl<I, O> Work for Of<I, O> {
     fn encode(&self, datagram: &mut Vec<u8>) {
         datagram.clear();
         self.protocol.encode(black_box(&self.packet), datagram).expect("the packet can be encoded");
