@@ -40,12 +40,12 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///
+/// The source of an error is for people to read; its type may change.
+///
 /// # Cost
 ///
 /// A struct of an integer, 21 characters and eight floats takes 98 octets, about 650 instructions to write and
 /// 1,850 to read. Nothing is allocated but the packet.
-///
-/// The source of an error is for people to read; its type may change.
 ///
 /// [RFC 8949]: https://www.rfc-editor.org/rfc/rfc8949
 ///

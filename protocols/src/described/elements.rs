@@ -67,7 +67,7 @@ impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
     }
 }
 
-/// Lists of which serde knows more or less; to CBOR all are arrays.
+/// Lists of which serde knows more or less; on the wire all are arrays.
 macro_rules! arrays {
     ($($trait:ident: $method:ident,)*) => {$(
         impl<N: Notation> $trait for Elements<'_, '_, N> {

@@ -37,12 +37,12 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///
+/// The source of an error is for people to read; its type may change.
+///
 /// # Cost
 ///
 /// A struct of an integer, 21 characters and eight floats takes 120 octets, about 280 instructions to write and
 /// 1,550 to read. Nothing is allocated but the packet.
-///
-/// The source of an error is for people to read; its type may change.
 ///
 /// [MessagePack]: https://github.com/msgpack/msgpack/blob/master/spec.md
 ///
