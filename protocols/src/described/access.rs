@@ -80,9 +80,9 @@ impl<'de, N: Notation> MapAccess<'de> for Elements<'_, 'de, N> {
 }
 
 /// The entries of a map that is a struct.
-pub(super) struct Fields<'d, 'de, N>(pub(super) Elements<'d, 'de, N>);
+pub(super) struct Fields<'e, 'd, 'de, N>(pub(super) &'e mut Elements<'d, 'de, N>);
 
-impl<'de, N: Notation> MapAccess<'de> for Fields<'_, 'de, N> {
+impl<'de, N: Notation> MapAccess<'de> for Fields<'_, '_, 'de, N> {
     type Error = Mismatch;
 
     #[inline]

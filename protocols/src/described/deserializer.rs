@@ -20,15 +20,15 @@ pub(super) struct Deserializer<'de, N> {
     /// How many newtypes and `Some` may follow without an octet between them.
     wrappers: usize,
     /// How many elements may still be declared: each takes an octet, so honest ones are no more.
-    elements: usize,
+    budget: usize,
     notation: PhantomData<N>,
 }
 
 impl<'de, N: Notation> Deserializer<'de, N> {
     #[inline]
     pub(super) const fn new(datagram: &'de [u8], levels: usize) -> Self {
-        let (wrappers, elements) = (WRAPPERS, datagram.len());
-        Self { unread: datagram, levels, wrappers, elements, notation: PhantomData }
+        let (wrappers, budget) = (WRAPPERS, datagram.len());
+        Self { unread: datagram, levels, wrappers, budget, notation: PhantomData }
     }
 
     /// How many octets were not read yet.
@@ -123,8 +123,8 @@ impl<'de, N: Notation> Deserializer<'de, N> {
     ) -> Result<Option<usize>, Mismatch> {
         let Some(declared) = declared else { return Ok(None) };
         let octets = declared.checked_mul(octets_each).and_then(|octets| octets.try_into().ok());
-        match octets.and_then(|octets| self.elements.checked_sub(octets)) {
-            Some(left) => self.elements = left,
+        match octets.and_then(|octets| self.budget.checked_sub(octets)) {
+            Some(left) => self.budget = left,
             None => return Err(Mismatch::expected("no more elements than octets were expected")),
         }
         Ok(Some(declared as usize))
@@ -136,13 +136,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         len: Option<u64>,
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        let left = self.claim(len, 1)?;
-        self.nested(|deserializer| {
-            let mut elements = Elements::new(deserializer, left);
-            let value = visitor.visit_seq(&mut elements)?;
-            elements.end()?;
-            Ok(value)
-        })
+        self.elements(len, 1, |elements| visitor.visit_seq(elements))
     }
 
     #[inline]
@@ -151,13 +145,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         len: Option<u64>,
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        let left = self.claim(len, 2)?;
-        self.nested(|deserializer| {
-            let mut entries = Elements::new(deserializer, left);
-            let value = visitor.visit_map(&mut entries)?;
-            entries.end()?;
-            Ok(value)
-        })
+        self.elements(len, 2, |entries| visitor.visit_map(entries))
     }
 
     /// A map of which the keys are names of fields.
@@ -167,11 +155,21 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         len: Option<u64>,
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        let left = self.claim(len, 2)?;
+        self.elements(len, 2, |entries| visitor.visit_map(Fields(entries)))
+    }
+
+    #[inline]
+    fn elements<T>(
+        &mut self,
+        len: Option<u64>,
+        octets_each: u64,
+        read: impl FnOnce(&mut Elements<'_, 'de, N>) -> Result<T, Mismatch>,
+    ) -> Result<T, Mismatch> {
+        let left = self.claim(len, octets_each)?;
         self.nested(|deserializer| {
-            let mut fields = Fields(Elements::new(deserializer, left));
-            let value = visitor.visit_map(&mut fields)?;
-            fields.0.end()?;
+            let mut elements = Elements::new(deserializer, left);
+            let value = read(&mut elements)?;
+            elements.end()?;
             Ok(value)
         })
     }
