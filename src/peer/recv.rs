@@ -43,7 +43,14 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
         }
         let limit = match self.limit {
             Some(limit) => limit,
-            None => self.begin_to_wait()?,
+            None => match self.begin_to_wait() {
+                Ok(limit) => limit,
+                Err(error) => {
+                    // A handler that asks again and again must not keep the thread either.
+                    budget.made_progress();
+                    return Poll::Ready(Err(error));
+                }
+            },
         };
         let error = match limit {
             Limit::None => return Poll::Pending,
@@ -53,6 +60,7 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
         if let Some(timer) = &mut self.peer.timer {
             ready!(timer.as_mut().poll(cx));
         }
+        budget.made_progress();
         Poll::Ready(Err(error))
     }
 

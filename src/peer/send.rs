@@ -1,7 +1,9 @@
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
+
+use tokio::task::coop;
 
 use super::{port::Outlet, turn::Turn};
 use crate::{
@@ -35,6 +37,9 @@ type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + '
 
 impl<Res, O: Outlet<Res> + ?Sized> Sending<'_, Res, O> {
     fn poll_outbox(&mut self, max: usize, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        // Whoever only sends must not keep the thread from the others.
+        let budget = ready!(coop::poll_proceed(cx));
+        budget.made_progress();
         let datagram = Scratch::encode(max, |datagram| self.outlet.encode(self.packet, datagram))?;
         let (outbox, to) = (self.outlet.outbox(), self.to);
         if outbox.try_send(to, &datagram)? {
@@ -57,11 +62,17 @@ impl<Res, O: Outlet<Res> + ?Sized> Future for Sending<'_, Res, O> {
         let outbox = this.outlet.outbox();
         let max = max_len(&this.to.peer);
         let inline = Turn::with(this.outlet.id(), |turn| {
+            if !outbox.takes_inline(turn) {
+                return None;
+            }
+            if turn.poll_proceed(cx).is_pending() {
+                return Some(Poll::Pending);
+            }
             let encode = |datagram: &mut Vec<u8>| this.outlet.encode(this.packet, datagram);
-            outbox.takes_inline(turn).then(|| turn.replies.encode(this.to, max, encode))
+            Some(Poll::Ready(turn.replies.encode(this.to, max, encode)))
         });
         match inline.flatten() {
-            Some(sent) => Poll::Ready(sent),
+            Some(sent) => sent,
             None => this.poll_outbox(max, cx),
         }
     }

@@ -3,6 +3,7 @@
 mod batches;
 mod books;
 mod flood;
+mod giving_way;
 mod idle;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod kernel;
