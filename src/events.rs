@@ -50,6 +50,19 @@ impl Events {
         }
     }
 
+    /// Tells at WARN of datagrams that the kernel had no room for within `limit`.
+    pub(crate) fn no_room(&self, local: &PeerAddr, datagrams: usize, limit: Duration) {
+        if let Some(suppressed) = self.admit(&self.warnings) {
+            tracing::warn!(
+                %local,
+                datagrams,
+                ?limit,
+                suppressed,
+                "the send buffer of a socket was full: datagrams were dropped"
+            );
+        }
+    }
+
     /// Tells what was withheld and not told since.
     pub(crate) fn tell_suppressed(&self) {
         if let Some(suppressed) = locked(&self.errors).settle() {

@@ -68,6 +68,9 @@ pub struct Figures {
     pub sent: u64,
     /// Datagrams that the kernel refused after `send` had returned.
     pub send_errors: u64,
+    /// Datagrams that were dropped because the kernel had no room for them within
+    /// [`Limits::send_timeout`](crate::Limits::send_timeout).
+    pub send_timeouts: u64,
     /// Conversations that have ended, however they did.
     pub conversations: u64,
     /// Of those, the ones whose handler returned an error that was reported.
@@ -112,6 +115,7 @@ pub(crate) struct Counters {
     pub(crate) decode_errors: AtomicU64,
     pub(crate) sent: AtomicU64,
     pub(crate) send_errors: AtomicU64,
+    pub(crate) send_timeouts: AtomicU64,
     pub(crate) conversations: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) panicked: AtomicU64,
@@ -141,6 +145,7 @@ impl Counters {
             decode_errors: self.decode_errors.load(Relaxed),
             sent: self.sent.load(Relaxed),
             send_errors: self.send_errors.load(Relaxed),
+            send_timeouts: self.send_timeouts.load(Relaxed),
             conversations: self.conversations.load(Relaxed),
             failed: self.failed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),

@@ -1,3 +1,5 @@
+mod backlog;
+
 use std::{
     io,
     pin::pin,
@@ -6,9 +8,11 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
-use tokio::sync::Notify;
+use backlog::Backlog;
+use tokio::{sync::Notify, time::Instant};
 
 use super::turn::Turn;
 use crate::{
@@ -31,6 +35,8 @@ pub(crate) struct Outbox {
     transport: Box<dyn Transport>,
     counters: Arc<Counters>,
     events: Arc<Events>,
+    /// How long a datagram may wait for room in the kernel.
+    limit: Duration,
     state: Mutex<State>,
     /// How many datagrams the backlog holds, to be seen without the lock.
     backlog: AtomicUsize,
@@ -43,26 +49,28 @@ pub(crate) struct Outbox {
 struct State {
     open: bool,
     turn: bool,
-    backlog: SendBatch,
+    backlog: Backlog,
 }
 
 /// Datagrams that the kernel has refused. Nothing is allocated while there are none.
 type Refusals = Vec<(PeerAddr, io::Error)>;
 
-/// How many datagrams or octets wait for the kernel before `send` waits too.
-const BACKLOG: usize = 256;
-const BACKLOG_OCTETS: usize = 1 << 20;
+/// How many datagrams or octets an inline conversation leaves in a batch before they are sent.
+const REPLIES: usize = 256;
+const REPLIES_OCTETS: usize = 1 << 20;
 
 impl Outbox {
     pub(crate) fn new(
         transport: Box<dyn Transport>,
         counters: Arc<Counters>,
         events: Arc<Events>,
+        limit: Duration,
     ) -> Self {
         Self {
             transport,
             counters,
             events,
+            limit,
             state: Mutex::default(),
             backlog: AtomicUsize::new(0),
             room: Notify::new(),
@@ -84,7 +92,7 @@ impl Outbox {
         let unsent = state.backlog.len() as u64;
         state.open = false;
         state.turn = false;
-        state.backlog = SendBatch::default();
+        state.backlog = Backlog::default();
         self.backlog.store(0, Ordering::Release);
         drop(state);
         add(&self.counters.send_errors, unsent);
@@ -97,7 +105,7 @@ impl Outbox {
 
     /// Whether the next inline reply may go into the batch of `turn`.
     pub(crate) fn takes_inline(&self, turn: &mut Turn) -> bool {
-        if turn.replies.len() >= BACKLOG || turn.replies.octets() >= BACKLOG_OCTETS {
+        if turn.replies.len() >= REPLIES || turn.replies.octets() >= REPLIES_OCTETS {
             self.prolong_turn(&mut turn.replies);
         }
         self.backlog.load(Ordering::Acquire) == 0
@@ -133,13 +141,31 @@ impl Outbox {
         Poll::Ready(())
     }
 
+    /// When the next datagram has waited for room as long as it may; `None` if nothing waits for it.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.lock().backlog.deadline(self.limit)
+    }
+
+    /// Drops what has waited for room as long as it may.
+    pub(crate) fn expire(&self) {
+        let mut state = self.lock();
+        let expired = state.backlog.expire(self.limit);
+        self.backlog.store(state.backlog.len(), Ordering::Release);
+        drop(state);
+        if expired > 0 {
+            self.count_expired(expired);
+            self.room.notify_waiters();
+        }
+    }
+
     /// Whether nothing waits for room in the kernel.
     pub(crate) fn is_flushed(&self) -> bool {
         self.backlog.load(Ordering::Acquire) == 0
     }
 
-    /// Sends one encoded datagram, waiting as long as the backlog is full.
+    /// Sends one encoded datagram. While the backlog is full it waits, but not longer than a datagram may.
     pub(crate) async fn send(&self, to: &Route, datagram: &[u8]) -> Result<(), SendError> {
+        let since = Instant::now();
         loop {
             let mut room = pin!(self.room.notified());
             // Listen first: room that is made between the two steps must not be missed.
@@ -147,6 +173,11 @@ impl Outbox {
             if self.try_send(to, datagram)? {
                 return Ok(());
             }
+            if since.elapsed() >= self.limit {
+                self.count_expired(1);
+                return Ok(());
+            }
+            // The worker looks after the time: when it is over for what waits, there is room.
             room.await;
         }
     }
@@ -173,8 +204,11 @@ impl Outbox {
                 }
             }
         }
-        if state.backlog.len() >= BACKLOG || state.backlog.octets() >= BACKLOG_OCTETS {
+        if state.backlog.is_full() {
             return Ok(false);
+        }
+        if full {
+            state.backlog.jam();
         }
         state.backlog.push(to, datagram);
         self.backlog.store(state.backlog.len(), Ordering::Release);
@@ -196,8 +230,7 @@ impl Outbox {
             add(&self.counters.send_errors, replies.len() as u64);
             *replies = SendBatch::default();
         } else if !done {
-            replies.append(&mut state.backlog);
-            std::mem::swap(replies, &mut state.backlog);
+            state.backlog.prepend(replies);
             self.backlog.store(state.backlog.len(), Ordering::Release);
         } else if !turn && !state.backlog.is_empty() {
             refusals.append(&mut self.flush(&mut state));
@@ -207,9 +240,21 @@ impl Outbox {
     }
 
     fn flush(&self, state: &mut State) -> Refusals {
-        let (_, refusals) = self.send_batch(&mut state.backlog);
-        self.backlog.store(state.backlog.len(), Ordering::Release);
-        self.room.notify_waiters();
+        let mut refusals = Vec::new();
+        let before = state.backlog.len();
+        state.backlog.flush(|batch| {
+            let (done, mut refused) = self.send_batch(batch);
+            refusals.append(&mut refused);
+            done
+        });
+        let left = state.backlog.len();
+        self.backlog.store(left, Ordering::Release);
+        if left == 0 {
+            self.room.notify_waiters();
+        } else {
+            // As many as there is room for, in the order they came.
+            (left..before).for_each(|_| self.room.notify_one());
+        }
         refusals
     }
 
@@ -232,6 +277,11 @@ impl Outbox {
             add(&self.counters.send_errors, 1);
             self.events.warn(&to, &error, "a datagram could not be sent");
         }
+    }
+
+    fn count_expired(&self, datagrams: usize) {
+        add(&self.counters.send_timeouts, datagrams as u64);
+        self.events.no_room(self.transport.local_addr(), datagrams, self.limit);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

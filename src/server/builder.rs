@@ -300,7 +300,12 @@ where
         let addresses = each_address.map(|(transport, _)| transport.local_addr().clone()).collect();
         let port = |(transport, thread): Driven| {
             let admission = Admission::new(transport.local_addr().clone(), self.check.clone());
-            let outbox = Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events));
+            let outbox = Outbox::new(
+                transport,
+                Arc::clone(&counters),
+                Arc::clone(&events),
+                limits.send_timeout,
+            );
             let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
             let port =
                 Port::new(Arc::clone(&protocol), outbox, limits, counters, Arc::clone(&events));

@@ -90,7 +90,7 @@ impl SendBatch {
     }
 
     /// Takes all datagrams out.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.pending = 0..0;
         self.octets = 0;
         self.slots.truncate(2 * BATCH);
@@ -122,14 +122,6 @@ impl SendBatch {
     pub(crate) fn octets(&self) -> usize {
         self.octets
     }
-
-    /// Moves all datagrams of `other` behind those of this batch.
-    pub(crate) fn append(&mut self, other: &mut Self) {
-        while let Some((to, datagram)) = other.front() {
-            self.push(to, datagram);
-            other.pop_front();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -147,19 +139,16 @@ mod tests {
     #[test]
     fn datagrams_leave_a_send_batch_in_the_order_they_came() {
         let mut batch = SendBatch::default();
-        let mut second = SendBatch::default();
         batch.push(&addr(1), b"a");
         batch.push(&addr(2), b"b");
         batch.pop_front();
-        second.push(&addr(3), b"c");
-
-        batch.append(&mut second);
+        batch.push(&addr(3), b"c");
 
         assert_eq!(batch.front(), Some((&addr(2), &b"b"[..])));
         batch.pop_front();
         assert_eq!(batch.front(), Some((&addr(3), &b"c"[..])));
         batch.pop_front();
-        assert!(batch.is_empty() && second.is_empty() && batch.octets() == 0);
+        assert!(batch.is_empty() && batch.octets() == 0);
     }
 
     // S-5, S-6

@@ -1,16 +1,18 @@
 use std::{
     collections::VecDeque,
     net::{Ipv4Addr, SocketAddr},
-    sync::Weak,
+    sync::{LazyLock, Weak},
     task::{Wake, Waker},
 };
 
-use super::*;
+use super::{backlog::MOST_DATAGRAMS, *};
 use crate::{Figures, transport::RecvBatch};
 
 /// A kernel that does as it is told.
 #[derive(Debug, Default)]
 struct Kernel(Mutex<Told>);
+
+static ADDR: LazyLock<PeerAddr> = LazyLock::new(|| peer(9).peer);
 
 #[derive(Debug, Default)]
 struct Told {
@@ -38,7 +40,7 @@ impl Kernel {
 
 impl Transport for Arc<Kernel> {
     fn local_addr(&self) -> &PeerAddr {
-        unreachable!("nobody asks")
+        &ADDR
     }
 
     fn try_recv(&self, _: &mut RecvBatch) -> io::Result<()> {
@@ -77,11 +79,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::within(Duration::MAX)
+    }
+
+    /// With a kernel that may have no room for so long.
+    fn within(limit: Duration) -> Self {
         let (kernel, counters) = (Arc::new(Kernel::default()), Arc::new(Counters::default()));
         // All events but the first are counted as suppressed.
         let events = Arc::new(Events::new(1, Arc::clone(&counters)));
         let transport = Box::new(Arc::clone(&kernel));
-        let outbox = Arc::new(Outbox::new(transport, Arc::clone(&counters), events));
+        let outbox = Arc::new(Outbox::new(transport, Arc::clone(&counters), events, limit));
         outbox.open();
         Self { kernel, counters, outbox, turn: Turn::new(1, 16) }
     }
@@ -208,7 +215,7 @@ fn what_others_send_while_a_turn_goes_on_leaves_at_its_end_behind_its_replies() 
 #[test]
 fn more_replies_than_a_batch_holds_leave_in_order() {
     let mut bench = Bench::new();
-    let expected = numbers(2 * BACKLOG + 1);
+    let expected = numbers(2 * REPLIES + 1);
 
     bench.outbox.begin_turn();
     expected.iter().for_each(|text| bench.reply(1, text));
@@ -221,22 +228,64 @@ fn more_replies_than_a_batch_holds_leave_in_order() {
 #[test]
 fn more_replies_than_a_batch_holds_wait_for_a_full_kernel_in_order() {
     let mut bench = Bench::new();
-    let expected = numbers(BACKLOG + 2);
-    let (to, more) = (peer(1), expected[BACKLOG].clone());
+    let expected = numbers(REPLIES + 2);
     bench.kernel.fill(true);
 
     bench.outbox.begin_turn();
-    expected[..BACKLOG].iter().for_each(|text| bench.reply(1, text));
+    expected[..REPLIES].iter().for_each(|text| bench.reply(1, text));
     assert!(!bench.outbox.takes_inline(&mut bench.turn));
-    let outbox = Arc::clone(&bench.outbox);
-    let mut waiting = pin!(outbox.send(&to, more.as_bytes()));
-    assert!(poll(waiting.as_mut()).is_pending());
+    bench.reply(1, &expected[REPLIES]);
     bench.kernel.fill(false);
     bench.end_turn();
-    assert!(poll(waiting).is_ready());
-    bench.send(1, &expected[BACKLOG + 1]);
+    bench.send(1, &expected[REPLIES + 1]);
 
     assert_eq!(bench.kernel.sent(1), expected);
+}
+
+// S-4, S-10
+#[test]
+fn more_than_the_backlog_holds_leaves_in_the_order_in_which_it_was_sent() {
+    let bench = Bench::new();
+    let expected = numbers(MOST_DATAGRAMS + 2);
+    let to = peer(1);
+    bench.kernel.fill(true);
+    expected[..MOST_DATAGRAMS].iter().for_each(|text| bench.send(1, text));
+
+    let mut first = pin!(bench.outbox.send(&to, expected[MOST_DATAGRAMS].as_bytes()));
+    assert!(poll(first.as_mut()).is_pending());
+    let mut second = pin!(bench.outbox.send(&to, expected[MOST_DATAGRAMS + 1].as_bytes()));
+    assert!(poll(second.as_mut()).is_pending());
+    bench.kernel.fill(false);
+    assert!(bench.flush().is_ready());
+    assert!(poll(first).is_ready() && poll(second).is_ready());
+
+    assert_eq!(bench.kernel.sent(1), expected);
+}
+
+// S-10
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_room_within_the_limit_is_dropped_and_counted() {
+    let limit = Duration::from_millis(100);
+    let bench = Bench::within(limit);
+    let to = peer(1);
+    bench.kernel.fill(true);
+    numbers(MOST_DATAGRAMS).iter().for_each(|text| bench.send(1, text));
+    let mut waiting = pin!(bench.outbox.send(&to, b"waiting"));
+    assert!(poll(waiting.as_mut()).is_pending());
+
+    tokio::time::sleep_until(bench.outbox.deadline().unwrap()).await;
+    bench.outbox.expire();
+
+    assert!(bench.outbox.is_flushed() && bench.outbox.deadline().is_none());
+    assert_eq!(bench.figures().send_timeouts, MOST_DATAGRAMS as u64);
+    // What has waited in `send` has waited for as long; what comes now has a limit of its own.
+    assert!(matches!(poll(waiting), Poll::Ready(Ok(()))));
+    bench.send(1, "later");
+    tokio::time::sleep(limit / 2).await;
+    bench.outbox.expire();
+    bench.kernel.fill(false);
+    assert!(bench.flush().is_ready());
+    assert!(bench.kernel.sent(1).ends_with(&["later".to_owned()]));
 }
 
 // S-9
@@ -298,9 +347,9 @@ fn an_interrupted_send_is_tried_again() {
 #[test]
 fn a_send_waits_while_the_backlog_is_full() {
     let bench = Bench::new();
-    let (to, last) = (peer(1), BACKLOG.to_string());
+    let (to, last) = (peer(1), MOST_DATAGRAMS.to_string());
     bench.kernel.fill(true);
-    numbers(BACKLOG).iter().for_each(|text| bench.send(1, text));
+    numbers(MOST_DATAGRAMS).iter().for_each(|text| bench.send(1, text));
 
     let mut waiting = pin!(bench.outbox.send(&to, last.as_bytes()));
     assert!(poll(waiting.as_mut()).is_pending());
@@ -308,7 +357,7 @@ fn a_send_waits_while_the_backlog_is_full() {
     assert!(bench.flush().is_ready());
     assert!(matches!(poll(waiting), Poll::Ready(Ok(()))));
 
-    assert_eq!(bench.kernel.sent(1), numbers(BACKLOG + 1));
+    assert_eq!(bench.kernel.sent(1), numbers(MOST_DATAGRAMS + 1));
 }
 
 // S-10
@@ -340,13 +389,13 @@ fn the_worker_is_woken_when_there_is_something_to_flush() {
 fn a_send_that_is_dropped_while_it_waits_leaves_nothing_behind() {
     let bench = Bench::new();
     bench.kernel.fill(true);
-    numbers(BACKLOG).iter().for_each(|text| bench.send(1, text));
+    numbers(MOST_DATAGRAMS).iter().for_each(|text| bench.send(1, text));
 
     assert!(bench.poll_send(1, "dropped").is_pending());
     bench.kernel.fill(false);
     assert!(bench.flush().is_ready());
 
-    assert_eq!(bench.kernel.sent(1), numbers(BACKLOG));
+    assert_eq!(bench.kernel.sent(1), numbers(MOST_DATAGRAMS));
 }
 
 // S-15
@@ -355,7 +404,7 @@ fn closing_ends_what_waits_and_opening_begins_anew() {
     let bench = Bench::new();
     let to = peer(1);
     bench.kernel.fill(true);
-    numbers(BACKLOG).iter().for_each(|text| bench.send(1, text));
+    numbers(MOST_DATAGRAMS).iter().for_each(|text| bench.send(1, text));
     let mut waiting = pin!(bench.outbox.send(&to, b"waiting"));
     assert!(poll(waiting.as_mut()).is_pending());
 
@@ -363,7 +412,7 @@ fn closing_ends_what_waits_and_opening_begins_anew() {
 
     assert!(matches!(poll(waiting), Poll::Ready(Err(SendError::Closed))));
     assert!(matches!(bench.poll_send(1, "later"), Poll::Ready(Err(SendError::Closed))));
-    assert_eq!(bench.figures().send_errors, BACKLOG as u64);
+    assert_eq!(bench.figures().send_errors, MOST_DATAGRAMS as u64);
     bench.kernel.fill(false);
     bench.outbox.open();
     bench.send(1, "0");

@@ -5,13 +5,21 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{PeerSender, SendError, testing::Network};
+use datagrammar::{
+    Limits, PeerSender, SendError,
+    testing::{Conditions, Network},
+};
 use tokio::time::timeout;
 
-use crate::support::{Net, Octets, Running, conversing, until, within_deadline};
+use crate::{
+    log::Log,
+    support::{Net, Octets, Running, conversing, until, within_deadline},
+};
 
 /// How many datagrams a server keeps for the kernel.
-const BACKLOG: usize = 256;
+const BACKLOG: usize = 4_096;
+/// How long each of them may wait, unless something else is said.
+const LIMIT: Duration = Duration::from_millis(100);
 
 /// A server in memory, the network, and one peer that it knows.
 struct Scene {
@@ -22,18 +30,27 @@ struct Scene {
 }
 
 impl Scene {
+    /// Where a datagram may wait for ever.
     async fn new() -> Self {
-        let net = Net::memory();
+        Self::within(Limits::default().send_timeout(Duration::MAX)).await
+    }
+
+    async fn within(limits: Limits) -> Self {
+        // What is kept for the kernel leaves at once, and nobody receives it meanwhile.
+        let net = Net::Memory(Network::new(1, Conditions::default().buffer(2 * BACKLOG)));
         let Net::Memory(network) = net.clone() else { unreachable!() };
         let known = Arc::new(Mutex::new(None));
         let server = net
-            .serve_text(conversing!(
-                [known] | peer | {
-                    let request = peer.recv().await?;
-                    known.lock().unwrap().get_or_insert_with(|| peer.sender());
-                    Ok(peer.send(&request).await?)
-                }
-            ))
+            .serve_text_within(
+                limits,
+                conversing!(
+                    [known] | peer | {
+                        let request = peer.recv().await?;
+                        known.lock().unwrap().get_or_insert_with(|| peer.sender());
+                        Ok(peer.send(&request).await?)
+                    }
+                ),
+            )
             .await;
         let peer = net.peer_of(&server.control).await;
         assert_eq!(peer.ask("hello").await, "hello");
@@ -159,4 +176,42 @@ async fn a_send_that_waits_is_told_when_serving_ends() {
 
     let waited = within_deadline(waiting).await.unwrap();
     assert!(matches!(waited, Err(SendError::Closed)), "{waited:?}");
+}
+
+// S-10
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_room_within_the_limit_is_dropped_and_the_next_is_not_late() {
+    let (scene, log) = (Scene::within(Limits::default()).await, Log::capture());
+    scene.fill().await;
+    let sender = scene.sender.clone();
+    let waiting = tokio::spawn(async move { sender.send(&"waiting".to_owned()).await });
+
+    tokio::time::sleep(LIMIT * 3).await;
+    let figures = scene.server.control.figures();
+    // It could not get in until the others had waited for as long as they may.
+    within_deadline(waiting).await.unwrap().unwrap();
+    assert_eq!((figures.sent, figures.send_timeouts), (1, BACKLOG as u64 + 1));
+    assert_eq!(log.alarms().len(), 2, "{:?}", log.alarms());
+    scene.peer.send("in time").await;
+    tokio::time::sleep(LIMIT / 2).await;
+    scene.hold_sends(false);
+
+    assert_eq!(scene.peer.recv_text().await, "in time");
+    assert_eq!(scene.peer.ask("hello").await, "hello");
+    assert_eq!(scene.server.control.figures().peers, 0);
+    scene.server.stop().await;
+}
+
+// S-10
+#[tokio::test(start_paused = true)]
+async fn up_to_the_limit_nothing_is_lost() {
+    let scene = Scene::within(Limits::default()).await;
+    scene.fill().await;
+
+    tokio::time::sleep(LIMIT).await;
+    scene.hold_sends(false);
+
+    scene.assert_hears(BACKLOG).await;
+    assert_eq!(scene.server.control.figures().send_timeouts, 0);
+    scene.server.stop().await;
 }

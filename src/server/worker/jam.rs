@@ -1,0 +1,31 @@
+//! What waits for room in the kernel, and for how long.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::time::{Sleep, sleep_until};
+
+use crate::peer::outbox::Outbox;
+
+/// Ends the waiting of datagrams that find no room. Set anew for each, which is cheaper than another timer.
+#[derive(Debug, Default)]
+pub(super) struct Jam(Option<Pin<Box<Sleep>>>);
+
+impl Jam {
+    /// Sends what there is room for, and drops what has waited for too long.
+    pub(super) fn attend(&mut self, outbox: &Outbox, cx: &mut Context<'_>) {
+        while outbox.poll_flush(cx).is_pending() {
+            let Some(deadline) = outbox.deadline() else { return };
+            let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if timer.deadline() != deadline {
+                timer.as_mut().reset(deadline);
+            }
+            if timer.as_mut().poll(cx) == Poll::Pending {
+                return;
+            }
+            outbox.expire();
+        }
+    }
+}
