@@ -25,6 +25,7 @@ pub struct Limits {
     pub(crate) datagram: usize,
     pub(crate) idle: Option<Duration>,
     pub(crate) grace: Duration,
+    pub(crate) send_timeout: Duration,
     pub(crate) events: usize,
 }
 
@@ -41,7 +42,11 @@ pub enum Overflow {
 
 impl Limits {
     /// Sets how many datagrams may wait for a peer that is in conversation, besides the one that
-    /// opened it. The default is 64; 0 means that none may.
+    /// opened it. The default is 1,024; 0 means that none may.
+    ///
+    /// The worker empties the kernel's buffer into these queues, so a queue has to hold what a peer sends at
+    /// once: 1,024 datagrams are a fifth of a second of video, or what a client asks for that sends its whole
+    /// list of questions. [`queue_octets`](Self::queue_octets) bounds what they take.
     #[must_use]
     pub const fn queue(mut self, datagrams: usize) -> Self {
         self.queue = datagrams;
@@ -63,7 +68,11 @@ impl Limits {
         self
     }
 
-    /// Sets how many octets may wait for all peers together. The default is 64 MiB.
+    /// Sets how much memory datagrams take that wait for all peers together, in bytes. The default is
+    /// 64 MiB.
+    ///
+    /// Each counts with its bytes and 128 more, so that empty ones have a bound too: 524,288 of these, or
+    /// 45,964 of 1,332 bytes.
     ///
     /// The datagram that opened a conversation counts when its handler waits for something else
     /// before it receives it; beyond the bound such a conversation is dropped at that point.
@@ -108,6 +117,19 @@ impl Limits {
         self
     }
 
+    /// Sets how long a datagram may wait for room in the kernel's send buffer. The default is 100 ms;
+    /// `Duration::MAX` lets it wait for ever.
+    ///
+    /// A buffer is full for so long when a link is, or when hosts of the local network do not answer: the kernel
+    /// keeps what goes to such a neighbour for 3 seconds. What has waited for this time is dropped, counted in
+    /// [`Figures::send_timeouts`](crate::Figures::send_timeouts) and told in the log, so that replies to
+    /// others are not late when the jam is over.
+    #[must_use]
+    pub const fn send_timeout(mut self, timeout: Duration) -> Self {
+        self.send_timeout = timeout;
+        self
+    }
+
     /// Sets how many `tracing` events about peers are told per second and level. The default is 10.
     #[must_use]
     pub const fn events_per_second(mut self, events: usize) -> Self {
@@ -134,7 +156,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            queue: 64,
+            queue: 1_024,
             queue_octets: 1 << 20,
             overflow: Overflow::default(),
             octets: 64 << 20,
@@ -142,6 +164,7 @@ impl Default for Limits {
             datagram: 65_535,
             idle: Some(Duration::from_secs(60)),
             grace: Duration::from_millis(750),
+            send_timeout: Duration::from_millis(100),
             events: 10,
         }
     }

@@ -140,14 +140,26 @@ impl Mailbox {
         }
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Ends a conversation whose handler has returned, and has put a packet back for the next one. False if
+    /// there is none, since serving ends.
+    pub(crate) fn finish_with_more(&self, counters: &Counters) -> bool {
+        let mut state = self.lock();
+        if !state.closed {
+            state.waker = None;
+            state.drop_unread(counters);
+        }
+        !state.closed
+    }
+
     /// Ends a conversation whose handler has returned.
     pub(crate) fn finish(&self, counters: &Counters) -> Next {
         let mut state = self.lock();
         state.waker = None;
-        if let Some((_, opening)) = state.opening.take() {
-            release(opening.len(), counters);
-            counters.dropped(DropReason::Unread, 1);
-        }
+        state.drop_unread(counters);
         // From opening to queue and back: its octets stay reserved all the while.
         let Some((ancillary, opening)) = state.queue.pop_front() else {
             state.over = true;
@@ -184,6 +196,13 @@ impl State {
         Some(taken)
     }
 
+    fn drop_unread(&mut self, counters: &Counters) {
+        if let Some((_, opening)) = self.opening.take() {
+            release(opening.len(), counters);
+            counters.dropped(DropReason::Unread, 1);
+        }
+    }
+
     fn drop_oldest(&mut self, counters: &Counters) -> bool {
         let Some((_, oldest)) = self.queue.pop_front() else { return false };
         self.octets -= oldest.len();
@@ -204,13 +223,22 @@ impl State {
     }
 }
 
-fn reserve(octets: usize, limits: &Limits, counters: &Counters) -> bool {
-    let reserved = |waiting: usize| Some(waiting + octets).filter(|sum| *sum <= limits.octets);
+/// What a datagram that waits takes beside its bytes, at most: its place in a queue that has just doubled its
+/// room, and what an allocator adds. So the bound of all bytes is one of memory.
+pub(crate) const OVERHEAD: usize = 128;
+
+const _: () = assert!(2 * size_of::<Waiting>() + 32 <= OVERHEAD);
+
+/// Takes room for a datagram of so many bytes; false if no more may wait.
+pub(super) fn reserve(octets: usize, limits: &Limits, counters: &Counters) -> bool {
+    let reserved =
+        |waiting: usize| Some(waiting + octets + OVERHEAD).filter(|sum| *sum <= limits.octets);
     counters.waiting_octets.fetch_update(Relaxed, Relaxed, reserved).is_ok()
 }
 
-fn release(octets: usize, counters: &Counters) {
-    counters.waiting_octets.fetch_sub(octets, Relaxed);
+/// Gives the room back.
+pub(super) fn release(octets: usize, counters: &Counters) {
+    counters.waiting_octets.fetch_sub(octets + OVERHEAD, Relaxed);
 }
 
 #[cfg(test)]

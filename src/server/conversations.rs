@@ -100,6 +100,17 @@ impl<T> Conversations<T> {
         {
             entry.remove();
             self.release();
+            self.shrink();
+        }
+    }
+
+    /// Gives memory back when the table has become much too large: what a flood has filled is not kept.
+    fn shrink(&mut self) {
+        const KEPT: usize = 1_024;
+
+        let (used, room) = (self.open.len(), self.open.capacity());
+        if room > KEPT && used < room / 8 {
+            self.open.shrink_to(2 * used);
         }
     }
 

@@ -120,6 +120,9 @@ impl Running {
     }
 }
 
+/// What a datagram that waits counts beside its bytes.
+pub const OVERHEAD: usize = 128;
+
 /// The other side of a server, without any protocol.
 #[derive(Clone, Debug)]
 pub struct Octets(pub UdpClient<Raw>);

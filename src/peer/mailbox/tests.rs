@@ -142,7 +142,7 @@ fn a_datagram_that_could_not_wait_alone_costs_no_other_its_place() {
 // G-9
 #[test]
 fn the_oldest_is_counted_also_when_the_newest_does_not_fit_after_all() {
-    let limits = Limits::default().queue(1).octets(4).overflow(Overflow::DropOldest);
+    let limits = Limits::default().queue(1).octets(OVERHEAD + 4).overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
     let offers = post.offer_all(&["1", "12345"]);
@@ -167,7 +167,7 @@ fn a_queue_of_none_lets_nothing_wait() {
 // G-2: octets waiting in all
 #[test]
 fn all_peers_share_one_bound_of_octets() {
-    let post = Post::within(Limits::default().octets(4));
+    let post = Post::within(Limits::default().octets(3 * OVERHEAD + 4));
     let other = Mailbox::default();
     let offer =
         |datagram: &[u8]| other.offer(Ancillary::default(), datagram, &post.limits, &post.counters);
@@ -185,7 +185,7 @@ fn all_peers_share_one_bound_of_octets() {
 // G-2: octets waiting in all
 #[test]
 fn the_datagram_that_opened_a_conversation_counts_while_it_waits() {
-    let post = Post::within(Limits::default().octets(4));
+    let post = Post::within(Limits::default().octets(OVERHEAD + 4));
 
     assert!(!post.open("12345"));
     assert_eq!(post.waiting_octets(), 0);
@@ -217,7 +217,7 @@ fn what_has_waited_longest_opens_the_next_conversation() {
 
     assert_eq!(post.finish(), Next::Conversation(Ancillary::default()));
 
-    assert_eq!(post.waiting_octets(), 3);
+    assert_eq!(post.waiting_octets(), 2 * OVERHEAD + 3);
     assert_eq!(post.empty(), ["b", "cc"]);
     assert_eq!(post.waiting_octets(), 0);
 }

@@ -9,12 +9,15 @@ use std::{
 use fastrand::Rng;
 
 use super::*;
-use crate::{Overflow, peer::mailbox::Next};
+use crate::{
+    Overflow,
+    peer::mailbox::{Next, OVERHEAD},
+};
 
 const PEERS: usize = 6;
 const QUEUE: usize = 3;
 const QUEUE_OCTETS: usize = 24;
-const OCTETS: usize = 60;
+const OCTETS: usize = 60 + 7 * OVERHEAD;
 const PLACES: usize = 4;
 
 /// One peer as the model sees it.
@@ -139,7 +142,7 @@ impl Course {
             waiting.queue.remove(0);
             self.dropped += 1;
         }
-        if self.waiting_octets() + datagram.len() > OCTETS {
+        if self.waiting_octets() + OVERHEAD + datagram.len() > OCTETS {
             return Arrival::Dropped(DropReason::Octets);
         }
         self.model[peer].queue.push(datagram.to_vec());
@@ -165,7 +168,7 @@ impl Course {
         if received {
             self.returned += 1;
         } else {
-            let fits = self.waiting_octets() + datagram.len() <= OCTETS;
+            let fits = self.waiting_octets() + OVERHEAD + datagram.len() <= OCTETS;
             assert_eq!(
                 mailbox.open(Ancillary::default(), &datagram, &self.limits, &self.counters),
                 fits
@@ -250,7 +253,8 @@ impl Course {
 
     fn waiting_octets(&self) -> usize {
         let opening = |peer: &Waiting| peer.opening.as_ref().map_or(0, Vec::len);
-        self.model.iter().map(|peer| peer.queue_octets() + opening(peer)).sum()
+        let overhead = |peer: &Waiting| peer.datagrams() * OVERHEAD;
+        self.model.iter().map(|peer| peer.queue_octets() + opening(peer) + overhead(peer)).sum()
     }
 
     fn check(&self) {

@@ -9,7 +9,9 @@ use std::{
 use datagrammar::{DropReason, Figures, Limits, PeerAddr, Raw, Text, UdpClient, UdpServer};
 use tokio::task::yield_now;
 
-use crate::support::{Gate, Net, Running, conversing, everywhere, until, within_deadline};
+use crate::support::{
+    Gate, Net, OVERHEAD, Running, conversing, everywhere, until, within_deadline,
+};
 
 /// How many datagrams were dropped for each reason.
 fn dropped(figures: &Figures) -> [u64; 7] {
@@ -29,7 +31,7 @@ everywhere! {
     // G-9, G-14
     async fn each_datagram_was_either_received_or_dropped_for_one_reason(net) {
         let (gate, enemy) = (Gate::closed(), Arc::new(Mutex::new(None)));
-        let limits = Limits::default().queue(3).octets(20).peers(2).datagram(10);
+        let limits = Limits::default().queue(3).octets(6 * OVERHEAD + 20).peers(2).datagram(10);
         let check = {
             let enemy = Arc::clone(&enemy);
             move |peer: &PeerAddr| enemy.lock().unwrap().as_ref() != Some(peer)
@@ -63,7 +65,7 @@ everywhere! {
         until(|| dropped(&server.control.figures()) == [1, 1, 1, 1, 1, 0, 0]).await;
 
         // The first peer waits with "1", "2", "3" and "leave", the second with "leave" and "12345".
-        assert_eq!(server.control.figures().waiting_octets, 8 + 10);
+        assert_eq!(server.control.figures().waiting_octets, 6 * OVERHEAD + 8 + 10);
         gate.open();
         until(|| server.control.figures().returned == 6).await;
         let control = server.control.clone();

@@ -2,6 +2,7 @@
 
 mod batches;
 mod books;
+mod burst;
 mod flood;
 mod giving_way;
 mod idle;
@@ -13,7 +14,7 @@ use std::{io, net::UdpSocket, time::Duration};
 use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Text, UdpServer};
 use tokio::task::{coop, yield_now};
 
-use crate::support::{Gate, Net, Octets, Running, conversing, everywhere, until};
+use crate::support::{Gate, Net, OVERHEAD, Octets, Running, conversing, everywhere, until};
 
 /// Says that it was opened, and echoes what comes once the gate is open.
 fn held_up(gate: &Gate) -> impl Handler<String, String> + use<> {
@@ -53,8 +54,8 @@ async fn assert_hears_numbers(peer: &Octets, range: std::ops::Range<u64>) {
 everywhere! {
     // G-2
     async fn beyond_its_queue_the_newest_datagrams_of_a_peer_are_dropped(net) {
-        let gate = Gate::closed();
-        let server = net.serve_text(held_up(&gate)).await;
+        let (gate, limits) = (Gate::closed(), Limits::default().queue(64));
+        let server = net.serve_text_within(limits, held_up(&gate)).await;
         let peer = net.peer_of(&server.control).await;
 
         peer.ask("first").await;
@@ -70,8 +71,8 @@ everywhere! {
 
     // G-2
     async fn the_datagram_that_opened_the_conversation_takes_no_room_in_the_queue(net) {
-        let gate = Gate::closed();
-        let server = net.serve_text(conversing!([gate] |peer| {
+        let (gate, limits) = (Gate::closed(), Limits::default().queue(64));
+        let server = net.serve_text_within(limits, conversing!([gate] |peer| {
             gate.pass().await;
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
@@ -90,7 +91,7 @@ everywhere! {
 
     // G-3
     async fn beyond_its_queue_the_oldest_give_way_if_that_is_chosen(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().overflow(Overflow::DropOldest));
+        let (gate, limits) = (Gate::closed(), Limits::default().queue(64).overflow(Overflow::DropOldest));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
         let peer = net.peer_of(&server.control).await;
 
@@ -117,7 +118,7 @@ everywhere! {
         send_numbers(&other, 20..22).await;
 
         until_dropped(&server, DropReason::Queue, 5).await;
-        until(|| server.control.figures().waiting_octets == 14).await;
+        until(|| server.control.figures().waiting_octets == 7 * OVERHEAD + 14).await;
         gate.open();
         assert_hears_numbers(&peer, 10..15).await;
         assert_hears_numbers(&other, 20..22).await;
@@ -126,18 +127,18 @@ everywhere! {
 
     // G-1: `octets`
     async fn the_octets_that_wait_for_all_peers_are_bounded(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().octets(10));
+        let (gate, limits) = (Gate::closed(), Limits::default().octets(5 * OVERHEAD + 10));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
         let (peer, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
 
         peer.ask("first").await;
         other.ask("first").await;
         send_numbers(&peer, 10..13).await;
-        until(|| server.control.figures().waiting_octets == 6).await;
+        until(|| server.control.figures().waiting_octets == 3 * OVERHEAD + 6).await;
         send_numbers(&other, 20..24).await;
 
         until_dropped(&server, DropReason::Octets, 2).await;
-        assert_eq!(server.control.figures().waiting_octets, 10);
+        assert_eq!(server.control.figures().waiting_octets, 5 * OVERHEAD + 10);
         gate.open();
         assert_hears_numbers(&peer, 10..13).await;
         assert_hears_numbers(&other, 20..22).await;
@@ -148,7 +149,7 @@ everywhere! {
 
     // G-1: `octets`
     async fn a_conversation_whose_first_datagram_may_not_wait_is_dropped_when_it_has_to(net) {
-        let limits = Limits::default().octets(10);
+        let limits = Limits::default().octets(OVERHEAD + 10);
         let server = net.serve_text_within(limits, conversing!(|peer| {
             yield_now().await;
             let text = peer.recv().await?;

@@ -150,7 +150,7 @@ fn circumstances(rng: &mut Rng, in_order: bool) -> (Conditions, Limits) {
     let limits = Limits::default()
         .queue(rng.usize(1..10))
         .queue_octets(rng.usize(10..100))
-        .octets(rng.usize(50..300))
+        .octets(rng.usize(300..2_000))
         .peers(rng.usize(1..=CLIENTS))
         .datagram(rng.usize(6..10))
         .idle(Duration::from_secs(5));

@@ -15,7 +15,7 @@ use datagrammar::{
 use tokio::{sync::Notify, task::yield_now};
 
 use super::two_peers;
-use crate::support::{Running, conversing, everywhere, until};
+use crate::support::{OVERHEAD, Running, conversing, everywhere, until};
 
 everywhere! {
     // H-3, H-4
@@ -59,7 +59,7 @@ everywhere! {
         peer.send("panic").await;
         peer.send("first").await;
         peer.send("second").await;
-        until(|| server.control.figures().waiting_octets == 11).await;
+        until(|| server.control.figures().waiting_octets == 2 * OVERHEAD + 11).await;
 
         gate.notify_one();
 
@@ -83,7 +83,7 @@ everywhere! {
         let (peer, other) = two_peers(&net, &server.control).await;
         other.send("wait").await;
         other.send("it waited").await;
-        until(|| server.control.figures().waiting_octets == 9).await;
+        until(|| server.control.figures().waiting_octets == OVERHEAD + 9).await;
 
         peer.send("panic").await;
         until(|| server.control.figures().panicked == 1).await;

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::word;
-use crate::support::{Gate, Net, conversing, everywhere, until};
+use crate::support::{Gate, Net, OVERHEAD, conversing, everywhere, until};
 
 const ZERO: Duration = Duration::ZERO;
 const SECOND: Duration = Duration::from_secs(1);
@@ -106,7 +106,7 @@ everywhere! {
         for n in 0..51 {
             peer.send(n.to_string()).await;
         }
-        until(|| server.control.figures().waiting_octets == 9 + 2 * 41).await;
+        until(|| server.control.figures().waiting_octets == 50 * OVERHEAD + 9 + 2 * 41).await;
         gate.open();
 
         for n in 1..51 {
