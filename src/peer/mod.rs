@@ -1,25 +1,28 @@
 //! The other side of a conversation, and what it takes to talk to it.
 
+mod aside;
 pub(crate) mod mailbox;
 pub(crate) mod outbox;
 pub(crate) mod port;
 mod recv;
+pub(crate) mod reread;
 mod send;
 mod sender;
 pub(crate) mod turn;
 
 use std::{
     fmt,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Weak},
     time::Duration,
 };
 
+use aside::{Aside, PutBack};
 use mailbox::Mailbox;
 use port::{Outlet, Port};
-use recv::Receiving;
+use recv::{Receiving, Step};
 pub use sender::PeerSender;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use turn::Turn;
 
 use crate::{
@@ -45,6 +48,7 @@ pub struct Peer<Req, Res> {
     opening: bool,
     /// Ends a `recv` that waits for too long. Set anew by each, which is cheaper than another timer.
     timer: Option<Pin<Box<Sleep>>>,
+    aside: Option<Box<Aside<Req>>>,
 }
 
 impl<Req, Res> Peer<Req, Res> {
@@ -57,7 +61,16 @@ impl<Req, Res> Peer<Req, Res> {
     ) -> Self {
         let Ancillary { local, traffic_class } = ancillary;
         let route = Route { peer: addr, local };
-        Self { port, mailbox, route, traffic_class, serial, opening: true, timer: None }
+        Self {
+            port,
+            mailbox,
+            route,
+            traffic_class,
+            serial,
+            opening: true,
+            timer: None,
+            aside: None,
+        }
     }
 
     /// Makes this the peer of another conversation that is served with the same mailbox.
@@ -93,7 +106,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// If the future is dropped, no packet is lost: the next call returns the one it would have.
     #[inline]
     pub fn recv(&mut self) -> impl Future<Output = Result<Req, RecvError>> {
-        Receiving::new(self, Duration::MAX)
+        Receiving::new(self, Step::Within(Duration::MAX))
     }
 
     /// Receives the next packet of this peer, waiting for at most `timeout`.
@@ -112,7 +125,141 @@ impl<Req, Res> Peer<Req, Res> {
         &mut self,
         timeout: Duration,
     ) -> impl Future<Output = Result<Req, RecvError>> {
-        Receiving::new(self, timeout)
+        Receiving::new(self, Step::Within(timeout))
+    }
+
+    /// Receives the next packet of this peer, waiting until `deadline` at most: for a loop that passes over
+    /// some packets and must not wait longer because of them.
+    ///
+    /// A packet that is there is returned even when `deadline` has passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_timeout`](Self::recv_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Peer};
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    ///
+    /// /// Waits 5 seconds for the acknowledgment of this block, whatever else comes.
+    /// async fn acknowledged(peer: &mut Peer<u16, String>, block: u16) -> Result<(), BoxError> {
+    ///     let deadline = Instant::now() + Duration::from_secs(5);
+    ///     while peer.recv_deadline(deadline).await? != block {}
+    ///     Ok(())
+    /// }
+    /// ```
+    #[inline]
+    pub fn recv_deadline(
+        &mut self,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Req, RecvError>> {
+        Receiving::new(self, Step::Until(deadline))
+    }
+
+    /// Puts a packet back: the next `recv` returns it, in this conversation or, if the handler returns, in
+    /// the next one, which then begins at once.
+    ///
+    /// A handler that waits for the answer to one request may so leave the next request to another
+    /// conversation. One packet can be put back; another takes its place. It is dropped when the next
+    /// conversation returns without it, and when serving ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Handler, Peer};
+    ///
+    /// enum Request {
+    ///     Read(String),
+    ///     Acknowledge(u16),
+    /// }
+    ///
+    /// struct Files;
+    ///
+    /// impl Handler<Request, Vec<u8>> for Files {
+    ///     async fn handle(&self, peer: &mut Peer<Request, Vec<u8>>) -> Result<(), BoxError> {
+    ///         let Request::Read(name) = peer.recv().await? else { return Ok(()) };
+    ///         peer.send(&name.into_bytes()).await?;
+    ///         match peer.recv().await? {
+    ///             Request::Acknowledge(_) => {}
+    ///             // The peer wants something else now.
+    ///             read => peer.put_back(read),
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    pub fn put_back(&mut self, packet: Req) {
+        self.aside().put_back = Some(PutBack { packet, inherited: false });
+    }
+
+    /// Returns the bytes of the datagram that the last `recv` has returned a
+    /// [`RecvError::Decode`] for: an answer may need a part of them, as a DNS server copies the id of the
+    /// query that it could not read.
+    ///
+    /// It is `None` after a packet, once another `recv` waits, and if so much waits in the server that there
+    /// is no room for a copy, see [`Limits::octets`](crate::Limits::octets).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Peer, RecvError};
+    ///
+    /// async fn refuse(peer: &mut Peer<String, Vec<u8>>) -> Result<(), BoxError> {
+    ///     if let Err(RecvError::Decode(_)) = peer.recv().await
+    ///         && let Some([id @ .., _]) = peer.undecoded().and_then(|bytes| bytes.first_chunk::<3>())
+    ///     {
+    ///         peer.send(&id.to_vec()).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn undecoded(&self) -> Option<&[u8]> {
+        self.aside.as_ref()?.undecoded()
+    }
+
+    /// Completes when serving ends, and `recv` says [`RecvError::Closed`]: for a conversation that waits for
+    /// something else.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Peer};
+    /// use tokio::sync::watch;
+    ///
+    /// /// Tells a peer of each change, and says goodbye when serving ends.
+    /// async fn follow(
+    ///     peer: &mut Peer<String, String>,
+    ///     mut news: watch::Receiver<String>,
+    /// ) -> Result<(), BoxError> {
+    ///     loop {
+    ///         tokio::select! {
+    ///             () = peer.closed() => return Ok(peer.send(&"goodbye".to_owned()).await?),
+    ///             changed = news.changed() => changed?,
+    ///         }
+    ///         let change = news.borrow_and_update().clone();
+    ///         peer.send(&change).await?;
+    ///     }
+    /// }
+    /// ```
+    pub async fn closed(&self) {
+        let mut closing = pin!(self.port.closing.notified());
+        // Listen first: what is told between the two steps must not be missed.
+        closing.as_mut().enable();
+        if !self.mailbox.is_closed() {
+            closing.await;
+        }
     }
 
     /// Sends `packet` to this peer.
@@ -172,15 +319,25 @@ impl<Req, Res> Peer<Req, Res> {
     /// Receives the datagram that opened the conversation, while the worker still has it.
     #[inline]
     fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
+        if let Some(aside) = &mut self.aside {
+            aside.forget();
+            if let Some(PutBack { packet, .. }) = aside.put_back.take() {
+                return Some(Ok(packet));
+            }
+        }
         if !self.opening {
             return None;
         }
         self.opening = false;
-        Turn::with(self.port.id, |turn| match self.port.protocol.decode(turn.open(self.serial)?) {
-            Ok(packet) => Some(Ok(packet)),
-            Err(error) => {
-                turn.decode_errors += 1;
-                Some(Err(RecvError::Decode(error)))
+        Turn::with(self.port.id, |turn| {
+            let datagram = turn.open(self.serial)?;
+            match self.port.protocol.decode(datagram) {
+                Ok(packet) => Some(Ok(packet)),
+                Err(error) => {
+                    keep(&mut self.aside, &self.port, datagram);
+                    turn.decode_errors += 1;
+                    Some(Err(RecvError::Decode(error)))
+                }
             }
         })
         .flatten()
@@ -190,10 +347,43 @@ impl<Req, Res> Peer<Req, Res> {
         let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
         self.learn(ancillary);
         add(&self.port.counters.returned, 1);
-        let packet = self.port.protocol.decode(&datagram);
-        add(&self.port.counters.decode_errors, u64::from(packet.is_err()));
-        packet.map_err(RecvError::Decode)
+        self.port.protocol.decode(&datagram).map_err(|error| {
+            keep(&mut self.aside, &self.port, &datagram);
+            add(&self.port.counters.decode_errors, 1);
+            RecvError::Decode(error)
+        })
     }
+
+    fn aside(&mut self) -> &mut Aside<Req> {
+        self.aside.get_or_insert_with(|| Box::new(Aside::new(&self.port.counters)))
+    }
+
+    /// What nobody has asked for until now, nobody will: memory is for what waits.
+    fn forget_undecoded(&mut self) {
+        self.aside = None;
+    }
+
+    /// The conversation is over. Returns whether a packet was put back in it, which the next one receives.
+    #[inline]
+    pub(crate) fn finish(&mut self) -> bool {
+        let Some(aside) = &mut self.aside else { return false };
+        aside.forget();
+        let left = aside.put_back.take();
+        aside.put_back =
+            left.filter(|left| !left.inherited).map(|left| PutBack { inherited: true, ..left });
+        aside.put_back.is_some()
+    }
+
+    /// What was told beside the last datagram.
+    pub(crate) const fn ancillary(&self) -> Ancillary {
+        Ancillary { local: self.route.local, traffic_class: self.traffic_class }
+    }
+}
+
+/// Keeps the bytes of a datagram that did not decode.
+#[cold]
+fn keep<Req, Res>(aside: &mut Option<Box<Aside<Req>>>, port: &Port<Req, Res>, datagram: &[u8]) {
+    aside.get_or_insert_with(|| Box::new(Aside::new(&port.counters))).keep(datagram, &port.limits);
 }
 
 impl<Req, Res> fmt::Debug for Peer<Req, Res> {

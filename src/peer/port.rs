@@ -4,9 +4,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Context,
 };
 
-use super::outbox::Outbox;
+use tokio::sync::Notify;
+
+use super::{outbox::Outbox, reread::Reread};
 use crate::{
     BoxError, DatagramProtocol, EncodeError, PeerAddr,
     events::Events,
@@ -29,6 +32,9 @@ pub(crate) struct Port<Req, Res> {
     pub(crate) events: Arc<Events>,
     ended: Mutex<Vec<(PeerAddr, u64)>>,
     any_ended: AtomicBool,
+    pub(crate) reread: Reread,
+    /// Told when serving ends, to the conversations that wait for something else.
+    pub(crate) closing: Notify,
     /// Held by the worker that drives this socket: if the future of `serve` was dropped, that may be
     /// one of an earlier serving for a moment. In it is the number of the conversation that was opened
     /// last, so that no two of a socket have the same.
@@ -54,6 +60,8 @@ impl<Req, Res> Port<Req, Res> {
             events,
             ended: Mutex::default(),
             any_ended: AtomicBool::new(false),
+            reread: Reread::default(),
+            closing: Notify::new(),
             driver: Arc::default(),
         }
     }
@@ -68,12 +76,22 @@ impl<Req, Res> Port<Req, Res> {
     /// Calls `end` for each conversation that has ended since the last call.
     pub(crate) fn each_ended(&self, mut end: impl FnMut(&PeerAddr, u64)) {
         if self.any_ended.swap(false, Ordering::Acquire) {
-            for (peer, serial) in
-                self.ended.lock().unwrap_or_else(PoisonError::into_inner).drain(..)
-            {
+            // More than a few at once are rare, and what was needed for them goes back.
+            const KEPT: usize = 256;
+
+            let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+            for (peer, serial) in ended.drain(..) {
                 end(&peer, serial);
             }
+            ended.shrink_to(KEPT);
         }
+    }
+
+    /// Has the worker read the socket once more; returns the round to wait for.
+    pub(crate) fn ask_for_reread(&self, cx: &Context<'_>) -> u64 {
+        let round = self.reread.ask(cx);
+        self.outbox.signal.wake();
+        round
     }
 
     /// Tells how a conversation went whose handler has returned or panicked.

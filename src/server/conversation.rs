@@ -143,10 +143,18 @@ where
             }
             let outcome = ready!(this.stage.poll(&this.span, cx));
             add(&port.counters.conversations, 1);
-            let seat = judge(outcome, port, peer, &this.span);
-            let Next::Conversation(ancillary) = mailbox.finish(&port.counters) else {
-                *over = true;
-                return Poll::Ready(());
+            let mut seat = judge(outcome, port, peer, &this.span);
+            let more =
+                seat.as_mut().and_then(|seat| seat.peer.finish().then(|| seat.peer.ancillary()));
+            let ancillary = match more {
+                Some(ancillary) if mailbox.finish_with_more(&port.counters) => ancillary,
+                _ => match mailbox.finish(&port.counters) {
+                    Next::Conversation(ancillary) => ancillary,
+                    Next::Nothing => {
+                        *over = true;
+                        return Poll::Ready(());
+                    }
+                },
             };
             let seat = match seat {
                 Some(mut seat) => {

@@ -1,5 +1,6 @@
 //! The loop that drives one socket: receive a batch, run handlers, flush a batch.
 
+mod jam;
 mod opening;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use jam::Jam;
 use tokio::{
     runtime::Handle,
     sync::OwnedMutexGuard,
@@ -61,6 +63,8 @@ where
         seat: None,
         mailbox: Arc::default(),
         pause: None,
+        jam: Jam::default(),
+        reread: None,
         // For this worker alone: conversations that count references do not disturb other cores.
         handler,
         converse: Seat::converse,
@@ -99,7 +103,19 @@ struct Worker<Req, Res, H, F, M> {
     mailbox: Arc<Mailbox>,
     /// After an error of the socket: no reception before this is over.
     pause: Option<Pin<Box<Sleep>>>,
+    jam: Jam,
+    /// While conversations whose time is up wait for it: what the kernel has is read to the end.
+    reread: Option<Rereading>,
 }
+
+/// A round of reading, and how many datagrams there can have been when it began: more than a buffer of the
+/// default size holds. A peer that never stops cannot keep others from their timeouts.
+struct Rereading {
+    round: u64,
+    left: usize,
+}
+
+const MOST_REREAD: usize = 16_384;
 
 const NOT_LENT: &str = "the turn is away only while a conversation is polled inline";
 
@@ -140,6 +156,7 @@ where
                     Failure::Pause(pause) => {
                         let local = self.port.outbox.transport().local_addr();
                         self.port.events.receive_failed(local, &error);
+                        self.end_reread();
                         self.pause_for(pause);
                     }
                     Failure::Fatal => return Err(error),
@@ -177,6 +194,9 @@ where
             ready!(pause.as_mut().poll(cx));
             self.pause = None;
         }
+        if let Some(event) = ready!(self.poll_reread(cx)) {
+            return Poll::Ready(event);
+        }
         let turn = self.turn.as_mut().expect(NOT_LENT);
         let transport = self.port.outbox.transport();
         loop {
@@ -192,11 +212,49 @@ where
         }
     }
 
+    /// Reads what the kernel has, whether or not the runtime has heard of it, if a conversation asks for that
+    /// whose time is up.
+    fn poll_reread(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.reread.is_none() {
+            let Some(round) = self.port.reread.begin() else { return Poll::Ready(None) };
+            self.reread = Some(Rereading { round, left: MOST_REREAD });
+        }
+        ready!(coop::poll_proceed(cx)).made_progress();
+        let received = &mut self.turn.as_mut().expect(NOT_LENT).received;
+        match self.port.outbox.transport().recv_now(received) {
+            Ok(()) => {
+                let left = self.reread.as_mut().map_or(0, |reread| {
+                    reread.left = reread.left.saturating_sub(received.len().max(1));
+                    reread.left
+                });
+                if received.is_empty() {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                if left == 0 {
+                    self.end_reread();
+                }
+                Poll::Ready(Some(Event::Received))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.end_reread();
+                Poll::Ready(None)
+            }
+            Err(error) => Poll::Ready(Some(Event::Failed(error))),
+        }
+    }
+
+    fn end_reread(&mut self) {
+        if let Some(Rereading { round, .. }) = self.reread.take() {
+            self.port.reread.finish(round);
+        }
+    }
+
     /// Frees the places of conversations that have ended and sends what can be sent.
     fn attend(&mut self, cx: &mut Context<'_>) {
         self.port.outbox.signal.register(cx);
         self.free_places();
-        let _ = self.port.outbox.poll_flush(cx);
+        self.jam.attend(&self.port.outbox, cx);
     }
 
     fn free_places(&mut self) {
@@ -294,6 +352,7 @@ where
     /// Ends all conversations: they hear of it, have the grace to finish, and are dropped then.
     async fn end(&mut self) {
         self.conversations.close();
+        self.port.closing.notify_waiters();
         let mut grace = pin!(sleep_until(Instant::now() + self.port.limits.grace));
         let mut cut = false;
         poll_fn(|cx| {

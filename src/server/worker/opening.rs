@@ -53,6 +53,9 @@ where
                 if turn.unread().is_some() {
                     self.port.counters.dropped(DropReason::Unread, 1);
                 }
+                if self.seat.as_mut().is_some_and(|seat| seat.peer.finish()) {
+                    self.follow(&turn, at);
+                }
             }
             Poll::Pending => self.keep(&mut turn, at, stage, span),
         }
@@ -78,6 +81,21 @@ where
         if let Err(panicked) = panic::catch(|| drop(stage)) {
             self.port.report(&peer, &panicked.into(), true);
         }
+    }
+
+    /// Opens the conversation that receives what the last one has put back, as a task.
+    fn follow(&mut self, turn: &Turn, at: usize) {
+        let (Some(mut seat), Some(mut stage)) = (self.seat.take(), self.stage.take()) else {
+            return;
+        };
+        let (peer, ancillary) = (turn.received.from(at).clone(), turn.received.ancillary(at));
+        *self.serial += 1;
+        seat.peer.renew(&peer, ancillary, *self.serial);
+        stage.set((self.converse)(seat));
+        let span = self.epoch.conversation(&peer);
+        let (port, mailbox) = (Arc::clone(&self.port), mem::take(&mut self.mailbox));
+        let ending = Ending { port, mailbox, peer, serial: *self.serial, over: false };
+        self.spawn(stage, span, ending);
     }
 
     /// Makes a task of a conversation that has to wait.

@@ -1,5 +1,6 @@
 //! The life of a server: section L.
 
+mod closed;
 mod drain;
 mod dropped;
 mod errors;

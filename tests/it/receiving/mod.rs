@@ -1,7 +1,9 @@
 //! What `recv` returns: section R.
 
+mod aside;
 mod cancellation;
 mod hostile;
+mod in_time;
 mod timeouts;
 mod traffic_class;
 

@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use crate::{
+    figures::Counters,
+    limits::Limits,
+    peer::mailbox::{release, reserve},
+};
+
+/// What few conversations have: the bytes of a datagram that did not decode, and a packet that was put back.
+/// The next conversation of the worker uses the buffer again.
+#[derive(Debug)]
+pub(super) struct Aside<Req> {
+    counters: Arc<Counters>,
+    undecoded: Vec<u8>,
+    /// Whether `undecoded` holds a datagram, whose bytes then count as waiting.
+    kept: bool,
+    pub(super) put_back: Option<PutBack<Req>>,
+}
+
+#[derive(Debug)]
+pub(super) struct PutBack<Req> {
+    pub(super) packet: Req,
+    /// Whether an earlier conversation has put it back.
+    pub(super) inherited: bool,
+}
+
+impl<Req> Aside<Req> {
+    pub(super) fn new(counters: &Arc<Counters>) -> Self {
+        let counters = Arc::clone(counters);
+        Self { counters, undecoded: Vec::new(), kept: false, put_back: None }
+    }
+
+    /// Keeps a copy of `datagram`, unless too much waits already.
+    pub(super) fn keep(&mut self, datagram: &[u8], limits: &Limits) {
+        self.forget();
+        self.kept = reserve(datagram.len(), limits, &self.counters);
+        if self.kept {
+            self.undecoded.extend_from_slice(datagram);
+        }
+    }
+
+    pub(super) fn undecoded(&self) -> Option<&[u8]> {
+        self.kept.then_some(&*self.undecoded)
+    }
+
+    pub(super) fn forget(&mut self) {
+        // Larger buffers go back to the allocator: what they hold is counted only as long as it is needed.
+        const KEPT: usize = 2 * 1024;
+
+        if std::mem::take(&mut self.kept) {
+            release(self.undecoded.len(), &self.counters);
+        }
+        self.undecoded.clear();
+        self.undecoded.shrink_to(KEPT);
+    }
+}
+
+impl<Req> Drop for Aside<Req> {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}

@@ -1,0 +1,99 @@
+use std::{
+    mem,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+/// Conversations whose time is up, and who wait until the worker has read what the kernel had by then.
+///
+/// After a pause of the whole process both a timer and a datagram that came in time may be due, in any order.
+/// The datagram wins: nobody is told of a timeout before the socket was read once more.
+#[derive(Debug, Default)]
+pub(crate) struct Reread {
+    /// Whether somebody has joined the open round, to be seen without the lock.
+    asked: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The round that those join who ask now.
+    open: u64,
+    /// The first round that is not done.
+    undone: u64,
+    wakers: Vec<Waker>,
+}
+
+impl Reread {
+    /// Asks for the socket to be read once more; returns the round to wait for. The worker has to be woken.
+    pub(crate) fn ask(&self, cx: &Context<'_>) -> u64 {
+        let mut state = self.lock();
+        state.wakers.push(cx.waker().clone());
+        self.asked.store(true, Ordering::Release);
+        state.open
+    }
+
+    /// Completes when the socket was read after `round` was asked for.
+    pub(crate) fn poll(&self, round: u64, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if round < state.undone {
+            return Poll::Ready(());
+        }
+        state.wakers.push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// For the worker: begins a round, if somebody asks for one.
+    pub(crate) fn begin(&self) -> Option<u64> {
+        if !self.asked.load(Ordering::Relaxed) || !self.asked.swap(false, Ordering::Acquire) {
+            return None;
+        }
+        let mut state = self.lock();
+        state.open += 1;
+        Some(state.open - 1)
+    }
+
+    /// For the worker: the socket was read until nothing was left.
+    pub(crate) fn finish(&self, round: u64) {
+        let mut state = self.lock();
+        state.undone = round + 1;
+        let wakers = mem::take(&mut state.wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cx() -> Context<'static> {
+        Context::from_waker(Waker::noop())
+    }
+
+    //
+    #[test]
+    fn who_asks_while_the_socket_is_read_waits_for_the_next_time() {
+        let reread = Reread::default();
+        assert_eq!(reread.begin(), None);
+        let early = reread.ask(&cx());
+
+        let round = reread.begin().unwrap();
+        let late = reread.ask(&cx());
+        assert!(reread.poll(early, &cx()).is_pending());
+        reread.finish(round);
+
+        assert!(reread.poll(early, &cx()).is_ready());
+        assert!(reread.poll(late, &cx()).is_pending());
+        reread.finish(reread.begin().unwrap());
+        assert!(reread.poll(late, &cx()).is_ready());
+        assert_eq!(reread.begin(), None);
+    }
+}

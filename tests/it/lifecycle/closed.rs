@@ -1,0 +1,37 @@
+//! Conversations that wait for something else hear that serving ends.
+
+use std::future::pending;
+
+use datagrammar::Limits;
+use tokio::time::Duration;
+
+use crate::support::{conversing, everywhere, until, within_deadline};
+
+everywhere! {
+    // R-16, L-10
+    async fn a_conversation_that_waits_for_something_else_says_goodbye_at_the_end(net) {
+        // Whoever has not heard of the end stays until the deadline of the test.
+        let limits = Limits::default().grace(Duration::from_secs(3_600));
+        let server = net.serve_text_within(limits, conversing!(|peer| {
+            let text = peer.recv().await?;
+            peer.send(&text).await?;
+            tokio::select! {
+                () = peer.closed() => {}
+                () = pending() => {}
+            }
+            peer.send(&"goodbye".to_owned()).await?;
+            // It stays so.
+            peer.closed().await;
+            Ok(())
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+        peer.ask("hello").await;
+        until(|| server.control.figures().peers == 1).await;
+
+        let control = server.control.clone();
+        within_deadline(server.stop()).await;
+
+        assert_eq!(peer.recv_text().await, "goodbye");
+        assert_eq!((control.figures().cut, control.figures().conversations), (0, 1));
+    }
+}

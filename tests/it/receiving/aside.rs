@@ -1,0 +1,169 @@
+//! Packets that are put back, and bytes that did not decode.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use datagrammar::{Limits, RecvError, Text, UdpServer};
+use tokio::{task::yield_now, time::Instant};
+
+use crate::support::{Net, OVERHEAD, conversing, everywhere, until};
+
+everywhere! {
+    //
+    async fn a_packet_that_was_put_back_opens_the_next_conversation(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            let mut heard = vec![peer.recv().await?];
+            if heard[0] == "slow" {
+                yield_now().await;
+            }
+            loop {
+                match peer.recv_timeout(Duration::ZERO).await {
+                    Ok(next) if next.starts_with("more") => heard.push(next),
+                    Ok(next) => {
+                        peer.put_back(next);
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            Ok(peer.send(&heard.join(" ")).await?)
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        for text in ["slow", "more 1", "other", "more 2", "last"] {
+            peer.send(text).await;
+        }
+
+        let mut heard = Vec::new();
+        while heard.iter().map(|text: &String| text.split(' ').count()).sum::<usize>() < 7 {
+            heard.push(peer.recv_text().await);
+        }
+        assert_eq!(heard.join(" "), "slow more 1 other more 2 last");
+        until(|| server.control.figures().peers == 0).await;
+        let figures = server.control.figures();
+        assert_eq!((figures.received, figures.returned, figures.dropped_in_all()), (5, 5, 0));
+        assert_eq!(figures.waiting_octets, 0);
+        server.stop().await;
+    }
+
+    //
+    async fn a_packet_that_was_put_back_is_the_next_one_in_the_same_conversation_too(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            let text = peer.recv().await?;
+            peer.put_back(text);
+            let text = peer.recv().await?;
+            Ok(peer.send(&text).await?)
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        assert_eq!(peer.ask("hello").await, "hello");
+        assert_eq!(peer.ask("hello again").await, "hello again");
+        assert_eq!(server.control.figures().conversations, 2);
+        server.stop().await;
+    }
+
+    // R-15, D-3
+    async fn a_packet_that_was_put_back_and_is_not_received_again_is_dropped(net) {
+        let conversations = Arc::new(AtomicU32::new(0));
+        let server = net.serve_text(conversing!([conversations] |peer| {
+            match conversations.fetch_add(1, SeqCst) {
+                0 => {
+                    let text = peer.recv().await?;
+                    peer.put_back(text);
+                    Ok(())
+                }
+                1 => Ok(()),
+                _ => {
+                    let text = peer.recv().await?;
+                    Ok(peer.send(&text).await?)
+                }
+            }
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        peer.send("put back").await;
+        until(|| server.control.figures().conversations == 2).await;
+        assert_eq!(peer.ask("hello").await, "hello");
+
+        let figures = server.control.figures();
+        assert_eq!((figures.received, figures.returned, figures.conversations), (2, 2, 3));
+        server.stop().await;
+    }
+
+    //
+    async fn the_bytes_of_what_did_not_decode_are_lent_until_the_next_packet(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            loop {
+                let word = match peer.recv().await {
+                    Ok(text) => {
+                        assert_eq!(peer.undecoded(), None);
+                        text
+                    }
+                    Err(RecvError::Decode(_)) => format!("{:x?}", peer.undecoded().unwrap()),
+                    Err(error) => return Err(error.into()),
+                };
+                peer.send(&word).await?;
+            }
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        for (sent, heard) in [(&b"\xe9"[..], "[e9]"), (b"text", "text"), (b"\xff\xfe", "[ff, fe]")] {
+            peer.send(sent).await;
+            assert_eq!(peer.recv_text().await, heard);
+        }
+        until(|| server.control.figures().waiting_octets == 0).await;
+        server.stop().await;
+    }
+
+    //
+    async fn a_deadline_is_one_for_all_packets_that_come_before_it(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            let deadline = Instant::now() + Duration::from_millis(300);
+            let mut heard = 0;
+            while let Ok(_) = peer.recv_deadline(deadline).await {
+                heard += 1;
+            }
+            assert!(Instant::now() >= deadline);
+            // What is there is returned all the same.
+            peer.send(&heard.to_string()).await?;
+            peer.recv().await?;
+            let last = peer.recv_deadline(deadline).await;
+            Ok(peer.send(&format!("{}", last.is_ok())).await?)
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+
+        peer.send("1").await;
+        peer.send("2").await;
+        assert_eq!(peer.recv_text().await, "2");
+        peer.send("3").await;
+        peer.send("4").await;
+        assert_eq!(peer.recv_text().await.len(), "true".len());
+        server.stop().await;
+    }
+}
+
+// the bound of all that waits
+#[tokio::test(start_paused = true)]
+async fn bytes_that_did_not_decode_are_not_kept_where_nothing_more_may_wait() {
+    let net = Net::memory();
+    let limits = Limits::default().octets(OVERHEAD + 4);
+    let handler = conversing!(|peer| {
+        drop(peer.recv().await);
+        let kept = peer.undecoded().map(<[u8]>::len);
+        Ok(peer.send(&format!("{kept:?}")).await?)
+    });
+    let server = net.serve(UdpServer::builder(Text, handler).limits(limits)).await;
+    let peer = net.peer_of(&server.control).await;
+
+    peer.send(b"\xff234").await;
+    assert_eq!(peer.recv_text().await, "Some(4)");
+    peer.send(b"\xff2345").await;
+    assert_eq!(peer.recv_text().await, "None");
+    assert_eq!(server.control.figures().waiting_octets, 0);
+    server.stop().await;
+}
