@@ -1,0 +1,68 @@
+use std::{error::Error, fmt, io};
+
+use crate::DecodeError;
+
+/// An error and its sources in one line, without what a datagram may have put into them: the sources
+/// of a [`DecodeError`] may quote it, so they are left out.
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut error = unwrapped(self.0);
+        write!(f, "{error}")?;
+        while let Some(source) = error.source().filter(|_| !error.is::<DecodeError>()) {
+            write!(f, ": {source}")?;
+            error = unwrapped(source);
+        }
+        Ok(())
+    }
+}
+
+/// Whether `error`, or one of its sources, is a `T` that meets `wanted`.
+pub(crate) fn caused_by<T: Error + 'static>(
+    error: &(dyn Error + 'static),
+    wanted: impl Fn(&T) -> bool,
+) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next.map(unwrapped) {
+        if error.downcast_ref().is_some_and(&wanted) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// What is in an [`io::Error`] that was made of another error: it shows that one's text and source as
+/// its own, but never the error itself.
+fn unwrapped<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.map_or(error, |inner| unwrapped(inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RecvError;
+
+    // H-13
+    #[test]
+    fn the_sources_of_a_decode_error_are_not_printed() {
+        let cause: crate::BoxError = "octets of the peer".into();
+        let error =
+            RecvError::Decode(DecodeError::codec("a number was expected").with_source(cause));
+
+        let text = Chain(&error).to_string();
+
+        assert_eq!(text, "the datagram is not a packet of the protocol: a number was expected");
+    }
+
+    // H-8
+    #[test]
+    fn a_cause_is_found_at_any_depth() {
+        let error = io::Error::other(io::Error::other(RecvError::Closed));
+
+        assert!(caused_by(&error, |error| matches!(error, RecvError::Closed)));
+        assert!(!caused_by(&error, |error| matches!(error, RecvError::Idle)));
+    }
+}

@@ -1,0 +1,68 @@
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+/// Lets `per_second` events pass in any second: each waits for the one so many before it to be a
+/// second old.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    per_second: usize,
+    passed: VecDeque<Instant>,
+    withheld: u64,
+}
+
+impl Limiter {
+    pub(super) fn new(per_second: usize) -> Self {
+        Self { per_second, passed: VecDeque::new(), withheld: 0 }
+    }
+
+    pub(super) fn admit(&mut self, now: Instant) -> Option<Option<u64>> {
+        while self.passed.front().is_some_and(|at| now - *at >= Duration::from_secs(1)) {
+            self.passed.pop_front();
+        }
+        if self.passed.len() >= self.per_second {
+            self.withheld += 1;
+            return None;
+        }
+        self.passed.push_back(now);
+        Some(self.settle())
+    }
+
+    pub(super) fn settle(&mut self) -> Option<u64> {
+        let withheld = std::mem::take(&mut self.withheld);
+        (withheld > 0).then_some(withheld)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // H-11, H-12
+    #[test]
+    fn ten_events_pass_in_a_second_and_the_next_one_tells_how_many_did_not() {
+        let mut limiter = Limiter::new(10);
+        let start = Instant::now();
+
+        let told = (0..10_000).filter(|_| limiter.admit(start).is_some()).count();
+
+        assert_eq!(told, 10);
+        assert_eq!(limiter.admit(start + Duration::from_millis(999)), None);
+        assert_eq!(limiter.admit(start + Duration::from_secs(1)), Some(Some(9_991)));
+        assert_eq!(limiter.admit(start + Duration::from_secs(1)), Some(None));
+    }
+
+    // H-11
+    #[test]
+    fn no_second_sees_more_events_than_allowed_wherever_it_begins() {
+        let mut limiter = Limiter::new(2);
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+
+        assert!(limiter.admit(at(0)).is_some());
+        assert!(limiter.admit(at(900)).is_some());
+        assert!(limiter.admit(at(1_000)).is_some());
+        assert!(limiter.admit(at(1_100)).is_none());
+        assert!(limiter.admit(at(1_900)).is_some());
+    }
+}
