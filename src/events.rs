@@ -1,20 +1,27 @@
 //! What is told through `tracing`, bounded so that no peer can flood the log.
+//!
+//! All of it goes through [`told`] and [`Scope`], which no panic of a subscriber leaves: one that falls
+//! back to a standard error that is closed panics at whatever it is told, and must not end serving.
 
 mod chain;
 mod limiter;
+mod scope;
 
 use std::{
     error::Error,
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub(crate) use chain::{Chain, caused_by};
+pub(crate) use chain::caused_by;
+use chain::in_words;
 use limiter::Limiter;
+pub(crate) use scope::Scope;
 use tokio::time::Instant;
 
 use crate::{
-    PeerAddr,
+    BoxError, PeerAddr,
     figures::{Counters, add},
+    panic::{self, Panicked},
 };
 
 /// Tells of peers, at most so many times per second and level.
@@ -31,25 +38,26 @@ impl Events {
         Self { counters, errors: limiter(), warnings: limiter() }
     }
 
-    /// Tells at ERROR that something of the user's failed in the face of `peer`.
-    pub(crate) fn error(&self, peer: &PeerAddr, error: &(dyn Error + 'static), what: &str) {
-        if let Some(suppressed) = self.admit(&self.errors) {
-            tracing::error!(%peer, error = %Chain(error), suppressed, "{what}");
-        }
+    /// Tells at ERROR that something of the user's failed in the face of `peer`. Returns whether `error`
+    /// could be put into words: if it panicked instead, that was told.
+    pub(crate) fn error(&self, peer: &PeerAddr, error: &(dyn Error + 'static), what: &str) -> bool {
+        self.tell(&self.errors, error, |error, suppressed| {
+            tracing::error!(%peer, %error, suppressed, "{what}");
+        })
     }
 
     /// Tells at WARN of a failure that is the peer's own.
-    pub(crate) fn warn(&self, peer: &PeerAddr, error: &(dyn Error + 'static), what: &str) {
-        if let Some(suppressed) = self.admit(&self.warnings) {
-            tracing::warn!(%peer, error = %Chain(error), suppressed, "{what}");
-        }
+    pub(crate) fn warn(&self, peer: &PeerAddr, error: &(dyn Error + 'static), what: &str) -> bool {
+        self.tell(&self.warnings, error, |error, suppressed| {
+            tracing::warn!(%peer, %error, suppressed, "{what}");
+        })
     }
 
     /// Tells at WARN of a socket that could not receive.
     pub(crate) fn receive_failed(&self, local: &PeerAddr, error: &(dyn Error + 'static)) {
-        if let Some(suppressed) = self.admit(&self.warnings) {
-            tracing::warn!(%local, error = %Chain(error), suppressed, "a socket could not receive");
-        }
+        self.tell(&self.warnings, error, |error, suppressed| {
+            tracing::warn!(%local, %error, suppressed, "a socket could not receive");
+        });
     }
 
     /// Tells at WARN of datagrams that the kernel had no room for within `limit`.
@@ -67,24 +75,84 @@ impl Events {
 
     /// Tells what was withheld and not told since.
     pub(crate) fn tell_suppressed(&self) {
-        if let Some(suppressed) = locked(&self.errors).settle() {
+        let settle = |limiter: &Mutex<Limiter>, tell: fn(u64)| {
+            let Some(suppressed) = locked(limiter).settle() else { return };
+            if !told(|| tell(suppressed)) {
+                locked(limiter).withhold(suppressed);
+            }
+        };
+        settle(&self.errors, |suppressed| {
             tracing::error!(suppressed, "events about peers were suppressed");
-        }
-        if let Some(suppressed) = locked(&self.warnings).settle() {
+        });
+        settle(&self.warnings, |suppressed| {
             tracing::warn!(suppressed, "events about peers were suppressed");
-        }
+        });
     }
 
-    /// Whether an event may be told now, and how many were withheld since the last one.
-    fn admit(&self, limiter: &Mutex<Limiter>) -> Option<Option<u64>> {
-        let admitted = locked(limiter).admit(Instant::now());
-        if admitted.is_none() {
+    /// Tells of `error`, if one more event may be told now.
+    fn tell(
+        &self,
+        limiter: &Mutex<Limiter>,
+        error: &(dyn Error + 'static),
+        tell: impl FnOnce(&str, Option<u64>),
+    ) -> bool {
+        let Some(suppressed) = locked(limiter).admit(Instant::now()) else {
             add(&self.counters.suppressed, 1);
+            return true;
+        };
+        let (text, spoken) = match in_words(error) {
+            Ok(text) => (text, true),
+            Err(panicked) => (panicked.to_string(), false),
+        };
+        if !told(|| tell(&text, suppressed)) {
+            add(&self.counters.suppressed, 1);
+            locked(limiter).withhold(suppressed.unwrap_or(0) + 1);
         }
-        admitted
+        spoken
     }
 }
 
 fn locked(limiter: &Mutex<Limiter>) -> std::sync::MutexGuard<'_, Limiter> {
     limiter.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells that serving has begun at `addresses`.
+pub(crate) fn serving(addresses: &[PeerAddr]) {
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    told(|| tracing::info!(addresses = addresses.join(", "), "serving"));
+}
+
+/// Tells that serving is about to end.
+pub(crate) fn stopping() {
+    told(|| tracing::info!("stopping"));
+}
+
+/// Tells that serving has ended.
+pub(crate) fn stopped() {
+    told(|| tracing::info!("stopped"));
+}
+
+/// Tells that a background task has failed.
+pub(crate) fn task_failed(error: BoxError) {
+    // The error is the user's, and may panic as it is put into words or dropped.
+    let text = in_words(&*error);
+    let text = panic::catch(|| drop(error)).and(text);
+    let text = text.unwrap_or_else(|panicked| panicked.to_string());
+    told(|| tracing::error!(error = %text, "a background task failed"));
+}
+
+/// Tells that a clean-up has panicked.
+pub(crate) fn clean_up_failed(panicked: &Panicked) {
+    told(|| tracing::error!(error = %panicked, "a clean-up failed"));
+}
+
+/// Tells of buffers that are smaller than was asked for.
+pub(crate) fn buffers_are_short(buffers: &[String]) {
+    let buffers = buffers.join("; ");
+    told(|| tracing::debug!(buffers, "the kernel granted less than was asked"));
+}
+
+/// Tells something; false if the subscriber panicked. That goes no further, as nobody is left to tell.
+fn told(tell: impl FnOnce()) -> bool {
+    panic::catch(tell).is_ok()
 }

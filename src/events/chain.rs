@@ -1,10 +1,22 @@
 use std::{error::Error, fmt, io};
 
-use crate::DecodeError;
+use crate::{
+    DecodeError,
+    panic::{self, Panicked},
+};
+
+/// Puts an error and its sources into one line, without what a datagram may have put into them.
+///
+/// # Errors
+///
+/// Fails if the error, which may be of a user's type, panics.
+pub(super) fn in_words(error: &(dyn Error + 'static)) -> Result<String, Panicked> {
+    panic::catch(|| Chain(error).to_string())
+}
 
 /// An error and its sources in one line, without what a datagram may have put into them: the sources
 /// of a [`DecodeError`] may quote it, so they are left out.
-pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
+struct Chain<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +64,7 @@ mod tests {
         let error =
             RecvError::Decode(DecodeError::codec("a number was expected").with_source(cause));
 
-        let text = Chain(&error).to_string();
+        let text = in_words(&error).unwrap();
 
         assert_eq!(text, "the datagram is not a packet of the protocol: a number was expected");
     }

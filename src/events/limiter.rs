@@ -28,6 +28,11 @@ impl Limiter {
         Some(self.settle())
     }
 
+    /// Takes back that something was told.
+    pub(super) fn withhold(&mut self, events: u64) {
+        self.withheld += events;
+    }
+
     pub(super) fn settle(&mut self) -> Option<u64> {
         let withheld = std::mem::take(&mut self.withheld);
         (withheld > 0).then_some(withheld)

@@ -96,9 +96,10 @@ impl<Req, Res> Port<Req, Res> {
 
     /// Tells how a conversation went whose handler has returned or panicked.
     pub(crate) fn report(&self, peer: &PeerAddr, error: &BoxError, panicked: bool) {
-        self.events.error(peer, &**error, "a conversation failed");
+        let spoken = self.events.error(peer, &**error, "a conversation failed");
         // Not before: an error that panics as it is told is another one.
-        let counter = if panicked { &self.counters.panicked } else { &self.counters.failed };
+        let counter =
+            if panicked || !spoken { &self.counters.panicked } else { &self.counters.failed };
         add(counter, 1);
     }
 }

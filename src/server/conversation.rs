@@ -6,12 +6,10 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use tracing::Span;
-
 use super::epoch::{Epoch, Mode};
 use crate::{
     BoxError, Handler, Peer, PeerAddr, RecvError, SendError,
-    events::caused_by,
+    events::{Scope, caused_by},
     figures::add,
     panic::{self, Panicked},
     peer::{
@@ -54,14 +52,14 @@ impl<F: Future> Stage<F> {
 
     /// Polls the conversation for the first time. If it has to wait, whatever it waits for meets its
     /// real waker when the conversation is polled again, as a task.
-    pub(super) fn poll_first(&mut self, span: &Span) -> Poll<Result<F::Output, Panicked>> {
+    pub(super) fn poll_first(&mut self, span: &Scope) -> Poll<Result<F::Output, Panicked>> {
         self.poll(span, &mut Context::from_waker(Waker::noop()))
     }
 
-    fn poll(&mut self, span: &Span, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panicked>> {
+    fn poll(&mut self, span: &Scope, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panicked>> {
         let conversation =
             self.0.as_mut().as_pin_mut().expect("a conversation is set before it is polled");
-        span.in_scope(|| panic::poll(conversation, cx))
+        span.run(|| panic::poll(conversation, cx))
     }
 }
 
@@ -72,12 +70,12 @@ pub(super) fn judge<Req, Res, H>(
     outcome: Result<Outcome<Req, Res, H>, Panicked>,
     port: &Port<Req, Res>,
     peer: &PeerAddr,
-    span: &Span,
+    span: &Scope,
 ) -> Option<Box<Seat<Req, Res, H>>> {
     match outcome {
         Ok((seat, Ok(()))) => Some(seat),
-        Ok((seat, Err(error))) => span.in_scope(|| tell_failed(Ok((seat, error)), port, peer)),
-        Err(panicked) => span.in_scope(|| tell_failed(Err(panicked), port, peer)),
+        Ok((seat, Err(error))) => span.run(|| tell_failed(Ok((seat, error)), port, peer)),
+        Err(panicked) => span.run(|| tell_failed(Err(panicked), port, peer)),
     }
 }
 
@@ -103,7 +101,8 @@ fn tell_failed<S, Req, Res>(
 
 fn tell<Req, Res>(error: BoxError, port: &Port<Req, Res>, peer: &PeerAddr) {
     if caused_by(&*error, |error| matches!(error, SendError::Closed)) {
-        port.events.warn(peer, &*error, "a conversation could not send any more");
+        let what = "a conversation could not send any more";
+        add(&port.counters.panicked, u64::from(!port.events.warn(peer, &*error, what)));
     } else if caused_by(&*error, |error| matches!(error, RecvError::Idle)) {
         add(&port.counters.idle, 1);
     } else if !caused_by(&*error, |error| matches!(error, RecvError::Closed)) {
@@ -115,7 +114,7 @@ fn tell<Req, Res>(error: BoxError, port: &Port<Req, Res>, peer: &PeerAddr) {
 /// A conversation that had to wait, and those that follow it without a pause: a task.
 pub(super) struct Task<Req, Res, H, F, M> {
     pub(super) stage: Stage<F>,
-    pub(super) span: Span,
+    pub(super) span: Scope,
     pub(super) epoch: Arc<Epoch>,
     pub(super) handler: Arc<H>,
     pub(super) converse: M,

@@ -1,9 +1,8 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
-use tracing::{Span, level_filters::LevelFilter};
 
-use crate::PeerAddr;
+use crate::{PeerAddr, events::Scope};
 
 /// One time of serving: what its workers and conversations share of it.
 #[derive(Debug)]
@@ -12,7 +11,7 @@ pub(super) struct Epoch {
     /// Told by each worker that drains and has no conversation.
     pub(super) silent: Notify,
     /// What was current when `serve` was called.
-    span: Span,
+    scope: Scope,
 }
 
 /// What workers are to do.
@@ -29,8 +28,8 @@ pub(super) enum Mode {
 }
 
 impl Epoch {
-    pub(super) fn new(span: Span) -> Self {
-        Self { mode: AtomicU8::new(Mode::Run as u8), silent: Notify::new(), span }
+    pub(super) fn new(scope: Scope) -> Self {
+        Self { mode: AtomicU8::new(Mode::Run as u8), silent: Notify::new(), scope }
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -48,10 +47,7 @@ impl Epoch {
 
     /// The span of a conversation with `peer`.
     #[inline(always)]
-    pub(super) fn conversation(&self, peer: &PeerAddr) -> Span {
-        if LevelFilter::current() < LevelFilter::INFO {
-            return Span::none();
-        }
-        tracing::info_span!(parent: &self.span, "conversation", %peer)
+    pub(super) fn conversation(&self, peer: &PeerAddr) -> Scope {
+        self.scope.conversation(peer)
     }
 }

@@ -8,7 +8,6 @@ use std::{
 };
 
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
-use tracing::Span;
 
 use super::{
     UdpServer,
@@ -16,6 +15,7 @@ use super::{
 };
 use crate::{
     BoxError, ServeError, Service,
+    events::{self, Scope},
     figures::{DropReason, add},
     panic,
     service::status::{End, Phase, State},
@@ -30,7 +30,7 @@ where
     let mut serving = Serving {
         server,
         number: epoch,
-        epoch: Arc::new(Epoch::new(Span::current())),
+        epoch: Arc::new(Epoch::new(Scope::current())),
         workers: JoinSet::new(),
         service: Service::new(server.control()),
         served: false,
@@ -87,9 +87,7 @@ impl Serving<'_> {
             }
         }
         drop(start);
-        let addresses: Vec<_> =
-            self.server.status.addresses().iter().map(ToString::to_string).collect();
-        tracing::info!(addresses = addresses.join(", "), "serving");
+        events::serving(&self.server.status.addresses());
         self.served = true;
         for outbox in self.server.engine.outboxes() {
             outbox.open();
@@ -156,7 +154,7 @@ impl Serving<'_> {
 
     fn end_workers(&self, mode: Mode) {
         if self.epoch.mode() == Mode::Run {
-            tracing::info!("stopping");
+            events::stopping();
         }
         self.epoch.set(mode);
         for outbox in self.server.engine.outboxes() {
@@ -191,7 +189,7 @@ impl Drop for Serving<'_> {
         self.close();
         self.server.events.tell_suppressed();
         if self.served {
-            tracing::info!("stopped");
+            events::stopped();
         }
         self.server.status.enter(Phase::Idle);
     }

@@ -6,7 +6,7 @@ use std::fmt;
 
 pub use buffer::Buffer;
 
-use crate::{BatchSizes, DropReason, Figures, Method, Offload, PeerAddr};
+use crate::{BatchSizes, DropReason, Figures, Method, Offload, PeerAddr, events};
 
 /// How a server is set up, what the kernel granted it, and how that works out.
 ///
@@ -84,7 +84,7 @@ impl Explanation {
             .flatten()
             .collect();
         if !short.is_empty() {
-            tracing::debug!(buffers = short.join("; "), "the kernel granted less than was asked");
+            events::buffers_are_short(&short);
         }
     }
 }

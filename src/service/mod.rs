@@ -16,8 +16,7 @@ pub use explain::{AddressReport, Buffer, Explanation};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::{
-    BoxError, PeerAddr,
-    events::Chain,
+    BoxError, PeerAddr, events,
     panic::{self, Panicked},
 };
 
@@ -114,7 +113,7 @@ impl Service {
         while let Some(clean_up) = self.clean_ups.pop() {
             let mut clean_up = pin!(self.control.clean_up(clean_up));
             if let Err(panicked) = poll_fn(|cx| panic::poll(clean_up.as_mut(), cx)).await {
-                tracing::error!(error = %panicked, "a clean-up failed");
+                events::clean_up_failed(&panicked);
             }
         }
     }
@@ -138,12 +137,5 @@ fn tell(ended: Result<Result<(), BoxError>, JoinError>) {
             Err(_canceled) => return,
         },
     };
-    // The error is the user's too, and may panic as it is told or dropped.
-    let told = panic::catch(|| {
-        tracing::error!(error = %Chain(&*error), "a background task failed");
-        drop(error);
-    });
-    if let Err(panicked) = told {
-        tracing::error!(error = %panicked, "a background task failed");
-    }
+    events::task_failed(error);
 }

@@ -14,7 +14,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     Layer, Registry,
-    layer::{Context, SubscriberExt},
+    layer::{Context, Identity, SubscriberExt},
     registry::LookupSpan,
 };
 
@@ -43,6 +43,11 @@ pub struct Scope {
 
 impl Log {
     pub fn capture() -> Self {
+        Self::capture_behind(Identity::new())
+    }
+
+    /// As [`capture`](Self::capture), after `first` has been told.
+    pub fn capture_behind(first: impl Layer<Registry> + Send + Sync) -> Self {
         /// As long as there is only one dispatcher, a thread without it can decide for all threads
         /// that a place in the code tells nothing. Beside these two none is ever alone.
         static NEVER_ALONE: LazyLock<[Dispatch; 2]> = LazyLock::new(|| {
@@ -51,7 +56,7 @@ impl Log {
 
         LazyLock::force(&NEVER_ALONE);
         let told = Arc::default();
-        let subscriber = Registry::default().with(Capture(Arc::clone(&told)));
+        let subscriber = Registry::default().with(first).with(Capture(Arc::clone(&told)));
         Self { told, _guard: tracing::subscriber::set_default(subscriber) }
     }
 

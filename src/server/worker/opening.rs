@@ -2,11 +2,10 @@
 
 use std::{mem, sync::Arc, task::Poll};
 
-use tracing::Span;
-
 use super::Worker;
 use crate::{
     Handler, Peer,
+    events::Scope,
     figures::DropReason,
     panic,
     peer::turn::Turn,
@@ -63,7 +62,7 @@ where
     }
 
     /// Lets a conversation go on that has to wait, with the datagram that opened it if that is unread.
-    fn keep(&mut self, turn: &mut Turn, at: usize, stage: Stage<F>, span: Span) {
+    fn keep(&mut self, turn: &mut Turn, at: usize, stage: Stage<F>, span: Scope) {
         let (peer, ancillary) = (turn.received.from(at).clone(), turn.received.ancillary(at));
         let mailbox = mem::take(&mut self.mailbox);
         let (port, counters) = (Arc::clone(&self.port), &self.port.counters);
@@ -99,7 +98,7 @@ where
     }
 
     /// Makes a task of a conversation that has to wait.
-    fn spawn(&mut self, stage: Stage<F>, span: Span, ending: Ending<Req, Res>) {
+    fn spawn(&mut self, stage: Stage<F>, span: Scope, ending: Ending<Req, Res>) {
         let (peer, serial) = (ending.peer.clone(), ending.serial);
         let mailbox = Arc::clone(&ending.mailbox);
         let task = Task {

@@ -1,6 +1,7 @@
 //! What is logged, and what is not: the rest of section H, and every claim of a rule that something is
 //! reported or quiet.
 
+mod broken;
 mod explain;
 mod limits;
 mod quiet;
