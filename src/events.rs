@@ -141,9 +141,9 @@ pub(crate) fn task_failed(error: BoxError) {
     told(|| tracing::error!(error = %text, "a background task failed"));
 }
 
-/// Tells that a clean-up has panicked.
-pub(crate) fn clean_up_failed(panicked: &Panicked) {
-    told(|| tracing::error!(error = %panicked, "a clean-up failed"));
+/// Tells that a future of the user's which belongs to the server has panicked.
+pub(crate) fn hook_failed(what: &str, panicked: &Panicked) {
+    told(|| tracing::error!(error = %panicked, "{what}"));
 }
 
 /// Tells of buffers that are smaller than was asked for.

@@ -6,12 +6,13 @@ use super::{admission::Admission, epoch::Epoch, own_thread::OwnThread, worker};
 use crate::{
     BoxError, Handler, Service,
     peer::{outbox::Outbox, port::Port},
+    service::hook::Hook,
 };
 
 /// A server's handler and sockets, whatever its packets are.
 pub(super) trait Engine: Send + Sync {
     /// Runs the start hook of the handler.
-    fn start<'a>(&'a self, service: &'a mut Service) -> Boxed<'a, Result<(), BoxError>>;
+    fn start<'a>(&'a self, service: &'a mut Service) -> Hook<'a, Result<(), BoxError>>;
 
     /// What drives the sockets, one future each.
     fn workers(&self, epoch: &Arc<Epoch>) -> Vec<Boxed<'static, io::Result<()>>>;
@@ -39,8 +40,9 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
 {
-    fn start<'a>(&'a self, service: &'a mut Service) -> Boxed<'a, Result<(), BoxError>> {
-        Box::pin(self.handler.start(service))
+    fn start<'a>(&'a self, service: &'a mut Service) -> Hook<'a, Result<(), BoxError>> {
+        // Called where it is polled: it may panic before there is a future.
+        Hook::new(async { self.handler.start(service).await }, "the handler could not start")
     }
 
     fn workers(&self, epoch: &Arc<Epoch>) -> Vec<Boxed<'static, io::Result<()>>> {

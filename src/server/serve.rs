@@ -1,7 +1,7 @@
 //! One time of serving, from the start hook to the last clean-up.
 
 use std::{
-    future::{pending, poll_fn},
+    future::pending,
     io,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -17,7 +17,6 @@ use crate::{
     BoxError, ServeError, Service,
     events::{self, Scope},
     figures::{DropReason, add},
-    panic,
     service::status::{End, Phase, State},
 };
 
@@ -75,12 +74,11 @@ impl Serving<'_> {
         asked: &mut watch::Receiver<State>,
     ) -> Started {
         let mut start = self.server.engine.start(&mut self.service);
-        let started = poll_fn(|cx| panic::poll(start.as_mut(), cx));
         tokio::select! {
             biased;
             () = until => return Started::Stopped,
             _ = next_end(asked, End::None) => return Started::Stopped,
-            started = started => match started {
+            started = &mut start => match started {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Started::Failed(error),
                 Err(panicked) => return Started::Failed(panicked.into()),

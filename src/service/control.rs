@@ -104,8 +104,8 @@ impl ServerHandle {
     }
 
     /// Runs a clean-up of this server.
-    pub(super) async fn clean_up(&self, clean_up: impl Future<Output = ()>) {
-        CLEANED_UP.scope(Arc::clone(&self.status), clean_up).await;
+    pub(super) async fn clean_up<T>(&self, clean_up: impl Future<Output = T>) -> T {
+        CLEANED_UP.scope(Arc::clone(&self.status), clean_up).await
     }
 
     async fn end(&self, end: End) {

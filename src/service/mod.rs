@@ -2,23 +2,18 @@
 
 mod control;
 mod explain;
+pub(crate) mod hook;
 pub(crate) mod status;
 pub(crate) mod watch;
 
-use std::{
-    fmt,
-    future::poll_fn,
-    pin::{Pin, pin},
-};
+use std::fmt;
 
 pub use control::ServerHandle;
 pub use explain::{AddressReport, Buffer, Explanation};
+use hook::Hook;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::{
-    BoxError, PeerAddr, events,
-    panic::{self, Panicked},
-};
+use crate::{BoxError, PeerAddr, events, panic::Panicked};
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
 ///
@@ -53,7 +48,7 @@ use crate::{
 pub struct Service {
     control: ServerHandle,
     tasks: JoinSet<Result<(), BoxError>>,
-    clean_ups: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    clean_ups: Vec<Hook<'static, ()>>,
 }
 
 impl Service {
@@ -89,7 +84,7 @@ impl Service {
     /// is shut down while it serves. In it, [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return
     /// at once instead of waiting for it.
     pub fn on_stop(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
-        self.clean_ups.push(Box::pin(clean_up));
+        self.clean_ups.push(Hook::new(clean_up, CLEAN_UP_FAILED));
     }
 
     /// Waits until a background task fails, and tells it; for ever if none does.
@@ -111,9 +106,8 @@ impl Service {
     /// Runs the clean-ups.
     pub(crate) async fn clean_up(&mut self) {
         while let Some(clean_up) = self.clean_ups.pop() {
-            let mut clean_up = pin!(self.control.clean_up(clean_up));
-            if let Err(panicked) = poll_fn(|cx| panic::poll(clean_up.as_mut(), cx)).await {
-                events::clean_up_failed(&panicked);
+            if let Err(panicked) = self.control.clean_up(clean_up).await {
+                events::hook_failed(CLEAN_UP_FAILED, &panicked);
             }
         }
     }
@@ -127,6 +121,8 @@ impl fmt::Debug for Service {
             .finish_non_exhaustive()
     }
 }
+
+const CLEAN_UP_FAILED: &str = "a clean-up failed";
 
 fn tell(ended: Result<Result<(), BoxError>, JoinError>) {
     let error = match ended {
