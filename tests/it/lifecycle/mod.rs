@@ -1,6 +1,7 @@
 //! The life of a server: section L.
 
 mod closed;
+mod destructors;
 mod drain;
 mod dropped;
 mod errors;

@@ -1,0 +1,119 @@
+//! L-4, L-5, L-19: futures of the user's that panic where they are dropped, or before there is one.
+
+use std::future::pending;
+
+use datagrammar::{BoxError, Handler, Peer, ServeError, Service};
+use tracing::Level;
+
+use super::{Server, Steps, echo, ended, settle, starting};
+use crate::{
+    log::Log,
+    support::{Net, within_deadline},
+};
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in a destructor");
+    }
+}
+
+/// Never starts, and panics where that is dropped.
+fn never_starts(steps: &Steps) -> impl Handler<String, String> {
+    starting!(
+        [steps] | service | {
+            let cleans = steps.clone();
+            service.on_stop(async move { cleans.note("cleans up") });
+            let _bomb = Bomb;
+            steps.note("starts");
+            pending().await
+        },
+        echo
+    )
+}
+
+// L-5
+#[tokio::test(start_paused = true)]
+async fn a_start_that_panics_where_shutdown_drops_it_is_told_and_cleaned_up_after() {
+    let (log, steps) = (Log::capture(), Steps::default());
+    let server = Server::bind(&Net::memory(), never_starts(&steps));
+    let serving = server.begin();
+    settle().await;
+
+    within_deadline(server.control.shutdown()).await;
+
+    ended(serving).await.unwrap();
+    assert_eq!(steps.all(), ["starts", "cleans up"]);
+    let told = log.alarm();
+    assert_eq!((told.level, told.field("error")), (Level::ERROR, "panicked: in a destructor"));
+}
+
+// L-5, L-19
+#[tokio::test(start_paused = true)]
+async fn a_start_that_panics_where_it_is_dropped_with_the_serve_future_leaves_nothing_behind() {
+    let (log, steps) = (Log::capture(), Steps::default());
+    let server = Server::bind(&Net::memory(), never_starts(&steps));
+
+    for _ in 0..2 {
+        let serving = server.begin();
+        settle().await;
+        serving.abort();
+        assert!(serving.await.unwrap_err().is_cancelled());
+    }
+
+    assert_eq!(steps.all(), ["starts", "starts"]);
+    assert_eq!(log.alarms().len(), 2);
+}
+
+// L-19
+#[tokio::test(start_paused = true)]
+async fn clean_ups_that_panic_where_they_are_dropped_unheard_do_no_harm() {
+    let log = Log::capture();
+    let handler = starting!(
+        |service| {
+            for _ in 0..2 {
+                let bomb = Bomb;
+                service.on_stop(async move { drop(bomb) });
+            }
+            Ok(())
+        },
+        echo
+    );
+    let server = Server::bind(&Net::memory(), handler);
+    let serving = server.serve().await;
+
+    serving.abort();
+
+    assert!(serving.await.unwrap_err().is_cancelled());
+    assert_eq!(log.alarms().len(), 2);
+    let serving = server.serve().await;
+    server.stop(serving).await;
+}
+
+// L-4
+#[tokio::test(start_paused = true)]
+async fn a_start_that_panics_before_there_is_a_future_fails_like_any_other() {
+    struct Hasty;
+
+    impl Handler<String, String> for Hasty {
+        fn start(&self, _: &mut Service) -> impl Future<Output = Result<(), BoxError>> + Send {
+            if true {
+                panic!("too early");
+            }
+            async { Ok(()) }
+        }
+
+        async fn handle(&self, _: &mut Peer<String, String>) -> Result<(), BoxError> {
+            Ok(())
+        }
+    }
+
+    let server = Server::bind(&Net::memory(), Hasty);
+
+    let failed = ended(server.begin()).await.unwrap_err();
+
+    let ServeError::Start(error) = failed else { panic!("{failed:?}") };
+    assert_eq!(error.to_string(), "panicked: too early");
+}
