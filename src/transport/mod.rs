@@ -98,15 +98,20 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
 
     /// Drops what has arrived, about `most` datagrams of it; returns how many.
     fn discard(&self, most: usize) -> usize {
+        // One that persists is for the worker to deal with.
+        const MOST_FAILURES: usize = 64;
+
         let mut batch = RecvBatch::new(LONGEST);
-        let mut discarded = 0;
+        let (mut discarded, mut failures) = (0, 0);
         while discarded < most {
             batch.clear();
             match self.recv_now(&mut batch) {
                 Ok(()) => discarded += batch.len() + batch.truncated(),
                 Err(error) if is_about_sending(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) if failures == MOST_FAILURES => break,
+                Err(_) => failures += 1,
             }
         }
         discarded

@@ -2,11 +2,15 @@
 
 use std::{
     future::{pending, ready},
+    io::ErrorKind,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use datagrammar::{DropReason, Figures, RecvError, ServerHandle};
+use datagrammar::{
+    DropReason, Figures, RecvError, ServerHandle,
+    testing::{Conditions, Network},
+};
 use tokio::{
     sync::oneshot,
     task::JoinSet,
@@ -118,6 +122,28 @@ everywhere! {
         assert_eq!((figures.received, figures.returned, figures.dropped_in_all()), (5, 2, 3));
         server.stop(serving).await;
     }
+}
+
+// L-16
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_socket_hides_nothing_stale() {
+    let network = Network::new(1, Conditions::default());
+    let net = Net::Memory(network.clone());
+    let server = Server::bind(&net, echo);
+    let peer = net.peer_of(&server.control).await;
+    let serving = server.serve().await;
+    peer.ask("hello").await;
+    server.stop(serving).await;
+    for stale in ["one", "two", "three"] {
+        peer.send(stale).await;
+    }
+    network.fail_recv(server.control.addresses()[0].clone(), ErrorKind::OutOfMemory, 3);
+
+    let serving = server.serve().await;
+
+    assert_eq!(peer.ask("fresh").await, "fresh");
+    assert_eq!(server.control.figures().dropped(DropReason::Stale), 3);
+    server.stop(serving).await;
 }
 
 async fn ten_shutdowns(control: &ServerHandle) {
