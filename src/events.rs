@@ -12,8 +12,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub(crate) use chain::caused_by;
 use chain::in_words;
+pub(crate) use chain::{caused_by, reads_like};
 use limiter::Limiter;
 pub(crate) use scope::Scope;
 use tokio::time::Instant;

@@ -35,9 +35,19 @@ pub(crate) fn caused_by<T: Error + 'static>(
     error: &(dyn Error + 'static),
     wanted: impl Fn(&T) -> bool,
 ) -> bool {
+    any(error, |error| error.downcast_ref().is_some_and(&wanted))
+}
+
+/// Whether `error`, or one of its sources, has the text of `other`, as one that is transparent to it has.
+pub(crate) fn reads_like(error: &(dyn Error + 'static), other: &dyn Error) -> bool {
+    let text = other.to_string();
+    any(error, |error| error.to_string() == text)
+}
+
+fn any(error: &(dyn Error + 'static), wanted: impl Fn(&(dyn Error + 'static)) -> bool) -> bool {
     let mut next = Some(error);
     while let Some(error) = next.map(unwrapped) {
-        if error.downcast_ref().is_some_and(&wanted) {
+        if wanted(error) {
             return true;
         }
         next = error.source();

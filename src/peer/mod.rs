@@ -46,6 +46,8 @@ pub struct Peer<Req, Res> {
     serial: u64,
     /// Whether nothing was received yet, so that a first datagram may lie in the worker's batch.
     opening: bool,
+    /// What `recv` has said last of what ends a conversation quietly.
+    news: Option<News>,
     /// Ends a `recv` that waits for too long. Set anew by each, which is cheaper than another timer.
     timer: Option<Pin<Box<Sleep>>>,
     aside: Option<Box<Aside<Req>>>,
@@ -68,6 +70,7 @@ impl<Req, Res> Peer<Req, Res> {
             traffic_class,
             serial,
             opening: true,
+            news: None,
             timer: None,
             aside: None,
         }
@@ -79,6 +82,12 @@ impl<Req, Res> Peer<Req, Res> {
         self.learn(ancillary);
         self.serial = serial;
         self.opening = true;
+        self.news = None;
+    }
+
+    /// What `recv` has said last of what ends a conversation quietly.
+    pub(crate) const fn news(&self) -> Option<News> {
+        self.news
     }
 
     /// Remembers what was told beside the last datagram.
@@ -99,7 +108,8 @@ impl<Req, Res> Peer<Req, Res> {
     /// - [`RecvError::Idle`]: the peer was silent for too long.
     /// - [`RecvError::Closed`]: serving ends. There is a short grace to say goodbye.
     ///
-    /// Passing `Idle` or `Closed` on with `?` ends the conversation quietly.
+    /// Passing `Idle` or `Closed` on with `?` ends the conversation quietly; also in an error of yours
+    /// that has it as its source, or is transparent to it: that shows its text and source as its own.
     ///
     /// # Cancel safety
     ///
@@ -344,7 +354,10 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     fn decode(&mut self, taken: Option<(Ancillary, Box<[u8]>)>) -> Result<Req, RecvError> {
-        let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
+        let Some((ancillary, datagram)) = taken else {
+            self.news = Some(News::Closed);
+            return Err(RecvError::Closed);
+        };
         self.learn(ancillary);
         add(&self.port.counters.returned, 1);
         self.port.protocol.decode(&datagram).map_err(|error| {
@@ -384,6 +397,34 @@ impl<Req, Res> Peer<Req, Res> {
 #[cold]
 fn keep<Req, Res>(aside: &mut Option<Box<Aside<Req>>>, port: &Port<Req, Res>, datagram: &[u8]) {
     aside.get_or_insert_with(|| Box::new(Aside::new(&port.counters))).keep(datagram, &port.limits);
+}
+
+/// What ends a conversation quietly, if its handler passes it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// [`RecvError::Closed`]
+    Closed,
+    /// [`RecvError::Idle`]
+    Idle,
+}
+
+impl News {
+    /// What of this an error of `recv` is.
+    pub(crate) const fn of(error: &RecvError) -> Option<Self> {
+        match error {
+            RecvError::Closed => Some(Self::Closed),
+            RecvError::Idle => Some(Self::Idle),
+            _ => None,
+        }
+    }
+
+    /// What `recv` says.
+    pub(crate) const fn error(self) -> RecvError {
+        match self {
+            Self::Closed => RecvError::Closed,
+            Self::Idle => RecvError::Idle,
+        }
+    }
 }
 
 impl<Req, Res> fmt::Debug for Peer<Req, Res> {

@@ -1,6 +1,7 @@
 //! One conversation, as the worker polls it first and as a task of its own afterwards.
 
 use std::{
+    error::Error,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -8,11 +9,12 @@ use std::{
 
 use super::epoch::{Epoch, Mode};
 use crate::{
-    BoxError, Handler, Peer, PeerAddr, RecvError, SendError,
-    events::{Scope, caused_by},
+    BoxError, Handler, Peer, PeerAddr, SendError,
+    events::{Scope, caused_by, reads_like},
     figures::add,
     panic::{self, Panicked},
     peer::{
+        News,
         mailbox::{Mailbox, Next},
         port::Port,
     },
@@ -74,14 +76,18 @@ pub(super) fn judge<Req, Res, H>(
 ) -> Option<Box<Seat<Req, Res, H>>> {
     match outcome {
         Ok((seat, Ok(()))) => Some(seat),
-        Ok((seat, Err(error))) => span.run(|| tell_failed(Ok((seat, error)), port, peer)),
-        Err(panicked) => span.run(|| tell_failed(Err(panicked), port, peer)),
+        Ok((seat, Err(error))) => {
+            let news = seat.peer.news();
+            span.run(|| tell_failed(Ok((seat, error)), news, port, peer))
+        }
+        Err(panicked) => span.run(|| tell_failed(Err(panicked), None, port, peer)),
     }
 }
 
 #[cold]
 fn tell_failed<S, Req, Res>(
     failed: Result<(S, BoxError), Panicked>,
+    news: Option<News>,
     port: &Port<Req, Res>,
     peer: &PeerAddr,
 ) -> Option<S> {
@@ -92,23 +98,34 @@ fn tell_failed<S, Req, Res>(
             return None;
         }
     };
-    // The error is the user's too, and may panic where it is looked at, told or dropped.
-    if let Err(panicked) = panic::catch(|| tell(error, port, peer)) {
+    // The error is the user's too, and may panic where it is looked at or dropped.
+    if let Err(panicked) = panic::catch(|| tell(error, news, port, peer)) {
         port.report(peer, &panicked.into(), true);
     }
     Some(seat)
 }
 
-fn tell<Req, Res>(error: BoxError, port: &Port<Req, Res>, peer: &PeerAddr) {
+fn tell<Req, Res>(error: BoxError, news: Option<News>, port: &Port<Req, Res>, peer: &PeerAddr) {
     if caused_by(&*error, |error| matches!(error, SendError::Closed)) {
         let what = "a conversation could not send any more";
         add(&port.counters.panicked, u64::from(!port.events.warn(peer, &*error, what)));
-    } else if caused_by(&*error, |error| matches!(error, RecvError::Idle)) {
-        add(&port.counters.idle, 1);
-    } else if !caused_by(&*error, |error| matches!(error, RecvError::Closed)) {
-        port.report(peer, &error, false);
+    } else {
+        match passed_on(&*error, news) {
+            Some(News::Idle) => add(&port.counters.idle, 1),
+            Some(News::Closed) => {}
+            None => port.report(peer, &error, false),
+        }
     }
     drop(error);
+}
+
+/// What `recv` has said and `error` passes on. One that is transparent to it has neither it in its chain
+/// nor anything of its own, so it is known by its text; but only if `recv` did say so.
+fn passed_on(error: &(dyn Error + 'static), heard: Option<News>) -> Option<News> {
+    [News::Idle, News::Closed]
+        .into_iter()
+        .find(|news| caused_by(error, |error| News::of(error) == Some(*news)))
+        .or_else(|| heard.filter(|news| reads_like(error, &news.error())))
 }
 
 /// A conversation that had to wait, and those that follow it without a pause: a task.
