@@ -5,22 +5,26 @@
 
 mod chain;
 mod limiter;
+mod losses;
 mod scope;
 
 use std::{
     error::Error,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use chain::in_words;
 pub(crate) use chain::{caused_by, reads_like};
 use limiter::Limiter;
+use losses::{Untold, bound};
 pub(crate) use scope::Scope;
 use tokio::time::Instant;
 
 use crate::{
     BoxError, PeerAddr,
-    figures::{Counters, add},
+    figures::{Counters, DropReason, add},
+    limits::Limits,
     panic::{self, Panicked},
 };
 
@@ -30,12 +34,13 @@ pub(crate) struct Events {
     counters: Arc<Counters>,
     errors: Mutex<Limiter>,
     warnings: Mutex<Limiter>,
+    losses: Untold,
 }
 
 impl Events {
     pub(crate) fn new(per_second: usize, counters: Arc<Counters>) -> Self {
         let limiter = || Mutex::new(Limiter::new(per_second));
-        Self { counters, errors: limiter(), warnings: limiter() }
+        Self { counters, errors: limiter(), warnings: limiter(), losses: Untold::default() }
     }
 
     /// Tells at ERROR that something of the user's failed in the face of `peer`. Returns whether `error`
@@ -62,14 +67,43 @@ impl Events {
 
     /// Tells at WARN of datagrams that the kernel had no room for within `limit`.
     pub(crate) fn no_room(&self, local: &PeerAddr, datagrams: usize, limit: Duration) {
+        const WHAT: &str = "the send buffer of a socket was full: datagrams were dropped";
+
         if let Some(suppressed) = self.admit(&self.warnings) {
-            tracing::warn!(
-                %local,
-                datagrams,
-                ?limit,
-                suppressed,
-                "the send buffer of a socket was full: datagrams were dropped"
-            );
+            told(|| tracing::warn!(%local, datagrams, ?limit, suppressed, "{WHAT}"));
+        }
+    }
+
+    /// Serving begins at `addresses`.
+    pub(crate) fn serving(&self, addresses: &[PeerAddr]) {
+        self.losses.begin();
+        let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        told(|| tracing::info!(addresses = addresses.join(", "), "serving"));
+    }
+
+    /// Serving has ended, of which it was told that it has begun.
+    pub(crate) fn stopped(&self) {
+        self.losses.end();
+        told(|| tracing::info!("stopped"));
+    }
+
+    /// Tells at WARN that a datagram was dropped at `local`, once for each reason that costs peers what
+    /// they have every right to send, as long as serving lasts. All are counted, so that is enough.
+    #[inline]
+    pub(crate) fn dropped(&self, reason: DropReason, local: &PeerAddr, limits: &Limits) {
+        if self.losses.is_first(reason)
+            && let Some(bound) = bound(reason, limits)
+        {
+            lost(reason, local, &bound);
+        }
+    }
+
+    /// The same of datagrams that the kernel has dropped.
+    pub(crate) fn kernel_dropped(&self, local: &PeerAddr) {
+        const BOUND: &str = "UdpServerBuilder::recv_buffer, see ServerHandle::explain";
+
+        if self.losses.is_first(DropReason::Kernel) {
+            lost(DropReason::Kernel, local, BOUND);
         }
     }
 
@@ -116,20 +150,17 @@ fn locked(limiter: &Mutex<Limiter>) -> std::sync::MutexGuard<'_, Limiter> {
     limiter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Tells that serving has begun at `addresses`.
-pub(crate) fn serving(addresses: &[PeerAddr]) {
-    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-    told(|| tracing::info!(addresses = addresses.join(", "), "serving"));
+#[cold]
+fn lost(reason: DropReason, local: &PeerAddr, bound: &str) {
+    const WHAT: &str =
+        "a datagram was dropped; the next ones are only counted, see ServerHandle::figures";
+
+    told(|| tracing::warn!(%local, ?reason, bound, "{WHAT}"));
 }
 
 /// Tells that serving is about to end.
 pub(crate) fn stopping() {
     told(|| tracing::info!("stopping"));
-}
-
-/// Tells that serving has ended.
-pub(crate) fn stopped() {
-    told(|| tracing::info!("stopped"));
 }
 
 /// Tells that a background task has failed.

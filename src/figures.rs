@@ -81,7 +81,7 @@ pub struct Figures {
     pub cut: u64,
     /// Of those, the ones that ended because the peer was silent for longer than the idle limit.
     pub idle: u64,
-    /// Events about peers that were not told, because too many came at once.
+    /// Events about peers that were not told, because too many came at once or the subscriber panicked.
     pub suppressed: u64,
     /// Peers in conversation now, beyond those whose handler answers at once.
     pub peers: usize,

@@ -13,7 +13,7 @@ use super::{outbox::Outbox, reread::Reread};
 use crate::{
     BoxError, DatagramProtocol, EncodeError, PeerAddr,
     events::Events,
-    figures::{Counters, add},
+    figures::{Counters, DropReason, add},
     limits::Limits,
 };
 
@@ -92,6 +92,12 @@ impl<Req, Res> Port<Req, Res> {
         let round = self.reread.ask(cx);
         self.outbox.signal.wake();
         round
+    }
+
+    /// Counts datagrams that were dropped, and tells of the first.
+    pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
+        self.counters.dropped(reason, datagrams);
+        self.events.dropped(reason, self.outbox.transport().local_addr(), &self.limits);
     }
 
     /// Tells how a conversation went whose handler has returned or panicked.

@@ -87,6 +87,7 @@ impl UdpServer {
         ServerHandle::new(
             Arc::clone(&self.status),
             Arc::clone(&self.counters),
+            Arc::clone(&self.events),
             Arc::clone(&self.watch),
         )
     }
@@ -102,6 +103,8 @@ impl UdpServer {
     /// What arrived since the server was bound is served first. Afterwards the sockets stay bound, so
     /// that this can be called again; what arrives in between is dropped.
     ///
+    /// The `tracing` span of each conversation is below the one that is current when this is first polled.
+    ///
     /// # Errors
     ///
     /// [`ServeError::AlreadyServing`] while another call runs, [`ServeError::Start`] if the handler
@@ -113,8 +116,9 @@ impl UdpServer {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, conversations and background tasks are dropped at their await points
-    /// and clean-ups do not run. The sockets stay bound, and this can be called again.
+    /// If the future is dropped, as `select!` does, conversations and background tasks are dropped at
+    /// their await points and clean-ups do not run; [`serve_until`](Self::serve_until) ends in order. The
+    /// sockets stay bound, and this can be called again.
     pub async fn serve(&self) -> Result<(), ServeError> {
         self.serve_until(pending::<()>()).await
     }
@@ -137,6 +141,13 @@ impl UdpServer {
     pub async fn serve_until<T>(&self, until: impl Future<Output = T>) -> Result<(), ServeError> {
         let until = async { drop(until.await) };
         serve::serve(self, pin!(until)).await
+    }
+}
+
+impl UdpServer {
+    /// Counts what the kernel has dropped up to now, and tells of it.
+    fn count_kernel_drops(&self) {
+        self.control().count_kernel_drops();
     }
 }
 

@@ -85,7 +85,8 @@ impl Serving<'_> {
             }
         }
         drop(start);
-        events::serving(&self.server.status.addresses());
+        self.server.count_kernel_drops();
+        self.server.events.serving(&self.server.status.addresses());
         self.served = true;
         for outbox in self.server.engine.outboxes() {
             outbox.open();
@@ -185,9 +186,10 @@ impl Drop for Serving<'_> {
             self.end_workers(Mode::Abandon);
         }
         self.close();
+        self.server.count_kernel_drops();
         self.server.events.tell_suppressed();
         if self.served {
-            events::stopped();
+            self.server.events.stopped();
         }
         self.server.status.enter(Phase::Idle);
     }

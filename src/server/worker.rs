@@ -266,7 +266,9 @@ where
         let truncated = received.truncated() as u64;
         add(&self.port.counters.received, received.len() as u64 + truncated);
         self.port.counters.batch(received.len() + received.truncated());
-        self.port.counters.dropped(DropReason::Truncated, truncated);
+        if truncated > 0 {
+            self.port.dropped(DropReason::Truncated, truncated);
+        }
     }
 
     /// Works on the batch; returns whether it is done, or other tasks must have the thread first.
@@ -345,7 +347,7 @@ where
                 }
             }
         };
-        self.port.counters.dropped(dropped, 1);
+        self.port.dropped(dropped, 1);
         turn
     }
 

@@ -7,7 +7,7 @@ use super::{
     status::{End, Phase, Status},
     watch::SocketWatch,
 };
-use crate::{Figures, PeerAddr, figures::Counters};
+use crate::{Figures, PeerAddr, events::Events, figures::Counters};
 
 /// Controls a server from anywhere: other tasks, other threads, its own handler.
 ///
@@ -17,6 +17,7 @@ use crate::{Figures, PeerAddr, figures::Counters};
 pub struct ServerHandle {
     status: Arc<Status>,
     counters: Arc<Counters>,
+    events: Arc<Events>,
     watch: Arc<SocketWatch>,
 }
 
@@ -24,9 +25,10 @@ impl ServerHandle {
     pub(crate) const fn new(
         status: Arc<Status>,
         counters: Arc<Counters>,
+        events: Arc<Events>,
         watch: Arc<SocketWatch>,
     ) -> Self {
-        Self { status, counters, watch }
+        Self { status, counters, events, watch }
     }
 
     /// Waits until the server serves; returns false if it is dropped before.
@@ -56,7 +58,7 @@ impl ServerHandle {
     /// Returns what was counted up to now, over all sockets.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        self.watch.count_drops(&self.counters);
+        self.count_kernel_drops();
         self.counters.read()
     }
 
@@ -64,6 +66,7 @@ impl ServerHandle {
     /// operator who wonders where datagrams are lost, or why they cost what they do.
     #[must_use]
     pub fn explain(&self) -> Explanation {
+        self.count_kernel_drops();
         let addresses = self.watch.explain(&self.counters);
         Explanation::new(addresses, self.counters.read())
     }
@@ -101,6 +104,14 @@ impl ServerHandle {
             self.end(now.checked_add(within).map_or(End::Drain(now + FAR), End::Drain)).await;
         }
         cut() - before
+    }
+
+    /// Counts what the kernel has dropped up to now, and tells of it.
+    pub(crate) fn count_kernel_drops(&self) {
+        // Not under the lock of the sockets: whoever is told may look at the figures.
+        if let Some(local) = self.watch.count_drops(&self.counters) {
+            self.events.kernel_dropped(&local);
+        }
     }
 
     /// Runs a clean-up of this server.

@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::explain::{AddressReport, Buffer};
 use crate::{
+    PeerAddr,
     figures::{Counters, DropReason},
     peer::port::Port,
     transport::{Transport, buffers},
@@ -36,14 +37,15 @@ impl Watched {
         Self { carrier, seen: 0, dropped: 0, asked }
     }
 
-    /// Adds what the kernel has dropped since the last call.
-    fn count_drops(&mut self, counters: &Counters) {
-        let Some(carrier) = self.carrier.upgrade() else { return };
-        let Some(now) = carrier.transport().kernel_drops() else { return };
+    /// Adds what the kernel has dropped since the last call; returns the address if that is something.
+    fn count_drops(&mut self, counters: &Counters) -> Option<PeerAddr> {
+        let carrier = self.carrier.upgrade()?;
+        let now = carrier.transport().kernel_drops()?;
         let dropped = now.wrapping_sub(self.seen).into();
         counters.dropped(DropReason::Kernel, dropped);
         self.seen = now;
         self.dropped += dropped;
+        (dropped > 0).then(|| carrier.transport().local_addr().clone())
     }
 
     fn report(&self) -> Option<AddressReport> {
@@ -72,9 +74,14 @@ impl SocketWatch {
         Self(Mutex::new(sockets))
     }
 
-    /// Adds what the kernel has dropped since the last call.
-    pub(crate) fn count_drops(&self, counters: &Counters) {
-        self.lock().iter_mut().for_each(|socket| socket.count_drops(counters));
+    /// Adds what the kernel has dropped since the last call; returns an address where that was something.
+    pub(crate) fn count_drops(&self, counters: &Counters) -> Option<PeerAddr> {
+        let mut found = None;
+        for socket in &mut *self.lock() {
+            let dropped = socket.count_drops(counters);
+            found = found.or(dropped);
+        }
+        found
     }
 
     /// What there is to say of each address.

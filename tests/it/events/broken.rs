@@ -1,4 +1,4 @@
-//! H-17: a subscriber that panics. What that once did to a whole process is in `tests/broken_log.rs`.
+//! H-18: a subscriber that panics. What that once did to a whole process is in `tests/broken_log.rs`.
 
 use std::sync::{
     Arc,
@@ -47,7 +47,7 @@ impl<S: Subscriber> Layer<S> for Fuse {
     }
 }
 
-// H-12, H-17
+// H-12, H-18
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_told_counts_as_suppressed_and_the_next_event_says_so() {
     let fuse = Fuse::broken_at("ERROR");
@@ -71,7 +71,7 @@ async fn what_could_not_be_told_counts_as_suppressed_and_the_next_event_says_so(
     server.stop().await;
 }
 
-// H-12, H-17
+// H-12, H-18
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_told_is_told_when_serving_ends() {
     let fuse = Fuse::broken_at("ERROR");
@@ -91,7 +91,7 @@ async fn what_could_not_be_told_is_told_when_serving_ends() {
     assert_eq!((told.level, told.field("suppressed")), (Level::ERROR, "1"));
 }
 
-// H-15, H-17
+// H-15, H-18
 #[tokio::test(start_paused = true)]
 async fn a_span_that_the_subscriber_fails_to_enter_or_to_leave_is_left_nevertheless() {
     for point in ["enter", "exit"] {

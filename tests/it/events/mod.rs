@@ -4,6 +4,7 @@
 mod broken;
 mod explain;
 mod limits;
+mod losses;
 mod quiet;
 mod spans;
 

@@ -1,0 +1,204 @@
+//! H-17: what peers have every right to send, and a bound of the server costs them, is warned of once for
+//! each reason and time of serving.
+
+use std::time::Duration;
+
+use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Peer, Text, UdpServer};
+use tokio::time::sleep;
+use tracing::Level;
+
+use super::settle;
+use crate::{
+    log::Log,
+    support::{Net, conversing},
+};
+
+/// Has `peers` of a server within these limits send that, in turn; the server must warn once, of
+/// `reason`, and name the bound.
+async fn is_warned_of(reason: DropReason, limits: Limits, bound: &str, sent: &[(usize, &str)]) {
+    let log = Log::capture();
+    let net = Net::memory();
+    let server = net.serve_text_within(limits, Sleeps).await;
+    let peers = [net.peer_of(&server.control).await, net.peer_of(&server.control).await];
+    let address = server.control.addresses()[0].to_string();
+
+    for (peer, datagram) in sent {
+        peers[*peer].send(datagram).await;
+        settle().await;
+    }
+
+    let told = log.alarm();
+    assert_eq!((told.level, told.field("local")), (Level::WARN, &*address));
+    assert_eq!(told.field("reason"), format!("{reason:?}"));
+    assert!(told.field("bound").contains(bound), "{told:?}");
+    assert!(server.control.figures().dropped(reason) > 1, "the others are only counted");
+    server.stop().await;
+    assert_eq!(log.alarms().len(), 1);
+}
+
+// G-2, H-17
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_is_warned_of_once() {
+    let limits = Limits::default().queue(1);
+    let sent = [(0, "open"), (0, "wait"), (0, "lost"), (0, "lost"), (1, "open"), (1, "wait")];
+    is_warned_of(DropReason::Queue, limits.clone(), "Limits::queue(1)", &sent).await;
+    let limits = Limits::default().queue_octets(3);
+    let bound = "Limits::queue_octets(3)";
+    is_warned_of(DropReason::Queue, limits, bound, &sent).await;
+}
+
+// H-17
+#[tokio::test(start_paused = true)]
+async fn as_many_octets_as_may_wait_are_warned_of_once() {
+    let limits = Limits::default().octets(5);
+    let sent = [(0, "open"), (0, "wait"), (0, "lost"), (0, "lost")];
+    is_warned_of(DropReason::Octets, limits, "Limits::octets(5)", &sent).await;
+}
+
+// H-17
+#[tokio::test(start_paused = true)]
+async fn opening_datagrams_that_may_not_wait_are_warned_of_once() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let handler = conversing!(|peer| {
+        sleep(Duration::from_secs(3600)).await;
+        peer.recv().await?;
+        Ok(())
+    });
+    let server = net.serve_text_within(Limits::default().octets(5), handler).await;
+    let peer = net.peer_of(&server.control).await;
+
+    for _ in 0..2 {
+        peer.send("too long").await;
+        settle().await;
+    }
+
+    assert_eq!((log.alarm().level, log.alarm().field("reason")), (Level::WARN, "Octets"));
+    assert_eq!(server.control.figures().dropped(DropReason::Octets), 2);
+    server.stop().await;
+}
+
+// G-4, H-17
+#[tokio::test(start_paused = true)]
+async fn places_that_are_all_taken_are_warned_of_once() {
+    let limits = Limits::default().peers(1);
+    let sent = [(0, "open"), (1, "lost"), (1, "lost")];
+    is_warned_of(DropReason::Peers, limits, "Limits::peers(1)", &sent).await;
+}
+
+// H-17, R-12
+#[tokio::test(start_paused = true)]
+async fn datagrams_that_are_too_long_are_warned_of_once() {
+    let limits = Limits::default().datagram(3);
+    let sent = [(0, "lost"), (1, "lost")];
+    is_warned_of(DropReason::Truncated, limits, "Limits::datagram(3)", &sent).await;
+}
+
+// H-17
+#[tokio::test(start_paused = true)]
+async fn each_time_of_serving_and_each_reason_is_warned_of_anew() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let limits = Limits::default().queue(1).peers(1);
+    let server = UdpServer::builder(Text, Sleeps).limits(limits).socket(net.socket()).unwrap();
+    let control = server.control();
+    let (peer, other) = (net.peer_of(&control).await, net.peer_of(&control).await);
+
+    for time in 1..=2 {
+        let (served, ()) = tokio::join!(server.serve(), async {
+            assert!(control.ready().await);
+            for _ in 0..5 {
+                peer.send("hello").await;
+                settle().await;
+                other.send("hello").await;
+                settle().await;
+            }
+            control.shutdown().await;
+        });
+        served.unwrap();
+
+        let reasons: Vec<_> =
+            log.alarms().iter().map(|told| told.field("reason").to_owned()).collect();
+        assert_eq!(reasons, ["Peers", "Queue"].repeat(time));
+    }
+}
+
+// G-3, H-9
+#[tokio::test(start_paused = true)]
+async fn that_the_oldest_gives_way_as_was_asked_for_is_quiet() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let limits = Limits::default().queue(1).overflow(Overflow::DropOldest);
+    let server = net.serve_text_within(limits, Sleeps).await;
+    let peer = net.peer_of(&server.control).await;
+
+    for _ in 0..5 {
+        peer.send("hello").await;
+        settle().await;
+    }
+
+    assert_eq!(server.control.figures().dropped(DropReason::Queue), 3);
+    server.stop().await;
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+}
+
+/// A server of which the socket holds a few datagrams only, flooded while it serves.
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+async fn flooded(look: impl AsyncFn(&datagrammar::ServerHandle, &Log)) {
+    use crate::support::Running;
+
+    let log = Log::capture();
+    let builder = UdpServer::builder(Text, async |text: String| text).recv_buffer(16 << 10);
+    let server = builder.bind("127.0.0.1:0").await.unwrap();
+    let (addr, server) = (server.local_addr(), Running::start(server).await);
+    let control = server.control.clone();
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+
+    // All on the one thread of this test: the server has no chance to receive.
+    for _ in 0..2_000 {
+        peer.send_to(b"flood", addr).unwrap();
+    }
+    look(&control, &log).await;
+    server.stop().await;
+
+    let told = log.alarm();
+    assert_eq!((told.level, told.field("reason")), (Level::WARN, "Kernel"));
+    assert_eq!(told.field("local"), addr.to_string());
+    assert!(told.field("bound").contains("recv_buffer"), "{told:?}");
+    assert!(control.figures().dropped(DropReason::Kernel) > 1);
+    assert_eq!(log.alarms().len(), 1);
+}
+
+// G-10, H-17
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+#[tokio::test]
+async fn what_the_kernel_dropped_is_warned_of_when_somebody_looks() {
+    flooded(async |control, log| {
+        let _ = control.figures();
+        assert_eq!(log.alarms().len(), 1);
+    })
+    .await;
+    flooded(async |control, log| {
+        let _ = control.explain();
+        assert_eq!(log.alarms().len(), 1);
+    })
+    .await;
+}
+
+// G-10, H-17
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+#[tokio::test]
+async fn what_the_kernel_dropped_is_warned_of_when_serving_ends_if_nobody_has_looked() {
+    flooded(async |_, log| assert!(log.alarms().is_empty())).await;
+}
+
+/// Receives one packet and sleeps for an hour.
+struct Sleeps;
+
+impl Handler<String, String> for Sleeps {
+    async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+        peer.recv().await?;
+        sleep(Duration::from_secs(3600)).await;
+        Ok(())
+    }
+}
