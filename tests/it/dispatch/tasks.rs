@@ -289,7 +289,8 @@ async fn a_peer_that_floods_a_full_queue_delays_nobody() {
     for n in 0..100 {
         let asked = Instant::now();
         assert_eq!(quick.ask(&n.to_string()).await, n.to_string());
-        assert!(asked.elapsed() < Duration::from_millis(100));
+        // Before the clock moves, so before the flood goes on.
+        assert_eq!(asked.elapsed(), Duration::ZERO);
         sleep(Duration::from_millis(10)).await;
     }
 
