@@ -56,10 +56,9 @@ async fn main() -> Result<(), BoxError> {
     let handler = GuessTheNumber { secret, patience: Duration::from_secs(1) };
     let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await?;
     let addr = server.local_addr();
-    tokio::select! {
-        served = server.serve() => Ok(served?),
-        played = play_twice(addr) => played,
-    }
+    let mut played = Ok(());
+    server.serve_until(async { played = play_twice(addr).await }).await?;
+    played
 }
 
 async fn play_twice(server: SocketAddr) -> Result<(), BoxError> {

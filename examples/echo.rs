@@ -33,10 +33,9 @@ impl Handler<Arguments, Arguments> for Echo {
 async fn main() -> Result<(), BoxError> {
     let server = UdpServer::builder(Json::new(), Echo).bind("127.0.0.1:0").await?;
     let addr = server.local_addr();
-    tokio::select! {
-        served = server.serve() => Ok(served?),
-        asked = ask(addr) => asked,
-    }
+    let mut asked = Ok(());
+    server.serve_until(async { asked = ask(addr).await }).await?;
+    asked
 }
 
 async fn ask(server: SocketAddr) -> Result<(), BoxError> {

@@ -77,10 +77,9 @@ async fn main() -> Result<(), BoxError> {
             .bind("127.0.0.1:0")
             .await?;
     let addr = server.local_addr();
-    tokio::select! {
-        served = server.serve() => Ok(served?),
-        counted = count(addr, &key) => counted,
-    }
+    let mut counted = Ok(());
+    server.serve_until(async { counted = count(addr, &key).await }).await?;
+    counted
 }
 
 async fn count(server: SocketAddr, key: &SigningKey) -> Result<(), BoxError> {

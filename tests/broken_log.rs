@@ -27,7 +27,7 @@ use tracing::{
 /// Names the child process what to be: the runtime, where its subscriber fails, and who listens.
 const ROLE: &str = "DATAGRAMMAR_BROKEN_LOG";
 
-// H-3, H-17
+// H-3, H-18
 #[test]
 fn serving_goes_on_whatever_becomes_of_its_events_and_spans() {
     if let Ok(role) = env::var(ROLE) {

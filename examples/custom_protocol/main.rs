@@ -41,10 +41,9 @@ async fn main() -> Result<(), BoxError> {
         [] => {
             let server = serve("127.0.0.1:0").await?;
             let addr = server.control().addresses()[0].to_string();
-            tokio::select! {
-                served = server.serve() => served?,
-                asked = ask(&addr) => asked?,
-            }
+            let mut asked = Ok(());
+            server.serve_until(async { asked = ask(&addr).await }).await?;
+            asked?;
         }
         _ => return Err("usage: custom_protocol [serve ADDR:PORT | ask ADDR:PORT]".into()),
     }
