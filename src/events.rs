@@ -67,11 +67,10 @@ impl Events {
 
     /// Tells at WARN of datagrams that the kernel had no room for within `limit`.
     pub(crate) fn no_room(&self, local: &PeerAddr, datagrams: usize, limit: Duration) {
-        const WHAT: &str = "the send buffer of a socket was full: datagrams were dropped";
-
-        if let Some(suppressed) = self.admit(&self.warnings) {
-            told(|| tracing::warn!(%local, datagrams, ?limit, suppressed, "{WHAT}"));
-        }
+        let error: BoxError = format!("no room for {datagrams} within {limit:?}").into();
+        self.tell(&self.warnings, &*error, |error, suppressed| {
+            tracing::warn!(%local, %error, suppressed, "datagrams were dropped");
+        });
     }
 
     /// Serving begins at `addresses`.
