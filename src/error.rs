@@ -86,6 +86,31 @@ impl Error for SendError {
     }
 }
 
+/// Why a background task was not started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// Nothing is served: the task would have nobody to end it.
+    Closed,
+    /// As many tasks run as [`Limits::tasks`](crate::Limits::tasks) allows.
+    #[non_exhaustive]
+    TooMany {
+        /// How many may run.
+        max: usize,
+    },
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the endpoint is closed"),
+            Self::TooMany { max } => write!(f, "{max} background tasks run, the limit is {max}"),
+        }
+    }
+}
+
+impl Error for SpawnError {}
+
 /// Why serving ended, or did not begin.
 #[derive(Debug)]
 #[non_exhaustive]

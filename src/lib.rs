@@ -52,11 +52,11 @@
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
 //!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
 //! - What runs: [`UdpServer`]; [`Service`] is what a handler sees when it starts, [`ServerHandle`] what
-//!   operators hold: shutdown, drain, [`Figures`], an [`Explanation`]. [`Limits`] bound what strangers can
+//!   operators hold: shutdown, drain, [`Figures`], an [`Explanation`]. A [`Spawner`] starts background tasks. [`Limits`] bound what strangers can
 //!   cost. A [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast, and
 //!   [`TrafficClass`] tells how a datagram was marked.
 //! - The other side: [`UdpClient`], [`Packets`].
-//! - What goes wrong: [`RecvError`], [`SendError`], [`ServeError`]; below them [`DecodeError`] and
+//! - What goes wrong: [`RecvError`], [`SendError`], [`ServeError`], [`SpawnError`]; below them [`DecodeError`] and
 //!   [`EncodeError`].
 //! - Tests, in the module `testing`: under packet loss, on a network in memory; of a protocol of your own,
 //!   for what every protocol promises.
@@ -85,6 +85,7 @@ mod panic;
 mod peer;
 mod server;
 mod service;
+mod tasks;
 mod traffic_class;
 mod transport;
 
@@ -94,13 +95,14 @@ pub use client::{Packets, UdpClient, UdpClientBuilder};
 pub use codec::StreamCodec;
 // All of it: which parts there are is for its features to say.
 pub use datagrammar_protocols::*;
-pub use error::{RecvError, SendError, ServeError};
+pub use error::{RecvError, SendError, ServeError, SpawnError};
 pub use figures::{BatchSizes, DropReason, Figures};
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerSender};
 pub use server::{BindAddrs, UdpServer, UdpServerBuilder};
 pub use service::{AddressReport, Buffer, Explanation, ServerHandle, Service};
+pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};
 pub use transport::{Interface, Method, Offload, SocketRef, socket::BoundSocket};
 

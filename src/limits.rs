@@ -3,8 +3,8 @@ use std::{io, time::Duration};
 /// How much a server takes on. Each bound has a default that a small server on the open internet can
 /// live with, and what is beyond it is dropped and counted, see [`Figures`](crate::Figures).
 ///
-/// A bound of zero is refused by `bind`, except for [`queue`](Self::queue) and
-/// [`grace`](Self::grace), where it means none.
+/// A bound of zero is refused by `bind`, except for [`queue`](Self::queue), [`grace`](Self::grace) and
+/// [`tasks`](Self::tasks), where it means none.
 ///
 /// # Examples
 ///
@@ -26,6 +26,7 @@ pub struct Limits {
     pub(crate) idle: Option<Duration>,
     pub(crate) grace: Duration,
     pub(crate) send_timeout: Duration,
+    pub(crate) tasks: usize,
     pub(crate) events: usize,
 }
 
@@ -130,6 +131,20 @@ impl Limits {
         self
     }
 
+    /// Sets how many background tasks may run at a time that were started by [`Spawner::spawn`] and
+    /// [`Peer::spawn`]. The default is 16,384; 0 means that none may.
+    ///
+    /// Those that were started by [`Service::spawn`] do not count.
+    ///
+    /// [`Spawner::spawn`]: crate::Spawner::spawn
+    /// [`Peer::spawn`]: crate::Peer::spawn
+    /// [`Service::spawn`]: crate::Service::spawn
+    #[must_use]
+    pub const fn tasks(mut self, tasks: usize) -> Self {
+        self.tasks = tasks;
+        self
+    }
+
     /// Sets how many `tracing` events about peers are told per second and level. The default is 10.
     #[must_use]
     pub const fn events_per_second(mut self, events: usize) -> Self {
@@ -165,6 +180,7 @@ impl Default for Limits {
             idle: Some(Duration::from_secs(60)),
             grace: Duration::from_millis(750),
             send_timeout: Duration::from_millis(100),
+            tasks: 16_384,
             events: 10,
         }
     }
@@ -192,6 +208,6 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
         }
-        assert!(Limits::default().queue(0).grace(zero).idle(None).check().is_ok());
+        assert!(Limits::default().queue(0).grace(zero).tasks(0).idle(None).check().is_ok());
     }
 }

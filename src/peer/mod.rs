@@ -26,7 +26,7 @@ use tokio::time::{Instant, Sleep};
 use turn::Turn;
 
 use crate::{
-    PeerAddr, RecvError, SendError, TrafficClass,
+    BoxError, PeerAddr, RecvError, SendError, SpawnError, TrafficClass,
     figures::add,
     transport::{Ancillary, Route},
 };
@@ -312,6 +312,20 @@ impl<Req, Res> Peer<Req, Res> {
     #[must_use]
     pub const fn traffic_class(&self) -> Option<TrafficClass> {
         self.traffic_class
+    }
+
+    /// Runs `task` in the background until it completes or serving ends, as
+    /// [`Spawner::spawn`](crate::Spawner::spawn) does. It may outlive the conversation.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::TooMany`] if as many tasks run as [`Limits::tasks`](crate::Limits::tasks) allows,
+    /// [`SpawnError::Closed`] when serving has ended. Then `task` is dropped.
+    pub fn spawn(
+        &self,
+        task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
+    ) -> Result<(), SpawnError> {
+        self.port.tasks.spawn(task)
     }
 
     /// Returns a sender for this peer that outlives the conversation.

@@ -15,6 +15,7 @@ use crate::{
     events::Events,
     figures::{Counters, DropReason, add},
     limits::Limits,
+    tasks::Tasks,
 };
 
 /// A protocol as a port holds it: of any type, for packets of two.
@@ -39,6 +40,8 @@ pub(crate) struct Port<Req, Res> {
     /// one of an earlier serving for a moment. In it is the number of the conversation that was opened
     /// last, so that no two of a socket have the same.
     pub(crate) driver: Arc<tokio::sync::Mutex<u64>>,
+    /// What conversations start that is to go on after them.
+    pub(crate) tasks: Arc<Tasks>,
 }
 
 impl<Req, Res> Port<Req, Res> {
@@ -48,6 +51,7 @@ impl<Req, Res> Port<Req, Res> {
         limits: Arc<Limits>,
         counters: Arc<Counters>,
         events: Arc<Events>,
+        tasks: Arc<Tasks>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -63,6 +67,7 @@ impl<Req, Res> Port<Req, Res> {
             reread: Reread::default(),
             closing: Notify::new(),
             driver: Arc::default(),
+            tasks,
         }
     }
 

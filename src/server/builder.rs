@@ -20,6 +20,7 @@ use crate::{
         status::Status,
         watch::{SocketWatch, Watched},
     },
+    tasks::Tasks,
     transport::{
         Transport,
         socket::{self, Kind, Options},
@@ -295,6 +296,7 @@ where
         let limits = Arc::new(self.limits);
         let counters = Arc::new(Counters::default());
         let events = Arc::new(Events::new(limits.events, Arc::clone(&counters)));
+        let tasks = Arc::new(Tasks::new(limits.tasks));
         let PeerAddr::Ip(local_addr) = *driven[0].0.local_addr();
         let each_address = driven.iter().step_by(self.workers);
         let addresses = each_address.map(|(transport, _)| transport.local_addr().clone()).collect();
@@ -307,8 +309,8 @@ where
                 limits.send_timeout,
             );
             let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
-            let port =
-                Port::new(Arc::clone(&protocol), outbox, limits, counters, Arc::clone(&events));
+            let (events, tasks) = (Arc::clone(&events), Arc::clone(&tasks));
+            let port = Port::new(Arc::clone(&protocol), outbox, limits, counters, events, tasks);
             Guarded { port: Arc::new(port), admission: Arc::new(admission), thread }
         };
         let ports: Vec<_> = driven.into_iter().map(port).collect();
@@ -317,6 +319,7 @@ where
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
             counters,
             events,
+            tasks,
             status: Arc::new(Status::new(addresses)),
             watch: Arc::new(SocketWatch::new(watched)),
             local_addr,

@@ -25,6 +25,7 @@ use crate::{
     events::Events,
     figures::Counters,
     service::{status::Status, watch::SocketWatch},
+    tasks::Tasks,
 };
 
 /// A UDP server that holds typed conversations with its peers.
@@ -58,6 +59,7 @@ pub struct UdpServer {
     engine: Box<dyn Engine>,
     counters: Arc<Counters>,
     events: Arc<Events>,
+    tasks: Arc<Tasks>,
     status: Arc<Status>,
     watch: Arc<SocketWatch>,
     local_addr: SocketAddr,

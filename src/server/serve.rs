@@ -31,7 +31,7 @@ where
         number: epoch,
         epoch: Arc::new(Epoch::new(Scope::current())),
         workers: JoinSet::new(),
-        service: Service::new(server.control()),
+        service: Service::new(server.control(), Arc::clone(&server.tasks)),
         served: false,
         runtime_gone: false,
     };
@@ -146,7 +146,6 @@ impl Serving<'_> {
                         self.server.status.ask(self.number, End::Now);
                     }
                 },
-                () = self.service.watch_tasks() => {}
             }
         }
     }

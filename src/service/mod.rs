@@ -6,14 +6,13 @@ pub(crate) mod hook;
 pub(crate) mod status;
 pub(crate) mod watch;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 pub use control::ServerHandle;
 pub use explain::{AddressReport, Buffer, Explanation};
 use hook::Hook;
-use tokio::task::{JoinError, JoinSet};
 
-use crate::{BoxError, PeerAddr, events, panic::Panicked};
+use crate::{BoxError, PeerAddr, Spawner, events, tasks::Tasks};
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
 ///
@@ -47,13 +46,15 @@ use crate::{BoxError, PeerAddr, events, panic::Panicked};
 /// ```
 pub struct Service {
     control: ServerHandle,
-    tasks: JoinSet<Result<(), BoxError>>,
+    tasks: Arc<Tasks>,
     clean_ups: Vec<Hook<'static, ()>>,
 }
 
 impl Service {
-    pub(crate) fn new(control: ServerHandle) -> Self {
-        Self { control, tasks: JoinSet::new(), clean_ups: Vec::new() }
+    /// `tasks` may begin now, on the current runtime.
+    pub(crate) fn new(control: ServerHandle, tasks: Arc<Tasks>) -> Self {
+        tasks.open();
+        Self { control, tasks, clean_ups: Vec::new() }
     }
 
     /// Returns the control of the server, to be cloned and kept.
@@ -72,8 +73,19 @@ impl Service {
     ///
     /// When serving ends, it is dropped at its await point. That it returned an error or panicked is
     /// logged, and serving goes on.
+    ///
+    /// What is known only later is started by a [`spawner`](Self::spawner) or by
+    /// [`Peer::spawn`](crate::Peer::spawn). `tokio::spawn` starts tasks that the server knows nothing of:
+    /// they go on when it has ended.
     pub fn spawn(&mut self, task: impl Future<Output = Result<(), BoxError>> + Send + 'static) {
-        self.tasks.spawn(task);
+        // It may begin: the tasks are closed after the service was lent for the last time.
+        let _ = self.tasks.spawn_beside(task);
+    }
+
+    /// Returns what starts background tasks later, to be kept.
+    #[must_use]
+    pub fn spawner(&self) -> Spawner {
+        Spawner(Arc::clone(&self.tasks))
     }
 
     /// Has `clean_up` awaited when serving ends, after all conversations and background tasks; the
@@ -87,20 +99,10 @@ impl Service {
         self.clean_ups.push(Hook::new(clean_up, CLEAN_UP_FAILED));
     }
 
-    /// Waits until a background task fails, and tells it; for ever if none does.
-    pub(crate) async fn watch_tasks(&mut self) {
-        while let Some(ended) = self.tasks.join_next().await {
-            tell(ended);
-        }
-        std::future::pending().await
-    }
-
     /// Ends the background tasks.
     pub(crate) async fn end_tasks(&mut self) {
-        self.tasks.abort_all();
-        while let Some(ended) = self.tasks.join_next().await {
-            tell(ended);
-        }
+        self.tasks.close();
+        self.tasks.ended().await;
     }
 
     /// Runs the clean-ups.
@@ -110,6 +112,12 @@ impl Service {
                 events::hook_failed(CLEAN_UP_FAILED, &panicked);
             }
         }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.tasks.close();
     }
 }
 
@@ -123,15 +131,3 @@ impl fmt::Debug for Service {
 }
 
 const CLEAN_UP_FAILED: &str = "a clean-up failed";
-
-fn tell(ended: Result<Result<(), BoxError>, JoinError>) {
-    let error = match ended {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error,
-        Err(error) => match error.try_into_panic() {
-            Ok(payload) => Panicked::new(payload).into(),
-            Err(_canceled) => return,
-        },
-    };
-    events::task_failed(error);
-}

@@ -190,6 +190,11 @@ impl Gate {
         self.0.add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
+    /// Lets one handler pass.
+    pub fn open_once(&self) {
+        self.0.add_permits(1);
+    }
+
     pub async fn pass(&self) {
         self.0.acquire().await.unwrap().forget();
     }

@@ -9,6 +9,7 @@ mod grace;
 mod runtime;
 mod shutdown;
 mod start;
+mod tasks;
 
 use std::{
     pin::Pin,

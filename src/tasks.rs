@@ -1,0 +1,265 @@
+//! The background tasks of a server.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
+
+use crate::{
+    BoxError, SpawnError,
+    events::{self, Scope},
+    panic::{self, Panicked},
+};
+
+/// Starts background tasks of a server: from anywhere, while it serves.
+///
+/// It is made by [`Service::spawner`](crate::Service::spawner) and cheap to clone. What it starts ends
+/// with the server, unlike what `tokio::spawn` starts: when serving ends, each task is dropped at its
+/// await point, after the conversations and before the clean-ups. It keeps nothing alive, and works again
+/// when the server serves again.
+///
+/// # Examples
+///
+/// A handler that answers at once and works afterwards:
+///
+/// ```
+/// use datagrammar::{BoxError, Handler, Peer, Service, Spawner};
+/// use std::{sync::OnceLock, time::Duration};
+///
+/// #[derive(Default)]
+/// struct Jobs(OnceLock<Spawner>);
+///
+/// impl Handler<String, String> for Jobs {
+///     async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
+///         self.0.get_or_init(|| service.spawner());
+///         Ok(())
+///     }
+///
+///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+///         let job = peer.recv().await?;
+///         let sender = peer.sender();
+///         let begun = self.0.get().expect("it has started").spawn(async move {
+///             tokio::time::sleep(Duration::from_secs(1)).await;
+///             Ok(sender.send(&format!("{job} is done")).await?)
+///         });
+///         let answer = if begun.is_ok() { "accepted" } else { "busy" };
+///         Ok(peer.send(&answer.to_owned()).await?)
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Spawner(pub(crate) Arc<Tasks>);
+
+impl Spawner {
+    /// Runs `task` in the background until it completes or serving ends.
+    ///
+    /// It runs on the runtime that called `serve`. When serving ends, it is dropped at its await point.
+    /// That it returned an error or panicked is logged, and serving goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Closed`] while nothing is served, and [`SpawnError::TooMany`] if as many tasks run
+    /// as [`Limits::tasks`](crate::Limits::tasks) allows. Then `task` is dropped.
+    pub fn spawn(
+        &self,
+        task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
+    ) -> Result<(), SpawnError> {
+        self.0.spawn(task)
+    }
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawner").finish_non_exhaustive()
+    }
+}
+
+/// The background tasks of all times of serving.
+#[derive(Debug)]
+pub(crate) struct Tasks {
+    state: Mutex<State>,
+    /// Told when the last one has ended.
+    none: Notify,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What there is while tasks may begin.
+    open: Option<Open>,
+    /// What cancels each task that has not ended: nothing for a moment while one begins.
+    running: HashMap<u64, Option<AbortHandle>>,
+    /// How many of them count.
+    counted: usize,
+    begun: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Open {
+    runtime: Handle,
+    /// Where what happens to tasks is told.
+    scope: Arc<Scope>,
+}
+
+impl Tasks {
+    /// At most `limit` tasks run that count.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { state: Mutex::default(), none: Notify::new(), limit }
+    }
+
+    /// Lets tasks begin, on the current runtime.
+    pub(crate) fn open(&self) {
+        let open = Open { runtime: Handle::current(), scope: Arc::new(Scope::current()) };
+        self.lock().open = Some(open);
+    }
+
+    /// Begins a task that counts.
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
+    ) -> Result<(), SpawnError> {
+        self.begin(task, Some(self.limit))
+    }
+
+    /// Begins a task that does not count.
+    pub(crate) fn spawn_beside(
+        self: &Arc<Self>,
+        task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
+    ) -> Result<(), SpawnError> {
+        self.begin(task, None)
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
+        limit: Option<usize>,
+    ) -> Result<(), SpawnError> {
+        let (open, entry) = self.enter(limit)?;
+        let number = entry.number;
+        let Open { runtime, scope } = open;
+        // Not under the lock: if the runtime is gone, the task is dropped here and now.
+        let task = runtime.spawn(Task { task: Some(Box::pin(task)), scope, _entry: entry });
+        let mut state = self.lock();
+        let open = state.open.is_some();
+        if let Some(abort) = state.running.get_mut(&number) {
+            *abort = Some(task.abort_handle());
+            drop(state);
+            if !open {
+                task.abort();
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(self: &Arc<Self>, limit: Option<usize>) -> Result<(Open, Entry), SpawnError> {
+        let mut state = self.lock();
+        let open = state.open.clone().ok_or(SpawnError::Closed)?;
+        if let Some(max) = limit.filter(|limit| state.counted >= *limit) {
+            return Err(SpawnError::TooMany { max });
+        }
+        let (number, counts) = (state.begun, limit.is_some());
+        state.begun += 1;
+        state.counted += usize::from(counts);
+        state.running.insert(number, None);
+        Ok((open, Entry { tasks: Arc::clone(self), number, counts }))
+    }
+
+    /// Cancels all tasks and lets none begin.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        let open = state.open.take();
+        let running: Vec<_> = state.running.values().flatten().cloned().collect();
+        drop(state);
+        // Neither of these under the lock: who waits for them may go on here.
+        running.iter().for_each(AbortHandle::abort);
+        drop(open);
+    }
+
+    /// Waits until all tasks have ended.
+    pub(crate) async fn ended(&self) {
+        loop {
+            let mut none = pin!(self.none.notified());
+            none.as_mut().enable();
+            if self.lock().running.is_empty() {
+                return;
+            }
+            none.await;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().running.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task that has begun.
+struct Task {
+    /// `None` when it has ended.
+    task: Option<Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>>,
+    scope: Arc<Scope>,
+    // Dropped after the task.
+    _entry: Entry,
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(task) = &mut self.task else { return Poll::Ready(()) };
+        let ended = ready!(panic::poll(task.as_mut(), cx));
+        self.end(ended);
+        Poll::Ready(())
+    }
+}
+
+impl Task {
+    /// Drops the task and tells what there is to tell.
+    fn end(&mut self, ended: Result<Result<(), BoxError>, Panicked>) {
+        let Some(task) = self.task.take() else { return };
+        let dropped = panic::catch(|| drop(task));
+        // What its destructors do is told only if it did nothing worse itself.
+        self.scope.run(|| match (ended, dropped) {
+            (Ok(Err(error)), _) => events::task_failed(error),
+            (Err(panicked), _) | (Ok(Ok(())), Err(panicked)) => {
+                events::task_failed(panicked.into());
+            }
+            (Ok(Ok(())), Ok(())) => {}
+        });
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.end(Ok(Ok(())));
+    }
+}
+
+/// The place of a task among those that run.
+struct Entry {
+    tasks: Arc<Tasks>,
+    number: u64,
+    counts: bool,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut state = self.tasks.lock();
+        state.counted -= usize::from(self.counts);
+        // Its `AbortHandle` may be the last to know of the task, so it is not dropped under the lock.
+        let _abort = state.running.remove(&self.number);
+        let none = state.running.is_empty();
+        drop(state);
+        if none {
+            self.tasks.none.notify_waiters();
+        }
+    }
+}
