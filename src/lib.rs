@@ -80,6 +80,7 @@ mod error;
 mod events;
 mod figures;
 mod handler;
+mod hold;
 mod limits;
 mod panic;
 mod peer;

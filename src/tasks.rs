@@ -13,6 +13,7 @@ use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
 use crate::{
     BoxError, SpawnError,
     events::{self, Scope},
+    hold::Hold,
     panic::{self, Panicked},
 };
 
@@ -104,6 +105,7 @@ struct Open {
     runtime: Handle,
     /// Where what happens to tasks is told.
     scope: Arc<Scope>,
+    hold: Hold,
 }
 
 impl Tasks {
@@ -113,8 +115,9 @@ impl Tasks {
     }
 
     /// Lets tasks begin, on the current runtime.
-    pub(crate) fn open(&self) {
-        let open = Open { runtime: Handle::current(), scope: Arc::new(Scope::current()) };
+    pub(crate) fn open(&self, hold: Hold) {
+        let scope = Arc::new(Scope::current());
+        let open = Open { runtime: Handle::current(), scope, hold };
         self.lock().open = Some(open);
     }
 
@@ -141,9 +144,10 @@ impl Tasks {
     ) -> Result<(), SpawnError> {
         let (open, entry) = self.enter(limit)?;
         let number = entry.number;
-        let Open { runtime, scope } = open;
+        let Open { runtime, scope, hold } = open;
         // Not under the lock: if the runtime is gone, the task is dropped here and now.
-        let task = runtime.spawn(Task { task: Some(Box::pin(task)), scope, _entry: entry });
+        let task =
+            runtime.spawn(Task { task: Some(Box::pin(task)), scope, _entry: entry, _hold: hold });
         let mut state = self.lock();
         let open = state.open.is_some();
         if let Some(abort) = state.running.get_mut(&number) {
@@ -208,6 +212,7 @@ struct Task {
     scope: Arc<Scope>,
     // Dropped after the task.
     _entry: Entry,
+    _hold: Hold,
 }
 
 impl Future for Task {

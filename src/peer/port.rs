@@ -36,10 +36,9 @@ pub(crate) struct Port<Req, Res> {
     pub(crate) reread: Reread,
     /// Told when serving ends, to the conversations that wait for something else.
     pub(crate) closing: Notify,
-    /// Held by the worker that drives this socket: if the future of `serve` was dropped, that may be
-    /// one of an earlier serving for a moment. In it is the number of the conversation that was opened
-    /// last, so that no two of a socket have the same.
-    pub(crate) driver: Arc<tokio::sync::Mutex<u64>>,
+    /// The conversation that was opened last, as each worker leaves it for the next, so that no two of
+    /// a socket have the same number.
+    pub(crate) serial: AtomicU64,
     /// What conversations start that is to go on after them.
     pub(crate) tasks: Arc<Tasks>,
 }
@@ -66,7 +65,7 @@ impl<Req, Res> Port<Req, Res> {
             any_ended: AtomicBool::new(false),
             reread: Reread::default(),
             closing: Notify::new(),
-            driver: Arc::default(),
+            serial: AtomicU64::new(0),
             tasks,
         }
     }

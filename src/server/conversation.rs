@@ -132,11 +132,12 @@ fn passed_on(error: &(dyn Error + 'static), heard: Option<News>) -> Option<News>
 pub(super) struct Task<Req, Res, H, F, M> {
     pub(super) stage: Stage<F>,
     pub(super) span: Scope,
-    pub(super) epoch: Arc<Epoch>,
     pub(super) handler: Arc<H>,
     pub(super) converse: M,
-    // Dropped last: when it tells that the conversation is over, that is true.
+    // Dropped after them: when it tells that the conversation is over, that is true.
     pub(super) ending: Ending<Req, Res>,
+    // Dropped last: with it the next serving may begin.
+    pub(super) epoch: Arc<Epoch>,
 }
 
 /// How many conversations of one peer follow each other before other tasks have their turn.

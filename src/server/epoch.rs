@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::{PeerAddr, events::Scope};
+use crate::{PeerAddr, events::Scope, hold::Hold};
 
 /// One time of serving: what its workers and conversations share of it.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct Epoch {
     pub(super) silent: Notify,
     /// What was current when `serve` was called.
     scope: Scope,
+    /// Whoever has an epoch is a part of this serving.
+    _hold: Hold,
 }
 
 /// What workers are to do.
@@ -28,8 +30,9 @@ pub(super) enum Mode {
 }
 
 impl Epoch {
-    pub(super) fn new(scope: Scope) -> Self {
-        Self { mode: AtomicU8::new(Mode::Run as u8), silent: Notify::new(), scope }
+    pub(super) fn new(scope: Scope, hold: Hold) -> Self {
+        let mode = AtomicU8::new(Mode::Run as u8);
+        Self { mode, silent: Notify::new(), scope, _hold: hold }
     }
 
     pub(super) fn mode(&self) -> Mode {

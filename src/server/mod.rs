@@ -120,7 +120,9 @@ impl UdpServer {
     ///
     /// If the future is dropped, as `select!` does, conversations and background tasks are dropped at
     /// their await points and clean-ups do not run; [`serve_until`](Self::serve_until) ends in order. The
-    /// sockets stay bound, and this can be called again.
+    /// sockets stay bound, and this can be called again: serving begins, with the start hook, when all of
+    /// them are gone. So no peer has two conversations at a time; and a conversation that blocks its thread
+    /// holds up the next serving, until it returns or awaits.
     pub async fn serve(&self) -> Result<(), ServeError> {
         self.serve_until(pending::<()>()).await
     }

@@ -25,27 +25,51 @@ pub(super) async fn serve<U>(server: &UdpServer, mut until: Pin<&mut U>) -> Resu
 where
     U: Future<Output = ()>,
 {
-    let epoch = server.status.begin().ok_or(ServeError::AlreadyServing)?;
+    let number = server.status.begin().ok_or(ServeError::AlreadyServing)?;
+    let begun = Begun(server);
+    let mut asked = server.status.watch();
+    if number > 1 {
+        discard_stale(server);
+    }
+    // Of one whose future was dropped, the runtime may still have to drop the tasks.
+    let former_gone = server.status.holds.gone(number);
+    tokio::select! {
+        biased;
+        () = until.as_mut() => return Ok(()),
+        _ = next_end(&mut asked, End::None) => return Ok(()),
+        () = former_gone => {}
+    }
+    let hold = server.status.holds.hold(number);
+    let epoch = Epoch::new(Scope::current(), hold.clone());
     let mut serving = Serving {
         server,
-        number: epoch,
-        epoch: Arc::new(Epoch::new(Scope::current())),
+        number,
+        epoch: Arc::new(epoch),
         workers: JoinSet::new(),
-        service: Service::new(server.control(), Arc::clone(&server.tasks)),
+        service: Service::new(server.control(), Arc::clone(&server.tasks), hold),
         served: false,
         runtime_gone: false,
     };
-    let mut asked = server.status.watch();
-    if epoch > 1 {
-        discard_stale(server);
-    }
     let result = match serving.start(until.as_mut(), &mut asked).await {
         Started::Serving => serving.run(until, &mut asked).await.map_err(ServeError::Io),
         Started::Stopped => Ok(()),
         Started::Failed(error) => Err(ServeError::Start(error)),
     };
-    serving.stop().await;
+    if serving.stop().await {
+        // All have ended, but may be about to let go of a socket on another thread.
+        server.status.holds.gone(number).await;
+    }
+    drop(begun);
     result
+}
+
+/// A serving that is in progress, from the first moment to the last.
+struct Begun<'a>(&'a UdpServer);
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.0.status.enter(Phase::Idle);
+    }
 }
 
 struct Serving<'a> {
@@ -160,8 +184,9 @@ impl Serving<'_> {
         }
     }
 
-    /// Closes the senders, ends the background tasks and cleans up.
-    async fn stop(mut self) {
+    /// Closes the senders, ends the background tasks and cleans up; returns whether the runtime is still
+    /// there.
+    async fn stop(mut self) -> bool {
         self.server.status.enter(Phase::Stopping);
         self.close();
         self.service.end_tasks().await;
@@ -169,6 +194,7 @@ impl Serving<'_> {
         if !self.runtime_gone {
             self.service.clean_up().await;
         }
+        !self.runtime_gone
     }
 
     fn close(&self) {
@@ -190,7 +216,6 @@ impl Drop for Serving<'_> {
         if self.served {
             self.server.events.stopped();
         }
-        self.server.status.enter(Phase::Idle);
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     future::poll_fn,
     io, mem,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -15,7 +15,6 @@ use std::{
 use jam::Jam;
 use tokio::{
     runtime::Handle,
-    sync::OwnedMutexGuard,
     task::{AbortHandle, coop, yield_now},
     time::{Instant, Sleep, sleep_until},
 };
@@ -51,12 +50,11 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
 {
-    let serial = Arc::clone(&port.driver).lock_owned().await;
     let mut worker = Worker {
         conversations: Conversations::new(Arc::clone(&port.limits), Arc::clone(&port.counters)),
         turn: Some(Turn::new(port.id, port.limits.datagram)),
         next: 0,
-        serial,
+        serial: port.serial.load(Relaxed),
         reserved: false,
         busy: false,
         stage: None,
@@ -82,7 +80,6 @@ struct Worker<Req, Res, H, F, M> {
     port: Arc<Port<Req, Res>>,
     handler: Arc<H>,
     admission: Arc<Admission>,
-    epoch: Arc<Epoch>,
     /// Where conversations run, if they must not keep this thread.
     elsewhere: Option<Handle>,
     converse: M,
@@ -92,7 +89,7 @@ struct Worker<Req, Res, H, F, M> {
     /// Which datagram of the batch comes next.
     next: usize,
     /// The conversation that was opened last.
-    serial: OwnedMutexGuard<u64>,
+    serial: u64,
     /// Whether a place is reserved for the next conversation that has to wait.
     reserved: bool,
     /// Whether other tasks have something to do because of this batch.
@@ -106,6 +103,8 @@ struct Worker<Req, Res, H, F, M> {
     jam: Jam,
     /// While conversations whose time is up wait for it: what the kernel has is read to the end.
     reread: Option<Rereading>,
+    // Dropped last: with it the next serving may begin.
+    epoch: Arc<Epoch>,
 }
 
 /// A round of reading, and how many datagrams there can have been when it began: more than a buffer of the
@@ -379,6 +378,7 @@ where
 impl<Req, Res, H, F, M> Drop for Worker<Req, Res, H, F, M> {
     fn drop(&mut self) {
         self.conversations.tasks().for_each(AbortHandle::abort);
+        self.port.serial.store(self.serial, Relaxed);
         if mem::take(&mut self.reserved) {
             self.conversations.release();
         }

@@ -12,7 +12,7 @@ pub use control::ServerHandle;
 pub use explain::{AddressReport, Buffer, Explanation};
 use hook::Hook;
 
-use crate::{BoxError, PeerAddr, Spawner, events, tasks::Tasks};
+use crate::{BoxError, PeerAddr, Spawner, events, hold::Hold, tasks::Tasks};
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
 ///
@@ -52,8 +52,8 @@ pub struct Service {
 
 impl Service {
     /// `tasks` may begin now, on the current runtime.
-    pub(crate) fn new(control: ServerHandle, tasks: Arc<Tasks>) -> Self {
-        tasks.open();
+    pub(crate) fn new(control: ServerHandle, tasks: Arc<Tasks>, hold: Hold) -> Self {
+        tasks.open(hold);
         Self { control, tasks, clean_ups: Vec::new() }
     }
 

@@ -2,11 +2,13 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::PeerAddr;
+use crate::{PeerAddr, hold::Holds};
 
 /// Where a server is in its life, seen by all who hold a handle of it.
 #[derive(Debug)]
 pub(crate) struct Status {
+    /// What is left of a serving.
+    pub(crate) holds: Holds,
     state: watch::Sender<State>,
     addresses: Mutex<Vec<PeerAddr>>,
 }
@@ -41,7 +43,11 @@ pub(crate) enum End {
 impl Status {
     pub(crate) fn new(addresses: Vec<PeerAddr>) -> Self {
         let state = State { epoch: 0, phase: Phase::Idle, end: End::None };
-        Self { state: watch::Sender::new(state), addresses: Mutex::new(addresses) }
+        Self {
+            holds: Holds::default(),
+            state: watch::Sender::new(state),
+            addresses: Mutex::new(addresses),
+        }
     }
 
     /// Begins a serving, unless one is in progress; returns its number, the first being 1.

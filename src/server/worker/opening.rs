@@ -22,8 +22,8 @@ where
 {
     /// Opens a conversation and polls it once, here and now.
     pub(super) fn open(&mut self, mut turn: Box<Turn>, at: usize) -> Box<Turn> {
-        *self.serial += 1;
-        let serial = *self.serial;
+        self.serial += 1;
+        let serial = self.serial;
         turn.offer(serial, at);
         let (from, ancillary) = (turn.received.from(at), turn.received.ancillary(at));
         let seat = match self.seat.take() {
@@ -70,7 +70,7 @@ where
             .unread()
             .is_none_or(|unread| mailbox.open(ancillary, unread, &self.port.limits, counters));
         if kept {
-            let ending = Ending { port, mailbox, peer, serial: *self.serial, over: false };
+            let ending = Ending { port, mailbox, peer, serial: self.serial, over: false };
             self.spawn(stage, span, ending);
             return;
         }
@@ -88,12 +88,12 @@ where
             return;
         };
         let (peer, ancillary) = (turn.received.from(at).clone(), turn.received.ancillary(at));
-        *self.serial += 1;
-        seat.peer.renew(&peer, ancillary, *self.serial);
+        self.serial += 1;
+        seat.peer.renew(&peer, ancillary, self.serial);
         stage.set((self.converse)(seat));
         let span = self.epoch.conversation(&peer);
         let (port, mailbox) = (Arc::clone(&self.port), mem::take(&mut self.mailbox));
-        let ending = Ending { port, mailbox, peer, serial: *self.serial, over: false };
+        let ending = Ending { port, mailbox, peer, serial: self.serial, over: false };
         self.spawn(stage, span, ending);
     }
 
@@ -104,10 +104,10 @@ where
         let task = Task {
             stage,
             span,
-            epoch: Arc::clone(&self.epoch),
             handler: Arc::clone(&self.handler),
             converse: self.converse,
             ending,
+            epoch: Arc::clone(&self.epoch),
         };
         let task = match &self.elsewhere {
             None => tokio::spawn(task),

@@ -1,5 +1,6 @@
 //! The life of a server: section L.
 
+mod again;
 mod closed;
 mod destructors;
 mod drain;
