@@ -1,7 +1,7 @@
 use std::{fmt, io, sync::Arc};
 
 use super::{
-    UdpServer,
+    Life, UdpServer,
     admission::{Admission, Check},
     bind::{self, BindAddrs},
     engine::{Guarded, Sockets},
@@ -315,14 +315,16 @@ where
         };
         let ports: Vec<_> = driven.into_iter().map(port).collect();
         let watched = ports.iter().map(|guarded| Watched::new(&guarded.port, asked)).collect();
+        let status = Arc::new(Status::new(addresses));
         Ok(UdpServer {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
             counters,
             events,
             tasks,
-            status: Arc::new(Status::new(addresses)),
+            status: Arc::clone(&status),
             watch: Arc::new(SocketWatch::new(watched)),
             local_addr,
+            _life: Life(status),
         })
     }
 }

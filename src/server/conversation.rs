@@ -18,6 +18,7 @@ use crate::{
         mailbox::{Mailbox, Next},
         port::Port,
     },
+    service::inside,
 };
 
 /// What a handler needs for a conversation. It comes back when the handler returns, to be used for
@@ -158,7 +159,8 @@ where
                 // It is about to be aborted, but was woken before that.
                 return Poll::Ready(());
             }
-            let outcome = ready!(this.stage.poll(&this.span, cx));
+            let poll = || this.stage.poll(&this.span, cx);
+            let outcome = ready!(inside(this.epoch.server, poll));
             add(&port.counters.conversations, 1);
             let mut seat = judge(outcome, port, peer, &this.span);
             let more =

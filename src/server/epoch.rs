@@ -12,6 +12,8 @@ pub(super) struct Epoch {
     pub(super) silent: Notify,
     /// What was current when `serve` was called.
     scope: Scope,
+    /// The server, by its number.
+    pub(super) server: u64,
     /// Whoever has an epoch is a part of this serving.
     _hold: Hold,
 }
@@ -30,9 +32,9 @@ pub(super) enum Mode {
 }
 
 impl Epoch {
-    pub(super) fn new(scope: Scope, hold: Hold) -> Self {
+    pub(super) fn new(scope: Scope, server: u64, hold: Hold) -> Self {
         let mode = AtomicU8::new(Mode::Run as u8);
-        Self { mode, silent: Notify::new(), scope, _hold: hold }
+        Self { mode, silent: Notify::new(), scope, server, _hold: hold }
     }
 
     pub(super) fn mode(&self) -> Mode {

@@ -31,7 +31,9 @@ use crate::{
 /// A UDP server that holds typed conversations with its peers.
 ///
 /// It is bound by its [builder](Self::builder), and serves while [`serve`](Self::serve) runs. Dropping
-/// it closes its sockets.
+/// it closes its sockets. If `serve` has returned before, their ports are free at once. If its future was
+/// dropped instead, as by an aborted task, conversations share them until the runtime has dropped them too:
+/// [`ServerHandle::stopped`] waits for that.
 ///
 /// # Examples
 ///
@@ -63,6 +65,8 @@ pub struct UdpServer {
     status: Arc<Status>,
     watch: Arc<SocketWatch>,
     local_addr: SocketAddr,
+    // Dropped last: who hears of the end finds the sockets closed.
+    _life: Life,
 }
 
 impl UdpServer {
@@ -158,7 +162,15 @@ impl UdpServer {
 impl Drop for UdpServer {
     fn drop(&mut self) {
         self.watch.gone(&self.counters);
-        self.status.gone();
+    }
+}
+
+/// Tells all who hold a handle when the server is gone.
+struct Life(Arc<Status>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.gone();
     }
 }
 

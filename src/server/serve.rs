@@ -40,7 +40,7 @@ where
         () = former_gone => {}
     }
     let hold = server.status.holds.hold(number);
-    let epoch = Epoch::new(Scope::current(), hold.clone());
+    let epoch = Epoch::new(Scope::current(), server.status.server, hold.clone());
     let mut serving = Serving {
         server,
         number,

@@ -1,6 +1,13 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
-use tokio::{task_local, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     explain::Explanation,
@@ -77,7 +84,10 @@ impl ServerHandle {
     /// in which `recv` says `Closed` and a goodbye still goes out, and are dropped then. The sockets
     /// stay bound: `serve` may be called again. It returns at once when nothing is served.
     ///
-    /// A handler or a background task that awaits this is ended by it at that point.
+    /// What would wait for itself does not: awaited by a conversation of this server, or by a clean-up,
+    /// this returns at once, and serving ends after them. A background task is dropped where it awaits
+    /// this. A clean-up that waits for another task which awaits this waits for ever: have that task call
+    /// [`begin_shutdown`](Self::begin_shutdown).
     ///
     /// # Cancel safety
     ///
@@ -86,10 +96,102 @@ impl ServerHandle {
         self.end(End::Now).await;
     }
 
+    /// Ends serving as [`shutdown`](Self::shutdown) does, without waiting for that.
+    ///
+    /// # Examples
+    ///
+    /// A server that one of its peers may end:
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Handler, Peer, ServerHandle, Service};
+    /// use std::sync::OnceLock;
+    ///
+    /// #[derive(Default)]
+    /// struct Echo(OnceLock<ServerHandle>);
+    ///
+    /// impl Handler<String, String> for Echo {
+    ///     async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
+    ///         self.0.get_or_init(|| service.control().clone());
+    ///         Ok(())
+    ///     }
+    ///
+    ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+    ///         let request = peer.recv().await?;
+    ///         if request == "quit" {
+    ///             self.0.get().expect("it has started").begin_shutdown();
+    ///         }
+    ///         Ok(peer.send(&request).await?)
+    ///     }
+    /// }
+    /// ```
+    pub fn begin_shutdown(&self) {
+        self.status.ask(self.status.now().epoch, End::Now);
+    }
+
+    /// Waits until serving is to end: somebody asked for it, a drain has begun, a socket has failed or the
+    /// future of `serve` was dropped. It returns at once when nothing is served.
+    ///
+    /// It is made to `select!` with, for all that is to end before its server does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn stopping(&self) {
+        let mut state = self.status.watch();
+        let epoch = state.borrow().epoch;
+        // It fails when the server is gone; then nothing is served.
+        let _ = state.wait_for(|state| state.epoch != epoch || !state.goes_on()).await;
+    }
+
+    /// Waits until serving has ended, and does not ask for it. It returns at once when nothing is served.
+    ///
+    /// Unlike [`shutdown`](Self::shutdown) it waits also for what is left for a moment when the future of
+    /// `serve` was dropped: conversations and background tasks that the runtime has not dropped yet. They
+    /// share the sockets, so once the server is dropped and this returns, its ports are free.
+    ///
+    /// A conversation or background task that awaits this is dropped there when serving ends. Awaited by
+    /// a clean-up, when all else has ended, it returns at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Text, UdpServer};
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let server = UdpServer::builder(Text, async |text: String| text).bind("127.0.0.1:0").await?;
+    /// let (address, control) = (server.local_addr(), server.control());
+    /// let serving = tokio::spawn(async move { server.serve().await });
+    /// assert!(control.ready().await);
+    ///
+    /// serving.abort();
+    /// assert!(serving.await.is_err(), "it was aborted, and the server dropped");
+    /// control.stopped().await;
+    /// std::net::UdpSocket::bind(address)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn stopped(&self) {
+        let mut state = self.status.watch();
+        let epoch = state.borrow().epoch;
+        let ended = async {
+            let _ = state.wait_for(|state| state.epoch != epoch || !state.in_progress()).await;
+            self.status.holds.gone(epoch).await;
+        };
+        let cleans_up = || self.is_around() && self.status.now().phase == Phase::Stopping;
+        unless(cleans_up, ended).await;
+    }
+
     /// Lets the conversations that run come to their end, for at most `within`, and then ends serving.
     ///
     /// Meanwhile peers in conversation are heard and all others are not. What still runs afterwards
     /// ends as by [`shutdown`](Self::shutdown). Returns how many conversations were cut.
+    ///
+    /// What would wait for itself does not, as there: it gets 0.
     ///
     /// # Cancel safety
     ///
@@ -116,26 +218,45 @@ impl ServerHandle {
 
     /// Runs a clean-up of this server.
     pub(super) async fn clean_up<T>(&self, clean_up: impl Future<Output = T>) -> T {
-        CLEANED_UP.scope(Arc::clone(&self.status), clean_up).await
+        let mut clean_up = pin!(clean_up);
+        poll_fn(|cx| inside(self.status.server, || clean_up.as_mut().poll(cx))).await
     }
 
     async fn end(&self, end: End) {
         let mut state = self.status.watch();
         let epoch = state.borrow().epoch;
         self.status.ask(epoch, end);
-        // A clean-up that waited here would wait for itself.
-        if CLEANED_UP.try_with(|status| Arc::ptr_eq(status, &self.status)).unwrap_or(false) {
-            return;
-        }
         // It fails when the server is gone; then it has ended too.
-        let _ = state.wait_for(|state| state.epoch != epoch || !state.in_progress()).await;
+        let ended = state.wait_for(|state| state.epoch != epoch || !state.in_progress());
+        // What is inside would wait for itself.
+        unless(|| self.is_around(), async { drop(ended.await) }).await;
     }
+
+    /// Whether a conversation or a clean-up of this server is polled here and now.
+    fn is_around(&self) -> bool {
+        INSIDE.get() == self.status.server
+    }
+}
+
+/// Waits for `future`, unless `condition` holds when it is polled.
+async fn unless(condition: impl Fn() -> bool, future: impl Future<Output = ()>) {
+    let mut future = pin!(future);
+    // Asked at each poll: where a conversation is polled first, nobody tells that it is one.
+    poll_fn(|cx| if condition() { Poll::Ready(()) } else { future.as_mut().poll(cx) }).await;
+}
+
+/// Polls a part of the server with this number, which must not unwind.
+pub(crate) fn inside<T>(server: u64, poll: impl FnOnce() -> T) -> T {
+    let outside = INSIDE.replace(server);
+    let polled = poll();
+    INSIDE.set(outside);
+    polled
 }
 
 /// For a drain that is to take as long as it takes.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-task_local! {
-    /// The server of which a clean-up is polled.
-    static CLEANED_UP: Arc<Status>;
+thread_local! {
+    /// The server of which a part is polled on this thread that waits for nothing of the end; 0 is none.
+    static INSIDE: Cell<u64> = const { Cell::new(0) };
 }

@@ -9,6 +9,7 @@ pub(crate) mod watch;
 use std::{fmt, sync::Arc};
 
 pub use control::ServerHandle;
+pub(crate) use control::inside;
 pub use explain::{AddressReport, Buffer, Explanation};
 use hook::Hook;
 
@@ -94,7 +95,7 @@ impl Service {
     /// It runs to its end, however long that takes, also when [`start`](crate::Handler::start) fails
     /// after this. It is dropped without having run if the future of `serve` is dropped, or the runtime
     /// is shut down while it serves. In it, [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return
-    /// at once instead of waiting for it.
+    /// at once instead of waiting for it; but it must not wait for another task or thread that awaits them.
     pub fn on_stop(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
         self.clean_ups.push(Hook::new(clean_up, CLEAN_UP_FAILED));
     }

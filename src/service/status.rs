@@ -1,4 +1,7 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use tokio::{sync::watch, time::Instant};
 
@@ -7,6 +10,8 @@ use crate::{PeerAddr, hold::Holds};
 /// Where a server is in its life, seen by all who hold a handle of it.
 #[derive(Debug)]
 pub(crate) struct Status {
+    /// Tells servers apart, from 1.
+    pub(crate) server: u64,
     /// What is left of a serving.
     pub(crate) holds: Holds,
     state: watch::Sender<State>,
@@ -42,8 +47,11 @@ pub(crate) enum End {
 
 impl Status {
     pub(crate) fn new(addresses: Vec<PeerAddr>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+
         let state = State { epoch: 0, phase: Phase::Idle, end: End::None };
         Self {
+            server: NEXT.fetch_add(1, Relaxed),
             holds: Holds::default(),
             state: watch::Sender::new(state),
             addresses: Mutex::new(addresses),
@@ -105,6 +113,11 @@ impl Status {
 impl State {
     pub(crate) fn is_serving(&self) -> bool {
         self.phase == Phase::Serving && self.end == End::None
+    }
+
+    /// Whether a serving is in progress that nobody has asked to end.
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(self.phase, Phase::Starting | Phase::Serving) && self.end == End::None
     }
 
     pub(crate) fn in_progress(&self) -> bool {

@@ -10,6 +10,7 @@ mod grace;
 mod runtime;
 mod shutdown;
 mod start;
+mod stopping;
 mod tasks;
 
 use std::{

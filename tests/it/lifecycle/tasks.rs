@@ -14,7 +14,7 @@ use tracing::Level;
 use super::{Server, Steps, abort, in_memory, settle, starting};
 use crate::{
     log::Log,
-    support::{Gate, Net, conversing, everywhere, until},
+    support::{Gate, Net, conversing, everywhere, until, within_deadline},
 };
 
 everywhere! {
@@ -64,7 +64,9 @@ everywhere! {
         peer.ask("hello").await;
 
         abort(serving).await;
-        until(|| steps.contain("task is dropped")).await;
+        within_deadline(server.control.stopped()).await;
+
+        assert_eq!(steps.all(), ["task is dropped"]);
     }
 }
 

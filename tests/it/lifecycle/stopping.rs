@@ -1,0 +1,315 @@
+//! L-14: who asks for the end, waits for it or waits until it begins, from inside too.
+
+use std::{
+    future::pending,
+    net::UdpSocket,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use datagrammar::{BoxError, Handler, Peer, RecvError, ServerHandle, Service, Text, UdpServer};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{Server, Sleeps, Steps, abort, echo, ended, in_memory, settle, starting};
+use crate::support::{Net, conversing, everywhere, until, within_deadline};
+
+/// Asks for the end of its own server in the way that it is told, and says goodbye then.
+#[derive(Clone, Default)]
+struct Quits(Arc<Mutex<Option<ServerHandle>>>);
+
+impl Handler<String, String> for Quits {
+    async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
+        *self.0.lock().unwrap() = Some(service.control().clone());
+        Ok(())
+    }
+
+    async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+        let control = self.0.lock().unwrap().clone().unwrap();
+        let request = peer.recv().await?;
+        let (way, later) = request.split_once(' ').unwrap_or((&request, ""));
+        if later == "later" {
+            sleep(Duration::from_millis(1)).await;
+        }
+        match way {
+            "begin" => control.begin_shutdown(),
+            "shutdown" => control.shutdown().await,
+            "drain" => assert_eq!(control.drain(Duration::from_secs(60)).await, 0),
+            _ => unreachable!("no such way"),
+        }
+        assert!(!control.is_serving());
+        Ok(peer.send(&"goodbye".to_owned()).await?)
+    }
+}
+
+everywhere! {
+    // L-9, L-14
+    async fn a_conversation_that_asks_for_the_end_of_its_server_goes_on(net) {
+        let server = Server::bind(&net, Quits::default());
+        let peer = net.peer_of(&server.control).await;
+        for way in ["begin", "shutdown", "drain", "begin later", "shutdown later", "drain later"] {
+            let serving = server.serve().await;
+
+            assert_eq!(peer.ask(way).await, "goodbye");
+
+            ended(serving).await.unwrap();
+        }
+        assert_eq!(server.control.figures().cut, 0);
+    }
+
+    // L-14
+    async fn all_that_is_to_end_before_its_server_hears_that_it_stops(net) {
+        let quits = Quits::default();
+        let server = Server::bind(&net, conversing!([quits] |peer| {
+            let request = peer.recv().await?;
+            peer.send(&request).await?;
+            let control = quits.0.lock().unwrap().clone().unwrap();
+            control.stopping().await;
+            Ok(peer.send(&"goodbye".to_owned()).await?)
+        }));
+        *quits.0.lock().unwrap() = Some(server.control.clone());
+        let peer = net.peer_of(&server.control).await;
+        for drains in [false, true] {
+            let serving = server.serve().await;
+            peer.ask("hello").await;
+            assert!(server.control.stopping().now_or_never().is_none());
+
+            if drains {
+                assert_eq!(within_deadline(server.control.drain(Duration::MAX)).await, 0);
+            } else {
+                within_deadline(server.control.shutdown()).await;
+            }
+
+            assert_eq!(peer.recv_text().await, "goodbye");
+            ended(serving).await.unwrap();
+        }
+        assert_eq!(server.control.figures().cut, 0);
+    }
+
+    // L-14
+    async fn nobody_waits_for_the_end_where_nothing_is_served(net) {
+        let server = Server::bind(&net, echo);
+        let control = server.control.clone();
+
+        for _ in 0..2 {
+            control.begin_shutdown();
+            within_deadline(control.stopping()).await;
+            within_deadline(control.stopped()).await;
+            let serving = server.serve().await;
+            assert!(control.stopping().now_or_never().is_none(), "asked before it served");
+            assert!(control.stopped().now_or_never().is_none());
+            server.stop(serving).await;
+        }
+        drop(server);
+
+        control.begin_shutdown();
+        within_deadline(control.stopping()).await;
+        within_deadline(control.stopped()).await;
+    }
+}
+
+// L-14
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_end_hears_of_it_when_it_begins_and_when_it_is_over() {
+    let (server, serving, peer) = in_memory(Sleeps).await;
+    peer.ask("hello").await;
+    let begun = Instant::now();
+    let heard = |waiting: BoxFuture<'static, ()>| async move {
+        tokio::spawn(waiting).await.unwrap();
+        begun.elapsed().as_millis()
+    };
+    let (control, other) = (server.control.clone(), server.control.clone());
+
+    let (stopping, stopped, ()) = tokio::join!(
+        heard(async move { control.stopping().await }.boxed()),
+        heard(async move { other.stopped().await }.boxed()),
+        async {
+            sleep(Duration::from_millis(100)).await;
+            server.control.begin_shutdown();
+        },
+    );
+
+    assert_eq!((stopping, stopped), (100, 850));
+    ended(serving).await.unwrap();
+}
+
+// L-14, L-19
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_end_hears_that_the_serve_future_was_dropped() {
+    let (server, serving, _peer) = in_memory(echo).await;
+    let (control, other) = (server.control.clone(), server.control.clone());
+    let stopping = tokio::spawn(async move { control.stopping().await });
+    let stopped = tokio::spawn(async move { other.stopped().await });
+    settle().await;
+
+    abort(serving).await;
+
+    within_deadline(stopping).await.unwrap();
+    within_deadline(stopped).await.unwrap();
+}
+
+// L-11, L-14
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_waits_until_its_server_has_ended_is_cut() {
+    let control = Arc::new(Mutex::new(None::<ServerHandle>));
+    let (server, serving, peer) = in_memory(conversing!(
+        [control] | peer | {
+            let request = peer.recv().await?;
+            peer.send(&request).await?;
+            let control = control.lock().unwrap().clone();
+            control.unwrap().stopped().await;
+            unreachable!("it is dropped before");
+        }
+    ))
+    .await;
+    *control.lock().unwrap() = Some(server.control.clone());
+    peer.ask("hello").await;
+
+    server.stop(serving).await;
+
+    assert_eq!((server.control.figures().cut, server.control.figures().panicked), (1, 0));
+}
+
+/// Asks for the end and waits for it, in every way.
+async fn wait_for_the_end(control: &ServerHandle) {
+    control.shutdown().await;
+    control.stopped().await;
+    assert_eq!(control.drain(Duration::from_secs(1)).await, 0);
+}
+
+// L-14
+#[tokio::test(start_paused = true)]
+async fn a_clean_up_may_wait_for_the_end_beside_something_else() {
+    let steps = Steps::default();
+    let handler = starting!(
+        [steps] | service | {
+            let control = service.control().clone();
+            service.on_stop(async move {
+                tokio::join!(wait_for_the_end(&control), sleep(Duration::from_millis(1)));
+                let waiting: FuturesUnordered<_> =
+                    (0..3).map(|_| wait_for_the_end(&control)).collect();
+                assert_eq!(waiting.count().await, 3);
+                steps.note("cleans up");
+            });
+            Ok(())
+        },
+        echo
+    );
+    let (server, serving, _peer) = in_memory(handler).await;
+
+    server.stop(serving).await;
+
+    assert_eq!(steps.all(), ["cleans up"]);
+}
+
+// L-14
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clean_up_may_block_its_thread_on_the_end() {
+    let steps = Steps::default();
+    let handler = starting!(
+        [steps] | service | {
+            let control = service.control().clone();
+            service.on_stop(async move {
+                let runtime = tokio::runtime::Handle::current();
+                tokio::task::block_in_place(|| runtime.block_on(wait_for_the_end(&control)));
+                steps.note("cleans up");
+            });
+            Ok(())
+        },
+        echo
+    );
+    let server = Server::bind(&Net::Loopback("127.0.0.1"), handler);
+    let serving = server.serve().await;
+
+    server.stop(serving).await;
+
+    assert_eq!(steps.all(), ["cleans up"]);
+}
+
+// L-13, L-14
+#[tokio::test(start_paused = true)]
+async fn another_task_that_a_clean_up_waits_for_waits_for_the_clean_up_unless_it_only_asks() {
+    let steps = Steps::default();
+    let handler = starting!(
+        [steps] | service | {
+            let control = service.control().clone();
+            service.on_stop(async move {
+                let other = control.clone();
+                tokio::spawn(async move { other.begin_shutdown() }).await.unwrap();
+                let mut waits = tokio::spawn(async move { control.shutdown().await });
+                let waited = timeout(Duration::from_secs(3_600), &mut waits).await;
+                steps.note(format!("waited: {}", waited.is_ok()));
+                tokio::spawn(async move {
+                    waits.await.unwrap();
+                    steps.note("the other task has waited");
+                });
+            });
+            Ok(())
+        },
+        echo
+    );
+    let (server, serving, _peer) = in_memory(handler).await;
+
+    server.control.begin_shutdown();
+    serving.await.unwrap().unwrap();
+    until(|| steps.all().len() == 2).await;
+
+    assert_eq!(steps.all(), ["waited: false", "the other task has waited"]);
+}
+
+/// Serves with a conversation and a background task that wait.
+async fn busy() -> (UdpServer, ServerHandle, UdpSocket) {
+    let handler = starting!(
+        |service| {
+            service.spawn(pending());
+            Ok(())
+        },
+        conversing!(|peer| {
+            let request = peer.recv().await?;
+            peer.send(&request).await?;
+            match peer.recv().await {
+                Err(RecvError::Closed) => Ok(()),
+                other => unreachable!("{other:?}"),
+            }
+        })
+    );
+    let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
+    let control = server.control();
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.connect(server.local_addr()).unwrap();
+    (server, control, peer)
+}
+
+const TRIES: usize = 100;
+
+// L-20
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_port_is_free_when_serve_has_returned_and_the_server_is_dropped() {
+    for _ in 0..TRIES {
+        let (server, control, peer) = busy().await;
+        let serving = tokio::spawn(async move { server.serve().await });
+        peer.send(b"hello").unwrap();
+        until(|| control.figures().sent == 1).await;
+
+        control.begin_shutdown();
+        ended(serving).await.unwrap();
+
+        UdpSocket::bind(peer.peer_addr().unwrap()).unwrap();
+    }
+}
+
+// L-19, L-20
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_port_is_free_when_the_rest_of_an_aborted_server_has_stopped() {
+    for _ in 0..TRIES {
+        let (server, control, peer) = busy().await;
+        let serving = tokio::spawn(async move { server.serve().await });
+        peer.send(b"hello").unwrap();
+        until(|| control.figures().sent == 1).await;
+
+        abort(serving).await;
+        within_deadline(control.stopped()).await;
+
+        UdpSocket::bind(peer.peer_addr().unwrap()).unwrap();
+    }
+}
