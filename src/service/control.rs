@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     explain::Explanation,
     status::{End, Phase, Status},
-    watch::SocketWatch,
+    watch::{Carrier, SocketWatch},
 };
 use crate::{Figures, PeerAddr, events::Events, figures::Counters};
 
@@ -214,6 +214,10 @@ impl ServerHandle {
         if let Some(local) = self.watch.count_drops(&self.counters) {
             self.events.kernel_dropped(&local);
         }
+    }
+
+    pub(super) fn sockets(&self) -> Vec<Arc<dyn Carrier>> {
+        self.watch.carriers()
     }
 
     /// Runs a clean-up of this server.

@@ -12,8 +12,9 @@ pub use control::ServerHandle;
 pub(crate) use control::inside;
 pub use explain::{AddressReport, Buffer, Explanation};
 use hook::Hook;
+use watch::Carrier;
 
-use crate::{BoxError, PeerAddr, Spawner, events, hold::Hold, tasks::Tasks};
+use crate::{BoxError, PeerAddr, SocketRef, Spawner, events, hold::Hold, tasks::Tasks};
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
 ///
@@ -47,6 +48,7 @@ use crate::{BoxError, PeerAddr, Spawner, events, hold::Hold, tasks::Tasks};
 /// ```
 pub struct Service {
     control: ServerHandle,
+    sockets: Vec<Arc<dyn Carrier>>,
     tasks: Arc<Tasks>,
     clean_ups: Vec<Hook<'static, ()>>,
 }
@@ -55,7 +57,7 @@ impl Service {
     /// `tasks` may begin now, on the current runtime.
     pub(crate) fn new(control: ServerHandle, tasks: Arc<Tasks>, hold: Hold) -> Self {
         tasks.open(hold);
-        Self { control, tasks, clean_ups: Vec::new() }
+        Self { sockets: control.sockets(), control, tasks, clean_ups: Vec::new() }
     }
 
     /// Returns the control of the server, to be cloned and kept.
@@ -68,6 +70,11 @@ impl Service {
     #[must_use]
     pub fn addresses(&self) -> Vec<PeerAddr> {
         self.control.addresses()
+    }
+
+    /// Returns the sockets of the server, as [`UdpServer::sockets`](crate::UdpServer::sockets) does.
+    pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
+        self.sockets.iter().filter_map(|socket| socket.transport().socket())
     }
 
     /// Runs `task` in the background as long as the service lasts.

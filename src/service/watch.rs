@@ -98,6 +98,11 @@ impl SocketWatch {
         reports
     }
 
+    /// All that are left, which is all of them while the server lives. Who keeps them must not outlive it.
+    pub(super) fn carriers(&self) -> Vec<Arc<dyn Carrier>> {
+        self.lock().iter().filter_map(|socket| socket.carrier.upgrade()).collect()
+    }
+
     /// The server is dropped: the sockets are looked at for the last time.
     pub(crate) fn gone(&self, counters: &Counters) {
         for mut socket in self.lock().drain(..) {
@@ -111,7 +116,7 @@ impl SocketWatch {
 }
 
 /// What carries the datagrams of a port, whatever its packets are.
-trait Carrier: std::fmt::Debug + Send + Sync {
+pub(super) trait Carrier: std::fmt::Debug + Send + Sync {
     fn transport(&self) -> &dyn Transport;
 }
 

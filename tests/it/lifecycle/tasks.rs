@@ -8,10 +8,11 @@ use std::{
 };
 
 use datagrammar::{BoxError, Handler, Limits, Peer, Service, SpawnError, Spawner, Text, UdpServer};
+use socket2::SockRef;
 use tokio::time::sleep;
 use tracing::Level;
 
-use super::{Server, Steps, abort, in_memory, settle, starting};
+use super::{Server, Steps, abort, echo, in_memory, settle, starting};
 use crate::{
     log::Log,
     support::{Gate, Net, conversing, everywhere, until, within_deadline},
@@ -268,6 +269,51 @@ async fn each_failure_of_a_spawned_task_is_reported_once() {
         let told = log.alarm();
         assert_eq!((told.level, told.field("error")), (Level::ERROR, expected));
     }
+}
+
+// L-2
+#[tokio::test]
+async fn the_start_hook_is_lent_the_sockets() {
+    let net = Net::Loopback("127.0.0.1");
+    let handler = starting!(
+        |service| {
+            let mut sockets = 0;
+            for socket in service.sockets() {
+                SockRef::from(&socket).set_ttl_v4(7)?;
+                sockets += 1;
+            }
+            assert_eq!(sockets, service.addresses().len());
+            Ok(())
+        },
+        echo
+    );
+    let server = UdpServer::builder(Text, handler).bind(["127.0.0.1:0", "127.0.0.1:0"]).await;
+    let server = server.unwrap();
+    let server = Server { control: server.control(), server: Arc::new(server) };
+
+    let serving = server.serve().await;
+
+    for socket in server.server.sockets() {
+        assert_eq!(SockRef::from(&socket).ttl_v4().unwrap(), 7);
+    }
+    let peer = net.peer_of(&server.control).await;
+    assert_eq!(peer.ask("hello").await, "hello");
+    server.stop(serving).await;
+}
+
+// L-2
+#[tokio::test(start_paused = true)]
+async fn a_network_in_memory_lends_no_sockets() {
+    let handler = starting!(
+        |service| {
+            assert_eq!(service.sockets().count(), 0);
+            Ok(())
+        },
+        echo
+    );
+    let (server, serving, _peer) = in_memory(handler).await;
+
+    server.stop(serving).await;
 }
 
 // L-13
