@@ -7,6 +7,7 @@ mod drain;
 mod dropped;
 mod errors;
 mod grace;
+mod own_threads;
 mod runtime;
 mod shutdown;
 mod start;

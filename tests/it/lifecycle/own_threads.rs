@@ -1,0 +1,68 @@
+//! D-12 for workers on threads of their own: bursts that meet a thread which starts, waits or works.
+
+use std::{net::UdpSocket, sync::Arc};
+
+use datagrammar::{DropReason, Limits, Text, UdpServer};
+
+use super::{Server, echo};
+use crate::support::until;
+
+const ROUNDS: usize = 50;
+/// Elsewhere nobody tells how many found the socket's buffer full, so all must find room.
+const BURST: u64 =
+    if cfg!(all(target_os = "linux", not(datagrammar_portable))) { 1_000 } else { 250 };
+const PEERS: usize = 8;
+
+/// Sends a burst, in turn from several peers.
+fn burst(peers: &[UdpSocket]) {
+    for (_, peer) in (0..BURST).zip(peers.iter().cycle()) {
+        peer.send(b"hello").unwrap();
+    }
+}
+
+/// Has fresh servers meet a burst that comes before they serve and one that comes as soon as they do,
+/// and waits until what is to come of each datagram has come of it, without another one being sent.
+async fn meet_bursts(threads: &str) {
+    for round in 0..ROUNDS {
+        let limits = Limits::default().queue(if round % 2 == 0 { 64 } else { 1_000 });
+        let builder = UdpServer::builder(Text, echo).limits(limits);
+        let server = builder.own_threads(true).bind("127.0.0.1:0").await.unwrap();
+        let addr = server.local_addr();
+        let server = Server { control: server.control(), server: Arc::new(server) };
+        let peers = [(); PEERS].map(|()| {
+            let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+            peer.connect(addr).unwrap();
+            peer
+        });
+
+        let mut sent = 0;
+        for early in [true, false] {
+            if early {
+                burst(&peers);
+            }
+            let serving = server.serve().await;
+            if !early {
+                burst(&peers);
+            }
+            sent += BURST;
+            let figures = || server.control.figures();
+            until(|| figures().received + figures().dropped(DropReason::Kernel) >= sent).await;
+            until(|| figures().returned + figures().dropped_in_all() == figures().received).await;
+            until(|| figures().sent == figures().returned && figures().peers == 0).await;
+            server.stop(serving).await;
+        }
+        assert!(server.control.figures().sent > 0, "{threads}, round {round}");
+    }
+}
+
+// D-12, G-9
+#[tokio::test]
+async fn no_burst_is_left_lying_beside_a_runtime_of_one_thread() {
+    meet_bursts("one thread").await;
+}
+
+// D-12, G-9
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_burst_is_left_lying_beside_a_runtime_of_several_threads() {
+    meet_bursts("two threads").await;
+}
