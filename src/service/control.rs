@@ -1,11 +1,4 @@
-use std::{
-    cell::Cell,
-    future::poll_fn,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{cell::Cell, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use tokio::time::Instant;
 
