@@ -3,18 +3,23 @@
 //! The peers and the load generator that it is measured with decide the message and the options. When it
 //! is interrupted (Ctrl-C, SIGINT) it says what it has counted.
 
-use std::process::exit;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    process::exit,
+    str::FromStr,
+};
 
 use datagrammar::{BoxError, DatagramProtocol, Handler, Json, Peer, Raw, UdpServer};
 use serde::{Deserialize, Serialize};
 use tokio::signal::ctrl_c;
 
 const HELP: &str = "\
-usage: bench_server [--port N] [--json] [--handler one-shot|loop] [--threads N]
+usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--threads N]
                     [--workers N] [--worker-threads on|off]
                     [--transport auto|portable] [--offload on|off]
 
-  --port N      the port on 127.0.0.1 (default 9000)
+  --ip IP       the address (default 127.0.0.1)
+  --port N      the port (default 9000)
   --json        answer {\"id\",\"name\",\"values\"} with {\"id\",\"ok\",\"name\",\"sum\",\"max\"}; else echo octets
   --handler     one-shot: a conversation per request (default); loop: one per peer
   --threads N   threads of the runtime (default: the current thread alone)
@@ -70,6 +75,7 @@ where
 }
 
 struct Options {
+    ip: IpAddr,
     port: u16,
     json: bool,
     handler: Answer,
@@ -106,7 +112,7 @@ where
         .own_threads(options.own_threads)
         .portable(options.portable)
         .offload(options.offload)
-        .bind(("127.0.0.1", options.port))
+        .bind((options.ip, options.port))
         .await?;
     println!("listening on {}", server.local_addr());
     let ended = server.serve_until(ctrl_c()).await;
@@ -125,6 +131,7 @@ where
 fn options() -> Options {
     let handler = Answer { whole_conversation: false };
     let mut options = Options {
+        ip: Ipv4Addr::LOCALHOST.into(),
         port: 9000,
         json: false,
         handler,
@@ -137,6 +144,7 @@ fn options() -> Options {
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
+            "--ip" => options.ip = value(args.next(), "an address"),
             "--port" => options.port = number(args.next()),
             "--json" => options.json = true,
             "--handler" => {
@@ -165,8 +173,13 @@ fn second(arg: Option<String>, words: [&str; 2]) -> bool {
     }
 }
 
-fn number<T: std::str::FromStr>(arg: Option<String>) -> T {
-    arg.and_then(|arg| arg.parse().ok()).unwrap_or_else(|| usage("a number was expected"))
+fn number<T: FromStr>(arg: Option<String>) -> T {
+    value(arg, "a number")
+}
+
+fn value<T: FromStr>(arg: Option<String>, what: &str) -> T {
+    let value = arg.and_then(|arg| arg.parse().ok());
+    value.unwrap_or_else(|| usage(&format!("{what} was expected")))
 }
 
 fn usage(problem: &str) -> ! {
