@@ -1,14 +1,19 @@
 //! Who may talk at all: looked at before anything is decoded, and without keeping anything.
 
+mod own_host;
+
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
+use own_host::OwnHost;
+
 use crate::{
     PeerAddr,
     panic::{self, Panicked},
+    transport::Local,
 };
 
 /// A user's own check of who may talk.
@@ -16,51 +21,68 @@ pub(super) type Check = Arc<dyn Fn(&PeerAddr) -> bool + Send + Sync>;
 
 /// The admission of one socket.
 pub(super) struct Admission {
-    local: PeerAddr,
+    /// All addresses that the server is bound to: what comes from one of them is an answer of its own.
+    bound: Arc<[PeerAddr]>,
+    host: OwnHost,
     check: Option<Check>,
 }
 
 impl Admission {
-    pub(super) const fn new(local: PeerAddr, check: Option<Check>) -> Self {
-        Self { local, check }
+    pub(super) fn new(bound: Arc<[PeerAddr]>, check: Option<Check>) -> Self {
+        Self { bound, host: OwnHost::new(), check }
     }
 
-    /// Whether datagrams from `from` are looked at.
+    /// Whether a datagram from `from` is looked at, which came to the address `local` of this host, if
+    /// that was told.
     ///
     /// # Errors
     ///
     /// Fails if the user's check panics.
     #[inline]
-    pub(super) fn admits(&self, from: &PeerAddr) -> Result<bool, Panicked> {
+    pub(super) fn admits(
+        &self,
+        from: &PeerAddr,
+        local: impl FnOnce() -> Option<Local>,
+    ) -> Result<bool, Panicked> {
+        let PeerAddr::Ip(addr) = from;
+        let mut bound = self.bound.iter();
+        let ours = bound.any(|PeerAddr::Ip(bound)| bound.port() == addr.port());
         match &self.check {
-            _ if !is_possible(from, &self.local) => Ok(false),
+            _ if !is_possible(addr) => Ok(false),
+            _ if ours && self.is_ourselves(*addr, local()) => Ok(false),
             None => Ok(true),
             Some(check) => panic::catch(|| check(from)),
         }
+    }
+
+    /// Whether `from` is one of our sockets. On a wildcard address we are at each address of the host.
+    #[inline(never)]
+    fn is_ourselves(&self, from: SocketAddr, local: Option<Local>) -> bool {
+        let mut anywhere = false;
+        for PeerAddr::Ip(bound) in &*self.bound {
+            if *bound == from {
+                return true;
+            }
+            anywhere |= bound.port() == from.port() && bound.ip().is_unspecified();
+        }
+        anywhere && self.host.is_at(from, local)
     }
 }
 
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admission").field("local", &self.local).finish_non_exhaustive()
+        f.debug_struct("Admission").field("bound", &self.bound).finish_non_exhaustive()
     }
 }
 
-/// Whether a peer can be at `from` at all. Nobody can be answered at port 0 or at an address of many;
-/// and a datagram that claims to come from this very socket would be answered for ever.
+/// Whether a peer can be at `from` at all: nobody can be answered at port 0 or at an address of many.
 #[inline]
-fn is_possible(from: &PeerAddr, local: &PeerAddr) -> bool {
-    let (PeerAddr::Ip(from), PeerAddr::Ip(local)) = (from, local);
+fn is_possible(from: &SocketAddr) -> bool {
     let many = match from.ip() {
         IpAddr::V4(ip) => ip.is_unspecified() || ip.is_multicast() || ip == Ipv4Addr::BROADCAST,
         IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast(),
     };
-    from.port() != 0 && !many && (from.port() != local.port() || !is_own_host(from, local))
-}
-
-/// Whether `from` is at the address of `local`, which on a wildcard address is also each loopback one.
-fn is_own_host(from: &SocketAddr, local: &SocketAddr) -> bool {
-    from.ip() == local.ip() || local.ip().is_unspecified() && from.ip().is_loopback()
+    from.port() != 0 && !many
 }
 
 #[cfg(test)]
@@ -71,11 +93,18 @@ mod tests {
         text.parse::<SocketAddr>().unwrap().into()
     }
 
+    fn admission(bound: &[&str], check: Option<Check>) -> Admission {
+        Admission::new(bound.iter().map(|bound| addr(bound)).collect(), check)
+    }
+
+    fn admits(admission: &Admission, from: &str) -> bool {
+        admission.admits(&addr(from), || None).unwrap()
+    }
+
     // D-18
     #[test]
     fn sources_that_nobody_can_be_at_are_refused() {
-        let admission = Admission::new(addr("192.0.2.1:9000"), None);
-        let admits = |from| admission.admits(&addr(from)).unwrap();
+        let admission = admission(&["192.0.2.1:9000"], None);
 
         for impossible in [
             "192.0.2.7:0",
@@ -86,21 +115,43 @@ mod tests {
             "[ff02::fb]:5353",
             "192.0.2.1:9000",
         ] {
-            assert!(!admits(impossible), "{impossible}");
+            assert!(!admits(&admission, impossible), "{impossible}");
         }
         for possible in ["192.0.2.7:5000", "[2001:db8::1]:5000", "192.0.2.1:9001", "127.0.0.1:9000"]
         {
-            assert!(admits(possible), "{possible}");
+            assert!(admits(&admission, possible), "{possible}");
         }
     }
 
     // D-18
     #[test]
-    fn a_socket_on_a_wildcard_address_knows_itself_on_loopback() {
-        let admission = Admission::new(addr("0.0.0.0:9000"), None);
+    fn a_socket_on_a_wildcard_address_knows_itself_on_each_address_of_the_host() {
+        for bound in ["0.0.0.0:9000", "[::]:9000"] {
+            let admission = admission(&[bound], None);
+            let came_to = |ip: &str| Some(Local { ip: ip.parse().unwrap(), interface: 6 });
+            let admits_to = |from, ip| admission.admits(&addr(from), || came_to(ip)).unwrap();
 
-        assert!(!admission.admits(&addr("127.0.0.1:9000")).unwrap());
-        assert!(admission.admits(&addr("127.0.0.1:9001")).unwrap());
+            assert!(!admits(&admission, "127.0.0.1:9000"));
+            assert!(admits(&admission, "127.0.0.1:9001"));
+            assert!(!admits_to("192.0.2.1:9000", "192.0.2.1"));
+            assert!(admits_to("192.0.2.1:9001", "192.0.2.1"));
+            assert!(!admits_to("[::ffff:192.0.2.1]:9000", "192.0.2.1"));
+            assert!(!admits_to("[fe80::1%6]:9000", "fe80::1"));
+            assert!(admits_to("[2001:db8::7]:9000", "2001:db8::1"));
+        }
+    }
+
+    // D-18
+    #[test]
+    fn the_sockets_of_a_server_do_not_hear_each_other() {
+        let admission = admission(&["192.0.2.1:9000", "192.0.2.2:9001", "[fe80::1%6]:9000"], None);
+
+        for ours in ["192.0.2.1:9000", "192.0.2.2:9001", "[fe80::1%6]:9000"] {
+            assert!(!admits(&admission, ours), "{ours}");
+        }
+        for foreign in ["192.0.2.1:9001", "192.0.2.2:9000", "192.0.2.7:9000", "[fe80::1%7]:9000"] {
+            assert!(admits(&admission, foreign), "{foreign}");
+        }
     }
 
     // B-8, H-6
@@ -111,10 +162,10 @@ mod tests {
             "192.0.2.8:5000" => false,
             other => panic!("never heard of {other}"),
         };
-        let admission = Admission::new(addr("[::]:9000"), Some(Arc::new(check)));
+        let admission = admission(&["[::]:9000"], Some(Arc::new(check)));
 
-        assert!(admission.admits(&addr("[::ffff:192.0.2.7]:5000")).unwrap());
-        assert!(!admission.admits(&addr("192.0.2.8:5000")).unwrap());
-        assert!(admission.admits(&addr("192.0.2.9:5000")).is_err());
+        assert!(admits(&admission, "[::ffff:192.0.2.7]:5000"));
+        assert!(!admits(&admission, "192.0.2.8:5000"));
+        assert!(admission.admits(&addr("192.0.2.9:5000"), || None).is_err());
     }
 }

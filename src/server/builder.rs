@@ -67,7 +67,7 @@ where
     ///
     /// It is called for each datagram, on the thread that receives, so it should be quick. Sources
     /// that nobody can be at (port 0, multicast and broadcast addresses, the server itself) are
-    /// refused before it.
+    /// refused before it. A server on a wildcard address is at each address of the host, with its port.
     ///
     /// # Examples
     ///
@@ -299,9 +299,10 @@ where
         let tasks = Arc::new(Tasks::new(limits.tasks));
         let PeerAddr::Ip(local_addr) = *driven[0].0.local_addr();
         let each_address = driven.iter().step_by(self.workers);
-        let addresses = each_address.map(|(transport, _)| transport.local_addr().clone()).collect();
+        let addresses: Arc<[_]> =
+            each_address.map(|(transport, _)| transport.local_addr().clone()).collect();
         let port = |(transport, thread): Driven| {
-            let admission = Admission::new(transport.local_addr().clone(), self.check.clone());
+            let admission = Admission::new(Arc::clone(&addresses), self.check.clone());
             let outbox = Outbox::new(
                 transport,
                 Arc::clone(&counters),
@@ -315,7 +316,7 @@ where
         };
         let ports: Vec<_> = driven.into_iter().map(port).collect();
         let watched = ports.iter().map(|guarded| Watched::new(&guarded.port, asked)).collect();
-        let status = Arc::new(Status::new(addresses));
+        let status = Arc::new(Status::new(addresses.to_vec()));
         Ok(UdpServer {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
             counters,

@@ -317,7 +317,7 @@ where
     fn receive(&mut self, turn: Box<Turn>, at: usize) -> Box<Turn> {
         let mode = self.epoch.mode();
         let (from, datagram) = turn.received.get(at);
-        let admitted = match self.admission.admits(from) {
+        let admitted = match self.admission.admits(from, || turn.received.ancillary(at).local) {
             Ok(admitted) => admitted,
             Err(panicked) => {
                 self.port.events.error(from, &panicked, "the admission check failed");

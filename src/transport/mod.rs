@@ -33,9 +33,7 @@ pub use multicast::Interface;
 pub(crate) use multicast::{Membership, check as check_group, hears};
 pub(crate) use place::Place;
 pub(crate) use recv_batch::RecvBatch;
-#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-use route::Local;
-pub(crate) use route::{Ancillary, Route};
+pub(crate) use route::{Ancillary, Local, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use send_batch::SendBatch;
 pub(crate) use signal::Signal;
