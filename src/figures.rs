@@ -17,7 +17,9 @@ pub enum DropReason {
     Octets,
     /// As many peers were in conversation as may.
     Peers,
-    /// It was longer than the receive limit.
+    /// It was longer than the receive limit; or options of a [lent socket](crate::SocketRef) had the kernel
+    /// tell more beside it than there is room for, so that nobody knows all of it. A train that the kernel
+    /// has merged counts as one then.
     Truncated,
     /// Its source is none that can be answered, or was refused by the admission check.
     Refused,

@@ -83,7 +83,7 @@ impl RecvBatch {
     }
 
     /// Adds the datagrams of `segment` octets each, the last one maybe shorter, that the kernel has
-    /// merged into the `octets`.
+    /// merged into the `octets`. Where `segment` is 0, nobody knows the borders.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn push_segments(
         &mut self,
@@ -92,9 +92,13 @@ impl RecvBatch {
         octets: Range<usize>,
         segment: usize,
     ) {
+        if segment == 0 {
+            self.push_truncated();
+            return;
+        }
         let mut start = octets.start;
         loop {
-            let end = start.saturating_add(segment.max(1)).min(octets.end);
+            let end = start.saturating_add(segment).min(octets.end);
             if ancillary != Ancillary::default() && end - start <= self.limit {
                 self.ancillary.resize(self.arrived.len(), Ancillary::default());
                 self.ancillary.push(ancillary);
@@ -178,6 +182,12 @@ mod segments {
         assert_eq!(split(100, 70, 32), (vec![32, 32, 6], 0));
         assert_eq!(split(100, 32, usize::MAX), (vec![32], 0));
         assert_eq!(split(100, 0, usize::MAX), (vec![0], 0));
+    }
+
+    // R-5, D-17
+    #[test]
+    fn a_train_of_unknown_borders_is_not_cut() {
+        assert_eq!(split(100, 96, 0), (vec![], 1));
     }
 
     // R-12, D-17

@@ -9,6 +9,12 @@ use tokio::net::UdpSocket;
 /// and other crates can set what they know of. Leave it in non-blocking mode, and leave what it receives
 /// to its owner.
 ///
+/// On Linux you may have the kernel tell more beside datagrams, receive timestamps for one: there is room for
+/// all of it but long headers of IPv6 (`IPV6_RECVHOPOPTS`, `IPV6_RECVDSTOPTS` and `IPV6_RECVRTHDR`). What has
+/// more beside it than fits is dropped and counted as
+/// [`Truncated`](crate::DropReason::Truncated), to a client a decode error. So is all that arrives
+/// with `UDP_GRO` on a [`portable`](crate::UdpServerBuilder::portable) one, which learns no borders.
+///
 /// # Examples
 ///
 /// ```

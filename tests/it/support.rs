@@ -177,6 +177,25 @@ pub async fn until(condition: impl Fn() -> bool) {
     .await;
 }
 
+/// An option of a socket: its level, its number and a value.
+#[cfg(target_os = "linux")]
+pub type Switch = (i32, i32, i32);
+
+/// Sets any option that is a number, as programs do on the sockets that are lent to them.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "no crate here sets whatever option it is given")]
+pub fn set(socket: &impl std::os::fd::AsFd, (level, option, value): Switch) -> std::io::Result<()> {
+    use std::os::fd::AsRawFd;
+
+    let fd = socket.as_fd().as_raw_fd();
+    let len = size_of_val(&value) as libc::socklen_t;
+    // SAFETY: the descriptor is borrowed, and the kernel reads one live `c_int`, with its true size.
+    match unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), len) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
 /// Holds handlers up until it is opened.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Semaphore>);

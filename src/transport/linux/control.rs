@@ -4,8 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::transport::{Ancillary, Local};
 
-/// A buffer for the control messages of one datagram: the local address (40 octets, on IPv6
-/// sockets 72), the size of segments (24) and the traffic class (24).
+/// Room for what the kernel tells of a datagram that is received. We read the local address (40 octets, on
+/// IPv6 sockets 72), the size of segments (24) and the traffic class (24). Whatever else a user asks for on a
+/// socket that is lent comes too, in an order that the kernel chooses: some 500 octets if it is everything but
+/// the headers of IPv6 that a sender may add.
+pub(super) const ROOM: usize = 640;
+
+/// A buffer for the control messages of a datagram that is sent: the local address (40 octets at most) and
+/// the size of segments (24).
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 pub(super) struct Control([u8; Self::SIZE]);
@@ -13,7 +19,7 @@ pub(super) struct Control([u8; Self::SIZE]);
 /// What the kernel tells of a datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
-    /// The length of the datagrams that were merged into this one, but for the last.
+    /// The length of the datagrams that were merged into this one, but for the last; 0 if that is not said.
     pub(super) segment: Option<usize>,
     pub(super) ancillary: Ancillary,
     /// Whether it was sent to a multicast group or a broadcast address.
@@ -26,11 +32,7 @@ const WORD: usize = size_of::<usize>();
 const HEAD: usize = WORD + 8;
 
 impl Control {
-    pub(super) const SIZE: usize = 128;
-
-    pub(super) const fn first(&self, len: usize) -> &[u8] {
-        self.0.split_at(if len < Self::SIZE { len } else { Self::SIZE }).0
-    }
+    const SIZE: usize = 128;
 
     /// Writes what the kernel is to know of a datagram that is sent; returns how many octets that takes.
     pub(super) fn write(&mut self, local: Option<Local>, segment: Option<u16>) -> usize {
@@ -85,7 +87,9 @@ pub(super) fn read(mut octets: &[u8]) -> Told {
         let number =
             |octets: &[u8]| octets.first_chunk().map_or(0, |octets| i32::from_ne_bytes(*octets));
         match (number(level), number(kind)) {
-            (libc::SOL_UDP, libc::UDP_GRO) => told.segment = usize::try_from(number(data)).ok(),
+            (libc::SOL_UDP, libc::UDP_GRO) => {
+                told.segment = Some(number(data).try_into().unwrap_or(0));
+            }
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => ipv4_info(data, &mut told),
             (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => ipv6_info(data, &mut told),
             (libc::IPPROTO_IP, libc::IP_TOS) => {
@@ -127,6 +131,12 @@ fn ipv6_info(data: &[u8], told: &mut Told) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Control {
+        fn first(&self, len: usize) -> &[u8] {
+            &self.0[..len]
+        }
+    }
 
     #[test]
     fn what_is_written_can_be_read() {
@@ -196,6 +206,18 @@ mod tests {
         assert_eq!(len, HEAD + WORD);
         assert_eq!(octets[..WORD], (HEAD + 2).to_ne_bytes());
         assert_eq!(octets[HEAD..], 1200_u16.to_ne_bytes());
+    }
+
+    // R-5, D-17
+    #[test]
+    fn a_size_of_segments_that_says_nothing_is_none() {
+        for data in [&[][..], &[9; 3], &0_i32.to_ne_bytes(), &(-1_i32).to_ne_bytes()] {
+            let (mut control, mut len) = (Control::default(), 0);
+
+            control.append(&mut len, libc::SOL_UDP, libc::UDP_GRO, data);
+
+            assert_eq!(read(control.first(len)).segment, Some(0));
+        }
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub(super) struct Receiver {
     headers: Vec<libc::mmsghdr>,
     slots: Vec<libc::iovec>,
     names: Vec<Name>,
-    controls: Vec<Control>,
+    /// For the control messages of each datagram, `room` octets.
+    controls: Vec<u8>,
+    room: usize,
     /// How many headers the kernel has written to.
     used: usize,
 }
@@ -30,12 +32,15 @@ pub(super) struct Receiver {
 unsafe impl Send for Receiver {}
 
 impl Receiver {
-    pub(super) fn new(slots: usize) -> Self {
+    /// For up to `slots` datagrams, with `room` octets for what is told beside each.
+    pub(super) fn new(slots: usize, room: usize) -> Self {
         let mut this = Self {
             headers: vec![header(); slots],
             slots: vec![libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; slots],
             names: vec![Name::default(); slots],
-            controls: vec![Control::default(); slots],
+            // Pages that are never touched cost no memory.
+            controls: vec![0; slots * room],
+            room,
             used: slots,
         };
         // One pointer into each vector, so that none is made invalid by a later borrow of its neighbour.
@@ -44,7 +49,7 @@ impl Receiver {
         for (i, header) in this.headers.iter_mut().enumerate() {
             let header = &mut header.msg_hdr;
             header.msg_name = names.wrapping_add(i).cast();
-            header.msg_control = controls.wrapping_add(i).cast();
+            header.msg_control = controls.wrapping_add(i * room).cast();
             header.msg_iov = slots.wrapping_add(i);
             header.msg_iovlen = 1;
         }
@@ -69,7 +74,7 @@ impl Receiver {
         // The kernel wrote here how much of each it had used.
         for header in &mut self.headers[..self.used] {
             header.msg_hdr.msg_namelen = size_of::<Name>() as libc::socklen_t;
-            header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+            header.msg_hdr.msg_controllen = self.room as _;
         }
         for (iov, room) in self.slots.iter_mut().zip(&mut rooms).take(count) {
             iov.iov_base = room.as_mut_ptr().cast();
@@ -94,12 +99,14 @@ impl Receiver {
 
     /// The first `count` messages of the last call.
     pub(super) fn messages(&self, count: usize) -> impl Iterator<Item = Message<'_>> {
-        let beside = self.names.iter().zip(&self.controls);
+        const CUT: libc::c_int = libc::MSG_TRUNC | libc::MSG_CTRUNC;
+
+        let beside = self.names.iter().zip(self.controls.chunks_exact(self.room));
         self.headers[..count].iter().zip(beside).map(|(header, (name, control))| Message {
             name,
-            control: control.first(header.msg_hdr.msg_controllen as _),
+            control: control.get(..header.msg_hdr.msg_controllen as _).unwrap_or_default(),
             len: header.msg_len as usize,
-            whole: header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0,
+            whole: header.msg_hdr.msg_flags & CUT == 0,
         })
     }
 }
@@ -110,7 +117,7 @@ pub(super) struct Message<'r> {
     pub(super) control: &'r [u8],
     /// How many octets it has, as far as they fitted.
     pub(super) len: usize,
-    /// Whether they did.
+    /// Whether they did, and all that is told beside them.
     pub(super) whole: bool,
 }
 

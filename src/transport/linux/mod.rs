@@ -1,6 +1,8 @@
 //! UDP on Linux: many datagrams per system call, and trains of them per datagram of the kernel's.
 
 mod control;
+#[cfg(test)]
+mod cut;
 mod mmsg;
 mod name;
 mod runs;
@@ -18,6 +20,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use control::ROOM;
 use mmsg::{Message, Receiver, Sender};
 use name::Name;
 use runs::Runs;
@@ -79,9 +82,7 @@ impl Linux {
             // A kernel that does not know of it says so, and delivers datagrams singly.
             (true, true) if mmsg::enable(fd, libc::SOL_UDP, libc::UDP_GRO).is_ok() => Offload::On,
             (true, true) => Offload::Refused,
-            (false, _) if matches!(mmsg::option(fd, libc::SOL_UDP, libc::UDP_GRO), Ok(1..)) => {
-                Offload::On
-            }
+            (false, _) if merges(&fd) => Offload::On,
             (false, _) => Offload::UsersSocket,
         };
         let drops_before = if own { 0 } else { mmsg::drops(fd).unwrap_or(0) };
@@ -98,7 +99,7 @@ impl Linux {
         let sending = Sending::default();
         Self {
             udp,
-            receiving: Mutex::new(Receiving { receiver: Receiver::new(SLOTS), slots: SLOTS }),
+            receiving: Mutex::new(Receiving { receiver: Receiver::new(SLOTS, ROOM), slots: SLOTS }),
             sending: Mutex::new(sending),
             segment_limit: AtomicUsize::new(if offload { usize::MAX } else { 0 }),
             drops_before,
@@ -113,6 +114,11 @@ impl Linux {
 /// alone, whatever address of this host it talks to.
 pub(super) fn spread(socket: &impl AsFd, count: u32) -> io::Result<()> {
     mmsg::pick_by(socket.as_fd(), &mut spread::program(count))
+}
+
+/// Whether trains that `socket` receives are merged.
+pub(super) fn merges(socket: &impl AsFd) -> bool {
+    matches!(mmsg::option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO), Ok(1..))
 }
 
 impl Transport for Linux {
@@ -238,6 +244,7 @@ impl Linux {
             // A copy. It is served and counted where the peer belongs.
             return;
         }
+        // Where something is missing, nobody knows what it was: an address, or the borders of a train.
         if !message.whole {
             batch.push_truncated();
             return;

@@ -1,6 +1,7 @@
 //! What `recv` returns: section R.
 
 mod aside;
+mod beside;
 mod cancellation;
 mod hostile;
 mod in_time;

@@ -1,0 +1,80 @@
+//! What becomes of a message when the kernel had to cut what it tells beside it.
+
+use std::{
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr, UdpSocket},
+};
+
+use super::*;
+
+const TRAIN: usize = 16;
+const LEN: usize = 48;
+
+/// A transport on `ip` with `room` for what is told beside each datagram, of which the kernel tells a lot.
+fn transport(ip: &str, room: usize) -> Linux {
+    let socket = UdpSocket::bind((ip, 0)).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let transport = Linux::new(Udp::new(socket).unwrap(), Place::ALONE, true, true);
+    let fd = transport.udp.socket.as_fd();
+    mmsg::enable(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS).unwrap();
+    mmsg::enable(fd, libc::IPPROTO_IP, libc::IP_RECVTOS).unwrap();
+    mmsg::enable(fd, libc::IPPROTO_IP, libc::IP_RECVTTL).unwrap();
+    locked(&transport.receiving).receiver = Receiver::new(SLOTS, room);
+    transport
+}
+
+fn addr(transport: &Linux) -> SocketAddr {
+    transport.local_addr().socket_addr().unwrap()
+}
+
+/// All that is there to receive.
+fn received(transport: &Linux) -> RecvBatch {
+    let mut batch = RecvBatch::new(LEN);
+    loop {
+        match transport.recv_now(&mut batch) {
+            Ok(()) => assert!(batch.len() <= TRAIN),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return batch,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+// S-2, R-5, D-17
+#[tokio::test]
+async fn a_train_is_cut_at_its_borders_and_knows_its_address_or_is_dropped() {
+    let asked: IpAddr = [127, 0, 0, 2].into();
+    let mut whole = 0;
+    for room in 8..=160 {
+        for bound in ["0.0.0.0", "::"] {
+            let transport = transport(bound, room);
+            let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+            client.set_nonblocking(true).unwrap();
+            client.connect((asked, addr(&transport).port())).unwrap();
+            let sender = Linux::new(Udp::connected(client).unwrap(), Place::ALONE, true, true);
+            let mut train = SendBatch::default();
+            let to = Route::from(transport.local_addr().clone());
+            for n in 0..TRAIN {
+                let octets = [n as u8; LEN];
+                train.encode(&to, LEN, |datagram| Ok(datagram.extend(octets))).unwrap();
+            }
+            sender.udp.socket.writable().await.unwrap();
+            assert!(sender.send_batch(&mut train, &mut |_, error| panic!("{error}")));
+
+            let batch = received(&transport);
+
+            if batch.truncated() > 0 {
+                assert_eq!((batch.len(), batch.truncated()), (0, 1), "{bound} {room}");
+                continue;
+            }
+            whole += 1;
+            assert_eq!(batch.len(), TRAIN, "{bound} {room}");
+            for n in 0..TRAIN {
+                let told = batch.ancillary(n);
+                assert_eq!(batch.datagram(n), [n as u8; LEN]);
+                assert_eq!(told.local.unwrap().ip, asked);
+                assert_eq!(told.traffic_class, Some(0.into()));
+            }
+        }
+    }
+    assert!(whole > 0);
+}
