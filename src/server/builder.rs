@@ -226,8 +226,8 @@ where
     /// # Errors
     ///
     /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, there
-    /// are to be several [workers](Self::workers), a limit is zero that must not be, or an option is out
-    /// of its range.
+    /// are to be several [workers](Self::workers), a limit is zero that must not be, an option is out
+    /// of its range, or the socket has `UDP_GRO` on and is to be driven [`portable`](Self::portable).
     ///
     /// # Panics
     ///

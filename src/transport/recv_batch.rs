@@ -59,6 +59,15 @@ impl RecvBatch {
         self.truncated.push(self.arrived.len());
     }
 
+    /// Counts all datagrams but the first `whole` as ones that are longer than they may be.
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+    pub(super) fn truncate(&mut self, whole: usize) {
+        let all = self.truncated.len() + self.arrived.len().saturating_sub(whole);
+        self.arrived.truncate(whole);
+        self.truncated.retain(|behind| *behind <= whole);
+        self.truncated.resize(all, whole);
+    }
+
     /// Room for `count` messages of any length, and how long each slot is.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn slots(&mut self, count: usize) -> (&mut [u8], usize) {
@@ -254,6 +263,22 @@ mod tests {
         let room = |limit| RecvBatch::new(limit).room().map(|room| room.len());
 
         assert_eq!(room(usize::MAX), room(LONGEST));
+    }
+
+    // R-5, G-9
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+    #[test]
+    fn datagrams_of_unknown_borders_are_counted_behind_those_that_are_known() {
+        let mut batch = RecvBatch::new(4);
+        for datagram in [&b"12345"[..], b"1", b"2", b"12345", b"3"] {
+            receive(&mut batch, 1, datagram);
+        }
+
+        batch.truncate(1);
+
+        assert_eq!((batch.len(), batch.datagram(0)), (1, &b"1"[..]));
+        let behind: Vec<_> = (0..).map_while(|i| batch.truncated_behind(i)).collect();
+        assert_eq!(behind, [0, 1, 1, 1]);
     }
 
     // D-11

@@ -34,6 +34,12 @@ impl BoundSocket {
                     let text = "a bound socket was expected";
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
+                #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+                if options.portable && super::linux::merges(&socket) {
+                    let text =
+                        "the socket has `UDP_GRO` on, and the option `portable` tells no borders";
+                    return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+                }
                 socket.set_nonblocking(true)?;
                 transport(socket, Place::ALONE, options, false)
             }

@@ -60,6 +60,32 @@ impl Udp {
             _ => Some(to),
         }
     }
+
+    /// Receives one datagram after the other, as long as there are some, and room for them.
+    fn fill(
+        &self,
+        batch: &mut RecvBatch,
+        recv: impl Fn(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+    ) -> io::Result<()> {
+        #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+        let first = batch.len();
+        while let Some(room) = batch.room() {
+            match recv(room) {
+                Ok((len, from)) => batch.push(PeerAddr::canonical(from), len),
+                // Windows tells of a datagram that did not fit by an error, without its source.
+                #[cfg(windows)]
+                Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(),
+                Err(_) if !batch.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        // A user may have switched it on since we have the socket, and these calls tell no borders.
+        #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+        if super::linux::merges(&self.socket) {
+            batch.truncate(first);
+        }
+        Ok(())
+    }
 }
 
 impl Transport for Udp {
@@ -76,12 +102,12 @@ impl Transport for Udp {
     }
 
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
-        fill(batch, |room| self.socket.try_recv_from(room))
+        self.fill(batch, |room| self.socket.try_recv_from(room))
     }
 
     fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
         let socket = SockRef::from(&*self.socket);
-        fill(batch, |room| {
+        self.fill(batch, |room| {
             // No safe call of the socket itself gives both at once.
             let from = socket.peek_sender()?.as_socket().unwrap_or(UNKNOWN);
             Ok(((&*socket).read(room)?, from))
@@ -110,24 +136,6 @@ impl Transport for Udp {
 
 /// The source of a datagram that names none. Nobody can be there.
 const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-
-/// Receives one datagram after the other, as long as there are some, and room for them.
-fn fill(
-    batch: &mut RecvBatch,
-    recv: impl Fn(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-) -> io::Result<()> {
-    while let Some(room) = batch.room() {
-        match recv(room) {
-            Ok((len, from)) => batch.push(PeerAddr::canonical(from), len),
-            // Windows tells of a datagram that did not fit by an error, without its source.
-            #[cfg(windows)]
-            Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(),
-            Err(_) if !batch.is_empty() => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
 
 /// The longest datagram that can go to `to`, in octets.
 #[inline]

@@ -3,6 +3,7 @@
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod copies;
 mod families;
+mod merged;
 #[cfg(target_os = "linux")]
 mod multicast;
 mod options;

@@ -1,0 +1,96 @@
+//! Sockets that merge trains of datagrams, driven in a way that does not know where one ends.
+#![cfg(all(target_os = "linux", not(datagrammar_portable)))]
+
+use std::{io::ErrorKind, net::UdpSocket};
+
+use datagrammar::{DropReason, RecvError, Text, UdpClient, UdpServer};
+
+use crate::support::{Running, Switch, conversing, set, until, within_deadline};
+
+const MERGED: Switch = (libc::SOL_UDP, libc::UDP_GRO, 1);
+const SINGLE: Switch = (libc::SOL_UDP, libc::UDP_GRO, 0);
+
+fn train() -> Vec<String> {
+    (0..16).map(|n| format!("{n:048}")).collect()
+}
+
+// B-13, D-17
+#[tokio::test]
+async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_borders() {
+    for ip in ["127.0.0.1", "::1"] {
+        let socket = || {
+            let socket = UdpSocket::bind((ip, 0)).unwrap();
+            set(&socket, MERGED).unwrap();
+            socket
+        };
+        let builder = || UdpServer::builder(Text, async |text: String| text);
+
+        let refused = builder().portable(true).socket(socket()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+        assert!(refused.to_string().contains("UDP_GRO"), "{refused}");
+
+        let server = builder().socket(socket()).unwrap();
+        let client = UdpClient::connect(server.local_addr(), Text).await.unwrap();
+        let server = Running::start(server).await;
+        client.send_all(train()).await.unwrap();
+        for request in train() {
+            assert_eq!(within_deadline(client.recv()).await.unwrap(), request);
+        }
+        server.stop().await;
+    }
+}
+
+// D-17, R-5, G-9
+#[tokio::test]
+async fn what_a_portable_server_receives_without_borders_is_dropped_and_counted() {
+    for ip in ["127.0.0.1", "::1", "::"] {
+        let builder = UdpServer::builder(Text, async |text: String| text).portable(true);
+        let server = builder.bind((ip, 0)).await.unwrap();
+        server.sockets().for_each(|socket| set(&socket, MERGED).unwrap());
+        let asked = if ip == "::1" { "::1" } else { "127.0.0.1" };
+        let client = UdpClient::connect((asked, server.local_addr().port()), Text).await.unwrap();
+        client.send_all(train()).await.unwrap();
+        let serve = async {
+            until(|| server.control().figures().received > 0).await;
+            server.sockets().for_each(|socket| set(&socket, SINGLE).unwrap());
+            client.send_all(train()).await.unwrap();
+            for request in train() {
+                assert_eq!(within_deadline(client.recv()).await.unwrap(), request);
+            }
+        };
+
+        server.serve_until(serve).await.unwrap();
+
+        let figures = server.control().figures();
+        assert_eq!(figures.returned, 16);
+        assert_eq!(figures.dropped(DropReason::Truncated), figures.received - 16);
+    }
+}
+
+// D-17, R-5
+#[tokio::test]
+async fn what_a_portable_client_receives_without_borders_is_no_packet() {
+    let handler = conversing!(|peer| {
+        peer.recv().await?;
+        for answer in train() {
+            peer.send(&answer).await?;
+        }
+        Ok(())
+    });
+    let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
+    let builder = UdpClient::builder(Text).portable(true);
+    let client = builder.connect(server.local_addr()).await.unwrap();
+    let server = Running::start(server).await;
+    let socket = client.socket_ref().unwrap();
+
+    set(&socket, MERGED).unwrap();
+    client.send(&"merged".to_owned()).await.unwrap();
+    assert!(matches!(within_deadline(client.recv()).await, Err(RecvError::Decode(_))));
+    set(&socket, SINGLE).unwrap();
+    client.send(&"single".to_owned()).await.unwrap();
+
+    for answer in train() {
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), answer);
+    }
+    server.stop().await;
+}
