@@ -1,6 +1,6 @@
 use std::{
     io::{self, Read},
-    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6},
+    net::{SocketAddr, SocketAddrV6},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -107,11 +107,15 @@ impl Transport for Udp {
 
     fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
         let socket = SockRef::from(&*self.socket);
-        self.fill(batch, |room| {
-            // No safe call of the socket itself gives both at once.
-            let from = socket.peek_sender()?.as_socket().unwrap_or(UNKNOWN);
-            Ok(((&*socket).read(room)?, from))
-        })
+        if self.connected {
+            // For this no descriptor has to be left.
+            let peer = self.socket.peer_addr()?;
+            return self.fill(batch, |room| Ok(((&*socket).read(room)?, peer)));
+        }
+        // Of the safe calls, only this one gives both at once without asking tokio. A look at the source
+        // beforehand could be at another datagram, if somebody else reads too.
+        let socket = std::net::UdpSocket::from(socket.try_clone()?);
+        self.fill(batch, |room| socket.recv_from(room))
     }
 
     fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -134,9 +138,6 @@ impl Transport for Udp {
     }
 }
 
-/// The source of a datagram that names none. Nobody can be there.
-const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-
 /// The longest datagram that can go to `to`, in octets.
 #[inline]
 pub(crate) const fn max_len(to: &PeerAddr) -> usize {
@@ -148,6 +149,11 @@ pub(crate) const fn max_len(to: &PeerAddr) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        thread,
+    };
+
     use super::*;
 
     // B-8
@@ -161,5 +167,47 @@ mod tests {
 
         assert_eq!(name("192.0.2.7:5000"), "[::ffff:192.0.2.7]:5000");
         assert_eq!(name("[fe80::1%6]:5000"), "[fe80::1%6]:5000");
+    }
+    //
+    #[tokio::test]
+    async fn the_source_belongs_to_the_datagram_whoever_else_reads() {
+        const EACH: usize = 20_000;
+
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let (addr, same) = (socket.local_addr().unwrap(), socket.try_clone().unwrap());
+        let udp = Udp::new(socket).unwrap();
+        let sending = thread::spawn(move || {
+            let senders = [(); 2].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+            for sender in senders.iter().cycle().take(2 * EACH) {
+                let port = sender.local_addr().unwrap().port();
+                sender.send_to(&port.to_ne_bytes(), addr).unwrap();
+            }
+        });
+        let done = AtomicBool::new(false);
+
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Relaxed) {
+                    let _ = same.recv(&mut [0; 2]);
+                }
+            });
+            let mut batch = RecvBatch::new(2);
+            let mut wrong = 0;
+            loop {
+                let last = sending.is_finished();
+                batch.clear();
+                if udp.recv_now(&mut batch).is_err() && last {
+                    break;
+                }
+                for i in 0..batch.len() {
+                    let (PeerAddr::Ip(from), port) = batch.get(i);
+                    wrong += usize::from(port != from.port().to_ne_bytes());
+                }
+            }
+            done.store(true, Relaxed);
+            assert_eq!(wrong, 0);
+        });
+        sending.join().unwrap();
     }
 }
