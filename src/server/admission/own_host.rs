@@ -20,9 +20,11 @@ struct Known {
     since: Instant,
     /// How often the kernel may still be asked.
     asks: u32,
-    /// By a hash that no stranger can foresee; empty until there is something to know.
-    answers: Box<[Option<(Host, bool)>]>,
-    hasher: RandomState,
+    /// Of each address a hash, the last bit of which says whether the host has it; no more than strangers
+    /// can fill. Empty until there is something to know.
+    answers: Box<[[u64; WAYS]]>,
+    /// So that no stranger can foresee the hashes.
+    keys: [u64; 2],
     /// Where a datagram came to last.
     here: Option<Host>,
 }
@@ -31,9 +33,11 @@ struct Known {
 type Host = (IpAddr, u32);
 
 const GOOD_FOR: Duration = Duration::from_secs(1);
-/// How many answers are kept, and how often the kernel is asked within a second: a few microseconds each.
-/// Strangers choose the sources, and so how many there are.
-const ANSWERS: usize = 256;
+/// How often the kernel is asked within that time, a few microseconds each.
+const ASKS: u32 = 256;
+/// How many answers are kept: so many times so many.
+const SETS: usize = 256;
+const WAYS: usize = 4;
 
 impl OwnHost {
     pub(super) fn new() -> Self {
@@ -41,12 +45,13 @@ impl OwnHost {
     }
 
     fn asking(kernel: fn(SocketAddr) -> io::Result<bool>) -> Self {
+        let random = RandomState::new();
         Self(Mutex::new(Known {
             kernel,
             since: Instant::now(),
-            asks: ANSWERS as u32,
+            asks: ASKS,
             answers: Box::default(),
-            hasher: RandomState::new(),
+            keys: [0, 1].map(|n| random.hash_one(n)),
             here: None,
         }))
     }
@@ -66,9 +71,11 @@ impl OwnHost {
         let known = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.refresh(Instant::now());
         let own = known.answer(host, from);
-        if here.is_some() && known.here != here {
+        if let Some(local) = here
+            && known.here != here
+        {
             known.here = here;
-            here.into_iter().for_each(|here| known.keep(here, true));
+            known.keep(known.hash(local), true);
         }
         own
     }
@@ -83,37 +90,52 @@ impl Known {
     fn refresh(&mut self, now: Instant) {
         if now.saturating_duration_since(self.since) >= GOOD_FOR {
             self.since = now;
-            self.asks = ANSWERS as u32;
-            self.answers.fill(None);
+            self.asks = ASKS;
+            self.answers.fill([0; WAYS]);
             self.here = None;
         }
     }
 
     fn answer(&mut self, host: Host, addr: SocketAddr) -> bool {
-        if let Some(&Some((known, own))) = self.answers.get(self.place(host))
-            && known == host
-        {
-            return own;
+        let hash = self.hash(host);
+        let set = self.answers.get(set(hash));
+        if let Some(known) = set.and_then(|set| set.iter().find(|known| **known & !1 == hash)) {
+            return known & 1 == 1;
         }
         if self.asks == 0 {
             return false;
         }
         self.asks -= 1;
         let Ok(own) = (self.kernel)(addr) else { return false };
-        self.keep(host, own);
+        self.keep(hash, own);
         own
     }
 
-    fn keep(&mut self, host: Host, own: bool) {
+    fn keep(&mut self, hash: u64, own: bool) {
         if self.answers.is_empty() {
-            self.answers = vec![None; ANSWERS].into();
+            self.answers = vec![[0; WAYS]; SETS].into();
         }
-        self.answers[self.place(host)] = Some((host, own));
+        // The oldest of those that share a set gives way.
+        let set = &mut self.answers[set(hash)];
+        set.rotate_right(1);
+        set[0] = hash | u64::from(own);
     }
 
-    fn place(&self, host: Host) -> usize {
-        self.hasher.hash_one(host) as usize % ANSWERS
+    /// A number that tells addresses apart, the last bit of which is free.
+    fn hash(&self, (ip, interface): Host) -> u64 {
+        let bits = match ip {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(ip) => ip.to_bits(),
+        };
+        let low = bits as u64 ^ self.keys[0];
+        let high = (bits >> 64) as u64 ^ u64::from(interface) ^ self.keys[1];
+        let product = u128::from(low) * u128::from(high);
+        (product ^ product >> 64) as u64 & !1
     }
+}
+
+const fn set(hash: u64) -> usize {
+    (hash >> 32) as usize % SETS
 }
 
 /// Asks the kernel whether this host has the address of `addr`. Nothing is sent.
@@ -217,8 +239,8 @@ mod tests {
             assert!(!host.is_at(SocketAddr::from(([10, 0, (n >> 8) as u8, n as u8], 9000)), None));
         }
 
-        assert_eq!(ASKED.get(), ANSWERS);
-        assert_eq!(host.0.lock().unwrap().answers.len(), ANSWERS);
+        assert_eq!(ASKED.get(), ASKS as usize);
+        assert_eq!(host.0.lock().unwrap().answers.len(), SETS);
     }
 
     // D-18

@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::transport::{Ancillary, Local};
 
-/// Room for what the kernel tells of a datagram that is received. We read the local address (40 octets, on
+/// Room for what the kernel tells of a datagram that is received. We read the local address (40 bytes, on
 /// IPv6 sockets 72), the size of segments (24) and the traffic class (24). Whatever else a user asks for on a
-/// socket that is lent comes too, in an order that the kernel chooses: some 500 octets if it is everything but
+/// socket that is lent comes too, in an order that the kernel chooses: some 500 bytes if it is everything but
 /// the headers of IPv6 that a sender may add.
 pub(super) const ROOM: usize = 640;
 
-/// A buffer for the control messages of a datagram that is sent: the local address (40 octets at most) and
+/// A buffer for the control messages of a datagram that is sent: the local address (40 bytes at most) and
 /// the size of segments (24).
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]

@@ -54,8 +54,7 @@ async fn a_train_is_cut_at_its_borders_and_knows_its_address_or_is_dropped() {
             let mut train = SendBatch::default();
             let to = Route::from(transport.local_addr().clone());
             for n in 0..TRAIN {
-                let octets = [n as u8; LEN];
-                train.encode(&to, LEN, |datagram| Ok(datagram.extend(octets))).unwrap();
+                train.push(&to, &[n as u8; LEN]);
             }
             sender.udp.socket.writable().await.unwrap();
             assert!(sender.send_batch(&mut train, &mut |_, error| panic!("{error}")));

@@ -20,7 +20,7 @@ pub(super) struct Receiver {
     headers: Vec<libc::mmsghdr>,
     slots: Vec<libc::iovec>,
     names: Vec<Name>,
-    /// For the control messages of each datagram, `room` octets.
+    /// For the control messages of each datagram, `room` bytes.
     controls: Vec<u8>,
     room: usize,
     /// How many headers the kernel has written to.
@@ -32,7 +32,7 @@ pub(super) struct Receiver {
 unsafe impl Send for Receiver {}
 
 impl Receiver {
-    /// For up to `slots` datagrams, with `room` octets for what is told beside each.
+    /// For up to `slots` datagrams, with `room` bytes for what is told beside each.
     pub(super) fn new(slots: usize, room: usize) -> Self {
         let mut this = Self {
             headers: vec![header(); slots],
