@@ -101,11 +101,11 @@ pub use figures::{BatchSizes, DropReason, Figures};
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerSender};
-pub use server::{BindAddrs, UdpServer, UdpServerBuilder};
+pub use server::{UdpServer, UdpServerBuilder};
 pub use service::{AddressReport, Buffer, Explanation, ServerHandle, Service};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};
-pub use transport::{Interface, Method, Offload, SocketRef, socket::BoundSocket};
+pub use transport::{BindAddrs, Interface, Method, Offload, SocketRef, socket::BoundSocket};
 
 #[cfg(feature = "testing")]
 pub mod testing {

@@ -3,13 +3,13 @@ use std::{fmt, io, sync::Arc};
 use super::{
     Life, UdpServer,
     admission::{Admission, Check},
-    bind::{self, BindAddrs},
+    bind,
     engine::{Guarded, Sockets},
     own_thread::OwnThread,
     serve::MOST_DISCARDED,
 };
 use crate::{
-    BoundSocket, DatagramProtocol, Handler, Limits, PeerAddr,
+    BindAddrs, BoundSocket, DatagramProtocol, Handler, Limits, PeerAddr,
     events::Events,
     figures::Counters,
     peer::{

@@ -16,7 +16,6 @@ mod worker;
 
 use std::{fmt, future::pending, net::SocketAddr, pin::pin, sync::Arc};
 
-pub use bind::BindAddrs;
 pub use builder::UdpServerBuilder;
 use engine::Engine;
 

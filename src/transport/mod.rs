@@ -16,6 +16,7 @@ mod send_batch;
 mod signal;
 pub(crate) mod socket;
 mod socket_ref;
+mod targets;
 mod udp;
 
 use std::{
@@ -38,6 +39,8 @@ pub(crate) use scratch::Scratch;
 pub(crate) use send_batch::SendBatch;
 pub(crate) use signal::Signal;
 pub use socket_ref::SocketRef;
+pub use targets::BindAddrs;
+pub(crate) use targets::Target;
 pub(crate) use udp::{LONGEST, Udp, max_len};
 
 use crate::PeerAddr;
