@@ -51,20 +51,20 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
 
     /// Asks for a receive buffer of so many octets. The default is 4 MiB; the kernel may give less.
     pub const fn recv_buffer(mut self, octets: usize) -> Self {
-        self.options.recv_buffer = octets;
+        self.options.recv_buffer = Some(octets);
         self
     }
 
     /// Asks for a send buffer of so many octets. The default is 4 MiB; the kernel may give less.
     pub const fn send_buffer(mut self, octets: usize) -> Self {
-        self.options.send_buffer = octets;
+        self.options.send_buffer = Some(octets);
         self
     }
 
     /// Sets whether trains of datagrams of one length pass the kernel as one: on Linux, `UDP_GRO` and
     /// `UDP_SEGMENT`. The default is true. The peer notices nothing of it.
     pub const fn offload(mut self, offload: bool) -> Self {
-        self.options.offload = offload;
+        self.options.offload = Some(offload);
         self
     }
 
@@ -111,7 +111,7 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     /// Allows the peer to be a broadcast address. Note that a client hears its peer only, and nobody
     /// answers from such an address.
     pub const fn broadcast(mut self, allowed: bool) -> Self {
-        self.options.broadcast = allowed;
+        self.options.broadcast = Some(allowed);
         self
     }
 

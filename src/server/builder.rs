@@ -96,7 +96,7 @@ where
     /// many workers can be bound to it too. It hears nobody as long as the first one is bound.
     ///
     /// What is sent to a multicast or broadcast address is served by the one worker of its peer, as all
-    /// else; such another server hears it too.
+    /// else; but such another server hears it too, and both answer.
     ///
     /// # Examples
     ///
@@ -207,27 +207,25 @@ where
                 transport.discard(MOST_DISCARDED);
             }
         }
-        let groups = self.options.multicast.clone();
-        let asked = [self.options.recv_buffer, self.options.send_buffer];
-        let server = self.build(driven, Some(asked))?;
-        for (group, interface) in groups {
-            server.join_multicast(group, interface)?;
-        }
-        server.control().explain().tell_short_buffers();
-        Ok(server)
+        let asked = self.options.buffers().map(Some);
+        self.build_joined(driven, asked)
     }
 
     /// Makes a server of a socket that is bound already: a `std::net::UdpSocket`, or one of a network
     /// in memory.
     ///
-    /// Its options stay as they are; only non-blocking mode is set. Those that were asked for here, the
-    /// buffers, `ttl` and so on, are for the sockets of [`bind`](Self::bind): set them on yours yourself.
+    /// What you ask for here, `recv_buffer`, `ttl` and so on, is set on it; all else stays as it is, but
+    /// for non-blocking mode. No default is set: the receive buffer that most systems give a socket holds
+    /// a few hundred datagrams, so ask for a larger [`recv_buffer`](Self::recv_buffer), here or on the
+    /// socket. A network in memory has no options, so that there nothing is set, nor a group joined.
     ///
     /// # Errors
     ///
     /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a bound UDP socket, there
     /// are to be several [workers](Self::workers), a limit is zero that must not be, an option is out
-    /// of its range, or the socket has `UDP_GRO` on and is to be driven [`portable`](Self::portable).
+    /// of its range or cannot be changed once a socket is bound ([`reuse_port`](Self::reuse_port),
+    /// [`ipv6_only`](Self::ipv6_only)), naming it, or the socket has `UDP_GRO` on and is to be driven
+    /// [`portable`](Self::portable); as the kernel says if it refuses an option. The socket is closed then.
     ///
     /// # Panics
     ///
@@ -248,9 +246,13 @@ where
             Kind::Udp(_) => self.driven(0, || socket.into_transport(&self.options))?,
             // It lives by the clock of the runtime that it is used in.
             #[cfg(feature = "testing")]
-            Kind::Memory(_) => (socket.into_transport(&self.options)?, None),
+            Kind::Memory(_) => {
+                let transport = socket.into_transport(&self.options)?;
+                return self.build(vec![(transport, None)], [None; 2]);
+            }
         };
-        self.build(vec![driven], None)
+        let asked = [self.options.recv_buffer, self.options.send_buffer];
+        self.build_joined(vec![driven], asked)
     }
 
     fn check(&self) -> io::Result<()> {
@@ -281,11 +283,27 @@ where
         Ok((transport, thread))
     }
 
-    /// `asked` are the receive buffer and the send buffer, unless the socket is a user's.
+    /// As [`build`](Self::build), with what is asked for once there is a server.
+    fn build_joined(self, driven: Vec<Driven>, asked: [Option<usize>; 2]) -> io::Result<UdpServer>
+    where
+        P: Send + Sync + 'static,
+        P::Incoming: Send + 'static,
+        P::Outgoing: Send + 'static,
+    {
+        let groups = self.options.multicast.clone();
+        let server = self.build(driven, asked)?;
+        for (group, interface) in groups {
+            server.join_multicast(group, interface)?;
+        }
+        server.control().explain().tell_short_buffers();
+        Ok(server)
+    }
+
+    /// `asked` are the receive buffer and the send buffer that somebody has asked for.
     pub(super) fn build(
         self,
         driven: Vec<Driven>,
-        asked: Option<[usize; 2]>,
+        asked: [Option<usize>; 2],
     ) -> io::Result<UdpServer>
     where
         P: Send + Sync + 'static,

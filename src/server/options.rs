@@ -9,22 +9,25 @@ impl<P, H> UdpServerBuilder<P, H> {
     /// Asks for a receive buffer of so many octets per socket. The default is 4 MiB; the kernel may give
     /// less, as [`ServerHandle::explain`](crate::ServerHandle::explain) tells.
     pub const fn recv_buffer(mut self, octets: usize) -> Self {
-        self.options.recv_buffer = octets;
+        self.options.recv_buffer = Some(octets);
         self
     }
 
     /// Asks for a send buffer of so many octets per socket. The default is 4 MiB; the kernel may give
     /// less.
     pub const fn send_buffer(mut self, octets: usize) -> Self {
-        self.options.send_buffer = octets;
+        self.options.send_buffer = Some(octets);
         self
     }
 
     /// Sets whether trains of datagrams of one length pass the kernel as one: on Linux, `UDP_GRO` and
     /// `UDP_SEGMENT`. The default is true. Peers notice nothing of it; it costs nothing where there are
     /// no trains.
+    ///
+    /// On a [socket of yours](Self::socket) trains are received as that socket has it, unless you say it
+    /// here.
     pub const fn offload(mut self, offload: bool) -> Self {
-        self.options.offload = offload;
+        self.options.offload = Some(offload);
         self
     }
 
@@ -81,10 +84,8 @@ impl<P, H> UdpServerBuilder<P, H> {
     /// Sets whether [`Peer::traffic_class`](crate::Peer::traffic_class) tells how datagrams are marked.
     /// The default is false, since the kernel tells it beside each one, which takes time. Linux only,
     /// and not with [`portable`](Self::portable): elsewhere nothing is told.
-    ///
-    /// On a socket of your own, set `IP_RECVTOS` and `IPV6_RECVTCLASS` yourself.
     pub const fn recv_traffic_class(mut self, told: bool) -> Self {
-        self.options.recv_traffic_class = told;
+        self.options.recv_traffic_class = Some(told);
         self
     }
 
@@ -93,12 +94,13 @@ impl<P, H> UdpServerBuilder<P, H> {
     /// It takes no permission to receive what is sent to one. A peer, however, is at such an address
     /// only if its source is forged: with this, the server's reply would go to everybody there.
     pub const fn broadcast(mut self, allowed: bool) -> Self {
-        self.options.broadcast = allowed;
+        self.options.broadcast = Some(allowed);
         self
     }
 
     /// Sets whether sockets of IPv6 leave IPv4 to others. By default `[::]` serves both, unless an IPv4
-    /// address with the same port is bound beside it.
+    /// address with the same port is bound beside it. On a [socket of yours](Self::socket) this is
+    /// settled: to ask for what it is not is an error.
     pub const fn ipv6_only(mut self, only: bool) -> Self {
         self.options.ipv6_only = Some(only);
         self
@@ -115,9 +117,12 @@ impl<P, H> UdpServerBuilder<P, H> {
     /// `SO_REUSEPORT`. The default is false.
     ///
     /// Each peer is then heard by one of those sockets, as the kernel decides by its address. Linux
-    /// allows it to programs of the same user only.
+    /// allows it to programs of the same user only. What is sent to a multicast or broadcast address all
+    /// of them hear, and each server answers it.
+    ///
+    /// On a [socket of yours](Self::socket) this is settled: to ask for what it is not is an error.
     pub const fn reuse_port(mut self, shared: bool) -> Self {
-        self.options.reuse_port = shared;
+        self.options.reuse_port = Some(shared);
         self
     }
 

@@ -286,7 +286,8 @@ mod tests {
                     Box::new(network.bind(format!("10.0.0.{n}:9000")).unwrap());
                 (socket, own_threads.then(|| OwnThread::new(n).unwrap()))
             };
-            let server = UdpServer::builder(Text, Stays).build((1..=3).map(socket).collect(), None);
+            let server =
+                UdpServer::builder(Text, Stays).build((1..=3).map(socket).collect(), [None; 2]);
             let server = server.unwrap();
             let control = server.control();
             let peer = |addr: PeerAddr| {

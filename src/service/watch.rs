@@ -23,15 +23,15 @@ pub(crate) struct Watched {
     /// million per second fills in an hour: whoever reads less often misses a round.
     seen: u32,
     dropped: u64,
-    /// The receive buffer and the send buffer that were asked for, unless the socket is a user's.
-    asked: Option<[usize; 2]>,
+    /// The receive buffer and the send buffer that somebody has asked for.
+    asked: [Option<usize>; 2],
 }
 
 impl Watched {
-    /// `asked` are the receive buffer and the send buffer, unless the socket is a user's.
+    /// `asked` are the receive buffer and the send buffer that somebody has asked for.
     pub(crate) fn new<Req: 'static, Res: 'static>(
         port: &Arc<Port<Req, Res>>,
-        asked: Option<[usize; 2]>,
+        asked: [Option<usize>; 2],
     ) -> Self {
         let carrier: Weak<Port<Req, Res>> = Arc::downgrade(port);
         Self { carrier, seen: 0, dropped: 0, asked }
@@ -54,7 +54,7 @@ impl Watched {
         let granted = transport.socket().and_then(|socket| buffers(&socket).ok());
         let buffer = |i: usize, sysctl| {
             let granted = granted?[i];
-            Some(Buffer::new(self.asked.map(|asked| asked[i]), granted, sysctl))
+            Some(Buffer::new(self.asked[i], granted, sysctl))
         };
         Some(AddressReport {
             addr: transport.local_addr().clone(),

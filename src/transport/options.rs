@@ -1,11 +1,45 @@
-//! What is set on a new socket before it is bound, and what can be set on none.
+//! What is set on a socket: on a new one before it is bound, on a user's what was asked for.
 
-use std::{io, net::SocketAddr};
+mod families;
 
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+#[cfg(target_os = "linux")]
+use families::only_own_groups;
+use families::{Families, mark_v4, mark_v6, tell_traffic_class};
 use socket2::Socket;
 
-use super::{multicast, socket::Options};
-use crate::TrafficClass;
+use super::{Interface, multicast};
+use crate::Ecn;
+
+/// What sockets are asked for; `None` is for what nobody has asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) recv_buffer: Option<usize>,
+    pub(crate) send_buffer: Option<usize>,
+    pub(crate) ttl: Option<u8>,
+    pub(crate) dscp: Option<u8>,
+    pub(crate) ecn: Option<Ecn>,
+    /// Whether to tell how received datagrams are marked.
+    pub(crate) recv_traffic_class: Option<bool>,
+    pub(crate) broadcast: Option<bool>,
+    /// Whether `[::]` leaves IPv4 to others; if nobody said, it does so beside an address of IPv4.
+    pub(crate) ipv6_only: Option<bool>,
+    pub(crate) device: Option<String>,
+    pub(crate) multicast: Vec<(IpAddr, Interface)>,
+    /// Whether others that ask for it too may bind the same address.
+    pub(crate) reuse_port: Option<bool>,
+    /// Whether to use only those system calls that all systems have.
+    pub(crate) portable: bool,
+    pub(crate) offload: Option<bool>,
+}
+
+/// What a buffer of a new socket is asked for: the default ones of most systems hold a few hundred
+/// datagrams, which a burst exceeds.
+const BUFFER: usize = 4 << 20;
 
 impl Options {
     /// Refuses what can be set on no socket.
@@ -28,41 +62,83 @@ impl Options {
         Ok(())
     }
 
+    /// The receive buffer and the send buffer of a new socket.
+    pub(crate) fn buffers(&self) -> [usize; 2] {
+        [self.recv_buffer, self.send_buffer].map(|asked| asked.unwrap_or(BUFFER))
+    }
+
     /// Sets them on a new `socket` of the family of `addr`, which is not bound yet. One of IPv6 that is
     /// `dual` takes IPv4 too.
     pub(super) fn set(&self, socket: &Socket, addr: SocketAddr, dual: bool) -> io::Result<()> {
-        // Never more than a wish: the kernel gives what its own limits allow.
-        let _ = socket.set_recv_buffer_size(self.recv_buffer.min(MOST_OCTETS));
-        let _ = socket.set_send_buffer_size(self.send_buffer.min(MOST_OCTETS));
+        set_buffers(socket, self.buffers().map(Some));
         #[cfg(target_os = "linux")]
         only_own_groups(socket, addr.is_ipv6());
         let families = Families { socket, ipv6: addr.is_ipv6(), dual };
+        if let Some(hops) = self.ttl.filter(|_| addr.ip().is_multicast()) {
+            let multicast = [Socket::set_multicast_ttl_v4, Socket::set_multicast_hops_v6];
+            families.set(multicast, hops.into()).map_err(named("ttl"))?;
+        }
+        self.set_asked(&families)
+    }
+
+    /// Sets on a user's bound `socket` what was asked for, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// Fails too, with `InvalidInput`, if something was asked for that is otherwise and cannot be changed
+    /// any more.
+    pub(super) fn adopt(&self, socket: &Socket) -> io::Result<()> {
+        let ipv6 = socket.local_addr()?.is_ipv6();
+        let ipv6_only = ipv6 && socket.only_v6()?;
+        if ipv6 {
+            settled("ipv6_only", self.ipv6_only, ipv6_only)?;
+        }
+        settled("reuse_port", self.reuse_port, shares_port(socket)?)?;
+        set_buffers(socket, [self.recv_buffer, self.send_buffer]);
+        self.set_asked(&Families { socket, ipv6, dual: ipv6 && !ipv6_only })
+    }
+
+    fn set_asked(&self, families: &Families<'_>) -> io::Result<()> {
         if let Some(hops) = self.ttl {
-            let named = named("ttl");
             let unicast = [Socket::set_ttl_v4, Socket::set_unicast_hops_v6];
-            families.set(unicast, hops.into()).map_err(&named)?;
-            if addr.ip().is_multicast() {
-                let multicast = [Socket::set_multicast_ttl_v4, Socket::set_multicast_hops_v6];
-                families.set(multicast, hops.into()).map_err(&named)?;
-            }
+            families.set(unicast, hops.into()).map_err(named("ttl"))?;
         }
         if self.dscp.is_some() || self.ecn.is_some() {
-            let class =
-                TrafficClass::new(self.dscp.unwrap_or_default(), self.ecn.unwrap_or_default());
-            let set = families.set([Socket::set_tos_v4, set_traffic_class], u8::from(class).into());
+            let set = families.set([mark_v4, mark_v6], (self.dscp, self.ecn));
             set.map_err(named(if self.dscp.is_some() { "dscp" } else { "ecn" }))?;
         }
-        if self.recv_traffic_class {
-            tell_traffic_class(&families).map_err(named("recv_traffic_class"))?;
+        if let Some(told) = self.recv_traffic_class {
+            tell_traffic_class(families, told).map_err(named("recv_traffic_class"))?;
         }
-        if self.broadcast {
-            socket.set_broadcast(true).map_err(named("broadcast"))?;
+        if let Some(allowed) = self.broadcast {
+            families.socket.set_broadcast(allowed).map_err(named("broadcast"))?;
         }
         if let Some(device) = &self.device {
-            bind_device(socket, device).map_err(named("device"))?;
+            bind_device(families.socket, device).map_err(named("device"))?;
         }
         Ok(())
     }
+}
+
+/// Never more than a wish: the kernel gives what its own limits allow.
+fn set_buffers(socket: &Socket, [recv, send]: [Option<usize>; 2]) {
+    if let Some(octets) = recv {
+        let _ = socket.set_recv_buffer_size(octets.min(MOST_OCTETS));
+    }
+    if let Some(octets) = send {
+        let _ = socket.set_send_buffer_size(octets.min(MOST_OCTETS));
+    }
+}
+
+/// Refuses what was asked for of a bound socket that is otherwise.
+fn settled(option: &str, asked: Option<bool>, is: bool) -> io::Result<()> {
+    if asked.is_none_or(|asked| asked == is) {
+        return Ok(());
+    }
+    let text = format!(
+        "the option `{option}` cannot be changed on a socket that is bound: it is {is} there"
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 /// The longest name of a network interface on Linux.
@@ -70,66 +146,6 @@ const DEVICE_LEN: usize = 15;
 
 /// More than this does not fit into the `int` that the kernel is given.
 const MOST_OCTETS: usize = i32::MAX as usize;
-
-/// A socket and the families whose datagrams it carries.
-struct Families<'a> {
-    socket: &'a Socket,
-    ipv6: bool,
-    dual: bool,
-}
-
-impl Families<'_> {
-    /// Sets an option that IPv4 and IPv6 have each of their own.
-    fn set<T: Copy>(
-        &self,
-        [ipv4, ipv6]: [fn(&Socket, T) -> io::Result<()>; 2],
-        value: T,
-    ) -> io::Result<()> {
-        if !self.ipv6 {
-            return ipv4(self.socket, value);
-        }
-        ipv6(self.socket, value)?;
-        if self.dual {
-            let set = ipv4(self.socket, value);
-            // Not every other system has these options on a socket of IPv6.
-            if cfg!(target_os = "linux") {
-                set?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Has `socket` hear the groups that it joins, and no others: by default Linux hands it whatever any
-/// program on the host has joined. Kernels before 4.20 do not know of it for IPv6.
-#[cfg(target_os = "linux")]
-fn only_own_groups(socket: &Socket, ipv6: bool) {
-    let _ = socket.set_multicast_all_v4(false);
-    if ipv6 {
-        let _ = socket.set_multicast_all_v6(false);
-    }
-}
-
-#[cfg(unix)]
-fn set_traffic_class(socket: &Socket, class: u32) -> io::Result<()> {
-    socket.set_tclass_v6(class)
-}
-
-#[cfg(not(unix))]
-fn set_traffic_class(_: &Socket, _: u32) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Has the kernel tell beside each datagram how it is marked, where somebody listens.
-#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-fn tell_traffic_class(families: &Families<'_>) -> io::Result<()> {
-    families.set([Socket::set_recv_tos_v4, Socket::set_recv_tclass_v6], true)
-}
-
-#[cfg(not(all(target_os = "linux", not(datagrammar_portable))))]
-const fn tell_traffic_class(_: &Families<'_>) -> io::Result<()> {
-    Ok(())
-}
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn bind_device(socket: &Socket, device: &str) -> io::Result<()> {
@@ -151,6 +167,16 @@ pub(super) fn share_port(_: &Socket) -> io::Result<()> {
     Err(named("reuse_port")(io::ErrorKind::Unsupported.into()))
 }
 
+#[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
+fn shares_port(socket: &Socket) -> io::Result<bool> {
+    socket.reuse_port()
+}
+
+#[cfg(not(all(unix, not(any(target_os = "illumos", target_os = "solaris")))))]
+const fn shares_port(_: &Socket) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Has an error say which option it is about.
 fn named(option: &'static str) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("the option `{option}`: {error}"))
@@ -163,13 +189,7 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
-    use crate::{
-        Ecn,
-        transport::{
-            Interface,
-            socket::{bind, connect},
-        },
-    };
+    use crate::transport::socket::{bind, connect};
 
     fn bound(addr: &str, options: &Options) -> UdpSocket {
         bind(addr.parse().unwrap(), false, options).unwrap()
@@ -251,11 +271,89 @@ mod tests {
     #[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
     #[test]
     fn a_port_is_shared_only_if_that_was_asked_for() {
-        let shared = Options { reuse_port: true, ..Options::default() };
+        let shared = Options { reuse_port: Some(true), ..Options::default() };
 
         let (own, shared) = (bound("127.0.0.1:0", &Options::default()), bound("[::1]:0", &shared));
 
         assert!(!SockRef::from(&own).reuse_port().unwrap());
         assert!(SockRef::from(&shared).reuse_port().unwrap());
+    }
+
+    fn users() -> UdpSocket {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_ttl(3).unwrap();
+        socket.set_broadcast(true).unwrap();
+        SockRef::from(&socket).set_recv_buffer_size(10_000).unwrap();
+        #[cfg(unix)]
+        SockRef::from(&socket).set_tos_v4(0xb9).unwrap();
+        socket
+    }
+
+    // B-13
+    #[test]
+    fn what_nobody_has_asked_for_stays_on_a_users_socket() {
+        let socket = users();
+        let before = SockRef::from(&socket).recv_buffer_size().unwrap();
+
+        Options::default().adopt(&SockRef::from(&socket)).unwrap();
+
+        assert_eq!((socket.ttl().unwrap(), socket.broadcast().unwrap()), (3, true));
+        assert_eq!(SockRef::from(&socket).recv_buffer_size().unwrap(), before);
+    }
+
+    // B-13
+    #[cfg(unix)]
+    #[test]
+    fn of_the_octet_that_two_options_share_only_one_may_be_asked_for() {
+        for (dscp, ecn, octet) in [
+            (Some(8), None, 8 << 2 | 0b01),
+            (None, Some(Ecn::NotEct), 46 << 2),
+            (Some(8), Some(Ecn::Ect0), 8 << 2 | 0b10),
+        ] {
+            let socket = users();
+
+            let options = Options { dscp, ecn, ..Options::default() };
+            options.adopt(&SockRef::from(&socket)).unwrap();
+
+            assert_eq!(SockRef::from(&socket).tos_v4().unwrap(), octet);
+        }
+    }
+
+    // B-13
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn both_families_of_a_users_socket_get_what_was_asked_for() {
+        let socket = UdpSocket::bind("[::]:0").unwrap();
+        let options =
+            Options { ttl: Some(7), recv_traffic_class: Some(true), ..Options::default() };
+
+        options.adopt(&SockRef::from(&socket)).unwrap();
+
+        let socket = SockRef::from(&socket);
+        assert_eq!((socket.ttl_v4().unwrap(), socket.unicast_hops_v6().unwrap()), (7, 7));
+        assert_eq!((socket.recv_tos_v4().unwrap(), socket.recv_tclass_v6().unwrap()), (true, true));
+    }
+
+    // B-11, B-13
+    #[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
+    #[test]
+    fn what_is_settled_once_a_socket_is_bound_is_refused_by_name_unless_it_is_so() {
+        let socket = UdpSocket::bind("[::1]:0").unwrap();
+        let adopt = |options: Options| options.adopt(&SockRef::from(&socket));
+        let ipv6_only = SockRef::from(&socket).only_v6().unwrap();
+        let shared = |shared| Options { reuse_port: Some(shared), ..Options::default() };
+        let alone = |only| Options { ipv6_only: Some(only), ..Options::default() };
+
+        let refused = [
+            ("reuse_port", adopt(shared(true)).unwrap_err()),
+            ("ipv6_only", adopt(alone(!ipv6_only)).unwrap_err()),
+        ];
+
+        for (name, error) in refused {
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
+        }
+        adopt(shared(false)).unwrap();
+        adopt(alone(ipv6_only)).unwrap();
     }
 }

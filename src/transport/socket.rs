@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt, io,
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{SocketAddr, UdpSocket},
     sync::Arc,
 };
 
@@ -11,8 +11,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use super::Linux;
-use super::{Interface, Place, Transport, Udp, options::share_port};
-use crate::Ecn;
+pub(crate) use super::options::Options;
+use super::{Place, Transport, Udp, options::share_port};
 
 /// A bound datagram socket to build a server or a client on.
 ///
@@ -41,6 +41,7 @@ impl BoundSocket {
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
                 socket.set_nonblocking(true)?;
+                options.adopt(&SockRef::from(&socket))?;
                 transport(socket, Place::ALONE, options, false)
             }
             #[cfg(feature = "testing")]
@@ -68,49 +69,6 @@ impl fmt::Debug for BoundSocket {
             Kind::Udp(socket) => socket.fmt(f),
             #[cfg(feature = "testing")]
             Kind::Memory(socket) => socket.fmt(f),
-        }
-    }
-}
-
-/// What is set on a new socket.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) recv_buffer: usize,
-    pub(crate) send_buffer: usize,
-    pub(crate) ttl: Option<u8>,
-    pub(crate) dscp: Option<u8>,
-    pub(crate) ecn: Option<Ecn>,
-    /// Whether to tell how received datagrams are marked.
-    pub(crate) recv_traffic_class: bool,
-    pub(crate) broadcast: bool,
-    /// Whether `[::]` leaves IPv4 to others; if nobody said, it does so beside an address of IPv4.
-    pub(crate) ipv6_only: Option<bool>,
-    pub(crate) device: Option<String>,
-    pub(crate) multicast: Vec<(IpAddr, Interface)>,
-    /// Whether others that ask for it too may bind the same address.
-    pub(crate) reuse_port: bool,
-    /// Whether to use only those system calls that all systems have.
-    pub(crate) portable: bool,
-    pub(crate) offload: bool,
-}
-
-impl Default for Options {
-    /// The default buffers of most systems hold a few hundred datagrams, which a burst exceeds.
-    fn default() -> Self {
-        Self {
-            recv_buffer: 4 << 20,
-            send_buffer: 4 << 20,
-            ttl: None,
-            dscp: None,
-            ecn: None,
-            recv_traffic_class: false,
-            broadcast: false,
-            ipv6_only: None,
-            device: None,
-            multicast: Vec::new(),
-            reuse_port: false,
-            portable: false,
-            offload: true,
         }
     }
 }
@@ -174,11 +132,12 @@ fn bind_opened(
     }
     // With it, Linux may choose a port for port 0 that somebody else shares: then it is asked for later.
     let early = cfg!(not(target_os = "linux")) || addr.port() != 0;
-    if options.reuse_port && early {
+    let shared = options.reuse_port == Some(true);
+    if shared && early {
         share_port(socket)?;
     }
     socket.bind(&addr.into())?;
-    if options.reuse_port && !early {
+    if shared && !early {
         share_port(socket)?;
     }
     Ok(())
@@ -198,7 +157,7 @@ pub(crate) fn bind_several(
     count: usize,
 ) -> io::Result<Vec<(UdpSocket, Place)>> {
     let of = count.try_into().map_err(io::Error::other)?;
-    let options = Options { reuse_port: true, ..options.clone() };
+    let options = Options { reuse_port: Some(true), ..options.clone() };
     let open = |_| open(addr, !ipv6_only, &options);
     let sockets = (0..of).map(open).collect::<io::Result<Vec<_>>>()?;
     for socket in sockets.iter().rev() {
@@ -341,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_set() {
-        let options = Options { ttl: Some(7), broadcast: true, ..Options::default() };
+        let options = Options { ttl: Some(7), broadcast: Some(true), ..Options::default() };
         let peer = |text: &str| text.parse().unwrap();
 
         let v4 = connect(None, peer("127.0.0.1:9"), &options).unwrap();

@@ -18,7 +18,8 @@ impl Buffer {
         Self { asked, granted, sysctl }
     }
 
-    /// Returns how many octets were asked for, or `None` for a user's own socket, which stays as it is.
+    /// Returns how many bytes were asked for, or `None` if nobody has asked: a user's own socket stays as
+    /// it is.
     #[must_use]
     pub const fn asked(&self) -> Option<usize> {
         self.asked

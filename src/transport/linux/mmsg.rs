@@ -231,11 +231,19 @@ fn header() -> libc::mmsghdr {
 
 /// Sets an option of a socket to one.
 pub(super) fn enable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
-    let one: libc::c_int = 1;
-    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    set(fd, level, option, 1)
+}
+
+/// Sets an option of a socket to zero.
+pub(super) fn disable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
+    set(fd, level, option, 0)
+}
+
+fn set(fd: BorrowedFd<'_>, level: i32, option: i32, value: libc::c_int) -> io::Result<()> {
+    let len = size_of_val(&value) as libc::socklen_t;
     // SAFETY: the kernel reads one live `c_int`, with its true size.
     let set =
-        unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, (&raw const one).cast(), len) };
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, (&raw const value).cast(), len) };
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -72,13 +72,18 @@ struct Sending {
 }
 
 impl Linux {
-    /// Drives `udp` in batches. With `offload` the kernel splits trains that are sent. Only if the socket
-    /// is our `own` it also merges trains that are received, and tells where datagrams came to: on a
-    /// user's, these are the user's options.
-    pub(crate) fn new(udp: Udp, place: Place, own: bool, offload: bool) -> Self {
+    /// Drives `udp` in batches. With `offload`, the default, the kernel splits trains that are sent. Only
+    /// if the socket is our `own` or that was asked for it also merges trains that are received, and only
+    /// if it is our own it tells where datagrams came to: on a user's, these are the user's options.
+    pub(crate) fn new(udp: Udp, place: Place, own: bool, asked: Option<bool>) -> Self {
         let fd = udp.socket.as_fd();
-        let merges = match (own, offload) {
-            (true, false) => Offload::SwitchedOff,
+        let offload = asked.unwrap_or(true);
+        let merges = match (own || asked.is_some(), offload) {
+            (true, false) => {
+                // A kernel that does not know of it merges nothing.
+                let _ = mmsg::disable(fd, libc::SOL_UDP, libc::UDP_GRO);
+                Offload::SwitchedOff
+            }
             // A kernel that does not know of it says so, and delivers datagrams singly.
             (true, true) if mmsg::enable(fd, libc::SOL_UDP, libc::UDP_GRO).is_ok() => Offload::On,
             (true, true) => Offload::Refused,
@@ -356,7 +361,7 @@ mod tests {
 
     use super::*;
 
-    fn transport(own: bool, offload: bool) -> Linux {
+    fn transport(own: bool, offload: Option<bool>) -> Linux {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         Linux::new(Udp::new(socket).unwrap(), Place::ALONE, own, offload)
@@ -365,7 +370,7 @@ mod tests {
     // S-12
     #[tokio::test]
     async fn what_the_kernel_refused_once_is_remembered_and_told() {
-        let transport = transport(true, true);
+        let transport = transport(true, None);
         let refuse = |errno, len| transport.remember(&io::Error::from_raw_os_error(errno), len);
 
         assert_eq!(transport.send_offload(), Offload::On);
@@ -386,9 +391,11 @@ mod tests {
             (transport.recv_offload(), transport.send_offload())
         };
 
-        assert_eq!(offloads(true, true), (Offload::On, Offload::On));
-        assert_eq!(offloads(true, false), (Offload::SwitchedOff, Offload::SwitchedOff));
-        assert_eq!(offloads(false, true), (Offload::UsersSocket, Offload::On));
-        assert_eq!(offloads(false, false), (Offload::UsersSocket, Offload::SwitchedOff));
+        for own in [true, false] {
+            assert_eq!(offloads(own, Some(true)), (Offload::On, Offload::On));
+            assert_eq!(offloads(own, Some(false)), (Offload::SwitchedOff, Offload::SwitchedOff));
+        }
+        assert_eq!(offloads(true, None), (Offload::On, Offload::On));
+        assert_eq!(offloads(false, None), (Offload::UsersSocket, Offload::On));
     }
 }

@@ -49,21 +49,6 @@ async fn an_option_that_is_out_of_range_is_named_and_nothing_is_bound() {
     }
 }
 
-// B-13
-#[tokio::test]
-async fn a_users_socket_keeps_its_options_whatever_else_was_asked_for() {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let options = |socket: SockRef<'_>| {
-        (socket.ttl_v4().unwrap(), socket.broadcast().unwrap(), socket.recv_buffer_size().unwrap())
-    };
-    let before = options(SockRef::from(&socket));
-
-    let builder = builder().ttl(7).broadcast(true).recv_buffer(10_000);
-    let server = builder.socket(socket).unwrap();
-
-    assert_eq!(options(SockRef::from(&server.sockets().next().unwrap())), before);
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_network_in_memory_lends_no_sockets() {
     let net = Net::memory();
