@@ -7,7 +7,8 @@ use tokio::net::UdpSocket;
 ///
 /// It lends its descriptor (`AsFd`, on Windows `AsSocket`), so that `socket2::SockRef::from(&socket)`
 /// and other crates can set what they know of. Leave it in non-blocking mode, and leave what it receives
-/// to its owner.
+/// to its owner. Once it is shut down for reading, serving ends with an error, and so does each `recv` of a
+/// client.
 ///
 /// On Linux you may have the kernel tell more beside datagrams, receive timestamps for one: there is room for
 /// all of it but long headers of IPv6 (`IPV6_RECVHOPOPTS`, `IPV6_RECVDSTOPTS` and `IPV6_RECVRTHDR`). What has

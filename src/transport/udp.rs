@@ -1,12 +1,13 @@
 use std::{
     io::{self, Read},
     net::{SocketAddr, SocketAddrV6},
+    pin::pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use socket2::SockRef;
-use tokio::net::UdpSocket;
+use tokio::{io::Interest, net::UdpSocket};
 
 use super::{Method, RecvBatch, Route, SocketRef, Transport, is_worth_another_try};
 use crate::PeerAddr;
@@ -46,6 +47,22 @@ impl Udp {
     /// As [`new`](Self::new), for a socket that is connected to the one peer that it talks to.
     pub(crate) fn connected(socket: std::net::UdpSocket) -> io::Result<Self> {
         Ok(Self { connected: true, ..Self::new(socket)? })
+    }
+
+    /// The `error` of a receive; but if that says to wait, and somebody has shut the socket down for
+    /// reading, another one: there is no waiting then, since it counts as readable for ever.
+    pub(super) fn unless_shut_down(&self, error: io::Error) -> io::Error {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return error;
+        }
+        let ready = pin!(self.socket.ready(Interest::READABLE));
+        match ready.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(ready)) if ready.is_read_closed() => {
+                let text = "the socket was shut down for reading";
+                io::Error::new(io::ErrorKind::NotConnected, text)
+            }
+            _ => error,
+        }
     }
 
     /// `to` as this socket names it: an IPv6 socket knows IPv4 peers by their mapped address, and a
@@ -103,6 +120,7 @@ impl Transport for Udp {
 
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
         self.fill(batch, |room| self.socket.try_recv_from(room))
+            .map_err(|error| self.unless_shut_down(error))
     }
 
     fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
@@ -168,6 +186,7 @@ mod tests {
         assert_eq!(name("192.0.2.7:5000"), "[::ffff:192.0.2.7]:5000");
         assert_eq!(name("[fe80::1%6]:5000"), "[fe80::1%6]:5000");
     }
+
     //
     #[tokio::test]
     async fn the_source_belongs_to_the_datagram_whoever_else_reads() {

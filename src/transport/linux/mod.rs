@@ -156,7 +156,8 @@ impl Transport for Linux {
         let received = self.udp.socket.try_io(Interest::READABLE, || {
             // That not all slots were used says that nothing more is there: tokio may wait again
             // without another call that finds nothing.
-            if self.receive(batch)? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+            let more = self.receive(batch).map_err(|error| self.udp.unless_shut_down(error))?;
+            if more { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
         });
         match received {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && !batch.is_empty() => Ok(()),

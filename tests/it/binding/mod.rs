@@ -8,6 +8,8 @@ mod merged;
 mod multicast;
 mod options;
 mod own_socket;
+#[cfg(target_os = "linux")]
+mod shut_down;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod workers;
 

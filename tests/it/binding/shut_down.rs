@@ -1,0 +1,68 @@
+//! A socket that somebody shuts down for reading: the kernel then says for ever that it is readable.
+
+use std::{io::ErrorKind, net::Shutdown};
+
+use datagrammar::{RecvError, ServeError, SocketRef, Text, UdpClient, UdpServer};
+use socket2::SockRef;
+
+use crate::support::{Net, Running, within_deadline};
+
+fn shut_down(socket: &SocketRef<'_>) {
+    // That a socket without a peer is not connected is said, but it is shut down all the same.
+    let _ = SockRef::from(socket).shutdown(Shutdown::Read);
+}
+
+// L-24
+#[tokio::test]
+async fn serving_ends_with_an_error_when_its_socket_is_shut_down_for_reading() {
+    for net in [Net::Loopback("127.0.0.1"), Net::Portable("::1"), Net::Threads("127.0.0.1")] {
+        let server = net.bind(UdpServer::builder(Text, async |text: String| text));
+        server.sockets().for_each(|socket| shut_down(&socket));
+
+        let error = within_deadline(server.serve()).await.unwrap_err();
+
+        let ServeError::Io(error) = error else { panic!("{error}") };
+        assert_eq!(error.kind(), ErrorKind::NotConnected);
+        assert!(error.to_string().contains("shut down for reading"), "{error}");
+    }
+}
+
+// L-24
+#[tokio::test]
+async fn so_it_does_while_it_serves() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let same = socket.try_clone().unwrap();
+    let builder = UdpServer::builder(Text, async |text: String| text);
+    let server = Running::start(builder.socket(socket).unwrap()).await;
+    let peer = Net::Loopback("127.0.0.1").peer_of(&server.control).await;
+    assert_eq!(peer.ask("before").await, "before");
+
+    let _ = SockRef::from(&same).shutdown(Shutdown::Read);
+
+    let served = within_deadline(server.serving).await.unwrap();
+    assert!(matches!(served, Err(ServeError::Io(_))), "{served:?}");
+}
+
+// C-12
+#[tokio::test]
+async fn a_client_says_so_when_its_socket_is_shut_down_for_reading() {
+    for portable in [false, true] {
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpClient::builder(Text).portable(portable);
+        let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
+        let waiting = tokio::spawn({
+            let client = client.clone();
+            async move { client.recv().await }
+        });
+        tokio::task::yield_now().await;
+
+        shut_down(&client.socket_ref().unwrap());
+
+        for received in
+            [within_deadline(waiting).await.unwrap(), within_deadline(client.recv()).await]
+        {
+            let Err(RecvError::Io(error)) = received else { panic!("{received:?}") };
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+        }
+    }
+}
