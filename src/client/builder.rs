@@ -1,14 +1,12 @@
-use std::{io, net::SocketAddr};
-
-use tokio::net::{ToSocketAddrs, lookup_host};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use super::{UdpClient, link::Link};
 use crate::{
-    DatagramProtocol, Ecn,
-    transport::{
-        LONGEST,
-        socket::{self, AddrErrors},
-    },
+    BindAddrs, DatagramProtocol, Ecn,
+    transport::{LONGEST, Target, joined, socket, unmapped},
 };
 
 /// Sets a [`UdpClient`] up. Everything has a default.
@@ -23,9 +21,9 @@ use crate::{
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
-/// let local = "127.0.0.1:0".parse().unwrap();
-/// let client = UdpClient::builder(Text).local_addr(local).ttl(4).connect("127.0.0.1:9000").await?;
-/// assert_eq!(client.local_addr().socket_addr().unwrap().ip(), local.ip());
+/// let builder = UdpClient::builder(Text).local_addr("127.0.0.1:0").ttl(4);
+/// let client = builder.connect("127.0.0.1:9000").await?;
+/// assert!(client.local_addr().to_string().starts_with("127.0.0.1:"));
 /// # Ok(())
 /// # }
 /// ```
@@ -33,7 +31,7 @@ use crate::{
 #[must_use = "a client is made by `connect`"]
 pub struct UdpClientBuilder<P> {
     protocol: P,
-    local_addr: Option<SocketAddr>,
+    local_addr: Option<Vec<Target>>,
     options: socket::Options,
     datagram: usize,
 }
@@ -43,9 +41,13 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
         Self { protocol, local_addr: None, options: socket::Options::default(), datagram: LONGEST }
     }
 
-    /// Sets the address the client sends from. By default the kernel chooses it by the route.
-    pub const fn local_addr(mut self, addr: SocketAddr) -> Self {
-        self.local_addr = Some(addr);
+    /// Sets the address the client sends from, in any form that [`connect`](Self::connect) takes. By
+    /// default the kernel chooses it by the route.
+    ///
+    /// Of several, the first is taken that goes with the peer: `[::]` with all, an IPv4-mapped address as
+    /// the IPv4 address that it is.
+    pub fn local_addr(mut self, addr: impl BindAddrs) -> Self {
+        self.local_addr = Some(addr.targets());
         self
     }
 
@@ -125,14 +127,18 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
 
     /// Connects to `addr`; of several addresses, or those of a name, to the first that works.
     ///
-    /// Connecting sends nothing: whether anybody is there shows when one does not answer.
+    /// Connecting sends nothing: whether anybody is there shows when one does not answer. Addresses of
+    /// another family than the [local one](Self::local_addr) are skipped; an IPv4-mapped address is the
+    /// IPv4 address.
     ///
     /// # Errors
     ///
     /// Fails if no address works, naming each with its error, and if a name cannot be resolved or has
     /// no address that goes with the local one. Fails with
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if an option is out of its range, naming it; the
-    /// kind is [`Unsupported`](io::ErrorKind::Unsupported) for one that this system does not have.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if text is no address or an option is out of its
+    /// range, naming it, and with [`NotFound`](io::ErrorKind::NotFound) if an address names an interface
+    /// that this host does not have; the kind is [`Unsupported`](io::ErrorKind::Unsupported) for an option
+    /// that this system does not have.
     ///
     /// # Panics
     ///
@@ -141,31 +147,75 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing is left over.
-    pub async fn connect(self, addr: impl ToSocketAddrs) -> io::Result<UdpClient<P>> {
+    pub async fn connect(self, addr: impl BindAddrs) -> io::Result<UdpClient<P>> {
         self.options.check()?;
+        let locals = self.locals().await?;
         let mut failed = Vec::new();
-        let mut other_family = false;
-        for peer in lookup_host(addr).await? {
-            if self.local_addr.is_some_and(|local| local.is_ipv4() != peer.is_ipv4()) {
-                other_family = true;
-                continue;
-            }
-            match socket::connect(self.local_addr, peer, &self.options) {
-                Ok(socket) => {
-                    let link = Link::new(socket.into(), &self.options, true)?;
-                    return Ok(UdpClient::new(link, self.protocol, self.datagram));
+        let mut other_family = Vec::new();
+        for target in addr.targets() {
+            let peers = match target.resolve().await {
+                Ok(peers) => peers,
+                Err(error) => {
+                    failed.push(error);
+                    continue;
                 }
-                Err(error) => failed.push((peer, error)),
+            };
+            for peer in peers.into_iter().map(unmapped) {
+                let mut ways = locals.iter().filter_map(|local| towards(*local, peer)).peekable();
+                if ways.peek().is_none() {
+                    other_family.push(peer.to_string());
+                }
+                for local in ways {
+                    match socket::connect(local, peer, &self.options) {
+                        Ok(socket) => {
+                            let link = Link::new(socket.into(), &self.options, true)?;
+                            return Ok(UdpClient::new(link, self.protocol, self.datagram));
+                        }
+                        Err(error) => failed.push(error),
+                    }
+                }
             }
         }
-        if !failed.is_empty() {
-            return Err(AddrErrors { what: "cannot be connected to", failed }.into());
+        if let Some(error) = joined(failed) {
+            return Err(error);
         }
-        let text = if other_family {
-            "all addresses of the peer are of another family than the local address"
-        } else {
-            "the name of the peer has no address"
-        };
+        if other_family.is_empty() {
+            return Err(no_address());
+        }
+        let text = "all addresses of the peer are of another family than the local address";
+        let text = format!("{text}: {}", other_family.join(", "));
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
+
+    /// The addresses to send from, one of which is `None` if that is for the kernel to choose.
+    async fn locals(&self) -> io::Result<Vec<Option<SocketAddr>>> {
+        let Some(targets) = &self.local_addr else { return Ok(vec![None]) };
+        let mut locals = Vec::new();
+        let mut failed = Vec::new();
+        for target in targets {
+            match target.resolve().await {
+                Ok(addrs) => locals.extend(addrs.into_iter().map(unmapped).map(Some)),
+                Err(error) => failed.push(error),
+            }
+        }
+        match joined(failed) {
+            Some(error) => Err(error),
+            None if locals.is_empty() => Err(no_address()),
+            None => Ok(locals),
+        }
+    }
+}
+
+fn no_address() -> io::Error {
+    let text = "no address was given where at least one was expected";
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// What to send from to reach `peer`, if `local` is chosen: nothing if they are of two families.
+fn towards(local: Option<SocketAddr>, peer: SocketAddr) -> Option<Option<SocketAddr>> {
+    let Some(local) = local else { return Some(None) };
+    // All addresses of a host are those of IPv4 too.
+    let any = local.ip() == Ipv6Addr::UNSPECIFIED && peer.is_ipv4();
+    let local = if any { SocketAddr::from((Ipv4Addr::UNSPECIFIED, local.port())) } else { local };
+    (local.is_ipv4() == peer.is_ipv4()).then_some(Some(local))
 }

@@ -13,13 +13,12 @@ use link::Link;
 pub use packets::Packets;
 use shared::{Shared, locked};
 use tokio::{
-    net::ToSocketAddrs,
     task::coop,
     time::{Instant, sleep_until},
 };
 
 use crate::{
-    BoundSocket, DatagramProtocol, PeerAddr, RecvError, SendError, SocketRef,
+    BindAddrs, BoundSocket, DatagramProtocol, PeerAddr, RecvError, SendError, SocketRef,
     transport::{BATCH, LONGEST, Scratch, socket::Options},
 };
 
@@ -72,7 +71,7 @@ impl<P: DatagramProtocol> UdpClient<P> {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing is left over.
-    pub async fn connect(addr: impl ToSocketAddrs, protocol: P) -> io::Result<Self> {
+    pub async fn connect(addr: impl BindAddrs, protocol: P) -> io::Result<Self> {
         Self::builder(protocol).connect(addr).await
     }
 
@@ -81,7 +80,8 @@ impl<P: DatagramProtocol> UdpClient<P> {
         UdpClientBuilder::new(protocol)
     }
 
-    /// Makes a client of a socket that is connected already.
+    /// Makes a client of a socket that is connected already. Its options stay as they are; only
+    /// non-blocking mode is set.
     ///
     /// # Errors
     ///

@@ -5,13 +5,11 @@ use std::{
     net::{SocketAddr, UdpSocket},
 };
 
-use tokio::net::lookup_host;
-
 use crate::{
     PeerAddr,
     transport::{
-        Place, Target,
-        socket::{self, AddrErrors},
+        Failure, Place, Target, joined,
+        socket::{self, Options},
     },
 };
 
@@ -19,67 +17,86 @@ use crate::{
 /// if one cannot be, then none stays bound.
 pub(super) async fn bind(
     targets: Vec<Target>,
-    options: &socket::Options,
+    options: &Options,
     workers: usize,
 ) -> io::Result<Vec<(UdpSocket, Place)>> {
-    bind_all(&resolve(targets).await?, options, workers)
+    bind_all(&resolve(targets).await?, options, workers, socket::lacks_family)
 }
 
+/// An address to be bound.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    addr: SocketAddr,
+    /// The numbers of the names with addresses of both families that it belongs to.
+    names: Vec<usize>,
+    /// Whether only those ask for it: they do not need it if the host lacks its family.
+    optional: bool,
+}
+
+/// `lacks` tells of an address, which could not be bound for this error, whether the host lacks its family.
 fn bind_all(
-    wanted: &[(SocketAddr, bool)],
-    options: &socket::Options,
+    wanted: &[Wanted],
+    options: &Options,
     workers: usize,
+    lacks: impl Fn(SocketAddr, &io::Error) -> bool,
 ) -> io::Result<Vec<(UdpSocket, Place)>> {
-    let beside_ipv4 = |port| wanted.iter().any(|(addr, _)| addr.is_ipv4() && addr.port() == port);
+    let beside_ipv4 =
+        |port| wanted.iter().any(|wanted| wanted.addr.is_ipv4() && wanted.addr.port() == port);
     let mut bound = Vec::new();
+    let mut bound_names = Vec::new();
     let mut failed = Vec::new();
-    let mut lacking = Vec::new();
-    for &(addr, optional) in wanted {
+    for &Wanted { addr, ref names, optional } in wanted {
         let ipv6_only = options.ipv6_only.unwrap_or_else(|| beside_ipv4(addr.port()));
         let sockets = match workers {
             1 => socket::bind(addr, ipv6_only, options).map(|socket| vec![(socket, Place::ALONE)]),
             _ => socket::bind_several(addr, ipv6_only, options, workers),
         };
         match sockets {
-            Ok(mut sockets) => bound.append(&mut sockets),
-            Err(error) if optional && socket::lacks_family(&error) => lacking.push((addr, error)),
-            Err(error) => failed.push((addr, error)),
-        }
-    }
-    if bound.is_empty() {
-        failed.append(&mut lacking);
-    }
-    if failed.is_empty() {
-        return Ok(bound);
-    }
-    Err(AddrErrors { what: "cannot be bound", failed }.into())
-}
-
-/// The distinct addresses of `targets`. One is optional if it belongs to a name that has addresses of
-/// both families.
-async fn resolve(targets: Vec<Target>) -> io::Result<Vec<(SocketAddr, bool)>> {
-    let mut wanted: Vec<(SocketAddr, bool)> = Vec::new();
-    let mut add = |addr: SocketAddr, optional| {
-        // By its one name: an IPv4-mapped address is the IPv4 address.
-        let PeerAddr::Ip(addr) = PeerAddr::canonical(addr);
-        if wanted.iter().all(|(known, _)| *known != addr) {
-            wanted.push((addr, optional));
-        }
-    };
-    for target in targets {
-        match target {
-            Target::Addr(addr) => add(addr, false),
-            Target::Name(name) => {
-                let addrs: Vec<_> = lookup_host(&name).await?.collect();
-                if addrs.is_empty() {
-                    let text = format!("the name `{name}` has no address");
-                    return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-                }
-                let both =
-                    addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6);
-                addrs.into_iter().for_each(|addr| add(addr, both));
+            Ok(mut sockets) => {
+                bound.append(&mut sockets);
+                bound_names.extend(names);
+            }
+            Err(error) => {
+                let lacking = optional && lacks(addr, &error);
+                let what = format!("{addr} cannot be bound");
+                failed.push((lacking.then_some(names), Failure { what, error }.into()));
             }
         }
+    }
+    let served = |names: &Vec<_>| names.iter().all(|name| bound_names.contains(&name));
+    failed.retain(|(lacking, _)| !lacking.is_some_and(served));
+    match joined(failed.into_iter().map(|(_, error)| error).collect()) {
+        Some(error) => Err(error),
+        None => Ok(bound),
+    }
+}
+
+/// The distinct addresses of `targets`.
+async fn resolve(targets: Vec<Target>) -> io::Result<Vec<Wanted>> {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    let mut failed = Vec::new();
+    for (number, target) in targets.into_iter().enumerate() {
+        let addrs = match target.resolve().await {
+            Ok(addrs) => addrs,
+            Err(error) => {
+                failed.push(error);
+                continue;
+            }
+        };
+        let both = addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6);
+        for addr in addrs {
+            // By its one name: an IPv4-mapped address is the IPv4 address.
+            let PeerAddr::Ip(addr) = PeerAddr::canonical(addr);
+            let at = wanted.iter().position(|known| known.addr == addr).unwrap_or_else(|| {
+                wanted.push(Wanted { addr, names: Vec::new(), optional: true });
+                wanted.len() - 1
+            });
+            wanted[at].names.extend(both.then_some(number));
+            wanted[at].optional &= both;
+        }
+    }
+    if let Some(error) = joined(failed) {
+        return Err(error);
     }
     if wanted.is_empty() {
         let text = "no address was given where at least one was expected";
@@ -98,47 +115,65 @@ mod tests {
     /// An address that no host has.
     const FOREIGN: &str = "[2001:db8::1]:0";
 
-    fn bound(wanted: &[(&str, bool)]) -> io::Result<usize> {
-        let wanted: Vec<_> =
-            wanted.iter().map(|(addr, both)| (addr.parse().unwrap(), *both)).collect();
-        bind_all(&wanted, &socket::Options::default(), 1).map(|sockets| sockets.len())
+    /// How many of these are bound, by a host that lacks IPv6 or has both families.
+    fn bound(wanted: &[(&str, Option<usize>)], lacking: bool) -> io::Result<usize> {
+        let one = |(addr, name): &(&str, Option<_>)| {
+            let addr = addr.parse().unwrap();
+            Wanted { addr, names: name.iter().copied().collect(), optional: name.is_some() }
+        };
+        let wanted: Vec<_> = wanted.iter().map(one).collect();
+        let lacks = |addr: SocketAddr, _: &io::Error| lacking && addr.is_ipv6();
+        bind_all(&wanted, &Options::default(), 1, lacks).map(|sockets| sockets.len())
     }
 
     // B-6
     #[test]
     fn a_family_that_the_host_lacks_is_skipped_for_a_name_that_has_both() {
-        assert_eq!(bound(&[("127.0.0.1:0", true), (FOREIGN, true)]).unwrap(), 1);
+        assert_eq!(bound(&[("127.0.0.1:0", Some(0)), (FOREIGN, Some(0))], true).unwrap(), 1);
     }
 
-    // B-6
+    // B-4, B-6
     #[test]
-    fn nothing_is_skipped_when_nothing_is_left() {
-        let error = bound(&[(FOREIGN, true)]).unwrap_err();
+    fn an_address_of_a_family_that_the_host_has_is_not_skipped() {
+        let error = bound(&[("127.0.0.1:0", Some(0)), (FOREIGN, Some(0))], false).unwrap_err();
 
         assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
         assert!(error.to_string().contains(FOREIGN), "{error}");
     }
 
+    // B-6
+    #[test]
+    fn nothing_is_skipped_when_nothing_is_left_of_the_name() {
+        for wanted in [&[(FOREIGN, Some(0))][..], &[("127.0.0.1:0", None), (FOREIGN, Some(1))]] {
+            let error = bound(wanted, true).unwrap_err();
+
+            assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+            assert!(error.to_string().contains(FOREIGN), "{error}");
+        }
+    }
+
     // B-4, B-6
     #[test]
     fn an_address_that_was_given_as_such_is_not_skipped() {
-        assert!(bound(&[("127.0.0.1:0", false), (FOREIGN, false)]).is_err());
+        assert!(bound(&[("127.0.0.1:0", None), (FOREIGN, None)], true).is_err());
     }
 
     // B-4, B-6
     #[test]
     fn a_port_in_use_is_no_lack_of_a_family() {
         let used = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let addr = used.local_addr().unwrap().to_string();
+        let addr = used.local_addr().unwrap();
 
-        let error = bound(&[("127.0.0.1:0", true), (&addr, true)]).unwrap_err();
+        assert!(!socket::lacks_family(addr, &io::ErrorKind::AddrInUse.into()));
+    }
 
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    fn targets(addrs: impl BindAddrs) -> Vec<Target> {
+        addrs.targets()
     }
 
     async fn resolved(addrs: impl BindAddrs) -> io::Result<Vec<String>> {
-        let wanted = resolve(addrs.targets()).await?;
-        Ok(wanted.into_iter().map(|(addr, _)| addr.to_string()).collect())
+        let wanted = resolve(targets(addrs)).await?;
+        Ok(wanted.into_iter().map(|wanted| wanted.addr.to_string()).collect())
     }
 
     // B-3
@@ -147,6 +182,26 @@ mod tests {
         let same = ["127.0.0.1:9000", "[::ffff:127.0.0.1]:9000", "127.0.0.1:9000"];
 
         assert_eq!(resolved(same).await.unwrap(), ["127.0.0.1:9000"]);
+    }
+
+    // B-4, B-6
+    #[tokio::test]
+    async fn what_a_name_shares_with_an_address_is_wanted_for_itself() {
+        for addrs in [["127.0.0.1:9", "localhost:9"], ["localhost:9", "127.0.0.1:9"]] {
+            let wanted = resolve(targets(addrs)).await.unwrap();
+
+            let shared = wanted.iter().find(|wanted| wanted.addr.is_ipv4()).unwrap();
+            assert!(!shared.optional);
+        }
+    }
+
+    // B-4, B-5
+    #[tokio::test]
+    async fn each_address_that_is_none_is_named() {
+        let error = resolved(["localhost", "127.0.0.1:9", ":9123"]).await.unwrap_err();
+
+        let expected = r#"the address "localhost" has no port; the address ":9123" has no host"#;
+        assert_eq!(error.to_string(), expected);
     }
 
     // B-9
@@ -172,5 +227,8 @@ mod tests {
         assert_eq!(resolved(vec!["127.0.0.1:9000".to_owned()]).await.unwrap(), expected);
         assert_eq!(resolved(("::1", port)).await.unwrap(), ["[::1]:9000"]);
         assert_eq!(resolved((Ipv6Addr::LOCALHOST, port)).await.unwrap(), ["[::1]:9000"]);
+        assert_eq!(resolved(&"127.0.0.1:9000".to_owned()).await.unwrap(), expected);
+        assert_eq!(resolved(("127.0.0.1".to_owned(), port)).await.unwrap(), expected);
+        assert_eq!(resolved(&&[(Ipv4Addr::LOCALHOST, port)]).await.unwrap(), expected);
     }
 }

@@ -1,7 +1,6 @@
 //! Sockets of the operating system: made here, or taken over from a user.
 
 use std::{
-    error::Error,
     fmt, io,
     net::{SocketAddr, UdpSocket},
     sync::Arc,
@@ -12,7 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use super::Linux;
 pub(crate) use super::options::Options;
-use super::{Place, Transport, Udp, options::share_port};
+use super::{Failure, Place, Transport, Udp, options::share_port};
 
 /// A bound datagram socket to build a server or a client on.
 ///
@@ -183,57 +182,39 @@ pub(crate) fn bind_several(
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
-/// A new non-blocking socket connected to `peer`.
+/// A new non-blocking socket connected to `peer`, which is of the same family as `local`.
+///
+/// # Errors
+///
+/// Each names the address that is at fault.
 pub(crate) fn connect(
     local: Option<SocketAddr>,
     peer: SocketAddr,
     options: &Options,
 ) -> io::Result<UdpSocket> {
-    // A peer of IPv4 may be given by its mapped address.
-    let socket = open(peer, true, options)?;
+    let failed = |addr, what| move |error| Failure { what: format!("{addr} {what}"), error };
+    let failed_to_connect = || failed(peer, "cannot be connected to");
+    let socket = open(peer, false, options).map_err(failed_to_connect())?;
     if let Some(local) = local {
-        socket.bind(&local.into())?;
+        socket.bind(&local.into()).map_err(failed(local, "cannot be bound"))?;
     }
-    socket.connect(&peer.into())?;
+    socket.connect(&peer.into()).map_err(failed_to_connect())?;
     Ok(socket.into())
 }
 
-/// The addresses that were tried in vain, at least one, and why.
-#[derive(Debug)]
-pub(crate) struct AddrErrors {
-    pub(crate) what: &'static str,
-    pub(crate) failed: Vec<(SocketAddr, io::Error)>,
-}
-
-impl fmt::Display for AddrErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, (addr, error)) in self.failed.iter().enumerate() {
-            let separator = if n == 0 { "" } else { "; " };
-            write!(f, "{separator}{addr} {}: {error}", self.what)?;
-        }
-        Ok(())
-    }
-}
-
-impl Error for AddrErrors {}
-
-impl From<AddrErrors> for io::Error {
-    /// An error of the kind that the first address failed with.
-    fn from(error: AddrErrors) -> Self {
-        let kind =
-            error.failed.first().map_or(io::ErrorKind::InvalidInput, |(_, error)| error.kind());
-        Self::new(kind, error)
-    }
-}
-
-/// Whether `error` says that the host has no addresses of that family.
-pub(crate) fn lacks_family(error: &io::Error) -> bool {
+/// Whether the host has no addresses of the family of `addr`, which could not be bound for this `error`.
+pub(crate) fn lacks_family(addr: SocketAddr, error: &io::Error) -> bool {
     #[cfg(unix)]
     const FAMILY: i32 = libc::EAFNOSUPPORT;
     #[cfg(windows)]
     const FAMILY: i32 = 10_047;
 
-    error.raw_os_error() == Some(FAMILY) || error.kind() == io::ErrorKind::AddrNotAvailable
+    // An address that is not of this host is another matter: where it has others of that family, there is
+    // a way to it. To ask for the way sends nothing.
+    let no_way = |socket: Socket| socket.connect(&addr.into()).is_err();
+    error.raw_os_error() == Some(FAMILY)
+        || error.kind() == io::ErrorKind::AddrNotAvailable
+            && Socket::new(Domain::for_address(addr), Type::DGRAM, None).is_ok_and(no_way)
 }
 
 /// Returns the address of `socket`; refuses what is not a datagram socket of IP.
@@ -249,34 +230,27 @@ pub(crate) fn check(socket: &UdpSocket) -> io::Result<SocketAddr> {
 mod tests {
     use super::*;
 
-    fn foreign() -> SocketAddr {
-        "192.0.2.99:9000".parse().unwrap()
-    }
-
-    fn failed(kinds: &[io::ErrorKind]) -> AddrErrors {
-        let failed = kinds.iter().map(|kind| (foreign(), (*kind).into())).collect();
-        AddrErrors { what: "cannot be bound", failed }
-    }
-
-    // B-4, C-14
-    #[test]
-    fn an_error_names_each_address_and_keeps_the_kind() {
-        let error = io::Error::from(failed(&[io::ErrorKind::AddrInUse, io::ErrorKind::NotFound]));
-
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        let expected = "192.0.2.99:9000 cannot be bound: address in use; \
-                        192.0.2.99:9000 cannot be bound: entity not found";
-        assert_eq!(error.to_string(), expected);
-    }
-
     // B-6
     #[test]
     fn a_family_is_lacking_when_the_kernel_says_so() {
+        let loopback = "[::1]:9".parse().unwrap();
+
         #[cfg(unix)]
-        assert!(lacks_family(&io::Error::from_raw_os_error(libc::EAFNOSUPPORT)));
-        assert!(lacks_family(&io::ErrorKind::AddrNotAvailable.into()));
-        assert!(!lacks_family(&io::ErrorKind::AddrInUse.into()));
-        assert!(!lacks_family(&io::ErrorKind::PermissionDenied.into()));
+        assert!(lacks_family(loopback, &io::Error::from_raw_os_error(libc::EAFNOSUPPORT)));
+        assert!(!lacks_family(loopback, &io::ErrorKind::AddrInUse.into()));
+        assert!(!lacks_family(loopback, &io::ErrorKind::PermissionDenied.into()));
+    }
+
+    // B-4, B-6
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_family_is_not_lacking_where_there_is_a_way_to_its_addresses() {
+        let [here, nowhere] =
+            ["127.0.0.1:9", "127.255.255.255:9"].map(|addr| addr.parse().unwrap());
+
+        assert!(!lacks_family(here, &io::ErrorKind::AddrNotAvailable.into()));
+        // Without leave to broadcast, the kernel finds none.
+        assert!(lacks_family(nowhere, &io::ErrorKind::AddrNotAvailable.into()));
     }
 
     // B-10

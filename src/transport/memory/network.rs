@@ -11,7 +11,7 @@ use fastrand::Rng;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{Conditions, MemorySocket};
-use crate::PeerAddr;
+use crate::{PeerAddr, transport::unmapped};
 
 /// A network in memory. It is cheap to clone; clones are the same network.
 #[derive(Clone, Debug)]
@@ -114,7 +114,8 @@ impl Network {
         self.lock().lost
     }
 
-    fn open(&self, mut local: SocketAddr, peer: Option<PeerAddr>) -> io::Result<MemorySocket> {
+    fn open(&self, local: SocketAddr, peer: Option<PeerAddr>) -> io::Result<MemorySocket> {
+        let mut local = unmapped(local);
         if local.ip().is_unspecified() {
             let text = "an address of one host was expected, not a wildcard";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));

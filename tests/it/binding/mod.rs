@@ -10,6 +10,7 @@ mod options;
 mod own_socket;
 #[cfg(target_os = "linux")]
 mod shut_down;
+mod text;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod workers;
 

@@ -2,6 +2,7 @@
 
 mod close;
 mod connect;
+mod families;
 mod packets;
 mod receive;
 mod send;

@@ -1,0 +1,262 @@
+//! From what a user calls an address to addresses, and which of them is at fault.
+
+use std::{
+    error::Error,
+    fmt, io,
+    net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs},
+};
+
+use tokio::net::lookup_host;
+
+use super::Target;
+
+impl Target {
+    /// The addresses that this stands for, at least one. Nobody is asked for what is in numbers, nor for
+    /// the interface that it names.
+    ///
+    /// # Errors
+    ///
+    /// Each says what was given. Fails with `InvalidInput` if that is no address and cannot be a name, or
+    /// is a name without addresses; with `NotFound` if there is no such interface; else as the resolver.
+    pub(crate) async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let (given, host, port) = match self {
+            Self::Addr(addr) => return Ok(vec![*addr]),
+            Self::Text(text) => match text.parse() {
+                Ok(addr) => return Ok(vec![addr]),
+                Err(_) => {
+                    let (host, port) = split(text).map_err(|wrong| refused(text, &wrong))?;
+                    (text, host, port)
+                }
+            },
+            Self::Host(host, port) => (host, host.as_str(), *port),
+        };
+        if let Some(addr) = numeric(given, host, port)? {
+            return Ok(vec![addr]);
+        }
+        let unresolved = |error| {
+            let what = format!("the address {given:?} cannot be resolved");
+            Failure { what, error }
+        };
+        let addrs: Vec<_> = lookup_host((host, port)).await.map_err(unresolved)?.collect();
+        if addrs.is_empty() {
+            return Err(refused(given, "is a name that has no address"));
+        }
+        Ok(addrs)
+    }
+}
+
+/// The host and the port in `text`, or what is wrong with it.
+fn split(text: &str) -> Result<(&str, u16), String> {
+    let no_port = || "has no port".to_owned();
+    if text.parse::<u16>().is_ok() {
+        return Err("has no host, only a port".to_owned());
+    }
+    let (host, port) = text.rsplit_once(':').ok_or_else(no_port)?;
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let whole = text.trim_start_matches('[').trim_end_matches(']');
+    // An address of IPv6 without brackets has its port behind the last colon, as for the standard library.
+    let alone = bracketed.is_none() && !is_ipv6(host) && (text.ends_with(']') || is_ipv6(whole));
+    if alone || port.is_empty() {
+        return Err(no_port());
+    }
+    let port =
+        port.parse().map_err(|_| format!("has the port {port:?} where 0 to 65535 was expected"))?;
+    Ok((bracketed.filter(|host| is_ipv6(host)).unwrap_or(host), port))
+}
+
+/// Whether `host` is an address of IPv6, with or without a zone.
+fn is_ipv6(host: &str) -> bool {
+    let ip = host.split_once('%').map_or(host, |(ip, _)| ip);
+    ip.parse::<Ipv6Addr>().is_ok()
+}
+
+/// The address of a host that is given in numbers, or `None` if it may be a name.
+fn numeric(given: &str, host: &str, port: u16) -> io::Result<Option<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(Some(SocketAddr::new(ip, port)));
+    }
+    if let Some((ip, zone)) = host.split_once('%')
+        && let Ok(ip) = ip.parse()
+    {
+        let scope = match zone.parse() {
+            Ok(index) => index,
+            Err(_) => interface_index(zone).ok_or_else(|| {
+                let wrong = format!("names the interface {zone:?}, which this host does not have");
+                io::Error::new(io::ErrorKind::NotFound, format!("the address {given:?} {wrong}"))
+            })?,
+        };
+        return Ok(Some(SocketAddrV6::new(ip, port, 0, scope).into()));
+    }
+    match host {
+        "" => Err(refused(given, "has no host")),
+        "*" => {
+            Err(refused(given, r#"has the host "*", which is no address: all of them are "[::]""#))
+        }
+        _ if host.contains([':', '%', '[', ']']) => {
+            Err(refused(given, &format!("has the host {host:?}, which is no address of IPv6")))
+        }
+        // Whoever is asked for such a name may know one that ends so.
+        _ if is_out_of_range(host) => {
+            Err(refused(given, &format!("has the host {host:?}, which is no address of IPv4")))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether `host` is four numbers of which one is too large for an address of IPv4.
+fn is_out_of_range(host: &str) -> bool {
+    let numbers: Result<Vec<u64>, _> = host.split('.').map(str::parse).collect();
+    numbers.is_ok_and(|numbers| numbers.len() == 4 && numbers.iter().any(|number| *number > 255))
+}
+
+/// The index of the network interface with this name, if there is one.
+pub(super) fn interface_index(name: &str) -> Option<u32> {
+    // The resolver knows it on every system, since it reads zones. For what is in numbers it asks nobody.
+    let mut addrs = (format!("fe80::1%{name}").as_str(), 0).to_socket_addrs().ok()?;
+    match addrs.next()? {
+        SocketAddr::V6(addr) => Some(addr.scope_id()).filter(|index| *index > 0),
+        SocketAddr::V4(_) => None,
+    }
+}
+
+fn refused(given: &str, wrong: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("the address {given:?} {wrong}"))
+}
+
+/// What could not be done with one address, and why.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) what: String,
+    pub(crate) error: io::Error,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.error)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<Failure> for io::Error {
+    /// An error of the same kind.
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.error.kind(), failure)
+    }
+}
+
+/// All of `errors`, with the kind of the first, or `None` if there are none.
+pub(crate) fn joined(mut errors: Vec<io::Error>) -> Option<io::Error> {
+    if errors.len() < 2 {
+        return errors.pop();
+    }
+    let texts: Vec<_> = errors.iter().map(io::Error::to_string).collect();
+    Some(io::Error::new(errors[0].kind(), texts.join("; ")))
+}
+
+/// `addr`, but an IPv4-mapped one as the IPv4 address that it stands for.
+pub(crate) fn unmapped(addr: SocketAddr) -> SocketAddr {
+    match addr.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, addr.port()),
+        IpAddr::V6(_) => addr,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn resolved(text: &str) -> io::Result<Vec<SocketAddr>> {
+        Target::Text(text.to_owned()).resolve().await
+    }
+
+    #[test]
+    fn the_port_is_behind_the_last_colon() {
+        assert_eq!(split("localhost:9000"), Ok(("localhost", 9000)));
+        assert_eq!(split("[fe80::1%eth0]:0"), Ok(("fe80::1%eth0", 0)));
+        assert_eq!(split("::1:9000"), Ok(("::1", 9000)));
+        assert_eq!(split("fe80::1%eth0:9000"), Ok(("fe80::1%eth0", 9000)));
+        assert_eq!(split(":9123"), Ok(("", 9123)));
+    }
+
+    // B-5
+    #[tokio::test]
+    async fn what_cannot_be_an_address_is_named_with_what_is_wrong_and_nobody_is_asked() {
+        for (text, wrong) in [
+            ("", "has no port"),
+            ("localhost", "has no port"),
+            ("localhost:", "has no port"),
+            ("127.0.0.1", "has no port"),
+            ("::1", "has no port"),
+            ("[::1]", "has no port"),
+            ("fe80::1%eth0", "has no port"),
+            ("9123", "has no host, only a port"),
+            (":9123", "has no host"),
+            ("*:9123", r#"has the host "*", which is no address: all of them are "[::]""#),
+            ("127.0.0.1:99999", r#"has the port "99999" where 0 to 65535 was expected"#),
+            ("localhost:http", r#"has the port "http" where 0 to 65535 was expected"#),
+            ("256.0.0.1:9123", r#"has the host "256.0.0.1", which is no address of IPv4"#),
+            ("[fe80::12345]:9123", r#"has the host "[fe80::12345]", which is no address of IPv6"#),
+            ("[localhost]:9123", r#"has the host "[localhost]", which is no address of IPv6"#),
+            ("1.2.3.4:5:6", r#"has the host "1.2.3.4:5", which is no address of IPv6"#),
+        ] {
+            let error = resolved(text).await.unwrap_err();
+
+            assert_eq!(error.to_string(), format!("the address {text:?} {wrong}"));
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        }
+    }
+
+    // B-5
+    #[tokio::test]
+    async fn the_error_of_the_resolver_is_kept_and_names_the_address() {
+        // No label of a name has more than 63 octets, so nobody is asked for this one.
+        let text = format!("{}:9000", "a".repeat(64));
+        let of_resolver = lookup_host(&text).await.err().unwrap();
+
+        let error = resolved(&text).await.unwrap_err();
+
+        let expected = format!("the address {text:?} cannot be resolved: {of_resolver}");
+        assert_eq!((error.to_string(), error.kind()), (expected, of_resolver.kind()));
+        let source = error.get_ref().and_then(Error::source).unwrap();
+        assert_eq!(source.to_string(), of_resolver.to_string());
+    }
+
+    // B-9
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_interface_is_named_or_numbered() {
+        for text in ["[fe80::1%lo]:9", "[fe80::1%1]:9", "fe80::1%lo:9"] {
+            assert_eq!(resolved(text).await.unwrap(), ["[fe80::1%1]:9".parse().unwrap()]);
+        }
+        let host = Target::Host("ff02::1%lo".to_owned(), 9);
+        assert_eq!(host.resolve().await.unwrap(), ["[ff02::1%1]:9".parse().unwrap()]);
+    }
+
+    // B-9
+    #[tokio::test]
+    async fn an_interface_that_is_not_there_is_named() {
+        for (text, zone) in [("[fe80::1%no such]:9", "no such"), ("[fe80::1%]:9", "")] {
+            let error = resolved(text).await.unwrap_err();
+
+            let wrong = format!("names the interface {zone:?}, which this host does not have");
+            assert_eq!(error.to_string(), format!("the address {text:?} {wrong}"));
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        }
+    }
+
+    // B-4
+    #[test]
+    fn several_errors_are_told_with_the_kind_of_the_first() {
+        let errors = vec![io::ErrorKind::AddrInUse.into(), io::ErrorKind::NotFound.into()];
+
+        let error = joined(errors).unwrap();
+
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(error.to_string(), "address in use; entity not found");
+    }
+}

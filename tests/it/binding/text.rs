@@ -1,0 +1,91 @@
+//! Addresses as text: what errors say of them, and interfaces by their names.
+
+use std::{io::ErrorKind, net::UdpSocket};
+
+use datagrammar::{Text, UdpClient};
+
+use super::{addresses, bind};
+
+/// What is no address, and what an error says of it.
+const NONE: [(&str, &str); 6] = [
+    ("localhost", r#"the address "localhost" has no port"#),
+    ("9123", r#"the address "9123" has no host, only a port"#),
+    (":9123", r#"the address ":9123" has no host"#),
+    ("*:9123", r#"the address "*:9123" has the host "*""#),
+    ("256.0.0.1:9123", r#"the address "256.0.0.1:9123" has the host "256.0.0.1""#),
+    ("127.0.0.1:99999", r#"the address "127.0.0.1:99999" has the port "99999""#),
+];
+
+// B-5, C-15
+#[tokio::test]
+async fn what_is_no_address_is_named_whoever_is_given_it() {
+    for (text, expected) in NONE {
+        let local = UdpClient::builder(Text).local_addr(text);
+        for error in [
+            bind(text).await.unwrap_err(),
+            bind(["127.0.0.1:0", text]).await.unwrap_err(),
+            UdpClient::connect(text, Text).await.unwrap_err(),
+            local.connect("127.0.0.1:9").await.unwrap_err(),
+        ] {
+            assert!(error.to_string().starts_with(expected), "{error}");
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        }
+    }
+}
+
+// B-4
+#[tokio::test]
+async fn of_several_each_that_is_no_address_is_named() {
+    let texts = NONE.map(|(text, _)| text);
+
+    let of_server = bind(texts).await.unwrap_err().to_string();
+    let of_client = UdpClient::connect(texts, Text).await.unwrap_err().to_string();
+
+    for (_, expected) in NONE {
+        assert!(of_server.contains(expected) && of_client.contains(expected), "{of_server}");
+    }
+}
+
+// B-9
+#[tokio::test]
+async fn an_interface_that_is_not_there_is_named_whoever_is_given_it() {
+    let text = "[fe80::1%eth999]:9123";
+    let local = UdpClient::builder(Text).local_addr(text);
+
+    for error in [
+        bind(text).await.unwrap_err(),
+        bind(("fe80::1%eth999", 9123)).await.unwrap_err(),
+        UdpClient::connect(text, Text).await.unwrap_err(),
+        local.connect("[::1]:9").await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains(r#"the interface "eth999""#), "{error}");
+    }
+}
+
+// B-9
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_interface_may_be_named_instead_of_numbered() {
+    let server = bind("[::1%lo]:0").await.unwrap();
+    let port = addresses(&server)[0].port();
+
+    let client = UdpClient::builder(Text).local_addr("[::1%lo]:0");
+    let client = client.connect(("::1%lo", port)).await.unwrap();
+
+    assert_eq!(client.peer_addr().socket_addr().unwrap().port(), port);
+    assert_eq!(client.local_addr().socket_addr().unwrap().ip(), addresses(&server)[0].ip());
+}
+
+// C-14
+#[tokio::test]
+async fn a_local_address_that_cannot_be_bound_is_named() {
+    let used = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let local = used.local_addr().unwrap();
+    let client = UdpClient::builder(Text).local_addr(local);
+
+    let error = client.connect("127.0.0.1:9").await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    assert!(error.to_string().starts_with(&format!("{local} cannot be bound: ")), "{error}");
+}
