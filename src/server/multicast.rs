@@ -14,7 +14,9 @@ impl UdpServer {
     /// It is heard on each address that can: a wildcard address of the family of the group (`[::]` for
     /// IPv4 too, where it serves that), or the address of the group itself. Replies leave from a unicast
     /// address. The sockets that [`bind`](super::UdpServerBuilder::bind) makes hear the groups that they
-    /// have joined and no others.
+    /// have joined and no others. An IPv4-mapped group is the group of IPv4.
+    ///
+    /// An interface that is known by its name is `"eth0".parse()?`.
     ///
     /// # Errors
     ///
@@ -41,7 +43,7 @@ impl UdpServer {
     /// # }
     /// ```
     pub fn join_multicast(&self, group: impl Into<IpAddr>, interface: Interface) -> io::Result<()> {
-        let group = group.into();
+        let group = group.into().to_canonical();
         let members = self.members(group, interface)?;
         for (joined, socket) in members.iter().enumerate() {
             if let Err(error) = Membership::Join.change(socket, group, interface) {
@@ -66,7 +68,7 @@ impl UdpServer {
         group: impl Into<IpAddr>,
         interface: Interface,
     ) -> io::Result<()> {
-        let group = group.into();
+        let group = group.into().to_canonical();
         let members = self.members(group, interface)?;
         let mut left = Ok(());
         for socket in &members {

@@ -147,7 +147,7 @@ impl<P, H> UdpServerBuilder<P, H> {
     /// # }
     /// ```
     pub fn multicast(mut self, group: impl Into<IpAddr>, interface: Interface) -> Self {
-        self.options.multicast.push((group.into(), interface));
+        self.options.multicast.push((group.into().to_canonical(), interface));
         self
     }
 }

@@ -1,15 +1,36 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr},
+    str::FromStr,
 };
 
 #[cfg(any(windows, target_os = "freebsd", target_os = "linux", target_vendor = "apple"))]
 use socket2::InterfaceIndexOrAddress;
 use socket2::SockRef;
 
-use super::SocketRef;
+use super::{SocketRef, resolve::interface_index};
 
 /// A network interface of this host, by which it hears a multicast group.
+///
+/// It can be parsed from what `ip address` shows: a name, an index or an IPv4 address. A name stands for
+/// the interface that has it now.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::Interface;
+/// use std::net::Ipv4Addr;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # #[cfg(target_os = "linux")]
+/// assert!(matches!("lo".parse()?, Interface::Index(_)));
+/// assert_eq!("127.0.0.1".parse::<Interface>()?, Interface::Addr(Ipv4Addr::LOCALHOST));
+///
+/// let error = "eth999".parse::<Interface>().unwrap_err();
+/// assert_eq!(error.to_string(), r#"this host has no interface "eth999""#);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Interface {
@@ -20,6 +41,22 @@ pub enum Interface {
     Index(u32),
     /// The one that has this address: for groups of IPv4.
     Addr(Ipv4Addr),
+}
+
+impl FromStr for Interface {
+    type Err = io::Error;
+
+    /// Fails with [`NotFound`](io::ErrorKind::NotFound) if this host has no interface of that name.
+    fn from_str(text: &str) -> io::Result<Self> {
+        if let Ok(addr) = text.parse() {
+            return Ok(Self::Addr(addr));
+        }
+        let index = text.parse().ok().or_else(|| interface_index(text));
+        index.map(Self::Index).ok_or_else(|| {
+            let text = format!("this host has no interface {text:?}");
+            io::Error::new(io::ErrorKind::NotFound, text)
+        })
+    }
 }
 
 impl From<u32> for Interface {

@@ -6,6 +6,8 @@ mod families;
 mod merged;
 #[cfg(target_os = "linux")]
 mod multicast;
+#[cfg(target_os = "linux")]
+mod multicast_ipv6;
 mod options;
 mod own_socket;
 #[cfg(target_os = "linux")]

@@ -100,6 +100,36 @@ async fn a_group_of_ipv6_is_joined_by_the_index_of_an_interface() {
     assert_eq!((again.kind(), gone.kind()), (ErrorKind::AddrInUse, ErrorKind::AddrNotAvailable));
 }
 
+// B-8
+#[tokio::test]
+async fn a_mapped_group_is_the_group_of_ipv4() {
+    let group = Ipv4Addr::new(239, 255, 77, 21);
+    let mapped = group.to_ipv6_mapped();
+    for any in ["0.0.0.0:0", "[::]:0"] {
+        let server = builder().multicast(mapped, LOOPBACK).bind(any).await.unwrap();
+
+        let again = server.join_multicast(group, LOOPBACK).unwrap_err();
+        server.leave_multicast(mapped, LOOPBACK).unwrap();
+
+        assert_eq!(again.kind(), ErrorKind::AddrInUse);
+        server.join_multicast(mapped, LOOPBACK).unwrap();
+        server.leave_multicast(group, LOOPBACK).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_joined_by_the_name_of_an_interface() {
+    let group = Ipv4Addr::new(239, 255, 77, 22);
+    let server = builder().multicast(group, "lo".parse().unwrap()).bind("0.0.0.0:0").await.unwrap();
+    let addr = addresses(&server)[0];
+    let (server, caller) = (Running::start(server).await, Caller::new());
+
+    caller.call(group, addr, "who is there?");
+
+    assert_eq!(caller.answer().await.0, "who is there?");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_group_is_joined_on_all_addresses_that_hear_it_or_on_none() {
     let group = Ipv4Addr::new(239, 255, 77, 14);

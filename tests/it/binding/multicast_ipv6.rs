@@ -1,0 +1,145 @@
+//! Groups of IPv6 over a network interface that carries them, in a network of the test's own: the loopback
+//! of a host does not.
+
+use std::{
+    net::{Ipv6Addr, SocketAddrV6, UdpSocket},
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use datagrammar::{Interface, Text, UdpServer};
+
+use super::addresses;
+use crate::support::{Running, within_deadline};
+
+/// Moves this thread, and what it starts, into a network that has but one interface, of this name. False
+/// if that is not allowed.
+fn enter_network(interface: &str) -> bool {
+    // SAFETY: it takes no pointer, and changes nothing but what this thread sees.
+    #[allow(unsafe_code)]
+    if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+        let error = std::io::Error::last_os_error();
+        eprintln!("skipped: no network namespace may be made here: {error}");
+        return false;
+    }
+    let ip = |arguments: String| {
+        let status = Command::new("ip").args(arguments.split(' ')).status().unwrap();
+        assert!(status.success(), "ip {arguments}");
+    };
+    ip("link set lo up".to_owned());
+    ip(format!("link add {interface} type veth peer name {interface}p"));
+    ip(format!("link set {interface} addrgenmode none up"));
+    ip(format!("link set {interface}p addrgenmode none up"));
+    ip(format!("address add fe80::d:1/64 dev {interface} nodad"));
+    ip(format!("address add 2001:db8::d:1/64 dev {interface} nodad"));
+    true
+}
+
+/// Runs `test` on a thread with a network of its own, if there can be one.
+fn in_a_network<F: Future<Output = ()>>(
+    interface: &'static str,
+    test: impl FnOnce() -> F + Send + 'static,
+) {
+    let in_network = move || {
+        if enter_network(interface) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(test());
+        }
+    };
+    thread::spawn(in_network).join().unwrap();
+}
+
+/// Sends `text` to `group` by the interface, and returns what is answered, from where.
+async fn ask(group: Ipv6Addr, port: u16, index: u32, text: &'static str) -> (String, SocketAddrV6) {
+    let asked = move || {
+        let local: Ipv6Addr = "fe80::d:1".parse().unwrap();
+        let caller = UdpSocket::bind(SocketAddrV6::new(local, 0, 0, index)).unwrap();
+        caller.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        caller.send_to(text.as_bytes(), SocketAddrV6::new(group, port, 0, index)).unwrap();
+        let mut octets = [0; 64];
+        let (len, from) = caller.recv_from(&mut octets).unwrap();
+        let std::net::SocketAddr::V6(from) = from else { panic!("{from}") };
+        (String::from_utf8(octets[..len].to_vec()).unwrap(), from)
+    };
+    within_deadline(tokio::task::spawn_blocking(asked)).await.unwrap()
+}
+
+// S-3, B-9
+#[test]
+fn a_group_of_ipv6_is_heard_and_answered_from_an_address_of_the_host_until_it_is_left() {
+    in_a_network("dgr6", || async {
+        let interface: Interface = "dgr6".parse().unwrap();
+        let Interface::Index(index) = interface else { panic!("{interface:?}") };
+        for group in ["ff02::4d:21", "ff01::4d:21", "ff05::4d:21"] {
+            let group: Ipv6Addr = group.parse().unwrap();
+            for workers in [1, WORKERS] {
+                let builder = UdpServer::builder(Text, async |text: String| text).workers(workers);
+                let server = builder.multicast(group, interface).bind("[::]:0").await.unwrap();
+                let port = addresses(&server)[0].port();
+                let server = Running::start(server).await;
+
+                let (answer, from) = ask(group, port, index, "who is there?").await;
+
+                assert_eq!((&*answer, from.port()), ("who is there?", port));
+                assert!(!from.ip().is_multicast());
+                let control = server.control.clone();
+                server.stop().await;
+                let figures = control.figures();
+                assert_eq!((figures.received, figures.returned, figures.sent), (1, 1, 1));
+            }
+        }
+    });
+}
+
+const WORKERS: usize = if cfg!(datagrammar_portable) { 1 } else { 3 };
+
+// B-9
+#[test]
+fn a_group_of_ipv6_is_not_heard_before_it_is_joined_nor_after_it_is_left() {
+    in_a_network("dgr7", || async {
+        let interface: Interface = "dgr7".parse().unwrap();
+        let Interface::Index(index) = interface else { panic!("{interface:?}") };
+        let group: Ipv6Addr = "ff02::4d:22".parse().unwrap();
+        let server =
+            UdpServer::builder(Text, async |text: String| text).bind("[::]:0").await.unwrap();
+        let port = addresses(&server)[0].port();
+        // Others keep it joined on this host.
+        let other = UdpSocket::bind("[::]:0").unwrap();
+        other.join_multicast_v6(&group, index).unwrap();
+        let caller = UdpSocket::bind("[::]:0").unwrap();
+        let call = |text: &str| {
+            caller.send_to(text.as_bytes(), SocketAddrV6::new(group, port, 0, index)).unwrap();
+        };
+
+        call("before");
+        server.join_multicast(group, interface).unwrap();
+        call("joined");
+        server.leave_multicast(group, interface).unwrap();
+        call("left");
+
+        let server = Running::start(server).await;
+        let link_local: Ipv6Addr = "fe80::d:1".parse().unwrap();
+        assert_eq!(ask(link_local, port, index, "directly").await.0, "directly");
+        assert_eq!(server.control.figures().received, 2);
+        server.stop().await;
+    });
+}
+
+// B-9
+#[test]
+fn a_link_local_address_is_bound_and_connected_to_by_the_name_of_its_interface() {
+    in_a_network("dgr8", || async {
+        let server = UdpServer::builder(Text, async |text: String| text);
+        let server = server.bind("[fe80::d:1%dgr8]:0").await.unwrap();
+        let port = addresses(&server)[0].port();
+        let server = Running::start(server).await;
+        let client = datagrammar::UdpClient::builder(Text).local_addr("[fe80::d:1%dgr8]:0");
+
+        let client = client.connect(format!("[fe80::d:1%dgr8]:{port}")).await.unwrap();
+        client.send(&"hello".to_owned()).await.unwrap();
+
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello");
+        server.stop().await;
+    });
+}
