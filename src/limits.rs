@@ -43,11 +43,16 @@ pub enum Overflow {
 
 impl Limits {
     /// Sets how many datagrams may wait for a peer that is in conversation, besides the one that
-    /// opened it. The default is 1,024; 0 means that none may.
+    /// opened it. The default is 1,024.
     ///
     /// The worker empties the kernel's buffer into these queues, so a queue has to hold what a peer sends at
-    /// once: 1,024 datagrams are a fifth of a second of video, or what a client asks for that sends its whole
-    /// list of questions. [`queue_octets`](Self::queue_octets) bounds what they take.
+    /// once. [`queue_octets`](Self::queue_octets) bounds what they take.
+    ///
+    /// 0 means that none may wait: a conversation hears the datagram that opened it and no other, not even in
+    /// a `recv` that waits, and what comes meanwhile is counted as [`DropReason::Queue`]. That is for
+    /// handlers that receive once.
+    ///
+    /// [`DropReason::Queue`]: crate::DropReason::Queue
     #[must_use]
     pub const fn queue(mut self, datagrams: usize) -> Self {
         self.queue = datagrams;

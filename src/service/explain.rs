@@ -63,7 +63,8 @@ impl Explanation {
         &self.figures.batches
     }
 
-    /// Returns how many datagrams the kernel has dropped, over all addresses, as far as it tells.
+    /// Returns how many datagrams the kernel has dropped, over all addresses, as far as it tells. See
+    /// [`DropReason::Kernel`].
     #[must_use]
     pub const fn kernel_drops(&self) -> u64 {
         self.figures.dropped(DropReason::Kernel)

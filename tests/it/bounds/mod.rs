@@ -188,6 +188,27 @@ everywhere! {
         server.stop().await;
     }
 
+    // G-1, G-12: nor for a `recv` that waits
+    async fn without_a_queue_a_conversation_hears_nothing_but_what_opened_it(net) {
+        let limits = Limits::default().queue(0).idle(Duration::from_millis(200));
+        let server = net.serve_text_within(limits, conversing!(|peer| {
+            loop {
+                let text = peer.recv().await?;
+                peer.send(&text).await?;
+            }
+        })).await;
+        let peer = net.peer_of(&server.control).await;
+        assert_eq!(peer.ask("opens").await, "opens");
+        until(|| server.control.figures().peers == 1).await;
+
+        peer.send("is lost").await;
+        until_dropped(&server, DropReason::Queue, 1).await;
+
+        until(|| server.control.figures().idle == 1).await;
+        assert_eq!(peer.ask("opens the next").await, "opens the next");
+        server.stop().await;
+    }
+
     // G-4
     async fn beyond_the_places_further_peers_are_not_heard_until_one_is_free(net) {
         let (gate, limits) = (Gate::closed(), Limits::default().peers(3));
