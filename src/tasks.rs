@@ -208,12 +208,14 @@ impl Tasks {
 /// A task that has begun.
 struct Task {
     /// `None` when it has ended.
-    task: Option<Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>>,
+    task: Option<Work>,
     scope: Arc<Scope>,
     // Dropped after the task.
     _entry: Entry,
     _hold: Hold,
 }
+
+type Work = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
 impl Future for Task {
     type Output = ();

@@ -242,26 +242,22 @@ async fn each_failure_of_a_spawned_task_is_reported_once() {
         }
     }
 
-    type Work = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
-    let tasks: [(fn() -> Work, &str); 3] = [
-        (|| Box::pin(async { Err("it failed".into()) }), "it failed"),
-        (|| Box::pin(async { panic!("a mess") }), "panicked: a mess"),
-        (
-            || {
-                Box::pin(async {
-                    let _bomb = Bomb;
-                    pending().await
-                })
-            },
-            "panicked: not like this",
-        ),
-    ];
-    for (task, expected) in tasks {
+    let task = |expected: &str| -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>> {
+        match expected {
+            "it failed" => Box::pin(async { Err("it failed".into()) }),
+            "panicked: a mess" => Box::pin(async { panic!("a mess") }),
+            _ => Box::pin(async {
+                let _bomb = Bomb;
+                pending().await
+            }),
+        }
+    };
+    for expected in ["it failed", "panicked: a mess", "panicked: not like this"] {
         let log = Log::capture();
         let keeps = Keeps::default();
         let (server, serving, peer) = in_memory(keeps.clone()).await;
 
-        keeps.spawner().spawn(task()).unwrap();
+        keeps.spawner().spawn(task(expected)).unwrap();
         settle().await;
 
         assert_eq!(peer.ask("goes on").await, "goes on");
