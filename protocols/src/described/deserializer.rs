@@ -5,7 +5,7 @@ use serde::de::Visitor;
 use super::{
     Item, Notation,
     access::{Elements, Fields},
-    extension,
+    extension, float,
 };
 use crate::{
     mismatch::Mismatch,
@@ -186,16 +186,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
                 Ok(number) => visitor.visit_i64(!number),
                 Err(_) => visitor.visit_i128(!i128::from(number)),
             },
-            Item::Big { negative, digits } => match (negative, magnitude(&digits)?) {
-                (false, number) => match u64::try_from(number) {
-                    Ok(number) => visitor.visit_u64(number),
-                    Err(_) => visitor.visit_u128(number),
-                },
-                (true, number) => match i64::try_from(number) {
-                    Ok(number) => visitor.visit_i64(!number),
-                    Err(_) => visitor.visit_i128(!signed(number)?),
-                },
-            },
+            Item::Big { negative, digits } => wide(negative, magnitude(&digits)?, visitor),
             Item::Octets(Cow::Borrowed(octets)) => visitor.visit_borrowed_bytes(octets),
             Item::Octets(Cow::Owned(octets)) => visitor.visit_byte_buf(octets),
             Item::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(utf8(text)?),
@@ -206,6 +197,18 @@ impl<'de, N: Notation> Deserializer<'de, N> {
             Item::Bool(bool) => visitor.visit_bool(bool),
             Item::Null => visitor.visit_unit(),
             Item::Extension(kind, octets) => extension::read(kind, octets, visitor),
+        }
+    }
+
+    /// Reads an integer. Languages that have one type of number may write it as a float.
+    #[inline]
+    pub(super) fn integer<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Float(float) => match float::integer_of(float) {
+                Some((negative, number)) => wide(negative, number, visitor),
+                None => visitor.visit_f64(float),
+            },
+            item => self.value(item, visitor),
         }
     }
 
@@ -240,6 +243,24 @@ impl<'de, N: Notation> Deserializer<'de, N> {
             }
             None => !N::ended(&mut self.unread),
         }
+    }
+}
+
+/// Visits an integer of `number`, or of -1 minus that, as the narrowest type that has it.
+fn wide<'de, V: Visitor<'de>>(
+    negative: bool,
+    number: u128,
+    visitor: V,
+) -> Result<V::Value, Mismatch> {
+    if negative {
+        return match i64::try_from(number) {
+            Ok(number) => visitor.visit_i64(!number),
+            Err(_) => visitor.visit_i128(!signed(number)?),
+        };
+    }
+    match u64::try_from(number) {
+        Ok(number) => visitor.visit_u64(number),
+        Err(_) => visitor.visit_u128(number),
     }
 }
 

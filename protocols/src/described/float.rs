@@ -23,6 +23,20 @@ pub(crate) fn double_of(single: f32) -> f64 {
     f64::from_bits((bits & 0x8000_0000) << 32 | 0x7ff << 52 | (bits & 0x7f_ffff) << 29)
 }
 
+/// Returns the number `n` of the integer `n`, or of -1 - `n` if the flag is set, that is `double`, if
+/// there is one. Of -0.0 the sign is lost.
+pub(super) fn integer_of(double: f64) -> Option<(bool, u128)> {
+    let magnitude = double.abs();
+    // Of 2^128 and more `as` makes the highest number there is.
+    let number = (magnitude < BEYOND).then_some(magnitude as u128)?;
+    if number as f64 != magnitude {
+        return None;
+    }
+    Some(if double < 0.0 { (true, number - 1) } else { (false, number) })
+}
+
+const BEYOND: f64 = 340_282_366_920_938_463_463_374_607_431_768_211_456.0; // 2^128
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +60,45 @@ mod tests {
         }
         for double in [0.5, -0.0, f64::from(f32::MAX), f64::from(f32::from_bits(1)), 16_777_216.0] {
             assert_eq!(single_of(double).map(double_of), Some(double), "{double}");
+        }
+    }
+    #[test]
+    fn whole_doubles_are_integers() {
+        let two = |exponent| 2_f64.powi(exponent);
+
+        for (double, integer) in [
+            (0.0, (false, 0)),
+            (-0.0, (false, 0)),
+            (1.0, (false, 1)),
+            (-1.0, (true, 0)),
+            (two(53) - 1.0, (false, (1 << 53) - 1)),
+            (two(64), (false, 1 << 64)),
+            (-two(64), (true, (1 << 64) - 1)),
+            (two(127), (false, 1 << 127)),
+            (-two(127), (true, (1 << 127) - 1)),
+            (two(128).next_down(), (false, u128::MAX << 75)),
+        ] {
+            assert_eq!(integer_of(double), Some(integer), "{double}");
+        }
+    }
+
+    #[test]
+    fn other_doubles_are_no_integers() {
+        let two = |exponent| 2_f64.powi(exponent);
+
+        for double in [
+            0.5,
+            -1.5,
+            two(52).next_down(),
+            f64::MIN_POSITIVE,
+            5e-324,
+            two(128),
+            f64::MAX,
+            f64::INFINITY,
+            f64::NAN,
+        ] {
+            assert_eq!(integer_of(double), None, "{double}");
+            assert_eq!(integer_of(-double), None, "-{double}");
         }
     }
 }

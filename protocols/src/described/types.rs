@@ -16,7 +16,7 @@ macro_rules! integers {
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
             match self.small() {
                 Some(number) => visitor.visit_u8(number),
-                None => self.deserialize_any(visitor),
+                None => self.integer(visitor),
             }
         }
     )*};
@@ -74,6 +74,10 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
             Item::Octets(octets) if N::LENIENT => {
                 visitor.visit_u128(u128::from_be_bytes(sixteen(&octets)?))
             }
+            Item::Float(float) => match float::integer_of(float) {
+                Some((false, number)) => visitor.visit_u128(number),
+                _ => visitor.visit_f64(float),
+            },
             item => self.value(item, visitor),
         }
     }
@@ -86,6 +90,13 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
                 let number = signed(magnitude(&digits)?)?;
                 visitor.visit_i128(if negative { !number } else { number })
             }
+            Item::Float(float) => match float::integer_of(float) {
+                Some((negative, number)) => {
+                    let number = signed(number)?;
+                    visitor.visit_i128(if negative { !number } else { number })
+                }
+                None => visitor.visit_f64(float),
+            },
             Item::Octets(octets) if N::LENIENT => {
                 visitor.visit_i128(i128::from_be_bytes(sixteen(&octets)?))
             }

@@ -19,8 +19,12 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// and `Some(None)` and `Some(())`, which read as `None`.
 ///
 /// Read leniently where the sender's language may know less of types: an array of the fields for a
-/// struct, an integer where a float is expected, the wider form of a number, text where octets are. Fields that a type does
-/// not have are skipped, extensions too; a field given twice is refused. Where a type asks for an
+/// struct, the wider form of a number, text where octets are, an integer where a float is expected, and a float
+/// where an integer is, if it is whole and in range, as JavaScript writes those beyond 32 bits (`-0.0` is 0). Under
+/// serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it before it knows the type:
+/// take an `f64` there.
+///
+/// Fields that a type does not have are skipped, extensions too; a field given twice is refused. Where a type asks for an
 /// extension, such as a timestamp, as those for the crate `rmp_serde` do (a newtype struct that serde
 /// knows as `_ExtStruct`, around a tuple of an `i8` and octets), it is read and written.
 ///

@@ -1,6 +1,6 @@
 //! Integers and floats of every width.
 
-use std::ffi::CString;
+use std::{collections::BTreeMap, ffi::CString};
 
 use datagrammar_protocols::{Cbor, DatagramProtocol};
 use serde::Deserialize;
@@ -66,7 +66,111 @@ fn an_integer_is_read_where_a_float_is_expected() {
     reads("3903e7", &-1000.0_f32);
     reads("3bffffffffffffffff", &-18_446_744_073_709_551_616.0_f64);
     reads("c249010000000000000000", &18_446_744_073_709_551_616.0_f32);
-    refuses::<u8>("f93c00");
+}
+
+// P-25: and as floats, where integers would not do.
+#[test]
+fn a_whole_float_is_read_where_an_integer_is_expected() {
+    for whole in ["f95140", "fa42280000", "fb4045000000000000", "c1 fb4045000000000000"] {
+        reads(whole, &42_u8);
+        reads(whole, &42_u16);
+        reads(whole, &42_u32);
+        reads(whole, &42_u64);
+        reads(whole, &42_u128);
+        reads(whole, &42_i8);
+        reads(whole, &42_i16);
+        reads(whole, &42_i32);
+        reads(whole, &42_i64);
+        reads(whole, &42_i128);
+    }
+    for whole in ["f9d140", "fac2280000", "fbc045000000000000"] {
+        reads(whole, &-42_i8);
+        reads(whole, &-42_i64);
+        reads(whole, &-42_i128);
+        refuses::<u64>(whole);
+        refuses::<u128>(whole);
+    }
+    reads("82 f93c00 fb4045000000000000", &vec![1_u8, 42]);
+    reads("82 fb4045000000000000 f5", &(42_u8, true));
+    reads("a1 fb4279365481d03000 f93c00", &BTreeMap::from([(1_732_571_045_123_u64, 1_i8)]));
+    reads("f93c00", &Some(Some(std::num::NonZero::<u16>::MIN)));
+}
+
+// P-25: nothing but its sign is lost.
+#[test]
+fn negative_zero_is_read_as_an_integer() {
+    for zero in ["f98000", "fa80000000", "fb8000000000000000"] {
+        reads(zero, &0_u8);
+        reads(zero, &0_i64);
+        reads(zero, &0_u128);
+        reads(zero, &0_i128);
+        assert!(Cbor::<f64, ()>::new().decode(&hex(zero)).unwrap().is_sign_negative());
+    }
+}
+
+// P-25
+#[test]
+fn floats_are_read_to_the_bounds_of_an_integer_and_not_beyond() {
+    reads("f95bf8", &255_u8);
+    refuses::<u8>("f95c00"); // 256
+    reads("f9d800", &-128_i8);
+    refuses::<i8>("f9d808"); // -129
+    reads("fb43dfffffffffffff", &(i64::MAX - 1_023));
+    refuses::<i64>("fb43e0000000000000"); // 2^63
+    reads("fbc3e0000000000000", &i64::MIN);
+    refuses::<i64>("fbc3e0000000000001");
+    reads("fb43efffffffffffff", &(u64::MAX - 2_047));
+    refuses::<u64>("fb43f0000000000000"); // 2^64
+    refuses::<u64>("fa5f800000");
+    reads("fb43f0000000000000", &(1_u128 << 64));
+    reads("fbc3f0000000000000", &-(1_i128 << 64));
+    reads("fb47dfffffffffffff", &(i128::MAX - ((1 << 74) - 1)));
+    refuses::<i128>("fb47e0000000000000"); // 2^127
+    reads("fbc7e0000000000000", &i128::MIN);
+    refuses::<i128>("fbc7e0000000000001");
+    reads("fb47efffffffffffff", &(u128::MAX - ((1 << 75) - 1)));
+    refuses::<u128>("fb47f0000000000000"); // 2^128
+}
+
+#[test]
+fn a_float_that_is_not_whole_or_not_finite_is_no_integer() {
+    for float in [
+        "f93e00",             // 1.5
+        "fa3fc00000",         // 1.5
+        "fb3ff8000000000000", // 1.5
+        "f90001",             // 2^-24
+        "f98001",             // -2^-24
+        "fb0000000000000001", // the smallest
+        "fb432fffffffffffff", // 2^52 - 0.5
+        "f97e00",             // NaN
+        "fb7ff8000000000000",
+        "f97c00", // infinity
+        "f9fc00",
+        "fb7ff0000000000000",
+        "fb7fefffffffffffff", // the greatest
+    ] {
+        refuses::<u8>(float);
+        refuses::<i16>(float);
+        refuses::<u64>(float);
+        refuses::<i64>(float);
+        refuses::<u128>(float);
+        refuses::<i128>(float);
+        refuses::<BTreeMap<u64, ()>>(&format!("a1 {float} f6"));
+    }
+}
+
+// P-4: what finds out by itself what is there finds what was sent.
+#[test]
+fn a_whole_float_stays_one_where_a_type_takes_both() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(untagged)]
+    enum Number {
+        Integer(i64),
+        Float(f64),
+    }
+
+    reads("82 01 f93c00", &[Number::Integer(1), Number::Float(1.0)]);
+    reads("82 01 f93c00", &serde_json::json!([1, 1.0]));
 }
 
 #[test]

@@ -1,3 +1,5 @@
+mod numbers;
+
 use std::{collections::BTreeMap, error::Error, ffi::CString};
 
 use datagrammar_protocols::{DatagramProtocol, Msgpack};
