@@ -23,8 +23,10 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// CBOR of their own and read as `None`.
 ///
 /// Every width of a number is read, and every length, definite or not; an integer for a float, too, and a
-/// float for an integer where it is whole and in range, as JavaScript writes those beyond 32 bits (`-0.0` is 0). Under serde's
-/// attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it before it knows the type: take an `f64` there.
+/// float for an integer where it is whole and in range, as JavaScript writes those beyond 32 bits (`-0.0` is 0). Under
+/// serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it before it knows the type:
+/// take an `f64` there. Names of fields and variants may be byte strings.
+///
 /// Tags that no type asks for are skipped, and so are fields that a type does not have; a field given
 /// twice is refused. The types of `ciborium::tag` ask for tags and write them: any type can that uses
 /// the same names. One that takes whatever comes, such as `ciborium::Value`, sees no tags.

@@ -6,7 +6,7 @@ use serde::de::{
 };
 
 use super::{
-    Notation,
+    Item, Notation,
     deserializer::{Deserializer, SURPLUS},
 };
 use crate::mismatch::Mismatch;
@@ -106,15 +106,32 @@ impl<'de, N: Notation> MapAccess<'de> for Fields<'_, '_, 'de, N> {
     }
 }
 
-/// The name of a field: to serde a number is its place, but only text is a name on the wire.
+/// The name of a field: to serde a number is its place, but only text is a name on the wire, or its octets.
 struct Name<'d, 'de, N>(&'d mut Deserializer<'de, N>);
+
+impl<'de, N: Notation> Name<'_, 'de, N> {
+    fn longer<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.0.item()? {
+            item @ Item::Text(_) => self.0.value(item, visitor),
+            // As text, since that is all that some visitors know.
+            Item::Octets(name) => match str::from_utf8(&name) {
+                Ok(name) => visitor.visit_str(name),
+                Err(_) => visitor.visit_bytes(&name),
+            },
+            _ => Err(Mismatch::expected("the name of a field was expected")),
+        }
+    }
+}
 
 impl<'de, N: Notation> de::Deserializer<'de> for Name<'_, 'de, N> {
     type Error = Mismatch;
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        self.0.deserialize_str(visitor)
+        match self.0.short_text()? {
+            Some(name) => visitor.visit_borrowed_str(name),
+            None => self.longer(visitor),
+        }
     }
 
     serde::forward_to_deserialize_any! {

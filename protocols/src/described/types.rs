@@ -247,10 +247,12 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
                 .wrapped(|deserializer| visitor.visit_enum(tag::Access::new(tag, deserializer)));
         }
         match self.item()? {
-            Item::Text(name) => visitor.visit_enum(Named::<N>::new(utf8(&name)?, None)),
+            Item::Text(name) | Item::Octets(name) => {
+                visitor.visit_enum(Named::<N>::new(utf8(&name)?, None))
+            }
             Item::Map(len @ (Some(1) | None)) => {
                 self.claim(len, 2)?;
-                let Item::Text(name) = self.item()? else {
+                let (Item::Text(name) | Item::Octets(name)) = self.item()? else {
                     return Err(Mismatch::expected("the name of a variant was expected"));
                 };
                 let value = visitor.visit_enum(Named::new(utf8(&name)?, Some(self)))?;

@@ -19,7 +19,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// and `Some(None)` and `Some(())`, which read as `None`.
 ///
 /// Read leniently where the sender's language may know less of types: an array of the fields for a
-/// struct, the wider form of a number, text where octets are, an integer where a float is expected, and a float
+/// struct, the wider form of a number, text where octets are, binary for the name of a field or variant, an integer where a float is expected, and a float
 /// where an integer is, if it is whole and in range, as JavaScript writes those beyond 32 bits (`-0.0` is 0). Under
 /// serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it before it knows the type:
 /// take an `f64` there.

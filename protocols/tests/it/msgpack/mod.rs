@@ -1,3 +1,4 @@
+mod names;
 mod numbers;
 
 use std::{collections::BTreeMap, error::Error, ffi::CString};

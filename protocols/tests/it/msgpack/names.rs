@@ -1,0 +1,63 @@
+//! Names of fields and variants that are no text, and entries that a type does not have.
+
+use serde::Deserialize;
+
+use super::{Command, Row, reads, refuses};
+
+// P-25: Python sends it for `{b"bar": 42}`.
+#[test]
+fn names_of_fields_as_binary_are_read() {
+    let row = Row { key: vec![1], data: Some(42) };
+
+    reads("82 c403 6b6579 91 01 c404 64617461 2a", &row);
+    reads("82 a3 6b6579 91 01 c404 64617461 2a", &row);
+    reads("82 c50003 6b6579 91 01 c600000004 64617461 2a", &row);
+    refuses::<Row>("82 c402 6b65 91 01 c404 64617461 2a"); // "ke" is no field, and "key" is missing
+    refuses::<Row>("82 d503 6b65 91 01 c404 64617461 2a"); // an extension is no name
+}
+
+#[test]
+fn a_field_given_twice_is_refused_in_whatever_form_its_name_is() {
+    refuses::<Row>("83 a3 6b6579 90 c403 6b6579 90 a4 64617461 01");
+    refuses::<Row>("83 c403 6b6579 90 c403 6b6579 90 a4 64617461 01");
+}
+
+#[test]
+fn names_of_variants_as_binary_are_read() {
+    reads("c404 50696e67", &Command::Ping);
+    reads("81 c404 50696e67 c0", &Command::Ping);
+    reads("81 c404 50616972 92 01 02", &Command::Pair(1, 2));
+    reads("81 c403 416464 82 c401 61 07 c401 62 08", &Command::Add { a: 7, b: 8 });
+    refuses::<Command>("c404 50696e68");
+    refuses::<Command>("c404 5069ff67");
+}
+
+// Whether a name may be binary does not depend on an attribute of serde.
+#[test]
+fn names_as_binary_are_read_whatever_the_attributes_of_the_type() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Inner {
+        k: u8,
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Flat {
+        n: u8,
+        #[serde(flatten)]
+        inner: Inner,
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(tag = "t")]
+    enum Inside {
+        A { k: u8 },
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(tag = "t", content = "c")]
+    enum Beside {
+        A { k: u8 },
+    }
+
+    reads("82 c401 6e 05 c401 6b 06", &Flat { n: 5, inner: Inner { k: 6 } });
+    reads("82 c401 74 c401 41 c401 6b 06", &Inside::A { k: 6 });
+    reads("82 c401 74 c401 41 c401 63 81 c401 6b 06", &Beside::A { k: 6 });
+    reads("82 c401 63 81 c401 6b 06 c401 74 c401 41", &Beside::A { k: 6 });
+}
