@@ -27,8 +27,8 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it before it knows the type:
 /// take an `f64` there. Names of fields and variants may be byte strings.
 ///
-/// Tags that no type asks for are skipped, and so are fields that a type does not have; a field given
-/// twice is refused. The types of `ciborium::tag` ask for tags and write them: any type can that uses
+/// Tags that no type asks for are skipped, and so are entries of a struct that it has no field for, whatever
+/// their key is; a field given twice is refused. The types of `ciborium::tag` ask for tags and write them: any type can that uses
 /// the same names. One that takes whatever comes, such as `ciborium::Value`, sees no tags.
 ///
 /// # Limits

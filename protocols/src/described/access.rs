@@ -111,17 +111,26 @@ struct Name<'d, 'de, N>(&'d mut Deserializer<'de, N>);
 
 impl<'de, N: Notation> Name<'_, 'de, N> {
     fn longer<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        match self.0.item()? {
-            item @ Item::Text(_) => self.0.value(item, visitor),
+        let start = self.0.unread;
+        match self.0.item() {
+            Ok(item @ Item::Text(_)) => self.0.value(item, visitor),
             // As text, since that is all that some visitors know.
-            Item::Octets(name) => match str::from_utf8(&name) {
+            Ok(Item::Octets(name)) => match str::from_utf8(&name) {
                 Ok(name) => visitor.visit_str(name),
                 Err(_) => visitor.visit_bytes(&name),
             },
-            _ => Err(Mismatch::expected("the name of a field was expected")),
+            // Whether there may be a field that the type does not have is for the visitor to say.
+            _ => {
+                self.0.unread = start;
+                self.0.skip()?;
+                visitor.visit_bytes(NO_NAME)
+            }
         }
     }
 }
+
+/// What no field can be called, as it is not UTF-8.
+const NO_NAME: &[u8] = &[0xff];
 
 impl<'de, N: Notation> de::Deserializer<'de> for Name<'_, 'de, N> {
     type Error = Mismatch;

@@ -214,6 +214,8 @@ impl<'de, N: Notation> Deserializer<'de, N> {
 
     /// Passes over a whole item, which has to be well-formed all the same.
     pub(super) fn skip(&mut self) -> Result<(), Mismatch> {
+        // What a tag asks of its item only those know who want it.
+        while N::tag(&mut self.unread)?.is_some() {}
         let (len, each) = match self.item()? {
             Item::Array(len) => (len, 1),
             Item::Map(len) => (len, 2),

@@ -24,7 +24,8 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it before it knows the type:
 /// take an `f64` there.
 ///
-/// Fields that a type does not have are skipped, extensions too; a field given twice is refused. Where a type asks for an
+/// Entries of a struct that it has no field for are skipped, whatever their key is, extensions too; a field given
+/// twice is refused. Where a type asks for an
 /// extension, such as a timestamp, as those for the crate `rmp_serde` do (a newtype struct that serde
 /// knows as `_ExtStruct`, around a tuple of an `i8` and octets), it is read and written.
 ///

@@ -1,5 +1,6 @@
 mod names;
 mod numbers;
+mod unknown;
 
 use std::{collections::BTreeMap, error::Error};
 
