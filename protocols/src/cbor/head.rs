@@ -16,15 +16,20 @@ pub(super) mod major {
     pub(in super::super) const MASK: u8 = 7 << 5;
 }
 
-// Heads of one octet, and those of floats.
+// Heads of one octet, and those of floats. Those from the first up to `FALSE` nobody has assigned yet.
+pub(super) const FIRST_SIMPLE: u8 = 0xe0;
 pub(super) const FALSE: u8 = 0xf4;
 pub(super) const TRUE: u8 = 0xf5;
 pub(super) const NULL: u8 = 0xf6;
 pub(super) const UNDEFINED: u8 = 0xf7;
+pub(super) const SIMPLE: u8 = 0xf8;
 pub(super) const HALF: u8 = 0xf9;
 pub(super) const SINGLE: u8 = 0xfa;
 pub(super) const DOUBLE: u8 = 0xfb;
 pub(super) const BREAK: u8 = 0xff;
+
+// The lowest simple value of two octets (RFC 8949, section 3.3). Nobody has assigned one of them yet.
+pub(super) const FIRST_OF_TWO: u8 = 32;
 
 // Tags of integers beyond 64 bits (RFC 8949, section 3.4.3).
 pub(super) const UNSIGNED_BIGNUM: u64 = 2;

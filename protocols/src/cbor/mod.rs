@@ -20,7 +20,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// take the shortest form that loses nothing, a float of 1.5 three octets; integers beyond 64 bits
 /// are tags 2 and 3; lengths are definite. `Vec<u8>` is an array of integers; where the other side
 /// wants a byte string, use a type such as those of the crate `serde_bytes`. `Some(None)` and `Some(())` have no
-/// CBOR of their own and read as `None`.
+/// CBOR of their own and read as `None`, with tags around them, too.
 ///
 /// Every width of a number is read, and every length, definite or not; an integer for a float, too, and a
 /// float for an integer where it is whole and in range, as JavaScript writes those beyond 32 bits (`-0.0` is 0). Under
@@ -28,7 +28,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// take an `f64` there. Names of fields and variants may be byte strings.
 ///
 /// Tags that no type asks for are skipped, and so are entries of a struct that it has no field for, whatever
-/// their key is; a field given twice is refused. The types of `ciborium::tag` ask for tags and write them: any type can that uses
+/// their key and value are, simple values that nobody has assigned yet among them; a field given twice is refused. The types of `ciborium::tag` ask for tags and write them: any type can that uses
 /// the same names. One that takes whatever comes, such as `ciborium::Value`, sees no tags.
 ///
 /// # Limits

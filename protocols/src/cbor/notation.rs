@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::{
     half,
     head::{
-        self, BREAK, DOUBLE, FALSE, HALF, NEGATIVE_BIGNUM, NULL, SINGLE, TRUE, UNDEFINED, UNKNOWN,
-        UNSIGNED_BIGNUM, major,
+        self, BREAK, DOUBLE, FALSE, FIRST_OF_TWO, FIRST_SIMPLE, HALF, NEGATIVE_BIGNUM, NULL,
+        SIMPLE, SINGLE, TRUE, UNDEFINED, UNKNOWN, UNSIGNED_BIGNUM, major,
     },
 };
 use crate::{
@@ -48,9 +48,13 @@ impl Notation for Rfc8949 {
         })
     }
 
+    /// With the tags around it.
     #[inline]
     fn null(unread: &mut &[u8]) -> bool {
-        one_of([NULL, UNDEFINED], unread)
+        match *unread {
+            [initial, ..] if initial & major::MASK == major::TAG => tagged_null(unread),
+            _ => one_of([NULL, UNDEFINED], unread),
+        }
     }
 
     #[inline]
@@ -173,6 +177,22 @@ fn one_of(initials: [u8; 2], unread: &mut &[u8]) -> bool {
     }
 }
 
+#[cold]
+fn tagged_null(unread: &mut &[u8]) -> bool {
+    let mut rest = *unread;
+    let is_null = loop {
+        match Rfc8949::tag(&mut rest) {
+            Ok(Some(UNSIGNED_BIGNUM | NEGATIVE_BIGNUM)) | Err(_) => break false,
+            Ok(Some(_)) => {}
+            Ok(None) => break one_of([NULL, UNDEFINED], &mut rest),
+        }
+    };
+    if is_null {
+        *unread = rest;
+    }
+    is_null
+}
+
 #[inline]
 fn number(initial: u8, unread: &mut &[u8]) -> Result<u64, Mismatch> {
     head::argument(initial, unread)?.ok_or(UNKNOWN)
@@ -227,6 +247,11 @@ fn simple<'de>(initial: u8, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatc
         }
         SINGLE => Item::Float(float::double_of(f32::from_be_bytes(take(unread)?))),
         DOUBLE => Item::Float(f64::from_be_bytes(take(unread)?)),
+        FIRST_SIMPLE..FALSE => Item::Simple,
+        SIMPLE => match take(unread)? {
+            [number] if number >= FIRST_OF_TWO => Item::Simple,
+            _ => return Err(UNKNOWN),
+        },
         _ => return Err(UNKNOWN),
     })
 }

@@ -196,6 +196,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
             Item::Float(float) => visitor.visit_f64(float),
             Item::Bool(bool) => visitor.visit_bool(bool),
             Item::Null => visitor.visit_unit(),
+            Item::Simple => Err(Mismatch::expected("a simple value that is assigned was expected")),
             Item::Extension(kind, octets) => extension::read(kind, octets, visitor),
         }
     }

@@ -22,6 +22,8 @@ pub(crate) enum Item<'de> {
     Float(f64),
     Bool(bool),
     Null,
+    /// A value without content that nobody has assigned a meaning yet.
+    Simple,
     /// Octets of an application's own type.
     Extension(i8, &'de [u8]),
 }

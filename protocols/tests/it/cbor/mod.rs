@@ -1,5 +1,6 @@
 mod names;
 mod numbers;
+mod simple;
 mod unknown;
 
 use std::{collections::BTreeMap, error::Error};
@@ -239,8 +240,6 @@ fn what_is_not_cbor_or_not_of_the_type_is_refused() {
         "5e",
         "fc",
         "f8",
-        "f820",
-        "e0",
         "62c328",
         "62ff",
         "7f4100ff",
@@ -258,6 +257,8 @@ fn what_is_not_cbor_or_not_of_the_type_is_refused() {
         refuses::<IgnoredAny>(datagram);
         refuses::<String>(datagram);
     }
+    refuses::<String>("f820");
+    refuses::<String>("e0");
     refuses::<u8>("190100");
     refuses::<u64>("20");
     refuses::<String>("4161");
@@ -320,7 +321,11 @@ fn reads<T: std::fmt::Debug + DeserializeOwned + PartialEq>(datagram: &str, pack
 
 #[track_caller]
 fn refuses<T: DeserializeOwned>(datagram: &str) {
-    assert!(Cbor::<T, ()>::new().decode(&hex(datagram)).is_err(), "{datagram}");
+    assert!(!decodes::<T>(datagram), "{datagram}");
+}
+
+fn decodes<T: DeserializeOwned>(datagram: &str) -> bool {
+    Cbor::<T, ()>::new().decode(&hex(datagram)).is_ok()
 }
 
 #[derive(Deserialize)]

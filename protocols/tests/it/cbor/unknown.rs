@@ -123,7 +123,7 @@ fn a_tag_of_big_integers_around_something_else_is_skipped() {
 }
 
 // Every kind of item that is no name of a field.
-const KEYS: [&str; 33] = [
+const KEYS: [&str; 35] = [
     "00",
     "01",
     "17",
@@ -154,6 +154,8 @@ const KEYS: [&str; 33] = [
     "f5",
     "f6",
     "f7",
+    "f0",
+    "f8ff",
     "f93e00",
     "fa3fc00000",
     "fb3ff8000000000000",
