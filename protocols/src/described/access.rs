@@ -2,7 +2,7 @@
 
 use serde::de::{
     self, DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess,
-    Visitor, value::StrDeserializer,
+    Visitor,
 };
 
 use super::{
@@ -149,19 +149,22 @@ impl<'de, N: Notation> de::Deserializer<'de> for Name<'_, 'de, N> {
     }
 }
 
-/// A variant by its name, alone or with its content.
-pub(super) struct Named<'n, 'd, 'de, N> {
-    name: &'n str,
+/// A variant by its name or place, alone or with its content.
+pub(super) struct Named<'d, 'de, I, N> {
+    name: I,
     content: Option<&'d mut Deserializer<'de, N>>,
 }
 
-impl<'n, 'd, 'de, N: Notation> Named<'n, 'd, 'de, N> {
-    pub(super) const fn new(name: &'n str, content: Option<&'d mut Deserializer<'de, N>>) -> Self {
+impl<'d, 'de, I, N: Notation> Named<'d, 'de, I, N> {
+    pub(super) const fn new(name: I, content: Option<&'d mut Deserializer<'de, N>>) -> Self {
         Self { name, content }
     }
 }
 
-impl<'d, 'de, N: Notation> EnumAccess<'de> for Named<'_, 'd, 'de, N> {
+impl<'d, 'de, I, N: Notation> EnumAccess<'de> for Named<'d, 'de, I, N>
+where
+    I: de::Deserializer<'de, Error = Mismatch>,
+{
     type Error = Mismatch;
     type Variant = Content<'d, 'de, N>;
 
@@ -170,8 +173,7 @@ impl<'d, 'de, N: Notation> EnumAccess<'de> for Named<'_, 'd, 'de, N> {
         self,
         seed: S,
     ) -> Result<(S::Value, Self::Variant), Mismatch> {
-        let value = seed.deserialize(StrDeserializer::<Mismatch>::new(self.name))?;
-        Ok((value, Content(self.content)))
+        Ok((seed.deserialize(self.name)?, Content(self.content)))
     }
 }
 

@@ -28,7 +28,8 @@ use crate::mismatch::Mismatch;
 /// What takes is to take nothing, or a whole item, or an array's or map's head. What appends returns an
 /// error only for lengths that the format cannot tell.
 pub(crate) trait Notation {
-    /// Whether a struct may be an array of its fields, a unit struct an empty one, and text octets.
+    /// Whether a struct may be an array of its fields, a unit struct an empty one, a variant its place, text octets,
+    /// and octets text.
     const LENIENT: bool;
 
     /// Whether items may have a tag, as `ciborium::tag` asks for them.

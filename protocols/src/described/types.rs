@@ -1,6 +1,9 @@
 //! What the items are read as, type by type.
 
-use serde::de::{self, Visitor, value::SeqDeserializer};
+use serde::de::{
+    self, Visitor,
+    value::{SeqDeserializer, StrDeserializer, U64Deserializer},
+};
 
 use super::{
     Item, Notation,
@@ -143,7 +146,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         self.wrapped(|deserializer| visitor.visit_newtype_struct(deserializer))
     }
 
-    /// Octets are no text, which the visitors of text do not know.
+    /// Octets are no text, which the visitors of text do not know; those of MessagePack may be, to it.
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         if let Some(text) = self.short_text()? {
@@ -151,7 +154,8 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         }
         match self.item()? {
             item @ Item::Text(_) => self.value(item, visitor),
-            _ => Err(Mismatch::expected("text was expected")),
+            Item::Octets(octets) if N::LENIENT => self.value(Item::Text(octets), visitor),
+            _ => Err(TEXT),
         }
     }
 
@@ -160,9 +164,13 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         self.deserialize_str(visitor)
     }
 
+    /// Nobody sends octets for a character.
     #[inline]
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        self.deserialize_str(visitor)
+        match self.item()? {
+            item @ Item::Text(_) => self.value(item, visitor),
+            _ => Err(TEXT),
+        }
     }
 
     /// A list of octets is octets, too; text was, in MessagePack, before it knew both.
@@ -247,21 +255,16 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
                 .wrapped(|deserializer| visitor.visit_enum(tag::Access::new(tag, deserializer)));
         }
         match self.item()? {
-            Item::Text(name) | Item::Octets(name) => {
-                visitor.visit_enum(Named::<N>::new(utf8(&name)?, None))
-            }
             Item::Map(len @ (Some(1) | None)) => {
                 self.claim(len, 2)?;
-                let (Item::Text(name) | Item::Octets(name)) = self.item()? else {
-                    return Err(Mismatch::expected("the name of a variant was expected"));
-                };
-                let value = visitor.visit_enum(Named::new(utf8(&name)?, Some(self)))?;
+                let name = self.item()?;
+                let value = variant(name, Some(self), visitor)?;
                 if len.is_none() && !N::ended(&mut self.unread) {
                     return Err(SURPLUS);
                 }
                 Ok(value)
             }
-            _ => Err(Mismatch::expected("a variant was expected")),
+            name => variant::<N, V>(name, None, visitor),
         }
     }
 
@@ -270,6 +273,26 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
     }
 
     serde::forward_to_deserialize_any! { bool unit map }
+}
+
+const TEXT: Mismatch = Mismatch::expected("text was expected");
+
+/// A variant of this name, alone or with its content.
+#[inline]
+fn variant<'de, N: Notation, V: Visitor<'de>>(
+    name: Item<'de>,
+    content: Option<&mut Deserializer<'de, N>>,
+    visitor: V,
+) -> Result<V::Value, Mismatch> {
+    match name {
+        Item::Text(name) | Item::Octets(name) => {
+            visitor.visit_enum(Named::new(StrDeserializer::new(utf8(&name)?), content))
+        }
+        Item::Unsigned(place) if N::LENIENT => {
+            visitor.visit_enum(Named::new(U64Deserializer::new(place), content))
+        }
+        _ => Err(Mismatch::expected("a variant was expected")),
+    }
 }
 
 fn sixteen(octets: &[u8]) -> Result<[u8; 16], Mismatch> {

@@ -18,11 +18,13 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// MessagePack has no form for: integers of 128 bits, which are 16 octets of binary, big-endian,
 /// and `Some(None)` and `Some(())`, which read as `None`.
 ///
-/// Read leniently where the sender's language may know less of types: an array of the fields for a
-/// struct, the wider form of a number, text where octets are, binary for the name of a field or variant, an integer where a float is expected, and a float
-/// where an integer is, if it is whole and in range, as JavaScript writes those beyond 32 bits (`-0.0` is 0). Under
-/// serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it before it knows the type:
-/// take an `f64` there.
+/// Read leniently where the sender's language may know less of types:
+///
+/// - for a struct, an array of its fields; for a variant, its place as an integer, as `rmp_serde` once wrote it;
+/// - for octets, text; for a `String` or a name, binary that is UTF-8;
+/// - for a float, an integer; for an integer, a float that is whole and in range, as JavaScript writes those beyond 32
+///   bits (`-0.0` is 0). Under serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it
+///   before it knows the type: take an `f64` there. The wider form of a number is read for all.
 ///
 /// Entries of a struct that it has no field for are skipped, whatever their key is, extensions too; a field given
 /// twice is refused. Where a type asks for an

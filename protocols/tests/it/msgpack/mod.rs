@@ -117,12 +117,25 @@ fn a_unit_struct_is_an_empty_array_and_read_as_nil_too() {
 
 // Before the format knew both, text was octets, and is still where Lua writes it.
 #[test]
-fn text_is_read_where_octets_are_expected_but_octets_are_no_text() {
+fn text_is_read_where_octets_are_expected() {
     reads("a26869", &c"hi".to_owned());
     reads("a2fffe", &c"\xff\xfe".to_owned());
     reads("82 a36b6579 90 a162 a2fffe", &Row { key: vec![], data: None });
     refuses::<String>("a2fffe");
-    refuses::<String>("c4026869");
+}
+
+// As rmp-serde reads it, and as Python sends `{b"a": 1}`.
+#[test]
+fn binary_is_read_where_text_is_expected_if_it_is_utf_8() {
+    reads("c4026869", &"hi".to_owned());
+    reads("c400", &String::new());
+    reads("c50002c3a9", &"é".to_owned());
+    reads("c600000001 61", &"a".to_owned());
+    reads("81 c40161 01", &BTreeMap::from([("a".to_owned(), 1)]));
+    refuses::<String>("c402fffe");
+    refuses::<String>("c403eda080"); // a lone surrogate
+    refuses::<String>("c40268");
+    refuses::<String>("d40168");
     refuses::<char>("c40168");
 }
 

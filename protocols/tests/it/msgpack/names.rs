@@ -32,6 +32,34 @@ fn names_of_variants_as_binary_are_read() {
     refuses::<Command>("c404 5069ff67");
 }
 
+// So rmp-serde wrote variants until its version 0.15.
+#[test]
+fn variants_are_read_by_their_place() {
+    for place in ["00", "cc00", "cd0000", "ce00000000", "cf0000000000000000", "d000"] {
+        reads(place, &Command::Ping);
+        reads(&format!("81 {place} c0"), &Command::Ping);
+    }
+    for place in ["01", "cc01", "cd0001", "ce00000001", "cf0000000000000001", "d30000000000000001"]
+    {
+        reads(&format!("81 {place} 92 07 08"), &Command::Add { a: 7, b: 8 });
+        reads(&format!("81 {place} 82 a161 07 a162 08"), &Command::Add { a: 7, b: 8 });
+        refuses::<Command>(place);
+    }
+    reads("81 02 92 01 02", &Command::Pair(1, 2));
+    reads("81 03 a161", &Command::Text("a".to_owned()));
+    reads("93 00 81 03 a161 00", &[Command::Ping, Command::Text("a".to_owned()), Command::Ping]);
+    for place in ["04", "7f", "cc80", "cd0100", "ce80000000", "cfffffffffffffffff"] {
+        refuses::<Command>(place);
+        refuses::<Command>(&format!("81 {place} c0"));
+    }
+    for place in ["ff", "d0ff", "cb0000000000000000", "c0", "c2", "90"] {
+        refuses::<Command>(place);
+        refuses::<Command>(&format!("81 {place} c0"));
+    }
+    refuses::<Command>("80");
+    refuses::<Command>("82 00 c0 00 c0");
+}
+
 // Whether a name may be binary does not depend on an attribute of serde.
 #[test]
 fn names_as_binary_are_read_whatever_the_attributes_of_the_type() {
