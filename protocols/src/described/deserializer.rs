@@ -197,6 +197,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
             Item::Bool(bool) => visitor.visit_bool(bool),
             Item::Null => visitor.visit_unit(),
             Item::Simple => Err(Mismatch::expected("a simple value that is assigned was expected")),
+            Item::Extension(0, [0]) => visitor.visit_unit(), // JavaScript's `undefined`
             Item::Extension(kind, octets) => extension::read(kind, octets, visitor),
         }
     }

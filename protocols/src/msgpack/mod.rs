@@ -27,9 +27,9 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 ///   before it knows the type: take an `f64` there. The wider form of a number is read for all.
 ///
 /// Entries of a struct that it has no field for are skipped, whatever their key is, extensions too; a field given
-/// twice is refused. Where a type asks for an
-/// extension, such as a timestamp, as those for the crate `rmp_serde` do (a newtype struct that serde
-/// knows as `_ExtStruct`, around a tuple of an `i8` and octets), it is read and written.
+/// twice is refused. Where a type asks for an extension, such as a timestamp, as those for the crate `rmp_serde` do (a
+/// newtype struct that serde knows as `_ExtStruct`, around a tuple of an `i8` and octets), it is read and written. The
+/// extension of type 0 and the byte 0 is nil to all others, and in an `Option`: msgpackr sends it for `undefined`.
 ///
 /// # Limits
 ///

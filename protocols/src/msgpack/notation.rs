@@ -59,10 +59,11 @@ impl Notation for Markers {
         })
     }
 
+    /// Nil, or the extension of type 0 and the byte 0: the `undefined` of JavaScript, to notepack and msgpackr.
     #[inline]
     fn null(unread: &mut &[u8]) -> bool {
         match *unread {
-            [NIL, rest @ ..] => {
+            [NIL, rest @ ..] | [FIXEXT_1, 0, 0, rest @ ..] | [EXT_8, 1, 0, 0, rest @ ..] => {
                 *unread = rest;
                 true
             }

@@ -1,3 +1,4 @@
+mod extensions;
 mod names;
 mod numbers;
 mod unknown;

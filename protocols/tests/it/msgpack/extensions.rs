@@ -1,0 +1,73 @@
+//! The extension that JavaScript's libraries send for `undefined`.
+
+use serde::Deserialize;
+
+use super::{Command, Row, reads, refuses};
+
+// msgpackr, and notepack before it, send it for what a property of JavaScript is that is not there.
+#[test]
+fn the_extension_of_type_0_and_the_byte_0_is_read_as_nil_where_nobody_asks_for_an_extension() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Marker;
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(tag = "t")]
+    enum Inside {
+        A { x: Option<u8> },
+    }
+
+    reads("d40000", &None::<u8>);
+    reads("c7010000", &None::<u8>);
+    reads("d40000", &None::<String>);
+    reads("d40000", &());
+    reads("d40000", &Marker);
+    reads("92 d40000 07", &(None::<u8>, Some(7_u8)));
+    reads("82 a36b6579 90 a464617461 d40000", &Row { key: vec![], data: None });
+    reads("81 a450696e67 d40000", &Command::Ping);
+    reads("82 a174 a141 a178 d40000", &Inside::A { x: None });
+    reads("81 a161 d40000", &serde_json::json!({"a": null}));
+    for other in
+        ["d40001", "d40100", "d4ff00", "d5000000", "c70000", "c702000000", "d40000 00", "d400"]
+    {
+        refuses::<Option<u8>>(other);
+        refuses::<()>(other);
+    }
+    refuses::<u8>("d40000");
+    refuses::<String>("d40000");
+    refuses::<Vec<u8>>("d40000");
+}
+
+#[test]
+fn a_type_that_asks_for_an_extension_is_given_that_one_too() {
+    reads("d40000", &Extension((0, Octets(vec![0]))));
+    reads("92 d40000 d40000", &(Extension((0, Octets(vec![0]))), ()));
+    reads("d40001", &Some(Extension((0, Octets(vec![1])))));
+    // What it cannot be told from.
+    reads("d40000", &None::<Extension>);
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(rename = "_ExtStruct")]
+struct Extension((i8, Octets));
+
+#[derive(Debug, PartialEq)]
+struct Octets(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Octets {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Octets;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("octets")
+            }
+
+            fn visit_bytes<E>(self, octets: &[u8]) -> Result<Octets, E> {
+                Ok(Octets(octets.to_vec()))
+            }
+        }
+
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
