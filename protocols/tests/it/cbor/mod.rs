@@ -1,5 +1,6 @@
 mod names;
 mod numbers;
+mod senders;
 mod simple;
 mod unknown;
 

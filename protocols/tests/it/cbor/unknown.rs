@@ -51,7 +51,29 @@ fn a_type_that_wants_no_unknown_fields_refuses_them_whatever_the_key_is() {
     }
 }
 
-// P-2, P-12
+// serde keeps the entries of a flattened part, and knows keys of one value only.
+#[test]
+fn an_unknown_entry_beside_a_flattened_part_is_skipped_if_its_key_is_one_value() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Flat {
+        a: u8,
+        #[serde(flatten)]
+        part: Part,
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Part {
+        b: u8,
+    }
+
+    for key in ["01", "20", "40", "41ff", "60", "61 78", "c1 05", "f4", "f6", "f7", "f93e00"] {
+        reads(&format!("a3 61 61 01 {key} 02 61 62 03"), &Flat { a: 1, part: Part { b: 3 } });
+    }
+    for key in ["80", "a0", "f0", "c249010000000000000000"] {
+        refuses::<Flat>(&format!("a3 61 61 01 {key} 02 61 62 03"));
+    }
+}
+
+// P-2
 #[test]
 fn what_is_not_well_formed_is_refused_in_what_is_skipped() {
     for item in [

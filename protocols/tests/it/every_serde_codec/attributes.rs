@@ -104,6 +104,42 @@ fn extensions_come_back_from_where_serde_keeps_what_it_reads() {
     assert_eq!(msgpack.decode(&encode(&msgpack, &packet)).unwrap(), packet);
 }
 
+// What serde keeps for these attributes is what was sent, since it keeps it before it knows the type.
+#[test]
+fn a_whole_float_is_an_integer_where_serde_does_not_keep_it() {
+    #[derive(Deserialize, Debug, PartialEq)]
+    struct Flat<T> {
+        own: u64,
+        #[serde(flatten)]
+        part: Part<T>,
+    }
+    #[derive(Deserialize, Debug, PartialEq)]
+    struct Part<T> {
+        kept: T,
+    }
+    #[derive(Deserialize, Debug, PartialEq)]
+    #[serde(tag = "t")]
+    enum Inside<T> {
+        A { kept: T },
+    }
+    fn both<T: DeserializeOwned>(packet: &serde_json::Value) -> [Option<T>; 2] {
+        let cbor = encode(&Cbor::<(), _>::new(), &packet);
+        let msgpack = encode(&Msgpack::<(), _>::new(), &packet);
+        [Cbor::<T, ()>::new().decode(&cbor).ok(), Msgpack::<T, ()>::new().decode(&msgpack).ok()]
+    }
+    let flat = serde_json::json!({"own": 5e9, "kept": 6e9});
+    let inside = serde_json::json!({"t": "A", "kept": 6e9});
+
+    for read in both::<Flat<f64>>(&flat) {
+        assert_eq!(read, Some(Flat { own: 5_000_000_000, part: Part { kept: 6e9 } }));
+    }
+    for read in both::<Inside<f64>>(&inside) {
+        assert_eq!(read, Some(Inside::A { kept: 6e9 }));
+    }
+    assert_eq!(both::<Flat<u64>>(&flat), [None, None]);
+    assert_eq!(both::<Inside<u64>>(&inside), [None, None]);
+}
+
 // The levels that one element has taken are there for the next one, too.
 #[test]
 fn what_a_type_refuses_and_passes_over_leaves_no_trace() {

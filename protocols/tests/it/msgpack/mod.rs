@@ -1,6 +1,7 @@
 mod extensions;
 mod names;
 mod numbers;
+mod senders;
 mod unknown;
 
 use std::{collections::BTreeMap, error::Error, ffi::CString};
