@@ -22,14 +22,17 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole
 /// wants a byte string, use a type such as those of the crate `serde_bytes`. `Some(None)` and `Some(())` have no
 /// CBOR of their own and read as `None`, with tags around them, too.
 ///
-/// Every width of a number is read, and every length, definite or not; an integer for a float, too, and a
-/// float for an integer where it is whole and in range, as JavaScript writes those beyond 32 bits (`-0.0` is 0). Under
-/// serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it before it knows the type:
-/// take an `f64` there. Names of fields and variants may be byte strings.
+/// Every width of a number is read, and every length, definite or not. Read is also
 ///
-/// Tags that no type asks for are skipped, and so are entries of a struct that it has no field for, whatever
-/// their key and value are, simple values that nobody has assigned yet among them; a field given twice is refused. The types of `ciborium::tag` ask for tags and write them: any type can that uses
-/// the same names. One that takes whatever comes, such as `ciborium::Value`, sees no tags.
+/// - for a float, an integer; for an integer, a float that is whole and in range, as JavaScript writes those beyond 32
+///   bits (`-0.0` is 0). Under serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it
+///   before it knows the type: take an `f64` there;
+/// - for the name of a field or variant, a byte string.
+///
+/// Tags that no type asks for are skipped, and so are entries of a struct that it has no field for, whatever their key
+/// is, with simple values that nobody has assigned yet, too; a field given twice is refused. The types of
+/// `ciborium::tag` ask for tags and write them: any type can that uses the same names. One that takes whatever comes,
+/// such as `ciborium::Value`, sees no tags.
 ///
 /// # Limits
 ///

@@ -73,6 +73,24 @@ fn an_unknown_entry_beside_a_flattened_part_is_skipped_if_its_key_is_one_value()
     }
 }
 
+// serde keeps all entries, and takes as the name of a field what it knows as one.
+#[test]
+fn an_unknown_entry_of_a_variant_with_a_tag_inside_is_skipped_if_its_key_is_text_or_bytes() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(tag = "t")]
+    enum Inside {
+        A { k: u8 },
+    }
+
+    for key in ["40", "41ff", "60", "61 78", "7f 61 78 ff", "c1 61 78"] {
+        reads(&format!("a3 61 74 61 41 61 6b 06 {key} 02"), &Inside::A { k: 6 });
+        reads(&format!("a3 {key} 80 61 74 61 41 61 6b 06"), &Inside::A { k: 6 });
+    }
+    for key in ["20", "80", "a0", "f0", "f4", "f6", "f93c00", "c249010000000000000000"] {
+        refuses::<Inside>(&format!("a3 61 74 61 41 61 6b 06 {key} 02"));
+    }
+}
+
 // P-2
 #[test]
 fn what_is_not_well_formed_is_refused_in_what_is_skipped() {
