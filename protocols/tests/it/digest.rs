@@ -11,11 +11,14 @@ mod crc32c {
     fn the_octets_are_those_of_iscsi_and_sctp() {
         let ascending: Vec<u8> = (0..32).collect();
         let descending: Vec<u8> = (0..32).rev().collect();
+        let read_command = hex("01c00000 00000000 00000000 00000000 14000000 00000400 \
+            00000014 00000018 28000000 00000000 02000000 00000000");
         let vectors = [
             (&[0_u8; 32][..], "aa36918a"),
             (&[0xff; 32], "43aba862"),
             (&ascending, "4e79dd46"),
             (&descending, "5cdb3f11"),
+            (&read_command, "563a96d9"),
             (b"123456789", "839206e3"),
             (b"", "00000000"),
         ];
