@@ -1,0 +1,58 @@
+//! Numbers as every type of integers, whatever form they have on the wire.
+
+/// A number that some type of integers has.
+#[derive(Clone, Copy)]
+pub(crate) enum Whole {
+    Negative(i128),
+    Positive(u128),
+}
+
+impl Whole {
+    pub(crate) fn new(number: i128) -> Self {
+        u128::try_from(number).map_or(Self::Negative(number), Self::Positive)
+    }
+
+    /// The number that a float is exactly. The bounds are floats too, the powers of two.
+    pub(crate) fn of_float(float: f64) -> Option<Self> {
+        if float.trunc() != float || float >= 2_f64.powi(128) || float < -2_f64.powi(127) {
+            return None;
+        }
+        Some(if float < 0.0 {
+            Self::Negative(float as i128)
+        } else {
+            Self::Positive(float as u128)
+        })
+    }
+
+    pub(crate) fn as_type<T: TryFrom<i128> + TryFrom<u128>>(self) -> Option<T> {
+        match self {
+            Self::Negative(number) => T::try_from(number).ok(),
+            Self::Positive(number) => T::try_from(number).ok(),
+        }
+    }
+}
+
+/// Asserts that a datagram is read as each type in the range of which the number is, and refused as each
+/// other one, and tells how many types that are.
+macro_rules! of_each_type {
+    ($Codec:ident, $datagram:expr, $number:expr, $what:expr) => {
+        $crate::integers::of_each_type!($Codec, $datagram, $number, $what;
+            u8 u16 u32 u64 u128 i8 i16 i32 i64 i128)
+    };
+    ($Codec:ident, $datagram:expr, $number:expr, $what:expr; $($Integer:ty)*) => {{
+        let number: Option<$crate::integers::Whole> = $number;
+        let mut types = 0;
+        $(
+            let codec = $Codec::<$Integer, ()>::new();
+            let what = format!("{} as {}", $what, stringify!($Integer));
+            match number.and_then($crate::integers::Whole::as_type::<$Integer>) {
+                Some(number) => assert_eq!($crate::read(&codec, $datagram, &what), number, "{what}"),
+                None => $crate::refused(&codec, $datagram, &what),
+            }
+            types += 1;
+        )*
+        types
+    }};
+}
+
+pub(crate) use of_each_type;
