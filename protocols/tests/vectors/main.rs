@@ -13,6 +13,8 @@ mod json;
 mod json_values;
 mod msgpack;
 mod msgpack_types;
+mod sealed;
+mod signed;
 
 use std::{
     env, fs,
