@@ -7,6 +7,7 @@ import model_client
 import model_server
 import ntp
 import octets
+import python_types
 import serializers
 import trains
 from programs import Built, run_all
@@ -16,6 +17,7 @@ CHECKS = [
     *model_server.CHECKS,
     *ntp.CHECKS,
     *octets.CHECKS,
+    *python_types.CHECKS,
     *serializers.CHECKS,
     *trains.CHECKS,
 ]

@@ -4,6 +4,8 @@
 //! `decode HEX` is answered with the packet as JSON, or `refused`; `encode JSON` with the datagram in
 //! hexadecimal, or `refused`.
 
+mod typed;
+
 use std::{env, error::Error, io};
 
 use datagrammar::{
@@ -37,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "base64 of signed" => answer(json.layer(Signed::new(&key)).layer(Base64::new())),
         "zlib" => answer(json.layer(Zlib::up_to(100_000))),
         "bz2" => answer(json.layer(Bzip2::up_to(100_000))),
-        other => Err(format!("there is no protocol {other:?}").into()),
+        other => typed::answer_as(other),
     }
 }
 
