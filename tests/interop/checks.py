@@ -3,6 +3,7 @@
 import sys
 from importlib.metadata import version
 
+import javascript
 import model_client
 import model_server
 import ntp
@@ -13,6 +14,7 @@ import trains
 from programs import Built, run_all
 
 CHECKS = [
+    *javascript.CHECKS,
     *model_client.CHECKS,
     *model_server.CHECKS,
     *ntp.CHECKS,

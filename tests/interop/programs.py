@@ -19,6 +19,7 @@ class Built:
     """Where cargo has put the executables."""
 
     def __init__(self, path: str) -> None:
+        self._folder = os.path.dirname(path)
         self._paths: dict[tuple[str, str], str] = {}
         with open(path, encoding="utf-8") as lines:
             for message in map(json.loads, lines):
@@ -31,6 +32,10 @@ class Built:
 
     def test(self, name: str) -> str:
         return self._paths["test", name]
+
+    def beside(self, name: str) -> str:
+        """What `run` has put into the folder of what it has built."""
+        return os.path.join(self._folder, name)
 
     @contextmanager
     def serving(self, name: str, *args: str) -> Iterator[tuple[str, int]]:
