@@ -50,7 +50,8 @@ async fn a_train_is_cut_at_its_borders_and_knows_its_address_or_is_dropped() {
             let client = UdpSocket::bind("127.0.0.1:0").unwrap();
             client.set_nonblocking(true).unwrap();
             client.connect((asked, addr(&transport).port())).unwrap();
-            let sender = Linux::new(Udp::connected(client).unwrap(), Place::ALONE, true, Some(true));
+            let sender =
+                Linux::new(Udp::connected(client).unwrap(), Place::ALONE, true, Some(true));
             let mut train = SendBatch::default();
             let to = Route::from(transport.local_addr().clone());
             for n in 0..TRAIN {

@@ -11,7 +11,7 @@ use std::{
 use datagrammar::{Limits, RecvError, Text, UdpServer};
 use tokio::{task::yield_now, time::Instant};
 
-use crate::support::{Net, OVERHEAD, conversing, everywhere, until};
+use crate::support::{Gate, Net, OVERHEAD, conversing, everywhere, until};
 
 everywhere! {
     //
@@ -122,27 +122,29 @@ everywhere! {
 
     //
     async fn a_deadline_is_one_for_all_packets_that_come_before_it(net) {
-        let server = net.serve_text(conversing!(|peer| {
+        let gate = Gate::closed();
+        let server = net.serve_text(conversing!([gate] |peer| {
             let deadline = Instant::now() + Duration::from_millis(300);
             let mut heard = 0;
-            while let Ok(_) = peer.recv_deadline(deadline).await {
+            while peer.recv_deadline(deadline).await.is_ok() {
                 heard += 1;
             }
             assert!(Instant::now() >= deadline);
             // What is there is returned all the same.
             peer.send(&heard.to_string()).await?;
-            peer.recv().await?;
-            let last = peer.recv_deadline(deadline).await;
-            Ok(peer.send(&format!("{}", last.is_ok())).await?)
+            gate.pass().await;
+            let late = peer.recv_deadline(deadline).await?;
+            Ok(peer.send(&late).await?)
         })).await;
         let peer = net.peer_of(&server.control).await;
 
         peer.send("1").await;
         peer.send("2").await;
         assert_eq!(peer.recv_text().await, "2");
-        peer.send("3").await;
-        peer.send("4").await;
-        assert_eq!(peer.recv_text().await.len(), "true".len());
+        peer.send("late").await;
+        until(|| server.control.figures().waiting_octets == OVERHEAD + 4).await;
+        gate.open();
+        assert_eq!(peer.recv_text().await, "late");
         server.stop().await;
     }
 }
