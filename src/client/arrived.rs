@@ -1,4 +1,4 @@
-use crate::transport::RecvBatch;
+use crate::{PeerAddr, transport::RecvBatch};
 
 /// What one system call has received for a client, until somebody takes it.
 #[derive(Debug)]
@@ -34,17 +34,29 @@ impl Arrived {
         (self.taken, self.too_long) = (0, 0);
     }
 
-    /// Takes what came first.
-    pub(super) fn take(&mut self) -> Option<Next<'_>> {
-        if self.batch.truncated_behind(self.too_long) == Some(self.taken) {
-            self.too_long += 1;
-            return Some(Next::TooLong);
-        }
-        let at = self.taken;
-        (at < self.batch.len()).then(|| {
+    /// Takes what came first from `peer`. What others had sent before the socket was connected is passed
+    /// over: the kernel keeps it.
+    pub(super) fn take(&mut self, peer: &PeerAddr) -> Option<Next<'_>> {
+        loop {
+            if let Some((behind, from)) = self.batch.truncated_behind(self.too_long)
+                && behind == self.taken
+            {
+                let strange = from.is_some_and(|from| from != peer);
+                self.too_long += 1;
+                if strange {
+                    continue;
+                }
+                return Some(Next::TooLong);
+            }
+            let at = self.taken;
+            if at == self.batch.len() {
+                return None;
+            }
             self.taken += 1;
-            Next::Datagram(self.batch.datagram(at))
-        })
+            if self.batch.from(at) == peer {
+                return Some(Next::Datagram(self.batch.datagram(at)));
+            }
+        }
     }
 }
 
@@ -54,30 +66,50 @@ mod tests {
 
     use super::*;
 
+    fn addr(port: u16) -> PeerAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+    }
+
+    fn receive(arrived: &mut Arrived, from: u16, datagram: &[u8]) {
+        arrived.batch.room().unwrap()[..datagram.len()].copy_from_slice(datagram);
+        arrived.batch.push(addr(from), datagram.len());
+    }
+
     //
     #[test]
     fn datagrams_are_taken_in_the_order_they_came_and_one_that_is_too_long_at_its_place() {
-        let mut arrived = Arrived::new(4);
-        let receive = |arrived: &mut Arrived, datagram: &[u8]| {
-            let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
-            arrived.batch.room().unwrap()[..datagram.len()].copy_from_slice(datagram);
-            arrived.batch.push(from, datagram.len());
-        };
+        let (mut arrived, peer) = (Arrived::new(4), addr(1));
         for datagram in [&b"12345"[..], b"a", b"12345", b"12345", b"b"] {
-            receive(&mut arrived, datagram);
+            receive(&mut arrived, 1, datagram);
         }
 
-        assert_eq!(arrived.take(), Some(Next::TooLong));
-        assert_eq!(arrived.take(), Some(Next::Datagram(b"a")));
-        assert_eq!(arrived.take(), Some(Next::TooLong));
+        assert_eq!(arrived.take(&peer), Some(Next::TooLong));
+        assert_eq!(arrived.take(&peer), Some(Next::Datagram(b"a")));
+        assert_eq!(arrived.take(&peer), Some(Next::TooLong));
         assert!(!arrived.is_empty());
-        assert_eq!(arrived.take(), Some(Next::TooLong));
-        assert_eq!(arrived.take(), Some(Next::Datagram(b"b")));
+        assert_eq!(arrived.take(&peer), Some(Next::TooLong));
+        assert_eq!(arrived.take(&peer), Some(Next::Datagram(b"b")));
         assert!(arrived.is_empty());
-        assert_eq!(arrived.take(), None);
+        assert_eq!(arrived.take(&peer), None);
 
         arrived.clear();
-        receive(&mut arrived, b"c");
-        assert_eq!(arrived.take(), Some(Next::Datagram(b"c")));
+        receive(&mut arrived, 1, b"c");
+        assert_eq!(arrived.take(&peer), Some(Next::Datagram(b"c")));
+    }
+
+    // C-3, R-12
+    #[test]
+    fn what_strangers_sent_is_passed_over_also_if_it_is_too_long() {
+        let (mut arrived, peer) = (Arrived::new(4), addr(1));
+        for (from, datagram) in
+            [(2, &b"12345"[..]), (2, b"you"), (1, b"me"), (3, b"12345"), (1, b"12345"), (2, b"")]
+        {
+            receive(&mut arrived, from, datagram);
+        }
+
+        assert_eq!(arrived.take(&peer), Some(Next::Datagram(b"me")));
+        assert_eq!(arrived.take(&peer), Some(Next::TooLong));
+        assert_eq!(arrived.take(&peer), None);
+        assert!(arrived.is_empty());
     }
 }

@@ -1,10 +1,4 @@
-use std::{
-    io::{self, Read},
-    net::UdpSocket,
-    sync::Arc,
-};
-
-use socket2::{SockAddr, SockRef, Socket};
+use std::{io, net::UdpSocket, sync::Arc};
 
 use crate::{
     BoundSocket, PeerAddr, SocketRef,
@@ -52,7 +46,6 @@ impl Link {
         let local_addr = socket::check(&socket)?.into();
         let peer = PeerAddr::from(socket.peer_addr()?);
         socket.set_nonblocking(true)?;
-        skip_strangers(&SockRef::from(&socket), &peer);
         let (socket, transport) = socket::connected(socket, options, own)?;
         Ok(Self { socket: Connected::Udp { socket, transport }, local_addr, route: peer.into() })
     }
@@ -139,14 +132,5 @@ impl Link {
                 Ok(())
             }
         }
-    }
-}
-
-/// Drops what others had sent before the socket was connected: the kernel keeps it.
-fn skip_strangers(socket: &Socket, peer: &PeerAddr) {
-    let is_strange = |from: SockAddr| from.as_socket().is_none_or(|from| *peer != from.into());
-    while socket.peek_sender().is_ok_and(is_strange) {
-        // Where it is longer than the room, the rest is gone all the same.
-        let _ = (&mut &*socket).read(&mut [0]);
     }
 }

@@ -117,8 +117,16 @@ impl<P: DatagramProtocol> Shared<P> {
     /// else has to wait while it is decoded.
     fn try_take(&self, link: &Link, last: bool, datagram: &mut Vec<u8>) -> io::Result<bool> {
         let mut arrived = locked(&self.arrived);
-        while arrived.is_empty() {
-            arrived.clear();
+        let whole = loop {
+            match arrived.take(&self.peer_addr) {
+                Some(Next::Datagram(octets)) => {
+                    datagram.clear();
+                    datagram.extend_from_slice(octets);
+                    break true;
+                }
+                Some(Next::TooLong) => break false,
+                None => arrived.clear(),
+            }
             match link.try_recv(&mut arrived.batch, last) {
                 Ok(()) => {}
                 // The ICMP answer to something sent earlier: that was the affair of its `send`.
@@ -126,14 +134,6 @@ impl<P: DatagramProtocol> Shared<P> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-        }
-        let whole = match arrived.take().expect("a batch that is not empty has a next datagram") {
-            Next::Datagram(octets) => {
-                datagram.clear();
-                datagram.extend_from_slice(octets);
-                true
-            }
-            Next::TooLong => false,
         };
         if !arrived.is_empty() {
             // Who waits for the socket would hear of nothing: it was emptied.

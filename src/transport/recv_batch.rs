@@ -12,8 +12,8 @@ pub(crate) struct RecvBatch {
     arrived: Vec<(PeerAddr, Range<usize>)>,
     /// What came beside the datagrams, up to the last of which something was told.
     ancillary: Vec<Ancillary>,
-    /// Behind how many datagrams each one came that was too long.
-    truncated: Vec<usize>,
+    /// Behind how many datagrams each one came that was too long, and from whom, if that was told.
+    truncated: Vec<(usize, Option<PeerAddr>)>,
 }
 
 impl RecvBatch {
@@ -47,7 +47,7 @@ impl RecvBatch {
     /// Adds the datagram of which the first `len` octets were written to [`room`](Self::room).
     pub(crate) fn push(&mut self, from: PeerAddr, len: usize) {
         if len > self.limit {
-            self.push_truncated();
+            self.push_truncated(Some(from));
             return;
         }
         self.arrived.push((from, self.used..self.used + len));
@@ -55,17 +55,18 @@ impl RecvBatch {
     }
 
     /// Counts a datagram that is longer than the limit.
-    pub(crate) fn push_truncated(&mut self) {
-        self.truncated.push(self.arrived.len());
+    pub(crate) fn push_truncated(&mut self, from: Option<PeerAddr>) {
+        self.truncated.push((self.arrived.len(), from));
     }
 
     /// Counts all datagrams but the first `whole` as ones that are longer than they may be.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn truncate(&mut self, whole: usize) {
-        let all = self.truncated.len() + self.arrived.len().saturating_sub(whole);
-        self.arrived.truncate(whole);
-        self.truncated.retain(|behind| *behind <= whole);
-        self.truncated.resize(all, whole);
+        for (behind, _) in &mut self.truncated {
+            *behind = whole.min(*behind);
+        }
+        let others = self.arrived.drain(whole.min(self.arrived.len())..);
+        self.truncated.extend(others.map(|(from, _)| (whole, Some(from))));
     }
 
     /// Room for `count` messages of any length, and how long each slot is.
@@ -85,7 +86,7 @@ impl RecvBatch {
     #[inline]
     pub(super) fn push_at(&mut self, from: PeerAddr, octets: Range<usize>) {
         if octets.end - octets.start > self.limit {
-            self.push_truncated();
+            self.push_truncated(Some(from));
         } else {
             self.arrived.push((from, octets));
         }
@@ -102,7 +103,7 @@ impl RecvBatch {
         segment: usize,
     ) {
         if segment == 0 {
-            self.push_truncated();
+            self.push_truncated(Some(from.clone()));
             return;
         }
         let mut start = octets.start;
@@ -157,9 +158,10 @@ impl RecvBatch {
         self.truncated.len()
     }
 
-    /// Behind how many datagrams of the batch the one came that was too long, of number `i` of these.
-    pub(crate) fn truncated_behind(&self, i: usize) -> Option<usize> {
-        self.truncated.get(i).copied()
+    /// Behind how many datagrams of the batch the one came that was too long, of number `i` of these,
+    /// and from whom, if that was told.
+    pub(crate) fn truncated_behind(&self, i: usize) -> Option<(usize, Option<&PeerAddr>)> {
+        self.truncated.get(i).map(|(behind, from)| (*behind, from.as_ref()))
     }
 
     pub(crate) fn clear(&mut self) {

@@ -1,5 +1,5 @@
 use std::{
-    io::{self, Read},
+    io,
     net::{SocketAddr, SocketAddrV6},
     pin::pin,
     sync::Arc,
@@ -91,7 +91,7 @@ impl Udp {
                 Ok((len, from)) => batch.push(PeerAddr::canonical(from), len),
                 // Windows tells of a datagram that did not fit by an error, without its source.
                 #[cfg(windows)]
-                Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(),
+                Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(None),
                 Err(_) if !batch.is_empty() => break,
                 Err(error) => return Err(error),
             }
@@ -125,11 +125,6 @@ impl Transport for Udp {
 
     fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
         let socket = SockRef::from(&*self.socket);
-        if self.connected {
-            // For this no descriptor has to be left.
-            let peer = self.socket.peer_addr()?;
-            return self.fill(batch, |room| Ok(((&*socket).read(room)?, peer)));
-        }
         // Of the safe calls, only this one gives both at once without asking tokio. A look at the source
         // beforehand could be at another datagram, if somebody else reads too.
         let socket = std::net::UdpSocket::from(socket.try_clone()?);

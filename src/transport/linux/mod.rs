@@ -252,7 +252,7 @@ impl Linux {
         }
         // Where something is missing, nobody knows what it was: an address, or the borders of a train.
         if !message.whole {
-            batch.push_truncated();
+            batch.push_truncated(Some(peer));
             return;
         }
         let segment = told.segment.unwrap_or(usize::MAX);

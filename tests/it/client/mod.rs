@@ -7,6 +7,7 @@ mod packets;
 mod receive;
 mod send;
 mod send_all;
+mod strangers;
 mod tasks;
 
 use std::{net::UdpSocket, pin::Pin, task::Poll};

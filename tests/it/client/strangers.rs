@@ -1,0 +1,169 @@
+//! What others than the peer had sent before the socket was connected: the kernel keeps it.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use datagrammar::{RecvError, Text, UdpClient};
+
+use crate::support::within_deadline;
+
+/// A stranger, the peer, and a socket that is not connected yet.
+struct Three {
+    stranger: UdpSocket,
+    peer: UdpSocket,
+    socket: UdpSocket,
+    to: SocketAddr,
+}
+
+fn three(ip: &str) -> Three {
+    let [stranger, peer, socket] = [(); 3].map(|()| UdpSocket::bind((ip, 0)).unwrap());
+    let to = socket.local_addr().unwrap();
+    Three { stranger, peer, socket, to }
+}
+
+impl Three {
+    fn stranger_sends(&self, datagram: &[u8]) {
+        self.stranger.send_to(datagram, self.to).unwrap();
+    }
+
+    fn peer_sends(&self, datagram: &[u8]) {
+        self.peer.send_to(datagram, self.to).unwrap();
+    }
+
+    /// Connects to the peer: what comes from now on is of the peer.
+    fn connect(&self) -> UdpClient<Text> {
+        self.socket.connect(self.peer.local_addr().unwrap()).unwrap();
+        UdpClient::from_socket(self.socket.try_clone().unwrap(), Text).unwrap()
+    }
+}
+
+async fn hears(client: &UdpClient<Text>, texts: &[&str]) {
+    for text in texts {
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), *text);
+    }
+    let heard = client.recv_timeout(Duration::ZERO).await;
+    assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+}
+
+const IPS: [&str; 2] = ["127.0.0.1", "::1"];
+
+// C-3
+#[tokio::test]
+async fn what_they_sent_behind_a_datagram_of_the_peer_is_not_seen() {
+    for ip in IPS {
+        let three = three(ip);
+        for _ in 0..50 {
+            three.stranger_sends(b"you");
+            three.peer_sends(b"me");
+            three.stranger_sends(b"");
+            three.peer_sends(b"");
+        }
+        three.stranger_sends(b"\xe9");
+
+        let client = three.connect();
+
+        hears(&client, &["me", ""].repeat(50)).await;
+        three.peer_sends(b"later");
+        hears(&client, &["later"]).await;
+    }
+}
+
+// C-3, C-5
+#[tokio::test]
+async fn who_waits_while_only_they_have_sent_goes_on_waiting() {
+    for ip in IPS {
+        let three = three(ip);
+        for _ in 0..100 {
+            three.stranger_sends(b"you");
+        }
+        let client = three.connect();
+
+        let heard = client.recv_timeout(Duration::from_millis(10)).await;
+
+        assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+        let waiting = tokio::spawn(async move { client.recv().await });
+        tokio::task::yield_now().await;
+        three.peer_sends(b"me");
+        assert_eq!(within_deadline(waiting).await.unwrap().unwrap(), "me");
+    }
+}
+
+// C-3, C-6
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_they_sent_is_not_seen_either_if_the_socket_has_an_error() {
+    for ip in IPS {
+        let three = three(ip);
+        three.stranger_sends(b"you");
+        let at = three.peer.local_addr().unwrap();
+        three.socket.connect(at).unwrap();
+        // It talks to itself: the kernel refuses what others send.
+        three.peer.connect(at).unwrap();
+        three.socket.send(b"anybody there?").unwrap();
+        three.peer.connect(three.to).unwrap();
+        three.peer.send(b"me").unwrap();
+
+        let client = UdpClient::from_socket(three.socket, Text).unwrap();
+
+        hears(&client, &["me"]).await;
+    }
+}
+
+// C-3, B-8
+#[tokio::test]
+async fn a_peer_of_ipv4_is_known_by_whatever_name() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = peer.local_addr().unwrap().port();
+    for name in ["127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "[::ffff:0.0.0.0]"] {
+        let client = UdpClient::connect(format!("{name}:{port}"), Text).await.unwrap();
+        client.send(&"hello".to_owned()).await.unwrap();
+        let (_, from) = peer.recv_from(&mut [0; 8]).unwrap();
+        peer.send_to(b"me", from).unwrap();
+        hears(&client, &["me"]).await;
+    }
+}
+
+// C-3
+#[tokio::test]
+async fn a_peer_of_ipv6_is_known_by_whatever_name() {
+    let peer = UdpSocket::bind("[::1]:0").unwrap();
+    let port = peer.local_addr().unwrap().port();
+    for name in ["::1", "::1%1", "::"] {
+        let client = UdpClient::connect(format!("[{name}]:{port}"), Text).await.unwrap();
+        client.send(&"hello".to_owned()).await.unwrap();
+        let (_, from) = peer.recv_from(&mut [0; 8]).unwrap();
+        peer.send_to(b"me", from).unwrap();
+        hears(&client, &["me"]).await;
+    }
+}
+
+// C-3, R-12
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_of_a_known_address_does_not_see_them_however_much_they_send() {
+    let Three { stranger, peer, socket, to: _ } = three("127.0.0.36");
+    let (at, peer_at) = (socket.local_addr().unwrap(), peer.local_addr().unwrap());
+    drop(socket);
+    let going = Arc::new(());
+    let here = Arc::downgrade(&going);
+    let sending = thread::spawn(move || {
+        while here.strong_count() > 0 {
+            // Where nobody is bound it is refused.
+            let _ = stranger.send_to(b"a long greeting of a stranger", at);
+        }
+    });
+
+    for portable in [false, true].repeat(100) {
+        let client = UdpClient::builder(Text).local_addr(at).portable(portable);
+        let client = client.datagram_limit(4).connect(peer_at).await.unwrap();
+        peer.send_to(b"me", at).unwrap();
+        hears(&client, &["me"]).await;
+    }
+
+    drop(going);
+    sending.join().unwrap();
+}
