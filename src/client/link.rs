@@ -1,9 +1,17 @@
-use std::{io, net::UdpSocket, sync::Arc};
+use std::{
+    io,
+    net::UdpSocket,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicI32, Ordering::Relaxed},
+    },
+};
 
+use super::shared::locked;
 use crate::{
     BoundSocket, PeerAddr, SocketRef,
     transport::{
-        RecvBatch, Route, SendBatch, Transport, max_len,
+        RecvBatch, Route, SendBatch, Transport, is_about_sending, max_len,
         socket::{self, Kind, Options},
     },
 };
@@ -15,6 +23,11 @@ pub(super) struct Link {
     pub(super) local_addr: PeerAddr,
     /// The way to the peer.
     pub(super) route: Route,
+    /// Held from a send until its error is asked for: that of another one would be taken for it.
+    sending: Mutex<()>,
+    /// The error about something sent that the kernel told to whoever received, while something was
+    /// sent; else 0.
+    told: AtomicI32,
 }
 
 #[derive(Debug)]
@@ -37,17 +50,22 @@ impl Link {
             Kind::Memory(socket) => {
                 let local_addr = socket.addr().clone();
                 let peer = socket.peer().cloned().ok_or(io::ErrorKind::NotConnected)?;
-                Ok(Self { socket: Connected::Memory(socket), local_addr, route: peer.into() })
+                Ok(Self::connected(Connected::Memory(socket), local_addr, peer))
             }
         }
     }
 
+    fn connected(socket: Connected, local_addr: PeerAddr, peer: PeerAddr) -> Self {
+        let (sending, told) = (Mutex::default(), AtomicI32::new(0));
+        Self { socket, local_addr, route: peer.into(), sending, told }
+    }
+
     fn udp(socket: UdpSocket, options: &Options, own: bool) -> io::Result<Self> {
         let local_addr = socket::check(&socket)?.into();
-        let peer = PeerAddr::from(socket.peer_addr()?);
+        let peer = socket.peer_addr()?.into();
         socket.set_nonblocking(true)?;
         let (socket, transport) = socket::connected(socket, options, own)?;
-        Ok(Self { socket: Connected::Udp { socket, transport }, local_addr, route: peer.into() })
+        Ok(Self::connected(Connected::Udp { socket, transport }, local_addr, peer))
     }
 
     /// The socket of the operating system, if there is one.
@@ -75,7 +93,15 @@ impl Link {
     /// Receives what is there. With `ask_kernel` it looks into the socket, whatever tokio knows of it:
     /// that finds also what arrived since the runtime looked last.
     pub(super) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
-        if ask_kernel { self.transport().recv_now(batch) } else { self.transport().try_recv(batch) }
+        let transport = self.transport();
+        let received =
+            if ask_kernel { transport.recv_now(batch) } else { transport.try_recv(batch) };
+        if let Err(error) = &received
+            && is_about_sending(error)
+        {
+            self.told.store(error.raw_os_error().unwrap_or(0), Relaxed);
+        }
+        received
     }
 
     /// Completes when `try_recv` is worth trying.
@@ -92,17 +118,15 @@ impl Link {
 
     /// Sends one datagram, whole or not at all.
     pub(super) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
-        match &self.socket {
-            Connected::Udp { socket, .. } => socket.try_send(datagram).map(drop)?,
-            #[cfg(feature = "testing")]
-            Connected::Memory(socket) => socket.try_send(&self.route, datagram)?,
-        }
+        let _sending = self.begin();
+        self.transport().try_send(&self.route, datagram)?;
         self.take_error()
     }
 
     /// Sends what the kernel has room for, and takes it out of `batch`; false if something is left. Of
     /// what it refuses, the first error is returned.
     pub(super) fn try_send_batch(&self, batch: &mut SendBatch) -> io::Result<bool> {
+        let _sending = self.begin();
         let mut first = Ok(());
         let done = self.transport().send_batch(batch, &mut |_, error| {
             if first.is_ok() {
@@ -112,13 +136,25 @@ impl Link {
         first.and_then(|()| self.take_error()).map(|()| done)
     }
 
+    /// Begins to send: what was told until now is about something else.
+    fn begin(&self) -> MutexGuard<'_, ()> {
+        let sending = locked(&self.sending);
+        self.told.store(0, Relaxed);
+        sending
+    }
+
     /// Where the peer is on this host, the kernel knows by now that nobody is there. The error belongs to
     /// what was sent, not to whatever is done with the socket next.
     fn take_error(&self) -> io::Result<()> {
         match &self.socket {
-            Connected::Udp { socket, .. } => socket.take_error()?.map_or(Ok(()), Err),
+            Connected::Udp { socket, .. } => socket.take_error()?.map_or(Ok(()), Err)?,
             #[cfg(feature = "testing")]
-            Connected::Memory(_) => Ok(()),
+            Connected::Memory(_) => {}
+        }
+        // Another thread may have met it first.
+        match self.told.load(Relaxed) {
+            0 => Ok(()),
+            code => Err(io::Error::from_raw_os_error(code)),
         }
     }
 

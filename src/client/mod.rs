@@ -109,9 +109,14 @@ impl<P: DatagramProtocol> UdpClient<P> {
     /// # Errors
     ///
     /// [`SendError::Encode`] and [`SendError::TooLarge`] if the packet cannot go out as a datagram,
-    /// [`SendError::Io`] if the kernel refuses it (with
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if it knows that nobody is there),
-    /// [`SendError::Closed`] after [`close`](Self::close). The client stays usable.
+    /// [`SendError::Io`] if the kernel refuses it, [`SendError::Closed`] after [`close`](Self::close). The
+    /// client stays usable.
+    ///
+    /// If nobody listens at the port of a peer on the same host, Linux knows that at once: each `send`
+    /// fails with [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), whatever other tasks send
+    /// meanwhile. The answer of another host (an ICMP error) comes later. It is passed over, as it is about
+    /// a datagram of the past, and costs no later one; only if it comes during a `send`, that may take it
+    /// for its own.
     ///
     /// # Cancel safety
     ///

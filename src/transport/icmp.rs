@@ -30,9 +30,32 @@ pub(crate) fn is_about_sending(error: &io::Error) -> bool {
     ) || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
-/// Whether a datagram that met `error` may not have been tried at all: it may be the answer to an earlier
-/// one, to whomever, or a signal came between.
-pub(super) fn is_worth_another_try(error: &io::Error) -> bool {
+/// Sends a datagram by `send`. An error that may be about an earlier one, to whomever, costs it nothing:
+/// the kernel tells each once, and has not tried the datagram then. Nor does a signal that came between.
+#[inline]
+pub(super) fn send_despite_the_past(mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    match send() {
+        Err(error) if is_worth_another_try(&error) => send_again(send),
+        sent => sent,
+    }
+}
+
+#[cold]
+fn send_again(mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    /// One may arrive between two tries. More than that, and it is about this datagram.
+    const TRIES: usize = 2;
+
+    let mut sent = send();
+    for _ in 1..TRIES {
+        match sent {
+            Err(error) if is_worth_another_try(&error) => sent = send(),
+            sent => return sent,
+        }
+    }
+    sent
+}
+
+fn is_worth_another_try(error: &io::Error) -> bool {
     is_about_sending(error) || error.kind() == io::ErrorKind::Interrupted
 }
 
@@ -72,6 +95,30 @@ mod tests {
             let error = io::Error::from_raw_os_error(code);
             assert!(is_about_sending(&error), "{error}");
         }
+    }
+
+    // C-6, S-8
+    #[test]
+    fn errors_of_the_past_cost_no_datagram_and_one_of_its_own_is_told() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let send = |mut errors: Vec<io::Error>| {
+            let mut tries = 0;
+            let sent = send_despite_the_past(|| {
+                tries += 1;
+                errors.pop().map_or(Ok(()), Err)
+            });
+            (sent.map_err(|error| error.kind()), tries)
+        };
+
+        assert_eq!(send(vec![]), (Ok(()), 1));
+        assert_eq!(send(vec![refused()]), (Ok(()), 2));
+        assert_eq!(send(vec![io::ErrorKind::HostUnreachable.into(), refused()]), (Ok(()), 3));
+        let always = std::iter::repeat_with(refused).take(10).collect();
+        assert_eq!(send(always), (Err(io::ErrorKind::ConnectionRefused), 3));
+        let own = vec![io::ErrorKind::PermissionDenied.into()];
+        assert_eq!(send(own), (Err(io::ErrorKind::PermissionDenied), 1));
+        let full = vec![io::ErrorKind::WouldBlock.into(), refused()];
+        assert_eq!(send(full), (Err(io::ErrorKind::WouldBlock), 2));
     }
 
     // C-12, L-23

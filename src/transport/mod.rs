@@ -28,7 +28,7 @@ use std::{
 pub(crate) use explain::buffers;
 pub use explain::{Method, Offload};
 pub(crate) use icmp::is_about_sending;
-use icmp::is_worth_another_try;
+use icmp::send_despite_the_past;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(crate) use linux::Linux;
 pub use multicast::Interface;

@@ -9,7 +9,7 @@ use std::{
 use socket2::SockRef;
 use tokio::{io::Interest, net::UdpSocket};
 
-use super::{Method, RecvBatch, Route, SocketRef, Transport, is_worth_another_try};
+use super::{Method, RecvBatch, Route, SocketRef, Transport, send_despite_the_past};
 use crate::PeerAddr;
 
 /// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
@@ -127,7 +127,10 @@ impl Transport for Udp {
         let socket = SockRef::from(&*self.socket);
         // Of the safe calls, only this one gives both at once without asking tokio. A look at the source
         // beforehand could be at another datagram, if somebody else reads too.
-        let socket = std::net::UdpSocket::from(socket.try_clone()?);
+        let Ok(socket) = socket.try_clone().map(std::net::UdpSocket::from) else {
+            // No descriptor is left. Then what tokio has heard of must do.
+            return self.try_recv(batch);
+        };
         self.fill(batch, |room| socket.recv_from(room))
     }
 
@@ -136,14 +139,10 @@ impl Transport for Udp {
     }
 
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
-        let send = || match self.name(&to.peer) {
+        send_despite_the_past(|| match self.name(&to.peer) {
             Some(to) => self.socket.try_send_to(datagram, to).map(drop),
             None => self.socket.try_send(datagram).map(drop),
-        };
-        match send() {
-            Err(error) if is_worth_another_try(&error) => send(),
-            sent => sent,
-        }
+        })
     }
 
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

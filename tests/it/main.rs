@@ -2,6 +2,8 @@
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
+#[cfg(target_os = "linux")]
+mod icmp;
 mod log;
 mod support;
 

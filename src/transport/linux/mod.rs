@@ -29,7 +29,7 @@ use tokio::io::Interest;
 
 use super::{
     Method, Offload, Place, RecvBatch, Route, SendBatch, SocketRef, Transport,
-    is_worth_another_try, send_singly, udp::Udp,
+    send_despite_the_past, send_singly, udp::Udp,
 };
 use crate::PeerAddr;
 
@@ -323,14 +323,10 @@ impl Linux {
         let mut filling = sender.fill(1);
         let pieces = iter::once(datagram);
         filling.push(|name| self.name(to, name), |control| control.write(to.local, None), pieces);
-        let mut send = || {
+        send_despite_the_past(|| {
             let send = || filling.send(self.udp.socket.as_fd(), 0);
             self.udp.socket.try_io(Interest::WRITABLE, send).map(drop)
-        };
-        match send() {
-            Err(error) if is_worth_another_try(&error) => send(),
-            sent => sent,
-        }
+        })
     }
 
     /// Writes the name of the peer, unless the socket knows it; returns how many octets that takes.

@@ -3,6 +3,8 @@
 mod close;
 mod connect;
 mod families;
+#[cfg(target_os = "linux")]
+mod icmp;
 mod packets;
 mod receive;
 mod send;

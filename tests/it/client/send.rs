@@ -112,7 +112,7 @@ async fn what_the_kernel_refuses_is_the_error_of_that_send_alone() {
 
 /// A port that is closed, and stays so: nobody else can take it.
 #[cfg(target_os = "linux")]
-fn closed_port(ip: &str) -> UdpSocket {
+pub(super) fn closed_port(ip: &str) -> UdpSocket {
     let socket = UdpSocket::bind((ip, 0)).unwrap();
     // It talks to itself: the kernel refuses what others send.
     socket.connect(socket.local_addr().unwrap()).unwrap();

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    io::ErrorKind,
     pin::pin,
     sync::{
         Arc,
@@ -9,8 +10,11 @@ use std::{
     },
 };
 
+use datagrammar::{SendError, Text, UdpClient};
 use tokio::task::{JoinSet, yield_now};
 
+#[cfg(target_os = "linux")]
+use super::send::closed_port;
 use super::{client, waits};
 use crate::support::{everywhere, within_deadline};
 
@@ -88,5 +92,30 @@ everywhere! {
         }).await;
 
         tasks.shutdown().await;
+    }
+}
+
+// C-7, C-10
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_send_to_a_closed_port_is_refused_whoever_sends_beside_it() {
+    for ip in ["127.0.0.1", "::1"] {
+        let closed = closed_port(ip);
+        let client = UdpClient::connect(closed.local_addr().unwrap(), Text).await.unwrap();
+        let mut tasks = JoinSet::new();
+        for task in 0..4 {
+            let client = client.clone();
+            tasks.spawn(async move {
+                for _ in 0..1_000 {
+                    let sent = match task {
+                        0 => client.send_all(["anybody", "there?"].map(str::to_owned)).await,
+                        _ => client.send(&"anybody there?".to_owned()).await,
+                    };
+                    let Err(SendError::Io(error)) = sent else { panic!("nobody is there") };
+                    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+                }
+            });
+        }
+        within_deadline(tasks.join_all()).await;
     }
 }

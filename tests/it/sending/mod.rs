@@ -1,6 +1,8 @@
 //! Sending and the `PeerSender`: section S.
 
 mod errors;
+#[cfg(target_os = "linux")]
+mod icmp;
 mod order;
 mod room;
 mod segments;

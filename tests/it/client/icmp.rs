@@ -1,0 +1,61 @@
+//! ICMP errors about what was sent earlier: no datagram that is sent later is lost by them.
+
+use std::{net::UdpSocket, time::Duration};
+
+use datagrammar::{Raw, RecvError, Text, UdpClient};
+
+use crate::{
+    icmp::{Icmp, told},
+    support::Octets,
+};
+
+const WAYS: [(&str, bool); 4] =
+    [("127.0.0.1", false), ("127.0.0.1", true), ("::1", false), ("::1", true)];
+
+async fn client(ip: &str, portable: bool) -> (UdpClient<Text>, Octets) {
+    let peer = UdpSocket::bind((ip, 0)).unwrap();
+    let client = UdpClient::builder(Text).portable(portable);
+    let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
+    peer.connect(client.local_addr().socket_addr().unwrap()).unwrap();
+    (client, Octets(UdpClient::from_socket(peer, Raw).unwrap()))
+}
+
+async fn hears_nothing(client: &UdpClient<Text>) -> bool {
+    matches!(client.recv_timeout(Duration::ZERO).await, Err(RecvError::TimedOut))
+}
+
+// C-6
+#[tokio::test]
+async fn an_error_of_the_past_costs_no_datagram_that_is_sent_now() {
+    for (ip, portable) in WAYS {
+        let Some(icmp) = Icmp::new(ip.parse().unwrap()) else { return };
+        let (client, peer) = client(ip, portable).await;
+        let [from, to] =
+            [client.local_addr(), client.peer_addr()].map(|a| a.socket_addr().unwrap());
+        for error in icmp.unreachable() {
+            let late = async || {
+                icmp.tell(error, from, to);
+                told(client.socket_ref().unwrap()).await;
+            };
+
+            late().await;
+            client.send(&"one".to_owned()).await.unwrap();
+            assert_eq!(peer.recv_text().await, "one");
+
+            for texts in [&["alone"][..], &["of", "on"], &["of", "some", "some", "lengths"]] {
+                late().await;
+                client.send_all(texts.iter().map(|text| (*text).to_owned())).await.unwrap();
+                for text in texts {
+                    assert_eq!(peer.recv_text().await, *text);
+                }
+            }
+
+            late().await;
+            assert!(hears_nothing(&client).await, "{error:?}");
+            late().await;
+            peer.send("answer").await;
+            assert_eq!(client.recv().await.unwrap(), "answer");
+            assert!(peer.hears_nothing().await);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! ICMP errors about what a server sent earlier: no reply that is sent later is lost by them.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::{Arc, Mutex},
+};
+
+use datagrammar::{PeerSender, Raw, Text, UdpClient, UdpServer};
+
+use crate::{
+    icmp::Icmp,
+    support::{Octets, Running, conversing},
+};
+
+// S-8
+#[tokio::test]
+async fn an_error_of_the_past_costs_no_reply_that_is_sent_now() {
+    for ip in ["127.0.0.1", "::1"] {
+        let Some(icmp) = Icmp::new(ip.parse().unwrap()).map(Arc::new) else { return };
+        let senders = Arc::new(Mutex::new(Vec::<PeerSender<String>>::new()));
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        let same = socket.try_clone().unwrap();
+        let from = socket.local_addr().unwrap();
+        let telling = Arc::clone(&icmp);
+        let handler = conversing!(
+            [senders, telling] | peer | {
+                let count: usize = peer.recv().await?.parse()?;
+                senders.lock().unwrap().push(peer.sender());
+                let to = peer.addr().socket_addr().unwrap();
+                for error in telling.unreachable() {
+                    // What is sent meanwhile leaves when the handler waits.
+                    for n in 0..count {
+                        peer.send(&format!("{error:?} {n}")).await?;
+                    }
+                    telling.tell(error, from, to);
+                    tokio::task::yield_now().await;
+                }
+                Ok(())
+            }
+        );
+        let server =
+            Running::start(UdpServer::builder(Text, handler).socket(socket).unwrap()).await;
+        let peer = connect(from);
+        // The kernel tells ICMP errors to connected sockets only.
+        let to = peer.addr().socket_addr().unwrap();
+        same.connect(to).unwrap();
+
+        for count in [1, 2, 10] {
+            peer.send(count.to_string()).await;
+            for error in icmp.unreachable() {
+                for n in 0..count {
+                    assert_eq!(peer.recv_text().await, format!("{error:?} {n}"));
+                }
+            }
+        }
+        let sender = senders.lock().unwrap()[0].clone();
+        for error in icmp.unreachable() {
+            icmp.tell(error, from, to);
+            sender.send(&"pushed".to_owned()).await.unwrap();
+            assert_eq!(peer.recv_text().await, "pushed");
+        }
+        assert_eq!(server.control.figures().send_errors, 0);
+        server.stop().await;
+    }
+}
+
+fn connect(to: SocketAddr) -> Octets {
+    let socket = UdpSocket::bind((to.ip(), 0)).unwrap();
+    socket.connect(to).unwrap();
+    Octets(UdpClient::from_socket(socket, Raw).unwrap())
+}
