@@ -5,17 +5,15 @@ mod builder;
 mod link;
 mod packets;
 mod shared;
+mod wait;
 
-use std::{borrow::Borrow, fmt, future::pending, io, sync::Arc, time::Duration};
+use std::{borrow::Borrow, fmt, io, ops::ControlFlow, sync::Arc, time::Duration};
 
 pub use builder::UdpClientBuilder;
 use link::Link;
 pub use packets::Packets;
 use shared::{Shared, locked};
-use tokio::{
-    task::coop,
-    time::{Instant, sleep_until},
-};
+use tokio::{task::coop, time::Instant};
 
 use crate::{
     BindAddrs, BoundSocket, DatagramProtocol, PeerAddr, RecvError, SendError, SocketRef,
@@ -26,8 +24,9 @@ use crate::{
 ///
 /// It is cheap to clone; clones share one socket, which is closed by [`close`](Self::close) or with
 /// the last of them. Any number of tasks may send and receive at the same time: each packet goes to
-/// one of those that wait. What nobody receives stays in the kernel's buffer, but for one batch that was
-/// fetched with a single system call, and what that cannot hold is lost.
+/// one of those that wait, and it is not said which: one that is back soon may get all of them. What nobody
+/// receives stays in the kernel's buffer, but for one batch that was fetched with a single system call, and
+/// what that cannot hold is lost.
 ///
 /// # Examples
 ///
@@ -241,7 +240,7 @@ impl<P: DatagramProtocol> UdpClient<P> {
     }
 
     /// Closes the client, and with it all clones: what waits returns `Closed` at once, and so does
-    /// every later call. The socket is closed. Closing twice is fine.
+    /// every later call. The socket is closed as soon as nothing waits any more. Closing twice is fine.
     pub fn close(&self) {
         self.shared.close();
     }
@@ -276,27 +275,9 @@ impl<P: DatagramProtocol> UdpClient<P> {
     async fn receive(&self, until: Option<Instant>) -> Result<P::Incoming, RecvError> {
         coop::consume_budget().await;
         loop {
-            let (closed, more) = (self.shared.closed.notified(), self.shared.more.notified());
-            let link = self.shared.link().ok_or(RecvError::Closed)?;
-            let last = until.is_some_and(|until| until <= Instant::now());
-            if let Some(packet) = self.shared.try_receive(&link, last) {
-                return packet;
-            }
-            if last {
-                return Err(RecvError::TimedOut);
-            }
-            let timeout = async {
-                match until {
-                    Some(until) => sleep_until(until).await,
-                    None => pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                () = closed => return Err(RecvError::Closed),
-                () = more => {}
-                readable = link.readable() => readable.map_err(RecvError::Io)?,
-                () = timeout => {}
+            match self.shared.receive(until) {
+                ControlFlow::Break(packet) => return packet,
+                ControlFlow::Continue(wait) => wait.over().await?,
             }
         }
     }

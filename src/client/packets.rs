@@ -1,12 +1,14 @@
 use std::{
     fmt,
+    future::poll_fn,
+    ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use futures_core::Stream;
-use tokio::time::Instant;
+use tokio::{task::coop, time::Instant};
 
 use super::UdpClient;
 use crate::{DatagramProtocol, RecvError};
@@ -19,17 +21,18 @@ use crate::{DatagramProtocol, RecvError};
 pub struct Packets<'a, P: DatagramProtocol> {
     client: &'a UdpClient<P>,
     until: Option<Instant>,
-    next: Option<Next<'a, P::Incoming>>,
+    /// How the next packet is waited for, from one poll to the next.
+    wait: Option<Over<'a>>,
     /// How many packets have come since the limit was over.
     late: usize,
     ended: bool,
 }
 
-type Next<'a, I> = Pin<Box<dyn Future<Output = Result<I, RecvError>> + Send + 'a>>;
+type Over<'a> = Pin<Box<dyn Future<Output = Result<(), RecvError>> + Send + 'a>>;
 
 impl<'a, P: DatagramProtocol> Packets<'a, P> {
     pub(super) const fn new(client: &'a UdpClient<P>) -> Self {
-        Self { client, until: None, next: None, late: 0, ended: false }
+        Self { client, until: None, wait: None, late: 0, ended: false }
     }
 
     /// Ends the stream after `limit`, counted from now. What is there at that time still comes: with a
@@ -37,7 +40,7 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
     /// these are at most 16,384 packets.
     pub fn within(mut self, limit: Duration) -> Self {
         self.until = Instant::now().checked_add(limit);
-        self.next = None;
+        self.wait = None;
         self
     }
 
@@ -47,11 +50,45 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
     ///
     /// If the future is dropped, no packet is lost.
     pub async fn next(&mut self) -> Option<Result<P::Incoming, RecvError>> {
-        if self.ended {
-            return None;
+        /// Keeps nothing of a call that was dropped: it may hold the socket.
+        struct Call<'p, 'a, P: DatagramProtocol>(&'p mut Packets<'a, P>);
+
+        impl<P: DatagramProtocol> Drop for Call<'_, '_, P> {
+            fn drop(&mut self) {
+                self.0.wait = None;
+            }
         }
-        let packet = self.client.receive(self.until).await;
-        self.judge(packet)
+
+        let call = Call(self);
+        poll_fn(|cx| call.0.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<P::Incoming, RecvError>>> {
+        let budget = ready!(coop::poll_proceed(cx));
+        let packet = if self.ended { None } else { ready!(self.poll_receive(cx)) };
+        budget.made_progress();
+        Poll::Ready(packet)
+    }
+
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<P::Incoming, RecvError>>> {
+        let client = self.client;
+        let packet = loop {
+            if let Some(wait) = &mut self.wait {
+                let over = ready!(wait.as_mut().poll(cx));
+                self.wait = None;
+                if let Err(error) = over {
+                    break Err(error);
+                }
+            }
+            match client.shared.receive(self.until) {
+                ControlFlow::Break(packet) => break packet,
+                ControlFlow::Continue(wait) => self.wait = Some(Box::pin(wait.over())),
+            }
+        };
+        Poll::Ready(self.judge(packet))
     }
 
     fn judge(
@@ -68,23 +105,11 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
     }
 }
 
-impl<P> Stream for Packets<'_, P>
-where
-    P: DatagramProtocol + Send + Sync,
-    P::Incoming: Send,
-{
+impl<P: DatagramProtocol> Stream for Packets<'_, P> {
     type Item = Result<P::Incoming, RecvError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        if this.ended {
-            return Poll::Ready(None);
-        }
-        let (client, until) = (this.client, this.until);
-        let next = this.next.get_or_insert_with(|| Box::pin(client.receive(until)));
-        let packet = ready!(next.as_mut().poll(cx));
-        this.next = None;
-        Poll::Ready(this.judge(packet))
+        self.get_mut().poll(cx)
     }
 }
 

@@ -1,14 +1,16 @@
 use std::{
     borrow::Borrow,
     io,
+    ops::ControlFlow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::{sync::Notify, task::coop};
+use tokio::{sync::Notify, task::coop, time::Instant};
 
 use super::{
     arrived::{Arrived, Next},
     link::Link,
+    wait::Wait,
 };
 use crate::{
     DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError,
@@ -22,10 +24,10 @@ pub(super) struct Shared<P> {
     pub(super) peer_addr: PeerAddr,
     /// `None` once the client is closed.
     link: Mutex<Option<Arc<Link>>>,
-    pub(super) closed: Notify,
+    closed: Notify,
     arrived: Mutex<Arrived>,
-    /// Told when something has arrived that was not taken at once.
-    pub(super) more: Notify,
+    /// Told when more has arrived than was taken at once.
+    more: Notify,
     /// Buffers that nobody uses at the moment.
     received: Mutex<Vec<Vec<u8>>>,
     pub(super) batches: Mutex<Vec<SendBatch>>,
@@ -93,12 +95,24 @@ impl<P: DatagramProtocol> Shared<P> {
         })
     }
 
-    /// Receives a packet if a datagram is there; `last` finds also one that tokio has not heard of.
-    pub(super) fn try_receive(
+    /// Receives a packet that is there, else tells what to wait for before the next try.
+    pub(super) fn receive(
         &self,
-        link: &Link,
-        last: bool,
-    ) -> Option<Result<P::Incoming, RecvError>> {
+        until: Option<Instant>,
+    ) -> ControlFlow<Result<P::Incoming, RecvError>, Wait<'_>> {
+        // Listen first: what is told between the two steps must not be missed.
+        let (closed, more) = (self.closed.notified(), self.more.notified());
+        let Some(link) = self.link() else { return ControlFlow::Break(Err(RecvError::Closed)) };
+        let last = until.is_some_and(|until| until <= Instant::now());
+        match self.try_receive(&link, last) {
+            Some(packet) => ControlFlow::Break(packet),
+            None if last => ControlFlow::Break(Err(RecvError::TimedOut)),
+            None => ControlFlow::Continue(Wait { closed, more, link, until }),
+        }
+    }
+
+    /// Receives a packet if a datagram is there; `last` finds also one that tokio has not heard of.
+    fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, RecvError>> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();
         let packet = match self.try_take(link, last, &mut datagram) {
             Ok(true) => Some(self.protocol.decode(&datagram).map_err(RecvError::Decode)),
@@ -117,6 +131,7 @@ impl<P: DatagramProtocol> Shared<P> {
     /// else has to wait while it is decoded.
     fn try_take(&self, link: &Link, last: bool, datagram: &mut Vec<u8>) -> io::Result<bool> {
         let mut arrived = locked(&self.arrived);
+        let mut fetched = false;
         let whole = loop {
             match arrived.take(&self.peer_addr) {
                 Some(Next::Datagram(octets)) => {
@@ -128,16 +143,18 @@ impl<P: DatagramProtocol> Shared<P> {
                 None => arrived.clear(),
             }
             match link.try_recv(&mut arrived.batch, last) {
-                Ok(()) => {}
+                Ok(()) => fetched = true,
                 // The ICMP answer to something sent earlier: that was the affair of its `send`.
                 Err(error) if is_about_sending(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         };
-        if !arrived.is_empty() {
-            // Who waits for the socket would hear of nothing: it was emptied.
-            self.more.notify_one();
+        if fetched && !arrived.is_empty() {
+            drop(arrived);
+            // Who waits for the socket would hear of nothing: it was emptied. All are told, as one of
+            // them need not come: a stream may lie idle.
+            self.more.notify_waiters();
         }
         Ok(whole)
     }

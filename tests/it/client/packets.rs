@@ -1,12 +1,12 @@
 //! The packets that come, as a stream.
 
-use std::{io::ErrorKind, pin::pin, time::Duration};
+use std::{io::ErrorKind, net::UdpSocket, pin::pin, time::Duration};
 
-use datagrammar::RecvError;
+use datagrammar::{DatagramProtocol, DecodeError, EncodeError, RecvError, Text, UdpClient};
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep};
 
-use super::{client, waits};
+use super::{client, client_of, waits};
 use crate::support::{Net, everywhere, within_deadline};
 
 everywhere! {
@@ -157,4 +157,98 @@ async fn a_limit_of_time_ends_also_what_comes_faster_than_it_is_taken() {
     };
 
     assert!(tokio::time::timeout(Duration::from_secs(60), slow).await.is_ok());
+}
+
+// C-10, C-11
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_lies_idle_keeps_no_packet_from_others() {
+    for way in [0, 1] {
+        let (client, peer) = client(&Net::memory());
+        let mut idle = client.packets();
+        match way {
+            0 => waits(pin!(StreamExt::next(&mut idle))).await,
+            _ => waits(pin!(idle.next())).await,
+        }
+        let mut others = [Box::pin(client.recv()), Box::pin(client.recv())];
+        for other in &mut others {
+            waits(other.as_mut()).await;
+        }
+        for packet in ["one", "two", "three"] {
+            peer.send(packet).await;
+        }
+
+        // All were fetched with the first.
+        assert_eq!(client.recv_timeout(Duration::ZERO).await.unwrap(), "one");
+        for (other, packet) in others.into_iter().zip(["two", "three"]) {
+            assert_eq!(within_deadline(other).await.unwrap(), packet);
+        }
+    }
+}
+
+// C-11
+#[tokio::test(start_paused = true)]
+async fn both_ways_to_the_next_packet_are_one() {
+    let (client, peer) = client(&Net::memory());
+    let mut packets = client.packets();
+
+    waits(pin!(StreamExt::next(&mut packets))).await;
+    waits(pin!(packets.next())).await;
+    waits(pin!(StreamExt::next(&mut packets))).await;
+    for n in 0..4 {
+        peer.send(n.to_string()).await;
+    }
+
+    assert_eq!(packets.next().await.unwrap().unwrap(), "0");
+    assert_eq!(StreamExt::next(&mut packets).await.unwrap().unwrap(), "1");
+    assert_eq!(packets.next().await.unwrap().unwrap(), "2");
+    assert_eq!(StreamExt::next(&mut packets).await.unwrap().unwrap(), "3");
+    waits(pin!(packets.next())).await;
+}
+
+// C-8, C-17
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_stream_of_which_next_was_dropped_keeps_no_socket() {
+    let local = "127.0.0.37:0".parse().unwrap();
+    let client = UdpClient::builder(Text).local_addr(local).connect("127.0.0.1:9").await.unwrap();
+    let addr = client.local_addr().socket_addr().unwrap();
+    let mut packets = client.packets();
+    waits(pin!(packets.next())).await;
+
+    client.close();
+
+    assert!(UdpSocket::bind(addr).is_ok());
+    assert!(packets.next().await.is_none());
+}
+
+// C-11
+#[tokio::test]
+async fn a_stream_needs_no_protocol_that_threads_can_share() {
+    /// Text, with something that no thread may share.
+    #[derive(Debug, Default)]
+    struct Local(std::cell::Cell<usize>);
+
+    impl DatagramProtocol for Local {
+        type Incoming = std::rc::Rc<str>;
+        type Outgoing = String;
+
+        fn decode(&self, datagram: &[u8]) -> Result<std::rc::Rc<str>, DecodeError> {
+            self.0.set(self.0.get() + 1);
+            Ok(Text.decode(datagram)?.into())
+        }
+
+        fn encode(&self, packet: &String, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+            Text.encode(packet, datagram)
+        }
+    }
+
+    let (client, peer) = client_of(&Net::Loopback("127.0.0.1"), Local::default());
+    let mut packets = client.packets();
+    waits(pin!(packets.next())).await;
+    for n in 0..2 {
+        peer.send(n.to_string()).await;
+    }
+
+    assert_eq!(&*within_deadline(packets.next()).await.unwrap().unwrap(), "0");
+    assert_eq!(&*within_deadline(StreamExt::next(&mut packets)).await.unwrap().unwrap(), "1");
 }

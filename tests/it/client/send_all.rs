@@ -70,6 +70,30 @@ everywhere! {
         assert!(peer.hears_nothing().await);
     }
 
+    // C-4
+    async fn a_panic_of_the_codec_or_of_the_iterator_leaves_the_client_usable(net) {
+        let (client, peer) = client_of(&net, Fragile);
+        let (codec, iterator) = (client.clone(), client.clone());
+
+        let panicked = tokio::spawn(async move {
+            codec.send_all(["a", "panic", "b"].map(str::to_owned)).await
+        });
+        assert!(panicked.await.unwrap_err().is_panic());
+        let panicked = tokio::spawn(async move {
+            iterator.send_all((0..100).map(|n| if n < 70 { "c".to_owned() } else { panic!("no more") })).await
+        });
+        assert!(panicked.await.unwrap_err().is_panic());
+        client.send_all(["d", "e"].map(str::to_owned)).await.unwrap();
+
+        // What was encoded with the one that panicked is not sent later.
+        for _ in 0..64 {
+            assert_eq!(peer.recv_text().await, "c");
+        }
+        assert_eq!(peer.recv_text().await, "d");
+        assert_eq!(peer.recv_text().await, "e");
+        assert!(peer.hears_nothing().await);
+    }
+
     // C-10
     async fn what_one_task_leaves_of_a_batch_wakes_the_others(net) {
         let (client, peer) = client(&net);

@@ -1,0 +1,38 @@
+use std::{future::pending, sync::Arc};
+
+use tokio::{
+    sync::futures::Notified,
+    time::{Instant, sleep_until},
+};
+
+use super::link::Link;
+use crate::RecvError;
+
+/// What a call waits for that has found nothing to receive. It knows nothing of the protocol, so any
+/// thread may keep it.
+pub(super) struct Wait<'a> {
+    pub(super) closed: Notified<'a>,
+    pub(super) more: Notified<'a>,
+    pub(super) link: Arc<Link>,
+    pub(super) until: Option<Instant>,
+}
+
+impl Wait<'_> {
+    /// Completes when another try is worth it.
+    pub(super) async fn over(self) -> Result<(), RecvError> {
+        let Self { closed, more, link, until } = self;
+        let timeout = async {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = closed => Err(RecvError::Closed),
+            () = more => Ok(()),
+            readable = link.readable() => readable.map_err(RecvError::Io),
+            () = timeout => Ok(()),
+        }
+    }
+}
