@@ -3,6 +3,8 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use tokio::task::coop;
+
 use super::{UdpClient, link::Link};
 use crate::{
     BindAddrs, DatagramProtocol, Ecn,
@@ -148,6 +150,7 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     ///
     /// If the future is dropped, nothing is left over.
     pub async fn connect(self, addr: impl BindAddrs) -> io::Result<UdpClient<P>> {
+        coop::consume_budget().await;
         self.options.check()?;
         let locals = self.locals().await?;
         let mut failed = Vec::new();

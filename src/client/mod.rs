@@ -121,10 +121,10 @@ impl<P: DatagramProtocol> UdpClient<P> {
     ///
     /// If the future is dropped, the datagram was sent whole or not at all.
     pub async fn send(&self, packet: &P::Outgoing) -> Result<(), SendError> {
+        coop::consume_budget().await;
         let mut link = self.shared.link().ok_or(SendError::Closed)?;
         let encode = |datagram: &mut Vec<u8>| self.shared.protocol.encode(packet, datagram);
         let datagram = Scratch::encode(link.max_len(), encode)?;
-        coop::consume_budget().await;
         loop {
             match link.try_send(&datagram) {
                 Ok(()) => return Ok(()),
@@ -177,6 +177,7 @@ impl<P: DatagramProtocol> UdpClient<P> {
         let mut packets = packets.into_iter();
         let mut batch = locked(&self.shared.batches).pop().unwrap_or_default();
         loop {
+            coop::consume_budget().await;
             let filled = self.shared.fill(&mut batch, &mut packets);
             let last = filled.is_err() || batch.len() < BATCH;
             if !batch.is_empty() {

@@ -72,7 +72,10 @@ impl<P> Shared<P> {
 
     /// Sends all of `batch`.
     pub(super) async fn flush(&self, batch: &mut SendBatch) -> Result<(), SendError> {
-        coop::consume_budget().await;
+        // Each datagram costs what it would cost alone: whoever sends many gives way as often.
+        for _ in 0..batch.len() {
+            coop::consume_budget().await;
+        }
         let mut link = self.link().ok_or(SendError::Closed)?;
         while !link.try_send_batch(batch).map_err(SendError::Io)? {
             link = self.writable().await?;

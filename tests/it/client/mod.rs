@@ -1,5 +1,6 @@
 //! Clients: section C.
 
+mod budget;
 mod close;
 mod connect;
 mod families;
