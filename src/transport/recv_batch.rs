@@ -280,7 +280,8 @@ mod tests {
 
         assert_eq!((batch.len(), batch.datagram(0)), (1, &b"1"[..]));
         let behind: Vec<_> = (0..).map_while(|i| batch.truncated_behind(i)).collect();
-        assert_eq!(behind, [0, 1, 1, 1].map(|behind| (behind, Some(&peer(1)))));
+        let from = peer(1);
+        assert_eq!(behind, [0, 1, 1, 1].map(|behind| (behind, Some(&from))));
     }
 
     // D-11

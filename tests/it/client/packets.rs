@@ -209,7 +209,7 @@ async fn both_ways_to_the_next_packet_are_one() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_stream_of_which_next_was_dropped_keeps_no_socket() {
-    let local = "127.0.0.37:0".parse().unwrap();
+    let local = "127.0.0.37:0";
     let client = UdpClient::builder(Text).local_addr(local).connect("127.0.0.1:9").await.unwrap();
     let addr = client.local_addr().socket_addr().unwrap();
     let mut packets = client.packets();
