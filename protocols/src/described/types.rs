@@ -45,10 +45,15 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
             return visitor.visit_f64(double);
         }
         match self.item()? {
-            Item::Negative(number) => visitor.visit_f64(-1.0 - number as f64),
+            // Rounded once: a sum of what was rounded could be the neighbour of what was meant.
+            Item::Negative(number) => visitor.visit_f64(-((u128::from(number) + 1) as f64)),
             Item::Big { negative, digits } => {
-                let number = magnitude(&digits)? as f64;
-                visitor.visit_f64(if negative { -1.0 - number } else { number })
+                let number = magnitude(&digits)?;
+                visitor.visit_f64(if negative {
+                    -(number.saturating_add(1) as f64)
+                } else {
+                    number as f64
+                })
             }
             item => self.value(item, visitor),
         }
@@ -63,6 +68,15 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
                 Some(single) => visitor.visit_f32(single),
                 None => visitor.visit_f64(double),
             },
+            Item::Negative(number) => visitor.visit_f32(-((u128::from(number) + 1) as f32)),
+            Item::Big { negative, digits } => {
+                let number = magnitude(&digits)?;
+                visitor.visit_f32(if negative {
+                    -(number.saturating_add(1) as f32)
+                } else {
+                    number as f32
+                })
+            }
             _ => {
                 self.unread = start;
                 self.deserialize_f64(visitor)

@@ -65,6 +65,10 @@ fn an_integer_is_read_where_a_float_is_expected() {
     reads("01", &1.0_f64);
     reads("3903e7", &-1000.0_f32);
     reads("3bffffffffffffffff", &-18_446_744_073_709_551_616.0_f64);
+    // Rounded once, and so exact where the float is.
+    reads("3b00303b96791b7709", &-13_576_316_345_087_754.0_f64);
+    reads("c347303b96791b7709", &-13_576_316_345_087_754.0_f64);
+    reads("3a00ffffff", &-16_777_216.0_f32);
     reads("c249010000000000000000", &18_446_744_073_709_551_616.0_f32);
 }
 
