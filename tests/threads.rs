@@ -94,7 +94,8 @@ fn workers_on_their_own_threads_come_and_go_with_serving() {
 fn receive_while_handlers_block_all_threads_of_the_runtime() {
     let (handler, is_blocked, release) = Blocks::new();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let builder = UdpServer::builder(Text, handler).workers(2).own_threads(true);
+    let limits = datagrammar::Limits::default().queue(64);
+    let builder = UdpServer::builder(Text, handler).limits(limits).workers(2).own_threads(true);
     let server = Arc::new(runtime.block_on(builder.bind("127.0.0.1:0")).unwrap());
     let (addr, control) = (server.local_addr(), server.control());
     let serving = runtime.block_on(serve(&server));
@@ -115,7 +116,7 @@ fn receive_while_handlers_block_all_threads_of_the_runtime() {
     // The first one opens the conversation, 64 wait for it, and the others find the queue full.
     until(|| control.figures().received == 102);
     until(|| control.figures().dropped_in_all() == 35);
-    assert_eq!(control.figures().waiting_octets, 65 * 5);
+    assert_eq!(control.figures().waiting_octets, 65 * (5 + 128));
     assert_eq!((control.figures().returned, control.figures().peers), (2, 3));
     release.send(()).unwrap();
     release.send(()).unwrap();
