@@ -23,13 +23,19 @@ pub(super) type Check = Arc<dyn Fn(&PeerAddr) -> bool + Send + Sync>;
 pub(super) struct Admission {
     /// All addresses that the server is bound to: what comes from one of them is an answer of its own.
     bound: Arc<[PeerAddr]>,
+    /// The port of the first of them, and whether others have other ones.
+    port: u16,
+    ports: bool,
     host: OwnHost,
     check: Option<Check>,
 }
 
 impl Admission {
     pub(super) fn new(bound: Arc<[PeerAddr]>, check: Option<Check>) -> Self {
-        Self { bound, host: OwnHost::new(), check }
+        let PeerAddr::Ip(first) = &bound[0];
+        let port = first.port();
+        let ports = bound.iter().any(|PeerAddr::Ip(bound)| bound.port() != port);
+        Self { bound, port, ports, host: OwnHost::new(), check }
     }
 
     /// Whether a datagram from `from` is looked at, which came to the address `local` of this host, if
@@ -45,10 +51,10 @@ impl Admission {
         local: impl FnOnce() -> Option<Local>,
     ) -> Result<bool, Panicked> {
         let PeerAddr::Ip(addr) = from;
-        let mut bound = self.bound.iter();
-        let ours = bound.any(|PeerAddr::Ip(bound)| bound.port() == addr.port());
+        let ours = addr.port() == self.port || self.ports;
         match &self.check {
             _ if !is_possible(addr) => Ok(false),
+            // Most have another port, and it ends here.
             _ if ours && self.is_ourselves(*addr, local()) => Ok(false),
             None => Ok(true),
             Some(check) => panic::catch(|| check(from)),

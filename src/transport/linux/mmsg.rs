@@ -101,20 +101,25 @@ impl Receiver {
     pub(super) fn messages(&self, count: usize) -> impl Iterator<Item = Message<'_>> {
         const CUT: libc::c_int = libc::MSG_TRUNC | libc::MSG_CTRUNC;
 
-        let beside = self.names.iter().zip(self.controls.chunks_exact(self.room));
-        self.headers[..count].iter().zip(beside).map(|(header, (name, control))| Message {
+        self.headers[..count].iter().zip(&self.names).map(|(header, name)| Message {
             name,
-            control: control.get(..header.msg_hdr.msg_controllen as _).unwrap_or_default(),
+            told: header.msg_hdr.msg_controllen as _,
             len: header.msg_len as usize,
             whole: header.msg_hdr.msg_flags & CUT == 0,
         })
+    }
+
+    /// What is told beside `message`, which was number `at` of the last call.
+    pub(super) fn control(&self, at: usize, message: &Message<'_>) -> &[u8] {
+        self.controls[at * self.room..][..self.room].get(..message.told).unwrap_or_default()
     }
 }
 
 /// A message that was received; its octets are where they were asked for.
 pub(super) struct Message<'r> {
     pub(super) name: &'r Name,
-    pub(super) control: &'r [u8],
+    /// How many octets of control messages there are.
+    pub(super) told: usize,
     /// How many octets it has, as far as they fitted.
     pub(super) len: usize,
     /// Whether they did, and all that is told beside them.

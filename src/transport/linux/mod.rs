@@ -20,7 +20,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use control::ROOM;
+use control::{ROOM, Told};
 use mmsg::{Message, Receiver, Sender};
 use name::Name;
 use runs::Runs;
@@ -231,10 +231,13 @@ impl Linux {
             let octets = i * slot..i * slot + message.len;
             // Most are of this kind; what is more than that costs them nothing.
             match message.name.v4() {
-                Some(v4) if message.control.is_empty() && message.whole => {
+                Some(v4) if message.told == 0 && message.whole => {
                     batch.push_at(PeerAddr::Ip(v4.into()), octets);
                 }
-                _ => self.take(&message, octets, batch),
+                _ => {
+                    let told = control::read(receiver.control(i, &message));
+                    self.take(&message, told, octets, batch);
+                }
             }
         }
         let full = count == *slots;
@@ -243,9 +246,8 @@ impl Linux {
     }
 
     /// Adds a message with what is told beside it.
-    fn take(&self, message: &Message<'_>, octets: Range<usize>, batch: &mut RecvBatch) {
+    fn take(&self, message: &Message<'_>, told: Told, at: Range<usize>, batch: &mut RecvBatch) {
         let Some(peer) = message.name.peer() else { return };
-        let told = control::read(message.control);
         if told.many && self.share.is_some_and(|share| !share.has(&peer)) {
             // A copy. It is served and counted where the peer belongs.
             return;
@@ -256,7 +258,7 @@ impl Linux {
             return;
         }
         let segment = told.segment.unwrap_or(usize::MAX);
-        batch.push_segments(&peer, told.ancillary, octets, segment);
+        batch.push_segments(&peer, told.ancillary, at, segment);
     }
 
     /// Sends one run after the other.
