@@ -23,9 +23,9 @@ pub(super) type Check = Arc<dyn Fn(&PeerAddr) -> bool + Send + Sync>;
 pub(super) struct Admission {
     /// All addresses that the server is bound to: what comes from one of them is an answer of its own.
     bound: Arc<[PeerAddr]>,
-    /// The port of the first of them, and whether others have other ones.
+    /// The port of the first of them, and 0 if others have other ones, else all bits.
     port: u16,
-    ports: bool,
+    same: u16,
     host: OwnHost,
     check: Option<Check>,
 }
@@ -34,8 +34,9 @@ impl Admission {
     pub(super) fn new(bound: Arc<[PeerAddr]>, check: Option<Check>) -> Self {
         let PeerAddr::Ip(first) = &bound[0];
         let port = first.port();
-        let ports = bound.iter().any(|PeerAddr::Ip(bound)| bound.port() != port);
-        Self { bound, port, ports, host: OwnHost::new(), check }
+        let one = bound.iter().all(|PeerAddr::Ip(bound)| bound.port() == port);
+        let same = if one { u16::MAX } else { 0 };
+        Self { bound, port, same, host: OwnHost::new(), check }
     }
 
     /// Whether a datagram from `from` is looked at, which came to the address `local` of this host, if
@@ -51,11 +52,11 @@ impl Admission {
         local: impl FnOnce() -> Option<Local>,
     ) -> Result<bool, Panicked> {
         let PeerAddr::Ip(addr) = from;
-        let ours = addr.port() == self.port || self.ports;
+        // Most come from another port.
+        let maybe_ours = (addr.port() ^ self.port) & self.same == 0;
         match &self.check {
             _ if !is_possible(addr) => Ok(false),
-            // Most have another port, and it ends here.
-            _ if ours && self.is_ourselves(*addr, local()) => Ok(false),
+            _ if maybe_ours && self.is_ourselves(*addr, local()) => Ok(false),
             None => Ok(true),
             Some(check) => panic::catch(|| check(from)),
         }
