@@ -1,6 +1,6 @@
 use std::fmt;
 
-use tracing::{Span, level_filters::LevelFilter, span};
+use tracing::{Dispatch, Span, level_filters::LevelFilter, span::Id};
 
 use crate::{PeerAddr, panic};
 
@@ -22,29 +22,38 @@ impl Scope {
         if LevelFilter::current() < LevelFilter::INFO {
             return Self::NONE;
         }
+        self.below(peer)
+    }
+
+    #[cold]
+    fn below(&self, peer: &PeerAddr) -> Self {
         let parent = || self.0.as_ref().and_then(Span::id);
         Self::of(|| tracing::info_span!(parent: parent(), "conversation", %peer))
     }
 
     fn of(span: impl FnOnce() -> Span) -> Self {
-        // One that is disabled is kept too: `tracing` may tell it to the crate `log`.
-        Self(panic::catch(span).ok().filter(|span| !span.is_none()))
+        Self(panic::catch(span).ok().filter(|span| !span.is_disabled()))
     }
 
     /// Runs `f` in this span.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn run<T>(&self, f: impl FnOnce() -> T) -> T {
-        let _entered = self.0.as_ref().map(Entered::new);
+        let _entered = Entered::new(self.0.as_ref());
         f()
+    }
+
+    #[cold]
+    fn close(&mut self) {
+        // It may be dropped because of a panic, and a second one would be the end of the process.
+        let _ = panic::catch(|| self.0 = None);
     }
 }
 
 impl Drop for Scope {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if let Some(span) = self.0.take() {
-            // It may be dropped because of a panic, and a second one would be the end of the process.
-            let _ = panic::catch(|| drop(span));
+        if self.0.is_some() {
+            self.close();
         }
     }
 }
@@ -55,24 +64,30 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// As long as it lives, a span is entered.
-struct Entered<'a> {
-    span: &'a Span,
-    /// Unless the subscriber has panicked. It may have entered the span before that.
-    entered: Option<span::Entered<'a>>,
-}
+/// As long as it lives, a span is entered, if there is one. It is left even if the subscriber has panicked
+/// as it was entered: one of several layers may have entered it before that.
+struct Entered<'a>(Option<&'a Span>);
 
 impl<'a> Entered<'a> {
-    fn new(span: &'a Span) -> Self {
-        Self { span, entered: panic::catch(|| span.enter()).ok() }
+    #[inline(always)]
+    fn new(span: Option<&'a Span>) -> Self {
+        if let Some(span) = span {
+            tell(span, Dispatch::enter);
+        }
+        Self(span)
     }
 }
 
 impl Drop for Entered<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
-        let _ = panic::catch(|| match self.entered.take() {
-            Some(entered) => drop(entered),
-            None => drop(self.span.with_subscriber(|(id, subscriber)| subscriber.exit(id))),
-        });
+        if let Some(span) = self.0 {
+            tell(span, Dispatch::exit);
+        }
     }
+}
+
+#[cold]
+fn tell(span: &Span, what: impl FnOnce(&Dispatch, &Id)) {
+    let _ = panic::catch(|| span.with_subscriber(|(id, subscriber)| what(subscriber, id)));
 }
