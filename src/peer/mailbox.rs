@@ -140,6 +140,7 @@ impl Mailbox {
         }
     }
 
+    /// Whether `recv` says `Closed`, once it has returned what is there.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }

@@ -46,8 +46,6 @@ pub struct Peer<Req, Res> {
     serial: u64,
     /// Whether nothing was received yet, so that a first datagram may lie in the worker's batch.
     opening: bool,
-    /// What `recv` has said last of what ends a conversation quietly.
-    news: Option<News>,
     /// Ends a `recv` that waits for too long. Set anew by each, which is cheaper than another timer.
     timer: Option<Pin<Box<Sleep>>>,
     aside: Option<Box<Aside<Req>>>,
@@ -70,7 +68,6 @@ impl<Req, Res> Peer<Req, Res> {
             traffic_class,
             serial,
             opening: true,
-            news: None,
             timer: None,
             aside: None,
         }
@@ -82,12 +79,15 @@ impl<Req, Res> Peer<Req, Res> {
         self.learn(ancillary);
         self.serial = serial;
         self.opening = true;
-        self.news = None;
     }
 
-    /// What `recv` has said last of what ends a conversation quietly.
-    pub(crate) const fn news(&self) -> Option<News> {
-        self.news
+    /// Whether `recv` has come to the point where it says `news`. It is asked only where a handler has
+    /// failed, so nothing is written down for it.
+    pub(crate) fn has_heard(&self, news: News) -> bool {
+        match news {
+            News::Closed => self.mailbox.is_closed(),
+            News::Idle => self.timer.as_ref().is_some_and(|timer| timer.is_elapsed()),
+        }
     }
 
     /// Remembers what was told beside the last datagram.
@@ -343,11 +343,10 @@ impl<Req, Res> Peer<Req, Res> {
     /// Receives the datagram that opened the conversation, while the worker still has it.
     #[inline]
     fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
-        if let Some(aside) = &mut self.aside {
-            aside.forget();
-            if let Some(PutBack { packet, .. }) = aside.put_back.take() {
-                return Some(Ok(packet));
-            }
+        if self.aside.is_some()
+            && let Some(packet) = self.receive_aside()
+        {
+            return Some(Ok(packet));
         }
         if !self.opening {
             return None;
@@ -368,10 +367,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     fn decode(&mut self, taken: Option<(Ancillary, Box<[u8]>)>) -> Result<Req, RecvError> {
-        let Some((ancillary, datagram)) = taken else {
-            self.news = Some(News::Closed);
-            return Err(RecvError::Closed);
-        };
+        let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
         self.learn(ancillary);
         add(&self.port.counters.returned, 1);
         self.port.protocol.decode(&datagram).map_err(|error| {
@@ -379,6 +375,14 @@ impl<Req, Res> Peer<Req, Res> {
             add(&self.port.counters.decode_errors, 1);
             RecvError::Decode(error)
         })
+    }
+
+    /// Receives a packet that was put back.
+    #[cold]
+    fn receive_aside(&mut self) -> Option<Req> {
+        let aside = self.aside.as_mut()?;
+        aside.forget();
+        aside.put_back.take().map(|PutBack { packet, .. }| packet)
     }
 
     fn aside(&mut self) -> &mut Aside<Req> {
@@ -393,6 +397,11 @@ impl<Req, Res> Peer<Req, Res> {
     /// The conversation is over. Returns whether a packet was put back in it, which the next one receives.
     #[inline]
     pub(crate) fn finish(&mut self) -> bool {
+        self.aside.is_some() && self.pass_on()
+    }
+
+    #[cold]
+    fn pass_on(&mut self) -> bool {
         let Some(aside) = &mut self.aside else { return false };
         aside.forget();
         let left = aside.put_back.take();
@@ -423,14 +432,7 @@ pub(crate) enum News {
 }
 
 impl News {
-    /// What of this an error of `recv` is.
-    pub(crate) const fn of(error: &RecvError) -> Option<Self> {
-        match error {
-            RecvError::Closed => Some(Self::Closed),
-            RecvError::Idle => Some(Self::Idle),
-            _ => None,
-        }
-    }
+    pub(crate) const ALL: [Self; 2] = [Self::Idle, Self::Closed];
 
     /// What `recv` says.
     pub(crate) const fn error(self) -> RecvError {
@@ -438,6 +440,11 @@ impl News {
             Self::Closed => RecvError::Closed,
             Self::Idle => RecvError::Idle,
         }
+    }
+
+    /// Whether an error of `recv` is this.
+    pub(crate) const fn is(self, error: &RecvError) -> bool {
+        matches!((self, error), (Self::Closed, RecvError::Closed) | (Self::Idle, RecvError::Idle))
     }
 }
 

@@ -99,6 +99,7 @@ impl<Req, Res> Port<Req, Res> {
     }
 
     /// Counts datagrams that were dropped, and tells of the first.
+    #[cold]
     pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
         self.counters.dropped(reason, datagrams);
         self.events.dropped(reason, self.outbox.transport().local_addr(), &self.limits);

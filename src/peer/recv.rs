@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{News, Peer};
+use super::Peer;
 use crate::RecvError;
 
 /// What [`Peer::recv`] returns: made by hand, so that one that completes at once, as most do, costs
@@ -76,9 +76,7 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
             Step::Waiting(limit) => Some(limit),
             Step::Rereading(limit, _) if too_late => {
                 budget.made_progress();
-                let error = limit.error();
-                self.peer.news = News::of(&error).or(self.peer.news);
-                return Poll::Ready(Err(error));
+                return Poll::Ready(Err(limit.error()));
             }
             Step::Rereading(..) => return Poll::Pending,
         };

@@ -78,40 +78,51 @@ pub(super) fn judge<Req, Res, H>(
     match outcome {
         Ok((seat, Ok(()))) => Some(seat),
         Ok((seat, Err(error))) => {
-            let news = seat.peer.news();
-            span.run(|| tell_failed(Ok((seat, error)), news, port, peer))
+            tell_failed(error, &seat.peer, port, peer, span);
+            Some(seat)
         }
-        Err(panicked) => span.run(|| tell_failed(Err(panicked), None, port, peer)),
+        Err(panicked) => {
+            tell_panicked(panicked, port, peer, span);
+            None
+        }
     }
 }
 
 #[cold]
-fn tell_failed<S, Req, Res>(
-    failed: Result<(S, BoxError), Panicked>,
-    news: Option<News>,
+fn tell_panicked<Req, Res>(
+    panicked: Panicked,
     port: &Port<Req, Res>,
     peer: &PeerAddr,
-) -> Option<S> {
-    let (seat, error) = match failed {
-        Ok(failed) => failed,
-        Err(panicked) => {
-            port.report(peer, &panicked.into(), true);
-            return None;
-        }
-    };
-    // The error is the user's too, and may panic where it is looked at or dropped.
-    if let Err(panicked) = panic::catch(|| tell(error, news, port, peer)) {
-        port.report(peer, &panicked.into(), true);
-    }
-    Some(seat)
+    span: &Scope,
+) {
+    span.run(|| port.report(peer, &panicked.into(), true));
 }
 
-fn tell<Req, Res>(error: BoxError, news: Option<News>, port: &Port<Req, Res>, peer: &PeerAddr) {
+#[cold]
+fn tell_failed<Req, Res>(
+    error: BoxError,
+    conversation: &Peer<Req, Res>,
+    port: &Port<Req, Res>,
+    peer: &PeerAddr,
+    span: &Scope,
+) {
+    // The error is the user's too, and may panic where it is looked at or dropped.
+    if let Err(panicked) = panic::catch(|| span.run(|| tell(error, conversation, port, peer))) {
+        tell_panicked(panicked, port, peer, span);
+    }
+}
+
+fn tell<Req, Res>(
+    error: BoxError,
+    conversation: &Peer<Req, Res>,
+    port: &Port<Req, Res>,
+    peer: &PeerAddr,
+) {
     if caused_by(&*error, |error| matches!(error, SendError::Closed)) {
         let what = "a conversation could not send any more";
         add(&port.counters.panicked, u64::from(!port.events.warn(peer, &*error, what)));
     } else {
-        match passed_on(&*error, news) {
+        match passed_on(&*error, |news| conversation.has_heard(news)) {
             Some(News::Idle) => add(&port.counters.idle, 1),
             Some(News::Closed) => {}
             None => port.report(peer, &error, false),
@@ -122,11 +133,10 @@ fn tell<Req, Res>(error: BoxError, news: Option<News>, port: &Port<Req, Res>, pe
 
 /// What `recv` has said and `error` passes on. One that is transparent to it has neither it in its chain
 /// nor anything of its own, so it is known by its text; but only if `recv` did say so.
-fn passed_on(error: &(dyn Error + 'static), heard: Option<News>) -> Option<News> {
-    [News::Idle, News::Closed]
-        .into_iter()
-        .find(|news| caused_by(error, |error| News::of(error) == Some(*news)))
-        .or_else(|| heard.filter(|news| reads_like(error, &news.error())))
+fn passed_on(error: &(dyn Error + 'static), has_heard: impl Fn(News) -> bool) -> Option<News> {
+    let contained = |news: &News| caused_by(error, |error| news.is(error));
+    let transparent = |news: &News| has_heard(*news) && reads_like(error, &news.error());
+    News::ALL.into_iter().find(contained).or_else(|| News::ALL.into_iter().find(transparent))
 }
 
 /// A conversation that had to wait, and those that follow it without a pause: a task.
