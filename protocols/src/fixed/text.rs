@@ -10,7 +10,8 @@ use serde::{
 ///
 /// Made from text with `into`, and used as a `&str`. How long the text is is looked at when it is
 /// encoded: more than `N` octets are an error then, and never cut. When it is decoded, the NULs at
-/// the end are removed, so text cannot end with one; what is not UTF-8 is an error.
+/// the end are removed, so text that ends with one is an error when it is encoded, and never sent as another
+/// text; what is not UTF-8 is an error.
 ///
 /// To other formats of serde it is an array of `N` octets, and text to those that people read, JSON
 /// for one.
@@ -34,9 +35,12 @@ use serde::{
 pub struct FixedText<const N: usize>(String);
 
 impl<const N: usize> FixedText<N> {
-    fn fits(&self) -> Result<(), TooLong<N>> {
+    fn fits(&self) -> Result<(), Unfit<N>> {
         if self.len() > N {
-            return Err(TooLong);
+            return Err(Unfit::TooLong);
+        }
+        if self.ends_with('\0') {
+            return Err(Unfit::EndsWithNul);
         }
         Ok(())
     }
@@ -138,10 +142,18 @@ impl<'de, const N: usize> Visitor<'de> for FieldVisitor<N> {
     }
 }
 
-struct TooLong<const N: usize>;
+enum Unfit<const N: usize> {
+    TooLong,
 
-impl<const N: usize> fmt::Display for TooLong<N> {
+    /// It would be taken for padding.
+    EndsWithNul,
+}
+
+impl<const N: usize> fmt::Display for Unfit<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "text of at most {N} octets was expected")
+        match self {
+            Self::TooLong => write!(f, "text of at most {N} octets was expected"),
+            Self::EndsWithNul => f.write_str("text without a NUL at its end was expected"),
+        }
     }
 }

@@ -129,6 +129,22 @@ fn text_longer_than_its_field_is_an_encode_error() {
 
 // P-18
 #[test]
+fn text_that_ends_with_nul_is_an_encode_error() {
+    let fixed: Fixed<FixedText<4>> = Fixed::new();
+
+    for text in ["abc\0", "\0", "a\0\0"] {
+        let mut datagram = b"before".to_vec();
+        let error = fixed.encode(&text.into(), &mut datagram).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Codec);
+        let source = error.source().unwrap().to_string();
+        assert_eq!(source, "text without a NUL at its end was expected");
+    }
+    assert_eq!(fixed.decode(b"a\0b\0").unwrap(), "a\0b");
+}
+
+// P-18
+#[test]
 fn text_that_is_not_utf8_is_a_decode_error() {
     let fixed: Fixed<FixedText<5>> = Fixed::new();
 
