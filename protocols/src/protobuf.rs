@@ -16,6 +16,11 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// message too, and so is one with further fields behind it. Where that matters, put a
 /// [layer](DatagramProtocol::layer) around it that protects the datagram as a whole.
 ///
+/// In two things prost differs from what `protoc` makes for other languages. A field that is marked `required` may be
+/// missing: it has its default then, and whether it was there cannot be told. And a field that the type knows, but with
+/// another wire type, is an error and not an unknown field: readers with an older `.proto` refuse a message
+/// in which a `fixed32` has become an `int32`. Give such a field a new number.
+///
 /// # Limits
 ///
 /// - Messages may be nested 100 levels deep. That is prost's limit, which any crate in the program

@@ -84,6 +84,23 @@ fn unknown_fields_are_skipped_and_of_two_the_last_one_counts() {
     assert_eq!(EXAMPLE.decode(&twice).unwrap().number, Some(2));
 }
 
+// What prost does not do as protoc's parsers do.
+#[test]
+fn required_fields_may_be_missing_and_known_ones_of_another_wire_type_are_refused() {
+    #[derive(PartialEq, Message)]
+    struct Required {
+        #[prost(int32, required, tag = "1")]
+        number: i32,
+        #[prost(int32, required, tag = "2")]
+        other: i32,
+    }
+    let protobuf: Protobuf<Required> = Protobuf::new();
+
+    assert_eq!(protobuf.decode(&hex("08 07")).unwrap(), Required { number: 7, other: 0 });
+    assert_eq!(protobuf.decode(b"").unwrap(), Required { number: 0, other: 0 });
+    assert!(protobuf.decode(&hex("0d 01020304")).is_err());
+}
+
 // P-7
 #[test]
 fn what_is_no_message_is_refused() {
