@@ -16,7 +16,8 @@ use tokio_util::{
 ///
 /// - The codec says that it needs more octets. The end of the datagram does not count as the end of
 ///   a stream: to [`LinesCodec`](tokio_util::codec::LinesCodec) a line without its terminator is
-///   cut.
+///   cut. So no packet is read from the empty datagram, also where the codec writes one so, as
+///   [`BytesCodec`](tokio_util::codec::BytesCodec) does for empty bytes.
 /// - Octets are left over, or the codec has another packet once it is told that no more will follow.
 ///
 /// Each datagram, both ways, has a codec of its own, which the closure makes. So what one leaves

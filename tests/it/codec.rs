@@ -60,6 +60,15 @@ fn two_packets_or_octets_left_over_are_an_error() {
     assert!(lengths.decode(b"\0\0\0\x02hi\0").is_err());
 }
 
+// P-27: a codec that is asked for more cannot tell nothing from an empty packet.
+#[test]
+fn the_empty_packet_of_bytes_is_written_but_not_read() {
+    let bytes: StreamCodec<_, Bytes> = StreamCodec::new(BytesCodec::new);
+
+    assert_eq!(encode(&bytes, &Bytes::new()), b"");
+    assert_eq!(bytes.decode(b"").unwrap_err().to_string(), "the rest of the packet was expected");
+}
+
 // P-1 to P-7
 #[test]
 fn stream_codecs_keep_what_all_protocols_promise() {
