@@ -82,6 +82,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+#[cfg(any(feature = "cbor", feature = "json", feature = "msgpack"))]
+mod beyond;
 #[cfg(feature = "bincode")]
 mod bincode;
 #[cfg(feature = "cbor")]
@@ -96,7 +98,13 @@ mod fixed;
 #[cfg(feature = "json")]
 mod json;
 mod layer;
-#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
+#[cfg(any(
+    feature = "bincode",
+    feature = "cbor",
+    feature = "json",
+    feature = "msgpack",
+    feature = "postcard"
+))]
 mod mismatch;
 #[cfg(feature = "msgpack")]
 mod msgpack;

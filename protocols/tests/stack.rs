@@ -9,7 +9,7 @@ use std::{
 };
 
 use datagrammar_protocols::{
-    Bincode, Cbor, DatagramProtocol, DecodeError, Json, Msgpack, Postcard,
+    Bincode, Cbor, DatagramProtocol, DecodeError, Fixed, Json, Msgpack, Postcard,
 };
 use serde::{
     Deserialize,
@@ -61,7 +61,7 @@ fn fits<T: DeserializeOwned>(innermost: Value, around: fn(Value) -> Value) {
 #[test]
 fn without_the_limit_the_stack_is_run_over() {
     let Some(codec) = part() else {
-        for codec in ["bincode", "cbor", "msgpack", "postcard"] {
+        for codec in ["bincode", "cbor", "json", "msgpack", "postcard"] {
             let ending = ending("without_the_limit_the_stack_is_run_over", codec);
             // Not by a panic, and not by reading to the end: by the system.
             assert!(!matches!(ending.code(), Some(0..=DONE)), "{codec}: {ending}");
@@ -73,6 +73,7 @@ fn without_the_limit_the_stack_is_run_over() {
             drop(without_limit(Bincode::<Choice, ()>::new().nesting_limit(usize::MAX), &[1]))
         }
         "cbor" => drop(without_limit(Cbor::<Tree, ()>::new().nesting_limit(usize::MAX), b"\x81")),
+        "json" => drop(without_limit(Json::<Tree, ()>::new().nesting_limit(usize::MAX), b"[")),
         "msgpack" => {
             drop(without_limit(
                 Msgpack::<Choice, ()>::new().nesting_limit(usize::MAX),
@@ -132,6 +133,7 @@ fn read_the_deepest_datagrams() {
     described_as::<IgnoredAny>();
     hollow::<Chain>();
     hollow::<Bottomless>();
+    hollow::<Keyed>();
 }
 
 /// Reads what nests deepest in each format as a `T`.
@@ -200,6 +202,10 @@ fn described_as<T: DeserializeOwned>() {
 fn hollow<T: DeserializeOwned>() {
     let ones = repeated(&[1]);
 
+    for json in ["1", "null", "[1]", "{\"1\":1}", "{\"C\":1}"] {
+        drop(Json::<T, ()>::new().decode(json.as_bytes()));
+    }
+    drop(Fixed::<T, ()>::new().decode(&ones));
     drop(Bincode::<T, ()>::new().decode(&ones));
     drop(Cbor::<T, ()>::new().decode(&ones));
     drop(Msgpack::<T, ()>::new().decode(&ones));
@@ -303,3 +309,12 @@ struct Chain(Option<Box<Self>>);
 #[derive(Deserialize)]
 #[expect(dead_code)]
 struct Bottomless(Box<Self>);
+
+/// The same as the key of a map.
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Keyed(BTreeMap<Key, u8>);
+
+#[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(transparent)]
+struct Key(Option<Box<Self>>);

@@ -122,6 +122,41 @@ fn white_space_is_read_and_unknown_fields_are_skipped() {
     assert_eq!(indented, Data { data: 42 });
 }
 
+#[test]
+fn ready_made_json_is_read_as_it_is() {
+    #[derive(Deserialize)]
+    struct Document {
+        first: Box<RawValue>,
+        second: u8,
+    }
+    let json = Json::<Document, ()>::new();
+
+    let document = json.decode(br#"{"first": {"a" : [1.50, "\u00e9"]} , "second":2}"#).unwrap();
+
+    assert_eq!(document.first.get(), r#"{"a" : [1.50, "\u00e9"]}"#);
+    assert_eq!(document.second, 2);
+    assert!(json.decode(br#"{"first":{"a":[1.]},"second":2}"#).is_err());
+}
+
+#[test]
+fn text_is_read_with_and_without_escapes_at_every_length() {
+    let json: Json<String> = Json::new();
+
+    for len in 0..40 {
+        for inner in ["", "\\", "\"", "\n", "é", "😀", "\u{7f}", "/"] {
+            let packet = ["x".repeat(len), inner.to_owned(), "y".repeat(len % 11)].concat();
+
+            assert_eq!(json.decode(&encode(&json, &packet)).unwrap(), packet);
+            assert_eq!(json.decode(&encode(&json.ascii(), &packet)).unwrap(), packet);
+        }
+        let control = ["\"", &"x".repeat(len), "\u{1f}", "\""].concat();
+        assert!(json.decode(control.as_bytes()).is_err());
+        assert!(json.decode(["\"", &"x".repeat(len)].concat().as_bytes()).is_err());
+    }
+    let escapes = r#""\"\\\/\b\f\n\r\t\u0041\uD83D\uDE00""#;
+    assert_eq!(json.decode(escapes.as_bytes()).unwrap(), "\"\\/\u{8}\u{c}\n\r\tA😀");
+}
+
 // P-7
 #[test]
 fn a_packet_without_json_is_an_encode_error() {

@@ -115,6 +115,87 @@ fn nesting_of_127_is_read_and_more_is_refused() {
     });
 }
 
+// P-13: a level is what it is, also in a field that the type does not have.
+#[test]
+fn what_is_skipped_nests_no_deeper() {
+    let json = Json::<Data, ()>::new();
+    let skipped = |depth| {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        json.decode(format!(r#"{{"data":1,"more":{open}{close}}}"#).as_bytes())
+    };
+
+    assert!(skipped(126).is_ok());
+    assert!(skipped(127).is_err());
+    assert!(skipped(30_000).is_err());
+}
+
+// P-13
+#[test]
+fn the_limit_of_nesting_is_what_it_was_set_to() {
+    on_small_stack(|| {
+        for limit in [0, 1, 2, 200] {
+            let json: Json<Value> = Json::new().nesting_limit(limit);
+            let list = |depth| ["[".repeat(depth), "]".repeat(depth)].concat();
+
+            assert!(json.decode(b"1").is_ok());
+            assert!(json.decode(list(limit + 1).as_bytes()).is_err());
+            assert!(limit == 0 || json.decode(list(limit).as_bytes()).is_ok());
+        }
+    });
+}
+
+// P-12: what its elements are would depend on the order of the fields.
+#[test]
+fn a_list_is_not_read_as_a_struct() {
+    #[derive(Debug, Deserialize)]
+    enum Either {
+        #[expect(dead_code)]
+        Struct { data: u32 },
+        #[expect(dead_code)]
+        Tuple(u32, u32),
+    }
+    #[derive(Debug, Deserialize)]
+    struct Tuple(#[expect(dead_code)] u32, #[expect(dead_code)] u32);
+
+    assert!(Json::<Data, ()>::new().decode(b"[7]").is_err());
+    assert!(Json::<Either, ()>::new().decode(br#"{"Struct":[7]}"#).is_err());
+    assert!(Json::<Either, ()>::new().decode(br#"{"Struct":{"data":7}}"#).is_ok());
+    assert!(Json::<Either, ()>::new().decode(br#"{"Tuple":[7,8]}"#).is_ok());
+    assert!(Json::<Tuple, ()>::new().decode(b"[7,8]").is_ok());
+    assert!(Json::<Tuple, ()>::new().decode(b"[7,8,9]").is_err());
+    assert!(Json::<Tuple, ()>::new().decode(b"[7]").is_err());
+}
+
+// P-2
+#[test]
+fn a_variant_is_one_name_with_one_content() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    enum Choice {
+        Unit,
+        Newtype(u8),
+    }
+    let read = |json: &str| Json::<Choice, ()>::new().decode(json.as_bytes()).ok();
+
+    assert_eq!(read(r#""Unit""#), Some(Choice::Unit));
+    assert_eq!(read(r#"{"Unit":null}"#), Some(Choice::Unit));
+    assert_eq!(read(r#" { "Newtype" : 1 } "#), Some(Choice::Newtype(1)));
+    for refused in [
+        r#""Newtype""#,
+        r#""Other""#,
+        r#"{"Unit":1}"#,
+        r#"{"Newtype":1,"Unit":null}"#,
+        r#"{"Newtype":1,}"#,
+        r#"{"Newtype"}"#,
+        r#"{"Newtype":1"#,
+        "{}",
+        "0",
+        "null",
+        "[]",
+    ] {
+        assert_eq!(read(refused), None, "{refused}");
+    }
+}
+
 // P-13, P-5
 #[test]
 fn brackets_that_never_close_are_an_ordinary_error() {
@@ -163,6 +244,17 @@ fn the_message_repeats_no_octet_of_the_datagram_and_the_source_is_serde_jsons() 
 
     assert!(!error.to_string().contains("SECRET"));
     assert!(error.source().unwrap().is::<serde_json::Error>());
+}
+
+#[test]
+fn the_source_tells_where_the_text_went_wrong() {
+    let json = Json::<Data, ()>::new();
+
+    let error = json.decode(b"{\n  \"data\": 1,\n}").unwrap_err();
+    let source: &serde_json::Error = error.source().unwrap().downcast_ref().unwrap();
+
+    assert_eq!((source.line(), source.column()), (3, 1));
+    assert_eq!(source.to_string(), "a name in quotation marks was expected at line 3 column 1");
 }
 
 #[derive(Debug, Deserialize, PartialEq)]

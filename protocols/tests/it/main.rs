@@ -39,6 +39,8 @@ mod fixed;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "json")]
+mod json_numbers;
+#[cfg(feature = "json")]
 mod json_strict;
 #[cfg(all(feature = "sealed", feature = "signed"))]
 mod key;

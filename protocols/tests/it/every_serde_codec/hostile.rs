@@ -57,6 +57,76 @@ fn random_json_is_refused_or_is_the_packet_it_stands_for() {
     }
 }
 
+// P-12: nothing is read that serde_json refuses, nothing refused that it reads, and all is the same.
+#[test]
+fn json_is_what_the_reference_implementation_reads() {
+    let pieces = [
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "\"",
+        "\\u",
+        "d83d",
+        "dE00",
+        "\\",
+        "\\n",
+        "0",
+        "1",
+        "-",
+        ".",
+        "e",
+        "E+",
+        "null",
+        "true",
+        "false",
+        " ",
+        "\"id\":",
+        "\"Unit\"",
+        "\"Tuple\":",
+        "1e400",
+        "18446744073709551616",
+        "é",
+        "😀",
+        "\n",
+        "\u{1f}",
+        "\"a\":1",
+        "12.5e-3",
+    ];
+    let samples =
+        Shape::one_of_each().into_iter().map(|shape| serde_json::to_string(&shape).unwrap());
+    let samples: Vec<_> =
+        samples.chain(["[1,-2.5,{\"a\":[null,true]},\"\\u00e9\"]".to_owned()]).collect();
+    let mut random = Rng::with_seed(11);
+    let mut accepted = [0; 2];
+
+    for round in 0..60_000 {
+        let text: String = if round % 3 == 0 {
+            let len = random.usize(..12);
+            std::iter::repeat_with(|| pieces[random.usize(..pieces.len())]).take(len).collect()
+        } else {
+            let sample = &samples[random.usize(..samples.len())];
+            let borders: Vec<_> = sample.char_indices().map(|(at, _)| at).collect();
+            let [from, to] = [(); 2].map(|()| borders[random.usize(..borders.len())]);
+            let to =
+                if random.bool() { from } else { to.clamp(from, (from + 3).min(sample.len())) };
+            let to = if sample.is_char_boundary(to) { to } else { from };
+            [&sample[..from], pieces[random.usize(..pieces.len())], &sample[to..]].concat()
+        };
+
+        let any = Json::<Value>::new().decode(text.as_bytes()).ok();
+        let shape = Json::<Shape>::new().decode(text.as_bytes()).ok();
+
+        assert_eq!(any, serde_json::from_str(&text).ok(), "{text}");
+        assert_eq!(shape, serde_json::from_str(&text).ok(), "{text}");
+        accepted[0] += usize::from(any.is_some());
+        accepted[1] += usize::from(shape.is_some());
+    }
+    assert!(accepted[0] > 5_000 && accepted[1] > 1_000, "only {accepted:?} texts were packets");
+}
+
 // P-26, P-2: nothing is refused that the format's own crate accepts, and nothing accepted that it
 // refuses.
 #[test]
