@@ -11,7 +11,7 @@ use std::{fmt, marker::PhantomData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::notation::Rfc8949;
-use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole};
+use crate::{DatagramProtocol, DecodeError, EncodeError, described};
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
 ///
@@ -118,7 +118,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let read = described::read::<Rfc8949, _>(datagram, self.levels);
-        whole(read, "CBOR of the packet was expected")
+        described::whole(read, "CBOR of the packet was expected", || self.decode(datagram))
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {

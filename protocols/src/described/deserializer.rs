@@ -8,6 +8,7 @@ use super::{
     extension, float,
 };
 use crate::{
+    beyond::Beyond,
     mismatch::Mismatch,
     octets::{piece, utf8},
 };
@@ -21,20 +22,21 @@ pub(super) struct Deserializer<'de, N> {
     wrappers: usize,
     /// How many elements may still be declared: each takes an octet, so honest ones are no more.
     budget: usize,
+    pub(super) beyond: Beyond,
     notation: PhantomData<N>,
 }
 
 impl<'de, N: Notation> Deserializer<'de, N> {
     #[inline]
-    pub(super) const fn new(datagram: &'de [u8], levels: usize) -> Self {
-        let (wrappers, budget) = (WRAPPERS, datagram.len());
-        Self { unread: datagram, levels, wrappers, budget, notation: PhantomData }
+    pub(super) fn new(datagram: &'de [u8], levels: usize) -> Self {
+        let (wrappers, budget, beyond) = (WRAPPERS, datagram.len(), Beyond::default());
+        Self { unread: datagram, levels, wrappers, budget, beyond, notation: PhantomData }
     }
 
-    /// How many octets were not read yet.
+    /// How many octets were not read yet; far more if the packet is in doubt.
     #[inline]
     pub(super) const fn left(&self) -> usize {
-        self.unread.len()
+        self.unread.len() | self.beyond.doubt()
     }
 
     #[inline]

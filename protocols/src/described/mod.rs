@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::item::Item;
 use self::{deserializer::Deserializer, serializer::Serializer};
-use crate::mismatch::Mismatch;
+use crate::{DecodeError, beyond::without_doubt, mismatch::Mismatch, octets};
 
 /// How a format writes items.
 ///
@@ -119,4 +119,18 @@ pub(crate) fn read<'de, N: Notation, T: Deserialize<'de>>(
     let mut deserializer = Deserializer::<N>::new(datagram, levels);
     let packet = T::deserialize(&mut deserializer)?;
     Ok((packet, deserializer.left()))
+}
+
+/// Returns the packet that was read, if no octets are left of its datagram, which is read `again` where that is in
+/// doubt.
+#[inline]
+pub(crate) fn whole<T>(
+    read: Result<(T, usize), Mismatch>,
+    expected: &'static str,
+    again: impl FnMut() -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    match read {
+        Ok((_, left)) if left > isize::MAX as usize => without_doubt(left, again, expected),
+        read => octets::whole(read, expected),
+    }
 }

@@ -11,7 +11,7 @@ use super::{
     deserializer::{Deserializer, SURPLUS, magnitude, signed},
     extension, float, tag,
 };
-use crate::{mismatch::Mismatch, octets::utf8};
+use crate::{beyond::is_beyond, mismatch::Mismatch, octets::utf8};
 
 macro_rules! integers {
     ($($method:ident)*) => {$(
@@ -30,8 +30,10 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        let item = self.item()?;
-        self.value(item, visitor)
+        match self.item()? {
+            Item::Float(double) => self.beyond.visit(double, visitor),
+            item => self.value(item, visitor),
+        }
     }
 
     integers! {
@@ -48,12 +50,8 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
             // Rounded once: a sum of what was rounded could be the neighbour of what was meant.
             Item::Negative(number) => visitor.visit_f64(-((u128::from(number) + 1) as f64)),
             Item::Big { negative, digits } => {
-                let number = magnitude(&digits)?;
-                visitor.visit_f64(if negative {
-                    -(number.saturating_add(1) as f64)
-                } else {
-                    number as f64
-                })
+                let number = magnitude(&digits)?.saturating_add(negative.into()) as f64;
+                visitor.visit_f64(if negative { -number } else { number })
             }
             item => self.value(item, visitor),
         }
@@ -66,16 +64,16 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         match self.item()? {
             Item::Float(double) => match float::single_of(double) {
                 Some(single) => visitor.visit_f32(single),
+                None if is_beyond(double) => Err(OUT_OF_RANGE),
                 None => visitor.visit_f64(double),
             },
             Item::Negative(number) => visitor.visit_f32(-((u128::from(number) + 1) as f32)),
             Item::Big { negative, digits } => {
-                let number = magnitude(&digits)?;
-                visitor.visit_f32(if negative {
-                    -(number.saturating_add(1) as f32)
-                } else {
-                    number as f32
-                })
+                let number = magnitude(&digits)?.saturating_add(negative.into()) as f32;
+                if number.is_infinite() {
+                    return Err(OUT_OF_RANGE);
+                }
+                visitor.visit_f32(if negative { -number } else { number })
             }
             _ => {
                 self.unread = start;
@@ -312,3 +310,6 @@ fn variant<'de, N: Notation, V: Visitor<'de>>(
 fn sixteen(octets: &[u8]) -> Result<[u8; 16], Mismatch> {
     octets.try_into().map_err(|_| Mismatch::expected("an integer of 16 octets was expected"))
 }
+
+const OUT_OF_RANGE: Mismatch =
+    Mismatch::expected("a number within the range of its type was expected");

@@ -7,7 +7,7 @@ use std::{fmt, marker::PhantomData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::notation::Markers;
-use crate::{DatagramProtocol, DecodeError, EncodeError, described, octets::whole};
+use crate::{DatagramProtocol, DecodeError, EncodeError, described};
 
 /// [MessagePack] of serde types: `I` is received, `O` is sent.
 ///
@@ -115,7 +115,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Msgpack<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let read = described::read::<Markers, _>(datagram, self.levels);
-        whole(read, "MessagePack of the packet was expected")
+        described::whole(read, "MessagePack of the packet was expected", || self.decode(datagram))
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {

@@ -1,6 +1,7 @@
 //! What every codec of serde types promises alike.
 
 mod attributes;
+mod beyond;
 mod errors;
 mod hostile;
 mod kit;
