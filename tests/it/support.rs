@@ -178,11 +178,11 @@ pub async fn until(condition: impl Fn() -> bool) {
 }
 
 /// An option of a socket: its level, its number and a value.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub type Switch = (i32, i32, i32);
 
 /// Sets any option that is a number, as programs do on the sockets that are lent to them.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 #[allow(unsafe_code, reason = "no crate here sets whatever option it is given")]
 pub fn set(socket: &impl std::os::fd::AsFd, (level, option, value): Switch) -> std::io::Result<()> {
     use std::os::fd::AsRawFd;
