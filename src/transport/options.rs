@@ -331,7 +331,9 @@ mod tests {
 
         let socket = SockRef::from(&socket);
         assert_eq!((socket.ttl_v4().unwrap(), socket.unicast_hops_v6().unwrap()), (7, 7));
-        assert_eq!((socket.recv_tos_v4().unwrap(), socket.recv_tclass_v6().unwrap()), (true, true));
+        // Where datagrams come one by one, nobody reads it.
+        let read = cfg!(not(datagrammar_portable));
+        assert_eq!((socket.recv_tos_v4().unwrap(), socket.recv_tclass_v6().unwrap()), (read, read));
     }
 
     // B-11, B-13

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep
 
-from programs import DEADLINE, Built
+from programs import DEADLINE, Built, expect
 
 # The calls that receive and send, in batches and one by one.
 CALLS = "recvmmsg,sendmmsg,recvfrom,sendto"
@@ -33,6 +33,11 @@ class Faulty:
 
     def injected(self) -> int:
         return self.trace().count("(INJECTED)")
+
+    def expect_injected(self, errors: int) -> None:
+        """There were so many. The tracer writes of a call a moment after the server has gone on."""
+        until(lambda: self.injected() >= errors)
+        expect(self.injected(), errors)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:

@@ -29,7 +29,7 @@ def every_second(error: str, transport: str, call: str) -> Callable[[Built], Non
                 for peer in (a, b):
                     peer.send(b"%d" % n)
                     expect(peer.recv(100), b"%d" % n)
-            expect(server.injected(), 20)
+            server.expect_injected(20)
             figures = {"received": 40, "returned": 40, "dropped": 0, "sent": 40, "send errors": 0}
             expect(server.interrupt(), figures)
 
@@ -47,7 +47,7 @@ def in_a_row(error: str, transport: str, call: str) -> Callable[[Built], None]:
             for request in (b"before", b"meanwhile", b"afterwards"):
                 peer.send(request)
                 expect(peer.recv(100), request)
-            expect(server.injected(), 200)
+            server.expect_injected(200)
             expect(server.interrupt()["received"], 3)
 
     check.__doc__ = f"{call}, {error} 200 times in a row: all is received and answered"

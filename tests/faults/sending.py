@@ -58,7 +58,7 @@ def in_pairs(server: Faulty, lost: list[int], errors_each: int) -> None:
             expect(b.recv(100), b"b%d" % n)
             if n in lost:
                 errors += errors_each
-                expect(server.injected(), errors)
+                server.expect_injected(errors)
             else:
                 expect(a.recv(100), b"a%d" % n)
     expect(server.interrupt(), figures(2 * REQUESTS - len(lost), len(lost)))
@@ -69,7 +69,7 @@ def batches(error: str) -> Callable[[Built], None]:
     def check(built: Built) -> None:
         with faulty(built, {"sendmmsg": f"error={error}:when={EVERY_THIRD}"}) as server:
             in_pairs(server, [], 0)
-            expect(server.injected(), len(LOST))
+            server.expect_injected(len(LOST))
 
     check.__doc__ = f"sendmmsg, {error} every third time: all is answered"
     return check
@@ -86,7 +86,7 @@ def batches_and_datagrams(error: str) -> Callable[[Built], None]:
         }
         with faulty(built, inject) as server:
             in_pairs(server, LOST_OF_PAIRS, 1 + tries)
-            expect(server.injected(), (1 + tries) * len(LOST))
+            server.expect_injected((1 + tries) * len(LOST))
 
     check.__doc__ = f"sendmmsg and sendto, {error}: what is refused is counted, the rest is answered"
     return check
@@ -98,7 +98,7 @@ def passing(error: str) -> Callable[[Built], None]:
         inject = {"sendto": f"error={error}:when={EVERY_THIRD}"}
         with faulty(built, inject, "--transport", "portable") as server:
             in_turn(server, [], 0)
-            expect(server.injected(), len(LOST))
+            server.expect_injected(len(LOST))
 
     check.__doc__ = f"sendto, {error} every third time: all is answered"
     return check
@@ -112,7 +112,7 @@ def refusing(error: str, sender: str, lost: list[int], *args: str) -> Callable[[
     def check(built: Built) -> None:
         with faulty(built, {"sendto": f"error={error}:when={every_third}"}, *args) as server:
             in_turn(server, lost, 1)
-            expect(server.injected(), len(lost))
+            server.expect_injected(len(lost))
 
     check.__doc__ = f"sendto of a {sender}, {error} every third time: what is refused is counted, the rest is answered"
     return check

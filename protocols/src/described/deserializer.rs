@@ -247,8 +247,24 @@ impl<'de, N: Notation> Deserializer<'de, N> {
                 *left -= 1;
                 true
             }
-            None => !N::ended(&mut self.unread),
+            None => !N::ended(&mut self.unread) && self.undeclared(),
         }
+    }
+}
+
+impl<N: Notation> Deserializer<'_, N> {
+    /// Takes an element of a list that has not declared its length. A type that takes errors for values would
+    /// find one more for ever behind the end of a datagram: the list ends instead, and the packet does not.
+    fn undeclared(&mut self) -> bool {
+        // What no item of CBOR begins with, and MessagePack has no such lists.
+        const NOTHING: &[u8] = &[0xfc];
+
+        let left = self.budget.checked_sub(1);
+        match left {
+            Some(left) => self.budget = left,
+            None => self.unread = NOTHING,
+        }
+        left.is_some()
     }
 }
 

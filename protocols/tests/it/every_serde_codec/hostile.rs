@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::shape::Shape;
-use crate::encode;
+use crate::{encode, hex};
 
 // P-5, R-5
 #[test]
@@ -286,4 +286,31 @@ struct Message {
     id: u64,
     name: String,
     values: [f64; 8],
+}
+
+// P-5
+#[test]
+fn a_type_that_takes_errors_for_values_comes_to_an_end() {
+    /// Anything, also what cannot be read.
+    struct Whatever;
+
+    impl<'de> Deserialize<'de> for Whatever {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            drop(u8::deserialize(deserializer));
+            Ok(Self)
+        }
+    }
+
+    for datagram in ["9f", "9f01", "9f9f", "bf", "bf01", "9f5f41"] {
+        let datagram = hex(datagram);
+        assert!(Cbor::<Vec<Whatever>, ()>::new().decode(&datagram).is_err(), "{datagram:x?}");
+        assert!(Cbor::<Vec<Vec<Whatever>>, ()>::new().decode(&datagram).is_err(), "{datagram:x?}");
+    }
+    for datagram in [&b"["[..], b"[1", b"[1,", b"[[", b"{\"a\":", b"[x"] {
+        assert!(Json::<Vec<Whatever>, ()>::new().decode(datagram).is_err(), "{datagram:?}");
+    }
+    for datagram in ["95", "9501", "dd0000ffff"] {
+        let datagram = hex(datagram);
+        assert!(Msgpack::<Vec<Whatever>, ()>::new().decode(&datagram).is_err(), "{datagram:x?}");
+    }
 }
