@@ -2,6 +2,7 @@
 
 mod aside;
 pub(crate) mod mailbox;
+mod news;
 pub(crate) mod outbox;
 pub(crate) mod port;
 mod recv;
@@ -17,8 +18,9 @@ use std::{
     time::Duration,
 };
 
-use aside::{Aside, PutBack};
+use aside::{Aside, keep};
 use mailbox::Mailbox;
+pub(crate) use news::News;
 use port::{Outlet, Port};
 use recv::{Receiving, Step};
 pub use sender::PeerSender;
@@ -173,68 +175,6 @@ impl<Req, Res> Peer<Req, Res> {
         Receiving::new(self, Step::Until(deadline))
     }
 
-    /// Puts a packet back: the next `recv` returns it, in this conversation or, if the handler returns, in
-    /// the next one, which then begins at once.
-    ///
-    /// A handler that waits for the answer to one request may so leave the next request to another
-    /// conversation. One packet can be put back; another takes its place. It is dropped when the next
-    /// conversation returns without it, and when serving ends.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use datagrammar::{BoxError, Handler, Peer};
-    ///
-    /// enum Request {
-    ///     Read(String),
-    ///     Acknowledge(u16),
-    /// }
-    ///
-    /// struct Files;
-    ///
-    /// impl Handler<Request, Vec<u8>> for Files {
-    ///     async fn handle(&self, peer: &mut Peer<Request, Vec<u8>>) -> Result<(), BoxError> {
-    ///         let Request::Read(name) = peer.recv().await? else { return Ok(()) };
-    ///         peer.send(&name.into_bytes()).await?;
-    ///         match peer.recv().await? {
-    ///             Request::Acknowledge(_) => {}
-    ///             // The peer wants something else now.
-    ///             read => peer.put_back(read),
-    ///         }
-    ///         Ok(())
-    ///     }
-    /// }
-    /// ```
-    pub fn put_back(&mut self, packet: Req) {
-        self.aside().put_back = Some(PutBack { packet, inherited: false });
-    }
-
-    /// Returns the bytes of the datagram that the last `recv` has returned a
-    /// [`RecvError::Decode`] for: an answer may need a part of them, as a DNS server copies the id of the
-    /// query that it could not read.
-    ///
-    /// It is `None` after a packet, once another `recv` waits, and if so much waits in the server that there
-    /// is no room for a copy, see [`Limits::octets`](crate::Limits::octets).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use datagrammar::{BoxError, Peer, RecvError};
-    ///
-    /// async fn refuse(peer: &mut Peer<String, Vec<u8>>) -> Result<(), BoxError> {
-    ///     if let Err(RecvError::Decode(_)) = peer.recv().await
-    ///         && let Some([id @ .., _]) = peer.undecoded().and_then(|bytes| bytes.first_chunk::<3>())
-    ///     {
-    ///         peer.send(&id.to_vec()).await?;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// ```
-    #[must_use]
-    pub fn undecoded(&self) -> Option<&[u8]> {
-        self.aside.as_ref()?.undecoded()
-    }
-
     /// Completes when serving ends, and `recv` says [`RecvError::Closed`]: for a conversation that waits for
     /// something else.
     ///
@@ -377,74 +317,9 @@ impl<Req, Res> Peer<Req, Res> {
         })
     }
 
-    /// Receives a packet that was put back.
-    #[cold]
-    fn receive_aside(&mut self) -> Option<Req> {
-        let aside = self.aside.as_mut()?;
-        aside.forget();
-        aside.put_back.take().map(|PutBack { packet, .. }| packet)
-    }
-
-    fn aside(&mut self) -> &mut Aside<Req> {
-        self.aside.get_or_insert_with(|| Box::new(Aside::new(&self.port.counters)))
-    }
-
-    /// What nobody has asked for until now, nobody will: memory is for what waits.
-    fn forget_undecoded(&mut self) {
-        self.aside = None;
-    }
-
-    /// The conversation is over. Returns whether a packet was put back in it, which the next one receives.
-    #[inline]
-    pub(crate) fn finish(&mut self) -> bool {
-        self.aside.is_some() && self.pass_on()
-    }
-
-    #[cold]
-    fn pass_on(&mut self) -> bool {
-        let Some(aside) = &mut self.aside else { return false };
-        aside.forget();
-        let left = aside.put_back.take();
-        aside.put_back =
-            left.filter(|left| !left.inherited).map(|left| PutBack { inherited: true, ..left });
-        aside.put_back.is_some()
-    }
-
     /// What was told beside the last datagram.
     pub(crate) const fn ancillary(&self) -> Ancillary {
         Ancillary { local: self.route.local, traffic_class: self.traffic_class }
-    }
-}
-
-/// Keeps the bytes of a datagram that did not decode.
-#[cold]
-fn keep<Req, Res>(aside: &mut Option<Box<Aside<Req>>>, port: &Port<Req, Res>, datagram: &[u8]) {
-    aside.get_or_insert_with(|| Box::new(Aside::new(&port.counters))).keep(datagram, &port.limits);
-}
-
-/// What ends a conversation quietly, if its handler passes it on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum News {
-    /// [`RecvError::Closed`]
-    Closed,
-    /// [`RecvError::Idle`]
-    Idle,
-}
-
-impl News {
-    pub(crate) const ALL: [Self; 2] = [Self::Idle, Self::Closed];
-
-    /// What `recv` says.
-    pub(crate) const fn error(self) -> RecvError {
-        match self {
-            Self::Closed => RecvError::Closed,
-            Self::Idle => RecvError::Idle,
-        }
-    }
-
-    /// Whether an error of `recv` is this.
-    pub(crate) const fn is(self, error: &RecvError) -> bool {
-        matches!((self, error), (Self::Closed, RecvError::Closed) | (Self::Idle, RecvError::Idle))
     }
 }
 

@@ -222,11 +222,14 @@ impl Outbox {
 
     /// Sends `replies`, which are older than all of the backlog, then the backlog.
     fn settle(&self, replies: &mut SendBatch, turn: bool) {
-        let (done, mut refusals) = self.send_batch(replies);
+        // Nobody else sends during a turn, so this needs no lock; but serving may have been cut short in the
+        // middle of it, by whoever has dropped its future.
+        let open = replies.is_empty() || self.is_open();
+        let (done, mut refusals) =
+            if open { self.send_batch(replies) } else { (false, Vec::new()) };
         let mut state = self.lock();
         state.turn = turn;
         if !state.open {
-            // Serving was cut short in the middle of a turn.
             add(&self.counters.send_errors, replies.len() as u64);
             *replies = SendBatch::default();
         } else if !done {

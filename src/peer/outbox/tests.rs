@@ -421,6 +421,20 @@ fn closing_ends_what_waits_and_opening_begins_anew() {
 
 // L-19
 #[test]
+fn a_turn_that_ends_after_serving_sends_nothing() {
+    let mut bench = Bench::new();
+    bench.outbox.begin_turn();
+    bench.reply(1, "late");
+
+    bench.outbox.close();
+    bench.end_turn();
+
+    assert!(bench.kernel.sent(1).is_empty());
+    assert_eq!(bench.figures().send_errors, 1);
+}
+
+// L-19
+#[test]
 fn a_turn_that_ends_after_serving_leaves_nothing_for_the_next_serving() {
     let mut bench = Bench::new();
     bench.kernel.fill(true);
