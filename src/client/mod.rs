@@ -219,6 +219,21 @@ impl<P: DatagramProtocol> UdpClient<P> {
         self.receive(Instant::now().checked_add(timeout)).await
     }
 
+    /// Receives the next packet, waiting until `deadline` at most: for a loop that passes over some packets
+    /// and must not wait longer because of them. A packet that is there is returned even when `deadline` has
+    /// passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_timeout`](Self::recv_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`recv`](Self::recv).
+    pub async fn recv_deadline(&self, deadline: Instant) -> Result<P::Incoming, RecvError> {
+        self.receive(Some(deadline)).await
+    }
+
     /// Returns the packets that come, as a stream.
     ///
     /// # Examples

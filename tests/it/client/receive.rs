@@ -252,3 +252,25 @@ async fn the_kernel_keeps_what_nobody_receives_as_far_as_its_buffer_goes() {
     }
     assert!((1..1_000).contains(&heard), "{heard} of 10,000 were kept");
 }
+
+// C-5
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_one_for_all_packets_that_come_before_it() {
+    let (client, peer) = client(&Net::memory());
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    peer.send("early").await;
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        peer.send("in time").await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        peer.send("late").await;
+    });
+
+    assert_eq!(client.recv_deadline(deadline).await.unwrap(), "early");
+    assert_eq!(client.recv_deadline(deadline).await.unwrap(), "in time");
+    assert!(timed_out(&client.recv_deadline(deadline).await));
+
+    assert_eq!(tokio::time::Instant::now(), deadline);
+    assert_eq!(client.recv().await.unwrap(), "late");
+    assert_eq!(client.recv_deadline(deadline).await.ok(), None);
+}
