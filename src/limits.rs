@@ -77,8 +77,8 @@ impl Limits {
     /// Sets how much memory datagrams take that wait for all peers together, in bytes. The default is
     /// 64 MiB.
     ///
-    /// Each counts with its bytes and 128 more, so that empty ones have a bound too: 524,288 of these, or
-    /// 45,964 of 1,332 bytes.
+    /// Each counts with its bytes and 160 more, so that empty ones have a bound too: 419,430 of these, or
+    /// 43,018 of 1,400 bytes.
     ///
     /// The datagram that opened a conversation counts when its handler waits for something else
     /// before it receives it; beyond the bound such a conversation is dropped at that point.

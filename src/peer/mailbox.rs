@@ -28,6 +28,9 @@ struct State {
     over: bool,
 }
 
+/// Room for so many datagrams a queue keeps: what one burst of the usual size needs.
+const KEPT: usize = 16;
+
 /// A datagram, and what was told beside it.
 type Waiting = (Ancillary, Box<[u8]>);
 
@@ -108,18 +111,12 @@ impl Mailbox {
 
     /// Takes the next datagram, `None` once the mailbox is closed.
     pub(crate) fn poll_take(&self, cx: &Context<'_>, counters: &Counters) -> Poll<Option<Waiting>> {
-        // What one burst of the usual size needs; more goes back while nothing is there.
-        const KEPT: usize = 16;
-
         let mut state = self.lock();
         if let Some(datagram) = state.take(counters) {
             return Poll::Ready(Some(datagram));
         }
         if state.closed {
             return Poll::Ready(None);
-        }
-        if state.queue.capacity() > KEPT {
-            state.queue.shrink_to(KEPT);
         }
         match &mut state.waker {
             Some(waker) => waker.clone_from(cx.waker()),
@@ -162,11 +159,10 @@ impl Mailbox {
         state.waker = None;
         state.drop_unread(counters);
         // From opening to queue and back: its octets stay reserved all the while.
-        let Some((ancillary, opening)) = state.queue.pop_front() else {
+        let Some((ancillary, opening)) = state.pop() else {
             state.over = true;
             return Next::Nothing;
         };
-        state.octets -= opening.len();
         state.opening = Some((ancillary, opening));
         Next::Conversation(ancillary)
     }
@@ -184,14 +180,25 @@ impl Mailbox {
 }
 
 impl State {
+    /// Takes what has waited longest out of the queue. Room goes back before more than 5 of 8 places are
+    /// empty: a queue need not run empty for that, and who has it is bound by what waits.
+    fn pop(&mut self) -> Option<Waiting> {
+        let next = self.queue.pop_front()?;
+        self.octets -= next.1.len();
+        let (used, room) = (self.queue.len(), self.queue.capacity());
+        if room > KEPT && 8 * used < 3 * room {
+            // Moved, not cut off: an allocator keeps what is cut off apart from its neighbours.
+            let mut queue = VecDeque::with_capacity(KEPT.max(room / 2));
+            queue.append(&mut self.queue);
+            self.queue = queue;
+        }
+        Some(next)
+    }
+
     fn take(&mut self, counters: &Counters) -> Option<Waiting> {
         let taken = match self.opening.take() {
             Some(opening) => opening,
-            None => {
-                let next = self.queue.pop_front()?;
-                self.octets -= next.1.len();
-                next
-            }
+            None => self.pop()?,
         };
         release(taken.1.len(), counters);
         Some(taken)
@@ -205,8 +212,7 @@ impl State {
     }
 
     fn drop_oldest(&mut self, counters: &Counters) -> bool {
-        let Some((_, oldest)) = self.queue.pop_front() else { return false };
-        self.octets -= oldest.len();
+        let Some((_, oldest)) = self.pop() else { return false };
         release(oldest.len(), counters);
         counters.dropped(DropReason::Queue, 1);
         true
@@ -224,11 +230,11 @@ impl State {
     }
 }
 
-/// What a datagram that waits takes beside its bytes, at most: its place in a queue that has just doubled its
-/// room, and what an allocator adds. So the bound of all bytes is one of memory.
-pub(crate) const OVERHEAD: usize = 128;
+/// What a datagram that waits takes beside its bytes, at most: its place in a queue of which 5 of 8 may be
+/// empty, and what an allocator adds. So the bound of all bytes is one of memory.
+pub(crate) const OVERHEAD: usize = 160;
 
-const _: () = assert!(2 * size_of::<Waiting>() + 32 <= OVERHEAD);
+const _: () = assert!(8 * size_of::<Waiting>() / 3 + 32 <= OVERHEAD);
 
 /// Takes room for a datagram of so many bytes; false if no more may wait.
 pub(super) fn reserve(octets: usize, limits: &Limits, counters: &Counters) -> bool {

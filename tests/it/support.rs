@@ -121,7 +121,7 @@ impl Running {
 }
 
 /// What a datagram that waits counts beside its bytes.
-pub const OVERHEAD: usize = 128;
+pub const OVERHEAD: usize = 160;
 
 /// The other side of a server, without any protocol.
 #[derive(Clone, Debug)]

@@ -179,7 +179,7 @@ fn small_datagrams_that_wait_pin_no_large_buffers() {
             until(|| control.figures().received == (n + 1) * 51).await;
         }
 
-        until(|| control.figures().waiting_octets == 10_000 * (32 + 128)).await;
+        until(|| control.figures().waiting_octets == 10_000 * (32 + 160)).await;
         assert_eq!(control.figures().dropped_in_all(), 0);
         assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
         within_deadline(control.shutdown()).await;

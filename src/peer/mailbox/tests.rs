@@ -322,3 +322,28 @@ fn a_burst_gives_its_memory_back_when_nothing_waits_any_more() {
     assert!(waiting.is_pending());
     assert!(post.mailbox.lock().queue.capacity() < 64);
 }
+
+// G-8
+#[test]
+fn a_burst_gives_its_memory_back_also_where_something_always_waits() {
+    let burst = || {
+        let post = Post::within(Limits::default());
+        for _ in 0..1_000 {
+            post.offer("");
+        }
+        post
+    };
+    let room = |post: &Post| post.mailbox.lock().queue.capacity();
+
+    let received = burst();
+    for waiting in (1..1_000).rev() {
+        assert!(received.take().is_ready());
+        assert!(3 * room(&received) <= 8 * waiting.max(KEPT), "{waiting}");
+    }
+
+    let unread = burst();
+    for _ in 1..1_000 {
+        assert_ne!(unread.finish(), Next::Nothing);
+    }
+    assert!(room(&unread) <= KEPT);
+}
