@@ -1,10 +1,7 @@
 use std::{
     io,
     net::UdpSocket,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicI32, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use super::shared::locked;
@@ -27,7 +24,7 @@ pub(super) struct Link {
     sending: Mutex<()>,
     /// The error about something sent that the kernel told to whoever received, while something was
     /// sent; else 0.
-    told: AtomicI32,
+    told: Mutex<i32>,
 }
 
 #[derive(Debug)]
@@ -56,7 +53,7 @@ impl Link {
     }
 
     fn connected(socket: Connected, local_addr: PeerAddr, peer: PeerAddr) -> Self {
-        let (sending, told) = (Mutex::default(), AtomicI32::new(0));
+        let (sending, told) = (Mutex::default(), Mutex::default());
         Self { socket, local_addr, route: peer.into(), sending, told }
     }
 
@@ -94,12 +91,14 @@ impl Link {
     /// that finds also what arrived since the runtime looked last.
     pub(super) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
         let transport = self.transport();
+        // From the call that meets an error to the note of it, no sender asks for its own.
+        let mut told = locked(&self.told);
         let received =
             if ask_kernel { transport.recv_now(batch) } else { transport.try_recv(batch) };
         if let Err(error) = &received
             && is_about_sending(error)
         {
-            self.told.store(error.raw_os_error().unwrap_or(0), Relaxed);
+            *told = error.raw_os_error().unwrap_or(0);
         }
         received
     }
@@ -139,20 +138,21 @@ impl Link {
     /// Begins to send: what was told until now is about something else.
     fn begin(&self) -> MutexGuard<'_, ()> {
         let sending = locked(&self.sending);
-        self.told.store(0, Relaxed);
+        *locked(&self.told) = 0;
         sending
     }
 
     /// Where the peer is on this host, the kernel knows by now that nobody is there. The error belongs to
     /// what was sent, not to whatever is done with the socket next.
     fn take_error(&self) -> io::Result<()> {
+        let told = locked(&self.told);
         match &self.socket {
             Connected::Udp { socket, .. } => socket.take_error()?.map_or(Ok(()), Err)?,
             #[cfg(feature = "testing")]
             Connected::Memory(_) => {}
         }
         // Another thread may have met it first.
-        match self.told.load(Relaxed) {
+        match *told {
             0 => Ok(()),
             code => Err(io::Error::from_raw_os_error(code)),
         }

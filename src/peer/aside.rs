@@ -127,11 +127,20 @@ impl<Req, Res> Peer<Req, Res> {
         self.aside.as_ref()?.undecoded()
     }
 
+    #[inline]
+    pub(super) fn has_put_back(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.put_back.is_some())
+    }
+
     /// Receives a packet that was put back.
     #[cold]
     pub(super) fn receive_aside(&mut self) -> Option<Req> {
         let aside = self.aside.as_mut()?;
         aside.forget();
+        if self.mailbox.is_closed() {
+            // No packet comes after the end.
+            aside.put_back = None;
+        }
         aside.put_back.take().map(|PutBack { packet, .. }| packet)
     }
 

@@ -50,7 +50,12 @@ struct State {
     open: bool,
     turn: bool,
     backlog: Backlog,
+    /// When it was told last that datagrams found no room.
+    told: Option<Instant>,
 }
+
+/// How often it is told that datagrams find no room: a jam drops some every few milliseconds.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Datagrams that the kernel has refused. Nothing is allocated while there are none.
 type Refusals = Vec<(PeerAddr, io::Error)>;
@@ -151,10 +156,19 @@ impl Outbox {
         let mut state = self.lock();
         let expired = state.backlog.expire(self.limit);
         self.backlog.store(state.backlog.len(), Ordering::Release);
+        if expired == 0 {
+            return;
+        }
+        let now = Instant::now();
+        let tell = state.told.is_none_or(|told| now - told >= TOLD_EVERY);
+        if tell {
+            state.told = Some(now);
+        }
         drop(state);
-        if expired > 0 {
-            self.count_expired(expired);
-            self.room.notify_waiters();
+        add(&self.counters.send_timeouts, expired as u64);
+        self.room.notify_waiters();
+        if tell {
+            self.events.no_room(self.transport.local_addr(), expired, self.limit);
         }
     }
 
@@ -170,12 +184,14 @@ impl Outbox {
             let mut room = pin!(self.room.notified());
             // Listen first: room that is made between the two steps must not be missed.
             room.as_mut().enable();
-            if self.try_send(to, datagram)? {
+            // Who has waited for as long as a datagram may does not begin to wait in the backlog too.
+            let late = since.elapsed() >= self.limit;
+            if (!late || self.is_flushed()) && self.try_send(to, datagram)? {
                 return Ok(());
             }
-            if since.elapsed() >= self.limit {
-                self.count_expired(1);
-                return Ok(());
+            if late {
+                add(&self.counters.send_timeouts, 1);
+                return if self.is_open() { Ok(()) } else { Err(SendError::Closed) };
             }
             // The worker looks after the time: when it is over for what waits, there is room.
             room.await;
@@ -280,11 +296,6 @@ impl Outbox {
             add(&self.counters.send_errors, 1);
             self.events.warn(&to, &error, "a datagram could not be sent");
         }
-    }
-
-    fn count_expired(&self, datagrams: usize) {
-        add(&self.counters.send_timeouts, datagrams as u64);
-        self.events.no_room(self.transport.local_addr(), datagrams, self.limit);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -120,6 +120,10 @@ impl<Req, Res> Future for Receiving<'_, Req, Res> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.peer.has_put_back() {
+            // A handler that puts it back again and again must not keep the thread either.
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
         match self.peer.receive_inline() {
             Some(packet) => Poll::Ready(packet),
             None => self.poll_mailbox(cx),

@@ -42,7 +42,10 @@ impl Reread {
         if round < state.undone {
             return Poll::Ready(());
         }
-        state.wakers.push(cx.waker().clone());
+        // Whoever is polled for other reasons too is in the list already.
+        if !state.wakers.last().is_some_and(|last| last.will_wake(cx.waker())) {
+            state.wakers.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 

@@ -65,13 +65,22 @@ impl Admission {
     /// Whether `from` is one of our sockets. On a wildcard address we are at each address of the host.
     #[inline(never)]
     fn is_ourselves(&self, from: SocketAddr, local: Option<Local>) -> bool {
-        let mut anywhere = false;
+        let (mut any_ipv4, mut any_ipv6, mut beside_ipv4) = (false, false, false);
         for PeerAddr::Ip(bound) in &*self.bound {
             if *bound == from {
                 return true;
             }
-            anywhere |= bound.port() == from.port() && bound.ip().is_unspecified();
+            if bound.port() == from.port() {
+                beside_ipv4 |= bound.is_ipv4();
+                any_ipv4 |= bound.is_ipv4() && bound.ip().is_unspecified();
+                any_ipv6 |= bound.is_ipv6() && bound.ip().is_unspecified();
+            }
         }
+        // `[::]` is all addresses of IPv4 too, unless one of these is bound beside it.
+        let anywhere = match from {
+            SocketAddr::V4(_) => any_ipv4 || any_ipv6 && !beside_ipv4,
+            SocketAddr::V6(_) => any_ipv6,
+        };
         anywhere && self.host.is_at(from, local)
     }
 }
@@ -130,6 +139,18 @@ mod tests {
         }
     }
 
+    // D-18, B-7
+    #[test]
+    fn a_wildcard_of_one_family_is_nowhere_in_the_other() {
+        let at = |bound: &[&str], from| admits(&admission(bound, None), from);
+
+        assert!(at(&["0.0.0.0:9000", "[2001:db8::1]:9000"], "[::1]:9000"));
+        assert!(!at(&["0.0.0.0:9000", "[2001:db8::1]:9000"], "127.0.0.2:9000"));
+        assert!(at(&["127.0.0.1:9000", "[::]:9000"], "127.0.0.2:9000"));
+        assert!(!at(&["127.0.0.1:9000", "[::]:9000"], "[::1]:9000"));
+        assert!(!at(&["127.0.0.1:9001", "[::]:9000"], "127.0.0.2:9000"));
+    }
+
     // D-18
     #[test]
     fn a_socket_on_a_wildcard_address_knows_itself_on_each_address_of_the_host() {
@@ -143,7 +164,8 @@ mod tests {
             assert!(!admits_to("192.0.2.1:9000", "192.0.2.1"));
             assert!(admits_to("192.0.2.1:9001", "192.0.2.1"));
             assert!(!admits_to("[::ffff:192.0.2.1]:9000", "192.0.2.1"));
-            assert!(!admits_to("[fe80::1%6]:9000", "fe80::1"));
+            // Over IPv4 nothing comes from there.
+            assert_eq!(admits_to("[fe80::1%6]:9000", "fe80::1"), bound == "0.0.0.0:9000");
             assert!(admits_to("[2001:db8::7]:9000", "2001:db8::1"));
         }
     }

@@ -173,14 +173,25 @@ where
             let outcome = ready!(inside(this.epoch.server, poll));
             add(&port.counters.conversations, 1);
             let mut seat = judge(outcome, port, peer, &this.span);
-            let more =
-                seat.as_mut().and_then(|seat| seat.peer.finish().then(|| seat.peer.ancillary()));
+            let mut more = None;
+            // What was put back is the user's, and may panic where it is dropped.
+            match seat.as_mut().map(|seat| panic::catch(|| seat.peer.finish())) {
+                Some(Ok(true)) => more = seat.as_ref().map(|seat| seat.peer.ancillary()),
+                Some(Err(panicked)) => {
+                    tell_panicked(panicked, port, peer, &this.span);
+                    seat = None;
+                }
+                Some(Ok(false)) | None => {}
+            }
             let ancillary = match more {
                 Some(ancillary) if mailbox.finish_with_more(&port.counters) => ancillary,
                 _ => match mailbox.finish(&port.counters) {
                     Next::Conversation(ancillary) => ancillary,
                     Next::Nothing => {
                         *over = true;
+                        if let Err(panicked) = panic::catch(|| drop(seat)) {
+                            tell_panicked(panicked, port, peer, &this.span);
+                        }
                         return Poll::Ready(());
                     }
                 },

@@ -61,6 +61,7 @@ where
         seat: None,
         mailbox: Arc::default(),
         pause: None,
+        deaf: false,
         jam: Jam::default(),
         reread: None,
         // For this worker alone: conversations that count references do not disturb other cores.
@@ -100,6 +101,8 @@ struct Worker<Req, Res, H, F, M> {
     mailbox: Arc<Mailbox>,
     /// After an error of the socket: no reception before this is over.
     pause: Option<Pin<Box<Sleep>>>,
+    /// Whether the socket could not receive at all, so that to read it once more tells nothing.
+    deaf: bool,
     jam: Jam,
     /// While conversations whose time is up wait for it: what the kernel has is read to the end.
     reread: Option<Rereading>,
@@ -115,6 +118,8 @@ struct Rereading {
 }
 
 const MOST_REREAD: usize = 16_384;
+/// How many messages one call reads at most.
+const COPIES: usize = 32;
 
 const NOT_LENT: &str = "the turn is away only while a conversation is polled inline";
 
@@ -155,7 +160,7 @@ where
                     Failure::Pause(pause) => {
                         let local = self.port.outbox.transport().local_addr();
                         self.port.events.receive_failed(local, &error);
-                        self.end_reread();
+                        self.deaf = true;
                         self.pause_for(pause);
                     }
                     Failure::Fatal => return Err(error),
@@ -190,8 +195,14 @@ where
             Mode::Stop | Mode::Abandon => return Poll::Ready(Event::End),
         }
         if let Some(pause) = &mut self.pause {
-            ready!(pause.as_mut().poll(cx));
-            self.pause = None;
+            let pause = pause.as_mut().poll(cx);
+            if self.deaf {
+                self.end_reread();
+                self.reread = self.begin_reread();
+                self.end_reread();
+            }
+            ready!(pause);
+            (self.pause, self.deaf) = (None, false);
         }
         if let Some(event) = ready!(self.poll_reread(cx)) {
             return Poll::Ready(event);
@@ -214,24 +225,23 @@ where
     /// Reads what the kernel has, whether or not the runtime has heard of it, if a conversation asks for that
     /// whose time is up.
     fn poll_reread(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        if self.reread.is_none() {
-            let Some(round) = self.port.reread.begin() else { return Poll::Ready(None) };
-            self.reread = Some(Rereading { round, left: MOST_REREAD });
+        if self.reread.as_ref().is_some_and(|reread| reread.left == 0) {
+            self.end_reread();
         }
+        if self.reread.is_none() {
+            self.reread = self.begin_reread();
+        }
+        let Some(reread) = &mut self.reread else { return Poll::Ready(None) };
         ready!(coop::poll_proceed(cx)).made_progress();
         let received = &mut self.turn.as_mut().expect(NOT_LENT).received;
         match self.port.outbox.transport().recv_now(received) {
             Ok(()) => {
-                let left = self.reread.as_mut().map_or(0, |reread| {
-                    reread.left = reread.left.saturating_sub(received.len().max(1));
-                    reread.left
-                });
+                // Where all were copies for other workers, nothing is left of what was read.
+                let read = if received.is_empty() { COPIES } else { received.len() };
+                reread.left = reread.left.saturating_sub(read);
                 if received.is_empty() {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
-                }
-                if left == 0 {
-                    self.end_reread();
                 }
                 Poll::Ready(Some(Event::Received))
             }
@@ -241,6 +251,10 @@ where
             }
             Err(error) => Poll::Ready(Some(Event::Failed(error))),
         }
+    }
+
+    fn begin_reread(&self) -> Option<Rereading> {
+        self.port.reread.begin().map(|round| Rereading { round, left: MOST_REREAD })
     }
 
     fn end_reread(&mut self) {

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fmt, io,
     net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs},
+    str::FromStr,
 };
 
 use tokio::net::lookup_host;
@@ -59,9 +60,14 @@ fn split(text: &str) -> Result<(&str, u16), String> {
     if alone || port.is_empty() {
         return Err(no_port());
     }
-    let port =
-        port.parse().map_err(|_| format!("has the port {port:?} where 0 to 65535 was expected"))?;
+    let wrong_port = || format!("has the port {port:?} where 0 to 65535 was expected");
+    let port = number(port).ok_or_else(wrong_port)?;
     Ok((bracketed.filter(|host| is_ipv6(host)).unwrap_or(host), port))
+}
+
+/// A number of digits alone. The standard library takes a sign too.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// Whether `host` is an address of IPv6, with or without a zone.
@@ -78,9 +84,9 @@ fn numeric(given: &str, host: &str, port: u16) -> io::Result<Option<SocketAddr>>
     if let Some((ip, zone)) = host.split_once('%')
         && let Ok(ip) = ip.parse()
     {
-        let scope = match zone.parse() {
-            Ok(index) => index,
-            Err(_) => interface_index(zone).ok_or_else(|| {
+        let scope = match number(zone) {
+            Some(index) => index,
+            None => interface_index(zone).ok_or_else(|| {
                 let wrong = format!("names the interface {zone:?}, which this host does not have");
                 io::Error::new(io::ErrorKind::NotFound, format!("the address {given:?} {wrong}"))
             })?,
@@ -195,6 +201,7 @@ mod tests {
             ("[::1]", "has no port"),
             ("fe80::1%eth0", "has no port"),
             ("9123", "has no host, only a port"),
+            ("127.0.0.1:+9123", r#"has the port "+9123" where 0 to 65535 was expected"#),
             (":9123", "has no host"),
             ("*:9123", r#"has the host "*", which is no address: all of them are "[::]""#),
             ("127.0.0.1:99999", r#"has the port "99999" where 0 to 65535 was expected"#),

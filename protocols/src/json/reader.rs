@@ -18,6 +18,8 @@ pub(super) struct Reader<'de> {
     pub(super) beyond: Beyond,
     pub(super) zero: MinusZero,
     broken: Option<Broken>,
+    /// Whether a list or object was left before its end: what follows is not what it seems to be.
+    unfinished: bool,
 }
 
 /// What `-0` is to those that take anything: JSON does not tell integers from floats.
@@ -47,6 +49,7 @@ impl<'de> Reader<'de> {
             beyond: Beyond::default(),
             zero,
             broken: None,
+            unfinished: false,
         }
     }
 
@@ -63,8 +66,8 @@ impl<'de> Reader<'de> {
         }
         // Also where a type passes over an error.
         match self.broken {
-            None => Ok(packet),
-            Some(_) => Err(Mismatch::expected("JSON throughout was expected")),
+            None if !self.unfinished => Ok(packet),
+            _ => Err(Mismatch::expected("JSON throughout was expected")),
         }
     }
 
@@ -132,6 +135,7 @@ impl<'de> Reader<'de> {
         let read = read(self);
         self.wrappers = wrappers;
         self.levels += 1;
+        self.unfinished |= read.is_err();
         read
     }
 
@@ -184,15 +188,17 @@ impl<'de> Reader<'de> {
         let end = mem::replace(&mut self.at, start);
         let broken = self.broken;
         if self.next().is_none() || self.at != start {
+            self.at = end;
             return Ok(None);
         }
         let read = read(self);
         // That the text is text was seen before.
         let is_broken = mem::replace(&mut self.broken, broken) != broken;
-        if is_broken || (read.is_ok() && self.at + 1 != end) {
+        let is_all = self.at + 1 == end;
+        self.at = end;
+        if is_broken || (read.is_ok() && !is_all) {
             return Ok(None);
         }
-        self.at = end;
         read.map(Some)
     }
 

@@ -169,6 +169,25 @@ fn a_type_that_passes_over_what_is_no_json_is_refused() {
 }
 
 #[test]
+fn a_type_that_passes_over_an_error_within_a_list_gets_nothing_of_what_follows() {
+    #[derive(Debug, Default, PartialEq)]
+    struct Lenient(Vec<u8>);
+
+    impl<'de> Deserialize<'de> for Lenient {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            Ok(Self(Vec::deserialize(deserializer).unwrap_or_default()))
+        }
+    }
+
+    assert_eq!(read("[[1],[2]]"), Some(vec![Lenient(vec![1]), Lenient(vec![2])]));
+    // No bracket closes the list that the error is in.
+    assert_eq!(read::<Vec<Lenient>>("[[-1,[5]]"), None);
+    assert_eq!(read::<BTreeMap<String, Lenient>>(r#"{"a":[-1,"b":[5]}"#), None);
+    // And the name of an entry ends where it ends.
+    assert_eq!(read::<BTreeMap<u8, u8>>(r#"{"1 ":1,"2":2}"#), None);
+}
+
+#[test]
 fn values_of_any_shape_are_as_serde_json_has_them() {
     let packet = json!({"a": [1, -1, 0.5, 1e300, u64::MAX, i64::MIN, true, null], "é": {"": "\n"}});
     let json: Json<Value> = Json::new();

@@ -95,6 +95,27 @@ everywhere! {
         server.stop().await;
     }
 
+    // R-15, G-11, R-11
+    async fn a_packet_that_is_put_back_for_ever_leaves_the_thread_to_others(net) {
+        let server = net.serve_text(conversing!(|peer| {
+            let mut text = peer.recv().await?;
+            while text == "again" {
+                peer.put_back(text);
+                text = peer.recv().await?;
+            }
+            Ok(peer.send(&text).await?)
+        })).await;
+        let (peer, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+
+        peer.send("again").await;
+        assert_eq!(other.ask("hello").await, "hello");
+
+        // It hears of the end, and is not cut.
+        let control = server.control.clone();
+        server.stop().await;
+        assert_eq!((control.figures().cut, control.figures().conversations), (0, 2));
+    }
+
     //
     async fn the_bytes_of_what_did_not_decode_are_lent_until_the_next_packet(net) {
         let server = net.serve_text(conversing!(|peer| {
