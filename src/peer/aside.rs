@@ -102,7 +102,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// Returns the bytes of the datagram that the last `recv` has returned a
-    /// [`RecvError::Decode`] for: an answer may need a part of them, as a DNS server copies the id of the
+    /// [`RecvError::Decode`](crate::RecvError::Decode) for: an answer may need a part of them, as a DNS server copies the id of the
     /// query that it could not read.
     ///
     /// It is `None` after a packet, once another `recv` waits, and if so much waits in the server that there
