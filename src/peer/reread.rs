@@ -1,3 +1,5 @@
+//! How conversations whose time is up have the worker read the socket once more.
+
 use std::{
     mem,
     sync::{

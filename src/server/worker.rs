@@ -2,6 +2,7 @@
 
 mod jam;
 mod opening;
+mod rereading;
 
 use std::{
     future::poll_fn,
@@ -13,6 +14,7 @@ use std::{
 };
 
 use jam::Jam;
+use rereading::Rereading;
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, coop, yield_now},
@@ -109,17 +111,6 @@ struct Worker<Req, Res, H, F, M> {
     // Dropped last: with it the next serving may begin.
     epoch: Arc<Epoch>,
 }
-
-/// A round of reading, and how many datagrams there can have been when it began: more than a buffer of the
-/// default size holds. A peer that never stops cannot keep others from their timeouts.
-struct Rereading {
-    round: u64,
-    left: usize,
-}
-
-const MOST_REREAD: usize = 16_384;
-/// How many messages one call reads at most.
-const COPIES: usize = 32;
 
 const NOT_LENT: &str = "the turn is away only while a conversation is polled inline";
 
@@ -219,47 +210,6 @@ where
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Event::Failed(error)),
             }
-        }
-    }
-
-    /// Reads what the kernel has, whether or not the runtime has heard of it, if a conversation asks for that
-    /// whose time is up.
-    fn poll_reread(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        if self.reread.as_ref().is_some_and(|reread| reread.left == 0) {
-            self.end_reread();
-        }
-        if self.reread.is_none() {
-            self.reread = self.begin_reread();
-        }
-        let Some(reread) = &mut self.reread else { return Poll::Ready(None) };
-        ready!(coop::poll_proceed(cx)).made_progress();
-        let received = &mut self.turn.as_mut().expect(NOT_LENT).received;
-        match self.port.outbox.transport().recv_now(received) {
-            Ok(()) => {
-                // Where all were copies for other workers, nothing is left of what was read.
-                let read = if received.is_empty() { COPIES } else { received.len() };
-                reread.left = reread.left.saturating_sub(read);
-                if received.is_empty() {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Some(Event::Received))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.end_reread();
-                Poll::Ready(None)
-            }
-            Err(error) => Poll::Ready(Some(Event::Failed(error))),
-        }
-    }
-
-    fn begin_reread(&self) -> Option<Rereading> {
-        self.port.reread.begin().map(|round| Rereading { round, left: MOST_REREAD })
-    }
-
-    fn end_reread(&mut self) {
-        if let Some(Rereading { round, .. }) = self.reread.take() {
-            self.port.reread.finish(round);
         }
     }
 

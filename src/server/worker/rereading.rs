@@ -1,0 +1,75 @@
+//! What the kernel has is read to the end while conversations whose time is up wait for that.
+
+use std::{
+    io,
+    task::{Context, Poll, ready},
+};
+
+use tokio::task::coop;
+
+use super::{Event, NOT_LENT, Worker};
+use crate::{
+    Handler,
+    server::conversation::{Outcome, Seat},
+};
+
+/// A round of reading, and how many datagrams there can have been when it began: more than a buffer of the
+/// default size holds. A peer that never stops cannot keep others from their timeouts.
+pub(super) struct Rereading {
+    round: u64,
+    left: usize,
+}
+
+const MOST_REREAD: usize = 16_384;
+/// How many messages one call reads at most.
+const COPIES: usize = 32;
+
+impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    H: Handler<Req, Res>,
+    F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
+    M: Fn(Box<Seat<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
+{
+    /// Reads what the kernel has, whether or not the runtime has heard of it, if a conversation asks for that
+    /// whose time is up.
+    pub(super) fn poll_reread(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.reread.as_ref().is_some_and(|reread| reread.left == 0) {
+            self.end_reread();
+        }
+        if self.reread.is_none() {
+            self.reread = self.begin_reread();
+        }
+        let Some(reread) = &mut self.reread else { return Poll::Ready(None) };
+        ready!(coop::poll_proceed(cx)).made_progress();
+        let received = &mut self.turn.as_mut().expect(NOT_LENT).received;
+        match self.port.outbox.transport().recv_now(received) {
+            Ok(()) => {
+                // Where all were copies for other workers, nothing is left of what was read.
+                let read = if received.is_empty() { COPIES } else { received.len() };
+                reread.left = reread.left.saturating_sub(read);
+                if received.is_empty() {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Event::Received))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.end_reread();
+                Poll::Ready(None)
+            }
+            Err(error) => Poll::Ready(Some(Event::Failed(error))),
+        }
+    }
+
+    pub(super) fn begin_reread(&self) -> Option<Rereading> {
+        self.port.reread.begin().map(|round| Rereading { round, left: MOST_REREAD })
+    }
+
+    pub(super) fn end_reread(&mut self) {
+        if let Some(Rereading { round, .. }) = self.reread.take() {
+            self.port.reread.finish(round);
+        }
+    }
+}
