@@ -1,7 +1,7 @@
-//! Round trips of an octet echo over loopback: this crate beside a bare tokio loop and beside
+//! Round trips of a byte echo over loopback: this crate beside a bare tokio loop and beside
 //! tokio-util's `UdpFramed`, each on a current-thread runtime of its own.
 //!
-//! A round sends 32 datagrams of 32 octets and waits for the 32 answers, so a figure is the time of 32
+//! A round sends 32 datagrams of 32 bytes and waits for the 32 answers, so a figure is the time of 32
 //! requests, client included. The client costs the same in all three.
 
 use std::{net::UdpSocket, sync::mpsc, thread, time::Duration};
@@ -33,7 +33,7 @@ type Serving = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 fn datagrammar(socket: UdpSocket) -> Serving {
     Box::pin(async move {
-        let server = UdpServer::builder(Raw, async |octets| octets).socket(socket).unwrap();
+        let server = UdpServer::builder(Raw, async |bytes| bytes).socket(socket).unwrap();
         server.serve().await.unwrap();
     })
 }
@@ -54,8 +54,8 @@ fn udp_framed(socket: UdpSocket) -> Serving {
         let socket = tokio::net::UdpSocket::from_std(socket).unwrap();
         let mut framed = UdpFramed::new(socket, BytesCodec::new());
         while let Some(received) = framed.next().await {
-            let (octets, from) = received.unwrap();
-            framed.send((octets.freeze(), from)).await.unwrap();
+            let (bytes, from) = received.unwrap();
+            framed.send((bytes.freeze(), from)).await.unwrap();
         }
     })
 }

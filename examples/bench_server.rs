@@ -1,4 +1,4 @@
-//! A server to measure: it echoes octets, or answers a typed JSON message.
+//! A server to measure: it echoes bytes, or answers a typed JSON message.
 //!
 //! The peers and the load generator that it is measured with decide the message and the options. When it
 //! is interrupted (Ctrl-C, SIGINT) it says what it has counted.
@@ -20,7 +20,7 @@ usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--t
 
   --ip IP       the address (default 127.0.0.1)
   --port N      the port (default 9000)
-  --json        answer {\"id\",\"name\",\"values\"} with {\"id\",\"ok\",\"name\",\"sum\",\"max\"}; else echo octets
+  --json        answer {\"id\",\"name\",\"values\"} with {\"id\",\"ok\",\"name\",\"sum\",\"max\"}; else echo bytes
   --handler     one-shot: a conversation per request (default); loop: one per peer
   --threads N   threads of the runtime (default: the current thread alone)
   --workers N   sockets that share the port (default 1)

@@ -96,7 +96,7 @@ async fn count(server: SocketAddr, key: &SigningKey) -> Result<(), BoxError> {
     client.send(&first).await?;
     print_total(&hear(&client).await?);
 
-    // The same octets again: from the address of the client, as a thief would make it look like, and
+    // The same bytes again: from the address of the client, as a thief would make it look like, and
     // from another one. And something that nobody has signed.
     client.send(&first).await?;
     let mut recorded = Vec::new();

@@ -14,11 +14,11 @@ use tokio_util::{
 /// made for streams, where packets come in pieces and several at once. Here each datagram is
 /// exactly one packet, so these are decode errors:
 ///
-/// - The codec says that it needs more octets. The end of the datagram does not count as the end of
+/// - The codec says that it needs more bytes. The end of the datagram does not count as the end of
 ///   a stream: to [`LinesCodec`](tokio_util::codec::LinesCodec) a line without its terminator is
 ///   cut. So no packet is read from the empty datagram, also where the codec writes one so, as
 ///   [`BytesCodec`](tokio_util::codec::BytesCodec) does for empty bytes.
-/// - Octets are left over, or the codec has another packet once it is told that no more will follow.
+/// - Bytes are left over, or the codec has another packet once it is told that no more will follow.
 ///
 /// Each datagram, both ways, has a codec of its own, which the closure makes. So what one leaves
 /// behind, be it half a packet or an error, never reaches the next, unless the codecs themselves
@@ -27,7 +27,7 @@ use tokio_util::{
 /// # Limits
 ///
 /// A codec costs what it costs. A [`LengthDelimitedCodec`](tokio_util::codec::LengthDelimitedCodec)
-/// reserves what a datagram declares, up to 8 MiB of virtual memory for a datagram of 4 octets, so
+/// reserves what a datagram declares, up to 8 MiB of virtual memory for a datagram of 4 bytes, so
 /// give it a `max_frame_length`, as in the example.
 ///
 /// A datagram is copied once each way, and a packet is cloned before it is encoded, since an
@@ -87,8 +87,8 @@ where
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let mut codec = (self.codec)();
-        let mut octets = BytesMut::from(datagram);
-        let packet = match codec.decode(&mut octets) {
+        let mut bytes = BytesMut::from(datagram);
+        let packet = match codec.decode(&mut bytes) {
             Ok(Some(packet)) => packet,
             Ok(None) => return Err(DecodeError::codec("the rest of the packet was expected")),
             Err(error) => {
@@ -98,11 +98,11 @@ where
         };
 
         let end = DecodeError::codec("the end of the datagram after the packet was expected");
-        if !octets.is_empty() {
+        if !bytes.is_empty() {
             return Err(end);
         }
         // The codec may have taken more than it gave.
-        match codec.decode_eof(&mut octets) {
+        match codec.decode_eof(&mut bytes) {
             Ok(None) => Ok(packet),
             Ok(Some(_)) => Err(end),
             Err(error) => Err(end.with_source(error)),
@@ -110,12 +110,12 @@ where
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let mut octets = BytesMut::new();
-        Encoder::encode(&mut (self.codec)(), packet.clone(), &mut octets).map_err(|error| {
+        let mut bytes = BytesMut::new();
+        Encoder::encode(&mut (self.codec)(), packet.clone(), &mut bytes).map_err(|error| {
             EncodeError::codec("a packet that the stream codec can express was expected")
                 .with_source(error)
         })?;
-        datagram.extend_from_slice(&octets);
+        datagram.extend_from_slice(&bytes);
         Ok(())
     }
 }

@@ -56,9 +56,9 @@ pub enum SendError {
     /// The datagram is longer than the transport carries.
     #[non_exhaustive]
     TooLarge {
-        /// The length of the encoded packet, in octets.
+        /// The length of the encoded packet, in bytes.
         len: usize,
-        /// The longest datagram that goes to this peer, in octets: 65,507 over IPv4, 65,527 over IPv6.
+        /// The longest datagram that goes to this peer, in bytes: 65,507 over IPv4, 65,527 over IPv6.
         max: usize,
     },
 }
@@ -70,7 +70,7 @@ impl fmt::Display for SendError {
             Self::Encode(_) => f.write_str("the packet could not be encoded"),
             Self::Io(_) => f.write_str("the socket could not send"),
             Self::TooLarge { len, max } => {
-                write!(f, "the datagram has {len} octets where at most {max} can be sent")
+                write!(f, "the datagram has {len} bytes where at most {max} can be sent")
             }
         }
     }

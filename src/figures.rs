@@ -11,10 +11,10 @@ pub use batches::BatchSizes;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// As many datagrams or octets waited for this peer as may.
+    /// As many datagrams or bytes waited for this peer as may.
     Queue,
-    /// As many octets waited for all peers as may.
-    Octets,
+    /// As many bytes waited for all peers as may.
+    Bytes,
     /// As many peers were in conversation as may.
     Peers,
     /// It was longer than the receive limit; or options of a [lent socket](crate::SocketRef) had the kernel
@@ -40,7 +40,7 @@ pub enum DropReason {
 impl DropReason {
     const ALL: [Self; 9] = [
         Self::Queue,
-        Self::Octets,
+        Self::Bytes,
         Self::Peers,
         Self::Truncated,
         Self::Refused,
@@ -54,7 +54,7 @@ impl DropReason {
 /// A reading of what a server has counted since it was bound.
 ///
 /// Nothing here ever falls while the server lives, but for [`peers`](Self::peers) and
-/// [`waiting_octets`](Self::waiting_octets), which say how things are now. At rest the books balance:
+/// [`waiting_bytes`](Self::waiting_bytes), which say how things are now. At rest the books balance:
 /// `received == returned + dropped_in_all()`. While a batch is worked on they do not: it counts as
 /// received before it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,8 +87,8 @@ pub struct Figures {
     pub suppressed: u64,
     /// Peers in conversation now, beyond those whose handler answers at once.
     pub peers: usize,
-    /// Octets of datagrams that wait for handlers now.
-    pub waiting_octets: usize,
+    /// Bytes of datagrams that wait for handlers now.
+    pub waiting_bytes: usize,
     /// How many datagrams came together.
     pub batches: BatchSizes,
     dropped: [u64; DropReason::ALL.len()],
@@ -125,7 +125,7 @@ pub(crate) struct Counters {
     pub(crate) idle: AtomicU64,
     pub(crate) suppressed: AtomicU64,
     pub(crate) peers: AtomicUsize,
-    pub(crate) waiting_octets: AtomicUsize,
+    pub(crate) waiting_bytes: AtomicUsize,
     batches: BatchCounters,
     dropped: [AtomicU64; DropReason::ALL.len()],
 }
@@ -155,7 +155,7 @@ impl Counters {
             idle: self.idle.load(Relaxed),
             suppressed: self.suppressed.load(Relaxed),
             peers: self.peers.load(Relaxed),
-            waiting_octets: self.waiting_octets.load(Relaxed),
+            waiting_bytes: self.waiting_bytes.load(Relaxed),
             batches: self.batches.read(),
             dropped: DropReason::ALL.map(|reason| self.dropped[reason as usize].load(Relaxed)),
         }

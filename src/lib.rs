@@ -46,7 +46,7 @@
 //!   `Cbor`, `Msgpack`, `Postcard`, `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a
 //!   `StreamCodec`; [`Converter`] puts types of your domain around those on the wire; [`Split`] receives by
 //!   one protocol and sends by another, and [`or`](DatagramProtocol::or) has several on one port.
-//! - What changes octets around a codec: a [`Layer`], such as [`Prefix`], `Zlib`, `Bzip2`, `Zstd`, `Lz4`,
+//! - What changes bytes around a codec: a [`Layer`], such as [`Prefix`], `Zlib`, `Bzip2`, `Zstd`, `Lz4`,
 //!   `Base64`, `Sha256Digest`, `Crc32c`.
 //! - Who is heard: the layers `Signed` and `Sealed` with their keys; [`ReplayWindow`], for a handler to keep.
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].

@@ -18,9 +18,9 @@ use std::{io, time::Duration};
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub(crate) queue: usize,
-    pub(crate) queue_octets: usize,
+    pub(crate) queue_bytes: usize,
     pub(crate) overflow: Overflow,
-    pub(crate) octets: usize,
+    pub(crate) bytes: usize,
     pub(crate) peers: usize,
     pub(crate) datagram: usize,
     pub(crate) idle: Option<Duration>,
@@ -46,7 +46,7 @@ impl Limits {
     /// opened it. The default is 1,024.
     ///
     /// The worker empties the kernel's buffer into these queues, so a queue has to hold what a peer sends at
-    /// once. [`queue_octets`](Self::queue_octets) bounds what they take.
+    /// once. [`queue_bytes`](Self::queue_bytes) bounds what they take.
     ///
     /// 0 means that none may wait: a conversation hears the datagram that opened it and no other, not even in
     /// a `recv` that waits, and what comes meanwhile is counted as [`DropReason::Queue`]. That is for
@@ -59,10 +59,10 @@ impl Limits {
         self
     }
 
-    /// Sets how many octets may wait for one peer. The default is 1 MiB.
+    /// Sets how many bytes may wait for one peer. The default is 1 MiB.
     #[must_use]
-    pub const fn queue_octets(mut self, octets: usize) -> Self {
-        self.queue_octets = octets;
+    pub const fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
         self
     }
 
@@ -83,8 +83,8 @@ impl Limits {
     /// The datagram that opened a conversation counts when its handler waits for something else
     /// before it receives it; beyond the bound such a conversation is dropped at that point.
     #[must_use]
-    pub const fn octets(mut self, octets: usize) -> Self {
-        self.octets = octets;
+    pub const fn bytes(mut self, bytes: usize) -> Self {
+        self.bytes = bytes;
         self
     }
 
@@ -97,11 +97,11 @@ impl Limits {
         self
     }
 
-    /// Sets the length of the longest datagram that is received, in octets. The default is 65,535,
+    /// Sets the length of the longest datagram that is received, in bytes. The default is 65,535,
     /// more than UDP can carry.
     #[must_use]
-    pub const fn datagram(mut self, octets: usize) -> Self {
-        self.datagram = octets;
+    pub const fn datagram(mut self, bytes: usize) -> Self {
+        self.datagram = bytes;
         self
     }
 
@@ -160,8 +160,8 @@ impl Limits {
     /// Refuses bounds with which nothing could ever be received.
     pub(crate) fn check(&self) -> io::Result<()> {
         let zero = [
-            ("queue_octets", self.queue_octets == 0),
-            ("octets", self.octets == 0),
+            ("queue_bytes", self.queue_bytes == 0),
+            ("bytes", self.bytes == 0),
             ("peers", self.peers == 0),
             ("datagram", self.datagram == 0),
             ("idle", self.idle == Some(Duration::ZERO)),
@@ -177,9 +177,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             queue: 1_024,
-            queue_octets: 1 << 20,
+            queue_bytes: 1 << 20,
             overflow: Overflow::default(),
-            octets: 64 << 20,
+            bytes: 64 << 20,
             peers: 16_384,
             datagram: 65_535,
             idle: Some(Duration::from_secs(60)),
@@ -200,8 +200,8 @@ mod tests {
     fn a_bound_of_zero_is_refused_by_name() {
         let zero = Duration::ZERO;
         let refused = [
-            ("queue_octets", Limits::default().queue_octets(0)),
-            ("octets", Limits::default().octets(0)),
+            ("queue_bytes", Limits::default().queue_bytes(0)),
+            ("bytes", Limits::default().bytes(0)),
             ("peers", Limits::default().peers(0)),
             ("datagram", Limits::default().datagram(0)),
             ("idle", Limits::default().idle(zero)),

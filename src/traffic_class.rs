@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// How a datagram was marked for the routers on its way: the octet of the IP header that IPv6 calls
+/// How a datagram was marked for the routers on its way: the byte of the IP header that IPv6 calls
 /// the traffic class (RFC 8200) and IPv4 once called the type of service.
 ///
 /// Six bits say how urgent it is (DSCP, RFC 2474), two tell of congestion (ECN, RFC 3168).
@@ -44,8 +44,8 @@ impl TrafficClass {
 }
 
 impl From<u8> for TrafficClass {
-    fn from(octet: u8) -> Self {
-        Self(octet)
+    fn from(byte: u8) -> Self {
+        Self(byte)
     }
 }
 
@@ -99,9 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_every_octet_make_that_octet() {
-        for octet in 0..=u8::MAX {
-            let class = TrafficClass::from(octet);
+    fn the_parts_of_every_byte_make_that_byte() {
+        for byte in 0..=u8::MAX {
+            let class = TrafficClass::from(byte);
             assert_eq!(TrafficClass::new(class.dscp(), class.ecn()), class);
         }
     }

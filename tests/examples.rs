@@ -195,7 +195,7 @@ fn custom_protocol_reckons_how_far_its_clock_is_off() {
 }
 
 #[test]
-fn ntp_packets_are_these_octets() {
+fn ntp_packets_are_these_bytes() {
     let request = Request { version: 4, poll: 6, transmit: Timestamp(0xec3a_9b00_8000_0000) };
 
     let mut datagrams = [Vec::new(), Vec::new()];
@@ -210,21 +210,21 @@ fn ntp_packets_are_these_octets() {
 
 #[test]
 fn what_is_no_ntp_packet_is_refused() {
-    let changed = |datagram: [u8; 48], at: usize, octet| {
+    let changed = |datagram: [u8; 48], at: usize, byte| {
         let mut datagram = datagram;
-        datagram[at] = octet;
+        datagram[at] = byte;
         datagram
     };
 
     for datagram in [&REQUEST[..47], &[REQUEST.as_slice(), &[0]].concat(), b""] {
         let error = Requests.decode(datagram).unwrap_err();
-        assert_eq!(error.to_string(), "a header of 48 octets was expected");
+        assert_eq!(error.to_string(), "a header of 48 bytes was expected");
     }
     for first in [0x03, 0x2b, 0x24] {
         assert!(Requests.decode(&changed(REQUEST, 0, first)).is_err(), "version, version, mode");
     }
-    for (at, octet) in [(0, 0x23), (0, 0xe4), (1, 0), (1, 16)] {
-        assert!(Responses.decode(&changed(RESPONSE, at, octet)).is_err(), "mode, leap, stratum");
+    for (at, byte) in [(0, 0x23), (0, 0xe4), (1, 0), (1, 16)] {
+        assert!(Responses.decode(&changed(RESPONSE, at, byte)).is_err(), "mode, leap, stratum");
     }
 }
 
@@ -237,7 +237,7 @@ fn the_seconds_between_two_timestamps_span_the_turn_of_2036() {
 }
 
 #[test]
-fn bench_server_echoes_octets() {
+fn bench_server_echoes_bytes() {
     for handler in ["one-shot", "loop"] {
         let server = Program::start("bench_server", ["--port", "0", "--handler", handler]);
         let peer = server.peer();

@@ -116,7 +116,7 @@ fn receive_while_handlers_block_all_threads_of_the_runtime() {
     // The first one opens the conversation, 64 wait for it, and the others find the queue full.
     until(|| control.figures().received == 102);
     until(|| control.figures().dropped_in_all() == 35);
-    assert_eq!(control.figures().waiting_octets, 65 * (5 + 160));
+    assert_eq!(control.figures().waiting_bytes, 65 * (5 + 160));
     assert_eq!((control.figures().returned, control.figures().peers), (2, 3));
     release.send(()).unwrap();
     release.send(()).unwrap();

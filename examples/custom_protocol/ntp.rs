@@ -1,8 +1,8 @@
-//! SNTP version 4 packets (RFC 4330, section 4; the header of RFC 5905, section 7.3): 48 octets,
+//! SNTP version 4 packets (RFC 4330, section 4; the header of RFC 5905, section 7.3): 48 bytes,
 //! big-endian.
 //!
 //! ```text
-//! octet  0  leap indicator (2 bits), version (3 bits), mode (3 bits)
+//! byte  0  leap indicator (2 bits), version (3 bits), mode (3 bits)
 //!        1  stratum        2  poll        3  precision
 //!        4  root delay     8  root dispersion    12  reference identifier
 //!       16  reference     24  origin     32  receive     40  transmit timestamp
@@ -105,9 +105,9 @@ impl DatagramProtocol for Responses {
             stratum,
             poll: header[2],
             precision: header[3].cast_signed(),
-            root_delay: u32::from_be_bytes(octets(header, 4)),
-            root_dispersion: u32::from_be_bytes(octets(header, 8)),
-            reference_id: octets(header, 12),
+            root_delay: u32::from_be_bytes(bytes(header, 4)),
+            root_dispersion: u32::from_be_bytes(bytes(header, 8)),
+            reference_id: bytes(header, 12),
             reference: timestamp(header, 16),
             origin: timestamp(header, 24),
             receive: timestamp(header, 32),
@@ -134,14 +134,14 @@ const ALARM: u8 = 3; // the clock is not set
 
 fn header(datagram: &[u8]) -> Result<&[u8; 48], DecodeError> {
     // Longer ones carry extensions or a signature, and whoever sends these wants them looked at.
-    datagram.try_into().map_err(|_| DecodeError::codec("a header of 48 octets was expected"))
+    datagram.try_into().map_err(|_| DecodeError::codec("a header of 48 bytes was expected"))
 }
 
 fn timestamp(header: &[u8; 48], at: usize) -> Timestamp {
-    Timestamp(u64::from_be_bytes(octets(header, at)))
+    Timestamp(u64::from_be_bytes(bytes(header, at)))
 }
 
-/// The `N` octets from `at`; all places are fixed, and within the header.
-fn octets<const N: usize>(header: &[u8; 48], at: usize) -> [u8; N] {
+/// The `N` bytes from `at`; all places are fixed, and within the header.
+fn bytes<const N: usize>(header: &[u8; 48], at: usize) -> [u8; N] {
     std::array::from_fn(|n| header[at + n])
 }

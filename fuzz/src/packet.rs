@@ -27,8 +27,8 @@ pub enum Packet {
     Many(Vec<Self>),
     /// What has names.
     Named(BTreeMap<String, Self>),
-    /// Octets, as numbers.
-    Octets(Vec<u8>),
+    /// Bytes, as numbers.
+    Bytes(Vec<u8>),
     /// What is short and fixed.
     Fixed([u8; 2], (), bool, char),
 }
@@ -50,7 +50,7 @@ impl Packet {
                 double: finite(choices.arbitrary()?, f64::is_finite),
                 text: choices.arbitrary()?,
             },
-            3 => Self::Octets(choices.arbitrary()?),
+            3 => Self::Bytes(choices.arbitrary()?),
             4 => Self::Fixed(choices.arbitrary()?, (), choices.arbitrary()?, choices.arbitrary()?),
             5 => Self::Optional(match choices.arbitrary()? {
                 true => Some(Box::new(Self::drawn(choices, levels - 1)?)),

@@ -1,7 +1,7 @@
 #![no_main]
 use arbitrary::Arbitrary;
 use datagrammar_protocols::{
-    DatagramProtocol, Either, Fixed, Prefix, Text, TryConvert, first_octet,
+    DatagramProtocol, Either, Fixed, Prefix, Text, TryConvert, first_byte,
 };
 
 type Packets = Either<(u8, u32), Either<String, String>>;
@@ -36,7 +36,7 @@ impl From<&Packet> for Packets {
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let protocol = Fixed::new()
-        .when(first_octet(128..=191))
+        .when(first_byte(128..=191))
         .or(Text.layer(Prefix::new(*b"N")).or(Text))
         .convert(TryConvert::<Packets, Packet, Packet, Packets>::new());
     datagrammar_fuzz::protocol(protocol, input);

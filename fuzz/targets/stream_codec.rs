@@ -21,8 +21,8 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
             .new_codec()
     });
     let lengths = lengths.convert(converter_fn(
-        |octets: BytesMut| Ok::<_, Infallible>(octets.freeze()),
-        |octets: &Bytes| Ok::<_, Infallible>(octets.clone()),
+        |bytes: BytesMut| Ok::<_, Infallible>(bytes.freeze()),
+        |bytes: &Bytes| Ok::<_, Infallible>(bytes.clone()),
     ));
     datagrammar_fuzz::datagrams(lengths, [Bytes::from_static(b"hello")], input);
 });

@@ -24,21 +24,21 @@ fn layer(criterion: &mut Criterion, name: &str, len: usize, layer: &impl Layer) 
     let mut honest = vec![0x5a; len];
     layer.apply(&mut honest, 0).expect("the layer can be applied");
     let mut forged = honest.clone();
-    *forged.last_mut().expect("a layer with a key adds octets") ^= 1;
+    *forged.last_mut().expect("a layer with a key adds bytes") ^= 1;
     assert!(layer.undo(&honest).is_ok() && layer.undo(&forged).is_err());
     let mut datagram = Vec::with_capacity(honest.len());
 
-    criterion.bench_function(&format!("{name}/{len} octets/apply"), |bencher| {
+    criterion.bench_function(&format!("{name}/{len} bytes/apply"), |bencher| {
         bencher.iter(|| {
             datagram.clear();
             datagram.resize(len, 0x5a);
             layer.apply(black_box(&mut datagram), 0)
         });
     });
-    criterion.bench_function(&format!("{name}/{len} octets/undo"), |bencher| {
+    criterion.bench_function(&format!("{name}/{len} bytes/undo"), |bencher| {
         bencher.iter(|| layer.undo(black_box(&honest)).is_ok());
     });
-    criterion.bench_function(&format!("{name}/{len} octets/refuse"), |bencher| {
+    criterion.bench_function(&format!("{name}/{len} bytes/refuse"), |bencher| {
         bencher.iter(|| layer.undo(black_box(&forged)).is_ok());
     });
 }

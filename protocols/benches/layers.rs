@@ -1,4 +1,4 @@
-//! What a layer costs: the octets it adds or saves, and its time both ways.
+//! What a layer costs: the bytes it adds or saves, and its time both ways.
 
 use std::hint::black_box;
 
@@ -14,13 +14,13 @@ fn main() {
         ("crc32c", &Crc32c),
         ("sha256", &Sha256Digest),
         ("base64", &Base64::new()),
-        ("lz4", &Lz4::up_to(65_507)),
-        ("zstd", &Zstd::up_to(65_507)),
-        ("zstd dictionary", &Zstd::up_to(65_507).dictionary(&dictionary)),
-        ("zlib 1", &Zlib::up_to(65_507).level(1)),
-        ("zlib", &Zlib::up_to(65_507)),
-        ("zlib 9", &Zlib::up_to(65_507).level(9)),
-        ("bzip2", &Bzip2::up_to(65_507)),
+        ("lz4", &Lz4::with_limit(65_507)),
+        ("zstd", &Zstd::with_limit(65_507)),
+        ("zstd dictionary", &Zstd::with_limit(65_507).dictionary(&dictionary)),
+        ("zlib 1", &Zlib::with_limit(65_507).level(1)),
+        ("zlib", &Zlib::with_limit(65_507)),
+        ("zlib 9", &Zlib::with_limit(65_507).level(9)),
+        ("bzip2", &Bzip2::with_limit(65_507)),
     ];
     for &(name, layer) in layers {
         for payload in [packets(20..21), packets(20..30), packets(20..600)] {
@@ -34,7 +34,7 @@ fn main() {
 fn bench(criterion: &mut Criterion, name: &str, layer: &dyn Layer, payload: &[u8]) {
     let mut datagram = payload.to_vec();
     layer.apply(&mut datagram, 0).expect("the layer can be applied");
-    let lengths = format!("{name}: {} to {} octets", payload.len(), datagram.len());
+    let lengths = format!("{name}: {} to {} bytes", payload.len(), datagram.len());
 
     criterion.bench_function(&format!("{lengths}/undo"), |bencher| {
         bencher.iter(|| layer.undo(black_box(&datagram)).map(|payload| payload.len()));
@@ -48,7 +48,7 @@ fn bench(criterion: &mut Criterion, name: &str, layer: &dyn Layer, payload: &[u8
     });
 }
 
-/// Packets as a sensor sends them, about 100 octets of JSON each.
+/// Packets as a sensor sends them, about 100 bytes of JSON each.
 fn packets(numbers: std::ops::Range<u64>) -> Vec<u8> {
     let packet = |number: u64| {
         let random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;

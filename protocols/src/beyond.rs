@@ -148,7 +148,7 @@ thread_local! {
     static AGAIN: Cell<Option<Again>> = const { Cell::new(None) };
 }
 
-/// What is withheld becomes a newtype of these octets: next to no type takes that, text neither.
+/// What is withheld becomes a newtype of these bytes: next to no type takes that, text neither.
 const NO_TEXT: &[u8] = b"\xff";
 
 /// How often a stranger can have a datagram read with a number withheld.

@@ -1,4 +1,4 @@
-//! What goes wrong between packets and octets.
+//! What goes wrong between packets and bytes.
 //!
 //! Both types are opaque so that protocols can be put around each other without an error type per
 //! level, and cheap because strangers choose how often they are made: without a source, nothing is
@@ -11,7 +11,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Tells that a datagram is not a packet.
 ///
-/// `Display` says what was expected, in words fixed at compile time: it never repeats an octet of
+/// `Display` says what was expected, in words fixed at compile time: it never repeats a byte of
 /// the datagram, so it is fit for a log. The [source](Error::source), if there is one, may quote
 /// the datagram.
 ///
@@ -29,15 +29,15 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub struct DecodeError(Fault);
 
 impl DecodeError {
-    /// Creates the error of a codec: the octets are not in its format.
+    /// Creates the error of a codec: the bytes are not in its format.
     ///
-    /// `expected` says what was expected, such as `"a header of 12 octets was expected"`.
+    /// `expected` says what was expected, such as `"a header of 12 bytes was expected"`.
     #[must_use]
     pub const fn codec(expected: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Codec, expected))
     }
 
-    /// Creates the error of a layer: the octets around the inner protocol's are not as agreed.
+    /// Creates the error of a layer: the bytes around the inner protocol's are not as agreed.
     #[must_use]
     pub const fn layer(expected: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Layer, expected))
@@ -97,10 +97,10 @@ impl Error for DecodeError {
 /// ```
 /// use datagrammar_protocols::{EncodeError, ErrorKind};
 ///
-/// let error = EncodeError::codec("a name of at most 255 octets was expected");
+/// let error = EncodeError::codec("a name of at most 255 bytes was expected");
 ///
 /// assert_eq!(error.kind(), ErrorKind::Codec);
-/// assert_eq!(error.to_string(), "a name of at most 255 octets was expected");
+/// assert_eq!(error.to_string(), "a name of at most 255 bytes was expected");
 /// ```
 #[derive(Debug)]
 pub struct EncodeError(Fault);
@@ -108,13 +108,13 @@ pub struct EncodeError(Fault);
 impl EncodeError {
     /// Creates the error of a codec: its format cannot express the packet.
     ///
-    /// `expected` says what was expected, such as `"a name of at most 255 octets was expected"`.
+    /// `expected` says what was expected, such as `"a name of at most 255 bytes was expected"`.
     #[must_use]
     pub const fn codec(expected: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Codec, expected))
     }
 
-    /// Creates the error of a layer: it cannot wrap the octets of the inner protocol.
+    /// Creates the error of a layer: it cannot wrap the bytes of the inner protocol.
     #[must_use]
     pub const fn layer(expected: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Layer, expected))
@@ -155,10 +155,10 @@ impl Error for EncodeError {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A codec: the octets or the packet do not fit the format.
+    /// A codec: the bytes or the packet do not fit the format.
     Codec,
 
-    /// A layer: the octets around those of the codec are not as agreed, a signature for example.
+    /// A layer: the bytes around those of the codec are not as agreed, a signature for example.
     Layer,
 
     /// A converter: the format was fine, but the packet means nothing valid.

@@ -1,7 +1,7 @@
 //! Datagrams to typed packets and back: codecs and converters without a socket, task, clock or
 //! thread.
 //!
-//! A *datagram* is the octets the network carries in one piece, a *packet* the typed value it
+//! A *datagram* is the bytes the network carries in one piece, a *packet* the typed value it
 //! stands for. A [`DatagramProtocol`] maps one to the other, and that is all there is to it:
 //! `&[u8]` in, a packet out, and back. So a protocol can be tested with literals, fuzzed, and used
 //! over any transport. The servers and clients that put one on the network are in the crate
@@ -11,7 +11,7 @@
 //!
 //! | you want | use | feature |
 //! | --- | --- | --- |
-//! | octets as they are | [`Raw`] | |
+//! | bytes as they are | [`Raw`] | |
 //! | UTF-8 text as it is | [`Text`] | |
 //! | a line of text, without its terminator | [`TextLine`] | |
 //! | JSON of serde types | `Json` | `json` (default) |
@@ -22,15 +22,15 @@
 //! | fields of fixed size, one after another | `Fixed`, with `FixedText` | `fixed` |
 //! | Protocol Buffers of prost's types | `Protobuf` | `protobuf` |
 //! | your own types instead of those on the wire | [`DatagramProtocol::convert`] with a [`Converter`] | |
-//! | other octets on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
-//! | first octets that tell your datagrams from others | [`Prefix`] | |
+//! | other bytes on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
+//! | first bytes that tell your datagrams from others | [`Prefix`] | |
 //! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] | |
-//! | fewer octets, for everyone | `Zlib` | `zlib` |
-//! | fewer octets, with a dictionary that both sides have | `Zstd` | `zstd` |
-//! | fewer octets, for next to no time | `Lz4` | `lz4` |
-//! | fewer octets, for who speaks it already | `Bzip2` | `bzip2` |
+//! | fewer bytes, for everyone | `Zlib` | `zlib` |
+//! | fewer bytes, with a dictionary that both sides have | `Zstd` | `zstd` |
+//! | fewer bytes, for next to no time | `Lz4` | `lz4` |
+//! | fewer bytes, for who speaks it already | `Bzip2` | `bzip2` |
 //! | datagrams that are text | `Base64` | `base64` |
-//! | accidents found, for 4 octets or for 32 | `Crc32c`, `Sha256Digest` | `crc32c`, `sha256` |
+//! | accidents found, for 4 bytes or for 32 | `Crc32c`, `Sha256Digest` | `crc32c`, `sha256` |
 //! | nobody heard who has not your key | `Signed` with a `SigningKey` | `signed` |
 //! | nor anything read | `Sealed` with a `SealingKey` | `sealed` |
 //! | packets that were recorded and sent again refused | [`ReplayWindow`], in a handler | |
@@ -108,8 +108,6 @@ mod layer;
 mod mismatch;
 #[cfg(feature = "msgpack")]
 mod msgpack;
-#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
-mod octets;
 #[cfg(any(feature = "bincode", feature = "postcard"))]
 mod packed;
 #[cfg(feature = "postcard")]
@@ -124,6 +122,8 @@ mod split;
 pub mod testing;
 mod text;
 mod text_line;
+#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
+mod unread;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
@@ -160,7 +160,7 @@ pub use self::postcard::Postcard;
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::Protobuf;
 pub use self::{
-    choice::{Choice, Claim, Either, When, first_octet},
+    choice::{Choice, Claim, Either, When, first_byte},
     convert::{Convert, Converter, ConverterFn, TryConvert, converter_fn},
     error::{BoxError, DecodeError, EncodeError, ErrorKind},
     layer::{Layer, Layered, Prefix},

@@ -26,8 +26,8 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// - Messages may be nested 100 levels deep. That is prost's limit, which any crate in the program
 ///   can switch off with prost's feature `no-recursion-limit`: see that none does.
 /// - A declared length must be there in full before anything is allocated for it.
-/// - An element of a repeated field takes two octets at least on the wire, and as much memory as its
-///   type has: of a type of 200 octets a datagram of 64 KiB may hold 6.5 MB, and take up to three
+/// - An element of a repeated field takes two bytes at least on the wire, and as much memory as its
+///   type has: of a type of 200 bytes a datagram of 64 KiB may hold 6.5 MB, and take up to three
 ///   times that while the list grows.
 ///
 /// The source of an error is for people to read; its type may change.

@@ -6,19 +6,19 @@ use crate::{Choice, Claim, Convert, Converter, DecodeError, EncodeError, Layer, 
 
 /// Maps packets to datagrams and back, one to one.
 ///
-/// A datagram is the octets the network carries in one piece; a packet is the typed value it stands
+/// A datagram is the bytes the network carries in one piece; a packet is the typed value it stands
 /// for. A protocol is what both endpoints agree on. It comes as a codec ([`Raw`](crate::Raw),
 /// [`Text`](crate::Text), …), as a [`Convert`] around another protocol, or written by hand: see the
 /// [crate documentation](crate) for an example.
 ///
 /// # What an implementation keeps to
 ///
-/// - **One datagram is exactly one packet.** There is no "more octets are needed" and nothing is
+/// - **One datagram is exactly one packet.** There is no "more bytes are needed" and nothing is
 ///   left over for later.
 /// - **No memory.** The result depends on the argument alone, never on the datagrams before it,
 ///   which is why both methods take `&self`. One value serves all peers.
 /// - **No panic.** Every datagram comes from a stranger; whatever it holds, `decode` returns, and
-///   reserves no more memory than the octets it has really got can justify.
+///   reserves no more memory than the bytes it has really got can justify.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a datagram protocol",
     label = "expected a protocol such as `Json<Request, Response>`, `Text` or `Raw`",
@@ -33,7 +33,7 @@ pub trait DatagramProtocol {
 
     /// Decodes the packet that the whole of `datagram` stands for.
     ///
-    /// Octets left over after the packet are an error. The empty datagram is a datagram as any
+    /// Bytes left over after the packet are an error. The empty datagram is a datagram as any
     /// other.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ pub trait DatagramProtocol {
     /// of what refused it.
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError>;
 
-    /// Appends the octets of `packet` to `datagram`.
+    /// Appends the bytes of `packet` to `datagram`.
     ///
     /// What is in the buffer already stays as it is. When encoding fails, the caller discards what
     /// was appended, usually by truncating the buffer to the length it had; the servers and clients
@@ -50,7 +50,7 @@ pub trait DatagramProtocol {
     ///
     /// # Errors
     ///
-    /// Returns an error if the protocol has no octets for `packet`.
+    /// Returns an error if the protocol has no bytes for `packet`.
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
 
     /// Puts a converter around this protocol, so that packets become the types of your domain.
@@ -87,7 +87,7 @@ pub trait DatagramProtocol {
         Convert::new(self, converter)
     }
 
-    /// Puts a layer around this protocol, which changes its octets.
+    /// Puts a layer around this protocol, which changes its bytes.
     ///
     /// Layers nest from the inside out: the last one is the first that a received datagram meets,
     /// so put there what refuses strangers, and compress before you sign.
@@ -110,9 +110,9 @@ pub trait DatagramProtocol {
     }
 
     /// Restricts this protocol to datagrams that meet a condition, such as
-    /// [`first_octet`](crate::first_octet).
+    /// [`first_byte`](crate::first_byte).
     ///
-    /// Others are refused both ways: a packet whose octets do not meet it is an encode error, since
+    /// Others are refused both ways: a packet whose bytes do not meet it is an encode error, since
     /// the other side would take it for something else. Refusing costs the condition and nothing
     /// more.
     ///
@@ -140,20 +140,20 @@ pub trait DatagramProtocol {
     ///
     /// So several protocols share a port. Each datagram is decoded by exactly one of them, chosen
     /// before it is decoded: what that one refuses is refused. Packets are [`Either`](crate::Either),
-    /// and the side of a packet chooses how it is encoded; one whose octets another protocol before
+    /// and the side of a packet chooses how it is encoded; one whose bytes another protocol before
     /// it claims is an encode error.
     ///
     /// The last protocol has the rest, the empty datagram with it, unless it has a condition too.
     ///
     /// # Examples
     ///
-    /// Three protocols on a port, told apart by their first octet as in [RFC 7983]:
+    /// Three protocols on a port, told apart by their first byte as in [RFC 7983]:
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Either, Raw, Text, first_octet};
+    /// use datagrammar_protocols::{DatagramProtocol, Either, Raw, Text, first_byte};
     ///
-    /// let stun = Raw.when(first_octet(0..=3));
-    /// let media = Raw.when(first_octet(128..=191));
+    /// let stun = Raw.when(first_byte(0..=3));
+    /// let media = Raw.when(first_byte(128..=191));
     /// let protocol = stun.or(media).or(Text);
     ///
     /// assert!(matches!(protocol.decode(&[0x00, 0x01])?, Either::Left(Either::Left(_))));
@@ -179,7 +179,7 @@ pub trait DatagramProtocol {
     ///     fn from(packet: Either<String, Bytes>) -> Self {
     ///         match packet {
     ///             Either::Left(text) => Self::Chat(text),
-    ///             Either::Right(octets) => Self::Voice(octets),
+    ///             Either::Right(bytes) => Self::Voice(bytes),
     ///         }
     ///     }
     /// }
@@ -188,7 +188,7 @@ pub trait DatagramProtocol {
     ///     fn from(packet: &Packet) -> Self {
     ///         match packet.clone() {
     ///             Packet::Chat(text) => Self::Left(text),
-    ///             Packet::Voice(octets) => Self::Right(octets),
+    ///             Packet::Voice(bytes) => Self::Right(bytes),
     ///         }
     ///     }
     /// }

@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
-/// Octets as they are: every datagram is a packet, the empty one included.
+/// Bytes as they are: every datagram is a packet, the empty one included.
 ///
 /// # Cost
 ///
@@ -22,7 +22,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// # Ok::<(), datagrammar_protocols::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "octets as they are have no settings")]
+#[expect(clippy::exhaustive_structs, reason = "bytes as they are have no settings")]
 pub struct Raw;
 
 impl DatagramProtocol for Raw {

@@ -6,7 +6,7 @@
 ///
 /// The window is the greatest number so far and the 63 before it, as in IPsec ([RFC 4303], section
 /// 3.4.3) and DTLS ([RFC 9147], section 4.5.1): what the network has reordered within it is
-/// accepted, each number once. What is older is refused, new or not. It takes 16 octets.
+/// accepted, each number once. What is older is refused, new or not. It takes 16 bytes.
 ///
 /// A window knows of its own conversation only. What was recorded in another one, before the program
 /// was started again, or is sent from another address, has to be told apart by something else in the

@@ -3,7 +3,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// Decodes with one protocol and encodes with another.
 ///
 /// For protocols whose two directions have nothing in common: commands as text, measurements as
-/// octets.
+/// bytes.
 ///
 /// # Examples
 ///

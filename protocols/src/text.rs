@@ -6,7 +6,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 ///
 /// # Cost
 ///
-/// To receive, a look at each octet, a copy, and its allocation; to send, a copy.
+/// To receive, a look at each byte, a copy, and its allocation; to send, a copy.
 ///
 /// # Examples
 ///

@@ -13,7 +13,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 ///
 /// # Cost
 ///
-/// To receive, a look at each octet, a copy, and its allocation of as many octets as the text has; to send, a
+/// To receive, a look at each byte, a copy, and its allocation of as many bytes as the text has; to send, a
 /// look and a copy.
 ///
 /// # Examples
@@ -71,7 +71,7 @@ impl TextLine {
         Self { terminator: "\r\n", ..self }
     }
 
-    /// Leaves the terminators in the text, so that a packet is its datagram to the octet.
+    /// Leaves the terminators in the text, so that a packet is its datagram to the byte.
     ///
     /// # Examples
     ///

@@ -17,7 +17,7 @@ use self::counting::peak_of;
 
 // P-5
 #[test]
-fn sixteen_octets_never_allocate_more_than_1_mib() {
+fn sixteen_bytes_never_allocate_more_than_1_mib() {
     let lengths: [u64; 6] = [16, 1_000, 65_507, 1 << 20, 1 << 32, u64::MAX];
     for length in lengths {
         let (little, big) = (length.to_le_bytes(), length.to_be_bytes());
@@ -28,7 +28,7 @@ fn sixteen_octets_never_allocate_more_than_1_mib() {
             [&little[..], &[0; 8]].concat(),
             [little, little].concat(),
             [&varint[..9], &[1; 7]].concat(),         // postcard
-            [&[0x9b][..], &big, &[0x9b; 7]].concat(), // CBOR: array, map, text, octets
+            [&[0x9b][..], &big, &[0x9b; 7]].concat(), // CBOR: array, map, text, bytes
             [&[0xbb][..], &big, &[0xbb; 7]].concat(),
             [&[0x7b][..], &big, &[0; 7]].concat(),
             [&[0x5b][..], &big, &[0; 7]].concat(),
@@ -47,7 +47,7 @@ fn sixteen_octets_never_allocate_more_than_1_mib() {
 
 // P-5
 #[test]
-fn any_sixteen_octets_never_allocate_more_than_1_mib() {
+fn any_sixteen_bytes_never_allocate_more_than_1_mib() {
     let mut random = fastrand::Rng::with_seed(16);
 
     for _ in 0..5_000 {
@@ -74,7 +74,7 @@ fn lists_in_lists_do_not_multiply_what_is_allocated() {
         peak_of(|| Msgpack::<Tree, ()>::new().decode(&msgpack).map(drop)),
     ];
 
-    assert!(peaks.iter().all(|&peak| peak < 4 * MIB), "{peaks:?} octets");
+    assert!(peaks.iter().all(|&peak| peak < 4 * MIB), "{peaks:?} bytes");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn text_of_a_declared_length_is_not_allocated_before_it_is_there() {
         peak_of(|| Msgpack::<CString>::new().decode(b"\xc6\0\x0f\0\0").map(drop)),
     ];
 
-    assert!(peaks.iter().all(|&peak| peak < 1024), "{peaks:?} octets");
+    assert!(peaks.iter().all(|&peak| peak < 1024), "{peaks:?} bytes");
 }
 
 // P-5
@@ -113,14 +113,14 @@ fn a_protobuf_message_allocates_for_elements_that_are_there() {
     let elements: Vec<u8> = [0x0a, 0x00].into_iter().cycle().take(65_506).collect();
 
     let many = peak_of(|| protobuf.decode(&elements).map(drop));
-    assert!(many <= 3 * 32_753 * size_of::<Lists>(), "{many} octets");
+    assert!(many <= 3 * 32_753 * size_of::<Lists>(), "{many} bytes");
 
     for field in [0x0a, 0x12, 0x1a] {
         for length in [&[0x7f][..], &[0xff, 0xff, 0x03], &[0xff, 0xff, 0xff, 0xff, 0x0f]] {
             let declared = [&[field], length, &[0; 11]].concat();
 
             let peak = peak_of(|| protobuf.decode(&declared).map(drop));
-            assert!(peak < 1024, "{peak} octets");
+            assert!(peak < 1024, "{peak} bytes");
         }
     }
 }
@@ -150,9 +150,9 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
 
         fn decode(&self, datagram: &[u8]) -> Result<Vec<[u8; 1024]>, DecodeError> {
             let error = DecodeError::codec("as many blocks as claimed were expected");
-            let Some((len, octets)) = datagram.split_first_chunk() else { return Err(error) };
+            let Some((len, bytes)) = datagram.split_first_chunk() else { return Err(error) };
             let mut blocks = Vec::with_capacity(u16::from_be_bytes(*len).into());
-            let (whole, rest) = octets.as_chunks();
+            let (whole, rest) = bytes.as_chunks();
             if whole.len() != blocks.capacity() || !rest.is_empty() {
                 return Err(error);
             }
@@ -177,7 +177,7 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
 #[test]
 fn an_error_without_source_allocates_nothing() {
     let peak = peak_of(|| {
-        let error = DecodeError::codec("a header of 12 octets was expected");
+        let error = DecodeError::codec("a header of 12 bytes was expected");
         assert!(error.kind() == datagrammar_protocols::ErrorKind::Codec);
         Err::<(), _>(error)
     });
@@ -267,7 +267,7 @@ fn stays_small(datagram: &[u8]) {
             peak_of(|| Msgpack::<T, ()>::new().decode(datagram).map(drop)),
             peak_of(|| Postcard::<T, ()>::new().decode(datagram).map(drop)),
         ] {
-            assert!(peak <= MIB, "{peak} octets for {datagram:?}");
+            assert!(peak <= MIB, "{peak} bytes for {datagram:?}");
         }
     }
 }

@@ -10,42 +10,42 @@ use self::counting::peak_of;
 // P-24
 #[test]
 fn what_would_inflate_to_64_mib_costs_the_limit_and_64_kib() {
-    let bomb = applied(&Zlib::up_to(0).level(9), &vec![0; 64 * MIB]);
-    assert!((64_000..66_000).contains(&bomb.len()), "{} octets", bomb.len());
+    let bomb = applied(&Zlib::with_limit(0).level(9), &vec![0; 64 * MIB]);
+    assert!((64_000..66_000).contains(&bomb.len()), "{} bytes", bomb.len());
 
     for limit in LIMITS {
         // On a thread of its own, which keeps nothing yet.
-        let peak = on_a_new_thread(|| peak_of(|| Zlib::up_to(limit).undo(&bomb)));
+        let peak = on_a_new_thread(|| peak_of(|| Zlib::with_limit(limit).undo(&bomb)));
 
-        assert!(peak <= limit + 64 * KIB, "{peak} octets, where {limit} are the limit");
+        assert!(peak <= limit + 64 * KIB, "{peak} bytes, where {limit} are the limit");
     }
 }
 
-// P-24, as far as bzip2 goes: its blocks have to be there before the first octet comes out.
+// P-24, as far as bzip2 goes: its blocks have to be there before the first byte comes out.
 #[test]
 fn what_bzip2_needs_depends_on_the_limit_not_on_the_datagram() {
-    let bomb = applied(&Bzip2::up_to(0), &vec![0; 8 * MIB]);
-    assert!(bomb.len() < 100, "{} octets", bomb.len());
+    let bomb = applied(&Bzip2::with_limit(0), &vec![0; 8 * MIB]);
+    assert!(bomb.len() < 100, "{} bytes", bomb.len());
 
     for limit in LIMITS {
         let blocks = (limit / 80_000 + 1).min(9) * 400_000;
 
-        let peak = peak_of(|| Bzip2::up_to(limit).undo(&bomb));
+        let peak = peak_of(|| Bzip2::with_limit(limit).undo(&bomb));
 
-        assert!(peak <= limit + blocks + 128 * KIB, "{peak} octets, where {limit} are the limit");
+        assert!(peak <= limit + blocks + 128 * KIB, "{peak} bytes, where {limit} are the limit");
     }
 }
 
 // P-24
 #[test]
 fn what_lz4_would_inflate_to_16_mib_costs_the_limit() {
-    let bomb = applied(&Lz4::up_to(0), &vec![0; 16 * MIB]);
-    assert!((64_000..66_000).contains(&bomb.len()), "{} octets", bomb.len());
+    let bomb = applied(&Lz4::with_limit(0), &vec![0; 16 * MIB]);
+    assert!((64_000..66_000).contains(&bomb.len()), "{} bytes", bomb.len());
 
     for limit in LIMITS {
-        let peak = peak_of(|| Lz4::up_to(limit).undo(&bomb));
+        let peak = peak_of(|| Lz4::with_limit(limit).undo(&bomb));
 
-        assert!(peak <= limit + KIB, "{peak} octets, where {limit} are the limit");
+        assert!(peak <= limit + KIB, "{peak} bytes, where {limit} are the limit");
     }
 }
 
@@ -55,7 +55,7 @@ fn what_lz4_would_inflate_to_16_mib_costs_the_limit() {
 fn what_zstd_would_inflate_to_2_gib_costs_the_limit() {
     use datagrammar_protocols::Zstd;
 
-    // RFC 8878: no size, a window of 2 MiB, then blocks of 128 KiB that repeat one octet.
+    // RFC 8878: no size, a window of 2 MiB, then blocks of 128 KiB that repeat one byte.
     let mut bomb = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58];
     for _ in 0..16_374 {
         bomb.extend([0x02, 0x00, 0x10, 0x00]);
@@ -64,28 +64,28 @@ fn what_zstd_would_inflate_to_2_gib_costs_the_limit() {
     assert_eq!(bomb.len(), 65_506);
 
     for limit in LIMITS {
-        let peak = peak_of(|| Zstd::up_to(limit).undo(&bomb));
+        let peak = peak_of(|| Zstd::with_limit(limit).undo(&bomb));
 
-        assert!(peak <= limit + KIB, "{peak} octets, where {limit} are the limit");
+        assert!(peak <= limit + KIB, "{peak} bytes, where {limit} are the limit");
     }
 }
 
 // P-5
 #[test]
 fn a_limit_is_not_allocated_for_what_does_not_need_it() {
-    for layer in [&Zlib::up_to(usize::MAX) as &dyn Layer, &Lz4::up_to(usize::MAX)] {
+    for layer in [&Zlib::with_limit(usize::MAX) as &dyn Layer, &Lz4::with_limit(usize::MAX)] {
         let datagram = applied(layer, b"hello");
         let _ = layer.undo(&datagram); // what a thread keeps
 
         let peak = peak_of(|| layer.undo(&datagram));
 
-        assert!(peak < KIB, "{peak} octets");
+        assert!(peak < KIB, "{peak} bytes");
     }
 }
 
 #[test]
 fn a_buffer_with_room_is_not_allocated_again() {
-    for layer in [&Zlib::up_to(0) as &dyn Layer, &Lz4::up_to(0)] {
+    for layer in [&Zlib::with_limit(0) as &dyn Layer, &Lz4::with_limit(0)] {
         let mut datagram = Vec::with_capacity(1_000);
         let mut apply = || {
             datagram.clear();
@@ -97,7 +97,7 @@ fn a_buffer_with_room_is_not_allocated_again() {
 
         let peak = peak_of(apply);
 
-        assert!(peak <= 16 * KIB, "{peak} octets"); // the table of LZ4
+        assert!(peak <= 16 * KIB, "{peak} bytes"); // the table of LZ4
     }
 }
 

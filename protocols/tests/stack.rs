@@ -198,7 +198,7 @@ fn described_as<T: DeserializeOwned>() {
     }
 }
 
-/// Reads a `T` that no octets end.
+/// Reads a `T` that no bytes end.
 fn hollow<T: DeserializeOwned>() {
     let ones = repeated(&[1]);
 
@@ -299,13 +299,13 @@ struct Flat {
     all: BTreeMap<String, Self>,
 }
 
-/// A type that takes no octets, but where it ends.
+/// A type that takes no bytes, but where it ends.
 #[derive(Deserialize)]
 #[serde(transparent)]
 #[expect(dead_code)]
 struct Chain(Option<Box<Self>>);
 
-/// A type without values, which takes no octets to follow for ever.
+/// A type without values, which takes no bytes to follow for ever.
 #[derive(Deserialize)]
 #[expect(dead_code)]
 struct Bottomless(Box<Self>);

@@ -18,7 +18,7 @@ pub(super) enum Next<'a> {
 }
 
 impl Arrived {
-    /// For datagrams of up to `limit` octets.
+    /// For datagrams of up to `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self { batch: RecvBatch::new(limit), taken: 0, too_long: 0 }
     }

@@ -53,15 +53,15 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
         self
     }
 
-    /// Asks for a receive buffer of so many octets. The default is 4 MiB; the kernel may give less.
-    pub const fn recv_buffer(mut self, octets: usize) -> Self {
-        self.options.recv_buffer = Some(octets);
+    /// Asks for a receive buffer of so many bytes. The default is 4 MiB; the kernel may give less.
+    pub const fn recv_buffer(mut self, bytes: usize) -> Self {
+        self.options.recv_buffer = Some(bytes);
         self
     }
 
-    /// Asks for a send buffer of so many octets. The default is 4 MiB; the kernel may give less.
-    pub const fn send_buffer(mut self, octets: usize) -> Self {
-        self.options.send_buffer = Some(octets);
+    /// Asks for a send buffer of so many bytes. The default is 4 MiB; the kernel may give less.
+    pub const fn send_buffer(mut self, bytes: usize) -> Self {
+        self.options.send_buffer = Some(bytes);
         self
     }
 
@@ -119,11 +119,11 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
         self
     }
 
-    /// Sets the length of the longest datagram that is received, in octets; a longer one is a decode
+    /// Sets the length of the longest datagram that is received, in bytes; a longer one is a decode
     /// error. The default is 65,535, more than UDP can carry.
-    pub const fn datagram_limit(mut self, octets: usize) -> Self {
+    pub const fn datagram_limit(mut self, bytes: usize) -> Self {
         // A limit that nothing can reach is none, and costs no memory.
-        self.datagram = if octets < LONGEST { octets } else { LONGEST };
+        self.datagram = if bytes < LONGEST { bytes } else { LONGEST };
         self
     }
 

@@ -82,7 +82,7 @@ impl Link {
         }
     }
 
-    /// The longest datagram that can be sent, in octets.
+    /// The longest datagram that can be sent, in bytes.
     pub(super) fn max_len(&self) -> usize {
         max_len(&self.route.peer)
     }

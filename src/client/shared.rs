@@ -137,9 +137,9 @@ impl<P: DatagramProtocol> Shared<P> {
         let mut fetched = false;
         let whole = loop {
             match arrived.take(&self.peer_addr) {
-                Some(Next::Datagram(octets)) => {
+                Some(Next::Datagram(bytes)) => {
                     datagram.clear();
-                    datagram.extend_from_slice(octets);
+                    datagram.extend_from_slice(bytes);
                     break true;
                 }
                 Some(Next::TooLong) => break false,

@@ -70,7 +70,7 @@ mod tests {
     // H-13
     #[test]
     fn the_sources_of_a_decode_error_are_not_printed() {
-        let cause: crate::BoxError = "octets of the peer".into();
+        let cause: crate::BoxError = "bytes of the peer".into();
         let error =
             RecvError::Decode(DecodeError::codec("a number was expected").with_source(cause));
 

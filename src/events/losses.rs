@@ -28,12 +28,9 @@ impl Untold {
 pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
     Some(match reason {
         DropReason::Queue => {
-            format!(
-                "Limits::queue({}), Limits::queue_octets({})",
-                limits.queue, limits.queue_octets
-            )
+            format!("Limits::queue({}), Limits::queue_bytes({})", limits.queue, limits.queue_bytes)
         }
-        DropReason::Octets => format!("Limits::octets({})", limits.octets),
+        DropReason::Bytes => format!("Limits::bytes({})", limits.bytes),
         DropReason::Peers => format!("Limits::peers({})", limits.peers),
         DropReason::Truncated => format!("Limits::datagram({})", limits.datagram),
         DropReason::Kernel

@@ -106,7 +106,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// query that it could not read.
     ///
     /// It is `None` after a packet, once another `recv` waits, and if so much waits in the server that there
-    /// is no room for a copy, see [`Limits::octets`](crate::Limits::octets).
+    /// is no room for a copy, see [`Limits::bytes`](crate::Limits::bytes).
     ///
     /// # Examples
     ///

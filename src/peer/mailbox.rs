@@ -22,7 +22,7 @@ struct State {
     /// The datagram that opened the conversation, as long as nobody has received it.
     opening: Option<Waiting>,
     queue: VecDeque<Waiting>,
-    octets: usize,
+    bytes: usize,
     waker: Option<Waker>,
     closed: bool,
     over: bool,
@@ -55,7 +55,7 @@ pub(crate) enum Next {
 }
 
 impl Mailbox {
-    /// Keeps a copy of the datagram that opened the conversation; false if no more octets may wait.
+    /// Keeps a copy of the datagram that opened the conversation; false if no more bytes may wait.
     pub(crate) fn open(
         &self,
         ancillary: Ancillary,
@@ -85,21 +85,20 @@ impl Mailbox {
         if state.closed {
             return Offer::Dropped(DropReason::Stopping);
         }
-        if limits.queue == 0 || datagram.len() > limits.queue_octets {
+        if limits.queue == 0 || datagram.len() > limits.queue_bytes {
             // Not even an empty queue could take it, so none that waits gives way to it.
             return Offer::Dropped(DropReason::Queue);
         }
-        while state.queue.len() >= limits.queue
-            || state.octets + datagram.len() > limits.queue_octets
+        while state.queue.len() >= limits.queue || state.bytes + datagram.len() > limits.queue_bytes
         {
             if limits.overflow == Overflow::DropNewest || !state.drop_oldest(counters) {
                 return Offer::Dropped(DropReason::Queue);
             }
         }
         if !reserve(datagram.len(), limits, counters) {
-            return Offer::Dropped(DropReason::Octets);
+            return Offer::Dropped(DropReason::Bytes);
         }
-        state.octets += datagram.len();
+        state.bytes += datagram.len();
         state.queue.push_back((ancillary, datagram.into()));
         let waker = state.waker.take();
         drop(state);
@@ -158,7 +157,7 @@ impl Mailbox {
         let mut state = self.lock();
         state.waker = None;
         state.drop_unread(counters);
-        // From opening to queue and back: its octets stay reserved all the while.
+        // From opening to queue and back: its bytes stay reserved all the while.
         let Some((ancillary, opening)) = state.pop() else {
             state.over = true;
             return Next::Nothing;
@@ -184,7 +183,7 @@ impl State {
     /// empty: a queue need not run empty for that, and who has it is bound by what waits.
     fn pop(&mut self) -> Option<Waiting> {
         let next = self.queue.pop_front()?;
-        self.octets -= next.1.len();
+        self.bytes -= next.1.len();
         let (used, room) = (self.queue.len(), self.queue.capacity());
         if room > KEPT && 8 * used < 3 * room {
             // Moved, not cut off: an allocator keeps what is cut off apart from its neighbours.
@@ -220,7 +219,7 @@ impl State {
 
     fn discard(&mut self, counters: &Counters) {
         let queue = mem::take(&mut self.queue);
-        self.octets = 0;
+        self.bytes = 0;
         let mut dropped = 0;
         for (_, datagram) in self.opening.take().into_iter().chain(queue) {
             release(datagram.len(), counters);
@@ -237,15 +236,15 @@ pub(crate) const OVERHEAD: usize = 160;
 const _: () = assert!(8 * size_of::<Waiting>() / 3 + 32 <= OVERHEAD);
 
 /// Takes room for a datagram of so many bytes; false if no more may wait.
-pub(super) fn reserve(octets: usize, limits: &Limits, counters: &Counters) -> bool {
+pub(super) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> bool {
     let reserved =
-        |waiting: usize| Some(waiting + octets + OVERHEAD).filter(|sum| *sum <= limits.octets);
-    counters.waiting_octets.fetch_update(Relaxed, Relaxed, reserved).is_ok()
+        |waiting: usize| Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.bytes);
+    counters.waiting_bytes.fetch_update(Relaxed, Relaxed, reserved).is_ok()
 }
 
 /// Gives the room back.
-pub(super) fn release(octets: usize, counters: &Counters) {
-    counters.waiting_octets.fetch_sub(octets + OVERHEAD, Relaxed);
+pub(super) fn release(bytes: usize, counters: &Counters) {
+    counters.waiting_bytes.fetch_sub(bytes + OVERHEAD, Relaxed);
 }
 
 #[cfg(test)]

@@ -60,9 +60,9 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// Datagrams that the kernel has refused. Nothing is allocated while there are none.
 type Refusals = Vec<(PeerAddr, io::Error)>;
 
-/// How many datagrams or octets an inline conversation leaves in a batch before they are sent.
+/// How many datagrams or bytes an inline conversation leaves in a batch before they are sent.
 const REPLIES: usize = 256;
-const REPLIES_OCTETS: usize = 1 << 20;
+const REPLIES_BYTES: usize = 1 << 20;
 
 impl Outbox {
     pub(crate) fn new(
@@ -110,7 +110,7 @@ impl Outbox {
 
     /// Whether the next inline reply may go into the batch of `turn`.
     pub(crate) fn takes_inline(&self, turn: &mut Turn) -> bool {
-        if turn.replies.len() >= REPLIES || turn.replies.octets() >= REPLIES_OCTETS {
+        if turn.replies.len() >= REPLIES || turn.replies.bytes() >= REPLIES_BYTES {
             self.prolong_turn(&mut turn.replies);
         }
         self.backlog.load(Ordering::Acquire) == 0

@@ -6,17 +6,17 @@ use super::UdpServerBuilder;
 use crate::{Ecn, Interface};
 
 impl<P, H> UdpServerBuilder<P, H> {
-    /// Asks for a receive buffer of so many octets per socket. The default is 4 MiB; the kernel may give
+    /// Asks for a receive buffer of so many bytes per socket. The default is 4 MiB; the kernel may give
     /// less, as [`ServerHandle::explain`](crate::ServerHandle::explain) tells.
-    pub const fn recv_buffer(mut self, octets: usize) -> Self {
-        self.options.recv_buffer = Some(octets);
+    pub const fn recv_buffer(mut self, bytes: usize) -> Self {
+        self.options.recv_buffer = Some(bytes);
         self
     }
 
-    /// Asks for a send buffer of so many octets per socket. The default is 4 MiB; the kernel may give
+    /// Asks for a send buffer of so many bytes per socket. The default is 4 MiB; the kernel may give
     /// less.
-    pub const fn send_buffer(mut self, octets: usize) -> Self {
-        self.options.send_buffer = Some(octets);
+    pub const fn send_buffer(mut self, bytes: usize) -> Self {
+        self.options.send_buffer = Some(bytes);
         self
     }
 

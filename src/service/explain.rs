@@ -36,7 +36,7 @@ use crate::{BatchSizes, DropReason, Figures, Method, Offload, PeerAddr, events};
 /// [::]:9000: 1 worker, many datagrams per system call
 ///   receive buffer: 208 KiB of 4 MiB asked for; `sysctl -w net.core.rmem_max=4194304` allows that much
 ///   send buffer: 208 KiB of 4 MiB asked for; `sysctl -w net.core.wmem_max=4194304` allows that much
-///   trains in one piece: received: on; sent: on up to 1471 octets, the kernel refused more
+///   trains in one piece: received: on; sent: on up to 1471 bytes, the kernel refused more
 ///   dropped by the kernel: 17
 /// datagrams per batch: 1: 8120, 2: 640, 3–4: 12
 /// ```
@@ -225,8 +225,8 @@ mod tests {
         let expected = "\
 [::]:9000: 1 worker, many datagrams per system call
   receive buffer: 208 KiB of 4 MiB asked for; `sysctl -w net.core.rmem_max=4194304` allows that much
-  send buffer: 65537 octets, as the user's own socket has it
-  trains in one piece: received: on; sent: on up to 1471 octets, the kernel refused more
+  send buffer: 65537 bytes, as the user's own socket has it
+  trains in one piece: received: on; sent: on up to 1471 bytes, the kernel refused more
   dropped by the kernel: 17
 datagrams per batch: none";
         assert_eq!(explanation.to_string(), expected);

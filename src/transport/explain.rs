@@ -32,7 +32,7 @@ impl fmt::Display for Method {
 pub enum Offload {
     /// They do.
     On,
-    /// Those of datagrams of up to so many octets do: the kernel has refused a longer one once, mostly
+    /// Those of datagrams of up to so many bytes do: the kernel has refused a longer one once, mostly
     /// because the path does not carry it in one piece.
     UpTo(usize),
     /// They were [switched off](crate::UdpServerBuilder::offload).
@@ -49,8 +49,8 @@ impl fmt::Display for Offload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::On => "on",
-            Self::UpTo(octets) => {
-                return write!(f, "on up to {octets} octets, the kernel refused more");
+            Self::UpTo(bytes) => {
+                return write!(f, "on up to {bytes} bytes, the kernel refused more");
             }
             Self::SwitchedOff => "off, as asked",
             Self::UsersSocket => "off, an option of the user's own socket",
@@ -60,7 +60,7 @@ impl fmt::Display for Offload {
     }
 }
 
-/// The receive buffer and the send buffer of `socket`, in octets as they are asked for.
+/// The receive buffer and the send buffer of `socket`, in bytes as they are asked for.
 pub(crate) fn buffers(socket: &SocketRef<'_>) -> io::Result<[usize; 2]> {
     /// Linux says twice what it granted: as much again is for its own bookkeeping.
     const TIMES: usize = if cfg!(any(target_os = "android", target_os = "linux")) { 2 } else { 1 };

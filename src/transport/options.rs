@@ -53,7 +53,7 @@ impl Options {
         }
         // Linux would cut a longer name off, and take an empty one for any device.
         if self.device.as_ref().is_some_and(|name| !(1..=DEVICE_LEN).contains(&name.len())) {
-            let text = "a name of 1 to 15 octets was expected for the option `device`";
+            let text = "a name of 1 to 15 bytes was expected for the option `device`";
             return refused(text.to_owned());
         }
         for (group, interface) in &self.multicast {
@@ -122,11 +122,11 @@ impl Options {
 
 /// Never more than a wish: the kernel gives what its own limits allow.
 fn set_buffers(socket: &Socket, [recv, send]: [Option<usize>; 2]) {
-    if let Some(octets) = recv {
-        let _ = socket.set_recv_buffer_size(octets.min(MOST_OCTETS));
+    if let Some(bytes) = recv {
+        let _ = socket.set_recv_buffer_size(bytes.min(MOST_BYTES));
     }
-    if let Some(octets) = send {
-        let _ = socket.set_send_buffer_size(octets.min(MOST_OCTETS));
+    if let Some(bytes) = send {
+        let _ = socket.set_send_buffer_size(bytes.min(MOST_BYTES));
     }
 }
 
@@ -145,7 +145,7 @@ fn settled(option: &str, asked: Option<bool>, is: bool) -> io::Result<()> {
 const DEVICE_LEN: usize = 15;
 
 /// More than this does not fit into the `int` that the kernel is given.
-const MOST_OCTETS: usize = i32::MAX as usize;
+const MOST_BYTES: usize = i32::MAX as usize;
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn bind_device(socket: &Socket, device: &str) -> io::Result<()> {
@@ -217,8 +217,8 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn urgency_and_what_is_told_of_congestion_share_an_octet() {
-        for (dscp, ecn, octet) in [
+    fn urgency_and_what_is_told_of_congestion_share_an_byte() {
+        for (dscp, ecn, byte) in [
             (Some(46), None, 0xb8),
             (None, Some(Ecn::Ect0), 0x02),
             (Some(46), Some(Ecn::Ect1), 0xb9),
@@ -227,8 +227,8 @@ mod tests {
 
             let (v4, v6) = (bound("127.0.0.1:0", &options), bound("[::1]:0", &options));
 
-            assert_eq!(SockRef::from(&v4).tos_v4().unwrap(), octet);
-            assert_eq!(SockRef::from(&v6).tclass_v6().unwrap(), octet);
+            assert_eq!(SockRef::from(&v4).tos_v4().unwrap(), byte);
+            assert_eq!(SockRef::from(&v6).tclass_v6().unwrap(), byte);
         }
     }
 
@@ -304,8 +304,8 @@ mod tests {
     // B-13
     #[cfg(unix)]
     #[test]
-    fn of_the_octet_that_two_options_share_only_one_may_be_asked_for() {
-        for (dscp, ecn, octet) in [
+    fn of_the_byte_that_two_options_share_only_one_may_be_asked_for() {
+        for (dscp, ecn, byte) in [
             (Some(8), None, 8 << 2 | 0b01),
             (None, Some(Ecn::NotEct), 46 << 2),
             (Some(8), Some(Ecn::Ect0), 8 << 2 | 0b10),
@@ -315,7 +315,7 @@ mod tests {
             let options = Options { dscp, ecn, ..Options::default() };
             options.adopt(&SockRef::from(&socket)).unwrap();
 
-            assert_eq!(SockRef::from(&socket).tos_v4().unwrap(), octet);
+            assert_eq!(SockRef::from(&socket).tos_v4().unwrap(), byte);
         }
     }
 

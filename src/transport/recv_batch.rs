@@ -6,7 +6,7 @@ use crate::PeerAddr;
 /// What one turn of a worker received: datagrams of any size, packed into one buffer.
 #[derive(Debug)]
 pub(crate) struct RecvBatch {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     used: usize,
     limit: usize,
     arrived: Vec<(PeerAddr, Range<usize>)>,
@@ -17,12 +17,12 @@ pub(crate) struct RecvBatch {
 }
 
 impl RecvBatch {
-    /// A batch for datagrams of up to `limit` octets.
+    /// A batch for datagrams of up to `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
         // A limit that nothing can reach is none, and costs no memory.
         let limit = limit.min(LONGEST);
         Self {
-            octets: Vec::new(),
+            bytes: Vec::new(),
             used: 0,
             limit,
             arrived: Vec::new(),
@@ -33,18 +33,18 @@ impl RecvBatch {
 
     /// Room for one more datagram, or `None` when the batch is full.
     pub(crate) fn room(&mut self) -> Option<&mut [u8]> {
-        if self.octets.is_empty() {
-            // One octet more than the limit tells "exactly full" from "too long". Four of the largest fit
+        if self.bytes.is_empty() {
+            // One byte more than the limit tells "exactly full" from "too long". Four of the largest fit
             // into a batch, or 64 of up to 3 KiB; pages that are never touched cost no memory.
-            self.octets = vec![0; 4 * (self.limit + 1)];
+            self.bytes = vec![0; 4 * (self.limit + 1)];
         }
         if self.is_full() {
             return None;
         }
-        self.octets[self.used..].get_mut(..=self.limit)
+        self.bytes[self.used..].get_mut(..=self.limit)
     }
 
-    /// Adds the datagram of which the first `len` octets were written to [`room`](Self::room).
+    /// Adds the datagram of which the first `len` bytes were written to [`room`](Self::room).
     pub(crate) fn push(&mut self, from: PeerAddr, len: usize) {
         if len > self.limit {
             self.push_truncated(Some(from));
@@ -74,47 +74,47 @@ impl RecvBatch {
     pub(super) fn slots(&mut self, count: usize) -> (&mut [u8], usize) {
         const SLOT: usize = LONGEST + 1;
 
-        if self.octets.len() < count * SLOT {
+        if self.bytes.len() < count * SLOT {
             // Pages that are never touched cost no memory.
-            self.octets = vec![0; count * SLOT];
+            self.bytes = vec![0; count * SLOT];
         }
-        (&mut self.octets, SLOT)
+        (&mut self.bytes, SLOT)
     }
 
-    /// Adds the datagram that was written to the `octets`.
+    /// Adds the datagram that was written to the `bytes`.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[inline]
-    pub(super) fn push_at(&mut self, from: PeerAddr, octets: Range<usize>) {
-        if octets.end - octets.start > self.limit {
+    pub(super) fn push_at(&mut self, from: PeerAddr, bytes: Range<usize>) {
+        if bytes.end - bytes.start > self.limit {
             self.push_truncated(Some(from));
         } else {
-            self.arrived.push((from, octets));
+            self.arrived.push((from, bytes));
         }
     }
 
-    /// Adds the datagrams of `segment` octets each, the last one maybe shorter, that the kernel has
-    /// merged into the `octets`. Where `segment` is 0, nobody knows the borders.
+    /// Adds the datagrams of `segment` bytes each, the last one maybe shorter, that the kernel has
+    /// merged into the `bytes`. Where `segment` is 0, nobody knows the borders.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn push_segments(
         &mut self,
         from: &PeerAddr,
         ancillary: Ancillary,
-        octets: Range<usize>,
+        bytes: Range<usize>,
         segment: usize,
     ) {
         if segment == 0 {
             self.push_truncated(Some(from.clone()));
             return;
         }
-        let mut start = octets.start;
+        let mut start = bytes.start;
         loop {
-            let end = start.saturating_add(segment).min(octets.end);
+            let end = start.saturating_add(segment).min(bytes.end);
             if ancillary != Ancillary::default() && end - start <= self.limit {
                 self.ancillary.resize(self.arrived.len(), Ancillary::default());
                 self.ancillary.push(ancillary);
             }
             self.push_at(from.clone(), start..end);
-            if end == octets.end {
+            if end == bytes.end {
                 return;
             }
             start = end;
@@ -130,14 +130,14 @@ impl RecvBatch {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        let no_room = !self.octets.is_empty() && self.octets.len() - self.used <= self.limit;
+        let no_room = !self.bytes.is_empty() && self.bytes.len() - self.used <= self.limit;
         no_room || self.arrived.len() + self.truncated.len() >= BATCH
     }
 
     /// Datagram number `index`, and from whom it came.
     pub(crate) fn get(&self, index: usize) -> (&PeerAddr, &[u8]) {
-        let (from, octets) = &self.arrived[index];
-        (from, &self.octets[octets.clone()])
+        let (from, bytes) = &self.arrived[index];
+        (from, &self.bytes[bytes.clone()])
     }
 
     pub(crate) fn from(&self, index: usize) -> &PeerAddr {
@@ -210,7 +210,7 @@ mod segments {
     // R-12, S-2
     #[test]
     fn what_is_told_stays_beside_its_datagrams_whichever_others_are_left_out() {
-        let told = |octet: u8| Ancillary { traffic_class: Some(octet.into()), local: None };
+        let told = |byte: u8| Ancillary { traffic_class: Some(byte.into()), local: None };
         let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
         let mut batch = RecvBatch::new(16);
         batch.slots(1);

@@ -221,7 +221,7 @@ mod tests {
     // B-5
     #[tokio::test]
     async fn the_error_of_the_resolver_is_kept_and_names_the_address() {
-        // No label of a name has more than 63 octets, so nobody is asked for this one.
+        // No label of a name has more than 63 bytes, so nobody is asked for this one.
         let text = format!("{}:9000", "a".repeat(64));
         let of_resolver = lookup_host(&text).await.err().unwrap();
 

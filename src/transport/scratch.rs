@@ -6,7 +6,7 @@ use crate::{EncodeError, SendError};
 pub(crate) struct Scratch(Vec<u8>);
 
 impl Scratch {
-    /// Holds what `encode` writes, unless it fails or writes more than `max` octets.
+    /// Holds what `encode` writes, unless it fails or writes more than `max` bytes.
     pub(crate) fn encode(
         max: usize,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
@@ -48,9 +48,9 @@ mod tests {
     use super::*;
     use crate::transport::LONGEST;
 
-    fn encode(octets: usize) -> Result<Scratch, SendError> {
+    fn encode(bytes: usize) -> Result<Scratch, SendError> {
         Scratch::encode(LONGEST, |datagram| {
-            datagram.resize(octets, 0);
+            datagram.resize(bytes, 0);
             Ok(())
         })
     }

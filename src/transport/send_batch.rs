@@ -9,7 +9,7 @@ use crate::{EncodeError, SendError};
 pub(crate) struct SendBatch {
     slots: Vec<(Route, Vec<u8>)>,
     pending: Range<usize>,
-    octets: usize,
+    bytes: usize,
     /// Whether a buffer has become larger than is kept.
     oversize: bool,
 }
@@ -18,7 +18,7 @@ pub(crate) struct SendBatch {
 const KEPT: usize = 16 * 1024;
 
 impl SendBatch {
-    /// Adds the datagram that `encode` writes, unless it fails or writes more than `max` octets.
+    /// Adds the datagram that `encode` writes, unless it fails or writes more than `max` bytes.
     pub(crate) fn encode(
         &mut self,
         to: &Route,
@@ -47,17 +47,17 @@ impl SendBatch {
         }
         self.oversize |= datagram.capacity() > KEPT;
         self.pending.end += 1;
-        self.octets += len;
+        self.bytes += len;
         Ok(())
     }
 
     /// Adds a datagram that is encoded already.
     pub(crate) fn push(&mut self, to: &Route, datagram: &[u8]) {
-        let added = self.encode(to, usize::MAX, |octets| {
-            octets.extend_from_slice(datagram);
+        let added = self.encode(to, usize::MAX, |bytes| {
+            bytes.extend_from_slice(datagram);
             Ok(())
         });
-        debug_assert!(added.is_ok(), "copying octets cannot fail");
+        debug_assert!(added.is_ok(), "copying bytes cannot fail");
     }
 
     pub(crate) fn front(&self) -> Option<(&Route, &[u8])> {
@@ -66,7 +66,7 @@ impl SendBatch {
 
     pub(crate) fn pop_front(&mut self) {
         let Some((_, datagram)) = self.slots[self.pending.clone()].first_mut() else { return };
-        self.octets -= datagram.len();
+        self.bytes -= datagram.len();
         if datagram.capacity() > KEPT {
             *datagram = Vec::new();
         }
@@ -92,7 +92,7 @@ impl SendBatch {
     /// Takes all datagrams out.
     pub(crate) fn clear(&mut self) {
         self.pending = 0..0;
-        self.octets = 0;
+        self.bytes = 0;
         self.slots.truncate(2 * BATCH);
         if std::mem::take(&mut self.oversize) {
             self.slots.retain(|(_, datagram)| datagram.capacity() <= KEPT);
@@ -118,9 +118,9 @@ impl SendBatch {
         self.pending.is_empty()
     }
 
-    /// How many octets wait here.
-    pub(crate) fn octets(&self) -> usize {
-        self.octets
+    /// How many bytes wait here.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
         batch.pop_front();
         assert_eq!(batch.front(), Some((&addr(3), &b"c"[..])));
         batch.pop_front();
-        assert!(batch.is_empty() && batch.octets() == 0);
+        assert!(batch.is_empty() && batch.bytes() == 0);
     }
 
     // S-5, S-6
@@ -156,12 +156,12 @@ mod tests {
     fn a_packet_that_fails_to_encode_or_is_too_long_leaves_nothing_behind() {
         let mut batch = SendBatch::default();
 
-        let failed = batch.encode(&addr(1), 4, |octets| {
-            octets.extend_from_slice(b"half");
+        let failed = batch.encode(&addr(1), 4, |bytes| {
+            bytes.extend_from_slice(b"half");
             Err(EncodeError::codec("nothing"))
         });
-        let long = batch.encode(&addr(1), 4, |octets| {
-            octets.extend_from_slice(b"12345");
+        let long = batch.encode(&addr(1), 4, |bytes| {
+            bytes.extend_from_slice(b"12345");
             Ok(())
         });
 

@@ -150,7 +150,7 @@ impl Transport for Udp {
     }
 }
 
-/// The longest datagram that can go to `to`, in octets.
+/// The longest datagram that can go to `to`, in bytes.
 #[inline]
 pub(crate) const fn max_len(to: &PeerAddr) -> usize {
     match to {

@@ -64,7 +64,7 @@ class Faulty:
 
 @contextmanager
 def faulty(built: Built, inject: dict[str, str], *args: str) -> Iterator[Faulty]:
-    """Runs the octet echo; `inject` has for a system call what strace's `-e inject` takes."""
+    """Runs the byte echo; `inject` has for a system call what strace's `-e inject` takes."""
     with tempfile.NamedTemporaryFile() as trace:
         # -D: the server is our child, so that we can stop and end it.
         command = ["strace", "-D", "-f", "-qq", "-o", trace.name, "-e", f"trace={CALLS}"]

@@ -60,8 +60,8 @@ def write(path: str, text: str) -> None:
         file.write(text)
 
 
-def checksum(octets: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+def checksum(bytes: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(bytes) // 2}H", bytes))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return total ^ 0xFFFF
@@ -105,14 +105,14 @@ class Wire:
         # From whichever address: the portable transport does not know where it was asked.
         answer = stranger.packed + struct.pack("!HHH", PORT, sport, 8 + len(payload))
         while True:
-            octets = self._socket.recv(2_000)
-            if answer in octets and octets.endswith(payload):
+            bytes = self._socket.recv(2_000)
+            if answer in bytes and bytes.endswith(payload):
                 return
 
 
 @contextmanager
 def serving(built: Built, *args: str) -> Iterator[Callable[[], dict[str, int]]]:
-    """Runs the octet echo; gives what ends it and returns the figures that it prints."""
+    """Runs the byte echo; gives what ends it and returns the figures that it prints."""
     command = [built.example("bench_server"), "--port", str(PORT), *args]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
 

@@ -7,7 +7,7 @@ import javascript
 import model_client
 import model_server
 import ntp
-import octets
+import byte_echo
 import python_types
 import serializers
 import trains
@@ -18,7 +18,7 @@ CHECKS = [
     *model_client.CHECKS,
     *model_server.CHECKS,
     *ntp.CHECKS,
-    *octets.CHECKS,
+    *byte_echo.CHECKS,
     *python_types.CHECKS,
     *serializers.CHECKS,
     *trains.CHECKS,

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let json = Json::<Value>::new().ascii();
-    let key = SigningKey::from(std::array::from_fn(|octet| octet as u8)); // 00 01 … 1f
+    let key = SigningKey::from(std::array::from_fn(|byte| byte as u8)); // 00 01 … 1f
     match env::args().nth(1).unwrap_or_default().as_str() {
         "json" => answer(Json::<Value>::new()),
         "json ascii" => answer(json),
@@ -37,8 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "base64, standard" => answer(json.layer(Base64::new().standard())),
         "base64 of digest" => answer(json.layer(Sha256Digest).layer(Base64::new())),
         "base64 of signed" => answer(json.layer(Signed::new(&key)).layer(Base64::new())),
-        "zlib" => answer(json.layer(Zlib::up_to(100_000))),
-        "bz2" => answer(json.layer(Bzip2::up_to(100_000))),
+        "zlib" => answer(json.layer(Zlib::with_limit(100_000))),
+        "bz2" => answer(json.layer(Bzip2::with_limit(100_000))),
         other => typed::answer_as(other),
     }
 }
@@ -67,14 +67,14 @@ fn answer<T: DeserializeOwned + Serialize>(
     for line in io::stdin().lines() {
         let line = line?;
         let answer = match line.split_once(' ') {
-            Some(("decode", digits)) => match protocol.decode(&octets(digits)?) {
+            Some(("decode", digits)) => match protocol.decode(&bytes(digits)?) {
                 Ok(packet) => serde_json::to_string(&packet)?,
                 Err(_) => "refused".to_owned(),
             },
             Some(("encode", json)) => {
                 let mut datagram = Vec::new();
                 match protocol.encode(&serde_json::from_str(json)?, &mut datagram) {
-                    Ok(()) => datagram.iter().map(|octet| format!("{octet:02x}")).collect(),
+                    Ok(()) => datagram.iter().map(|byte| format!("{byte:02x}")).collect(),
                     Err(_) => "refused".to_owned(),
                 }
             }
@@ -85,10 +85,10 @@ fn answer<T: DeserializeOwned + Serialize>(
     Ok(())
 }
 
-fn octets(digits: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+fn bytes(digits: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     if !rest.is_empty() {
-        return Err("two digits per octet were expected".into());
+        return Err("two digits per byte were expected".into());
     }
     pairs.iter().map(|pair| Ok(u8::from_str_radix(str::from_utf8(pair)?, 16)?)).collect()
 }

@@ -88,7 +88,7 @@ def nan(built: Built) -> None:
 
 
 def zero_length(built: Built) -> None:
-    """model's client, our server: a datagram of no octets is answered, and ends nothing"""
+    """model's client, our server: a datagram of no bytes is answered, and ends nothing"""
     with built.serving("echo_server", "--bind", "127.0.0.1:0") as addr, connected(addr) as plain:
         plain.send(b"")
         expect(json.loads(plain.recv(65535)), ERROR)

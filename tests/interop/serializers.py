@@ -51,7 +51,7 @@ class Row:
     serializer: Serializer
     ours: str  # as `codec.rs` names it
     packets: list[Any]
-    same_octets: bool = True  # whether both write the same octets, or only read them
+    same_bytes: bool = True  # whether both write the same bytes, or only read them
     refused: list[bytes] = field(default_factory=list)  # what they read and we do not
     as_json: Callable[[Any], Any] = lambda packet: packet
     from_json: Callable[[Any], Any] = lambda packet: packet
@@ -68,7 +68,7 @@ class Row:
             lines = [f"encode {json.dumps(self.as_json(packet))}" for packet in self.packets]
             for answer, packet in zip(self._answers(built, lines), self.packets, strict=True):
                 expect(repr(self.serializer.deserialize(bytes.fromhex(answer))), repr(packet))
-                if self.same_octets:
+                if self.same_bytes:
                     expect(answer, self.serializer.serialize(packet).hex())
 
         def refuse(built: Built) -> None:
@@ -79,7 +79,7 @@ class Row:
 
         decode.__doc__ = f"{self.theirs} writes, our {self.ours} reads"
         encode.__doc__ = f"our {self.ours} writes, {self.theirs} reads"
-        if self.same_octets:
+        if self.same_bytes:
             encode.__doc__ += ", and would have written the same"
         refuse.__doc__ = f"what {self.theirs} reads beyond the standard, our {self.ours} refuses"
         return [decode, encode, *([refuse] if self.refused else [])]
@@ -157,11 +157,11 @@ ROWS = [
         JSONSerializer(),
         "json",
         [*ANY, *FLOATS],
-        same_octets=False,
+        same_bytes=False,
         refused=[b"NaN", b"-Infinity", b"1e400", rb'"\ud800"', b"[" * 200 + b"]" * 200],
     ),
-    Row("cbor2", Functions(cbor2.dumps, cbor2.loads), "cbor", [*ANY, *FLOATS], same_octets=False),
-    Row("CBORSerializer", CBORSerializer(), "cbor", [*ANY, *FLOATS], same_octets=False),
+    Row("cbor2", Functions(cbor2.dumps, cbor2.loads), "cbor", [*ANY, *FLOATS], same_bytes=False),
+    Row("CBORSerializer", CBORSerializer(), "cbor", [*ANY, *FLOATS], same_bytes=False),
     Row("msgpack", Functions(msgpack.packb, msgpack.unpackb), "msgpack", [*ANY, *FLOATS]),
     Row("MessagePackSerializer", MessagePackSerializer(), "msgpack", [*ANY, *FLOATS]),
     Row(
@@ -229,7 +229,7 @@ ROWS = [
             ZlibCompressorSerializer(JSONSerializer(), compress_level=level),
             "zlib",
             ANY,
-            same_octets=False,
+            same_bytes=False,
         )
         for level in (1, 9)
     ],
@@ -238,7 +238,7 @@ ROWS = [
         BZ2CompressorSerializer(JSONSerializer(), compress_level=9),
         "bz2",
         ANY,
-        same_octets=False,
+        same_bytes=False,
     ),
 ]
 

@@ -19,8 +19,8 @@ TRAINS = {
     "two small ones": (32, 2, 32),
     "as many as there may be": (32, 64, 32),
     "a shorter last one": (1200, 10, 7),
-    "a last one of one octet": (1472, 20, 1),
-    "of one octet each": (1, 64, 1),
+    "a last one of one byte": (1472, 20, 1),
+    "of one byte each": (1, 64, 1),
     "longer than most paths carry": (9000, 7, 8999),
 }
 SERVERS = {
@@ -52,11 +52,11 @@ class Peer:
     def recv(self) -> bytes:
         """The next datagram, split off the train that it came in."""
         if not self._arrived:
-            octets, control, _, _ = self._socket.recvmsg(65535, socket.CMSG_SPACE(4))
+            bytes, control, _, _ = self._socket.recvmsg(65535, socket.CMSG_SPACE(4))
             sizes = [struct.unpack("=i", data)[0] for *kind, data in control if kind == [SOL_UDP, UDP_GRO]]
-            size = sizes[0] if sizes else max(1, len(octets))
-            self.trains += size < len(octets)
-            self._arrived = [octets[at : at + size] for at in range(0, max(1, len(octets)), size)]
+            size = sizes[0] if sizes else max(1, len(bytes))
+            self.trains += size < len(bytes)
+            self._arrived = [bytes[at : at + size] for at in range(0, max(1, len(bytes)), size)]
         return self._arrived.pop(0)
 
     def _datagram(self, length: int) -> bytes:
@@ -77,7 +77,7 @@ def each(name: str, options: list[str], merge: bool) -> Callable[[Built], None]:
                 expect(peer.trains > 0, True)
 
     receiver = "a socket with UDP_GRO" if merge else "a plain socket"
-    check.__doc__ = f"trains to our octet echo ({name}): each datagram comes back to {receiver}"
+    check.__doc__ = f"trains to our byte echo ({name}): each datagram comes back to {receiver}"
     return check
 
 

@@ -46,7 +46,7 @@ fn a_codec_that_needs_more_is_an_error() {
 
 // P-27
 #[test]
-fn two_packets_or_octets_left_over_are_an_error() {
+fn two_packets_or_bytes_left_over_are_an_error() {
     let lines: StreamCodec<_, String> = StreamCodec::new(LinesCodec::new);
     let lengths: StreamCodec<_, Bytes> = StreamCodec::new(LengthDelimitedCodec::new);
 
@@ -74,13 +74,13 @@ fn the_empty_packet_of_bytes_is_written_but_not_read() {
 fn stream_codecs_keep_what_all_protocols_promise() {
     let lines: StreamCodec<_, String> = StreamCodec::new(LinesCodec::new);
     let lengths: StreamCodec<_, Bytes> = StreamCodec::new(LengthDelimitedCodec::new);
-    let octets: StreamCodec<_, BytesMut> = StreamCodec::new(BytesCodec::new);
+    let bytes: StreamCodec<_, BytesMut> = StreamCodec::new(BytesCodec::new);
 
     Conformance::new(lines).refuse_cuts().run(["".to_owned(), "né".to_owned()]);
     Conformance::between(&lengths, &lengths, PartialEq::eq)
         .refuse_cuts()
         .run(["".into(), "hello".into()]);
-    Conformance::new(octets).allow_trailing(0..=255).run([b"hello".as_slice().into()]);
+    Conformance::new(bytes).allow_trailing(0..=255).run([b"hello".as_slice().into()]);
 }
 
 // P-7
@@ -113,17 +113,17 @@ fn what_one_datagram_left_behind_never_reaches_the_next() {
 }
 
 #[test]
-fn octets_are_themselves_but_for_the_empty_datagram() {
-    let octets: StreamCodec<_, Bytes> = StreamCodec::new(BytesCodec::new);
+fn bytes_are_themselves_but_for_the_empty_datagram() {
+    let bytes: StreamCodec<_, Bytes> = StreamCodec::new(BytesCodec::new);
 
-    assert_eq!(encode(&octets, &Bytes::from_static(b"\0\xff")), b"\0\xff");
-    assert_eq!(octets.decode(b"\0\xff").unwrap(), b"\0\xff"[..]);
-    assert!(octets.decode(b"").is_err());
+    assert_eq!(encode(&bytes, &Bytes::from_static(b"\0\xff")), b"\0\xff");
+    assert_eq!(bytes.decode(b"\0\xff").unwrap(), b"\0\xff"[..]);
+    assert!(bytes.decode(b"").is_err());
 }
 
-// P-27: octets that the codec has taken out of the buffer are left over too.
+// P-27: bytes that the codec has taken out of the buffer are left over too.
 #[test]
-fn a_codec_that_hides_octets_is_caught() {
+fn a_codec_that_hides_bytes_is_caught() {
     let hiding: StreamCodec<_, u8> = StreamCodec::new(Hiding::default);
 
     assert_eq!(hiding.decode(&[7]).unwrap(), 7);
@@ -160,7 +160,7 @@ async fn a_server_may_speak_a_stream_codec() {
     serving.abort();
 }
 
-/// Takes all octets at once, and gives them one by one.
+/// Takes all bytes at once, and gives them one by one.
 #[derive(Default)]
 struct Hiding(Vec<u8>);
 
@@ -168,8 +168,8 @@ impl Decoder for Hiding {
     type Item = u8;
     type Error = io::Error;
 
-    fn decode(&mut self, octets: &mut BytesMut) -> io::Result<Option<u8>> {
-        self.0.extend(octets.split().iter().rev());
+    fn decode(&mut self, bytes: &mut BytesMut) -> io::Result<Option<u8>> {
+        self.0.extend(bytes.split().iter().rev());
         Ok(self.0.pop())
     }
 }
@@ -177,8 +177,8 @@ impl Decoder for Hiding {
 impl Encoder<u8> for Hiding {
     type Error = io::Error;
 
-    fn encode(&mut self, octet: u8, octets: &mut BytesMut) -> io::Result<()> {
-        octets.extend([octet]);
+    fn encode(&mut self, byte: u8, bytes: &mut BytesMut) -> io::Result<()> {
+        bytes.extend([byte]);
         Ok(())
     }
 }
@@ -190,8 +190,8 @@ impl Decoder for Endless {
     type Item = u8;
     type Error = io::Error;
 
-    fn decode(&mut self, octets: &mut BytesMut) -> io::Result<Option<u8>> {
-        octets.advance(octets.len().min(1));
+    fn decode(&mut self, bytes: &mut BytesMut) -> io::Result<Option<u8>> {
+        bytes.advance(bytes.len().min(1));
         Ok(Some(0))
     }
 }

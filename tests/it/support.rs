@@ -86,15 +86,15 @@ impl Net {
         self.serve(UdpServer::builder(datagrammar::Text, handler).limits(limits)).await
     }
 
-    /// A peer of that server that sends and receives octets.
-    pub async fn peer_of(&self, server: &ServerHandle) -> Octets {
+    /// A peer of that server that sends and receives bytes.
+    pub async fn peer_of(&self, server: &ServerHandle) -> Bytes {
         let addr = server.addresses()[0].socket_addr().unwrap();
         match self {
             Self::Memory(network) => {
                 let socket = network.connect("10.0.0.2:0", addr).unwrap();
-                Octets(UdpClient::from_socket(socket, Raw).unwrap())
+                Bytes(UdpClient::from_socket(socket, Raw).unwrap())
             }
-            _ => Octets(UdpClient::connect(addr, Raw).await.unwrap()),
+            _ => Bytes(UdpClient::connect(addr, Raw).await.unwrap()),
         }
     }
 }
@@ -125,9 +125,9 @@ pub const OVERHEAD: usize = 160;
 
 /// The other side of a server, without any protocol.
 #[derive(Clone, Debug)]
-pub struct Octets(pub UdpClient<Raw>);
+pub struct Bytes(pub UdpClient<Raw>);
 
-impl Octets {
+impl Bytes {
     pub async fn send(&self, datagram: impl AsRef<[u8]>) {
         self.0.send(&datagram.as_ref().to_vec().into()).await.unwrap();
     }

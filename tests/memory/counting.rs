@@ -51,9 +51,9 @@ static COUNTING: Counting = Counting;
 struct Counting;
 
 impl Counting {
-    fn count(octets: isize) {
-        let live = LIVE.fetch_add(octets, Relaxed) + octets;
-        if octets > 0 {
+    fn count(bytes: isize) {
+        let live = LIVE.fetch_add(bytes, Relaxed) + bytes;
+        if bytes > 0 {
             MOST.fetch_max(live, Relaxed);
         }
     }
@@ -75,16 +75,16 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.alloc_zeroed(layout) }
     }
 
-    unsafe fn realloc(&self, octets: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+    unsafe fn realloc(&self, bytes: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         Self::count(new_size as isize - layout.size() as isize);
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: as this method was called.
-        unsafe { System.realloc(octets, layout, new_size) }
+        unsafe { System.realloc(bytes, layout, new_size) }
     }
 
-    unsafe fn dealloc(&self, octets: *mut u8, layout: Layout) {
+    unsafe fn dealloc(&self, bytes: *mut u8, layout: Layout) {
         Self::count(-(layout.size() as isize));
         // SAFETY: as this method was called.
-        unsafe { System.dealloc(octets, layout) }
+        unsafe { System.dealloc(bytes, layout) }
     }
 }

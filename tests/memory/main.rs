@@ -123,10 +123,10 @@ fn a_peer_that_was_answered_costs_nothing_any_more() {
 
 // G-6: what a conversation costs while it waits for its peer, beyond what its handler keeps
 #[test]
-fn a_conversation_that_waits_costs_a_few_hundred_octets() {
+fn a_conversation_that_waits_costs_a_few_hundred_bytes() {
     const PEERS: u64 = 14_000; // as many as a table of 16,384 holds before it grows
 
-    /// Keeps so many octets while it waits for the second packet of its peer.
+    /// Keeps so many bytes while it waits for the second packet of its peer.
     struct Waiting<const KEPT: usize>;
 
     impl<const KEPT: usize> Handler<Bytes, Bytes> for Waiting<KEPT> {
@@ -137,9 +137,9 @@ fn a_conversation_that_waits_costs_a_few_hundred_octets() {
         }
     }
 
-    /// How many octets each of the conversations takes.
-    fn octets<const KEPT: usize>() -> isize {
-        let mut octets = 0;
+    /// How many bytes each of the conversations takes.
+    fn bytes<const KEPT: usize>() -> isize {
+        let mut bytes = 0;
         alone(async {
             let (network, control) = serve(Waiting::<KEPT>).await;
             let memory = Memory::now();
@@ -148,15 +148,15 @@ fn a_conversation_that_waits_costs_a_few_hundred_octets() {
                 give_way(&control, n).await;
             }
             until(|| control.figures().peers == PEERS as usize).await;
-            octets = memory.growth() / PEERS as isize;
+            bytes = memory.growth() / PEERS as isize;
             within_deadline(control.shutdown()).await;
         });
-        octets
+        bytes
     }
 
-    let (little, much) = (octets::<8>(), octets::<1_008>());
-    assert!(little < 1_024, "{little} octets");
-    assert!((990..1_100).contains(&(much - little)), "{little} and {much} octets");
+    let (little, much) = (bytes::<8>(), bytes::<1_008>());
+    assert!(little < 1_024, "{little} bytes");
+    assert!((990..1_100).contains(&(much - little)), "{little} and {much} bytes");
 }
 
 // G-8
@@ -179,7 +179,7 @@ fn small_datagrams_that_wait_pin_no_large_buffers() {
             until(|| control.figures().received == (n + 1) * 51).await;
         }
 
-        until(|| control.figures().waiting_octets == 10_000 * (32 + 160)).await;
+        until(|| control.figures().waiting_bytes == 10_000 * (32 + 160)).await;
         assert_eq!(control.figures().dropped_in_all(), 0);
         assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
         within_deadline(control.shutdown()).await;
@@ -217,16 +217,16 @@ fn small_packets_that_handlers_keep_pin_no_large_buffers() {
     });
 }
 
-// D-14, G-7: octets are answered at the price of one allocation, that of the packet itself
+// D-14, G-7: bytes are answered at the price of one allocation, that of the packet itself
 #[test]
-fn echoing_octets_allocates_the_packet_and_nothing_else() {
+fn echoing_bytes_allocates_the_packet_and_nothing_else() {
     let answer = async |packet: Bytes| {
         if packet == "allocations" { allocations().to_string().into() } else { packet }
     };
 
     for way in WAYS {
         let builder = UdpServer::builder(Raw, answer);
-        let request = b"thirty-two octets, more or less.";
+        let request = b"thirty-two bytes, more or less.";
 
         let allocated = allocated_by_requests(way, builder, b"allocations", request);
 
@@ -344,8 +344,8 @@ where
 
 /// The first number in a datagram.
 fn number_in(datagram: &[u8]) -> u64 {
-    let digits = datagram.iter().skip_while(|octet| !octet.is_ascii_digit());
-    let digits: Vec<_> = digits.take_while(|octet| octet.is_ascii_digit()).copied().collect();
+    let digits = datagram.iter().skip_while(|byte| !byte.is_ascii_digit());
+    let digits: Vec<_> = digits.take_while(|byte| byte.is_ascii_digit()).copied().collect();
     str::from_utf8(&digits).unwrap().parse().unwrap()
 }
 
@@ -359,7 +359,7 @@ fn alone(test: impl Future<Output = ()>) {
     runtime.block_on(test);
 }
 
-/// Serves octets on a network that itself keeps next to nothing.
+/// Serves bytes on a network that itself keeps next to nothing.
 async fn serve(handler: impl Handler<Bytes, Bytes>) -> (Network, ServerHandle) {
     let network = Network::new(1, Conditions::default().buffer(100));
     let server = UdpServer::builder(Raw, handler).socket(network.bind(SERVER).unwrap()).unwrap();

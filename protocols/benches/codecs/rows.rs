@@ -41,37 +41,37 @@ pub(crate) fn rows() -> Vec<Row> {
             "json",
             Json::new(),
             |message, out| serde_json::to_writer(out, message).unwrap(),
-            |octets| serde_json::from_slice(octets).unwrap(),
+            |bytes| serde_json::from_slice(bytes).unwrap(),
         ),
         beside(
             "cbor",
             Cbor::new(),
             |message, out| ciborium::into_writer(message, out).unwrap(),
-            |octets| ciborium::from_reader(octets).unwrap(),
+            |bytes| ciborium::from_reader(bytes).unwrap(),
         ),
         beside(
             "msgpack",
             Msgpack::new(),
             |message, out| write_named(out, message).unwrap(),
-            |octets| rmp_serde::from_slice(octets).unwrap(),
+            |bytes| rmp_serde::from_slice(bytes).unwrap(),
         ),
         beside(
             "postcard",
             Postcard::new(),
             |message, out| *out = to_extend(message, take(out)).unwrap(),
-            |octets| postcard::from_bytes(octets).unwrap(),
+            |bytes| postcard::from_bytes(bytes).unwrap(),
         ),
         beside(
             "bincode",
             Bincode::new(),
             |message, out| _ = encode_into_std_write(message, out, standard()).unwrap(),
-            |octets| borrow_decode_from_slice(octets, standard()).unwrap().0,
+            |bytes| borrow_decode_from_slice(bytes, standard()).unwrap().0,
         ),
         beside(
             "bincode fixed",
             Bincode::new().fixed(),
             |message, out| _ = encode_into_std_write(message, out, legacy()).unwrap(),
-            |octets| borrow_decode_from_slice(octets, legacy()).unwrap().0,
+            |bytes| borrow_decode_from_slice(bytes, legacy()).unwrap().0,
         ),
         Row {
             name: "protobuf",
@@ -79,7 +79,7 @@ pub(crate) fn rows() -> Vec<Row> {
             itself: Some(of(
                 Itself::<Proto> {
                     encode: |message, out| message.encode(out).unwrap(),
-                    decode: |octets| Proto::decode(octets).unwrap(),
+                    decode: |bytes| Proto::decode(bytes).unwrap(),
                 },
                 Proto::sample(),
             )),

@@ -1,6 +1,6 @@
-use crate::{mismatch::Mismatch, octets::take, packed::Form};
+use crate::{mismatch::Mismatch, packed::Form, unread::take};
 
-/// The standard form of bincode 2: numbers up to 250 in one octet, greater ones behind a mark.
+/// The standard form of bincode 2: numbers up to 250 in one byte, greater ones behind a mark.
 pub(super) enum Standard {}
 
 impl Form for Standard {
@@ -8,7 +8,7 @@ impl Form for Standard {
     const CHARS_ARE_TEXT: bool = false;
 
     #[inline]
-    fn put<const OCTETS: usize>(number: u64, datagram: &mut Vec<u8>) {
+    fn put<const BYTES: usize>(number: u64, datagram: &mut Vec<u8>) {
         match number {
             0..251 => datagram.push(number as u8),
             251..0x1_0000 => {
@@ -37,12 +37,12 @@ impl Form for Standard {
     }
 
     #[inline]
-    fn take<const OCTETS: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch> {
+    fn take<const BYTES: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch> {
         match take(unread)? {
             [small @ 0..251] => Ok(small.into()),
             [TWO] => Ok(u16::from_le_bytes(take(unread)?).into()),
-            [FOUR] if OCTETS >= 4 => Ok(u32::from_le_bytes(take(unread)?).into()),
-            [EIGHT] if OCTETS >= 8 => Ok(u64::from_le_bytes(take(unread)?)),
+            [FOUR] if BYTES >= 4 => Ok(u32::from_le_bytes(take(unread)?).into()),
+            [EIGHT] if BYTES >= 8 => Ok(u64::from_le_bytes(take(unread)?)),
             _ => Err(Mismatch::expected("a number that its type can hold was expected")),
         }
     }
@@ -61,7 +61,7 @@ const FOUR: u8 = 252;
 const EIGHT: u8 = 253;
 const SIXTEEN: u8 = 254;
 
-/// The form of bincode 1.x: as many octets as the type has.
+/// The form of bincode 1.x: as many bytes as the type has.
 pub(super) enum Legacy {}
 
 impl Form for Legacy {
@@ -69,8 +69,8 @@ impl Form for Legacy {
     const CHARS_ARE_TEXT: bool = false;
 
     #[inline]
-    fn put<const OCTETS: usize>(number: u64, datagram: &mut Vec<u8>) {
-        datagram.extend_from_slice(&number.to_le_bytes()[..OCTETS]);
+    fn put<const BYTES: usize>(number: u64, datagram: &mut Vec<u8>) {
+        datagram.extend_from_slice(&number.to_le_bytes()[..BYTES]);
     }
 
     fn put_wide(number: u128, datagram: &mut Vec<u8>) {
@@ -78,10 +78,10 @@ impl Form for Legacy {
     }
 
     #[inline]
-    fn take<const OCTETS: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch> {
-        let mut octets = [0; 8];
-        octets[..OCTETS].copy_from_slice(&take::<OCTETS>(unread)?);
-        Ok(u64::from_le_bytes(octets))
+    fn take<const BYTES: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch> {
+        let mut bytes = [0; 8];
+        bytes[..BYTES].copy_from_slice(&take::<BYTES>(unread)?);
+        Ok(u64::from_le_bytes(bytes))
     }
 
     fn take_wide(unread: &mut &[u8]) -> Result<u128, Mismatch> {

@@ -7,13 +7,13 @@ use std::{fmt, marker::PhantomData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::form::{Legacy, Standard};
-use crate::{DatagramProtocol, DecodeError, EncodeError, octets::whole, packed};
+use crate::{DatagramProtocol, DecodeError, EncodeError, packed, unread::whole};
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
 ///
 /// Compact, and not self-describing: both sides must have the same types. Little-endian; integers
-/// of 0 to 250 take one octet, greater ones a marker (`fb`, `fc`, `fd`, `fe`) and 2, 4, 8 or 16
-/// octets, signed ones are zigzag-coded first; floats are IEEE 754; text, sequences and maps follow
+/// of 0 to 250 take one byte, greater ones a marker (`fb`, `fc`, `fd`, `fe`) and 2, 4, 8 or 16
+/// bytes, signed ones are zigzag-coded first; floats are IEEE 754; text, sequences and maps follow
 /// their length, an enum's content its variant's number; structs and tuples are their fields and
 /// nothing else. [`fixed`](Self::fixed) selects the form of bincode 1.x.
 ///
@@ -25,10 +25,10 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, octets::whole, packed};
 ///
 /// # Limits
 ///
-/// A datagram costs what its octets justify, whatever lengths it declares:
+/// A datagram costs what its bytes justify, whatever lengths it declares:
 ///
-/// - Text and octets: at most what the datagram really holds.
-/// - Sequences and maps: together at most as many elements as the datagram has octets, and 1,024
+/// - Text and bytes: at most what the datagram really holds.
+/// - Sequences and maps: together at most as many elements as the datagram has bytes, and 1,024
 ///   more to leave room for elements that take none, such as `()`.
 /// - Nesting: at most 64 levels, see [`nesting_limit`](Self::nesting_limit).
 /// - The datagram: at most 1 MiB. No datagram of UDP gets there; other transports have longer ones.
@@ -39,7 +39,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, octets::whole, packed};
 ///
 /// # Cost
 ///
-/// A struct of an integer, 21 characters and eight floats takes 95 octets, about 180 instructions to write and
+/// A struct of an integer, 21 characters and eight floats takes 95 bytes, about 180 instructions to write and
 /// 460 to read. Nothing is allocated but the packet.
 ///
 /// # Examples
@@ -78,7 +78,7 @@ impl<I, O> Bincode<I, O> {
         Self { form: Form::Variable, levels: 64, types: PhantomData }
     }
 
-    /// Selects the form of bincode 1.x: integers in their full width, lengths in 8 octets, variants
+    /// Selects the form of bincode 1.x: integers in their full width, lengths in 8 bytes, variants
     /// in 4.
     ///
     /// # Examples
@@ -174,4 +174,4 @@ enum Form {
     Fixed,
 }
 
-const SIZE_LIMIT: usize = 1024 * 1024; // octets
+const SIZE_LIMIT: usize = 1024 * 1024; // bytes

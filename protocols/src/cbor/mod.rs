@@ -15,9 +15,9 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described};
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
 ///
-/// Self-describing as JSON is, in fewer octets. Structs are maps of names to
+/// Self-describing as JSON is, in fewer bytes. Structs are maps of names to
 /// fields, an enum's variant is its name, or a map of its name to its content. Integers and floats
-/// take the shortest form that loses nothing, a float of 1.5 three octets; integers beyond 64 bits
+/// take the shortest form that loses nothing, a float of 1.5 three bytes; integers beyond 64 bits
 /// are tags 2 and 3; lengths are definite. `Vec<u8>` is an array of integers; where the other side
 /// wants a byte string, use a type such as those of the crate `serde_bytes`. `Some(None)` and `Some(())` have no
 /// CBOR of their own and read as `None`, with tags around them, too.
@@ -36,10 +36,10 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described};
 ///
 /// # Limits
 ///
-/// A datagram costs what its octets justify, whatever lengths it declares:
+/// A datagram costs what its bytes justify, whatever lengths it declares:
 ///
 /// - Text and byte strings: at most what the datagram really holds.
-/// - Arrays and maps: together at most as many elements as the datagram has octets.
+/// - Arrays and maps: together at most as many elements as the datagram has bytes.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
 /// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from a copy that
 ///   serde keeps, and copied again on each level; where variants overlap, the time doubles with each level. Give
@@ -51,7 +51,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described};
 ///
 /// # Cost
 ///
-/// A struct of an integer, 21 characters and eight floats takes 98 octets, about 650 instructions to write and
+/// A struct of an integer, 21 characters and eight floats takes 98 bytes, about 650 instructions to write and
 /// 1,850 to read. Nothing is allocated but the packet.
 ///
 /// [RFC 8949]: https://www.rfc-editor.org/rfc/rfc8949

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     described::{Item, Notation, float},
     mismatch::Mismatch,
-    octets::{piece, take, utf8},
+    unread::{piece, take, utf8},
 };
 
 pub(super) enum Rfc8949 {}
@@ -40,8 +40,8 @@ impl Notation for Rfc8949 {
         Ok(match initial & major::MASK {
             major::UNSIGNED => Item::Unsigned(number(initial, unread)?),
             major::NEGATIVE => Item::Negative(number(initial, unread)?),
-            major::BYTES => Item::Octets(octets(initial, unread)?),
-            major::TEXT => Item::Text(octets(initial, unread)?),
+            major::BYTES => Item::Bytes(bytes(initial, unread)?),
+            major::TEXT => Item::Text(bytes(initial, unread)?),
             major::ARRAY => Item::Array(head::argument(initial, unread)?),
             major::MAP => Item::Map(head::argument(initial, unread)?),
             _ => return simple(initial, unread),
@@ -134,9 +134,9 @@ impl Notation for Rfc8949 {
     }
 
     #[inline]
-    fn put_octets(octets: &[u8], datagram: &mut Vec<u8>) -> Result<(), Mismatch> {
-        head::write(datagram, major::BYTES, octets.len() as u64);
-        datagram.extend_from_slice(octets);
+    fn put_bytes(bytes: &[u8], datagram: &mut Vec<u8>) -> Result<(), Mismatch> {
+        head::write(datagram, major::BYTES, bytes.len() as u64);
+        datagram.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -198,9 +198,9 @@ fn number(initial: u8, unread: &mut &[u8]) -> Result<u64, Mismatch> {
     head::argument(initial, unread)?.ok_or(UNKNOWN)
 }
 
-/// Octets, of text too, that are in one piece unless their length is indefinite.
+/// Bytes, of text too, that are in one piece unless their length is indefinite.
 #[inline]
-fn octets<'de>(initial: u8, unread: &mut &'de [u8]) -> Result<Cow<'de, [u8]>, Mismatch> {
+fn bytes<'de>(initial: u8, unread: &mut &'de [u8]) -> Result<Cow<'de, [u8]>, Mismatch> {
     if let Some(len) = head::argument(initial, unread)? {
         return piece(unread, len).map(Cow::Borrowed);
     }
@@ -209,7 +209,7 @@ fn octets<'de>(initial: u8, unread: &mut &'de [u8]) -> Result<Cow<'de, [u8]>, Mi
 
 #[cold]
 fn pieces(whole: u8, unread: &mut &[u8]) -> Result<Vec<u8>, Mismatch> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     while !Rfc8949::ended(unread) {
         let [initial] = take(unread)?;
         if initial & major::MASK != whole & major::MASK {
@@ -221,17 +221,17 @@ fn pieces(whole: u8, unread: &mut &[u8]) -> Result<Vec<u8>, Mismatch> {
             // Each piece is text by itself (RFC 8949, section 3.2.3).
             utf8(piece)?;
         }
-        octets.extend_from_slice(piece);
+        bytes.extend_from_slice(piece);
     }
-    Ok(octets)
+    Ok(bytes)
 }
 
 #[cold]
 fn bignum<'de>(tag: u64, initial: u8, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatch> {
     if initial & major::MASK != major::BYTES {
-        return Err(Mismatch::expected("the octets of a big integer were expected"));
+        return Err(Mismatch::expected("the bytes of a big integer were expected"));
     }
-    let digits = octets(initial, unread)?;
+    let digits = bytes(initial, unread)?;
     Ok(Item::Big { negative: tag == NEGATIVE_BIGNUM, digits })
 }
 

@@ -1,11 +1,11 @@
-//! Several protocols on one port, told apart by the octets of the datagram.
+//! Several protocols on one port, told apart by the bytes of the datagram.
 
 mod either;
 mod when;
 
 pub use self::{
     either::Either,
-    when::{When, first_octet},
+    when::{When, first_byte},
 };
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
@@ -39,7 +39,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 ///
 ///     fn decode(&self, datagram: &[u8]) -> Result<[u8; 12], DecodeError> {
 ///         match datagram.strip_prefix(&[0, 1, 0, 0]).and_then(|rest| rest.strip_prefix(&COOKIE)) {
-///             Some(id) => id.try_into().map_err(|_| DecodeError::codec("12 octets were expected")),
+///             Some(id) => id.try_into().map_err(|_| DecodeError::codec("12 bytes were expected")),
 ///             None => Err(DecodeError::codec("a request without attributes was expected")),
 ///         }
 ///     }
@@ -61,7 +61,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell which datagrams are its own",
     label = "expected a protocol with a condition or a prefix",
-    note = "write `protocol.when(first_octet(128..=191))` or `protocol.layer(Prefix::new(*b\"magic\"))`"
+    note = "write `protocol.when(first_byte(128..=191))` or `protocol.layer(Prefix::new(*b\"magic\"))`"
 )]
 pub trait Claim: DatagramProtocol {
     /// Tells whether `datagram` is this protocol's, which does not yet mean that it is valid.
@@ -103,8 +103,8 @@ impl<A: Claim, B: DatagramProtocol> DatagramProtocol for Choice<A, B> {
         let start = datagram.len();
         self.other.encode(packet, datagram)?;
         // The other side would take it for something else.
-        if datagram.get(start..).is_some_and(|octets| self.one.claims(octets)) {
-            return Err(EncodeError::layer("octets that no other protocol claims were expected"));
+        if datagram.get(start..).is_some_and(|bytes| self.one.claims(bytes)) {
+            return Err(EncodeError::layer("bytes that no other protocol claims were expected"));
         }
         Ok(())
     }

@@ -3,17 +3,17 @@ use std::{fmt, ops::RangeBounds};
 use super::Claim;
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
-/// A condition for [`DatagramProtocol::when`]: the first octet is one of these.
+/// A condition for [`DatagramProtocol::when`]: the first byte is one of these.
 ///
-/// So protocols are told apart that were not made to share a port, see [RFC 7983]. The octet stays a
+/// So protocols are told apart that were not made to share a port, see [RFC 7983]. The byte stays a
 /// part of the datagram. The empty datagram has none, so it never holds for that.
 ///
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::first_octet;
+/// use datagrammar_protocols::first_byte;
 ///
-/// let is_media = first_octet(128..=191);
+/// let is_media = first_byte(128..=191);
 ///
 /// assert!(is_media(&[0x80, 0x60]));
 /// assert!(!is_media(&[0x00, 0x01]));
@@ -21,8 +21,8 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// ```
 ///
 /// [RFC 7983]: https://www.rfc-editor.org/rfc/rfc7983
-pub fn first_octet(octets: impl Clone + RangeBounds<u8>) -> impl Clone + Fn(&[u8]) -> bool {
-    move |datagram| datagram.first().is_some_and(|octet| octets.contains(octet))
+pub fn first_byte(bytes: impl Clone + RangeBounds<u8>) -> impl Clone + Fn(&[u8]) -> bool {
+    move |datagram| datagram.first().is_some_and(|byte| bytes.contains(byte))
 }
 
 /// A protocol for datagrams that meet a condition, made by [`DatagramProtocol::when`].
@@ -44,7 +44,7 @@ impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> DatagramProtocol for When<P, F> 
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         if !self.claims(datagram) {
-            return Err(DecodeError::layer("octets that meet the condition were expected"));
+            return Err(DecodeError::layer("bytes that meet the condition were expected"));
         }
         self.protocol.decode(datagram)
     }
@@ -52,8 +52,8 @@ impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> DatagramProtocol for When<P, F> 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = datagram.len();
         self.protocol.encode(packet, datagram)?;
-        if !datagram.get(start..).is_some_and(|octets| self.claims(octets)) {
-            return Err(EncodeError::layer("octets that meet the condition were expected"));
+        if !datagram.get(start..).is_some_and(|bytes| self.claims(bytes)) {
+            return Err(EncodeError::layer("bytes that meet the condition were expected"));
         }
         Ok(())
     }

@@ -106,7 +106,7 @@ impl<'de, N: Notation> MapAccess<'de> for Fields<'_, '_, 'de, N> {
     }
 }
 
-/// The name of a field: to serde a number is its place, but only text is a name on the wire, or its octets.
+/// The name of a field: to serde a number is its place, but only text is a name on the wire, or its bytes.
 struct Name<'d, 'de, N>(&'d mut Deserializer<'de, N>);
 
 impl<'de, N: Notation> Name<'_, 'de, N> {
@@ -115,7 +115,7 @@ impl<'de, N: Notation> Name<'_, 'de, N> {
         match self.0.item() {
             Ok(item @ Item::Text(_)) => self.0.value(item, visitor),
             // As text, since that is all that some visitors know.
-            Ok(Item::Octets(name)) => match str::from_utf8(&name) {
+            Ok(Item::Bytes(name)) => match str::from_utf8(&name) {
                 Ok(name) => visitor.visit_str(name),
                 Err(_) => visitor.visit_bytes(&name),
             },

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     beyond::Beyond,
     mismatch::Mismatch,
-    octets::{piece, utf8},
+    unread::{piece, utf8},
 };
 
 /// Reads serde types, within what one datagram may cost.
@@ -18,9 +18,9 @@ pub(super) struct Deserializer<'de, N> {
     pub(super) unread: &'de [u8],
     /// How many levels deeper it may go from here.
     levels: usize,
-    /// How many newtypes and `Some` may follow without an octet between them.
+    /// How many newtypes and `Some` may follow without a byte between them.
     wrappers: usize,
-    /// How many elements may still be declared: each takes an octet, so honest ones are no more.
+    /// How many elements may still be declared: each takes a byte, so honest ones are no more.
     budget: usize,
     pub(super) beyond: Beyond,
     notation: PhantomData<N>,
@@ -33,7 +33,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         Self { unread: datagram, levels, wrappers, budget, beyond, notation: PhantomData }
     }
 
-    /// How many octets were not read yet; far more if the packet is in doubt.
+    /// How many bytes were not read yet; far more if the packet is in doubt.
     #[inline]
     pub(super) const fn left(&self) -> usize {
         self.unread.len() | self.beyond.doubt()
@@ -59,12 +59,12 @@ impl<'de, N: Notation> Deserializer<'de, N> {
 
     #[inline]
     pub(super) fn double(&mut self) -> Option<f64> {
-        let ([initial, octets @ ..], rest) = self.unread.split_first_chunk::<9>()?;
+        let ([initial, bytes @ ..], rest) = self.unread.split_first_chunk::<9>()?;
         if *initial != N::DOUBLE {
             return None;
         }
         self.unread = rest;
-        Some(f64::from_be_bytes(*octets))
+        Some(f64::from_be_bytes(*bytes))
     }
 
     #[inline]
@@ -95,7 +95,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         read
     }
 
-    /// Reads what takes no octets of its own.
+    /// Reads what takes no bytes of its own.
     #[inline]
     pub(super) fn wrapped<T>(
         &mut self,
@@ -121,13 +121,13 @@ impl<'de, N: Notation> Deserializer<'de, N> {
     pub(super) fn claim(
         &mut self,
         declared: Option<u64>,
-        octets_each: u64,
+        bytes_each: u64,
     ) -> Result<Option<usize>, Mismatch> {
         let Some(declared) = declared else { return Ok(None) };
-        let octets = declared.checked_mul(octets_each).and_then(|octets| octets.try_into().ok());
-        match octets.and_then(|octets| self.budget.checked_sub(octets)) {
+        let bytes = declared.checked_mul(bytes_each).and_then(|bytes| bytes.try_into().ok());
+        match bytes.and_then(|bytes| self.budget.checked_sub(bytes)) {
             Some(left) => self.budget = left,
-            None => return Err(Mismatch::expected("no more elements than octets were expected")),
+            None => return Err(Mismatch::expected("no more elements than bytes were expected")),
         }
         Ok(Some(declared as usize))
     }
@@ -164,10 +164,10 @@ impl<'de, N: Notation> Deserializer<'de, N> {
     fn elements<T>(
         &mut self,
         len: Option<u64>,
-        octets_each: u64,
+        bytes_each: u64,
         read: impl FnOnce(&mut Elements<'_, 'de, N>) -> Result<T, Mismatch>,
     ) -> Result<T, Mismatch> {
-        let left = self.claim(len, octets_each)?;
+        let left = self.claim(len, bytes_each)?;
         self.nested(|deserializer| {
             let mut elements = Elements::new(deserializer, left);
             let value = read(&mut elements)?;
@@ -189,8 +189,8 @@ impl<'de, N: Notation> Deserializer<'de, N> {
                 Err(_) => visitor.visit_i128(!i128::from(number)),
             },
             Item::Big { negative, digits } => wide(negative, magnitude(&digits)?, visitor),
-            Item::Octets(Cow::Borrowed(octets)) => visitor.visit_borrowed_bytes(octets),
-            Item::Octets(Cow::Owned(octets)) => visitor.visit_byte_buf(octets),
+            Item::Bytes(Cow::Borrowed(bytes)) => visitor.visit_borrowed_bytes(bytes),
+            Item::Bytes(Cow::Owned(bytes)) => visitor.visit_byte_buf(bytes),
             Item::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(utf8(text)?),
             Item::Text(Cow::Owned(text)) => visitor.visit_str(utf8(&text)?),
             Item::Array(len) => self.array(len, visitor),
@@ -200,7 +200,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
             Item::Null => visitor.visit_unit(),
             Item::Simple => Err(Mismatch::expected("a simple value that is assigned was expected")),
             Item::Extension(0, [0]) => visitor.visit_unit(), // JavaScript's `undefined`
-            Item::Extension(kind, octets) => extension::read(kind, octets, visitor),
+            Item::Extension(kind, bytes) => extension::read(kind, bytes, visitor),
         }
     }
 
@@ -223,7 +223,7 @@ impl<'de, N: Notation> Deserializer<'de, N> {
         let (len, each) = match self.item()? {
             Item::Array(len) => (len, 1),
             Item::Map(len) => (len, 2),
-            // That of MessagePack may be octets.
+            // That of MessagePack may be bytes.
             Item::Text(text) if !N::LENIENT => return utf8(&text).map(drop),
             _ => return Ok(()),
         };

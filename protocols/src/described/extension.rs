@@ -1,7 +1,7 @@
 //! Extensions, where a type asks for them.
 //!
 //! serde knows none. A newtype struct of a certain name, around a tuple of the extension's type and its
-//! octets, stands for one: so `rmp_serde` has it, and the crates that followed.
+//! bytes, stands for one: so `rmp_serde` has it, and the crates that followed.
 
 use serde::de::{
     Visitor,
@@ -16,11 +16,11 @@ pub(super) const STRUCT: &str = "_ExtStruct";
 /// Reads an extension as the tuple in that struct.
 pub(super) fn read<'de, V: Visitor<'de>>(
     kind: i8,
-    octets: &'de [u8],
+    bytes: &'de [u8],
     visitor: V,
 ) -> Result<V::Value, Mismatch> {
     let kind = I8Deserializer::new(kind);
-    let mut pair = Pair::new(Some(kind), BorrowedBytesDeserializer::new(octets));
+    let mut pair = Pair::new(Some(kind), BorrowedBytesDeserializer::new(bytes));
     let value = visitor.visit_newtype_struct(SeqAccessDeserializer::new(&mut pair))?;
     if pair.is_taken() { Ok(value) } else { Err(OTHER) }
 }
@@ -29,7 +29,7 @@ pub(super) fn read<'de, V: Visitor<'de>>(
 pub(super) fn write<N: Notation>(start: usize, datagram: &mut Vec<u8>) -> Result<(), Mismatch> {
     let written = datagram.split_off(start);
     let mut unread = &*written;
-    let (Item::Array(Some(2)), kind, Item::Octets(octets), []) =
+    let (Item::Array(Some(2)), kind, Item::Bytes(bytes), []) =
         (N::item(&mut unread)?, N::item(&mut unread)?, N::item(&mut unread)?, unread)
     else {
         return Err(OTHER);
@@ -39,7 +39,7 @@ pub(super) fn write<N: Notation>(start: usize, datagram: &mut Vec<u8>) -> Result
         Item::Negative(kind) => i8::try_from(kind).ok().map(|kind| !kind),
         _ => None,
     };
-    N::put_extension(kind.ok_or(OTHER)?, &octets, datagram)
+    N::put_extension(kind.ok_or(OTHER)?, &bytes, datagram)
 }
 
-const OTHER: Mismatch = Mismatch::expected("an extension of eight bits and octets was expected");
+const OTHER: Mismatch = Mismatch::expected("an extension of eight bits and bytes was expected");

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-/// What the next octets are; of an array or map, what its head tells.
+/// What the next bytes are; of an array or map, what its head tells.
 #[allow(dead_code, reason = "the features decide which of them there are")]
 pub(crate) enum Item<'de> {
     Unsigned(u64),
@@ -11,9 +11,9 @@ pub(crate) enum Item<'de> {
         negative: bool,
         digits: Cow<'de, [u8]>,
     },
-    /// Octets, in one piece unless they came in several.
-    Octets(Cow<'de, [u8]>),
-    /// The octets of text, whose UTF-8 nobody has looked at yet.
+    /// Bytes, in one piece unless they came in several.
+    Bytes(Cow<'de, [u8]>),
+    /// The bytes of text, whose UTF-8 nobody has looked at yet.
     Text(Cow<'de, [u8]>),
     /// So many elements follow, or what ends them.
     Array(Option<u64>),
@@ -24,6 +24,6 @@ pub(crate) enum Item<'de> {
     Null,
     /// A value without content that nobody has assigned a meaning yet.
     Simple,
-    /// Octets of an application's own type.
+    /// Bytes of an application's own type.
     Extension(i8, &'de [u8]),
 }

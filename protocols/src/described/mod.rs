@@ -1,4 +1,4 @@
-//! Formats of which the octets tell what is there, as JSON's do, but in binary.
+//! Formats of which the bytes tell what is there, as JSON's do, but in binary.
 //!
 //! A struct is a map of names to fields, an enum's variant its name, or a map of that to its content.
 //! Such formats have the same kinds of items, and differ in how they write them, which is their
@@ -21,15 +21,15 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::item::Item;
 use self::{deserializer::Deserializer, serializer::Serializer};
-use crate::{DecodeError, beyond::without_doubt, mismatch::Mismatch, octets};
+use crate::{DecodeError, beyond::without_doubt, mismatch::Mismatch, unread};
 
 /// How a format writes items.
 ///
 /// What takes is to take nothing, or a whole item, or an array's or map's head. What appends returns an
 /// error only for lengths that the format cannot tell.
 pub(crate) trait Notation {
-    /// Whether a struct may be an array of its fields, a unit struct an empty one, a variant its place, text octets,
-    /// and octets text.
+    /// Whether a struct may be an array of its fields, a unit struct an empty one, a variant its place, text bytes,
+    /// and bytes text.
     const LENIENT: bool;
 
     /// Whether items may have a tag, as `ciborium::tag` asks for them.
@@ -38,16 +38,16 @@ pub(crate) trait Notation {
     /// Whether there are extensions, as `rmp_serde` has them.
     const EXTENSIONS: bool;
 
-    /// The highest number that is an item of one octet, as are all below it.
+    /// The highest number that is an item of one byte, as are all below it.
     const SMALL: u8;
 
-    /// How many octets the longest text may have of which the length is a part of the first octet.
+    /// How many bytes the longest text may have of which the length is a part of the first byte.
     const SHORT: u8;
 
-    /// That octet, of the text of no length.
+    /// That byte, of the text of no length.
     const SHORT_TEXT: u8;
 
-    /// The octet that comes before a float of double precision, in network order.
+    /// The byte that comes before a float of double precision, in network order.
     const DOUBLE: u8;
 
     /// Takes the next item, whatever it is.
@@ -88,7 +88,7 @@ pub(crate) trait Notation {
 
     fn put_text(text: &str, datagram: &mut Vec<u8>) -> Result<(), Mismatch>;
 
-    fn put_octets(octets: &[u8], datagram: &mut Vec<u8>) -> Result<(), Mismatch>;
+    fn put_bytes(bytes: &[u8], datagram: &mut Vec<u8>) -> Result<(), Mismatch>;
 
     fn put_extension(_: i8, _: &[u8], _: &mut Vec<u8>) -> Result<(), Mismatch> {
         Ok(())
@@ -110,7 +110,7 @@ pub(crate) fn write<N: Notation, T: Serialize>(
     packet.serialize(&mut Serializer::<N> { datagram, notation: PhantomData })
 }
 
-/// Reads one packet, nested at most `levels` deep, and returns how many octets are left after it.
+/// Reads one packet, nested at most `levels` deep, and returns how many bytes are left after it.
 #[inline]
 pub(crate) fn read<'de, N: Notation, T: Deserialize<'de>>(
     datagram: &'de [u8],
@@ -121,7 +121,7 @@ pub(crate) fn read<'de, N: Notation, T: Deserialize<'de>>(
     Ok((packet, deserializer.left()))
 }
 
-/// Returns the packet that was read, if no octets are left of its datagram, which is read `again` where that is in
+/// Returns the packet that was read, if no bytes are left of its datagram, which is read `again` where that is in
 /// doubt.
 #[inline]
 pub(crate) fn whole<T>(
@@ -131,6 +131,6 @@ pub(crate) fn whole<T>(
 ) -> Result<T, DecodeError> {
     match read {
         Ok((_, left)) if left > isize::MAX as usize => without_doubt(left, again, expected),
-        read => octets::whole(read, expected),
+        read => unread::whole(read, expected),
     }
 }

@@ -85,8 +85,8 @@ impl<'s, 'd, N: Notation> ser::Serializer for &'s mut Serializer<'d, N> {
         N::put_text(text, self.datagram)
     }
 
-    fn serialize_bytes(self, octets: &[u8]) -> Result<(), Mismatch> {
-        N::put_octets(octets, self.datagram)
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Mismatch> {
+        N::put_bytes(bytes, self.datagram)
     }
 
     fn serialize_unit(self) -> Result<(), Mismatch> {

@@ -11,7 +11,7 @@ use super::{
     deserializer::{Deserializer, SURPLUS, magnitude, signed},
     extension, float, tag,
 };
-use crate::{beyond::is_beyond, mismatch::Mismatch, octets::utf8};
+use crate::{beyond::is_beyond, mismatch::Mismatch, unread::utf8};
 
 macro_rules! integers {
     ($($method:ident)*) => {$(
@@ -86,8 +86,8 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         match self.item()? {
             Item::Unsigned(number) => visitor.visit_u128(number.into()),
             Item::Big { negative: false, digits } => visitor.visit_u128(magnitude(&digits)?),
-            Item::Octets(octets) if N::LENIENT => {
-                visitor.visit_u128(u128::from_be_bytes(sixteen(&octets)?))
+            Item::Bytes(bytes) if N::LENIENT => {
+                visitor.visit_u128(u128::from_be_bytes(sixteen(&bytes)?))
             }
             Item::Float(float) => match float::integer_of(float) {
                 Some((false, number)) => visitor.visit_u128(number),
@@ -112,8 +112,8 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
                 }
                 None => visitor.visit_f64(float),
             },
-            Item::Octets(octets) if N::LENIENT => {
-                visitor.visit_i128(i128::from_be_bytes(sixteen(&octets)?))
+            Item::Bytes(bytes) if N::LENIENT => {
+                visitor.visit_i128(i128::from_be_bytes(sixteen(&bytes)?))
             }
             item => self.value(item, visitor),
         }
@@ -150,15 +150,15 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
         if N::EXTENSIONS && name == extension::STRUCT {
-            let Item::Extension(kind, octets) = self.item()? else {
+            let Item::Extension(kind, bytes) = self.item()? else {
                 return Err(Mismatch::expected("an extension was expected"));
             };
-            return extension::read(kind, octets, visitor);
+            return extension::read(kind, bytes, visitor);
         }
         self.wrapped(|deserializer| visitor.visit_newtype_struct(deserializer))
     }
 
-    /// Octets are no text, which the visitors of text do not know; those of MessagePack may be, to it.
+    /// Bytes are no text, which the visitors of text do not know; those of MessagePack may be, to it.
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         if let Some(text) = self.short_text()? {
@@ -166,7 +166,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         }
         match self.item()? {
             item @ Item::Text(_) => self.value(item, visitor),
-            Item::Octets(octets) if N::LENIENT => self.value(Item::Text(octets), visitor),
+            Item::Bytes(bytes) if N::LENIENT => self.value(Item::Text(bytes), visitor),
             _ => Err(TEXT),
         }
     }
@@ -176,7 +176,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         self.deserialize_str(visitor)
     }
 
-    /// Nobody sends octets for a character.
+    /// Nobody sends bytes for a character.
     #[inline]
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
@@ -185,13 +185,13 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         }
     }
 
-    /// A list of octets is octets, too; text was, in MessagePack, before it knew both.
+    /// A list of bytes is bytes, too; text was, in MessagePack, before it knew both.
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
-            item @ (Item::Octets(_) | Item::Array(_)) => self.value(item, visitor),
-            Item::Text(octets) if N::LENIENT => self.value(Item::Octets(octets), visitor),
-            Item::Big { digits, .. } => self.value(Item::Octets(digits), visitor),
-            _ => Err(Mismatch::expected("octets were expected")),
+            item @ (Item::Bytes(_) | Item::Array(_)) => self.value(item, visitor),
+            Item::Text(bytes) if N::LENIENT => self.value(Item::Bytes(bytes), visitor),
+            Item::Big { digits, .. } => self.value(Item::Bytes(digits), visitor),
+            _ => Err(Mismatch::expected("bytes were expected")),
         }
     }
 
@@ -199,14 +199,14 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Deserializer<'de, N> {
         self.deserialize_bytes(visitor)
     }
 
-    /// Octets are also read as a list of them.
+    /// Bytes are also read as a list of them.
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
-            Item::Octets(octets) | Item::Big { digits: octets, .. } => {
-                let mut octets = SeqDeserializer::new(octets.iter().copied());
-                let value = visitor.visit_seq(&mut octets)?;
-                octets.end()?;
+            Item::Bytes(bytes) | Item::Big { digits: bytes, .. } => {
+                let mut bytes = SeqDeserializer::new(bytes.iter().copied());
+                let value = visitor.visit_seq(&mut bytes)?;
+                bytes.end()?;
                 Ok(value)
             }
             item => self.value(item, visitor),
@@ -297,7 +297,7 @@ fn variant<'de, N: Notation, V: Visitor<'de>>(
     visitor: V,
 ) -> Result<V::Value, Mismatch> {
     match name {
-        Item::Text(name) | Item::Octets(name) => {
+        Item::Text(name) | Item::Bytes(name) => {
             visitor.visit_enum(Named::new(StrDeserializer::new(utf8(&name)?), content))
         }
         Item::Unsigned(place) if N::LENIENT => {
@@ -307,8 +307,8 @@ fn variant<'de, N: Notation, V: Visitor<'de>>(
     }
 }
 
-fn sixteen(octets: &[u8]) -> Result<[u8; 16], Mismatch> {
-    octets.try_into().map_err(|_| Mismatch::expected("an integer of 16 octets was expected"))
+fn sixteen(bytes: &[u8]) -> Result<[u8; 16], Mismatch> {
+    bytes.try_into().map_err(|_| Mismatch::expected("an integer of 16 bytes was expected"))
 }
 
 const OUT_OF_RANGE: Mismatch =

@@ -18,19 +18,19 @@ impl<'d> Reader<'d> {
         self.rest.is_empty()
     }
 
-    /// Takes the next octets, in network order whatever they are on the wire.
+    /// Takes the next bytes, in network order whatever they are on the wire.
     fn take<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let (octets, rest) = self.rest.split_first_chunk().ok_or(Error::Cut)?;
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or(Error::Cut)?;
         self.rest = rest;
-        let mut octets = *octets;
+        let mut bytes = *bytes;
         if let Order::LittleEndian = self.order {
-            octets.reverse();
+            bytes.reverse();
         }
-        Ok(octets)
+        Ok(bytes)
     }
 
     /// Goes one level down, where a type that contains itself would go for ever, with or without
-    /// octets.
+    /// bytes.
     fn one_level_down<T>(
         &mut self,
         visit: impl FnOnce(&mut Self) -> Result<T, Error>,
@@ -77,8 +77,8 @@ impl<'d> Deserializer<'d> for &mut Reader<'d> {
     }
 
     fn deserialize_bool<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Error> {
-        let [octet] = self.take()?;
-        visitor.visit_bool(octet != 0)
+        let [byte] = self.take()?;
+        visitor.visit_bool(byte != 0)
     }
 
     fn deserialize_unit<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -155,7 +155,7 @@ impl<'d> Deserializer<'d> for &mut Reader<'d> {
     }
 
     refuse! {
-        "one that depends on the octets":
+        "one that depends on the bytes":
         deserialize_any(),
         deserialize_ignored_any(),
     }

@@ -19,11 +19,11 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// draw headers and C programs send packed structs. In network order, so big-endian, unless
 /// [`little_endian`](Self::little_endian) is asked for.
 ///
-/// | type | octets |
+/// | type | bytes |
 /// | --- | --- |
 /// | `u8` to `u128`, `i8` to `i128` | 1 to 16, two's complement |
 /// | `f32`, `f64` | 4, 8, as in IEEE 754 |
-/// | `bool` | 1: written as 0 or 1, any other octet is read as `true` too |
+/// | `bool` | 1: written as 0 or 1, any other byte is read as `true` too |
 /// | [`FixedText<N>`](FixedText) | `N`: UTF-8, then NULs |
 /// | arrays, tuples, structs | their elements |
 /// | `Ipv4Addr`, `Ipv6Addr`, `Duration` | 4, 16, 12 |
@@ -34,7 +34,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// What has no size of its own is an error, which shows with the first packet: `Vec`, `String`,
 /// `Option`, maps, `char`, enums; and what serde's attributes `flatten`, `tag`, `untagged` and
 /// `skip_serializing_if` make. An enum becomes a number of a chosen size with `try_from` and `into`, as
-/// in the example. serde knows arrays of up to 32 elements; one of 64 octets is `[[u8; 32]; 2]`.
+/// in the example. serde knows arrays of up to 32 elements; one of 64 bytes is `[[u8; 32]; 2]`.
 ///
 /// # Limits
 ///
@@ -58,7 +58,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 ///     points: u32,
 /// }
 ///
-/// /// One octet on the wire.
+/// /// One byte on the wire.
 /// #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 /// #[serde(into = "u8", try_from = "u8")]
 /// enum Kind {
@@ -109,7 +109,7 @@ impl<I, O> Fixed<I, O> {
         Self { order: Order::Network, types: PhantomData }
     }
 
-    /// Reads and writes the least significant octet of each number first, as most processors do.
+    /// Reads and writes the least significant byte of each number first, as most processors do.
     ///
     /// # Examples
     ///
@@ -171,7 +171,7 @@ impl<I, O> Default for Fixed<I, O> {
     }
 }
 
-/// In which order the octets of a number are.
+/// In which order the bytes of a number are.
 #[derive(Clone, Copy, Debug)]
 enum Order {
     Network,

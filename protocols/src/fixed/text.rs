@@ -6,14 +6,14 @@ use serde::{
     ser::{self, SerializeTuple},
 };
 
-/// Text in a field of `N` octets, for [`Fixed`](crate::Fixed): UTF-8, padded with NULs.
+/// Text in a field of `N` bytes, for [`Fixed`](crate::Fixed): UTF-8, padded with NULs.
 ///
 /// Made from text with `into`, and used as a `&str`. How long the text is is looked at when it is
-/// encoded: more than `N` octets are an error then, and never cut. When it is decoded, the NULs at
+/// encoded: more than `N` bytes are an error then, and never cut. When it is decoded, the NULs at
 /// the end are removed, so text that ends with one is an error when it is encoded, and never sent as another
 /// text; what is not UTF-8 is an error.
 ///
-/// To other formats of serde it is an array of `N` octets, and text to those that people read, JSON
+/// To other formats of serde it is an array of `N` bytes, and text to those that people read, JSON
 /// for one.
 ///
 /// # Examples
@@ -54,8 +54,8 @@ impl<const N: usize> Serialize for FixedText<N> {
         }
 
         let mut field = serializer.serialize_tuple(N)?;
-        for octet in self.bytes().chain(std::iter::repeat(0)).take(N) {
-            field.serialize_element(&octet)?;
+        for byte in self.bytes().chain(std::iter::repeat(0)).take(N) {
+            field.serialize_element(&byte)?;
         }
         field.end()
     }
@@ -128,16 +128,16 @@ impl<'de, const N: usize> Visitor<'de> for FieldVisitor<N> {
     type Value = FixedText<N>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{N} octets of text")
+        write!(f, "{N} bytes of text")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut field: A) -> Result<FixedText<N>, A::Error> {
-        let mut octets = [0; N];
-        for (at, octet) in octets.iter_mut().enumerate() {
-            *octet = field.next_element()?.ok_or_else(|| de::Error::invalid_length(at, &self))?;
+        let mut bytes = [0; N];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = field.next_element()?.ok_or_else(|| de::Error::invalid_length(at, &self))?;
         }
 
-        let text = str::from_utf8(&octets).map_err(de::Error::custom)?;
+        let text = str::from_utf8(&bytes).map_err(de::Error::custom)?;
         Ok(text.trim_end_matches('\0').into())
     }
 }
@@ -152,7 +152,7 @@ enum Unfit<const N: usize> {
 impl<const N: usize> fmt::Display for Unfit<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong => write!(f, "text of at most {N} octets was expected"),
+            Self::TooLong => write!(f, "text of at most {N} bytes was expected"),
             Self::EndsWithNul => f.write_str("text without a NUL at its end was expected"),
         }
     }

@@ -54,9 +54,9 @@ impl<'de> Reader<'de> {
     /// Takes what digits there are, behind those there were; of too many something is lost.
     #[inline]
     fn digits(&mut self, mut digits: u64) -> u64 {
-        let octets = &self.text.as_bytes()[self.at..];
+        let bytes = &self.text.as_bytes()[self.at..];
         let mut len = 0;
-        while let Some(digit @ b'0'..=b'9') = octets.get(len) {
+        while let Some(digit @ b'0'..=b'9') = bytes.get(len) {
             digits = digits.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             len += 1;
         }

@@ -36,8 +36,8 @@ impl<'de> Reader<'de> {
     /// Passes over what stands for itself, and returns the quotation mark or backslash behind it.
     #[inline]
     fn plain(&mut self) -> Result<u8, Mismatch> {
-        let octets = &self.text.as_bytes()[self.at..];
-        let (eights, rest) = octets.as_chunks();
+        let bytes = &self.text.as_bytes()[self.at..];
+        let (eights, rest) = bytes.as_chunks();
         for eight in eights {
             let found = special(u64::from_le_bytes(*eight));
             if found != 0 {
@@ -46,7 +46,7 @@ impl<'de> Reader<'de> {
             }
             self.at += 8;
         }
-        let found = rest.iter().position(|octet| matches!(octet, b'"' | b'\\' | 0..0x20));
+        let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
         self.at += found.unwrap_or(rest.len());
         self.not_plain()
     }
@@ -125,14 +125,14 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// The highest bit of each of eight octets that is a quotation mark, a backslash or a control character.
+/// The highest bit of each of eight bytes that is a quotation mark, a backslash or a control character.
 ///
 /// The first one is right. Those behind it may be wrong, as what is subtracted borrows from there.
-const fn special(octets: u64) -> u64 {
+const fn special(bytes: u64) -> u64 {
     let each = u64::MAX / 0xff;
-    let quote = octets ^ (each * b'"' as u64);
-    let backslash = octets ^ (each * b'\\' as u64);
-    let control = octets.wrapping_sub(each * 0x20) & !octets;
+    let quote = bytes ^ (each * b'"' as u64);
+    let backslash = bytes ^ (each * b'\\' as u64);
+    let control = bytes.wrapping_sub(each * 0x20) & !bytes;
     let quote = quote.wrapping_sub(each) & !quote;
     let backslash = backslash.wrapping_sub(each) & !backslash;
     (control | quote | backslash) & (each << 7)

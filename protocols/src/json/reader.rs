@@ -73,9 +73,9 @@ impl<'de> Reader<'de> {
 
     /// The line and the column that were reached, counted from 1.
     pub(super) fn position(&self) -> (usize, usize) {
-        let octets = &self.text.as_bytes()[..self.at.min(self.text.len())];
-        let lines = octets.split(|octet| *octet == b'\n');
-        lines.fold((0, 0), |(line, _), octets| (line + 1, octets.len() + 1))
+        let bytes = &self.text.as_bytes()[..self.at.min(self.text.len())];
+        let lines = bytes.split(|byte| *byte == b'\n');
+        lines.fold((0, 0), |(line, _), bytes| (line + 1, bytes.len() + 1))
     }
 
     /// Passes over white space, and returns the byte behind it.

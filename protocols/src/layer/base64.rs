@@ -11,9 +11,9 @@ use crate::{DecodeError, EncodeError};
 /// Writes each datagram as base64 ([RFC 4648]), url-safe and padded, so that it is text whatever is
 /// in it.
 ///
-/// Four octets for each three, and the last three are padded with `=`. Read strictly, so that a
+/// Four bytes for each three, and the last three are padded with `=`. Read strictly, so that a
 /// payload has one datagram only: white space, lacking or excess padding, bits that are not used and
-/// not zero, and octets of another alphabet are refused. The empty payload is the empty datagram.
+/// not zero, and bytes of another alphabet are refused. The empty payload is the empty datagram.
 ///
 /// Put it outside of what compresses and what signs.
 ///
@@ -21,7 +21,7 @@ use crate::{DecodeError, EncodeError};
 ///
 /// # Cost
 ///
-/// A buffer each way, and a third more octets: 0.04 µs to write 100 octets and 0.07 µs to read them.
+/// A buffer each way, and a third more bytes: 0.04 µs to write 100 bytes and 0.07 µs to read them.
 ///
 /// # Examples
 ///
@@ -78,11 +78,11 @@ impl Default for Base64 {
 impl Layer for Base64 {
     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
         let Some(most) = encoded_len(datagram.len() - start, true) else {
-            return Err(EncodeError::layer("octets that fit in memory were expected"));
+            return Err(EncodeError::layer("bytes that fit in memory were expected"));
         };
         replace(datagram, start, most, |payload, room| {
             self.engine.encode_slice(payload, room).map_err(|error| {
-                EncodeError::layer("octets that base64 can write were expected").with_source(error)
+                EncodeError::layer("bytes that base64 can write were expected").with_source(error)
             })
         })
     }

@@ -5,14 +5,14 @@ use ::crc32c::crc32c;
 use super::Layer;
 use crate::{DecodeError, EncodeError};
 
-/// Appends the CRC-32C (Castagnoli) of each datagram, 4 octets, and refuses what does not match its
+/// Appends the CRC-32C (Castagnoli) of each datagram, 4 bytes, and refuses what does not match its
 /// own.
 ///
 /// For accidents only, of which it misses none with fewer than four altered bits in a datagram of UDP
 /// and about one in four thousand million others. UDP itself checks with 16 bits, and misses one in
 /// 65,536. It protects from no attacker: for that there are layers with a key.
 ///
-/// The octets are in little-endian order, as SCTP ([RFC 9260], appendix A) and iSCSI ([RFC 7143],
+/// The bytes are in little-endian order, as SCTP ([RFC 9260], appendix A) and iSCSI ([RFC 7143],
 /// appendix A.4) put them on the wire: the one order in which the CRC, bit by bit, goes on where the
 /// datagram ends.
 ///
@@ -21,7 +21,7 @@ use crate::{DecodeError, EncodeError};
 ///
 /// # Cost
 ///
-/// Nothing is allocated. With the processor's instruction for it, 0.02 µs for 100 octets and 0.05 µs for 1,000.
+/// Nothing is allocated. With the processor's instruction for it, 0.02 µs for 100 bytes and 0.05 µs for 1,000.
 ///
 /// # Examples
 ///
@@ -54,7 +54,7 @@ impl Layer for Crc32c {
             Some((payload, &crc)) if crc32c(payload) == u32::from_le_bytes(crc) => {
                 Ok(payload.into())
             }
-            _ => Err(DecodeError::layer("octets and their CRC-32C were expected")),
+            _ => Err(DecodeError::layer("bytes and their CRC-32C were expected")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Keys: 32 octets that two sides share, and that nobody else may see.
+//! Keys: 32 bytes that two sides share, and that nobody else may see.
 
 use std::{error::Error, fmt, str::FromStr};
 
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// Tells that something is no key, or that no key could be made.
 ///
-/// It repeats nothing of what was given, as that may be a key but for one octet.
+/// It repeats nothing of what was given, as that may be a key but for one byte.
 ///
 /// # Examples
 ///
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 ///
 /// let error = "swordfish".parse::<SigningKey>().unwrap_err();
 ///
-/// assert_eq!(error.to_string(), "the url-safe base64 of 32 octets was expected");
+/// assert_eq!(error.to_string(), "the url-safe base64 of 32 bytes was expected");
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ macro_rules! key {
     ($(#[$attribute:meta])* $Key:ident) => {
         $(#[$attribute])*
         ///
-        /// `Debug` does not show it, and its octets are zeroed when it is dropped. Rust may have left
+        /// `Debug` does not show it, and its bytes are zeroed when it is dropped. Rust may have left
         /// copies where it was moved from: this is a precaution, no guarantee.
         ///
         /// # Examples
@@ -60,7 +60,7 @@ macro_rules! key {
         pub struct $Key(Zeroizing<[u8; 32]>);
 
         impl $Key {
-            /// Makes a new key of 32 random octets of the operating system.
+            /// Makes a new key of 32 random bytes of the operating system.
             ///
             /// # Errors
             ///
@@ -78,9 +78,9 @@ macro_rules! key {
             /// # Ok::<(), datagrammar_protocols::KeyError>(())
             /// ```
             pub fn generate() -> Result<Self, KeyError> {
-                let mut octets = Zeroizing::new([0; 32]);
-                match getrandom::fill(&mut *octets) {
-                    Ok(()) => Ok(Self(octets)),
+                let mut bytes = Zeroizing::new([0; 32]);
+                match getrandom::fill(&mut *bytes) {
+                    Ok(()) => Ok(Self(bytes)),
                     Err(error) => Err(KeyError {
                         expected: "randomness of the operating system was expected",
                         source: Some(error),
@@ -110,11 +110,11 @@ macro_rules! key {
                 let mut text = Zeroizing::new([0; TEXT_LEN]);
                 match Base64Url::encode(&*self.0, &mut *text) {
                     Ok(text) => text.to_owned(),
-                    Err(_) => unreachable!("32 octets are 44 characters"),
+                    Err(_) => unreachable!("32 bytes are 44 characters"),
                 }
             }
 
-            pub(super) fn octets(&self) -> &[u8; 32] {
+            pub(super) fn bytes(&self) -> &[u8; 32] {
                 &self.0
             }
         }
@@ -126,24 +126,24 @@ macro_rules! key {
         }
 
         impl From<[u8; 32]> for $Key {
-            fn from(octets: [u8; 32]) -> Self {
-                Self(Zeroizing::new(octets))
+            fn from(bytes: [u8; 32]) -> Self {
+                Self(Zeroizing::new(bytes))
             }
         }
 
-        /// Takes exactly 32 octets, such as the whole of a file.
+        /// Takes exactly 32 bytes, such as the whole of a file.
         impl TryFrom<&[u8]> for $Key {
             type Error = KeyError;
 
-            fn try_from(octets: &[u8]) -> Result<Self, KeyError> {
-                match octets.try_into() {
-                    Ok(octets) => Ok(Self(Zeroizing::new(octets))),
-                    Err(_) => Err(KeyError { expected: "a key of 32 octets was expected", source: None }),
+            fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
+                match bytes.try_into() {
+                    Ok(bytes) => Ok(Self(Zeroizing::new(bytes))),
+                    Err(_) => Err(KeyError { expected: "a key of 32 bytes was expected", source: None }),
                 }
             }
         }
 
-        /// Parses the url-safe base64 ([RFC 4648], section 5) of 32 octets, padded: 44 characters and
+        /// Parses the url-safe base64 ([RFC 4648], section 5) of 32 bytes, padded: 44 characters and
         /// nothing around them. So a line of a file is trimmed first.
         ///
         /// The time it takes tells whether the text was a key, and nothing else of it.
@@ -153,11 +153,11 @@ macro_rules! key {
             type Err = KeyError;
 
             fn from_str(text: &str) -> Result<Self, KeyError> {
-                let mut octets = Zeroizing::new([0; 32]);
-                match Base64Url::decode(text, &mut *octets) {
-                    Ok(decoded) if decoded.len() == 32 => Ok(Self(octets)),
+                let mut bytes = Zeroizing::new([0; 32]);
+                match Base64Url::decode(text, &mut *bytes) {
+                    Ok(decoded) if decoded.len() == 32 => Ok(Self(bytes)),
                     Ok(_) | Err(_) => Err(KeyError {
-                        expected: "the url-safe base64 of 32 octets was expected",
+                        expected: "the url-safe base64 of 32 bytes was expected",
                         source: None,
                     }),
                 }
@@ -168,13 +168,13 @@ macro_rules! key {
 
 #[cfg(feature = "signed")]
 key! {
-    /// The key that datagrams are [`Signed`](crate::Signed) with: exactly 32 octets.
+    /// The key that datagrams are [`Signed`](crate::Signed) with: exactly 32 bytes.
     SigningKey
 }
 
 #[cfg(feature = "sealed")]
 key! {
-    /// The key that datagrams are [`Sealed`](crate::Sealed) with: exactly 32 octets.
+    /// The key that datagrams are [`Sealed`](crate::Sealed) with: exactly 32 bytes.
     SealingKey
 }
 

@@ -1,4 +1,4 @@
-//! Layers: what changes the octets of a protocol around which it is put.
+//! Layers: what changes the bytes of a protocol around which it is put.
 
 #[cfg(feature = "base64")]
 mod base64;
@@ -43,7 +43,7 @@ pub use self::{key::SealingKey, sealed::Sealed};
 pub use self::{key::SigningKey, signed::Signed};
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
-/// Changes the octets of a protocol on their way out, and undoes that on their way in.
+/// Changes the bytes of a protocol on their way out, and undoes that on their way in.
 ///
 /// A layer knows nothing of packets, so it goes around any protocol:
 /// [`protocol.layer(…)`](DatagramProtocol::layer). What an implementation keeps to is what a
@@ -53,7 +53,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 ///
 /// # Examples
 ///
-/// A layer of your own, which hides octets from the eyes of nobody:
+/// A layer of your own, which hides bytes from the eyes of nobody:
 ///
 /// ```
 /// use std::borrow::Cow;
@@ -64,12 +64,12 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 ///
 /// impl Layer for Mask {
 ///     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
-///         datagram[start..].iter_mut().for_each(|octet| *octet ^= self.0);
+///         datagram[start..].iter_mut().for_each(|byte| *byte ^= self.0);
 ///         Ok(())
 ///     }
 ///
 ///     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-///         Ok(datagram.iter().map(|octet| octet ^ self.0).collect())
+///         Ok(datagram.iter().map(|byte| byte ^ self.0).collect())
 ///     }
 /// }
 ///
@@ -84,11 +84,11 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer",
-    label = "expected something that changes octets, such as `Prefix`",
+    label = "expected something that changes bytes, such as `Prefix`",
     note = "a layer of your own implements `Layer`"
 )]
 pub trait Layer {
-    /// Changes the octets that the protocol inside has appended to `datagram`: those from `start`
+    /// Changes the bytes that the protocol inside has appended to `datagram`: those from `start`
     /// on. What is before them stays as it is.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ pub trait Layer {
     /// discards what is behind `start`.
     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError>;
 
-    /// Returns the octets of the protocol inside: a part of `datagram`, or octets made from it.
+    /// Returns the bytes of the protocol inside: a part of `datagram`, or bytes made from it.
     ///
     /// # Errors
     ///

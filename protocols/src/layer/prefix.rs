@@ -3,11 +3,11 @@ use std::borrow::Cow;
 use super::{Layer, Layered};
 use crate::{Claim, DatagramProtocol, DecodeError, EncodeError};
 
-/// Puts fixed octets before each datagram, and refuses what does not begin with them.
+/// Puts fixed bytes before each datagram, and refuses what does not begin with them.
 ///
 /// A magic number and a version, most often: what strangers and older programs send is refused
 /// before anything else looks at it. As the outermost layer it costs one comparison. It protects
-/// from accidents, not from attackers, who can write these octets too.
+/// from accidents, not from attackers, who can write these bytes too.
 ///
 /// # Examples
 ///
@@ -27,10 +27,10 @@ use crate::{Claim, DatagramProtocol, DecodeError, EncodeError};
 pub struct Prefix<const N: usize>([u8; N]);
 
 impl<const N: usize> Prefix<N> {
-    /// Creates the layer of these octets.
+    /// Creates the layer of these bytes.
     #[must_use]
-    pub const fn new(octets: [u8; N]) -> Self {
-        Self(octets)
+    pub const fn new(bytes: [u8; N]) -> Self {
+        Self(bytes)
     }
 }
 
@@ -43,7 +43,7 @@ impl<const N: usize> Layer for Prefix<N> {
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
         match datagram.strip_prefix(&self.0) {
             Some(inner) => Ok(inner.into()),
-            None => Err(DecodeError::layer("the agreed first octets were expected")),
+            None => Err(DecodeError::layer("the agreed first bytes were expected")),
         }
     }
 }

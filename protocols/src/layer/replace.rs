@@ -1,8 +1,8 @@
 use crate::EncodeError;
 
-/// Puts in the place of the octets from `start` on what `write` makes of them.
+/// Puts in the place of the bytes from `start` on what `write` makes of them.
 ///
-/// `write` is lent these octets and room for `most` others, and returns how many it has written
+/// `write` is lent these bytes and room for `most` others, and returns how many it has written
 /// there. The room is behind them in the same buffer, so nothing is allocated once that is long
 /// enough.
 pub(super) fn replace(

@@ -11,12 +11,12 @@ use crate::{DecodeError, EncodeError};
 /// Hides datagrams from all who have not the key, and refuses those that were not sealed with it.
 ///
 /// The cipher is XChaCha20-Poly1305 ([draft-irtf-cfrg-xchacha-03], built from [RFC 8439]), as in
-/// libsodium. A sealed datagram is 41 octets longer than the octets of the protocol inside:
+/// libsodium. A sealed datagram is 41 bytes longer than the bytes of the protocol inside:
 ///
-/// | octets | what |
+/// | bytes | what |
 /// | --- | --- |
 /// | 1 | the id of the key |
-/// | 24 | nonce: random octets of the operating system, others for each datagram |
+/// | 24 | nonce: random bytes of the operating system, others for each datagram |
 /// | as many as inside | ciphertext |
 /// | 16 | tag |
 ///
@@ -101,8 +101,8 @@ impl Sealed {
         self
     }
 
-    /// Binds datagrams to octets that both sides know: what is sealed in one context is refused in
-    /// every other. Those octets are not sent. The default is none.
+    /// Binds datagrams to bytes that both sides know: what is sealed in one context is refused in
+    /// every other. Those bytes are not sent. The default is none.
     ///
     /// It keeps datagrams of one key apart: those to the server from those to the client, those of
     /// one program, version or room from those of another.
@@ -200,7 +200,7 @@ struct Key {
 
 impl Key {
     fn new(id: u8, key: &SealingKey, context: &[u8]) -> Self {
-        let cipher = XChaCha20Poly1305::new(key.octets().into());
+        let cipher = XChaCha20Poly1305::new(key.bytes().into());
         Self { cipher, associated: associated(id, context) }
     }
 
@@ -221,8 +221,8 @@ fn associated(id: u8, context: &[u8]) -> Box<[u8]> {
     [&[id], context].concat().into()
 }
 
-const NONCE_LEN: usize = 24; // octets
-const TAG_LEN: usize = 16; // octets
+const NONCE_LEN: usize = 24; // bytes
+const TAG_LEN: usize = 16; // bytes
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 use super::Layer;
 use crate::{DecodeError, EncodeError};
 
-/// Appends the SHA-256 digest ([RFC 6234]) of each datagram, 32 octets, and refuses what does not
+/// Appends the SHA-256 digest ([RFC 6234]) of each datagram, 32 bytes, and refuses what does not
 /// match its own.
 ///
 /// It finds every accident. It protects from no attacker, who can compute it too: for that there are
@@ -17,7 +17,7 @@ use crate::{DecodeError, EncodeError};
 ///
 /// # Cost
 ///
-/// Nothing is allocated. With the processor's instructions for it, 0.1 µs for 100 octets and 0.55 µs for 1,000.
+/// Nothing is allocated. With the processor's instructions for it, 0.1 µs for 100 bytes and 0.55 µs for 1,000.
 ///
 /// # Examples
 ///
@@ -52,6 +52,6 @@ impl Layer for Sha256Digest {
         {
             return Ok(payload.into());
         }
-        Err(DecodeError::layer("octets and their SHA-256 digest were expected"))
+        Err(DecodeError::layer("bytes and their SHA-256 digest were expected"))
     }
 }

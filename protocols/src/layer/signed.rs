@@ -8,9 +8,9 @@ use crate::{DecodeError, EncodeError};
 
 /// Appends a signature that only a key makes, and refuses datagrams without one.
 ///
-/// The signature is HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the octets of the protocol inside: 32
-/// octets behind them. Whoever has the key can sign, so both sides trust each other, and nobody else
-/// is heard. The octets stay readable; [`Sealed`](crate::Sealed) hides them too.
+/// The signature is HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the bytes of the protocol inside: 32
+/// bytes behind them. Whoever has the key can sign, so both sides trust each other, and nobody else
+/// is heard. The bytes stay readable; [`Sealed`](crate::Sealed) hides them too.
 ///
 /// What is altered, cut, too short or signed with another key is refused with one same error, before
 /// the protocol inside sees anything of it. Signatures are compared in constant time.
@@ -21,7 +21,7 @@ use crate::{DecodeError, EncodeError};
 /// response, give each direction a key of its own, with [`Split`](crate::Split).
 ///
 /// Nothing is allocated. To sign or to verify costs two blocks of SHA-256 and one more for each 64
-/// octets after the first 55; to refuse costs that for each key that is accepted.
+/// bytes after the first 55; to refuse costs that for each key that is accepted.
 ///
 /// [RFC 2104]: https://www.rfc-editor.org/rfc/rfc2104
 /// [FIPS 180-4]: https://doi.org/10.6028/NIST.FIPS.180-4
@@ -115,7 +115,7 @@ impl fmt::Debug for Signed {
 }
 
 fn keyed(key: &SigningKey) -> Hmac<Sha256> {
-    match Hmac::new_from_slice(key.octets()) {
+    match Hmac::new_from_slice(key.bytes()) {
         Ok(keyed) => keyed,
         Err(_) => unreachable!("HMAC takes keys of any length"),
     }

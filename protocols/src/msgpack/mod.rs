@@ -11,32 +11,32 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described};
 
 /// [MessagePack] of serde types: `I` is received, `O` is sent.
 ///
-/// Self-describing as JSON is, in fewer octets. Structs are maps of names to
+/// Self-describing as JSON is, in fewer bytes. Structs are maps of names to
 /// fields, an enum's variant is its name, or a map of its name to its content; integers take the
 /// shortest form, floats the width of their type. `Vec<u8>` is an array of integers; where the
 /// other side wants the binary form, use a type such as those of the crate `serde_bytes`. What
-/// MessagePack has no form for: integers of 128 bits, which are 16 octets of binary, big-endian,
+/// MessagePack has no form for: integers of 128 bits, which are 16 bytes of binary, big-endian,
 /// and `Some(None)` and `Some(())`, which read as `None`.
 ///
 /// Read leniently where the sender's language may know less of types:
 ///
 /// - for a struct, an array of its fields; for a variant, its place as an integer, as `rmp_serde` once wrote it;
-/// - for octets, text; for a `String` or a name, binary that is UTF-8;
+/// - for bytes, text; for a `String` or a name, binary that is UTF-8;
 /// - for a float, an integer; for an integer, a float that is whole and in range, as JavaScript writes those beyond 32
 ///   bits (`-0.0` is 0). Under serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it
 ///   before it knows the type: take an `f64` there. The wider form of a number is read for all.
 ///
 /// Entries of a struct that it has no field for are skipped, whatever their key is, extensions too; a field given
 /// twice is refused. Where a type asks for an extension, such as a timestamp, as those for the crate `rmp_serde` do (a
-/// newtype struct that serde knows as `_ExtStruct`, around a tuple of an `i8` and octets), it is read and written. The
+/// newtype struct that serde knows as `_ExtStruct`, around a tuple of an `i8` and bytes), it is read and written. The
 /// extension of type 0 and the byte 0 is nil to all others, and in an `Option`: msgpackr sends it for `undefined`.
 ///
 /// # Limits
 ///
-/// A datagram costs what its octets justify, whatever lengths it declares:
+/// A datagram costs what its bytes justify, whatever lengths it declares:
 ///
 /// - Text and binary: at most what the datagram really holds.
-/// - Arrays and maps: together at most as many elements as the datagram has octets.
+/// - Arrays and maps: together at most as many elements as the datagram has bytes.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
 /// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from a copy that
 ///   serde keeps, and copied again on each level; where variants overlap, the time doubles with each level. Give
@@ -48,7 +48,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, described};
 ///
 /// # Cost
 ///
-/// A struct of an integer, 21 characters and eight floats takes 120 octets, about 280 instructions to write and
+/// A struct of an integer, 21 characters and eight floats takes 120 bytes, about 280 instructions to write and
 /// 1,550 to read. Nothing is allocated but the packet.
 ///
 /// [MessagePack]: https://github.com/msgpack/msgpack/blob/master/spec.md

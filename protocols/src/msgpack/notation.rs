@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::{
     described::{Item, Notation, float},
     mismatch::Mismatch,
-    octets::{piece, take},
+    unread::{piece, take},
 };
 
 pub(super) enum Markers {}
@@ -30,9 +30,9 @@ impl Notation for Markers {
             NIL => Item::Null,
             FALSE => Item::Bool(false),
             TRUE => Item::Bool(true),
-            BIN_8 => octets(number::<1>(unread)?, unread)?,
-            BIN_16 => octets(number::<2>(unread)?, unread)?,
-            BIN_32 => octets(number::<4>(unread)?, unread)?,
+            BIN_8 => bytes(number::<1>(unread)?, unread)?,
+            BIN_16 => bytes(number::<2>(unread)?, unread)?,
+            BIN_32 => bytes(number::<4>(unread)?, unread)?,
             EXT_8 => extension(number::<1>(unread)?, unread)?,
             EXT_16 => extension(number::<2>(unread)?, unread)?,
             EXT_32 => extension(number::<4>(unread)?, unread)?,
@@ -94,7 +94,7 @@ impl Notation for Markers {
         }
     }
 
-    // There is no integer of 128 bits. As `rmp_serde` has it, it is octets.
+    // There is no integer of 128 bits. As `rmp_serde` has it, it is bytes.
 
     fn put_unsigned_128(number: u128, datagram: &mut Vec<u8>) {
         put(BIN_8, [16], datagram);
@@ -137,19 +137,19 @@ impl Notation for Markers {
         Ok(())
     }
 
-    fn put_octets(octets: &[u8], datagram: &mut Vec<u8>) -> Result<(), Mismatch> {
-        put_len([BIN_8, BIN_16, BIN_32], len(octets.len())?, datagram);
-        datagram.extend_from_slice(octets);
+    fn put_bytes(bytes: &[u8], datagram: &mut Vec<u8>) -> Result<(), Mismatch> {
+        put_len([BIN_8, BIN_16, BIN_32], len(bytes.len())?, datagram);
+        datagram.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn put_extension(kind: i8, octets: &[u8], datagram: &mut Vec<u8>) -> Result<(), Mismatch> {
-        match len(octets.len())? {
+    fn put_extension(kind: i8, bytes: &[u8], datagram: &mut Vec<u8>) -> Result<(), Mismatch> {
+        match len(bytes.len())? {
             short @ (1 | 2 | 4 | 8 | 16) => datagram.push(FIXEXT_1 + short.trailing_zeros() as u8),
             len => put_len([EXT_8, EXT_16, EXT_32], len, datagram),
         }
         datagram.push(kind as u8);
-        datagram.extend_from_slice(octets);
+        datagram.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -174,7 +174,7 @@ impl Notation for Markers {
     }
 }
 
-/// Takes a number of `N` octets, in network order.
+/// Takes a number of `N` bytes, in network order.
 #[inline]
 fn number<const N: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch> {
     let mut number = [0; 8];
@@ -193,8 +193,8 @@ fn text<'de>(len: u64, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatch> {
 }
 
 #[inline]
-fn octets<'de>(len: u64, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatch> {
-    Ok(Item::Octets(Cow::Borrowed(piece(unread, len)?)))
+fn bytes<'de>(len: u64, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatch> {
+    Ok(Item::Bytes(Cow::Borrowed(piece(unread, len)?)))
 }
 
 fn extension<'de>(len: u64, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatch> {
@@ -216,9 +216,9 @@ fn put_len(markers: [u8; 3], len: u32, datagram: &mut Vec<u8>) {
 }
 
 #[inline]
-fn put<const N: usize>(marker: u8, octets: [u8; N], datagram: &mut Vec<u8>) {
+fn put<const N: usize>(marker: u8, bytes: [u8; N], datagram: &mut Vec<u8>) {
     datagram.push(marker);
-    datagram.extend_from_slice(&octets);
+    datagram.extend_from_slice(&bytes);
 }
 
 // Those with a `FIX` hold a number or a length in their lower bits.

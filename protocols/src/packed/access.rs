@@ -29,11 +29,11 @@ impl<'d, 'de, F: Form> Elements<'d, 'de, F> {
         Err(Mismatch::expected("no more elements than the type takes were expected"))
     }
 
-    /// Collections reserve room for so many. For those that take no octets they need none: a short
+    /// Collections reserve room for so many. For those that take no bytes they need none: a short
     /// datagram could ask for the room of 1,024 big ones.
     #[inline]
     fn hint(&self) -> Option<usize> {
-        Some(self.left.min(self.deserializer.octets))
+        Some(self.left.min(self.deserializer.bytes))
     }
 }
 

@@ -5,14 +5,14 @@ use serde::de::{self, Visitor};
 use super::{Form, access::Elements};
 use crate::{
     mismatch::Mismatch,
-    octets::{piece, take, utf8},
+    unread::{piece, take, utf8},
 };
 
 /// Reads serde types, within what one datagram may cost.
 pub(super) struct Deserializer<'de, F> {
     pub(super) unread: &'de [u8],
-    /// How many octets there were at first.
-    pub(super) octets: usize,
+    /// How many bytes there were at first.
+    pub(super) bytes: usize,
     /// How many levels deeper it may go from here.
     levels: usize,
     /// How many elements may still be declared.
@@ -23,12 +23,12 @@ pub(super) struct Deserializer<'de, F> {
 impl<'de, F: Form> Deserializer<'de, F> {
     #[inline]
     pub(super) const fn new(datagram: &'de [u8], levels: usize) -> Self {
-        let octets = datagram.len();
-        let elements = octets.saturating_add(EMPTY_ELEMENTS);
-        Self { unread: datagram, octets, levels, elements, form: PhantomData }
+        let bytes = datagram.len();
+        let elements = bytes.saturating_add(EMPTY_ELEMENTS);
+        Self { unread: datagram, bytes, levels, elements, form: PhantomData }
     }
 
-    /// How many octets were not read yet.
+    /// How many bytes were not read yet.
     #[inline]
     pub(super) const fn left(&self) -> usize {
         self.unread.len()
@@ -52,8 +52,8 @@ impl<'de, F: Form> Deserializer<'de, F> {
     /// Takes the length of a list or map, and as many elements from what the datagram may have, before
     /// any of them is read.
     ///
-    /// Every element starts with an octet that starts no other element of a list or map, but for those
-    /// that take none, so honest lengths add up to little more than the octets there are.
+    /// Every element starts with a byte that starts no other element of a list or map, but for those
+    /// that take none, so honest lengths add up to little more than the bytes there are.
     #[inline]
     fn elements(&mut self) -> Result<usize, Mismatch> {
         let declared = F::take::<8>(&mut self.unread)?;
@@ -63,11 +63,11 @@ impl<'de, F: Form> Deserializer<'de, F> {
                 self.elements = left;
                 Ok(declared)
             }
-            None => Err(Mismatch::expected("no more elements than octets were expected")),
+            None => Err(Mismatch::expected("no more elements than bytes were expected")),
         }
     }
 
-    /// Takes octets that follow their length.
+    /// Takes bytes that follow their length.
     #[inline]
     fn piece(&mut self) -> Result<&'de [u8], Mismatch> {
         let len = F::take::<8>(&mut self.unread)?;
@@ -80,7 +80,7 @@ impl<'de, F: Form> Deserializer<'de, F> {
     }
 
     fn char(&mut self) -> Result<char, Mismatch> {
-        let octets = if F::CHARS_ARE_TEXT {
+        let bytes = if F::CHARS_ARE_TEXT {
             self.piece()?
         } else {
             let len = match self.unread.first() {
@@ -92,7 +92,7 @@ impl<'de, F: Form> Deserializer<'de, F> {
             };
             piece(&mut self.unread, len)?
         };
-        let mut chars = utf8(octets)?.chars();
+        let mut chars = utf8(bytes)?.chars();
         match (chars.next(), chars.next()) {
             (Some(char), None) => Ok(char),
             _ => Err(Mismatch::expected("one character was expected")),
@@ -315,6 +315,6 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
     }
 }
 
-// `()` and its like take no octets. Enough for honest lists of them, too few for a datagram to keep a
+// `()` and its like take no bytes. Enough for honest lists of them, too few for a datagram to keep a
 // thread busy.
 const EMPTY_ELEMENTS: usize = 1_024;

@@ -1,6 +1,6 @@
-//! Formats of which the octets tell values only: the types, which both sides have, tell all else.
+//! Formats of which the bytes tell values only: the types, which both sides have, tell all else.
 //!
-//! A struct or tuple is its fields, one after another; a list or map follows its length, text and octets
+//! A struct or tuple is its fields, one after another; a list or map follows its length, text and bytes
 //! theirs, an enum's content the number of its variant, a value that may lack a zero or a one. Such
 //! formats differ in how they write numbers, which is their [`Form`].
 
@@ -15,24 +15,24 @@ use serde::{Deserialize, Serialize};
 use self::{deserializer::Deserializer, serializer::Serializer};
 use crate::mismatch::Mismatch;
 
-/// How a format writes numbers of more than one octet.
+/// How a format writes numbers of more than one byte.
 pub(crate) trait Form {
     /// Whether signed integers are zigzag-coded: 0, -1, 1, -2, … become 0, 1, 2, 3, …
     const ZIGZAG: bool;
 
-    /// Whether a character is text, which follows its length, or just the octets of its UTF-8.
+    /// Whether a character is text, which follows its length, or just the bytes of its UTF-8.
     const CHARS_ARE_TEXT: bool;
 
-    /// Appends a number of a type of 2, 4 or 8 `OCTETS`, of which the others are to be ignored.
-    fn put<const OCTETS: usize>(number: u64, datagram: &mut Vec<u8>);
+    /// Appends a number of a type of 2, 4 or 8 `BYTES`, of which the others are to be ignored.
+    fn put<const BYTES: usize>(number: u64, datagram: &mut Vec<u8>);
 
-    /// Appends a number of a type of 16 octets.
+    /// Appends a number of a type of 16 bytes.
     fn put_wide(number: u128, datagram: &mut Vec<u8>);
 
-    /// Takes a number of a type of 2, 4 or 8 `OCTETS`, beyond which it is refused.
-    fn take<const OCTETS: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch>;
+    /// Takes a number of a type of 2, 4 or 8 `BYTES`, beyond which it is refused.
+    fn take<const BYTES: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch>;
 
-    /// Takes a number of a type of 16 octets.
+    /// Takes a number of a type of 16 bytes.
     fn take_wide(unread: &mut &[u8]) -> Result<u128, Mismatch>;
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn write<F: Form, T: Serialize>(
     packet.serialize(&mut Serializer::<F> { datagram, form: PhantomData })
 }
 
-/// Reads one packet, nested at most `levels` deep, and returns how many octets are left after it.
+/// Reads one packet, nested at most `levels` deep, and returns how many bytes are left after it.
 #[inline]
 pub(crate) fn read<'de, F: Form, T: Deserialize<'de>>(
     datagram: &'de [u8],

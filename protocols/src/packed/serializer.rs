@@ -110,8 +110,8 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Serializer<'d, F> {
     }
 
     fn serialize_char(self, value: char) -> Result<(), Mismatch> {
-        let mut octets = [0; 4];
-        let text = value.encode_utf8(&mut octets);
+        let mut bytes = [0; 4];
+        let text = value.encode_utf8(&mut bytes);
         if F::CHARS_ARE_TEXT {
             return self.serialize_str(text);
         }
@@ -125,9 +125,9 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Serializer<'d, F> {
     }
 
     #[inline]
-    fn serialize_bytes(self, octets: &[u8]) -> Result<(), Mismatch> {
-        F::put::<8>(octets.len() as u64, self.datagram);
-        self.datagram.extend_from_slice(octets);
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Mismatch> {
+        F::put::<8>(bytes.len() as u64, self.datagram);
+        self.datagram.extend_from_slice(bytes);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
-use crate::{mismatch::Mismatch, octets::take, packed::Form};
+use crate::{mismatch::Mismatch, packed::Form, unread::take};
 
-/// Numbers in groups of seven bits, the lowest first, each octet but the last with its top bit set
+/// Numbers in groups of seven bits, the lowest first, each byte but the last with its top bit set
 /// (LEB128).
 pub(super) enum Leb128 {}
 
@@ -9,7 +9,7 @@ impl Form for Leb128 {
     const CHARS_ARE_TEXT: bool = true;
 
     #[inline]
-    fn put<const OCTETS: usize>(mut number: u64, datagram: &mut Vec<u8>) {
+    fn put<const BYTES: usize>(mut number: u64, datagram: &mut Vec<u8>) {
         while number >= 0x80 {
             datagram.push(number as u8 | 0x80);
             number >>= 7;
@@ -26,13 +26,13 @@ impl Form for Leb128 {
     }
 
     #[inline]
-    fn take<const OCTETS: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch> {
+    fn take<const BYTES: usize>(unread: &mut &[u8]) -> Result<u64, Mismatch> {
         let mut number = 0;
-        for shift in (0..8 * OCTETS).step_by(7) {
-            let [octet] = take(unread)?;
-            number |= u64::from(octet & 0x7f) << shift;
-            if octet < 0x80 {
-                return within::<OCTETS>(octet, shift).map(|()| number);
+        for shift in (0..8 * BYTES).step_by(7) {
+            let [byte] = take(unread)?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return within::<BYTES>(byte, shift).map(|()| number);
             }
         }
         Err(TOO_LONG)
@@ -41,20 +41,20 @@ impl Form for Leb128 {
     fn take_wide(unread: &mut &[u8]) -> Result<u128, Mismatch> {
         let mut number = 0;
         for shift in (0..128).step_by(7) {
-            let [octet] = take(unread)?;
-            number |= u128::from(octet & 0x7f) << shift;
-            if octet < 0x80 {
-                return within::<16>(octet, shift).map(|()| number);
+            let [byte] = take(unread)?;
+            number |= u128::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return within::<16>(byte, shift).map(|()| number);
             }
         }
         Err(TOO_LONG)
     }
 }
 
-/// Refuses a last octet with bits that the type has not.
+/// Refuses a last byte with bits that the type has not.
 #[inline]
-fn within<const OCTETS: usize>(last: u8, shift: usize) -> Result<(), Mismatch> {
-    let room = 8 * OCTETS - shift;
+fn within<const BYTES: usize>(last: u8, shift: usize) -> Result<(), Mismatch> {
+    let room = 8 * BYTES - shift;
     if room < 7 && last >> room > 0 { Err(TOO_LONG) } else { Ok(()) }
 }
 

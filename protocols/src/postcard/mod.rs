@@ -7,12 +7,12 @@ use std::{fmt, marker::PhantomData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::leb128::Leb128;
-use crate::{DatagramProtocol, DecodeError, EncodeError, octets::whole, packed};
+use crate::{DatagramProtocol, DecodeError, EncodeError, packed, unread::whole};
 
 /// The [wire format of postcard 1] for serde types: `I` is received, `O` is sent.
 ///
 /// The smallest of the codecs, and not self-describing: both sides must have the same types.
-/// Integers beyond 8 bits take 7 bits per octet, the lowest first, signed ones are zigzag-coded
+/// Integers beyond 8 bits take 7 bits per byte, the lowest first, signed ones are zigzag-coded
 /// before; floats are IEEE 754, little-endian; text, sequences and maps follow their length, an
 /// enum's content its variant's number; structs and tuples are their fields and nothing else. So a
 /// field or variant that is added at the end, or takes another place, changes the format: agree on
@@ -23,10 +23,10 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, octets::whole, packed};
 ///
 /// # Limits
 ///
-/// A datagram costs what its octets justify, whatever lengths it declares:
+/// A datagram costs what its bytes justify, whatever lengths it declares:
 ///
-/// - Text and octets: at most what the datagram really holds.
-/// - Sequences and maps: together at most as many elements as the datagram has octets, and 1,024
+/// - Text and bytes: at most what the datagram really holds.
+/// - Sequences and maps: together at most as many elements as the datagram has bytes, and 1,024
 ///   more to leave room for elements that take none, such as `()`.
 /// - Nesting: at most 64 levels, see [`nesting_limit`](Self::nesting_limit).
 ///
@@ -36,7 +36,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, octets::whole, packed};
 ///
 /// # Cost
 ///
-/// A struct of an integer, 21 characters and eight floats takes 93 octets, about 230 instructions to write and
+/// A struct of an integer, 21 characters and eight floats takes 93 bytes, about 230 instructions to write and
 /// 450 to read. Nothing is allocated but the packet.
 ///
 /// [wire format of postcard 1]: https://postcard.jamesmunns.com/wire-format

@@ -36,8 +36,8 @@ impl<I, O> Conformance<'_, I, O> {
         Rng::with_seed(self.seed).shuffle(&mut met);
         met.truncate(MET_AGAIN);
         self.has_no_memory(&samples, &met)?;
-        for octets in hostile::repeated() {
-            let _ = self.decode(Origin::Repeated, &octets)?;
+        for bytes in hostile::repeated() {
+            let _ = self.decode(Origin::Repeated, &bytes)?;
         }
         Ok(())
     }
@@ -50,7 +50,7 @@ impl<I, O> Conformance<'_, I, O> {
         self.outcome(Origin::Given, datagram).map(drop)
     }
 
-    /// The datagram of a packet, which is read as that packet, and after other octets, too.
+    /// The datagram of a packet, which is read as that packet, and after other bytes, too.
     fn comes_back(
         &self,
         origin: Origin,
@@ -107,14 +107,14 @@ impl<I, O> Conformance<'_, I, O> {
 
     /// A packet ends where its datagram ends, and not before.
     fn ends(&self, number: usize, datagram: &[u8]) -> Result<(), Failure> {
-        let may_follow = |octet: u8| self.trailing[usize::from(octet)];
+        let may_follow = |byte: u8| self.trailing[usize::from(byte)];
         let refused = |promise, origin, datagram: &[u8]| match self.outcome(origin, datagram)? {
             Outcome::Packet => Err(Failure::new(promise, origin, ACCEPTED).with(datagram)),
             Outcome::Refused(..) => Ok(()),
         };
 
-        for octet in (0..=u8::MAX).filter(|octet| !may_follow(*octet)) {
-            refused(TRAILING, Origin::Followed(number), &[datagram, &[octet]].concat())?;
+        for byte in (0..=u8::MAX).filter(|byte| !may_follow(*byte)) {
+            refused(TRAILING, Origin::Followed(number), &[datagram, &[byte]].concat())?;
         }
         // May be a packet of its own: a list that ends where its datagram ends, of twice the length.
         self.outcome(Origin::Twice(number), &datagram.repeat(2))?;
@@ -197,7 +197,7 @@ impl<I, O> Conformance<'_, I, O> {
             outcome = Some(catch_unwind(AssertUnwindSafe(|| (self.decode)(datagram))));
         };
         let (held, limit) = match &self.peak {
-            Some(peak) => ((peak.measure)(&mut call), peak.octets),
+            Some(peak) => ((peak.measure)(&mut call), peak.bytes),
             None => {
                 call();
                 (0, 0)
@@ -209,7 +209,7 @@ impl<I, O> Conformance<'_, I, O> {
             Failure::new(PANIC, origin, what).with(datagram)
         })?;
         if held > limit {
-            let what = format!("takes {held} octets of memory, at most {limit} were expected");
+            let what = format!("takes {held} bytes of memory, at most {limit} were expected");
             return Err(Failure::new(ALLOCATION, origin, what).with(datagram));
         }
         if let Err(error) = &outcome {
@@ -284,7 +284,7 @@ enum Outcome {
 
 const ROUND_TRIP: &str = "round trip";
 const APPENDED: &str = "what is in the buffer stays";
-const TRAILING: &str = "trailing octets are refused";
+const TRAILING: &str = "trailing bytes are refused";
 const CUT: &str = "cut datagrams are refused";
 const ALTERED: &str = "altered datagrams are refused";
 const ONE_TO_ONE: &str = "one to one";

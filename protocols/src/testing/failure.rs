@@ -13,10 +13,10 @@ impl Failure {
         Self("at least one packet was expected".to_owned())
     }
 
-    /// Adds the octets that it is about.
-    pub(super) fn with(self, octets: &[u8]) -> Self {
-        let (text, len, hex) = (self.0, octets.len(), Hex(octets));
-        Self(format!("{text}\n{len} octets: {hex}"))
+    /// Adds the bytes that it is about.
+    pub(super) fn with(self, bytes: &[u8]) -> Self {
+        let (text, len, hex) = (self.0, bytes.len(), Hex(bytes));
+        Self(format!("{text}\n{len} bytes: {hex}"))
     }
 }
 
@@ -45,13 +45,13 @@ impl fmt::Display for Origin {
         match self {
             Self::Given => write!(f, "this one"),
             Self::Packet(packet) => write!(f, "packet {packet}"),
-            Self::Cut { packet, len } => write!(f, "packet {packet} cut to {len} octets"),
-            Self::Followed(packet) => write!(f, "packet {packet} and one octet"),
+            Self::Cut { packet, len } => write!(f, "packet {packet} cut to {len} bytes"),
+            Self::Followed(packet) => write!(f, "packet {packet} and one byte"),
             Self::Twice(packet) => write!(f, "packet {packet} twice"),
-            Self::Altered(packet) => write!(f, "packet {packet} with octets altered"),
+            Self::Altered(packet) => write!(f, "packet {packet} with bytes altered"),
             Self::Mixed => write!(f, "packets mixed at random"),
-            Self::Random => write!(f, "random octets"),
-            Self::Repeated => write!(f, "one octet repeated"),
+            Self::Random => write!(f, "random bytes"),
+            Self::Repeated => write!(f, "one byte repeated"),
         }
     }
 }
@@ -80,14 +80,14 @@ pub(super) fn message(payload: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a message")
 }
 
-/// Octets in hexadecimal, in groups of four, the first ones if there are many.
+/// Bytes in hexadecimal, in groups of four, the first ones if there are many.
 struct Hex<'o>(&'o [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, octet) in self.0.iter().take(SHOWN).enumerate() {
+        for (at, byte) in self.0.iter().take(SHOWN).enumerate() {
             let space = if at > 0 && at % 4 == 0 { " " } else { "" };
-            write!(f, "{space}{octet:02x}")?;
+            write!(f, "{space}{byte:02x}")?;
         }
         if self.0.len() > SHOWN {
             write!(f, " …")?;
@@ -96,4 +96,4 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-const SHOWN: usize = 512; // octets: what a person can still look through
+const SHOWN: usize = 512; // bytes: what a person can still look through

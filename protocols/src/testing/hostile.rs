@@ -2,26 +2,26 @@
 
 use fastrand::Rng;
 
-/// Some of the numbers below `len`, evenly spread: all, unless octets times numbers were too many.
+/// Some of the numbers below `len`, evenly spread: all, unless bytes times numbers were too many.
 pub(super) fn places(len: usize) -> impl Iterator<Item = usize> {
-    const WORK: usize = 1024 * 1024; // octets
+    const WORK: usize = 1024 * 1024; // bytes
     let step = (len * len).div_ceil(WORK).max(1);
     (0..len).step_by(step)
 }
 
-/// Puts at each place what length fields and numbers may be wrong with; in a short datagram, any octet.
+/// Puts at each place what length fields and numbers may be wrong with; in a short datagram, any byte.
 pub(super) fn altered(datagram: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let put = move |at, wrong: &[u8]| {
         let mut altered = datagram.to_vec();
-        for (octet, wrong) in altered[at..].iter_mut().zip(wrong) {
-            *octet = *wrong;
+        for (byte, wrong) in altered[at..].iter_mut().zip(wrong) {
+            *byte = *wrong;
         }
         (altered != datagram).then_some(altered)
     };
     let any = if datagram.len() <= SHORT { 0..=u8::MAX } else { 0..=0 };
     places(datagram.len()).flat_map(move |at| {
         let numbers = WRONG.iter().filter_map(move |wrong| put(at, wrong));
-        any.clone().filter_map(move |octet| put(at, &[octet])).chain(numbers)
+        any.clone().filter_map(move |byte| put(at, &[byte])).chain(numbers)
     })
 }
 
@@ -41,8 +41,8 @@ pub(super) fn mixed(random: &mut Rng, datagrams: &[&[u8]]) -> Vec<u8> {
             }
             3 => mixed.insert(start, random.u8(..)),
             _ => {
-                if let Some(octet) = mixed.get_mut(start) {
-                    *octet ^= 1 << random.u8(..8);
+                if let Some(byte) = mixed.get_mut(start) {
+                    *byte ^= 1 << random.u8(..8);
                 }
             }
         }
@@ -51,25 +51,25 @@ pub(super) fn mixed(random: &mut Rng, datagrams: &[&[u8]]) -> Vec<u8> {
     mixed
 }
 
-/// Octets at random: any, small ones, which are what tags and lengths are made of, or printable ones.
+/// Bytes at random: any, small ones, which are what tags and lengths are made of, or printable ones.
 pub(super) fn random(random: &mut Rng) -> Vec<u8> {
-    let octets = match random.u8(..3) {
+    let bytes = match random.u8(..3) {
         0 => 0..=u8::MAX,
         1 => 0..=15,
         _ => b' '..=b'~',
     };
     let len = random.usize(..64);
-    std::iter::repeat_with(|| random.u8(octets.clone())).take(len).collect()
+    std::iter::repeat_with(|| random.u8(bytes.clone())).take(len).collect()
 }
 
-/// The longest datagrams of one octet. In many formats one of them is nested as deep as can be.
+/// The longest datagrams of one byte. In many formats one of them is nested as deep as can be.
 pub(super) fn repeated() -> impl Iterator<Item = Vec<u8>> {
-    (0..=u8::MAX).map(|octet| vec![octet; LONGEST])
+    (0..=u8::MAX).map(|byte| vec![byte; LONGEST])
 }
 
-const LONGEST: usize = 65_507; // octets of a UDP datagram over IPv4
+const LONGEST: usize = 65_507; // bytes of a UDP datagram over IPv4
 
-const SHORT: usize = 64; // octets
+const SHORT: usize = 64; // bytes
 
 const WRONG: [&[u8]; 14] = [
     b"\x7f",

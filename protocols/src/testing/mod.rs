@@ -18,9 +18,9 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, ErrorKind, Layer, Raw};
 ///
 /// - **Round trip.** Each packet can be encoded, and is decoded as the same packet.
 /// - **What is in the buffer stays**, whether the packet is encoded or refused.
-/// - **Trailing octets are refused**: each of the 256 octets after a packet. A format that has no end
+/// - **Trailing bytes are refused**: each of the 256 bytes after a packet. A format that has no end
 ///   says so with [`allow_trailing`](Self::allow_trailing).
-/// - **One to one.** Whatever is decoded, from whatever octets, and can be encoded, is decoded as the
+/// - **One to one.** Whatever is decoded, from whatever bytes, and can be encoded, is decoded as the
 ///   same packet again.
 /// - **No panic** for datagrams that are cut, altered, random, or the longest there are. One that
 ///   overflows the stack ends the test too, though without a message. Those that are cut or altered are
@@ -33,12 +33,12 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, ErrorKind, Layer, Raw};
 /// The message of the panic tells which of them, for which packet, and the datagram in hexadecimal.
 /// All is drawn from a [`seed`](Self::seed), so that a failure comes back.
 ///
-/// What no check can know is which octets you mean: compare those of a few packets with a literal.
+/// What no check can know is which bytes you mean: compare those of a few packets with a literal.
 ///
 /// # Cost
 ///
 /// Some thousand calls of the protocol per packet, most often less than 0.1 s in an unoptimized test.
-/// For datagrams of more than 1,024 octets not every length and place is tried, so that it stays so.
+/// For datagrams of more than 1,024 bytes not every length and place is tried, so that it stays so.
 ///
 /// # Examples
 ///
@@ -61,7 +61,7 @@ use crate::{DatagramProtocol, DecodeError, EncodeError, ErrorKind, Layer, Raw};
 ///
 ///     fn decode(&self, datagram: &[u8]) -> Result<Reading, DecodeError> {
 ///         let [s1, s0, c1, c0] = *datagram else {
-///             return Err(DecodeError::codec("a reading of 4 octets was expected"));
+///             return Err(DecodeError::codec("a reading of 4 bytes was expected"));
 ///         };
 ///         Ok(Reading {
 ///             sensor: u16::from_be_bytes([s1, s0]),
@@ -102,7 +102,7 @@ impl<'p, T: 'p> Conformance<'p, T> {
     /// Checks a protocol that receives what it sends.
     ///
     /// Packets are the same if they are equal. One that is not even equal to itself, for a float in it
-    /// that is not a number, is the same if it is encoded as the same octets.
+    /// that is not a number, is the same if it is encoded as the same bytes.
     #[must_use]
     pub fn new(protocol: impl DatagramProtocol<Incoming = T, Outgoing = T> + 'p) -> Self
     where
@@ -112,7 +112,7 @@ impl<'p, T: 'p> Conformance<'p, T> {
     }
 
     /// Checks a protocol of packets that cannot be compared: they are the same if they are encoded as
-    /// the same octets.
+    /// the same bytes.
     ///
     /// Not for a protocol that may write a packet in several ways, such as one that encrypts.
     ///
@@ -137,10 +137,10 @@ impl<'p, T: 'p> Conformance<'p, T> {
     ///
     /// let protocol = Text.convert(TryConvert::new());
     ///
-    /// Conformance::by_octets(protocol).allow_trailing(0..=255).run([Name("Zoë".to_owned())]);
+    /// Conformance::by_bytes(protocol).allow_trailing(0..=255).run([Name("Zoë".to_owned())]);
     /// ```
     #[must_use]
-    pub fn by_octets(protocol: impl DatagramProtocol<Incoming = T, Outgoing = T> + 'p) -> Self {
+    pub fn by_bytes(protocol: impl DatagramProtocol<Incoming = T, Outgoing = T> + 'p) -> Self {
         Self::of_one(protocol, |_, _| false)
     }
 
@@ -154,7 +154,7 @@ impl<'p, T: 'p> Conformance<'p, T> {
 }
 
 impl<'p> Conformance<'p, Bytes> {
-    /// Checks a layer, put around [`Raw`]: its packets are the octets of a protocol inside.
+    /// Checks a layer, put around [`Raw`]: its packets are the bytes of a protocol inside.
     ///
     /// Its errors have to be of the [kind](ErrorKind) `Layer`.
     ///
@@ -187,7 +187,7 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// ```
     /// use datagrammar_protocols::{Raw, Split, Text, testing::Conformance};
     ///
-    /// let client = Split::new(Raw, Text); // receives octets, sends text
+    /// let client = Split::new(Raw, Text); // receives bytes, sends text
     /// let server = Split::new(Text, Raw);
     ///
     /// Conformance::between(&client, &server, PartialEq::eq)
@@ -218,15 +218,15 @@ impl<'p, I, O> Conformance<'p, I, O> {
         }
     }
 
-    /// Lets a packet be followed by these octets, after which the datagram is a packet, too: that
+    /// Lets a packet be followed by these bytes, after which the datagram is a packet, too: that
     /// format cannot tell.
     ///
     /// All of them (`0..=255`) for a format that has no end, such as text; white space
     /// (`*b" \t\r\n"`) for JSON.
     #[must_use]
-    pub fn allow_trailing(mut self, octets: impl IntoIterator<Item = u8>) -> Self {
-        for octet in octets {
-            self.trailing[usize::from(octet)] = true;
+    pub fn allow_trailing(mut self, bytes: impl IntoIterator<Item = u8>) -> Self {
+        for byte in bytes {
+            self.trailing[usize::from(byte)] = true;
         }
         self
     }
@@ -240,7 +240,7 @@ impl<'p, I, O> Conformance<'p, I, O> {
         Self { cuts: Changed::Refused, ..self }
     }
 
-    /// Demands that a datagram is refused whatever octets of it are altered.
+    /// Demands that a datagram is refused whatever bytes of it are altered.
     ///
     /// So it is where a digest or a signature is in it.
     #[must_use]
@@ -261,12 +261,12 @@ impl<'p, I, O> Conformance<'p, I, O> {
         Self { seed, ..self }
     }
 
-    /// Demands that decoding any datagram holds no more than `octets` of memory at a time, as `measure`
+    /// Demands that decoding any datagram holds no more than `bytes` of memory at a time, as `measure`
     /// tells: it is to call its argument once and return the peak.
     ///
     /// To measure is the work of a global allocator, which a program can have only one of, so the
     /// test brings it: one that counts what the thread holds, or a crate that does. A datagram may
-    /// have up to 65,507 octets, so a limit below some times that is too low for most formats.
+    /// have up to 65,507 bytes, so a limit below some times that is too low for most formats.
     ///
     /// # Examples
     ///
@@ -291,8 +291,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     ///     .run(["text".to_owned()]);
     /// ```
     #[must_use]
-    pub fn peak(self, octets: usize, measure: impl Fn(&mut dyn FnMut()) -> usize + 'p) -> Self {
-        Self { peak: Some(Peak { octets, measure: Box::new(measure) }), ..self }
+    pub fn peak(self, bytes: usize, measure: impl Fn(&mut dyn FnMut()) -> usize + 'p) -> Self {
+        Self { peak: Some(Peak { bytes, measure: Box::new(measure) }), ..self }
     }
 
     /// Runs all checks. There has to be a packet, and better one of each kind.
@@ -354,7 +354,7 @@ impl<I, O> fmt::Debug for Conformance<'_, I, O> {
 }
 
 struct Peak<'p> {
-    octets: usize,
+    bytes: usize,
     #[expect(clippy::type_complexity, reason = "a closure that takes a closure")]
     measure: Box<dyn Fn(&mut dyn FnMut()) -> usize + 'p>,
 }

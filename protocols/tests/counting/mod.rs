@@ -9,7 +9,7 @@ use std::{
 
 use datagrammar_protocols::DecodeError;
 
-/// The most octets that `decode` held at one time on this thread.
+/// The most bytes that `decode` held at one time on this thread.
 pub(crate) fn peak_of<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> usize {
     HELD.set(0);
     PEAK.set(0);

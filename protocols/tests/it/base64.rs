@@ -6,12 +6,12 @@ use crate::{encode, hex};
 
 // P-29: w10
 #[test]
-fn octets_are_written_url_safe_or_in_the_standard_alphabet() {
-    let octets = hex("fbfffe").into();
+fn bytes_are_written_url_safe_or_in_the_standard_alphabet() {
+    let bytes = hex("fbfffe").into();
 
-    assert_eq!(encode(&Raw.layer(Base64::new()), &octets), b"-__-");
-    assert_eq!(encode(&Raw.layer(Base64::default()), &octets), b"-__-");
-    assert_eq!(encode(&Raw.layer(Base64::new().standard()), &octets), b"+//+");
+    assert_eq!(encode(&Raw.layer(Base64::new()), &bytes), b"-__-");
+    assert_eq!(encode(&Raw.layer(Base64::default()), &bytes), b"-__-");
+    assert_eq!(encode(&Raw.layer(Base64::new().standard()), &bytes), b"+//+");
 }
 
 // RFC 4648, section 10

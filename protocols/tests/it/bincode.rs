@@ -60,7 +60,7 @@ fn both_forms_read_back() {
 
 // P-29
 #[test]
-fn numbers_have_the_octets_of_the_format() {
+fn numbers_have_the_bytes_of_the_format() {
     let unsigned = [0, 250, 251, 65_535, 65_536, u64::from(u32::MAX) + 1]
         .map(|number| encode(&Bincode::<u64>::new(), &number));
     let signed = [0, -1, 1, -126, i64::MIN].map(|n| encode(&Bincode::<i64>::new(), &n));

@@ -62,7 +62,7 @@ fn neighbours_do_not_add_up_to_levels() {
 
 // P-5
 #[test]
-fn a_declared_length_beyond_the_octets_is_refused_at_once() {
+fn a_declared_length_beyond_the_bytes_is_refused_at_once() {
     let declared = hex("fd 0000000000000010"); // 2^60
     let fixed = hex("0000000000000010");
 
@@ -86,7 +86,7 @@ fn the_lengths_of_all_sequences_together_are_bounded() {
 }
 
 #[test]
-fn a_thousand_elements_without_octets_are_read() {
+fn a_thousand_elements_without_bytes_are_read() {
     let bincode: Bincode<Vec<()>> = Bincode::new();
 
     assert_eq!(bincode.decode(&encode(&bincode, &vec![(); 1_000])).unwrap().len(), 1_000);
@@ -96,7 +96,7 @@ fn a_thousand_elements_without_octets_are_read() {
 #[test]
 fn a_datagram_beyond_the_limit_of_size_is_refused() {
     let bincode: Bincode<String> = Bincode::new();
-    let datagram = |octets| encode(&bincode, &"a".repeat(octets - 5)); // 5 for the length
+    let datagram = |bytes| encode(&bincode, &"a".repeat(bytes - 5)); // 5 for the length
 
     assert!(bincode.decode(&datagram(MIB)).is_ok());
     assert!(bincode.decode(&datagram(MIB + 1)).is_err());
@@ -120,7 +120,7 @@ fn refuses<T: DeserializeOwned>(standard: &[u8], fixed: &[u8]) {
     assert!(Bincode::<T, ()>::new().fixed().decode(fixed).is_err());
 }
 
-const LONGEST: usize = 65_507; // octets of a UDP datagram over IPv4
+const LONGEST: usize = 65_507; // bytes of a UDP datagram over IPv4
 const MIB: usize = 1024 * 1024;
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -174,7 +174,7 @@ struct Tree(Vec<Self>);
 #[expect(dead_code)]
 struct Map(BTreeMap<u8, Self>);
 
-/// A type without values, which takes no octets to follow for ever.
+/// A type without values, which takes no bytes to follow for ever.
 #[derive(Deserialize)]
 #[expect(dead_code)]
 struct Bottomless(Box<Self>);

@@ -3,23 +3,23 @@ use std::cell::Cell;
 use bytes::Bytes;
 use datagrammar_protocols::{
     BoxError, Claim, DatagramProtocol, DecodeError, Either, EncodeError, ErrorKind, Prefix, Raw,
-    Split, Text, converter_fn, first_octet,
+    Split, Text, converter_fn, first_byte,
 };
 
 use crate::encode;
 
 #[test]
-fn the_first_octet_chooses_and_stays_in_the_datagram() {
-    let stun = Raw.when(first_octet(0..=3));
-    let channel = Raw.when(first_octet(64..=79));
-    let media = Raw.when(first_octet(128..=191));
+fn the_first_byte_chooses_and_stays_in_the_datagram() {
+    let stun = Raw.when(first_byte(0..=3));
+    let channel = Raw.when(first_byte(64..=79));
+    let media = Raw.when(first_byte(128..=191));
     let protocol = stun.or(channel).or(media);
 
-    for octet in 0..=u8::MAX {
-        let chosen = protocol.decode(&[octet, 1]).ok();
+    for byte in 0..=u8::MAX {
+        let chosen = protocol.decode(&[byte, 1]).ok();
 
-        let packet = Bytes::from(vec![octet, 1]);
-        let expected = match octet {
+        let packet = Bytes::from(vec![byte, 1]);
+        let expected = match byte {
             0..=3 => Some(Either::Left(Either::Left(packet))),
             64..=79 => Some(Either::Left(Either::Right(packet))),
             128..=191 => Some(Either::Right(packet)),
@@ -44,7 +44,7 @@ fn the_variant_chooses_how_a_packet_is_encoded() {
 
 #[test]
 fn what_nobody_claims_goes_to_the_last_one() {
-    let protocol = Raw.when(first_octet(0..=3)).or(Text);
+    let protocol = Raw.when(first_byte(0..=3)).or(Text);
 
     assert_eq!(protocol.decode(b"text").unwrap().right().unwrap(), "text");
     assert_eq!(protocol.decode(b"").unwrap().right().unwrap(), "");
@@ -53,14 +53,14 @@ fn what_nobody_claims_goes_to_the_last_one() {
 
 #[test]
 fn the_last_one_may_have_a_condition_too() {
-    let protocol = Raw.when(first_octet(0..=3)).or(Text.when(first_octet(b' '..)));
+    let protocol = Raw.when(first_byte(0..=3)).or(Text.when(first_byte(b' '..)));
 
     assert_eq!(protocol.decode(b"text").unwrap().right().unwrap(), "text");
     for strange in [&b""[..], b"\n", b"\x04"] {
         let error = protocol.decode(strange).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Layer);
-        assert_eq!(error.to_string(), "octets that meet the condition were expected");
+        assert_eq!(error.to_string(), "bytes that meet the condition were expected");
     }
 }
 
@@ -75,7 +75,7 @@ fn what_the_chosen_one_refuses_no_other_one_sees() {
         },
         |text: &String| Ok::<_, BoxError>(text.clone()),
     ));
-    let protocol = Text.when(first_octet(b'a'..=b'z')).or(&counted);
+    let protocol = Text.when(first_byte(b'a'..=b'z')).or(&counted);
 
     assert!(protocol.decode(b"a\xff").is_err());
     assert_eq!(asked.get(), 0);
@@ -85,7 +85,7 @@ fn what_the_chosen_one_refuses_no_other_one_sees() {
 
 #[test]
 fn a_packet_that_would_be_taken_for_another_ones_is_an_encode_error() {
-    let protocol = Text.when(first_octet(b'/'..=b'/')).or(Text);
+    let protocol = Text.when(first_byte(b'/'..=b'/')).or(Text);
 
     let as_chat = protocol.encode(&Either::Right("/quit".to_owned()), &mut Vec::new());
     let as_command = protocol.encode(&Either::Left("hello".to_owned()), &mut Vec::new());
@@ -93,7 +93,7 @@ fn a_packet_that_would_be_taken_for_another_ones_is_an_encode_error() {
 
     assert_eq!(
         as_chat.unwrap_err().to_string(),
-        "octets that no other protocol claims were expected"
+        "bytes that no other protocol claims were expected"
     );
     assert_eq!(as_command.unwrap_err().kind(), ErrorKind::Layer);
     assert!(empty_command.is_err());
@@ -102,8 +102,8 @@ fn a_packet_that_would_be_taken_for_another_ones_is_an_encode_error() {
 
 // P-1
 #[test]
-fn the_octets_before_the_datagram_choose_nothing() {
-    let protocol = Text.when(first_octet(b'/'..=b'/')).or(Text);
+fn the_bytes_before_the_datagram_choose_nothing() {
+    let protocol = Text.when(first_byte(b'/'..=b'/')).or(Text);
     let mut datagram = b"/before|".to_vec();
 
     protocol.encode(&Either::Right("chat".to_owned()), &mut datagram).unwrap();
@@ -114,7 +114,7 @@ fn the_octets_before_the_datagram_choose_nothing() {
 
 #[test]
 fn both_ways_of_nesting_choose_the_same() {
-    let (a, b) = (Text.when(first_octet(b'a'..=b'a')), Text.when(first_octet(b'b'..=b'b')));
+    let (a, b) = (Text.when(first_byte(b'a'..=b'a')), Text.when(first_byte(b'b'..=b'b')));
     let chain = a.clone().or(b.clone()).or(Text);
     let nested = a.or(b.or(Text));
 
@@ -136,7 +136,7 @@ fn both_ways_of_nesting_choose_the_same() {
 
 #[test]
 fn a_converter_claims_what_the_protocol_inside_claims() {
-    let number = Text.when(first_octet(b'0'..=b'9')).convert(converter_fn(
+    let number = Text.when(first_byte(b'0'..=b'9')).convert(converter_fn(
         |text: String| text.parse::<u32>(),
         |number: &u32| Ok::<_, BoxError>(number.to_string()),
     ));
@@ -150,7 +150,7 @@ fn a_converter_claims_what_the_protocol_inside_claims() {
 // P-9
 #[test]
 fn each_direction_may_have_a_choice_of_its_own() {
-    let requests = Text.when(first_octet(b'a'..=b'a')).or(Raw);
+    let requests = Text.when(first_byte(b'a'..=b'a')).or(Raw);
     let responses = Text.layer(Prefix::new(*b"1")).or(Raw.layer(Prefix::new(*b"2")));
     let protocol = Split::new(requests, responses);
 

@@ -103,8 +103,8 @@ fn functions_convert_as_well_as_closures() {
         Ok(text.into())
     }
 
-    fn outgoing(octets: &Bytes) -> Result<String, FromUtf8Error> {
-        String::from_utf8(octets.to_vec())
+    fn outgoing(bytes: &Bytes) -> Result<String, FromUtf8Error> {
+        String::from_utf8(bytes.to_vec())
     }
 
     let protocol = Text.convert(converter_fn(incoming, outgoing));

@@ -6,9 +6,9 @@ mod crc32c {
 
     use crate::{encode, hex, laws::applied};
 
-    // RFC 3720, appendix B.4: the octets as iSCSI sends them.
+    // RFC 3720, appendix B.4: the bytes as iSCSI sends them.
     #[test]
-    fn the_octets_are_those_of_iscsi_and_sctp() {
+    fn the_bytes_are_those_of_iscsi_and_sctp() {
         let ascending: Vec<u8> = (0..32).collect();
         let descending: Vec<u8> = (0..32).rev().collect();
         let read_command = hex("01c00000 00000000 00000000 00000000 14000000 00000400 \
@@ -35,7 +35,7 @@ mod crc32c {
 
         for strange in super::altered_and_cut(&datagram) {
             let error = Crc32c.undo(&strange).unwrap_err();
-            assert_eq!(error.to_string(), "octets and their CRC-32C were expected");
+            assert_eq!(error.to_string(), "bytes and their CRC-32C were expected");
             assert!(error.source().is_none());
         }
     }
@@ -79,13 +79,13 @@ mod sha256 {
 
         for strange in super::altered_and_cut(&datagram) {
             let error = Sha256Digest.undo(&strange).unwrap_err();
-            assert_eq!(error.to_string(), "octets and their SHA-256 digest were expected");
+            assert_eq!(error.to_string(), "bytes and their SHA-256 digest were expected");
             assert!(error.source().is_none());
         }
     }
 }
 
-/// The datagram with each bit altered, cut to each length, and with an octet behind.
+/// The datagram with each bit altered, cut to each length, and with a byte behind.
 #[cfg(any(feature = "crc32c", feature = "sha256"))]
 fn altered_and_cut(datagram: &[u8]) -> Vec<Vec<u8>> {
     let mut strange: Vec<Vec<u8>> = (0..datagram.len()).map(|len| datagram[..len].into()).collect();

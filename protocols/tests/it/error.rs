@@ -17,11 +17,11 @@ fn an_error_has_the_kind_it_was_made_with() {
 // P-7, H-13
 #[test]
 fn display_tells_what_was_expected_and_leaves_the_cause_to_the_source() {
-    let cause = io::Error::other("octets 53 45 43 52 45 54");
+    let cause = io::Error::other("bytes 53 45 43 52 45 54");
 
-    let error = DecodeError::codec("a header of 12 octets was expected").with_source(cause);
+    let error = DecodeError::codec("a header of 12 bytes was expected").with_source(cause);
 
-    assert_eq!(error.to_string(), "a header of 12 octets was expected");
+    assert_eq!(error.to_string(), "a header of 12 bytes was expected");
     assert!(error.source().unwrap().is::<io::Error>());
 }
 

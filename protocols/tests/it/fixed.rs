@@ -46,20 +46,20 @@ fn a_tuple_is_laid_out_as_a_struct() {
 #[test]
 fn numbers_are_little_endian_if_asked_for() {
     let fixed: Fixed<Move> = Fixed::new().little_endian();
-    let octets = hex("ffffffff 0200 0300000000000000 01 61626300000000000000 000000000000f83f");
+    let bytes = hex("ffffffff 0200 0300000000000000 01 61626300000000000000 000000000000f83f");
 
-    assert_eq!(encode(&fixed, &Move::example()), octets);
-    assert_eq!(fixed.decode(&octets).unwrap(), Move::example());
+    assert_eq!(encode(&fixed, &Move::example()), bytes);
+    assert_eq!(fixed.decode(&bytes).unwrap(), Move::example());
 }
 
 // P-17, P-2, P-3
 #[test]
 fn a_datagram_of_another_size_is_refused() {
     let fixed: Fixed<Move> = Fixed::new();
-    let octets = hex(MOVE);
-    let longer = [&octets[..], &[0]].concat();
+    let bytes = hex(MOVE);
+    let longer = [&bytes[..], &[0]].concat();
 
-    let cut = (0..octets.len()).map(|len| &octets[..len]);
+    let cut = (0..bytes.len()).map(|len| &bytes[..len]);
     for datagram in cut.chain([&longer[..], &[1; 65_507]]) {
         let error = fixed.decode(datagram).unwrap_err();
 
@@ -73,12 +73,12 @@ fn a_datagram_of_another_size_is_refused() {
 
 // P-17
 #[test]
-fn any_octet_but_zero_is_true() {
+fn any_byte_but_zero_is_true() {
     let fixed: Fixed<bool> = Fixed::new();
 
     assert_eq!((encode(&fixed, &false), encode(&fixed, &true)), (vec![0], vec![1]));
-    for octet in 0..=u8::MAX {
-        assert_eq!(fixed.decode(&[octet]).unwrap(), octet != 0);
+    for byte in 0..=u8::MAX {
+        assert_eq!(fixed.decode(&[byte]).unwrap(), byte != 0);
     }
 }
 
@@ -123,7 +123,7 @@ fn text_longer_than_its_field_is_an_encode_error() {
         assert_eq!(error.kind(), ErrorKind::Codec);
         assert_eq!(error.to_string(), "a packet of fixed layout was expected");
         let source = error.source().unwrap().to_string();
-        assert_eq!(source, "text of at most 5 octets was expected");
+        assert_eq!(source, "text of at most 5 bytes was expected");
     }
 }
 
@@ -195,7 +195,7 @@ fn a_type_without_a_size_of_its_own_is_an_error_both_ways() {
     refuses(&Some(1_u8));
     refuses(&None::<u8>);
     refuses(&std::collections::BTreeMap::from([(1_u8, 2_u8)]));
-    refuses(&c"octets".to_owned());
+    refuses(&c"bytes".to_owned());
     for packet in [Enum::Unit, Enum::Newtype(1), Enum::Tuple(1, 2), Enum::Struct { a: 1 }] {
         refuses(&packet);
     }
@@ -238,7 +238,7 @@ fn what_a_type_refuses_is_a_decode_error() {
 
 // P-5
 #[test]
-fn any_octets_are_refused_or_are_the_packet_they_stand_for() {
+fn any_bytes_are_refused_or_are_the_packet_they_stand_for() {
     let fixed: Fixed<Move> = Fixed::new();
     let mut random = fastrand::Rng::with_seed(17);
     let mut accepted = 0;
@@ -248,7 +248,7 @@ fn any_octets_are_refused_or_are_the_packet_they_stand_for() {
         datagram.fill_with(|| random.u8(..128));
 
         if let Ok(packet) = fixed.decode(&datagram) {
-            datagram[14] = packet.jumps.into(); // the octet of which any value but 0 is true
+            datagram[14] = packet.jumps.into(); // the byte of which any value but 0 is true
             assert_eq!(encode(&fixed, &packet), datagram);
             accepted += 1;
         }
@@ -256,7 +256,7 @@ fn any_octets_are_refused_or_are_the_packet_they_stand_for() {
     assert!(accepted > 5_000, "only {accepted} datagrams were packets");
 }
 
-// P-5: an endless type takes an octet per level, or none.
+// P-5: an endless type takes a byte per level, or none.
 #[test]
 fn a_type_that_contains_itself_without_end_is_an_ordinary_error() {
     #[derive(Deserialize)]
@@ -266,7 +266,7 @@ fn a_type_that_contains_itself_without_end_is_an_ordinary_error() {
     #[derive(Deserialize)]
     #[expect(dead_code)]
     struct Chain {
-        octet: u8,
+        byte: u8,
         next: Box<Self>,
     }
 
@@ -314,12 +314,12 @@ fn the_codec_can_cross_threads_whatever_its_packets_are() {
 #[track_caller]
 fn comes_back<T: std::fmt::Debug + DeserializeOwned + PartialEq + Serialize>(
     packet: &T,
-    octets: usize,
+    bytes: usize,
 ) {
     for fixed in [Fixed::<T>::new(), Fixed::new().little_endian()] {
         let datagram = encode(&fixed, packet);
 
-        assert_eq!(datagram.len(), octets);
+        assert_eq!(datagram.len(), bytes);
         assert_eq!(&fixed.decode(&datagram).unwrap(), packet);
     }
 }

@@ -64,7 +64,7 @@ fn in_ascii_output_every_character_reads_back() {
     {
         let datagram = encode(&json, &character);
 
-        assert!(datagram.iter().all(|octet| (0x20..0x7f).contains(octet)), "{character:?}");
+        assert!(datagram.iter().all(|byte| (0x20..0x7f).contains(byte)), "{character:?}");
         assert_eq!(json.decode(&datagram).unwrap(), character);
     }
 }

@@ -88,13 +88,13 @@ fn what_is_not_utf8_is_refused_in_skipped_fields_too() {
 
 // P-2
 #[test]
-fn one_octet_after_the_packet_is_refused_unless_it_is_white_space() {
+fn one_byte_after_the_packet_is_refused_unless_it_is_white_space() {
     let json = Json::<Data, ()>::new();
 
-    for octet in 0..=u8::MAX {
-        let datagram = [br#"{"data":1}"#, &[octet][..]].concat();
+    for byte in 0..=u8::MAX {
+        let datagram = [br#"{"data":1}"#, &[byte][..]].concat();
 
-        assert_eq!(json.decode(&datagram).is_ok(), b" \t\r\n".contains(&octet), "{octet:#x}");
+        assert_eq!(json.decode(&datagram).is_ok(), b" \t\r\n".contains(&byte), "{byte:#x}");
     }
 }
 
@@ -237,7 +237,7 @@ fn the_message_tells_apart_a_cut_text_no_json_and_another_shape() {
 
 // P-7, H-13
 #[test]
-fn the_message_repeats_no_octet_of_the_datagram_and_the_source_is_serde_jsons() {
+fn the_message_repeats_no_byte_of_the_datagram_and_the_source_is_serde_jsons() {
     let json = Json::<Data, ()>::new();
 
     let error = json.decode(br#"{"data":"SECRET"}"#).unwrap_err();

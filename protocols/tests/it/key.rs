@@ -6,30 +6,30 @@ const TEXT: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 // P-21, P-29 w14
 #[test]
-fn a_key_is_32_octets_or_their_url_safe_base64() {
-    let octets: [u8; 32] = std::array::from_fn(|n| n as u8);
+fn a_key_is_32_bytes_or_their_url_safe_base64() {
+    let bytes: [u8; 32] = std::array::from_fn(|n| n as u8);
 
-    assert_eq!(SigningKey::from(octets).to_base64(), TEXT);
-    assert_eq!(SigningKey::try_from(&octets[..]).unwrap().to_base64(), TEXT);
+    assert_eq!(SigningKey::from(bytes).to_base64(), TEXT);
+    assert_eq!(SigningKey::try_from(&bytes[..]).unwrap().to_base64(), TEXT);
     assert_eq!(TEXT.parse::<SigningKey>().unwrap().to_base64(), TEXT);
-    assert_eq!(SealingKey::from(octets).to_base64(), TEXT);
-    assert_eq!(SealingKey::try_from(&octets[..]).unwrap().to_base64(), TEXT);
+    assert_eq!(SealingKey::from(bytes).to_base64(), TEXT);
+    assert_eq!(SealingKey::try_from(&bytes[..]).unwrap().to_base64(), TEXT);
     assert_eq!(TEXT.parse::<SealingKey>().unwrap().to_base64(), TEXT);
 }
 
 // P-21
 #[test]
-fn octets_that_are_not_32_are_no_key() {
+fn bytes_that_are_not_32_are_no_key() {
     for len in [0, 1, 16, 31, 33, 44, 64] {
-        let octets = vec![b'A'; len];
+        let bytes = vec![b'A'; len];
 
         let errors = [
-            SigningKey::try_from(&octets[..]).unwrap_err(),
-            SealingKey::try_from(&octets[..]).unwrap_err(),
+            SigningKey::try_from(&bytes[..]).unwrap_err(),
+            SealingKey::try_from(&bytes[..]).unwrap_err(),
         ];
 
         for error in errors {
-            assert_eq!(error.to_string(), "a key of 32 octets was expected");
+            assert_eq!(error.to_string(), "a key of 32 bytes was expected");
         }
     }
 }
@@ -48,9 +48,9 @@ fn text_that_is_not_exactly_such_base64_is_no_key() {
         format!(" {TEXT}"),
         TEXT.replace('B', " "),
         TEXT.replace("8=", "9="), // bits that are not used
-        TEXT.replace("8=", "=="), // 31 octets
+        TEXT.replace("8=", "=="), // 31 bytes
         TEXT.replace("8=", "8AAA"),
-        "A".repeat(44), // 33 octets
+        "A".repeat(44), // 33 bytes
         format!("{}A==", "A".repeat(41)),
         "A".repeat(40),
         "A".repeat(1_000_000),
@@ -67,7 +67,7 @@ fn text_that_is_not_exactly_such_base64_is_no_key() {
     fn no_key<K: FromStr<Err = KeyError> + Debug>(text: &str) {
         let error = text.parse::<K>().unwrap_err();
 
-        assert_eq!(error.to_string(), "the url-safe base64 of 32 octets was expected", "{text}");
+        assert_eq!(error.to_string(), "the url-safe base64 of 32 bytes was expected", "{text}");
         assert!(error.source().is_none());
     }
 }
@@ -76,9 +76,9 @@ fn text_that_is_not_exactly_such_base64_is_no_key() {
 #[test]
 fn every_character_of_a_key_counts() {
     for at in 0..TEXT.len() {
-        for octet in (0..=u8::MAX).filter(u8::is_ascii) {
+        for byte in (0..=u8::MAX).filter(u8::is_ascii) {
             let mut text = TEXT.as_bytes().to_vec();
-            text[at] = octet;
+            text[at] = byte;
             let text = String::from_utf8(text).expect("it is ASCII");
 
             match text.parse::<SigningKey>() {

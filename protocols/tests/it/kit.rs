@@ -8,12 +8,12 @@ use datagrammar_protocols::{
 
 #[test]
 fn raw() {
-    Conformance::new(Raw).allow_trailing(EVERY_OCTET).run(octets());
+    Conformance::new(Raw).allow_trailing(EVERY_BYTE).run(bytes());
 }
 
 #[test]
 fn text() {
-    Conformance::new(Text).allow_trailing(EVERY_OCTET).run(texts());
+    Conformance::new(Text).allow_trailing(EVERY_BYTE).run(texts());
 }
 
 #[test]
@@ -21,8 +21,8 @@ fn text_line() {
     let lines = || ["", "hello", " a\tb ", "\0"].map(str::to_owned);
 
     for codec in [TextLine::new(), TextLine::new().cr(), TextLine::new().crlf().keep_terminator()] {
-        Conformance::new(codec).allow_trailing(EVERY_OCTET).run(lines());
-        Conformance::new(codec.utf8()).allow_trailing(EVERY_OCTET).run(lines());
+        Conformance::new(codec).allow_trailing(EVERY_BYTE).run(lines());
+        Conformance::new(codec.utf8()).allow_trailing(EVERY_BYTE).run(lines());
     }
 }
 
@@ -65,19 +65,15 @@ fn protobuf() {
     let values = vec![0.5, f64::NAN];
     let tree = Tree { values, leaves: vec![leaf.clone(), Tree::default()], ..Tree::default() };
 
-    Conformance::new(Protobuf::new()).allow_trailing(EVERY_OCTET).run([
-        Tree::default(),
-        leaf,
-        tree,
-    ]);
+    Conformance::new(Protobuf::new()).allow_trailing(EVERY_BYTE).run([Tree::default(), leaf, tree]);
 }
 
 #[test]
 fn choice() {
-    let either = Raw.layer(Prefix::new([1])).or(Text.when(|octets: &[u8]| octets.is_ascii()));
+    let either = Raw.layer(Prefix::new([1])).or(Text.when(|bytes: &[u8]| bytes.is_ascii()));
 
     let packets = [Either::Left(b"\x01\xff".as_slice().into()), Either::Right("text".to_owned())];
-    Conformance::new(either).allow_trailing(EVERY_OCTET).run(packets);
+    Conformance::new(either).allow_trailing(EVERY_BYTE).run(packets);
 }
 
 #[cfg(feature = "base64")]
@@ -86,7 +82,7 @@ fn base64() {
     use datagrammar_protocols::Base64;
 
     for layer in [Base64::new(), Base64::new().standard()] {
-        Conformance::layer(layer).run(octets());
+        Conformance::layer(layer).run(bytes());
     }
 }
 
@@ -95,7 +91,7 @@ fn base64() {
 fn sha256() {
     use datagrammar_protocols::Sha256Digest;
 
-    Conformance::layer(Sha256Digest).refuse_cuts().refuse_altered().run(octets());
+    Conformance::layer(Sha256Digest).refuse_cuts().refuse_altered().run(bytes());
 }
 
 #[cfg(feature = "crc32c")]
@@ -103,7 +99,7 @@ fn sha256() {
 fn crc32c() {
     use datagrammar_protocols::Crc32c;
 
-    Conformance::layer(Crc32c).refuse_cuts().refuse_altered().run(octets());
+    Conformance::layer(Crc32c).refuse_cuts().refuse_altered().run(bytes());
 }
 
 #[cfg(feature = "zlib")]
@@ -112,7 +108,7 @@ fn zlib() {
     use datagrammar_protocols::Zlib;
 
     for level in [0, 1, 9] {
-        Conformance::layer(Zlib::up_to(4_096).level(level)).refuse_cuts().run(octets());
+        Conformance::layer(Zlib::with_limit(4_096).level(level)).refuse_cuts().run(bytes());
     }
 }
 
@@ -122,8 +118,8 @@ fn bzip2() {
     use datagrammar_protocols::Bzip2;
 
     // The shorter ones: it is slow without optimization.
-    let octets = octets().into_iter().take(3);
-    Conformance::layer(Bzip2::up_to(4_096)).refuse_cuts().run(octets);
+    let bytes = bytes().into_iter().take(3);
+    Conformance::layer(Bzip2::with_limit(4_096)).refuse_cuts().run(bytes);
 }
 
 #[cfg(feature = "zstd")]
@@ -131,9 +127,9 @@ fn bzip2() {
 fn zstd() {
     use datagrammar_protocols::Zstd;
 
-    Conformance::layer(Zstd::up_to(4_096)).refuse_cuts().run(octets());
-    let dictionary = Zstd::up_to(4_096).dictionary(b"hello, hello, world, world.");
-    Conformance::layer(dictionary).refuse_cuts().run(octets());
+    Conformance::layer(Zstd::with_limit(4_096)).refuse_cuts().run(bytes());
+    let dictionary = Zstd::with_limit(4_096).dictionary(b"hello, hello, world, world.");
+    Conformance::layer(dictionary).refuse_cuts().run(bytes());
 }
 
 #[cfg(feature = "lz4")]
@@ -141,7 +137,7 @@ fn zstd() {
 fn lz4() {
     use datagrammar_protocols::Lz4;
 
-    Conformance::layer(Lz4::up_to(4_096)).run(octets());
+    Conformance::layer(Lz4::with_limit(4_096)).run(bytes());
 }
 
 #[cfg(feature = "signed")]
@@ -152,7 +148,7 @@ fn signed() {
     let (key, old) = (SigningKey::from([1; 32]), SigningKey::from([2; 32]));
 
     let signed = Signed::new(&key).accepting(&old);
-    Conformance::layer(signed).refuse_cuts().refuse_altered().run(octets());
+    Conformance::layer(signed).refuse_cuts().refuse_altered().run(bytes());
 }
 
 #[cfg(feature = "sealed")]
@@ -163,7 +159,7 @@ fn sealed() {
     let (key, old) = (SealingKey::from([1; 32]), SealingKey::from([2; 32]));
 
     let sealed = Sealed::new(1, &key).accepting(0, &old).context(b"quiz");
-    Conformance::layer(sealed).refuse_cuts().refuse_altered().run(octets());
+    Conformance::layer(sealed).refuse_cuts().refuse_altered().run(bytes());
 }
 
 #[cfg(all(feature = "base64", feature = "json", feature = "signed", feature = "zlib"))]
@@ -172,7 +168,7 @@ fn a_tower_of_layers() {
     use datagrammar_protocols::{Base64, Json, Signed, SigningKey, Zlib};
 
     let key = SigningKey::from([1; 32]);
-    let tower = Json::<Vec<String>>::new().layer(Zlib::up_to(4_096)).layer(Signed::new(&key));
+    let tower = Json::<Vec<String>>::new().layer(Zlib::with_limit(4_096)).layer(Signed::new(&key));
     let tower = tower.layer(Base64::new()).layer(Prefix::new(*b"QZ\x02"));
 
     Conformance::new(tower).refuse_cuts().refuse_altered().run([vec![], texts().to_vec()]);
@@ -182,14 +178,14 @@ fn a_tower_of_layers() {
 fn prefix() {
     let prefix = Prefix::new(*b"QZ\x02");
 
-    Conformance::layer(prefix).allow_trailing(EVERY_OCTET).run(octets());
+    Conformance::layer(prefix).allow_trailing(EVERY_BYTE).run(bytes());
 }
 
 #[test]
 fn layers_around_layers() {
     let layered = Raw.layer(Prefix::new(*b"in")).layer(Prefix::new([])).layer(Prefix::new([0]));
 
-    Conformance::new(layered).allow_trailing(EVERY_OCTET).run(octets());
+    Conformance::new(layered).allow_trailing(EVERY_BYTE).run(bytes());
 }
 
 #[test]
@@ -207,20 +203,20 @@ fn split() {
     let (client, server) = (Split::new(Raw, Text), Split::new(Text, Raw));
 
     let requests = Conformance::between(&client, &server, PartialEq::eq);
-    requests.allow_trailing(EVERY_OCTET).run(texts());
+    requests.allow_trailing(EVERY_BYTE).run(texts());
     let responses = Conformance::between(&server, &client, PartialEq::eq);
-    responses.allow_trailing(EVERY_OCTET).run(octets());
+    responses.allow_trailing(EVERY_BYTE).run(bytes());
 }
 
 #[test]
 fn pointers() {
     let boxed: Box<dyn DatagramProtocol<Incoming = String, Outgoing = String>> = Box::new(&Text);
 
-    Conformance::new(boxed).allow_trailing(EVERY_OCTET).run(texts());
+    Conformance::new(boxed).allow_trailing(EVERY_BYTE).run(texts());
 }
 
-/// What a layer gets from the protocol inside: nothing, little, text, and all octets often.
-fn octets() -> [Bytes; 4] {
+/// What a layer gets from the protocol inside: nothing, little, text, and all bytes often.
+fn bytes() -> [Bytes; 4] {
     [
         "".into(),
         "\0".into(),
@@ -233,4 +229,4 @@ fn texts() -> [String; 4] {
     ["", "hello", " é€😀\r\n", "\0\u{feff}"].map(str::to_owned)
 }
 
-const EVERY_OCTET: std::ops::RangeInclusive<u8> = 0..=255;
+const EVERY_BYTE: std::ops::RangeInclusive<u8> = 0..=255;

@@ -1,4 +1,4 @@
-//! What every layer keeps to, whatever it does to the octets.
+//! What every layer keeps to, whatever it does to the bytes.
 
 use std::thread;
 
@@ -18,7 +18,7 @@ fn a_layer_changes_nothing_before_its_start_and_undoes_what_it_did() {
 
             assert_eq!(behind, [&b"before"[..], &alone].concat(), "{name}");
             let undone = layer.undo(&alone).unwrap();
-            assert!(undone == payload, "{name}, {} octets", payload.len());
+            assert!(undone == payload, "{name}, {} bytes", payload.len());
         }
     }
 }
@@ -38,25 +38,25 @@ fn layers_nest_in_any_order() {
         for (_, layer) in &layers {
             layer.apply(&mut datagram, 1).unwrap();
         }
-        let mut octets = datagram.split_off(1);
+        let mut bytes = datagram.split_off(1);
         for (_, layer) in layers.iter().rev() {
-            octets = layer.undo(&octets).unwrap().into_owned();
+            bytes = layer.undo(&bytes).unwrap().into_owned();
         }
 
         assert_eq!(datagram, b"|");
-        assert_eq!(octets, payload);
+        assert_eq!(bytes, payload);
     }
 }
 
 // P-2
 #[test]
-fn one_octet_behind_is_refused() {
+fn one_byte_behind_is_refused() {
     for (name, layer) in layers().into_iter().filter(|&(name, _)| name != "prefix") {
         for payload in payloads() {
             let datagram = applied(&*layer, &payload);
 
-            for octet in [0, b'=', 0xff] {
-                let followed = [&datagram[..], &[octet]].concat();
+            for byte in [0, b'=', 0xff] {
+                let followed = [&datagram[..], &[byte]].concat();
                 let error = layer.undo(&followed).expect_err(name);
                 assert_eq!(error.kind(), ErrorKind::Layer, "{name}");
             }
@@ -66,13 +66,13 @@ fn one_octet_behind_is_refused() {
 
 // P-3
 #[test]
-fn one_octet_less_is_refused() {
+fn one_byte_less_is_refused() {
     for (name, layer) in layers().into_iter().filter(|&(name, _)| name != "prefix") {
         for payload in payloads() {
             let datagram = applied(&*layer, &payload);
 
             if let Some((_, cut)) = datagram.split_last() {
-                assert!(layer.undo(cut).is_err(), "{name}, {} octets", payload.len());
+                assert!(layer.undo(cut).is_err(), "{name}, {} bytes", payload.len());
             }
         }
     }
@@ -80,7 +80,7 @@ fn one_octet_less_is_refused() {
 
 // P-5
 #[test]
-fn octets_that_are_cut_altered_or_random_never_panic() {
+fn bytes_that_are_cut_altered_or_random_never_panic() {
     let mut random = Rng::with_seed(5);
 
     for (name, layer) in layers() {
@@ -94,13 +94,13 @@ fn octets_that_are_cut_altered_or_random_never_panic() {
                 let mut altered = datagram.clone();
                 for _ in 0..random.usize(..4) {
                     let at = random.usize(..altered.len().max(1));
-                    altered.get_mut(at).into_iter().for_each(|octet| *octet = random.u8(..));
+                    altered.get_mut(at).into_iter().for_each(|byte| *byte = random.u8(..));
                 }
                 altered.truncate(random.usize(..=altered.len() * 4));
                 altered.extend((0..random.usize(..2)).map(|_| random.u8(..)));
                 is_refused_or_read(name, &*layer, &altered);
 
-                // The first octets are there to be recognized, the rest is anyone's guess.
+                // The first bytes are there to be recognized, the rest is anyone's guess.
                 let begin = datagram.len().min(random.usize(..12));
                 altered.truncate(begin);
                 altered.extend((0..random.usize(..64)).map(|_| random.u8(..)));
@@ -123,7 +123,7 @@ fn a_layer_has_no_memory() {
             let each = layers().into_iter().map(|(_, layer)| {
                 let datagram = applied(&*layer, &payload);
                 let len = datagram.len().saturating_sub(cut);
-                let undone = layer.undo(&datagram[..len]).ok().map(|octets| octets.into_owned());
+                let undone = layer.undo(&datagram[..len]).ok().map(|bytes| bytes.into_owned());
                 let refused = layer.undo(&[&datagram[..], b"?"].concat()).is_err();
                 (datagram, undone, refused)
             });
@@ -131,7 +131,7 @@ fn a_layer_has_no_memory() {
         };
         let anew = thread::scope(|scope| scope.spawn(results).join().unwrap());
 
-        assert!(results() == anew, "{} octets, {cut} cut", payload.len());
+        assert!(results() == anew, "{} bytes, {cut} cut", payload.len());
     }
 }
 
@@ -173,22 +173,25 @@ fn layers() -> Vec<(&'static str, Box<dyn Layer>)> {
         #[cfg(feature = "base64")]
         ("base64", Box::new(datagrammar_protocols::Base64::new())),
         #[cfg(feature = "bzip2")]
-        ("bzip2", Box::new(datagrammar_protocols::Bzip2::up_to(LIMIT))),
+        ("bzip2", Box::new(datagrammar_protocols::Bzip2::with_limit(LIMIT))),
         #[cfg(feature = "crc32c")]
         ("crc32c", Box::new(datagrammar_protocols::Crc32c)),
         #[cfg(feature = "lz4")]
-        ("lz4", Box::new(datagrammar_protocols::Lz4::up_to(LIMIT))),
+        ("lz4", Box::new(datagrammar_protocols::Lz4::with_limit(LIMIT))),
         #[cfg(feature = "sha256")]
         ("sha256", Box::new(datagrammar_protocols::Sha256Digest)),
-        // Not `Sealed`, which gives other octets each time; its own tests hold the rest.
+        // Not `Sealed`, which gives other bytes each time; its own tests hold the rest.
         #[cfg(feature = "signed")]
         ("signed", Box::new(datagrammar_protocols::Signed::new(&[7; 32].into()))),
         #[cfg(feature = "zlib")]
-        ("zlib", Box::new(datagrammar_protocols::Zlib::up_to(LIMIT))),
+        ("zlib", Box::new(datagrammar_protocols::Zlib::with_limit(LIMIT))),
         #[cfg(feature = "zstd")]
-        ("zstd", Box::new(datagrammar_protocols::Zstd::up_to(LIMIT))),
+        ("zstd", Box::new(datagrammar_protocols::Zstd::with_limit(LIMIT))),
         #[cfg(feature = "zstd")]
-        ("zstd, known", Box::new(datagrammar_protocols::Zstd::up_to(LIMIT).dictionary(b"{\"data"))),
+        (
+            "zstd, known",
+            Box::new(datagrammar_protocols::Zstd::with_limit(LIMIT).dictionary(b"{\"data")),
+        ),
     ]
 }
 

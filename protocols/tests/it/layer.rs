@@ -24,7 +24,7 @@ fn what_a_layer_refuses_the_protocol_inside_never_sees() {
     for strange in [&b"our"[..], b"", b"yours", b"our\xff"] {
         let error = protocol.decode(strange).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Layer);
-        assert_eq!(error.to_string(), "the agreed first octets were expected");
+        assert_eq!(error.to_string(), "the agreed first bytes were expected");
         assert!(error.source().is_none());
     }
     assert_eq!(protocol.decode(b"ours\xff").unwrap_err().kind(), ErrorKind::Codec);

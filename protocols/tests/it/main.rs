@@ -63,14 +63,14 @@ use datagrammar_protocols::DatagramProtocol;
 #[cfg(any(feature = "sealed", all(feature = "json", feature = "signed")))]
 const STEP: usize = if cfg!(miri) { 29 } else { 1 };
 
-/// The octets of `packet` in a datagram of its own.
+/// The bytes of `packet` in a datagram of its own.
 fn encode<P: DatagramProtocol>(protocol: &P, packet: &P::Outgoing) -> Vec<u8> {
     let mut datagram = Vec::new();
     protocol.encode(packet, &mut datagram).expect("the packet can be encoded");
     datagram
 }
 
-/// The octets written in hexadecimal, spaces ignored.
+/// The bytes written in hexadecimal, spaces ignored.
 #[allow(dead_code, reason = "most features need it, and none does not")]
 fn hex(digits: &str) -> Vec<u8> {
     let digits: Vec<u8> =

@@ -37,7 +37,7 @@ fn a_packet_is_its_fields() {
 
 // The examples of the format's specification.
 #[test]
-fn numbers_have_the_octets_of_the_format() {
+fn numbers_have_the_bytes_of_the_format() {
     let unsigned = [0, 127, 128, 16_383, 16_384, 16_385, 65_535]
         .map(|number| encode(&Postcard::<u16>::new(), &number));
     let signed = [0, -1, 1, 63, -64, 64, -65, 32_767, -32_768]
@@ -54,12 +54,12 @@ fn numbers_have_the_octets_of_the_format() {
 
 // P-2
 #[test]
-fn trailing_octets_are_refused() {
+fn trailing_bytes_are_refused() {
     let postcard: Postcard<Command> = Postcard::new();
 
     for packet in Command::one_of_each() {
-        for octet in 0..=u8::MAX {
-            let datagram = [encode(&postcard, &packet), vec![octet]].concat();
+        for byte in 0..=u8::MAX {
+            let datagram = [encode(&postcard, &packet), vec![byte]].concat();
 
             let error = postcard.decode(&datagram).unwrap_err();
 
@@ -111,7 +111,7 @@ fn nesting_is_limited_to_64_levels() {
 
 // P-5
 #[test]
-fn a_declared_length_beyond_the_octets_is_refused_at_once() {
+fn a_declared_length_beyond_the_bytes_is_refused_at_once() {
     let declared = "808080808080808010"; // 2^60
 
     refuses::<Vec<()>>(declared);

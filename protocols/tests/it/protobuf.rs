@@ -23,18 +23,18 @@ struct Example {
     #[prost(double, optional, tag = "8")]
     float: Option<f64>,
     #[prost(bytes = "vec", tag = "9")]
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     #[prost(message, repeated, tag = "10")]
     many: Vec<Self>,
 }
 
 const EXAMPLE: Protobuf<Example> = Protobuf::new();
 
-// P-29: the octets of the documentation of the format.
+// P-29: the bytes of the documentation of the format.
 #[test]
-fn a_message_has_the_octets_of_the_format() {
+fn a_message_has_the_bytes_of_the_format() {
     let number = Example { number: Some(150), ..Default::default() };
-    let octets = [
+    let bytes = [
         ("08 96 01", number.clone()),
         ("12 07 74657374696e67", Example { text: Some("testing".into()), ..Default::default() }),
         ("1a 03 08 96 01", Example { inner: Some(Box::new(number)), ..Default::default() }),
@@ -48,9 +48,9 @@ fn a_message_has_the_octets_of_the_format() {
         ("", Example::default()),
     ];
 
-    for (octets, packet) in octets {
-        assert_eq!(encode(&EXAMPLE, &packet), hex(octets));
-        assert_eq!(EXAMPLE.decode(&hex(octets)).unwrap(), packet);
+    for (bytes, packet) in bytes {
+        assert_eq!(encode(&EXAMPLE, &packet), hex(bytes));
+        assert_eq!(EXAMPLE.decode(&hex(bytes)).unwrap(), packet);
     }
 }
 
@@ -64,7 +64,7 @@ fn packets_come_back() {
                     number: Some(number),
                     text: Some(text.to_owned()),
                     float: Some(float),
-                    octets: vec![0, 0xff],
+                    bytes: vec![0, 0xff],
                     many: vec![Example::default(); 2],
                     ..Default::default()
                 };
@@ -120,10 +120,10 @@ fn what_is_no_message_is_refused() {
         "7b 08 01 74",               // a group with another end
     ];
 
-    for octets in hostile {
-        let error = EXAMPLE.decode(&hex(octets)).unwrap_err();
+    for bytes in hostile {
+        let error = EXAMPLE.decode(&hex(bytes)).unwrap_err();
 
-        assert_eq!(error.kind(), ErrorKind::Codec, "{octets}");
+        assert_eq!(error.kind(), ErrorKind::Codec, "{bytes}");
         assert_eq!(error.to_string(), "a protobuf message was expected");
         assert!(error.source().is_some());
     }
@@ -163,7 +163,7 @@ fn a_hundred_levels_of_messages_are_read() {
 
 // P-5
 #[test]
-fn any_octets_are_refused_or_are_the_packet_they_stand_for() {
+fn any_bytes_are_refused_or_are_the_packet_they_stand_for() {
     let mut random = fastrand::Rng::with_seed(11);
 
     for _ in 0..20_000 {

@@ -6,11 +6,11 @@ use crate::encode;
 // P-15
 #[test]
 fn every_datagram_is_itself() {
-    for octets in [&b""[..], b"\x00", b"hello\r\n", &[0xff; 65_507]] {
-        let packet = Raw.decode(octets).unwrap();
+    for bytes in [&b""[..], b"\x00", b"hello\r\n", &[0xff; 65_507]] {
+        let packet = Raw.decode(bytes).unwrap();
 
-        assert_eq!(packet, octets);
-        assert_eq!(encode(&Raw, &packet), octets);
+        assert_eq!(packet, bytes);
+        assert_eq!(encode(&Raw, &packet), bytes);
     }
 }
 

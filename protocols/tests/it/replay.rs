@@ -88,7 +88,7 @@ fn it_agrees_with_a_set_of_all_numbers_seen() {
 }
 
 #[test]
-fn it_takes_16_octets_and_copies() {
+fn it_takes_16_bytes_and_copies() {
     let mut window = ReplayWindow::new();
     let mut before = window;
 

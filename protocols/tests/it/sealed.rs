@@ -7,7 +7,7 @@ use datagrammar_protocols::{
 
 use crate::{STEP, encode, hex};
 
-// P-22: the octets are those of draft-irtf-cfrg-xchacha-03, A.3.1. Its associated data begin with
+// P-22: the bytes are those of draft-irtf-cfrg-xchacha-03, A.3.1. Its associated data begin with
 // 50, which is our id.
 #[test]
 fn the_cipher_is_xchacha20_poly1305() {
@@ -48,7 +48,7 @@ fn a_datagram_of_any_length_is_sealed_and_opened() {
 
 // P-22
 #[test]
-fn a_packet_sealed_twice_gives_different_octets() {
+fn a_packet_sealed_twice_gives_different_bytes() {
     let protocol = Text.layer(sealed());
 
     let datagrams: HashSet<_> = (0..10).map(|_| encode(&protocol, &"text".to_owned())).collect();
@@ -163,7 +163,7 @@ fn the_protocol_inside_sees_only_what_was_sealed() {
 
 // P-5
 #[test]
-fn random_octets_are_refused() {
+fn random_bytes_are_refused() {
     let mut random = fastrand::Rng::with_seed(22);
     let protocol = Raw.layer(sealed());
 

@@ -11,14 +11,14 @@ use crate::{STEP, encode};
 
 // P-29 w12, P-20
 #[test]
-fn the_signature_is_hmac_sha_256_of_the_octets_behind_them() {
+fn the_signature_is_hmac_sha_256_of_the_bytes_behind_them() {
     let protocol = Text.layer(Signed::new(&k()));
-    let octets = base64("aGVsbG9TxAJypwwVyk7gr03x8VX9bEHgDOIwfYmH7NS7NqfpkA==");
+    let bytes = base64("aGVsbG9TxAJypwwVyk7gr03x8VX9bEHgDOIwfYmH7NS7NqfpkA==");
 
     let datagram = encode(&protocol, &"hello".to_owned());
 
-    assert_eq!(datagram, octets);
-    assert_eq!(protocol.decode(&octets).unwrap(), "hello");
+    assert_eq!(datagram, bytes);
+    assert_eq!(protocol.decode(&bytes).unwrap(), "hello");
 }
 
 // P-29 w13
@@ -29,12 +29,12 @@ fn json_is_signed_as_it_is_written() {
         data: u32,
     }
     let protocol = Json::<D>::new().layer(Signed::new(&k()));
-    let octets = base64("eyJkYXRhIjo0Mn0vnDHW3p096ZVC5cqCp7oj83tqIrorZ-YAppvgIPMASA==");
+    let bytes = base64("eyJkYXRhIjo0Mn0vnDHW3p096ZVC5cqCp7oj83tqIrorZ-YAppvgIPMASA==");
 
     let datagram = encode(&protocol, &D { data: 42 });
 
-    assert_eq!(datagram, octets);
-    assert_eq!(protocol.decode(&octets).unwrap(), D { data: 42 });
+    assert_eq!(datagram, bytes);
+    assert_eq!(protocol.decode(&bytes).unwrap(), D { data: 42 });
 }
 
 // P-20, P-2, P-3
@@ -146,6 +146,6 @@ fn k() -> SigningKey {
 }
 
 fn base64(text: &str) -> Vec<u8> {
-    let mut octets = vec![0; text.len()];
-    Base64Url::decode(text, &mut octets).expect("it is base64").to_vec()
+    let mut bytes = vec![0; text.len()];
+    Base64Url::decode(text, &mut bytes).expect("it is base64").to_vec()
 }

@@ -54,8 +54,8 @@ impl Post {
         self.counters.read().dropped(reason)
     }
 
-    fn waiting_octets(&self) -> usize {
-        self.counters.read().waiting_octets
+    fn waiting_bytes(&self) -> usize {
+        self.counters.read().waiting_bytes
     }
 }
 
@@ -102,10 +102,10 @@ fn the_oldest_makes_room_where_that_was_chosen() {
     assert_eq!(post.empty(), ["a", "d", "e"]);
 }
 
-// G-2: octets waiting per peer
+// G-2: bytes waiting per peer
 #[test]
-fn the_octets_of_a_peer_are_bounded_and_the_bound_itself_fits() {
-    let post = Post::within(Limits::default().queue_octets(4));
+fn the_bytes_of_a_peer_are_bounded_and_the_bound_itself_fits() {
+    let post = Post::within(Limits::default().queue_bytes(4));
 
     let offers = post.offer_all(&["12", "34", "5", ""]);
 
@@ -116,7 +116,7 @@ fn the_octets_of_a_peer_are_bounded_and_the_bound_itself_fits() {
 // G-3, G-9
 #[test]
 fn as_many_of_the_oldest_are_dropped_as_it_takes_and_each_is_counted() {
-    let limits = Limits::default().queue_octets(4).overflow(Overflow::DropOldest);
+    let limits = Limits::default().queue_bytes(4).overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
     let offers = post.offer_all(&["1", "2", "3", "4567"]);
@@ -129,7 +129,7 @@ fn as_many_of_the_oldest_are_dropped_as_it_takes_and_each_is_counted() {
 // G-3, G-9
 #[test]
 fn a_datagram_that_could_not_wait_alone_costs_no_other_its_place() {
-    let limits = Limits::default().queue_octets(4).overflow(Overflow::DropOldest);
+    let limits = Limits::default().queue_bytes(4).overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
     let offers = post.offer_all(&["1", "2", "12345"]);
@@ -142,14 +142,14 @@ fn a_datagram_that_could_not_wait_alone_costs_no_other_its_place() {
 // G-9
 #[test]
 fn the_oldest_is_counted_also_when_the_newest_does_not_fit_after_all() {
-    let limits = Limits::default().queue(1).octets(OVERHEAD + 4).overflow(Overflow::DropOldest);
+    let limits = Limits::default().queue(1).bytes(OVERHEAD + 4).overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
     let offers = post.offer_all(&["1", "12345"]);
 
-    assert_eq!(offers, [ACCEPTED, Offer::Dropped(DropReason::Octets)]);
+    assert_eq!(offers, [ACCEPTED, Offer::Dropped(DropReason::Bytes)]);
     assert_eq!(post.dropped(DropReason::Queue), 1);
-    assert_eq!(post.waiting_octets(), 0);
+    assert_eq!(post.waiting_bytes(), 0);
 }
 
 // G-1
@@ -164,41 +164,41 @@ fn a_queue_of_none_lets_nothing_wait() {
     }
 }
 
-// G-2: octets waiting in all
+// G-2: bytes waiting in all
 #[test]
-fn all_peers_share_one_bound_of_octets() {
-    let post = Post::within(Limits::default().octets(3 * OVERHEAD + 4));
+fn all_peers_share_one_bound_of_bytes() {
+    let post = Post::within(Limits::default().bytes(3 * OVERHEAD + 4));
     let other = Mailbox::default();
     let offer =
         |datagram: &[u8]| other.offer(Ancillary::default(), datagram, &post.limits, &post.counters);
     assert!(post.open("1"));
     assert_eq!(post.offer("2"), ACCEPTED);
 
-    assert_eq!(offer(b"123"), Offer::Dropped(DropReason::Octets));
+    assert_eq!(offer(b"123"), Offer::Dropped(DropReason::Bytes));
     assert_eq!(offer(b"12"), ACCEPTED);
-    assert_eq!(offer(b"1"), Offer::Dropped(DropReason::Octets));
+    assert_eq!(offer(b"1"), Offer::Dropped(DropReason::Bytes));
 
     assert_eq!(post.empty(), ["1", "2"]);
     assert_eq!(offer(b"12"), ACCEPTED);
 }
 
-// G-2: octets waiting in all
+// G-2: bytes waiting in all
 #[test]
 fn the_datagram_that_opened_a_conversation_counts_while_it_waits() {
-    let post = Post::within(Limits::default().octets(OVERHEAD + 4));
+    let post = Post::within(Limits::default().bytes(OVERHEAD + 4));
 
     assert!(!post.open("12345"));
-    assert_eq!(post.waiting_octets(), 0);
+    assert_eq!(post.waiting_bytes(), 0);
     assert!(post.open("1234"));
-    assert_eq!(post.offer("5"), Offer::Dropped(DropReason::Octets));
+    assert_eq!(post.offer("5"), Offer::Dropped(DropReason::Bytes));
 
     assert_eq!(post.empty(), ["1234"]);
-    assert_eq!(post.waiting_octets(), 0);
+    assert_eq!(post.waiting_bytes(), 0);
 }
 
 // D-11
 #[test]
-fn a_datagram_without_octets_waits_like_any_other() {
+fn a_datagram_without_bytes_waits_like_any_other() {
     let post = Post::within(Limits::default().queue(2));
 
     let offers = post.offer_all(&["", "", ""]);
@@ -217,15 +217,15 @@ fn what_has_waited_longest_opens_the_next_conversation() {
 
     assert_eq!(post.finish(), Next::Conversation(Ancillary::default()));
 
-    assert_eq!(post.waiting_octets(), 2 * OVERHEAD + 3);
+    assert_eq!(post.waiting_bytes(), 2 * OVERHEAD + 3);
     assert_eq!(post.empty(), ["b", "cc"]);
-    assert_eq!(post.waiting_octets(), 0);
+    assert_eq!(post.waiting_bytes(), 0);
 }
 
 // G-2
 #[test]
 fn what_opens_the_next_conversation_leaves_its_place_in_the_queue() {
-    let post = Post::within(Limits::default().queue(1).queue_octets(1));
+    let post = Post::within(Limits::default().queue(1).queue_bytes(1));
     post.offer("a");
     post.finish();
 
@@ -256,7 +256,7 @@ fn after_the_last_datagram_the_conversation_is_over_and_the_next_may_open_anothe
     assert_eq!(post.finish(), Next::Nothing);
 
     assert_eq!(post.offer("b"), Offer::Over);
-    assert_eq!((post.take(), post.waiting_octets()), (Poll::Pending, 0));
+    assert_eq!((post.take(), post.waiting_bytes()), (Poll::Pending, 0));
 }
 
 // L-12, R-11
@@ -272,7 +272,7 @@ fn a_closed_mailbox_drops_what_waits_and_lets_nothing_in() {
     assert_eq!((post.take(), post.take()), (Poll::Ready(None), Poll::Ready(None)));
     assert_eq!(post.offer("d"), Offer::Dropped(DropReason::Stopping));
     assert_eq!(post.finish(), Next::Nothing);
-    assert_eq!(post.waiting_octets(), 0);
+    assert_eq!(post.waiting_bytes(), 0);
 }
 
 // H-4, L-11
@@ -286,7 +286,7 @@ fn an_abandoned_mailbox_counts_what_waited_and_is_over() {
 
     assert_eq!(post.dropped(DropReason::Stopping), 3);
     assert_eq!(post.offer("d"), Offer::Over);
-    assert_eq!(post.waiting_octets(), 0);
+    assert_eq!(post.waiting_bytes(), 0);
 }
 
 // D-12, D-13

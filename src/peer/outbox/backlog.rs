@@ -72,7 +72,7 @@ impl Backlog {
     pub(super) fn prepend(&mut self, replies: &mut SendBatch) {
         self.jam();
         self.datagrams += replies.len();
-        self.bytes += replies.octets();
+        self.bytes += replies.bytes();
         let chunk = Chunk { batch: mem::take(replies), since: Some(Instant::now()) };
         self.chunks.push_front(chunk);
     }
@@ -80,10 +80,10 @@ impl Backlog {
     /// Has `send` send what it can of each chunk, in order. It returns whether that was all of it.
     pub(super) fn flush(&mut self, mut send: impl FnMut(&mut SendBatch) -> bool) {
         while let Some(first) = self.chunks.front_mut() {
-            let (datagrams, bytes) = (first.batch.len(), first.batch.octets());
+            let (datagrams, bytes) = (first.batch.len(), first.batch.bytes());
             let done = send(&mut first.batch);
             self.datagrams -= datagrams - first.batch.len();
-            self.bytes -= bytes - first.batch.octets();
+            self.bytes -= bytes - first.batch.bytes();
             if !done {
                 self.jam();
                 return;
@@ -126,7 +126,7 @@ impl Backlog {
         while self.deadline(limit).is_some_and(|deadline| deadline <= now) {
             let Some(chunk) = self.chunks.pop_front() else { break };
             self.datagrams -= chunk.batch.len();
-            self.bytes -= chunk.batch.octets();
+            self.bytes -= chunk.batch.bytes();
         }
         if self.chunks.is_empty() {
             *self = Self::default();

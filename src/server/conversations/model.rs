@@ -16,8 +16,8 @@ use crate::{
 
 const PEERS: usize = 6;
 const QUEUE: usize = 3;
-const QUEUE_OCTETS: usize = 24;
-const OCTETS: usize = 60 + 7 * OVERHEAD;
+const QUEUE_BYTES: usize = 24;
+const BYTES: usize = 60 + 7 * OVERHEAD;
 const PLACES: usize = 4;
 
 /// One peer as the model sees it.
@@ -30,7 +30,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn queue_octets(&self) -> usize {
+    fn queue_bytes(&self) -> usize {
         self.queue.iter().map(Vec::len).sum()
     }
 
@@ -70,8 +70,8 @@ impl Course {
         let overflow = if rng.bool() { Overflow::DropNewest } else { Overflow::DropOldest };
         let limits = Limits::default()
             .queue(QUEUE)
-            .queue_octets(QUEUE_OCTETS)
-            .octets(OCTETS)
+            .queue_bytes(QUEUE_BYTES)
+            .bytes(BYTES)
             .peers(PLACES)
             .overflow(overflow);
         let (limits, counters) = (Arc::new(limits), Arc::new(Counters::default()));
@@ -109,7 +109,7 @@ impl Course {
     fn arrive(&mut self, peer: usize) {
         self.number += 1;
         self.received += 1;
-        let len = self.rng.usize(8..QUEUE_OCTETS + 4);
+        let len = self.rng.usize(8..QUEUE_BYTES + 4);
         let mut datagram = self.number.to_be_bytes().to_vec();
         datagram.resize(len, b'.');
         let expected = self.expected(peer, &datagram);
@@ -130,20 +130,19 @@ impl Course {
             self.late.extend(self.news.extract_if(.., |(ended, _)| *ended == peer));
             return Arrival::Opening;
         }
-        if datagram.len() > QUEUE_OCTETS {
+        if datagram.len() > QUEUE_BYTES {
             return Arrival::Dropped(DropReason::Queue);
         }
         let waiting = &mut self.model[peer];
-        while waiting.queue.len() == QUEUE || waiting.queue_octets() + datagram.len() > QUEUE_OCTETS
-        {
+        while waiting.queue.len() == QUEUE || waiting.queue_bytes() + datagram.len() > QUEUE_BYTES {
             if self.overflow == Overflow::DropNewest {
                 return Arrival::Dropped(DropReason::Queue);
             }
             waiting.queue.remove(0);
             self.dropped += 1;
         }
-        if self.waiting_octets() + OVERHEAD + datagram.len() > OCTETS {
-            return Arrival::Dropped(DropReason::Octets);
+        if self.waiting_bytes() + OVERHEAD + datagram.len() > BYTES {
+            return Arrival::Dropped(DropReason::Bytes);
         }
         self.model[peer].queue.push(datagram.to_vec());
         Arrival::Waiting
@@ -168,14 +167,14 @@ impl Course {
         if received {
             self.returned += 1;
         } else {
-            let fits = self.waiting_octets() + OVERHEAD + datagram.len() <= OCTETS;
+            let fits = self.waiting_bytes() + OVERHEAD + datagram.len() <= BYTES;
             assert_eq!(
                 mailbox.open(Ancillary::default(), &datagram, &self.limits, &self.counters),
                 fits
             );
             if !fits {
                 self.table.release();
-                return self.drop_one(DropReason::Octets);
+                return self.drop_one(DropReason::Bytes);
             }
             self.model[peer].opening = Some(datagram);
         }
@@ -190,7 +189,7 @@ impl Course {
         let expected = self.model[peer].take();
 
         let taken = match mailbox.poll_take(&Context::from_waker(Waker::noop()), &self.counters) {
-            Poll::Ready(datagram) => datagram.map(|(_, octets)| octets.into_vec()),
+            Poll::Ready(datagram) => datagram.map(|(_, bytes)| bytes.into_vec()),
             Poll::Pending => None,
         };
 
@@ -251,17 +250,17 @@ impl Course {
         self.model.iter().filter(|peer| peer.talking).count() + self.news.len()
     }
 
-    fn waiting_octets(&self) -> usize {
+    fn waiting_bytes(&self) -> usize {
         let opening = |peer: &Waiting| peer.opening.as_ref().map_or(0, Vec::len);
         let overhead = |peer: &Waiting| peer.datagrams() * OVERHEAD;
-        self.model.iter().map(|peer| peer.queue_octets() + opening(peer) + overhead(peer)).sum()
+        self.model.iter().map(|peer| peer.queue_bytes() + opening(peer) + overhead(peer)).sum()
     }
 
     fn check(&self) {
         let figures = self.counters.read();
         let waiting: usize = self.model.iter().map(Waiting::datagrams).sum();
         assert_eq!(figures.peers, self.places());
-        assert_eq!(figures.waiting_octets, self.waiting_octets());
+        assert_eq!(figures.waiting_bytes, self.waiting_bytes());
         assert_eq!(figures.dropped_in_all(), self.dropped);
         assert_eq!(self.received, self.returned + figures.dropped_in_all() + waiting as u64);
     }
@@ -290,7 +289,7 @@ fn any_course_of_events_is_as_in_the_model_and_leaves_nothing_behind() {
 
         let figures = course.counters.read();
         assert!(course.table.is_empty(), "seed {seed}");
-        assert_eq!((figures.peers, figures.waiting_octets), (0, 0), "seed {seed}");
+        assert_eq!((figures.peers, figures.waiting_bytes), (0, 0), "seed {seed}");
         assert_eq!(course.received, course.returned + figures.dropped_in_all(), "seed {seed}");
     }
 }

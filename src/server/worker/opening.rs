@@ -75,7 +75,7 @@ where
             return;
         }
         // Its datagram cannot wait, so neither can it.
-        self.port.dropped(DropReason::Octets, 1);
+        self.port.dropped(DropReason::Bytes, 1);
         turn.conversations += 1;
         if let Err(panicked) = panic::catch(|| drop(stage)) {
             self.port.report(&peer, &panicked.into(), true);

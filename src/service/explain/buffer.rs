@@ -25,7 +25,7 @@ impl Buffer {
         self.asked
     }
 
-    /// Returns how many octets the kernel granted, counted as they are asked for.
+    /// Returns how many bytes the kernel granted, counted as they are asked for.
     ///
     /// Linux reserves as much again for its own bookkeeping, and reports the sum where a program reads
     /// the option of the socket; here it is not included.
@@ -40,7 +40,7 @@ impl Buffer {
         self.asked.is_some_and(|asked| self.granted < asked)
     }
 
-    /// Returns the setting of a Linux host by which a short buffer is limited, and the octets that it has
+    /// Returns the setting of a Linux host by which a short buffer is limited, and the bytes that it has
     /// to allow: `net.core.rmem_max` or `net.core.wmem_max`.
     #[must_use]
     pub fn sysctl(&self) -> Option<(&'static str, usize)> {
@@ -55,33 +55,33 @@ impl Buffer {
 
 impl fmt::Display for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Octets(self.granted))?;
+        write!(f, "{}", Bytes(self.granted))?;
         match self.asked {
-            Some(asked) if self.is_short() => write!(f, " of {} asked for", Octets(asked))?,
+            Some(asked) if self.is_short() => write!(f, " of {} asked for", Bytes(asked))?,
             Some(_) => {}
             None => write!(f, ", as the user's own socket has it")?,
         }
         match self.sysctl() {
-            Some((name, octets)) => {
-                write!(f, "; `sysctl -w {name}={octets}` allows that much")
+            Some((name, bytes)) => {
+                write!(f, "; `sysctl -w {name}={bytes}` allows that much")
             }
             None => Ok(()),
         }
     }
 }
 
-/// A number of octets, in the largest unit of which it is a multiple.
-struct Octets(usize);
+/// A number of bytes, in the largest unit of which it is a multiple.
+struct Bytes(usize);
 
-impl fmt::Display for Octets {
+impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const KIB: usize = 1 << 10;
         const MIB: usize = 1 << 20;
 
         match self.0 {
-            octets if octets > 0 && octets % MIB == 0 => write!(f, "{} MiB", octets / MIB),
-            octets if octets > 0 && octets % KIB == 0 => write!(f, "{} KiB", octets / KIB),
-            octets => write!(f, "{octets} octets"),
+            bytes if bytes > 0 && bytes % MIB == 0 => write!(f, "{} MiB", bytes / MIB),
+            bytes if bytes > 0 && bytes % KIB == 0 => write!(f, "{} KiB", bytes / KIB),
+            bytes => write!(f, "{bytes} bytes"),
         }
     }
 }

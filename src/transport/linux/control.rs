@@ -1,4 +1,4 @@
-//! Control messages, as octets: read and written without a pointer.
+//! Control messages, as bytes: read and written without a pointer.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -26,7 +26,7 @@ pub(super) struct Told {
     pub(super) many: bool,
 }
 
-/// What control messages begin at a multiple of: 8 octets on most machines, 4 on those of 32 bits.
+/// What control messages begin at a multiple of: 8 bytes on most machines, 4 on those of 32 bits.
 const WORD: usize = size_of::<usize>();
 /// The head of a control message: its length, with the head, in a word, its level and its type.
 const HEAD: usize = WORD + 8;
@@ -34,7 +34,7 @@ const HEAD: usize = WORD + 8;
 impl Control {
     const SIZE: usize = 128;
 
-    /// Writes what the kernel is to know of a datagram that is sent; returns how many octets that takes.
+    /// Writes what the kernel is to know of a datagram that is sent; returns how many bytes that takes.
     pub(super) fn write(&mut self, local: Option<Local>, segment: Option<u16>) -> usize {
         let mut len = 0;
         match local.map(|Local { ip, interface }| (ip, interface)) {
@@ -77,15 +77,15 @@ impl Default for Control {
 }
 
 /// Reads what the kernel wrote; what it does not know it passes over.
-pub(super) fn read(mut octets: &[u8]) -> Told {
+pub(super) fn read(mut bytes: &[u8]) -> Told {
     let mut told = Told::default();
-    while let Some((head, rest)) = octets.split_first_chunk::<HEAD>() {
+    while let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() {
         let (len, kind) = head.split_at(WORD);
         let len = len.try_into().map_or(0, usize::from_ne_bytes);
         let Some(data) = len.checked_sub(HEAD).and_then(|len| rest.get(..len)) else { break };
         let (level, kind) = kind.split_at(4);
         let number =
-            |octets: &[u8]| octets.first_chunk().map_or(0, |octets| i32::from_ne_bytes(*octets));
+            |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes));
         match (number(level), number(kind)) {
             (libc::SOL_UDP, libc::UDP_GRO) => {
                 told.segment = Some(number(data).try_into().unwrap_or(0));
@@ -93,14 +93,14 @@ pub(super) fn read(mut octets: &[u8]) -> Told {
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => ipv4_info(data, &mut told),
             (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => ipv6_info(data, &mut told),
             (libc::IPPROTO_IP, libc::IP_TOS) => {
-                told.ancillary.traffic_class = data.first().map(|octet| (*octet).into());
+                told.ancillary.traffic_class = data.first().map(|byte| (*byte).into());
             }
             (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
                 told.ancillary.traffic_class = Some((number(data) as u8).into());
             }
             _ => {}
         }
-        octets = rest.get(data.len().next_multiple_of(WORD)..).unwrap_or_default();
+        bytes = rest.get(data.len().next_multiple_of(WORD)..).unwrap_or_default();
     }
     told
 }
@@ -202,10 +202,10 @@ mod tests {
 
         let len = control.write(None, Some(1200));
 
-        let octets = control.first(HEAD + 2);
+        let bytes = control.first(HEAD + 2);
         assert_eq!(len, HEAD + WORD);
-        assert_eq!(octets[..WORD], (HEAD + 2).to_ne_bytes());
-        assert_eq!(octets[HEAD..], 1200_u16.to_ne_bytes());
+        assert_eq!(bytes[..WORD], (HEAD + 2).to_ne_bytes());
+        assert_eq!(bytes[HEAD..], 1200_u16.to_ne_bytes());
     }
 
     // R-5, D-17
@@ -221,15 +221,15 @@ mod tests {
     }
 
     #[test]
-    fn no_octets_are_taken_for_more_than_they_are() {
+    fn no_bytes_are_taken_for_more_than_they_are() {
         let mut control = Control::default();
         let len = control.write(Some(Local { ip: Ipv4Addr::LOCALHOST.into(), interface: 1 }), None);
 
         for cut in 0..HEAD + 12 {
             assert_eq!(read(&control.first(len)[..cut]), Told::default());
         }
-        for octet in 0..=255 {
-            let _ = read(&[octet; 40]);
+        for byte in 0..=255 {
+            let _ = read(&[byte; 40]);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `recvmmsg`, `sendmmsg`, options: the only place that hands pointers to the kernel.
 //!
 //! Headers are built once and point to names and control messages that live as long as they do. What
-//! comes and goes, the octets of datagrams, is borrowed for the length of one system call.
+//! comes and goes, the bytes of datagrams, is borrowed for the length of one system call.
 #![allow(unsafe_code)]
 
 use std::{
@@ -56,20 +56,20 @@ impl Receiver {
         this
     }
 
-    /// Receives up to `count` datagrams, each into a part of `octets` that is `slot` octets long, one
+    /// Receives up to `count` datagrams, each into a part of `bytes` that is `slot` bytes long, one
     /// after the other; returns how many came.
     ///
     /// # Panics
     ///
-    /// Panics if there are not so many slots, here or in `octets`.
+    /// Panics if there are not so many slots, here or in `bytes`.
     pub(super) fn recv(
         &mut self,
         fd: BorrowedFd<'_>,
-        octets: &mut [u8],
+        bytes: &mut [u8],
         slot: usize,
         count: usize,
     ) -> io::Result<usize> {
-        let mut rooms = octets.chunks_exact_mut(slot);
+        let mut rooms = bytes.chunks_exact_mut(slot);
         assert!(count <= rooms.len() && count <= self.headers.len());
         // The kernel wrote here how much of each it had used.
         for header in &mut self.headers[..self.used] {
@@ -82,7 +82,7 @@ impl Receiver {
         }
         let headers = self.headers.as_mut_ptr();
         // SAFETY: the first `count` headers exist; each points to a name, a control buffer and a slot of
-        // this value, with their true sizes, and the slot to `slot` octets that are borrowed mutably
+        // this value, with their true sizes, and the slot to `slot` bytes that are borrowed mutably
         // until this function returns. No two slots overlap.
         let received = unsafe {
             libc::recvmmsg(
@@ -115,12 +115,12 @@ impl Receiver {
     }
 }
 
-/// A message that was received; its octets are where they were asked for.
+/// A message that was received; its bytes are where they were asked for.
 pub(super) struct Message<'r> {
     pub(super) name: &'r Name,
-    /// How many octets of control messages there are.
+    /// How many bytes of control messages there are.
     pub(super) told: usize,
-    /// How many octets it has, as far as they fitted.
+    /// How many bytes it has, as far as they fitted.
     pub(super) len: usize,
     /// Whether they did, and all that is told beside them.
     pub(super) whole: bool,
@@ -135,7 +135,7 @@ pub(super) struct Sender {
     controls: Vec<Control>,
 }
 
-// SAFETY: the pointers in the headers point to what the same value owns, those in the pieces to octets
+// SAFETY: the pointers in the headers point to what the same value owns, those in the pieces to bytes
 // that are borrowed anew for each call; nothing is tied to a thread.
 unsafe impl Send for Sender {}
 
@@ -145,7 +145,7 @@ impl Sender {
         if self.headers.len() < count {
             self.grow(count);
         }
-        Filling { sender: self, messages: 0, datagrams: 0, octets: PhantomData }
+        Filling { sender: self, messages: 0, datagrams: 0, bytes: PhantomData }
     }
 
     #[cold]
@@ -163,17 +163,17 @@ impl Sender {
     }
 }
 
-/// The messages of one call, which borrow the octets that they send.
+/// The messages of one call, which borrow the bytes that they send.
 pub(super) struct Filling<'s, 'o> {
     sender: &'s mut Sender,
     messages: usize,
     datagrams: usize,
-    octets: PhantomData<&'o [u8]>,
+    bytes: PhantomData<&'o [u8]>,
 }
 
 impl<'o> Filling<'_, 'o> {
-    /// Adds a message to whom `name` writes, of which the octets are the `pieces`, one behind the other,
-    /// and the control messages what `control` writes. Both return how many octets they wrote.
+    /// Adds a message to whom `name` writes, of which the bytes are the `pieces`, one behind the other,
+    /// and the control messages what `control` writes. Both return how many bytes they wrote.
     ///
     /// # Panics
     ///
@@ -215,7 +215,7 @@ impl<'o> Filling<'_, 'o> {
         self.point();
         let rest = &mut self.sender.headers[first..self.messages];
         // SAFETY: each header points to a name and a control buffer of the sender, which is borrowed, and
-        // to pieces that were added to this call, with their true sizes; the pieces point to octets that
+        // to pieces that were added to this call, with their true sizes; the pieces point to bytes that
         // live for 'o, so until after this call. The kernel writes into nothing but `msg_len`.
         let sent = unsafe {
             libc::sendmmsg(
@@ -269,8 +269,8 @@ pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
 fn read<const N: usize>(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<[i32; N]> {
     let mut numbers = [0; N];
     let mut len = size_of_val(&numbers) as libc::socklen_t;
-    // SAFETY: the kernel writes at most `len` octets, which is the true size of the live array, and any
-    // octets are numbers.
+    // SAFETY: the kernel writes at most `len` bytes, which is the true size of the live array, and any
+    // bytes are numbers.
     let told = unsafe {
         libc::getsockopt(fd.as_raw_fd(), level, option, numbers.as_mut_ptr().cast(), &raw mut len)
     };

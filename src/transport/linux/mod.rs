@@ -148,7 +148,7 @@ impl Transport for Linux {
             _ if !self.segments => Offload::SwitchedOff,
             0 => Offload::Refused,
             usize::MAX => Offload::On,
-            octets => Offload::UpTo(octets),
+            bytes => Offload::UpTo(bytes),
         }
     }
 
@@ -225,18 +225,18 @@ impl Linux {
     /// Receives what has arrived; returns whether all slots were used, so that there may be more.
     fn receive(&self, batch: &mut RecvBatch) -> io::Result<bool> {
         let Receiving { receiver, slots } = &mut *locked(&self.receiving);
-        let (octets, slot) = batch.slots(SLOTS);
-        let count = receiver.recv(self.udp.socket.as_fd(), octets, slot, *slots)?;
+        let (bytes, slot) = batch.slots(SLOTS);
+        let count = receiver.recv(self.udp.socket.as_fd(), bytes, slot, *slots)?;
         for (i, message) in receiver.messages(count).enumerate() {
-            let octets = i * slot..i * slot + message.len;
+            let bytes = i * slot..i * slot + message.len;
             // Most are of this kind; what is more than that costs them nothing.
             match message.name.v4() {
                 Some(v4) if message.told == 0 && message.whole => {
-                    batch.push_at(PeerAddr::Ip(v4.into()), octets);
+                    batch.push_at(PeerAddr::Ip(v4.into()), bytes);
                 }
                 _ => {
                     let told = control::read(receiver.control(i, &message));
-                    self.take(&message, told, octets, batch);
+                    self.take(&message, told, bytes, batch);
                 }
             }
         }
@@ -331,7 +331,7 @@ impl Linux {
         })
     }
 
-    /// Writes the name of the peer, unless the socket knows it; returns how many octets that takes.
+    /// Writes the name of the peer, unless the socket knows it; returns how many bytes that takes.
     #[inline]
     fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
         let PeerAddr::Ip(addr) = &to.peer;

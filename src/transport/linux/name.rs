@@ -12,7 +12,7 @@ const IPV6: u16 = libc::AF_INET6 as u16;
 
 impl Name {
     /// Names `addr` for a socket of IPv4, or for one of IPv6, which knows IPv4 by mapped addresses; returns
-    /// how many octets that takes.
+    /// how many bytes that takes.
     #[inline]
     pub(super) fn write(&mut self, addr: &SocketAddr, ipv6: bool) -> libc::socklen_t {
         match addr {

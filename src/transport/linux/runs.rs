@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use crate::{PeerAddr, transport::SendBatch};
 
-/// How many segments one send may have, and how many octets in all: what every kernel takes.
+/// How many segments one send may have, and how many bytes in all: what every kernel takes.
 const MOST_SEGMENTS: u16 = 64;
-const MOST_OCTETS: u32 = 65_000;
+const MOST_BYTES: u32 = 65_000;
 
 /// Datagrams that leave as one message: several segments, or one datagram as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct Run {
     pub(super) segments: u16,
     /// The length of each segment but the last, which may be shorter.
     pub(super) segment: u16,
-    octets: u32,
+    bytes: u32,
     /// Whether nothing can follow: the last segment is a short one.
     ended: bool,
 }
@@ -43,7 +43,7 @@ const BUCKETS: usize = 1 << u8::BITS;
 const NONE: u16 = u16::MAX;
 
 impl Runs {
-    /// Sorts `batch`, with segments of up to `limit` octets.
+    /// Sorts `batch`, with segments of up to `limit` bytes.
     pub(super) fn sort(&mut self, batch: &SendBatch, limit: usize) {
         self.clear(batch.len());
         for (i, (to, datagram)) in batch.iter().enumerate() {
@@ -60,7 +60,7 @@ impl Runs {
         self.newest.fill(NONE);
     }
 
-    /// Adds datagram number `at` of the batch: `len` octets to a peer whose address hashes to `hash`, and
+    /// Adds datagram number `at` of the batch: `len` bytes to a peer whose address hashes to `hash`, and
     /// is the one of datagram `i` if `same_peer(i)`.
     #[inline]
     fn add(&mut self, at: usize, hash: u8, len: usize, same_peer: impl Fn(usize) -> bool) {
@@ -73,22 +73,15 @@ impl Runs {
             self.next[usize::from(run.last)] = at;
             run.last = at;
             run.segments += 1;
-            run.octets += len as u32;
+            run.bytes += len as u32;
             run.ended = len < usize::from(run.segment);
             return;
         }
         *newest = self.runs.len() as u16;
         let segment = len as u16;
-        // What has no octets is no segment.
+        // What has no bytes is no segment.
         let ended = len == 0;
-        self.runs.push(Run {
-            first: at,
-            last: at,
-            segments: 1,
-            segment,
-            octets: len as u32,
-            ended,
-        });
+        self.runs.push(Run { first: at, last: at, segments: 1, segment, bytes: len as u32, ended });
     }
 
     pub(super) fn runs(&self) -> &[Run] {
@@ -111,7 +104,7 @@ impl Run {
         !self.ended
             && (1..=usize::from(self.segment)).contains(&len)
             && self.segments < MOST_SEGMENTS
-            && self.octets + len as u32 <= MOST_OCTETS
+            && self.bytes + len as u32 <= MOST_BYTES
     }
 }
 
@@ -159,7 +152,7 @@ mod tests {
 
     // D-11, S-12
     #[test]
-    fn a_datagram_without_octets_is_a_message_of_its_own() {
+    fn a_datagram_without_bytes_is_a_message_of_its_own() {
         assert_eq!(runs(&[(1, 8), (1, 0), (1, 8), (1, 0)]), [vec![0], vec![1], vec![2], vec![3]]);
     }
 

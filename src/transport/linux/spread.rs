@@ -22,8 +22,8 @@ const IP: u32 = libc::SKF_NET_OFF.cast_unsigned();
 /// good as never, it is the address alone.
 pub(super) fn program(workers: u32) -> Vec<sock_filter> {
     let mut ipv4 = vec![
-        // The length of the header, in words of four octets: options may follow the addresses.
-        load_octet(IP),
+        // The length of the header, in words of four bytes: options may follow the addresses.
+        load_byte(IP),
         instruction(ALU_AND, 0x0f),
         instruction(ALU_SHIFT_LEFT, 2),
         instruction(TO_X, 0),
@@ -33,7 +33,7 @@ pub(super) fn program(workers: u32) -> Vec<sock_filter> {
     ipv4.extend(mix_in(IP + 12));
 
     let mut ipv6 = vec![
-        load_octet(IP + 6),
+        load_byte(IP + 6),
         branch(17, 1, 0), // UDP
         instruction(ALWAYS, 2),
         instruction(LOAD_PAIR, IP + 40),
@@ -45,7 +45,7 @@ pub(super) fn program(workers: u32) -> Vec<sock_filter> {
 
     ipv4.push(instruction(ALWAYS, ipv6.len() as u32));
     let mut program = vec![
-        load_octet(IP),
+        load_byte(IP),
         instruction(ALU_SHIFT_RIGHT, 4),
         branch(4, 0, ipv4.len() as u8), // the version
     ];
@@ -84,7 +84,7 @@ const EACH: u32 = 0x9e37_79b1;
 /// What the hash is multiplied by in the last steps.
 const LAST: [u32; 2] = [0x85eb_ca6b, 0xc2b2_ae35];
 
-/// Mixes the four octets at `offset` into the hash.
+/// Mixes the four bytes at `offset` into the hash.
 fn mix_in(offset: u32) -> impl Iterator<Item = sock_filter> {
     let load = [
         instruction(LOAD_WORD, offset),
@@ -101,8 +101,8 @@ fn fold(bits: u32) -> [sock_filter; 3] {
     [instruction(TO_X, 0), instruction(ALU_SHIFT_RIGHT, bits), instruction(ALU_XOR_X, 0)]
 }
 
-fn load_octet(offset: u32) -> sock_filter {
-    instruction(LOAD_OCTET, offset)
+fn load_byte(offset: u32) -> sock_filter {
+    instruction(LOAD_BYTE, offset)
 }
 
 fn instruction(code: u32, k: u32) -> sock_filter {
@@ -120,7 +120,7 @@ const HASH: u32 = 0;
 const LOAD_WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
 const LOAD_PAIR: u32 = libc::BPF_LD | libc::BPF_H | libc::BPF_ABS;
 const LOAD_PAIR_FROM_X: u32 = libc::BPF_LD | libc::BPF_H | libc::BPF_IND;
-const LOAD_OCTET: u32 = libc::BPF_LD | libc::BPF_B | libc::BPF_ABS;
+const LOAD_BYTE: u32 = libc::BPF_LD | libc::BPF_B | libc::BPF_ABS;
 const LOAD_NUMBER: u32 = libc::BPF_LD | libc::BPF_IMM;
 const LOAD: u32 = libc::BPF_LD | libc::BPF_MEM;
 const STORE: u32 = libc::BPF_ST;
@@ -147,19 +147,19 @@ mod tests {
     /// Runs `program` over what begins with the header of IP, as the kernel does: whoever reads beyond
     /// the end returns 0.
     fn run(program: &[sock_filter], packet: &[u8]) -> u32 {
-        let octets = |offset: u32, len: usize| {
-            let octets = packet.get(offset.wrapping_sub(IP) as usize..)?.get(..len)?;
-            Some(octets.iter().fold(0, |number, octet| number << 8 | u32::from(*octet)))
+        let bytes = |offset: u32, len: usize| {
+            let bytes = packet.get(offset.wrapping_sub(IP) as usize..)?.get(..len)?;
+            Some(bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
         };
         let (mut a, mut x, mut memory, mut at) = (0_u32, 0_u32, [None; 16], 0);
         loop {
             let sock_filter { code, jt, jf, k } = program[at];
             at += 1;
             let loaded = match u32::from(code) {
-                LOAD_WORD => octets(k, 4),
-                LOAD_PAIR => octets(k, 2),
-                LOAD_PAIR_FROM_X => octets(k.wrapping_add(x), 2),
-                LOAD_OCTET => octets(k, 1),
+                LOAD_WORD => bytes(k, 4),
+                LOAD_PAIR => bytes(k, 2),
+                LOAD_PAIR_FROM_X => bytes(k.wrapping_add(x), 2),
+                LOAD_BYTE => bytes(k, 1),
                 LOAD_NUMBER => Some(k),
                 LOAD => Some(memory[k as usize].expect("it was stored before")),
                 ALU_AND => Some(a & k),

@@ -42,11 +42,11 @@ impl Conditions {
         self
     }
 
-    /// Sets the longest datagram, in octets, that gets through; a longer one is lost. By default there
+    /// Sets the longest datagram, in bytes, that gets through; a longer one is lost. By default there
     /// is no bound beyond that of UDP.
     #[must_use]
-    pub const fn mtu(mut self, octets: usize) -> Self {
-        self.mtu = octets;
+    pub const fn mtu(mut self, bytes: usize) -> Self {
+        self.mtu = bytes;
         self
     }
 

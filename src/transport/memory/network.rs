@@ -45,7 +45,7 @@ struct Arriving {
     at: Instant,
     number: u64,
     from: PeerAddr,
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Network {
@@ -162,12 +162,12 @@ impl Network {
         if host.arriving.peek().is_none_or(|Reverse(next)| next.at > Instant::now()) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let Some(Reverse(Arriving { from, octets, .. })) = host.arriving.pop() else {
+        let Some(Reverse(Arriving { from, bytes, .. })) = host.arriving.pop() else {
             return Err(io::ErrorKind::WouldBlock.into());
         };
-        let len = octets.len().min(room.len());
-        room[..len].copy_from_slice(&octets[..len]);
-        Ok((octets.len(), from))
+        let len = bytes.len().min(room.len());
+        room[..len].copy_from_slice(&bytes[..len]);
+        Ok((bytes.len(), from))
     }
 
     /// Whether the next reception at `addr` fails.
@@ -223,13 +223,8 @@ impl State {
             };
             match self.hosts.get_mut(to).filter(room).filter(|_| !lost) {
                 Some(host) => {
-                    let (number, octets) = (2 * self.sent + copy, datagram.to_vec());
-                    host.arriving.push(Reverse(Arriving {
-                        at,
-                        number,
-                        from: from.clone(),
-                        octets,
-                    }));
+                    let (number, bytes) = (2 * self.sent + copy, datagram.to_vec());
+                    host.arriving.push(Reverse(Arriving { at, number, from: from.clone(), bytes }));
                     host.changed.notify_waiters();
                 }
                 None => self.lost += 1,

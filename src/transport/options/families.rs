@@ -48,7 +48,7 @@ pub(super) fn only_own_groups(socket: &Socket, ipv6: bool) {
 /// How datagrams are to be marked, as far as somebody has asked.
 pub(super) type Marks = (Option<u8>, Option<Ecn>);
 
-/// The octet of `marks`; what nobody has asked for stays as `current` has it.
+/// The byte of `marks`; what nobody has asked for stays as `current` has it.
 fn class((dscp, ecn): Marks, current: impl FnOnce() -> io::Result<u32>) -> io::Result<u32> {
     let class = match (dscp, ecn) {
         (Some(dscp), Some(ecn)) => TrafficClass::new(dscp, ecn),

@@ -61,7 +61,7 @@ async fn each_is_served_once(server: Running, to: &[Ipv4Addr]) {
         }
     }
     // What else there is, somebody receives.
-    until(|| waiting(port).iter().all(|octets| *octets == 0)).await;
+    until(|| waiting(port).iter().all(|bytes| *bytes == 0)).await;
     assert_eq!(server.control.figures().peers, callers.len());
     let control = server.control.clone();
     server.stop().await;
@@ -116,7 +116,7 @@ async fn a_group_that_is_joined_later_is_heard_by_all_workers_until_it_is_left()
     }
     let server = Running::start(server).await;
 
-    until(|| waiting(port).iter().all(|octets| *octets == 0)).await;
+    until(|| waiting(port).iter().all(|bytes| *bytes == 0)).await;
     let control = server.control.clone();
     server.stop().await;
     assert_eq!((control.figures().received, control.figures().returned), (50, 50));

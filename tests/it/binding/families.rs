@@ -9,7 +9,7 @@ use std::{
 use datagrammar::{PeerAddr, Raw, Text, UdpClient, UdpServer};
 
 use super::{addresses, bind, peer_at};
-use crate::support::{Net, Octets, Running, conversing, until};
+use crate::support::{Bytes, Net, Running, conversing, until};
 
 /// Where peers on this host reach the wildcard address `any`.
 fn loopback(ip: impl Into<IpAddr>, any: &PeerAddr) -> SocketAddr {
@@ -114,7 +114,7 @@ async fn peers_that_differ_only_in_their_scope_are_two_peers() {
         .await;
     let connect = |local: &str| {
         let addr = server.control.addresses()[0].socket_addr().unwrap();
-        Octets(UdpClient::from_socket(network.connect(local, addr).unwrap(), Raw).unwrap())
+        Bytes(UdpClient::from_socket(network.connect(local, addr).unwrap(), Raw).unwrap())
     };
     let (sixth, seventh) = (connect("[fe80::1%6]:5000"), connect("[fe80::1%7]:5000"));
 

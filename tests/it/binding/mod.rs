@@ -24,7 +24,7 @@ use std::{
 use datagrammar::{BindAddrs, PeerAddr, Raw, Text, UdpClient, UdpServer};
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{Octets, Running};
+use crate::support::{Bytes, Running};
 
 /// A server that answers with what it was asked.
 async fn bind(addrs: impl BindAddrs) -> io::Result<UdpServer> {
@@ -35,8 +35,8 @@ fn addresses(server: &UdpServer) -> Vec<SocketAddr> {
     server.control().addresses().iter().filter_map(PeerAddr::socket_addr).collect()
 }
 
-async fn peer_at(addr: SocketAddr) -> Octets {
-    Octets(UdpClient::connect(addr, Raw).await.unwrap())
+async fn peer_at(addr: SocketAddr) -> Bytes {
+    Bytes(UdpClient::connect(addr, Raw).await.unwrap())
 }
 
 /// An address that is free, and that no other test uses: each gives another `ip`.
@@ -129,7 +129,7 @@ async fn no_address_at_all_is_invalid_input() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_name_that_cannot_be_resolved_fails_with_the_error_of_the_resolver() {
-    // No label of a name has more than 63 octets, so nobody is asked for this one.
+    // No label of a name has more than 63 bytes, so nobody is asked for this one.
     let name = format!("{}:9000", "a".repeat(64));
     let addr = free_addr("127.0.0.23");
 

@@ -38,9 +38,9 @@ impl Caller {
     async fn answer(&self) -> (String, SocketAddr) {
         let socket = self.0.try_clone().unwrap();
         let answer = tokio::task::spawn_blocking(move || {
-            let mut octets = [0; 64];
-            let (len, from) = socket.recv_from(&mut octets).unwrap();
-            (String::from_utf8(octets[..len].to_vec()).unwrap(), from)
+            let mut bytes = [0; 64];
+            let (len, from) = socket.recv_from(&mut bytes).unwrap();
+            (String::from_utf8(bytes[..len].to_vec()).unwrap(), from)
         });
         answer.await.unwrap()
     }

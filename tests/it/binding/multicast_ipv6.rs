@@ -57,10 +57,10 @@ async fn ask(group: Ipv6Addr, port: u16, index: u32, text: &'static str) -> (Str
         let caller = UdpSocket::bind(SocketAddrV6::new(local, 0, 0, index)).unwrap();
         caller.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         caller.send_to(text.as_bytes(), SocketAddrV6::new(group, port, 0, index)).unwrap();
-        let mut octets = [0; 64];
-        let (len, from) = caller.recv_from(&mut octets).unwrap();
+        let mut bytes = [0; 64];
+        let (len, from) = caller.recv_from(&mut bytes).unwrap();
         let std::net::SocketAddr::V6(from) = from else { panic!("{from}") };
-        (String::from_utf8(octets[..len].to_vec()).unwrap(), from)
+        (String::from_utf8(bytes[..len].to_vec()).unwrap(), from)
     };
     within_deadline(tokio::task::spawn_blocking(asked)).await.unwrap()
 }

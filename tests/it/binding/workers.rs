@@ -19,7 +19,7 @@ fn workers(workers: usize) -> UdpServerBuilder<Text, Echo> {
     UdpServer::builder(Text, ready as Echo).workers(workers)
 }
 
-/// How many octets wait in each socket that is bound to `port`.
+/// How many bytes wait in each socket that is bound to `port`.
 pub(super) fn waiting(port: u16) -> Vec<u64> {
     let table = |path| std::fs::read_to_string(path).unwrap();
     let tables = table("/proc/net/udp") + &table("/proc/net/udp6");
@@ -117,7 +117,7 @@ async fn peers_are_spread_over_the_workers() {
         }
 
         // Whoever gets none of a hundred has bad luck once in 10^17 times.
-        assert!(waiting(port).iter().filter(|octets| **octets > 0).count() >= 3, "{ip}");
+        assert!(waiting(port).iter().filter(|bytes| **bytes > 0).count() >= 3, "{ip}");
     }
 }
 

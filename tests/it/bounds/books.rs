@@ -17,7 +17,7 @@ use crate::support::{
 fn dropped(figures: &Figures) -> [u64; 7] {
     [
         DropReason::Queue,
-        DropReason::Octets,
+        DropReason::Bytes,
         DropReason::Peers,
         DropReason::Truncated,
         DropReason::Refused,
@@ -31,7 +31,7 @@ everywhere! {
     // G-9, G-14
     async fn each_datagram_was_either_received_or_dropped_for_one_reason(net) {
         let (gate, enemy) = (Gate::closed(), Arc::new(Mutex::new(None)));
-        let limits = Limits::default().queue(3).octets(6 * OVERHEAD + 20).peers(2).datagram(10);
+        let limits = Limits::default().queue(3).bytes(6 * OVERHEAD + 20).peers(2).datagram(10);
         let check = {
             let enemy = Arc::clone(&enemy);
             move |peer: &PeerAddr| enemy.lock().unwrap().as_ref() != Some(peer)
@@ -60,19 +60,19 @@ everywhere! {
         second.send("123456789").await;
         second.send("12345").await;
         third.send("no place").await;
-        second.send("longer than ten octets").await;
+        second.send("longer than ten bytes").await;
         fourth.send("let me in").await;
         until(|| dropped(&server.control.figures()) == [1, 1, 1, 1, 1, 0, 0]).await;
 
         // The first peer waits with "1", "2", "3" and "leave", the second with "leave" and "12345".
-        assert_eq!(server.control.figures().waiting_octets, 6 * OVERHEAD + 8 + 10);
+        assert_eq!(server.control.figures().waiting_bytes, 6 * OVERHEAD + 8 + 10);
         gate.open();
         until(|| server.control.figures().returned == 6).await;
         let control = server.control.clone();
         server.stop().await;
         let figures = control.figures();
         assert_eq!(figures.received, figures.returned + figures.dropped_in_all());
-        assert_eq!((figures.peers, figures.waiting_octets), (0, 0));
+        assert_eq!((figures.peers, figures.waiting_bytes), (0, 0));
     }
 
     // G-9
@@ -104,7 +104,7 @@ everywhere! {
         until(|| server.control.figures().peers == 0).await;
         let figures = server.control.figures();
         assert_eq!((figures.received, figures.returned + figures.dropped_in_all()), (204, 204));
-        assert_eq!((figures.decode_errors, figures.waiting_octets), (4, 0));
+        assert_eq!((figures.decode_errors, figures.waiting_bytes), (4, 0));
         server.stop().await;
     }
 

@@ -18,7 +18,7 @@ use tokio::{
     task::{coop, yield_now},
 };
 
-use crate::support::{Gate, Net, Octets, Running, conversing, until, within_deadline};
+use crate::support::{Bytes, Gate, Net, Running, conversing, until, within_deadline};
 
 /// How many datagrams may be received between two turns of another task. Two batches are 128.
 const AT_A_TIME: u64 = 256;
@@ -55,7 +55,7 @@ async fn next_in_line() {
 }
 
 /// A server whose socket has ten thousand datagrams to begin with.
-async fn flooded(handler: impl Handler<String, String>) -> (Running, Octets) {
+async fn flooded(handler: impl Handler<String, String>) -> (Running, Bytes) {
     let net = Net::Memory(Network::new(1, Conditions::default().buffer(10_000)));
     let limits = Limits::default().queue(10_000);
     let server = UdpServer::builder(Text, handler).limits(limits).socket(net.socket()).unwrap();

@@ -10,7 +10,7 @@ use std::{
 
 use datagrammar::{Limits, RecvError, ServerHandle, Text, UdpServer};
 
-use crate::support::{Net, Octets, Running, conversing, everywhere, within_deadline};
+use crate::support::{Bytes, Net, Running, conversing, everywhere, within_deadline};
 
 /// After so many rounds a loop that never gives way ends by itself, so that its test fails instead of
 /// staying in it.
@@ -37,7 +37,7 @@ async fn serve(net: &Net, handler: impl datagrammar::Handler<String, String>) ->
 }
 
 /// Another peer is answered and serving ends, while the loop that `peer` has begun goes on.
-async fn assert_gives_way(net: &Net, server: Running, peer: &Octets, rounds: &Rounds) {
+async fn assert_gives_way(net: &Net, server: Running, peer: &Bytes, rounds: &Rounds) {
     peer.send("loop").await;
     let other = net.peer_of(&server.control).await;
     assert_eq!(other.ask("hello").await, "hello");

@@ -14,7 +14,7 @@ use std::{io, net::UdpSocket, time::Duration};
 use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Text, UdpServer};
 use tokio::task::{coop, yield_now};
 
-use crate::support::{Gate, Net, OVERHEAD, Octets, Running, conversing, everywhere, until};
+use crate::support::{Bytes, Gate, Net, OVERHEAD, Running, conversing, everywhere, until};
 
 /// Says that it was opened, and echoes what comes once the gate is open.
 fn held_up(gate: &Gate) -> impl Handler<String, String> + use<> {
@@ -34,7 +34,7 @@ fn held_up(gate: &Gate) -> impl Handler<String, String> + use<> {
     )
 }
 
-async fn send_numbers(peer: &Octets, range: std::ops::Range<u64>) {
+async fn send_numbers(peer: &Bytes, range: std::ops::Range<u64>) {
     for n in range {
         peer.send(n.to_string()).await;
     }
@@ -45,7 +45,7 @@ async fn until_dropped(server: &Running, reason: DropReason, datagrams: u64) {
     until(|| server.control.figures().dropped(reason) == datagrams).await;
 }
 
-async fn assert_hears_numbers(peer: &Octets, range: std::ops::Range<u64>) {
+async fn assert_hears_numbers(peer: &Bytes, range: std::ops::Range<u64>) {
     for n in range {
         assert_eq!(peer.recv_text().await, n.to_string());
     }
@@ -106,9 +106,9 @@ everywhere! {
         server.stop().await;
     }
 
-    // G-1: `queue_octets`
-    async fn the_octets_that_wait_for_one_peer_are_bounded(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().queue_octets(10));
+    // G-1: `queue_bytes`
+    async fn the_bytes_that_wait_for_one_peer_are_bounded(net) {
+        let (gate, limits) = (Gate::closed(), Limits::default().queue_bytes(10));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
         let (peer, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
 
@@ -118,38 +118,38 @@ everywhere! {
         send_numbers(&other, 20..22).await;
 
         until_dropped(&server, DropReason::Queue, 5).await;
-        until(|| server.control.figures().waiting_octets == 7 * OVERHEAD + 14).await;
+        until(|| server.control.figures().waiting_bytes == 7 * OVERHEAD + 14).await;
         gate.open();
         assert_hears_numbers(&peer, 10..15).await;
         assert_hears_numbers(&other, 20..22).await;
         server.stop().await;
     }
 
-    // G-1: `octets`
-    async fn the_octets_that_wait_for_all_peers_are_bounded(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().octets(5 * OVERHEAD + 10));
+    // G-1: `bytes`
+    async fn the_bytes_that_wait_for_all_peers_are_bounded(net) {
+        let (gate, limits) = (Gate::closed(), Limits::default().bytes(5 * OVERHEAD + 10));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
         let (peer, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
 
         peer.ask("first").await;
         other.ask("first").await;
         send_numbers(&peer, 10..13).await;
-        until(|| server.control.figures().waiting_octets == 3 * OVERHEAD + 6).await;
+        until(|| server.control.figures().waiting_bytes == 3 * OVERHEAD + 6).await;
         send_numbers(&other, 20..24).await;
 
-        until_dropped(&server, DropReason::Octets, 2).await;
-        assert_eq!(server.control.figures().waiting_octets, 5 * OVERHEAD + 10);
+        until_dropped(&server, DropReason::Bytes, 2).await;
+        assert_eq!(server.control.figures().waiting_bytes, 5 * OVERHEAD + 10);
         gate.open();
         assert_hears_numbers(&peer, 10..13).await;
         assert_hears_numbers(&other, 20..22).await;
         assert_eq!(other.ask("as before").await, "as before");
-        assert_eq!(server.control.figures().waiting_octets, 0);
+        assert_eq!(server.control.figures().waiting_bytes, 0);
         server.stop().await;
     }
 
-    // G-1: `octets`
+    // G-1: `bytes`
     async fn a_conversation_whose_first_datagram_may_not_wait_is_dropped_when_it_has_to(net) {
-        let limits = Limits::default().octets(OVERHEAD + 10);
+        let limits = Limits::default().bytes(OVERHEAD + 10);
         let server = net.serve_text_within(limits, conversing!(|peer| {
             yield_now().await;
             let text = peer.recv().await?;
@@ -157,13 +157,13 @@ everywhere! {
         })).await;
         let peer = net.peer_of(&server.control).await;
 
-        peer.send("eleven octets").await;
-        assert_eq!(peer.ask("ten octets").await, "ten octets");
+        peer.send("eleven bytes").await;
+        assert_eq!(peer.ask("ten bytes").await, "ten bytes");
 
         until(|| server.control.figures().peers == 0).await;
         let figures = server.control.figures();
-        assert_eq!((figures.dropped(DropReason::Octets), figures.returned), (1, 1));
-        assert_eq!((figures.conversations, figures.cut, figures.waiting_octets), (2, 0, 0));
+        assert_eq!((figures.dropped(DropReason::Bytes), figures.returned), (1, 1));
+        assert_eq!((figures.conversations, figures.cut, figures.waiting_bytes), (2, 0, 0));
         server.stop().await;
     }
 
@@ -310,8 +310,8 @@ async fn refused(limits: Limits) -> [io::Error; 2] {
 async fn a_bound_of_zero_with_which_nothing_could_be_received_is_refused_by_its_name()
 -> Result<(), BoxError> {
     for (name, limits) in [
-        ("queue_octets", Limits::default().queue_octets(0)),
-        ("octets", Limits::default().octets(0)),
+        ("queue_bytes", Limits::default().queue_bytes(0)),
+        ("bytes", Limits::default().bytes(0)),
         ("peers", Limits::default().peers(0)),
         ("datagram", Limits::default().datagram(0)),
         ("idle", Limits::default().idle(Duration::ZERO)),

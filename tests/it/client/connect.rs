@@ -10,7 +10,7 @@ use datagrammar::{PeerAddr, RecvError, Text, UdpClient, testing::Network};
 use socket2::{Domain, Socket, Type};
 
 use super::client;
-use crate::support::{Net, Octets, everywhere, within_deadline};
+use crate::support::{Bytes, Net, everywhere, within_deadline};
 
 /// Connecting to it fails on every host, as long as broadcasting is not asked for.
 const IMPOSSIBLE: &str = "127.255.255.255:9000";
@@ -241,7 +241,7 @@ async fn a_users_connected_socket_is_taken_though_it_was_blocking() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(peer_addr).unwrap();
     peer.connect(socket.local_addr().unwrap()).unwrap();
-    let peer = Octets(UdpClient::from_socket(peer, datagrammar::Raw).unwrap());
+    let peer = Bytes(UdpClient::from_socket(peer, datagrammar::Raw).unwrap());
 
     let client = UdpClient::from_socket(socket, Text).unwrap();
 

@@ -6,18 +6,18 @@ use datagrammar::{Raw, RecvError, Text, UdpClient};
 
 use crate::{
     icmp::{Icmp, told},
-    support::Octets,
+    support::Bytes,
 };
 
 const WAYS: [(&str, bool); 4] =
     [("127.0.0.1", false), ("127.0.0.1", true), ("::1", false), ("::1", true)];
 
-async fn client(ip: &str, portable: bool) -> (UdpClient<Text>, Octets) {
+async fn client(ip: &str, portable: bool) -> (UdpClient<Text>, Bytes) {
     let peer = UdpSocket::bind((ip, 0)).unwrap();
     let client = UdpClient::builder(Text).portable(portable);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
     peer.connect(client.local_addr().socket_addr().unwrap()).unwrap();
-    (client, Octets(UdpClient::from_socket(peer, Raw).unwrap()))
+    (client, Bytes(UdpClient::from_socket(peer, Raw).unwrap()))
 }
 
 async fn hears_nothing(client: &UdpClient<Text>) -> bool {

@@ -17,16 +17,16 @@ use std::{net::UdpSocket, pin::Pin, task::Poll};
 
 use datagrammar::{BoundSocket, DatagramProtocol, DecodeError, EncodeError, Raw, Text, UdpClient};
 
-use crate::support::{Net, Octets, everywhere};
+use crate::support::{Bytes, Net, everywhere};
 
 /// A client of text, and its peer.
-fn client(net: &Net) -> (UdpClient<Text>, Octets) {
+fn client(net: &Net) -> (UdpClient<Text>, Bytes) {
     client_of(net, Text)
 }
 
-fn client_of<P: DatagramProtocol>(net: &Net, protocol: P) -> (UdpClient<P>, Octets) {
+fn client_of<P: DatagramProtocol>(net: &Net, protocol: P) -> (UdpClient<P>, Bytes) {
     let (local, peer) = linked(net);
-    let peer = Octets(UdpClient::from_socket(peer, Raw).unwrap());
+    let peer = Bytes(UdpClient::from_socket(peer, Raw).unwrap());
     (UdpClient::from_socket(local, protocol).unwrap(), peer)
 }
 
@@ -97,7 +97,7 @@ everywhere! {
     }
 
     // C-2
-    async fn a_packet_reaches_the_peer_as_the_octets_of_the_protocol(net) {
+    async fn a_packet_reaches_the_peer_as_the_bytes_of_the_protocol(net) {
         let (client, peer) = client(&net);
 
         client.send(&"ABCDEF".to_owned()).await.unwrap();

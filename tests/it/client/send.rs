@@ -6,7 +6,7 @@ use datagrammar::{Raw, RecvError, SendError, Text, UdpClient};
 use tokio::time::timeout;
 
 use super::{Fragile, client, client_of, waits};
-use crate::support::{Net, Octets, everywhere, within_deadline};
+use crate::support::{Bytes, Net, everywhere, within_deadline};
 
 everywhere! {
     // C-6, S-5
@@ -153,7 +153,7 @@ async fn a_port_that_is_closed_refuses_what_is_sent_until_it_is_open_again() {
         let to = client.local_addr().socket_addr().unwrap();
         let switch = port.try_clone().unwrap();
         switch.connect(to).unwrap();
-        let peer = Octets(UdpClient::from_socket(port, Raw).unwrap());
+        let peer = Bytes(UdpClient::from_socket(port, Raw).unwrap());
 
         for round in ["one", "two"] {
             switch.connect(to).unwrap();

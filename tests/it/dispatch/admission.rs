@@ -37,7 +37,7 @@ everywhere! {
         until(|| figures().conversations == 1 && figures().peers == 0).await;
         let figures = figures();
         assert_eq!((figures.received, figures.returned, figures.conversations), (6, 1, 1));
-        assert_eq!((figures.peers, figures.waiting_octets, figures.failed), (0, 0, 0));
+        assert_eq!((figures.peers, figures.waiting_bytes, figures.failed), (0, 0, 0));
         assert_eq!(decoded.0.load(SeqCst), 1);
         assert!(stranger.hears_nothing().await);
         assert!(log.alarms().is_empty());

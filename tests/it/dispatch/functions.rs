@@ -5,7 +5,7 @@ use tokio::task::yield_now;
 
 use crate::{
     log::Log,
-    support::{Net, Octets, conversing, everywhere, until},
+    support::{Bytes, Net, conversing, everywhere, until},
 };
 
 everywhere! {
@@ -121,7 +121,7 @@ where
     heard
 }
 
-async fn ask<P>(peer: &Octets, protocol: &P, request: &str) -> String
+async fn ask<P>(peer: &Bytes, protocol: &P, request: &str) -> String
 where
     P: DatagramProtocol<Incoming = String, Outgoing = String>,
 {

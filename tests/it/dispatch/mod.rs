@@ -272,7 +272,7 @@ everywhere! {
     }
 
     // D-11
-    async fn a_datagram_without_octets_opens_a_conversation_and_is_answered_by_one(net) {
+    async fn a_datagram_without_bytes_opens_a_conversation_and_is_answered_by_one(net) {
         let decoded = Counted::default();
         let server = net.serve(UdpServer::builder(decoded.clone(), async |text: String| text)).await;
         let peer = net.peer_of(&server.control).await;
@@ -286,7 +286,7 @@ everywhere! {
     }
 
     // D-11
-    async fn a_datagram_without_octets_does_not_end_a_conversation(net) {
+    async fn a_datagram_without_bytes_does_not_end_a_conversation(net) {
         let server = net.serve_text(conversing!(|peer| {
             let mut lens = Vec::new();
             for _ in 0..4 {

@@ -8,13 +8,13 @@ use datagrammar::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Octets, within_deadline};
+use crate::support::{Bytes, within_deadline};
 
 /// Two ends that talk to each other.
-fn ends(network: &Network) -> (Octets, Octets) {
+fn ends(network: &Network) -> (Bytes, Bytes) {
     let end = |local, peer| {
         let socket = network.connect(local, peer).unwrap();
-        Octets(UdpClient::from_socket(socket, Raw).unwrap())
+        Bytes(UdpClient::from_socket(socket, Raw).unwrap())
     };
     (end("10.0.0.1:1", "10.0.0.2:2"), end("10.0.0.2:2", "10.0.0.1:1"))
 }

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::support::{Octets, Running, everywhere, until};
+use crate::support::{Bytes, Running, everywhere, until};
 
 const CLIENTS: usize = 5;
 const REQUESTS: usize = 30;
@@ -149,8 +149,8 @@ fn circumstances(rng: &mut Rng, in_order: bool) -> (Conditions, Limits) {
     };
     let limits = Limits::default()
         .queue(rng.usize(1..10))
-        .queue_octets(rng.usize(10..100))
-        .octets(rng.usize(300..2_000))
+        .queue_bytes(rng.usize(10..100))
+        .bytes(rng.usize(300..2_000))
         .peers(rng.usize(1..=CLIENTS))
         .datagram(rng.usize(6..10))
         .idle(Duration::from_secs(5));
@@ -170,7 +170,7 @@ async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Peer
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let socket = network.connect(("10.0.0.2", 1 + client as u16), "10.0.0.1:9000").unwrap();
-        let peer = Octets(UdpClient::from_socket(socket, Raw).unwrap());
+        let peer = Bytes(UdpClient::from_socket(socket, Raw).unwrap());
         let (rng, moody) = (rng.fork(), moody.clone());
         clients.spawn(request(client, peer, rng, moody));
     }
@@ -198,7 +198,7 @@ async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Peer
 }
 
 /// Sends requests at moments of its own choice; what comes back is told.
-async fn request(client: usize, peer: Octets, mut rng: Rng, moody: Moody) -> Octets {
+async fn request(client: usize, peer: Bytes, mut rng: Rng, moody: Moody) -> Bytes {
     let answers = peer.clone();
     let listening = tokio::spawn(async move {
         while let Ok(datagram) = answers.0.recv_timeout(Duration::from_secs(100)).await {
@@ -225,7 +225,7 @@ async fn request(client: usize, peer: Octets, mut rng: Rng, moody: Moody) -> Oct
 /// G-9: the books balance, and nobody is in conversation any more.
 fn at_rest(figures: &Figures) {
     assert_eq!(figures.received, figures.returned + figures.dropped_in_all(), "{figures:?}");
-    assert_eq!((figures.peers, figures.waiting_octets), (0, 0), "{figures:?}");
+    assert_eq!((figures.peers, figures.waiting_bytes), (0, 0), "{figures:?}");
 }
 
 fn heard(event: &Event) -> Option<(PeerAddr, String)> {
@@ -275,9 +275,9 @@ everywhere! {
         let peers = peers.join_all().await;
 
         until(|| {
-            let Figures { received, returned, peers, waiting_octets, .. } = server.control.figures();
+            let Figures { received, returned, peers, waiting_bytes, .. } = server.control.figures();
             let dropped = server.control.figures().dropped_in_all();
-            (received, peers, waiting_octets) == (returned + dropped, 0, 0)
+            (received, peers, waiting_bytes) == (returned + dropped, 0, 0)
         })
         .await;
         assert!(!moody.twice.load(Relaxed) && moody.talking.lock().unwrap().is_empty());

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::support::{Gate, Net, Octets, Running, conversing, everywhere, until, within_deadline};
+use crate::support::{Bytes, Gate, Net, Running, conversing, everywhere, until, within_deadline};
 
 everywhere! {
     // D-8
@@ -223,7 +223,7 @@ everywhere! {
 
 /// Sends two requests at a time, of which the second meets the conversation of the first wherever it
 /// may be.
-async fn ask_in_twos(peer: Octets) {
+async fn ask_in_twos(peer: Bytes) {
     for n in 0..100 {
         let [first, second] = [format!("{n}a"), format!("{n}b")];
         peer.send(&first).await;

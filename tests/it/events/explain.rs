@@ -5,7 +5,7 @@ use tracing::Level;
 
 use crate::{
     log::Log,
-    support::{Octets, Running},
+    support::{Bytes, Running},
 };
 
 fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
@@ -87,7 +87,7 @@ async fn batches_are_explained_as_they_are_counted() {
     let server = builder().bind("127.0.0.1:0").await.unwrap();
     let addr = server.local_addr();
     let server = Running::start(server).await;
-    let peer = Octets(datagrammar::UdpClient::connect(addr, datagrammar::Raw).await.unwrap());
+    let peer = Bytes(datagrammar::UdpClient::connect(addr, datagrammar::Raw).await.unwrap());
 
     peer.ask("hello").await;
 

@@ -42,17 +42,17 @@ async fn a_full_queue_is_warned_of_once() {
     let limits = Limits::default().queue(1);
     let sent = [(0, "open"), (0, "wait"), (0, "lost"), (0, "lost"), (1, "open"), (1, "wait")];
     is_warned_of(DropReason::Queue, limits.clone(), "Limits::queue(1)", &sent).await;
-    let limits = Limits::default().queue_octets(3);
-    let bound = "Limits::queue_octets(3)";
+    let limits = Limits::default().queue_bytes(3);
+    let bound = "Limits::queue_bytes(3)";
     is_warned_of(DropReason::Queue, limits, bound, &sent).await;
 }
 
 // H-17
 #[tokio::test(start_paused = true)]
-async fn as_many_octets_as_may_wait_are_warned_of_once() {
-    let limits = Limits::default().octets(5);
+async fn as_many_bytes_as_may_wait_are_warned_of_once() {
+    let limits = Limits::default().bytes(5);
     let sent = [(0, "open"), (0, "wait"), (0, "lost"), (0, "lost")];
-    is_warned_of(DropReason::Octets, limits, "Limits::octets(5)", &sent).await;
+    is_warned_of(DropReason::Bytes, limits, "Limits::bytes(5)", &sent).await;
 }
 
 // H-17
@@ -65,7 +65,7 @@ async fn opening_datagrams_that_may_not_wait_are_warned_of_once() {
         peer.recv().await?;
         Ok(())
     });
-    let server = net.serve_text_within(Limits::default().octets(5), handler).await;
+    let server = net.serve_text_within(Limits::default().bytes(5), handler).await;
     let peer = net.peer_of(&server.control).await;
 
     for _ in 0..2 {
@@ -73,8 +73,8 @@ async fn opening_datagrams_that_may_not_wait_are_warned_of_once() {
         settle().await;
     }
 
-    assert_eq!((log.alarm().level, log.alarm().field("reason")), (Level::WARN, "Octets"));
-    assert_eq!(server.control.figures().dropped(DropReason::Octets), 2);
+    assert_eq!((log.alarm().level, log.alarm().field("reason")), (Level::WARN, "Bytes"));
+    assert_eq!(server.control.figures().dropped(DropReason::Bytes), 2);
     server.stop().await;
 }
 

@@ -29,11 +29,11 @@ use tracing::Level;
 
 use crate::{
     log::{Log, Told},
-    support::{Net, Octets, Running, conversing},
+    support::{Bytes, Net, Running, conversing},
 };
 
 /// Serves on a network in memory, with a peer.
-async fn serve(handler: impl Handler<String, String>) -> (Running, Octets) {
+async fn serve(handler: impl Handler<String, String>) -> (Running, Bytes) {
     let net = Net::memory();
     let server = net.serve_text(handler).await;
     let peer = net.peer_of(&server.control).await;
@@ -258,7 +258,7 @@ async fn a_reply_that_the_kernel_refuses_is_warned_of() {
 
 // H-13
 #[tokio::test(start_paused = true)]
-async fn no_event_repeats_octets_of_a_datagram_however_the_error_is_wrapped() {
+async fn no_event_repeats_bytes_of_a_datagram_however_the_error_is_wrapped() {
     let quoting = || DecodeError::codec("a number was expected").with_source("SECRET");
     let bare: Arc<dyn Fn() -> BoxError + Send + Sync> = Arc::new(move || quoting().into());
     let wrapped: Arc<dyn Fn() -> BoxError + Send + Sync> =

@@ -12,7 +12,7 @@ use crate::{
     support::{Net, Running, conversing, within_deadline},
 };
 
-fn conversation(peer: &crate::support::Octets) -> Scope {
+fn conversation(peer: &crate::support::Bytes) -> Scope {
     let fields = [("peer".to_owned(), peer.addr().to_string())];
     Scope { name: "conversation", fields: BTreeMap::from(fields) }
 }

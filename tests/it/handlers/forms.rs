@@ -141,7 +141,7 @@ everywhere! {
     }
 }
 
-/// Text that is written only up to four octets.
+/// Text that is written only up to four bytes.
 struct ShortText;
 
 impl DatagramProtocol for ShortText {
@@ -154,6 +154,6 @@ impl DatagramProtocol for ShortText {
 
     fn encode(&self, packet: &String, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         Text.encode(packet, datagram)?;
-        if packet.len() > 4 { Err(EncodeError::codec("four octets were expected")) } else { Ok(()) }
+        if packet.len() > 4 { Err(EncodeError::codec("four bytes were expected")) } else { Ok(()) }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use datagrammar::{BoxError, DropReason, Handler, Peer, ServerHandle};
 use tokio::task::yield_now;
 
-use crate::support::{Net, Octets, conversing, everywhere, until};
+use crate::support::{Bytes, Net, conversing, everywhere, until};
 
 everywhere! {
     // H-1
@@ -125,6 +125,6 @@ impl Handler<String, String> for FailsFirst {
     }
 }
 
-async fn two_peers(net: &Net, control: &ServerHandle) -> (Octets, Octets) {
+async fn two_peers(net: &Net, control: &ServerHandle) -> (Bytes, Bytes) {
     (net.peer_of(control).await, net.peer_of(control).await)
 }

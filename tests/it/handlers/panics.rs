@@ -59,7 +59,7 @@ everywhere! {
         peer.send("panic").await;
         peer.send("first").await;
         peer.send("second").await;
-        until(|| server.control.figures().waiting_octets == 2 * OVERHEAD + 11).await;
+        until(|| server.control.figures().waiting_bytes == 2 * OVERHEAD + 11).await;
 
         gate.notify_one();
 
@@ -83,7 +83,7 @@ everywhere! {
         let (peer, other) = two_peers(&net, &server.control).await;
         other.send("wait").await;
         other.send("it waited").await;
-        until(|| server.control.figures().waiting_octets == OVERHEAD + 9).await;
+        until(|| server.control.figures().waiting_bytes == OVERHEAD + 9).await;
 
         peer.send("panic").await;
         until(|| server.control.figures().panicked == 1).await;
@@ -282,7 +282,7 @@ fn panics_on_request(waits: bool) -> impl Handler<String, String> {
 async fn assert_books(server: &Running, conversations: u64, panicked: u64) {
     let quiet = |figures: &Figures| {
         figures.peers == 0
-            && figures.waiting_octets == 0
+            && figures.waiting_bytes == 0
             && figures.conversations == conversations
             && figures.received == figures.returned + figures.dropped_in_all()
     };

@@ -14,13 +14,13 @@ use datagrammar::{BoxError, Handler, Peer, PeerAddr, Service, Text, UdpServer};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Server, Steps, abort, ended, settle, starting};
-use crate::support::{Net, Octets, conversing, until, within_deadline};
+use crate::support::{Bytes, Net, conversing, until, within_deadline};
 
 // D-8, L-2, L-19
 #[tokio::test(start_paused = true)]
 async fn serving_begins_when_nothing_is_left_of_the_one_that_was_dropped() {
     let net = Net::memory();
-    let (steps, peer) = (Steps::default(), Arc::new(Mutex::new(None::<Octets>)));
+    let (steps, peer) = (Steps::default(), Arc::new(Mutex::new(None::<Bytes>)));
     let handler = starting!(
         [steps, peer] | service | {
             steps.note("start");

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{Server, Sleeps, Steps, echo, ended, in_memory, settle};
-use crate::support::{Gate, Net, Octets, Running, conversing, everywhere, until, within_deadline};
+use crate::support::{Bytes, Gate, Net, Running, conversing, everywhere, until, within_deadline};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -230,8 +230,8 @@ async fn during_a_drain_nobody_new_is_heard_at_an_address_where_nobody_is_in_con
     let control = server.control.clone();
     let addresses: Vec<_> =
         control.addresses().iter().map(|addr| addr.socket_addr().unwrap()).collect();
-    let peer = Octets(UdpClient::connect(addresses[0], Raw).await.unwrap());
-    let silent = Octets(UdpClient::connect(addresses[1], Raw).await.unwrap());
+    let peer = Bytes(UdpClient::connect(addresses[0], Raw).await.unwrap());
+    let silent = Bytes(UdpClient::connect(addresses[1], Raw).await.unwrap());
     peer.ask("hello").await;
 
     let (cut, ()) = tokio::join!(within_deadline(control.drain(HOUR)), async {

@@ -10,7 +10,7 @@ use datagrammar::{DropReason, SendError, ServeError, Text, UdpServer};
 use tokio::time::{Instant, sleep};
 
 use super::{Loops, Server, Sleeps, Steps, abort, echo, in_memory, settle, starting};
-use crate::support::{Gate, Net, Octets, conversing, everywhere, until, within_deadline};
+use crate::support::{Bytes, Gate, Net, conversing, everywhere, until, within_deadline};
 
 everywhere! {
     // L-19
@@ -262,7 +262,7 @@ async fn the_serve_future_can_be_dropped_in_the_grace_and_in_a_clean_up() {
 #[tokio::test(start_paused = true)]
 async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
     let net = Net::memory();
-    let peer = Arc::new(Mutex::new(None::<Octets>));
+    let peer = Arc::new(Mutex::new(None::<Bytes>));
     let handler = starting!(
         [peer] | _service | {
             let peer = peer.lock().unwrap().clone();
@@ -281,11 +281,11 @@ async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
     );
     let server = Server::bind(&net, handler);
     let peer = {
-        let octets = net.peer_of(&server.control).await;
+        let bytes = net.peer_of(&server.control).await;
         let mut serving = Box::pin(server.server.serve());
-        meanwhile(&mut serving, octets.ask("hello")).await;
-        *peer.lock().unwrap() = Some(octets.clone());
-        octets
+        meanwhile(&mut serving, bytes.ask("hello")).await;
+        *peer.lock().unwrap() = Some(bytes.clone());
+        bytes
     };
 
     let mut serving = Box::pin(server.server.serve());

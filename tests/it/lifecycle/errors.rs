@@ -19,7 +19,7 @@ use tracing::Level;
 use super::{Loops, Server, Steps, echo, ended, starting};
 use crate::{
     log::Log,
-    support::{Net, Octets, conversing, until},
+    support::{Bytes, Net, conversing, until},
 };
 
 /// A server in memory that serves, its network and address, and a peer.
@@ -28,7 +28,7 @@ struct Scene {
     server: Server,
     serving: JoinHandle<Result<(), ServeError>>,
     address: PeerAddr,
-    peer: Octets,
+    peer: Bytes,
 }
 
 impl Scene {

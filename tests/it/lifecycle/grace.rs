@@ -12,7 +12,7 @@ use tracing::Level;
 use super::{Loops, Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
 use crate::{
     log::Log,
-    support::{Net, OVERHEAD, Octets, Running, conversing, everywhere, until, within_deadline},
+    support::{Bytes, Net, OVERHEAD, Running, conversing, everywhere, until, within_deadline},
 };
 
 everywhere! {
@@ -47,7 +47,7 @@ everywhere! {
         peer.ask("first").await;
         peer.send("second").await;
         peer.send("third").await;
-        until(|| server.control.figures().waiting_octets == 2 * OVERHEAD + 11).await;
+        until(|| server.control.figures().waiting_bytes == 2 * OVERHEAD + 11).await;
 
         server.stop(serving).await;
         let serving = server.serve().await;
@@ -56,7 +56,7 @@ everywhere! {
         assert_eq!(steps.all(), ["first", "fourth"]);
         let figures = server.control.figures();
         assert_eq!(figures.dropped(DropReason::Stopping), 2);
-        assert_eq!((figures.received, figures.waiting_octets), (4, 0));
+        assert_eq!((figures.received, figures.waiting_bytes), (4, 0));
         server.stop(serving).await;
     }
 
@@ -87,7 +87,7 @@ everywhere! {
 }
 
 /// The next datagram, which must have arrived.
-async fn at_hand(peer: &Octets) -> String {
+async fn at_hand(peer: &Bytes) -> String {
     let datagram = peer.0.recv_timeout(Duration::ZERO).await.unwrap();
     String::from_utf8(datagram.to_vec()).unwrap()
 }

@@ -25,7 +25,7 @@ use datagrammar::{
 };
 use tokio::{task::JoinHandle, time::sleep};
 
-use crate::support::{Net, Octets, within_deadline};
+use crate::support::{Bytes, Net, within_deadline};
 
 /// What happened, in order.
 #[derive(Clone, Debug, Default)]
@@ -185,7 +185,7 @@ async fn abort(serving: JoinHandle<Result<(), ServeError>>) {
 /// A server in memory that serves, with a peer.
 async fn in_memory(
     handler: impl Handler<String, String>,
-) -> (Server, JoinHandle<Result<(), ServeError>>, Octets) {
+) -> (Server, JoinHandle<Result<(), ServeError>>, Bytes) {
     let net = Net::memory();
     let server = Server::bind(&net, handler);
     let serving = server.serve().await;

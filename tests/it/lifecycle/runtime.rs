@@ -12,7 +12,7 @@ use datagrammar::{SendError, ServeError, ServerHandle, Text, UdpServer};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Loops, Server, Sleeps, Steps, echo, starting};
-use crate::support::{Net, Octets, conversing, until, within_deadline};
+use crate::support::{Bytes, Net, conversing, until, within_deadline};
 
 fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -40,7 +40,7 @@ struct Left {
 }
 
 /// Serves in a task, with a background task, a clean-up and a conversation that waits.
-async fn serve() -> (Left, Octets) {
+async fn serve() -> (Left, Bytes) {
     let (steps, loops) = (Steps::default(), Loops::default());
     let handler = starting!(
         [steps] | service | {

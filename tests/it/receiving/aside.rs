@@ -47,7 +47,7 @@ everywhere! {
         until(|| server.control.figures().peers == 0).await;
         let figures = server.control.figures();
         assert_eq!((figures.received, figures.returned, figures.dropped_in_all()), (5, 5, 0));
-        assert_eq!(figures.waiting_octets, 0);
+        assert_eq!(figures.waiting_bytes, 0);
         server.stop().await;
     }
 
@@ -137,7 +137,7 @@ everywhere! {
             peer.send(sent).await;
             assert_eq!(peer.recv_text().await, heard);
         }
-        until(|| server.control.figures().waiting_octets == 0).await;
+        until(|| server.control.figures().waiting_bytes == 0).await;
         server.stop().await;
     }
 
@@ -163,7 +163,7 @@ everywhere! {
         peer.send("2").await;
         assert_eq!(peer.recv_text().await, "2");
         peer.send("late").await;
-        until(|| server.control.figures().waiting_octets == OVERHEAD + 4).await;
+        until(|| server.control.figures().waiting_bytes == OVERHEAD + 4).await;
         gate.open();
         assert_eq!(peer.recv_text().await, "late");
         server.stop().await;
@@ -174,7 +174,7 @@ everywhere! {
 #[tokio::test(start_paused = true)]
 async fn bytes_that_did_not_decode_are_not_kept_where_nothing_more_may_wait() {
     let net = Net::memory();
-    let limits = Limits::default().octets(OVERHEAD + 4);
+    let limits = Limits::default().bytes(OVERHEAD + 4);
     let handler = conversing!(|peer| {
         drop(peer.recv().await);
         let kept = peer.undecoded().map(<[u8]>::len);
@@ -187,6 +187,6 @@ async fn bytes_that_did_not_decode_are_not_kept_where_nothing_more_may_wait() {
     assert_eq!(peer.recv_text().await, "Some(4)");
     peer.send(b"\xff2345").await;
     assert_eq!(peer.recv_text().await, "None");
-    assert_eq!(server.control.figures().waiting_octets, 0);
+    assert_eq!(server.control.figures().waiting_bytes, 0);
     server.stop().await;
 }

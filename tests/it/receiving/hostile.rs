@@ -1,4 +1,4 @@
-//! Octets that nobody meant to be a packet.
+//! Bytes that nobody meant to be a packet.
 
 use datagrammar::{DatagramProtocol, Json, RecvError, Text, UdpServer};
 use fastrand::Rng;
@@ -13,28 +13,28 @@ struct Order {
     count: Option<u32>,
 }
 
-/// Octets at random, some of them close to what a protocol expects.
-fn octets(rng: &mut Rng) -> Vec<u8> {
-    let mut octets = match rng.u8(..4) {
+/// Bytes at random, some of them close to what a protocol expects.
+fn bytes(rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = match rng.u8(..4) {
         0 => br#"{"item":"tea","count":2}"#.to_vec(),
         1 => br#"{"item":"\u00e9","count":null}"#.to_vec(),
         2 => "¿qué?".as_bytes().to_vec(),
         _ => (0..rng.usize(..64)).map(|_| rng.u8(..)).collect(),
     };
     for _ in 0..rng.usize(..3) {
-        let at = rng.usize(..=octets.len());
+        let at = rng.usize(..=bytes.len());
         match rng.u8(..3) {
-            0 => octets.truncate(at),
-            1 => octets.insert(at, rng.u8(..)),
-            _ => octets.extend_from_within(at..),
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at, rng.u8(..)),
+            _ => bytes.extend_from_within(at..),
         }
     }
-    octets
+    bytes
 }
 
 everywhere! {
     // R-5
-    async fn octets_are_either_the_text_they_stand_for_or_an_error(net) {
+    async fn bytes_are_either_the_text_they_stand_for_or_an_error(net) {
         let server = net.serve_text(conversing!(|peer| {
             loop {
                 let answer = match peer.recv().await {
@@ -49,13 +49,13 @@ everywhere! {
         let mut rng = Rng::with_seed(5);
 
         for _ in 0..500 {
-            let octets = octets(&mut rng);
-            peer.send(&octets).await;
-            let expected = match str::from_utf8(&octets) {
+            let bytes = bytes(&mut rng);
+            peer.send(&bytes).await;
+            let expected = match str::from_utf8(&bytes) {
                 Ok(text) => format!("text {text}"),
                 Err(_) => "no text".to_owned(),
             };
-            assert_eq!(peer.recv_text().await, expected, "{octets:x?}");
+            assert_eq!(peer.recv_text().await, expected, "{bytes:x?}");
         }
 
         assert_eq!(server.control.figures().panicked, 0);
@@ -63,7 +63,7 @@ everywhere! {
     }
 
     // R-5
-    async fn octets_are_either_the_structure_they_stand_for_or_an_error(net) {
+    async fn bytes_are_either_the_structure_they_stand_for_or_an_error(net) {
         let protocol = Json::<Order, String>::new();
         let server = net.serve(UdpServer::builder(protocol, async |order: Order| {
             format!("{order:?}")
@@ -73,9 +73,9 @@ everywhere! {
         let mut errors = 0;
 
         for _ in 0..500 {
-            let octets = octets(&mut rng);
-            peer.send(&octets).await;
-            match Json::<Order, String>::new().decode(&octets) {
+            let bytes = bytes(&mut rng);
+            peer.send(&bytes).await;
+            match Json::<Order, String>::new().decode(&bytes) {
                 Ok(order) => {
                     let answer = Json::<String>::new().decode(&peer.recv().await).unwrap();
                     assert_eq!(answer, format!("{order:?}"));
@@ -95,13 +95,13 @@ everywhere! {
 
 // R-5
 #[test]
-fn text_and_octets_are_one_to_one() {
+fn text_and_bytes_are_one_to_one() {
     let mut rng = Rng::with_seed(7);
 
     for _ in 0..10_000 {
-        let octets = octets(&mut rng);
-        if let Ok(text) = Text.decode(&octets) {
-            assert_eq!(text.as_bytes(), octets);
+        let bytes = bytes(&mut rng);
+        if let Ok(text) = Text.decode(&bytes) {
+            assert_eq!(text.as_bytes(), bytes);
         }
     }
 }

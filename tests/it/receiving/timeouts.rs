@@ -106,7 +106,7 @@ everywhere! {
         for n in 0..51 {
             peer.send(n.to_string()).await;
         }
-        until(|| server.control.figures().waiting_octets == 50 * OVERHEAD + 9 + 2 * 41).await;
+        until(|| server.control.figures().waiting_bytes == 50 * OVERHEAD + 9 + 2 * 41).await;
         gate.open();
 
         for n in 1..51 {

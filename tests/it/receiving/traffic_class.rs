@@ -30,12 +30,12 @@ async fn ask(client: &UdpClient<Text>, request: &str) -> String {
 }
 
 /// Marks what `client` sends from now on.
-fn mark(client: &UdpClient<Text>, octet: u8) {
+fn mark(client: &UdpClient<Text>, byte: u8) {
     let socket = client.socket_ref().unwrap();
     let socket = socket2::SockRef::from(&socket);
     match client.local_addr().socket_addr().unwrap().is_ipv4() {
-        true => socket.set_tos_v4(octet.into()),
-        false => socket.set_tclass_v6(octet.into()),
+        true => socket.set_tos_v4(byte.into()),
+        false => socket.set_tclass_v6(byte.into()),
     }
     .unwrap();
 }
@@ -65,8 +65,8 @@ async fn datagrams_of_one_train_are_marked_alike_and_the_next_one_is_not() {
     let client = UdpClient::connect(("127.0.0.1", port), Text).await.unwrap();
     let train = vec!["datagram".to_owned(); 20];
 
-    for octet in [0x02, 0x03] {
-        mark(&client, octet);
+    for byte in [0x02, 0x03] {
+        mark(&client, byte);
         client.send_all(&train).await.unwrap();
     }
 

@@ -15,7 +15,7 @@ use tracing::Level;
 use super::{WAYS, send};
 use crate::{
     log::Log,
-    support::{Gate, Net, Octets, Running, conversing, everywhere, until},
+    support::{Bytes, Gate, Net, Running, conversing, everywhere, until},
 };
 
 /// Text, all but one.
@@ -107,14 +107,14 @@ async fn an_icmp_error_that_the_kernel_tells_to_another_send_does_not_fail_it() 
     let (staying_at, going_at) = (staying.local_addr().unwrap(), going.local_addr().unwrap());
     let connect = |peer: UdpSocket| {
         peer.connect(same.local_addr().unwrap()).unwrap();
-        Octets(UdpClient::from_socket(peer, Raw).unwrap())
+        Bytes(UdpClient::from_socket(peer, Raw).unwrap())
     };
     let (staying, going) = (connect(staying), connect(going));
     assert_eq!(staying.ask("hello").await, "hello");
     assert_eq!(going.ask("hello").await, "hello");
     // The kernel tells ICMP errors to connected sockets only. Nobody is there once it has moved away.
     drop(going);
-    let _taken = Octets(UdpClient::connect(staying_at, Raw).await.unwrap());
+    let _taken = Bytes(UdpClient::connect(staying_at, Raw).await.unwrap());
     same.connect(going_at).unwrap();
     let [to_staying, to_going] = {
         let senders = senders.lock().unwrap();

@@ -9,7 +9,7 @@ use datagrammar::{PeerSender, Raw, Text, UdpClient, UdpServer};
 
 use crate::{
     icmp::Icmp,
-    support::{Octets, Running, conversing},
+    support::{Bytes, Running, conversing},
 };
 
 // S-8
@@ -64,8 +64,8 @@ async fn an_error_of_the_past_costs_no_reply_that_is_sent_now() {
     }
 }
 
-fn connect(to: SocketAddr) -> Octets {
+fn connect(to: SocketAddr) -> Bytes {
     let socket = UdpSocket::bind((to.ip(), 0)).unwrap();
     socket.connect(to).unwrap();
-    Octets(UdpClient::from_socket(socket, Raw).unwrap())
+    Bytes(UdpClient::from_socket(socket, Raw).unwrap())
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::{
     log::Log,
-    support::{Net, Octets, Running, conversing, until, within_deadline},
+    support::{Bytes, Net, Running, conversing, until, within_deadline},
 };
 
 /// How many datagrams a server keeps for the kernel.
@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_millis(100);
 struct Scene {
     network: Network,
     server: Running,
-    peer: Octets,
+    peer: Bytes,
     sender: PeerSender<String>,
 }
 

@@ -3,7 +3,7 @@
 use datagrammar::{PeerAddr, Raw, SendError, Text, UdpClient, UdpServer};
 
 use super::{WAYS, send};
-use crate::support::{Octets, Running, conversing, everywhere};
+use crate::support::{Bytes, Running, conversing, everywhere};
 
 const MAX_IPV4: usize = 65_507;
 const MAX_IPV6: usize = 65_527;
@@ -91,7 +91,7 @@ async fn an_ipv4_peer_of_a_dual_stack_socket_gets_as_much_as_ipv4_carries() {
     );
     let server = Running::start(server.bind("[::]:0").await.unwrap()).await;
     let port = server.control.addresses()[0].socket_addr().unwrap().port();
-    let peer = Octets(UdpClient::connect(("127.0.0.1", port), Raw).await.unwrap());
+    let peer = Bytes(UdpClient::connect(("127.0.0.1", port), Raw).await.unwrap());
 
     peer.send("x".repeat(MAX_IPV4)).await;
 

@@ -10,31 +10,31 @@ use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
 /// For peers that speak it already: it takes ten times the time of [`Zlib`](crate::Zlib), and is
 /// better only at long texts. The stream is the whole datagram: one that is cut or corrupt, or that
 /// anything follows, is refused. A checksum (CRC-32) finds accidents. An empty payload takes 14
-/// octets, a small one some 40 more than with zlib.
+/// bytes, a small one some 40 more than with zlib.
 ///
 /// [bzip2]: https://sourceware.org/bzip2/
 ///
 /// # Limits
 ///
-/// Fifty octets can become 45 MB. A datagram that would inflate to more octets than the limit is
-/// refused. What inflates needs memory for a whole block before the first octet comes out: 400 KB
-/// for each 80,000 octets of the limit or a part of them, 3.6 MB at most. It is the limit that
+/// Fifty bytes can become 45 MB. A datagram that would inflate to more bytes than the limit is
+/// refused. What inflates needs memory for a whole block before the first byte comes out: 400 KB
+/// for each 80,000 bytes of the limit or a part of them, 3.6 MB at most. It is the limit that
 /// decides, not the size of block that a datagram declares. What is sent has no limit, and needs
-/// about 1.2 MB for each 79,000 octets, 7.6 MB at most, while it is compressed.
+/// about 1.2 MB for each 79,000 bytes, 7.6 MB at most, while it is compressed.
 ///
 /// # Examples
 ///
 /// ```
 /// use datagrammar_protocols::{Bzip2, DatagramProtocol, Text};
 ///
-/// let protocol = Text.layer(Bzip2::up_to(4_096));
+/// let protocol = Text.layer(Bzip2::with_limit(4_096));
 ///
 /// let mut datagram = Vec::new();
 /// protocol.encode(&"ping ".repeat(100), &mut datagram)?;
 ///
 /// assert!(datagram.starts_with(b"BZh9"));
 /// assert_eq!(protocol.decode(&datagram)?.len(), 500);
-/// assert!(Text.layer(Bzip2::up_to(499)).decode(&datagram).is_err());
+/// assert!(Text.layer(Bzip2::with_limit(499)).decode(&datagram).is_err());
 /// # Ok::<(), datagrammar_protocols::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -44,16 +44,16 @@ pub struct Bzip2 {
 }
 
 impl Bzip2 {
-    /// Creates the layer, which inflates to at most `limit` octets.
+    /// Creates the layer, which inflates to at most `limit` bytes.
     #[must_use]
-    pub const fn up_to(limit: usize) -> Self {
+    pub const fn with_limit(limit: usize) -> Self {
         Self { limit, level: 9 }
     }
 
-    /// Sets the size of a block, in 100,000 octets, 1 to 9. The default is 9.
+    /// Sets the size of a block, in 100,000 bytes, 1 to 9. The default is 9.
     ///
     /// It is written into the datagram, and tells receivers other than this one how much memory they
-    /// need. Payloads below 79,000 octets fit in one block of every level, so nothing else depends
+    /// need. Payloads below 79,000 bytes fit in one block of every level, so nothing else depends
     /// on it. Streams of every level are read.
     ///
     /// # Panics
@@ -71,12 +71,12 @@ impl Layer for Bzip2 {
         let payload = datagram.len() - start;
         let most = payload + payload / 100 + 600; // bzip2's manual, section 3.4
         // With runs coded a payload is longer by a quarter at most. If it fits in a block of a lower
-        // level, then that level gives the same octets, for less memory.
+        // level, then that level gives the same bytes, for less memory.
         let level = usize::from(self.level).min(payload / 79_000 + 1);
         replace(datagram, start, most, |payload, room| {
             let mut compress = Compress::new(Compression::new(level as u32), 0);
             let Ok(Status::StreamEnd) = compress.compress(payload, room, Action::Finish) else {
-                return Err(EncodeError::layer("octets that bzip2 can compress were expected"));
+                return Err(EncodeError::layer("bytes that bzip2 can compress were expected"));
             };
             room[LEVEL] = b'0' + self.level;
             Ok(compress.total_out() as usize)

@@ -7,8 +7,8 @@ use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
 
 /// Compresses each datagram as one LZ4 block ([block format]), which costs next to no time.
 ///
-/// A block is nothing but the compressed octets: no magic number, no length, no checksum. So a
-/// payload that does not compress takes one octet more for each 255 and one for the rest, and the
+/// A block is nothing but the compressed bytes: no magic number, no length, no checksum. So a
+/// payload that does not compress takes one byte more for each 255 and one for the rest, and the
 /// empty payload takes one. It also means that a datagram that was altered or cut may well be read as
 /// another payload: put a [`Crc32c`](crate::Crc32c), or a layer with a key, around it where the
 /// network below does not check (UDP does, with 16 bits). The frames that the program `lz4` writes
@@ -18,7 +18,7 @@ use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
 ///
 /// # Limits
 ///
-/// One octet can become 255. A datagram that would inflate to more octets than the limit is refused,
+/// One byte can become 255. A datagram that would inflate to more bytes than the limit is refused,
 /// and costs no more memory than the limit. What is sent has no limit.
 ///
 /// # Examples
@@ -26,14 +26,14 @@ use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
 /// ```
 /// use datagrammar_protocols::{DatagramProtocol, Lz4, Text};
 ///
-/// let protocol = Text.layer(Lz4::up_to(4_096));
+/// let protocol = Text.layer(Lz4::with_limit(4_096));
 ///
 /// let mut datagram = Vec::new();
 /// protocol.encode(&"ping ".repeat(100), &mut datagram)?;
 ///
 /// assert!(datagram.len() < 20);
 /// assert_eq!(protocol.decode(&datagram)?.len(), 500);
-/// assert!(Text.layer(Lz4::up_to(499)).decode(&datagram).is_err());
+/// assert!(Text.layer(Lz4::with_limit(499)).decode(&datagram).is_err());
 /// # Ok::<(), datagrammar_protocols::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +42,9 @@ pub struct Lz4 {
 }
 
 impl Lz4 {
-    /// Creates the layer, which inflates to at most `limit` octets.
+    /// Creates the layer, which inflates to at most `limit` bytes.
     #[must_use]
-    pub const fn up_to(limit: usize) -> Self {
+    pub const fn with_limit(limit: usize) -> Self {
         Self { limit }
     }
 }
@@ -54,7 +54,7 @@ impl Layer for Lz4 {
         let most = get_maximum_output_size(datagram.len() - start);
         replace(datagram, start, most, |payload, room| {
             compress_into(payload, room).map_err(|error| {
-                EncodeError::layer("octets that LZ4 can compress were expected").with_source(error)
+                EncodeError::layer("bytes that LZ4 can compress were expected").with_source(error)
             })
         })
     }

@@ -1,7 +1,7 @@
-//! Layers that compress: fewer octets on the wire, for time.
+//! Layers that compress: fewer bytes on the wire, for time.
 //!
 //! What they have in common is here. A stranger's datagram is inflated into buffers that grow with
-//! what really comes out of it, up to the limit and one octet more, whatever it declares.
+//! what really comes out of it, up to the limit and one byte more, whatever it declares.
 
 #[cfg(feature = "bzip2")]
 mod bzip2;
@@ -26,9 +26,9 @@ pub use self::zlib::Zlib;
 pub use self::zstd::Zstd;
 use crate::DecodeError;
 
-/// Returns at most `limit` octets, as `inflate` writes them into the room that it is lent.
+/// Returns at most `limit` bytes, as `inflate` writes them into the room that it is lent.
 ///
-/// `inflate` begins anew each time. It returns how many octets it has written, or `None` if they
+/// `inflate` begins anew each time. It returns how many bytes it has written, or `None` if they
 /// may need more room.
 ///
 /// Most payloads fit in the first room, and for the others the room grows so fast that beginning
@@ -38,15 +38,15 @@ fn inflate<'d>(
     limit: usize,
     mut inflate: impl FnMut(&mut [u8]) -> Result<Option<usize>, DecodeError>,
 ) -> Result<Cow<'d, [u8]>, DecodeError> {
-    // One octet past the limit tells "exactly full" from "too long".
+    // One byte past the limit tells "exactly full" from "too long".
     let most = limit.saturating_add(1);
     let mut room = datagram.len().saturating_mul(4).clamp(1, most);
     loop {
-        let mut octets = vec![0; room];
-        match inflate(&mut octets)? {
+        let mut bytes = vec![0; room];
+        match inflate(&mut bytes)? {
             Some(len) if len <= limit => {
-                octets.truncate(len);
-                return Ok(octets.into());
+                bytes.truncate(len);
+                return Ok(bytes.into());
             }
             None if room < most => room = room.saturating_mul(8).min(most),
             _ => return Err(DecodeError::layer("a payload within the limit was expected")),

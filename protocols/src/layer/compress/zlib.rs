@@ -9,14 +9,14 @@ use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
 ///
 /// The stream is the whole datagram: one that is cut or altered, or that anything follows, is
 /// refused, and so is one with a preset dictionary. Its checksum (Adler-32) finds accidents. A
-/// payload that does not compress, as most small ones, takes about 11 octets more, and an eighth more
+/// payload that does not compress, as most small ones, takes about 11 bytes more, and an eighth more
 /// at level 1.
 ///
 /// [RFC 1950]: https://www.rfc-editor.org/rfc/rfc1950
 ///
 /// # Limits
 ///
-/// One octet can become 1,030. A datagram that would inflate to more octets than the limit is
+/// One byte can become 1,030. A datagram that would inflate to more bytes than the limit is
 /// refused, and costs no more memory than the limit and 64 KiB. The longest packet that
 /// you expect is a good one. What is sent has no limit.
 ///
@@ -28,14 +28,14 @@ use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
 /// ```
 /// use datagrammar_protocols::{DatagramProtocol, Text, Zlib};
 ///
-/// let protocol = Text.layer(Zlib::up_to(4_096));
+/// let protocol = Text.layer(Zlib::with_limit(4_096));
 ///
 /// let mut datagram = Vec::new();
 /// protocol.encode(&"ping ".repeat(100), &mut datagram)?;
 ///
 /// assert!(datagram.len() < 30);
 /// assert_eq!(protocol.decode(&datagram)?.len(), 500);
-/// assert!(Text.layer(Zlib::up_to(499)).decode(&datagram).is_err());
+/// assert!(Text.layer(Zlib::with_limit(499)).decode(&datagram).is_err());
 /// # Ok::<(), datagrammar_protocols::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +45,9 @@ pub struct Zlib {
 }
 
 impl Zlib {
-    /// Creates the layer, which inflates to at most `limit` octets.
+    /// Creates the layer, which inflates to at most `limit` bytes.
     #[must_use]
-    pub const fn up_to(limit: usize) -> Self {
+    pub const fn with_limit(limit: usize) -> Self {
         Self { limit, level: 6 }
     }
 
@@ -64,7 +64,7 @@ impl Zlib {
     /// ```
     /// use datagrammar_protocols::Zlib;
     ///
-    /// const FAST: Zlib = Zlib::up_to(1_200).level(1);
+    /// const FAST: Zlib = Zlib::with_limit(1_200).level(1);
     /// ```
     #[must_use]
     pub const fn level(self, level: u8) -> Self {
@@ -76,7 +76,7 @@ impl Zlib {
 impl Layer for Zlib {
     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
         let payload = datagram.len() - start;
-        // No level takes more than nine bits for an octet; the rest is for header and trailer.
+        // No level takes more than nine bits for a byte; the rest is for header and trailer.
         let most = payload + payload / 8 + 64;
         replace(datagram, start, most, |payload, room| {
             DEFLATER.with(|kept| {
@@ -115,7 +115,7 @@ impl Deflater {
         }
         match self.compress.compress(payload, room, FlushCompress::Finish) {
             Ok(Status::StreamEnd) => Ok(self.compress.total_out() as usize),
-            _ => Err(EncodeError::layer("octets that zlib can compress were expected")),
+            _ => Err(EncodeError::layer("bytes that zlib can compress were expected")),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
 /// skippable frames. What is written has no checksum: a datagram that was altered may be read as
 /// another payload, so put a [`Crc32c`](crate::Crc32c), or a layer with a key, around it where the
 /// network below does not check (UDP does, with 16 bits). A frame that comes with a checksum is
-/// checked. A payload that does not compress takes 9 to 12 octets more.
+/// checked. A payload that does not compress takes 9 to 12 bytes more.
 ///
 /// This layer is written in C, as the only part of this crate, and needs a C compiler.
 ///
@@ -23,7 +23,7 @@ use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
 ///
 /// # Limits
 ///
-/// One octet can become 32,000. A datagram that would inflate to more octets than the limit is
+/// One byte can become 32,000. A datagram that would inflate to more bytes than the limit is
 /// refused, and costs no more memory than the limit, whatever length it declares. It is inflated
 /// as a whole and needs no window, so the size of window that it declares costs nothing. What is sent
 /// has no limit.
@@ -37,14 +37,14 @@ use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
 /// ```
 /// use datagrammar_protocols::{DatagramProtocol, Text, Zstd};
 ///
-/// let protocol = Text.layer(Zstd::up_to(4_096));
+/// let protocol = Text.layer(Zstd::with_limit(4_096));
 ///
 /// let mut datagram = Vec::new();
 /// protocol.encode(&"ping ".repeat(100), &mut datagram)?;
 ///
 /// assert!(datagram.len() < 30);
 /// assert_eq!(protocol.decode(&datagram)?.len(), 500);
-/// assert!(Text.layer(Zstd::up_to(499)).decode(&datagram).is_err());
+/// assert!(Text.layer(Zstd::with_limit(499)).decode(&datagram).is_err());
 /// # Ok::<(), datagrammar_protocols::BoxError>(())
 /// ```
 #[derive(Clone)]
@@ -55,9 +55,9 @@ pub struct Zstd {
 }
 
 impl Zstd {
-    /// Creates the layer, which inflates to at most `limit` octets.
+    /// Creates the layer, which inflates to at most `limit` bytes.
     #[must_use]
-    pub const fn up_to(limit: usize) -> Self {
+    pub const fn with_limit(limit: usize) -> Self {
         Self { limit, level: 3, dictionary: None }
     }
 
@@ -73,33 +73,33 @@ impl Zstd {
         assert!((-7..=22).contains(&level), "a level of -7 to 22 was expected");
         let layer = Self { level, dictionary: None, ..self };
         match self.dictionary {
-            Some(dictionary) => layer.dictionary(&dictionary.octets),
+            Some(dictionary) => layer.dictionary(&dictionary.bytes),
             None => layer,
         }
     }
 
-    /// Sets the dictionary, which both sides must have: octets that packets have in common.
+    /// Sets the dictionary, which both sides must have: bytes that packets have in common.
     ///
     /// A small datagram alone has nothing that repeats. With a dictionary of typical packets it
-    /// repeats those, and often takes a third of the octets. `zstd --train` makes one of many samples;
+    /// repeats those, and often takes a third of the bytes. `zstd --train` makes one of many samples;
     /// a few packets one after the other do as well, the most typical ones last. A trained dictionary
-    /// has a number, which takes up to four octets of each datagram, and a datagram made with another
-    /// one is refused. Plain octets have none: if those of the two sides differ, then a datagram is
+    /// has a number, which takes up to four bytes of each datagram, and a datagram made with another
+    /// one is refused. Plain bytes have none: if those of the two sides differ, then a datagram is
     /// refused or read as another payload.
     ///
-    /// It is prepared here, once, for all clones of this layer; the octets are copied.
+    /// It is prepared here, once, for all clones of this layer; the bytes are copied.
     ///
     /// # Panics
     ///
-    /// Panics if `octets` begin as a trained dictionary does and are none.
+    /// Panics if `bytes` begin as a trained dictionary does and are none.
     ///
     /// # Examples
     ///
     /// ```
     /// use datagrammar_protocols::{DatagramProtocol, Text, Zstd};
     ///
-    /// let plain = Text.layer(Zstd::up_to(4_096));
-    /// let known = Text.layer(Zstd::up_to(4_096).dictionary(br#"{"sensor":"kitchen","celsius":21.5}"#));
+    /// let plain = Text.layer(Zstd::with_limit(4_096));
+    /// let known = Text.layer(Zstd::with_limit(4_096).dictionary(br#"{"sensor":"kitchen","celsius":21.5}"#));
     ///
     /// let packet = r#"{"sensor":"cellar","celsius":12.5}"#.to_owned();
     /// let (mut long, mut short) = (Vec::new(), Vec::new());
@@ -112,8 +112,8 @@ impl Zstd {
     /// # Ok::<(), datagrammar_protocols::BoxError>(())
     /// ```
     #[must_use]
-    pub fn dictionary(self, octets: &[u8]) -> Self {
-        Self { dictionary: Some(Arc::new(Dictionary::new(octets, self.level))), ..self }
+    pub fn dictionary(self, bytes: &[u8]) -> Self {
+        Self { dictionary: Some(Arc::new(Dictionary::new(bytes, self.level))), ..self }
     }
 }
 
@@ -128,7 +128,7 @@ impl Layer for Zstd {
                 })
             });
             written.map_err(|code| {
-                EncodeError::layer("octets that zstd can compress were expected")
+                EncodeError::layer("bytes that zstd can compress were expected")
                     .with_source(get_error_name(code))
             })
         })
@@ -169,27 +169,27 @@ impl fmt::Debug for Zstd {
         f.debug_struct("Zstd")
             .field("limit", &self.limit)
             .field("level", &self.level)
-            .field("dictionary", &self.dictionary.as_ref().map(|known| known.octets.len()))
+            .field("dictionary", &self.dictionary.as_ref().map(|known| known.bytes.len()))
             .finish()
     }
 }
 
-/// Octets that both sides know, prepared for both ways.
+/// Bytes that both sides know, prepared for both ways.
 struct Dictionary {
-    octets: Box<[u8]>,
+    bytes: Box<[u8]>,
     deflate: CDict<'static>,
     inflate: DDict<'static>,
 }
 
 impl Dictionary {
     #[track_caller]
-    fn new(octets: &[u8], level: i32) -> Self {
+    fn new(bytes: &[u8], level: i32) -> Self {
         let (Some(deflate), Some(inflate)) =
-            (CDict::try_create(octets, level), DDict::try_create(octets))
+            (CDict::try_create(bytes, level), DDict::try_create(bytes))
         else {
-            panic!("a dictionary of zstd, or plain octets, were expected");
+            panic!("a dictionary of zstd, or plain bytes, were expected");
         };
-        Self { octets: octets.into(), deflate, inflate }
+        Self { bytes: bytes.into(), deflate, inflate }
     }
 }
 

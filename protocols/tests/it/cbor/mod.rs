@@ -191,11 +191,11 @@ fn text_of_any_length_and_form_is_read_whatever_a_type_asks_for() {
 
 // P-2
 #[test]
-fn trailing_octets_are_refused() {
+fn trailing_bytes_are_refused() {
     let cbor: Cbor<Row> = Cbor::new();
 
-    for octet in 0..=u8::MAX {
-        let datagram = [hex("a2636b6579830102036464617461f6"), vec![octet]].concat();
+    for byte in 0..=u8::MAX {
+        let datagram = [hex("a2636b6579830102036464617461f6"), vec![byte]].concat();
 
         let error = cbor.decode(&datagram).unwrap_err();
 

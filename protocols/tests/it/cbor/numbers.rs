@@ -188,7 +188,7 @@ fn small_integers_that_are_written_as_big_ones_are_read() {
 
 // Of which there are those of 256 bits.
 #[test]
-fn integers_beyond_128_bits_are_octets_or_passed_over() {
+fn integers_beyond_128_bits_are_bytes_or_passed_over() {
     let big = format!("c25820{}", "01".repeat(32));
 
     reads(&big, &CString::new([1; 32]).unwrap());

@@ -5,12 +5,12 @@ use datagrammar_protocols::{Bzip2, ErrorKind, Layer};
 use super::noise;
 use crate::{hex, laws::applied};
 
-const BZIP2: Bzip2 = Bzip2::up_to(4_096);
+const BZIP2: Bzip2 = Bzip2::with_limit(4_096);
 const D: &[u8] = br#"{"data":42}"#;
 
 // P-29: w18, w19
 #[test]
-fn the_octets_are_those_of_the_reference_implementation() {
+fn the_bytes_are_those_of_the_reference_implementation() {
     let data = hex(
         "425a6839314159265359761e83ff0000049980100014102400040a2000220347a420c98842d417cdf8bb9229c28483b0f41ff8",
     );
@@ -30,7 +30,10 @@ fn every_level_is_written_and_read() {
             let datagram = applied(&BZIP2.level(level), &payload);
 
             assert_eq!(datagram[3], b'0' + level);
-            assert!(Bzip2::up_to(payload.len()).undo(&datagram).unwrap() == payload, "{level}");
+            assert!(
+                Bzip2::with_limit(payload.len()).undo(&datagram).unwrap() == payload,
+                "{level}"
+            );
         }
     }
 }
@@ -43,12 +46,12 @@ fn there_is_no_level_0() {
 
 // The level in the header is not always the one that compressed.
 #[test]
-fn a_block_that_fits_gives_the_octets_of_its_level_for_less_memory() {
+fn a_block_that_fits_gives_the_bytes_of_its_level_for_less_memory() {
     for len in [1, 78_999, 79_000, 157_999, 158_000] {
         for payload in [noise(len), runs_of_four(len)] {
             let datagram = applied(&BZIP2, &payload);
 
-            assert!(datagram == reference(&payload, 9), "{len} octets");
+            assert!(datagram == reference(&payload, 9), "{len} bytes");
         }
     }
 }
@@ -60,8 +63,8 @@ fn whatever_the_size_of_block_a_payload_within_the_limit_is_read() {
         let payload = runs_of_four(len);
         let datagram = reference(&payload, 9);
 
-        assert!(Bzip2::up_to(len).undo(&datagram).unwrap() == payload, "{len}");
-        assert!(Bzip2::up_to(len - 1).undo(&datagram).is_err(), "{len}");
+        assert!(Bzip2::with_limit(len).undo(&datagram).unwrap() == payload, "{len}");
+        assert!(Bzip2::with_limit(len - 1).undo(&datagram).is_err(), "{len}");
     }
 }
 
@@ -94,26 +97,26 @@ fn what_is_cut_corrupt_or_followed_says_what_was_expected() {
     );
 }
 
-// P-23: the level is not protected, and neither are the last bits, which fill an octet.
+// P-23: the level is not protected, and neither are the last bits, which fill a byte.
 #[test]
-fn an_altered_octet_is_refused_or_changes_nothing() {
+fn an_altered_byte_is_refused_or_changes_nothing() {
     let datagram = applied(&BZIP2, D);
 
     for at in 0..datagram.len() {
-        for octet in (0..=u8::MAX).step_by(3).chain(b'0'..=b':') {
+        for byte in (0..=u8::MAX).step_by(3).chain(b'0'..=b':') {
             let mut altered = datagram.clone();
-            altered[at] = octet;
+            altered[at] = byte;
             match BZIP2.undo(&altered) {
-                Ok(payload) => assert_eq!(payload, D, "{octet} at {at}"),
+                Ok(payload) => assert_eq!(payload, D, "{byte} at {at}"),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Layer),
             }
         }
     }
 }
 
-/// What bzip2 codes worst, before it sorts: five octets for each four.
+/// What bzip2 codes worst, before it sorts: five bytes for each four.
 fn runs_of_four(len: usize) -> Vec<u8> {
-    noise(len / 4 + 1).into_iter().flat_map(|octet| [octet; 4]).take(len).collect()
+    noise(len / 4 + 1).into_iter().flat_map(|byte| [byte; 4]).take(len).collect()
 }
 
 fn reference(payload: &[u8], level: u32) -> Vec<u8> {

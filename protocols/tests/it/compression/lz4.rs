@@ -4,7 +4,7 @@ use datagrammar_protocols::{ErrorKind, Layer, Lz4};
 
 use crate::{hex, laws::applied};
 
-const LZ4: Lz4 = Lz4::up_to(4_096);
+const LZ4: Lz4 = Lz4::with_limit(4_096);
 
 #[test]
 fn a_datagram_is_a_block_and_nothing_else() {
@@ -28,7 +28,7 @@ fn a_match_may_overlap_what_it_makes() {
 #[test]
 fn what_is_no_block_is_refused() {
     let nothing_to_copy_yet = hex("0f 0100 05 50 6262626262");
-    let before_the_first_octet = hex("1f 61 0200 05 50 6262626262");
+    let before_the_first_byte = hex("1f 61 0200 05 50 6262626262");
     let offset_of_zero = hex("1f 61 0000 05 50 6262626262");
     let endless_length = vec![0xff; 65_507];
     let frame = hex("04224d186440a7 0b000080 7b2264617461223a34327d 00000000");
@@ -36,7 +36,7 @@ fn what_is_no_block_is_refused() {
 
     for datagram in [
         nothing_to_copy_yet,
-        before_the_first_octet,
+        before_the_first_byte,
         offset_of_zero,
         endless_length,
         frame,

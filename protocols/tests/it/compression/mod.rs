@@ -15,17 +15,17 @@ use crate::laws::applied;
 
 // P-24
 #[test]
-fn a_payload_of_the_limit_is_read_and_one_octet_more_is_refused() {
-    for (name, up_to) in layers() {
+fn a_payload_of_the_limit_is_read_and_one_byte_more_is_refused() {
+    for (name, with_limit) in layers() {
         for len in [0, 1, 2, 300, 4_096, 65_507, 79_999, 80_000, 200_000] {
             for payload in [vec![b'a'; len], noise(len), b"to ti".repeat(len / 5)] {
-                let datagram = applied(&*up_to(0), &payload);
+                let datagram = applied(&*with_limit(0), &payload);
                 let len = payload.len();
 
-                assert!(up_to(len).undo(&datagram).unwrap() == payload, "{name}, {len}");
-                assert!(up_to(len + 1).undo(&datagram).unwrap() == payload, "{name}, {len}");
+                assert!(with_limit(len).undo(&datagram).unwrap() == payload, "{name}, {len}");
+                assert!(with_limit(len + 1).undo(&datagram).unwrap() == payload, "{name}, {len}");
                 if let Some(less) = len.checked_sub(1) {
-                    assert!(up_to(less).undo(&datagram).is_err(), "{name}, {len}");
+                    assert!(with_limit(less).undo(&datagram).is_err(), "{name}, {len}");
                 }
             }
         }
@@ -35,10 +35,10 @@ fn a_payload_of_the_limit_is_read_and_one_octet_more_is_refused() {
 // P-24
 #[test]
 fn what_inflates_to_more_than_the_limit_is_told_so() {
-    for (name, up_to) in layers() {
-        let datagram = applied(&*up_to(0), &b"to ti".repeat(200));
+    for (name, with_limit) in layers() {
+        let datagram = applied(&*with_limit(0), &b"to ti".repeat(200));
 
-        let error = up_to(999).undo(&datagram).expect_err(name);
+        let error = with_limit(999).undo(&datagram).expect_err(name);
 
         assert_eq!(error.to_string(), "a payload within the limit was expected", "{name}");
     }
@@ -46,18 +46,18 @@ fn what_inflates_to_more_than_the_limit_is_told_so() {
 
 #[test]
 fn a_limit_beyond_all_memory_is_a_limit() {
-    for (name, up_to) in layers() {
-        let datagram = applied(&*up_to(0), &[b'a'; 100_000]);
+    for (name, with_limit) in layers() {
+        let datagram = applied(&*with_limit(0), &[b'a'; 100_000]);
 
-        assert!(up_to(usize::MAX).undo(&datagram).unwrap() == &[b'a'; 100_000][..], "{name}");
-        assert!(up_to(usize::MAX).undo(b"BZh9 or another hostile one").is_err(), "{name}");
+        assert!(with_limit(usize::MAX).undo(&datagram).unwrap() == &[b'a'; 100_000][..], "{name}");
+        assert!(with_limit(usize::MAX).undo(b"BZh9 or another hostile one").is_err(), "{name}");
     }
 }
 
 #[test]
 fn the_empty_datagram_is_refused() {
-    for (name, up_to) in layers() {
-        let error = up_to(4_096).undo(b"").expect_err(name);
+    for (name, with_limit) in layers() {
+        let error = with_limit(4_096).undo(b"").expect_err(name);
 
         assert!(error.to_string().ends_with(" was expected"), "{error}");
     }
@@ -66,8 +66,8 @@ fn the_empty_datagram_is_refused() {
 // P-23
 #[test]
 fn a_second_stream_behind_the_first_is_refused() {
-    for (name, up_to) in layers() {
-        let layer = up_to(4_096);
+    for (name, with_limit) in layers() {
+        let layer = with_limit(4_096);
         for second in [applied(&*layer, b""), applied(&*layer, b"{\"data\":42}")] {
             let first = applied(&*layer, b"{\"data\":42}");
 
@@ -81,17 +81,17 @@ type UpTo = fn(usize) -> Box<dyn Layer>;
 fn layers() -> Vec<(&'static str, UpTo)> {
     vec![
         #[cfg(feature = "bzip2")]
-        ("bzip2", |limit| Box::new(datagrammar_protocols::Bzip2::up_to(limit))),
+        ("bzip2", |limit| Box::new(datagrammar_protocols::Bzip2::with_limit(limit))),
         #[cfg(feature = "lz4")]
-        ("lz4", |limit| Box::new(datagrammar_protocols::Lz4::up_to(limit))),
+        ("lz4", |limit| Box::new(datagrammar_protocols::Lz4::with_limit(limit))),
         #[cfg(feature = "zlib")]
-        ("zlib", |limit| Box::new(datagrammar_protocols::Zlib::up_to(limit))),
+        ("zlib", |limit| Box::new(datagrammar_protocols::Zlib::with_limit(limit))),
         #[cfg(feature = "zstd")]
-        ("zstd", |limit| Box::new(datagrammar_protocols::Zstd::up_to(limit))),
+        ("zstd", |limit| Box::new(datagrammar_protocols::Zstd::with_limit(limit))),
     ]
 }
 
-/// Octets that nothing compresses.
+/// Bytes that nothing compresses.
 fn noise(len: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(len as u64);
     (0..len).map(|_| random.u8(..)).collect()

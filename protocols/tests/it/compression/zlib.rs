@@ -5,12 +5,12 @@ use datagrammar_protocols::{ErrorKind, Layer, Zlib};
 use super::noise;
 use crate::{hex, laws::applied};
 
-const ZLIB: Zlib = Zlib::up_to(4_096);
+const ZLIB: Zlib = Zlib::with_limit(4_096);
 const D: &[u8] = br#"{"data":42}"#;
 
 // P-29: w15, w16, w17
 #[test]
-fn the_octets_are_those_of_the_reference_implementation() {
+fn the_bytes_are_those_of_the_reference_implementation() {
     let level_9 = hex("78daab564a492c4954b23231aa050015b50377");
     let level_1 = hex("7801ab564a492c4954b23231aa050015b50377");
     let nothing = hex("78da030000000001");
@@ -29,11 +29,14 @@ fn every_level_is_written_and_read() {
     for level in 0..=9 {
         for len in [0, 1, 100, 65_000, 200_000] {
             // Level 1 has nine bits for each of these.
-            let rare = noise(len).into_iter().map(|octet| octet % 112 + 144).collect();
+            let rare = noise(len).into_iter().map(|byte| byte % 112 + 144).collect();
             for payload in [vec![0xff; len], noise(len), rare, D.repeat(len / 11)] {
                 let datagram = applied(&ZLIB.level(level), &payload);
 
-                assert!(Zlib::up_to(len).undo(&datagram).unwrap() == payload, "{level}, {len}");
+                assert!(
+                    Zlib::with_limit(len).undo(&datagram).unwrap() == payload,
+                    "{level}, {len}"
+                );
             }
         }
     }
@@ -45,7 +48,7 @@ fn there_is_no_level_10() {
     let _ = ZLIB.level(10);
 }
 
-// P-23: the octets of other libraries may differ.
+// P-23: the bytes of other libraries may differ.
 #[test]
 fn streams_with_a_small_window_or_in_several_blocks_are_read() {
     let window_of_512 = hex("18d3ab564a492c4954b23231aa050015b50377");
@@ -93,15 +96,15 @@ fn what_is_cut_corrupt_or_followed_says_what_was_expected() {
 
 // P-23: two bits of the header tell the level, for the curious only.
 #[test]
-fn an_altered_octet_is_refused_or_changes_nothing() {
+fn an_altered_byte_is_refused_or_changes_nothing() {
     let datagram = applied(&ZLIB, D);
 
     for at in 0..datagram.len() {
-        for octet in 0..=u8::MAX {
+        for byte in 0..=u8::MAX {
             let mut altered = datagram.clone();
-            altered[at] = octet;
+            altered[at] = byte;
             match ZLIB.undo(&altered) {
-                Ok(payload) => assert_eq!(payload, D, "{octet} at {at}"),
+                Ok(payload) => assert_eq!(payload, D, "{byte} at {at}"),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Layer),
             }
         }

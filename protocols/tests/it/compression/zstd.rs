@@ -5,11 +5,11 @@ use datagrammar_protocols::{ErrorKind, Layer, Zstd};
 use super::noise;
 use crate::{hex, laws::applied};
 
-const ZSTD: Zstd = Zstd::up_to(4_096);
+const ZSTD: Zstd = Zstd::with_limit(4_096);
 const D: &[u8] = br#"{"data":42}"#;
 
-// RFC 8878, section 3.1.1: magic number, a descriptor (single segment, one octet of size), the
-// size, a last block of 11 raw octets.
+// RFC 8878, section 3.1.1: magic number, a descriptor (single segment, one byte of size), the
+// size, a last block of 11 raw bytes.
 const FRAME: &str = "28b52ffd 20 0b 590000 7b2264617461223a34327d";
 
 #[test]
@@ -24,7 +24,7 @@ fn a_datagram_is_a_frame() {
 fn every_level_is_written_and_read() {
     for level in [-7, -1, 1, 3, 9, 19, 22] {
         for payload in [vec![], D.to_vec(), noise(65_000), D.repeat(6_000), vec![7; 65_000]] {
-            let layer = Zstd::up_to(payload.len()).level(level);
+            let layer = Zstd::with_limit(payload.len()).level(level);
 
             assert!(layer.undo(&applied(&layer, &payload)).unwrap() == payload, "{level}");
         }
@@ -62,7 +62,7 @@ fn a_declared_size_is_refused_if_it_is_not_true() {
 
     for datagram in [of_many_exabytes, of_12, of_10] {
         assert!(ZSTD.undo(&datagram).is_err());
-        assert!(Zstd::up_to(usize::MAX).undo(&datagram).is_err());
+        assert!(Zstd::with_limit(usize::MAX).undo(&datagram).is_err());
     }
 }
 
@@ -97,7 +97,7 @@ fn anything_but_one_frame_is_refused() {
 }
 
 #[test]
-fn what_is_cut_is_refused_at_each_octet() {
+fn what_is_cut_is_refused_at_each_byte() {
     let datagram = applied(&ZSTD, &D.repeat(20));
 
     for len in 4..datagram.len() {
@@ -115,7 +115,7 @@ fn a_dictionary_makes_small_datagrams_smaller() {
 
     let datagram = applied(&known, packet);
 
-    assert!(datagram.len() < packet.len(), "{} octets", datagram.len());
+    assert!(datagram.len() < packet.len(), "{} bytes", datagram.len());
     assert!(packet.len() < applied(&ZSTD, packet).len());
     assert_eq!(known.undo(&datagram).unwrap(), &packet[..]);
     assert_eq!(known.clone().level(19).undo(&datagram).unwrap(), &packet[..]);
@@ -125,8 +125,8 @@ fn a_dictionary_makes_small_datagrams_smaller() {
 
 #[test]
 fn a_level_keeps_the_dictionary_whichever_is_set_first() {
-    let octets = br#"{"sensor":"kitchen","data":21}"#;
-    let (first, last) = (ZSTD.dictionary(octets).level(9), ZSTD.level(9).dictionary(octets));
+    let bytes = br#"{"sensor":"kitchen","data":21}"#;
+    let (first, last) = (ZSTD.dictionary(bytes).level(9), ZSTD.level(9).dictionary(bytes));
 
     assert_eq!(applied(&first, D), applied(&last, D));
     assert_eq!(first.undo(&applied(&last, D)).unwrap(), D);
@@ -145,12 +145,12 @@ fn a_trained_dictionary_is_told_from_others() {
 }
 
 #[test]
-#[should_panic(expected = "a dictionary of zstd, or plain octets, were expected")]
+#[should_panic(expected = "a dictionary of zstd, or plain bytes, were expected")]
 fn a_broken_dictionary_is_refused_when_it_is_set() {
     let _ = ZSTD.dictionary(&trained(7)[..20]);
 }
 
-/// A dictionary of 256 octets as `zstd --train` makes it, with a number of our own.
+/// A dictionary of 256 bytes as `zstd --train` makes it, with a number of our own.
 fn trained(number: u8) -> Vec<u8> {
     let mut dictionary = hex("\
          37a430ec070000001e10d84be90cc3300c834f499228444a29a594697b9da0d6d6d6d6d6d6b605c3 \

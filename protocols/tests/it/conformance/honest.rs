@@ -11,7 +11,7 @@ use super::{Sound, codec, failure, packets};
 #[test]
 fn a_sound_codec_passes() {
     Conformance::new(Sound).refuse_cuts().run(packets());
-    Conformance::by_octets(Sound).refuse_cuts().run(packets());
+    Conformance::by_bytes(Sound).refuse_cuts().run(packets());
     Conformance::between(Sound, Sound, PartialEq::eq).refuse_cuts().run(packets());
 }
 
@@ -19,7 +19,7 @@ fn a_sound_codec_passes() {
 fn a_packet_that_is_refused_is_no_sample() {
     let failure = failure(|| Conformance::new(Sound).run([vec![0; 300]]));
 
-    assert_eq!(failure, "round trip: packet 0 is refused: at most 255 octets were expected");
+    assert_eq!(failure, "round trip: packet 0 is refused: at most 255 bytes were expected");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_packet_that_comes_back_as_another_one_is_found() {
 
     let failure = failure(|| Conformance::new(sorting).run(packets()));
 
-    assert_eq!(failure, "round trip: packet 2 is read as another packet\n4 octets: 03030201");
+    assert_eq!(failure, "round trip: packet 2 is read as another packet\n4 bytes: 03030201");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_packet_that_does_not_come_back_is_found() {
     let failure = failure(|| Conformance::new(one_sided).run([vec![3]]));
 
     let expected = "round trip: packet 0 is not read: something else was expected: no 03\n\
-        2 octets: 0103";
+        2 bytes: 0103";
     assert_eq!(failure, expected);
 }
 
@@ -71,7 +71,7 @@ fn a_codec_that_clears_the_buffer_is_found() {
     let failure = failure(|| Conformance::new(clearing).run([vec![5, 6]]));
 
     let expected = "what is in the buffer stays: packet 0 changes what was in the buffer, which \
-        now holds these\n3 octets: 020506";
+        now holds these\n3 bytes: 020506";
     assert_eq!(failure, expected);
 }
 
@@ -90,12 +90,12 @@ fn a_codec_that_clears_the_buffer_when_it_refuses_is_found() {
 
 // P-1
 #[test]
-fn a_codec_that_takes_the_buffer_for_its_own_octets_is_found() {
-    let total = |octets: &[u8]| octets.iter().copied().fold(0, u8::wrapping_add);
+fn a_codec_that_takes_the_buffer_for_its_own_bytes_is_found() {
+    let total = |bytes: &[u8]| bytes.iter().copied().fold(0, u8::wrapping_add);
     let summing = codec(
         |datagram| match datagram.split_last() {
-            Some((sum, octets)) if *sum == total(octets) => Ok(octets.to_vec()),
-            _ => Err(DecodeError::codec("octets and their sum were expected")),
+            Some((sum, bytes)) if *sum == total(bytes) => Ok(bytes.to_vec()),
+            _ => Err(DecodeError::codec("bytes and their sum were expected")),
         },
         |packet, datagram| {
             datagram.extend_from_slice(packet);
@@ -111,7 +111,7 @@ fn a_codec_that_takes_the_buffer_for_its_own_octets_is_found() {
 
 // P-2
 #[test]
-fn a_codec_that_ignores_trailing_octets_is_found() {
+fn a_codec_that_ignores_trailing_bytes_is_found() {
     let ignoring = || {
         codec(
             |datagram| {
@@ -124,8 +124,8 @@ fn a_codec_that_ignores_trailing_octets_is_found() {
 
     let failure = failure(|| Conformance::new(ignoring()).run(packets()));
 
-    let expected = "trailing octets are refused: packet 0 and one octet is a packet, an error was \
-        expected\n2 octets: 0000";
+    let expected = "trailing bytes are refused: packet 0 and one byte is a packet, an error was \
+        expected\n2 bytes: 0000";
     assert_eq!(failure, expected);
     Conformance::new(ignoring()).allow_trailing(0..=255).run(packets());
 }
@@ -138,8 +138,8 @@ fn a_codec_that_reads_what_is_left_of_a_packet_is_found_if_it_is_asked_for() {
     let failure =
         failure(|| Conformance::new(Text).allow_trailing(0..=255).refuse_cuts().run(text()));
 
-    let expected = "cut datagrams are refused: packet 0 cut to 0 octets is a packet, an error was \
-        expected\n0 octets: ";
+    let expected = "cut datagrams are refused: packet 0 cut to 0 bytes is a packet, an error was \
+        expected\n0 bytes: ";
     assert_eq!(failure, expected);
     Conformance::new(Text).allow_trailing(0..=255).run(text());
 }
@@ -157,7 +157,7 @@ fn what_is_read_and_cannot_be_written_so_that_it_is_read_is_found() {
 
     let failure = failure(|| Conformance::new(trimming).datagram(b"  "));
 
-    assert_eq!(failure, "one to one: this one is read as another packet\n1 octets: 21");
+    assert_eq!(failure, "one to one: this one is read as another packet\n1 bytes: 21");
 }
 
 // P-7
@@ -182,8 +182,8 @@ fn a_layer_whose_errors_are_of_another_kind_is_found() {
     let failure =
         failure(|| Conformance::layer(Wrong).allow_trailing(0..=255).run(["text".into()]));
 
-    let expected = "errors say what was expected: packet 0 cut to 0 octets is refused as Codec, \
-        Layer was expected\n0 octets: ";
+    let expected = "errors say what was expected: packet 0 cut to 0 bytes is refused as Codec, \
+        Layer was expected\n0 bytes: ";
     assert_eq!(failure, expected);
 }
 
@@ -194,12 +194,12 @@ fn a_layer_that_changes_what_was_there_is_found() {
 
     impl Layer for Mask {
         fn apply(&self, datagram: &mut Vec<u8>, _: usize) -> Result<(), EncodeError> {
-            datagram.iter_mut().for_each(|octet| *octet ^= 1);
+            datagram.iter_mut().for_each(|byte| *byte ^= 1);
             Ok(())
         }
 
         fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-            Ok(datagram.iter().map(|octet| octet ^ 1).collect())
+            Ok(datagram.iter().map(|byte| byte ^ 1).collect())
         }
     }
 
@@ -217,7 +217,7 @@ fn what_one_side_sends_the_other_must_receive() {
         Conformance::between(client, server, same).run(["text".to_owned()]);
     });
 
-    assert_eq!(failure, "round trip: packet 0 is read as another packet\n4 octets: 74657874");
+    assert_eq!(failure, "round trip: packet 0 is read as another packet\n4 bytes: 74657874");
 }
 
 #[test]
@@ -229,8 +229,8 @@ fn a_float_that_is_not_equal_to_itself_comes_back_all_the_same() {
         type Outgoing = f32;
 
         fn decode(&self, datagram: &[u8]) -> Result<f32, DecodeError> {
-            let octets = datagram.try_into();
-            octets.map(f32::from_le_bytes).map_err(|_| DecodeError::codec("4 octets were expected"))
+            let bytes = datagram.try_into();
+            bytes.map(f32::from_le_bytes).map_err(|_| DecodeError::codec("4 bytes were expected"))
         }
 
         fn encode(&self, float: &f32, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {

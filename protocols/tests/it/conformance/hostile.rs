@@ -8,12 +8,12 @@ use super::{Sound, codec, failure, packets};
 
 // P-20
 #[test]
-fn a_checksum_that_does_not_see_all_octets_is_found_if_it_is_asked_for() {
+fn a_checksum_that_does_not_see_all_bytes_is_found_if_it_is_asked_for() {
     let summing = |digits: fn(u8) -> u8| {
         codec(
             move |datagram| match datagram.split_last() {
-                Some((sum, [octet])) if digits(*octet) == *sum => Ok(vec![*octet]),
-                _ => Err(DecodeError::codec("an octet and its sum were expected")),
+                Some((sum, [byte])) if digits(*byte) == *sum => Ok(vec![*byte]),
+                _ => Err(DecodeError::codec("a byte and its sum were expected")),
             },
             move |packet, datagram| {
                 datagram.extend([packet[0], digits(packet[0])]);
@@ -25,8 +25,8 @@ fn a_checksum_that_does_not_see_all_octets_is_found_if_it_is_asked_for() {
 
     let half = failure(|| Conformance::new(summing(|it| it & 15)).refuse_altered().run(packet));
 
-    let expected = "altered datagrams are refused: packet 0 with octets altered is a packet, an \
-        error was expected\n2 octets: 0707";
+    let expected = "altered datagrams are refused: packet 0 with bytes altered is a packet, an \
+        error was expected\n2 bytes: 0707";
     assert_eq!(half, expected);
 }
 
@@ -42,7 +42,7 @@ fn a_codec_that_panics_is_found() {
         failure(|| Conformance::new(indexing).allow_trailing(0..=255).run([vec![1, 2, 3]]));
 
     assert!(
-        failure.starts_with("no panic: packet 0 cut to 0 octets makes `decode` panic: index out")
+        failure.starts_with("no panic: packet 0 cut to 0 bytes makes `decode` panic: index out")
     );
 }
 
@@ -51,8 +51,8 @@ fn a_codec_that_panics_is_found() {
 fn a_codec_that_panics_at_one_value_is_found() {
     let adding = codec(
         |datagram| match *datagram {
-            [octet, sum] if sum == octet.checked_add(1).expect("there is room") => Ok(vec![octet]),
-            _ => Err(DecodeError::codec("an octet and the next were expected")),
+            [byte, sum] if sum == byte.checked_add(1).expect("there is room") => Ok(vec![byte]),
+            _ => Err(DecodeError::codec("a byte and the next were expected")),
         },
         |packet, datagram| {
             datagram.extend([packet[0], packet[0] + 1]);
@@ -62,8 +62,8 @@ fn a_codec_that_panics_at_one_value_is_found() {
 
     let failure = failure(|| Conformance::new(adding).run([vec![5]]));
 
-    let expected = "no panic: packet 0 with octets altered makes `decode` panic: there is room\n\
-        2 octets: ff06";
+    let expected = "no panic: packet 0 with bytes altered makes `decode` panic: there is room\n\
+        2 bytes: ff06";
     assert_eq!(failure, expected);
 }
 
@@ -84,14 +84,14 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
     let claimed = Cell::new(0);
     let reserving = codec(
         |datagram| {
-            let Some((len, octets)) = datagram.split_first_chunk() else {
+            let Some((len, bytes)) = datagram.split_first_chunk() else {
                 return Err(DecodeError::codec("a length was expected"));
             };
             let len = u32::from_be_bytes(*len) as usize;
             claimed.set(len); // as `Vec::with_capacity` does
-            match octets.len() == len {
-                true => Ok(octets.to_vec()),
-                false => Err(DecodeError::codec("as many octets as claimed were expected")),
+            match bytes.len() == len {
+                true => Ok(bytes.to_vec()),
+                false => Err(DecodeError::codec("as many bytes as claimed were expected")),
             }
         },
         |packet, datagram| {
@@ -111,7 +111,7 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
     });
 
     assert!(failure.starts_with("no allocation beyond the limit: packet 0 "), "{failure}");
-    assert!(failure.contains(" octets of memory, at most 1048576 were expected\n"), "{failure}");
+    assert!(failure.contains(" bytes of memory, at most 1048576 were expected\n"), "{failure}");
 }
 
 // P-6
@@ -120,17 +120,17 @@ fn a_codec_that_remembers_what_was_left_over_is_found() {
     let left_over = Cell::new(Vec::new());
     let streaming = codec(
         |datagram| {
-            let mut octets = left_over.take();
-            octets.extend_from_slice(datagram);
-            Sound.decode(&octets).inspect_err(|_| {
-                octets.truncate(300);
-                left_over.set(octets.clone());
+            let mut bytes = left_over.take();
+            bytes.extend_from_slice(datagram);
+            Sound.decode(&bytes).inspect_err(|_| {
+                bytes.truncate(300);
+                left_over.set(bytes.clone());
             })
         },
         |packet, datagram| Sound.encode(packet, datagram),
     );
 
-    let failure = failure(|| Conformance::by_octets(streaming).run(packets()));
+    let failure = failure(|| Conformance::by_bytes(streaming).run(packets()));
 
     assert!(failure.starts_with("no memory: "), "{failure}");
 }
@@ -200,8 +200,8 @@ fn errors_without_a_word_are_found() {
 
     let failure = failure(|| Conformance::new(silent).run([vec![]]));
 
-    let expected = "errors say what was expected: packet 0 and one octet is refused without a \
-        word\n2 octets: 0000";
+    let expected = "errors say what was expected: packet 0 and one byte is refused without a \
+        word\n2 bytes: 0000";
     assert_eq!(failure, expected);
 }
 
@@ -231,12 +231,12 @@ fn a_failure_comes_back_from_its_seed() {
 }
 
 #[test]
-fn of_a_long_datagram_the_first_octets_are_told() {
+fn of_a_long_datagram_the_first_bytes_are_told() {
     let panicking = codec(|_| panic!("too long"), |_, _| Ok(()));
 
     let failure = failure(|| Conformance::new(panicking).datagram(&[0xaa; 60_000]));
 
-    let expected = "no panic: this one makes `decode` panic: too long\n60000 octets: aaaaaaaa aaa";
+    let expected = "no panic: this one makes `decode` panic: too long\n60000 bytes: aaaaaaaa aaa";
     assert!(failure.starts_with(expected) && failure.ends_with("aaaaaaaa …"), "{failure}");
     assert!(failure.len() < 2_000);
 }

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError};
 
-/// At most 255 octets after their number.
+/// At most 255 bytes after their number.
 struct Sound;
 
 impl DatagramProtocol for Sound {
@@ -17,14 +17,14 @@ impl DatagramProtocol for Sound {
 
     fn decode(&self, datagram: &[u8]) -> Result<Vec<u8>, DecodeError> {
         match datagram.split_first() {
-            Some((len, octets)) if usize::from(*len) == octets.len() => Ok(octets.to_vec()),
-            _ => Err(DecodeError::codec("as many octets as the first one says were expected")),
+            Some((len, bytes)) if usize::from(*len) == bytes.len() => Ok(bytes.to_vec()),
+            _ => Err(DecodeError::codec("as many bytes as the first one says were expected")),
         }
     }
 
     fn encode(&self, packet: &Vec<u8>, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         let Ok(len) = u8::try_from(packet.len()) else {
-            return Err(EncodeError::codec("at most 255 octets were expected"));
+            return Err(EncodeError::codec("at most 255 bytes were expected"));
         };
         datagram.push(len);
         datagram.extend_from_slice(packet);

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer, ser};
 
 // P-7, H-13
 #[test]
-fn the_message_names_the_format_and_repeats_no_octet_of_the_datagram() {
+fn the_message_names_the_format_and_repeats_no_byte_of_the_datagram() {
     fn says(codec: impl DatagramProtocol<Incoming = char>, datagram: &[u8], expected: &str) {
         let Err(error) = codec.decode(datagram) else { panic!("{expected}") };
 

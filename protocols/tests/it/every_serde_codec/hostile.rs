@@ -1,4 +1,4 @@
-//! Octets that no honest peer sends, beside those of the test kit: almost JSON, and what bincode itself
+//! Bytes that no honest peer sends, beside those of the test kit: almost JSON, and what bincode itself
 //! makes of them. From seeds, so that a failure comes back.
 
 use std::{error::Error, io::Cursor};
@@ -130,7 +130,7 @@ fn json_is_what_the_reference_implementation_reads() {
 // P-26, P-2: nothing is refused that the format's own crate accepts, and nothing accepted that it
 // refuses.
 #[test]
-fn bincode_is_what_the_reference_implementation_reads_and_writes_to_the_last_octet() {
+fn bincode_is_what_the_reference_implementation_reads_and_writes_to_the_last_byte() {
     fn agrees<C: bincode::config::Config>(ours: &Bincode<Shape>, config: C, seed: u64) {
         let write = |packet: &Shape| bincode::serde::encode_to_vec(packet, config).unwrap();
         let read = |datagram: &[u8]| {
@@ -145,7 +145,7 @@ fn bincode_is_what_the_reference_implementation_reads_and_writes_to_the_last_oct
 }
 
 #[test]
-fn postcard_is_what_the_reference_implementation_reads_and_writes_to_the_last_octet() {
+fn postcard_is_what_the_reference_implementation_reads_and_writes_to_the_last_byte() {
     let write = |packet: &Shape| postcard::to_extend(packet, Vec::new()).unwrap();
     let read = |datagram: &[u8]| {
         let (packet, left) = postcard::take_from_bytes::<Shape>(datagram).ok()?;
@@ -197,9 +197,9 @@ fn agrees_with<P: DatagramProtocol<Incoming = Shape, Outgoing = Shape>>(
 #[test]
 fn cbor_is_what_the_reference_implementation_reads_and_writes() {
     let write = |packet: &Shape| {
-        let mut octets = Vec::new();
-        ciborium::into_writer(packet, &mut octets).unwrap();
-        octets
+        let mut bytes = Vec::new();
+        ciborium::into_writer(packet, &mut bytes).unwrap();
+        bytes
     };
 
     let read = |datagram: &[u8]| {
@@ -265,20 +265,20 @@ fn agrees_where_both_read<P: DatagramProtocol<Incoming = Shape, Outgoing = Shape
 /// What the crates take for a neighbour, drop, or make another number of.
 const REFUSED_RIGHTLY: [&str; 7] = [
     "no more elements than the type has were expected",
-    "no more elements than octets were expected",
+    "no more elements than bytes were expected",
     "invalid length",
     "the content of the variant was expected", // ciborium takes what follows, where there is a tag
     "a variant without content was expected",
-    "the octets of a big integer were expected", // ciborium skips tags 2 and 3
-    "expected u128",                             // rmp-serde makes one of a negative number
+    "the bytes of a big integer were expected", // ciborium skips tags 2 and 3
+    "expected u128",                            // rmp-serde makes one of a negative number
 ];
 
 /// The formats that describe themselves.
 fn described_hold<T: DeserializeOwned + Serialize>(datagram: &[u8]) {
-    Conformance::by_octets(Json::<T>::new()).datagram(datagram);
-    Conformance::by_octets(Json::<T>::new().ascii()).datagram(datagram);
-    Conformance::by_octets(Cbor::<T>::new()).datagram(datagram);
-    Conformance::by_octets(Msgpack::<T>::new()).datagram(datagram);
+    Conformance::by_bytes(Json::<T>::new()).datagram(datagram);
+    Conformance::by_bytes(Json::<T>::new().ascii()).datagram(datagram);
+    Conformance::by_bytes(Cbor::<T>::new()).datagram(datagram);
+    Conformance::by_bytes(Msgpack::<T>::new()).datagram(datagram);
 }
 
 #[derive(Deserialize, Serialize)]

@@ -32,13 +32,13 @@ fn bincode() {
 }
 
 #[test]
-fn bincode_of_what_takes_no_octets() {
+fn bincode_of_what_takes_no_bytes() {
     Conformance::new(Bincode::<()>::new()).run([()]);
     Conformance::new(Bincode::<Vec<()>>::new()).refuse_cuts().run([vec![], vec![(); 300]]);
 }
 
 #[test]
-fn bincode_of_what_takes_more_memory_than_octets() {
+fn bincode_of_what_takes_more_memory_than_bytes() {
     type Sparse = Vec<Option<Box<[u64; 32]>>>;
     type Named = BTreeMap<CString, Vec<char>>;
     let sparse = || vec![None, Some(Box::new([7; 32])), None];

@@ -79,11 +79,11 @@ fn text_comes_back() {
 
 // P-4
 #[test]
-fn octets_come_back() {
-    let every_octet = Bytes::from_iter(0..=u8::MAX);
+fn bytes_come_back() {
+    let every_byte = Bytes::from_iter(0..=u8::MAX);
 
-    assert_eq!(Raw.decode(&encode(&Raw, &every_octet)).unwrap(), every_octet);
-    comes_back(&every_octet.to_vec());
+    assert_eq!(Raw.decode(&encode(&Raw, &every_byte)).unwrap(), every_byte);
+    comes_back(&every_byte.to_vec());
 }
 
 // P-4
@@ -126,7 +126,7 @@ fn a_document_of_7_kib_comes_back() {
     comes_back(&document);
 }
 
-// P-25: octets that look like the beginning of an indefinite length in CBOR change nothing.
+// P-25: bytes that look like the beginning of an indefinite length in CBOR change nothing.
 #[test]
 fn in_cbor_every_packet_has_one_form() {
     for shape in Shape::one_of_each() {

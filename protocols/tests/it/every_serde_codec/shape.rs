@@ -16,7 +16,7 @@ pub(crate) enum Shape {
     Named(BTreeMap<String, Self>),
     Wide(i128, u128),
     Pair((bool, ()), TupleStruct),
-    Octets(std::ffi::CString),
+    Bytes(std::ffi::CString),
 }
 
 impl Shape {
@@ -33,7 +33,7 @@ impl Shape {
             Self::Named(BTreeMap::from([("a".to_owned(), Self::Unit)])),
             Self::Wide(i128::MIN, u128::MAX),
             Self::Pair((true, ()), TupleStruct(1, "two".to_owned())),
-            Self::Octets(c"\xff\x01".to_owned()),
+            Self::Bytes(c"\xff\x01".to_owned()),
         ]
     }
 }

@@ -38,33 +38,33 @@ fn the_extension_of_type_0_and_the_byte_0_is_read_as_nil_where_nobody_asks_for_a
 
 #[test]
 fn a_type_that_asks_for_an_extension_is_given_that_one_too() {
-    reads("d40000", &Extension((0, Octets(vec![0]))));
-    reads("92 d40000 d40000", &(Extension((0, Octets(vec![0]))), ()));
-    reads("d40001", &Some(Extension((0, Octets(vec![1])))));
+    reads("d40000", &Extension((0, Bytes(vec![0]))));
+    reads("92 d40000 d40000", &(Extension((0, Bytes(vec![0]))), ()));
+    reads("d40001", &Some(Extension((0, Bytes(vec![1])))));
     // What it cannot be told from.
     reads("d40000", &None::<Extension>);
 }
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(rename = "_ExtStruct")]
-struct Extension((i8, Octets));
+struct Extension((i8, Bytes));
 
 #[derive(Debug, PartialEq)]
-struct Octets(Vec<u8>);
+struct Bytes(Vec<u8>);
 
-impl<'de> Deserialize<'de> for Octets {
+impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
 
         impl serde::de::Visitor<'_> for Visitor {
-            type Value = Octets;
+            type Value = Bytes;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("octets")
+                f.write_str("bytes")
             }
 
-            fn visit_bytes<E>(self, octets: &[u8]) -> Result<Octets, E> {
-                Ok(Octets(octets.to_vec()))
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
             }
         }
 

@@ -50,7 +50,7 @@ fn floats_that_are_no_numbers_keep_their_bits() {
 
 // P-29 w24
 #[test]
-fn floats_octets_and_text_have_the_octets_of_the_format() {
+fn floats_bytes_and_text_have_the_bytes_of_the_format() {
     assert_eq!(msgpack_of(&1.5_f64), hex("cb3ff8000000000000"));
     assert_eq!(msgpack_of(&1.5_f32), hex("ca3fc00000"));
     assert_eq!(msgpack_of(&c"\x01\x02"), hex("c4020102"));
@@ -96,7 +96,7 @@ fn what_other_languages_write_is_read() {
 }
 
 #[test]
-fn integers_of_128_bits_are_octets() {
+fn integers_of_128_bits_are_bytes() {
     assert_eq!(msgpack_of(&-1_i128), [hex("c410"), vec![0xff; 16]].concat());
     reads(&format!("c410{:032x}", u128::MAX - 1), &(u128::MAX - 1));
     reads("07", &7_u128);
@@ -117,9 +117,9 @@ fn a_unit_struct_is_an_empty_array_and_read_as_nil_too() {
     refuses::<Marker>("91c0");
 }
 
-// Before the format knew both, text was octets, and is still where Lua writes it.
+// Before the format knew both, text was bytes, and is still where Lua writes it.
 #[test]
-fn text_is_read_where_octets_are_expected() {
+fn text_is_read_where_bytes_are_expected() {
     reads("a26869", &c"hi".to_owned());
     reads("a2fffe", &c"\xff\xfe".to_owned());
     reads("82 a36b6579 90 a162 a2fffe", &Row { key: vec![], data: None });
@@ -150,15 +150,15 @@ fn extensions_are_read_and_written_where_a_type_asks_for_them() {
     #[serde(rename = "_ExtStruct")]
     #[expect(dead_code)]
     struct OnlyKind((i8,));
-    let extension = |octets: usize| Extension((-1, CString::new(vec![b'a'; octets]).unwrap()));
+    let extension = |bytes: usize| Extension((-1, CString::new(vec![b'a'; bytes]).unwrap()));
 
-    for (octets, head) in
+    for (bytes, head) in
         [(0, "c700ff"), (1, "d4ff"), (3, "c703ff"), (4, "d6ff"), (16, "d8ff"), (300, "c8012cff")]
     {
-        let datagram = msgpack_of(&extension(octets));
+        let datagram = msgpack_of(&extension(bytes));
 
-        assert_eq!(datagram, [hex(head), vec![b'a'; octets]].concat());
-        assert_eq!(Msgpack::<_, ()>::new().decode(&datagram).ok(), Some(extension(octets)));
+        assert_eq!(datagram, [hex(head), vec![b'a'; bytes]].concat());
+        assert_eq!(Msgpack::<_, ()>::new().decode(&datagram).ok(), Some(extension(bytes)));
     }
     reads("92 d401ab 2a", &(Extension((1, CString::new([0xab]).unwrap())), 42));
     refuses::<Extension>("92 ff a161");
@@ -187,11 +187,11 @@ fn what_is_no_extension_is_an_encode_error() {
 
 // P-2
 #[test]
-fn trailing_octets_are_refused() {
+fn trailing_bytes_are_refused() {
     let msgpack: Msgpack<Row> = Msgpack::new();
 
-    for octet in 0..=u8::MAX {
-        let datagram = [hex("82a36b657993010203a464617461c0"), vec![octet]].concat();
+    for byte in 0..=u8::MAX {
+        let datagram = [hex("82a36b657993010203a464617461c0"), vec![byte]].concat();
 
         let error = msgpack.decode(&datagram).unwrap_err();
 

@@ -1,16 +1,16 @@
-//! What our formats take from the octets of a datagram.
+//! What our formats take from the bytes of a datagram.
 
 use crate::{DecodeError, mismatch::Mismatch};
 
-/// Takes the next octets.
+/// Takes the next bytes.
 #[inline]
 pub(crate) fn take<const N: usize>(unread: &mut &[u8]) -> Result<[u8; N], Mismatch> {
-    let (octets, rest) = unread.split_first_chunk().ok_or(CUT)?;
+    let (bytes, rest) = unread.split_first_chunk().ok_or(CUT)?;
     *unread = rest;
-    Ok(*octets)
+    Ok(*bytes)
 }
 
-/// Takes as many octets as a length says.
+/// Takes as many bytes as a length says.
 #[inline]
 pub(crate) fn piece<'de>(unread: &mut &'de [u8], len: u64) -> Result<&'de [u8], Mismatch> {
     let len = usize::try_from(len).map_err(|_| CUT)?;
@@ -19,13 +19,13 @@ pub(crate) fn piece<'de>(unread: &mut &'de [u8], len: u64) -> Result<&'de [u8], 
     Ok(piece)
 }
 
-/// Takes octets for text.
+/// Takes bytes for text.
 #[inline]
-pub(crate) fn utf8(octets: &[u8]) -> Result<&str, Mismatch> {
-    str::from_utf8(octets).map_err(|_| Mismatch::expected("UTF-8 was expected"))
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Mismatch> {
+    str::from_utf8(bytes).map_err(|_| Mismatch::expected("UTF-8 was expected"))
 }
 
-/// Returns the packet that was read, if no octets are left of its datagram.
+/// Returns the packet that was read, if no bytes are left of its datagram.
 #[inline]
 pub(crate) fn whole<T>(
     read: Result<(T, usize), Mismatch>,

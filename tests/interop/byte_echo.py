@@ -1,10 +1,10 @@
-"""socat and nc against the octet echo of our `bench_server`."""
+"""socat and nc against the byte echo of our `bench_server`."""
 
 from collections.abc import Callable
 
 from programs import Built, connected, expect, finished
 
-# Octets that are no text, and no line.
+# Bytes that are no text, and no line.
 REQUEST = bytes(range(256))
 
 
@@ -13,7 +13,7 @@ def echo(name: str, command: Callable[[str, int], list[str]], handler: str) -> C
         with built.serving("bench_server", "--port", "0", "--handler", handler) as (host, port):
             expect(finished(command(host, port), REQUEST), REQUEST)
 
-    check.__doc__ = f"{name}, our octet echo ({handler}): octets come back"
+    check.__doc__ = f"{name}, our byte echo ({handler}): bytes come back"
     return check
 
 
@@ -26,7 +26,7 @@ def nc(host: str, port: int) -> list[str]:
 
 
 def any_length(built: Built) -> None:
-    """a plain socket, our octet echo: datagrams of 0 to 65,507 octets come back"""
+    """a plain socket, our byte echo: datagrams of 0 to 65,507 bytes come back"""
     with built.serving("bench_server", "--port", "0") as addr, connected(addr) as plain:
         for length in (0, 1, 1472, 1473, 9000, 65507):
             plain.send(b"\xa5" * length)
