@@ -81,7 +81,7 @@ struct Options {
     handler: Answer,
     threads: usize,
     workers: usize,
-    own_threads: bool,
+    dedicated_threads: bool,
     portable: bool,
     offload: bool,
 }
@@ -109,21 +109,21 @@ where
 {
     let server = UdpServer::builder(protocol, options.handler)
         .workers(options.workers)
-        .own_threads(options.own_threads)
-        .portable(options.portable)
-        .offload(options.offload)
+        .dedicated_threads(options.dedicated_threads)
+        .batch_io(!options.portable)
+        .segmentation_offload(options.offload)
         .bind((options.ip, options.port))
         .await?;
     println!("listening on {}", server.local_addr());
     let ended = server.serve_until(ctrl_c()).await;
-    let figures = server.control().figures();
+    let stats = server.handle().stats();
     println!(
         "received {}, returned {}, dropped {}, sent {}, send errors {}",
-        figures.received,
-        figures.returned,
-        figures.dropped_in_all(),
-        figures.sent,
-        figures.send_errors,
+        stats.received,
+        stats.delivered,
+        stats.total_dropped(),
+        stats.sent,
+        stats.send_errors,
     );
     Ok(ended?)
 }
@@ -137,7 +137,7 @@ fn options() -> Options {
         handler,
         threads: 0,
         workers: 1,
-        own_threads: false,
+        dedicated_threads: false,
         portable: false,
         offload: true,
     };
@@ -153,7 +153,7 @@ fn options() -> Options {
             "--transport" => options.portable = second(args.next(), ["auto", "portable"]),
             "--offload" => options.offload = second(args.next(), ["off", "on"]),
             "--workers" => options.workers = number(args.next()),
-            "--worker-threads" => options.own_threads = second(args.next(), ["off", "on"]),
+            "--worker-threads" => options.dedicated_threads = second(args.next(), ["off", "on"]),
             "--threads" => options.threads = number(args.next()),
             "--help" => {
                 println!("{HELP}");

@@ -49,10 +49,10 @@ async fn main() {
 
 async fn serve(addr: &str) -> Result<(), BoxError> {
     let server = UdpServer::builder(Json::new(), Echo).bind(addr).await?;
-    let control = server.control();
-    println!("listening on {}", control.addresses()[0]);
+    let handle = server.handle();
+    println!("listening on {}", handle.local_addrs()[0]);
     server.serve_until(ctrl_c()).await?;
-    println!("stopped, {} datagrams received", control.figures().received);
+    println!("stopped, {} datagrams received", handle.stats().received);
     Ok(())
 }
 

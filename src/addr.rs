@@ -11,22 +11,22 @@ use std::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar::PeerAddr;
+/// use datagrammar::Addr;
 /// use std::net::SocketAddr;
 ///
-/// let addr = PeerAddr::from("192.0.2.7:5000".parse::<SocketAddr>()?);
+/// let addr = Addr::from("192.0.2.7:5000".parse::<SocketAddr>()?);
 /// assert_eq!(addr.to_string(), "192.0.2.7:5000");
 /// assert_eq!(addr.socket_addr().map(|addr| addr.port()), Some(5000));
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum PeerAddr {
+pub enum Addr {
     /// An IP address and a UDP port.
     Ip(SocketAddr),
 }
 
-impl PeerAddr {
+impl Addr {
     /// Returns the IP address and port, or `None` for a peer that has none.
     #[must_use]
     pub const fn socket_addr(&self) -> Option<SocketAddr> {
@@ -46,7 +46,7 @@ impl PeerAddr {
     }
 }
 
-impl fmt::Display for PeerAddr {
+impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(addr) => addr.fmt(f),
@@ -54,7 +54,7 @@ impl fmt::Display for PeerAddr {
     }
 }
 
-impl From<SocketAddr> for PeerAddr {
+impl From<SocketAddr> for Addr {
     fn from(addr: SocketAddr) -> Self {
         Self::canonical(addr)
     }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     fn canonical(text: &str) -> String {
-        PeerAddr::canonical(text.parse().unwrap()).to_string()
+        Addr::canonical(text.parse().unwrap()).to_string()
     }
 
     // B-8
@@ -78,8 +78,7 @@ mod tests {
     #[test]
     fn the_scope_id_is_part_of_a_peer_and_the_flow_label_is_not() {
         let ip = "fe80::1".parse().unwrap();
-        let at =
-            |flow, scope| PeerAddr::from(SocketAddr::V6(SocketAddrV6::new(ip, 9000, flow, scope)));
+        let at = |flow, scope| Addr::from(SocketAddr::V6(SocketAddrV6::new(ip, 9000, flow, scope)));
 
         assert_eq!(at(0, 6), at(12_345, 6));
         assert_ne!(at(0, 6), at(0, 7));

@@ -13,7 +13,7 @@ pub enum RecvError {
     /// A datagram came that is not a packet of the protocol. It is consumed; the next `recv` returns
     /// what came after it.
     Decode(DecodeError),
-    /// The peer was silent for longer than [`Limits::idle`](crate::Limits::idle) allows.
+    /// The peer was silent for longer than [`Limits::idle_timeout`](crate::Limits::idle_timeout) allows.
     Idle,
     /// The socket failed.
     Io(io::Error),
@@ -92,7 +92,7 @@ impl Error for SendError {
 pub enum SpawnError {
     /// Nothing is served: the task would have nobody to end it.
     Closed,
-    /// As many tasks run as [`Limits::tasks`](crate::Limits::tasks) allows.
+    /// As many tasks run as [`Limits::max_tasks`](crate::Limits::max_tasks) allows.
     #[non_exhaustive]
     TooMany {
         /// How many may run.

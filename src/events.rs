@@ -22,10 +22,10 @@ pub(crate) use scope::Scope;
 use tokio::time::Instant;
 
 use crate::{
-    BoxError, PeerAddr,
-    figures::{Counters, DropReason, add},
+    Addr, BoxError,
     limits::Limits,
     panic::{self, Panicked},
+    stats::{Counters, DropReason, add},
 };
 
 /// Tells of peers, at most so many times per second and level.
@@ -45,28 +45,28 @@ impl Events {
 
     /// Tells at ERROR that something of the user's failed in the face of `peer`. Returns whether `error`
     /// could be put into words: if it panicked instead, that was told.
-    pub(crate) fn error(&self, peer: &PeerAddr, error: &(dyn Error + 'static), what: &str) -> bool {
+    pub(crate) fn error(&self, peer: &Addr, error: &(dyn Error + 'static), what: &str) -> bool {
         self.tell(&self.errors, error, |error, suppressed| {
             tracing::error!(%peer, %error, suppressed, "{what}");
         })
     }
 
     /// Tells at WARN of a failure that is the peer's own.
-    pub(crate) fn warn(&self, peer: &PeerAddr, error: &(dyn Error + 'static), what: &str) -> bool {
+    pub(crate) fn warn(&self, peer: &Addr, error: &(dyn Error + 'static), what: &str) -> bool {
         self.tell(&self.warnings, error, |error, suppressed| {
             tracing::warn!(%peer, %error, suppressed, "{what}");
         })
     }
 
     /// Tells at WARN of a socket that could not receive.
-    pub(crate) fn receive_failed(&self, local: &PeerAddr, error: &(dyn Error + 'static)) {
+    pub(crate) fn receive_failed(&self, local: &Addr, error: &(dyn Error + 'static)) {
         self.tell(&self.warnings, error, |error, suppressed| {
             tracing::warn!(%local, %error, suppressed, "a socket could not receive");
         });
     }
 
     /// Tells at WARN of datagrams that the kernel had no room for within `limit`.
-    pub(crate) fn no_room(&self, local: &PeerAddr, datagrams: usize, limit: Duration) {
+    pub(crate) fn no_room(&self, local: &Addr, datagrams: usize, limit: Duration) {
         let error: BoxError = format!("no room for {datagrams} within {limit:?}").into();
         self.tell(&self.warnings, &*error, |error, suppressed| {
             tracing::warn!(%local, %error, suppressed, "datagrams were dropped");
@@ -74,7 +74,7 @@ impl Events {
     }
 
     /// Serving begins at `addresses`.
-    pub(crate) fn serving(&self, addresses: &[PeerAddr]) {
+    pub(crate) fn serving(&self, addresses: &[Addr]) {
         self.losses.begin();
         let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         told(|| tracing::info!(addresses = addresses.join(", "), "serving"));
@@ -89,7 +89,7 @@ impl Events {
     /// Tells at WARN that a datagram was dropped at `local`, once for each reason that costs peers what
     /// they have every right to send, as long as serving lasts. All are counted, so that is enough.
     #[inline]
-    pub(crate) fn dropped(&self, reason: DropReason, local: &PeerAddr, limits: &Limits) {
+    pub(crate) fn dropped(&self, reason: DropReason, local: &Addr, limits: &Limits) {
         if self.losses.is_first(reason)
             && let Some(bound) = bound(reason, limits)
         {
@@ -98,8 +98,8 @@ impl Events {
     }
 
     /// The same of datagrams that the kernel has dropped.
-    pub(crate) fn kernel_dropped(&self, local: &PeerAddr) {
-        const BOUND: &str = "UdpServerBuilder::recv_buffer, see ServerHandle::explain";
+    pub(crate) fn kernel_dropped(&self, local: &Addr) {
+        const BOUND: &str = "UdpServerBuilder::recv_buffer_size, see ServerHandle::diagnostics";
 
         if self.losses.is_first(DropReason::Kernel) {
             lost(DropReason::Kernel, local, BOUND);
@@ -130,7 +130,7 @@ impl Events {
         tell: impl FnOnce(&str, Option<u64>),
     ) -> bool {
         let Some(suppressed) = locked(limiter).admit(Instant::now()) else {
-            add(&self.counters.suppressed, 1);
+            add(&self.counters.suppressed_events, 1);
             return true;
         };
         let (text, spoken) = match in_words(error) {
@@ -138,7 +138,7 @@ impl Events {
             Err(panicked) => (panicked.to_string(), false),
         };
         if !told(|| tell(&text, suppressed)) {
-            add(&self.counters.suppressed, 1);
+            add(&self.counters.suppressed_events, 1);
             locked(limiter).withhold(suppressed.unwrap_or(0) + 1);
         }
         spoken
@@ -150,9 +150,9 @@ fn locked(limiter: &Mutex<Limiter>) -> std::sync::MutexGuard<'_, Limiter> {
 }
 
 #[cold]
-fn lost(reason: DropReason, local: &PeerAddr, bound: &str) {
+fn lost(reason: DropReason, local: &Addr, bound: &str) {
     const WHAT: &str =
-        "a datagram was dropped; the next ones are only counted, see ServerHandle::figures";
+        "a datagram was dropped; the next ones are only counted, see ServerHandle::stats";
 
     told(|| tracing::warn!(%local, ?reason, bound, "{WHAT}"));
 }

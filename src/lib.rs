@@ -51,8 +51,8 @@
 //! - Who is heard: the layers `Signed` and `Sealed` with their keys; [`ReplayWindow`], for a handler to keep.
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
 //!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
-//! - What runs: [`UdpServer`]; [`Service`] is what a handler sees when it starts, [`ServerHandle`] what
-//!   operators hold: shutdown, drain, [`Figures`], an [`Explanation`]. A [`Spawner`] starts background tasks. [`Limits`] bound what strangers can
+//! - What runs: [`UdpServer`]; [`ServerContext`] is what a handler sees when it starts, [`ServerHandle`] what
+//!   operators hold: shutdown, drain, [`ServerStats`], an [`Diagnostics`]. A [`Spawner`] starts background tasks. [`Limits`] bound what strangers can
 //!   cost. A [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast, and
 //!   [`TrafficClass`] tells how a datagram was marked.
 //! - The other side: [`UdpClient`], [`Packets`].
@@ -65,7 +65,7 @@
 //!
 //! - `json` (default), `cbor`, `msgpack`, `postcard`, `bincode`: packets of serde types in the wire format of
 //!   that name. `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers.
-//! - `codec`: codecs of tokio-util as protocols.
+//! - `tokio-codec`: codecs of tokio-util as protocols.
 //! - `zlib`, `bzip2`, `zstd`, `lz4`: layers that compress. `base64`: a layer that makes text. `sha256`,
 //!   `crc32c`: layers that find accidents. `signed`, `sealed`: layers with keys.
 //! - `testing`: the network in memory, and checks of protocols.
@@ -74,11 +74,8 @@
 
 mod addr;
 mod client;
-#[cfg(feature = "codec")]
-mod codec;
 mod error;
 mod events;
-mod figures;
 mod handler;
 mod hold;
 mod limits;
@@ -86,26 +83,29 @@ mod panic;
 mod peer;
 mod server;
 mod service;
+mod stats;
+#[cfg(feature = "tokio-codec")]
+mod stream_codec;
 mod tasks;
 mod traffic_class;
 mod transport;
 
-pub use addr::PeerAddr;
+pub use addr::Addr;
 pub use client::{Packets, UdpClient, UdpClientBuilder};
-#[cfg(feature = "codec")]
-pub use codec::StreamCodec;
+#[cfg(feature = "tokio-codec")]
+pub use stream_codec::StreamCodec;
 // All of it: which parts there are is for its features to say.
 pub use datagrammar_protocols::*;
 pub use error::{RecvError, SendError, ServeError, SpawnError};
-pub use figures::{BatchSizes, DropReason, Figures};
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerSender};
 pub use server::{UdpServer, UdpServerBuilder};
-pub use service::{AddressReport, Buffer, Explanation, ServerHandle, Service};
+pub use service::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
+pub use stats::{BatchSizes, DropReason, ServerStats};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};
-pub use transport::{BindAddrs, Interface, Method, Offload, SocketRef, socket::BoundSocket};
+pub use transport::{Interface, IoMode, Offload, SocketRef, ToAddrs, socket::BoundSocket};
 
 #[cfg(feature = "testing")]
 pub mod testing {

@@ -1,10 +1,10 @@
 use std::{io, time::Duration};
 
 /// How much a server takes on. Each bound has a default that a small server on the open internet can
-/// live with, and what is beyond it is dropped and counted, see [`Figures`](crate::Figures).
+/// live with, and what is beyond it is dropped and counted, see [`ServerStats`](crate::ServerStats).
 ///
-/// A bound of zero is refused by `bind`, except for [`queue`](Self::queue), [`grace`](Self::grace) and
-/// [`tasks`](Self::tasks), where it means none.
+/// A bound of zero is refused by `bind`, except for [`max_queue_len`](Self::max_queue_len), [`shutdown_grace`](Self::shutdown_grace) and
+/// [`max_tasks`](Self::max_tasks), where it means none.
 ///
 /// # Examples
 ///
@@ -12,22 +12,22 @@ use std::{io, time::Duration};
 /// use datagrammar::Limits;
 /// use std::time::Duration;
 ///
-/// let limits = Limits::default().peers(1_000).queue(16).idle(Duration::from_secs(10));
+/// let limits = Limits::default().max_conversations(1_000).max_queue_len(16).idle_timeout(Duration::from_secs(10));
 /// # let _ = limits;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Limits {
-    pub(crate) queue: usize,
-    pub(crate) queue_bytes: usize,
+    pub(crate) max_queue_len: usize,
+    pub(crate) max_queue_bytes: usize,
     pub(crate) overflow: Overflow,
-    pub(crate) bytes: usize,
-    pub(crate) peers: usize,
-    pub(crate) datagram: usize,
-    pub(crate) idle: Option<Duration>,
-    pub(crate) grace: Duration,
+    pub(crate) max_queued_bytes: usize,
+    pub(crate) max_conversations: usize,
+    pub(crate) max_datagram_size: usize,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) shutdown_grace: Duration,
     pub(crate) send_timeout: Duration,
-    pub(crate) tasks: usize,
-    pub(crate) events: usize,
+    pub(crate) max_tasks: usize,
+    pub(crate) max_events_per_second: usize,
 }
 
 /// Which datagram is dropped when a peer's queue is full.
@@ -46,23 +46,23 @@ impl Limits {
     /// opened it. The default is 1,024.
     ///
     /// The worker empties the kernel's buffer into these queues, so a queue has to hold what a peer sends at
-    /// once. [`queue_bytes`](Self::queue_bytes) bounds what they take.
+    /// once. [`max_queue_bytes`](Self::max_queue_bytes) bounds what they take.
     ///
     /// 0 means that none may wait: a conversation hears the datagram that opened it and no other, not even in
-    /// a `recv` that waits, and what comes meanwhile is counted as [`DropReason::Queue`]. That is for
+    /// a `recv` that waits, and what comes meanwhile is counted as [`DropReason::QueueFull`]. That is for
     /// handlers that receive once.
     ///
-    /// [`DropReason::Queue`]: crate::DropReason::Queue
+    /// [`DropReason::QueueFull`]: crate::DropReason::QueueFull
     #[must_use]
-    pub const fn queue(mut self, datagrams: usize) -> Self {
-        self.queue = datagrams;
+    pub const fn max_queue_len(mut self, datagrams: usize) -> Self {
+        self.max_queue_len = datagrams;
         self
     }
 
     /// Sets how many bytes may wait for one peer. The default is 1 MiB.
     #[must_use]
-    pub const fn queue_bytes(mut self, bytes: usize) -> Self {
-        self.queue_bytes = bytes;
+    pub const fn max_queue_bytes(mut self, bytes: usize) -> Self {
+        self.max_queue_bytes = bytes;
         self
     }
 
@@ -83,8 +83,8 @@ impl Limits {
     /// The datagram that opened a conversation counts when its handler waits for something else
     /// before it receives it; beyond the bound such a conversation is dropped at that point.
     #[must_use]
-    pub const fn bytes(mut self, bytes: usize) -> Self {
-        self.bytes = bytes;
+    pub const fn max_queued_bytes(mut self, bytes: usize) -> Self {
+        self.max_queued_bytes = bytes;
         self
     }
 
@@ -92,16 +92,16 @@ impl Limits {
     ///
     /// A peer whose handler answers without waiting takes no place.
     #[must_use]
-    pub const fn peers(mut self, peers: usize) -> Self {
-        self.peers = peers;
+    pub const fn max_conversations(mut self, peers: usize) -> Self {
+        self.max_conversations = peers;
         self
     }
 
     /// Sets the length of the longest datagram that is received, in bytes. The default is 65,535,
     /// more than UDP can carry.
     #[must_use]
-    pub const fn datagram(mut self, bytes: usize) -> Self {
-        self.datagram = bytes;
+    pub const fn max_datagram_size(mut self, bytes: usize) -> Self {
+        self.max_datagram_size = bytes;
         self
     }
 
@@ -110,16 +110,16 @@ impl Limits {
     ///
     /// [`RecvError::Idle`]: crate::RecvError::Idle
     #[must_use]
-    pub fn idle(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.idle = limit.into();
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = limit.into();
         self
     }
 
     /// Sets how long running conversations have at shutdown before they are dropped. The default is
     /// 750 ms; 0 means that they have no time.
     #[must_use]
-    pub const fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+    pub const fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = grace;
         self
     }
 
@@ -128,7 +128,7 @@ impl Limits {
     ///
     /// A buffer is full for so long when a link is, or when hosts of the local network do not answer: the kernel
     /// keeps what goes to such a neighbour for 3 seconds. What has waited for this time is dropped, counted in
-    /// [`Figures::send_timeouts`](crate::Figures::send_timeouts) and told in the log, so that replies to
+    /// [`ServerStats::send_timeouts`](crate::ServerStats::send_timeouts) and told in the log, so that replies to
     /// others are not late when the jam is over.
     #[must_use]
     pub const fn send_timeout(mut self, timeout: Duration) -> Self {
@@ -139,33 +139,33 @@ impl Limits {
     /// Sets how many background tasks may run at a time that were started by [`Spawner::spawn`] and
     /// [`Peer::spawn`]. The default is 16,384; 0 means that none may.
     ///
-    /// Those that were started by [`Service::spawn`] do not count.
+    /// Those that were started by [`ServerContext::spawn`] do not count.
     ///
     /// [`Spawner::spawn`]: crate::Spawner::spawn
     /// [`Peer::spawn`]: crate::Peer::spawn
-    /// [`Service::spawn`]: crate::Service::spawn
+    /// [`ServerContext::spawn`]: crate::Service::spawn
     #[must_use]
-    pub const fn tasks(mut self, tasks: usize) -> Self {
-        self.tasks = tasks;
+    pub const fn max_tasks(mut self, tasks: usize) -> Self {
+        self.max_tasks = tasks;
         self
     }
 
     /// Sets how many `tracing` events about peers are told per second and level. The default is 10.
     #[must_use]
-    pub const fn events_per_second(mut self, events: usize) -> Self {
-        self.events = events;
+    pub const fn max_events_per_second(mut self, events: usize) -> Self {
+        self.max_events_per_second = events;
         self
     }
 
     /// Refuses bounds with which nothing could ever be received.
     pub(crate) fn check(&self) -> io::Result<()> {
         let zero = [
-            ("queue_bytes", self.queue_bytes == 0),
-            ("bytes", self.bytes == 0),
-            ("peers", self.peers == 0),
-            ("datagram", self.datagram == 0),
-            ("idle", self.idle == Some(Duration::ZERO)),
-            ("events_per_second", self.events == 0),
+            ("max_queue_bytes", self.max_queue_bytes == 0),
+            ("max_queued_bytes", self.max_queued_bytes == 0),
+            ("max_conversations", self.max_conversations == 0),
+            ("max_datagram_size", self.max_datagram_size == 0),
+            ("idle_timeout", self.idle_timeout == Some(Duration::ZERO)),
+            ("max_events_per_second", self.max_events_per_second == 0),
         ];
         let Some((name, _)) = zero.iter().find(|(_, zero)| *zero) else { return Ok(()) };
         let text = format!("the limit `{name}` is zero where at least one was expected");
@@ -176,17 +176,17 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            queue: 1_024,
-            queue_bytes: 1 << 20,
+            max_queue_len: 1_024,
+            max_queue_bytes: 1 << 20,
             overflow: Overflow::default(),
-            bytes: 64 << 20,
-            peers: 16_384,
-            datagram: 65_535,
-            idle: Some(Duration::from_secs(60)),
-            grace: Duration::from_millis(750),
+            max_queued_bytes: 64 << 20,
+            max_conversations: 16_384,
+            max_datagram_size: 65_535,
+            idle_timeout: Some(Duration::from_secs(60)),
+            shutdown_grace: Duration::from_millis(750),
             send_timeout: Duration::from_millis(100),
-            tasks: 16_384,
-            events: 10,
+            max_tasks: 16_384,
+            max_events_per_second: 10,
         }
     }
 }
@@ -200,12 +200,12 @@ mod tests {
     fn a_bound_of_zero_is_refused_by_name() {
         let zero = Duration::ZERO;
         let refused = [
-            ("queue_bytes", Limits::default().queue_bytes(0)),
-            ("bytes", Limits::default().bytes(0)),
-            ("peers", Limits::default().peers(0)),
-            ("datagram", Limits::default().datagram(0)),
-            ("idle", Limits::default().idle(zero)),
-            ("events_per_second", Limits::default().events_per_second(0)),
+            ("max_queue_bytes", Limits::default().max_queue_bytes(0)),
+            ("max_queued_bytes", Limits::default().max_queued_bytes(0)),
+            ("max_conversations", Limits::default().max_conversations(0)),
+            ("max_datagram_size", Limits::default().max_datagram_size(0)),
+            ("idle_timeout", Limits::default().idle_timeout(zero)),
+            ("max_events_per_second", Limits::default().max_events_per_second(0)),
         ];
 
         for (name, limits) in refused {
@@ -213,6 +213,14 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
         }
-        assert!(Limits::default().queue(0).grace(zero).tasks(0).idle(None).check().is_ok());
+        assert!(
+            Limits::default()
+                .max_queue_len(0)
+                .shutdown_grace(zero)
+                .max_tasks(0)
+                .idle_timeout(None)
+                .check()
+                .is_ok()
+        );
     }
 }

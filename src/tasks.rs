@@ -19,7 +19,7 @@ use crate::{
 
 /// Starts background tasks of a server: from anywhere, while it serves.
 ///
-/// It is made by [`Service::spawner`](crate::Service::spawner) and cheap to clone. What it starts ends
+/// It is made by [`ServerContext::spawner`](crate::Service::spawner) and cheap to clone. What it starts ends
 /// with the server, unlike what `tokio::spawn` starts: when serving ends, each task is dropped at its
 /// await point, after the conversations and before the clean-ups. It keeps nothing alive, and works again
 /// when the server serves again.
@@ -29,15 +29,15 @@ use crate::{
 /// A handler that answers at once and works afterwards:
 ///
 /// ```
-/// use datagrammar::{BoxError, Handler, Peer, Service, Spawner};
+/// use datagrammar::{BoxError, Handler, Peer, ServerContext, Spawner};
 /// use std::{sync::OnceLock, time::Duration};
 ///
 /// #[derive(Default)]
 /// struct Jobs(OnceLock<Spawner>);
 ///
 /// impl Handler<String, String> for Jobs {
-///     async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
-///         self.0.get_or_init(|| service.spawner());
+///     async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+///         self.0.get_or_init(|| context.spawner());
 ///         Ok(())
 ///     }
 ///
@@ -65,7 +65,7 @@ impl Spawner {
     /// # Errors
     ///
     /// [`SpawnError::Closed`] while nothing is served, and [`SpawnError::TooMany`] if as many tasks run
-    /// as [`Limits::tasks`](crate::Limits::tasks) allows. Then `task` is dropped.
+    /// as [`Limits::max_tasks`](crate::Limits::max_tasks) allows. Then `task` is dropped.
     pub fn spawn(
         &self,
         task: impl Future<Output = Result<(), BoxError>> + Send + 'static,

@@ -15,8 +15,8 @@ use std::{
 };
 
 use datagrammar::{
-    BoxError, DropReason, Handler, Limits, Peer, PeerAddr, SendError, ServerHandle, Service, Text,
-    UdpServer,
+    Addr, BoxError, DropReason, Handler, Limits, Peer, SendError, ServerContext, ServerHandle,
+    Text, UdpServer,
 };
 use tokio::{runtime::Builder, task::yield_now};
 use tracing::{
@@ -102,11 +102,11 @@ impl Scene {
         other.connect(self.peer.peer_addr().unwrap()).unwrap();
         other.send(b"bomb").unwrap();
         assert_eq!(self.hear(&other), "ticking");
-        let figures = self.ask("figures");
+        let stats = self.ask("stats");
         self.peer.send(b"stop").unwrap();
         let ended = self.hear(&self.line);
 
-        assert_eq!(figures, "2 failed, 2 panicked, 1 refused", "{}", self.name);
+        assert_eq!(stats, "2 failed, 2 panicked, 1 refused", "{}", self.name);
         assert_eq!(ended, "cleaned up 1, cut 1", "{}", self.name);
         let deadline = Instant::now() + DEADLINE;
         let status = loop {
@@ -165,22 +165,22 @@ fn serve(role: &str) -> Result<(), BoxError> {
     };
     builder.worker_threads(2).enable_all().build()?.block_on(async {
         let server = UdpServer::builder(Text, Fragile)
-            .limits(Limits::default().grace(Duration::from_millis(100)))
-            .own_threads(runtime == "own threads")
-            .admit(|_: &PeerAddr| {
+            .limits(Limits::default().shutdown_grace(Duration::from_millis(100)))
+            .dedicated_threads(runtime == "own threads")
+            .source_filter(|_: &Addr| {
                 assert!(!REFUSE.swap(false, Relaxed), "as asked");
                 true
             })
             .bind("127.0.0.1:0")
             .await?;
-        let control = server.control();
+        let handle = server.handle();
         let server = Arc::new(server);
         let serve = || {
             let server = Arc::clone(&server);
             tokio::spawn(async move { server.serve().await })
         };
         let first = serve();
-        if !control.ready().await {
+        if !handle.ready().await {
             return Err("the first serving has not begun".into());
         }
         first.abort();
@@ -188,12 +188,12 @@ fn serve(role: &str) -> Result<(), BoxError> {
             return Err("the first serving was not dropped".into());
         }
         let second = serve();
-        if !control.ready().await {
+        if !handle.ready().await {
             return Err("the second serving has not begun".into());
         }
         line.send(server.local_addr().to_string().as_bytes())?;
         second.await??;
-        let (cleaned_up, cut) = (CLEANED_UP.load(Relaxed), control.figures().cut);
+        let (cleaned_up, cut) = (CLEANED_UP.load(Relaxed), handle.stats().aborted);
         line.send(format!("cleaned up {cleaned_up}, cut {cut}").as_bytes())?;
         Ok(())
     })
@@ -208,14 +208,14 @@ static CONTROL: OnceLock<ServerHandle> = OnceLock::new();
 struct Fragile;
 
 impl Handler<String, String> for Fragile {
-    async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
-        let _ = CONTROL.set(service.control().clone());
-        service.spawn(async { Err("in the background".into()) });
-        service.spawn(async { panic!("in the background") });
-        service.on_stop(async {
+    async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+        let _ = CONTROL.set(context.handle().clone());
+        context.spawn(async { Err("in the background".into()) });
+        context.spawn(async { panic!("in the background") });
+        context.on_shutdown(async {
             CLEANED_UP.fetch_add(1, Relaxed);
         });
-        service.on_stop(async { panic!("in a clean-up") });
+        context.on_shutdown(async { panic!("in a clean-up") });
         Ok(())
     }
 
@@ -229,7 +229,7 @@ impl Handler<String, String> for Fragile {
             }
         }
 
-        let control = CONTROL.get().ok_or("no start")?;
+        let handle = CONTROL.get().ok_or("no start")?;
         let request = peer.recv().await?;
         if request.starts_with("later") {
             yield_now().await;
@@ -243,16 +243,16 @@ impl Handler<String, String> for Fragile {
                 let _bomb = Bomb;
                 pending().await
             }
-            "figures" => {
-                let figures = control.figures();
-                let (failed, panicked) = (figures.failed, figures.panicked);
-                let refused = figures.dropped(DropReason::Refused);
+            "stats" => {
+                let stats = handle.stats();
+                let (failed, panicked) = (stats.failed, stats.panicked);
+                let refused = stats.dropped(DropReason::Refused);
                 let text = format!("{failed} failed, {panicked} panicked, {refused} refused");
                 Ok(peer.send(&text).await?)
             }
             "stop" => {
                 // Not awaited here, or this conversation would be cut.
-                tokio::spawn(control.shutdown());
+                tokio::spawn(handle.shutdown());
                 Ok(())
             }
             other => {

@@ -53,14 +53,14 @@ fn the_span_around_serving_is_the_parent_of_each_conversation_on_whatever_thread
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
 
-    for own_threads in [false, true] {
+    for dedicated_threads in [false, true] {
         let addr = runtime.block_on(async {
-            let server = UdpServer::builder(Text, Echo).own_threads(own_threads);
+            let server = UdpServer::builder(Text, Echo).dedicated_threads(dedicated_threads);
             let server = server.bind("127.0.0.1:0").await.unwrap();
-            let (addr, control) = (server.local_addr(), server.control());
+            let (addr, handle) = (server.local_addr(), server.handle());
             let serving = async move { server.serve().await };
             tokio::spawn(serving.instrument(info_span!("outer")));
-            assert!(control.ready().await);
+            assert!(handle.ready().await);
             addr
         });
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();

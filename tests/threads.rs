@@ -76,7 +76,7 @@ async fn serve(server: &Arc<UdpServer>) -> JoinHandle<Result<(), ServeError>> {
         let server = Arc::clone(server);
         async move { server.serve().await }
     });
-    assert!(server.control().ready().await);
+    assert!(server.handle().ready().await);
     serving
 }
 
@@ -94,17 +94,18 @@ fn workers_on_their_own_threads_come_and_go_with_serving() {
 fn receive_while_handlers_block_all_threads_of_the_runtime() {
     let (handler, is_blocked, release) = Blocks::new();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let limits = datagrammar::Limits::default().queue(64);
-    let builder = UdpServer::builder(Text, handler).limits(limits).workers(2).own_threads(true);
+    let limits = datagrammar::Limits::default().max_queue_len(64);
+    let builder =
+        UdpServer::builder(Text, handler).limits(limits).workers(2).dedicated_threads(true);
     let server = Arc::new(runtime.block_on(builder.bind("127.0.0.1:0")).unwrap());
-    let (addr, control) = (server.local_addr(), server.control());
+    let (addr, handle) = (server.local_addr(), server.handle());
     let serving = runtime.block_on(serve(&server));
     let blockers = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
     for (n, blocker) in (1..).zip(&blockers) {
         blocker.send_to(b"block", addr).unwrap();
         // One of them holds the lock and waits there, the other one waits for the lock.
         is_blocked.recv_timeout(Duration::from_secs(20)).unwrap();
-        until(|| control.figures().returned == n);
+        until(|| handle.stats().delivered == n);
     }
 
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -114,14 +115,14 @@ fn receive_while_handlers_block_all_threads_of_the_runtime() {
     peer.send_to(b"bye", addr).unwrap();
 
     // The first one opens the conversation, 64 wait for it, and the others find the queue full.
-    until(|| control.figures().received == 102);
-    until(|| control.figures().dropped_in_all() == 35);
-    assert_eq!(control.figures().waiting_bytes, 65 * (5 + 160));
-    assert_eq!((control.figures().returned, control.figures().peers), (2, 3));
+    until(|| handle.stats().received == 102);
+    until(|| handle.stats().total_dropped() == 35);
+    assert_eq!(handle.stats().queued_bytes, 65 * (5 + 160));
+    assert_eq!((handle.stats().delivered, handle.stats().active_conversations), (2, 3));
     release.send(()).unwrap();
     release.send(()).unwrap();
-    until(|| control.figures().sent == 2 + 65);
-    runtime.block_on(control.shutdown());
+    until(|| handle.stats().sent == 2 + 65);
+    runtime.block_on(handle.shutdown());
     runtime.block_on(serving).unwrap().unwrap();
 }
 
@@ -130,7 +131,7 @@ fn leave_no_thread_when_serve_has_returned() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (handler, _blocked, _release) = Blocks::new();
-        let builder = UdpServer::builder(Text, handler).workers(3).own_threads(true);
+        let builder = UdpServer::builder(Text, handler).workers(3).dedicated_threads(true);
         let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
         let addr = server.local_addr();
         until(|| threads() == 0);
@@ -142,7 +143,7 @@ fn leave_no_thread_when_serve_has_returned() {
             // A thread has its name only once it runs.
             until(|| threads() == 3);
 
-            server.control().shutdown().await;
+            server.handle().shutdown().await;
 
             serving.await.unwrap().unwrap();
             // The kernel shows a thread for a moment longer than it takes to join it.
@@ -156,15 +157,15 @@ fn end_at_once_when_the_serve_future_is_dropped() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (handler, _blocked, _release) = Blocks::new();
-        let limits = datagrammar::Limits::default().grace(Duration::from_secs(3_600));
-        let builder = UdpServer::builder(Text, handler).limits(limits).own_threads(true);
+        let limits = datagrammar::Limits::default().shutdown_grace(Duration::from_secs(3_600));
+        let builder = UdpServer::builder(Text, handler).limits(limits).dedicated_threads(true);
         let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
-        let (addr, control) = (server.local_addr(), server.control());
+        let (addr, handle) = (server.local_addr(), server.handle());
 
         for cut in 1..=3 {
             let mut serving = Box::pin(server.serve());
             let asking = async {
-                assert!(control.ready().await);
+                assert!(handle.ready().await);
                 tokio::task::spawn_blocking(move || ask(addr, "hello")).await
             };
             tokio::select! {
@@ -176,10 +177,10 @@ fn end_at_once_when_the_serve_future_is_dropped() {
 
             // Meanwhile the runtime does nothing.
             until(|| threads() == 0);
-            while control.figures().cut < cut {
+            while handle.stats().aborted < cut {
                 tokio::task::yield_now().await;
             }
-            assert_eq!(control.figures().peers, 0);
+            assert_eq!(handle.stats().active_conversations, 0);
         }
     });
 }
@@ -189,11 +190,11 @@ fn leave_no_thread_when_the_server_is_dropped() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (handler, _blocked, _release) = Blocks::new();
-        let builder = UdpServer::builder(Text, handler).workers(2).own_threads(true);
+        let builder = UdpServer::builder(Text, handler).workers(2).dedicated_threads(true);
         let server = builder.bind("127.0.0.1:0").await.unwrap();
-        let (addr, control) = (server.local_addr(), server.control());
+        let (addr, handle) = (server.local_addr(), server.handle());
         let serving = tokio::spawn(async move { server.serve().await });
-        assert!(control.ready().await);
+        assert!(handle.ready().await);
         ask(addr, "hello");
 
         serving.abort();
@@ -201,7 +202,7 @@ fn leave_no_thread_when_the_server_is_dropped() {
         assert!(serving.await.unwrap_err().is_cancelled());
         until(|| threads() == 0);
         until(|| UdpSocket::bind(addr).is_ok());
-        control.shutdown().await;
+        handle.shutdown().await;
     });
 }
 
@@ -209,7 +210,7 @@ fn leave_no_thread_when_the_server_is_dropped() {
 fn leave_no_thread_when_the_runtime_is_dropped() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (handler, _blocked, _release) = Blocks::new();
-    let builder = UdpServer::builder(Text, handler).workers(2).own_threads(true);
+    let builder = UdpServer::builder(Text, handler).workers(2).dedicated_threads(true);
     let server = Arc::new(runtime.block_on(builder.bind("127.0.0.1:0")).unwrap());
     let addr = server.local_addr();
     drop(runtime.block_on(serve(&server)));
@@ -222,6 +223,6 @@ fn leave_no_thread_when_the_runtime_is_dropped() {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let serving = runtime.block_on(serve(&server));
     assert_eq!(ask(addr, "hello"), "hello");
-    runtime.block_on(server.control().shutdown());
+    runtime.block_on(server.handle().shutdown());
     runtime.block_on(serving).unwrap().unwrap();
 }

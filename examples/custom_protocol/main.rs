@@ -40,7 +40,7 @@ async fn main() -> Result<(), BoxError> {
         ["ask", server] => ask(server).await?,
         [] => {
             let server = serve("127.0.0.1:0").await?;
-            let addr = server.control().addresses()[0].to_string();
+            let addr = server.handle().local_addrs()[0].to_string();
             let mut asked = Ok(());
             server.serve_until(async { asked = ask(&addr).await }).await?;
             asked?;
@@ -53,7 +53,7 @@ async fn main() -> Result<(), BoxError> {
 async fn serve(addr: &str) -> Result<UdpServer, BoxError> {
     let protocol = Split::new(Requests, Responses); // what comes in, what goes out
     let server = UdpServer::builder(protocol, tell_the_time).bind(addr).await?;
-    println!("listening on {}", server.control().addresses()[0]);
+    println!("listening on {}", server.handle().local_addrs()[0]);
     Ok(server)
 }
 

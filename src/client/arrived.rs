@@ -1,4 +1,4 @@
-use crate::{PeerAddr, transport::RecvBatch};
+use crate::{Addr, transport::RecvBatch};
 
 /// What one system call has received for a client, until somebody takes it.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Arrived {
 
     /// Takes what came first from `peer`. What others had sent before the socket was connected is passed
     /// over: the kernel keeps it.
-    pub(super) fn take(&mut self, peer: &PeerAddr) -> Option<Next<'_>> {
+    pub(super) fn take(&mut self, peer: &Addr) -> Option<Next<'_>> {
         loop {
             if let Some((behind, from)) = self.batch.truncated_behind(self.too_long)
                 && behind == self.taken
@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    fn addr(port: u16) -> PeerAddr {
+    fn addr(port: u16) -> Addr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
     }
 

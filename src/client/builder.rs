@@ -7,7 +7,7 @@ use tokio::task::coop;
 
 use super::{UdpClient, link::Link};
 use crate::{
-    BindAddrs, DatagramProtocol, Ecn,
+    DatagramProtocol, Ecn, ToAddrs,
     transport::{LONGEST, Target, joined, socket, unmapped},
 };
 
@@ -48,34 +48,34 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     ///
     /// Of several, the first is taken that goes with the peer: `[::]` with all, an IPv4-mapped address as
     /// the IPv4 address that it is.
-    pub fn local_addr(mut self, addr: impl BindAddrs) -> Self {
+    pub fn local_addr(mut self, addr: impl ToAddrs) -> Self {
         self.local_addr = Some(addr.targets());
         self
     }
 
     /// Asks for a receive buffer of so many bytes. The default is 4 MiB; the kernel may give less.
-    pub const fn recv_buffer(mut self, bytes: usize) -> Self {
-        self.options.recv_buffer = Some(bytes);
+    pub const fn recv_buffer_size(mut self, bytes: usize) -> Self {
+        self.options.recv_buffer_size = Some(bytes);
         self
     }
 
     /// Asks for a send buffer of so many bytes. The default is 4 MiB; the kernel may give less.
-    pub const fn send_buffer(mut self, bytes: usize) -> Self {
-        self.options.send_buffer = Some(bytes);
+    pub const fn send_buffer_size(mut self, bytes: usize) -> Self {
+        self.options.send_buffer_size = Some(bytes);
         self
     }
 
     /// Sets whether trains of datagrams of one length pass the kernel as one: on Linux, `UDP_GRO` and
     /// `UDP_SEGMENT`. The default is true. The peer notices nothing of it.
-    pub const fn offload(mut self, offload: bool) -> Self {
-        self.options.offload = Some(offload);
+    pub const fn segmentation_offload(mut self, offload: bool) -> Self {
+        self.options.segmentation_offload = Some(offload);
         self
     }
 
     /// Sets whether to make one system call per datagram, as on every system, where there is something
     /// better. The default is false.
-    pub const fn portable(mut self, portable: bool) -> Self {
-        self.options.portable = portable;
+    pub const fn batch_io(mut self, batch_io: bool) -> Self {
+        self.options.batch_io = Some(batch_io);
         self
     }
 
@@ -107,8 +107,8 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
 
     /// Sends and receives over the network interface of this name only, `eth0` for one, whatever the
     /// routes say. Linux only.
-    pub fn device(mut self, name: impl Into<String>) -> Self {
-        self.options.device = Some(name.into());
+    pub fn bind_device(mut self, name: impl Into<String>) -> Self {
+        self.options.bind_device = Some(name.into());
         self
     }
 
@@ -149,7 +149,7 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing is left over.
-    pub async fn connect(self, addr: impl BindAddrs) -> io::Result<UdpClient<P>> {
+    pub async fn connect(self, addr: impl ToAddrs) -> io::Result<UdpClient<P>> {
         coop::consume_budget().await;
         self.options.check()?;
         let locals = self.locals().await?;

@@ -6,7 +6,7 @@ use std::{
 
 use super::shared::locked;
 use crate::{
-    BoundSocket, PeerAddr, SocketRef,
+    Addr, BoundSocket, SocketRef,
     transport::{
         RecvBatch, Route, SendBatch, Transport, is_about_sending, max_len,
         socket::{self, Kind, Options},
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Link {
     socket: Connected,
-    pub(super) local_addr: PeerAddr,
+    pub(super) local_addr: Addr,
     /// The way to the peer.
     pub(super) route: Route,
     /// Held from a send until its error is asked for: that of another one would be taken for it.
@@ -52,7 +52,7 @@ impl Link {
         }
     }
 
-    fn connected(socket: Connected, local_addr: PeerAddr, peer: PeerAddr) -> Self {
+    fn connected(socket: Connected, local_addr: Addr, peer: Addr) -> Self {
         let (sending, told) = (Mutex::default(), Mutex::default());
         Self { socket, local_addr, route: peer.into(), sending, told }
     }

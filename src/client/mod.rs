@@ -16,7 +16,7 @@ use shared::{Shared, locked};
 use tokio::{task::coop, time::Instant};
 
 use crate::{
-    BindAddrs, BoundSocket, DatagramProtocol, PeerAddr, RecvError, SendError, SocketRef,
+    Addr, BoundSocket, DatagramProtocol, RecvError, SendError, SocketRef, ToAddrs,
     transport::{BATCH, LONGEST, Scratch, socket::Options},
 };
 
@@ -70,7 +70,7 @@ impl<P: DatagramProtocol> UdpClient<P> {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing is left over.
-    pub async fn connect(addr: impl BindAddrs, protocol: P) -> io::Result<Self> {
+    pub async fn connect(addr: impl ToAddrs, protocol: P) -> io::Result<Self> {
         Self::builder(protocol).connect(addr).await
     }
 
@@ -269,13 +269,13 @@ impl<P: DatagramProtocol> UdpClient<P> {
 
     /// Returns the address of the client, from which its datagrams leave.
     #[must_use]
-    pub fn local_addr(&self) -> &PeerAddr {
+    pub fn local_addr(&self) -> &Addr {
         &self.shared.local_addr
     }
 
     /// Returns the address of the peer.
     #[must_use]
-    pub fn peer_addr(&self) -> &PeerAddr {
+    pub fn peer_addr(&self) -> &Addr {
         &self.shared.peer_addr
     }
 

@@ -13,15 +13,15 @@ use super::{
     wait::Wait,
 };
 use crate::{
-    DatagramProtocol, DecodeError, PeerAddr, RecvError, SendError,
+    Addr, DatagramProtocol, DecodeError, RecvError, SendError,
     transport::{BATCH, SendBatch, is_about_sending},
 };
 
 /// What the clones of a client share.
 pub(super) struct Shared<P> {
     pub(super) protocol: P,
-    pub(super) local_addr: PeerAddr,
-    pub(super) peer_addr: PeerAddr,
+    pub(super) local_addr: Addr,
+    pub(super) peer_addr: Addr,
     /// `None` once the client is closed.
     link: Mutex<Option<Arc<Link>>>,
     closed: Notify,

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-use crate::{figures::DropReason, limits::Limits};
+use crate::{limits::Limits, stats::DropReason};
 
 /// For which reasons nobody was told yet that datagrams are lost: one bit each.
 #[derive(Debug, Default)]
@@ -27,17 +27,22 @@ impl Untold {
 /// The bound of ours that is reached where datagrams are dropped for `reason`, as it is set.
 pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
     Some(match reason {
-        DropReason::Queue => {
-            format!("Limits::queue({}), Limits::queue_bytes({})", limits.queue, limits.queue_bytes)
+        DropReason::QueueFull => {
+            format!(
+                "Limits::max_queue_len({}), Limits::max_queue_bytes({})",
+                limits.max_queue_len, limits.max_queue_bytes
+            )
         }
-        DropReason::Bytes => format!("Limits::bytes({})", limits.bytes),
-        DropReason::Peers => format!("Limits::peers({})", limits.peers),
-        DropReason::Truncated => format!("Limits::datagram({})", limits.datagram),
+        DropReason::MemoryLimit => format!("Limits::max_queued_bytes({})", limits.max_queued_bytes),
+        DropReason::ConversationLimit => {
+            format!("Limits::max_conversations({})", limits.max_conversations)
+        }
+        DropReason::Truncated => format!("Limits::max_datagram_size({})", limits.max_datagram_size),
         DropReason::Kernel
         | DropReason::Refused
         | DropReason::Unread
         | DropReason::Stale
-        | DropReason::Stopping => return None,
+        | DropReason::ShuttingDown => return None,
     })
 }
 
@@ -49,16 +54,18 @@ mod tests {
     #[test]
     fn each_reason_comes_first_once_in_each_time_of_serving() {
         let untold = Untold::default();
-        assert!(!untold.is_first(DropReason::Queue), "nothing is served yet");
+        assert!(!untold.is_first(DropReason::QueueFull), "nothing is served yet");
 
         for _ in 0..2 {
             untold.begin();
 
-            assert!(untold.is_first(DropReason::Queue));
+            assert!(untold.is_first(DropReason::QueueFull));
             assert!(untold.is_first(DropReason::Kernel));
-            assert!(!untold.is_first(DropReason::Queue) && !untold.is_first(DropReason::Kernel));
+            assert!(
+                !untold.is_first(DropReason::QueueFull) && !untold.is_first(DropReason::Kernel)
+            );
         }
         untold.end();
-        assert!(!untold.is_first(DropReason::Peers));
+        assert!(!untold.is_first(DropReason::ConversationLimit));
     }
 }

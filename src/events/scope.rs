@@ -2,7 +2,7 @@ use std::fmt;
 
 use tracing::{Dispatch, Span, level_filters::LevelFilter, span::Id};
 
-use crate::{PeerAddr, panic};
+use crate::{Addr, panic};
 
 /// A span of a subscriber that may panic whatever it is told: that goes no further, and what is done in
 /// the span is done all the same.
@@ -18,7 +18,7 @@ impl Scope {
 
     /// The span of a conversation with `peer`, below this one.
     #[inline(always)]
-    pub(crate) fn conversation(&self, peer: &PeerAddr) -> Self {
+    pub(crate) fn conversation(&self, peer: &Addr) -> Self {
         if LevelFilter::current() < LevelFilter::INFO {
             return Self::NONE;
         }
@@ -26,7 +26,7 @@ impl Scope {
     }
 
     #[cold]
-    fn below(&self, peer: &PeerAddr) -> Self {
+    fn below(&self, peer: &Addr) -> Self {
         let parent = || self.0.as_ref().and_then(Span::id);
         Self::of(|| tracing::info_span!(parent: parent(), "conversation", %peer))
     }

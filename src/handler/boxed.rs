@@ -1,7 +1,7 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::Handler;
-use crate::{BoxError, Peer, Service};
+use crate::{BoxError, Peer, ServerContext};
 
 /// A handler of any type, for packets of two: what a program holds that chooses its handler at run
 /// time.
@@ -35,8 +35,8 @@ impl<Req, Res> BoxHandler<Req, Res> {
 }
 
 impl<Req: Send + 'static, Res: Send + 'static> Handler<Req, Res> for BoxHandler<Req, Res> {
-    async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
-        self.0.start(service).await
+    async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+        self.0.start(context).await
     }
 
     async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
@@ -60,13 +60,13 @@ type Outcome<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a
 
 /// [`Handler`] with futures that have one type.
 trait AnyHandler<Req, Res>: Send + Sync {
-    fn start<'a>(&'a self, service: &'a mut Service) -> Outcome<'a>;
+    fn start<'a>(&'a self, context: &'a mut ServerContext) -> Outcome<'a>;
     fn handle<'a>(&'a self, peer: &'a mut Peer<Req, Res>) -> Outcome<'a>;
 }
 
 impl<Req: Send + 'static, Res: Send + 'static, H: Handler<Req, Res>> AnyHandler<Req, Res> for H {
-    fn start<'a>(&'a self, service: &'a mut Service) -> Outcome<'a> {
-        Box::pin(Handler::start(self, service))
+    fn start<'a>(&'a self, context: &'a mut ServerContext) -> Outcome<'a> {
+        Box::pin(Handler::start(self, context))
     }
 
     fn handle<'a>(&'a self, peer: &'a mut Peer<Req, Res>) -> Outcome<'a> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub use boxed::BoxHandler;
 pub use function::{ReplyIf, reply_if};
 
-use crate::{BoxError, Peer, Service};
+use crate::{BoxError, Peer, ServerContext};
 
 /// Serves the peers of a server: one handler object for all of them, one call of
 /// [`handle`](Self::handle) per conversation.
@@ -65,8 +65,11 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     /// # Errors
     ///
     /// What this returns is what serving returns, as [`ServeError::Start`](crate::ServeError::Start).
-    fn start(&self, service: &mut Service) -> impl Future<Output = Result<(), BoxError>> + Send {
-        let _ = service;
+    fn start(
+        &self,
+        context: &mut ServerContext,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send {
+        let _ = context;
         async { Ok(()) }
     }
 
@@ -94,8 +97,8 @@ where
     Res: Send,
     H: Handler<Req, Res>,
 {
-    async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
-        (**self).start(service).await
+    async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+        (**self).start(context).await
     }
 
     async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {

@@ -7,7 +7,7 @@ use super::{
     mailbox::{release, reserve},
     port::Port,
 };
-use crate::{figures::Counters, limits::Limits};
+use crate::{limits::Limits, stats::Counters};
 
 /// What few conversations have: the bytes of a datagram that did not decode, and a packet that was put back.
 /// The next conversation of the worker uses the buffer again.
@@ -106,7 +106,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// query that it could not read.
     ///
     /// It is `None` after a packet, once another `recv` waits, and if so much waits in the server that there
-    /// is no room for a copy, see [`Limits::bytes`](crate::Limits::bytes).
+    /// is no room for a copy, see [`Limits::max_queued_bytes`](crate::Limits::max_queued_bytes).
     ///
     /// # Examples
     ///

@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    figures::{Counters, DropReason},
     limits::{Limits, Overflow},
+    stats::{Counters, DropReason},
     transport::Ancillary,
 };
 
@@ -83,20 +83,21 @@ impl Mailbox {
             return Offer::Over;
         }
         if state.closed {
-            return Offer::Dropped(DropReason::Stopping);
+            return Offer::Dropped(DropReason::ShuttingDown);
         }
-        if limits.queue == 0 || datagram.len() > limits.queue_bytes {
+        if limits.max_queue_len == 0 || datagram.len() > limits.max_queue_bytes {
             // Not even an empty queue could take it, so none that waits gives way to it.
-            return Offer::Dropped(DropReason::Queue);
+            return Offer::Dropped(DropReason::QueueFull);
         }
-        while state.queue.len() >= limits.queue || state.bytes + datagram.len() > limits.queue_bytes
+        while state.queue.len() >= limits.max_queue_len
+            || state.bytes + datagram.len() > limits.max_queue_bytes
         {
             if limits.overflow == Overflow::DropNewest || !state.drop_oldest(counters) {
-                return Offer::Dropped(DropReason::Queue);
+                return Offer::Dropped(DropReason::QueueFull);
             }
         }
         if !reserve(datagram.len(), limits, counters) {
-            return Offer::Dropped(DropReason::Bytes);
+            return Offer::Dropped(DropReason::MemoryLimit);
         }
         state.bytes += datagram.len();
         state.queue.push_back((ancillary, datagram.into()));
@@ -213,7 +214,7 @@ impl State {
     fn drop_oldest(&mut self, counters: &Counters) -> bool {
         let Some((_, oldest)) = self.pop() else { return false };
         release(oldest.len(), counters);
-        counters.dropped(DropReason::Queue, 1);
+        counters.dropped(DropReason::QueueFull, 1);
         true
     }
 
@@ -225,7 +226,7 @@ impl State {
             release(datagram.len(), counters);
             dropped += 1;
         }
-        counters.dropped(DropReason::Stopping, dropped);
+        counters.dropped(DropReason::ShuttingDown, dropped);
     }
 }
 
@@ -237,14 +238,15 @@ const _: () = assert!(8 * size_of::<Waiting>() / 3 + 32 <= OVERHEAD);
 
 /// Takes room for a datagram of so many bytes; false if no more may wait.
 pub(super) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> bool {
-    let reserved =
-        |waiting: usize| Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.bytes);
-    counters.waiting_bytes.fetch_update(Relaxed, Relaxed, reserved).is_ok()
+    let reserved = |waiting: usize| {
+        Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_queued_bytes)
+    };
+    counters.queued_bytes.fetch_update(Relaxed, Relaxed, reserved).is_ok()
 }
 
 /// Gives the room back.
 pub(super) fn release(bytes: usize, counters: &Counters) {
-    counters.waiting_bytes.fetch_sub(bytes + OVERHEAD, Relaxed);
+    counters.queued_bytes.fetch_sub(bytes + OVERHEAD, Relaxed);
 }
 
 #[cfg(test)]

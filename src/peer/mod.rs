@@ -28,8 +28,8 @@ use tokio::time::{Instant, Sleep};
 use turn::Turn;
 
 use crate::{
-    BoxError, PeerAddr, RecvError, SendError, SpawnError, TrafficClass,
-    figures::add,
+    Addr, BoxError, RecvError, SendError, SpawnError, TrafficClass,
+    stats::add,
     transport::{Ancillary, Route},
 };
 
@@ -57,7 +57,7 @@ impl<Req, Res> Peer<Req, Res> {
     pub(crate) fn new(
         port: Arc<Port<Req, Res>>,
         mailbox: Arc<Mailbox>,
-        addr: PeerAddr,
+        addr: Addr,
         ancillary: Ancillary,
         serial: u64,
     ) -> Self {
@@ -76,7 +76,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// Makes this the peer of another conversation that is served with the same mailbox.
-    pub(crate) fn renew(&mut self, addr: &PeerAddr, ancillary: Ancillary, serial: u64) {
+    pub(crate) fn renew(&mut self, addr: &Addr, ancillary: Ancillary, serial: u64) {
         self.route.peer.clone_from(addr);
         self.learn(ancillary);
         self.serial = serial;
@@ -100,7 +100,7 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Receives the next packet of this peer.
     ///
-    /// It waits as long as [`Limits::idle`](crate::Limits::idle) allows. While a handler does not
+    /// It waits as long as [`Limits::idle_timeout`](crate::Limits::idle_timeout) allows. While a handler does not
     /// receive, what its peer sends waits, in order, up to the [limits](crate::Limits).
     ///
     /// # Errors
@@ -216,7 +216,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// It returns once the datagram is accepted: replies of one batch leave together. It waits only
     /// while the kernel has no room. UDP gives no guarantee that a datagram arrives, and what the
-    /// kernel objects to later is told in the log and the [figures](crate::Figures).
+    /// kernel objects to later is told in the log and the [stats](crate::ServerStats).
     ///
     /// # Errors
     ///
@@ -233,7 +233,7 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Returns the address of the peer.
     #[must_use]
-    pub const fn addr(&self) -> &PeerAddr {
+    pub const fn addr(&self) -> &Addr {
         &self.route.peer
     }
 
@@ -243,7 +243,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// knows; on systems that do not tell it, the wildcard address. What was sent to a multicast or
     /// broadcast address is answered from a unicast address of the host, which is told here.
     #[must_use]
-    pub fn local_addr(&self) -> PeerAddr {
+    pub fn local_addr(&self) -> Addr {
         self.route.local_addr(self.port.outbox.transport().local_addr())
     }
 
@@ -259,7 +259,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Errors
     ///
-    /// [`SpawnError::TooMany`] if as many tasks run as [`Limits::tasks`](crate::Limits::tasks) allows,
+    /// [`SpawnError::TooMany`] if as many tasks run as [`Limits::max_tasks`](crate::Limits::max_tasks) allows,
     /// [`SpawnError::Closed`] when serving has ended. Then `task` is dropped.
     pub fn spawn(
         &self,
@@ -309,7 +309,7 @@ impl<Req, Res> Peer<Req, Res> {
     fn decode(&mut self, taken: Option<(Ancillary, Box<[u8]>)>) -> Result<Req, RecvError> {
         let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
         self.learn(ancillary);
-        add(&self.port.counters.returned, 1);
+        add(&self.port.counters.delivered, 1);
         self.port.protocol.decode(&datagram).map_err(|error| {
             keep(&mut self.aside, &self.port, &datagram);
             add(&self.port.counters.decode_errors, 1);

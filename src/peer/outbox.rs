@@ -16,9 +16,9 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::turn::Turn;
 use crate::{
-    PeerAddr, SendError,
+    Addr, SendError,
     events::Events,
-    figures::{Counters, add},
+    stats::{Counters, add},
     transport::{Route, SendBatch, Signal, Transport},
 };
 
@@ -58,7 +58,7 @@ struct State {
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Datagrams that the kernel has refused. Nothing is allocated while there are none.
-type Refusals = Vec<(PeerAddr, io::Error)>;
+type Refusals = Vec<(Addr, io::Error)>;
 
 /// How many datagrams or bytes an inline conversation leaves in a batch before they are sent.
 const REPLIES: usize = 256;

@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 
 use super::{outbox::Outbox, reread::Reread};
 use crate::{
-    BoxError, DatagramProtocol, EncodeError, PeerAddr,
+    Addr, BoxError, DatagramProtocol, EncodeError,
     events::Events,
-    figures::{Counters, DropReason, add},
     limits::Limits,
+    stats::{Counters, DropReason, add},
     tasks::Tasks,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Port<Req, Res> {
     pub(crate) limits: Arc<Limits>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Arc<Events>,
-    ended: Mutex<Vec<(PeerAddr, u64)>>,
+    ended: Mutex<Vec<(Addr, u64)>>,
     any_ended: AtomicBool,
     pub(crate) reread: Reread,
     /// Told when serving ends, to the conversations that wait for something else.
@@ -71,14 +71,14 @@ impl<Req, Res> Port<Req, Res> {
     }
 
     /// Tells the worker that a conversation is over, so that its place becomes free.
-    pub(crate) fn ended(&self, peer: PeerAddr, serial: u64) {
+    pub(crate) fn ended(&self, peer: Addr, serial: u64) {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).push((peer, serial));
         self.any_ended.store(true, Ordering::Release);
         self.outbox.signal.wake();
     }
 
     /// Calls `end` for each conversation that has ended since the last call.
-    pub(crate) fn each_ended(&self, mut end: impl FnMut(&PeerAddr, u64)) {
+    pub(crate) fn each_ended(&self, mut end: impl FnMut(&Addr, u64)) {
         if self.any_ended.swap(false, Ordering::Acquire) {
             // More than a few at once are rare, and what was needed for them goes back.
             const KEPT: usize = 256;
@@ -106,7 +106,7 @@ impl<Req, Res> Port<Req, Res> {
     }
 
     /// Tells how a conversation went whose handler has returned or panicked.
-    pub(crate) fn report(&self, peer: &PeerAddr, error: &BoxError, panicked: bool) {
+    pub(crate) fn report(&self, peer: &Addr, error: &BoxError, panicked: bool) {
         let spoken = self.events.error(peer, &**error, "a conversation failed");
         // Not before: an error that panics as it is told is another one.
         let counter =

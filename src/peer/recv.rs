@@ -98,7 +98,7 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
     /// if it is not to wait at all.
     fn begin_to_wait(&mut self, timeout: Duration, now: Option<Instant>) -> Option<Limit> {
         self.peer.forget_undecoded();
-        let idle = self.peer.port.limits.idle.unwrap_or(Duration::MAX);
+        let idle = self.peer.port.limits.idle_timeout.unwrap_or(Duration::MAX);
         let (within, limit) =
             if timeout <= idle { (timeout, Limit::Timeout) } else { (idle, Limit::Idle) };
         if within.is_zero() {

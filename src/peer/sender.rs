@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{port::Outlet, send::send};
-use crate::{PeerAddr, SendError, transport::Route};
+use crate::{Addr, SendError, transport::Route};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
 ///
@@ -75,7 +75,7 @@ impl<Res> PeerSender<Res> {
 
     /// Returns the address of the peer.
     #[must_use]
-    pub const fn addr(&self) -> &PeerAddr {
+    pub const fn addr(&self) -> &Addr {
         &self.route.peer
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use tokio::task::coop;
 
 use crate::{
-    figures::{Counters, add},
+    stats::{Counters, add},
     transport::{RecvBatch, SendBatch},
 };
 
@@ -101,9 +101,9 @@ impl Turn {
         Poll::Ready(())
     }
 
-    /// Adds what happened in this turn to the figures.
+    /// Adds what happened in this turn to the stats.
     pub(crate) fn tell(&mut self, counters: &Counters) {
-        add(&counters.returned, mem::take(&mut self.returned));
+        add(&counters.delivered, mem::take(&mut self.returned));
         add(&counters.decode_errors, mem::take(&mut self.decode_errors));
         add(&counters.conversations, mem::take(&mut self.conversations));
     }

@@ -11,18 +11,18 @@ use std::{
 use own_host::OwnHost;
 
 use crate::{
-    PeerAddr,
+    Addr,
     panic::{self, Panicked},
     transport::Local,
 };
 
 /// A user's own check of who may talk.
-pub(super) type Check = Arc<dyn Fn(&PeerAddr) -> bool + Send + Sync>;
+pub(super) type Check = Arc<dyn Fn(&Addr) -> bool + Send + Sync>;
 
 /// The admission of one socket.
 pub(super) struct Admission {
     /// All addresses that the server is bound to: what comes from one of them is an answer of its own.
-    bound: Arc<[PeerAddr]>,
+    bound: Arc<[Addr]>,
     /// The port of the first of them, and 0 if others have other ones, else all bits.
     port: u16,
     same: u16,
@@ -31,10 +31,10 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new(bound: Arc<[PeerAddr]>, check: Option<Check>) -> Self {
-        let PeerAddr::Ip(first) = &bound[0];
+    pub(super) fn new(bound: Arc<[Addr]>, check: Option<Check>) -> Self {
+        let Addr::Ip(first) = &bound[0];
         let port = first.port();
-        let one = bound.iter().all(|PeerAddr::Ip(bound)| bound.port() == port);
+        let one = bound.iter().all(|Addr::Ip(bound)| bound.port() == port);
         let same = if one { u16::MAX } else { 0 };
         Self { bound, port, same, host: OwnHost::new(), check }
     }
@@ -48,10 +48,10 @@ impl Admission {
     #[inline]
     pub(super) fn admits(
         &self,
-        from: &PeerAddr,
+        from: &Addr,
         local: impl FnOnce() -> Option<Local>,
     ) -> Result<bool, Panicked> {
-        let PeerAddr::Ip(addr) = from;
+        let Addr::Ip(addr) = from;
         // Most come from another port.
         let maybe_ours = (addr.port() ^ self.port) & self.same == 0;
         match &self.check {
@@ -66,7 +66,7 @@ impl Admission {
     #[inline(never)]
     fn is_ourselves(&self, from: SocketAddr, local: Option<Local>) -> bool {
         let (mut any_ipv4, mut any_ipv6, mut beside_ipv4) = (false, false, false);
-        for PeerAddr::Ip(bound) in &*self.bound {
+        for Addr::Ip(bound) in &*self.bound {
             if *bound == from {
                 return true;
             }
@@ -105,7 +105,7 @@ fn is_possible(from: &SocketAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn addr(text: &str) -> PeerAddr {
+    fn addr(text: &str) -> Addr {
         text.parse::<SocketAddr>().unwrap().into()
     }
 
@@ -186,7 +186,7 @@ mod tests {
     // B-8, H-6
     #[test]
     fn the_users_check_sees_plain_ipv4_and_may_panic() {
-        let check = |peer: &PeerAddr| match peer.to_string().as_str() {
+        let check = |peer: &Addr| match peer.to_string().as_str() {
             "192.0.2.7:5000" => true,
             "192.0.2.8:5000" => false,
             other => panic!("never heard of {other}"),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    PeerAddr,
+    Addr,
     transport::{
         Failure, Place, Target, joined,
         socket::{self, Options},
@@ -86,7 +86,7 @@ async fn resolve(targets: Vec<Target>) -> io::Result<Vec<Wanted>> {
         let both = addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6);
         for addr in addrs {
             // By its one name: an IPv4-mapped address is the IPv4 address.
-            let PeerAddr::Ip(addr) = PeerAddr::canonical(addr);
+            let Addr::Ip(addr) = Addr::canonical(addr);
             let at = wanted.iter().position(|known| known.addr == addr).unwrap_or_else(|| {
                 wanted.push(Wanted { addr, names: Vec::new(), optional: true });
                 wanted.len() - 1
@@ -110,7 +110,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     use super::*;
-    use crate::BindAddrs;
+    use crate::ToAddrs;
 
     /// An address that no host has.
     const FOREIGN: &str = "[2001:db8::1]:0";
@@ -167,11 +167,11 @@ mod tests {
         assert!(!socket::lacks_family(addr, &io::ErrorKind::AddrInUse.into()));
     }
 
-    fn targets(addrs: impl BindAddrs) -> Vec<Target> {
+    fn targets(addrs: impl ToAddrs) -> Vec<Target> {
         addrs.targets()
     }
 
-    async fn resolved(addrs: impl BindAddrs) -> io::Result<Vec<String>> {
+    async fn resolved(addrs: impl ToAddrs) -> io::Result<Vec<String>> {
         let wanted = resolve(targets(addrs)).await?;
         Ok(wanted.into_iter().map(|wanted| wanted.addr.to_string()).collect())
     }

@@ -4,14 +4,13 @@ use super::{
     Life, UdpServer,
     admission::{Admission, Check},
     bind,
+    dedicated_thread::DedicatedThread,
     engine::{Guarded, Sockets},
-    own_thread::OwnThread,
     serve::MOST_DISCARDED,
 };
 use crate::{
-    BindAddrs, BoundSocket, DatagramProtocol, Handler, Limits, PeerAddr,
+    Addr, BoundSocket, DatagramProtocol, Handler, Limits, ToAddrs,
     events::Events,
-    figures::Counters,
     peer::{
         outbox::Outbox,
         port::{AnyProtocol, Port},
@@ -20,6 +19,7 @@ use crate::{
         status::Status,
         watch::{SocketWatch, Watched},
     },
+    stats::Counters,
     tasks::Tasks,
     transport::{
         Transport,
@@ -36,7 +36,7 @@ pub struct UdpServerBuilder<P, H> {
     check: Option<Check>,
     pub(super) options: Options,
     workers: usize,
-    own_threads: bool,
+    dedicated_threads: bool,
 }
 
 impl<P, H> UdpServerBuilder<P, H>
@@ -52,7 +52,7 @@ where
             check: None,
             options: Options::default(),
             workers: 1,
-            own_threads: false,
+            dedicated_threads: false,
         }
     }
 
@@ -72,18 +72,18 @@ where
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{PeerAddr, Text, UdpServer};
+    /// use datagrammar::{Addr, Text, UdpServer};
     ///
     /// # async fn example() -> std::io::Result<()> {
     /// let server = UdpServer::builder(Text, async |text: String| text)
-    ///     .admit(|peer: &PeerAddr| peer.socket_addr().is_some_and(|addr| addr.ip().is_loopback()))
+    ///     .source_filter(|peer: &Addr| peer.socket_addr().is_some_and(|addr| addr.ip().is_loopback()))
     ///     .bind("[::]:9000")
     ///     .await?;
     /// # drop(server);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn admit(mut self, check: impl Fn(&PeerAddr) -> bool + Send + Sync + 'static) -> Self {
+    pub fn source_filter(mut self, check: impl Fn(&Addr) -> bool + Send + Sync + 'static) -> Self {
         self.check = Some(Arc::new(check));
         self
     }
@@ -110,7 +110,7 @@ where
     ///     .workers(2)
     ///     .bind("127.0.0.1:0")
     ///     .await?;
-    /// assert_eq!(server.control().addresses().len(), 1);
+    /// assert_eq!(server.handle().local_addrs().len(), 1);
     /// # Ok(())
     /// # }
     /// ```
@@ -139,21 +139,21 @@ where
     /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// // What takes as long as it takes, without an await.
     /// let digits = async |text: String| text.chars().filter(char::is_ascii_digit).collect();
-    /// let server = UdpServer::builder(Text, digits).own_threads(true).bind("127.0.0.1:0").await?;
-    /// let (address, control) = (server.local_addr(), server.control());
+    /// let server = UdpServer::builder(Text, digits).dedicated_threads(true).bind("127.0.0.1:0").await?;
+    /// let (address, handle) = (server.local_addr(), server.handle());
     /// let serving = tokio::spawn(async move { server.serve().await });
     ///
     /// let client = UdpClient::connect(address, Text).await?;
     /// client.send(&"4 plus 2".to_owned()).await?;
     /// assert_eq!(client.recv().await?, "42");
     ///
-    /// control.shutdown().await;
+    /// handle.shutdown().await;
     /// serving.await??;
     /// # Ok(())
     /// # }
     /// ```
-    pub const fn own_threads(mut self, own_threads: bool) -> Self {
-        self.own_threads = own_threads;
+    pub const fn dedicated_threads(mut self, dedicated_threads: bool) -> Self {
+        self.dedicated_threads = dedicated_threads;
         self
     }
 
@@ -185,11 +185,11 @@ where
     /// let server = UdpServer::builder(Text, async |text: String| text)
     ///     .bind(["127.0.0.1:0", "127.0.0.2:0"])
     ///     .await?;
-    /// assert_eq!(server.control().addresses().len(), 2);
+    /// assert_eq!(server.handle().local_addrs().len(), 2);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn bind(self, addrs: impl BindAddrs) -> io::Result<UdpServer>
+    pub async fn bind(self, addrs: impl ToAddrs) -> io::Result<UdpServer>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -216,7 +216,7 @@ where
     ///
     /// What you ask for here, `recv_buffer`, `ttl` and so on, is set on it; all else stays as it is, but
     /// for non-blocking mode. No default is set: the receive buffer that most systems give a socket holds
-    /// a few hundred datagrams, so ask for a larger [`recv_buffer`](Self::recv_buffer), here or on the
+    /// a few hundred datagrams, so ask for a larger [`recv_buffer`](Self::recv_buffer_size), here or on the
     /// socket. A network in memory has no options, so that there nothing is set, nor a group joined.
     ///
     /// # Errors
@@ -225,7 +225,7 @@ where
     /// are to be several [workers](Self::workers), a limit is zero that must not be, an option is out
     /// of its range or cannot be changed once a socket is bound ([`reuse_port`](Self::reuse_port),
     /// [`ipv6_only`](Self::ipv6_only)), naming it, or the socket has `UDP_GRO` on and is to be driven
-    /// [`portable`](Self::portable); as the kernel says if it refuses an option. The socket is closed then.
+    /// [`batch_io(false)`](Self::batch_io); as the kernel says if it refuses an option. The socket is closed then.
     ///
     /// # Panics
     ///
@@ -251,7 +251,7 @@ where
                 return self.build(vec![(transport, None)], [None; 2]);
             }
         };
-        let asked = [self.options.recv_buffer, self.options.send_buffer];
+        let asked = [self.options.recv_buffer_size, self.options.send_buffer_size];
         self.build_joined(vec![driven], asked)
     }
 
@@ -260,9 +260,9 @@ where
             let text = "`workers` is zero where at least one was expected";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        if self.workers > 1 && self.options.portable {
+        if self.workers > 1 && self.options.batch_io == Some(false) {
             // Nothing that all systems have tells the copies of what is sent to many.
-            let text = "the option `portable` is for one worker";
+            let text = "the option `batch_io` is for one worker";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
         self.limits.check()?;
@@ -275,9 +275,9 @@ where
         number: usize,
         make: impl FnOnce() -> io::Result<Box<dyn Transport>>,
     ) -> io::Result<Driven> {
-        let thread = self.own_threads.then(|| OwnThread::new(number)).transpose()?;
+        let thread = self.dedicated_threads.then(|| DedicatedThread::new(number)).transpose()?;
         let transport = {
-            let _here = thread.as_ref().map(OwnThread::enter);
+            let _here = thread.as_ref().map(DedicatedThread::enter);
             make()?
         };
         Ok((transport, thread))
@@ -295,7 +295,7 @@ where
         for (group, interface) in groups {
             server.join_multicast(group, interface)?;
         }
-        server.control().explain().tell_short_buffers();
+        server.handle().diagnostics().tell_short_buffers();
         Ok(server)
     }
 
@@ -313,9 +313,9 @@ where
         let protocol: Arc<AnyProtocol<P::Incoming, P::Outgoing>> = Arc::new(self.protocol);
         let limits = Arc::new(self.limits);
         let counters = Arc::new(Counters::default());
-        let events = Arc::new(Events::new(limits.events, Arc::clone(&counters)));
-        let tasks = Arc::new(Tasks::new(limits.tasks));
-        let PeerAddr::Ip(local_addr) = *driven[0].0.local_addr();
+        let events = Arc::new(Events::new(limits.max_events_per_second, Arc::clone(&counters)));
+        let tasks = Arc::new(Tasks::new(limits.max_tasks));
+        let Addr::Ip(local_addr) = *driven[0].0.local_addr();
         let each_address = driven.iter().step_by(self.workers);
         let addresses: Arc<[_]> =
             each_address.map(|(transport, _)| transport.local_addr().clone()).collect();
@@ -349,7 +349,7 @@ where
 }
 
 /// A socket, and the thread of its worker if that has one of its own.
-type Driven = (Box<dyn Transport>, Option<OwnThread>);
+type Driven = (Box<dyn Transport>, Option<DedicatedThread>);
 
 impl<P: fmt::Debug, H> fmt::Debug for UdpServerBuilder<P, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -357,7 +357,7 @@ impl<P: fmt::Debug, H> fmt::Debug for UdpServerBuilder<P, H> {
             .field("protocol", &self.protocol)
             .field("limits", &self.limits)
             .field("workers", &self.workers)
-            .field("own_threads", &self.own_threads)
+            .field("dedicated_threads", &self.dedicated_threads)
             .finish_non_exhaustive()
     }
 }

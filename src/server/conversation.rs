@@ -9,9 +9,8 @@ use std::{
 
 use super::epoch::{Epoch, Mode};
 use crate::{
-    BoxError, Handler, Peer, PeerAddr, SendError,
+    Addr, BoxError, Handler, Peer, SendError,
     events::{Scope, caused_by, reads_like},
-    figures::add,
     panic::{self, Panicked},
     peer::{
         News,
@@ -19,6 +18,7 @@ use crate::{
         port::Port,
     },
     service::inside,
+    stats::add,
 };
 
 /// What a handler needs for a conversation. It comes back when the handler returns, to be used for
@@ -72,7 +72,7 @@ impl<F: Future> Stage<F> {
 pub(super) fn judge<Req, Res, H>(
     outcome: Result<Outcome<Req, Res, H>, Panicked>,
     port: &Port<Req, Res>,
-    peer: &PeerAddr,
+    peer: &Addr,
     span: &Scope,
 ) -> Option<Box<Seat<Req, Res, H>>> {
     match outcome {
@@ -89,12 +89,7 @@ pub(super) fn judge<Req, Res, H>(
 }
 
 #[cold]
-fn tell_panicked<Req, Res>(
-    panicked: Panicked,
-    port: &Port<Req, Res>,
-    peer: &PeerAddr,
-    span: &Scope,
-) {
+fn tell_panicked<Req, Res>(panicked: Panicked, port: &Port<Req, Res>, peer: &Addr, span: &Scope) {
     span.run(|| port.report(peer, &panicked.into(), true));
 }
 
@@ -103,7 +98,7 @@ fn tell_failed<Req, Res>(
     error: BoxError,
     conversation: &Peer<Req, Res>,
     port: &Port<Req, Res>,
-    peer: &PeerAddr,
+    peer: &Addr,
     span: &Scope,
 ) {
     // The error is the user's too, and may panic where it is looked at or dropped.
@@ -116,14 +111,14 @@ fn tell<Req, Res>(
     error: BoxError,
     conversation: &Peer<Req, Res>,
     port: &Port<Req, Res>,
-    peer: &PeerAddr,
+    peer: &Addr,
 ) {
     if caused_by(&*error, |error| matches!(error, SendError::Closed)) {
         let what = "a conversation could not send any more";
         add(&port.counters.panicked, u64::from(!port.events.warn(peer, &*error, what)));
     } else {
         match passed_on(&*error, |news| conversation.has_heard(news)) {
-            Some(News::Idle) => add(&port.counters.idle, 1),
+            Some(News::Idle) => add(&port.counters.idle_timeouts, 1),
             Some(News::Closed) => {}
             None => port.report(peer, &error, false),
         }
@@ -220,7 +215,7 @@ where
 pub(super) struct Ending<Req, Res> {
     pub(super) port: Arc<Port<Req, Res>>,
     pub(super) mailbox: Arc<Mailbox>,
-    pub(super) peer: PeerAddr,
+    pub(super) peer: Addr,
     pub(super) serial: u64,
     /// Whether the last handler has returned; else it was dropped at an await point.
     pub(super) over: bool,
@@ -231,7 +226,7 @@ impl<Req, Res> Drop for Ending<Req, Res> {
         if !self.over {
             self.mailbox.abandon(&self.port.counters);
             add(&self.port.counters.conversations, 1);
-            add(&self.port.counters.cut, 1);
+            add(&self.port.counters.aborted, 1);
         }
         self.port.ended(self.peer.clone(), self.serial);
     }

@@ -6,10 +6,10 @@ use std::{
 };
 
 use crate::{
-    PeerAddr,
-    figures::{Counters, DropReason},
+    Addr,
     limits::Limits,
     peer::mailbox::{Mailbox, Offer},
+    stats::{Counters, DropReason},
     transport::Ancillary,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 /// chooses.
 #[derive(Debug)]
 pub(super) struct Conversations<T> {
-    open: HashMap<PeerAddr, Conversation<T>>,
+    open: HashMap<Addr, Conversation<T>>,
     limits: Arc<Limits>,
     counters: Arc<Counters>,
 }
@@ -52,7 +52,7 @@ impl<T> Conversations<T> {
     #[inline]
     pub(super) fn arrive(
         &mut self,
-        from: &PeerAddr,
+        from: &Addr,
         ancillary: impl FnOnce() -> Ancillary,
         datagram: &[u8],
     ) -> Arrival {
@@ -62,7 +62,7 @@ impl<T> Conversations<T> {
         self.offer(from, ancillary(), datagram)
     }
 
-    fn offer(&mut self, from: &PeerAddr, ancillary: Ancillary, datagram: &[u8]) -> Arrival {
+    fn offer(&mut self, from: &Addr, ancillary: Ancillary, datagram: &[u8]) -> Arrival {
         let Some(conversation) = self.open.get(from) else { return Arrival::Opening };
         match conversation.mailbox.offer(ancillary, datagram, &self.limits, &self.counters) {
             Offer::Accepted => Arrival::Waiting,
@@ -79,22 +79,22 @@ impl<T> Conversations<T> {
     /// Takes a place for one more peer, if one is free. It must be given to [`insert`](Self::insert)
     /// or back to [`release`](Self::release).
     pub(super) fn reserve(&self) -> bool {
-        let reserved = |peers: usize| (peers < self.limits.peers).then_some(peers + 1);
-        self.counters.peers.fetch_update(Relaxed, Relaxed, reserved).is_ok()
+        let reserved = |peers: usize| (peers < self.limits.max_conversations).then_some(peers + 1);
+        self.counters.active_conversations.fetch_update(Relaxed, Relaxed, reserved).is_ok()
     }
 
     pub(super) fn release(&self) {
-        self.counters.peers.fetch_sub(1, Relaxed);
+        self.counters.active_conversations.fetch_sub(1, Relaxed);
     }
 
     /// Adds the conversation of a silent peer, in a place that was reserved.
-    pub(super) fn insert(&mut self, peer: PeerAddr, serial: u64, mailbox: Arc<Mailbox>, task: T) {
+    pub(super) fn insert(&mut self, peer: Addr, serial: u64, mailbox: Arc<Mailbox>, task: T) {
         let before = self.open.insert(peer, Conversation { serial, mailbox, task });
         debug_assert!(before.is_none(), "a peer has at most one conversation");
     }
 
     /// Takes the conversation out that has ended, unless another one has taken its place.
-    pub(super) fn end(&mut self, peer: &PeerAddr, serial: u64) {
+    pub(super) fn end(&mut self, peer: &Addr, serial: u64) {
         if let Entry::Occupied(entry) = self.open.entry(peer.clone())
             && entry.get().serial == serial
         {
@@ -132,7 +132,7 @@ impl<T> Conversations<T> {
 
 impl<T> Drop for Conversations<T> {
     fn drop(&mut self) {
-        self.counters.peers.fetch_sub(self.open.len(), Relaxed);
+        self.counters.active_conversations.fetch_sub(self.open.len(), Relaxed);
     }
 }
 
@@ -149,13 +149,13 @@ mod tests {
 
     use super::*;
 
-    /// A table with bounds and figures of its own, whose tasks are none.
+    /// A table with bounds and stats of its own, whose tasks are none.
     fn table(limits: Limits) -> (Conversations<()>, Arc<Counters>) {
         let counters = Arc::new(Counters::default());
         (Conversations::new(Arc::new(limits), Arc::clone(&counters)), counters)
     }
 
-    fn peer(port: u16) -> PeerAddr {
+    fn peer(port: u16) -> Addr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
     }
 
@@ -164,7 +164,7 @@ mod tests {
     }
 
     /// Opens the conversation number `serial` of `peer`, which waits.
-    fn open(table: &mut Conversations<()>, peer: &PeerAddr, serial: u64) -> Arc<Mailbox> {
+    fn open(table: &mut Conversations<()>, peer: &Addr, serial: u64) -> Arc<Mailbox> {
         let mailbox = Arc::<Mailbox>::default();
         assert!(table.reserve());
         table.insert(peer.clone(), serial, Arc::clone(&mailbox), ());
@@ -194,20 +194,20 @@ mod tests {
     // D-16
     #[test]
     fn the_full_queue_of_one_peer_is_no_concern_of_another() {
-        let (mut table, _) = table(Limits::default().queue(1));
+        let (mut table, _) = table(Limits::default().max_queue_len(1));
         open(&mut table, &peer(1), 1);
         open(&mut table, &peer(2), 2);
 
         arrive(&mut table, 1, b"a");
 
-        assert_eq!(arrive(&mut table, 1, b"b"), Arrival::Dropped(DropReason::Queue));
+        assert_eq!(arrive(&mut table, 1, b"b"), Arrival::Dropped(DropReason::QueueFull));
         assert_eq!(arrive(&mut table, 2, b"c"), Arrival::Waiting);
     }
 
     // D-12, G-4
     #[test]
     fn a_datagram_that_meets_an_ended_conversation_may_open_the_next_and_finds_the_place_free() {
-        let (mut table, counters) = table(Limits::default().peers(1));
+        let (mut table, counters) = table(Limits::default().max_conversations(1));
         let mailbox = open(&mut table, &peer(1), 1);
         mailbox.finish(&counters);
 
@@ -228,13 +228,13 @@ mod tests {
         table.end(&peer(1), 1);
 
         assert_eq!(arrive(&mut table, 1, b"b"), Arrival::Waiting);
-        assert_eq!(counters.read().peers, 1);
+        assert_eq!(counters.read().active_conversations, 1);
     }
 
     // G-4
     #[test]
     fn there_are_as_many_places_as_allowed_and_an_ended_conversation_frees_its_own() {
-        let (mut table, counters) = table(Limits::default().peers(2));
+        let (mut table, counters) = table(Limits::default().max_conversations(2));
         open(&mut table, &peer(1), 1);
         open(&mut table, &peer(2), 2);
         assert!(!table.reserve());
@@ -242,7 +242,7 @@ mod tests {
         table.end(&peer(1), 1);
         table.end(&peer(1), 1);
 
-        assert_eq!(counters.read().peers, 1);
+        assert_eq!(counters.read().active_conversations, 1);
         assert!(table.reserve());
         assert!(!table.reserve());
         table.release();
@@ -252,7 +252,7 @@ mod tests {
     // B-12, G-4
     #[test]
     fn the_tables_of_all_sockets_share_the_places() {
-        let limits = Arc::new(Limits::default().peers(2));
+        let limits = Arc::new(Limits::default().max_conversations(2));
         let counters = Arc::new(Counters::default());
         let table = || Conversations::new(Arc::clone(&limits), Arc::clone(&counters));
         let (mut first, mut second) = (table(), table());
@@ -263,7 +263,7 @@ mod tests {
         drop(second);
 
         assert!(first.reserve());
-        assert_eq!(counters.read().peers, 2);
+        assert_eq!(counters.read().active_conversations, 2);
     }
 
     // R-11, L-12
@@ -278,7 +278,7 @@ mod tests {
         for mailbox in mailboxes {
             assert_eq!(take(&mailbox, &counters), Poll::Ready(None));
         }
-        assert_eq!(counters.read().dropped(DropReason::Stopping), 1);
+        assert_eq!(counters.read().dropped(DropReason::ShuttingDown), 1);
     }
 
     // G-13

@@ -2,9 +2,9 @@ use std::{io, pin::Pin, sync::Arc};
 
 use tokio::runtime::Handle;
 
-use super::{admission::Admission, epoch::Epoch, own_thread::OwnThread, worker};
+use super::{admission::Admission, dedicated_thread::DedicatedThread, epoch::Epoch, worker};
 use crate::{
-    BoxError, Handler, Service,
+    BoxError, Handler, ServerContext,
     peer::{outbox::Outbox, port::Port},
     service::hook::Hook,
 };
@@ -12,7 +12,7 @@ use crate::{
 /// A server's handler and sockets, whatever its packets are.
 pub(super) trait Engine: Send + Sync {
     /// Runs the start hook of the handler.
-    fn start<'a>(&'a self, service: &'a mut Service) -> Hook<'a, Result<(), BoxError>>;
+    fn start<'a>(&'a self, context: &'a mut ServerContext) -> Hook<'a, Result<(), BoxError>>;
 
     /// What drives the sockets, one future each.
     fn workers(&self, epoch: &Arc<Epoch>) -> Vec<Boxed<'static, io::Result<()>>>;
@@ -31,7 +31,7 @@ pub(super) struct Sockets<Req, Res, H> {
 pub(super) struct Guarded<Req, Res> {
     pub(super) port: Arc<Port<Req, Res>>,
     pub(super) admission: Arc<Admission>,
-    pub(super) thread: Option<OwnThread>,
+    pub(super) thread: Option<DedicatedThread>,
 }
 
 impl<Req, Res, H> Engine for Sockets<Req, Res, H>
@@ -40,9 +40,9 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
 {
-    fn start<'a>(&'a self, service: &'a mut Service) -> Hook<'a, Result<(), BoxError>> {
+    fn start<'a>(&'a self, context: &'a mut ServerContext) -> Hook<'a, Result<(), BoxError>> {
         // Called where it is polled: it may panic before there is a future.
-        Hook::new(async { self.handler.start(service).await }, "the handler could not start")
+        Hook::new(async { self.handler.start(context).await }, "the handler could not start")
     }
 
     fn workers(&self, epoch: &Arc<Epoch>) -> Vec<Boxed<'static, io::Result<()>>> {

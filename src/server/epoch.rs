@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::{PeerAddr, events::Scope, hold::Hold};
+use crate::{Addr, events::Scope, hold::Hold};
 
 /// One time of serving: what its workers and conversations share of it.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Epoch {
 
     /// The span of a conversation with `peer`.
     #[inline(always)]
-    pub(super) fn conversation(&self, peer: &PeerAddr) -> Scope {
+    pub(super) fn conversation(&self, peer: &Addr) -> Scope {
         self.scope.conversation(peer)
     }
 }

@@ -5,12 +5,12 @@ mod bind;
 mod builder;
 mod conversation;
 mod conversations;
+mod dedicated_thread;
 mod engine;
 mod epoch;
 mod failure;
 mod multicast;
 mod options;
-mod own_thread;
 mod serve;
 mod worker;
 
@@ -22,8 +22,8 @@ use engine::Engine;
 use crate::{
     DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef,
     events::Events,
-    figures::Counters,
     service::{status::Status, watch::SocketWatch},
+    stats::Counters,
     tasks::Tasks,
 };
 
@@ -44,14 +44,14 @@ use crate::{
 /// let server = UdpServer::builder(Text, async |name: String| format!("Hello, {name}."))
 ///     .bind("127.0.0.1:0")
 ///     .await?;
-/// let (address, control) = (server.local_addr(), server.control());
+/// let (address, handle) = (server.local_addr(), server.handle());
 /// let serving = tokio::spawn(async move { server.serve().await });
 ///
 /// let client = UdpClient::connect(address, Text).await?;
 /// client.send(&"world".to_owned()).await?;
 /// assert_eq!(client.recv().await?, "Hello, world.");
 ///
-/// control.shutdown().await;
+/// handle.shutdown().await;
 /// serving.await??;
 /// # Ok(())
 /// # }
@@ -80,15 +80,15 @@ impl UdpServer {
 
     /// Returns the address that is bound, with the port the kernel chose; of several, the first.
     ///
-    /// [`ServerHandle::addresses`] has all of them.
+    /// [`ServerHandle::local_addrs`] has all of them.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Returns the control of this server, to be used from anywhere.
+    /// Returns the handle of this server, to be used from anywhere.
     #[must_use]
-    pub fn control(&self) -> ServerHandle {
+    pub fn handle(&self) -> ServerHandle {
         ServerHandle::new(
             Arc::clone(&self.status),
             Arc::clone(&self.counters),
@@ -154,7 +154,7 @@ impl UdpServer {
 impl UdpServer {
     /// Counts what the kernel has dropped up to now, and tells of it.
     fn count_kernel_drops(&self) {
-        self.control().count_kernel_drops();
+        self.handle().count_kernel_drops();
     }
 }
 
@@ -176,7 +176,7 @@ impl Drop for Life {
 impl fmt::Debug for UdpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UdpServer")
-            .field("addresses", &self.status.addresses())
+            .field("addresses", &self.status.local_addrs())
             .finish_non_exhaustive()
     }
 }

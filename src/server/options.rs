@@ -7,16 +7,16 @@ use crate::{Ecn, Interface};
 
 impl<P, H> UdpServerBuilder<P, H> {
     /// Asks for a receive buffer of so many bytes per socket. The default is 4 MiB; the kernel may give
-    /// less, as [`ServerHandle::explain`](crate::ServerHandle::explain) tells.
-    pub const fn recv_buffer(mut self, bytes: usize) -> Self {
-        self.options.recv_buffer = Some(bytes);
+    /// less, as [`ServerHandle::diagnostics`](crate::ServerHandle::diagnostics) tells.
+    pub const fn recv_buffer_size(mut self, bytes: usize) -> Self {
+        self.options.recv_buffer_size = Some(bytes);
         self
     }
 
     /// Asks for a send buffer of so many bytes per socket. The default is 4 MiB; the kernel may give
     /// less.
-    pub const fn send_buffer(mut self, bytes: usize) -> Self {
-        self.options.send_buffer = Some(bytes);
+    pub const fn send_buffer_size(mut self, bytes: usize) -> Self {
+        self.options.send_buffer_size = Some(bytes);
         self
     }
 
@@ -26,15 +26,15 @@ impl<P, H> UdpServerBuilder<P, H> {
     ///
     /// On a [socket of yours](Self::socket) trains are received as that socket has it, unless you say it
     /// here.
-    pub const fn offload(mut self, offload: bool) -> Self {
-        self.options.offload = Some(offload);
+    pub const fn segmentation_offload(mut self, offload: bool) -> Self {
+        self.options.segmentation_offload = Some(offload);
         self
     }
 
     /// Sets whether to make one system call per datagram, as on every system, where there is something
     /// better. The default is false. It is for one [worker](Self::workers) per address.
-    pub const fn portable(mut self, portable: bool) -> Self {
-        self.options.portable = portable;
+    pub const fn batch_io(mut self, batch_io: bool) -> Self {
+        self.options.batch_io = Some(batch_io);
         self
     }
 
@@ -83,7 +83,7 @@ impl<P, H> UdpServerBuilder<P, H> {
 
     /// Sets whether [`Peer::traffic_class`](crate::Peer::traffic_class) tells how datagrams are marked.
     /// The default is false, since the kernel tells it beside each one, which takes time. Linux only,
-    /// and not with [`portable`](Self::portable): elsewhere nothing is told.
+    /// and not with [`batch_io(false)`](Self::batch_io): elsewhere nothing is told.
     pub const fn recv_traffic_class(mut self, told: bool) -> Self {
         self.options.recv_traffic_class = Some(told);
         self
@@ -108,8 +108,8 @@ impl<P, H> UdpServerBuilder<P, H> {
 
     /// Hears and answers over the network interface of this name only, `eth0` for one, whatever the
     /// address and the routes say. Linux only.
-    pub fn device(mut self, name: impl Into<String>) -> Self {
-        self.options.device = Some(name.into());
+    pub fn bind_device(mut self, name: impl Into<String>) -> Self {
+        self.options.bind_device = Some(name.into());
         self
     }
 

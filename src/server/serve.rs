@@ -14,10 +14,10 @@ use super::{
     epoch::{Epoch, Mode},
 };
 use crate::{
-    BoxError, ServeError, Service,
+    BoxError, ServeError, ServerContext,
     events::{self, Scope},
-    figures::{DropReason, add},
     service::status::{End, Phase, State},
+    stats::{DropReason, add},
 };
 
 /// Serves until it is asked to stop, `until` completes, or a socket fails for good.
@@ -46,7 +46,7 @@ where
         number,
         epoch: Arc::new(epoch),
         workers: JoinSet::new(),
-        service: Service::new(server.control(), Arc::clone(&server.tasks), hold),
+        context: ServerContext::new(server.handle(), Arc::clone(&server.tasks), hold),
         served: false,
         runtime_gone: false,
     };
@@ -77,7 +77,7 @@ struct Serving<'a> {
     number: u64,
     epoch: Arc<Epoch>,
     workers: JoinSet<io::Result<()>>,
-    service: Service,
+    context: ServerContext,
     /// Whether the start hook has succeeded.
     served: bool,
     /// Whether the runtime is shutting down, so that nothing can be waited for any more.
@@ -97,7 +97,7 @@ impl Serving<'_> {
         until: Pin<&mut impl Future<Output = ()>>,
         asked: &mut watch::Receiver<State>,
     ) -> Started {
-        let mut start = self.server.engine.start(&mut self.service);
+        let mut start = self.server.engine.start(&mut self.context);
         tokio::select! {
             biased;
             () = until => return Started::Stopped,
@@ -110,7 +110,7 @@ impl Serving<'_> {
         }
         drop(start);
         self.server.count_kernel_drops();
-        self.server.events.serving(&self.server.status.addresses());
+        self.server.events.serving(&self.server.status.local_addrs());
         self.served = true;
         for outbox in self.server.engine.outboxes() {
             outbox.open();
@@ -151,7 +151,7 @@ impl Serving<'_> {
                 () = drained => self.server.status.ask(self.number, End::Now),
                 // The last one to tell is the one whose conversations were the last.
                 () = self.epoch.silent.notified() => {
-                    if self.server.counters.peers.load(Relaxed) == 0 {
+                    if self.server.counters.active_conversations.load(Relaxed) == 0 {
                         self.server.status.ask(self.number, End::Now);
                     }
                 }
@@ -189,10 +189,10 @@ impl Serving<'_> {
     async fn stop(mut self) -> bool {
         self.server.status.enter(Phase::Stopping);
         self.close();
-        self.service.end_tasks().await;
+        self.context.end_tasks().await;
         // A clean-up is never cut, so none begins where it could not end.
         if !self.runtime_gone {
-            self.service.clean_up().await;
+            self.context.clean_up().await;
         }
         !self.runtime_gone
     }
@@ -248,9 +248,9 @@ mod tests {
     };
 
     use crate::{
-        BoxError, Handler, Peer, PeerAddr, RecvError, ServeError, ServerHandle, Text, UdpClient,
+        Addr, BoxError, Handler, Peer, RecvError, ServeError, ServerHandle, Text, UdpClient,
         UdpServer,
-        server::own_thread::OwnThread,
+        server::dedicated_thread::DedicatedThread,
         testing::{Conditions, Network},
         transport::Transport,
     };
@@ -273,31 +273,31 @@ mod tests {
     /// A server with several workers that serves, and a peer of each.
     struct Scene {
         network: Network,
-        control: ServerHandle,
+        handle: ServerHandle,
         serving: JoinHandle<Result<(), ServeError>>,
         peers: Vec<UdpClient<Text>>,
     }
 
     impl Scene {
-        async fn new(own_threads: bool) -> Self {
+        async fn new(dedicated_threads: bool) -> Self {
             let network = Network::new(1, Conditions::default());
             let socket = |n| {
                 let socket: Box<dyn Transport> =
                     Box::new(network.bind(format!("10.0.0.{n}:9000")).unwrap());
-                (socket, own_threads.then(|| OwnThread::new(n).unwrap()))
+                (socket, dedicated_threads.then(|| DedicatedThread::new(n).unwrap()))
             };
             let server =
                 UdpServer::builder(Text, Stays).build((1..=3).map(socket).collect(), [None; 2]);
             let server = server.unwrap();
-            let control = server.control();
-            let peer = |addr: PeerAddr| {
+            let handle = server.handle();
+            let peer = |addr: Addr| {
                 let socket = network.connect("10.0.1.1:0", addr.socket_addr().unwrap()).unwrap();
                 UdpClient::from_socket(socket, Text).unwrap()
             };
-            let peers = control.addresses().into_iter().map(peer).collect();
+            let peers = handle.local_addrs().into_iter().map(peer).collect();
             let serving = tokio::spawn(async move { server.serve().await });
-            assert!(control.ready().await);
-            Self { network, control, serving, peers }
+            assert!(handle.ready().await);
+            Self { network, handle, serving, peers }
         }
 
         async fn ask(&self, peer: usize, request: &str) {
@@ -311,7 +311,7 @@ mod tests {
 
         /// Has the socket of one worker fail for good; returns what serving comes to.
         async fn fail(&mut self, worker: usize) -> Result<(), ServeError> {
-            let addr = self.control.addresses().swap_remove(worker);
+            let addr = self.handle.local_addrs().swap_remove(worker);
             self.network.fail_recv(addr, ErrorKind::NotConnected, 1);
             timeout(DEADLINE, &mut self.serving).await.unwrap().unwrap()
         }
@@ -326,8 +326,8 @@ mod tests {
     // L-24
     #[tokio::test]
     async fn one_socket_that_can_never_receive_again_ends_all_workers_in_order() {
-        for (own_threads, worker) in [(false, 0), (false, 2), (true, 0), (true, 2)] {
-            let mut scene = Scene::new(own_threads).await;
+        for (dedicated_threads, worker) in [(false, 0), (false, 2), (true, 0), (true, 2)] {
+            let mut scene = Scene::new(dedicated_threads).await;
             for peer in 0..3 {
                 scene.ask(peer, "hello").await;
             }
@@ -338,8 +338,8 @@ mod tests {
             for peer in 0..3 {
                 assert_eq!(scene.hear(peer).await, "goodbye");
             }
-            let figures = scene.control.figures();
-            assert_eq!((figures.peers, figures.conversations, figures.cut), (0, 3, 0));
+            let stats = scene.handle.stats();
+            assert_eq!((stats.active_conversations, stats.conversations, stats.aborted), (0, 3, 0));
         }
     }
 
@@ -356,6 +356,6 @@ mod tests {
         assert!(is_what_failed(&ended), "{ended:?}");
         assert_eq!(begun.elapsed(), Duration::from_millis(750));
         assert_eq!(scene.hear(2).await, "goodbye");
-        assert_eq!(scene.control.figures().cut, 1);
+        assert_eq!(scene.handle.stats().aborted, 1);
     }
 }

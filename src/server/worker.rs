@@ -30,8 +30,8 @@ use super::{
 };
 use crate::{
     Handler,
-    figures::{DropReason, add},
     peer::{mailbox::Mailbox, port::Port, turn::Turn},
+    stats::{DropReason, add},
 };
 
 /// Drives one socket until serving ends. Conversations that need not wait are polled here, unless all
@@ -54,7 +54,7 @@ where
 {
     let mut worker = Worker {
         conversations: Conversations::new(Arc::clone(&port.limits), Arc::clone(&port.counters)),
-        turn: Some(Turn::new(port.id, port.limits.datagram)),
+        turn: Some(Turn::new(port.id, port.limits.max_datagram_size)),
         next: 0,
         serial: port.serial.load(Relaxed),
         reserved: false,
@@ -255,7 +255,7 @@ where
         if mem::take(&mut self.reserved) {
             self.conversations.release();
         }
-        // Told before the replies leave: who has an answer finds it in the figures.
+        // Told before the replies leave: who has an answer finds it in the stats.
         turn.tell(&self.port.counters);
         if self.busy {
             self.port.outbox.prolong_turn(&mut turn.replies);
@@ -289,7 +289,7 @@ where
             }
         };
         let dropped = if mode >= Mode::Stop {
-            DropReason::Stopping
+            DropReason::ShuttingDown
         } else if !admitted {
             DropReason::Refused
         } else {
@@ -300,13 +300,13 @@ where
                     return turn;
                 }
                 Arrival::Dropped(reason) => reason,
-                Arrival::Opening if mode == Mode::Drain => DropReason::Stopping,
+                Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
                 Arrival::Opening => {
                     self.reserved = self.reserved || self.conversations.reserve();
                     if self.reserved {
                         return self.open(turn, at);
                     }
-                    DropReason::Peers
+                    DropReason::ConversationLimit
                 }
             }
         };
@@ -318,7 +318,7 @@ where
     async fn end(&mut self) {
         self.conversations.close();
         self.port.closing.notify_waiters();
-        let mut grace = pin!(sleep_until(Instant::now() + self.port.limits.grace));
+        let mut grace = pin!(sleep_until(Instant::now() + self.port.limits.shutdown_grace));
         let mut cut = false;
         poll_fn(|cx| {
             self.attend(cx);
@@ -348,6 +348,6 @@ impl<Req, Res, H, F, M> Drop for Worker<Req, Res, H, F, M> {
         }
         let rest =
             self.turn.as_ref().map_or(0, |turn| turn.received.len().saturating_sub(self.next));
-        self.port.counters.dropped(DropReason::Stopping, rest as u64);
+        self.port.counters.dropped(DropReason::ShuttingDown, rest as u64);
     }
 }

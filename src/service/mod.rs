@@ -1,41 +1,41 @@
 //! A server as its handler and its operators see it.
 
-mod control;
-mod explain;
+mod diagnostics;
+mod handle;
 pub(crate) mod hook;
 pub(crate) mod status;
 pub(crate) mod watch;
 
 use std::{fmt, sync::Arc};
 
-pub use control::ServerHandle;
-pub(crate) use control::inside;
-pub use explain::{AddressReport, Buffer, Explanation};
+pub use diagnostics::{Buffer, Diagnostics, SocketDiagnostics};
+pub use handle::ServerHandle;
+pub(crate) use handle::inside;
 use hook::Hook;
 use watch::Carrier;
 
-use crate::{BoxError, PeerAddr, SocketRef, Spawner, events, hold::Hold, tasks::Tasks};
+use crate::{Addr, BoxError, SocketRef, Spawner, events, hold::Hold, tasks::Tasks};
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
 ///
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{BoxError, Handler, Peer, Service};
+/// use datagrammar::{BoxError, Handler, Peer, ServerContext};
 /// use std::time::Duration;
 ///
 /// struct Telemetry;
 ///
 /// impl Handler<String, String> for Telemetry {
-///     async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
-///         let control = service.control().clone();
-///         service.spawn(async move {
+///     async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+///         let handle = context.handle().clone();
+///         context.spawn(async move {
 ///             loop {
 ///                 tokio::time::sleep(Duration::from_secs(60)).await;
-///                 println!("{} datagrams so far", control.figures().received);
+///                 println!("{} datagrams so far", handle.stats().received);
 ///             }
 ///         });
-///         service.on_stop(async { println!("stopped") });
+///         context.on_shutdown(async { println!("stopped") });
 ///         Ok(())
 ///     }
 ///
@@ -46,30 +46,30 @@ use crate::{BoxError, PeerAddr, SocketRef, Spawner, events, hold::Hold, tasks::T
 ///     }
 /// }
 /// ```
-pub struct Service {
-    control: ServerHandle,
+pub struct ServerContext {
+    handle: ServerHandle,
     sockets: Vec<Arc<dyn Carrier>>,
     tasks: Arc<Tasks>,
     clean_ups: Vec<Hook<'static, ()>>,
 }
 
-impl Service {
+impl ServerContext {
     /// `tasks` may begin now, on the current runtime.
-    pub(crate) fn new(control: ServerHandle, tasks: Arc<Tasks>, hold: Hold) -> Self {
+    pub(crate) fn new(handle: ServerHandle, tasks: Arc<Tasks>, hold: Hold) -> Self {
         tasks.open(hold);
-        Self { sockets: control.sockets(), control, tasks, clean_ups: Vec::new() }
+        Self { sockets: handle.sockets(), handle, tasks, clean_ups: Vec::new() }
     }
 
-    /// Returns the control of the server, to be cloned and kept.
+    /// Returns the handle of the server, to be cloned and kept.
     #[must_use]
-    pub const fn control(&self) -> &ServerHandle {
-        &self.control
+    pub const fn handle(&self) -> &ServerHandle {
+        &self.handle
     }
 
     /// Returns the addresses that are bound.
     #[must_use]
-    pub fn addresses(&self) -> Vec<PeerAddr> {
-        self.control.addresses()
+    pub fn local_addrs(&self) -> Vec<Addr> {
+        self.handle.local_addrs()
     }
 
     /// Returns the sockets of the server, as [`UdpServer::sockets`](crate::UdpServer::sockets) does.
@@ -103,7 +103,7 @@ impl Service {
     /// after this. It is dropped without having run if the future of `serve` is dropped, or the runtime
     /// is shut down while it serves. In it, [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return
     /// at once instead of waiting for it; but it must not wait for another task or thread that awaits them.
-    pub fn on_stop(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
+    pub fn on_shutdown(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
         self.clean_ups.push(Hook::new(clean_up, CLEAN_UP_FAILED));
     }
 
@@ -116,22 +116,22 @@ impl Service {
     /// Runs the clean-ups.
     pub(crate) async fn clean_up(&mut self) {
         while let Some(clean_up) = self.clean_ups.pop() {
-            if let Err(panicked) = self.control.clean_up(clean_up).await {
+            if let Err(panicked) = self.handle.clean_up(clean_up).await {
                 events::hook_failed(CLEAN_UP_FAILED, &panicked);
             }
         }
     }
 }
 
-impl Drop for Service {
+impl Drop for ServerContext {
     fn drop(&mut self) {
         self.tasks.close();
     }
 }
 
-impl fmt::Debug for Service {
+impl fmt::Debug for ServerContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service")
+        f.debug_struct("ServerContext")
             .field("tasks", &self.tasks.len())
             .field("clean_ups", &self.clean_ups.len())
             .finish_non_exhaustive()

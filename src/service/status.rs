@@ -5,7 +5,7 @@ use std::sync::{
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::{PeerAddr, hold::Holds};
+use crate::{Addr, hold::Holds};
 
 /// Where a server is in its life, seen by all who hold a handle of it.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct Status {
     /// What is left of a serving.
     pub(crate) holds: Holds,
     state: watch::Sender<State>,
-    addresses: Mutex<Vec<PeerAddr>>,
+    addresses: Mutex<Vec<Addr>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ pub(crate) enum End {
 }
 
 impl Status {
-    pub(crate) fn new(addresses: Vec<PeerAddr>) -> Self {
+    pub(crate) fn new(addresses: Vec<Addr>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
 
         let state = State { epoch: 0, phase: Phase::Idle, end: End::None };
@@ -99,7 +99,7 @@ impl Status {
         self.state.subscribe()
     }
 
-    pub(crate) fn addresses(&self) -> Vec<PeerAddr> {
+    pub(crate) fn local_addrs(&self) -> Vec<Addr> {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

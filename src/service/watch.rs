@@ -1,10 +1,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::explain::{AddressReport, Buffer};
+use super::diagnostics::{Buffer, SocketDiagnostics};
 use crate::{
-    PeerAddr,
-    figures::{Counters, DropReason},
+    Addr,
     peer::port::Port,
+    stats::{Counters, DropReason},
     transport::{Transport, buffers},
 };
 
@@ -38,7 +38,7 @@ impl Watched {
     }
 
     /// Adds what the kernel has dropped since the last call; returns the address if that is something.
-    fn count_drops(&mut self, counters: &Counters) -> Option<PeerAddr> {
+    fn count_drops(&mut self, counters: &Counters) -> Option<Addr> {
         let carrier = self.carrier.upgrade()?;
         let now = carrier.transport().kernel_drops()?;
         let dropped = now.wrapping_sub(self.seen).into();
@@ -48,7 +48,7 @@ impl Watched {
         (dropped > 0).then(|| carrier.transport().local_addr().clone())
     }
 
-    fn report(&self) -> Option<AddressReport> {
+    fn report(&self) -> Option<SocketDiagnostics> {
         let carrier = self.carrier.upgrade()?;
         let transport = carrier.transport();
         let granted = transport.socket().and_then(|socket| buffers(&socket).ok());
@@ -56,10 +56,10 @@ impl Watched {
             let granted = granted?[i];
             Some(Buffer::new(self.asked[i], granted, sysctl))
         };
-        Some(AddressReport {
+        Some(SocketDiagnostics {
             addr: transport.local_addr().clone(),
             workers: 1,
-            method: transport.method(),
+            io_mode: transport.io_mode(),
             recv_buffer: buffer(0, "net.core.rmem_max"),
             send_buffer: buffer(1, "net.core.wmem_max"),
             recv_offload: transport.recv_offload(),
@@ -75,7 +75,7 @@ impl SocketWatch {
     }
 
     /// Adds what the kernel has dropped since the last call; returns an address where that was something.
-    pub(crate) fn count_drops(&self, counters: &Counters) -> Option<PeerAddr> {
+    pub(crate) fn count_drops(&self, counters: &Counters) -> Option<Addr> {
         let mut found = None;
         for socket in &mut *self.lock() {
             let dropped = socket.count_drops(counters);
@@ -85,8 +85,8 @@ impl SocketWatch {
     }
 
     /// What there is to say of each address.
-    pub(crate) fn explain(&self, counters: &Counters) -> Vec<AddressReport> {
-        let mut reports: Vec<AddressReport> = Vec::new();
+    pub(crate) fn explain(&self, counters: &Counters) -> Vec<SocketDiagnostics> {
+        let mut reports: Vec<SocketDiagnostics> = Vec::new();
         for socket in &mut *self.lock() {
             socket.count_drops(counters);
             let Some(report) = socket.report() else { continue };

@@ -1,7 +1,7 @@
 //! What carries datagrams, behind one trait: batches in, batches out.
 
-mod explain;
 mod icmp;
+mod io_mode;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod linux;
 #[cfg(feature = "testing")]
@@ -25,10 +25,10 @@ use std::{
     task::{Context, Poll},
 };
 
-pub(crate) use explain::buffers;
-pub use explain::{Method, Offload};
 pub(crate) use icmp::is_about_sending;
 use icmp::send_despite_the_past;
+pub(crate) use io_mode::buffers;
+pub use io_mode::{IoMode, Offload};
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(crate) use linux::Linux;
 pub use multicast::Interface;
@@ -41,11 +41,11 @@ pub(crate) use scratch::Scratch;
 pub(crate) use send_batch::SendBatch;
 pub(crate) use signal::Signal;
 pub use socket_ref::SocketRef;
-pub use targets::BindAddrs;
 pub(crate) use targets::Target;
+pub use targets::ToAddrs;
 pub(crate) use udp::{LONGEST, Udp, max_len};
 
-use crate::PeerAddr;
+use crate::Addr;
 
 /// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
 /// more only keeps the runtime's other tasks waiting.
@@ -53,7 +53,7 @@ pub(crate) const BATCH: usize = 64;
 
 /// One bound socket of a server. Only the worker that drives it polls; anybody may send.
 pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
-    fn local_addr(&self) -> &PeerAddr;
+    fn local_addr(&self) -> &Addr;
 
     /// The socket of the operating system, if there is one.
     fn socket(&self) -> Option<SocketRef<'_>> {
@@ -61,8 +61,8 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     }
 
     /// How datagrams get from the network into the program and back.
-    fn method(&self) -> Method {
-        Method::Memory
+    fn io_mode(&self) -> IoMode {
+        IoMode::Memory
     }
 
     /// Whether trains of datagrams are received as one.
@@ -122,11 +122,7 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
 
     /// Sends what `batch` holds, in order, and takes it out; false when the kernel has no more room
     /// for the rest. A datagram that is refused goes to `refused` and costs no other its place.
-    fn send_batch(
-        &self,
-        batch: &mut SendBatch,
-        refused: &mut dyn FnMut(&PeerAddr, io::Error),
-    ) -> bool {
+    fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
         send_singly(|to, datagram| self.try_send(to, datagram), batch, refused)
     }
 }
@@ -135,7 +131,7 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
 fn send_singly(
     try_send: impl Fn(&Route, &[u8]) -> io::Result<()>,
     batch: &mut SendBatch,
-    refused: &mut dyn FnMut(&PeerAddr, io::Error),
+    refused: &mut dyn FnMut(&Addr, io::Error),
 ) -> bool {
     while let Some((to, datagram)) = batch.front() {
         match try_send(to, datagram) {

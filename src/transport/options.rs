@@ -18,8 +18,8 @@ use crate::Ecn;
 /// What sockets are asked for; `None` is for what nobody has asked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
-    pub(crate) recv_buffer: Option<usize>,
-    pub(crate) send_buffer: Option<usize>,
+    pub(crate) recv_buffer_size: Option<usize>,
+    pub(crate) send_buffer_size: Option<usize>,
     pub(crate) ttl: Option<u8>,
     pub(crate) dscp: Option<u8>,
     pub(crate) ecn: Option<Ecn>,
@@ -28,13 +28,13 @@ pub(crate) struct Options {
     pub(crate) broadcast: Option<bool>,
     /// Whether `[::]` leaves IPv4 to others; if nobody said, it does so beside an address of IPv4.
     pub(crate) ipv6_only: Option<bool>,
-    pub(crate) device: Option<String>,
+    pub(crate) bind_device: Option<String>,
     pub(crate) multicast: Vec<(IpAddr, Interface)>,
     /// Whether others that ask for it too may bind the same address.
     pub(crate) reuse_port: Option<bool>,
     /// Whether to use only those system calls that all systems have.
-    pub(crate) portable: bool,
-    pub(crate) offload: Option<bool>,
+    pub(crate) batch_io: Option<bool>,
+    pub(crate) segmentation_offload: Option<bool>,
 }
 
 /// What a buffer of a new socket is asked for: the default ones of most systems hold a few hundred
@@ -52,8 +52,8 @@ impl Options {
             return refused(format!("the option `dscp` is {dscp} where 0 to 63 was expected"));
         }
         // Linux would cut a longer name off, and take an empty one for any device.
-        if self.device.as_ref().is_some_and(|name| !(1..=DEVICE_LEN).contains(&name.len())) {
-            let text = "a name of 1 to 15 bytes was expected for the option `device`";
+        if self.bind_device.as_ref().is_some_and(|name| !(1..=DEVICE_LEN).contains(&name.len())) {
+            let text = "a name of 1 to 15 bytes was expected for the option `bind_device`";
             return refused(text.to_owned());
         }
         for (group, interface) in &self.multicast {
@@ -64,7 +64,7 @@ impl Options {
 
     /// The receive buffer and the send buffer of a new socket.
     pub(crate) fn buffers(&self) -> [usize; 2] {
-        [self.recv_buffer, self.send_buffer].map(|asked| asked.unwrap_or(BUFFER))
+        [self.recv_buffer_size, self.send_buffer_size].map(|asked| asked.unwrap_or(BUFFER))
     }
 
     /// Sets them on a new `socket` of the family of `addr`, which is not bound yet. One of IPv6 that is
@@ -94,7 +94,7 @@ impl Options {
             settled("ipv6_only", self.ipv6_only, ipv6_only)?;
         }
         settled("reuse_port", self.reuse_port, shares_port(socket)?)?;
-        set_buffers(socket, [self.recv_buffer, self.send_buffer]);
+        set_buffers(socket, [self.recv_buffer_size, self.send_buffer_size]);
         self.set_asked(&Families { socket, ipv6, dual: ipv6 && !ipv6_only })
     }
 
@@ -113,8 +113,8 @@ impl Options {
         if let Some(allowed) = self.broadcast {
             families.socket.set_broadcast(allowed).map_err(named("broadcast"))?;
         }
-        if let Some(device) = &self.device {
-            bind_device(families.socket, device).map_err(named("device"))?;
+        if let Some(device) = &self.bind_device {
+            bind_device(families.socket, device).map_err(named("bind_device"))?;
         }
         Ok(())
     }
@@ -201,8 +201,8 @@ mod tests {
         let refused = [
             ("ttl", Options { ttl: Some(0), ..Options::default() }),
             ("dscp", Options { dscp: Some(64), ..Options::default() }),
-            ("device", Options { device: Some(String::new()), ..Options::default() }),
-            ("device", Options { device: Some("a".repeat(16)), ..Options::default() }),
+            ("bind_device", Options { bind_device: Some(String::new()), ..Options::default() }),
+            ("bind_device", Options { bind_device: Some("a".repeat(16)), ..Options::default() }),
             ("multicast", Options { multicast: vec![no_group], ..Options::default() }),
         ];
 
@@ -217,7 +217,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn urgency_and_what_is_told_of_congestion_share_an_byte() {
+    fn urgency_and_what_is_told_of_congestion_share_a_byte() {
         for (dscp, ecn, byte) in [
             (Some(46), None, 0xb8),
             (None, Some(Ecn::Ect0), 0x02),
@@ -258,13 +258,14 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_socket_is_bound_to_a_device_or_the_error_names_the_option() {
-        let on = |device: &str| Options { device: Some(device.to_owned()), ..Options::default() };
+        let on =
+            |device: &str| Options { bind_device: Some(device.to_owned()), ..Options::default() };
 
         let socket = bound("127.0.0.1:0", &on("lo"));
         let error = bind("127.0.0.1:0".parse().unwrap(), false, &on("no such")).unwrap_err();
 
         assert_eq!(SockRef::from(&socket).device().unwrap().unwrap(), b"lo");
-        assert!(error.to_string().contains("`device`"), "{error}");
+        assert!(error.to_string().contains("`bind_device`"), "{error}");
     }
 
     // B-11

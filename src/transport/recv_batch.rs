@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use super::{Ancillary, BATCH, LONGEST};
-use crate::PeerAddr;
+use crate::Addr;
 
 /// What one turn of a worker received: datagrams of any size, packed into one buffer.
 #[derive(Debug)]
@@ -9,11 +9,11 @@ pub(crate) struct RecvBatch {
     bytes: Vec<u8>,
     used: usize,
     limit: usize,
-    arrived: Vec<(PeerAddr, Range<usize>)>,
+    arrived: Vec<(Addr, Range<usize>)>,
     /// What came beside the datagrams, up to the last of which something was told.
     ancillary: Vec<Ancillary>,
     /// Behind how many datagrams each one came that was too long, and from whom, if that was told.
-    truncated: Vec<(usize, Option<PeerAddr>)>,
+    truncated: Vec<(usize, Option<Addr>)>,
 }
 
 impl RecvBatch {
@@ -45,7 +45,7 @@ impl RecvBatch {
     }
 
     /// Adds the datagram of which the first `len` bytes were written to [`room`](Self::room).
-    pub(crate) fn push(&mut self, from: PeerAddr, len: usize) {
+    pub(crate) fn push(&mut self, from: Addr, len: usize) {
         if len > self.limit {
             self.push_truncated(Some(from));
             return;
@@ -55,7 +55,7 @@ impl RecvBatch {
     }
 
     /// Counts a datagram that is longer than the limit.
-    pub(crate) fn push_truncated(&mut self, from: Option<PeerAddr>) {
+    pub(crate) fn push_truncated(&mut self, from: Option<Addr>) {
         self.truncated.push((self.arrived.len(), from));
     }
 
@@ -84,7 +84,7 @@ impl RecvBatch {
     /// Adds the datagram that was written to the `bytes`.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[inline]
-    pub(super) fn push_at(&mut self, from: PeerAddr, bytes: Range<usize>) {
+    pub(super) fn push_at(&mut self, from: Addr, bytes: Range<usize>) {
         if bytes.end - bytes.start > self.limit {
             self.push_truncated(Some(from));
         } else {
@@ -97,7 +97,7 @@ impl RecvBatch {
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn push_segments(
         &mut self,
-        from: &PeerAddr,
+        from: &Addr,
         ancillary: Ancillary,
         bytes: Range<usize>,
         segment: usize,
@@ -135,12 +135,12 @@ impl RecvBatch {
     }
 
     /// Datagram number `index`, and from whom it came.
-    pub(crate) fn get(&self, index: usize) -> (&PeerAddr, &[u8]) {
+    pub(crate) fn get(&self, index: usize) -> (&Addr, &[u8]) {
         let (from, bytes) = &self.arrived[index];
         (from, &self.bytes[bytes.clone()])
     }
 
-    pub(crate) fn from(&self, index: usize) -> &PeerAddr {
+    pub(crate) fn from(&self, index: usize) -> &Addr {
         &self.arrived[index].0
     }
 
@@ -160,7 +160,7 @@ impl RecvBatch {
 
     /// Behind how many datagrams of the batch the one came that was too long, of number `i` of these,
     /// and from whom, if that was told.
-    pub(crate) fn truncated_behind(&self, i: usize) -> Option<(usize, Option<&PeerAddr>)> {
+    pub(crate) fn truncated_behind(&self, i: usize) -> Option<(usize, Option<&Addr>)> {
         self.truncated.get(i).map(|(behind, from)| (*behind, from.as_ref()))
     }
 
@@ -215,7 +215,7 @@ mod segments {
         let mut batch = RecvBatch::new(16);
         batch.slots(1);
 
-        batch.push_at(PeerAddr::clone(&from), 0..8);
+        batch.push_at(Addr::clone(&from), 0..8);
         batch.push_segments(&from, told(1), 8..46, 32); // the first is too long
         batch.push_segments(&from, Ancillary::default(), 46..54, 8);
         batch.push_segments(&from, told(2), 54..70, 8);
@@ -235,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    fn peer(port: u16) -> PeerAddr {
+    fn peer(port: u16) -> Addr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
     }
 

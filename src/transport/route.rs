@@ -1,6 +1,6 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use crate::{PeerAddr, TrafficClass};
+use crate::{Addr, TrafficClass};
 
 /// Which address of this host a datagram came to, and the interface it came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +19,18 @@ pub(crate) struct Ancillary {
 /// Between whom a datagram goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
-    pub(crate) peer: PeerAddr,
+    pub(crate) peer: Addr,
     /// The address of this host, where the socket has several and the system tells of them.
     pub(crate) local: Option<Local>,
 }
 
 impl Route {
     /// The address of this host on this route, for a socket that is bound to `bound`.
-    pub(crate) fn local_addr(&self, bound: &PeerAddr) -> PeerAddr {
-        let (Some(Local { ip, interface }), PeerAddr::Ip(bound)) = (self.local, bound) else {
+    pub(crate) fn local_addr(&self, bound: &Addr) -> Addr {
+        let (Some(Local { ip, interface }), Addr::Ip(bound)) = (self.local, bound) else {
             return bound.clone();
         };
-        PeerAddr::Ip(match ip {
+        Addr::Ip(match ip {
             IpAddr::V6(ip) if ip.is_unicast_link_local() => {
                 SocketAddrV6::new(ip, bound.port(), 0, interface).into()
             }
@@ -39,8 +39,8 @@ impl Route {
     }
 }
 
-impl From<PeerAddr> for Route {
-    fn from(peer: PeerAddr) -> Self {
+impl From<Addr> for Route {
+    fn from(peer: Addr) -> Self {
         Self { peer, local: None }
     }
 }
@@ -55,7 +55,7 @@ mod tests {
         let bound = "[::]:9000".parse::<SocketAddr>().unwrap().into();
         let local_addr = |ip: &str| {
             let local = Some(Local { ip: ip.parse().unwrap(), interface: 6 });
-            Route { peer: PeerAddr::clone(&bound), local }.local_addr(&bound).to_string()
+            Route { peer: Addr::clone(&bound), local }.local_addr(&bound).to_string()
         };
 
         assert_eq!(local_addr("fe80::1"), "[fe80::1%6]:9000");

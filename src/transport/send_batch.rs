@@ -129,10 +129,10 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
 
     use super::*;
-    use crate::PeerAddr;
+    use crate::Addr;
 
     fn addr(port: u16) -> Route {
-        PeerAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).into()
+        Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).into()
     }
 
     // S-4

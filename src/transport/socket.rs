@@ -34,9 +34,9 @@ impl BoundSocket {
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
                 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-                if options.portable && super::linux::merges(&socket) {
+                if options.batch_io == Some(false) && super::linux::merges(&socket) {
                     let text =
-                        "the socket has `UDP_GRO` on, and the option `portable` tells no borders";
+                        "the socket has `UDP_GRO` on, and the option `batch_io` tells no borders";
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
                 socket.set_nonblocking(true)?;
@@ -107,8 +107,8 @@ pub(crate) fn connected(
 )]
 fn driven(udp: Udp, place: Place, options: &Options, own: bool) -> Box<dyn Transport> {
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-    if !options.portable {
-        return Box::new(Linux::new(udp, place, own, options.offload));
+    if options.batch_io != Some(false) {
+        return Box::new(Linux::new(udp, place, own, options.segmentation_offload));
     }
     Box::new(udp)
 }

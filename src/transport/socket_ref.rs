@@ -14,7 +14,7 @@ use tokio::net::UdpSocket;
 /// all of it but long headers of IPv6 (`IPV6_RECVHOPOPTS`, `IPV6_RECVDSTOPTS` and `IPV6_RECVRTHDR`). What has
 /// more beside it than fits is dropped and counted as
 /// [`Truncated`](crate::DropReason::Truncated), to a client a decode error. So is all that arrives
-/// with `UDP_GRO` on a [`portable`](crate::UdpServerBuilder::portable) one, which learns no borders.
+/// with `UDP_GRO` on a [`batch_io(false)`](crate::UdpServerBuilder::batch_io) one, which learns no borders.
 ///
 /// # Examples
 ///

@@ -11,12 +11,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 ///
 /// The interface of a link-local address may be named or numbered: `"[fe80::1%eth0]:9000"`,
 /// `"[fe80::1%6]:9000"`.
-pub trait BindAddrs: Targets {}
+pub trait ToAddrs: Targets {}
 
-impl<T: Targets + ?Sized> BindAddrs for T {}
+impl<T: Targets + ?Sized> ToAddrs for T {}
 
 mod sealed {
-    /// What is behind [`BindAddrs`](super::BindAddrs).
+    /// What is behind [`ToAddrs`](super::ToAddrs).
     #[expect(unnameable_types, reason = "what seals a trait is not to be named")]
     pub trait Targets {
         #[doc(hidden)]

@@ -9,8 +9,8 @@ use std::{
 use socket2::SockRef;
 use tokio::{io::Interest, net::UdpSocket};
 
-use super::{Method, RecvBatch, Route, SocketRef, Transport, send_despite_the_past};
-use crate::PeerAddr;
+use super::{IoMode, RecvBatch, Route, SocketRef, Transport, send_despite_the_past};
+use crate::Addr;
 
 /// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
 pub(crate) const MAX_IPV4: usize = 65_535 - 20 - 8;
@@ -25,7 +25,7 @@ pub(crate) const LONGEST: usize = 65_535;
 pub(crate) struct Udp {
     /// Shared with whoever waits for it or sets options on it.
     pub(super) socket: Arc<UdpSocket>,
-    local_addr: PeerAddr,
+    local_addr: Addr,
     pub(super) ipv6: bool,
     /// Whether it has one peer, which need not be named.
     pub(super) connected: bool,
@@ -67,8 +67,8 @@ impl Udp {
 
     /// `to` as this socket names it: an IPv6 socket knows IPv4 peers by their mapped address, and a
     /// connected one has no name for its peer.
-    fn name(&self, to: &PeerAddr) -> Option<SocketAddr> {
-        let PeerAddr::Ip(to) = *to;
+    fn name(&self, to: &Addr) -> Option<SocketAddr> {
+        let Addr::Ip(to) = *to;
         match to {
             _ if self.connected => None,
             SocketAddr::V4(v4) if self.ipv6 => {
@@ -88,7 +88,7 @@ impl Udp {
         let first = batch.len();
         while let Some(room) = batch.room() {
             match recv(room) {
-                Ok((len, from)) => batch.push(PeerAddr::canonical(from), len),
+                Ok((len, from)) => batch.push(Addr::canonical(from), len),
                 // Windows tells of a datagram that did not fit by an error, without its source.
                 #[cfg(windows)]
                 Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(None),
@@ -106,7 +106,7 @@ impl Udp {
 }
 
 impl Transport for Udp {
-    fn local_addr(&self) -> &PeerAddr {
+    fn local_addr(&self) -> &Addr {
         &self.local_addr
     }
 
@@ -114,8 +114,8 @@ impl Transport for Udp {
         Some((&*self.socket).into())
     }
 
-    fn method(&self) -> Method {
-        Method::Portable
+    fn io_mode(&self) -> IoMode {
+        IoMode::Single
     }
 
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
@@ -152,10 +152,10 @@ impl Transport for Udp {
 
 /// The longest datagram that can go to `to`, in bytes.
 #[inline]
-pub(crate) const fn max_len(to: &PeerAddr) -> usize {
+pub(crate) const fn max_len(to: &Addr) -> usize {
     match to {
-        PeerAddr::Ip(SocketAddr::V4(_)) => MAX_IPV4,
-        PeerAddr::Ip(SocketAddr::V6(_)) => MAX_IPV6,
+        Addr::Ip(SocketAddr::V4(_)) => MAX_IPV4,
+        Addr::Ip(SocketAddr::V6(_)) => MAX_IPV6,
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
                     break;
                 }
                 for i in 0..batch.len() {
-                    let (PeerAddr::Ip(from), port) = batch.get(i);
+                    let (Addr::Ip(from), port) = batch.get(i);
                     wrong += usize::from(port != from.port().to_ne_bytes());
                 }
             }

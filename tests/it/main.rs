@@ -10,7 +10,7 @@ mod support;
 mod binding;
 mod bounds;
 mod client;
-#[cfg(feature = "codec")]
+#[cfg(feature = "tokio-codec")]
 mod codec;
 mod dispatch;
 mod events;

@@ -3,7 +3,7 @@
 use std::{net::UdpSocket, pin::Pin, sync::Arc, time::Duration};
 
 use datagrammar::{
-    BoundSocket, BoxError, DatagramProtocol, Handler, Limits, Peer, PeerAddr, Raw, RecvError,
+    Addr, BoundSocket, BoxError, DatagramProtocol, Handler, Limits, Peer, Raw, RecvError,
     ServeError, ServerHandle, UdpClient, UdpServer, UdpServerBuilder,
     testing::{Conditions, Network},
 };
@@ -54,9 +54,9 @@ impl Net {
         let (builder, ip) = match self {
             Self::Memory(_) => return builder.socket(self.socket()).unwrap(),
             Self::Loopback(ip) => (builder, ip),
-            Self::Portable(ip) => (builder.portable(true), ip),
+            Self::Portable(ip) => (builder.batch_io(false), ip),
             Self::Workers(ip) => (builder.workers(WORKERS), ip),
-            Self::Threads(ip) => (builder.workers(WORKERS).own_threads(true), ip),
+            Self::Threads(ip) => (builder.workers(WORKERS).dedicated_threads(true), ip),
         };
         let bound = builder.bind((*ip, 0)).now_or_never();
         bound.expect("for a number nobody has to be asked").unwrap()
@@ -88,7 +88,7 @@ impl Net {
 
     /// A peer of that server that sends and receives bytes.
     pub async fn peer_of(&self, server: &ServerHandle) -> Bytes {
-        let addr = server.addresses()[0].socket_addr().unwrap();
+        let addr = server.local_addrs()[0].socket_addr().unwrap();
         match self {
             Self::Memory(network) => {
                 let socket = network.connect("10.0.0.2:0", addr).unwrap();
@@ -101,21 +101,21 @@ impl Net {
 
 /// A server that serves, in a task of its own.
 pub struct Running {
-    pub control: ServerHandle,
+    pub handle: ServerHandle,
     pub serving: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Running {
     pub async fn start(server: UdpServer) -> Self {
-        let control = server.control();
+        let handle = server.handle();
         let serving = tokio::spawn(async move { server.serve().await });
-        assert!(within_deadline(control.ready()).await);
-        Self { control, serving }
+        assert!(within_deadline(handle.ready()).await);
+        Self { handle, serving }
     }
 
     /// Shuts the server down; it must end without an error.
     pub async fn stop(self) {
-        within_deadline(self.control.shutdown()).await;
+        within_deadline(self.handle.shutdown()).await;
         within_deadline(self.serving).await.unwrap().unwrap();
     }
 }
@@ -157,7 +157,7 @@ impl Bytes {
         matches!(self.0.recv_timeout(Duration::ZERO).await, Err(RecvError::TimedOut))
     }
 
-    pub fn addr(&self) -> &PeerAddr {
+    pub fn addr(&self) -> &Addr {
         self.0.local_addr()
     }
 }

@@ -45,21 +45,21 @@ fn a_flood_from_one_sender_is_not_kept() {
     }
 
     alone(async {
-        let (network, control) = serve(Busy).await;
+        let (network, handle) = serve(Busy).await;
         let flooder = source(&network, 1);
         let flood = vec![0; 1_400].into();
         let memory = Memory::now();
 
         for n in 1..=500_000_u64 {
             flooder.send(&flood).await.unwrap();
-            give_way(&control, n).await;
+            give_way(&handle, n).await;
         }
 
-        let figures = control.figures();
-        assert_eq!((figures.received, figures.peers), (500_000, 1));
-        assert!(figures.dropped(DropReason::Queue) > 499_000);
+        let stats = handle.stats();
+        assert_eq!((stats.received, stats.active_conversations), (500_000, 1));
+        assert!(stats.dropped(DropReason::QueueFull) > 499_000);
         assert!(memory.most_growth() < 16 * MIB, "{} KiB", memory.most_growth() / KIB);
-        within_deadline(control.shutdown()).await;
+        within_deadline(handle.shutdown()).await;
     });
 }
 
@@ -67,7 +67,7 @@ fn a_flood_from_one_sender_is_not_kept() {
 #[test]
 fn a_flood_from_many_sources_fills_the_places_and_no_more() {
     alone(async {
-        let (network, control) = serve(async |packet: Bytes| {
+        let (network, handle) = serve(async |packet: Bytes| {
             pending::<()>().await;
             packet
         })
@@ -76,14 +76,14 @@ fn a_flood_from_many_sources_fills_the_places_and_no_more() {
 
         for n in 1..=164_000 {
             source(&network, n).send(&"let me in".into()).await.unwrap();
-            give_way(&control, n).await;
+            give_way(&handle, n).await;
         }
 
-        let figures = control.figures();
-        assert_eq!((figures.received, figures.peers), (164_000, 16_384));
-        assert_eq!(figures.dropped(DropReason::Peers), 164_000 - 16_384);
+        let stats = handle.stats();
+        assert_eq!((stats.received, stats.active_conversations), (164_000, 16_384));
+        assert_eq!(stats.dropped(DropReason::ConversationLimit), 164_000 - 16_384);
         assert!(memory.most_growth() < 128 * MIB, "{} KiB", memory.most_growth() / KIB);
-        within_deadline(control.shutdown()).await;
+        within_deadline(handle.shutdown()).await;
     });
 }
 
@@ -96,7 +96,7 @@ fn a_peer_that_was_answered_costs_nothing_any_more() {
     const BOUND: isize = 16 * MIB / 5;
 
     alone(async {
-        let (network, control) = serve(async |packet: Bytes| {
+        let (network, handle) = serve(async |packet: Bytes| {
             if packet == "task" {
                 yield_now().await;
             }
@@ -108,16 +108,16 @@ fn a_peer_that_was_answered_costs_nothing_any_more() {
         for n in 1..=SOURCES {
             let packet = if n % 2 == 0 { "task" } else { "inline" };
             source(&network, n).send(&packet.into()).await.unwrap();
-            give_way(&control, n).await;
+            give_way(&handle, n).await;
             if n == 1_000 {
                 memory = Memory::now();
             }
         }
-        until(|| control.figures().sent == SOURCES).await;
-        until(|| control.figures().peers == 0).await;
+        until(|| handle.stats().sent == SOURCES).await;
+        until(|| handle.stats().active_conversations == 0).await;
 
         assert!(memory.growth() < BOUND, "{} KiB", memory.growth() / KIB);
-        within_deadline(control.shutdown()).await;
+        within_deadline(handle.shutdown()).await;
     });
 }
 
@@ -141,15 +141,15 @@ fn a_conversation_that_waits_costs_a_few_hundred_bytes() {
     fn bytes<const KEPT: usize>() -> isize {
         let mut bytes = 0;
         alone(async {
-            let (network, control) = serve(Waiting::<KEPT>).await;
+            let (network, handle) = serve(Waiting::<KEPT>).await;
             let memory = Memory::now();
             for n in 1..=PEERS {
                 source(&network, n).send(&"hello".into()).await.unwrap();
-                give_way(&control, n).await;
+                give_way(&handle, n).await;
             }
-            until(|| control.figures().peers == PEERS as usize).await;
+            until(|| handle.stats().active_conversations == PEERS as usize).await;
             bytes = memory.growth() / PEERS as isize;
-            within_deadline(control.shutdown()).await;
+            within_deadline(handle.shutdown()).await;
         });
         bytes
     }
@@ -163,7 +163,7 @@ fn a_conversation_that_waits_costs_a_few_hundred_bytes() {
 #[test]
 fn small_datagrams_that_wait_pin_no_large_buffers() {
     alone(async {
-        let (network, control) = serve(async |packet: Bytes| {
+        let (network, handle) = serve(async |packet: Bytes| {
             pending::<()>().await;
             packet
         })
@@ -176,13 +176,13 @@ fn small_datagrams_that_wait_pin_no_large_buffers() {
             for _ in 0..51 {
                 source.send(&small).await.unwrap();
             }
-            until(|| control.figures().received == (n + 1) * 51).await;
+            until(|| handle.stats().received == (n + 1) * 51).await;
         }
 
-        until(|| control.figures().waiting_bytes == 10_000 * (32 + 160)).await;
-        assert_eq!(control.figures().dropped_in_all(), 0);
+        until(|| handle.stats().queued_bytes == 10_000 * (32 + 160)).await;
+        assert_eq!(handle.stats().total_dropped(), 0);
         assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
-        within_deadline(control.shutdown()).await;
+        within_deadline(handle.shutdown()).await;
     });
 }
 
@@ -202,18 +202,18 @@ fn small_packets_that_handlers_keep_pin_no_large_buffers() {
 
     alone(async {
         let hoarder = Hoarder::default();
-        let (network, control) = serve(hoarder.clone()).await;
+        let (network, handle) = serve(hoarder.clone()).await;
         let source = source(&network, 1);
         let memory = Memory::now();
 
         for n in 1..=10_000 {
             source.send(&vec![0; 32].into()).await.unwrap();
-            give_way(&control, n).await;
+            give_way(&handle, n).await;
         }
 
         assert_eq!(hoarder.0.lock().unwrap().len(), 10_000);
         assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
-        within_deadline(control.shutdown()).await;
+        within_deadline(handle.shutdown()).await;
     });
 }
 
@@ -294,23 +294,23 @@ where
 
     let builder = match way {
         Way::BatchesAndTrains => builder,
-        Way::Batches => builder.offload(false),
-        Way::OneByOne => builder.portable(true),
+        Way::Batches => builder.segmentation_offload(false),
+        Way::OneByOne => builder.batch_io(false),
     };
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (tell, told) = mpsc::channel();
     let serving = thread::spawn(move || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let server = builder.bind("127.0.0.1:0").await.unwrap();
-            tell.send(server.control()).unwrap();
+            tell.send(server.handle()).unwrap();
             server.serve().await.unwrap();
         });
     });
-    let control = told.recv().unwrap();
+    let handle = told.recv().unwrap();
     let peers = [(); 3].map(|()| {
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        peer.connect(control.addresses()[0].socket_addr().unwrap()).unwrap();
+        peer.connect(handle.local_addrs()[0].socket_addr().unwrap()).unwrap();
         peer
     });
     let mut room = [0; 1_500];
@@ -337,7 +337,7 @@ where
     let after = steady(REQUESTS);
 
     let shutdown = Builder::new_current_thread().enable_all().build().unwrap();
-    shutdown.block_on(within_deadline(control.shutdown()));
+    shutdown.block_on(within_deadline(handle.shutdown()));
     serving.join().unwrap();
     after - alone - (alone - before)
 }
@@ -363,10 +363,10 @@ fn alone(test: impl Future<Output = ()>) {
 async fn serve(handler: impl Handler<Bytes, Bytes>) -> (Network, ServerHandle) {
     let network = Network::new(1, Conditions::default().buffer(100));
     let server = UdpServer::builder(Raw, handler).socket(network.bind(SERVER).unwrap()).unwrap();
-    let control = server.control();
+    let handle = server.handle();
     tokio::spawn(async move { server.serve().await });
-    assert!(control.ready().await);
-    (network, control)
+    assert!(handle.ready().await);
+    (network, handle)
 }
 
 /// A peer with an address of its own.
@@ -377,9 +377,9 @@ fn source(network: &Network, n: u64) -> UdpClient<Raw> {
 }
 
 /// Has the server read all of the `sent` datagrams, every now and then.
-async fn give_way(control: &ServerHandle, sent: u64) {
+async fn give_way(handle: &ServerHandle, sent: u64) {
     if sent.is_multiple_of(50) {
-        until(|| control.figures().received == sent).await;
+        until(|| handle.stats().received == sent).await;
     }
 }
 

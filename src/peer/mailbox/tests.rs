@@ -6,7 +6,7 @@ use std::{
 
 use super::*;
 
-/// A mailbox with bounds and figures of its own.
+/// A mailbox with bounds and stats of its own.
 #[derive(Debug)]
 struct Post {
     mailbox: Mailbox,
@@ -55,7 +55,7 @@ impl Post {
     }
 
     fn waiting_bytes(&self) -> usize {
-        self.counters.read().waiting_bytes
+        self.counters.read().queued_bytes
     }
 }
 
@@ -74,12 +74,12 @@ impl Wake for Bell {
 }
 
 const ACCEPTED: Offer = Offer::Accepted;
-const FULL: Offer = Offer::Dropped(DropReason::Queue);
+const FULL: Offer = Offer::Dropped(DropReason::QueueFull);
 
 // D-8, G-2
 #[test]
 fn beyond_the_bound_the_newest_is_dropped_and_the_rest_waits_in_order() {
-    let post = Post::within(Limits::default().queue(2));
+    let post = Post::within(Limits::default().max_queue_len(2));
     post.open("a");
 
     let offers = post.offer_all(&["b", "c", "d", "e"]);
@@ -92,20 +92,20 @@ fn beyond_the_bound_the_newest_is_dropped_and_the_rest_waits_in_order() {
 // G-3
 #[test]
 fn the_oldest_makes_room_where_that_was_chosen() {
-    let post = Post::within(Limits::default().queue(2).overflow(Overflow::DropOldest));
+    let post = Post::within(Limits::default().max_queue_len(2).overflow(Overflow::DropOldest));
     post.open("a");
 
     let offers = post.offer_all(&["b", "c", "d", "e"]);
 
     assert_eq!(offers, [ACCEPTED; 4]);
-    assert_eq!(post.dropped(DropReason::Queue), 2);
+    assert_eq!(post.dropped(DropReason::QueueFull), 2);
     assert_eq!(post.empty(), ["a", "d", "e"]);
 }
 
 // G-2: bytes waiting per peer
 #[test]
 fn the_bytes_of_a_peer_are_bounded_and_the_bound_itself_fits() {
-    let post = Post::within(Limits::default().queue_bytes(4));
+    let post = Post::within(Limits::default().max_queue_bytes(4));
 
     let offers = post.offer_all(&["12", "34", "5", ""]);
 
@@ -116,39 +116,42 @@ fn the_bytes_of_a_peer_are_bounded_and_the_bound_itself_fits() {
 // G-3, G-9
 #[test]
 fn as_many_of_the_oldest_are_dropped_as_it_takes_and_each_is_counted() {
-    let limits = Limits::default().queue_bytes(4).overflow(Overflow::DropOldest);
+    let limits = Limits::default().max_queue_bytes(4).overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
     let offers = post.offer_all(&["1", "2", "3", "4567"]);
 
     assert_eq!(offers, [ACCEPTED; 4]);
-    assert_eq!(post.dropped(DropReason::Queue), 3);
+    assert_eq!(post.dropped(DropReason::QueueFull), 3);
     assert_eq!(post.empty(), ["4567"]);
 }
 
 // G-3, G-9
 #[test]
 fn a_datagram_that_could_not_wait_alone_costs_no_other_its_place() {
-    let limits = Limits::default().queue_bytes(4).overflow(Overflow::DropOldest);
+    let limits = Limits::default().max_queue_bytes(4).overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
     let offers = post.offer_all(&["1", "2", "12345"]);
 
     assert_eq!(offers, [ACCEPTED, ACCEPTED, FULL]);
-    assert_eq!(post.dropped(DropReason::Queue), 0, "the worker counts what was offered");
+    assert_eq!(post.dropped(DropReason::QueueFull), 0, "the worker counts what was offered");
     assert_eq!(post.empty(), ["1", "2"]);
 }
 
 // G-9
 #[test]
 fn the_oldest_is_counted_also_when_the_newest_does_not_fit_after_all() {
-    let limits = Limits::default().queue(1).bytes(OVERHEAD + 4).overflow(Overflow::DropOldest);
+    let limits = Limits::default()
+        .max_queue_len(1)
+        .max_queued_bytes(OVERHEAD + 4)
+        .overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
     let offers = post.offer_all(&["1", "12345"]);
 
-    assert_eq!(offers, [ACCEPTED, Offer::Dropped(DropReason::Bytes)]);
-    assert_eq!(post.dropped(DropReason::Queue), 1);
+    assert_eq!(offers, [ACCEPTED, Offer::Dropped(DropReason::MemoryLimit)]);
+    assert_eq!(post.dropped(DropReason::QueueFull), 1);
     assert_eq!(post.waiting_bytes(), 0);
 }
 
@@ -156,7 +159,7 @@ fn the_oldest_is_counted_also_when_the_newest_does_not_fit_after_all() {
 #[test]
 fn a_queue_of_none_lets_nothing_wait() {
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
-        let post = Post::within(Limits::default().queue(0).overflow(overflow));
+        let post = Post::within(Limits::default().max_queue_len(0).overflow(overflow));
         assert!(post.open("a"));
 
         assert_eq!(post.offer("b"), FULL);
@@ -167,16 +170,16 @@ fn a_queue_of_none_lets_nothing_wait() {
 // G-2: bytes waiting in all
 #[test]
 fn all_peers_share_one_bound_of_bytes() {
-    let post = Post::within(Limits::default().bytes(3 * OVERHEAD + 4));
+    let post = Post::within(Limits::default().max_queued_bytes(3 * OVERHEAD + 4));
     let other = Mailbox::default();
     let offer =
         |datagram: &[u8]| other.offer(Ancillary::default(), datagram, &post.limits, &post.counters);
     assert!(post.open("1"));
     assert_eq!(post.offer("2"), ACCEPTED);
 
-    assert_eq!(offer(b"123"), Offer::Dropped(DropReason::Bytes));
+    assert_eq!(offer(b"123"), Offer::Dropped(DropReason::MemoryLimit));
     assert_eq!(offer(b"12"), ACCEPTED);
-    assert_eq!(offer(b"1"), Offer::Dropped(DropReason::Bytes));
+    assert_eq!(offer(b"1"), Offer::Dropped(DropReason::MemoryLimit));
 
     assert_eq!(post.empty(), ["1", "2"]);
     assert_eq!(offer(b"12"), ACCEPTED);
@@ -185,12 +188,12 @@ fn all_peers_share_one_bound_of_bytes() {
 // G-2: bytes waiting in all
 #[test]
 fn the_datagram_that_opened_a_conversation_counts_while_it_waits() {
-    let post = Post::within(Limits::default().bytes(OVERHEAD + 4));
+    let post = Post::within(Limits::default().max_queued_bytes(OVERHEAD + 4));
 
     assert!(!post.open("12345"));
     assert_eq!(post.waiting_bytes(), 0);
     assert!(post.open("1234"));
-    assert_eq!(post.offer("5"), Offer::Dropped(DropReason::Bytes));
+    assert_eq!(post.offer("5"), Offer::Dropped(DropReason::MemoryLimit));
 
     assert_eq!(post.empty(), ["1234"]);
     assert_eq!(post.waiting_bytes(), 0);
@@ -199,7 +202,7 @@ fn the_datagram_that_opened_a_conversation_counts_while_it_waits() {
 // D-11
 #[test]
 fn a_datagram_without_bytes_waits_like_any_other() {
-    let post = Post::within(Limits::default().queue(2));
+    let post = Post::within(Limits::default().max_queue_len(2));
 
     let offers = post.offer_all(&["", "", ""]);
 
@@ -225,7 +228,7 @@ fn what_has_waited_longest_opens_the_next_conversation() {
 // G-2
 #[test]
 fn what_opens_the_next_conversation_leaves_its_place_in_the_queue() {
-    let post = Post::within(Limits::default().queue(1).queue_bytes(1));
+    let post = Post::within(Limits::default().max_queue_len(1).max_queue_bytes(1));
     post.offer("a");
     post.finish();
 
@@ -268,9 +271,9 @@ fn a_closed_mailbox_drops_what_waits_and_lets_nothing_in() {
 
     post.mailbox.close(&post.counters);
 
-    assert_eq!(post.dropped(DropReason::Stopping), 3);
+    assert_eq!(post.dropped(DropReason::ShuttingDown), 3);
     assert_eq!((post.take(), post.take()), (Poll::Ready(None), Poll::Ready(None)));
-    assert_eq!(post.offer("d"), Offer::Dropped(DropReason::Stopping));
+    assert_eq!(post.offer("d"), Offer::Dropped(DropReason::ShuttingDown));
     assert_eq!(post.finish(), Next::Nothing);
     assert_eq!(post.waiting_bytes(), 0);
 }
@@ -284,7 +287,7 @@ fn an_abandoned_mailbox_counts_what_waited_and_is_over() {
 
     post.mailbox.abandon(&post.counters);
 
-    assert_eq!(post.dropped(DropReason::Stopping), 3);
+    assert_eq!(post.dropped(DropReason::ShuttingDown), 3);
     assert_eq!(post.offer("d"), Offer::Over);
     assert_eq!(post.waiting_bytes(), 0);
 }
@@ -311,7 +314,7 @@ fn whoever_waited_last_is_woken_once_by_a_datagram_or_the_end() {
 // G-8
 #[test]
 fn a_burst_gives_its_memory_back_when_nothing_waits_any_more() {
-    let post = Post::within(Limits::default().queue(1_000));
+    let post = Post::within(Limits::default().max_queue_len(1_000));
     for _ in 0..1_000 {
         post.offer("a");
     }

@@ -142,12 +142,12 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::PeerAddr;
+    use crate::Addr;
 
     const LIMIT: Duration = Duration::from_millis(100);
 
     fn push(backlog: &mut Backlog, datagrams: usize) {
-        let to = PeerAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))).into();
+        let to = Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))).into();
         (0..datagrams).for_each(|n| backlog.push(&to, n.to_string().as_bytes()));
     }
 

@@ -6,20 +6,20 @@ use std::{
 };
 
 use super::{backlog::MOST_DATAGRAMS, *};
-use crate::{Figures, transport::RecvBatch};
+use crate::{ServerStats, transport::RecvBatch};
 
 /// A kernel that does as it is told.
 #[derive(Debug, Default)]
 struct Kernel(Mutex<Told>);
 
-static ADDR: LazyLock<PeerAddr> = LazyLock::new(|| peer(9).peer);
+static ADDR: LazyLock<Addr> = LazyLock::new(|| peer(9).peer);
 
 #[derive(Debug, Default)]
 struct Told {
     full: bool,
     /// What the next datagrams meet; afterwards all are taken.
     outcomes: VecDeque<Result<(), io::ErrorKind>>,
-    sent: Vec<(PeerAddr, String)>,
+    sent: Vec<(Addr, String)>,
 }
 
 impl Kernel {
@@ -39,7 +39,7 @@ impl Kernel {
 }
 
 impl Transport for Arc<Kernel> {
-    fn local_addr(&self) -> &PeerAddr {
+    fn local_addr(&self) -> &Addr {
         &ADDR
     }
 
@@ -120,13 +120,13 @@ impl Bench {
         self.outbox.poll_flush(&mut Context::from_waker(Waker::noop()))
     }
 
-    fn figures(&self) -> Figures {
+    fn stats(&self) -> ServerStats {
         self.counters.read()
     }
 }
 
 fn peer(port: u16) -> Route {
-    PeerAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).into()
+    Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).into()
 }
 
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
@@ -151,7 +151,7 @@ fn what_is_sent_inline_and_from_elsewhere_leaves_in_the_order_it_was_sent() {
     bench.send(1, "4");
 
     assert_eq!(bench.kernel.sent(1), numbers(5));
-    assert_eq!(bench.figures().sent, 5);
+    assert_eq!(bench.stats().sent, 5);
 }
 
 // S-4, S-10
@@ -172,7 +172,7 @@ fn a_full_kernel_changes_no_order_and_loses_nothing() {
     bench.send(1, "4");
 
     assert_eq!(bench.kernel.sent(1), numbers(5));
-    assert_eq!(bench.figures().sent, 5);
+    assert_eq!(bench.stats().sent, 5);
 }
 
 // S-4, S-10
@@ -202,7 +202,7 @@ fn what_others_send_while_a_turn_goes_on_leaves_at_its_end_behind_its_replies() 
     bench.send(1, "from a task");
     bench.send(2, "from another");
     assert_eq!(bench.kernel.sent(1), ["inline"]);
-    assert_eq!(bench.figures().sent, 1);
+    assert_eq!(bench.stats().sent, 1);
     bench.end_turn();
 
     assert_eq!(bench.kernel.sent(1), ["inline", "from a task"]);
@@ -277,7 +277,7 @@ async fn what_finds_no_room_within_the_limit_is_dropped_and_counted() {
     bench.outbox.expire();
 
     assert!(bench.outbox.is_flushed() && bench.outbox.deadline().is_none());
-    assert_eq!(bench.figures().send_timeouts, MOST_DATAGRAMS as u64);
+    assert_eq!(bench.stats().send_timeouts, MOST_DATAGRAMS as u64);
     // What has waited in `send` has waited for as long; what comes now has a limit of its own.
     assert!(matches!(poll(waiting), Poll::Ready(Ok(()))));
     bench.send(1, "later");
@@ -304,8 +304,8 @@ fn a_refused_datagram_fails_no_other_whichever_place_it_has() {
         let mut expected = numbers(5);
         expected.remove(place);
         assert_eq!(bench.kernel.sent(1), expected);
-        let figures = bench.figures();
-        assert_eq!((figures.sent, figures.send_errors, figures.suppressed), (4, 1, 0));
+        let stats = bench.stats();
+        assert_eq!((stats.sent, stats.send_errors, stats.suppressed_events), (4, 1, 0));
     }
 }
 
@@ -323,8 +323,8 @@ fn each_refused_datagram_is_counted_and_told() {
     bench.send(1, "at once");
 
     // One event was told, the others withheld.
-    let figures = bench.figures();
-    assert_eq!((figures.sent, figures.send_errors, figures.suppressed), (0, 4, 3));
+    let stats = bench.stats();
+    assert_eq!((stats.sent, stats.send_errors, stats.suppressed_events), (0, 4, 3));
 }
 
 // S-10
@@ -340,7 +340,7 @@ fn an_interrupted_send_is_tried_again() {
     bench.end_turn();
 
     assert_eq!(bench.kernel.sent(1), numbers(2));
-    assert_eq!(bench.figures().send_errors, 0);
+    assert_eq!(bench.stats().send_errors, 0);
 }
 
 // S-10
@@ -412,7 +412,7 @@ fn closing_ends_what_waits_and_opening_begins_anew() {
 
     assert!(matches!(poll(waiting), Poll::Ready(Err(SendError::Closed))));
     assert!(matches!(bench.poll_send(1, "later"), Poll::Ready(Err(SendError::Closed))));
-    assert_eq!(bench.figures().send_errors, MOST_DATAGRAMS as u64);
+    assert_eq!(bench.stats().send_errors, MOST_DATAGRAMS as u64);
     bench.kernel.fill(false);
     bench.outbox.open();
     bench.send(1, "0");
@@ -430,7 +430,7 @@ fn a_turn_that_ends_after_serving_sends_nothing() {
     bench.end_turn();
 
     assert!(bench.kernel.sent(1).is_empty());
-    assert_eq!(bench.figures().send_errors, 1);
+    assert_eq!(bench.stats().send_errors, 1);
 }
 
 // L-19
@@ -445,5 +445,5 @@ fn a_turn_that_ends_after_serving_leaves_nothing_for_the_next_serving() {
     bench.end_turn();
 
     assert!(bench.outbox.is_flushed() && bench.turn.replies.is_empty());
-    assert_eq!(bench.figures().send_errors, 1);
+    assert_eq!(bench.stats().send_errors, 1);
 }

@@ -69,10 +69,10 @@ impl Course {
         let mut rng = Rng::with_seed(seed);
         let overflow = if rng.bool() { Overflow::DropNewest } else { Overflow::DropOldest };
         let limits = Limits::default()
-            .queue(QUEUE)
-            .queue_bytes(QUEUE_BYTES)
-            .bytes(BYTES)
-            .peers(PLACES)
+            .max_queue_len(QUEUE)
+            .max_queue_bytes(QUEUE_BYTES)
+            .max_queued_bytes(BYTES)
+            .max_conversations(PLACES)
             .overflow(overflow);
         let (limits, counters) = (Arc::new(limits), Arc::new(Counters::default()));
         Self {
@@ -131,18 +131,18 @@ impl Course {
             return Arrival::Opening;
         }
         if datagram.len() > QUEUE_BYTES {
-            return Arrival::Dropped(DropReason::Queue);
+            return Arrival::Dropped(DropReason::QueueFull);
         }
         let waiting = &mut self.model[peer];
         while waiting.queue.len() == QUEUE || waiting.queue_bytes() + datagram.len() > QUEUE_BYTES {
             if self.overflow == Overflow::DropNewest {
-                return Arrival::Dropped(DropReason::Queue);
+                return Arrival::Dropped(DropReason::QueueFull);
             }
             waiting.queue.remove(0);
             self.dropped += 1;
         }
         if self.waiting_bytes() + OVERHEAD + datagram.len() > BYTES {
-            return Arrival::Dropped(DropReason::Bytes);
+            return Arrival::Dropped(DropReason::MemoryLimit);
         }
         self.model[peer].queue.push(datagram.to_vec());
         Arrival::Waiting
@@ -155,7 +155,7 @@ impl Course {
 
         assert_eq!(reserved, places < PLACES);
         if !reserved {
-            return self.drop_one(DropReason::Peers);
+            return self.drop_one(DropReason::ConversationLimit);
         }
         let received = self.rng.bool();
         if self.rng.bool() {
@@ -174,7 +174,7 @@ impl Course {
             );
             if !fits {
                 self.table.release();
-                return self.drop_one(DropReason::Bytes);
+                return self.drop_one(DropReason::MemoryLimit);
             }
             self.model[peer].opening = Some(datagram);
         }
@@ -257,16 +257,16 @@ impl Course {
     }
 
     fn check(&self) {
-        let figures = self.counters.read();
+        let stats = self.counters.read();
         let waiting: usize = self.model.iter().map(Waiting::datagrams).sum();
-        assert_eq!(figures.peers, self.places());
-        assert_eq!(figures.waiting_bytes, self.waiting_bytes());
-        assert_eq!(figures.dropped_in_all(), self.dropped);
-        assert_eq!(self.received, self.returned + figures.dropped_in_all() + waiting as u64);
+        assert_eq!(stats.active_conversations, self.places());
+        assert_eq!(stats.queued_bytes, self.waiting_bytes());
+        assert_eq!(stats.total_dropped(), self.dropped);
+        assert_eq!(self.received, self.returned + stats.total_dropped() + waiting as u64);
     }
 }
 
-fn addr(peer: usize) -> PeerAddr {
+fn addr(peer: usize) -> Addr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 1 + peer as u16)).into()
 }
 
@@ -287,9 +287,9 @@ fn any_course_of_events_is_as_in_the_model_and_leaves_nothing_behind() {
             course.hear();
         }
 
-        let figures = course.counters.read();
+        let stats = course.counters.read();
         assert!(course.table.is_empty(), "seed {seed}");
-        assert_eq!((figures.peers, figures.waiting_bytes), (0, 0), "seed {seed}");
-        assert_eq!(course.received, course.returned + figures.dropped_in_all(), "seed {seed}");
+        assert_eq!((stats.active_conversations, stats.queued_bytes), (0, 0), "seed {seed}");
+        assert_eq!(course.received, course.returned + stats.total_dropped(), "seed {seed}");
     }
 }

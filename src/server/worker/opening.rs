@@ -6,10 +6,10 @@ use super::Worker;
 use crate::{
     Handler, Peer,
     events::Scope,
-    figures::DropReason,
     panic,
     peer::turn::Turn,
     server::conversation::{Ending, Outcome, Seat, Stage, Task, judge},
+    stats::DropReason,
 };
 
 impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
@@ -75,7 +75,7 @@ where
             return;
         }
         // Its datagram cannot wait, so neither can it.
-        self.port.dropped(DropReason::Bytes, 1);
+        self.port.dropped(DropReason::MemoryLimit, 1);
         turn.conversations += 1;
         if let Err(panicked) = panic::catch(|| drop(stage)) {
             self.port.report(&peer, &panicked.into(), true);

@@ -28,10 +28,10 @@ use share::Share;
 use tokio::io::Interest;
 
 use super::{
-    Method, Offload, Place, RecvBatch, Route, SendBatch, SocketRef, Transport,
+    IoMode, Offload, Place, RecvBatch, Route, SendBatch, SocketRef, Transport,
     send_despite_the_past, send_singly, udp::Udp,
 };
-use crate::PeerAddr;
+use crate::Addr;
 
 /// How many messages one system call receives. 16 already give everything that batching can give.
 const SLOTS: usize = 32;
@@ -82,16 +82,16 @@ impl Linux {
             (true, false) => {
                 // A kernel that does not know of it merges nothing.
                 let _ = mmsg::disable(fd, libc::SOL_UDP, libc::UDP_GRO);
-                Offload::SwitchedOff
+                Offload::Disabled
             }
             // A kernel that does not know of it says so, and delivers datagrams singly.
             (true, true) if mmsg::enable(fd, libc::SOL_UDP, libc::UDP_GRO).is_ok() => Offload::On,
             (true, true) => Offload::Refused,
             (false, _) if merges(&fd) => Offload::On,
-            (false, _) => Offload::UsersSocket,
+            (false, _) => Offload::CallerSocket,
         };
         let drops_before = if own { 0 } else { mmsg::drops(fd).unwrap_or(0) };
-        let PeerAddr::Ip(bound) = udp.local_addr();
+        let Addr::Ip(bound) = udp.local_addr();
         let share = Share::new(place, bound.ip());
         if own && (bound.ip().is_unspecified() || share.is_some()) {
             // On a socket of IPv6, the first is for the IPv4 peers that it may have. A kernel that knows of
@@ -127,7 +127,7 @@ pub(super) fn merges(socket: &impl AsFd) -> bool {
 }
 
 impl Transport for Linux {
-    fn local_addr(&self) -> &PeerAddr {
+    fn local_addr(&self) -> &Addr {
         self.udp.local_addr()
     }
 
@@ -135,8 +135,8 @@ impl Transport for Linux {
         self.udp.socket()
     }
 
-    fn method(&self) -> Method {
-        Method::Batches
+    fn io_mode(&self) -> IoMode {
+        IoMode::Batched
     }
 
     fn recv_offload(&self) -> Offload {
@@ -145,7 +145,7 @@ impl Transport for Linux {
 
     fn send_offload(&self) -> Offload {
         match self.segment_limit.load(Relaxed) {
-            _ if !self.segments => Offload::SwitchedOff,
+            _ if !self.segments => Offload::Disabled,
             0 => Offload::Refused,
             usize::MAX => Offload::On,
             bytes => Offload::UpTo(bytes),
@@ -189,11 +189,7 @@ impl Transport for Linux {
         self.udp.poll_send_ready(cx)
     }
 
-    fn send_batch(
-        &self,
-        batch: &mut SendBatch,
-        refused: &mut dyn FnMut(&PeerAddr, io::Error),
-    ) -> bool {
+    fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
         if batch.len() == 1 {
             // For one datagram, a system call of its own is the cheaper one.
             return send_singly(|to, datagram| self.try_send(to, datagram), batch, refused);
@@ -232,7 +228,7 @@ impl Linux {
             // Most are of this kind; what is more than that costs them nothing.
             match message.name.v4() {
                 Some(v4) if message.told == 0 && message.whole => {
-                    batch.push_at(PeerAddr::Ip(v4.into()), bytes);
+                    batch.push_at(Addr::Ip(v4.into()), bytes);
                 }
                 _ => {
                     let told = control::read(receiver.control(i, &message));
@@ -268,7 +264,7 @@ impl Linux {
         alone: &mut Sender,
         runs: &Runs,
         batch: &SendBatch,
-        refused: &mut dyn FnMut(&PeerAddr, io::Error),
+        refused: &mut dyn FnMut(&Addr, io::Error),
     ) -> Result<(), Full> {
         let mut filling = sender.fill(batch.len());
         for run in runs.runs() {
@@ -334,7 +330,7 @@ impl Linux {
     /// Writes the name of the peer, unless the socket knows it; returns how many bytes that takes.
     #[inline]
     fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
-        let PeerAddr::Ip(addr) = &to.peer;
+        let Addr::Ip(addr) = &to.peer;
         if self.udp.connected { 0 } else { name.write(addr, self.udp.ipv6) }
     }
 
@@ -392,9 +388,9 @@ mod tests {
 
         for own in [true, false] {
             assert_eq!(offloads(own, Some(true)), (Offload::On, Offload::On));
-            assert_eq!(offloads(own, Some(false)), (Offload::SwitchedOff, Offload::SwitchedOff));
+            assert_eq!(offloads(own, Some(false)), (Offload::Disabled, Offload::Disabled));
         }
         assert_eq!(offloads(true, None), (Offload::On, Offload::On));
-        assert_eq!(offloads(false, None), (Offload::UsersSocket, Offload::On));
+        assert_eq!(offloads(false, None), (Offload::CallerSocket, Offload::On));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{PeerAddr, transport::SendBatch};
+use crate::{Addr, transport::SendBatch};
 
 /// How many segments one send may have, and how many bytes in all: what every kernel takes.
 const MOST_SEGMENTS: u16 = 64;
@@ -109,8 +109,8 @@ impl Run {
 }
 
 /// A few bits that tell most peers apart.
-fn hash(peer: &PeerAddr) -> u8 {
-    let PeerAddr::Ip(addr) = peer;
+fn hash(peer: &Addr) -> u8 {
+    let Addr::Ip(addr) = peer;
     let ip = match addr {
         SocketAddr::V4(v4) => v4.ip().to_bits().into(),
         SocketAddr::V6(v6) => v6.ip().to_bits() as u64,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::spread::worker_of;
-use crate::{PeerAddr, transport::Place};
+use crate::{Addr, transport::Place};
 
 /// The peers of one of several sockets on an address.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,8 @@ impl Share {
         several.then_some(Self(place))
     }
 
-    pub(super) fn has(self, peer: &PeerAddr) -> bool {
-        let PeerAddr::Ip(peer) = peer;
+    pub(super) fn has(self, peer: &Addr) -> bool {
+        let Addr::Ip(peer) = peer;
         worker_of(peer.ip(), peer.port(), self.0.of) == self.0.number
     }
 }

@@ -142,7 +142,7 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
-    use crate::{PeerAddr, transport::linux::name::Name};
+    use crate::{Addr, transport::linux::name::Name};
 
     /// Runs `program` over what begins with the header of IP, as the kernel does: whoever reads beyond
     /// the end returns 0.
@@ -286,7 +286,7 @@ mod tests {
     fn told(source: SocketAddr, workers: u32) -> u32 {
         let mut name = Name::default();
         name.write(&source, source.is_ipv6());
-        let PeerAddr::Ip(peer) = name.peer().unwrap();
+        let Addr::Ip(peer) = name.peer().unwrap();
         worker_of(peer.ip(), peer.port(), workers)
     }
 

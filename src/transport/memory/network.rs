@@ -11,7 +11,7 @@ use fastrand::Rng;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{Conditions, MemorySocket};
-use crate::{PeerAddr, transport::unmapped};
+use crate::{Addr, transport::unmapped};
 
 /// A network in memory. It is cheap to clone; clones are the same network.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Network(Arc<Mutex<State>>);
 struct State {
     conditions: Conditions,
     rng: Rng,
-    hosts: BTreeMap<PeerAddr, Host>,
+    hosts: BTreeMap<Addr, Host>,
     sent: u64,
     lost: u64,
 }
@@ -30,7 +30,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Host {
     /// The only source it hears, if it is connected.
-    peer: Option<PeerAddr>,
+    peer: Option<Addr>,
     arriving: BinaryHeap<Reverse<Arriving>>,
     recv_errors: VecDeque<io::ErrorKind>,
     send_errors: VecDeque<io::ErrorKind>,
@@ -44,7 +44,7 @@ struct Host {
 struct Arriving {
     at: Instant,
     number: u64,
-    from: PeerAddr,
+    from: Addr,
     bytes: Vec<u8>,
 }
 
@@ -87,17 +87,17 @@ impl Network {
     }
 
     /// Has the next `times` receptions of the socket at `addr` fail with an error of this kind.
-    pub fn fail_recv(&self, addr: impl Into<PeerAddr>, kind: io::ErrorKind, times: usize) {
+    pub fn fail_recv(&self, addr: impl Into<Addr>, kind: io::ErrorKind, times: usize) {
         self.change(&addr.into(), |host| host.recv_errors.extend(std::iter::repeat_n(kind, times)));
     }
 
     /// Has the next `times` datagrams from the socket at `addr` be refused with an error of this kind.
-    pub fn fail_send(&self, addr: impl Into<PeerAddr>, kind: io::ErrorKind, times: usize) {
+    pub fn fail_send(&self, addr: impl Into<Addr>, kind: io::ErrorKind, times: usize) {
         self.change(&addr.into(), |host| host.send_errors.extend(std::iter::repeat_n(kind, times)));
     }
 
     /// Takes all room from the send buffer of the socket at `addr`, or gives it back.
-    pub fn hold_sends(&self, addr: impl Into<PeerAddr>, held: bool) {
+    pub fn hold_sends(&self, addr: impl Into<Addr>, held: bool) {
         self.change(&addr.into(), |host| host.held = held);
     }
 
@@ -114,7 +114,7 @@ impl Network {
         self.lock().lost
     }
 
-    fn open(&self, local: SocketAddr, peer: Option<PeerAddr>) -> io::Result<MemorySocket> {
+    fn open(&self, local: SocketAddr, peer: Option<Addr>) -> io::Result<MemorySocket> {
         let mut local = unmapped(local);
         if local.ip().is_unspecified() {
             let text = "an address of one host was expected, not a wildcard";
@@ -127,7 +127,7 @@ impl Network {
             let port = (49_152..=u16::MAX).find(free).ok_or(io::ErrorKind::AddrInUse)?;
             local.set_port(port);
         }
-        let addr = PeerAddr::from(local);
+        let addr = Addr::from(local);
         if state.hosts.contains_key(&addr) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
@@ -137,12 +137,12 @@ impl Network {
         Ok(MemorySocket::new(self.clone(), addr, peer, changed))
     }
 
-    pub(super) fn close(&self, addr: &PeerAddr) {
+    pub(super) fn close(&self, addr: &Addr) {
         self.lock().hosts.remove(addr);
     }
 
     /// When something is there to receive at `addr`: now, at a time, or nobody knows.
-    pub(super) fn next_arrival(&self, addr: &PeerAddr) -> Option<Instant> {
+    pub(super) fn next_arrival(&self, addr: &Addr) -> Option<Instant> {
         let state = self.lock();
         let host = state.hosts.get(addr)?;
         if host.recv_errors.is_empty() {
@@ -153,7 +153,7 @@ impl Network {
     }
 
     /// Takes a datagram that has arrived at `addr` into `room`; returns its whole length.
-    pub(super) fn take(&self, addr: &PeerAddr, room: &mut [u8]) -> io::Result<(usize, PeerAddr)> {
+    pub(super) fn take(&self, addr: &Addr, room: &mut [u8]) -> io::Result<(usize, Addr)> {
         let mut state = self.lock();
         let host = state.hosts.get_mut(addr).ok_or(io::ErrorKind::NotConnected)?;
         if let Some(error) = host.recv_errors.pop_front() {
@@ -171,15 +171,15 @@ impl Network {
     }
 
     /// Whether the next reception at `addr` fails.
-    pub(super) fn fails(&self, addr: &PeerAddr) -> bool {
+    pub(super) fn fails(&self, addr: &Addr) -> bool {
         self.lock().hosts.get(addr).is_none_or(|host| !host.recv_errors.is_empty())
     }
 
-    pub(super) fn has_room(&self, addr: &PeerAddr) -> bool {
+    pub(super) fn has_room(&self, addr: &Addr) -> bool {
         self.lock().hosts.get(addr).is_none_or(|host| !host.held)
     }
 
-    pub(super) fn send(&self, from: &PeerAddr, to: &PeerAddr, datagram: &[u8]) -> io::Result<()> {
+    pub(super) fn send(&self, from: &Addr, to: &Addr, datagram: &[u8]) -> io::Result<()> {
         let mut state = self.lock();
         let host = state.hosts.get_mut(from).ok_or(io::ErrorKind::NotConnected)?;
         if host.held {
@@ -192,7 +192,7 @@ impl Network {
         Ok(())
     }
 
-    fn change(&self, addr: &PeerAddr, change: impl FnOnce(&mut Host)) {
+    fn change(&self, addr: &Addr, change: impl FnOnce(&mut Host)) {
         if let Some(host) = self.lock().hosts.get_mut(addr) {
             change(host);
             host.changed.notify_waiters();
@@ -207,7 +207,7 @@ impl Network {
 impl State {
     /// Lets chance decide what becomes of a datagram. The draws are the same for each, whatever the
     /// outcome, so that one lost datagram does not change the fate of all others.
-    fn carry(&mut self, from: &PeerAddr, to: &PeerAddr, datagram: &[u8]) {
+    fn carry(&mut self, from: &Addr, to: &Addr, datagram: &[u8]) {
         let Conditions { loss, duplicate, reorder, delay, mtu, buffer } = &self.conditions;
         let lost = self.rng.f64() < *loss || datagram.len() > *mtu;
         let copies = if self.rng.f64() < *duplicate { 2 } else { 1 };

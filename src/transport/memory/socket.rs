@@ -15,15 +15,15 @@ use tokio::{
 
 use super::Network;
 use crate::{
-    PeerAddr,
+    Addr,
     transport::{RecvBatch, Route, Transport},
 };
 
 /// A socket of a [`Network`], to build a server or a client on. It is closed when it is dropped.
 pub struct MemorySocket {
     network: Network,
-    local: PeerAddr,
-    peer: Option<PeerAddr>,
+    local: Addr,
+    peer: Option<Addr>,
     changed: Arc<Notify>,
     /// What a server waits for, from one poll to the next.
     receiving: Waiting,
@@ -35,8 +35,8 @@ type Waiting = Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>;
 impl MemorySocket {
     pub(super) fn new(
         network: Network,
-        local: PeerAddr,
-        peer: Option<PeerAddr>,
+        local: Addr,
+        peer: Option<Addr>,
         changed: Arc<Notify>,
     ) -> Self {
         let (receiving, sending) = (Mutex::default(), Mutex::default());
@@ -45,15 +45,15 @@ impl MemorySocket {
 
     /// Returns the address of this socket.
     #[must_use]
-    pub const fn addr(&self) -> &PeerAddr {
+    pub const fn addr(&self) -> &Addr {
         &self.local
     }
 
-    pub(crate) const fn peer(&self) -> Option<&PeerAddr> {
+    pub(crate) const fn peer(&self) -> Option<&Addr> {
         self.peer.as_ref()
     }
 
-    pub(crate) fn take(&self, room: &mut [u8]) -> io::Result<(usize, PeerAddr)> {
+    pub(crate) fn take(&self, room: &mut [u8]) -> io::Result<(usize, Addr)> {
         self.network.take(&self.local, room)
     }
 
@@ -111,7 +111,7 @@ fn poll<F: Future<Output = ()> + Send + 'static>(
 }
 
 impl Transport for MemorySocket {
-    fn local_addr(&self) -> &PeerAddr {
+    fn local_addr(&self) -> &Addr {
         &self.local
     }
 

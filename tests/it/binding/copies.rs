@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
-use datagrammar::{BindAddrs, Interface, Text, UdpServer};
+use datagrammar::{Interface, Text, ToAddrs, UdpServer};
 use tokio::net::UdpSocket;
 
 use super::workers::waiting;
@@ -16,7 +16,7 @@ const LOOPBACK: Interface = Interface::Addr(Ipv4Addr::LOCALHOST);
 
 /// A server that hears `group`, if that is one, and answers each packet with its number in the
 /// conversation, which stays.
-async fn counting(workers: usize, group: Ipv4Addr, addr: impl BindAddrs) -> UdpServer {
+async fn counting(workers: usize, group: Ipv4Addr, addr: impl ToAddrs) -> UdpServer {
     let handler = conversing!(|peer| {
         let mut count = 0;
         loop {
@@ -43,7 +43,7 @@ fn caller() -> UdpSocket {
 /// Has 50 peers send a datagram to each of the addresses `to`, one after the other. Each must be served
 /// once, and all of a peer in one conversation.
 async fn each_is_served_once(server: Running, to: &[Ipv4Addr]) {
-    let port = server.control.addresses()[0].socket_addr().unwrap().port();
+    let port = server.handle.local_addrs()[0].socket_addr().unwrap().port();
     let callers: Vec<_> = (0..50).map(|_| caller()).collect();
 
     for caller in &callers {
@@ -62,11 +62,11 @@ async fn each_is_served_once(server: Running, to: &[Ipv4Addr]) {
     }
     // What else there is, somebody receives.
     until(|| waiting(port).iter().all(|bytes| *bytes == 0)).await;
-    assert_eq!(server.control.figures().peers, callers.len());
-    let control = server.control.clone();
+    assert_eq!(server.handle.stats().active_conversations, callers.len());
+    let handle = server.handle.clone();
     server.stop().await;
-    let (figures, sent) = (control.figures(), (callers.len() * to.len()) as u64);
-    assert_eq!((figures.received, figures.returned, figures.sent), (sent, sent, sent));
+    let (stats, sent) = (handle.stats(), (callers.len() * to.len()) as u64);
+    assert_eq!((stats.received, stats.delivered, stats.sent), (sent, sent, sent));
     for caller in &callers {
         assert!(caller.try_recv(&mut []).is_err(), "nothing else was answered");
     }
@@ -117,9 +117,9 @@ async fn a_group_that_is_joined_later_is_heard_by_all_workers_until_it_is_left()
     let server = Running::start(server).await;
 
     until(|| waiting(port).iter().all(|bytes| *bytes == 0)).await;
-    let control = server.control.clone();
+    let handle = server.handle.clone();
     server.stop().await;
-    assert_eq!((control.figures().received, control.figures().returned), (50, 50));
+    assert_eq!((handle.stats().received, handle.stats().delivered), (50, 50));
 }
 
 // B-12, D-8
@@ -142,7 +142,7 @@ async fn who_takes_over_from_another_server_serves_each_peer_by_one_worker_too()
 async fn several_workers_are_more_than_the_calls_that_all_systems_have() {
     let builder = UdpServer::builder(Text, async |text: String| text);
 
-    let error = builder.workers(2).portable(true).bind("127.0.0.1:0").await.unwrap_err();
+    let error = builder.workers(2).batch_io(false).bind("127.0.0.1:0").await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("`portable`"), "{error}");

@@ -6,13 +6,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{PeerAddr, Raw, Text, UdpClient, UdpServer};
+use datagrammar::{Addr, Raw, Text, UdpClient, UdpServer};
 
-use super::{addresses, bind, peer_at};
+use super::{bind, local_addrs, peer_at};
 use crate::support::{Bytes, Net, Running, conversing, until};
 
 /// Where peers on this host reach the wildcard address `any`.
-fn loopback(ip: impl Into<IpAddr>, any: &PeerAddr) -> SocketAddr {
+fn loopback(ip: impl Into<IpAddr>, any: &Addr) -> SocketAddr {
     SocketAddr::new(ip.into(), any.socket_addr().unwrap().port())
 }
 
@@ -20,7 +20,7 @@ fn loopback(ip: impl Into<IpAddr>, any: &PeerAddr) -> SocketAddr {
 #[tokio::test]
 async fn the_ipv6_wildcard_alone_serves_ipv4_too() {
     let server = bind("[::]:0").await.unwrap();
-    let any = server.control().addresses().remove(0);
+    let any = server.handle().local_addrs().remove(0);
     let server = Running::start(server).await;
 
     let v4 = peer_at(loopback(Ipv4Addr::LOCALHOST, &any)).await.ask("four").await;
@@ -34,7 +34,7 @@ async fn the_ipv6_wildcard_alone_serves_ipv4_too() {
 async fn both_wildcards(swap: bool) -> UdpServer {
     for _ in 0..100 {
         let any = bind("[::]:0").await.unwrap();
-        let port = addresses(&any)[0].port();
+        let port = local_addrs(&any)[0].port();
         drop(any);
         let mut both: [SocketAddr; 2] =
             [(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()];
@@ -55,7 +55,7 @@ async fn both_wildcards(swap: bool) -> UdpServer {
 async fn both_wildcards_on_one_port_serve_a_family_each() {
     for swap in [false, true] {
         let server = both_wildcards(swap).await;
-        let any = server.control().addresses().remove(0);
+        let any = server.handle().local_addrs().remove(0);
         let server = Running::start(server).await;
 
         let v4 = peer_at(loopback(Ipv4Addr::LOCALHOST, &any)).await.ask("four").await;
@@ -75,9 +75,9 @@ async fn an_ipv4_peer_of_a_dual_stack_socket_is_a_plain_ipv4_peer() {
         Ok(peer.send(&peer.addr().to_string()).await?)
     });
     let server = UdpServer::builder(Text, handler)
-        .admit({
+        .source_filter({
             let asked = Arc::clone(&asked);
-            move |peer: &PeerAddr| {
+            move |peer: &Addr| {
                 asked.lock().unwrap().push(peer.clone());
                 true
             }
@@ -85,7 +85,7 @@ async fn an_ipv4_peer_of_a_dual_stack_socket_is_a_plain_ipv4_peer() {
         .bind("[::]:0")
         .await
         .unwrap();
-    let any = server.control().addresses().remove(0);
+    let any = server.handle().local_addrs().remove(0);
     let server = Running::start(server).await;
     let peer = peer_at(loopback(Ipv4Addr::LOCALHOST, &any)).await;
 
@@ -113,7 +113,7 @@ async fn peers_that_differ_only_in_their_scope_are_two_peers() {
         }))
         .await;
     let connect = |local: &str| {
-        let addr = server.control.addresses()[0].socket_addr().unwrap();
+        let addr = server.handle.local_addrs()[0].socket_addr().unwrap();
         Bytes(UdpClient::from_socket(network.connect(local, addr).unwrap(), Raw).unwrap())
     };
     let (sixth, seventh) = (connect("[fe80::1%6]:5000"), connect("[fe80::1%7]:5000"));
@@ -124,7 +124,7 @@ async fn peers_that_differ_only_in_their_scope_are_two_peers() {
         replies,
         ["1 of [fe80::1%6]:5000", "1 of [fe80::1%7]:5000", "2 of [fe80::1%6]:5000"]
     );
-    assert_eq!(server.control.figures().peers, 2);
+    assert_eq!(server.handle.stats().active_conversations, 2);
     server.stop().await;
 }
 
@@ -151,13 +151,13 @@ fn link_local() -> Option<String> {
 async fn a_link_local_address_is_bound_on_its_interface() {
     let Some(addr) = link_local() else { return };
     let server = bind(addr.as_str()).await.unwrap();
-    let bound = addresses(&server)[0];
+    let bound = local_addrs(&server)[0];
     let server = Running::start(server).await;
 
     let reply = peer_at(bound).await.ask("hello").await;
 
     assert_eq!(reply, "hello");
     assert_eq!(bound.to_string().rsplit_once(':').unwrap().0, addr.rsplit_once(':').unwrap().0);
-    until(|| server.control.figures().sent == 1).await;
+    until(|| server.handle.stats().sent == 1).await;
     server.stop().await;
 }

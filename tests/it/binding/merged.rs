@@ -25,7 +25,7 @@ async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_bor
         };
         let builder = || UdpServer::builder(Text, async |text: String| text);
 
-        let refused = builder().portable(true).socket(socket()).unwrap_err();
+        let refused = builder().batch_io(false).socket(socket()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidInput);
         assert!(refused.to_string().contains("UDP_GRO"), "{refused}");
 
@@ -44,14 +44,14 @@ async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_bor
 #[tokio::test]
 async fn what_a_portable_server_receives_without_borders_is_dropped_and_counted() {
     for ip in ["127.0.0.1", "::1", "::"] {
-        let builder = UdpServer::builder(Text, async |text: String| text).portable(true);
+        let builder = UdpServer::builder(Text, async |text: String| text).batch_io(false);
         let server = builder.bind((ip, 0)).await.unwrap();
         server.sockets().for_each(|socket| set(&socket, MERGED).unwrap());
         let asked = if ip == "::1" { "::1" } else { "127.0.0.1" };
         let client = UdpClient::connect((asked, server.local_addr().port()), Text).await.unwrap();
         client.send_all(train()).await.unwrap();
         let serve = async {
-            until(|| server.control().figures().received > 0).await;
+            until(|| server.handle().stats().received > 0).await;
             server.sockets().for_each(|socket| set(&socket, SINGLE).unwrap());
             client.send_all(train()).await.unwrap();
             for request in train() {
@@ -61,9 +61,9 @@ async fn what_a_portable_server_receives_without_borders_is_dropped_and_counted(
 
         server.serve_until(serve).await.unwrap();
 
-        let figures = server.control().figures();
-        assert_eq!(figures.returned, 16);
-        assert_eq!(figures.dropped(DropReason::Truncated), figures.received - 16);
+        let stats = server.handle().stats();
+        assert_eq!(stats.delivered, 16);
+        assert_eq!(stats.dropped(DropReason::Truncated), stats.received - 16);
     }
 }
 
@@ -78,7 +78,7 @@ async fn what_a_portable_client_receives_without_borders_is_no_packet() {
         Ok(())
     });
     let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
-    let builder = UdpClient::builder(Text).portable(true);
+    let builder = UdpClient::builder(Text).batch_io(false);
     let client = builder.connect(server.local_addr()).await.unwrap();
     let server = Running::start(server).await;
     let socket = client.socket_ref().unwrap();

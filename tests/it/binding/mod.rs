@@ -21,18 +21,18 @@ use std::{
     net::{SocketAddr, UdpSocket},
 };
 
-use datagrammar::{BindAddrs, PeerAddr, Raw, Text, UdpClient, UdpServer};
+use datagrammar::{Addr, Raw, Text, ToAddrs, UdpClient, UdpServer};
 use socket2::{Domain, Socket, Type};
 
 use crate::support::{Bytes, Running};
 
 /// A server that answers with what it was asked.
-async fn bind(addrs: impl BindAddrs) -> io::Result<UdpServer> {
+async fn bind(addrs: impl ToAddrs) -> io::Result<UdpServer> {
     UdpServer::builder(Text, async |text: String| text).bind(addrs).await
 }
 
-fn addresses(server: &UdpServer) -> Vec<SocketAddr> {
-    server.control().addresses().iter().filter_map(PeerAddr::socket_addr).collect()
+fn local_addrs(server: &UdpServer) -> Vec<SocketAddr> {
+    server.handle().local_addrs().iter().filter_map(Addr::socket_addr).collect()
 }
 
 async fn peer_at(addr: SocketAddr) -> Bytes {
@@ -53,19 +53,19 @@ fn is_free(addr: SocketAddr) -> bool {
 async fn when_bind_returns_every_address_is_bound_and_nothing_is_served_yet() {
     let server = bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
 
-    let bound = addresses(&server);
+    let bound = local_addrs(&server);
 
     assert_eq!(bound.len(), 2);
     assert!(bound[0].is_ipv4() && bound[1].is_ipv6());
     assert!(!bound.iter().copied().any(is_free));
-    assert!(!server.control().is_serving());
+    assert!(!server.handle().is_serving());
 }
 
 // B-2
 #[tokio::test]
 async fn port_0_is_listed_as_the_port_that_the_kernel_chose() {
     let server = bind("127.0.0.1:0").await.unwrap();
-    let addr = addresses(&server)[0];
+    let addr = local_addrs(&server)[0];
     let server = Running::start(server).await;
 
     let reply = peer_at(addr).await.ask("hello").await;
@@ -84,7 +84,7 @@ async fn each_distinct_address_is_bound_once() {
 
     let server = bind([addr.to_string(), addr.to_string(), mapped]).await.unwrap();
 
-    assert_eq!(addresses(&server), [addr]);
+    assert_eq!(local_addrs(&server), [addr]);
 }
 
 // B-3
@@ -92,7 +92,7 @@ async fn each_distinct_address_is_bound_once() {
 async fn each_address_with_port_0_gets_a_port_of_its_own() {
     let server = bind(["0.0.0.0:0", "127.0.0.1:0", "127.0.0.1:0"]).await.unwrap();
 
-    let ports: Vec<_> = addresses(&server).iter().map(SocketAddr::port).collect();
+    let ports: Vec<_> = local_addrs(&server).iter().map(SocketAddr::port).collect();
 
     assert_eq!(ports.len(), 2);
     assert_ne!(ports[0], ports[1]);
@@ -144,7 +144,7 @@ async fn a_name_that_cannot_be_resolved_fails_with_the_error_of_the_resolver() {
 async fn a_name_is_bound_at_the_addresses_that_it_has_here() {
     let server = bind(["localhost:0", "127.0.0.1:0"]).await.unwrap();
 
-    let bound = addresses(&server);
+    let bound = local_addrs(&server);
 
     assert!(!bound.is_empty() && bound.iter().all(|addr| addr.ip().is_loopback()), "{bound:?}");
     assert_eq!(bound.iter().filter(|addr| addr.is_ipv4()).count(), 1);
@@ -155,7 +155,7 @@ async fn a_name_is_bound_at_the_addresses_that_it_has_here() {
 async fn an_address_belongs_to_one_server() {
     let server = bind("127.0.0.1:0").await.unwrap();
 
-    let error = bind(addresses(&server)).await.unwrap_err();
+    let error = bind(local_addrs(&server)).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
 }
@@ -167,7 +167,7 @@ async fn nobody_takes_the_address_by_asking_to_reuse_it() {
     let thief = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     thief.set_reuse_address(true).unwrap();
 
-    let stolen = thief.bind(&addresses(&server)[0].into());
+    let stolen = thief.bind(&local_addrs(&server)[0].into());
 
     assert_eq!(stolen.unwrap_err().kind(), ErrorKind::AddrInUse);
 }
@@ -177,7 +177,7 @@ async fn nobody_takes_the_address_by_asking_to_reuse_it() {
 async fn addresses_are_listed_as_operators_write_them() {
     let server = bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
 
-    let [v4, v6] = &server.control().addresses()[..] else { panic!("two were bound") };
+    let [v4, v6] = &server.handle().local_addrs()[..] else { panic!("two were bound") };
 
     assert_eq!(v4.to_string(), format!("127.0.0.1:{}", v4.socket_addr().unwrap().port()));
     assert_eq!(v6.to_string(), format!("[::1]:{}", v6.socket_addr().unwrap().port()));

@@ -8,7 +8,7 @@ use std::{
 
 use datagrammar::{Interface, Text, UdpServer, UdpServerBuilder};
 
-use super::{addresses, bind};
+use super::{bind, local_addrs};
 use crate::support::{Net, Running};
 
 const LOOPBACK: Interface = Interface::Addr(Ipv4Addr::LOCALHOST);
@@ -52,7 +52,7 @@ async fn what_is_sent_to_a_group_is_answered_from_an_address_of_the_host() {
     let group = Ipv4Addr::new(239, 255, 77, 11);
     for any in ["0.0.0.0:0", "[::]:0"] {
         let server = builder().multicast(group, LOOPBACK).bind(any).await.unwrap();
-        let addr = addresses(&server)[0];
+        let addr = local_addrs(&server)[0];
         let (server, caller) = (Running::start(server).await, Caller::new());
 
         caller.call(group, addr, "who is there?");
@@ -69,7 +69,7 @@ async fn a_group_is_heard_until_it_is_left() {
     let group = Ipv4Addr::new(239, 255, 77, 12);
     let caller = Caller::new();
     let server = bind("0.0.0.0:0").await.unwrap();
-    let addr = addresses(&server)[0];
+    let addr = local_addrs(&server)[0];
     // Others keep it joined on this host.
     let other = UdpSocket::bind("0.0.0.0:0").unwrap();
     other.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST).unwrap();
@@ -84,7 +84,7 @@ async fn a_group_is_heard_until_it_is_left() {
     let server = Running::start(server).await;
     assert_eq!(caller.answer().await.0, "joined");
     assert_eq!(caller.answer().await.0, "directly");
-    assert_eq!(server.control.figures().received, 2);
+    assert_eq!(server.handle.stats().received, 2);
     server.stop().await;
 }
 
@@ -121,7 +121,7 @@ async fn a_mapped_group_is_the_group_of_ipv4() {
 async fn a_group_is_joined_by_the_name_of_an_interface() {
     let group = Ipv4Addr::new(239, 255, 77, 22);
     let server = builder().multicast(group, "lo".parse().unwrap()).bind("0.0.0.0:0").await.unwrap();
-    let addr = addresses(&server)[0];
+    let addr = local_addrs(&server)[0];
     let (server, caller) = (Running::start(server).await, Caller::new());
 
     caller.call(group, addr, "who is there?");

@@ -10,7 +10,7 @@ use std::{
 
 use datagrammar::{Interface, Text, UdpServer};
 
-use super::addresses;
+use super::local_addrs;
 use crate::support::{Running, within_deadline};
 
 /// Moves this thread, and what it starts, into a network that has but one interface, of this name. False
@@ -76,17 +76,17 @@ fn a_group_of_ipv6_is_heard_and_answered_from_an_address_of_the_host_until_it_is
             for workers in [1, WORKERS] {
                 let builder = UdpServer::builder(Text, async |text: String| text).workers(workers);
                 let server = builder.multicast(group, interface).bind("[::]:0").await.unwrap();
-                let port = addresses(&server)[0].port();
+                let port = local_addrs(&server)[0].port();
                 let server = Running::start(server).await;
 
                 let (answer, from) = ask(group, port, index, "who is there?").await;
 
                 assert_eq!((&*answer, from.port()), ("who is there?", port));
                 assert!(!from.ip().is_multicast());
-                let control = server.control.clone();
+                let handle = server.handle.clone();
                 server.stop().await;
-                let figures = control.figures();
-                assert_eq!((figures.received, figures.returned, figures.sent), (1, 1, 1));
+                let stats = handle.stats();
+                assert_eq!((stats.received, stats.delivered, stats.sent), (1, 1, 1));
             }
         }
     });
@@ -103,7 +103,7 @@ fn a_group_of_ipv6_is_not_heard_before_it_is_joined_nor_after_it_is_left() {
         let group: Ipv6Addr = "ff02::4d:22".parse().unwrap();
         let server =
             UdpServer::builder(Text, async |text: String| text).bind("[::]:0").await.unwrap();
-        let port = addresses(&server)[0].port();
+        let port = local_addrs(&server)[0].port();
         // Others keep it joined on this host.
         let other = UdpSocket::bind("[::]:0").unwrap();
         other.join_multicast_v6(&group, index).unwrap();
@@ -121,7 +121,7 @@ fn a_group_of_ipv6_is_not_heard_before_it_is_joined_nor_after_it_is_left() {
         let server = Running::start(server).await;
         let link_local: Ipv6Addr = "fe80::d:1".parse().unwrap();
         assert_eq!(ask(link_local, port, index, "directly").await.0, "directly");
-        assert_eq!(server.control.figures().received, 2);
+        assert_eq!(server.handle.stats().received, 2);
         server.stop().await;
     });
 }
@@ -132,7 +132,7 @@ fn a_link_local_address_is_bound_and_connected_to_by_the_name_of_its_interface()
     in_a_network("dgr8", || async {
         let server = UdpServer::builder(Text, async |text: String| text);
         let server = server.bind("[fe80::d:1%dgr8]:0").await.unwrap();
-        let port = addresses(&server)[0].port();
+        let port = local_addrs(&server)[0].port();
         let server = Running::start(server).await;
         let client = datagrammar::UdpClient::builder(Text).local_addr("[fe80::d:1%dgr8]:0");
 

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::UdpSocket};
 use datagrammar::{Text, UdpClient, UdpServer, UdpServerBuilder};
 use socket2::SockRef;
 
-use super::addresses;
+use super::local_addrs;
 use crate::support::Net;
 
 fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
@@ -16,7 +16,7 @@ fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>
 #[tokio::test]
 async fn each_socket_of_a_server_has_what_was_asked_for() {
     let server = builder()
-        .recv_buffer(10_000)
+        .recv_buffer_size(10_000)
         .ttl(7)
         .broadcast(true)
         .bind(["127.0.0.1:0", "127.0.0.1:0"])
@@ -53,7 +53,7 @@ async fn an_option_that_is_out_of_range_is_named_and_nothing_is_bound() {
 async fn a_network_in_memory_lends_no_sockets() {
     let net = Net::memory();
     let server = builder().socket(net.socket()).unwrap();
-    let client = net.peer_of(&server.control()).await;
+    let client = net.peer_of(&server.handle()).await;
 
     assert_eq!(server.sockets().count(), 0);
     assert!(client.0.socket_ref().is_none());
@@ -63,7 +63,7 @@ async fn a_network_in_memory_lends_no_sockets() {
 #[tokio::test]
 async fn an_ipv6_wildcard_that_is_for_ipv6_only_leaves_ipv4_to_others() {
     let both = builder().bind("[::]:0").await.unwrap();
-    assert!(UdpSocket::bind(("0.0.0.0", addresses(&both)[0].port())).is_err());
+    assert!(UdpSocket::bind(("0.0.0.0", local_addrs(&both)[0].port())).is_err());
 
     let server = builder().ipv6_only(true).bind("[::]:0").await.unwrap();
 
@@ -77,9 +77,9 @@ async fn an_ipv6_wildcard_that_is_for_ipv6_only_leaves_ipv4_to_others() {
 async fn a_port_is_shared_if_both_sides_ask_for_it() {
     let first = builder().reuse_port(true).bind("127.0.0.1:0").await.unwrap();
 
-    let second = builder().reuse_port(true).bind(addresses(&first)).await.unwrap();
+    let second = builder().reuse_port(true).bind(local_addrs(&first)).await.unwrap();
 
-    assert_eq!(addresses(&first), addresses(&second));
+    assert_eq!(local_addrs(&first), local_addrs(&second));
 }
 
 // B-11
@@ -89,7 +89,7 @@ async fn a_port_is_not_shared_if_one_side_only_asks_for_it() {
     for asks in [false, true] {
         let first = builder().reuse_port(asks).bind("127.0.0.1:0").await.unwrap();
 
-        let second = builder().reuse_port(!asks).bind(addresses(&first)).await;
+        let second = builder().reuse_port(!asks).bind(local_addrs(&first)).await;
 
         assert_eq!(second.unwrap_err().kind(), ErrorKind::AddrInUse);
     }

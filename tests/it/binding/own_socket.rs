@@ -56,16 +56,16 @@ async fn what_is_asked_for_is_set_on_a_users_socket() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_broadcast(true).unwrap();
 
-    let builder = builder().ttl(7).recv_buffer(10_000).send_buffer(20_000);
+    let builder = builder().ttl(7).recv_buffer_size(10_000).send_buffer_size(20_000);
     let server = builder.socket(socket).unwrap();
 
     let socket = server.sockets().next().unwrap();
     let socket = SockRef::from(&socket);
     assert_eq!((socket.ttl_v4().unwrap(), socket.broadcast().unwrap()), (7, true));
-    let explanation = server.control().explain();
-    let address = &explanation.addresses()[0];
+    let diagnostics = server.handle().diagnostics();
+    let address = &diagnostics.sockets()[0];
     let buffers = [address.recv_buffer().unwrap(), address.send_buffer().unwrap()];
-    assert_eq!(buffers.map(|buffer| buffer.asked()), [Some(10_000), Some(20_000)]);
+    assert_eq!(buffers.map(|buffer| buffer.requested()), [Some(10_000), Some(20_000)]);
     #[cfg(target_os = "linux")]
     assert_eq!(buffers.map(|buffer| buffer.granted()), [10_000, 20_000]);
 }
@@ -79,7 +79,7 @@ async fn a_buffer_that_is_short_of_what_was_asked_for_is_told_for_a_users_socket
 
     let unasked = builder().socket(socket()).unwrap();
     assert_eq!(told(), 0);
-    let asked = builder().recv_buffer(usize::MAX).socket(socket()).unwrap();
+    let asked = builder().recv_buffer_size(usize::MAX).socket(socket()).unwrap();
 
     assert_eq!(told(), 1);
     drop((unasked, asked));
@@ -93,7 +93,7 @@ async fn what_a_bound_socket_cannot_be_asked_for_any_more_is_refused_by_name() {
     let refused = [
         ("reuse_port", builder().reuse_port(true).socket(socket())),
         ("ipv6_only", builder().ipv6_only(true).socket(socket())),
-        ("device", builder().device("no such").socket(socket())),
+        ("device", builder().bind_device("no such").socket(socket())),
         ("workers", builder().workers(2).socket(socket())),
     ];
 
@@ -127,24 +127,24 @@ async fn trains_are_received_on_a_users_socket_as_it_has_it_unless_somebody_asks
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let received = |asked: Option<bool>| {
         let builder = match asked {
-            Some(offload) => builder().offload(offload),
+            Some(offload) => builder().segmentation_offload(offload),
             None => builder(),
         };
         let server = builder.socket(socket.try_clone().unwrap()).unwrap();
-        server.control().explain().addresses()[0].recv_offload()
+        server.handle().diagnostics().sockets()[0].recv_offload()
     };
 
-    assert_eq!(received(None), Offload::UsersSocket);
+    assert_eq!(received(None), Offload::CallerSocket);
     assert_eq!(received(Some(true)), Offload::On);
     assert_eq!(received(None), Offload::On);
-    assert_eq!(received(Some(false)), Offload::SwitchedOff);
-    assert_eq!(received(None), Offload::UsersSocket);
+    assert_eq!(received(Some(false)), Offload::Disabled);
+    assert_eq!(received(None), Offload::CallerSocket);
 }
 
 // B-13
 #[tokio::test(start_paused = true)]
 async fn a_network_in_memory_takes_any_options_as_it_has_none() {
-    let builder = builder().ttl(7).recv_buffer(10_000).reuse_port(true).broadcast(true);
+    let builder = builder().ttl(7).recv_buffer_size(10_000).reuse_port(true).broadcast(true);
 
     assert!(builder.socket(Net::memory().socket()).is_ok());
 }

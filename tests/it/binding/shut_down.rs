@@ -34,7 +34,7 @@ async fn so_it_does_while_it_serves() {
     let same = socket.try_clone().unwrap();
     let builder = UdpServer::builder(Text, async |text: String| text);
     let server = Running::start(builder.socket(socket).unwrap()).await;
-    let peer = Net::Loopback("127.0.0.1").peer_of(&server.control).await;
+    let peer = Net::Loopback("127.0.0.1").peer_of(&server.handle).await;
     assert_eq!(peer.ask("before").await, "before");
 
     let _ = SockRef::from(&same).shutdown(Shutdown::Read);
@@ -48,7 +48,7 @@ async fn so_it_does_while_it_serves() {
 async fn a_client_says_so_when_its_socket_is_shut_down_for_reading() {
     for portable in [false, true] {
         let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let client = UdpClient::builder(Text).portable(portable);
+        let client = UdpClient::builder(Text).batch_io(!portable);
         let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
         let waiting = tokio::spawn({
             let client = client.clone();

@@ -4,7 +4,7 @@ use std::{io::ErrorKind, net::UdpSocket};
 
 use datagrammar::{Text, UdpClient};
 
-use super::{addresses, bind};
+use super::{bind, local_addrs};
 
 /// What is no address, and what an error says of it.
 const NONE: [(&str, &str); 6] = [
@@ -68,13 +68,13 @@ async fn an_interface_that_is_not_there_is_named_whoever_is_given_it() {
 #[tokio::test]
 async fn an_interface_may_be_named_instead_of_numbered() {
     let server = bind("[::1%lo]:0").await.unwrap();
-    let port = addresses(&server)[0].port();
+    let port = local_addrs(&server)[0].port();
 
     let client = UdpClient::builder(Text).local_addr("[::1%lo]:0");
     let client = client.connect(("::1%lo", port)).await.unwrap();
 
     assert_eq!(client.peer_addr().socket_addr().unwrap().port(), port);
-    assert_eq!(client.local_addr().socket_addr().unwrap().ip(), addresses(&server)[0].ip());
+    assert_eq!(client.local_addr().socket_addr().unwrap().ip(), local_addrs(&server)[0].ip());
 }
 
 // C-14

@@ -9,7 +9,7 @@ use std::{
 use datagrammar::{Text, UdpServer, UdpServerBuilder};
 use futures_util::future::join_all;
 
-use super::{addresses, free_addr, is_free, peer_at};
+use super::{free_addr, is_free, local_addrs, peer_at};
 use crate::support::{Net, Running, conversing, until};
 
 type Echo = fn(String) -> Ready<String>;
@@ -39,7 +39,7 @@ pub(super) fn waiting(port: u16) -> Vec<u64> {
 async fn all_workers_share_the_port_that_the_kernel_chose_and_the_address_is_listed_once() {
     let server = workers(3).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
 
-    let bound = addresses(&server);
+    let bound = local_addrs(&server);
 
     assert_eq!(bound.len(), 2);
     assert_eq!(bound[0], server.local_addr());
@@ -54,7 +54,7 @@ async fn port_0_is_never_a_port_that_another_server_shares() {
     let servers = join_all((0..50).map(|_| workers(2).bind(addrs))).await;
 
     let mut bound: Vec<_> =
-        servers.into_iter().flat_map(|server| addresses(&server.unwrap())).collect();
+        servers.into_iter().flat_map(|server| local_addrs(&server.unwrap())).collect();
     bound.sort();
     bound.dedup();
 
@@ -150,9 +150,9 @@ async fn each_peer_is_served_by_one_worker_in_one_conversation() {
     let _peers = send_to_each(&[Ipv4Addr::LOCALHOST], port);
     let server = Running::start(server).await;
 
-    until(|| server.control.figures().returned == 300).await;
-    let figures = server.control.figures();
-    assert_eq!((figures.received, figures.peers, figures.panicked), (300, 100, 0));
+    until(|| server.handle.stats().delivered == 300).await;
+    let stats = server.handle.stats();
+    assert_eq!((stats.received, stats.active_conversations, stats.panicked), (300, 100, 0));
     server.stop().await;
 }
 
@@ -166,9 +166,9 @@ async fn a_peer_that_talks_to_two_addresses_of_a_wildcard_is_served_by_one_worke
         let _peers = send_to_each(&[Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)], port);
         let server = Running::start(server).await;
 
-        until(|| server.control.figures().returned == 300).await;
-        let figures = server.control.figures();
-        assert_eq!((figures.received, figures.peers, figures.panicked), (300, 100, 0));
+        until(|| server.handle.stats().delivered == 300).await;
+        let stats = server.handle.stats();
+        assert_eq!((stats.received, stats.active_conversations, stats.panicked), (300, 100, 0));
         server.stop().await;
     }
 }
@@ -186,14 +186,14 @@ async fn peers_stay_where_they_are_when_another_server_shares_the_port() {
         for _ in 0..50 {
             peer_at(to).await.ask("hello").await;
         }
-        assert_eq!(second.control.figures().received, 0);
+        assert_eq!(second.handle.stats().received, 0);
         first.stop().await;
 
         // It has closed its sockets, so now the other one is there for all.
         for _ in 0..50 {
             peer_at(to).await.ask("hello").await;
         }
-        assert_eq!(second.control.figures().received, 50);
+        assert_eq!(second.handle.stats().received, 50);
         second.stop().await;
     }
 }

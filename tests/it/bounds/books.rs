@@ -1,4 +1,4 @@
-//! The figures: totals that balance.
+//! The stats: totals that balance.
 
 use std::{
     sync::{Arc, Mutex},
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{DropReason, Figures, Limits, PeerAddr, Raw, Text, UdpClient, UdpServer};
+use datagrammar::{Addr, DropReason, Limits, Raw, ServerStats, Text, UdpClient, UdpServer};
 use tokio::task::yield_now;
 
 use crate::support::{
@@ -14,27 +14,27 @@ use crate::support::{
 };
 
 /// How many datagrams were dropped for each reason.
-fn dropped(figures: &Figures) -> [u64; 7] {
+fn dropped(stats: &ServerStats) -> [u64; 7] {
     [
-        DropReason::Queue,
-        DropReason::Bytes,
-        DropReason::Peers,
+        DropReason::QueueFull,
+        DropReason::MemoryLimit,
+        DropReason::ConversationLimit,
         DropReason::Truncated,
         DropReason::Refused,
         DropReason::Unread,
-        DropReason::Stopping,
+        DropReason::ShuttingDown,
     ]
-    .map(|reason| figures.dropped(reason))
+    .map(|reason| stats.dropped(reason))
 }
 
 everywhere! {
     // G-9, G-14
     async fn each_datagram_was_either_received_or_dropped_for_one_reason(net) {
         let (gate, enemy) = (Gate::closed(), Arc::new(Mutex::new(None)));
-        let limits = Limits::default().queue(3).bytes(6 * OVERHEAD + 20).peers(2).datagram(10);
+        let limits = Limits::default().max_queue_len(3).max_queued_bytes(6 * OVERHEAD + 20).max_conversations(2).max_datagram_size(10);
         let check = {
             let enemy = Arc::clone(&enemy);
-            move |peer: &PeerAddr| enemy.lock().unwrap().as_ref() != Some(peer)
+            move |peer: &Addr| enemy.lock().unwrap().as_ref() != Some(peer)
         };
         let handler = conversing!([gate] |peer| {
             peer.send(&"opened".to_owned()).await?;
@@ -42,12 +42,12 @@ everywhere! {
             while peer.recv().await? != "leave" {}
             Ok(())
         });
-        let server = net.serve(UdpServer::builder(Text, handler).limits(limits).admit(check)).await;
+        let server = net.serve(UdpServer::builder(Text, handler).limits(limits).source_filter(check)).await;
         let (first, second, third, fourth) = (
-            net.peer_of(&server.control).await,
-            net.peer_of(&server.control).await,
-            net.peer_of(&server.control).await,
-            net.peer_of(&server.control).await,
+            net.peer_of(&server.handle).await,
+            net.peer_of(&server.handle).await,
+            net.peer_of(&server.handle).await,
+            net.peer_of(&server.handle).await,
         );
         *enemy.lock().unwrap() = Some(fourth.addr().clone());
 
@@ -56,28 +56,28 @@ everywhere! {
         for text in ["2", "3", "leave", "too many"] {
             first.send(text).await;
         }
-        until(|| server.control.figures().dropped(DropReason::Queue) == 1).await;
+        until(|| server.handle.stats().dropped(DropReason::QueueFull) == 1).await;
         second.send("123456789").await;
         second.send("12345").await;
         third.send("no place").await;
         second.send("longer than ten bytes").await;
         fourth.send("let me in").await;
-        until(|| dropped(&server.control.figures()) == [1, 1, 1, 1, 1, 0, 0]).await;
+        until(|| dropped(&server.handle.stats()) == [1, 1, 1, 1, 1, 0, 0]).await;
 
         // The first peer waits with "1", "2", "3" and "leave", the second with "leave" and "12345".
-        assert_eq!(server.control.figures().waiting_bytes, 6 * OVERHEAD + 8 + 10);
+        assert_eq!(server.handle.stats().queued_bytes, 6 * OVERHEAD + 8 + 10);
         gate.open();
-        until(|| server.control.figures().returned == 6).await;
-        let control = server.control.clone();
+        until(|| server.handle.stats().delivered == 6).await;
+        let handle = server.handle.clone();
         server.stop().await;
-        let figures = control.figures();
-        assert_eq!(figures.received, figures.returned + figures.dropped_in_all());
-        assert_eq!((figures.peers, figures.waiting_bytes), (0, 0));
+        let stats = handle.stats();
+        assert_eq!(stats.received, stats.delivered + stats.total_dropped());
+        assert_eq!((stats.active_conversations, stats.queued_bytes), (0, 0));
     }
 
     // G-9
     async fn the_books_balance_while_nothing_is_under_way(net) {
-        let server = net.serve_text_within(Limits::default().queue(1_000), conversing!(|peer| {
+        let server = net.serve_text_within(Limits::default().max_queue_len(1_000), conversing!(|peer| {
             match peer.recv().await?.parse::<u32>()? % 5 {
                 0 => yield_now().await,
                 1 => return Err("as it was asked to".into()),
@@ -89,7 +89,7 @@ everywhere! {
         })).await;
 
         for _ in 0..4 {
-            let peer = net.peer_of(&server.control).await;
+            let peer = net.peer_of(&server.handle).await;
             for n in 0..50 {
                 peer.send(n.to_string()).await;
             }
@@ -97,14 +97,14 @@ everywhere! {
         }
 
         until(|| {
-            let figures = server.control.figures();
-            figures.received == 4 * 51 && figures.returned + figures.dropped_in_all() == 4 * 51
+            let stats = server.handle.stats();
+            stats.received == 4 * 51 && stats.delivered + stats.total_dropped() == 4 * 51
         })
         .await;
-        until(|| server.control.figures().peers == 0).await;
-        let figures = server.control.figures();
-        assert_eq!((figures.received, figures.returned + figures.dropped_in_all()), (204, 204));
-        assert_eq!((figures.decode_errors, figures.waiting_bytes), (4, 0));
+        until(|| server.handle.stats().active_conversations == 0).await;
+        let stats = server.handle.stats();
+        assert_eq!((stats.received, stats.delivered + stats.total_dropped()), (204, 204));
+        assert_eq!((stats.decode_errors, stats.queued_bytes), (4, 0));
         server.stop().await;
     }
 
@@ -116,14 +116,14 @@ everywhere! {
             }
             text
         }).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let gate = Arc::new(Mutex::new(false));
         let reader = {
-            let (control, over) = (server.control.clone(), Arc::clone(&gate));
+            let (handle, over) = (server.handle.clone(), Arc::clone(&gate));
             thread::spawn(move || {
-                let mut before = totals(&control.figures());
+                let mut before = totals(&handle.stats());
                 while !*over.lock().unwrap() {
-                    let now = totals(&control.figures());
+                    let now = totals(&handle.stats());
                     assert!(before.iter().zip(&now).all(|(before, now)| before <= now));
                     before = now;
                 }
@@ -136,15 +136,15 @@ everywhere! {
         *gate.lock().unwrap() = true;
 
         reader.join().unwrap();
-        assert_eq!(server.control.figures().returned, 500);
+        assert_eq!(server.handle.stats().delivered, 500);
         server.stop().await;
     }
 }
 
 /// What never falls.
-fn totals(figures: &Figures) -> [u64; 6] {
-    let Figures { received, returned, sent, conversations, .. } = *figures;
-    [received, returned, sent, conversations, figures.decode_errors, figures.dropped_in_all()]
+fn totals(stats: &ServerStats) -> [u64; 6] {
+    let ServerStats { received, delivered, sent, conversations, .. } = *stats;
+    [received, delivered, sent, conversations, stats.decode_errors, stats.total_dropped()]
 }
 
 // G-14
@@ -154,14 +154,14 @@ async fn figures_are_totals_over_all_addresses() {
     let server = builder.bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
     let server = Running::start(server).await;
 
-    for addr in server.control.addresses() {
+    for addr in server.handle.local_addrs() {
         let client = UdpClient::connect(addr.socket_addr().unwrap(), Raw).await.unwrap();
         client.send(&"hello".into()).await.unwrap();
         within_deadline(client.recv()).await.unwrap();
     }
 
-    let figures = server.control.figures();
-    assert_eq!((figures.received, figures.returned, figures.conversations), (2, 2, 2));
+    let stats = server.handle.stats();
+    assert_eq!((stats.received, stats.delivered, stats.conversations), (2, 2, 2));
     server.stop().await;
 }
 
@@ -176,10 +176,10 @@ async fn the_addresses_of_a_server_share_its_places() {
             Ok(())
         }
     );
-    let builder = UdpServer::builder(Text, handler).limits(Limits::default().peers(1));
+    let builder = UdpServer::builder(Text, handler).limits(Limits::default().max_conversations(1));
     let server = builder.bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
     let server = Running::start(server).await;
-    let bound = server.control.addresses();
+    let bound = server.handle.local_addrs();
     let first = UdpClient::connect(bound[0].socket_addr().unwrap(), Text).await.unwrap();
     let second = UdpClient::connect(bound[1].socket_addr().unwrap(), Text).await.unwrap();
 
@@ -187,9 +187,9 @@ async fn the_addresses_of_a_server_share_its_places() {
     within_deadline(first.recv()).await.unwrap();
     second.send(&"hello".to_owned()).await.unwrap();
 
-    until(|| server.control.figures().dropped(DropReason::Peers) == 1).await;
+    until(|| server.handle.stats().dropped(DropReason::ConversationLimit) == 1).await;
     gate.open();
-    until(|| server.control.figures().peers == 0).await;
+    until(|| server.handle.stats().active_conversations == 0).await;
     server.stop().await;
 }
 
@@ -199,18 +199,18 @@ async fn figures_go_on_in_the_next_serving() {
     let net = Net::memory();
     let builder = UdpServer::builder(Text, async |text: String| text);
     let server = Arc::new(builder.socket(net.socket()).unwrap());
-    let control = server.control();
-    let peer = net.peer_of(&control).await;
+    let handle = server.handle();
+    let peer = net.peer_of(&handle).await;
 
     for returned in 1..=3 {
         let serving = {
             let server = Arc::clone(&server);
             tokio::spawn(async move { server.serve().await })
         };
-        within_deadline(control.ready()).await;
+        within_deadline(handle.ready()).await;
         peer.ask("hello").await;
-        within_deadline(control.shutdown()).await;
+        within_deadline(handle.shutdown()).await;
         serving.await.unwrap().unwrap();
-        assert_eq!(control.figures().returned, returned);
+        assert_eq!(handle.stats().delivered, returned);
     }
 }

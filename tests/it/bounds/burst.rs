@@ -17,15 +17,15 @@ everywhere! {
             yield_now().await;
             text
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send_all(burst(1_000)).await;
 
         // A kernel with a small buffer may have lost some before we saw them.
-        let figures = || server.control.figures();
-        until(|| figures().received + figures().dropped(DropReason::Kernel) == 1_000).await;
-        until(|| figures().sent == figures().received).await;
-        assert_eq!((figures().returned, figures().dropped_in_all()), (figures().received, 0));
+        let stats = || server.handle.stats();
+        until(|| stats().received + stats().dropped(DropReason::Kernel) == 1_000).await;
+        until(|| stats().sent == stats().received).await;
+        assert_eq!((stats().delivered, stats().total_dropped()), (stats().received, 0));
         server.stop().await;
     }
 }
@@ -45,10 +45,10 @@ async fn a_queue_holds_1024_datagrams_unless_another_bound_is_set() {
             }
         ))
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.send_all(burst(1_101)).await;
-    until(|| server.control.figures().dropped(DropReason::Queue) == 76).await;
+    until(|| server.handle.stats().dropped(DropReason::QueueFull) == 76).await;
     gate.open();
 
     for text in burst(1_025) {

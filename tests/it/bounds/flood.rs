@@ -30,10 +30,10 @@ const ENOUGH: u32 = 100_000;
 /// How many datagrams were received at most between two turns of another task, until there have been
 /// `turns` of them.
 async fn longest_turn(server: &Running, turns: usize) -> u64 {
-    let (mut longest, mut before) = (0, server.control.figures().received);
+    let (mut longest, mut before) = (0, server.handle.stats().received);
     for _ in 0..turns {
         yield_now().await;
-        let received = server.control.figures().received;
+        let received = server.handle.stats().received;
         longest = longest.max(received - before);
         before = received;
     }
@@ -57,9 +57,9 @@ async fn next_in_line() {
 /// A server whose socket has ten thousand datagrams to begin with.
 async fn flooded(handler: impl Handler<String, String>) -> (Running, Bytes) {
     let net = Net::Memory(Network::new(1, Conditions::default().buffer(10_000)));
-    let limits = Limits::default().queue(10_000);
+    let limits = Limits::default().max_queue_len(10_000);
     let server = UdpServer::builder(Text, handler).limits(limits).socket(net.socket()).unwrap();
-    let peer = net.peer_of(&server.control()).await;
+    let peer = net.peer_of(&server.handle()).await;
     for _ in 0..10_000 {
         peer.send("flood").await;
     }
@@ -74,7 +74,7 @@ async fn others_have_their_turn_while_a_flood_is_answered() {
     let longest = longest_turn(&server, 50).await;
 
     assert!((1..=AT_A_TIME).contains(&longest), "{longest} datagrams at a time");
-    assert!(server.control.figures().received < 10_000);
+    assert!(server.handle.stats().received < 10_000);
     server.stop().await;
 }
 
@@ -90,7 +90,7 @@ async fn others_have_their_turn_while_a_flood_waits_for_one_conversation() {
     let longest = longest_turn(&server, 50).await;
 
     assert!((1..=AT_A_TIME).contains(&longest), "{longest} datagrams at a time");
-    assert!(server.control.figures().received < 10_000);
+    assert!(server.handle.stats().received < 10_000);
     server.stop().await;
 }
 
@@ -106,7 +106,7 @@ async fn others_have_their_turn_while_one_peer_is_served_without_a_pause() {
     let (mut longest, mut before) = (0, 0);
     for _ in 0..5_000 {
         yield_now().await;
-        let returned = server.control.figures().returned;
+        let returned = server.handle.stats().delivered;
         longest = longest.max(returned - before);
         before = returned;
     }
@@ -130,13 +130,13 @@ async fn others_have_their_turn_while_one_conversation_follows_the_other() {
         }
     );
     let (server, _peer) = flooded(handler).await;
-    until(|| server.control.figures().received == 10_000).await;
-    let control = server.control.clone();
+    until(|| server.handle.stats().received == 10_000).await;
+    let handle = server.handle.clone();
     let other = tokio::spawn(async move {
         let (mut longest, mut before) = (0, 0);
         while before < 10_000 {
             next_in_line().await;
-            let now = control.figures().conversations;
+            let now = handle.stats().conversations;
             longest = longest.max(now - before);
             before = now;
         }
@@ -195,7 +195,7 @@ async fn others_have_their_turn_and_the_end_comes_while_the_kernel_always_has_an
         }
     );
     let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
-    sender.connect(server.control().addresses()[0].socket_addr().unwrap()).unwrap();
+    sender.connect(server.handle().local_addrs()[0].socket_addr().unwrap()).unwrap();
     sender.send(b"first").unwrap();
 
     let server = Running::start(server).await;
@@ -211,7 +211,7 @@ async fn others_have_their_turn_while_a_flood_comes_through_the_kernel() {
     let server = UdpServer::builder(Text, async |text: String| text);
     let server = server.bind("127.0.0.1:0").await.unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    sender.connect(server.control().addresses()[0].socket_addr().unwrap()).await.unwrap();
+    sender.connect(server.handle().local_addrs()[0].socket_addr().unwrap()).await.unwrap();
     for _ in 0..1_000 {
         sender.send(b"flood").await.unwrap();
     }
@@ -227,7 +227,7 @@ async fn others_have_their_turn_while_a_flood_comes_through_the_kernel() {
 #[tokio::test(start_paused = true)]
 async fn what_arrives_at_once_does_not_overflow_the_queue_of_a_quick_handler() {
     let net = Net::memory();
-    let limits = Limits::default().queue(40);
+    let limits = Limits::default().max_queue_len(40);
     let server = net
         .serve_text_within(
             limits,
@@ -239,7 +239,7 @@ async fn what_arrives_at_once_does_not_overflow_the_queue_of_a_quick_handler() {
             }),
         )
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     for n in 0..64 {
         peer.send(n.to_string()).await;
@@ -248,6 +248,6 @@ async fn what_arrives_at_once_does_not_overflow_the_queue_of_a_quick_handler() {
     for n in 0..64 {
         assert_eq!(peer.recv_text().await, n.to_string());
     }
-    assert_eq!(server.control.figures().dropped(DropReason::Queue), 0);
+    assert_eq!(server.handle.stats().dropped(DropReason::QueueFull), 0);
     server.stop().await;
 }

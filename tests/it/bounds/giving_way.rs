@@ -32,20 +32,20 @@ impl Rounds {
 
 /// A server that cuts what runs when it is asked to end.
 async fn serve(net: &Net, handler: impl datagrammar::Handler<String, String>) -> Running {
-    let limits = Limits::default().grace(Duration::ZERO);
+    let limits = Limits::default().shutdown_grace(Duration::ZERO);
     net.serve(UdpServer::builder(Text, handler).limits(limits)).await
 }
 
 /// Another peer is answered and serving ends, while the loop that `peer` has begun goes on.
 async fn assert_gives_way(net: &Net, server: Running, peer: &Bytes, rounds: &Rounds) {
     peer.send("loop").await;
-    let other = net.peer_of(&server.control).await;
+    let other = net.peer_of(&server.handle).await;
     assert_eq!(other.ask("hello").await, "hello");
     assert!(!rounds.ended());
-    let control: ServerHandle = server.control.clone();
+    let handle: ServerHandle = server.handle.clone();
     server.stop().await;
     assert!(!rounds.ended());
-    assert_eq!(control.figures().peers, 0);
+    assert_eq!(handle.stats().active_conversations, 0);
 }
 
 everywhere! {
@@ -61,7 +61,7 @@ everywhere! {
                 Ok(peer.send(&request).await?)
             }
         )).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_gives_way(&net, server, &peer, &rounds).await;
     }
@@ -81,7 +81,7 @@ everywhere! {
                 Ok(peer.send(&request).await?)
             }
         )).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_gives_way(&net, server, &peer, &rounds).await;
     }
@@ -102,7 +102,7 @@ everywhere! {
                 Ok(peer.send(&request).await?)
             }
         )).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_gives_way(&net, server, &peer, &rounds).await;
     }
@@ -117,13 +117,13 @@ everywhere! {
             }
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..10 {
             peer.send(n.to_string()).await;
         }
 
-        let sent = || server.control.figures().sent;
+        let sent = || server.handle.stats().sent;
         let mut most = 0;
         within_deadline(async {
             while sent() < 10_000 {

@@ -22,16 +22,16 @@ async fn a_peer_that_falls_silent_gives_its_place_back_quietly_after_a_minute() 
             }
         }))
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.ask("hello").await;
     sleep(Duration::from_secs(59)).await;
-    assert_eq!(server.control.figures().peers, 1);
+    assert_eq!(server.handle.stats().active_conversations, 1);
     sleep(Duration::from_secs(2)).await;
 
-    let figures = server.control.figures();
-    assert_eq!((figures.peers, figures.idle, figures.conversations), (0, 1, 1));
-    assert_eq!((figures.failed, figures.cut, figures.dropped_in_all()), (0, 0, 0));
+    let stats = server.handle.stats();
+    assert_eq!((stats.active_conversations, stats.idle_timeouts, stats.conversations), (0, 1, 1));
+    assert_eq!((stats.failed, stats.aborted, stats.total_dropped()), (0, 0, 0));
     assert!(log.alarms().is_empty());
     server.stop().await;
 }
@@ -49,14 +49,14 @@ async fn a_peer_that_speaks_now_and_then_is_not_idle() {
             Ok(())
         }))
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     for n in 0..10 {
         assert_eq!(peer.ask("still here").await, n.to_string());
         sleep(Duration::from_secs(59)).await;
     }
 
-    assert_eq!(server.control.figures().idle, 0);
+    assert_eq!(server.handle.stats().idle_timeouts, 0);
     server.stop().await;
 }
 
@@ -66,7 +66,7 @@ async fn a_handler_may_go_on_when_its_peer_is_idle() {
     let net = Net::memory();
     let server = net
         .serve_text_within(
-            Limits::default().idle(Duration::from_secs(5)),
+            Limits::default().idle_timeout(Duration::from_secs(5)),
             conversing!(|peer| {
                 let text = peer.recv().await?;
                 peer.send(&text).await?;
@@ -78,7 +78,7 @@ async fn a_handler_may_go_on_when_its_peer_is_idle() {
             }),
         )
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     let start = Instant::now();
 
     peer.ask("hello").await;
@@ -86,9 +86,9 @@ async fn a_handler_may_go_on_when_its_peer_is_idle() {
     assert_eq!(start.elapsed(), Duration::from_secs(5));
     assert_eq!(peer.ask("yes").await, "yes");
 
-    until(|| server.control.figures().conversations == 1).await;
-    let figures = server.control.figures();
-    assert_eq!((figures.idle, figures.failed, figures.panicked), (0, 0, 0));
+    until(|| server.handle.stats().conversations == 1).await;
+    let stats = server.handle.stats();
+    assert_eq!((stats.idle_timeouts, stats.failed, stats.panicked), (0, 0, 0));
     server.stop().await;
 }
 
@@ -98,7 +98,7 @@ async fn without_the_limit_a_conversation_waits_for_ever() {
     let net = Net::memory();
     let server = net
         .serve_text_within(
-            Limits::default().idle(None),
+            Limits::default().idle_timeout(None),
             conversing!(|peer| {
                 loop {
                     let text = peer.recv().await?;
@@ -107,11 +107,11 @@ async fn without_the_limit_a_conversation_waits_for_ever() {
             }),
         )
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.ask("hello").await;
     sleep(Duration::from_secs(365 * 24 * 3_600)).await;
-    assert_eq!(server.control.figures().peers, 1);
+    assert_eq!(server.handle.stats().active_conversations, 1);
 
     assert_eq!(peer.ask("a year later").await, "a year later");
     server.stop().await;
@@ -123,7 +123,7 @@ async fn the_shorter_of_timeout_and_idle_limit_is_told() {
     let net = Net::memory();
     let server = net
         .serve_text_within(
-            Limits::default().idle(Duration::from_secs(5)),
+            Limits::default().idle_timeout(Duration::from_secs(5)),
             conversing!(|peer| {
                 peer.recv().await?;
                 for seconds in [4, 5, 6] {
@@ -136,7 +136,7 @@ async fn the_shorter_of_timeout_and_idle_limit_is_told() {
             }),
         )
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.send("hello").await;
 

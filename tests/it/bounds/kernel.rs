@@ -12,7 +12,7 @@ use crate::support::{until, within_deadline};
 
 /// A server of which the sockets hold a few datagrams only.
 fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
-    UdpServer::builder(Text, async |text: String| text).recv_buffer(16 << 10)
+    UdpServer::builder(Text, async |text: String| text).recv_buffer_size(16 << 10)
 }
 
 /// Sends that many; over the loopback each has arrived, or was dropped, when this returns.
@@ -23,7 +23,7 @@ fn flood(from: &UdpSocket, to: SocketAddr, datagrams: usize) {
 }
 
 fn dropped(server: &ServerHandle) -> u64 {
-    server.figures().dropped(DropReason::Kernel)
+    server.stats().dropped(DropReason::Kernel)
 }
 
 // G-9, G-10
@@ -32,20 +32,20 @@ async fn what_a_full_buffer_costs_is_told_at_once_and_exactly() {
     const SENT: u64 = 20_000;
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     let server = Arc::new(builder().bind("127.0.0.1:0").await.unwrap());
-    let control = server.control();
+    let handle = server.handle();
 
     flood(&peer, server.local_addr(), SENT as usize);
-    let lost = dropped(&control);
+    let lost = dropped(&handle);
     let serving = tokio::spawn(async move { server.serve().await });
-    until(|| control.figures().received == SENT - lost).await;
-    within_deadline(control.shutdown()).await;
+    until(|| handle.stats().received == SENT - lost).await;
+    within_deadline(handle.shutdown()).await;
     serving.await.unwrap().unwrap();
 
-    let figures = control.figures();
+    let stats = handle.stats();
     assert!((1..SENT).contains(&lost));
-    assert_eq!(figures.dropped(DropReason::Kernel), lost);
-    assert_eq!(figures.received + lost, SENT);
-    assert_eq!(figures.received, figures.returned + figures.dropped_in_all());
+    assert_eq!(stats.dropped(DropReason::Kernel), lost);
+    assert_eq!(stats.received + lost, SENT);
+    assert_eq!(stats.received, stats.delivered + stats.total_dropped());
 }
 
 // G-10, G-14
@@ -53,22 +53,22 @@ async fn what_a_full_buffer_costs_is_told_at_once_and_exactly() {
 async fn the_total_survives_another_serving_and_the_server_itself() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     let server = builder().bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
-    let (addr, control) = (server.local_addr(), server.control());
+    let (addr, handle) = (server.local_addr(), server.handle());
 
     flood(&peer, addr, 2_000);
-    let first = dropped(&control);
+    let first = dropped(&handle);
     server.serve_until(async {}).await.unwrap();
     server.serve_until(async {}).await.unwrap();
-    assert_eq!(dropped(&control), first);
+    assert_eq!(dropped(&handle), first);
 
     flood(&peer, addr, 2_000);
-    let second = dropped(&control);
+    let second = dropped(&handle);
     flood(&peer, addr, 1_000);
     drop(server);
 
     assert!(first < second);
-    assert_eq!(dropped(&control), second + 1_000);
-    assert_eq!(dropped(&control), second + 1_000);
+    assert_eq!(dropped(&handle), second + 1_000);
+    assert_eq!(dropped(&handle), second + 1_000);
 }
 
 // B-13, G-10
@@ -82,7 +82,7 @@ async fn what_a_users_socket_lost_before_is_not_the_servers_affair() {
 
     let server = builder().socket(socket).unwrap();
 
-    assert_eq!(dropped(&server.control()), 0);
+    assert_eq!(dropped(&server.handle()), 0);
     flood(&peer, addr, 1_000);
-    assert_eq!(dropped(&server.control()), 1_000);
+    assert_eq!(dropped(&server.handle()), 1_000);
 }

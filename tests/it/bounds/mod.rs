@@ -42,7 +42,7 @@ async fn send_numbers(peer: &Bytes, range: std::ops::Range<u64>) {
 
 /// Waits until so many datagrams were dropped for `reason`.
 async fn until_dropped(server: &Running, reason: DropReason, datagrams: u64) {
-    until(|| server.control.figures().dropped(reason) == datagrams).await;
+    until(|| server.handle.stats().dropped(reason) == datagrams).await;
 }
 
 async fn assert_hears_numbers(peer: &Bytes, range: std::ops::Range<u64>) {
@@ -54,71 +54,71 @@ async fn assert_hears_numbers(peer: &Bytes, range: std::ops::Range<u64>) {
 everywhere! {
     // G-2
     async fn beyond_its_queue_the_newest_datagrams_of_a_peer_are_dropped(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().queue(64));
+        let (gate, limits) = (Gate::closed(), Limits::default().max_queue_len(64));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.ask("first").await;
         send_numbers(&peer, 0..100).await;
-        until_dropped(&server, DropReason::Queue, 36).await;
+        until_dropped(&server, DropReason::QueueFull, 36).await;
         gate.open();
 
         assert_hears_numbers(&peer, 0..64).await;
         assert_eq!(peer.ask("as before").await, "as before");
-        assert_eq!(server.control.figures().dropped(DropReason::Queue), 36);
+        assert_eq!(server.handle.stats().dropped(DropReason::QueueFull), 36);
         server.stop().await;
     }
 
     // G-2
     async fn the_datagram_that_opened_the_conversation_takes_no_room_in_the_queue(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().queue(64));
+        let (gate, limits) = (Gate::closed(), Limits::default().max_queue_len(64));
         let server = net.serve_text_within(limits, conversing!([gate] |peer| {
             gate.pass().await;
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         send_numbers(&peer, 0..101).await;
-        until_dropped(&server, DropReason::Queue, 36).await;
+        until_dropped(&server, DropReason::QueueFull, 36).await;
         gate.open();
 
         assert_hears_numbers(&peer, 0..65).await;
         assert_eq!(peer.ask("as before").await, "as before");
-        assert_eq!(server.control.figures().dropped(DropReason::Queue), 36);
+        assert_eq!(server.handle.stats().dropped(DropReason::QueueFull), 36);
         server.stop().await;
     }
 
     // G-3
     async fn beyond_its_queue_the_oldest_give_way_if_that_is_chosen(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().queue(64).overflow(Overflow::DropOldest));
+        let (gate, limits) = (Gate::closed(), Limits::default().max_queue_len(64).overflow(Overflow::DropOldest));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.ask("first").await;
         send_numbers(&peer, 0..100).await;
-        until_dropped(&server, DropReason::Queue, 36).await;
+        until_dropped(&server, DropReason::QueueFull, 36).await;
         gate.open();
 
         assert_hears_numbers(&peer, 36..100).await;
         assert_eq!(peer.ask("as before").await, "as before");
-        assert_eq!(server.control.figures().dropped(DropReason::Queue), 36);
+        assert_eq!(server.handle.stats().dropped(DropReason::QueueFull), 36);
         server.stop().await;
     }
 
     // G-1: `queue_bytes`
     async fn the_bytes_that_wait_for_one_peer_are_bounded(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().queue_bytes(10));
+        let (gate, limits) = (Gate::closed(), Limits::default().max_queue_bytes(10));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
-        let (peer, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let (peer, other) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
         peer.ask("first").await;
         other.ask("first").await;
         send_numbers(&peer, 10..20).await;
         send_numbers(&other, 20..22).await;
 
-        until_dropped(&server, DropReason::Queue, 5).await;
-        until(|| server.control.figures().waiting_bytes == 7 * OVERHEAD + 14).await;
+        until_dropped(&server, DropReason::QueueFull, 5).await;
+        until(|| server.handle.stats().queued_bytes == 7 * OVERHEAD + 14).await;
         gate.open();
         assert_hears_numbers(&peer, 10..15).await;
         assert_hears_numbers(&other, 20..22).await;
@@ -127,95 +127,95 @@ everywhere! {
 
     // G-1: `bytes`
     async fn the_bytes_that_wait_for_all_peers_are_bounded(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().bytes(5 * OVERHEAD + 10));
+        let (gate, limits) = (Gate::closed(), Limits::default().max_queued_bytes(5 * OVERHEAD + 10));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
-        let (peer, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let (peer, other) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
         peer.ask("first").await;
         other.ask("first").await;
         send_numbers(&peer, 10..13).await;
-        until(|| server.control.figures().waiting_bytes == 3 * OVERHEAD + 6).await;
+        until(|| server.handle.stats().queued_bytes == 3 * OVERHEAD + 6).await;
         send_numbers(&other, 20..24).await;
 
-        until_dropped(&server, DropReason::Bytes, 2).await;
-        assert_eq!(server.control.figures().waiting_bytes, 5 * OVERHEAD + 10);
+        until_dropped(&server, DropReason::MemoryLimit, 2).await;
+        assert_eq!(server.handle.stats().queued_bytes, 5 * OVERHEAD + 10);
         gate.open();
         assert_hears_numbers(&peer, 10..13).await;
         assert_hears_numbers(&other, 20..22).await;
         assert_eq!(other.ask("as before").await, "as before");
-        assert_eq!(server.control.figures().waiting_bytes, 0);
+        assert_eq!(server.handle.stats().queued_bytes, 0);
         server.stop().await;
     }
 
     // G-1: `bytes`
     async fn a_conversation_whose_first_datagram_may_not_wait_is_dropped_when_it_has_to(net) {
-        let limits = Limits::default().bytes(OVERHEAD + 10);
+        let limits = Limits::default().max_queued_bytes(OVERHEAD + 10);
         let server = net.serve_text_within(limits, conversing!(|peer| {
             yield_now().await;
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("eleven bytes").await;
         assert_eq!(peer.ask("ten bytes").await, "ten bytes");
 
-        until(|| server.control.figures().peers == 0).await;
-        let figures = server.control.figures();
-        assert_eq!((figures.dropped(DropReason::Bytes), figures.returned), (1, 1));
-        assert_eq!((figures.conversations, figures.cut, figures.waiting_bytes), (2, 0, 0));
+        until(|| server.handle.stats().active_conversations == 0).await;
+        let stats = server.handle.stats();
+        assert_eq!((stats.dropped(DropReason::MemoryLimit), stats.delivered), (1, 1));
+        assert_eq!((stats.conversations, stats.aborted, stats.queued_bytes), (2, 0, 0));
         server.stop().await;
     }
 
     // G-1: a queue of none
     async fn a_queue_of_none_lets_a_conversation_be_but_nothing_wait(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().queue(0));
+        let (gate, limits) = (Gate::closed(), Limits::default().max_queue_len(0));
         let server = net.serve_text_within(limits, conversing!([gate] |peer| {
             let text = peer.recv().await?;
             gate.pass().await;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         send_numbers(&peer, 0..10).await;
-        until_dropped(&server, DropReason::Queue, 9).await;
+        until_dropped(&server, DropReason::QueueFull, 9).await;
         gate.open();
 
         assert_eq!(peer.recv_text().await, "0");
-        until(|| server.control.figures().peers == 0).await;
+        until(|| server.handle.stats().active_conversations == 0).await;
         assert_eq!(peer.ask("after").await, "after");
-        assert_eq!(server.control.figures().dropped(DropReason::Queue), 9);
+        assert_eq!(server.handle.stats().dropped(DropReason::QueueFull), 9);
         server.stop().await;
     }
 
     // G-1, G-12: nor for a `recv` that waits
     async fn without_a_queue_a_conversation_hears_nothing_but_what_opened_it(net) {
-        let limits = Limits::default().queue(0).idle(Duration::from_millis(200));
+        let limits = Limits::default().max_queue_len(0).idle_timeout(Duration::from_millis(200));
         let server = net.serve_text_within(limits, conversing!(|peer| {
             loop {
                 let text = peer.recv().await?;
                 peer.send(&text).await?;
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         assert_eq!(peer.ask("opens").await, "opens");
-        until(|| server.control.figures().peers == 1).await;
+        until(|| server.handle.stats().active_conversations == 1).await;
 
         peer.send("is lost").await;
-        until_dropped(&server, DropReason::Queue, 1).await;
+        until_dropped(&server, DropReason::QueueFull, 1).await;
 
-        until(|| server.control.figures().idle == 1).await;
+        until(|| server.handle.stats().idle_timeouts == 1).await;
         assert_eq!(peer.ask("opens the next").await, "opens the next");
         server.stop().await;
     }
 
     // G-4
     async fn beyond_the_places_further_peers_are_not_heard_until_one_is_free(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().peers(3));
+        let (gate, limits) = (Gate::closed(), Limits::default().max_conversations(3));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
         let mut peers = Vec::new();
         for _ in 0..4 {
-            peers.push(net.peer_of(&server.control).await);
+            peers.push(net.peer_of(&server.handle).await);
         }
         let late = peers.pop().unwrap();
         gate.open();
@@ -224,13 +224,13 @@ everywhere! {
             peer.ask("hello").await;
         }
         send_numbers(&late, 0..5).await;
-        until_dropped(&server, DropReason::Peers, 5).await;
-        assert_eq!(server.control.figures().peers, 3);
+        until_dropped(&server, DropReason::ConversationLimit, 5).await;
+        assert_eq!(server.handle.stats().active_conversations, 3);
         for peer in &peers {
             assert_eq!(peer.ask("still here").await, "still here");
         }
         peers[1].send("bye").await;
-        until(|| server.control.figures().peers == 2).await;
+        until(|| server.handle.stats().active_conversations == 2).await;
 
         assert_eq!(late.ask("at last").await, "at last");
         assert!(late.hears_nothing().await);
@@ -239,7 +239,7 @@ everywhere! {
 
     // G-4
     async fn a_place_is_free_again_however_a_conversation_ended(net) {
-        let limits = Limits::default().peers(1).idle(Duration::from_millis(20));
+        let limits = Limits::default().max_conversations(1).idle_timeout(Duration::from_millis(20));
         let server = net.serve_text_within(limits, conversing!(|peer| {
             let text = peer.recv().await?;
             peer.send(&text).await?;
@@ -254,13 +254,13 @@ everywhere! {
         })).await;
 
         for way in ["return", "fail", "panic", "idle", "return"] {
-            let peer = net.peer_of(&server.control).await;
+            let peer = net.peer_of(&server.handle).await;
             assert_eq!(peer.ask(way).await, way);
-            until(|| server.control.figures().peers == 0).await;
+            until(|| server.handle.stats().active_conversations == 0).await;
         }
 
-        assert_eq!(server.control.figures().dropped(DropReason::Peers), 0);
-        assert_eq!(server.control.figures().conversations, 5);
+        assert_eq!(server.handle.stats().dropped(DropReason::ConversationLimit), 0);
+        assert_eq!(server.handle.stats().conversations, 5);
         server.stop().await;
     }
 }
@@ -283,11 +283,11 @@ async fn a_place_that_becomes_free_in_the_middle_of_a_batch_is_free_for_the_rest
         }
         Ok(peer.send(&text).await?)
     });
-    let builder = UdpServer::builder(Text, handler).limits(Limits::default().peers(2));
+    let builder = UdpServer::builder(Text, handler).limits(Limits::default().max_conversations(2));
     let server = builder.socket(net.socket()).unwrap();
     let mut peers = Vec::new();
     for text in ["wait", "work", "now"] {
-        let peer = net.peer_of(&server.control()).await;
+        let peer = net.peer_of(&server.handle()).await;
         peer.send(text).await;
         peers.push(peer);
     }
@@ -310,19 +310,19 @@ async fn refused(limits: Limits) -> [io::Error; 2] {
 async fn a_bound_of_zero_with_which_nothing_could_be_received_is_refused_by_its_name()
 -> Result<(), BoxError> {
     for (name, limits) in [
-        ("queue_bytes", Limits::default().queue_bytes(0)),
-        ("bytes", Limits::default().bytes(0)),
-        ("peers", Limits::default().peers(0)),
-        ("datagram", Limits::default().datagram(0)),
-        ("idle", Limits::default().idle(Duration::ZERO)),
-        ("events_per_second", Limits::default().events_per_second(0)),
+        ("max_queue_bytes", Limits::default().max_queue_bytes(0)),
+        ("max_queued_bytes", Limits::default().max_queued_bytes(0)),
+        ("max_conversations", Limits::default().max_conversations(0)),
+        ("max_datagram_size", Limits::default().max_datagram_size(0)),
+        ("idle_timeout", Limits::default().idle_timeout(Duration::ZERO)),
+        ("max_events_per_second", Limits::default().max_events_per_second(0)),
     ] {
         for error in refused(limits).await {
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
         }
     }
-    let none = Limits::default().queue(0).grace(Duration::ZERO).idle(None);
+    let none = Limits::default().max_queue_len(0).shutdown_grace(Duration::ZERO).idle_timeout(None);
     UdpServer::builder(Text, async |text: String| text).limits(none).bind("127.0.0.1:0").await?;
     Ok(())
 }

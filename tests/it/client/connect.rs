@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{PeerAddr, RecvError, Text, UdpClient, testing::Network};
+use datagrammar::{Addr, RecvError, Text, UdpClient, testing::Network};
 use socket2::{Domain, Socket, Type};
 
 use super::client;
@@ -40,7 +40,7 @@ async fn datagrams_leave_from_the_local_address_that_was_given() {
     let mut datagram = [0; 16];
     let (len, from) = peer.recv_from(&mut datagram).unwrap();
     assert_eq!(&datagram[..len], b"ABCDEF");
-    assert_eq!(*client.local_addr(), PeerAddr::from(from));
+    assert_eq!(*client.local_addr(), Addr::from(from));
     assert_eq!(from.ip(), addr("127.0.0.31:0").ip());
 }
 
@@ -54,7 +54,7 @@ async fn without_a_local_address_the_route_decides() {
     let local = client.local_addr().socket_addr().unwrap();
     assert_eq!(local.ip(), Ipv4Addr::LOCALHOST);
     assert_ne!(local.port(), 0);
-    assert_eq!(*client.peer_addr(), PeerAddr::from(peer_addr));
+    assert_eq!(*client.peer_addr(), Addr::from(peer_addr));
 }
 
 everywhere! {
@@ -104,7 +104,7 @@ async fn of_several_addresses_the_first_that_works_is_taken() {
 
     let client = UdpClient::connect(&addrs[..], Text).await.unwrap();
 
-    assert_eq!(*client.peer_addr(), PeerAddr::from(first));
+    assert_eq!(*client.peer_addr(), Addr::from(first));
 }
 
 // C-14
@@ -127,7 +127,7 @@ async fn a_local_address_skips_those_of_another_family() {
 
     let client = client.connect(&[addr("[::1]:9000"), peer_addr][..]).await.unwrap();
 
-    assert_eq!(*client.peer_addr(), PeerAddr::from(peer_addr));
+    assert_eq!(*client.peer_addr(), Addr::from(peer_addr));
 }
 
 // C-14

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
 };
 
-use datagrammar::{PeerAddr, Text, UdpClient, testing::Network};
+use datagrammar::{Addr, Text, UdpClient, testing::Network};
 
 use crate::support::within_deadline;
 
@@ -22,10 +22,10 @@ fn mapped(addr: SocketAddr) -> String {
 
 /// Has a client and its IPv4 peer hear each other.
 async fn both_hear(client: &UdpClient<Text>, peer: &UdpSocket) {
-    assert_eq!(*client.peer_addr(), PeerAddr::from(peer.local_addr().unwrap()));
+    assert_eq!(*client.peer_addr(), Addr::from(peer.local_addr().unwrap()));
     client.send(&"hello".to_owned()).await.unwrap();
     let (len, from) = peer.recv_from(&mut [0; 8]).unwrap();
-    assert_eq!((len, client.local_addr()), (5, &PeerAddr::from(from)));
+    assert_eq!((len, client.local_addr()), (5, &Addr::from(from)));
     peer.send_to(b"hello to you", from).unwrap();
     assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello to you");
 }
@@ -64,7 +64,7 @@ async fn a_local_port_of_the_ipv6_wildcard_is_kept_towards_an_ipv4_peer() {
     let client = UdpClient::builder(Text).local_addr((Ipv6Addr::UNSPECIFIED, free));
     let client = client.connect(addr).await.unwrap();
 
-    assert_eq!(*client.local_addr(), PeerAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, free))));
+    assert_eq!(*client.local_addr(), Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, free))));
     both_hear(&client, &peer).await;
 }
 

@@ -14,7 +14,7 @@ const WAYS: [(&str, bool); 4] =
 
 async fn client(ip: &str, portable: bool) -> (UdpClient<Text>, Bytes) {
     let peer = UdpSocket::bind((ip, 0)).unwrap();
-    let client = UdpClient::builder(Text).portable(portable);
+    let client = UdpClient::builder(Text).batch_io(!portable);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
     peer.connect(client.local_addr().socket_addr().unwrap()).unwrap();
     (client, Bytes(UdpClient::from_socket(peer, Raw).unwrap()))

@@ -82,7 +82,7 @@ everywhere! {
     // C-1
     async fn a_client_of_an_echo_server_is_answered_in_order(net) {
         let server = net.serve_text(async |text: String| text).await;
-        let client = net.peer_of(&server.control).await;
+        let client = net.peer_of(&server.handle).await;
 
         for round in ["one", "two", "three"] {
             assert_eq!(client.ask(round).await, round);

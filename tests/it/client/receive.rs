@@ -237,7 +237,7 @@ async fn what_nobody_receives_is_lost_beyond_the_buffer_of_the_socket() {
 #[tokio::test]
 async fn the_kernel_keeps_what_nobody_receives_as_far_as_its_buffer_goes() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let client = UdpClient::builder(Text).recv_buffer(10_000);
+    let client = UdpClient::builder(Text).recv_buffer_size(10_000);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
 
     for _ in 0..10_000 {

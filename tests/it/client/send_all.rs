@@ -39,9 +39,9 @@ everywhere! {
     // D-17, S-12
     async fn trains_come_back_from_a_server_as_they_went(net) {
         // A worker on a thread of its own is faster than the handlers.
-        let limits = Limits::default().queue(1_000);
+        let limits = Limits::default().max_queue_len(1_000);
         let server = net.serve_text_within(limits, async |text: String| text).await;
-        let client = net.peer_of(&server.control).await;
+        let client = net.peer_of(&server.handle).await;
 
         for round in 0..5 {
             let sent = texts(100 + round);
@@ -163,7 +163,7 @@ async fn without_room_the_rest_waits_and_is_given_up_with_the_future() {
 async fn where_nobody_listens_the_first_packets_tell() {
     for portable in [false, true] {
         let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let client = UdpClient::builder(Text).portable(portable).connect(closed).await.unwrap();
+        let client = UdpClient::builder(Text).batch_io(!portable).connect(closed).await.unwrap();
 
         for _ in 0..3 {
             let refused = client.send_all(&texts(10)).await;

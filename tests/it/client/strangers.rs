@@ -158,7 +158,7 @@ async fn a_client_of_a_known_address_does_not_see_them_however_much_they_send() 
     });
 
     for portable in [false, true].repeat(100) {
-        let client = UdpClient::builder(Text).local_addr(at).portable(portable);
+        let client = UdpClient::builder(Text).local_addr(at).batch_io(!portable);
         let client = client.datagram_limit(4).connect(peer_at).await.unwrap();
         peer.send_to(b"me", at).unwrap();
         hears(&client, &["me"]).await;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, atomic::Ordering::SeqCst},
 };
 
-use datagrammar::{DropReason, PeerAddr, UdpServer};
+use datagrammar::{Addr, DropReason, UdpServer};
 
 use super::Counted;
 use crate::{
@@ -20,11 +20,11 @@ everywhere! {
         let (decoded, refused) = (Counted::default(), Arc::new(Mutex::new(HashSet::new())));
         let check = {
             let refused = Arc::clone(&refused);
-            move |peer: &PeerAddr| !refused.lock().unwrap().contains(peer)
+            move |peer: &Addr| !refused.lock().unwrap().contains(peer)
         };
-        let builder = UdpServer::builder(decoded.clone(), async |text: String| text).admit(check);
+        let builder = UdpServer::builder(decoded.clone(), async |text: String| text).source_filter(check);
         let server = net.serve(builder).await;
-        let (stranger, guest) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let (stranger, guest) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
         refused.lock().unwrap().insert(stranger.addr().clone());
 
         for _ in 0..5 {
@@ -32,12 +32,12 @@ everywhere! {
         }
         assert_eq!(guest.ask("hello").await, "hello");
 
-        let figures = || server.control.figures();
-        until(|| figures().dropped(DropReason::Refused) == 5).await;
-        until(|| figures().conversations == 1 && figures().peers == 0).await;
-        let figures = figures();
-        assert_eq!((figures.received, figures.returned, figures.conversations), (6, 1, 1));
-        assert_eq!((figures.peers, figures.waiting_bytes, figures.failed), (0, 0, 0));
+        let stats = || server.handle.stats();
+        until(|| stats().dropped(DropReason::Refused) == 5).await;
+        until(|| stats().conversations == 1 && stats().active_conversations == 0).await;
+        let stats = stats();
+        assert_eq!((stats.received, stats.delivered, stats.conversations), (6, 1, 1));
+        assert_eq!((stats.active_conversations, stats.queued_bytes, stats.failed), (0, 0, 0));
         assert_eq!(decoded.0.load(SeqCst), 1);
         assert!(stranger.hears_nothing().await);
         assert!(log.alarms().is_empty());
@@ -49,7 +49,7 @@ everywhere! {
         let refused = Arc::new(Mutex::new(HashSet::new()));
         let check = {
             let refused = Arc::clone(&refused);
-            move |peer: &PeerAddr| !refused.lock().unwrap().contains(peer)
+            move |peer: &Addr| !refused.lock().unwrap().contains(peer)
         };
         let builder = UdpServer::builder(Counted::default(), conversing!(|peer| {
             loop {
@@ -57,15 +57,15 @@ everywhere! {
                 peer.send(&text).await?;
             }
         }));
-        let server = net.serve(builder.admit(check)).await;
-        let (peer, guest) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let server = net.serve(builder.source_filter(check)).await;
+        let (peer, guest) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
         peer.ask("welcome").await;
         refused.lock().unwrap().insert(peer.addr().clone());
         peer.send("unwelcome").await;
         guest.ask("welcome").await;
 
-        until(|| server.control.figures().dropped(DropReason::Refused) == 1).await;
+        until(|| server.handle.stats().dropped(DropReason::Refused) == 1).await;
         assert!(peer.hears_nothing().await);
         server.stop().await;
     }

@@ -12,7 +12,7 @@ everywhere! {
     // D-19
     async fn a_function_answers_each_datagram_in_a_conversation_of_its_own(net) {
         let server = net.serve_text(async |text: String| text.to_uppercase()).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for text in ["a", "b", "c"] {
             peer.send(text).await;
@@ -21,7 +21,7 @@ everywhere! {
         for text in ["A", "B", "C"] {
             assert_eq!(peer.recv_text().await, text);
         }
-        assert_eq!(server.control.figures().conversations, 3);
+        assert_eq!(server.handle.stats().conversations, 3);
         server.stop().await;
     }
 
@@ -31,7 +31,7 @@ everywhere! {
             yield_now().await;
             text.to_uppercase()
         }).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for text in ["a", "b", "c"] {
             peer.send(text).await;
@@ -40,7 +40,7 @@ everywhere! {
         for text in ["A", "B", "C"] {
             assert_eq!(peer.recv_text().await, text);
         }
-        until(|| server.control.figures().conversations == 3).await;
+        until(|| server.handle.stats().conversations == 3).await;
         server.stop().await;
     }
 
@@ -49,14 +49,14 @@ everywhere! {
         let log = Log::capture();
         let answer = async |text: String| (text != "hush").then_some(text);
         let server = net.serve_text(reply_if(answer)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("hush").await;
         assert_eq!(peer.ask("speak").await, "speak");
 
-        let figures = server.control.figures();
+        let stats = server.handle.stats();
         assert!(peer.hears_nothing().await);
-        assert_eq!((figures.returned, figures.conversations, figures.failed), (2, 2, 0));
+        assert_eq!((stats.delivered, stats.conversations, stats.failed), (2, 2, 0));
         assert!(log.alarms().is_empty());
         server.stop().await;
     }
@@ -65,14 +65,14 @@ everywhere! {
     async fn a_function_is_silent_toward_what_is_not_a_packet(net) {
         let log = Log::capture();
         let server = net.serve_text(async |text: String| text).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send(b"\xe9").await;
         assert_eq!(peer.ask("text").await, "text");
 
-        let figures = server.control.figures();
+        let stats = server.handle.stats();
         assert!(peer.hears_nothing().await);
-        assert_eq!((figures.decode_errors, figures.returned, figures.failed), (1, 2, 0));
+        assert_eq!((stats.decode_errors, stats.delivered, stats.failed), (1, 2, 0));
         assert!(log.alarms().is_empty());
         server.stop().await;
     }
@@ -80,14 +80,14 @@ everywhere! {
     // D-19
     async fn a_function_that_may_be_silent_is_so_toward_what_is_not_a_packet(net) {
         let server = net.serve_text(reply_if(async |text: String| Some(text))).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send(b"\xe9").await;
         assert_eq!(peer.ask("text").await, "text");
 
-        let figures = server.control.figures();
+        let stats = server.handle.stats();
         assert!(peer.hears_nothing().await);
-        assert_eq!((figures.decode_errors, figures.returned, figures.failed), (1, 2, 0));
+        assert_eq!((stats.decode_errors, stats.delivered, stats.failed), (1, 2, 0));
         server.stop().await;
     }
 
@@ -109,7 +109,7 @@ where
     P: DatagramProtocol<Incoming = String, Outgoing = String> + Send + Sync + 'static,
 {
     let server = net.serve(UdpServer::builder(protocol(), doorkeeper())).await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     let protocol = protocol();
 
     let mut heard = Vec::new();

@@ -44,12 +44,12 @@ everywhere! {
     // D-1
     async fn a_datagram_of_a_silent_peer_opens_a_conversation(net) {
         let server = net.serve_text(async |text: String| text.to_uppercase()).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         let reply = peer.ask("hello, world.").await;
 
         assert_eq!(reply, "HELLO, WORLD.");
-        assert_eq!(server.control.figures().conversations, 1);
+        assert_eq!(server.handle.stats().conversations, 1);
         server.stop().await;
     }
 
@@ -61,13 +61,13 @@ everywhere! {
             gate.pass().await;
             Ok(())
         }))).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_eq!(peer.ask("opens").await, "held");
         peer.send("waits").await;
-        until(|| server.control.figures().received == 2).await;
+        until(|| server.handle.stats().received == 2).await;
         gate.open();
-        until(|| server.control.figures().dropped(DropReason::Unread) == 2).await;
+        until(|| server.handle.stats().dropped(DropReason::Unread) == 2).await;
 
         assert_eq!(decoded.0.load(SeqCst), 0);
         server.stop().await;
@@ -84,10 +84,10 @@ everywhere! {
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("discarded").await;
-        until(|| server.control.figures().dropped(DropReason::Unread) == 1).await;
+        until(|| server.handle.stats().dropped(DropReason::Unread) == 1).await;
         let reply = peer.ask("heard").await;
 
         assert_eq!(reply, "heard");
@@ -108,10 +108,10 @@ everywhere! {
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("discarded").await;
-        until(|| server.control.figures().dropped(DropReason::Unread) == 1).await;
+        until(|| server.handle.stats().dropped(DropReason::Unread) == 1).await;
         let reply = peer.ask("heard").await;
 
         assert_eq!(reply, "heard");
@@ -130,13 +130,13 @@ everywhere! {
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..5 {
             assert_eq!(peer.ask(&n.to_string()).await, n.to_string());
         }
         peer.send("discarded").await;
-        until(|| server.control.figures().dropped(DropReason::Unread) == 1).await;
+        until(|| server.handle.stats().dropped(DropReason::Unread) == 1).await;
         let reply = peer.ask("heard").await;
 
         assert_eq!(reply, "heard");
@@ -153,7 +153,7 @@ everywhere! {
                 peer.send(&sum.to_string()).await?;
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         let sums = [peer.ask("1").await, peer.ask("20").await, peer.ask("300").await];
 
@@ -170,7 +170,7 @@ everywhere! {
                 peer.send(&heard).await?;
             }
         })).await;
-        let (left, right) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let (left, right) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
         left.ask("a").await;
         right.ask("x").await;
@@ -193,7 +193,7 @@ everywhere! {
             }
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for text in ["a", "b", "c"] {
             peer.send(text).await;
@@ -214,12 +214,12 @@ everywhere! {
             let second = peer.recv().await?;
             Ok(peer.send(&second).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_eq!(peer.ask("first").await, "first");
         assert_eq!(peer.ask("second").await, "second");
 
-        assert_eq!(server.control.figures().returned, 2);
+        assert_eq!(server.handle.stats().delivered, 2);
         server.stop().await;
     }
 
@@ -232,12 +232,12 @@ everywhere! {
             let second = peer.recv().await?;
             Ok(peer.send(&(first + &second)).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..10 {
             peer.send(n.to_string()).await;
         }
-        until(|| server.control.figures().received == 10).await;
+        until(|| server.handle.stats().received == 10).await;
         gate.open();
 
         for pair in ["01", "23", "45", "67", "89"] {
@@ -257,12 +257,12 @@ everywhere! {
                 peer.send(&(first + &second)).await?;
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..10 {
             peer.send(n.to_string()).await;
         }
-        until(|| server.control.figures().received == 10).await;
+        until(|| server.handle.stats().received == 10).await;
         gate.open();
 
         for pair in ["01", "23", "45", "67", "89"] {
@@ -275,13 +275,13 @@ everywhere! {
     async fn a_datagram_without_bytes_opens_a_conversation_and_is_answered_by_one(net) {
         let decoded = Counted::default();
         let server = net.serve(UdpServer::builder(decoded.clone(), async |text: String| text)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_eq!(peer.ask("").await, "");
         assert_eq!(peer.ask("after").await, "after");
 
         assert_eq!(decoded.0.load(SeqCst), 2);
-        assert_eq!(server.control.figures().received, 2);
+        assert_eq!(server.handle.stats().received, 2);
         server.stop().await;
     }
 
@@ -294,7 +294,7 @@ everywhere! {
             }
             Ok(peer.send(&format!("{lens:?}")).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for text in ["one", "", "", "four"] {
             peer.send(text).await;
@@ -319,7 +319,7 @@ async fn a_source_that_talks_to_two_addresses_is_two_peers() {
     let server =
         UdpServer::builder(Text, handler).bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
     let server = Running::start(server).await;
-    let bound = server.control.addresses();
+    let bound = server.handle.local_addrs();
     let source = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let addr = source.local_addr().unwrap();
 
@@ -335,6 +335,6 @@ async fn a_source_that_talks_to_two_addresses_is_two_peers() {
 
     assert_eq!(heard[2], format!("ab at {} from {addr}", bound[0]));
     assert_eq!(heard[3], format!("xy at {} from {addr}", bound[1]));
-    assert_eq!(server.control.figures().peers, 2);
+    assert_eq!(server.handle.stats().active_conversations, 2);
     server.stop().await;
 }

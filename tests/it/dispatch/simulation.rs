@@ -11,7 +11,7 @@ use std::{
 };
 
 use datagrammar::{
-    BoxError, Figures, Handler, Limits, Peer, PeerAddr, Raw, RecvError, Text, UdpClient, UdpServer,
+    Addr, BoxError, Handler, Limits, Peer, Raw, RecvError, ServerStats, Text, UdpClient, UdpServer,
     testing::{Conditions, Network},
 };
 use fastrand::Rng;
@@ -28,7 +28,7 @@ const REQUESTS: usize = 30;
 /// What happened, in the order it did.
 #[derive(Debug, PartialEq)]
 enum Event {
-    Heard { at: Instant, peer: PeerAddr, packet: String },
+    Heard { at: Instant, peer: Addr, packet: String },
     Answered { at: Instant, client: usize, packet: String },
 }
 
@@ -37,7 +37,7 @@ enum Event {
 struct Course {
     /// Times count from the beginning.
     events: Vec<(Duration, String)>,
-    figures: Figures,
+    stats: ServerStats,
     sent: u64,
     lost: u64,
 }
@@ -46,7 +46,7 @@ struct Course {
 #[derive(Clone)]
 struct Moody {
     rng: Arc<Mutex<Rng>>,
-    talking: Arc<Mutex<HashSet<PeerAddr>>>,
+    talking: Arc<Mutex<HashSet<Addr>>>,
     /// Whether a peer ever had two conversations. A panic would be taken for one of the handler's.
     twice: Arc<AtomicBool>,
     events: Arc<Mutex<Vec<Event>>>,
@@ -55,7 +55,7 @@ struct Moody {
 /// A peer is in conversation as long as this lives.
 struct Talk<'a> {
     moody: &'a Moody,
-    peer: PeerAddr,
+    peer: Addr,
 }
 
 impl Moody {
@@ -76,7 +76,7 @@ impl Moody {
         self.events.lock().unwrap().push(event);
     }
 
-    fn talk(&self, peer: &PeerAddr) -> Talk<'_> {
+    fn talk(&self, peer: &Addr) -> Talk<'_> {
         if !self.talking.lock().unwrap().insert(peer.clone()) {
             self.twice.store(true, Relaxed);
         }
@@ -148,17 +148,17 @@ fn circumstances(rng: &mut Rng, in_order: bool) -> (Conditions, Limits) {
         conditions.reorder(rng.f64()).delay(ms(0)..=ms(rng.u64(..20)))
     };
     let limits = Limits::default()
-        .queue(rng.usize(1..10))
-        .queue_bytes(rng.usize(10..100))
-        .bytes(rng.usize(300..2_000))
-        .peers(rng.usize(1..=CLIENTS))
-        .datagram(rng.usize(6..10))
-        .idle(Duration::from_secs(5));
+        .max_queue_len(rng.usize(1..10))
+        .max_queue_bytes(rng.usize(10..100))
+        .max_queued_bytes(rng.usize(300..2_000))
+        .max_conversations(rng.usize(1..=CLIENTS))
+        .max_datagram_size(rng.usize(6..10))
+        .idle_timeout(Duration::from_secs(5));
     (conditions, limits)
 }
 
 /// One course of events, up to `rest` after the last request, and the end of serving.
-async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(PeerAddr, String)>) {
+async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr, String)>) {
     let mut rng = Rng::with_seed(seed);
     let (conditions, limits) = circumstances(&mut rng, in_order);
     let (network, moody) = (Network::new(rng.u64(..), conditions), Moody::new(rng.u64(..)));
@@ -178,19 +178,19 @@ async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Peer
     sleep(rest).await;
 
     if rest > Duration::from_secs(60) {
-        at_rest(&server.control.figures());
+        at_rest(&server.handle.stats());
     }
-    let control = server.control.clone();
+    let handle = server.handle.clone();
     server.stop().await;
-    at_rest(&control.figures());
+    at_rest(&handle.stats());
     assert!(!moody.twice.load(Relaxed) && moody.talking.lock().unwrap().is_empty());
     drop(clients);
     let events = moody.events.lock().unwrap();
     let heard: Vec<_> = events.iter().filter_map(heard).collect();
-    assert_eq!(control.figures().returned, heard.len() as u64 + control.figures().decode_errors);
+    assert_eq!(handle.stats().delivered, heard.len() as u64 + handle.stats().decode_errors);
     let course = Course {
         events: events.iter().map(|event| told(event, start)).collect(),
-        figures: control.figures(),
+        stats: handle.stats(),
         sent: network.sent(),
         lost: network.lost(),
     };
@@ -223,12 +223,12 @@ async fn request(client: usize, peer: Bytes, mut rng: Rng, moody: Moody) -> Byte
 }
 
 /// G-9: the books balance, and nobody is in conversation any more.
-fn at_rest(figures: &Figures) {
-    assert_eq!(figures.received, figures.returned + figures.dropped_in_all(), "{figures:?}");
-    assert_eq!((figures.peers, figures.waiting_bytes), (0, 0), "{figures:?}");
+fn at_rest(stats: &ServerStats) {
+    assert_eq!(stats.received, stats.delivered + stats.total_dropped(), "{stats:?}");
+    assert_eq!((stats.active_conversations, stats.queued_bytes), (0, 0), "{stats:?}");
 }
 
-fn heard(event: &Event) -> Option<(PeerAddr, String)> {
+fn heard(event: &Event) -> Option<(Addr, String)> {
     match event {
         Event::Heard { peer, packet, .. } => Some((peer.clone(), packet.clone())),
         Event::Answered { .. } => None,
@@ -242,7 +242,7 @@ fn told(event: &Event, start: Instant) -> (Duration, String) {
     }
 }
 
-fn simulate(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(PeerAddr, String)>) {
+fn simulate(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr, String)>) {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -255,12 +255,12 @@ everywhere! {
     // D-8, D-12, H-4, G-9
     async fn however_a_storm_of_requests_is_handled_it_comes_to_rest(net) {
         let moody = Moody::new(99);
-        let limits = Limits::default().queue(8).peers(4).idle(Duration::from_millis(200));
+        let limits = Limits::default().max_queue_len(8).max_conversations(4).idle_timeout(Duration::from_millis(200));
         let server = net.serve_text_within(limits, moody.clone()).await;
 
         let mut peers = JoinSet::new();
         for n in 0..8 {
-            let peer = net.peer_of(&server.control).await;
+            let peer = net.peer_of(&server.handle).await;
             let mut rng = Rng::with_seed(n);
             peers.spawn(async move {
                 for n in 0..100 {
@@ -275,9 +275,9 @@ everywhere! {
         let peers = peers.join_all().await;
 
         until(|| {
-            let Figures { received, returned, peers, waiting_bytes, .. } = server.control.figures();
-            let dropped = server.control.figures().dropped_in_all();
-            (received, peers, waiting_bytes) == (returned + dropped, 0, 0)
+            let ServerStats { received, delivered, active_conversations, queued_bytes, .. } = server.handle.stats();
+            let dropped = server.handle.stats().total_dropped();
+            (received, active_conversations, queued_bytes) == (delivered + dropped, 0, 0)
         })
         .await;
         assert!(!moody.twice.load(Relaxed) && moody.talking.lock().unwrap().is_empty());

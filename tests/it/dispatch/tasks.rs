@@ -22,7 +22,7 @@ everywhere! {
     // D-8
     async fn a_peer_never_has_two_conversations_and_is_heard_in_order(net) {
         let (talking, twice) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let limits = Limits::default().queue(1_000);
+        let limits = Limits::default().max_queue_len(1_000);
         let server = net.serve_text_within(limits, conversing!([talking, twice] |peer| {
             twice.fetch_or(talking.swap(true, SeqCst), SeqCst);
             let text = peer.recv().await?;
@@ -33,7 +33,7 @@ everywhere! {
             talking.store(false, SeqCst);
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..100 {
             peer.send(n.to_string()).await;
@@ -54,7 +54,7 @@ everywhere! {
             barrier.wait().await;
             Ok(peer.send(&text).await?)
         })).await;
-        let (left, right) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let (left, right) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
         let passed = tokio::join!(left.ask("left"), right.ask("right"));
 
@@ -76,13 +76,13 @@ everywhere! {
             }
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..1_000 {
             assert_eq!(peer.ask(&n.to_string()).await, n.to_string());
         }
 
-        assert_eq!(server.control.figures().returned, 1_000);
+        assert_eq!(server.handle.stats().delivered, 1_000);
         server.stop().await;
     }
 
@@ -97,7 +97,7 @@ everywhere! {
         })).await;
         let mut peers = Vec::new();
         for _ in 0..8 {
-            peers.push(net.peer_of(&server.control).await);
+            peers.push(net.peer_of(&server.handle).await);
         }
 
         let asking = peers.into_iter().map(|peer| tokio::spawn(ask_in_twos(peer)));
@@ -105,7 +105,7 @@ everywhere! {
             asked.await.unwrap();
         }
 
-        assert_eq!(server.control.figures().returned, 8 * 200);
+        assert_eq!(server.handle.stats().delivered, 8 * 200);
         server.stop().await;
     }
 
@@ -116,7 +116,7 @@ everywhere! {
             sleep(Duration::from_millis(20)).await;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_eq!(peer.ask("after a timer").await, "after a timer");
 
@@ -133,7 +133,7 @@ everywhere! {
             listener.wait_for(|told| *told).await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("after a message").await;
         within_deadline(waits.recv()).await.unwrap();
@@ -152,7 +152,7 @@ everywhere! {
             let second = peer.recv().await?;
             Ok(peer.send(&(first + &second)).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for _ in 0..100 {
             assert_eq!(peer.ask("a").await, "more");
@@ -173,7 +173,7 @@ everywhere! {
             }
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let tasks = || Handle::current().metrics().num_alive_tasks();
         // Once it answers, its worker is there.
         peer.ask("now").await;
@@ -185,14 +185,14 @@ everywhere! {
         }
         let mut peers = Vec::new();
         for _ in 0..10 {
-            let peer = net.peer_of(&server.control).await;
+            let peer = net.peer_of(&server.handle).await;
             peer.ask("wait").await;
             for _ in 0..5 {
                 peer.send("now").await;
             }
             peers.push(peer);
         }
-        until(|| server.control.figures().received == 51 + 10 * 6).await;
+        until(|| server.handle.stats().received == 51 + 10 * 6).await;
 
         assert_eq!(tasks(), without + 10);
         gate.open();
@@ -210,10 +210,10 @@ everywhere! {
             }
             Ok(peer.send(&text).await?)
         })).await;
-        let (slow, quick) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let (slow, quick) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
         slow.send("slow").await;
-        until(|| server.control.figures().received == 1).await;
+        until(|| server.handle.stats().received == 1).await;
 
         assert_eq!(quick.ask("quick").await, "quick");
         assert!(slow.hears_nothing().await);
@@ -246,7 +246,7 @@ async fn a_handler_that_sleeps_ten_seconds_delays_its_own_peer_only() {
             Ok(peer.send(&text).await?)
         }))
         .await;
-    let (slow, quick) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+    let (slow, quick) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
     let start = Instant::now();
 
     slow.send("slow").await;
@@ -276,7 +276,7 @@ async fn a_peer_that_floods_a_full_queue_delays_nobody() {
             }
         ))
         .await;
-    let (flooder, quick) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+    let (flooder, quick) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
     let flood = tokio::spawn(async move {
         loop {
             for _ in 0..200 {
@@ -294,7 +294,7 @@ async fn a_peer_that_floods_a_full_queue_delays_nobody() {
         sleep(Duration::from_millis(10)).await;
     }
 
-    assert!(server.control.figures().dropped(DropReason::Queue) > 100_000);
+    assert!(server.handle.stats().dropped(DropReason::QueueFull) > 100_000);
     assert_eq!(floods.load(SeqCst), 1);
     flood.abort();
     server.stop().await;
@@ -319,8 +319,8 @@ async fn a_conversation_may_end_between_two_datagrams_of_one_batch() {
         Ok(peer.send(&text).await?)
     });
     let server = UdpServer::builder(Text, handler).socket(net.socket()).unwrap();
-    let control = server.control();
-    let (peer, other) = (net.peer_of(&control).await, net.peer_of(&control).await);
+    let handle = server.handle();
+    let (peer, other) = (net.peer_of(&handle).await, net.peer_of(&handle).await);
     peer.send("wait").await;
     other.send("work").await;
     peer.send("next").await;
@@ -329,6 +329,6 @@ async fn a_conversation_may_end_between_two_datagrams_of_one_batch() {
 
     assert_eq!(peer.recv_text().await, "wait");
     assert_eq!(peer.recv_text().await, "next");
-    assert_eq!(server.control.figures().conversations, 3);
+    assert_eq!(server.handle.stats().conversations, 3);
     server.stop().await;
 }

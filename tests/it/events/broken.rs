@@ -65,9 +65,9 @@ async fn what_could_not_be_told_counts_as_suppressed_and_the_next_event_says_so(
     peer.send("three").await;
     settle().await;
 
-    let (told, figures) = (log.alarm(), server.control.figures());
+    let (told, stats) = (log.alarm(), server.handle.stats());
     assert_eq!((told.field("error"), told.field("suppressed")), ("no such thing", "2"));
-    assert_eq!((figures.failed, figures.suppressed), (3, 2));
+    assert_eq!((stats.failed, stats.suppressed_events), (3, 2));
     server.stop().await;
 }
 

@@ -28,7 +28,7 @@ fn of_peers(told: &[Told]) -> u64 {
 async fn of_ten_thousand_failures_in_a_second_ten_are_told_and_the_end_tells_how_many_were_not() {
     let log = Log::capture();
     let (server, peer) = serve(failing()).await;
-    let control = server.control.clone();
+    let handle = server.handle.clone();
 
     for _ in 0..FAILURES / 100 {
         for _ in 0..100 {
@@ -39,8 +39,8 @@ async fn of_ten_thousand_failures_in_a_second_ten_are_told_and_the_end_tells_how
     assert_eq!(of_peers(&log.alarms()), 10);
     server.stop().await;
 
-    let (alarms, figures) = (log.alarms(), control.figures());
-    assert_eq!((figures.failed, figures.suppressed), (FAILURES, FAILURES - 10));
+    let (alarms, stats) = (log.alarms(), handle.stats());
+    assert_eq!((stats.failed, stats.suppressed_events), (FAILURES, FAILURES - 10));
     assert_eq!(of_peers(&alarms), 10);
     assert_eq!(suppressed(&alarms), FAILURES - 10);
     assert_eq!(alarms.last().unwrap().level, Level::ERROR);
@@ -80,8 +80,8 @@ async fn each_level_has_its_own_limit_which_can_be_set() {
             _ => Err("no such thing".into()),
         }
     });
-    let server = net.serve_text_within(Limits::default().events_per_second(2), handler).await;
-    let peer = net.peer_of(&server.control).await;
+    let server = net.serve_text_within(Limits::default().max_events_per_second(2), handler).await;
+    let peer = net.peer_of(&server.handle).await;
 
     for request in ["closed", "fail", "fail", "fail", "closed", "closed"] {
         peer.send(request).await;
@@ -89,7 +89,7 @@ async fn each_level_has_its_own_limit_which_can_be_set() {
     settle().await;
 
     assert_eq!((log.at(Level::ERROR).len(), log.at(Level::WARN).len()), (2, 2));
-    assert_eq!(server.control.figures().suppressed, 2);
+    assert_eq!(server.handle.stats().suppressed_events, 2);
     server.stop().await;
     assert_eq!(suppressed(&log.at(Level::ERROR)), 1);
     assert_eq!(suppressed(&log.at(Level::WARN)), 1);

@@ -19,8 +19,8 @@ async fn is_warned_of(reason: DropReason, limits: Limits, bound: &str, sent: &[(
     let log = Log::capture();
     let net = Net::memory();
     let server = net.serve_text_within(limits, Sleeps).await;
-    let peers = [net.peer_of(&server.control).await, net.peer_of(&server.control).await];
-    let address = server.control.addresses()[0].to_string();
+    let peers = [net.peer_of(&server.handle).await, net.peer_of(&server.handle).await];
+    let address = server.handle.local_addrs()[0].to_string();
 
     for (peer, datagram) in sent {
         peers[*peer].send(datagram).await;
@@ -31,7 +31,7 @@ async fn is_warned_of(reason: DropReason, limits: Limits, bound: &str, sent: &[(
     assert_eq!((told.level, told.field("local")), (Level::WARN, &*address));
     assert_eq!(told.field("reason"), format!("{reason:?}"));
     assert!(told.field("bound").contains(bound), "{told:?}");
-    assert!(server.control.figures().dropped(reason) > 1, "the others are only counted");
+    assert!(server.handle.stats().dropped(reason) > 1, "the others are only counted");
     server.stop().await;
     assert_eq!(log.alarms().len(), 1);
 }
@@ -39,20 +39,20 @@ async fn is_warned_of(reason: DropReason, limits: Limits, bound: &str, sent: &[(
 // G-2, H-17
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_is_warned_of_once() {
-    let limits = Limits::default().queue(1);
+    let limits = Limits::default().max_queue_len(1);
     let sent = [(0, "open"), (0, "wait"), (0, "lost"), (0, "lost"), (1, "open"), (1, "wait")];
-    is_warned_of(DropReason::Queue, limits.clone(), "Limits::queue(1)", &sent).await;
-    let limits = Limits::default().queue_bytes(3);
-    let bound = "Limits::queue_bytes(3)";
-    is_warned_of(DropReason::Queue, limits, bound, &sent).await;
+    is_warned_of(DropReason::QueueFull, limits.clone(), "Limits::max_queue_len(1)", &sent).await;
+    let limits = Limits::default().max_queue_bytes(3);
+    let bound = "Limits::max_queue_bytes(3)";
+    is_warned_of(DropReason::QueueFull, limits, bound, &sent).await;
 }
 
 // H-17
 #[tokio::test(start_paused = true)]
 async fn as_many_bytes_as_may_wait_are_warned_of_once() {
-    let limits = Limits::default().bytes(5);
+    let limits = Limits::default().max_queued_bytes(5);
     let sent = [(0, "open"), (0, "wait"), (0, "lost"), (0, "lost")];
-    is_warned_of(DropReason::Bytes, limits, "Limits::bytes(5)", &sent).await;
+    is_warned_of(DropReason::MemoryLimit, limits, "Limits::max_queued_bytes(5)", &sent).await;
 }
 
 // H-17
@@ -65,8 +65,8 @@ async fn opening_datagrams_that_may_not_wait_are_warned_of_once() {
         peer.recv().await?;
         Ok(())
     });
-    let server = net.serve_text_within(Limits::default().bytes(5), handler).await;
-    let peer = net.peer_of(&server.control).await;
+    let server = net.serve_text_within(Limits::default().max_queued_bytes(5), handler).await;
+    let peer = net.peer_of(&server.handle).await;
 
     for _ in 0..2 {
         peer.send("too long").await;
@@ -74,24 +74,25 @@ async fn opening_datagrams_that_may_not_wait_are_warned_of_once() {
     }
 
     assert_eq!((log.alarm().level, log.alarm().field("reason")), (Level::WARN, "Bytes"));
-    assert_eq!(server.control.figures().dropped(DropReason::Bytes), 2);
+    assert_eq!(server.handle.stats().dropped(DropReason::MemoryLimit), 2);
     server.stop().await;
 }
 
 // G-4, H-17
 #[tokio::test(start_paused = true)]
 async fn places_that_are_all_taken_are_warned_of_once() {
-    let limits = Limits::default().peers(1);
+    let limits = Limits::default().max_conversations(1);
     let sent = [(0, "open"), (1, "lost"), (1, "lost")];
-    is_warned_of(DropReason::Peers, limits, "Limits::peers(1)", &sent).await;
+    is_warned_of(DropReason::ConversationLimit, limits, "Limits::max_conversations(1)", &sent)
+        .await;
 }
 
 // H-17, R-12
 #[tokio::test(start_paused = true)]
 async fn datagrams_that_are_too_long_are_warned_of_once() {
-    let limits = Limits::default().datagram(3);
+    let limits = Limits::default().max_datagram_size(3);
     let sent = [(0, "lost"), (1, "lost")];
-    is_warned_of(DropReason::Truncated, limits, "Limits::datagram(3)", &sent).await;
+    is_warned_of(DropReason::Truncated, limits, "Limits::max_datagram_size(3)", &sent).await;
 }
 
 // H-17
@@ -99,21 +100,21 @@ async fn datagrams_that_are_too_long_are_warned_of_once() {
 async fn each_time_of_serving_and_each_reason_is_warned_of_anew() {
     let log = Log::capture();
     let net = Net::memory();
-    let limits = Limits::default().queue(1).peers(1);
+    let limits = Limits::default().max_queue_len(1).max_conversations(1);
     let server = UdpServer::builder(Text, Sleeps).limits(limits).socket(net.socket()).unwrap();
-    let control = server.control();
-    let (peer, other) = (net.peer_of(&control).await, net.peer_of(&control).await);
+    let handle = server.handle();
+    let (peer, other) = (net.peer_of(&handle).await, net.peer_of(&handle).await);
 
     for time in 1..=2 {
         let (served, ()) = tokio::join!(server.serve(), async {
-            assert!(control.ready().await);
+            assert!(handle.ready().await);
             for _ in 0..5 {
                 peer.send("hello").await;
                 settle().await;
                 other.send("hello").await;
                 settle().await;
             }
-            control.shutdown().await;
+            handle.shutdown().await;
         });
         served.unwrap();
 
@@ -128,16 +129,16 @@ async fn each_time_of_serving_and_each_reason_is_warned_of_anew() {
 async fn that_the_oldest_gives_way_as_was_asked_for_is_quiet() {
     let log = Log::capture();
     let net = Net::memory();
-    let limits = Limits::default().queue(1).overflow(Overflow::DropOldest);
+    let limits = Limits::default().max_queue_len(1).overflow(Overflow::DropOldest);
     let server = net.serve_text_within(limits, Sleeps).await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     for _ in 0..5 {
         peer.send("hello").await;
         settle().await;
     }
 
-    assert_eq!(server.control.figures().dropped(DropReason::Queue), 3);
+    assert_eq!(server.handle.stats().dropped(DropReason::QueueFull), 3);
     server.stop().await;
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
 }
@@ -148,24 +149,24 @@ async fn flooded(look: impl AsyncFn(&datagrammar::ServerHandle, &Log)) {
     use crate::support::Running;
 
     let log = Log::capture();
-    let builder = UdpServer::builder(Text, async |text: String| text).recv_buffer(16 << 10);
+    let builder = UdpServer::builder(Text, async |text: String| text).recv_buffer_size(16 << 10);
     let server = builder.bind("127.0.0.1:0").await.unwrap();
     let (addr, server) = (server.local_addr(), Running::start(server).await);
-    let control = server.control.clone();
+    let handle = server.handle.clone();
     let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
 
     // All on the one thread of this test: the server has no chance to receive.
     for _ in 0..2_000 {
         peer.send_to(b"flood", addr).unwrap();
     }
-    look(&control, &log).await;
+    look(&handle, &log).await;
     server.stop().await;
 
     let told = log.alarm();
     assert_eq!((told.level, told.field("reason")), (Level::WARN, "Kernel"));
     assert_eq!(told.field("local"), addr.to_string());
     assert!(told.field("bound").contains("recv_buffer"), "{told:?}");
-    assert!(control.figures().dropped(DropReason::Kernel) > 1);
+    assert!(handle.stats().dropped(DropReason::Kernel) > 1);
     assert_eq!(log.alarms().len(), 1);
 }
 
@@ -173,13 +174,13 @@ async fn flooded(look: impl AsyncFn(&datagrammar::ServerHandle, &Log)) {
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 #[tokio::test]
 async fn what_the_kernel_dropped_is_warned_of_when_somebody_looks() {
-    flooded(async |control, log| {
-        let _ = control.figures();
+    flooded(async |handle, log| {
+        let _ = handle.stats();
         assert_eq!(log.alarms().len(), 1);
     })
     .await;
-    flooded(async |control, log| {
-        let _ = control.explain();
+    flooded(async |handle, log| {
+        let _ = handle.diagnostics();
         assert_eq!(log.alarms().len(), 1);
     })
     .await;

@@ -2,7 +2,7 @@
 //! reported or quiet.
 
 mod broken;
-mod explain;
+mod diagnostics;
 mod limits;
 mod losses;
 mod quiet;
@@ -20,8 +20,8 @@ use std::{
 };
 
 use datagrammar::{
-    BoxError, DatagramProtocol, DecodeError, EncodeError, Handler, Json, Peer, PeerAddr, SendError,
-    Service, Text, UdpServer,
+    Addr, BoxError, DatagramProtocol, DecodeError, EncodeError, Handler, Json, Peer, SendError,
+    ServerContext, Text, UdpServer,
     testing::{Conditions, Network},
 };
 use tokio::{task::yield_now, time::sleep};
@@ -36,7 +36,7 @@ use crate::{
 async fn serve(handler: impl Handler<String, String>) -> (Running, Bytes) {
     let net = Net::memory();
     let server = net.serve_text(handler).await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     (server, peer)
 }
 
@@ -186,7 +186,7 @@ async fn a_panic_of_the_protocol_is_reported_like_one_of_the_handler() {
         let log = Log::capture();
         let net = Net::memory();
         let server = net.serve(UdpServer::builder(Broken, async |text: String| text)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send(datagram).await;
         settle().await;
@@ -203,10 +203,10 @@ async fn a_panic_of_the_protocol_is_reported_like_one_of_the_handler() {
 async fn a_panic_of_the_admission_check_is_reported() {
     let log = Log::capture();
     let net = Net::memory();
-    let check = |_: &PeerAddr| panic!("never heard of them");
-    let builder = UdpServer::builder(Text, async |text: String| text).admit(check);
+    let check = |_: &Addr| panic!("never heard of them");
+    let builder = UdpServer::builder(Text, async |text: String| text).source_filter(check);
     let server = net.serve(builder).await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.send("request").await;
     settle().await;
@@ -244,15 +244,15 @@ async fn a_reply_that_the_kernel_refuses_is_warned_of() {
     let network = Network::new(1, Conditions::default());
     let net = Net::Memory(network.clone());
     let server = net.serve_text(async |text: String| text).await;
-    let peer = net.peer_of(&server.control).await;
-    network.fail_send(server.control.addresses()[0].clone(), io::ErrorKind::PermissionDenied, 1);
+    let peer = net.peer_of(&server.handle).await;
+    network.fail_send(server.handle.local_addrs()[0].clone(), io::ErrorKind::PermissionDenied, 1);
 
     peer.send("lost").await;
     assert_eq!(peer.ask("answered").await, "answered");
 
     let told = log.alarm();
     assert_eq!((told.level, told.field("peer")), (Level::WARN, &*peer.addr().to_string()));
-    assert_eq!(server.control.figures().send_errors, 1);
+    assert_eq!(server.handle.stats().send_errors, 1);
     server.stop().await;
 }
 
@@ -299,7 +299,7 @@ async fn the_error_of_a_parser_that_quotes_what_it_has_read_is_not_told() {
     let log = Log::capture();
     let net = Net::memory();
     let server = net.serve(UdpServer::builder(Json::<u32>::new(), PassesOn)).await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.send("\"SECRET\"").await;
     settle().await;
@@ -339,9 +339,9 @@ impl Error for Unspeakable {}
 struct Failing(fn() -> Result<(), BoxError>);
 
 impl Handler<String, String> for Failing {
-    async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
+    async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
         let fail = self.0;
-        service.spawn(async move {
+        context.spawn(async move {
             yield_now().await;
             fail()
         });

@@ -25,13 +25,13 @@ async fn normal_operation_is_quiet() {
         }
     });
     let server = UdpServer::builder(Text, handler).socket(net.socket()).unwrap();
-    let control = server.control();
+    let handle = server.handle();
     let serving = Running::start(server).await;
-    let peer = net.peer_of(&control).await;
+    let peer = net.peer_of(&handle).await;
 
     assert_eq!(peer.ask("hello").await, "hello");
     assert_eq!(peer.recv_text().await, "so silent?");
-    control.drain(Duration::from_secs(1)).await;
+    handle.drain(Duration::from_secs(1)).await;
     serving.stop().await;
 
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
@@ -43,7 +43,7 @@ async fn so_is_normal_operation_over_the_loopback() {
     let log = Log::capture();
     let server = UdpServer::builder(Text, async |text: String| text).bind("127.0.0.1:0").await;
     let server = Running::start(server.unwrap()).await;
-    let peer = Net::Loopback("127.0.0.1").peer_of(&server.control).await;
+    let peer = Net::Loopback("127.0.0.1").peer_of(&server.handle).await;
 
     assert_eq!(peer.ask("hello").await, "hello");
     server.stop().await;
@@ -71,16 +71,16 @@ async fn that_serving_ends_is_no_error_of_a_handler_that_passes_it_on() {
         .await;
     let mut peers = Vec::new();
     for wrap in ["bare", "wrapped", "transparent", "within", "as I/O error"] {
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.ask(wrap).await;
         peers.push(peer);
     }
-    let control = server.control.clone();
+    let handle = server.handle.clone();
 
     server.stop().await;
 
-    let figures = control.figures();
-    assert_eq!((figures.conversations, figures.failed, figures.cut), (5, 0, 0));
+    let stats = handle.stats();
+    assert_eq!((stats.conversations, stats.failed, stats.aborted), (5, 0, 0));
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
 }
 
@@ -99,8 +99,8 @@ async fn that_a_peer_fell_silent_is_no_error_of_a_handler_that_passes_it_on() {
 
     sleep(Duration::from_secs(61)).await;
 
-    let figures = server.control.figures();
-    assert_eq!((figures.conversations, figures.idle, figures.failed), (1, 1, 0));
+    let stats = server.handle.stats();
+    assert_eq!((stats.conversations, stats.idle_timeouts, stats.failed), (1, 1, 0));
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
     server.stop().await;
 }
@@ -118,8 +118,8 @@ async fn that_a_peer_fell_silent_is_known_through_an_error_that_is_transparent_t
 
     sleep(Duration::from_secs(61)).await;
 
-    let figures = server.control.figures();
-    assert_eq!((figures.conversations, figures.idle, figures.failed), (1, 1, 0));
+    let stats = server.handle.stats();
+    assert_eq!((stats.conversations, stats.idle_timeouts, stats.failed), (1, 1, 0));
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
     server.stop().await;
 }
@@ -184,10 +184,10 @@ async fn what_is_not_received_not_answered_or_dealt_with_is_quiet() {
     assert_eq!(peer.recv_text().await, "what?");
     settle().await;
 
-    assert_eq!(unread.control.figures().dropped(DropReason::Unread), 1);
-    assert_eq!(function.control.figures().decode_errors, 1);
-    assert_eq!(silent.control.figures().returned, 1);
-    assert_eq!(patient.control.figures().decode_errors, 1);
+    assert_eq!(unread.handle.stats().dropped(DropReason::Unread), 1);
+    assert_eq!(function.handle.stats().decode_errors, 1);
+    assert_eq!(silent.handle.stats().delivered, 1);
+    assert_eq!(patient.handle.stats().decode_errors, 1);
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
 }
 
@@ -196,14 +196,14 @@ async fn what_is_not_received_not_answered_or_dealt_with_is_quiet() {
 async fn a_source_that_is_refused_is_quiet() {
     let log = Log::capture();
     let net = Net::memory();
-    let builder = UdpServer::builder(Text, async |text: String| text).admit(|_| false);
+    let builder = UdpServer::builder(Text, async |text: String| text).source_filter(|_| false);
     let server = net.serve(builder).await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.send("hello").await;
     settle().await;
 
-    assert_eq!(server.control.figures().dropped(DropReason::Refused), 1);
+    assert_eq!(server.handle.stats().dropped(DropReason::Refused), 1);
     server.stop().await;
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
 }
@@ -213,15 +213,15 @@ async fn a_source_that_is_refused_is_quiet() {
 async fn conversations_that_are_cut_and_datagrams_that_wait_at_shutdown_are_quiet() {
     let log = Log::capture();
     let (server, peer) = serve(Sleeps).await;
-    let control = server.control.clone();
+    let handle = server.handle.clone();
     peer.send("first").await;
     peer.send("second").await;
     settle().await;
 
     server.stop().await;
 
-    let figures = control.figures();
-    assert_eq!((figures.cut, figures.dropped(DropReason::Stopping)), (1, 1));
+    let stats = handle.stats();
+    assert_eq!((stats.aborted, stats.dropped(DropReason::ShuttingDown)), (1, 1));
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
 }
 
@@ -238,7 +238,7 @@ async fn dropping_the_serve_future_is_quiet() {
     assert!(server.serving.await.unwrap_err().is_cancelled());
     settle().await;
 
-    assert_eq!(server.control.figures().cut, 1);
+    assert_eq!(server.handle.stats().aborted, 1);
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
 }
 

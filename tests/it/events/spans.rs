@@ -23,12 +23,12 @@ async fn each_time_of_serving_tells_that_it_serves_stops_and_has_stopped() {
     let log = Log::capture();
     let net = Net::memory();
     let server = UdpServer::builder(Text, async |text: String| text).socket(net.socket()).unwrap();
-    let control = server.control();
+    let handle = server.handle();
 
     for _ in 0..2 {
         let (served, ()) = tokio::join!(server.serve(), async {
-            assert!(control.ready().await);
-            control.shutdown().await;
+            assert!(handle.ready().await);
+            handle.shutdown().await;
         });
         served.unwrap();
     }
@@ -45,7 +45,7 @@ async fn that_it_serves_is_told_with_every_address() {
         .bind(["127.0.0.1:0", "[::1]:0"])
         .await
         .unwrap();
-    let addresses: Vec<_> = server.control().addresses().iter().map(ToString::to_string).collect();
+    let addresses: Vec<_> = server.handle().local_addrs().iter().map(ToString::to_string).collect();
 
     Running::start(server).await.stop().await;
 
@@ -92,7 +92,7 @@ async fn a_drain_is_told_as_stopping_once() {
     .await;
     peer.ask("hello").await;
 
-    within_deadline(server.control.drain(Duration::from_secs(5))).await;
+    within_deadline(server.handle.drain(Duration::from_secs(5))).await;
     within_deadline(server.serving).await.unwrap().unwrap();
 
     assert_eq!(log.messages(Level::INFO), ["serving", "stopping", "stopped"]);
@@ -125,11 +125,11 @@ async fn every_conversation_has_a_span_below_the_one_in_which_the_server_serves(
         Ok(peer.send(&request).await?)
     });
     let server = UdpServer::builder(Text, handler).socket(net.socket()).unwrap();
-    let control = server.control();
+    let handle = server.handle();
     let serving = async move { server.serve().await };
     let serving = tokio::spawn(serving.instrument(tracing::info_span!("outer", shard = 7)));
-    assert!(within_deadline(control.ready()).await);
-    let (first, second) = (net.peer_of(&control).await, net.peer_of(&control).await);
+    assert!(within_deadline(handle.ready()).await);
+    let (first, second) = (net.peer_of(&handle).await, net.peer_of(&handle).await);
 
     first.ask("now").await;
     second.ask("wait").await;
@@ -137,7 +137,7 @@ async fn every_conversation_has_a_span_below_the_one_in_which_the_server_serves(
     first.send("wait").await;
     first.send("now").await;
     assert_eq!([first.recv_text().await, first.recv_text().await], ["wait", "now"]);
-    within_deadline(control.shutdown()).await;
+    within_deadline(handle.shutdown()).await;
     within_deadline(serving).await.unwrap().unwrap();
 
     let outer =

@@ -32,7 +32,7 @@ everywhere! {
             }
             Ok(peer.send(&context()).await?)
         })).await;
-        let (peer, other) = two_peers(&net, &server.control).await;
+        let (peer, other) = two_peers(&net, &server.handle).await;
 
         assert_eq!(peer.ask("set").await, "mine");
         assert_eq!(peer.ask("look").await, "none");
@@ -55,7 +55,7 @@ everywhere! {
             }
             Ok(peer.send(&context()).await?)
         })).await;
-        let (peer, other) = two_peers(&net, &server.control).await;
+        let (peer, other) = two_peers(&net, &server.handle).await;
 
         assert_eq!(peer.ask("set").await, "mine");
         assert_eq!(other.ask("look").await, "none");
@@ -79,13 +79,13 @@ everywhere! {
                 panic!("as asked");
             }).await
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("panic").await;
         peer.send("wait").await;
 
         assert_eq!(peer.ask("look").await, "none");
-        until(|| server.control.figures().panicked == 2).await;
+        until(|| server.handle.stats().panicked == 2).await;
         server.stop().await;
     }
 }
@@ -118,7 +118,7 @@ async fn a_span_that_a_conversation_has_entered_is_seen_by_no_other() {
             }
         ))
         .await;
-    let (peer, other) = two_peers(&net, &server.control).await;
+    let (peer, other) = two_peers(&net, &server.handle).await;
 
     peer.send("wait").await;
     other.send("panic").await;

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use datagrammar::{
-    BoxError, BoxHandler, DatagramProtocol, DecodeError, EncodeError, Handler, Peer, Service, Text,
-    UdpServer, reply_if,
+    BoxError, BoxHandler, DatagramProtocol, DecodeError, EncodeError, Handler, Peer, ServerContext,
+    Text, UdpServer, reply_if,
 };
 use tokio::task::yield_now;
 
@@ -30,7 +30,7 @@ struct Counting {
 }
 
 impl Handler<String, String> for Counting {
-    async fn start(&self, _: &mut Service) -> Result<(), BoxError> {
+    async fn start(&self, _: &mut ServerContext) -> Result<(), BoxError> {
         self.started.fetch_add(1, Relaxed);
         Ok(())
     }
@@ -50,7 +50,7 @@ impl Counting {
 
 async fn answers(net: &Net, handler: impl Handler<String, String>) -> [String; 2] {
     let server = net.serve_text(handler).await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     let answers = [peer.ask("one").await, peer.ask("two").await];
     server.stop().await;
     answers
@@ -80,15 +80,15 @@ everywhere! {
             (!text.starts_with("quiet")).then(|| text.to_uppercase())
         });
         let server = net.serve_text(handler).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("quiet").await;
         peer.send("quiet, later").await;
 
         assert_eq!(peer.ask("loud").await, "LOUD");
         assert_eq!(peer.ask("loud, later").await, "LOUD, LATER");
-        until(|| server.control.figures().conversations == 4).await;
-        assert_eq!(server.control.figures().failed, 0);
+        until(|| server.handle.stats().conversations == 4).await;
+        assert_eq!(server.handle.stats().failed, 0);
         server.stop().await;
     }
 
@@ -131,12 +131,12 @@ everywhere! {
     // H-1
     async fn a_function_whose_answer_cannot_be_encoded_has_failed(net) {
         let server = net.serve(UdpServer::builder(ShortText, shout)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("far too long").await;
 
         assert_eq!(peer.ask("fine").await, "FINE");
-        assert_eq!(server.control.figures().failed, 1);
+        assert_eq!(server.handle.stats().failed, 1);
         server.stop().await;
     }
 }

@@ -21,13 +21,13 @@ everywhere! {
             }
             Ok(peer.send(&request).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("fail").await;
         let first_reply = peer.ask("work").await;
 
         assert_eq!(first_reply, "work");
-        assert_eq!(server.control.figures().failed, 1);
+        assert_eq!(server.handle.stats().failed, 1);
         server.stop().await;
     }
 
@@ -37,14 +37,14 @@ everywhere! {
             let request = peer.recv().await?;
             Ok(peer.send(&request).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send(b"\xe9").await;
         let first_reply = peer.ask("text").await;
 
         assert_eq!(first_reply, "text");
-        let figures = server.control.figures();
-        assert_eq!((figures.failed, figures.decode_errors), (1, 1));
+        let stats = server.handle.stats();
+        assert_eq!((stats.failed, stats.decode_errors), (1, 1));
         server.stop().await;
     }
 
@@ -59,43 +59,43 @@ everywhere! {
                 peer.send(&request).await?;
             }
         })).await;
-        let (peer, other) = two_peers(&net, &server.control).await;
+        let (peer, other) = two_peers(&net, &server.handle).await;
         peer.ask("begin").await;
         other.ask("begin").await;
 
         peer.send("fail").await;
-        until(|| server.control.figures().failed == 1).await;
+        until(|| server.handle.stats().failed == 1).await;
 
         assert_eq!(other.ask("go on").await, "go on");
-        assert_eq!(server.control.figures().conversations, 1);
+        assert_eq!(server.handle.stats().conversations, 1);
         server.stop().await;
     }
 
     // H-2
     async fn an_error_before_the_first_recv_discards_the_opening_datagram(net) {
         let server = net.serve_text(FailsFirst::before(false)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("discarded").await;
         let first_reply = peer.ask("served").await;
 
         assert_eq!(first_reply, "served");
-        let figures = server.control.figures();
-        assert_eq!((figures.failed, figures.dropped(DropReason::Unread)), (1, 1));
+        let stats = server.handle.stats();
+        assert_eq!((stats.failed, stats.dropped(DropReason::Unread)), (1, 1));
         server.stop().await;
     }
 
     // H-2
     async fn an_error_after_waiting_and_before_the_first_recv_does_so_too(net) {
         let server = net.serve_text(FailsFirst::before(true)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("discarded").await;
         let first_reply = peer.ask("served").await;
 
         assert_eq!(first_reply, "served");
-        let figures = server.control.figures();
-        assert_eq!((figures.failed, figures.dropped(DropReason::Unread)), (1, 1));
+        let stats = server.handle.stats();
+        assert_eq!((stats.failed, stats.dropped(DropReason::Unread)), (1, 1));
         server.stop().await;
     }
 }
@@ -125,6 +125,6 @@ impl Handler<String, String> for FailsFirst {
     }
 }
 
-async fn two_peers(net: &Net, control: &ServerHandle) -> (Bytes, Bytes) {
-    (net.peer_of(control).await, net.peer_of(control).await)
+async fn two_peers(net: &Net, handle: &ServerHandle) -> (Bytes, Bytes) {
+    (net.peer_of(handle).await, net.peer_of(handle).await)
 }

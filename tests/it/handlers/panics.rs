@@ -9,8 +9,8 @@ use std::{
 };
 
 use datagrammar::{
-    BoxError, DatagramProtocol, DecodeError, DropReason, EncodeError, Figures, Handler, Peer,
-    PeerAddr, PeerSender, Text, UdpServer, converter_fn,
+    Addr, BoxError, DatagramProtocol, DecodeError, DropReason, EncodeError, Handler, Peer,
+    PeerSender, ServerStats, Text, UdpServer, converter_fn,
 };
 use tokio::{sync::Notify, task::yield_now};
 
@@ -21,7 +21,7 @@ everywhere! {
     // H-3, H-4
     async fn a_panic_at_the_first_poll_ends_its_conversation_only(net) {
         let server = net.serve_text(panics_on_request(false)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("panic").await;
         let first_reply = peer.ask("fine").await;
@@ -34,7 +34,7 @@ everywhere! {
     // H-3, H-4
     async fn a_panic_after_waiting_ends_its_conversation_only(net) {
         let server = net.serve_text(panics_on_request(true)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("panic").await;
         let first_reply = peer.ask("fine").await;
@@ -55,11 +55,11 @@ everywhere! {
             }
             Ok(peer.send(&request).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.send("panic").await;
         peer.send("first").await;
         peer.send("second").await;
-        until(|| server.control.figures().waiting_bytes == 2 * OVERHEAD + 11).await;
+        until(|| server.handle.stats().queued_bytes == 2 * OVERHEAD + 11).await;
 
         gate.notify_one();
 
@@ -80,13 +80,13 @@ everywhere! {
                 }
             }
         })).await;
-        let (peer, other) = two_peers(&net, &server.control).await;
+        let (peer, other) = two_peers(&net, &server.handle).await;
         other.send("wait").await;
         other.send("it waited").await;
-        until(|| server.control.figures().waiting_bytes == OVERHEAD + 9).await;
+        until(|| server.handle.stats().queued_bytes == OVERHEAD + 9).await;
 
         peer.send("panic").await;
-        until(|| server.control.figures().panicked == 1).await;
+        until(|| server.handle.stats().panicked == 1).await;
         gate.notify_one();
 
         assert_eq!(other.recv_text().await, "it waited");
@@ -111,7 +111,7 @@ everywhere! {
             }
             Ok(peer.send(&request).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("panic").await;
 
@@ -146,7 +146,7 @@ everywhere! {
             }
             Ok(peer.send(&request).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("fail").await;
         peer.send("wait").await;
@@ -158,7 +158,7 @@ everywhere! {
     // H-5, H-4
     async fn a_panic_of_the_protocol_while_it_decodes_ends_the_conversation_only(net) {
         let server = net.serve(UdpServer::builder(Fragile, Echo { waits: false })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("break decode").await;
         let first_reply = peer.ask("fine").await;
@@ -171,7 +171,7 @@ everywhere! {
     // H-5, H-4
     async fn a_panic_of_the_protocol_while_it_decodes_in_a_task_does_so_too(net) {
         let server = net.serve(UdpServer::builder(Fragile, Echo { waits: true })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("break decode").await;
         let first_reply = peer.ask("fine").await;
@@ -184,7 +184,7 @@ everywhere! {
     // H-5, H-4
     async fn a_panic_of_the_protocol_while_it_encodes_sends_nothing(net) {
         let server = net.serve(UdpServer::builder(Fragile, Echo { waits: false })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("break encode").await;
         let first_reply = peer.ask("fine").await;
@@ -197,7 +197,7 @@ everywhere! {
     // H-5, H-4
     async fn a_panic_of_the_protocol_while_it_encodes_in_a_task_sends_nothing_either(net) {
         let server = net.serve(UdpServer::builder(Fragile, Echo { waits: true })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("break encode").await;
         let first_reply = peer.ask("fine").await;
@@ -217,7 +217,7 @@ everywhere! {
             |text: &String| Ok::<_, BoxError>(text.clone()),
         ));
         let server = net.serve(UdpServer::builder(protocol, Echo { waits: false })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("break decode").await;
 
@@ -231,7 +231,7 @@ everywhere! {
         let sender = Arc::new(Mutex::new(None::<PeerSender<String>>));
         let handler = Stores(Arc::clone(&sender));
         let server = net.serve(UdpServer::builder(Fragile, handler)).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.ask("here I am").await;
         let sender = sender.lock().unwrap().take().unwrap();
 
@@ -242,7 +242,7 @@ everywhere! {
         sender.send(&"still usable".to_owned()).await.unwrap();
         assert_eq!(peer.recv_text().await, "still usable");
         assert_eq!(peer.ask("and the server").await, "and the server");
-        assert_eq!(server.control.figures().panicked, 0);
+        assert_eq!(server.handle.stats().panicked, 0);
         server.stop().await;
     }
 
@@ -251,14 +251,14 @@ everywhere! {
         let panics = Arc::new(AtomicBool::new(true));
         let check = {
             let panics = Arc::clone(&panics);
-            move |_: &PeerAddr| if panics.load(Relaxed) { panic!("as asked") } else { true }
+            move |_: &Addr| if panics.load(Relaxed) { panic!("as asked") } else { true }
         };
-        let builder = UdpServer::builder(Text, async |text: String| text).admit(check);
+        let builder = UdpServer::builder(Text, async |text: String| text).source_filter(check);
         let server = net.serve(builder).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("refused").await;
-        until(|| server.control.figures().dropped(DropReason::Refused) == 1).await;
+        until(|| server.handle.stats().dropped(DropReason::Refused) == 1).await;
         panics.store(false, Relaxed);
 
         assert_eq!(peer.ask("admitted").await, "admitted");
@@ -280,15 +280,15 @@ fn panics_on_request(waits: bool) -> impl Handler<String, String> {
 /// Checks that nobody is in conversation, that so many conversations were held, and that each
 /// datagram is accounted for.
 async fn assert_books(server: &Running, conversations: u64, panicked: u64) {
-    let quiet = |figures: &Figures| {
-        figures.peers == 0
-            && figures.waiting_bytes == 0
-            && figures.conversations == conversations
-            && figures.received == figures.returned + figures.dropped_in_all()
+    let quiet = |stats: &ServerStats| {
+        stats.active_conversations == 0
+            && stats.queued_bytes == 0
+            && stats.conversations == conversations
+            && stats.received == stats.delivered + stats.total_dropped()
     };
-    until(|| quiet(&server.control.figures())).await;
-    assert_eq!(server.control.figures().panicked, panicked);
-    assert_eq!(server.control.figures().failed, 0);
+    until(|| quiet(&server.handle.stats())).await;
+    assert_eq!(server.handle.stats().panicked, panicked);
+    assert_eq!(server.handle.stats().failed, 0);
 }
 
 /// Text, in which some words are more than it bears.

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use datagrammar::{BoxError, Handler, Peer, PeerAddr, Service, Text, UdpServer};
+use datagrammar::{Addr, BoxError, Handler, Peer, ServerContext, Text, UdpServer};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Server, Steps, abort, ended, settle, starting};
@@ -22,10 +22,10 @@ async fn serving_begins_when_nothing_is_left_of_the_one_that_was_dropped() {
     let net = Net::memory();
     let (steps, peer) = (Steps::default(), Arc::new(Mutex::new(None::<Bytes>)));
     let handler = starting!(
-        [steps, peer] | service | {
+        [steps, peer] | context | {
             steps.note("start");
             let task = steps.on_drop("background task is gone");
-            service.spawn(async move {
+            context.spawn(async move {
                 let _task = task;
                 std::future::pending().await
             });
@@ -46,7 +46,7 @@ async fn serving_begins_when_nothing_is_left_of_the_one_that_was_dropped() {
         )
     );
     let server = Server::bind(&net, handler);
-    let asks = net.peer_of(&server.control).await;
+    let asks = net.peer_of(&server.handle).await;
     let mut serving = Box::pin(server.server.serve());
     tokio::select! {
         _ = &mut serving => unreachable!("it serves"),
@@ -72,17 +72,17 @@ async fn serving_begins_when_nothing_is_left_of_the_one_that_was_dropped() {
 /// Who is in conversation, as a user would keep book of it.
 #[derive(Clone, Default)]
 struct Registry {
-    present: Arc<Mutex<HashSet<PeerAddr>>>,
+    present: Arc<Mutex<HashSet<Addr>>>,
     entered: Arc<AtomicUsize>,
     overlaps: Arc<AtomicUsize>,
     /// Sends once from each, before the first conversation.
     peers: Arc<Mutex<Vec<UdpSocket>>>,
 }
 
-struct Entry(Registry, PeerAddr);
+struct Entry(Registry, Addr);
 
 impl Registry {
-    fn enter(&self, peer: &PeerAddr) -> Entry {
+    fn enter(&self, peer: &Addr) -> Entry {
         let new = self.present.lock().unwrap().insert(peer.clone());
         self.overlaps.fetch_add(usize::from(!new), Relaxed);
         self.entered.fetch_add(1, Relaxed);
@@ -97,7 +97,7 @@ impl Drop for Entry {
 }
 
 impl Handler<String, String> for Registry {
-    async fn start(&self, _: &mut Service) -> Result<(), BoxError> {
+    async fn start(&self, _: &mut ServerContext) -> Result<(), BoxError> {
         for peer in &*self.peers.lock().unwrap() {
             peer.send(b"hello")?;
         }
@@ -126,13 +126,13 @@ const SERVINGS: usize = 30;
 #[test]
 fn no_conversation_begins_while_the_peer_has_one_of_a_serving_that_was_dropped() {
     let several = if cfg!(all(target_os = "linux", not(datagrammar_portable))) { 2 } else { 1 };
-    for (threads, workers, own_threads) in
+    for (threads, workers, dedicated_threads) in
         [(1, 1, false), (2, 1, false), (4, several, false), (1, 1, true), (2, several, true)]
     {
         runtime(threads).block_on(async {
             let registry = Registry::default();
             let builder = UdpServer::builder(Text, registry.clone());
-            let builder = builder.workers(workers).own_threads(own_threads);
+            let builder = builder.workers(workers).dedicated_threads(dedicated_threads);
             let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
             for _ in 0..PEERS {
                 let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -147,7 +147,11 @@ fn no_conversation_begins_while_the_peer_has_one_of_a_serving_that_was_dropped()
                 abort(serving).await;
             }
 
-            assert_eq!(registry.overlaps.load(Relaxed), 0, "{threads}, {workers}, {own_threads}");
+            assert_eq!(
+                registry.overlaps.load(Relaxed),
+                0,
+                "{threads}, {workers}, {dedicated_threads}"
+            );
         });
     }
 }
@@ -155,7 +159,7 @@ fn no_conversation_begins_while_the_peer_has_one_of_a_serving_that_was_dropped()
 // L-9, L-14, L-19
 #[test]
 fn a_serving_that_waits_for_a_conversation_which_blocks_its_thread_can_be_shut_down() {
-    for own_threads in [false, true] {
+    for dedicated_threads in [false, true] {
         runtime(3).block_on(async {
             let (blocked, is_blocked) = mpsc::channel();
             let (release, released) = mpsc::channel::<()>();
@@ -178,10 +182,10 @@ fn a_serving_that_waits_for_a_conversation_which_blocks_its_thread_can_be_shut_d
                     }
                 )
             );
-            let builder = UdpServer::builder(Text, handler).own_threads(own_threads);
+            let builder = UdpServer::builder(Text, handler).dedicated_threads(dedicated_threads);
             let server = builder.bind("127.0.0.1:0").await.unwrap();
-            let server = Server { control: server.control(), server: Arc::new(server) };
-            let peer = Net::Loopback("127.0.0.1").peer_of(&server.control).await;
+            let server = Server { handle: server.handle(), server: Arc::new(server) };
+            let peer = Net::Loopback("127.0.0.1").peer_of(&server.handle).await;
             let serving = server.serve().await;
             peer.send("block").await;
             tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
@@ -189,11 +193,11 @@ fn a_serving_that_waits_for_a_conversation_which_blocks_its_thread_can_be_shut_d
             abort(serving).await;
             let serving = server.begin();
             settle().await;
-            assert!(!server.control.is_serving());
+            assert!(!server.handle.is_serving());
             // Until it has begun there is nothing to shut down.
             within_deadline(async {
                 while !serving.is_finished() {
-                    server.control.shutdown().await;
+                    server.handle.shutdown().await;
                     tokio::task::yield_now().await;
                 }
             })

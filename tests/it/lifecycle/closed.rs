@@ -11,7 +11,7 @@ everywhere! {
     // R-16, L-10
     async fn a_conversation_that_waits_for_something_else_says_goodbye_at_the_end(net) {
         // Whoever has not heard of the end stays until the deadline of the test.
-        let limits = Limits::default().grace(Duration::from_secs(3_600));
+        let limits = Limits::default().shutdown_grace(Duration::from_secs(3_600));
         let server = net.serve_text_within(limits, conversing!(|peer| {
             let text = peer.recv().await?;
             peer.send(&text).await?;
@@ -24,14 +24,14 @@ everywhere! {
             peer.closed().await;
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
-        until(|| server.control.figures().peers == 1).await;
+        until(|| server.handle.stats().active_conversations == 1).await;
 
-        let control = server.control.clone();
+        let handle = server.handle.clone();
         within_deadline(server.stop()).await;
 
         assert_eq!(peer.recv_text().await, "goodbye");
-        assert_eq!((control.figures().cut, control.figures().conversations), (0, 1));
+        assert_eq!((handle.stats().aborted, handle.stats().conversations), (0, 1));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use datagrammar::{BoxError, Handler, Peer, ServeError, Service};
+use datagrammar::{BoxError, Handler, Peer, ServeError, ServerContext};
 use tracing::Level;
 
 use super::{Server, Steps, echo, ended, settle, starting};
@@ -23,9 +23,9 @@ impl Drop for Bomb {
 /// Never starts, and panics where that is dropped.
 fn never_starts(steps: &Steps) -> impl Handler<String, String> {
     starting!(
-        [steps] | service | {
+        [steps] | context | {
             let cleans = steps.clone();
-            service.on_stop(async move { cleans.note("cleans up") });
+            context.on_shutdown(async move { cleans.note("cleans up") });
             let _bomb = Bomb;
             steps.note("starts");
             pending().await
@@ -42,7 +42,7 @@ async fn a_start_that_panics_where_shutdown_drops_it_is_told_and_cleaned_up_afte
     let serving = server.begin();
     settle().await;
 
-    within_deadline(server.control.shutdown()).await;
+    within_deadline(server.handle.shutdown()).await;
 
     ended(serving).await.unwrap();
     assert_eq!(steps.all(), ["starts", "cleans up"]);
@@ -72,10 +72,10 @@ async fn a_start_that_panics_where_it_is_dropped_with_the_serve_future_leaves_no
 async fn clean_ups_that_panic_where_they_are_dropped_unheard_do_no_harm() {
     let log = Log::capture();
     let handler = starting!(
-        |service| {
+        |context| {
             for _ in 0..2 {
                 let bomb = Bomb;
-                service.on_stop(async move { drop(bomb) });
+                context.on_shutdown(async move { drop(bomb) });
             }
             Ok(())
         },
@@ -98,7 +98,10 @@ async fn a_start_that_panics_before_there_is_a_future_fails_like_any_other() {
     struct Hasty;
 
     impl Handler<String, String> for Hasty {
-        fn start(&self, _: &mut Service) -> impl Future<Output = Result<(), BoxError>> + Send {
+        fn start(
+            &self,
+            _: &mut ServerContext,
+        ) -> impl Future<Output = Result<(), BoxError>> + Send {
             if true {
                 panic!("too early");
             }

@@ -28,9 +28,9 @@ fn talks() -> impl Handler<String, String> {
 
 /// Asks for a drain; what the task returns is how many conversations were cut.
 async fn drain(server: &Server, within: Duration) -> JoinHandle<u64> {
-    let control = server.control.clone();
-    let drain = tokio::spawn(async move { control.drain(within).await });
-    until(|| !server.control.is_serving()).await;
+    let handle = server.handle.clone();
+    let drain = tokio::spawn(async move { handle.drain(within).await });
+    until(|| !server.handle.is_serving()).await;
     drain
 }
 
@@ -40,7 +40,7 @@ everywhere! {
         let server = Server::bind(&net, talks());
         let serving = server.serve().await;
         let (first, last) =
-            (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+            (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
         first.ask("hello").await;
         last.ask("hello").await;
 
@@ -52,18 +52,18 @@ everywhere! {
 
         assert_eq!(within_deadline(drain).await.unwrap(), 0);
         ended(serving).await.unwrap();
-        assert_eq!(server.control.figures().cut, 0);
+        assert_eq!(server.handle.stats().aborted, 0);
     }
 
     // L-18
     async fn a_drain_returns_at_once_where_nobody_is_in_conversation(net) {
         let server = Server::bind(&net, echo);
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for within in [Duration::from_secs(1), HOUR, Duration::MAX] {
             let serving = server.serve().await;
             peer.ask("hello").await;
-            assert_eq!(within_deadline(server.control.drain(within)).await, 0);
+            assert_eq!(within_deadline(server.handle.drain(within)).await, 0);
             ended(serving).await.unwrap();
         }
     }
@@ -72,7 +72,7 @@ everywhere! {
     async fn a_shutdown_during_a_drain_ends_it(net) {
         let server = Server::bind(&net, talks());
         let serving = server.serve().await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
 
         let drain = drain(&server, HOUR).await;
@@ -88,7 +88,7 @@ async fn during_a_drain_nobody_new_is_heard() {
     let net = Net::memory();
     let server = Server::bind(&net, talks());
     let serving = server.serve().await;
-    let (peer, silent) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+    let (peer, silent) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
     peer.ask("hello").await;
 
     let drain = drain(&server, HOUR).await;
@@ -97,12 +97,12 @@ async fn during_a_drain_nobody_new_is_heard() {
     assert_eq!(peer.ask("I am").await, "I am");
 
     assert!(silent.hears_nothing().await);
-    let figures = server.control.figures();
-    assert_eq!((figures.peers, figures.dropped(DropReason::Stopping)), (1, 1));
+    let stats = server.handle.stats();
+    assert_eq!((stats.active_conversations, stats.dropped(DropReason::ShuttingDown)), (1, 1));
     peer.ask("end").await;
     assert_eq!(drain.await.unwrap(), 0);
     ended(serving).await.unwrap();
-    assert_eq!(server.control.figures().conversations, 1);
+    assert_eq!(server.handle.stats().conversations, 1);
 }
 
 // L-17
@@ -130,7 +130,7 @@ async fn during_a_drain_what_waits_is_served_in_conversations_that_follow() {
     assert_eq!(drain.await.unwrap(), 0);
     ended(serving).await.unwrap();
     assert_eq!(steps.all(), ["one", "two", "three"]);
-    assert_eq!(server.control.figures().dropped_in_all(), 0);
+    assert_eq!(server.handle.stats().total_dropped(), 0);
 }
 
 // L-18
@@ -149,9 +149,9 @@ async fn what_outlives_a_drain_ends_as_by_a_shutdown_and_is_counted() {
     gentle_peer.ask("hello").await;
     let begun = Instant::now();
 
-    let cut = within_deadline(server.control.drain(Duration::from_secs(10))).await;
+    let cut = within_deadline(server.handle.drain(Duration::from_secs(10))).await;
     assert_eq!((cut, begun.elapsed().as_millis()), (1, 10_750));
-    let cut = within_deadline(gentle.control.drain(Duration::from_secs(10))).await;
+    let cut = within_deadline(gentle.handle.drain(Duration::from_secs(10))).await;
     assert_eq!((cut, begun.elapsed().as_millis()), (0, 10_750 + 10_500));
 
     ended(serving).await.unwrap();
@@ -164,7 +164,7 @@ async fn a_drain_of_zero_is_a_shutdown() {
     peer.ask("hello").await;
     let begun = Instant::now();
 
-    let cut = within_deadline(server.control.drain(Duration::ZERO)).await;
+    let cut = within_deadline(server.handle.drain(Duration::ZERO)).await;
 
     assert_eq!((cut, begun.elapsed().as_millis()), (1, 750));
     ended(serving).await.unwrap();
@@ -201,7 +201,7 @@ async fn a_drain_ends_when_a_conversation_fails_or_panics() {
         peer.ask("hello").await;
         let begun = Instant::now();
 
-        assert_eq!(within_deadline(server.control.drain(HOUR)).await, 0);
+        assert_eq!(within_deadline(server.handle.drain(HOUR)).await, 0);
 
         assert!(begun.elapsed() <= Duration::from_secs(5));
         ended(serving).await.unwrap();
@@ -216,7 +216,7 @@ async fn a_drain_while_the_handler_starts_ends_serving_like_a_shutdown() {
     let serving = server.begin();
     settle().await;
 
-    assert_eq!(within_deadline(server.control.drain(HOUR)).await, 0);
+    assert_eq!(within_deadline(server.handle.drain(HOUR)).await, 0);
 
     ended(serving).await.unwrap();
     server.server.serve_until(ready(())).await.unwrap();
@@ -227,18 +227,18 @@ async fn a_drain_while_the_handler_starts_ends_serving_like_a_shutdown() {
 async fn during_a_drain_nobody_new_is_heard_at_an_address_where_nobody_is_in_conversation() {
     let server = UdpServer::builder(Text, talks()).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
     let server = Running::start(server).await;
-    let control = server.control.clone();
+    let handle = server.handle.clone();
     let addresses: Vec<_> =
-        control.addresses().iter().map(|addr| addr.socket_addr().unwrap()).collect();
+        handle.local_addrs().iter().map(|addr| addr.socket_addr().unwrap()).collect();
     let peer = Bytes(UdpClient::connect(addresses[0], Raw).await.unwrap());
     let silent = Bytes(UdpClient::connect(addresses[1], Raw).await.unwrap());
     peer.ask("hello").await;
 
-    let (cut, ()) = tokio::join!(within_deadline(control.drain(HOUR)), async {
-        until(|| !control.is_serving()).await;
+    let (cut, ()) = tokio::join!(within_deadline(handle.drain(HOUR)), async {
+        until(|| !handle.is_serving()).await;
         assert_eq!(peer.ask("still here").await, "still here");
         silent.send("is anybody there?").await;
-        until(|| control.figures().dropped(DropReason::Stopping) == 1).await;
+        until(|| handle.stats().dropped(DropReason::ShuttingDown) == 1).await;
         assert_eq!(peer.ask("end").await, "end");
     });
 
@@ -252,13 +252,13 @@ async fn during_a_drain_nobody_new_is_heard_at_an_address_where_nobody_is_in_con
 async fn a_drain_may_be_awaited_in_the_future_given_to_serve_until() {
     let net = Net::memory();
     let server = Server::bind(&net, talks());
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     let serving = tokio::spawn({
         let server = server.clone();
         async move {
             let until = async {
                 sleep(Duration::from_secs(1)).await;
-                server.control.drain(HOUR).await;
+                server.handle.drain(HOUR).await;
             };
             server.server.serve_until(until).await
         }
@@ -266,10 +266,10 @@ async fn a_drain_may_be_awaited_in_the_future_given_to_serve_until() {
     peer.ask("hello").await;
     sleep(Duration::from_secs(2)).await;
 
-    assert!(!server.control.is_serving());
+    assert!(!server.handle.is_serving());
     assert_eq!(peer.ask("still here").await, "still here");
     peer.ask("end").await;
 
     ended(serving).await.unwrap();
-    assert_eq!(server.control.figures().cut, 0);
+    assert_eq!(server.handle.stats().aborted, 0);
 }

@@ -17,38 +17,38 @@ everywhere! {
     async fn a_server_whose_serve_future_was_dropped_can_serve_again(net) {
         let loops = Loops::default();
         let server = Server::bind(&net, loops.clone());
-        let addresses = server.control.addresses();
-        let peer = net.peer_of(&server.control).await;
+        let addresses = server.handle.local_addrs();
+        let peer = net.peer_of(&server.handle).await;
 
         for _ in 0..10 {
             let serving = server.serve().await;
             assert_eq!(peer.ask("hello").await, "hello");
             abort(serving).await;
 
-            assert!(!server.control.is_serving());
-            assert_eq!(server.control.addresses(), addresses);
+            assert!(!server.handle.is_serving());
+            assert_eq!(server.handle.local_addrs(), addresses);
             assert!(loops.sender().is_closed());
-            within_deadline(server.control.shutdown()).await;
+            within_deadline(server.handle.shutdown()).await;
         }
-        until(|| server.control.figures().cut == 10).await;
-        assert_eq!(server.control.figures().peers, 0);
+        until(|| server.handle.stats().aborted == 10).await;
+        assert_eq!(server.handle.stats().active_conversations, 0);
     }
 
     // L-19
     async fn the_socket_is_not_read_after_the_serve_future_was_dropped(net) {
         let server = Server::bind(&net, Loops::default());
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let serving = server.serve().await;
         peer.ask("hello").await;
         abort(serving).await;
-        until(|| server.control.figures().cut == 1).await;
+        until(|| server.handle.stats().aborted == 1).await;
 
         peer.send("into the void").await;
         let serving = server.serve().await;
 
         assert_eq!(peer.ask("hello again").await, "hello again");
-        let figures = server.control.figures();
-        assert_eq!((figures.received, figures.dropped(DropReason::Stale)), (3, 1));
+        let stats = server.handle.stats();
+        assert_eq!((stats.received, stats.dropped(DropReason::Stale)), (3, 1));
         server.stop(serving).await;
     }
 
@@ -57,19 +57,19 @@ everywhere! {
         let loops = Loops::default();
         let server = Server::bind(&net, loops.clone());
         let serving = server.serve().await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
         server.stop(serving).await;
-        let Server { server, control } = server;
+        let Server { server, handle } = server;
 
         drop(server);
 
-        assert_eq!(control.addresses(), []);
-        assert!(!control.is_serving());
-        assert!(!within_deadline(control.ready()).await);
-        within_deadline(control.shutdown()).await;
-        assert_eq!(within_deadline(control.drain(Duration::MAX)).await, 0);
-        assert_eq!(control.figures().returned, 1);
+        assert_eq!(handle.local_addrs(), []);
+        assert!(!handle.is_serving());
+        assert!(!within_deadline(handle.ready()).await);
+        within_deadline(handle.shutdown()).await;
+        assert_eq!(within_deadline(handle.drain(Duration::MAX)).await, 0);
+        assert_eq!(handle.stats().delivered, 1);
         let sender = loops.sender();
         assert!(sender.is_closed());
         assert!(matches!(sender.send(&"lost".to_owned()).await, Err(SendError::Closed)));
@@ -79,8 +79,8 @@ everywhere! {
     async fn who_waits_for_a_server_to_be_ready_hears_that_it_was_dropped(net) {
         let server = Server::bind(&net, echo);
         let ready = tokio::spawn({
-            let control = server.control.clone();
-            async move { control.ready().await }
+            let handle = server.handle.clone();
+            async move { handle.ready().await }
         });
 
         drop(server);
@@ -94,8 +94,8 @@ everywhere! {
 async fn the_port_of_a_server_that_was_dropped_is_free() {
     for ip in ["127.0.0.1", "::1"] {
         let server = Server::bind(&Net::Loopback(ip), Loops::default());
-        let address = server.control.addresses()[0].socket_addr().unwrap();
-        let peer = Net::Loopback(ip).peer_of(&server.control).await;
+        let address = server.handle.local_addrs()[0].socket_addr().unwrap();
+        let peer = Net::Loopback(ip).peer_of(&server.handle).await;
         let serving = server.serve().await;
         peer.ask("hello").await;
         server.stop(serving).await;
@@ -110,18 +110,18 @@ async fn the_port_of_a_server_that_was_dropped_is_free() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ports_of_a_server_that_was_dropped_in_the_middle_are_free() {
     let server = UdpServer::builder(Text, Sleeps).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
-    let control = server.control();
-    let addresses = control.addresses();
+    let handle = server.handle();
+    let addresses = handle.local_addrs();
     let serving = tokio::spawn(async move { server.serve().await });
-    assert!(within_deadline(control.ready()).await);
-    let peer = Net::Loopback("127.0.0.1").peer_of(&control).await;
+    assert!(within_deadline(handle.ready()).await);
+    let peer = Net::Loopback("127.0.0.1").peer_of(&handle).await;
     peer.ask("hello").await;
 
     abort(serving).await;
 
     until(|| addresses.iter().all(|addr| UdpSocket::bind(addr.socket_addr().unwrap()).is_ok()))
         .await;
-    within_deadline(control.shutdown()).await;
+    within_deadline(handle.shutdown()).await;
 }
 
 // L-19
@@ -129,15 +129,15 @@ async fn the_ports_of_a_server_that_was_dropped_in_the_middle_are_free() {
 async fn dropping_the_serve_future_while_the_handler_starts_leaves_nothing() {
     let steps = Steps::default();
     let handler = starting!(
-        [steps] | service | {
+        [steps] | context | {
             let _start = steps.on_drop("start is dropped");
             let task = steps.on_drop("background task is dropped");
             let clean_up = steps.on_drop("clean-up is dropped");
-            service.on_stop(async move {
+            context.on_shutdown(async move {
                 let _clean_up = clean_up;
                 unreachable!("clean-ups do not run");
             });
-            service.spawn(async move {
+            context.spawn(async move {
                 let _task = task;
                 std::future::pending().await
             });
@@ -176,8 +176,8 @@ async fn meanwhile<T>(
 async fn no_handler_and_no_background_task_goes_on_after_the_serve_future_was_dropped() {
     let (steps, gate) = (Steps::default(), Gate::closed());
     let handler = starting!(
-        [steps, gate] | service | {
-            service.spawn(async move {
+        [steps, gate] | context | {
+            context.spawn(async move {
                 gate.pass().await;
                 steps.note("background task goes on");
                 Ok(())
@@ -197,7 +197,7 @@ async fn no_handler_and_no_background_task_goes_on_after_the_serve_future_was_dr
     );
     let net = Net::memory();
     let server = Server::bind(&net, handler);
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     let mut serving = Box::pin(server.server.serve());
     meanwhile(&mut serving, peer.ask("hello")).await;
     meanwhile(&mut serving, settle()).await;
@@ -208,7 +208,7 @@ async fn no_handler_and_no_background_task_goes_on_after_the_serve_future_was_dr
     settle().await;
 
     assert_eq!(steps.all(), ["conversation is dropped"]);
-    assert_eq!(server.control.figures().cut, 1);
+    assert_eq!(server.handle.stats().aborted, 1);
 }
 
 // L-19
@@ -217,8 +217,8 @@ async fn the_serve_future_can_be_dropped_in_the_grace_and_in_a_clean_up() {
     for after in [Duration::from_millis(500), Duration::from_millis(1_500)] {
         let steps = Steps::default();
         let handler = starting!(
-            [steps] | service | {
-                service.on_stop(async move {
+            [steps] | context | {
+                context.on_shutdown(async move {
                     let _clean_up = steps.on_drop("clean-up is dropped");
                     sleep(Duration::from_secs(1)).await;
                     steps.note("clean-up goes on");
@@ -240,8 +240,8 @@ async fn the_serve_future_can_be_dropped_in_the_grace_and_in_a_clean_up() {
         peer.ask("hello").await;
         let begun = Instant::now();
         let stopping = tokio::spawn({
-            let control = server.control.clone();
-            async move { control.shutdown().await }
+            let handle = server.handle.clone();
+            async move { handle.shutdown().await }
         });
 
         sleep(after).await;
@@ -281,7 +281,7 @@ async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
     );
     let server = Server::bind(&net, handler);
     let peer = {
-        let bytes = net.peer_of(&server.control).await;
+        let bytes = net.peer_of(&server.handle).await;
         let mut serving = Box::pin(server.server.serve());
         meanwhile(&mut serving, bytes.ask("hello")).await;
         *peer.lock().unwrap() = Some(bytes.clone());
@@ -296,7 +296,7 @@ async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
     });
 
     assert_eq!(numbers.await, ["1", "2", "3"]);
-    assert_eq!(server.control.figures().peers, 1);
+    assert_eq!(server.handle.stats().active_conversations, 1);
 }
 
 // L-19
@@ -304,7 +304,7 @@ async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
 async fn a_panic_of_the_future_given_to_serve_until_reaches_the_caller_and_leaves_nothing() {
     let net = Net::memory();
     let server = Server::bind(&net, Sleeps);
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     let serving = tokio::spawn({
         let server = server.clone();
         async move {
@@ -321,6 +321,6 @@ async fn a_panic_of_the_future_given_to_serve_until_reaches_the_caller_and_leave
 
     let serving = server.serve().await;
     assert_eq!(peer.ask("again").await, "again");
-    assert_eq!(server.control.figures().cut, 1);
+    assert_eq!(server.handle.stats().aborted, 1);
     server.stop(serving).await;
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use datagrammar::{
-    Handler, Limits, PeerAddr, RecvError, ServeError,
+    Addr, Handler, Limits, RecvError, ServeError,
     testing::{Conditions, Network},
 };
 use tokio::{
@@ -27,7 +27,7 @@ struct Scene {
     network: Network,
     server: Server,
     serving: JoinHandle<Result<(), ServeError>>,
-    address: PeerAddr,
+    address: Addr,
     peer: Bytes,
 }
 
@@ -41,8 +41,8 @@ impl Scene {
         let net = Net::Memory(network.clone());
         let server = Server::bind_within(limits, &net, handler);
         let serving = server.serve().await;
-        let address = server.control.addresses().remove(0);
-        let peer = net.peer_of(&server.control).await;
+        let address = server.handle.local_addrs().remove(0);
+        let peer = net.peer_of(&server.handle).await;
         Self { network, server, serving, address, peer }
     }
 
@@ -121,14 +121,14 @@ async fn ten_thousand_replies_to_closed_ports_disturb_nobody() {
         let net = Net::Loopback(ip);
         let server = Server::bind(&net, echo);
         let serving = server.serve().await;
-        let peer = net.peer_of(&server.control).await;
-        let address = server.control.addresses()[0].socket_addr().unwrap();
+        let peer = net.peer_of(&server.handle).await;
+        let address = server.handle.local_addrs()[0].socket_addr().unwrap();
         let closed = closed_to_all_but(&UdpSocket::bind((ip, 0)).unwrap());
 
         for round in 1..=100 {
             closed.iter().for_each(|port| assert_eq!(port.send_to(b"?", address).unwrap(), 1));
             assert_eq!(peer.ask("still there?").await, "still there?");
-            until(|| server.control.figures().returned == 101 * round).await;
+            until(|| server.handle.stats().delivered == 101 * round).await;
         }
 
         assert!(log.alarms().is_empty(), "{:?}", log.alarms());
@@ -185,7 +185,7 @@ async fn an_error_that_persists_is_tried_less_and_less_often_up_to_once_a_second
 #[tokio::test(start_paused = true)]
 async fn errors_that_persist_are_not_all_told() {
     let log = Log::capture();
-    let scene = Scene::within(Limits::default().events_per_second(3), echo).await;
+    let scene = Scene::within(Limits::default().max_events_per_second(3), echo).await;
 
     scene.fail_recv(ErrorKind::OutOfMemory, 30);
     scene.peer.send("still there?").await;
@@ -231,8 +231,8 @@ async fn a_socket_that_can_never_receive_again_ends_serving_in_order() {
     let steps = Steps::default();
     let loops = Loops::default();
     let handler = starting!(
-        [steps] | service | {
-            service.on_stop(async move { steps.note("cleans up") });
+        [steps] | context | {
+            context.on_shutdown(async move { steps.note("cleans up") });
             Ok(())
         },
         conversing!(
@@ -259,7 +259,7 @@ async fn a_socket_that_can_never_receive_again_ends_serving_in_order() {
     assert!(matches!(&error, ServeError::Io(cause) if cause.kind() == ErrorKind::NotConnected));
     assert_eq!(scene.peer.recv_text().await, "goodbye");
     assert_eq!(steps.all(), ["conversation ends", "cleans up"]);
-    assert!(!scene.server.control.is_serving() && loops.sender().is_closed());
+    assert!(!scene.server.handle.is_serving() && loops.sender().is_closed());
     assert_eq!(log.messages(Level::INFO), ["serving", "stopping", "stopped"]);
 }
 
@@ -274,5 +274,5 @@ async fn a_socket_that_can_never_receive_again_ends_serving_within_the_grace() {
 
     assert!(matches!(ended(scene.serving).await, Err(ServeError::Io(_))));
     assert_eq!(begun.elapsed().as_millis(), 750);
-    assert_eq!(scene.server.control.figures().cut, 1);
+    assert_eq!(scene.server.handle.stats().aborted, 1);
 }

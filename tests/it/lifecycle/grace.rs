@@ -24,7 +24,7 @@ everywhere! {
             while !matches!(peer.recv().await, Err(RecvError::Closed)) {}
             Ok(peer.send(&"goodbye".to_owned()).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
 
         server.stop().await;
@@ -35,28 +35,28 @@ everywhere! {
     // L-12
     async fn what_waits_at_shutdown_is_never_handled(net) {
         let steps = Steps::default();
-        let limits = Limits::default().grace(Duration::ZERO);
+        let limits = Limits::default().shutdown_grace(Duration::ZERO);
         let server = Server::bind_within(limits, &net, conversing!([steps] |peer| {
             let request = peer.recv().await?;
             steps.note(request.clone());
             peer.send(&request).await?;
             if request == "first" { pending().await } else { Ok(()) }
         }));
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let serving = server.serve().await;
         peer.ask("first").await;
         peer.send("second").await;
         peer.send("third").await;
-        until(|| server.control.figures().waiting_bytes == 2 * OVERHEAD + 11).await;
+        until(|| server.handle.stats().queued_bytes == 2 * OVERHEAD + 11).await;
 
         server.stop(serving).await;
         let serving = server.serve().await;
         peer.ask("fourth").await;
 
         assert_eq!(steps.all(), ["first", "fourth"]);
-        let figures = server.control.figures();
-        assert_eq!(figures.dropped(DropReason::Stopping), 2);
-        assert_eq!((figures.received, figures.waiting_bytes), (4, 0));
+        let stats = server.handle.stats();
+        assert_eq!(stats.dropped(DropReason::ShuttingDown), 2);
+        assert_eq!((stats.received, stats.queued_bytes), (4, 0));
         server.stop(serving).await;
     }
 
@@ -73,7 +73,7 @@ everywhere! {
                 }
                 Ok(())
             })).await;
-            let peer = net.peer_of(&server.control).await;
+            let peer = net.peer_of(&server.handle).await;
             peer.send("count").await;
             assert_eq!(peer.recv_text().await, "0");
 
@@ -103,14 +103,14 @@ async fn shutdown_with(limits: Limits, needed: Duration) -> (u128, u64) {
         Ok(())
     });
     let server = net.serve_text_within(limits, handler).await;
-    let control = server.control.clone();
-    let peer = net.peer_of(&control).await;
+    let handle = server.handle.clone();
+    let peer = net.peer_of(&handle).await;
     peer.ask("hello").await;
     let begun = Instant::now();
 
     server.stop().await;
 
-    (begun.elapsed().as_millis(), control.figures().cut)
+    (begun.elapsed().as_millis(), handle.stats().aborted)
 }
 
 // L-10, L-11
@@ -128,8 +128,8 @@ async fn a_conversation_has_a_grace_of_three_quarters_of_a_second() {
 // L-10, G-1
 #[tokio::test(start_paused = true)]
 async fn the_grace_can_be_set() {
-    let long = Limits::default().grace(Duration::from_secs(10));
-    let none = Limits::default().grace(Duration::ZERO);
+    let long = Limits::default().shutdown_grace(Duration::from_secs(10));
+    let none = Limits::default().shutdown_grace(Duration::ZERO);
 
     assert_eq!(shutdown_with(long, Duration::from_secs(9)).await, (9_000, 0));
     assert_eq!(shutdown_with(none, Duration::from_secs(1)).await, (0, 1));
@@ -151,7 +151,7 @@ async fn senders_stay_open_until_the_conversations_have_ended() {
     .await;
     peer.ask("hello").await;
 
-    let ((), sent) = tokio::join!(server.control.shutdown(), async {
+    let ((), sent) = tokio::join!(server.handle.shutdown(), async {
         sleep(Duration::from_millis(400)).await;
         loops.sender().send(&"a last word".to_owned()).await
     });
@@ -180,13 +180,13 @@ async fn a_conversation_that_is_cut_runs_its_destructors_and_nothing_else() {
     .await;
     peer.ask("hello").await;
 
-    within_deadline(server.control.shutdown()).await;
+    within_deadline(server.handle.shutdown()).await;
     assert_eq!(steps.all(), ["its resource is given back"]);
     sleep(Duration::from_secs(5)).await;
 
     assert_eq!(steps.all(), ["its resource is given back"]);
-    let figures = server.control.figures();
-    assert_eq!((figures.cut, figures.conversations, figures.peers), (1, 1, 0));
+    let stats = server.handle.stats();
+    assert_eq!((stats.aborted, stats.conversations, stats.active_conversations), (1, 1, 0));
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
     ended(serving).await.unwrap();
 }
@@ -214,8 +214,8 @@ async fn a_destructor_that_panics_when_its_conversation_is_cut_does_no_harm() {
 
     server.stop(serving).await;
 
-    let figures = server.control.figures();
-    assert_eq!((figures.cut, figures.conversations, figures.peers), (1, 1, 0));
+    let stats = server.handle.stats();
+    assert_eq!((stats.aborted, stats.conversations, stats.active_conversations), (1, 1, 0));
     let serving = server.serve().await;
     assert_eq!(peer.ask("hello").await, "hello");
     server.stop(serving).await;
@@ -227,8 +227,8 @@ async fn a_clean_up_is_awaited_however_long_it_takes() {
     for millis in [500, 10_000] {
         let steps = Steps::default();
         let handler = starting!(
-            [steps] | service | {
-                service.on_stop(async move {
+            [steps] | context | {
+                context.on_shutdown(async move {
                     sleep(Duration::from_millis(millis)).await;
                     steps.note("cleans up");
                 });
@@ -239,7 +239,7 @@ async fn a_clean_up_is_awaited_however_long_it_takes() {
         let (server, serving, _peer) = in_memory(handler).await;
         let begun = Instant::now();
 
-        within_deadline(server.control.shutdown()).await;
+        within_deadline(server.handle.shutdown()).await;
 
         assert_eq!(begun.elapsed().as_millis(), u128::from(millis));
         assert_eq!(steps.all(), ["cleans up"]);
@@ -253,11 +253,11 @@ async fn a_clean_up_that_panics_is_reported_and_the_others_run() {
     let log = Log::capture();
     let steps = Steps::default();
     let handler = starting!(
-        [steps] | service | {
+        [steps] | context | {
             let cleans = steps.clone();
-            service.on_stop(async move { cleans.note("first") });
-            service.on_stop(async { panic!("a mess") });
-            service.on_stop(async move { steps.note("last") });
+            context.on_shutdown(async move { cleans.note("first") });
+            context.on_shutdown(async { panic!("a mess") });
+            context.on_shutdown(async move { steps.note("last") });
             Ok(())
         },
         echo
@@ -276,17 +276,17 @@ async fn a_clean_up_that_panics_is_reported_and_the_others_run() {
 async fn background_tasks_are_dropped_and_none_is_left() {
     let steps = Steps::default();
     let handler = starting!(
-        [steps] | service | {
+        [steps] | context | {
             for _ in 0..3 {
                 let steps = steps.clone();
-                service.spawn(async move {
+                context.spawn(async move {
                     let _task = steps.on_drop("dropped");
                     sleep(Duration::from_secs(1)).await;
                     steps.note("goes on");
                     Ok(())
                 });
             }
-            service.spawn(pending());
+            context.spawn(pending());
             Ok(())
         },
         echo
@@ -318,8 +318,8 @@ async fn replies_that_wait_for_room_leave_in_the_grace_or_are_given_up() {
             }),
         );
         let server = Running::start(server.socket(net.socket()).unwrap()).await;
-        let (control, address) = (server.control.clone(), server.control.addresses().remove(0));
-        let peer = net.peer_of(&control).await;
+        let (handle, address) = (server.handle.clone(), server.handle.local_addrs().remove(0));
+        let peer = net.peer_of(&handle).await;
         network.hold_sends(address.clone(), true);
         peer.send("count").await;
         settle().await;
@@ -331,8 +331,8 @@ async fn replies_that_wait_for_room_leave_in_the_grace_or_are_given_up() {
         });
 
         assert!(begun.elapsed() < Duration::from_secs(1));
-        let figures = control.figures();
-        assert_eq!((figures.sent, figures.send_timeouts), (left, refused));
+        let stats = handle.stats();
+        assert_eq!((stats.sent, stats.send_timeouts), (left, refused));
         assert_eq!(peer.hears_nothing().await, !room);
     }
 }
@@ -342,15 +342,15 @@ async fn replies_that_wait_for_room_leave_in_the_grace_or_are_given_up() {
 async fn each_conversation_that_is_cut_is_counted() {
     let net = Net::memory();
     let server = net.serve_text(Sleeps).await;
-    let control = server.control.clone();
+    let handle = server.handle.clone();
     let mut peers = Vec::new();
     for _ in 0..5 {
-        let peer = net.peer_of(&control).await;
+        let peer = net.peer_of(&handle).await;
         peer.ask("hello").await;
         peers.push(peer);
     }
 
     server.stop().await;
 
-    assert_eq!((control.figures().cut, control.figures().conversations), (5, 5));
+    assert_eq!((handle.stats().aborted, handle.stats().conversations), (5, 5));
 }

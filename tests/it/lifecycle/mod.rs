@@ -2,12 +2,12 @@
 
 mod again;
 mod closed;
+mod dedicated_threads;
 mod destructors;
 mod drain;
 mod dropped;
 mod errors;
 mod grace;
-mod own_threads;
 mod runtime;
 mod shutdown;
 mod start;
@@ -21,7 +21,8 @@ use std::{
 };
 
 use datagrammar::{
-    BoxError, Handler, Limits, Peer, PeerSender, ServeError, ServerHandle, Service, Text, UdpServer,
+    BoxError, Handler, Limits, Peer, PeerSender, ServeError, ServerContext, ServerHandle, Text,
+    UdpServer,
 };
 use tokio::{task::JoinHandle, time::sleep};
 
@@ -65,18 +66,18 @@ type Start<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>
 
 fn start_of<F>(start: F) -> F
 where
-    F: for<'a> Fn(&'a mut Service) -> Start<'a> + Send + Sync + 'static,
+    F: for<'a> Fn(&'a mut ServerContext) -> Start<'a> + Send + Sync + 'static,
 {
     start
 }
 
 impl<F, H> Handler<String, String> for Starting<F, H>
 where
-    F: for<'a> Fn(&'a mut Service) -> Start<'a> + Send + Sync + 'static,
+    F: for<'a> Fn(&'a mut ServerContext) -> Start<'a> + Send + Sync + 'static,
     H: Handler<String, String>,
 {
-    async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
-        (self.0)(service).await
+    async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+        (self.0)(context).await
     }
 
     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
@@ -84,12 +85,12 @@ where
     }
 }
 
-/// A handler of text that is started by a block: `starting!([gate] |service| { ... Ok(()) }, handler)`.
+/// A handler of text that is started by a block: `starting!([gate] |context| { ... Ok(()) }, handler)`.
 macro_rules! starting {
-    ($([$($captured:ident),+])? |$service:ident| $body:block, $handler:expr) => {{
+    ($([$($captured:ident),+])? |$context:ident| $body:block, $handler:expr) => {{
         let handler = $handler;
         $($(let $captured = $captured.clone();)+)?
-        let start = $crate::lifecycle::start_of(move |$service| {
+        let start = $crate::lifecycle::start_of(move |$context| {
             $($(let $captured = $captured.clone();)+)?
             Box::pin(async move $body)
         });
@@ -138,7 +139,7 @@ impl Handler<String, String> for Loops {
 #[derive(Clone)]
 struct Server {
     server: Arc<UdpServer>,
-    control: ServerHandle,
+    handle: ServerHandle,
 }
 
 impl Server {
@@ -148,7 +149,7 @@ impl Server {
 
     fn bind_within(limits: Limits, net: &Net, handler: impl Handler<String, String>) -> Self {
         let server = net.bind(UdpServer::builder(Text, handler).limits(limits));
-        Self { control: server.control(), server: Arc::new(server) }
+        Self { handle: server.handle(), server: Arc::new(server) }
     }
 
     /// Begins to serve, in a task.
@@ -160,13 +161,13 @@ impl Server {
     /// Serves, in a task.
     async fn serve(&self) -> JoinHandle<Result<(), ServeError>> {
         let serving = self.begin();
-        assert!(within_deadline(self.control.ready()).await);
+        assert!(within_deadline(self.handle.ready()).await);
         serving
     }
 
     /// Shuts down what is served; it must end without an error.
     async fn stop(&self, serving: JoinHandle<Result<(), ServeError>>) {
-        within_deadline(self.control.shutdown()).await;
+        within_deadline(self.handle.shutdown()).await;
         ended(serving).await.unwrap();
     }
 }
@@ -189,7 +190,7 @@ async fn in_memory(
     let net = Net::memory();
     let server = Server::bind(&net, handler);
     let serving = server.serve().await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     (server, serving, peer)
 }
 

@@ -33,7 +33,7 @@ const NET: Net = Net::Loopback("127.0.0.1");
 
 /// What is left of a server, and what happened to its parts.
 struct Left {
-    control: ServerHandle,
+    handle: ServerHandle,
     address: SocketAddr,
     loops: Loops,
     steps: Steps,
@@ -43,11 +43,11 @@ struct Left {
 async fn serve() -> (Left, Bytes) {
     let (steps, loops) = (Steps::default(), Loops::default());
     let handler = starting!(
-        [steps] | service | {
+        [steps] | context | {
             let cleans = steps.clone();
-            service.on_stop(async move { cleans.note("cleans up") });
+            context.on_shutdown(async move { cleans.note("cleans up") });
             let task = steps.on_drop("background task is dropped");
-            service.spawn(async move {
+            context.spawn(async move {
                 let _task = task;
                 pending().await
             });
@@ -65,12 +65,12 @@ async fn serve() -> (Left, Bytes) {
         )
     );
     let server = Server::bind(&NET, handler);
-    let address = server.control.addresses()[0].socket_addr().unwrap();
+    let address = server.handle.local_addrs()[0].socket_addr().unwrap();
     drop(server.serve().await);
-    let peer = NET.peer_of(&server.control).await;
+    let peer = NET.peer_of(&server.handle).await;
     assert_eq!(peer.ask("hello").await, "hello");
     peer.send("not yet handled").await;
-    (Left { control: server.control, address, loops, steps }, peer)
+    (Left { handle: server.handle, address, loops, steps }, peer)
 }
 
 /// Ends a runtime in which a server serves, and looks at what is left.
@@ -85,8 +85,8 @@ fn end(runtime: Runtime, end: impl FnOnce(Runtime) + Send + 'static) {
             until(|| left.steps.contain("background task is dropped")).await;
             assert!(left.steps.contain("conversation is dropped"));
             assert!(!left.steps.contain("cleans up"));
-            within_deadline(left.control.shutdown()).await;
-            assert!(!left.control.is_serving());
+            within_deadline(left.handle.shutdown()).await;
+            assert!(!left.handle.is_serving());
             let sender = left.loops.sender();
             assert!(matches!(sender.send(&"lost".to_owned()).await, Err(SendError::Closed)));
         });
@@ -124,15 +124,15 @@ fn a_server_that_is_dropped_after_its_runtime_frees_its_port() {
             let server = runtime.block_on(async {
                 let server = Server::bind(&NET, Sleeps);
                 let serving = server.serve().await;
-                let peer = NET.peer_of(&server.control).await;
+                let peer = NET.peer_of(&server.handle).await;
                 peer.ask("hello").await;
                 drop(serving);
                 server
             });
-            let address = server.control.addresses()[0].socket_addr().unwrap();
+            let address = server.handle.local_addrs()[0].socket_addr().unwrap();
 
             drop(runtime);
-            assert!(!server.control.is_serving());
+            assert!(!server.handle.is_serving());
             drop(server);
 
             UdpSocket::bind(address).unwrap();
@@ -146,12 +146,12 @@ fn serving_on_a_thread_of_its_own_ends_with_an_error_when_the_runtime_is_dropped
     within_time(|| {
         let runtime = multi_thread();
         let server = runtime.block_on(async { Server::bind(&NET, Sleeps) });
-        let (control, address) = (server.control.clone(), server.control.addresses().remove(0));
-        let handle = runtime.handle().clone();
-        let serving = thread::spawn(move || handle.block_on(server.server.serve()));
+        let (handle, address) = (server.handle.clone(), server.handle.local_addrs().remove(0));
+        let on = runtime.handle().clone();
+        let serving = thread::spawn(move || on.block_on(server.server.serve()));
         let peer = runtime.block_on(async {
-            assert!(within_deadline(control.ready()).await);
-            let peer = NET.peer_of(&control).await;
+            assert!(within_deadline(handle.ready()).await);
+            let peer = NET.peer_of(&handle).await;
             peer.ask("hello").await;
             peer
         });
@@ -167,16 +167,16 @@ fn serving_on_a_thread_of_its_own_ends_with_an_error_when_the_runtime_is_dropped
 // L-13, L-25
 #[test]
 fn no_clean_up_begins_when_the_runtime_is_gone_though_serving_ends_after_it() {
-    for own_threads in [false, true] {
+    for dedicated_threads in [false, true] {
         within_time(move || {
             let runtime = multi_thread();
             let steps = Steps::default();
             let handler = starting!(
-                [steps] | service | {
+                [steps] | context | {
                     let cleans = steps.clone();
-                    service.on_stop(async move { cleans.note("cleans up") });
+                    context.on_shutdown(async move { cleans.note("cleans up") });
                     let task = steps.on_drop("background task is dropped");
-                    service.spawn(async move {
+                    context.spawn(async move {
                         let _task = task;
                         pending().await
                     });
@@ -184,18 +184,18 @@ fn no_clean_up_begins_when_the_runtime_is_gone_though_serving_ends_after_it() {
                 },
                 Sleeps
             );
-            let builder = UdpServer::builder(Text, handler).own_threads(own_threads);
+            let builder = UdpServer::builder(Text, handler).dedicated_threads(dedicated_threads);
             let server = runtime.block_on(builder.bind("127.0.0.1:0")).unwrap();
-            let (control, handle) = (server.control(), runtime.handle().clone());
+            let (handle, on) = (server.handle(), runtime.handle().clone());
             // Its future is no task of the runtime, so that it is polled to its end.
-            let serving = thread::spawn(move || handle.block_on(server.serve()));
-            assert!(runtime.block_on(within_deadline(control.ready())));
+            let serving = thread::spawn(move || on.block_on(server.serve()));
+            assert!(runtime.block_on(within_deadline(handle.ready())));
 
             drop(runtime);
 
             assert!(matches!(serving.join().unwrap(), Err(ServeError::Io(_))));
             assert_eq!(steps.all(), ["background task is dropped"]);
-            assert!(!control.is_serving());
+            assert!(!handle.is_serving());
         });
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use datagrammar::{
-    DropReason, Figures, RecvError, ServerHandle,
+    DropReason, RecvError, ServerHandle, ServerStats,
     testing::{Conditions, Network},
 };
 use tokio::{
@@ -29,7 +29,7 @@ everywhere! {
     async fn the_future_given_to_serve_until_ends_serving_like_a_shutdown(net) {
         let loops = Loops::default();
         let server = Server::bind(&net, loops.clone());
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let (end, until) = oneshot::channel::<()>();
         let serving = tokio::spawn({
             let server = server.clone();
@@ -40,20 +40,20 @@ everywhere! {
         end.send(()).unwrap();
 
         ended(serving).await.unwrap();
-        assert!(!server.control.is_serving());
+        assert!(!server.handle.is_serving());
         assert!(loops.sender().is_closed());
-        assert_eq!(server.control.figures().conversations, 1);
+        assert_eq!(server.handle.stats().conversations, 1);
     }
 
     // L-7
     async fn a_future_that_is_ready_lets_no_conversation_open(net) {
         let server = Server::bind(&net, echo);
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.send("early").await;
 
         within_deadline(server.server.serve_until(ready(()))).await.unwrap();
 
-        assert_eq!(server.control.figures(), Figures::default());
+        assert_eq!(server.handle.stats(), ServerStats::default());
         assert!(peer.hears_nothing().await);
     }
 
@@ -62,8 +62,8 @@ everywhere! {
         let server = Server::bind(&net, echo);
 
         for _ in 0..2 {
-            ten_shutdowns(&server.control).await;
-            assert_eq!(within_deadline(server.control.drain(Duration::MAX)).await, 0);
+            ten_shutdowns(&server.handle).await;
+            assert_eq!(within_deadline(server.handle.drain(Duration::MAX)).await, 0);
             let serving = server.serve().await;
             server.stop(serving).await;
         }
@@ -72,11 +72,11 @@ everywhere! {
     // L-14
     async fn ten_shutdowns_at_the_same_time_all_return(net) {
         let server = Server::bind(&net, Loops::default());
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let serving = server.serve().await;
         peer.ask("hello").await;
 
-        ten_shutdowns(&server.control).await;
+        ten_shutdowns(&server.handle).await;
 
         ended(serving).await.unwrap();
     }
@@ -84,29 +84,29 @@ everywhere! {
     // L-15
     async fn a_server_serves_three_times_at_the_same_addresses(net) {
         let server = Server::bind(&net, echo);
-        let addresses = server.control.addresses();
-        let peer = net.peer_of(&server.control).await;
+        let addresses = server.handle.local_addrs();
+        let peer = net.peer_of(&server.handle).await;
 
         for time in ["first", "second", "third"] {
             let serving = server.serve().await;
-            assert_eq!(server.control.addresses(), addresses);
+            assert_eq!(server.handle.local_addrs(), addresses);
             assert_eq!(peer.ask(time).await, time);
             server.stop(serving).await;
         }
 
-        assert_eq!(server.control.addresses(), addresses);
+        assert_eq!(server.handle.local_addrs(), addresses);
     }
 
     // L-16
     async fn what_comes_between_two_times_of_serving_is_dropped_before_the_handler_starts(net) {
         let stale = Arc::new(Mutex::new(Vec::new()));
-        let handler = starting!([stale] |service| {
-            let figures = service.control().figures();
-            stale.lock().unwrap().push(figures.dropped(DropReason::Stale));
+        let handler = starting!([stale] |context| {
+            let stats = context.handle().stats();
+            stale.lock().unwrap().push(stats.dropped(DropReason::Stale));
             Ok(())
         }, echo);
         let server = Server::bind(&net, handler);
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let serving = server.serve().await;
         peer.ask("hello").await;
         server.stop(serving).await;
@@ -118,8 +118,8 @@ everywhere! {
 
         assert_eq!(peer.ask("fresh").await, "fresh");
         assert_eq!(*stale.lock().unwrap(), [0, 3]);
-        let figures = server.control.figures();
-        assert_eq!((figures.received, figures.returned, figures.dropped_in_all()), (5, 2, 3));
+        let stats = server.handle.stats();
+        assert_eq!((stats.received, stats.delivered, stats.total_dropped()), (5, 2, 3));
         server.stop(serving).await;
     }
 }
@@ -130,27 +130,27 @@ async fn an_error_of_the_socket_hides_nothing_stale() {
     let network = Network::new(1, Conditions::default());
     let net = Net::Memory(network.clone());
     let server = Server::bind(&net, echo);
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     let serving = server.serve().await;
     peer.ask("hello").await;
     server.stop(serving).await;
     for stale in ["one", "two", "three"] {
         peer.send(stale).await;
     }
-    network.fail_recv(server.control.addresses()[0].clone(), ErrorKind::OutOfMemory, 3);
+    network.fail_recv(server.handle.local_addrs()[0].clone(), ErrorKind::OutOfMemory, 3);
 
     let serving = server.serve().await;
 
     assert_eq!(peer.ask("fresh").await, "fresh");
-    assert_eq!(server.control.figures().dropped(DropReason::Stale), 3);
+    assert_eq!(server.handle.stats().dropped(DropReason::Stale), 3);
     server.stop(serving).await;
 }
 
-async fn ten_shutdowns(control: &ServerHandle) {
+async fn ten_shutdowns(handle: &ServerHandle) {
     let mut asked = JoinSet::new();
     for _ in 0..10 {
-        let control = control.clone();
-        asked.spawn(async move { control.shutdown().await });
+        let handle = handle.clone();
+        asked.spawn(async move { handle.shutdown().await });
     }
     within_deadline(asked.join_all()).await;
 }
@@ -160,7 +160,7 @@ async fn ten_shutdowns(control: &ServerHandle) {
 async fn the_future_given_to_serve_until_ends_a_drain_too() {
     let net = Net::memory();
     let server = Server::bind(&net, Sleeps);
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     let serving = tokio::spawn({
         let server = server.clone();
         async move { server.server.serve_until(sleep(Duration::from_secs(60))).await }
@@ -168,7 +168,7 @@ async fn the_future_given_to_serve_until_ends_a_drain_too() {
     peer.ask("hello").await;
     let begun = Instant::now();
 
-    let cut = server.control.drain(Duration::from_secs(600)).await;
+    let cut = server.handle.drain(Duration::from_secs(600)).await;
 
     assert_eq!((cut, begun.elapsed().as_millis()), (1, 60_750));
     ended(serving).await.unwrap();
@@ -180,10 +180,10 @@ async fn serving_ends_step_by_step() {
     let log = Log::capture();
     let (steps, loops) = (Steps::default(), Loops::default());
     let handler = starting!(
-        [steps, loops] | service | {
+        [steps, loops] | context | {
             for step in ["first clean-up", "last clean-up"] {
                 let steps = steps.clone();
-                service.on_stop(async move {
+                context.on_shutdown(async move {
                     sleep(Duration::from_millis(500)).await;
                     steps.note(step);
                 });
@@ -192,7 +192,7 @@ async fn serving_ends_step_by_step() {
                 let senders = if loops.sender().is_closed() { "closed" } else { "open" };
                 steps.note(format!("{what}, senders are {senders}"));
             };
-            service.spawn(async move {
+            context.spawn(async move {
                 let _dropped = OnDrop(Some(move || state(&steps, "background task ends")));
                 pending().await
             });
@@ -214,14 +214,14 @@ async fn serving_ends_step_by_step() {
     let net = Net::memory();
     let server = Server::bind(&net, handler);
     let serving = server.serve().await;
-    let (peer, late) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+    let (peer, late) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
     peer.ask("hello").await;
 
     let told = || log.messages(Level::INFO).contains(&"stopped".to_owned());
     let (ended, ()) = tokio::join!(ended(serving), async {
         tokio::join!(
             async {
-                within_deadline(server.control.shutdown()).await;
+                within_deadline(server.handle.shutdown()).await;
                 steps.note(format!("shutdown returns, stopped is told: {}", told()));
             },
             async {
@@ -242,7 +242,7 @@ async fn serving_ends_step_by_step() {
             "shutdown returns, stopped is told: true",
         ]
     );
-    assert_eq!(server.control.figures().received, 1, "no more datagrams are read");
+    assert_eq!(server.handle.stats().received, 1, "no more datagrams are read");
 }
 
 struct OnDrop<F: FnOnce()>(Option<F>);
@@ -272,24 +272,24 @@ async fn a_shutdown_is_prompt_whatever_conversations_do() {
             peer.send("waits").await;
         }
         settle().await;
-        assert_prompt(&server.control).await;
+        assert_prompt(&server.handle).await;
         ended(serving).await.unwrap();
     }
 
     let (server, serving, peer) = in_memory(waits()).await;
     peer.ask("hello").await;
-    assert_prompt(&server.control).await;
+    assert_prompt(&server.handle).await;
     ended(serving).await.unwrap();
 
     let (server, serving, peer) = in_memory(waits()).await;
     peer.send("not yet handled").await;
-    assert_prompt(&server.control).await;
+    assert_prompt(&server.handle).await;
     ended(serving).await.unwrap();
 }
 
-async fn assert_prompt(control: &ServerHandle) {
+async fn assert_prompt(handle: &ServerHandle) {
     let begun = Instant::now();
-    within_deadline(control.shutdown()).await;
+    within_deadline(handle.shutdown()).await;
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
@@ -297,27 +297,27 @@ async fn assert_prompt(control: &ServerHandle) {
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_awaited_by_a_handler_returns_at_once() {
     for inline in [true, false] {
-        let control = Arc::new(Mutex::new(None::<ServerHandle>));
+        let handle = Arc::new(Mutex::new(None::<ServerHandle>));
         let (server, serving, peer) = in_memory(conversing!(
-            [control] | peer | {
+            [handle] | peer | {
                 peer.recv().await?;
                 if !inline {
                     settle().await;
                 }
-                let control = control.lock().unwrap().clone().unwrap();
-                control.shutdown().await;
+                let handle = handle.lock().unwrap().clone().unwrap();
+                handle.shutdown().await;
                 Ok(())
             }
         ))
         .await;
-        *control.lock().unwrap() = Some(server.control.clone());
+        *handle.lock().unwrap() = Some(server.handle.clone());
         let begun = Instant::now();
 
         peer.send("shut down").await;
 
         ended(serving).await.unwrap();
         assert!(begun.elapsed() < Duration::from_millis(750), "it had no need of the grace");
-        assert_eq!(server.control.figures().cut, 0);
+        assert_eq!(server.handle.stats().aborted, 0);
     }
 }
 
@@ -325,10 +325,10 @@ async fn a_shutdown_awaited_by_a_handler_returns_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_awaited_by_a_background_task_or_while_starting_ends_with_it() {
     let in_background = starting!(
-        |service| {
-            let control = service.control().clone();
-            service.spawn(async move {
-                control.shutdown().await;
+        |context| {
+            let handle = context.handle().clone();
+            context.spawn(async move {
+                handle.shutdown().await;
                 Ok(())
             });
             Ok(())
@@ -336,8 +336,8 @@ async fn a_shutdown_awaited_by_a_background_task_or_while_starting_ends_with_it(
         echo
     );
     let while_starting = starting!(
-        |service| {
-            service.control().shutdown().await;
+        |context| {
+            context.handle().shutdown().await;
             Err("it goes on".into())
         },
         echo
@@ -352,11 +352,11 @@ async fn a_shutdown_awaited_by_a_background_task_or_while_starting_ends_with_it(
 async fn a_shutdown_awaited_by_a_clean_up_returns_at_once() {
     let steps = Steps::default();
     let handler = starting!(
-        [steps] | service | {
-            let control = service.control().clone();
-            service.on_stop(async move {
-                control.shutdown().await;
-                assert_eq!(control.drain(Duration::from_secs(1)).await, 0);
+        [steps] | context | {
+            let handle = context.handle().clone();
+            context.on_shutdown(async move {
+                handle.shutdown().await;
+                assert_eq!(handle.drain(Duration::from_secs(1)).await, 0);
                 steps.note("cleans up");
             });
             Ok(())
@@ -365,7 +365,7 @@ async fn a_shutdown_awaited_by_a_clean_up_returns_at_once() {
     );
     let (server, serving, _peer) = in_memory(handler).await;
 
-    within_deadline(server.control.shutdown()).await;
+    within_deadline(server.handle.shutdown()).await;
 
     ended(serving).await.unwrap();
     assert_eq!(steps.all(), ["cleans up"]);
@@ -376,12 +376,12 @@ async fn a_shutdown_awaited_by_a_clean_up_returns_at_once() {
 async fn a_clean_up_may_wait_for_the_shutdown_of_another_server() {
     let (other, others_serving, peer) = in_memory(Sleeps).await;
     peer.ask("hello").await;
-    let control = other.control.clone();
+    let handle = other.handle.clone();
     let handler = starting!(
-        [control] | service | {
-            service.on_stop(async move {
-                control.shutdown().await;
-                assert!(!control.is_serving() && control.figures().cut == 1);
+        [handle] | context | {
+            context.on_shutdown(async move {
+                handle.shutdown().await;
+                assert!(!handle.is_serving() && handle.stats().aborted == 1);
             });
             Ok(())
         },
@@ -390,7 +390,7 @@ async fn a_clean_up_may_wait_for_the_shutdown_of_another_server() {
     let log = Log::capture();
     let (server, serving, _peer) = in_memory(handler).await;
 
-    within_deadline(server.control.shutdown()).await;
+    within_deadline(server.handle.shutdown()).await;
 
     assert!(others_serving.is_finished());
     ended(serving).await.unwrap();
@@ -403,9 +403,9 @@ async fn a_shutdown_that_is_given_up_still_ends_serving() {
     let (server, serving, peer) = in_memory(Sleeps).await;
     peer.ask("hello").await;
 
-    let asked = tokio::time::timeout(Duration::from_millis(1), server.control.shutdown()).await;
+    let asked = tokio::time::timeout(Duration::from_millis(1), server.handle.shutdown()).await;
 
     assert!(asked.is_err());
     ended(serving).await.unwrap();
-    until(|| !server.control.is_serving()).await;
+    until(|| !server.handle.is_serving()).await;
 }

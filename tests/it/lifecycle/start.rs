@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{BoxError, Handler, Peer, ServeError, Service};
+use datagrammar::{BoxError, Handler, Peer, ServeError, ServerContext};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Level;
 
@@ -25,7 +25,7 @@ everywhere! {
     // L-1
     async fn what_comes_before_the_first_serve_is_served_in_order(net) {
         let server = Server::bind(&net, echo);
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         for datagram in ["one", "two", "three"] {
             peer.send(datagram).await;
         }
@@ -51,7 +51,7 @@ everywhere! {
             Ok(peer.send(&request).await?)
         }));
         let server = Server::bind(&net, handler);
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         let serving = server.begin();
         until(|| steps.contain("starts")).await;
@@ -68,7 +68,7 @@ everywhere! {
         let steps = Steps::default();
         let handler = starting!([steps] |_service| { steps.note("starts"); Ok(()) }, echo);
         let server = Server::bind(&net, handler);
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for expected in 1..=2 {
             let serving = server.serve().await;
@@ -83,13 +83,13 @@ everywhere! {
     // L-2
     async fn a_handler_that_starts_knows_the_addresses_and_has_the_control(net) {
         let steps = Steps::default();
-        let handler = starting!([steps] |service| {
-            assert_eq!(service.addresses(), service.control().addresses());
-            for address in service.addresses() {
+        let handler = starting!([steps] |context| {
+            assert_eq!(context.local_addrs(), context.handle().local_addrs());
+            for address in context.local_addrs() {
                 steps.note(address.to_string());
             }
-            let control = service.control().clone();
-            service.on_stop(async move { steps.note(control.is_serving().to_string()) });
+            let handle = context.handle().clone();
+            context.on_shutdown(async move { steps.note(handle.is_serving().to_string()) });
             Ok(())
         }, echo);
         let server = Server::bind(&net, handler);
@@ -97,7 +97,7 @@ everywhere! {
         let serving = server.serve().await;
         server.stop(serving).await;
 
-        let [address] = &server.control.addresses()[..] else { panic!("one address is bound") };
+        let [address] = &server.handle.local_addrs()[..] else { panic!("one address is bound") };
         assert_eq!(steps.all(), [address.to_string(), "false".to_owned()]);
     }
 
@@ -110,16 +110,16 @@ everywhere! {
             Ok(())
         }, echo);
         let server = Server::bind(&net, handler);
-        let is_serving = || server.control.is_serving();
+        let is_serving = || server.handle.is_serving();
 
         assert!(!is_serving(), "it is bound only");
         let serving = server.begin();
         until(|| steps.contain("starts")).await;
         assert!(!is_serving(), "it starts");
         gate.open();
-        assert!(server.control.ready().await);
+        assert!(server.handle.ready().await);
         assert!(is_serving(), "it has started");
-        within_deadline(server.control.shutdown()).await;
+        within_deadline(server.handle.shutdown()).await;
         assert!(!is_serving(), "it was shut down");
         ended(serving).await.unwrap();
     }
@@ -127,9 +127,9 @@ everywhere! {
     // L-4
     async fn a_handler_that_cannot_start_ends_serving_and_may_start_later(net) {
         let (steps, attempts) = (Steps::default(), Arc::new(AtomicUsize::new(0)));
-        let handler = starting!([steps, attempts] |service| {
+        let handler = starting!([steps, attempts] |context| {
             let cleans = steps.clone();
-            service.on_stop(async move { cleans.note("cleans up") });
+            context.on_shutdown(async move { cleans.note("cleans up") });
             if attempts.fetch_add(1, Relaxed) == 0 {
                 return Err(NoDatabase.into());
             }
@@ -140,8 +140,8 @@ everywhere! {
             Ok(peer.send(&request).await?)
         }));
         let server = Server::bind(&net, handler);
-        let addresses = server.control.addresses();
-        let peer = net.peer_of(&server.control).await;
+        let addresses = server.handle.local_addrs();
+        let peer = net.peer_of(&server.handle).await;
         peer.send("early").await;
 
         let error = ended(server.begin()).await.unwrap_err();
@@ -149,9 +149,9 @@ everywhere! {
         assert!(matches!(&error, ServeError::Start(cause) if cause.is::<NoDatabase>()));
         assert!(error.source().unwrap().is::<NoDatabase>());
         assert_eq!(steps.all(), ["cleans up"]);
-        assert!(!server.control.is_serving());
+        assert!(!server.handle.is_serving());
         let serving = server.serve().await;
-        assert_eq!(server.control.addresses(), addresses);
+        assert_eq!(server.handle.local_addrs(), addresses);
         assert_eq!(peer.ask("late").await, "late");
         server.stop(serving).await;
     }
@@ -165,7 +165,7 @@ everywhere! {
             Ok(())
         }, echo);
         let server = Server::bind(&net, handler);
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         let serving = server.begin();
         until(|| steps.contain("starts")).await;
@@ -174,7 +174,7 @@ everywhere! {
         assert_eq!(peer.ask("it serves").await, "it serves");
         assert!(matches!(ended(server.begin()).await, Err(ServeError::AlreadyServing)));
 
-        assert!(server.control.is_serving());
+        assert!(server.handle.is_serving());
         assert_eq!(peer.ask("it still serves").await, "it still serves");
         assert_eq!(steps.all(), ["starts"]);
         server.stop(serving).await;
@@ -198,11 +198,11 @@ async fn a_panic_while_the_handler_starts_is_an_error_of_serving() {
     let log = Log::capture();
     let steps = Steps::default();
     let handler = starting!(
-        [steps] | service | {
+        [steps] | context | {
             let cleans = steps.clone();
-            service.on_stop(async move { cleans.note("cleans up") });
+            context.on_shutdown(async move { cleans.note("cleans up") });
             let background = steps.on_drop("background task ends");
-            service.spawn(async move {
+            context.spawn(async move {
                 let _background = background;
                 pending().await
             });
@@ -227,9 +227,9 @@ async fn a_shutdown_while_the_handler_starts_drops_the_start_and_cleans_up() {
     let log = Log::capture();
     let steps = Steps::default();
     let handler = starting!(
-        [steps] | service | {
+        [steps] | context | {
             let cleans = steps.clone();
-            service.on_stop(async move { cleans.note("cleans up") });
+            context.on_shutdown(async move { cleans.note("cleans up") });
             let _start = steps.on_drop("start is dropped");
             sleep(Duration::from_secs(3600)).await;
             steps.note("has started");
@@ -242,7 +242,7 @@ async fn a_shutdown_while_the_handler_starts_drops_the_start_and_cleans_up() {
     settle().await;
     let asked = Instant::now();
 
-    within_deadline(server.control.shutdown()).await;
+    within_deadline(server.handle.shutdown()).await;
 
     assert!(asked.elapsed() < Duration::from_secs(1));
     ended(serving).await.unwrap();
@@ -257,12 +257,12 @@ async fn a_server_that_is_shut_down_while_it_starts_is_never_ready() {
     let server = Server::bind(&Net::memory(), handler);
     let serving = server.begin();
     let ready = tokio::spawn({
-        let control = server.control.clone();
-        async move { control.ready().await }
+        let handle = server.handle.clone();
+        async move { handle.ready().await }
     });
     settle().await;
 
-    within_deadline(server.control.shutdown()).await;
+    within_deadline(server.handle.shutdown()).await;
     ended(serving).await.unwrap();
     settle().await;
 
@@ -275,8 +275,8 @@ async fn a_server_that_is_shut_down_while_it_starts_is_never_ready() {
 #[tokio::test(start_paused = true)]
 async fn serving_again_is_refused_until_the_last_clean_up_is_over() {
     let cleans = starting!(
-        |service| {
-            service.on_stop(async { sleep(Duration::from_secs(5)).await });
+        |context| {
+            context.on_shutdown(async { sleep(Duration::from_secs(5)).await });
             Ok(())
         },
         Sleeps
@@ -285,8 +285,8 @@ async fn serving_again_is_refused_until_the_last_clean_up_is_over() {
     peer.ask("hello").await;
     let asked = Instant::now();
     let stopping = tokio::spawn({
-        let control = server.control.clone();
-        async move { control.shutdown().await }
+        let handle = server.handle.clone();
+        async move { handle.shutdown().await }
     });
 
     for _in_the_grace_and_in_the_clean_up in 0..2 {
@@ -308,12 +308,12 @@ async fn a_server_that_is_stopping_is_not_ready() {
     let (server, serving, peer) = in_memory(Sleeps).await;
     peer.ask("hello").await;
     let stopping = tokio::spawn({
-        let control = server.control.clone();
-        async move { control.shutdown().await }
+        let handle = server.handle.clone();
+        async move { handle.shutdown().await }
     });
     settle().await;
 
-    let ready = timeout(Duration::from_secs(5), server.control.ready()).await;
+    let ready = timeout(Duration::from_secs(5), server.handle.ready()).await;
 
     assert!(ready.is_err(), "it would be ready when it serves again");
     stopping.await.unwrap();
@@ -326,7 +326,10 @@ async fn a_panic_before_the_start_is_awaited_is_an_error_of_serving_too() {
     struct Panics(bool);
 
     impl Handler<String, String> for Panics {
-        fn start(&self, _: &mut Service) -> impl Future<Output = Result<(), BoxError>> + Send {
+        fn start(
+            &self,
+            _: &mut ServerContext,
+        ) -> impl Future<Output = Result<(), BoxError>> + Send {
             assert!(!self.0, "no way to start");
             async { Ok(()) }
         }

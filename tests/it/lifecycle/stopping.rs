@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{BoxError, Handler, Peer, RecvError, ServerHandle, Service, Text, UdpServer};
+use datagrammar::{
+    BoxError, Handler, Peer, RecvError, ServerContext, ServerHandle, Text, UdpServer,
+};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -19,25 +21,25 @@ use crate::support::{Net, conversing, everywhere, until, within_deadline};
 struct Quits(Arc<Mutex<Option<ServerHandle>>>);
 
 impl Handler<String, String> for Quits {
-    async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
-        *self.0.lock().unwrap() = Some(service.control().clone());
+    async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+        *self.0.lock().unwrap() = Some(context.handle().clone());
         Ok(())
     }
 
     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
-        let control = self.0.lock().unwrap().clone().unwrap();
+        let handle = self.0.lock().unwrap().clone().unwrap();
         let request = peer.recv().await?;
         let (way, later) = request.split_once(' ').unwrap_or((&request, ""));
         if later == "later" {
             sleep(Duration::from_millis(1)).await;
         }
         match way {
-            "begin" => control.begin_shutdown(),
-            "shutdown" => control.shutdown().await,
-            "drain" => assert_eq!(control.drain(Duration::from_secs(60)).await, 0),
+            "begin" => handle.begin_shutdown(),
+            "shutdown" => handle.shutdown().await,
+            "drain" => assert_eq!(handle.drain(Duration::from_secs(60)).await, 0),
             _ => unreachable!("no such way"),
         }
-        assert!(!control.is_serving());
+        assert!(!handle.is_serving());
         Ok(peer.send(&"goodbye".to_owned()).await?)
     }
 }
@@ -46,7 +48,7 @@ everywhere! {
     // L-9, L-14
     async fn a_conversation_that_asks_for_the_end_of_its_server_goes_on(net) {
         let server = Server::bind(&net, Quits::default());
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         for way in ["begin", "shutdown", "drain", "begin later", "shutdown later", "drain later"] {
             let serving = server.serve().await;
 
@@ -54,7 +56,7 @@ everywhere! {
 
             ended(serving).await.unwrap();
         }
-        assert_eq!(server.control.figures().cut, 0);
+        assert_eq!(server.handle.stats().aborted, 0);
     }
 
     // L-14
@@ -63,48 +65,48 @@ everywhere! {
         let server = Server::bind(&net, conversing!([quits] |peer| {
             let request = peer.recv().await?;
             peer.send(&request).await?;
-            let control = quits.0.lock().unwrap().clone().unwrap();
-            control.stopping().await;
+            let handle = quits.0.lock().unwrap().clone().unwrap();
+            handle.stopping().await;
             Ok(peer.send(&"goodbye".to_owned()).await?)
         }));
-        *quits.0.lock().unwrap() = Some(server.control.clone());
-        let peer = net.peer_of(&server.control).await;
+        *quits.0.lock().unwrap() = Some(server.handle.clone());
+        let peer = net.peer_of(&server.handle).await;
         for drains in [false, true] {
             let serving = server.serve().await;
             peer.ask("hello").await;
-            assert!(server.control.stopping().now_or_never().is_none());
+            assert!(server.handle.stopping().now_or_never().is_none());
 
             if drains {
-                assert_eq!(within_deadline(server.control.drain(Duration::MAX)).await, 0);
+                assert_eq!(within_deadline(server.handle.drain(Duration::MAX)).await, 0);
             } else {
-                within_deadline(server.control.shutdown()).await;
+                within_deadline(server.handle.shutdown()).await;
             }
 
             assert_eq!(peer.recv_text().await, "goodbye");
             ended(serving).await.unwrap();
         }
-        assert_eq!(server.control.figures().cut, 0);
+        assert_eq!(server.handle.stats().aborted, 0);
     }
 
     // L-14
     async fn nobody_waits_for_the_end_where_nothing_is_served(net) {
         let server = Server::bind(&net, echo);
-        let control = server.control.clone();
+        let handle = server.handle.clone();
 
         for _ in 0..2 {
-            control.begin_shutdown();
-            within_deadline(control.stopping()).await;
-            within_deadline(control.stopped()).await;
+            handle.begin_shutdown();
+            within_deadline(handle.stopping()).await;
+            within_deadline(handle.stopped()).await;
             let serving = server.serve().await;
-            assert!(control.stopping().now_or_never().is_none(), "asked before it served");
-            assert!(control.stopped().now_or_never().is_none());
+            assert!(handle.stopping().now_or_never().is_none(), "asked before it served");
+            assert!(handle.stopped().now_or_never().is_none());
             server.stop(serving).await;
         }
         drop(server);
 
-        control.begin_shutdown();
-        within_deadline(control.stopping()).await;
-        within_deadline(control.stopped()).await;
+        handle.begin_shutdown();
+        within_deadline(handle.stopping()).await;
+        within_deadline(handle.stopped()).await;
     }
 }
 
@@ -118,14 +120,14 @@ async fn who_waits_for_the_end_hears_of_it_when_it_begins_and_when_it_is_over() 
         tokio::spawn(waiting).await.unwrap();
         begun.elapsed().as_millis()
     };
-    let (control, other) = (server.control.clone(), server.control.clone());
+    let (handle, other) = (server.handle.clone(), server.handle.clone());
 
     let (stopping, stopped, ()) = tokio::join!(
-        heard(async move { control.stopping().await }.boxed()),
+        heard(async move { handle.stopping().await }.boxed()),
         heard(async move { other.stopped().await }.boxed()),
         async {
             sleep(Duration::from_millis(100)).await;
-            server.control.begin_shutdown();
+            server.handle.begin_shutdown();
         },
     );
 
@@ -137,8 +139,8 @@ async fn who_waits_for_the_end_hears_of_it_when_it_begins_and_when_it_is_over() 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_the_end_hears_that_the_serve_future_was_dropped() {
     let (server, serving, _peer) = in_memory(echo).await;
-    let (control, other) = (server.control.clone(), server.control.clone());
-    let stopping = tokio::spawn(async move { control.stopping().await });
+    let (handle, other) = (server.handle.clone(), server.handle.clone());
+    let stopping = tokio::spawn(async move { handle.stopping().await });
     let stopped = tokio::spawn(async move { other.stopped().await });
     settle().await;
 
@@ -151,30 +153,30 @@ async fn who_waits_for_the_end_hears_that_the_serve_future_was_dropped() {
 // L-11, L-14
 #[tokio::test(start_paused = true)]
 async fn a_conversation_that_waits_until_its_server_has_ended_is_cut() {
-    let control = Arc::new(Mutex::new(None::<ServerHandle>));
+    let handle = Arc::new(Mutex::new(None::<ServerHandle>));
     let (server, serving, peer) = in_memory(conversing!(
-        [control] | peer | {
+        [handle] | peer | {
             let request = peer.recv().await?;
             peer.send(&request).await?;
-            let control = control.lock().unwrap().clone();
-            control.unwrap().stopped().await;
+            let handle = handle.lock().unwrap().clone();
+            handle.unwrap().stopped().await;
             unreachable!("it is dropped before");
         }
     ))
     .await;
-    *control.lock().unwrap() = Some(server.control.clone());
+    *handle.lock().unwrap() = Some(server.handle.clone());
     peer.ask("hello").await;
 
     server.stop(serving).await;
 
-    assert_eq!((server.control.figures().cut, server.control.figures().panicked), (1, 0));
+    assert_eq!((server.handle.stats().aborted, server.handle.stats().panicked), (1, 0));
 }
 
 /// Asks for the end and waits for it, in every way.
-async fn wait_for_the_end(control: &ServerHandle) {
-    control.shutdown().await;
-    control.stopped().await;
-    assert_eq!(control.drain(Duration::from_secs(1)).await, 0);
+async fn wait_for_the_end(handle: &ServerHandle) {
+    handle.shutdown().await;
+    handle.stopped().await;
+    assert_eq!(handle.drain(Duration::from_secs(1)).await, 0);
 }
 
 // L-14
@@ -182,12 +184,12 @@ async fn wait_for_the_end(control: &ServerHandle) {
 async fn a_clean_up_may_wait_for_the_end_beside_something_else() {
     let steps = Steps::default();
     let handler = starting!(
-        [steps] | service | {
-            let control = service.control().clone();
-            service.on_stop(async move {
-                tokio::join!(wait_for_the_end(&control), sleep(Duration::from_millis(1)));
+        [steps] | context | {
+            let handle = context.handle().clone();
+            context.on_shutdown(async move {
+                tokio::join!(wait_for_the_end(&handle), sleep(Duration::from_millis(1)));
                 let waiting: FuturesUnordered<_> =
-                    (0..3).map(|_| wait_for_the_end(&control)).collect();
+                    (0..3).map(|_| wait_for_the_end(&handle)).collect();
                 assert_eq!(waiting.count().await, 3);
                 steps.note("cleans up");
             });
@@ -207,11 +209,11 @@ async fn a_clean_up_may_wait_for_the_end_beside_something_else() {
 async fn a_clean_up_may_block_its_thread_on_the_end() {
     let steps = Steps::default();
     let handler = starting!(
-        [steps] | service | {
-            let control = service.control().clone();
-            service.on_stop(async move {
+        [steps] | context | {
+            let handle = context.handle().clone();
+            context.on_shutdown(async move {
                 let runtime = tokio::runtime::Handle::current();
-                tokio::task::block_in_place(|| runtime.block_on(wait_for_the_end(&control)));
+                tokio::task::block_in_place(|| runtime.block_on(wait_for_the_end(&handle)));
                 steps.note("cleans up");
             });
             Ok(())
@@ -231,12 +233,12 @@ async fn a_clean_up_may_block_its_thread_on_the_end() {
 async fn another_task_that_a_clean_up_waits_for_waits_for_the_clean_up_unless_it_only_asks() {
     let steps = Steps::default();
     let handler = starting!(
-        [steps] | service | {
-            let control = service.control().clone();
-            service.on_stop(async move {
-                let other = control.clone();
+        [steps] | context | {
+            let handle = context.handle().clone();
+            context.on_shutdown(async move {
+                let other = handle.clone();
                 tokio::spawn(async move { other.begin_shutdown() }).await.unwrap();
-                let mut waits = tokio::spawn(async move { control.shutdown().await });
+                let mut waits = tokio::spawn(async move { handle.shutdown().await });
                 let waited = timeout(Duration::from_secs(3_600), &mut waits).await;
                 steps.note(format!("waited: {}", waited.is_ok()));
                 tokio::spawn(async move {
@@ -250,7 +252,7 @@ async fn another_task_that_a_clean_up_waits_for_waits_for_the_clean_up_unless_it
     );
     let (server, serving, _peer) = in_memory(handler).await;
 
-    server.control.begin_shutdown();
+    server.handle.begin_shutdown();
     serving.await.unwrap().unwrap();
     until(|| steps.all().len() == 2).await;
 
@@ -260,8 +262,8 @@ async fn another_task_that_a_clean_up_waits_for_waits_for_the_clean_up_unless_it
 /// Serves with a conversation and a background task that wait.
 async fn busy() -> (UdpServer, ServerHandle, UdpSocket) {
     let handler = starting!(
-        |service| {
-            service.spawn(pending());
+        |context| {
+            context.spawn(pending());
             Ok(())
         },
         conversing!(|peer| {
@@ -274,10 +276,10 @@ async fn busy() -> (UdpServer, ServerHandle, UdpSocket) {
         })
     );
     let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
-    let control = server.control();
+    let handle = server.handle();
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     peer.connect(server.local_addr()).unwrap();
-    (server, control, peer)
+    (server, handle, peer)
 }
 
 const TRIES: usize = 100;
@@ -286,12 +288,12 @@ const TRIES: usize = 100;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_port_is_free_when_serve_has_returned_and_the_server_is_dropped() {
     for _ in 0..TRIES {
-        let (server, control, peer) = busy().await;
+        let (server, handle, peer) = busy().await;
         let serving = tokio::spawn(async move { server.serve().await });
         peer.send(b"hello").unwrap();
-        until(|| control.figures().sent == 1).await;
+        until(|| handle.stats().sent == 1).await;
 
-        control.begin_shutdown();
+        handle.begin_shutdown();
         ended(serving).await.unwrap();
 
         UdpSocket::bind(peer.peer_addr().unwrap()).unwrap();
@@ -302,13 +304,13 @@ async fn the_port_is_free_when_serve_has_returned_and_the_server_is_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_port_is_free_when_the_rest_of_an_aborted_server_has_stopped() {
     for _ in 0..TRIES {
-        let (server, control, peer) = busy().await;
+        let (server, handle, peer) = busy().await;
         let serving = tokio::spawn(async move { server.serve().await });
         peer.send(b"hello").unwrap();
-        until(|| control.figures().sent == 1).await;
+        until(|| handle.stats().sent == 1).await;
 
         abort(serving).await;
-        within_deadline(control.stopped()).await;
+        within_deadline(handle.stopped()).await;
 
         UdpSocket::bind(peer.peer_addr().unwrap()).unwrap();
     }

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{BoxError, Handler, Limits, Peer, Service, SpawnError, Spawner, Text, UdpServer};
+use datagrammar::{
+    BoxError, Handler, Limits, Peer, ServerContext, SpawnError, Spawner, Text, UdpServer,
+};
 use socket2::SockRef;
 use tokio::time::sleep;
 use tracing::Level;
@@ -23,8 +25,8 @@ everywhere! {
     async fn what_a_conversation_spawned_ends_with_serving(net) {
         let steps = Steps::default();
         let handler = starting!(
-            [steps] |service| {
-                service.on_stop(async move { steps.note("clean-up") });
+            [steps] |context| {
+                context.on_shutdown(async move { steps.note("clean-up") });
                 Ok(())
             },
             conversing!([steps] |peer| {
@@ -38,7 +40,7 @@ everywhere! {
             })
         );
         let server = Server::bind(&net, handler);
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         for _ in 0..3 {
             let serving = server.serve().await;
             assert_eq!(peer.ask("hello").await, "hello");
@@ -60,12 +62,12 @@ everywhere! {
             })?;
             Ok(peer.send(&request).await?)
         }));
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let serving = server.serve().await;
         peer.ask("hello").await;
 
         abort(serving).await;
-        within_deadline(server.control.stopped()).await;
+        within_deadline(server.handle.stopped()).await;
 
         assert_eq!(steps.all(), ["task is dropped"]);
     }
@@ -82,8 +84,8 @@ impl Keeps {
 }
 
 impl Handler<String, String> for Keeps {
-    async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
-        *self.0.lock().unwrap() = Some(service.spawner());
+    async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+        *self.0.lock().unwrap() = Some(context.spawner());
         Ok(())
     }
 
@@ -179,7 +181,7 @@ async fn a_task_that_is_dropped_can_start_no_other() {
 #[tokio::test(start_paused = true)]
 async fn as_many_tasks_run_as_allowed_and_an_ended_one_makes_room() {
     let (keeps, gate, steps) = (Keeps::default(), Gate::closed(), Steps::default());
-    let limits = Limits::default().tasks(2);
+    let limits = Limits::default().max_tasks(2);
     let server = Server::bind_within(limits, &Net::memory(), keeps.clone());
     let serving = server.serve().await;
     let spawner = keeps.spawner();
@@ -212,8 +214,8 @@ async fn as_many_tasks_run_as_allowed_and_an_ended_one_makes_room() {
 #[tokio::test(start_paused = true)]
 async fn the_tasks_of_the_start_hook_do_not_count() {
     let handler = starting!(
-        |service| {
-            service.spawn(pending());
+        |context| {
+            context.spawn(pending());
             Ok(())
         },
         conversing!(|peer| {
@@ -223,8 +225,8 @@ async fn the_tasks_of_the_start_hook_do_not_count() {
         })
     );
     let net = Net::memory();
-    let server = Server::bind_within(Limits::default().tasks(1), &net, handler);
-    let peer = net.peer_of(&server.control).await;
+    let server = Server::bind_within(Limits::default().max_tasks(1), &net, handler);
+    let peer = net.peer_of(&server.handle).await;
     let serving = server.serve().await;
 
     assert_eq!(peer.ask("hello").await, "hello");
@@ -272,27 +274,27 @@ async fn each_failure_of_a_spawned_task_is_reported_once() {
 async fn the_start_hook_is_lent_the_sockets() {
     let net = Net::Loopback("127.0.0.1");
     let handler = starting!(
-        |service| {
+        |context| {
             let mut sockets = 0;
-            for socket in service.sockets() {
+            for socket in context.sockets() {
                 SockRef::from(&socket).set_ttl_v4(7)?;
                 sockets += 1;
             }
-            assert_eq!(sockets, service.addresses().len());
+            assert_eq!(sockets, context.local_addrs().len());
             Ok(())
         },
         echo
     );
     let server = UdpServer::builder(Text, handler).bind(["127.0.0.1:0", "127.0.0.1:0"]).await;
     let server = server.unwrap();
-    let server = Server { control: server.control(), server: Arc::new(server) };
+    let server = Server { handle: server.handle(), server: Arc::new(server) };
 
     let serving = server.serve().await;
 
     for socket in server.server.sockets() {
         assert_eq!(SockRef::from(&socket).ttl_v4().unwrap(), 7);
     }
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     assert_eq!(peer.ask("hello").await, "hello");
     server.stop(serving).await;
 }
@@ -301,8 +303,8 @@ async fn the_start_hook_is_lent_the_sockets() {
 #[tokio::test(start_paused = true)]
 async fn a_network_in_memory_lends_no_sockets() {
     let handler = starting!(
-        |service| {
-            assert_eq!(service.sockets().count(), 0);
+        |context| {
+            assert_eq!(context.sockets().count(), 0);
             Ok(())
         },
         echo
@@ -317,7 +319,7 @@ async fn a_network_in_memory_lends_no_sockets() {
 async fn tasks_that_are_spawned_while_serving_ends_end_too() {
     for _ in 0..20 {
         let keeps = Keeps::default();
-        let limits = Limits::default().tasks(100);
+        let limits = Limits::default().max_tasks(100);
         let server = Server::bind_within(limits, &Net::Loopback("127.0.0.1"), keeps.clone());
         let serving = server.serve().await;
         let alive = Arc::new(());

@@ -33,7 +33,7 @@ everywhere! {
             }
             Ok(peer.send(&heard.join(" ")).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for text in ["slow", "more 1", "other", "more 2", "last"] {
             peer.send(text).await;
@@ -44,10 +44,10 @@ everywhere! {
             heard.push(peer.recv_text().await);
         }
         assert_eq!(heard.join(" "), "slow more 1 other more 2 last");
-        until(|| server.control.figures().peers == 0).await;
-        let figures = server.control.figures();
-        assert_eq!((figures.received, figures.returned, figures.dropped_in_all()), (5, 5, 0));
-        assert_eq!(figures.waiting_bytes, 0);
+        until(|| server.handle.stats().active_conversations == 0).await;
+        let stats = server.handle.stats();
+        assert_eq!((stats.received, stats.delivered, stats.total_dropped()), (5, 5, 0));
+        assert_eq!(stats.queued_bytes, 0);
         server.stop().await;
     }
 
@@ -59,11 +59,11 @@ everywhere! {
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_eq!(peer.ask("hello").await, "hello");
         assert_eq!(peer.ask("hello again").await, "hello again");
-        assert_eq!(server.control.figures().conversations, 2);
+        assert_eq!(server.handle.stats().conversations, 2);
         server.stop().await;
     }
 
@@ -84,14 +84,14 @@ everywhere! {
                 }
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("put back").await;
-        until(|| server.control.figures().conversations == 2).await;
+        until(|| server.handle.stats().conversations == 2).await;
         assert_eq!(peer.ask("hello").await, "hello");
 
-        let figures = server.control.figures();
-        assert_eq!((figures.received, figures.returned, figures.conversations), (2, 2, 3));
+        let stats = server.handle.stats();
+        assert_eq!((stats.received, stats.delivered, stats.conversations), (2, 2, 3));
         server.stop().await;
     }
 
@@ -105,15 +105,15 @@ everywhere! {
             }
             Ok(peer.send(&text).await?)
         })).await;
-        let (peer, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let (peer, other) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
         peer.send("again").await;
         assert_eq!(other.ask("hello").await, "hello");
 
         // It hears of the end, and is not cut.
-        let control = server.control.clone();
+        let handle = server.handle.clone();
         server.stop().await;
-        assert_eq!((control.figures().cut, control.figures().conversations), (0, 2));
+        assert_eq!((handle.stats().aborted, handle.stats().conversations), (0, 2));
     }
 
     //
@@ -131,13 +131,13 @@ everywhere! {
                 peer.send(&word).await?;
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for (sent, heard) in [(&b"\xe9"[..], "[e9]"), (b"text", "text"), (b"\xff\xfe", "[ff, fe]")] {
             peer.send(sent).await;
             assert_eq!(peer.recv_text().await, heard);
         }
-        until(|| server.control.figures().waiting_bytes == 0).await;
+        until(|| server.handle.stats().queued_bytes == 0).await;
         server.stop().await;
     }
 
@@ -157,13 +157,13 @@ everywhere! {
             let late = peer.recv_deadline(deadline).await?;
             Ok(peer.send(&late).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("1").await;
         peer.send("2").await;
         assert_eq!(peer.recv_text().await, "2");
         peer.send("late").await;
-        until(|| server.control.figures().waiting_bytes == OVERHEAD + 4).await;
+        until(|| server.handle.stats().queued_bytes == OVERHEAD + 4).await;
         gate.open();
         assert_eq!(peer.recv_text().await, "late");
         server.stop().await;
@@ -174,19 +174,19 @@ everywhere! {
 #[tokio::test(start_paused = true)]
 async fn bytes_that_did_not_decode_are_not_kept_where_nothing_more_may_wait() {
     let net = Net::memory();
-    let limits = Limits::default().bytes(OVERHEAD + 4);
+    let limits = Limits::default().max_queued_bytes(OVERHEAD + 4);
     let handler = conversing!(|peer| {
         drop(peer.recv().await);
         let kept = peer.undecoded().map(<[u8]>::len);
         Ok(peer.send(&format!("{kept:?}")).await?)
     });
     let server = net.serve(UdpServer::builder(Text, handler).limits(limits)).await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.send(b"\xff234").await;
     assert_eq!(peer.recv_text().await, "Some(4)");
     peer.send(b"\xff2345").await;
     assert_eq!(peer.recv_text().await, "None");
-    assert_eq!(server.control.figures().waiting_bytes, 0);
+    assert_eq!(server.handle.stats().queued_bytes, 0);
     server.stop().await;
 }

@@ -30,7 +30,7 @@ everywhere! {
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_eq!(peer.ask("hello").await, "hello");
 
@@ -39,7 +39,7 @@ everywhere! {
 
     //
     async fn whatever_a_dropped_recv_would_have_returned_the_next_one_does(net) {
-        let server = net.serve_text_within(Limits::default().queue(1_000), conversing!(|peer| {
+        let server = net.serve_text_within(Limits::default().max_queue_len(1_000), conversing!(|peer| {
             loop {
                 let text = tokio::select! {
                     biased;
@@ -50,7 +50,7 @@ everywhere! {
                 peer.send(&text).await?;
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..100 {
             peer.send(n.to_string()).await;
@@ -81,12 +81,12 @@ everywhere! {
             }
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..60 {
             peer.send(n.to_string()).await;
         }
-        until(|| server.control.figures().received == 60).await;
+        until(|| server.handle.stats().received == 60).await;
         gate.open();
 
         for n in 0..60 {
@@ -135,8 +135,8 @@ async fn nothing_is_lost_or_reordered_however_recv_is_dropped() {
         let net = Net::memory();
         let mut rng = Rng::with_seed(seed);
         let fickle = Fickle(Mutex::new(rng.fork()));
-        let server = net.serve_text_within(Limits::default().queue(1_000), fickle).await;
-        let peer = net.peer_of(&server.control).await;
+        let server = net.serve_text_within(Limits::default().max_queue_len(1_000), fickle).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..50 {
             peer.send(n.to_string()).await;

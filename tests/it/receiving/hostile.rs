@@ -45,7 +45,7 @@ everywhere! {
                 peer.send(&answer).await?;
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let mut rng = Rng::with_seed(5);
 
         for _ in 0..500 {
@@ -58,7 +58,7 @@ everywhere! {
             assert_eq!(peer.recv_text().await, expected, "{bytes:x?}");
         }
 
-        assert_eq!(server.control.figures().panicked, 0);
+        assert_eq!(server.handle.stats().panicked, 0);
         server.stop().await;
     }
 
@@ -68,7 +68,7 @@ everywhere! {
         let server = net.serve(UdpServer::builder(protocol, async |order: Order| {
             format!("{order:?}")
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let mut rng = Rng::with_seed(6);
         let mut errors = 0;
 
@@ -86,8 +86,8 @@ everywhere! {
         peer.send(br#"{"item":"tea","count":2}"#).await;
         peer.recv().await;
 
-        let figures = server.control.figures();
-        assert_eq!((figures.decode_errors, figures.panicked), (errors, 0));
+        let stats = server.handle.stats();
+        assert_eq!((stats.decode_errors, stats.panicked), (errors, 0));
         assert!((1..500).contains(&errors));
         server.stop().await;
     }

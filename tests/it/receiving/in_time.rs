@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_millis(50);
 
 /// Many conversations wait when everything stands still, and meanwhile each peer sends something.
 async fn after_a_pause_all_hear(server: Running, peers: usize) {
-    let addr = server.control.addresses()[0].socket_addr().unwrap();
+    let addr = server.handle.local_addrs()[0].socket_addr().unwrap();
     let peers: Vec<_> = (0..peers)
         .map(|_| {
             let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
@@ -39,7 +39,7 @@ async fn after_a_pause_all_hear(server: Running, peers: usize) {
     for peer in &peers {
         assert_eq!(heard(peer).await, "in time");
     }
-    assert_eq!(server.control.figures().conversations, peers.len() as u64);
+    assert_eq!(server.handle.stats().conversations, peers.len() as u64);
     server.stop().await;
 }
 
@@ -65,7 +65,7 @@ async fn waits_for_a_while(net: &Net) -> Running {
 
 /// The same, where the limit is that of silence.
 async fn waits_until_it_is_idle(net: &Net) -> Running {
-    let limits = Limits::default().idle(LIMIT);
+    let limits = Limits::default().idle_timeout(LIMIT);
     let handler = conversing!(|peer| {
         for _ in 0..2 {
             let text = match peer.recv().await {
@@ -120,7 +120,7 @@ async fn what_arrives_at_the_very_end_of_the_time_has_come_in_time() {
     let conditions = Conditions::default().delay(LIMIT..=LIMIT);
     let net = Net::Memory(Network::new(1, conditions));
     let server = waits_for_a_while(&net).await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     // One datagram arrives as the conversation begins to wait, the other when its time is up.
     peer.send("hello").await;

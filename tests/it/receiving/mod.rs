@@ -51,13 +51,13 @@ everywhere! {
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send(b"\xe9").await;
         assert_eq!(peer.recv_text().await, "about UTF-8: true");
         assert_eq!(peer.ask("text").await, "text");
 
-        assert_eq!(server.control.figures().panicked, 0);
+        assert_eq!(server.handle.stats().panicked, 0);
         server.stop().await;
     }
 
@@ -70,13 +70,13 @@ everywhere! {
             let text = peer.recv().await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send(b"\xe9").await;
         assert_eq!(peer.recv_text().await, "about UTF-8: true");
         assert_eq!(peer.ask("text").await, "text");
 
-        assert_eq!(server.control.figures().panicked, 0);
+        assert_eq!(server.handle.stats().panicked, 0);
         server.stop().await;
     }
 
@@ -91,12 +91,12 @@ everywhere! {
             }
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for datagram in [&b"good"[..], b"\xe9", b"good again"] {
             peer.send(datagram).await;
         }
-        until(|| server.control.figures().received == 3).await;
+        until(|| server.handle.stats().received == 3).await;
         gate.open();
 
         for said in ["good", "not a packet", "good again"] {
@@ -112,15 +112,15 @@ everywhere! {
             let received = peer.recv().await;
             Ok(peer.send(&word(&received).to_owned()).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send(b"\xe9").await;
         assert_eq!(peer.recv_text().await, "not a packet");
-        until(|| server.control.figures().conversations == 1).await;
+        until(|| server.handle.stats().conversations == 1).await;
 
-        let figures = server.control.figures();
+        let stats = server.handle.stats();
         assert!(log.alarms().is_empty());
-        assert_eq!((figures.decode_errors, figures.returned, figures.failed), (1, 1, 0));
+        assert_eq!((stats.decode_errors, stats.delivered, stats.failed), (1, 1, 0));
         server.stop().await;
     }
 
@@ -137,7 +137,7 @@ everywhere! {
             let number = peer.recv().await?;
             Ok(peer.send(&number).await?)
         }))).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_eq!(peer.ask("300").await, "Converter true");
         assert_eq!(peer.ask("200").await, "200");
@@ -157,7 +157,7 @@ everywhere! {
             tell.send(word(&peer.recv_timeout(Duration::ZERO).await).to_owned())?;
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.ask("hello").await;
         server.stop().await;
@@ -169,9 +169,9 @@ everywhere! {
 
     //
     async fn a_datagram_longer_than_the_limit_is_dropped_and_one_of_exactly_the_limit_is_whole(net) {
-        let limits = Limits::default().datagram(8);
+        let limits = Limits::default().max_datagram_size(8);
         let server = net.serve_text_within(limits, async |text: String| text).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for text in ["123456789", "12345678", &"9".repeat(5_000), "1234567"] {
             peer.send(text).await;
@@ -179,35 +179,35 @@ everywhere! {
 
         assert_eq!(peer.recv_text().await, "12345678");
         assert_eq!(peer.recv_text().await, "1234567");
-        let figures = server.control.figures();
-        assert_eq!((figures.dropped(DropReason::Truncated), figures.received), (2, 4));
+        let stats = server.handle.stats();
+        assert_eq!((stats.dropped(DropReason::Truncated), stats.received), (2, 4));
         assert!(peer.hears_nothing().await);
         server.stop().await;
     }
 
     //
     async fn a_conversation_too_never_gets_a_part_of_a_datagram(net) {
-        let server = net.serve_text_within(Limits::default().datagram(1), conversing!(|peer| {
+        let server = net.serve_text_within(Limits::default().max_datagram_size(1), conversing!(|peer| {
             loop {
                 let text = peer.recv().await?;
                 peer.send(&text).await?;
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         assert_eq!(peer.ask("a").await, "a");
         peer.send("bc").await;
         assert_eq!(peer.ask("d").await, "d");
         assert_eq!(peer.ask("").await, "");
 
-        assert_eq!(server.control.figures().dropped(DropReason::Truncated), 1);
+        assert_eq!(server.handle.stats().dropped(DropReason::Truncated), 1);
         server.stop().await;
     }
 
     //
     async fn the_longest_datagram_there_is_arrives_whole(net) {
         let server = net.serve_text(async |text: String| text.len().to_string()).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         let reply = peer.ask(&"a".repeat(65_507)).await;
 
@@ -231,17 +231,17 @@ async fn no_datagram_comes_after_closed_and_closed_comes_at_once() {
             }
         ))
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
     let start = Instant::now();
 
     peer.send("opens").await;
     peer.send("waits").await;
-    until(|| server.control.figures().received == 2).await;
-    let control = server.control.clone();
+    until(|| server.handle.stats().received == 2).await;
+    let handle = server.handle.clone();
     server.stop().await;
 
     let awake = start + Duration::from_millis(500);
     assert_eq!(told.recv().await, Some(("closed".to_owned(), awake)));
     assert_eq!(told.recv().await, Some(("closed".to_owned(), awake)));
-    assert_eq!(control.figures().dropped(DropReason::Stopping), 2);
+    assert_eq!(handle.stats().dropped(DropReason::ShuttingDown), 2);
 }

@@ -22,7 +22,7 @@ everywhere! {
             let text = peer.recv_timeout(ZERO).await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..100 {
             assert_eq!(peer.ask(&n.to_string()).await, n.to_string());
@@ -38,7 +38,7 @@ everywhere! {
             let text = peer.recv_timeout(ZERO).await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..100 {
             assert_eq!(peer.ask(&n.to_string()).await, n.to_string());
@@ -55,12 +55,12 @@ everywhere! {
             let text = peer.recv_timeout(ZERO).await?;
             Ok(peer.send(&text).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..50 {
             peer.send(n.to_string()).await;
         }
-        until(|| server.control.figures().received == 50).await;
+        until(|| server.handle.stats().received == 50).await;
         gate.open();
 
         for n in 0..50 {
@@ -79,7 +79,7 @@ everywhere! {
             }
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         peer.send("hello").await;
 
@@ -101,12 +101,12 @@ everywhere! {
             }
             Ok(())
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for n in 0..51 {
             peer.send(n.to_string()).await;
         }
-        until(|| server.control.figures().waiting_bytes == 50 * OVERHEAD + 9 + 2 * 41).await;
+        until(|| server.handle.stats().queued_bytes == 50 * OVERHEAD + 9 + 2 * 41).await;
         gate.open();
 
         for n in 1..51 {
@@ -141,8 +141,8 @@ async fn second_recv(
     mut told: mpsc::UnboundedReceiver<(String, Duration)>,
 ) -> (String, Duration) {
     let net = Net::memory();
-    let server = net.serve_text_within(Limits::default().idle(None), handler).await;
-    let peer = net.peer_of(&server.control).await;
+    let server = net.serve_text_within(Limits::default().idle_timeout(None), handler).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.send("first").await;
     let second = async {
@@ -226,7 +226,7 @@ async fn the_idle_limit_ends_even_the_longest_wait() {
             }
         ))
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     peer.send("hello").await;
 

@@ -75,7 +75,7 @@ async fn datagrams_of_one_train_are_marked_alike_and_the_next_one_is_not() {
             assert_eq!(within_deadline(client.recv()).await.unwrap(), class);
         }
     }
-    until(|| server.control.figures().received == 40).await;
+    until(|| server.handle.stats().received == 40).await;
     server.stop().await;
 }
 

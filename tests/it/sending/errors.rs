@@ -48,13 +48,13 @@ everywhere! {
                 peer.send(&error.to_string()).await?;
             }
         }))).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for way in WAYS {
             assert_eq!(peer.ask(way).await, "another text was expected");
         }
 
-        until(|| server.control.figures().sent == WAYS.len() as u64).await;
+        until(|| server.handle.stats().sent == WAYS.len() as u64).await;
         assert!(peer.hears_nothing().await);
         server.stop().await;
     }
@@ -73,17 +73,17 @@ everywhere! {
             Ok(())
         })).await;
         for _ in 0..10 {
-            net.peer_of(&server.control).await.send("going").await;
+            net.peer_of(&server.handle).await.send("going").await;
         }
-        until(|| server.control.figures().received == 10).await;
+        until(|| server.handle.stats().received == 10).await;
         gate.open();
-        until(|| server.control.figures().sent == 100).await;
+        until(|| server.handle.stats().sent == 100).await;
 
-        let reply = net.peer_of(&server.control).await.ask("staying").await;
+        let reply = net.peer_of(&server.handle).await.ask("staying").await;
 
         assert_eq!(reply, "staying");
-        let figures = server.control.figures();
-        assert_eq!((figures.failed, figures.send_errors), (0, 0));
+        let stats = server.handle.stats();
+        assert_eq!((stats.failed, stats.send_errors), (0, 0));
         server.stop().await;
     }
 }
@@ -129,7 +129,7 @@ async fn an_icmp_error_that_the_kernel_tells_to_another_send_does_not_fail_it() 
     for _ in 0..10 {
         assert_eq!(staying.recv_text().await, "still there?");
     }
-    assert_eq!(server.control.figures().send_errors, 0);
+    assert_eq!(server.handle.stats().send_errors, 0);
     server.stop().await;
 }
 
@@ -140,16 +140,16 @@ async fn refuse_in_a_batch(refused: usize, peers: usize) -> (Vec<bool>, Log, Run
     let net = Net::memory();
     let Net::Memory(network) = &net else { unreachable!() };
     let server = net.serve_text(async |text: String| text).await;
-    let addr = server.control.addresses().remove(0);
+    let addr = server.handle.local_addrs().remove(0);
     network.fail_send(addr, ErrorKind::PermissionDenied, refused);
     let mut asking = Vec::new();
     for _ in 0..peers {
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.send("hello").await;
         asking.push(peer);
     }
-    let figures = || server.control.figures();
-    until(|| figures().sent + figures().send_errors == peers as u64).await;
+    let stats = || server.handle.stats();
+    until(|| stats().sent + stats().send_errors == peers as u64).await;
 
     let mut answered = Vec::new();
     for peer in asking {
@@ -167,7 +167,7 @@ async fn a_reply_that_the_kernel_refuses_is_told_and_fails_no_other() {
     let told = log.alarm();
     assert_eq!(told.level, Level::WARN);
     assert_eq!(told.field("peer"), "10.0.0.2:49152");
-    assert_eq!(server.control.figures().send_errors, 1);
+    assert_eq!(server.handle.stats().send_errors, 1);
     server.stop().await;
 }
 
@@ -178,7 +178,7 @@ async fn many_refused_replies_do_not_flood_the_log() {
 
     assert_eq!(answered.iter().filter(|answered| **answered).count(), 10);
     assert_eq!(log.alarms().len(), 10);
-    assert_eq!(server.control.figures().send_errors, 30);
+    assert_eq!(server.handle.stats().send_errors, 30);
     server.stop().await;
 }
 
@@ -201,14 +201,14 @@ async fn what_the_kernel_refuses_is_no_error_of_send() {
             }
         ))
         .await;
-    let peer = net.peer_of(&server.control).await;
+    let peer = net.peer_of(&server.handle).await;
 
     for way in WAYS {
         assert_eq!(peer.ask(way).await, way);
     }
 
-    let figures = server.control.figures();
-    assert_eq!((figures.failed, figures.send_errors), (0, 3));
+    let stats = server.handle.stats();
+    assert_eq!((stats.failed, stats.send_errors), (0, 3));
     assert_eq!(log.messages(Level::WARN).len(), 3);
     server.stop().await;
 }

@@ -59,7 +59,7 @@ async fn an_error_of_the_past_costs_no_reply_that_is_sent_now() {
             sender.send(&"pushed".to_owned()).await.unwrap();
             assert_eq!(peer.recv_text().await, "pushed");
         }
-        assert_eq!(server.control.figures().send_errors, 0);
+        assert_eq!(server.handle.stats().send_errors, 0);
         server.stop().await;
     }
 }

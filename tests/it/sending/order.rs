@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use datagrammar::{PeerAddr, Text, UdpServer};
+use datagrammar::{Addr, Text, UdpServer};
 use tokio::{net::UdpSocket, task::yield_now};
 
 use crate::support::{Running, conversing, everywhere, within_deadline};
@@ -30,7 +30,7 @@ everywhere! {
         })).await;
         let mut peers = Vec::new();
         for _ in 0..8 {
-            let peer = net.peer_of(&server.control).await;
+            let peer = net.peer_of(&server.handle).await;
             peer.send("10").await;
             peers.push(peer);
         }
@@ -53,7 +53,7 @@ everywhere! {
             }
             Ok(peer.send(&request).await?)
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for first in (0..500).step_by(50) {
             for n in first..first + 50 {
@@ -82,7 +82,7 @@ async fn a_reply_leaves_from_the_address_that_was_asked() {
         [UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("[::1]:0").await.unwrap()];
 
     let asked: Vec<SocketAddr> =
-        server.control.addresses().iter().filter_map(PeerAddr::socket_addr).collect();
+        server.handle.local_addrs().iter().filter_map(Addr::socket_addr).collect();
     for _ in 0..3 {
         for addr in &asked {
             let peer = &peers[usize::from(addr.is_ipv6())];

@@ -52,14 +52,14 @@ impl Scene {
                 ),
             )
             .await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         assert_eq!(peer.ask("hello").await, "hello");
         let sender = known.lock().unwrap().take().unwrap();
         Self { network, server, peer, sender }
     }
 
     fn hold_sends(&self, held: bool) {
-        self.network.hold_sends(self.server.control.addresses().remove(0), held);
+        self.network.hold_sends(self.server.handle.local_addrs().remove(0), held);
     }
 
     /// Takes what the server keeps for the kernel to its bound, with the numbers from 0.
@@ -88,13 +88,13 @@ async fn without_room_replies_wait_in_order_and_reception_goes_on() {
     for n in 0..asked {
         scene.peer.send(n.to_string()).await;
     }
-    until(|| scene.server.control.figures().received == 1 + asked as u64).await;
+    until(|| scene.server.handle.stats().received == 1 + asked as u64).await;
     assert!(scene.peer.hears_nothing().await);
     scene.hold_sends(false);
 
     scene.assert_hears(asked).await;
-    let figures = scene.server.control.figures();
-    assert_eq!((figures.sent, figures.send_errors), (1 + asked as u64, 0));
+    let stats = scene.server.handle.stats();
+    assert_eq!((stats.sent, stats.send_errors), (1 + asked as u64, 0));
     scene.server.stop().await;
 }
 
@@ -105,10 +105,10 @@ async fn without_room_other_peers_are_still_heard() {
     let net = Net::Memory(scene.network.clone());
     scene.fill().await;
     scene.peer.send("one too many").await;
-    let other = net.peer_of(&scene.server.control).await;
+    let other = net.peer_of(&scene.server.handle).await;
 
     other.send("another").await;
-    until(|| scene.server.control.figures().returned == 3).await;
+    until(|| scene.server.handle.stats().delivered == 3).await;
     scene.hold_sends(false);
 
     assert_eq!(other.recv_text().await, "another");
@@ -187,10 +187,10 @@ async fn what_finds_no_room_within_the_limit_is_dropped_and_the_next_is_not_late
     let waiting = tokio::spawn(async move { sender.send(&"waiting".to_owned()).await });
 
     tokio::time::sleep(LIMIT * 3).await;
-    let figures = scene.server.control.figures();
+    let stats = scene.server.handle.stats();
     // It could not get in until the others had waited for as long as they may.
     within_deadline(waiting).await.unwrap().unwrap();
-    assert_eq!((figures.sent, figures.send_timeouts), (1, BACKLOG as u64 + 1));
+    assert_eq!((stats.sent, stats.send_timeouts), (1, BACKLOG as u64 + 1));
     assert_eq!(log.alarms().len(), 1, "{:?}", log.alarms());
     scene.peer.send("in time").await;
     tokio::time::sleep(LIMIT / 2).await;
@@ -198,7 +198,7 @@ async fn what_finds_no_room_within_the_limit_is_dropped_and_the_next_is_not_late
 
     assert_eq!(scene.peer.recv_text().await, "in time");
     assert_eq!(scene.peer.ask("hello").await, "hello");
-    assert_eq!(scene.server.control.figures().peers, 0);
+    assert_eq!(scene.server.handle.stats().active_conversations, 0);
     scene.server.stop().await;
 }
 
@@ -212,6 +212,6 @@ async fn up_to_the_limit_nothing_is_lost() {
     scene.hold_sends(false);
 
     scene.assert_hears(BACKLOG).await;
-    assert_eq!(scene.server.control.figures().send_timeouts, 0);
+    assert_eq!(scene.server.handle.stats().send_timeouts, 0);
     scene.server.stop().await;
 }

@@ -14,7 +14,7 @@ everywhere! {
             peer.send(&String::new()).await?;
             Ok(peer.send(&"longer than the last".to_owned()).await?)
         })).await;
-        let (one, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let (one, other) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
         one.send("one").await;
         other.send("other").await;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{Handler, Limits, PeerAddr, PeerSender, SendError, Text, UdpServer};
+use datagrammar::{Addr, Handler, Limits, PeerSender, SendError, Text, UdpServer};
 use tokio::net::UdpSocket;
 
 use crate::support::{Net, Running, conversing, everywhere, until, within_deadline};
@@ -41,10 +41,10 @@ everywhere! {
     async fn a_sender_works_after_its_conversation_and_opens_none(net) {
         let senders = Senders::default();
         let server = net.serve_text(senders.handler()).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
-        until(|| server.control.figures().conversations == 1).await;
-        until(|| server.control.figures().peers == 0).await;
+        until(|| server.handle.stats().conversations == 1).await;
+        until(|| server.handle.stats().active_conversations == 0).await;
 
         let sender = senders.all().remove(0);
         sender.send(&"news".to_owned()).await.unwrap();
@@ -52,8 +52,8 @@ everywhere! {
         // The peer hears nobody but the address that it asked.
         assert_eq!(peer.recv_text().await, "news");
         assert_eq!(sender.addr(), peer.addr());
-        let figures = server.control.figures();
-        assert_eq!((figures.conversations, figures.peers, figures.received), (1, 0, 1));
+        let stats = server.handle.stats();
+        assert_eq!((stats.conversations, stats.active_conversations, stats.received), (1, 0, 1));
         server.stop().await;
     }
 
@@ -61,7 +61,7 @@ everywhere! {
     async fn senders_are_equal_when_their_peer_is_the_same(net) {
         let senders = Senders::default();
         let server = net.serve_text(senders.handler()).await;
-        let (one, other) = (net.peer_of(&server.control).await, net.peer_of(&server.control).await);
+        let (one, other) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
         one.ask("first").await;
         one.ask("second").await;
         other.ask("first").await;
@@ -85,16 +85,16 @@ everywhere! {
             tokio::task::yield_now().await;
             Ok(peer.send(&request).await?)
         });
-        let server = net.serve_text_within(Limits::default().peers(1), handler).await;
+        let server = net.serve_text_within(Limits::default().max_conversations(1), handler).await;
 
         for n in 1..=5 {
-            let peer = net.peer_of(&server.control).await;
+            let peer = net.peer_of(&server.handle).await;
             assert_eq!(peer.ask("hello").await, "hello");
-            until(|| server.control.figures().peers == 0).await;
+            until(|| server.handle.stats().active_conversations == 0).await;
             assert_eq!(senders.all().len(), n);
         }
 
-        assert_eq!(server.control.figures().dropped_in_all(), 0);
+        assert_eq!(server.handle.stats().total_dropped(), 0);
         server.stop().await;
     }
 
@@ -102,9 +102,9 @@ everywhere! {
     async fn a_sender_keeps_no_socket_of_a_dropped_server(net) {
         let senders = Senders::default();
         let server = net.serve_text(senders.handler()).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
-        let addr = server.control.addresses()[0].socket_addr().unwrap();
+        let addr = server.handle.local_addrs()[0].socket_addr().unwrap();
         let sender = senders.all().remove(0);
         sender.send(&"in use".to_owned()).await.unwrap();
         assert_eq!(peer.recv_text().await, "in use");
@@ -123,29 +123,29 @@ everywhere! {
     async fn a_sender_is_closed_between_two_servings(net) {
         let senders = Senders::default();
         let server = UdpServer::builder(Text, senders.handler()).socket(net.socket()).unwrap();
-        let (control, server) = (server.control(), Arc::new(server));
+        let (handle, server) = (server.handle(), Arc::new(server));
         let serve = || {
             let server = Arc::clone(&server);
             tokio::spawn(async move { server.serve().await.unwrap() })
         };
         let serving = serve();
-        within_deadline(control.ready()).await;
-        let peer = net.peer_of(&control).await;
+        within_deadline(handle.ready()).await;
+        let peer = net.peer_of(&handle).await;
         peer.ask("hello").await;
         let sender = senders.all().remove(0);
         assert!(!sender.is_closed());
 
-        control.shutdown().await;
+        handle.shutdown().await;
         within_deadline(serving).await.unwrap();
         assert!(sender.is_closed());
         assert!(is_closed(&sender.send(&"in between".to_owned()).await));
         let serving = serve();
-        within_deadline(control.ready()).await;
+        within_deadline(handle.ready()).await;
 
         assert!(!sender.is_closed());
         sender.send(&"news".to_owned()).await.unwrap();
         assert_eq!(peer.recv_text().await, "news");
-        control.shutdown().await;
+        handle.shutdown().await;
         within_deadline(serving).await.unwrap();
     }
 
@@ -153,7 +153,7 @@ everywhere! {
     async fn what_a_hundred_tasks_send_arrives_whole_and_once(net) {
         let senders = Senders::default();
         let server = net.serve_text(senders.handler()).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
         let sender = senders.all().remove(0);
         // Of many lengths, so that what is cut or mixed would show.
@@ -186,8 +186,8 @@ async fn one_source_at_two_bound_addresses_is_two_peers_to_send_to() {
     let server = UdpServer::builder(Text, senders.handler());
     let server = Running::start(server.bind(["127.0.0.1:0", "0.0.0.0:0"]).await.unwrap()).await;
     let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let ports = server.control.addresses();
-    let ports = ports.iter().filter_map(PeerAddr::socket_addr).map(|addr| addr.port());
+    let ports = server.handle.local_addrs();
+    let ports = ports.iter().filter_map(Addr::socket_addr).map(|addr| addr.port());
     for port in ports {
         peer.send_to(b"hello", ("127.0.0.1", port)).await.unwrap();
         within_deadline(peer.recv_from(&mut [0; 8])).await.unwrap();

@@ -1,6 +1,6 @@
 //! How long a datagram may be.
 
-use datagrammar::{PeerAddr, Raw, SendError, Text, UdpClient, UdpServer};
+use datagrammar::{Addr, Raw, SendError, Text, UdpClient, UdpServer};
 
 use super::{WAYS, send};
 use crate::support::{Bytes, Running, conversing, everywhere};
@@ -8,7 +8,7 @@ use crate::support::{Bytes, Running, conversing, everywhere};
 const MAX_IPV4: usize = 65_507;
 const MAX_IPV6: usize = 65_527;
 
-fn max(to: &PeerAddr) -> usize {
+fn max(to: &Addr) -> usize {
     if to.socket_addr().unwrap().is_ipv4() { MAX_IPV4 } else { MAX_IPV6 }
 }
 
@@ -25,7 +25,7 @@ everywhere! {
                 send(&way, peer, &format!("{len} {max}")).await??;
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
         let max = max(peer.addr());
 
         for way in WAYS {
@@ -47,7 +47,7 @@ everywhere! {
         })).await;
         let mut peers = Vec::new();
         for n in 0..5 {
-            let peer = net.peer_of(&server.control).await;
+            let peer = net.peer_of(&server.handle).await;
             peer.send(n.to_string()).await;
             peers.push(peer);
         }
@@ -67,7 +67,7 @@ everywhere! {
                 send(&way, peer, &"x".repeat(max(peer.addr()))).await??;
             }
         })).await;
-        let peer = net.peer_of(&server.control).await;
+        let peer = net.peer_of(&server.handle).await;
 
         for way in WAYS {
             peer.send(way).await;
@@ -90,12 +90,12 @@ async fn an_ipv4_peer_of_a_dual_stack_socket_gets_as_much_as_ipv4_carries() {
         }),
     );
     let server = Running::start(server.bind("[::]:0").await.unwrap()).await;
-    let port = server.control.addresses()[0].socket_addr().unwrap().port();
+    let port = server.handle.local_addrs()[0].socket_addr().unwrap().port();
     let peer = Bytes(UdpClient::connect(("127.0.0.1", port), Raw).await.unwrap());
 
     peer.send("x".repeat(MAX_IPV4)).await;
 
     assert_eq!(peer.recv().await.len(), MAX_IPV4);
-    assert_eq!(server.control.figures().failed + server.control.figures().panicked, 0);
+    assert_eq!(server.handle.stats().failed + server.handle.stats().panicked, 0);
     server.stop().await;
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{BindAddrs, PeerSender, Text, UdpServer};
+use datagrammar::{PeerSender, Text, ToAddrs, UdpServer};
 use tokio::{net::UdpSocket, task::yield_now};
 
 use crate::support::{Running, conversing, until, within_deadline};
@@ -35,7 +35,7 @@ macro_rules! on_wildcards {
 
 /// A server that answers each request with where it was asked, many times where a number says so, at
 /// once or, for what begins with "later", as a task.
-async fn serve(addr: impl BindAddrs) -> (Running, u16) {
+async fn serve(addr: impl ToAddrs) -> (Running, u16) {
     let handler = conversing!(|peer| {
         loop {
             let request = peer.recv().await?;
@@ -123,7 +123,7 @@ async fn a_sender_keeps_the_address_that_its_peer_knows() {
     let peer = connected(SocketAddr::from(([127, 0, 0, 2], port))).await;
 
     peer.send(b"hello").await.unwrap();
-    until(|| server.control.figures().conversations == 1).await;
+    until(|| server.handle.stats().conversations == 1).await;
     let sender = kept.lock().unwrap().clone().unwrap();
     sender.send(&"news".to_owned()).await.unwrap();
 

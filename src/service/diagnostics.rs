@@ -6,7 +6,7 @@ use std::fmt;
 
 pub use buffer::Buffer;
 
-use crate::{BatchSizes, DropReason, Figures, Method, Offload, PeerAddr, events};
+use crate::{Addr, BatchSizes, DropReason, IoMode, Offload, ServerStats, events};
 
 /// How a server is set up, what the kernel granted it, and how that works out.
 ///
@@ -20,12 +20,12 @@ use crate::{BatchSizes, DropReason, Figures, Method, Offload, PeerAddr, events};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
 /// let builder = UdpServer::builder(Text, async |text: String| text);
-/// let server = builder.recv_buffer(65_536).bind("127.0.0.1:0").await?;
+/// let server = builder.recv_buffer_size(65_536).bind("127.0.0.1:0").await?;
 ///
-/// let explanation = server.control().explain();
+/// let diagnostics = server.handle().diagnostics();
 /// # #[cfg(target_os = "linux")]
-/// assert!(explanation.to_string().contains("receive buffer: 64 KiB\n"), "{explanation}");
-/// assert_eq!(explanation.addresses()[0].workers(), 1);
+/// assert!(diagnostics.to_string().contains("receive buffer: 64 KiB\n"), "{diagnostics}");
+/// assert_eq!(diagnostics.sockets()[0].workers(), 1);
 /// # Ok(())
 /// # }
 /// ```
@@ -34,52 +34,52 @@ use crate::{BatchSizes, DropReason, Figures, Method, Offload, PeerAddr, events};
 ///
 /// ```text
 /// [::]:9000: 1 worker, many datagrams per system call
-///   receive buffer: 208 KiB of 4 MiB asked for; `sysctl -w net.core.rmem_max=4194304` allows that much
-///   send buffer: 208 KiB of 4 MiB asked for; `sysctl -w net.core.wmem_max=4194304` allows that much
-///   trains in one piece: received: on; sent: on up to 1471 bytes, the kernel refused more
+///   receive buffer: 208 KiB of 4 MiB requested; `sysctl -w net.core.rmem_max=4194304` allows that much
+///   send buffer: 208 KiB of 4 MiB requested; `sysctl -w net.core.wmem_max=4194304` allows that much
+///   segments in one piece: received: on; sent: on up to 1471 bytes, the kernel refused more
 ///   dropped by the kernel: 17
 /// datagrams per batch: 1: 8120, 2: 640, 3–4: 12
 /// ```
 #[derive(Clone, Debug)]
-pub struct Explanation {
-    addresses: Vec<AddressReport>,
-    figures: Figures,
+pub struct Diagnostics {
+    sockets: Vec<SocketDiagnostics>,
+    stats: ServerStats,
 }
 
-impl Explanation {
-    pub(super) const fn new(addresses: Vec<AddressReport>, figures: Figures) -> Self {
-        Self { addresses, figures }
+impl Diagnostics {
+    pub(super) const fn new(sockets: Vec<SocketDiagnostics>, stats: ServerStats) -> Self {
+        Self { sockets, stats }
     }
 
     /// Returns what there is to say of each address that is bound; of none, once the server is dropped.
     #[must_use]
-    pub fn addresses(&self) -> &[AddressReport] {
-        &self.addresses
+    pub fn sockets(&self) -> &[SocketDiagnostics] {
+        &self.sockets
     }
 
-    /// Returns how many datagrams came together, over all addresses.
+    /// Returns how many datagrams came together, over all sockets.
     #[must_use]
     pub const fn batches(&self) -> &BatchSizes {
-        &self.figures.batches
+        &self.stats.batches
     }
 
-    /// Returns how many datagrams the kernel has dropped, over all addresses, as far as it tells. See
+    /// Returns how many datagrams the kernel has dropped, over all sockets, as far as it tells. See
     /// [`DropReason::Kernel`].
     #[must_use]
     pub const fn kernel_drops(&self) -> u64 {
-        self.figures.dropped(DropReason::Kernel)
+        self.stats.dropped(DropReason::Kernel)
     }
 
     /// Tells, once, of all buffers that are smaller than was asked for.
     pub(crate) fn tell_short_buffers(&self) {
-        let text = |addr: &PeerAddr, name, buffer: &Option<Buffer>| {
+        let text = |addr: &Addr, name, buffer: &Option<Buffer>| {
             let short = buffer.as_ref().filter(|buffer| buffer.is_short())?;
             Some(format!("{addr}: {name} buffer: {short}"))
         };
         let short: Vec<_> = self
-            .addresses
+            .sockets
             .iter()
-            .flat_map(|AddressReport { addr, recv_buffer, send_buffer, .. }| {
+            .flat_map(|SocketDiagnostics { addr, recv_buffer, send_buffer, .. }| {
                 [text(addr, "receive", recv_buffer), text(addr, "send", send_buffer)]
             })
             .flatten()
@@ -90,12 +90,12 @@ impl Explanation {
     }
 }
 
-impl fmt::Display for Explanation {
+impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.addresses.is_empty() {
+        if self.sockets.is_empty() {
             writeln!(f, "nothing is bound")?;
         }
-        for address in &self.addresses {
+        for address in &self.sockets {
             writeln!(f, "{address}")?;
         }
         write!(f, "datagrams per batch: {}", self.batches())
@@ -104,10 +104,10 @@ impl fmt::Display for Explanation {
 
 /// What there is to say of one address of a server.
 #[derive(Clone, Debug)]
-pub struct AddressReport {
-    pub(super) addr: PeerAddr,
+pub struct SocketDiagnostics {
+    pub(super) addr: Addr,
     pub(super) workers: usize,
-    pub(super) method: Method,
+    pub(super) io_mode: IoMode,
     pub(super) recv_buffer: Option<Buffer>,
     pub(super) send_buffer: Option<Buffer>,
     pub(super) recv_offload: Offload,
@@ -115,10 +115,10 @@ pub struct AddressReport {
     pub(super) kernel_drops: Option<u64>,
 }
 
-impl AddressReport {
+impl SocketDiagnostics {
     /// Returns the address that is bound.
     #[must_use]
-    pub const fn addr(&self) -> &PeerAddr {
+    pub const fn local_addr(&self) -> &Addr {
         &self.addr
     }
 
@@ -130,8 +130,8 @@ impl AddressReport {
 
     /// Returns how its datagrams get into the program and back.
     #[must_use]
-    pub const fn method(&self) -> Method {
-        self.method
+    pub const fn io_mode(&self) -> IoMode {
+        self.io_mode
     }
 
     /// Returns the receive buffer of each socket, or `None` on a network in memory.
@@ -146,13 +146,13 @@ impl AddressReport {
         self.send_buffer.as_ref()
     }
 
-    /// Returns whether trains of datagrams are received in one piece.
+    /// Returns whether segments are received in one piece.
     #[must_use]
     pub const fn recv_offload(&self) -> Offload {
         self.recv_offload
     }
 
-    /// Returns whether trains of datagrams are sent in one piece.
+    /// Returns whether segments are sent in one piece.
     #[must_use]
     pub const fn send_offload(&self) -> Offload {
         self.send_offload
@@ -173,19 +173,19 @@ impl AddressReport {
     }
 }
 
-impl fmt::Display for AddressReport {
+impl fmt::Display for SocketDiagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.workers == 1 { "" } else { "s" };
-        write!(f, "{}: {} worker{plural}, {}", self.addr, self.workers, self.method)?;
+        write!(f, "{}: {} worker{plural}, {}", self.addr, self.workers, self.io_mode)?;
         if let Some(buffer) = &self.recv_buffer {
             write!(f, "\n  receive buffer: {buffer}")?;
         }
         if let Some(buffer) = &self.send_buffer {
             write!(f, "\n  send buffer: {buffer}")?;
         }
-        if self.method == Method::Batches {
+        if self.io_mode == IoMode::Batched {
             let (received, sent) = (self.recv_offload, self.send_offload);
-            write!(f, "\n  trains in one piece: received: {received}; sent: {sent}")?;
+            write!(f, "\n  segments in one piece: received: {received}; sent: {sent}")?;
         }
         if let Some(dropped) = self.kernel_drops {
             write!(f, "\n  dropped by the kernel: {dropped}")?;
@@ -200,11 +200,11 @@ mod tests {
 
     use super::*;
 
-    fn report() -> AddressReport {
-        AddressReport {
+    fn report() -> SocketDiagnostics {
+        SocketDiagnostics {
             addr: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 9000)).into(),
             workers: 1,
-            method: Method::Batches,
+            io_mode: IoMode::Batched,
             recv_buffer: Some(buffer(Some(4 << 20), 212_992)),
             send_buffer: Some(buffer(None, 65_537)),
             recv_offload: Offload::On,
@@ -213,30 +213,30 @@ mod tests {
         }
     }
 
-    fn buffer(asked: Option<usize>, granted: usize) -> Buffer {
-        Buffer::new(asked, granted, "net.core.rmem_max")
+    fn buffer(requested: Option<usize>, granted: usize) -> Buffer {
+        Buffer::new(requested, granted, "net.core.rmem_max")
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn an_operator_reads_what_is_and_what_to_do() {
-        let explanation = Explanation::new(vec![report()], Figures::default());
+        let diagnostics = Diagnostics::new(vec![report()], ServerStats::default());
 
         let expected = "\
 [::]:9000: 1 worker, many datagrams per system call
-  receive buffer: 208 KiB of 4 MiB asked for; `sysctl -w net.core.rmem_max=4194304` allows that much
-  send buffer: 65537 bytes, as the user's own socket has it
-  trains in one piece: received: on; sent: on up to 1471 bytes, the kernel refused more
+  receive buffer: 208 KiB of 4 MiB requested; `sysctl -w net.core.rmem_max=4194304` allows that much
+  send buffer: 65537 bytes, as the caller's own socket has it
+  segments in one piece: received: on; sent: on up to 1471 bytes, the kernel refused more
   dropped by the kernel: 17
 datagrams per batch: none";
-        assert_eq!(explanation.to_string(), expected);
+        assert_eq!(diagnostics.to_string(), expected);
     }
 
     #[test]
     fn a_server_that_is_gone_is_bound_to_nothing() {
-        let explanation = Explanation::new(Vec::new(), Figures::default());
+        let diagnostics = Diagnostics::new(Vec::new(), ServerStats::default());
 
-        assert_eq!(explanation.to_string(), "nothing is bound\ndatagrams per batch: none");
+        assert_eq!(diagnostics.to_string(), "nothing is bound\ndatagrams per batch: none");
     }
 
     #[test]

@@ -9,12 +9,12 @@ use super::engine::Boxed;
 
 /// A thread for one worker, while there is something to do, and what wakes it when its socket is
 /// ready.
-pub(super) struct OwnThread {
+pub(super) struct DedicatedThread {
     name: String,
     reactor: Arc<Reactor>,
 }
 
-impl OwnThread {
+impl DedicatedThread {
     /// Prepares the thread for the worker with this number.
     pub(super) fn new(number: usize) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -59,9 +59,9 @@ impl OwnThread {
     }
 }
 
-impl fmt::Debug for OwnThread {
+impl fmt::Debug for DedicatedThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnThread").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("DedicatedThread").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

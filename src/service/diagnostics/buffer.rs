@@ -3,7 +3,7 @@ use std::fmt;
 /// A buffer of a socket: what was asked for, and what the kernel granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
-    asked: Option<usize>,
+    requested: Option<usize>,
     granted: usize,
     /// What limits such buffers on Linux.
     sysctl: &'static str,
@@ -11,18 +11,18 @@ pub struct Buffer {
 
 impl Buffer {
     pub(in crate::service) const fn new(
-        asked: Option<usize>,
+        requested: Option<usize>,
         granted: usize,
         sysctl: &'static str,
     ) -> Self {
-        Self { asked, granted, sysctl }
+        Self { requested, granted, sysctl }
     }
 
-    /// Returns how many bytes were asked for, or `None` if nobody has asked: a user's own socket stays as
+    /// Returns how many bytes were asked for, or `None` if nobody requested any: a user's own socket stays as
     /// it is.
     #[must_use]
-    pub const fn asked(&self) -> Option<usize> {
-        self.asked
+    pub const fn requested(&self) -> Option<usize> {
+        self.requested
     }
 
     /// Returns how many bytes the kernel granted, counted as they are asked for.
@@ -37,7 +37,7 @@ impl Buffer {
     /// Returns whether less was granted than was asked for.
     #[must_use]
     pub fn is_short(&self) -> bool {
-        self.asked.is_some_and(|asked| self.granted < asked)
+        self.requested.is_some_and(|requested| self.granted < requested)
     }
 
     /// Returns the setting of a Linux host by which a short buffer is limited, and the bytes that it has
@@ -47,7 +47,7 @@ impl Buffer {
         /// The most that Linux grants: an `int` holds the double of it.
         const MOST: usize = i32::MAX as usize / 2;
 
-        let needed = self.asked?.min(MOST);
+        let needed = self.requested?.min(MOST);
         let limited = cfg!(target_os = "linux") && self.granted < needed;
         limited.then_some((self.sysctl, needed))
     }
@@ -56,10 +56,10 @@ impl Buffer {
 impl fmt::Display for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Bytes(self.granted))?;
-        match self.asked {
-            Some(asked) if self.is_short() => write!(f, " of {} asked for", Bytes(asked))?,
+        match self.requested {
+            Some(requested) if self.is_short() => write!(f, " of {} requested", Bytes(requested))?,
             Some(_) => {}
-            None => write!(f, ", as the user's own socket has it")?,
+            None => write!(f, ", as the caller's own socket has it")?,
         }
         match self.sysctl() {
             Some((name, bytes)) => {
@@ -90,8 +90,8 @@ impl fmt::Display for Bytes {
 mod tests {
     use super::*;
 
-    fn buffer(asked: Option<usize>, granted: usize) -> Buffer {
-        Buffer::new(asked, granted, "net.core.rmem_max")
+    fn buffer(requested: Option<usize>, granted: usize) -> Buffer {
+        Buffer::new(requested, granted, "net.core.rmem_max")
     }
 
     #[test]

@@ -24,11 +24,11 @@ fn burst(peers: &[UdpSocket]) {
 /// and waits until what is to come of each datagram has come of it, without another one being sent.
 async fn meet_bursts(threads: &str) {
     for round in 0..ROUNDS {
-        let limits = Limits::default().queue(if round % 2 == 0 { 64 } else { 1_000 });
+        let limits = Limits::default().max_queue_len(if round % 2 == 0 { 64 } else { 1_000 });
         let builder = UdpServer::builder(Text, echo).limits(limits);
-        let server = builder.own_threads(true).bind("127.0.0.1:0").await.unwrap();
+        let server = builder.dedicated_threads(true).bind("127.0.0.1:0").await.unwrap();
         let addr = server.local_addr();
-        let server = Server { control: server.control(), server: Arc::new(server) };
+        let server = Server { handle: server.handle(), server: Arc::new(server) };
         let peers = [(); PEERS].map(|()| {
             let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
             peer.connect(addr).unwrap();
@@ -45,13 +45,13 @@ async fn meet_bursts(threads: &str) {
                 burst(&peers);
             }
             sent += BURST;
-            let figures = || server.control.figures();
-            until(|| figures().received + figures().dropped(DropReason::Kernel) >= sent).await;
-            until(|| figures().returned + figures().dropped_in_all() == figures().received).await;
-            until(|| figures().sent == figures().returned && figures().peers == 0).await;
+            let stats = || server.handle.stats();
+            until(|| stats().received + stats().dropped(DropReason::Kernel) >= sent).await;
+            until(|| stats().delivered + stats().total_dropped() == stats().received).await;
+            until(|| stats().sent == stats().delivered && stats().active_conversations == 0).await;
             server.stop(serving).await;
         }
-        assert!(server.control.figures().sent > 0, "{threads}, round {round}");
+        assert!(server.handle.stats().sent > 0, "{threads}, round {round}");
     }
 }
 

@@ -15,50 +15,51 @@ fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>
 // G-1
 #[tokio::test]
 async fn each_address_is_explained_with_what_was_asked_and_granted() {
-    let builder = builder().recv_buffer(64 << 10).send_buffer(usize::MAX);
+    let builder = builder().recv_buffer_size(64 << 10).send_buffer_size(usize::MAX);
     let server = builder.bind(["127.0.0.1:0", "127.0.0.1:0", "[::1]:0"]).await.unwrap();
-    let control = server.control();
+    let handle = server.handle();
 
-    let explanation = control.explain();
+    let diagnostics = handle.diagnostics();
 
-    let addresses: Vec<_> = explanation.addresses().iter().map(|one| one.addr().clone()).collect();
-    assert_eq!(addresses, control.addresses());
-    let first = &explanation.addresses()[0];
+    let addresses: Vec<_> =
+        diagnostics.sockets().iter().map(|one| one.local_addr().clone()).collect();
+    assert_eq!(addresses, handle.local_addrs());
+    let first = &diagnostics.sockets()[0];
     let (receive, send) = (first.recv_buffer().unwrap(), first.send_buffer().unwrap());
-    assert_eq!((receive.asked(), receive.granted()), (Some(64 << 10), 64 << 10));
+    assert_eq!((receive.requested(), receive.granted()), (Some(64 << 10), 64 << 10));
     assert!(!receive.is_short() && send.is_short());
-    assert_eq!(send.asked(), Some(usize::MAX));
+    assert_eq!(send.requested(), Some(usize::MAX));
     drop(server);
-    assert!(control.explain().addresses().is_empty());
+    assert!(handle.diagnostics().sockets().is_empty());
 }
 
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 #[tokio::test]
 async fn how_datagrams_are_carried_is_explained_for_every_kind_of_socket() {
-    use datagrammar::{Method, Offload};
+    use datagrammar::{IoMode, Offload};
 
     use crate::support::Net;
 
     let own = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let kinds = [
-        (builder().bind("127.0.0.1:0").await, Method::Batches, Offload::On),
-        (builder().offload(false).bind("127.0.0.1:0").await, Method::Batches, Offload::SwitchedOff),
+        (builder().bind("127.0.0.1:0").await, IoMode::Batched, Offload::On),
         (
-            builder().portable(true).bind("127.0.0.1:0").await,
-            Method::Portable,
-            Offload::Unavailable,
+            builder().segmentation_offload(false).bind("127.0.0.1:0").await,
+            IoMode::Batched,
+            Offload::Disabled,
         ),
-        (builder().socket(own), Method::Batches, Offload::UsersSocket),
-        (builder().socket(Net::memory().socket()), Method::Memory, Offload::Unavailable),
+        (builder().batch_io(false).bind("127.0.0.1:0").await, IoMode::Single, Offload::Unavailable),
+        (builder().socket(own), IoMode::Batched, Offload::CallerSocket),
+        (builder().socket(Net::memory().socket()), IoMode::Memory, Offload::Unavailable),
     ];
 
     for (server, method, offload) in kinds {
         let server = server.unwrap();
-        let explanation = server.control().explain();
-        let address = &explanation.addresses()[0];
-        assert_eq!((address.method(), address.recv_offload()), (method, offload));
-        assert_eq!(address.recv_buffer().is_some(), method != Method::Memory);
-        assert_eq!(address.kernel_drops().is_some(), method == Method::Batches);
+        let diagnostics = server.handle().diagnostics();
+        let address = &diagnostics.sockets()[0];
+        assert_eq!((address.io_mode(), address.recv_offload()), (method, offload));
+        assert_eq!(address.recv_buffer().is_some(), method != IoMode::Memory);
+        assert_eq!(address.kernel_drops().is_some(), method == IoMode::Batched);
     }
 }
 
@@ -70,9 +71,10 @@ async fn buffers_that_are_smaller_than_asked_for_are_told_once_and_quietly() {
         let all = log.all().into_iter();
         all.filter(|told| told.fields.contains_key("buffers")).collect::<Vec<_>>()
     };
-    let short = builder().recv_buffer(usize::MAX).send_buffer(usize::MAX);
+    let short = builder().recv_buffer_size(usize::MAX).send_buffer_size(usize::MAX);
     let addresses = ["127.0.0.1:0", "[::1]:0"];
-    let enough = builder().recv_buffer(4_096).send_buffer(8_192).bind(addresses).await.unwrap();
+    let enough =
+        builder().recv_buffer_size(4_096).send_buffer_size(8_192).bind(addresses).await.unwrap();
     assert_eq!(told().len(), 0);
     let short = short.bind(addresses).await.unwrap();
 
@@ -91,8 +93,8 @@ async fn batches_are_explained_as_they_are_counted() {
 
     peer.ask("hello").await;
 
-    let explanation = server.control.explain();
-    assert_eq!((explanation.batches().total(), explanation.kernel_drops()), (1, 0));
-    assert!(explanation.to_string().ends_with("datagrams per batch: 1: 1"), "{explanation}");
+    let diagnostics = server.handle.diagnostics();
+    assert_eq!((diagnostics.batches().total(), diagnostics.kernel_drops()), (1, 0));
+    assert!(diagnostics.to_string().ends_with("datagrams per batch: 1: 1"), "{diagnostics}");
     server.stop().await;
 }

@@ -12,11 +12,11 @@ pub use batches::BatchSizes;
 #[non_exhaustive]
 pub enum DropReason {
     /// As many datagrams or bytes waited for this peer as may.
-    Queue,
+    QueueFull,
     /// As many bytes waited for all peers as may.
-    Bytes,
+    MemoryLimit,
     /// As many peers were in conversation as may.
-    Peers,
+    ConversationLimit,
     /// It was longer than the receive limit; or options of a [lent socket](crate::SocketRef) had the kernel
     /// tell more beside it than there is room for, so that nobody knows all of it. A train that the kernel
     /// has merged counts as one then.
@@ -28,10 +28,10 @@ pub enum DropReason {
     /// It arrived while nothing was served, after an earlier serving had ended.
     Stale,
     /// It came or waited while serving was ending.
-    Stopping,
+    ShuttingDown,
     /// The kernel dropped it, mostly because the buffer of the socket was full. It was never received.
     ///
-    /// Only Linux tells, and not with [`portable`](crate::UdpServerBuilder::portable): all that the
+    /// Only Linux tells, and not with [`portable`](crate::UdpServerBuilder::batch_io): all that the
     /// socket lost since the server has it, exact at any time. A train that the kernel has merged counts
     /// as one.
     Kernel,
@@ -39,31 +39,31 @@ pub enum DropReason {
 
 impl DropReason {
     const ALL: [Self; 9] = [
-        Self::Queue,
-        Self::Bytes,
-        Self::Peers,
+        Self::QueueFull,
+        Self::MemoryLimit,
+        Self::ConversationLimit,
         Self::Truncated,
         Self::Refused,
         Self::Unread,
         Self::Stale,
-        Self::Stopping,
+        Self::ShuttingDown,
         Self::Kernel,
     ];
 }
 
 /// A reading of what a server has counted since it was bound.
 ///
-/// Nothing here ever falls while the server lives, but for [`peers`](Self::peers) and
-/// [`waiting_bytes`](Self::waiting_bytes), which say how things are now. At rest the books balance:
-/// `received == returned + dropped_in_all()`. While a batch is worked on they do not: it counts as
+/// Nothing here ever falls while the server lives, but for [`active_conversations`](Self::active_conversations) and
+/// [`queued_bytes`](Self::queued_bytes), which say how things are now. At rest the books balance:
+/// `received == returned + total_dropped()`. While a batch is worked on they do not: it counts as
 /// received before it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Figures {
+pub struct ServerStats {
     /// Datagrams read from the sockets.
     pub received: u64,
     /// Datagrams that `recv` returned to handlers, as packets or as decode errors.
-    pub returned: u64,
+    pub delivered: u64,
     /// Of those, the ones that were not packets of the protocol.
     pub decode_errors: u64,
     /// Datagrams given to the kernel.
@@ -80,21 +80,21 @@ pub struct Figures {
     /// Of those, the ones whose handler panicked.
     pub panicked: u64,
     /// Of those, the ones that were dropped because they outlived the grace at shutdown.
-    pub cut: u64,
+    pub aborted: u64,
     /// Of those, the ones that ended because the peer was silent for longer than the idle limit.
-    pub idle: u64,
+    pub idle_timeouts: u64,
     /// Events about peers that were not told, because too many came at once or the subscriber panicked.
-    pub suppressed: u64,
+    pub suppressed_events: u64,
     /// Peers in conversation now, beyond those whose handler answers at once.
-    pub peers: usize,
+    pub active_conversations: usize,
     /// Bytes of datagrams that wait for handlers now.
-    pub waiting_bytes: usize,
+    pub queued_bytes: usize,
     /// How many datagrams came together.
     pub batches: BatchSizes,
     dropped: [u64; DropReason::ALL.len()],
 }
 
-impl Figures {
+impl ServerStats {
     /// Returns how many datagrams were dropped for `reason`.
     #[must_use]
     pub const fn dropped(&self, reason: DropReason) -> u64 {
@@ -104,16 +104,16 @@ impl Figures {
     /// Returns how many datagrams were dropped after they had been received, for all reasons together:
     /// those that the [kernel](DropReason::Kernel) dropped never were.
     #[must_use]
-    pub fn dropped_in_all(&self) -> u64 {
+    pub fn total_dropped(&self) -> u64 {
         self.dropped.iter().sum::<u64>() - self.dropped(DropReason::Kernel)
     }
 }
 
-/// The figures as they are counted. Workers add up what a batch did and tell it here once.
+/// The stats as they are counted. Workers add up what a batch did and tell it here once.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) received: AtomicU64,
-    pub(crate) returned: AtomicU64,
+    pub(crate) delivered: AtomicU64,
     pub(crate) decode_errors: AtomicU64,
     pub(crate) sent: AtomicU64,
     pub(crate) send_errors: AtomicU64,
@@ -121,11 +121,11 @@ pub(crate) struct Counters {
     pub(crate) conversations: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) panicked: AtomicU64,
-    pub(crate) cut: AtomicU64,
-    pub(crate) idle: AtomicU64,
-    pub(crate) suppressed: AtomicU64,
-    pub(crate) peers: AtomicUsize,
-    pub(crate) waiting_bytes: AtomicUsize,
+    pub(crate) aborted: AtomicU64,
+    pub(crate) idle_timeouts: AtomicU64,
+    pub(crate) suppressed_events: AtomicU64,
+    pub(crate) active_conversations: AtomicUsize,
+    pub(crate) queued_bytes: AtomicUsize,
     batches: BatchCounters,
     dropped: [AtomicU64; DropReason::ALL.len()],
 }
@@ -140,10 +140,10 @@ impl Counters {
         self.batches.count(datagrams);
     }
 
-    pub(crate) fn read(&self) -> Figures {
-        Figures {
+    pub(crate) fn read(&self) -> ServerStats {
+        ServerStats {
             received: self.received.load(Relaxed),
-            returned: self.returned.load(Relaxed),
+            delivered: self.delivered.load(Relaxed),
             decode_errors: self.decode_errors.load(Relaxed),
             sent: self.sent.load(Relaxed),
             send_errors: self.send_errors.load(Relaxed),
@@ -151,11 +151,11 @@ impl Counters {
             conversations: self.conversations.load(Relaxed),
             failed: self.failed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
-            cut: self.cut.load(Relaxed),
-            idle: self.idle.load(Relaxed),
-            suppressed: self.suppressed.load(Relaxed),
-            peers: self.peers.load(Relaxed),
-            waiting_bytes: self.waiting_bytes.load(Relaxed),
+            aborted: self.aborted.load(Relaxed),
+            idle_timeouts: self.idle_timeouts.load(Relaxed),
+            suppressed_events: self.suppressed_events.load(Relaxed),
+            active_conversations: self.active_conversations.load(Relaxed),
+            queued_bytes: self.queued_bytes.load(Relaxed),
             batches: self.batches.read(),
             dropped: DropReason::ALL.map(|reason| self.dropped[reason as usize].load(Relaxed)),
         }
@@ -182,10 +182,10 @@ mod tests {
             counters.dropped(reason, n);
         }
 
-        let figures = counters.read();
+        let stats = counters.read();
         for (n, reason) in (1..).zip(DropReason::ALL) {
-            assert_eq!(figures.dropped(reason), n, "{reason:?}");
+            assert_eq!(stats.dropped(reason), n, "{reason:?}");
         }
-        assert_eq!(figures.dropped_in_all(), 36);
+        assert_eq!(stats.total_dropped(), 36);
     }
 }

@@ -3,16 +3,16 @@ use std::{cell::Cell, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Du
 use tokio::time::Instant;
 
 use super::{
-    explain::Explanation,
+    diagnostics::Diagnostics,
     status::{End, Phase, Status},
     watch::{Carrier, SocketWatch},
 };
-use crate::{Figures, PeerAddr, events::Events, figures::Counters};
+use crate::{Addr, ServerStats, events::Events, stats::Counters};
 
 /// Controls a server from anywhere: other tasks, other threads, its own handler.
 ///
 /// It is cheap to clone and keeps nothing alive. Once the server is dropped, everything that waits
-/// returns at once and [`addresses`](Self::addresses) is empty.
+/// returns at once and [`addresses`](Self::local_addrs) is empty.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     status: Arc<Status>,
@@ -51,13 +51,13 @@ impl ServerHandle {
 
     /// Returns the addresses that are bound, with the ports the kernel chose.
     #[must_use]
-    pub fn addresses(&self) -> Vec<PeerAddr> {
-        self.status.addresses()
+    pub fn local_addrs(&self) -> Vec<Addr> {
+        self.status.local_addrs()
     }
 
     /// Returns what was counted up to now, over all sockets.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub fn stats(&self) -> ServerStats {
         self.count_kernel_drops();
         self.counters.read()
     }
@@ -65,15 +65,15 @@ impl ServerHandle {
     /// Explains how the server is set up, what the kernel granted it, and how that works out: for the
     /// operator who wonders where datagrams are lost, or why they cost what they do.
     #[must_use]
-    pub fn explain(&self) -> Explanation {
+    pub fn diagnostics(&self) -> Diagnostics {
         self.count_kernel_drops();
         let addresses = self.watch.explain(&self.counters);
-        Explanation::new(addresses, self.counters.read())
+        Diagnostics::new(addresses, self.counters.read())
     }
 
     /// Ends serving and waits until it has ended.
     ///
-    /// Nothing more is read; conversations that run have [`Limits::grace`](crate::Limits::grace),
+    /// Nothing more is read; conversations that run have [`Limits::shutdown_grace`](crate::Limits::shutdown_grace),
     /// in which `recv` says `Closed` and a goodbye still goes out, and are dropped then. The sockets
     /// stay bound: `serve` may be called again. It returns at once when nothing is served.
     ///
@@ -96,15 +96,15 @@ impl ServerHandle {
     /// A server that one of its peers may end:
     ///
     /// ```
-    /// use datagrammar::{BoxError, Handler, Peer, ServerHandle, Service};
+    /// use datagrammar::{BoxError, Handler, Peer, ServerHandle, ServerContext};
     /// use std::sync::OnceLock;
     ///
     /// #[derive(Default)]
     /// struct Echo(OnceLock<ServerHandle>);
     ///
     /// impl Handler<String, String> for Echo {
-    ///     async fn start(&self, service: &mut Service) -> Result<(), BoxError> {
-    ///         self.0.get_or_init(|| service.control().clone());
+    ///     async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+    ///         self.0.get_or_init(|| context.handle().clone());
     ///         Ok(())
     ///     }
     ///
@@ -157,13 +157,13 @@ impl ServerHandle {
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// let server = UdpServer::builder(Text, async |text: String| text).bind("127.0.0.1:0").await?;
-    /// let (address, control) = (server.local_addr(), server.control());
+    /// let (address, handle) = (server.local_addr(), server.handle());
     /// let serving = tokio::spawn(async move { server.serve().await });
-    /// assert!(control.ready().await);
+    /// assert!(handle.ready().await);
     ///
     /// serving.abort();
     /// assert!(serving.await.is_err(), "it was aborted, and the server dropped");
-    /// control.stopped().await;
+    /// handle.stopped().await;
     /// std::net::UdpSocket::bind(address)?;
     /// # Ok(())
     /// # }
@@ -190,7 +190,7 @@ impl ServerHandle {
     ///
     /// As [`shutdown`](Self::shutdown).
     pub async fn drain(&self, within: Duration) -> u64 {
-        let cut = || self.counters.read().cut;
+        let cut = || self.counters.read().aborted;
         let before = cut();
         if within.is_zero() {
             self.end(End::Now).await;
@@ -203,7 +203,7 @@ impl ServerHandle {
 
     /// Counts what the kernel has dropped up to now, and tells of it.
     pub(crate) fn count_kernel_drops(&self) {
-        // Not under the lock of the sockets: whoever is told may look at the figures.
+        // Not under the lock of the sockets: whoever is told may look at the stats.
         if let Some(local) = self.watch.count_drops(&self.counters) {
             self.events.kernel_dropped(&local);
         }

@@ -7,20 +7,20 @@ use super::SocketRef;
 /// How datagrams get from the network into the program and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Method {
+pub enum IoMode {
     /// Many of them with each system call: `recvmmsg` and `sendmmsg` of Linux.
-    Batches,
+    Batched,
     /// One with each system call, as on every system.
-    Portable,
+    Single,
     /// Over a network in memory.
     Memory,
 }
 
-impl fmt::Display for Method {
+impl fmt::Display for IoMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Batches => "many datagrams per system call",
-            Self::Portable => "one datagram per system call",
+            Self::Batched => "many datagrams per system call",
+            Self::Single => "one datagram per system call",
             Self::Memory => "a network in memory",
         })
     }
@@ -35,13 +35,13 @@ pub enum Offload {
     /// Those of datagrams of up to so many bytes do: the kernel has refused a longer one once, mostly
     /// because the path does not carry it in one piece.
     UpTo(usize),
-    /// They were [switched off](crate::UdpServerBuilder::offload).
-    SwitchedOff,
+    /// They were [switched off](crate::UdpServerBuilder::segmentation_offload).
+    Disabled,
     /// It is an option of the socket, and the socket is the user's.
-    UsersSocket,
+    CallerSocket,
     /// The kernel does not take them, or the network interface cannot sum them up.
     Refused,
-    /// This [method](Method) has none.
+    /// This [method](IoMode) has none.
     Unavailable,
 }
 
@@ -52,8 +52,8 @@ impl fmt::Display for Offload {
             Self::UpTo(bytes) => {
                 return write!(f, "on up to {bytes} bytes, the kernel refused more");
             }
-            Self::SwitchedOff => "off, as asked",
-            Self::UsersSocket => "off, an option of the user's own socket",
+            Self::Disabled => "off, as asked",
+            Self::CallerSocket => "off, an option of the caller's own socket",
             Self::Refused => "off, the kernel refused it",
             Self::Unavailable => "not available",
         })
