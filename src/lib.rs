@@ -52,7 +52,7 @@
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
 //!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
 //! - What runs: [`UdpServer`]; [`ServerContext`] is what a handler sees when it starts, [`ServerHandle`] what
-//!   operators hold: shutdown, drain, [`ServerStats`], an [`Diagnostics`]. A [`Spawner`] starts background tasks. [`Limits`] bound what strangers can
+//!   operators guard: shutdown, drain, [`ServerStats`], an [`Diagnostics`]. A [`Spawner`] starts background tasks. [`Limits`] bound what strangers can
 //!   cost. A [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast, and
 //!   [`TrafficClass`] tells how a datagram was marked.
 //! - The other side: [`UdpClient`], [`Packets`].
@@ -77,10 +77,10 @@ mod client;
 mod error;
 mod events;
 mod handler;
-mod hold;
 mod limits;
 mod panic;
 mod peer;
+mod serve_guard;
 mod server;
 mod service;
 mod stats;

@@ -13,8 +13,8 @@ use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
 use crate::{
     BoxError, SpawnError,
     events::{self, Scope},
-    hold::Hold,
     panic::{self, Panicked},
+    serve_guard::ServeGuard,
 };
 
 /// Starts background tasks of a server: from anywhere, while it serves.
@@ -105,7 +105,7 @@ struct Open {
     runtime: Handle,
     /// Where what happens to tasks is told.
     scope: Arc<Scope>,
-    hold: Hold,
+    guard: ServeGuard,
 }
 
 impl Tasks {
@@ -115,9 +115,9 @@ impl Tasks {
     }
 
     /// Lets tasks begin, on the current runtime.
-    pub(crate) fn open(&self, hold: Hold) {
+    pub(crate) fn open(&self, guard: ServeGuard) {
         let scope = Arc::new(Scope::current());
-        let open = Open { runtime: Handle::current(), scope, hold };
+        let open = Open { runtime: Handle::current(), scope, guard };
         self.lock().open = Some(open);
     }
 
@@ -144,10 +144,10 @@ impl Tasks {
     ) -> Result<(), SpawnError> {
         let (open, entry) = self.enter(limit)?;
         let number = entry.number;
-        let Open { runtime, scope, hold } = open;
+        let Open { runtime, scope, guard } = open;
         // Not under the lock: if the runtime is gone, the task is dropped here and now.
         let task =
-            runtime.spawn(Task { task: Some(Box::pin(task)), scope, _entry: entry, _hold: hold });
+            runtime.spawn(Task { task: Some(Box::pin(task)), scope, _entry: entry, _hold: guard });
         let mut state = self.lock();
         let open = state.open.is_some();
         if let Some(abort) = state.running.get_mut(&number) {
@@ -212,7 +212,7 @@ struct Task {
     scope: Arc<Scope>,
     // Dropped after the task.
     _entry: Entry,
-    _hold: Hold,
+    _hold: ServeGuard,
 }
 
 type Work = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;

@@ -24,7 +24,7 @@ use crate::{BoxError, Peer, ServerContext};
 ///
 /// A packet moves by value from the protocol into the handler and back, through up to ten places on the
 /// stack. One of 192 KiB, such as an array, runs over the 2 MiB that a thread of tokio has, which ends the
-/// process. Box what is larger than some 64 KiB; a `Vec`, `String` or `Bytes` is small, whatever it holds.
+/// process. Box what is larger than some 64 KiB; a `Vec`, `String` or `Bytes` is small, whatever it guards.
 ///
 /// # Examples
 ///
@@ -73,7 +73,7 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Holds one conversation, from the datagram that opened it until this returns.
+    /// ServeGuards one conversation, from the datagram that opened it until this returns.
     ///
     /// It is written as `async fn handle`. A peer has at most one conversation at a time; what else
     /// it sends waits. What still waits when this returns opens the next conversation. A

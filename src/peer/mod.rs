@@ -1,15 +1,15 @@
 //! The other side of a conversation, and what it takes to talk to it.
 
-mod aside;
+pub(crate) mod batch_context;
+mod leftover;
 pub(crate) mod mailbox;
-mod news;
 pub(crate) mod outbox;
-pub(crate) mod port;
+mod quiet_end;
 mod recv;
 pub(crate) mod reread;
 mod send;
 mod sender;
-pub(crate) mod turn;
+pub(crate) mod socket_state;
 
 use std::{
     fmt,
@@ -18,14 +18,14 @@ use std::{
     time::Duration,
 };
 
-use aside::{Aside, keep};
+use batch_context::BatchContext;
+use leftover::{Leftover, keep};
 use mailbox::Mailbox;
-pub(crate) use news::News;
-use port::{Outlet, Port};
+pub(crate) use quiet_end::QuietEnd;
 use recv::{Receiving, Step};
 pub use sender::PeerSender;
+use socket_state::{Outlet, SocketState};
 use tokio::time::{Instant, Sleep};
-use turn::Turn;
 
 use crate::{
     Addr, BoxError, RecvError, SendError, SpawnError, TrafficClass,
@@ -39,7 +39,7 @@ use crate::{
 /// [`recv`](Self::recv) returns without waiting. Nothing is decoded before the handler asks: one that
 /// returns first has refused the datagram.
 pub struct Peer<Req, Res> {
-    port: Arc<Port<Req, Res>>,
+    socket: Arc<SocketState<Req, Res>>,
     mailbox: Arc<Mailbox>,
     route: Route,
     /// That of the last datagram, where the system tells.
@@ -50,12 +50,12 @@ pub struct Peer<Req, Res> {
     opening: bool,
     /// Ends a `recv` that waits for too long. Set anew by each, which is cheaper than another timer.
     timer: Option<Pin<Box<Sleep>>>,
-    aside: Option<Box<Aside<Req>>>,
+    leftover: Option<Box<Leftover<Req>>>,
 }
 
 impl<Req, Res> Peer<Req, Res> {
     pub(crate) fn new(
-        port: Arc<Port<Req, Res>>,
+        socket: Arc<SocketState<Req, Res>>,
         mailbox: Arc<Mailbox>,
         addr: Addr,
         ancillary: Ancillary,
@@ -64,14 +64,14 @@ impl<Req, Res> Peer<Req, Res> {
         let Ancillary { local, traffic_class } = ancillary;
         let route = Route { peer: addr, local };
         Self {
-            port,
+            socket,
             mailbox,
             route,
             traffic_class,
             serial,
             opening: true,
             timer: None,
-            aside: None,
+            leftover: None,
         }
     }
 
@@ -85,10 +85,10 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Whether `recv` has come to the point where it says `news`. It is asked only where a handler has
     /// failed, so nothing is written down for it.
-    pub(crate) fn has_heard(&self, news: News) -> bool {
+    pub(crate) fn has_reported(&self, news: QuietEnd) -> bool {
         match news {
-            News::Closed => self.mailbox.is_closed(),
-            News::Idle => self.timer.as_ref().is_some_and(|timer| timer.is_elapsed()),
+            QuietEnd::Closed => self.mailbox.is_closed(),
+            QuietEnd::Idle => self.timer.as_ref().is_some_and(|timer| timer.is_elapsed()),
         }
     }
 
@@ -204,7 +204,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// }
     /// ```
     pub async fn closed(&self) {
-        let mut closing = pin!(self.port.closing.notified());
+        let mut closing = pin!(self.socket.closing.notified());
         // Listen first: what is told between the two steps must not be missed.
         closing.as_mut().enable();
         if !self.mailbox.is_closed() {
@@ -228,7 +228,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// If the future is dropped, the datagram was sent whole or not at all.
     #[inline]
     pub fn send<'a>(&'a self, packet: &'a Res) -> impl Future<Output = Result<(), SendError>> {
-        send::send(&*self.port, &self.route, packet)
+        send::send(&*self.socket, &self.route, packet)
     }
 
     /// Returns the address of the peer.
@@ -244,7 +244,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// broadcast address is answered from a unicast address of the host, which is told here.
     #[must_use]
     pub fn local_addr(&self) -> Addr {
-        self.route.local_addr(self.port.outbox.transport().local_addr())
+        self.route.local_addr(self.socket.outbox.transport().local_addr())
     }
 
     /// Returns how the last datagram was marked, if the server was asked for it by
@@ -265,7 +265,7 @@ impl<Req, Res> Peer<Req, Res> {
         &self,
         task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
     ) -> Result<(), SpawnError> {
-        self.port.tasks.spawn(task)
+        self.socket.tasks.spawn(task)
     }
 
     /// Returns a sender for this peer that outlives the conversation.
@@ -275,16 +275,16 @@ impl<Req, Res> Peer<Req, Res> {
         Req: 'static,
         Res: 'static,
     {
-        let port: Weak<Port<Req, Res>> = Arc::downgrade(&self.port);
-        let outlet: Weak<dyn Outlet<Res>> = port;
-        PeerSender::new(outlet, self.port.id, self.route.clone())
+        let socket: Weak<SocketState<Req, Res>> = Arc::downgrade(&self.socket);
+        let outlet: Weak<dyn Outlet<Res>> = socket;
+        PeerSender::new(outlet, self.socket.id, self.route.clone())
     }
 
     /// Receives the datagram that opened the conversation, while the worker still has it.
     #[inline]
     fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
-        if self.aside.is_some()
-            && let Some(packet) = self.receive_aside()
+        if self.leftover.is_some()
+            && let Some(packet) = self.receive_put_back()
         {
             return Some(Ok(packet));
         }
@@ -292,13 +292,13 @@ impl<Req, Res> Peer<Req, Res> {
             return None;
         }
         self.opening = false;
-        Turn::with(self.port.id, |turn| {
-            let datagram = turn.open(self.serial)?;
-            match self.port.protocol.decode(datagram) {
+        BatchContext::with(self.socket.id, |batch| {
+            let datagram = batch.open(self.serial)?;
+            match self.socket.protocol.decode(datagram) {
                 Ok(packet) => Some(Ok(packet)),
                 Err(error) => {
-                    keep(&mut self.aside, &self.port, datagram);
-                    turn.decode_errors += 1;
+                    keep(&mut self.leftover, &self.socket, datagram);
+                    batch.decode_errors += 1;
                     Some(Err(RecvError::Decode(error)))
                 }
             }
@@ -309,10 +309,10 @@ impl<Req, Res> Peer<Req, Res> {
     fn decode(&mut self, taken: Option<(Ancillary, Box<[u8]>)>) -> Result<Req, RecvError> {
         let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
         self.learn(ancillary);
-        add(&self.port.counters.delivered, 1);
-        self.port.protocol.decode(&datagram).map_err(|error| {
-            keep(&mut self.aside, &self.port, &datagram);
-            add(&self.port.counters.decode_errors, 1);
+        add(&self.socket.counters.delivered, 1);
+        self.socket.protocol.decode(&datagram).map_err(|error| {
+            keep(&mut self.leftover, &self.socket, &datagram);
+            add(&self.socket.counters.decode_errors, 1);
             RecvError::Decode(error)
         })
     }

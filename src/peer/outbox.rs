@@ -14,7 +14,7 @@ use std::{
 use backlog::Backlog;
 use tokio::{sync::Notify, time::Instant};
 
-use super::turn::Turn;
+use super::batch_context::BatchContext;
 use crate::{
     Addr, SendError,
     events::Events,
@@ -24,9 +24,9 @@ use crate::{
 
 /// The way out of one socket, for its worker and for everybody else, in one order per peer.
 ///
-/// - A conversation that is polled inline puts replies into the batch of its [`Turn`]; they leave
-///   together when the turn ends.
-/// - Everybody else sends at once, unless a turn is in progress or the kernel has no room: then the
+/// - A conversation that is polled inline puts replies into the batch of its [`BatchContext`]; they leave
+///   together when the batch ends.
+/// - Everybody else sends at once, unless a batch is in progress or the kernel has no room: then the
 ///   datagram joins the backlog, which the worker sends after its own batch.
 /// - As soon as the backlog holds something, inline replies join it too: what was sent later must not
 ///   overtake.
@@ -38,7 +38,7 @@ pub(crate) struct Outbox {
     /// How long a datagram may wait for room in the kernel.
     limit: Duration,
     state: Mutex<State>,
-    /// How many datagrams the backlog holds, to be seen without the lock.
+    /// How many datagrams the backlog guards, to be seen without the lock.
     backlog: AtomicUsize,
     room: Notify,
     /// Wakes the worker.
@@ -48,7 +48,7 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     open: bool,
-    turn: bool,
+    batch: bool,
     backlog: Backlog,
     /// When it was told last that datagrams found no room.
     told: Option<Instant>,
@@ -96,7 +96,7 @@ impl Outbox {
         let mut state = self.lock();
         let unsent = state.backlog.len() as u64;
         state.open = false;
-        state.turn = false;
+        state.batch = false;
         state.backlog = Backlog::default();
         self.backlog.store(0, Ordering::Release);
         drop(state);
@@ -108,26 +108,26 @@ impl Outbox {
         self.lock().open
     }
 
-    /// Whether the next inline reply may go into the batch of `turn`.
-    pub(crate) fn takes_inline(&self, turn: &mut Turn) -> bool {
-        if turn.replies.len() >= REPLIES || turn.replies.bytes() >= REPLIES_BYTES {
-            self.prolong_turn(&mut turn.replies);
+    /// Whether the next inline reply may go into the batch of `batch`.
+    pub(crate) fn takes_inline(&self, batch: &mut BatchContext) -> bool {
+        if batch.replies.len() >= REPLIES || batch.replies.bytes() >= REPLIES_BYTES {
+            self.continue_batch(&mut batch.replies);
         }
         self.backlog.load(Ordering::Acquire) == 0
     }
 
-    /// From now on only the worker sends; what others send waits for the end of the turn.
-    pub(crate) fn begin_turn(&self) {
-        self.lock().turn = true;
+    /// From now on only the worker sends; what others send waits for the end of the batch.
+    pub(crate) fn begin_batch(&self) {
+        self.lock().batch = true;
     }
 
-    /// Sends the replies of a turn that goes on: what others send still waits for its end.
-    pub(crate) fn prolong_turn(&self, replies: &mut SendBatch) {
+    /// Sends the replies of a batch that goes on: what others send still waits for its end.
+    pub(crate) fn continue_batch(&self, replies: &mut SendBatch) {
         self.settle(replies, true);
     }
 
-    /// Sends the replies of a turn, and then what others left meanwhile.
-    pub(crate) fn end_turn(&self, replies: &mut SendBatch) {
+    /// Sends the replies of a batch, and then what others left meanwhile.
+    pub(crate) fn finish_batch(&self, replies: &mut SendBatch) {
         self.settle(replies, false);
     }
 
@@ -205,7 +205,7 @@ impl Outbox {
             return Err(SendError::Closed);
         }
         let mut full = false;
-        while !state.turn && !full && state.backlog.is_empty() {
+        while !state.batch && !full && state.backlog.is_empty() {
             match self.transport.try_send(to, datagram) {
                 Ok(()) => {
                     add(&self.counters.sent, 1);
@@ -224,7 +224,7 @@ impl Outbox {
             return Ok(false);
         }
         if full {
-            state.backlog.jam();
+            state.backlog.block();
         }
         state.backlog.push(to, datagram);
         self.backlog.store(state.backlog.len(), Ordering::Release);
@@ -237,21 +237,21 @@ impl Outbox {
     }
 
     /// Sends `replies`, which are older than all of the backlog, then the backlog.
-    fn settle(&self, replies: &mut SendBatch, turn: bool) {
-        // Nobody else sends during a turn, so this needs no lock; but serving may have been cut short in the
+    fn settle(&self, replies: &mut SendBatch, batch: bool) {
+        // Nobody else sends during a batch, so this needs no lock; but serving may have been cut short in the
         // middle of it, by whoever has dropped its future.
         let open = replies.is_empty() || self.is_open();
         let (done, mut refusals) =
             if open { self.send_batch(replies) } else { (false, Vec::new()) };
         let mut state = self.lock();
-        state.turn = turn;
+        state.batch = batch;
         if !state.open {
             add(&self.counters.send_errors, replies.len() as u64);
             *replies = SendBatch::default();
         } else if !done {
             state.backlog.prepend(replies);
             self.backlog.store(state.backlog.len(), Ordering::Release);
-        } else if !turn && !state.backlog.is_empty() {
+        } else if !batch && !state.backlog.is_empty() {
             refusals.append(&mut self.flush(&mut state));
         }
         drop(state);

@@ -5,13 +5,13 @@ use std::{
 
 use tokio::task::coop;
 
-use super::{port::Outlet, turn::Turn};
+use super::{batch_context::BatchContext, socket_state::Outlet};
 use crate::{
     SendError,
     transport::{Route, Scratch, max_len},
 };
 
-/// Sends `packet`: into the batch of the turn that is in progress on this thread, if there is one.
+/// Sends `packet`: into the batch of the batch that is in progress on this thread, if there is one.
 #[inline]
 pub(super) const fn send<'a, Res, O>(
     outlet: &'a O,
@@ -61,15 +61,15 @@ impl<Res, O: Outlet<Res> + ?Sized> Future for Sending<'_, Res, O> {
         }
         let outbox = this.outlet.outbox();
         let max = max_len(&this.to.peer);
-        let inline = Turn::with(this.outlet.id(), |turn| {
-            if !outbox.takes_inline(turn) {
+        let inline = BatchContext::with(this.outlet.id(), |batch| {
+            if !outbox.takes_inline(batch) {
                 return None;
             }
-            if turn.poll_proceed(cx).is_pending() {
+            if batch.poll_proceed(cx).is_pending() {
                 return Some(Poll::Pending);
             }
             let encode = |datagram: &mut Vec<u8>| this.outlet.encode(this.packet, datagram);
-            Some(Poll::Ready(turn.replies.encode(this.to, max, encode)))
+            Some(Poll::Ready(batch.replies.encode(this.to, max, encode)))
         });
         match inline.flatten() {
             Some(sent) => sent,

@@ -4,7 +4,7 @@ use std::{
     sync::Weak,
 };
 
-use super::{port::Outlet, send::send};
+use super::{send::send, socket_state::Outlet};
 use crate::{Addr, SendError, transport::Route};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
@@ -41,13 +41,13 @@ use crate::{Addr, SendError, transport::Route};
 /// ```
 pub struct PeerSender<Res> {
     outlet: Weak<dyn Outlet<Res>>,
-    port: u64,
+    socket: u64,
     route: Route,
 }
 
 impl<Res> PeerSender<Res> {
-    pub(super) fn new(outlet: Weak<dyn Outlet<Res>>, port: u64, route: Route) -> Self {
-        Self { outlet, port, route }
+    pub(super) fn new(outlet: Weak<dyn Outlet<Res>>, socket: u64, route: Route) -> Self {
+        Self { outlet, socket, route }
     }
 
     /// Sends `packet` to the peer, from the address the peer knows.
@@ -82,13 +82,13 @@ impl<Res> PeerSender<Res> {
 
 impl<Res> Clone for PeerSender<Res> {
     fn clone(&self) -> Self {
-        Self { outlet: Weak::clone(&self.outlet), port: self.port, route: self.route.clone() }
+        Self { outlet: Weak::clone(&self.outlet), socket: self.socket, route: self.route.clone() }
     }
 }
 
 impl<Res> PartialEq for PeerSender<Res> {
     fn eq(&self, other: &Self) -> bool {
-        (self.port, self.addr()) == (other.port, other.addr())
+        (self.socket, self.addr()) == (other.socket, other.addr())
     }
 }
 
@@ -96,7 +96,7 @@ impl<Res> Eq for PeerSender<Res> {}
 
 impl<Res> Hash for PeerSender<Res> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.port, self.addr()).hash(state);
+        (self.socket, self.addr()).hash(state);
     }
 }
 

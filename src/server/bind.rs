@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Addr,
     transport::{
-        Failure, Place, Target, joined,
+        Failure, Target, WorkerIndex, joined,
         socket::{self, Options},
     },
 };
@@ -19,7 +19,7 @@ pub(super) async fn bind(
     targets: Vec<Target>,
     options: &Options,
     workers: usize,
-) -> io::Result<Vec<(UdpSocket, Place)>> {
+) -> io::Result<Vec<(UdpSocket, WorkerIndex)>> {
     bind_all(&resolve(targets).await?, options, workers, socket::lacks_family)
 }
 
@@ -39,7 +39,7 @@ fn bind_all(
     options: &Options,
     workers: usize,
     lacks: impl Fn(SocketAddr, &io::Error) -> bool,
-) -> io::Result<Vec<(UdpSocket, Place)>> {
+) -> io::Result<Vec<(UdpSocket, WorkerIndex)>> {
     let beside_ipv4 =
         |port| wanted.iter().any(|wanted| wanted.addr.is_ipv4() && wanted.addr.port() == port);
     let mut bound = Vec::new();
@@ -48,7 +48,8 @@ fn bind_all(
     for &Wanted { addr, ref names, optional } in wanted {
         let ipv6_only = options.ipv6_only.unwrap_or_else(|| beside_ipv4(addr.port()));
         let sockets = match workers {
-            1 => socket::bind(addr, ipv6_only, options).map(|socket| vec![(socket, Place::ALONE)]),
+            1 => socket::bind(addr, ipv6_only, options)
+                .map(|socket| vec![(socket, WorkerIndex::ALONE)]),
             _ => socket::bind_several(addr, ipv6_only, options, workers),
         };
         match sockets {

@@ -13,7 +13,7 @@ use crate::{
     events::Events,
     peer::{
         outbox::Outbox,
-        port::{AnyProtocol, Port},
+        socket_state::{AnyProtocol, SocketState},
     },
     service::{
         status::Status,
@@ -319,7 +319,7 @@ where
         let each_address = driven.iter().step_by(self.workers);
         let addresses: Arc<[_]> =
             each_address.map(|(transport, _)| transport.local_addr().clone()).collect();
-        let port = |(transport, thread): Driven| {
+        let socket = |(transport, thread): Driven| {
             let admission = Admission::new(Arc::clone(&addresses), self.check.clone());
             let outbox = Outbox::new(
                 transport,
@@ -329,11 +329,12 @@ where
             );
             let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
             let (events, tasks) = (Arc::clone(&events), Arc::clone(&tasks));
-            let port = Port::new(Arc::clone(&protocol), outbox, limits, counters, events, tasks);
-            Guarded { port: Arc::new(port), admission: Arc::new(admission), thread }
+            let socket =
+                SocketState::new(Arc::clone(&protocol), outbox, limits, counters, events, tasks);
+            Guarded { socket: Arc::new(socket), admission: Arc::new(admission), thread }
         };
-        let ports: Vec<_> = driven.into_iter().map(port).collect();
-        let watched = ports.iter().map(|guarded| Watched::new(&guarded.port, asked)).collect();
+        let ports: Vec<_> = driven.into_iter().map(socket).collect();
+        let watched = ports.iter().map(|guarded| Watched::new(&guarded.socket, asked)).collect();
         let status = Arc::new(Status::new(addresses.to_vec()));
         Ok(UdpServer {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),

@@ -7,15 +7,15 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use super::epoch::{Epoch, Mode};
+use super::serve_state::{Mode, ServeState};
 use crate::{
     Addr, BoxError, Handler, Peer, SendError,
     events::{Scope, caused_by, reads_like},
     panic::{self, Panicked},
     peer::{
-        News,
+        QuietEnd,
         mailbox::{Mailbox, Next},
-        port::Port,
+        socket_state::SocketState,
     },
     service::inside,
     stats::add,
@@ -25,15 +25,15 @@ use crate::{
 /// the next one: so a conversation that never waits costs no allocation and counts no reference. It is
 /// boxed because it travels: into the future, out of it, and to the next.
 #[derive(Debug)]
-pub(super) struct Seat<Req, Res, H> {
+pub(super) struct HandlerCall<Req, Res, H> {
     pub(super) handler: Arc<H>,
     pub(super) peer: Peer<Req, Res>,
 }
 
 /// What comes of a conversation.
-pub(super) type Outcome<Req, Res, H> = (Box<Seat<Req, Res, H>>, Result<(), BoxError>);
+pub(super) type Outcome<Req, Res, H> = (Box<HandlerCall<Req, Res, H>>, Result<(), BoxError>);
 
-impl<Req, Res, H: Handler<Req, Res>> Seat<Req, Res, H> {
+impl<Req, Res, H: Handler<Req, Res>> HandlerCall<Req, Res, H> {
     pub(super) async fn converse(mut self: Box<Self>) -> Outcome<Req, Res, H> {
         let result = self.handler.handle(&mut self.peer).await;
         (self, result)
@@ -42,9 +42,9 @@ impl<Req, Res, H: Handler<Req, Res>> Seat<Req, Res, H> {
 
 /// A place for the future of a conversation, used for one after the other. What has completed holds
 /// nothing any more, and stays until the next takes its place.
-pub(super) struct Stage<F>(Pin<Box<Option<F>>>);
+pub(super) struct FutureSlot<F>(Pin<Box<Option<F>>>);
 
-impl<F: Future> Stage<F> {
+impl<F: Future> FutureSlot<F> {
     pub(super) fn new() -> Self {
         Self(Box::pin(None))
     }
@@ -66,61 +66,66 @@ impl<F: Future> Stage<F> {
     }
 }
 
-/// Counts a conversation that has ended and tells what there is to tell; gives the seat back unless
+/// Counts a conversation that has ended and tells what there is to tell; gives the call back unless
 /// the handler panicked.
 #[inline]
 pub(super) fn judge<Req, Res, H>(
     outcome: Result<Outcome<Req, Res, H>, Panicked>,
-    port: &Port<Req, Res>,
+    socket: &SocketState<Req, Res>,
     peer: &Addr,
     span: &Scope,
-) -> Option<Box<Seat<Req, Res, H>>> {
+) -> Option<Box<HandlerCall<Req, Res, H>>> {
     match outcome {
-        Ok((seat, Ok(()))) => Some(seat),
-        Ok((seat, Err(error))) => {
-            tell_failed(error, &seat.peer, port, peer, span);
-            Some(seat)
+        Ok((call, Ok(()))) => Some(call),
+        Ok((call, Err(error))) => {
+            tell_failed(error, &call.peer, socket, peer, span);
+            Some(call)
         }
         Err(panicked) => {
-            tell_panicked(panicked, port, peer, span);
+            tell_panicked(panicked, socket, peer, span);
             None
         }
     }
 }
 
 #[cold]
-fn tell_panicked<Req, Res>(panicked: Panicked, port: &Port<Req, Res>, peer: &Addr, span: &Scope) {
-    span.run(|| port.report(peer, &panicked.into(), true));
+fn tell_panicked<Req, Res>(
+    panicked: Panicked,
+    socket: &SocketState<Req, Res>,
+    peer: &Addr,
+    span: &Scope,
+) {
+    span.run(|| socket.report(peer, &panicked.into(), true));
 }
 
 #[cold]
 fn tell_failed<Req, Res>(
     error: BoxError,
     conversation: &Peer<Req, Res>,
-    port: &Port<Req, Res>,
+    socket: &SocketState<Req, Res>,
     peer: &Addr,
     span: &Scope,
 ) {
     // The error is the user's too, and may panic where it is looked at or dropped.
-    if let Err(panicked) = panic::catch(|| span.run(|| tell(error, conversation, port, peer))) {
-        tell_panicked(panicked, port, peer, span);
+    if let Err(panicked) = panic::catch(|| span.run(|| tell(error, conversation, socket, peer))) {
+        tell_panicked(panicked, socket, peer, span);
     }
 }
 
 fn tell<Req, Res>(
     error: BoxError,
     conversation: &Peer<Req, Res>,
-    port: &Port<Req, Res>,
+    socket: &SocketState<Req, Res>,
     peer: &Addr,
 ) {
     if caused_by(&*error, |error| matches!(error, SendError::Closed)) {
         let what = "a conversation could not send any more";
-        add(&port.counters.panicked, u64::from(!port.events.warn(peer, &*error, what)));
+        add(&socket.counters.panicked, u64::from(!socket.events.warn(peer, &*error, what)));
     } else {
-        match passed_on(&*error, |news| conversation.has_heard(news)) {
-            Some(News::Idle) => add(&port.counters.idle_timeouts, 1),
-            Some(News::Closed) => {}
-            None => port.report(peer, &error, false),
+        match passed_on(&*error, |news| conversation.has_reported(news)) {
+            Some(QuietEnd::Idle) => add(&socket.counters.idle_timeouts, 1),
+            Some(QuietEnd::Closed) => {}
+            None => socket.report(peer, &error, false),
         }
     }
     drop(error);
@@ -128,82 +133,88 @@ fn tell<Req, Res>(
 
 /// What `recv` has said and `error` passes on. One that is transparent to it has neither it in its chain
 /// nor anything of its own, so it is known by its text; but only if `recv` did say so.
-fn passed_on(error: &(dyn Error + 'static), has_heard: impl Fn(News) -> bool) -> Option<News> {
-    let contained = |news: &News| caused_by(error, |error| news.is(error));
-    let transparent = |news: &News| has_heard(*news) && reads_like(error, &news.error());
-    News::ALL.into_iter().find(contained).or_else(|| News::ALL.into_iter().find(transparent))
+fn passed_on(
+    error: &(dyn Error + 'static),
+    has_reported: impl Fn(QuietEnd) -> bool,
+) -> Option<QuietEnd> {
+    let contained = |news: &QuietEnd| caused_by(error, |error| news.is(error));
+    let transparent = |news: &QuietEnd| has_reported(*news) && reads_like(error, &news.error());
+    QuietEnd::ALL
+        .into_iter()
+        .find(contained)
+        .or_else(|| QuietEnd::ALL.into_iter().find(transparent))
 }
 
 /// A conversation that had to wait, and those that follow it without a pause: a task.
 pub(super) struct Task<Req, Res, H, F, M> {
-    pub(super) stage: Stage<F>,
+    pub(super) slot: FutureSlot<F>,
     pub(super) span: Scope,
     pub(super) handler: Arc<H>,
     pub(super) converse: M,
     // Dropped after them: when it tells that the conversation is over, that is true.
     pub(super) ending: Ending<Req, Res>,
     // Dropped last: with it the next serving may begin.
-    pub(super) epoch: Arc<Epoch>,
+    pub(super) serve_state: Arc<ServeState>,
 }
 
-/// How many conversations of one peer follow each other before other tasks have their turn.
+/// How many conversations of one peer follow each other before other tasks have their batch.
 const IN_A_ROW: usize = 16;
 
 impl<Req, Res, H, F, M> Future for Task<Req, Res, H, F, M>
 where
     F: Future<Output = Outcome<Req, Res, H>>,
-    M: Fn(Box<Seat<Req, Res, H>>) -> F + Unpin,
+    M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Unpin,
 {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let Ending { port, mailbox, peer, serial, over } = &mut this.ending;
+        let Ending { socket, mailbox, peer, serial, over } = &mut this.ending;
         for _ in 0..IN_A_ROW {
-            if this.epoch.mode() == Mode::Abandon {
+            if this.serve_state.mode() == Mode::Abandon {
                 // It is about to be aborted, but was woken before that.
                 return Poll::Ready(());
             }
-            let poll = || this.stage.poll(&this.span, cx);
-            let outcome = ready!(inside(this.epoch.server, poll));
-            add(&port.counters.conversations, 1);
-            let mut seat = judge(outcome, port, peer, &this.span);
+            let poll = || this.slot.poll(&this.span, cx);
+            let outcome = ready!(inside(this.serve_state.server, poll));
+            add(&socket.counters.conversations, 1);
+            let mut call = judge(outcome, socket, peer, &this.span);
             let mut more = None;
             // What was put back is the user's, and may panic where it is dropped.
-            match seat.as_mut().map(|seat| panic::catch(|| seat.peer.finish())) {
-                Some(Ok(true)) => more = seat.as_ref().map(|seat| seat.peer.ancillary()),
+            match call.as_mut().map(|call| panic::catch(|| call.peer.finish())) {
+                Some(Ok(true)) => more = call.as_ref().map(|call| call.peer.ancillary()),
                 Some(Err(panicked)) => {
-                    tell_panicked(panicked, port, peer, &this.span);
-                    seat = None;
+                    tell_panicked(panicked, socket, peer, &this.span);
+                    call = None;
                 }
                 Some(Ok(false)) | None => {}
             }
             let ancillary = match more {
-                Some(ancillary) if mailbox.finish_with_more(&port.counters) => ancillary,
-                _ => match mailbox.finish(&port.counters) {
+                Some(ancillary) if mailbox.finish_with_more(&socket.counters) => ancillary,
+                _ => match mailbox.finish(&socket.counters) {
                     Next::Conversation(ancillary) => ancillary,
                     Next::Nothing => {
                         *over = true;
-                        if let Err(panicked) = panic::catch(|| drop(seat)) {
-                            tell_panicked(panicked, port, peer, &this.span);
+                        if let Err(panicked) = panic::catch(|| drop(call)) {
+                            tell_panicked(panicked, socket, peer, &this.span);
                         }
                         return Poll::Ready(());
                     }
                 },
             };
-            let seat = match seat {
-                Some(mut seat) => {
-                    seat.peer.renew(peer, ancillary, *serial);
-                    seat
+            let call = match call {
+                Some(mut call) => {
+                    call.peer.renew(peer, ancillary, *serial);
+                    call
                 }
                 None => {
-                    let (port, mailbox) = (Arc::clone(port), Arc::clone(mailbox));
-                    let peer = Peer::new(port, mailbox, peer.clone(), ancillary, *serial);
-                    Box::new(Seat { handler: Arc::clone(&this.handler), peer })
+                    let (socket, mailbox) = (Arc::clone(socket), Arc::clone(mailbox));
+                    let peer = Peer::new(socket, mailbox, peer.clone(), ancillary, *serial);
+                    Box::new(HandlerCall { handler: Arc::clone(&this.handler), peer })
                 }
             };
-            this.span = this.epoch.conversation(peer);
-            this.stage.set((this.converse)(seat));
+            this.span = this.serve_state.conversation(peer);
+            this.slot.set((this.converse)(call));
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -213,7 +224,7 @@ where
 /// Tells the worker when a conversation has ended, however it did.
 #[derive(Debug)]
 pub(super) struct Ending<Req, Res> {
-    pub(super) port: Arc<Port<Req, Res>>,
+    pub(super) socket: Arc<SocketState<Req, Res>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) peer: Addr,
     pub(super) serial: u64,
@@ -224,10 +235,10 @@ pub(super) struct Ending<Req, Res> {
 impl<Req, Res> Drop for Ending<Req, Res> {
     fn drop(&mut self) {
         if !self.over {
-            self.mailbox.abandon(&self.port.counters);
-            add(&self.port.counters.conversations, 1);
-            add(&self.port.counters.aborted, 1);
+            self.mailbox.abandon(&self.socket.counters);
+            add(&self.socket.counters.conversations, 1);
+            add(&self.socket.counters.aborted, 1);
         }
-        self.port.ended(self.peer.clone(), self.serial);
+        self.socket.ended(self.peer.clone(), self.serial);
     }
 }

@@ -2,10 +2,12 @@ use std::{io, pin::Pin, sync::Arc};
 
 use tokio::runtime::Handle;
 
-use super::{admission::Admission, dedicated_thread::DedicatedThread, epoch::Epoch, worker};
+use super::{
+    admission::Admission, dedicated_thread::DedicatedThread, serve_state::ServeState, worker,
+};
 use crate::{
     BoxError, Handler, ServerContext,
-    peer::{outbox::Outbox, port::Port},
+    peer::{outbox::Outbox, socket_state::SocketState},
     service::hook::Hook,
 };
 
@@ -15,7 +17,7 @@ pub(super) trait Engine: Send + Sync {
     fn start<'a>(&'a self, context: &'a mut ServerContext) -> Hook<'a, Result<(), BoxError>>;
 
     /// What drives the sockets, one future each.
-    fn workers(&self, epoch: &Arc<Epoch>) -> Vec<Boxed<'static, io::Result<()>>>;
+    fn workers(&self, serve_state: &Arc<ServeState>) -> Vec<Boxed<'static, io::Result<()>>>;
 
     fn outboxes(&self) -> Vec<&Outbox>;
 }
@@ -29,7 +31,7 @@ pub(super) struct Sockets<Req, Res, H> {
 
 /// A socket, who may talk to it, and where its worker runs if not beside the conversations.
 pub(super) struct Guarded<Req, Res> {
-    pub(super) port: Arc<Port<Req, Res>>,
+    pub(super) socket: Arc<SocketState<Req, Res>>,
     pub(super) admission: Arc<Admission>,
     pub(super) thread: Option<DedicatedThread>,
 }
@@ -45,12 +47,12 @@ where
         Hook::new(async { self.handler.start(context).await }, "the handler could not start")
     }
 
-    fn workers(&self, epoch: &Arc<Epoch>) -> Vec<Boxed<'static, io::Result<()>>> {
-        let worker = |Guarded { port, admission, thread }: &Guarded<Req, Res>| {
-            let (port, admission) = (Arc::clone(port), Arc::clone(admission));
-            let (handler, epoch) = (Arc::clone(&self.handler), Arc::clone(epoch));
+    fn workers(&self, serve_state: &Arc<ServeState>) -> Vec<Boxed<'static, io::Result<()>>> {
+        let worker = |Guarded { socket, admission, thread }: &Guarded<Req, Res>| {
+            let (socket, admission) = (Arc::clone(socket), Arc::clone(admission));
+            let (handler, serve_state) = (Arc::clone(&self.handler), Arc::clone(serve_state));
             let elsewhere = thread.as_ref().map(|_| Handle::current());
-            let future = worker::run(port, handler, admission, epoch, elsewhere);
+            let future = worker::run(socket, handler, admission, serve_state, elsewhere);
             match thread {
                 Some(thread) => thread.run(future),
                 None => Box::pin(future) as Boxed<'static, _>,
@@ -60,6 +62,6 @@ where
     }
 
     fn outboxes(&self) -> Vec<&Outbox> {
-        self.ports.iter().map(|guarded| &guarded.port.outbox).collect()
+        self.ports.iter().map(|guarded| &guarded.socket.outbox).collect()
     }
 }

@@ -7,11 +7,11 @@ mod conversation;
 mod conversations;
 mod dedicated_thread;
 mod engine;
-mod epoch;
 mod failure;
 mod multicast;
 mod options;
 mod serve;
+mod serve_state;
 mod worker;
 
 use std::{fmt, future::pending, net::SocketAddr, pin::pin, sync::Arc};

@@ -11,7 +11,7 @@ use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
 use super::{
     UdpServer,
-    epoch::{Epoch, Mode},
+    serve_state::{Mode, ServeState},
 };
 use crate::{
     BoxError, ServeError, ServerContext,
@@ -32,21 +32,21 @@ where
         discard_stale(server);
     }
     // Of one whose future was dropped, the runtime may still have to drop the tasks.
-    let former_gone = server.status.holds.gone(number);
+    let former_gone = server.status.guards.gone(number);
     tokio::select! {
         biased;
         () = until.as_mut() => return Ok(()),
         _ = next_end(&mut asked, End::None) => return Ok(()),
         () = former_gone => {}
     }
-    let hold = server.status.holds.hold(number);
-    let epoch = Epoch::new(Scope::current(), server.status.server, hold.clone());
+    let guard = server.status.guards.hold(number);
+    let serve_state = ServeState::new(Scope::current(), server.status.server, guard.clone());
     let mut serving = Serving {
         server,
         number,
-        epoch: Arc::new(epoch),
+        serve_state: Arc::new(serve_state),
         workers: JoinSet::new(),
-        context: ServerContext::new(server.handle(), Arc::clone(&server.tasks), hold),
+        context: ServerContext::new(server.handle(), Arc::clone(&server.tasks), guard),
         served: false,
         runtime_gone: false,
     };
@@ -57,7 +57,7 @@ where
     };
     if serving.stop().await {
         // All have ended, but may be about to let go of a socket on another thread.
-        server.status.holds.gone(number).await;
+        server.status.guards.gone(number).await;
     }
     drop(begun);
     result
@@ -75,7 +75,7 @@ impl Drop for Begun<'_> {
 struct Serving<'a> {
     server: &'a UdpServer,
     number: u64,
-    epoch: Arc<Epoch>,
+    serve_state: Arc<ServeState>,
     workers: JoinSet<io::Result<()>>,
     context: ServerContext,
     /// Whether the start hook has succeeded.
@@ -116,7 +116,7 @@ impl Serving<'_> {
             outbox.open();
         }
         self.server.status.enter(Phase::Serving);
-        for worker in self.server.engine.workers(&self.epoch) {
+        for worker in self.server.engine.workers(&self.serve_state) {
             self.workers.spawn(worker);
         }
         Started::Serving
@@ -150,7 +150,7 @@ impl Serving<'_> {
                 }
                 () = drained => self.server.status.ask(self.number, End::Now),
                 // The last one to tell is the one whose conversations were the last.
-                () = self.epoch.silent.notified() => {
+                () = self.serve_state.silent.notified() => {
                     if self.server.counters.active_conversations.load(Relaxed) == 0 {
                         self.server.status.ask(self.number, End::Now);
                     }
@@ -175,10 +175,10 @@ impl Serving<'_> {
     }
 
     fn end_workers(&self, mode: Mode) {
-        if self.epoch.mode() == Mode::Run {
+        if self.serve_state.mode() == Mode::Run {
             events::stopping();
         }
-        self.epoch.set(mode);
+        self.serve_state.set(mode);
         for outbox in self.server.engine.outboxes() {
             outbox.signal.wake();
         }
@@ -225,7 +225,7 @@ async fn next_end(asked: &mut watch::Receiver<State>, known: End) -> End {
     asked.wait_for(|state| state.end != known).await.map_or(End::Now, |state| state.end)
 }
 
-/// How many datagrams are dropped at once from one socket: more than a buffer of 64 MiB holds.
+/// How many datagrams are dropped at once from one socket: more than a buffer of 64 MiB guards.
 pub(super) const MOST_DISCARDED: usize = 1 << 18;
 
 /// Drops what arrived while nothing was served. It gives up on a socket that fills faster than it can

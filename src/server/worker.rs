@@ -1,8 +1,8 @@
 //! The loop that drives one socket: receive a batch, run handlers, flush a batch.
 
-mod jam;
 mod opening;
 mod rereading;
+mod send_deadline;
 
 use std::{
     future::poll_fn,
@@ -13,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-use jam::Jam;
 use rereading::Rereading;
+use send_deadline::SendDeadline;
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, coop, yield_now},
@@ -23,14 +23,14 @@ use tokio::{
 
 use super::{
     admission::Admission,
-    conversation::{Outcome, Seat, Stage},
+    conversation::{FutureSlot, HandlerCall, Outcome},
     conversations::{Arrival, Conversations},
-    epoch::{Epoch, Mode},
     failure::{Backoff, Failure},
+    serve_state::{Mode, ServeState},
 };
 use crate::{
     Handler,
-    peer::{mailbox::Mailbox, port::Port, turn::Turn},
+    peer::{batch_context::BatchContext, mailbox::Mailbox, socket_state::SocketState},
     stats::{DropReason, add},
 };
 
@@ -41,10 +41,10 @@ use crate::{
 ///
 /// Fails if the socket can never receive again; then too all conversations have ended.
 pub(super) async fn run<Req, Res, H>(
-    port: Arc<Port<Req, Res>>,
+    socket: Arc<SocketState<Req, Res>>,
     handler: Arc<H>,
     admission: Arc<Admission>,
-    epoch: Arc<Epoch>,
+    serve_state: Arc<ServeState>,
     elsewhere: Option<Handle>,
 ) -> io::Result<()>
 where
@@ -53,25 +53,25 @@ where
     H: Handler<Req, Res>,
 {
     let mut worker = Worker {
-        conversations: Conversations::new(Arc::clone(&port.limits), Arc::clone(&port.counters)),
-        turn: Some(Turn::new(port.id, port.limits.max_datagram_size)),
+        conversations: Conversations::new(Arc::clone(&socket.limits), Arc::clone(&socket.counters)),
+        batch: Some(BatchContext::new(socket.id, socket.limits.max_datagram_size)),
         next: 0,
-        serial: port.serial.load(Relaxed),
+        serial: socket.serial.load(Relaxed),
         reserved: false,
         busy: false,
-        stage: None,
-        seat: None,
+        slot: None,
+        call: None,
         mailbox: Arc::default(),
         pause: None,
         deaf: false,
-        jam: Jam::default(),
+        send_deadline: SendDeadline::default(),
         reread: None,
         // For this worker alone: conversations that count references do not disturb other cores.
         handler,
-        converse: Seat::converse,
-        port,
+        converse: HandlerCall::converse,
+        socket,
         admission,
-        epoch,
+        serve_state,
         elsewhere,
     };
     let result = worker.serve().await;
@@ -80,7 +80,7 @@ where
 }
 
 struct Worker<Req, Res, H, F, M> {
-    port: Arc<Port<Req, Res>>,
+    socket: Arc<SocketState<Req, Res>>,
     handler: Arc<H>,
     admission: Arc<Admission>,
     /// Where conversations run, if they must not keep this thread.
@@ -88,7 +88,7 @@ struct Worker<Req, Res, H, F, M> {
     converse: M,
     conversations: Conversations<AbortHandle>,
     /// The batch that is worked on; lent while a conversation is polled.
-    turn: Option<Box<Turn>>,
+    batch: Option<Box<BatchContext>>,
     /// Which datagram of the batch comes next.
     next: usize,
     /// The conversation that was opened last.
@@ -98,21 +98,21 @@ struct Worker<Req, Res, H, F, M> {
     /// Whether other tasks have something to do because of this batch.
     busy: bool,
     /// What the next inline conversation uses again.
-    stage: Option<Stage<F>>,
-    seat: Option<Box<Seat<Req, Res, H>>>,
+    slot: Option<FutureSlot<F>>,
+    call: Option<Box<HandlerCall<Req, Res, H>>>,
     mailbox: Arc<Mailbox>,
     /// After an error of the socket: no reception before this is over.
     pause: Option<Pin<Box<Sleep>>>,
     /// Whether the socket could not receive at all, so that to read it once more tells nothing.
     deaf: bool,
-    jam: Jam,
+    send_deadline: SendDeadline,
     /// While conversations whose time is up wait for it: what the kernel has is read to the end.
     reread: Option<Rereading>,
     // Dropped last: with it the next serving may begin.
-    epoch: Arc<Epoch>,
+    serve_state: Arc<ServeState>,
 }
 
-const NOT_LENT: &str = "the turn is away only while a conversation is polled inline";
+const NOT_LENT: &str = "the batch is away only while a conversation is polled inline";
 
 enum Event {
     Received,
@@ -126,11 +126,11 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
     F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
-    M: Fn(Box<Seat<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
+    M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
     async fn serve(&mut self) -> io::Result<()> {
-        // A worker of an earlier serving may have been dropped in the middle of a turn.
-        self.end_turn();
+        // A worker of an earlier serving may have been dropped in the middle of a batch.
+        self.finish_batch();
         let mut backoff = Backoff::default();
         loop {
             match poll_fn(|cx| self.poll_event(cx)).await {
@@ -149,8 +149,8 @@ where
                     Failure::Passing(Duration::ZERO) => yield_now().await,
                     Failure::Passing(rest) => self.pause_for(rest),
                     Failure::Pause(pause) => {
-                        let local = self.port.outbox.transport().local_addr();
-                        self.port.events.receive_failed(local, &error);
+                        let local = self.socket.outbox.transport().local_addr();
+                        self.socket.events.receive_failed(local, &error);
                         self.deaf = true;
                         self.pause_for(pause);
                     }
@@ -164,11 +164,11 @@ where
     /// Lets other tasks have the thread. What the conversations among them answer leaves together.
     async fn give_way(&mut self) {
         yield_now().await;
-        self.end_turn();
+        self.finish_batch();
     }
 
-    fn end_turn(&mut self) {
-        self.port.outbox.end_turn(&mut self.turn.as_mut().expect(NOT_LENT).replies);
+    fn finish_batch(&mut self) {
+        self.socket.outbox.finish_batch(&mut self.batch.as_mut().expect(NOT_LENT).replies);
     }
 
     /// Receives nothing for that long; all else goes on.
@@ -179,9 +179,9 @@ where
     /// Waits for something to do, and meanwhile sends what waits for room in the kernel.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         self.attend(cx);
-        match self.epoch.mode() {
+        match self.serve_state.mode() {
             Mode::Run => {}
-            Mode::Drain if self.conversations.is_empty() => self.epoch.silent.notify_one(),
+            Mode::Drain if self.conversations.is_empty() => self.serve_state.silent.notify_one(),
             Mode::Drain => {}
             Mode::Stop | Mode::Abandon => return Poll::Ready(Event::End),
         }
@@ -198,14 +198,14 @@ where
         if let Some(event) = ready!(self.poll_reread(cx)) {
             return Poll::Ready(event);
         }
-        let turn = self.turn.as_mut().expect(NOT_LENT);
-        let transport = self.port.outbox.transport();
+        let batch = self.batch.as_mut().expect(NOT_LENT);
+        let transport = self.socket.outbox.transport();
         loop {
             if let Err(error) = ready!(transport.poll_recv_ready(cx)) {
                 return Poll::Ready(Event::Failed(error));
             }
-            match transport.try_recv(&mut turn.received) {
-                Ok(()) if turn.received.is_empty() => {}
+            match transport.try_recv(&mut batch.received) {
+                Ok(()) if batch.received.is_empty() => {}
                 Ok(()) => return Poll::Ready(Event::Received),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Event::Failed(error)),
@@ -215,22 +215,22 @@ where
 
     /// Frees the places of conversations that have ended and sends what can be sent.
     fn attend(&mut self, cx: &mut Context<'_>) {
-        self.port.outbox.signal.register(cx);
+        self.socket.outbox.signal.register(cx);
         self.free_places();
-        self.jam.attend(&self.port.outbox, cx);
+        self.send_deadline.attend(&self.socket.outbox, cx);
     }
 
     fn free_places(&mut self) {
-        self.port.each_ended(|peer, serial| self.conversations.end(peer, serial));
+        self.socket.each_ended(|peer, serial| self.conversations.end(peer, serial));
     }
 
     fn count_received(&self) {
-        let received = &self.turn.as_ref().expect(NOT_LENT).received;
+        let received = &self.batch.as_ref().expect(NOT_LENT).received;
         let truncated = received.truncated() as u64;
-        add(&self.port.counters.received, received.len() as u64 + truncated);
-        self.port.counters.batch(received.len() + received.truncated());
+        add(&self.socket.counters.received, received.len() as u64 + truncated);
+        self.socket.counters.batch(received.len() + received.truncated());
         if truncated > 0 {
-            self.port.dropped(DropReason::Truncated, truncated);
+            self.socket.dropped(DropReason::Truncated, truncated);
         }
     }
 
@@ -240,36 +240,36 @@ where
         // overflow it before the conversation has had a chance to receive.
         const AT_A_TIME: usize = 32;
 
-        let mut turn = self.turn.take().expect(NOT_LENT);
+        let mut batch = self.batch.take().expect(NOT_LENT);
         let first = self.next;
         self.busy = false;
-        self.port.outbox.begin_turn();
-        while self.next < turn.received.len() && coop::has_budget_remaining() {
+        self.socket.outbox.begin_batch();
+        while self.next < batch.received.len() && coop::has_budget_remaining() {
             if self.busy && self.next - first >= AT_A_TIME {
                 break;
             }
             let at = self.next;
             self.next += 1;
-            turn = self.receive(turn, at);
+            batch = self.receive(batch, at);
         }
         if mem::take(&mut self.reserved) {
             self.conversations.release();
         }
         // Told before the replies leave: who has an answer finds it in the stats.
-        turn.tell(&self.port.counters);
+        batch.tell(&self.socket.counters);
         if self.busy {
-            self.port.outbox.prolong_turn(&mut turn.replies);
+            self.socket.outbox.continue_batch(&mut batch.replies);
         } else {
-            self.port.outbox.end_turn(&mut turn.replies);
+            self.socket.outbox.finish_batch(&mut batch.replies);
         }
-        let done = self.next == turn.received.len();
-        self.turn = Some(turn);
+        let done = self.next == batch.received.len();
+        self.batch = Some(batch);
         done
     }
 
     /// Makes room for the next batch; returns whether other tasks should have the thread before.
     fn end_batch(&mut self) -> bool {
-        let received = &mut self.turn.as_mut().expect(NOT_LENT).received;
+        let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
         // A full batch is one of many: timers have waited long enough.
         let give_way = mem::take(&mut self.busy) || received.is_full();
         received.clear();
@@ -278,13 +278,13 @@ where
     }
 
     /// Finds out whom the datagram number `at` is for.
-    fn receive(&mut self, turn: Box<Turn>, at: usize) -> Box<Turn> {
-        let mode = self.epoch.mode();
-        let (from, datagram) = turn.received.get(at);
-        let admitted = match self.admission.admits(from, || turn.received.ancillary(at).local) {
+    fn receive(&mut self, batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
+        let mode = self.serve_state.mode();
+        let (from, datagram) = batch.received.get(at);
+        let admitted = match self.admission.admits(from, || batch.received.ancillary(at).local) {
             Ok(admitted) => admitted,
             Err(panicked) => {
-                self.port.events.error(from, &panicked, "the admission check failed");
+                self.socket.events.error(from, &panicked, "the admission check failed");
                 false
             }
         };
@@ -293,38 +293,38 @@ where
         } else if !admitted {
             DropReason::Refused
         } else {
-            let ancillary = || turn.received.ancillary(at);
+            let ancillary = || batch.received.ancillary(at);
             match self.conversations.arrive(from, ancillary, datagram) {
                 Arrival::Waiting => {
                     self.busy = true;
-                    return turn;
+                    return batch;
                 }
                 Arrival::Dropped(reason) => reason,
                 Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
                 Arrival::Opening => {
                     self.reserved = self.reserved || self.conversations.reserve();
                     if self.reserved {
-                        return self.open(turn, at);
+                        return self.open(batch, at);
                     }
                     DropReason::ConversationLimit
                 }
             }
         };
-        self.port.dropped(dropped, 1);
-        turn
+        self.socket.dropped(dropped, 1);
+        batch
     }
 
     /// Ends all conversations: they hear of it, have the grace to finish, and are dropped then.
     async fn end(&mut self) {
         self.conversations.close();
-        self.port.closing.notify_waiters();
-        let mut grace = pin!(sleep_until(Instant::now() + self.port.limits.shutdown_grace));
+        self.socket.closing.notify_waiters();
+        let mut grace = pin!(sleep_until(Instant::now() + self.socket.limits.shutdown_grace));
         let mut cut = false;
         poll_fn(|cx| {
             self.attend(cx);
             let silent = self.conversations.is_empty();
-            let done = silent && self.port.outbox.is_flushed();
-            if done || self.epoch.mode() == Mode::Abandon {
+            let done = silent && self.socket.outbox.is_flushed();
+            if done || self.serve_state.mode() == Mode::Abandon {
                 return Poll::Ready(());
             }
             if !cut {
@@ -342,12 +342,12 @@ where
 impl<Req, Res, H, F, M> Drop for Worker<Req, Res, H, F, M> {
     fn drop(&mut self) {
         self.conversations.tasks().for_each(AbortHandle::abort);
-        self.port.serial.store(self.serial, Relaxed);
+        self.socket.serial.store(self.serial, Relaxed);
         if mem::take(&mut self.reserved) {
             self.conversations.release();
         }
         let rest =
-            self.turn.as_ref().map_or(0, |turn| turn.received.len().saturating_sub(self.next));
-        self.port.counters.dropped(DropReason::ShuttingDown, rest as u64);
+            self.batch.as_ref().map_or(0, |batch| batch.received.len().saturating_sub(self.next));
+        self.socket.counters.dropped(DropReason::ShuttingDown, rest as u64);
     }
 }

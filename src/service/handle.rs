@@ -118,7 +118,7 @@ impl ServerHandle {
     /// }
     /// ```
     pub fn begin_shutdown(&self) {
-        self.status.ask(self.status.now().epoch, End::Now);
+        self.status.ask(self.status.now().generation, End::Now);
     }
 
     /// Waits until serving is to end: somebody asked for it, a drain has begun, a socket has failed or the
@@ -131,9 +131,9 @@ impl ServerHandle {
     /// Dropping the future has no effect.
     pub async fn stopping(&self) {
         let mut state = self.status.watch();
-        let epoch = state.borrow().epoch;
+        let generation = state.borrow().generation;
         // It fails when the server is gone; then nothing is served.
-        let _ = state.wait_for(|state| state.epoch != epoch || !state.goes_on()).await;
+        let _ = state.wait_for(|state| state.generation != generation || !state.goes_on()).await;
     }
 
     /// Waits until serving has ended, and does not ask for it. It returns at once when nothing is served.
@@ -170,10 +170,12 @@ impl ServerHandle {
     /// ```
     pub async fn stopped(&self) {
         let mut state = self.status.watch();
-        let epoch = state.borrow().epoch;
+        let generation = state.borrow().generation;
         let ended = async {
-            let _ = state.wait_for(|state| state.epoch != epoch || !state.in_progress()).await;
-            self.status.holds.gone(epoch).await;
+            let _ = state
+                .wait_for(|state| state.generation != generation || !state.in_progress())
+                .await;
+            self.status.guards.gone(generation).await;
         };
         let cleans_up = || self.is_around() && self.status.now().phase == Phase::Stopping;
         unless(cleans_up, ended).await;
@@ -221,10 +223,10 @@ impl ServerHandle {
 
     async fn end(&self, end: End) {
         let mut state = self.status.watch();
-        let epoch = state.borrow().epoch;
-        self.status.ask(epoch, end);
+        let generation = state.borrow().generation;
+        self.status.ask(generation, end);
         // It fails when the server is gone; then it has ended too.
-        let ended = state.wait_for(|state| state.epoch != epoch || !state.in_progress());
+        let ended = state.wait_for(|state| state.generation != generation || !state.in_progress());
         // What is inside would wait for itself.
         unless(|| self.is_around(), async { drop(ended.await) }).await;
     }

@@ -14,7 +14,7 @@ pub(crate) use handle::inside;
 use hook::Hook;
 use watch::Carrier;
 
-use crate::{Addr, BoxError, SocketRef, Spawner, events, hold::Hold, tasks::Tasks};
+use crate::{Addr, BoxError, SocketRef, Spawner, events, serve_guard::ServeGuard, tasks::Tasks};
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
 ///
@@ -55,8 +55,8 @@ pub struct ServerContext {
 
 impl ServerContext {
     /// `tasks` may begin now, on the current runtime.
-    pub(crate) fn new(handle: ServerHandle, tasks: Arc<Tasks>, hold: Hold) -> Self {
-        tasks.open(hold);
+    pub(crate) fn new(handle: ServerHandle, tasks: Arc<Tasks>, guard: ServeGuard) -> Self {
+        tasks.open(guard);
         Self { sockets: handle.sockets(), handle, tasks, clean_ups: Vec::new() }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::{Addr, hold::Holds};
+use crate::{Addr, serve_guard::ServeGuards};
 
 /// Where a server is in its life, seen by all who hold a handle of it.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(crate) struct Status {
     /// Tells servers apart, from 1.
     pub(crate) server: u64,
     /// What is left of a serving.
-    pub(crate) holds: Holds,
+    pub(crate) guards: ServeGuards,
     state: watch::Sender<State>,
     addresses: Mutex<Vec<Addr>>,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Status {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State {
     /// Which serving this is: each call of `serve` that begins one is another.
-    pub(crate) epoch: u64,
+    pub(crate) generation: u64,
     pub(crate) phase: Phase,
     pub(crate) end: End,
 }
@@ -49,10 +49,10 @@ impl Status {
     pub(crate) fn new(addresses: Vec<Addr>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
 
-        let state = State { epoch: 0, phase: Phase::Idle, end: End::None };
+        let state = State { generation: 0, phase: Phase::Idle, end: End::None };
         Self {
             server: NEXT.fetch_add(1, Relaxed),
-            holds: Holds::default(),
+            guards: ServeGuards::default(),
             state: watch::Sender::new(state),
             addresses: Mutex::new(addresses),
         }
@@ -63,27 +63,31 @@ impl Status {
         let begun = self.state.send_if_modified(|state| {
             let idle = state.phase == Phase::Idle;
             if idle {
-                *state = State { epoch: state.epoch + 1, phase: Phase::Starting, end: End::None };
+                *state = State {
+                    generation: state.generation + 1,
+                    phase: Phase::Starting,
+                    end: End::None,
+                };
             }
             idle
         });
-        begun.then(|| self.state.borrow().epoch)
+        begun.then(|| self.state.borrow().generation)
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
         self.state.send_modify(|state| state.phase = phase);
     }
 
-    /// Asks for the end of the serving `epoch`, if it is in progress: sooner than was asked before,
+    /// Asks for the end of the serving `generation`, if it is in progress: sooner than was asked before,
     /// never later.
-    pub(crate) fn ask(&self, epoch: u64, end: End) {
+    pub(crate) fn ask(&self, generation: u64, end: End) {
         self.state.send_if_modified(|state| {
             let sooner = match (state.end, end) {
                 (End::None, _) | (End::Drain(_), End::Now) => true,
                 (End::Drain(old), End::Drain(new)) => new < old,
                 _ => false,
             };
-            let asked = sooner && state.epoch == epoch && state.in_progress();
+            let asked = sooner && state.generation == generation && state.in_progress();
             if asked {
                 state.end = end;
             }
@@ -148,16 +152,16 @@ mod tests {
     #[test]
     fn an_end_can_only_come_sooner_than_was_asked() {
         let status = Status::new(Vec::new());
-        let epoch = status.begin().unwrap();
+        let generation = status.begin().unwrap();
         let soon = Instant::now();
         let later = soon + Duration::from_secs(1);
 
-        status.ask(epoch, End::Drain(later));
-        status.ask(epoch, End::Drain(soon));
-        status.ask(epoch, End::Drain(later));
+        status.ask(generation, End::Drain(later));
+        status.ask(generation, End::Drain(soon));
+        status.ask(generation, End::Drain(later));
         assert_eq!(status.now().end, End::Drain(soon));
-        status.ask(epoch, End::Now);
-        status.ask(epoch, End::Drain(soon));
+        status.ask(generation, End::Now);
+        status.ask(generation, End::Drain(soon));
         assert_eq!(status.now().end, End::Now);
     }
 

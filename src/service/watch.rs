@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::diagnostics::{Buffer, SocketDiagnostics};
 use crate::{
     Addr,
-    peer::port::Port,
+    peer::socket_state::SocketState,
     stats::{Counters, DropReason},
     transport::{Transport, buffers},
 };
@@ -30,10 +30,10 @@ pub(crate) struct Watched {
 impl Watched {
     /// `asked` are the receive buffer and the send buffer that somebody has asked for.
     pub(crate) fn new<Req: 'static, Res: 'static>(
-        port: &Arc<Port<Req, Res>>,
+        socket: &Arc<SocketState<Req, Res>>,
         asked: [Option<usize>; 2],
     ) -> Self {
-        let carrier: Weak<Port<Req, Res>> = Arc::downgrade(port);
+        let carrier: Weak<SocketState<Req, Res>> = Arc::downgrade(socket);
         Self { carrier, seen: 0, dropped: 0, asked }
     }
 
@@ -120,7 +120,7 @@ pub(super) trait Carrier: std::fmt::Debug + Send + Sync {
     fn transport(&self) -> &dyn Transport;
 }
 
-impl<Req, Res> Carrier for Port<Req, Res> {
+impl<Req, Res> Carrier for SocketState<Req, Res> {
     fn transport(&self) -> &dyn Transport {
         self.outbox.transport()
     }

@@ -27,7 +27,7 @@ use super::add;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchSizes([u64; BUCKETS]);
 
-/// 1, 2, 3–4, and so on to 33–64, which is what a batch holds. More come only as trains that the kernel
+/// 1, 2, 3–4, and so on to 33–64, which is what a batch guards. More come only as trains that the kernel
 /// has merged.
 const BUCKETS: usize = 8;
 

@@ -8,7 +8,6 @@ mod linux;
 pub(crate) mod memory;
 mod multicast;
 mod options;
-mod place;
 mod recv_batch;
 mod resolve;
 mod route;
@@ -19,6 +18,7 @@ pub(crate) mod socket;
 mod socket_ref;
 mod targets;
 mod udp;
+mod worker_index;
 
 use std::{
     fmt, io,
@@ -33,7 +33,6 @@ pub use io_mode::{IoMode, Offload};
 pub(crate) use linux::Linux;
 pub use multicast::Interface;
 pub(crate) use multicast::{Membership, check as check_group, hears};
-pub(crate) use place::Place;
 pub(crate) use recv_batch::RecvBatch;
 pub(crate) use resolve::{Failure, joined, unmapped};
 pub(crate) use route::{Ancillary, Local, Route};
@@ -44,10 +43,11 @@ pub use socket_ref::SocketRef;
 pub(crate) use targets::Target;
 pub use targets::ToAddrs;
 pub(crate) use udp::{LONGEST, Udp, max_len};
+pub(crate) use worker_index::WorkerIndex;
 
 use crate::Addr;
 
-/// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
+/// How many datagrams one batch guards. A batch of 16 already gives everything that batching can give;
 /// more only keeps the runtime's other tasks waiting.
 pub(crate) const BATCH: usize = 64;
 
@@ -120,14 +120,14 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
         discarded
     }
 
-    /// Sends what `batch` holds, in order, and takes it out; false when the kernel has no more room
+    /// Sends what `batch` guards, in order, and takes it out; false when the kernel has no more room
     /// for the rest. A datagram that is refused goes to `refused` and costs no other its place.
     fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
         send_singly(|to, datagram| self.try_send(to, datagram), batch, refused)
     }
 }
 
-/// Sends what `batch` holds, with one call of `try_send` for each datagram.
+/// Sends what `batch` guards, with one call of `try_send` for each datagram.
 fn send_singly(
     try_send: impl Fn(&Route, &[u8]) -> io::Result<()>,
     batch: &mut SendBatch,

@@ -6,7 +6,7 @@ use crate::{EncodeError, SendError};
 pub(crate) struct Scratch(Vec<u8>);
 
 impl Scratch {
-    /// Holds what `encode` writes, unless it fails or writes more than `max` bytes.
+    /// ServeGuards what `encode` writes, unless it fails or writes more than `max` bytes.
     pub(crate) fn encode(
         max: usize,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,

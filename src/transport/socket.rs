@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use super::Linux;
 pub(crate) use super::options::Options;
-use super::{Failure, Place, Transport, Udp, options::share_port};
+use super::{Failure, Transport, Udp, WorkerIndex, options::share_port};
 
 /// A bound datagram socket to build a server or a client on.
 ///
@@ -41,7 +41,7 @@ impl BoundSocket {
                 }
                 socket.set_nonblocking(true)?;
                 options.adopt(&SockRef::from(&socket))?;
-                transport(socket, Place::ALONE, options, false)
+                transport(socket, WorkerIndex::ALONE, options, false)
             }
             #[cfg(feature = "testing")]
             Kind::Memory(socket) => Ok(Box::new(socket)),
@@ -84,7 +84,7 @@ fn open(addr: SocketAddr, dual: bool, options: &Options) -> io::Result<Socket> {
 /// and not a user's, it may get options that it does not have yet.
 pub(crate) fn transport(
     socket: UdpSocket,
-    place: Place,
+    place: WorkerIndex,
     options: &Options,
     own: bool,
 ) -> io::Result<Box<dyn Transport>> {
@@ -98,14 +98,14 @@ pub(crate) fn connected(
     own: bool,
 ) -> io::Result<(Arc<tokio::net::UdpSocket>, Box<dyn Transport>)> {
     let udp = Udp::connected(socket)?;
-    Ok((Arc::clone(&udp.socket), driven(udp, Place::ALONE, options, own)))
+    Ok((Arc::clone(&udp.socket), driven(udp, WorkerIndex::ALONE, options, own)))
 }
 
 #[cfg_attr(
     any(not(target_os = "linux"), datagrammar_portable),
     expect(unused_variables, reason = "there is one way only")
 )]
-fn driven(udp: Udp, place: Place, options: &Options, own: bool) -> Box<dyn Transport> {
+fn driven(udp: Udp, place: WorkerIndex, options: &Options, own: bool) -> Box<dyn Transport> {
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     if options.batch_io != Some(false) {
         return Box::new(Linux::new(udp, place, own, options.segmentation_offload));
@@ -154,7 +154,7 @@ pub(crate) fn bind_several(
     ipv6_only: bool,
     options: &Options,
     count: usize,
-) -> io::Result<Vec<(UdpSocket, Place)>> {
+) -> io::Result<Vec<(UdpSocket, WorkerIndex)>> {
     let of = count.try_into().map_err(io::Error::other)?;
     let options = Options { reuse_port: Some(true), ..options.clone() };
     let open = |_| open(addr, !ipv6_only, &options);
@@ -166,7 +166,7 @@ pub(crate) fn bind_several(
         }
     }
     super::linux::spread(&sockets[0], of)?;
-    let place = |(socket, number): (Socket, u32)| (socket.into(), Place { number, of });
+    let place = |(socket, number): (Socket, u32)| (socket.into(), WorkerIndex { number, of });
     Ok(sockets.into_iter().zip((0..of).rev()).map(place).collect())
 }
 
@@ -177,7 +177,7 @@ pub(crate) fn bind_several(
     _ipv6_only: bool,
     _options: &Options,
     _count: usize,
-) -> io::Result<Vec<(UdpSocket, Place)>> {
+) -> io::Result<Vec<(UdpSocket, WorkerIndex)>> {
     let text = "this system does not spread peers over the sockets of several workers";
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }

@@ -23,19 +23,19 @@ pub(super) struct Backlog {
     datagrams: usize,
     bytes: usize,
     /// Whether the kernel had no room, and something waits for it since then.
-    jammed: bool,
+    blocked: bool,
 }
 
 #[derive(Debug, Default)]
 struct Chunk {
     batch: SendBatch,
-    /// In a jam: since when the first datagram waits.
+    /// While the kernel has no room: since when the first datagram waits.
     since: Option<Instant>,
 }
 
 impl Default for Backlog {
     fn default() -> Self {
-        Self { chunks: [Chunk::default()].into(), datagrams: 0, bytes: 0, jammed: false }
+        Self { chunks: [Chunk::default()].into(), datagrams: 0, bytes: 0, blocked: false }
     }
 }
 
@@ -53,7 +53,7 @@ impl Backlog {
     }
 
     pub(super) fn push(&mut self, to: &Route, datagram: &[u8]) {
-        let since = self.jammed.then(Instant::now);
+        let since = self.blocked.then(Instant::now);
         let takes = |last: &Chunk| {
             let span = since.zip(last.since).map(|(now, since)| now - since);
             last.batch.len() < AT_A_TIME && span.is_none_or(|span| span < SPAN)
@@ -70,7 +70,7 @@ impl Backlog {
 
     /// Puts what is left of `replies`, which are older than all that waits, before it: the kernel had no room.
     pub(super) fn prepend(&mut self, replies: &mut SendBatch) {
-        self.jam();
+        self.block();
         self.datagrams += replies.len();
         self.bytes += replies.bytes();
         let chunk = Chunk { batch: mem::take(replies), since: Some(Instant::now()) };
@@ -85,7 +85,7 @@ impl Backlog {
             self.datagrams -= datagrams - first.batch.len();
             self.bytes -= bytes - first.batch.bytes();
             if !done {
-                self.jam();
+                self.block();
                 return;
             }
             if self.chunks.len() == 1 {
@@ -93,20 +93,20 @@ impl Backlog {
             }
             self.chunks.pop_front();
         }
-        self.relax();
+        self.unblock();
     }
 
     /// From now on it counts how long a datagram waits.
-    pub(super) fn jam(&mut self) {
-        if !mem::replace(&mut self.jammed, true) && !self.is_empty() {
+    pub(super) fn block(&mut self) {
+        if !mem::replace(&mut self.blocked, true) && !self.is_empty() {
             let now = Instant::now();
             self.chunks.iter_mut().for_each(|chunk| chunk.since = Some(now));
         }
     }
 
     /// Nothing waits any more.
-    fn relax(&mut self) {
-        self.jammed = false;
+    fn unblock(&mut self) {
+        self.blocked = false;
         self.chunks.truncate(1);
         if let Some(chunk) = self.chunks.front_mut() {
             chunk.since = None;
@@ -156,7 +156,7 @@ mod tests {
     async fn what_has_waited_for_the_limit_is_dropped_and_what_came_later_is_not() {
         let mut backlog = Backlog::default();
         push(&mut backlog, 300);
-        backlog.jam();
+        backlog.block();
         advance(LIMIT - SPAN).await;
         push(&mut backlog, 1);
 

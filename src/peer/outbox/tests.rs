@@ -74,7 +74,7 @@ struct Bench {
     kernel: Arc<Kernel>,
     counters: Arc<Counters>,
     outbox: Arc<Outbox>,
-    turn: Box<Turn>,
+    batch: Box<BatchContext>,
 }
 
 impl Bench {
@@ -90,13 +90,13 @@ impl Bench {
         let transport = Box::new(Arc::clone(&kernel));
         let outbox = Arc::new(Outbox::new(transport, Arc::clone(&counters), events, limit));
         outbox.open();
-        Self { kernel, counters, outbox, turn: Turn::new(1, 16) }
+        Self { kernel, counters, outbox, batch: BatchContext::new(1, 16) }
     }
 
     /// Replies as a conversation does that is polled inline.
     fn reply(&mut self, to: u16, text: &str) {
-        if self.outbox.takes_inline(&mut self.turn) {
-            self.turn.replies.push(&peer(to), text.as_bytes());
+        if self.outbox.takes_inline(&mut self.batch) {
+            self.batch.replies.push(&peer(to), text.as_bytes());
         } else {
             self.send(to, text);
         }
@@ -112,8 +112,8 @@ impl Bench {
         poll(pin!(self.outbox.send(&to, text.as_bytes())))
     }
 
-    fn end_turn(&mut self) {
-        self.outbox.end_turn(&mut self.turn.replies);
+    fn finish_batch(&mut self) {
+        self.outbox.finish_batch(&mut self.batch.replies);
     }
 
     fn flush(&self) -> Poll<()> {
@@ -143,11 +143,11 @@ fn what_is_sent_inline_and_from_elsewhere_leaves_in_the_order_it_was_sent() {
     let mut bench = Bench::new();
 
     bench.send(1, "0");
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     bench.reply(1, "1");
     bench.send(1, "2");
     bench.reply(1, "3");
-    bench.end_turn();
+    bench.finish_batch();
     bench.send(1, "4");
 
     assert_eq!(bench.kernel.sent(1), numbers(5));
@@ -161,9 +161,9 @@ fn a_full_kernel_changes_no_order_and_loses_nothing() {
     bench.kernel.fill(true);
 
     bench.send(1, "0");
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     bench.reply(1, "1");
-    bench.end_turn();
+    bench.finish_batch();
     bench.send(1, "2");
     assert!(bench.flush().is_pending());
     bench.kernel.fill(false);
@@ -180,11 +180,11 @@ fn a_full_kernel_changes_no_order_and_loses_nothing() {
 fn a_batch_that_meets_a_full_kernel_comes_before_what_was_sent_meanwhile() {
     let mut bench = Bench::new();
 
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     bench.reply(1, "0");
     bench.send(1, "1");
     bench.kernel.fill(true);
-    bench.end_turn();
+    bench.finish_batch();
     bench.kernel.fill(false);
 
     assert!(bench.flush().is_ready());
@@ -193,17 +193,17 @@ fn a_batch_that_meets_a_full_kernel_comes_before_what_was_sent_meanwhile() {
 
 // S-4
 #[test]
-fn what_others_send_while_a_turn_goes_on_leaves_at_its_end_behind_its_replies() {
+fn what_others_send_while_a_batch_goes_on_leaves_at_its_end_behind_its_replies() {
     let mut bench = Bench::new();
 
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     bench.reply(1, "inline");
-    bench.outbox.prolong_turn(&mut bench.turn.replies);
+    bench.outbox.continue_batch(&mut bench.batch.replies);
     bench.send(1, "from a task");
     bench.send(2, "from another");
     assert_eq!(bench.kernel.sent(1), ["inline"]);
     assert_eq!(bench.stats().sent, 1);
-    bench.end_turn();
+    bench.finish_batch();
 
     assert_eq!(bench.kernel.sent(1), ["inline", "from a task"]);
     assert_eq!(bench.kernel.sent(2), ["from another"]);
@@ -217,9 +217,9 @@ fn more_replies_than_a_batch_holds_leave_in_order() {
     let mut bench = Bench::new();
     let expected = numbers(2 * REPLIES + 1);
 
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     expected.iter().for_each(|text| bench.reply(1, text));
-    bench.end_turn();
+    bench.finish_batch();
 
     assert_eq!(bench.kernel.sent(1), expected);
 }
@@ -231,12 +231,12 @@ fn more_replies_than_a_batch_holds_wait_for_a_full_kernel_in_order() {
     let expected = numbers(REPLIES + 2);
     bench.kernel.fill(true);
 
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     expected[..REPLIES].iter().for_each(|text| bench.reply(1, text));
-    assert!(!bench.outbox.takes_inline(&mut bench.turn));
+    assert!(!bench.outbox.takes_inline(&mut bench.batch));
     bench.reply(1, &expected[REPLIES]);
     bench.kernel.fill(false);
-    bench.end_turn();
+    bench.finish_batch();
     bench.send(1, &expected[REPLIES + 1]);
 
     assert_eq!(bench.kernel.sent(1), expected);
@@ -297,9 +297,9 @@ fn a_refused_datagram_fails_no_other_whichever_place_it_has() {
         outcomes[place] = Err(io::ErrorKind::PermissionDenied);
         bench.kernel.told().outcomes = outcomes;
 
-        bench.outbox.begin_turn();
+        bench.outbox.begin_batch();
         numbers(5).iter().for_each(|text| bench.reply(1, text));
-        bench.end_turn();
+        bench.finish_batch();
 
         let mut expected = numbers(5);
         expected.remove(place);
@@ -315,11 +315,11 @@ fn each_refused_datagram_is_counted_and_told() {
     let mut bench = Bench::new();
     bench.kernel.told().outcomes = [Err(io::ErrorKind::NetworkUnreachable); 4].into();
 
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     bench.reply(1, "in a batch");
     bench.reply(2, "in a batch");
     bench.send(1, "in the backlog");
-    bench.end_turn();
+    bench.finish_batch();
     bench.send(1, "at once");
 
     // One event was told, the others withheld.
@@ -335,9 +335,9 @@ fn an_interrupted_send_is_tried_again() {
     bench.kernel.told().outcomes = [interrupted, interrupted].concat().into();
 
     bench.send(1, "0");
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     bench.reply(1, "1");
-    bench.end_turn();
+    bench.finish_batch();
 
     assert_eq!(bench.kernel.sent(1), numbers(2));
     assert_eq!(bench.stats().send_errors, 0);
@@ -423,11 +423,11 @@ fn closing_ends_what_waits_and_opening_begins_anew() {
 #[test]
 fn a_turn_that_ends_after_serving_sends_nothing() {
     let mut bench = Bench::new();
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     bench.reply(1, "late");
 
     bench.outbox.close();
-    bench.end_turn();
+    bench.finish_batch();
 
     assert!(bench.kernel.sent(1).is_empty());
     assert_eq!(bench.stats().send_errors, 1);
@@ -438,12 +438,12 @@ fn a_turn_that_ends_after_serving_sends_nothing() {
 fn a_turn_that_ends_after_serving_leaves_nothing_for_the_next_serving() {
     let mut bench = Bench::new();
     bench.kernel.fill(true);
-    bench.outbox.begin_turn();
+    bench.outbox.begin_batch();
     bench.reply(1, "stale");
 
     bench.outbox.close();
-    bench.end_turn();
+    bench.finish_batch();
 
-    assert!(bench.outbox.is_flushed() && bench.turn.replies.is_empty());
+    assert!(bench.outbox.is_flushed() && bench.batch.replies.is_empty());
     assert_eq!(bench.stats().send_errors, 1);
 }

@@ -7,8 +7,8 @@ use crate::{
     Handler, Peer,
     events::Scope,
     panic,
-    peer::turn::Turn,
-    server::conversation::{Ending, Outcome, Seat, Stage, Task, judge},
+    peer::batch_context::BatchContext,
+    server::conversation::{Ending, FutureSlot, HandlerCall, Outcome, Task, judge},
     stats::DropReason,
 };
 
@@ -18,96 +18,96 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
     F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
-    M: Fn(Box<Seat<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
+    M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
     /// Opens a conversation and polls it once, here and now.
-    pub(super) fn open(&mut self, mut turn: Box<Turn>, at: usize) -> Box<Turn> {
+    pub(super) fn open(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         self.serial += 1;
         let serial = self.serial;
-        turn.offer(serial, at);
-        let (from, ancillary) = (turn.received.from(at), turn.received.ancillary(at));
-        let seat = match self.seat.take() {
-            Some(mut seat) => {
-                seat.peer.renew(from, ancillary, serial);
-                seat
+        batch.offer(serial, at);
+        let (from, ancillary) = (batch.received.from(at), batch.received.ancillary(at));
+        let call = match self.call.take() {
+            Some(mut call) => {
+                call.peer.renew(from, ancillary, serial);
+                call
             }
             None => {
-                let (port, mailbox) = (Arc::clone(&self.port), Arc::clone(&self.mailbox));
-                let peer = Peer::new(port, mailbox, from.clone(), ancillary, serial);
-                Box::new(Seat { handler: Arc::clone(&self.handler), peer })
+                let (socket, mailbox) = (Arc::clone(&self.socket), Arc::clone(&self.mailbox));
+                let peer = Peer::new(socket, mailbox, from.clone(), ancillary, serial);
+                Box::new(HandlerCall { handler: Arc::clone(&self.handler), peer })
             }
         };
-        let mut stage = self.stage.take().unwrap_or_else(Stage::new);
-        stage.set((self.converse)(seat));
-        let span = self.epoch.conversation(from);
+        let mut slot = self.slot.take().unwrap_or_else(FutureSlot::new);
+        slot.set((self.converse)(call));
+        let span = self.serve_state.conversation(from);
         let mut polled = Poll::Pending;
         if self.elsewhere.is_none() {
-            (turn, ()) = turn.lend(|| polled = stage.poll_first(&span));
+            (batch, ()) = batch.lend(|| polled = slot.poll_first(&span));
         }
         match polled {
             Poll::Ready(outcome) => {
-                self.stage = Some(stage);
-                self.seat = judge(outcome, &self.port, turn.received.from(at), &span);
-                turn.conversations += 1;
-                if turn.unread().is_some() {
-                    self.port.counters.dropped(DropReason::Unread, 1);
+                self.slot = Some(slot);
+                self.call = judge(outcome, &self.socket, batch.received.from(at), &span);
+                batch.conversations += 1;
+                if batch.unread().is_some() {
+                    self.socket.counters.dropped(DropReason::Unread, 1);
                 }
-                if self.seat.as_mut().is_some_and(|seat| seat.peer.finish()) {
-                    self.follow(&turn, at);
+                if self.call.as_mut().is_some_and(|call| call.peer.finish()) {
+                    self.follow(&batch, at);
                 }
             }
-            Poll::Pending => self.keep(&mut turn, at, stage, span),
+            Poll::Pending => self.keep(&mut batch, at, slot, span),
         }
-        turn
+        batch
     }
 
     /// Lets a conversation go on that has to wait, with the datagram that opened it if that is unread.
-    fn keep(&mut self, turn: &mut Turn, at: usize, stage: Stage<F>, span: Scope) {
-        let (peer, ancillary) = (turn.received.from(at).clone(), turn.received.ancillary(at));
+    fn keep(&mut self, batch: &mut BatchContext, at: usize, slot: FutureSlot<F>, span: Scope) {
+        let (peer, ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
         let mailbox = mem::take(&mut self.mailbox);
-        let (port, counters) = (Arc::clone(&self.port), &self.port.counters);
-        let kept = turn
+        let (socket, counters) = (Arc::clone(&self.socket), &self.socket.counters);
+        let kept = batch
             .unread()
-            .is_none_or(|unread| mailbox.open(ancillary, unread, &self.port.limits, counters));
+            .is_none_or(|unread| mailbox.open(ancillary, unread, &self.socket.limits, counters));
         if kept {
-            let ending = Ending { port, mailbox, peer, serial: self.serial, over: false };
-            self.spawn(stage, span, ending);
+            let ending = Ending { socket, mailbox, peer, serial: self.serial, over: false };
+            self.spawn(slot, span, ending);
             return;
         }
         // Its datagram cannot wait, so neither can it.
-        self.port.dropped(DropReason::MemoryLimit, 1);
-        turn.conversations += 1;
-        if let Err(panicked) = panic::catch(|| drop(stage)) {
-            self.port.report(&peer, &panicked.into(), true);
+        self.socket.dropped(DropReason::MemoryLimit, 1);
+        batch.conversations += 1;
+        if let Err(panicked) = panic::catch(|| drop(slot)) {
+            self.socket.report(&peer, &panicked.into(), true);
         }
     }
 
     /// Opens the conversation that receives what the last one has put back, as a task.
-    fn follow(&mut self, turn: &Turn, at: usize) {
-        let (Some(mut seat), Some(mut stage)) = (self.seat.take(), self.stage.take()) else {
+    fn follow(&mut self, batch: &BatchContext, at: usize) {
+        let (Some(mut call), Some(mut slot)) = (self.call.take(), self.slot.take()) else {
             return;
         };
-        let (peer, ancillary) = (turn.received.from(at).clone(), turn.received.ancillary(at));
+        let (peer, ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
         self.serial += 1;
-        seat.peer.renew(&peer, ancillary, self.serial);
-        stage.set((self.converse)(seat));
-        let span = self.epoch.conversation(&peer);
-        let (port, mailbox) = (Arc::clone(&self.port), mem::take(&mut self.mailbox));
-        let ending = Ending { port, mailbox, peer, serial: self.serial, over: false };
-        self.spawn(stage, span, ending);
+        call.peer.renew(&peer, ancillary, self.serial);
+        slot.set((self.converse)(call));
+        let span = self.serve_state.conversation(&peer);
+        let (socket, mailbox) = (Arc::clone(&self.socket), mem::take(&mut self.mailbox));
+        let ending = Ending { socket, mailbox, peer, serial: self.serial, over: false };
+        self.spawn(slot, span, ending);
     }
 
     /// Makes a task of a conversation that has to wait.
-    fn spawn(&mut self, stage: Stage<F>, span: Scope, ending: Ending<Req, Res>) {
+    fn spawn(&mut self, slot: FutureSlot<F>, span: Scope, ending: Ending<Req, Res>) {
         let (peer, serial) = (ending.peer.clone(), ending.serial);
         let mailbox = Arc::clone(&ending.mailbox);
         let task = Task {
-            stage,
+            slot,
             span,
             handler: Arc::clone(&self.handler),
             converse: self.converse,
             ending,
-            epoch: Arc::clone(&self.epoch),
+            serve_state: Arc::clone(&self.serve_state),
         };
         let task = match &self.elsewhere {
             None => tokio::spawn(task),

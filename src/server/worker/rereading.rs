@@ -10,11 +10,11 @@ use tokio::task::coop;
 use super::{Event, NOT_LENT, Worker};
 use crate::{
     Handler,
-    server::conversation::{Outcome, Seat},
+    server::conversation::{HandlerCall, Outcome},
 };
 
 /// A round of reading, and how many datagrams there can have been when it began: more than a buffer of the
-/// default size holds. A peer that never stops cannot keep others from their timeouts.
+/// default size guards. A peer that never stops cannot keep others from their timeouts.
 pub(super) struct Rereading {
     round: u64,
     left: usize,
@@ -30,7 +30,7 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
     F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
-    M: Fn(Box<Seat<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
+    M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
     /// Reads what the kernel has, whether or not the runtime has heard of it, if a conversation asks for that
     /// whose time is up.
@@ -43,8 +43,8 @@ where
         }
         let Some(reread) = &mut self.reread else { return Poll::Ready(None) };
         ready!(coop::poll_proceed(cx)).made_progress();
-        let received = &mut self.turn.as_mut().expect(NOT_LENT).received;
-        match self.port.outbox.transport().recv_now(received) {
+        let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
+        match self.socket.outbox.transport().recv_now(received) {
             Ok(()) => {
                 // Where all were copies for other workers, nothing is left of what was read.
                 let read = if received.is_empty() { COPIES } else { received.len() };
@@ -64,12 +64,12 @@ where
     }
 
     pub(super) fn begin_reread(&self) -> Option<Rereading> {
-        self.port.reread.begin().map(|round| Rereading { round, left: MOST_REREAD })
+        self.socket.reread.begin().map(|round| Rereading { round, left: MOST_REREAD })
     }
 
     pub(super) fn end_reread(&mut self) {
         if let Some(Rereading { round, .. }) = self.reread.take() {
-            self.port.reread.finish(round);
+            self.socket.reread.finish(round);
         }
     }
 }

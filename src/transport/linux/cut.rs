@@ -14,7 +14,7 @@ const LEN: usize = 48;
 fn transport(ip: &str, room: usize) -> Linux {
     let socket = UdpSocket::bind((ip, 0)).unwrap();
     socket.set_nonblocking(true).unwrap();
-    let transport = Linux::new(Udp::new(socket).unwrap(), Place::ALONE, true, Some(true));
+    let transport = Linux::new(Udp::new(socket).unwrap(), WorkerIndex::ALONE, true, Some(true));
     let fd = transport.udp.socket.as_fd();
     mmsg::enable(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS).unwrap();
     mmsg::enable(fd, libc::IPPROTO_IP, libc::IP_RECVTOS).unwrap();
@@ -51,7 +51,7 @@ async fn a_train_is_cut_at_its_borders_and_knows_its_address_or_is_dropped() {
             client.set_nonblocking(true).unwrap();
             client.connect((asked, addr(&transport).port())).unwrap();
             let sender =
-                Linux::new(Udp::connected(client).unwrap(), Place::ALONE, true, Some(true));
+                Linux::new(Udp::connected(client).unwrap(), WorkerIndex::ALONE, true, Some(true));
             let mut train = SendBatch::default();
             let to = Route::from(transport.local_addr().clone());
             for n in 0..TRAIN {

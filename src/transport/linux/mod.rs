@@ -5,9 +5,9 @@ mod control;
 mod cut;
 mod mmsg;
 mod name;
+mod reuseport;
 mod runs;
 mod share;
-mod spread;
 
 use std::{
     io, iter,
@@ -28,7 +28,7 @@ use share::Share;
 use tokio::io::Interest;
 
 use super::{
-    IoMode, Offload, Place, RecvBatch, Route, SendBatch, SocketRef, Transport,
+    IoMode, Offload, RecvBatch, Route, SendBatch, SocketRef, Transport, WorkerIndex,
     send_despite_the_past, send_singly, udp::Udp,
 };
 use crate::Addr;
@@ -75,7 +75,7 @@ impl Linux {
     /// Drives `udp` in batches. With `offload`, the default, the kernel splits trains that are sent. Only
     /// if the socket is our `own` or that was asked for it also merges trains that are received, and only
     /// if it is our own it tells where datagrams came to: on a user's, these are the user's options.
-    pub(crate) fn new(udp: Udp, place: Place, own: bool, asked: Option<bool>) -> Self {
+    pub(crate) fn new(udp: Udp, place: WorkerIndex, own: bool, asked: Option<bool>) -> Self {
         let fd = udp.socket.as_fd();
         let offload = asked.unwrap_or(true);
         let merges = match (own || asked.is_some(), offload) {
@@ -118,7 +118,7 @@ impl Linux {
 /// Has the kernel choose among the first `count` sockets that share the port of `socket` by the peer
 /// alone, whatever address of this host it talks to.
 pub(super) fn spread(socket: &impl AsFd, count: u32) -> io::Result<()> {
-    mmsg::pick_by(socket.as_fd(), &mut spread::program(count))
+    mmsg::pick_by(socket.as_fd(), &mut reuseport::program(count))
 }
 
 /// Whether trains that `socket` receives are merged.
@@ -359,7 +359,7 @@ mod tests {
     fn transport(own: bool, offload: Option<bool>) -> Linux {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
-        Linux::new(Udp::new(socket).unwrap(), Place::ALONE, own, offload)
+        Linux::new(Udp::new(socket).unwrap(), WorkerIndex::ALONE, own, offload)
     }
 
     // S-12

@@ -38,7 +38,7 @@ impl Default for Runs {
     }
 }
 
-/// Entries of `newest`, one for each hash: four times what a batch holds, so that collisions are rare.
+/// Entries of `newest`, one for each hash: four times what a batch guards, so that collisions are rare.
 const BUCKETS: usize = 1 << u8::BITS;
 const NONE: u16 = u16::MAX;
 

@@ -6,16 +6,16 @@ use std::{
     net::{IpAddr, Ipv4Addr, UdpSocket},
 };
 
-use super::spread::worker_of;
-use crate::{Addr, transport::Place};
+use super::reuseport::worker_of;
+use crate::{Addr, transport::WorkerIndex};
 
 /// The peers of one of several sockets on an address.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Share(Place);
+pub(super) struct Share(WorkerIndex);
 
 impl Share {
     /// The share of the socket at `place`, if what comes to `bound` can come to others too.
-    pub(super) fn new(place: Place, bound: IpAddr) -> Option<Self> {
+    pub(super) fn new(place: WorkerIndex, bound: IpAddr) -> Option<Self> {
         let several = place.of > 1 && (bound.is_unspecified() || is_of_many(bound));
         several.then_some(Self(place))
     }
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn each_peer_is_in_one_share() {
         let of = 5;
-        let share = |number| Share::new(Place { number, of }, Ipv4Addr::UNSPECIFIED.into());
+        let share = |number| Share::new(WorkerIndex { number, of }, Ipv4Addr::UNSPECIFIED.into());
         let shares: Vec<_> = (0..of).map(|number| share(number).unwrap()).collect();
 
         for port in 1..1_000 {
@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn where_nothing_comes_twice_nothing_is_looked_at() {
-        let share = |of, bound: &str| Share::new(Place { number: 0, of }, bound.parse().unwrap());
+        let share =
+            |of, bound: &str| Share::new(WorkerIndex { number: 0, of }, bound.parse().unwrap());
 
         assert!(share(1, "0.0.0.0").is_none());
         assert!(share(2, "127.0.0.1").is_none());

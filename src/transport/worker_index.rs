@@ -5,12 +5,12 @@
     any(not(target_os = "linux"), datagrammar_portable),
     expect(dead_code, reason = "each is alone")
 )]
-pub(crate) struct Place {
+pub(crate) struct WorkerIndex {
     pub(crate) number: u32,
     pub(crate) of: u32,
 }
 
-impl Place {
+impl WorkerIndex {
     /// That of a socket that has its address for itself.
     pub(crate) const ALONE: Self = Self { number: 0, of: 1 };
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::{
     Peer,
     mailbox::{release, reserve},
-    port::Port,
+    socket_state::SocketState,
 };
 use crate::{limits::Limits, stats::Counters};
 
 /// What few conversations have: the bytes of a datagram that did not decode, and a packet that was put back.
 /// The next conversation of the worker uses the buffer again.
 #[derive(Debug)]
-pub(super) struct Aside<Req> {
+pub(super) struct Leftover<Req> {
     counters: Arc<Counters>,
     undecoded: Vec<u8>,
     /// Whether `undecoded` holds a datagram, whose bytes then count as waiting.
@@ -27,7 +27,7 @@ pub(super) struct PutBack<Req> {
     pub(super) inherited: bool,
 }
 
-impl<Req> Aside<Req> {
+impl<Req> Leftover<Req> {
     pub(super) fn new(counters: &Arc<Counters>) -> Self {
         let counters = Arc::clone(counters);
         Self { counters, undecoded: Vec::new(), kept: false, put_back: None }
@@ -58,7 +58,7 @@ impl<Req> Aside<Req> {
     }
 }
 
-impl<Req> Drop for Aside<Req> {
+impl<Req> Drop for Leftover<Req> {
     fn drop(&mut self) {
         self.forget();
     }
@@ -98,7 +98,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// }
     /// ```
     pub fn put_back(&mut self, packet: Req) {
-        self.aside().put_back = Some(PutBack { packet, inherited: false });
+        self.leftover().put_back = Some(PutBack { packet, inherited: false });
     }
 
     /// Returns the bytes of the datagram that the last `recv` has returned a
@@ -124,58 +124,60 @@ impl<Req, Res> Peer<Req, Res> {
     /// ```
     #[must_use]
     pub fn undecoded(&self) -> Option<&[u8]> {
-        self.aside.as_ref()?.undecoded()
+        self.leftover.as_ref()?.undecoded()
     }
 
     #[inline]
     pub(super) fn has_put_back(&self) -> bool {
-        self.aside.as_ref().is_some_and(|aside| aside.put_back.is_some())
+        self.leftover.as_ref().is_some_and(|leftover| leftover.put_back.is_some())
     }
 
     /// Receives a packet that was put back.
     #[cold]
-    pub(super) fn receive_aside(&mut self) -> Option<Req> {
-        let aside = self.aside.as_mut()?;
-        aside.forget();
+    pub(super) fn receive_put_back(&mut self) -> Option<Req> {
+        let leftover = self.leftover.as_mut()?;
+        leftover.forget();
         if self.mailbox.is_closed() {
             // No packet comes after the end.
-            aside.put_back = None;
+            leftover.put_back = None;
         }
-        aside.put_back.take().map(|PutBack { packet, .. }| packet)
+        leftover.put_back.take().map(|PutBack { packet, .. }| packet)
     }
 
-    fn aside(&mut self) -> &mut Aside<Req> {
-        self.aside.get_or_insert_with(|| Box::new(Aside::new(&self.port.counters)))
+    fn leftover(&mut self) -> &mut Leftover<Req> {
+        self.leftover.get_or_insert_with(|| Box::new(Leftover::new(&self.socket.counters)))
     }
 
     /// What nobody has asked for until now, nobody will: memory is for what waits.
     pub(super) fn forget_undecoded(&mut self) {
-        self.aside = None;
+        self.leftover = None;
     }
 
     /// The conversation is over. Returns whether a packet was put back in it, which the next one receives.
     #[inline]
     pub(crate) fn finish(&mut self) -> bool {
-        self.aside.is_some() && self.pass_on()
+        self.leftover.is_some() && self.pass_on()
     }
 
     #[cold]
     fn pass_on(&mut self) -> bool {
-        let Some(aside) = &mut self.aside else { return false };
-        aside.forget();
-        let left = aside.put_back.take();
-        aside.put_back =
+        let Some(leftover) = &mut self.leftover else { return false };
+        leftover.forget();
+        let left = leftover.put_back.take();
+        leftover.put_back =
             left.filter(|left| !left.inherited).map(|left| PutBack { inherited: true, ..left });
-        aside.put_back.is_some()
+        leftover.put_back.is_some()
     }
 }
 
 /// Keeps the bytes of a datagram that did not decode.
 #[cold]
 pub(super) fn keep<Req, Res>(
-    aside: &mut Option<Box<Aside<Req>>>,
-    port: &Port<Req, Res>,
+    leftover: &mut Option<Box<Leftover<Req>>>,
+    socket: &SocketState<Req, Res>,
     datagram: &[u8],
 ) {
-    aside.get_or_insert_with(|| Box::new(Aside::new(&port.counters))).keep(datagram, &port.limits);
+    leftover
+        .get_or_insert_with(|| Box::new(Leftover::new(&socket.counters)))
+        .keep(datagram, &socket.limits);
 }

@@ -2,11 +2,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::{Addr, events::Scope, hold::Hold};
+use crate::{Addr, events::Scope, serve_guard::ServeGuard};
 
 /// One time of serving: what its workers and conversations share of it.
 #[derive(Debug)]
-pub(super) struct Epoch {
+pub(super) struct ServeState {
     mode: AtomicU8,
     /// Told by each worker that drains and has no conversation.
     pub(super) silent: Notify,
@@ -14,8 +14,8 @@ pub(super) struct Epoch {
     scope: Scope,
     /// The server, by its number.
     pub(super) server: u64,
-    /// Whoever has an epoch is a part of this serving.
-    _hold: Hold,
+    /// Whoever has an serve_state is a part of this serving.
+    _hold: ServeGuard,
 }
 
 /// What workers are to do.
@@ -31,10 +31,10 @@ pub(super) enum Mode {
     Abandon,
 }
 
-impl Epoch {
-    pub(super) fn new(scope: Scope, server: u64, hold: Hold) -> Self {
+impl ServeState {
+    pub(super) fn new(scope: Scope, server: u64, guard: ServeGuard) -> Self {
         let mode = AtomicU8::new(Mode::Run as u8);
-        Self { mode, silent: Notify::new(), scope, server, _hold: hold }
+        Self { mode, silent: Notify::new(), scope, server, _hold: guard }
     }
 
     pub(super) fn mode(&self) -> Mode {

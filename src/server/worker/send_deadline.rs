@@ -11,9 +11,9 @@ use crate::peer::outbox::Outbox;
 
 /// Ends the waiting of datagrams that find no room. Set anew for each, which is cheaper than another timer.
 #[derive(Debug, Default)]
-pub(super) struct Jam(Option<Pin<Box<Sleep>>>);
+pub(super) struct SendDeadline(Option<Pin<Box<Sleep>>>);
 
-impl Jam {
+impl SendDeadline {
     /// Sends what there is room for, and drops what has waited for too long.
     pub(super) fn attend(&mut self, outbox: &Outbox, cx: &mut Context<'_>) {
         while outbox.poll_flush(cx).is_pending() {

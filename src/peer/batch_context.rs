@@ -2,7 +2,7 @@
 //!
 //! A conversation that finishes at its first poll receives its datagram straight from the receive
 //! batch and leaves its replies in the send batch, without a lock and without a copy. Both travel in
-//! a [`Turn`], which lies in a thread-local while the conversation is polled. Whoever uses it has it
+//! a [`BatchContext`], which lies in a thread-local while the conversation is polled. Whoever uses it has it
 //! borrowed for as long as that lasts, so a protocol that sends while it encodes finds it taken and
 //! goes the way that all other threads go.
 
@@ -21,16 +21,16 @@ use crate::{
 
 thread_local! {
     /// Without a destructor: that spares each access a look at whether the thread ends. Nothing is in here
-    /// then, since who lends a turn takes it back.
-    static TURN: RefCell<ManuallyDrop<Option<Box<Turn>>>> =
+    /// then, since who lends a batch takes it back.
+    static CURRENT: RefCell<ManuallyDrop<Option<Box<BatchContext>>>> =
         const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// One batch of one worker, from reception to flush.
 #[derive(Debug)]
-pub(crate) struct Turn {
-    /// The socket this turn belongs to.
-    port: u64,
+pub(crate) struct BatchContext {
+    /// The socket this batch belongs to.
+    socket: u64,
     /// The conversation that is polled, and which datagram opened it.
     serial: u64,
     at: usize,
@@ -49,10 +49,10 @@ pub(crate) struct Turn {
 /// what the largest batch asks for that the kernel merges, and leave within a few milliseconds.
 const REPLIES_PER_UNIT: u8 = 16;
 
-impl Turn {
-    pub(crate) fn new(port: u64, datagram_limit: usize) -> Box<Self> {
+impl BatchContext {
+    pub(crate) fn new(socket: u64, datagram_limit: usize) -> Box<Self> {
         Box::new(Self {
-            port,
+            socket,
             serial: 0,
             at: 0,
             opened: false,
@@ -101,36 +101,36 @@ impl Turn {
         Poll::Ready(())
     }
 
-    /// Adds what happened in this turn to the stats.
+    /// Adds what happened in this batch to the stats.
     pub(crate) fn tell(&mut self, counters: &Counters) {
         add(&counters.delivered, mem::take(&mut self.returned));
         add(&counters.decode_errors, mem::take(&mut self.decode_errors));
         add(&counters.conversations, mem::take(&mut self.conversations));
     }
 
-    /// Runs `poll` with this turn lent to it. A turn that was lent before, by a worker that is driven
+    /// Runs `poll` with this batch lent to it. A batch that was lent before, by a worker that is driven
     /// inside a handler of another, comes back afterwards; while that one is in use, as by a protocol
     /// that drives a worker, none is lent.
     #[inline]
     pub(crate) fn lend<R>(self: Box<Self>, poll: impl FnOnce() -> R) -> (Box<Self>, R) {
-        TURN.with(|slot| {
+        CURRENT.with(|slot| {
             let Ok(mut lent) = slot.try_borrow_mut() else { return (self, poll()) };
             let outer = lent.replace(self);
             drop(lent);
             let result = poll();
-            let turn = mem::replace(&mut **slot.borrow_mut(), outer);
-            let turn = turn.expect("nobody takes a turn out but who has lent it");
-            (turn, result)
+            let batch = mem::replace(&mut **slot.borrow_mut(), outer);
+            let batch = batch.expect("nobody takes a batch out but who has lent it");
+            (batch, result)
         })
     }
 
-    /// Runs `f` with the turn that is lent on this thread, if it is one of `port` and nobody else uses
+    /// Runs `f` with the batch that is lent on this thread, if it is one of `socket` and nobody else uses
     /// it at the moment.
     #[inline]
-    pub(crate) fn with<R>(port: u64, f: impl FnOnce(&mut Self) -> R) -> Option<R> {
-        TURN.with(|turn| {
-            let mut turn = turn.try_borrow_mut().ok()?;
-            turn.as_deref_mut().filter(|turn| turn.port == port).map(f)
+    pub(crate) fn with<R>(socket: u64, f: impl FnOnce(&mut Self) -> R) -> Option<R> {
+        CURRENT.with(|batch| {
+            let mut batch = batch.try_borrow_mut().ok()?;
+            batch.as_deref_mut().filter(|batch| batch.socket == socket).map(f)
         })
     }
 }
@@ -141,51 +141,54 @@ mod tests {
 
     use super::*;
 
-    fn turn(port: u64) -> Box<Turn> {
-        Turn::new(port, 16)
+    fn batch(socket: u64) -> Box<BatchContext> {
+        BatchContext::new(socket, 16)
     }
 
     #[test]
-    fn a_turn_is_there_only_while_it_is_lent_and_only_for_its_own_port() {
-        let seen = |port| Turn::with(port, |turn| turn.port);
+    fn a_turn_is_there_only_while_it_is_lent_and_only_for_its_own_socket() {
+        let seen = |socket| BatchContext::with(socket, |batch| batch.socket);
 
-        let (_, inside) = turn(7).lend(|| (seen(7), seen(8), seen(7)));
+        let (_, inside) = batch(7).lend(|| (seen(7), seen(8), seen(7)));
 
         assert_eq!(inside, (Some(7), None, Some(7)));
         assert_eq!(seen(7), None);
     }
 
     #[test]
-    fn turns_nest() {
-        let (outer, _) = turn(1).lend(|| {
-            let (inner, _) = turn(2).lend(|| assert!(Turn::with(1, |_| ()).is_none()));
-            assert_eq!(inner.port, 2);
-            assert!(Turn::with(1, |_| ()).is_some());
+    fn batches_nest() {
+        let (outer, _) = batch(1).lend(|| {
+            let (inner, _) = batch(2).lend(|| assert!(BatchContext::with(1, |_| ()).is_none()));
+            assert_eq!(inner.socket, 2);
+            assert!(BatchContext::with(1, |_| ()).is_some());
         });
 
-        assert_eq!(outer.port, 1);
+        assert_eq!(outer.socket, 1);
     }
 
     #[test]
     fn a_turn_that_is_in_use_stays_where_it_is() {
-        let (outer, ()) = turn(1).lend(|| {
-            let inner =
-                Turn::with(1, |_| turn(2).lend(|| Turn::with(2, |_| ()).is_none())).unwrap();
-            assert!(inner.0.port == 2 && inner.1);
+        let (outer, ()) = batch(1).lend(|| {
+            let inner = BatchContext::with(1, |_| {
+                batch(2).lend(|| BatchContext::with(2, |_| ()).is_none())
+            })
+            .unwrap();
+            assert!(inner.0.socket == 2 && inner.1);
         });
 
-        assert_eq!(outer.port, 1);
+        assert_eq!(outer.socket, 1);
     }
 
     // H-5
     #[test]
     fn a_panic_of_the_borrower_puts_the_turn_back() {
-        let (turn, _) = turn(1).lend(|| {
-            let panic = catch_unwind(AssertUnwindSafe(|| Turn::with(1, |_| panic!("in a codec"))));
+        let (batch, _) = batch(1).lend(|| {
+            let panic =
+                catch_unwind(AssertUnwindSafe(|| BatchContext::with(1, |_| panic!("in a codec"))));
             assert!(panic.is_err());
-            assert!(Turn::with(1, |_| Turn::with(1, |_| ()).is_none()).unwrap());
+            assert!(BatchContext::with(1, |_| BatchContext::with(1, |_| ()).is_none()).unwrap());
         });
 
-        assert_eq!(turn.port, 1);
+        assert_eq!(batch.socket, 1);
     }
 }

@@ -23,7 +23,7 @@ pub(crate) type AnyProtocol<Req, Res> =
     dyn DatagramProtocol<Incoming = Req, Outgoing = Res> + Send + Sync;
 
 /// One bound socket of a server with all that its worker, its conversations and its senders share.
-pub(crate) struct Port<Req, Res> {
+pub(crate) struct SocketState<Req, Res> {
     /// Tells ports apart, also after one is gone.
     pub(crate) id: u64,
     pub(crate) protocol: Arc<AnyProtocol<Req, Res>>,
@@ -43,7 +43,7 @@ pub(crate) struct Port<Req, Res> {
     pub(crate) tasks: Arc<Tasks>,
 }
 
-impl<Req, Res> Port<Req, Res> {
+impl<Req, Res> SocketState<Req, Res> {
     pub(crate) fn new(
         protocol: Arc<AnyProtocol<Req, Res>>,
         outbox: Outbox,
@@ -115,9 +115,9 @@ impl<Req, Res> Port<Req, Res> {
     }
 }
 
-impl<Req, Res> fmt::Debug for Port<Req, Res> {
+impl<Req, Res> fmt::Debug for SocketState<Req, Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Port")
+        f.debug_struct("SocketState")
             .field("id", &self.id)
             .field("outbox", &self.outbox)
             .finish_non_exhaustive()
@@ -131,7 +131,7 @@ pub(crate) trait Outlet<Res>: fmt::Debug + Send + Sync {
     fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
 }
 
-impl<Req, Res> Outlet<Res> for Port<Req, Res> {
+impl<Req, Res> Outlet<Res> for SocketState<Req, Res> {
     fn id(&self) -> u64 {
         self.id
     }

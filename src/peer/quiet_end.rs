@@ -4,14 +4,14 @@ use crate::RecvError;
 
 /// What ends a conversation quietly, if its handler passes it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum QuietEnd {
     /// [`RecvError::Closed`]
     Closed,
     /// [`RecvError::Idle`]
     Idle,
 }
 
-impl News {
+impl QuietEnd {
     pub(crate) const ALL: [Self; 2] = [Self::Idle, Self::Closed];
 
     /// What `recv` says.
