@@ -74,15 +74,19 @@
 
 mod addr;
 mod client;
+mod engine;
 mod error;
 mod events;
+mod handle;
 mod handler;
+mod hook;
+mod inside;
 mod limits;
 mod panic;
 mod peer;
 mod serve_guard;
 mod server;
-mod service;
+mod socket;
 mod stats;
 #[cfg(feature = "tokio-codec")]
 mod stream_codec;
@@ -97,11 +101,11 @@ pub use stream_codec::StreamCodec;
 // All of it: which parts there are is for its features to say.
 pub use datagrammar_protocols::*;
 pub use error::{RecvError, SendError, ServeError, SpawnError};
+pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerSender};
 pub use server::{UdpServer, UdpServerBuilder};
-pub use service::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use stats::{BatchSizes, DropReason, ServerStats};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};

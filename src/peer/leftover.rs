@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{
-    Peer,
-    mailbox::{release, reserve},
-    socket_state::SocketState,
+use super::Peer;
+use crate::{
+    limits::Limits,
+    socket::{
+        SocketState,
+        mailbox::{release, reserve},
+    },
+    stats::Counters,
 };
-use crate::{limits::Limits, stats::Counters};
 
 /// What few conversations have: the bytes of a datagram that did not decode, and a packet that was put back.
 /// The next conversation of the worker uses the buffer again.

@@ -1,15 +1,10 @@
 //! The other side of a conversation, and what it takes to talk to it.
 
-pub(crate) mod batch_context;
 mod leftover;
-pub(crate) mod mailbox;
-pub(crate) mod outbox;
 mod quiet_end;
 mod recv;
-pub(crate) mod reread;
 mod send;
 mod sender;
-pub(crate) mod socket_state;
 
 use std::{
     fmt,
@@ -18,17 +13,15 @@ use std::{
     time::Duration,
 };
 
-use batch_context::BatchContext;
 use leftover::{Leftover, keep};
-use mailbox::Mailbox;
 pub(crate) use quiet_end::QuietEnd;
 use recv::{Receiving, Step};
 pub use sender::PeerSender;
-use socket_state::{Outlet, SocketState};
 use tokio::time::{Instant, Sleep};
 
 use crate::{
     Addr, BoxError, RecvError, SendError, SpawnError, TrafficClass,
+    socket::{Outlet, SocketState, batch_context::BatchContext, mailbox::Mailbox},
     stats::add,
     transport::{Ancillary, Route},
 };

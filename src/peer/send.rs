@@ -5,9 +5,9 @@ use std::{
 
 use tokio::task::coop;
 
-use super::{batch_context::BatchContext, socket_state::Outlet};
 use crate::{
     SendError,
+    socket::{Outlet, batch_context::BatchContext},
     transport::{Route, Scratch, max_len},
 };
 

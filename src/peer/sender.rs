@@ -4,8 +4,8 @@ use std::{
     sync::Weak,
 };
 
-use super::{send::send, socket_state::Outlet};
-use crate::{Addr, SendError, transport::Route};
+use super::send::send;
+use crate::{Addr, SendError, socket::Outlet, transport::Route};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
 ///

@@ -1,24 +1,19 @@
 use std::{fmt, io, sync::Arc};
 
-use super::{
-    Life, UdpServer,
-    admission::{Admission, Check},
-    bind,
-    dedicated_thread::DedicatedThread,
-    engine::{Guarded, Sockets},
-    serve::MOST_DISCARDED,
-};
+use super::{Life, UdpServer, bind, serve::MOST_DISCARDED};
 use crate::{
     Addr, BoundSocket, DatagramProtocol, Handler, Limits, ToAddrs,
-    events::Events,
-    peer::{
-        outbox::Outbox,
-        socket_state::{AnyProtocol, SocketState},
+    engine::{
+        Guarded, Sockets,
+        admission::{Admission, Check},
+        dedicated_thread::DedicatedThread,
     },
-    service::{
+    events::Events,
+    handle::{
         status::Status,
         watch::{SocketWatch, Watched},
     },
+    socket::{AnyProtocol, SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
     transport::{

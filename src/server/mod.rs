@@ -1,28 +1,20 @@
 //! The server: one protocol and one handler, on one socket or several.
 
-mod admission;
 mod bind;
 mod builder;
-mod conversation;
-mod conversations;
-mod dedicated_thread;
-mod engine;
-mod failure;
 mod multicast;
 mod options;
 mod serve;
-mod serve_state;
-mod worker;
 
 use std::{fmt, future::pending, net::SocketAddr, pin::pin, sync::Arc};
 
 pub use builder::UdpServerBuilder;
-use engine::Engine;
 
 use crate::{
     DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef,
+    engine::Engine,
     events::Events,
-    service::{status::Status, watch::SocketWatch},
+    handle::{status::Status, watch::SocketWatch},
     stats::Counters,
     tasks::Tasks,
 };

@@ -9,14 +9,12 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
-use super::{
-    UdpServer,
-    serve_state::{Mode, ServeState},
-};
+use super::UdpServer;
 use crate::{
     BoxError, ServeError, ServerContext,
+    engine::serve_state::{Mode, ServeState},
     events::{self, Scope},
-    service::status::{End, Phase, State},
+    handle::status::{End, Phase, State},
     stats::{DropReason, add},
 };
 
@@ -250,7 +248,7 @@ mod tests {
     use crate::{
         Addr, BoxError, Handler, Peer, RecvError, ServeError, ServerHandle, Text, UdpClient,
         UdpServer,
-        server::dedicated_thread::DedicatedThread,
+        engine::dedicated_thread::DedicatedThread,
         testing::{Conditions, Network},
         transport::Transport,
     };

@@ -1,18 +1,27 @@
+//! What drives the sockets of a server: workers, the conversations that they open, and who is admitted.
+
+pub(crate) mod admission;
+mod conversation;
+mod conversations;
+pub(crate) mod dedicated_thread;
+mod failure;
+
+pub(crate) mod serve_state;
+mod worker;
+
 use std::{io, pin::Pin, sync::Arc};
 
 use tokio::runtime::Handle;
 
-use super::{
-    admission::Admission, dedicated_thread::DedicatedThread, serve_state::ServeState, worker,
-};
+use self::{admission::Admission, dedicated_thread::DedicatedThread, serve_state::ServeState};
 use crate::{
     BoxError, Handler, ServerContext,
-    peer::{outbox::Outbox, socket_state::SocketState},
-    service::hook::Hook,
+    hook::Hook,
+    socket::{SocketState, outbox::Outbox},
 };
 
 /// A server's handler and sockets, whatever its packets are.
-pub(super) trait Engine: Send + Sync {
+pub(crate) trait Engine: Send + Sync {
     /// Runs the start hook of the handler.
     fn start<'a>(&'a self, context: &'a mut ServerContext) -> Hook<'a, Result<(), BoxError>>;
 
@@ -22,18 +31,18 @@ pub(super) trait Engine: Send + Sync {
     fn outboxes(&self) -> Vec<&Outbox>;
 }
 
-pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-pub(super) struct Sockets<Req, Res, H> {
-    pub(super) handler: Arc<H>,
-    pub(super) ports: Vec<Guarded<Req, Res>>,
+pub(crate) struct Sockets<Req, Res, H> {
+    pub(crate) handler: Arc<H>,
+    pub(crate) ports: Vec<Guarded<Req, Res>>,
 }
 
 /// A socket, who may talk to it, and where its worker runs if not beside the conversations.
-pub(super) struct Guarded<Req, Res> {
-    pub(super) socket: Arc<SocketState<Req, Res>>,
-    pub(super) admission: Arc<Admission>,
-    pub(super) thread: Option<DedicatedThread>,
+pub(crate) struct Guarded<Req, Res> {
+    pub(crate) socket: Arc<SocketState<Req, Res>>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) thread: Option<DedicatedThread>,
 }
 
 impl<Req, Res, H> Engine for Sockets<Req, Res, H>

@@ -1,3 +1,10 @@
+//! What the worker of one socket shares with its conversations and senders.
+
+pub(crate) mod batch_context;
+pub(crate) mod mailbox;
+pub(crate) mod outbox;
+pub(crate) mod reread;
+
 use std::{
     fmt,
     sync::{
@@ -9,7 +16,6 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{outbox::Outbox, reread::Reread};
 use crate::{
     Addr, BoxError, DatagramProtocol, EncodeError,
     events::Events,
@@ -17,6 +23,8 @@ use crate::{
     stats::{Counters, DropReason, add},
     tasks::Tasks,
 };
+use outbox::Outbox;
+use reread::Reread;
 
 /// A protocol as a port holds it: of any type, for packets of two.
 pub(crate) type AnyProtocol<Req, Res> =

@@ -10,7 +10,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    pub(in crate::service) const fn new(
+    pub(in crate::handle) const fn new(
         requested: Option<usize>,
         granted: usize,
         sysctl: &'static str,

@@ -11,13 +11,13 @@ use super::serve_state::{Mode, ServeState};
 use crate::{
     Addr, BoxError, Handler, Peer, SendError,
     events::{Scope, caused_by, reads_like},
+    inside::inside,
     panic::{self, Panicked},
-    peer::{
-        QuietEnd,
+    peer::QuietEnd,
+    socket::{
+        SocketState,
         mailbox::{Mailbox, Next},
-        socket_state::SocketState,
     },
-    service::inside,
     stats::add,
 };
 

@@ -5,31 +5,31 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::engine::Boxed;
+use super::Boxed;
 
 /// A thread for one worker, while there is something to do, and what wakes it when its socket is
 /// ready.
-pub(super) struct DedicatedThread {
+pub(crate) struct DedicatedThread {
     name: String,
     reactor: Arc<Reactor>,
 }
 
 impl DedicatedThread {
     /// Prepares the thread for the worker with this number.
-    pub(super) fn new(number: usize) -> io::Result<Self> {
+    pub(crate) fn new(number: usize) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let reactor = Arc::new(Reactor(Some(runtime)));
         Ok(Self { name: format!("datagrammar-{number}"), reactor })
     }
 
     /// Has sockets be registered here that are made while the guard lives.
-    pub(super) fn enter(&self) -> EnterGuard<'_> {
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
         self.reactor.runtime().enter()
     }
 
     /// Starts the thread with `worker` and returns what waits for its end. If that is dropped, then
     /// `worker` is too, there, at its await point.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         worker: impl Future<Output = io::Result<()>> + Send + 'static,
     ) -> Boxed<'static, io::Result<()>> {

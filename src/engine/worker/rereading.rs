@@ -10,7 +10,7 @@ use tokio::task::coop;
 use super::{Event, NOT_LENT, Worker};
 use crate::{
     Handler,
-    server::conversation::{HandlerCall, Outcome},
+    engine::conversation::{HandlerCall, Outcome},
 };
 
 /// A round of reading, and how many datagrams there can have been when it began: more than a buffer of the

@@ -237,7 +237,7 @@ pub(crate) const OVERHEAD: usize = 160;
 const _: () = assert!(8 * size_of::<Waiting>() / 3 + 32 <= OVERHEAD);
 
 /// Takes room for a datagram of so many bytes; false if no more may wait.
-pub(super) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> bool {
+pub(crate) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> bool {
     let reserved = |waiting: usize| {
         Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_queued_bytes)
     };
@@ -245,7 +245,7 @@ pub(super) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> boo
 }
 
 /// Gives the room back.
-pub(super) fn release(bytes: usize, counters: &Counters) {
+pub(crate) fn release(bytes: usize, counters: &Counters) {
     counters.queued_bytes.fetch_sub(bytes + OVERHEAD, Relaxed);
 }
 

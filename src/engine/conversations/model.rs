@@ -11,7 +11,7 @@ use fastrand::Rng;
 use super::*;
 use crate::{
     Overflow,
-    peer::mailbox::{Next, OVERHEAD},
+    socket::mailbox::{Next, OVERHEAD},
 };
 
 const PEERS: usize = 6;

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Addr,
     limits::Limits,
-    peer::mailbox::{Mailbox, Offer},
+    socket::mailbox::{Mailbox, Offer},
     stats::{Counters, DropReason},
     transport::Ancillary,
 };

@@ -1,20 +1,12 @@
 //! A server as its handler and its operators see it.
 
-mod diagnostics;
-mod handle;
-pub(crate) mod hook;
-pub(crate) mod status;
-pub(crate) mod watch;
-
 use std::{fmt, sync::Arc};
 
-pub use diagnostics::{Buffer, Diagnostics, SocketDiagnostics};
-pub use handle::ServerHandle;
-pub(crate) use handle::inside;
-use hook::Hook;
-use watch::Carrier;
+use super::{ServerHandle, watch::Carrier};
 
-use crate::{Addr, BoxError, SocketRef, Spawner, events, serve_guard::ServeGuard, tasks::Tasks};
+use crate::{
+    Addr, BoxError, SocketRef, Spawner, events, hook::Hook, serve_guard::ServeGuard, tasks::Tasks,
+};
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
 ///

@@ -6,14 +6,14 @@ use crate::{Addr, events::Scope, serve_guard::ServeGuard};
 
 /// One time of serving: what its workers and conversations share of it.
 #[derive(Debug)]
-pub(super) struct ServeState {
+pub(crate) struct ServeState {
     mode: AtomicU8,
     /// Told by each worker that drains and has no conversation.
-    pub(super) silent: Notify,
+    pub(crate) silent: Notify,
     /// What was current when `serve` was called.
     scope: Scope,
     /// The server, by its number.
-    pub(super) server: u64,
+    pub(crate) server: u64,
     /// Whoever has an serve_state is a part of this serving.
     _hold: ServeGuard,
 }
@@ -21,7 +21,7 @@ pub(super) struct ServeState {
 /// What workers are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     Run,
     /// Hear those who are in conversation, and nobody else.
     Drain,
@@ -32,12 +32,12 @@ pub(super) enum Mode {
 }
 
 impl ServeState {
-    pub(super) fn new(scope: Scope, server: u64, guard: ServeGuard) -> Self {
+    pub(crate) fn new(scope: Scope, server: u64, guard: ServeGuard) -> Self {
         let mode = AtomicU8::new(Mode::Run as u8);
         Self { mode, silent: Notify::new(), scope, server, _hold: guard }
     }
 
-    pub(super) fn mode(&self) -> Mode {
+    pub(crate) fn mode(&self) -> Mode {
         match self.mode.load(Ordering::Acquire) {
             0 => Mode::Run,
             1 => Mode::Drain,
@@ -46,13 +46,13 @@ impl ServeState {
         }
     }
 
-    pub(super) fn set(&self, mode: Mode) {
+    pub(crate) fn set(&self, mode: Mode) {
         self.mode.fetch_max(mode as u8, Ordering::AcqRel);
     }
 
     /// The span of a conversation with `peer`.
     #[inline(always)]
-    pub(super) fn conversation(&self, peer: &Addr) -> Scope {
+    pub(crate) fn conversation(&self, peer: &Addr) -> Scope {
         self.scope.conversation(peer)
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::{Sleep, sleep_until};
 
-use crate::peer::outbox::Outbox;
+use crate::socket::outbox::Outbox;
 
 /// Ends the waiting of datagrams that find no room. Set anew for each, which is cheaper than another timer.
 #[derive(Debug, Default)]

@@ -1,13 +1,26 @@
-use std::{cell::Cell, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+//! A server as its handler and its operators see it.
+
+mod context;
+mod diagnostics;
+pub(crate) mod status;
+pub(crate) mod watch;
+
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    diagnostics::Diagnostics,
+use self::{
     status::{End, Phase, Status},
     watch::{Carrier, SocketWatch},
 };
-use crate::{Addr, ServerStats, events::Events, stats::Counters};
+use crate::{
+    Addr, ServerStats,
+    events::Events,
+    inside::{inside, is_inside},
+    stats::Counters,
+};
+pub use context::ServerContext;
+pub use diagnostics::{Buffer, Diagnostics, SocketDiagnostics};
 
 /// Controls a server from anywhere: other tasks, other threads, its own handler.
 ///
@@ -233,7 +246,7 @@ impl ServerHandle {
 
     /// Whether a conversation or a clean-up of this server is polled here and now.
     fn is_around(&self) -> bool {
-        INSIDE.get() == self.status.server
+        is_inside(self.status.server)
     }
 }
 
@@ -244,18 +257,5 @@ async fn unless(condition: impl Fn() -> bool, future: impl Future<Output = ()>) 
     poll_fn(|cx| if condition() { Poll::Ready(()) } else { future.as_mut().poll(cx) }).await;
 }
 
-/// Polls a part of the server with this number, which must not unwind.
-pub(crate) fn inside<T>(server: u64, poll: impl FnOnce() -> T) -> T {
-    let outside = INSIDE.replace(server);
-    let polled = poll();
-    INSIDE.set(outside);
-    polled
-}
-
 /// For a drain that is to take as long as it takes.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
-
-thread_local! {
-    /// The server of which a part is polled on this thread that waits for nothing of the end; 0 is none.
-    static INSIDE: Cell<u64> = const { Cell::new(0) };
-}

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::diagnostics::{Buffer, SocketDiagnostics};
 use crate::{
     Addr,
-    peer::socket_state::SocketState,
+    socket::SocketState,
     stats::{Counters, DropReason},
     transport::{Transport, buffers},
 };
@@ -116,7 +116,7 @@ impl SocketWatch {
 }
 
 /// What carries the datagrams of a port, whatever its packets are.
-pub(super) trait Carrier: std::fmt::Debug + Send + Sync {
+pub(crate) trait Carrier: std::fmt::Debug + Send + Sync {
     fn transport(&self) -> &dyn Transport;
 }
 

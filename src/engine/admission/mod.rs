@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// A user's own check of who may talk.
-pub(super) type Check = Arc<dyn Fn(&Addr) -> bool + Send + Sync>;
+pub(crate) type Check = Arc<dyn Fn(&Addr) -> bool + Send + Sync>;
 
 /// The admission of one socket.
-pub(super) struct Admission {
+pub(crate) struct Admission {
     /// All addresses that the server is bound to: what comes from one of them is an answer of its own.
     bound: Arc<[Addr]>,
     /// The port of the first of them, and 0 if others have other ones, else all bits.
@@ -31,7 +31,7 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new(bound: Arc<[Addr]>, check: Option<Check>) -> Self {
+    pub(crate) fn new(bound: Arc<[Addr]>, check: Option<Check>) -> Self {
         let Addr::Ip(first) = &bound[0];
         let port = first.port();
         let one = bound.iter().all(|Addr::Ip(bound)| bound.port() == port);
@@ -46,7 +46,7 @@ impl Admission {
     ///
     /// Fails if the user's check panics.
     #[inline]
-    pub(super) fn admits(
+    pub(crate) fn admits(
         &self,
         from: &Addr,
         local: impl FnOnce() -> Option<Local>,

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     Handler,
-    peer::{batch_context::BatchContext, mailbox::Mailbox, socket_state::SocketState},
+    socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox},
     stats::{DropReason, add},
 };
 

@@ -5,10 +5,10 @@ use std::{mem, sync::Arc, task::Poll};
 use super::Worker;
 use crate::{
     Handler, Peer,
+    engine::conversation::{Ending, FutureSlot, HandlerCall, Outcome, Task, judge},
     events::Scope,
     panic,
-    peer::batch_context::BatchContext,
-    server::conversation::{Ending, FutureSlot, HandlerCall, Outcome, Task, judge},
+    socket::batch_context::BatchContext,
     stats::DropReason,
 };
 
