@@ -7,7 +7,7 @@
 use std::{net::UdpSocket, sync::mpsc, thread, time::Duration};
 
 use criterion::{Criterion, Throughput};
-use datagrammar::{Raw, UdpServer};
+use datagrammar::{Raw, Server};
 use futures_util::{SinkExt, StreamExt};
 use tokio_util::{codec::BytesCodec, udp::UdpFramed};
 
@@ -33,7 +33,7 @@ type Serving = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 fn datagrammar(socket: UdpSocket) -> Serving {
     Box::pin(async move {
-        let server = UdpServer::builder(Raw, async |bytes| bytes).socket(socket).unwrap();
+        let server = Server::builder(Raw, async |bytes| bytes).socket(socket).unwrap();
         server.serve().await.unwrap();
     })
 }

@@ -9,7 +9,7 @@ use std::{
     str::FromStr,
 };
 
-use datagrammar::{BoxError, DatagramProtocol, Handler, Json, Peer, Raw, UdpServer};
+use datagrammar::{BoxError, DatagramProtocol, Handler, Json, Peer, Raw, Server};
 use serde::{Deserialize, Serialize};
 use tokio::signal::ctrl_c;
 
@@ -107,7 +107,7 @@ where
     P::Incoming: Send + 'static,
     P::Outgoing: From<P::Incoming> + Send + Sync + 'static,
 {
-    let server = UdpServer::builder(protocol, options.handler)
+    let server = Server::builder(protocol, options.handler)
         .workers(options.workers)
         .dedicated_threads(options.dedicated_threads)
         .batch_io(!options.portable)

@@ -10,7 +10,7 @@
 
 use std::{cmp::Ordering, env, net::SocketAddr, time::Duration};
 
-use datagrammar::{BoxError, Handler, Peer, RecvError, Text, UdpClient, UdpServer};
+use datagrammar::{BoxError, Client, Handler, Peer, RecvError, Server, Text};
 
 struct GuessTheNumber {
     secret: u8,
@@ -54,7 +54,7 @@ async fn main() -> Result<(), BoxError> {
         Some(_) => return Err("a number from 1 to 100 was expected".into()),
     };
     let handler = GuessTheNumber { secret, patience: Duration::from_secs(1) };
-    let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await?;
+    let server = Server::builder(Text, handler).bind("127.0.0.1:0").await?;
     let addr = server.local_addr();
     let mut played = Ok(());
     server.serve_until(async { played = play_twice(addr).await }).await?;
@@ -62,7 +62,7 @@ async fn main() -> Result<(), BoxError> {
 }
 
 async fn play_twice(server: SocketAddr) -> Result<(), BoxError> {
-    let client = UdpClient::connect(server, Text).await?;
+    let client = Client::connect(server, Text).await?;
     say(&client, "Ada").await?;
     say(&client, "fifty").await?;
     let (mut low, mut high) = (1, 100);
@@ -80,7 +80,7 @@ async fn play_twice(server: SocketAddr) -> Result<(), BoxError> {
 }
 
 /// Says `text` to the server and returns what it answers.
-async fn say(client: &UdpClient<Text>, text: &str) -> Result<String, BoxError> {
+async fn say(client: &Client<Text>, text: &str) -> Result<String, BoxError> {
     println!("client: {text}");
     client.send(&text.to_owned()).await?;
     let answer = hear(client).await?;
@@ -88,6 +88,6 @@ async fn say(client: &UdpClient<Text>, text: &str) -> Result<String, BoxError> {
     Ok(answer)
 }
 
-async fn hear(client: &UdpClient<Text>) -> Result<String, RecvError> {
+async fn hear(client: &Client<Text>) -> Result<String, RecvError> {
     client.recv_timeout(Duration::from_secs(5)).await
 }

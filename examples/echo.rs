@@ -7,7 +7,7 @@
 
 use std::{env, fmt, net::SocketAddr, time::Duration};
 
-use datagrammar::{BoxError, Handler, Json, Peer, UdpClient, UdpServer};
+use datagrammar::{BoxError, Client, Handler, Json, Peer, Server};
 use serde::{Deserialize, Serialize};
 
 /// The packet, both ways. One datagram is `{"command-line arguments":["Hello","world"]}`.
@@ -31,7 +31,7 @@ impl Handler<Arguments, Arguments> for Echo {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
-    let server = UdpServer::builder(Json::new(), Echo).bind("127.0.0.1:0").await?;
+    let server = Server::builder(Json::new(), Echo).bind("127.0.0.1:0").await?;
     let addr = server.local_addr();
     let mut asked = Ok(());
     server.serve_until(async { asked = ask(addr).await }).await?;
@@ -39,7 +39,7 @@ async fn main() -> Result<(), BoxError> {
 }
 
 async fn ask(server: SocketAddr) -> Result<(), BoxError> {
-    let client = UdpClient::connect(server, Json::<Arguments>::new()).await?;
+    let client = Client::connect(server, Json::<Arguments>::new()).await?;
     let request = Arguments { words: env::args().skip(1).collect() };
     client.send(&request).await?;
     println!("sent: {request}");

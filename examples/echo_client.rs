@@ -7,7 +7,7 @@
 
 use std::{env, process::exit, time::Duration};
 
-use datagrammar::{BoxError, Json, UdpClient};
+use datagrammar::{BoxError, Client, Json};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ async fn main() {
 
 async fn ask(server: &str, request: &Arguments) -> Result<(), BoxError> {
     // What is sent is known; what a server may answer is not.
-    let client = UdpClient::connect(server, Json::<Value, Arguments>::new()).await?;
+    let client = Client::connect(server, Json::<Value, Arguments>::new()).await?;
     client.send(request).await?;
     println!("sent: {}", serde_json::to_string(request)?);
     println!("received: {}", client.recv_timeout(Duration::from_secs(3)).await?);

@@ -11,7 +11,7 @@
 
 use std::{env, net::IpAddr, process::exit};
 
-use datagrammar::{BoxError, Handler, Json, Peer, RecvError, UdpServer};
+use datagrammar::{BoxError, Handler, Json, Peer, RecvError, Server};
 use serde_json::{Value, json};
 use tokio::signal::ctrl_c;
 
@@ -48,7 +48,7 @@ async fn main() {
 }
 
 async fn serve(addr: &str) -> Result<(), BoxError> {
-    let server = UdpServer::builder(Json::new(), Echo).bind(addr).await?;
+    let server = Server::builder(Json::new(), Echo).bind(addr).await?;
     let handle = server.handle();
     println!("listening on {}", handle.local_addrs()[0]);
     server.serve_until(ctrl_c()).await?;

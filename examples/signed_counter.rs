@@ -19,8 +19,8 @@ use std::{
 };
 
 use datagrammar::{
-    BoxError, DatagramProtocol, Handler, Json, Peer, Raw, RecvError, ReplayWindow, Signed,
-    SigningKey, UdpClient, UdpServer,
+    BoxError, Client, DatagramProtocol, Handler, Json, Peer, Raw, RecvError, ReplayWindow, Server,
+    Signed, SigningKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,10 +72,9 @@ impl Handler<Request, Response> for Counter {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let key = SigningKey::generate()?; // a real one is stored, see docs/keys.md
-    let server =
-        UdpServer::builder(Json::new().layer(Signed::new(&key)), Counter(AtomicU64::new(0)))
-            .bind("127.0.0.1:0")
-            .await?;
+    let server = Server::builder(Json::new().layer(Signed::new(&key)), Counter(AtomicU64::new(0)))
+        .bind("127.0.0.1:0")
+        .await?;
     let addr = server.local_addr();
     let mut counted = Ok(());
     server.serve_until(async { counted = count(addr, &key).await }).await?;
@@ -84,8 +83,8 @@ async fn main() -> Result<(), BoxError> {
 
 async fn count(server: SocketAddr, key: &SigningKey) -> Result<(), BoxError> {
     let protocol = Json::<Response, Request>::new().layer(Signed::new(key));
-    let client = UdpClient::connect(server, &protocol).await?;
-    let thief = UdpClient::connect(server, Raw).await?;
+    let client = Client::connect(server, &protocol).await?;
+    let thief = Client::connect(server, Raw).await?;
 
     client.send(&Request::Hello).await?;
     let Response::Welcome { conversation } = hear(&client).await? else {
@@ -109,7 +108,7 @@ async fn count(server: SocketAddr, key: &SigningKey) -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn hear<P: DatagramProtocol>(client: &UdpClient<P>) -> Result<P::Incoming, RecvError> {
+async fn hear<P: DatagramProtocol>(client: &Client<P>) -> Result<P::Incoming, RecvError> {
     client.recv_timeout(Duration::from_secs(5)).await
 }
 

@@ -2,14 +2,14 @@
 //!
 //! A [protocol](DatagramProtocol) turns packets into datagrams and back, one to one. A
 //! [handler](Handler) talks to one peer in plain `async` code: it receives typed requests one after
-//! another, in order, with timeouts. A [server](UdpServer) joins the two. A [client](UdpClient) is the
+//! another, in order, with timeouts. A [server](Server) joins the two. A [client](Client) is the
 //! other side.
 //!
 //! # A server
 //!
 //! ```no_run
 //! # #[cfg(feature = "json")] mod example {
-//! use datagrammar::{BoxError, Json, UdpServer};
+//! use datagrammar::{BoxError, Json, Server};
 //!
 //! /// Answers each list of numbers with their sum.
 //! async fn sum(numbers: Vec<f64>) -> f64 {
@@ -18,7 +18,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), BoxError> {
-//!     let server = UdpServer::builder(Json::new(), sum).bind("[::]:9000").await?;
+//!     let server = Server::builder(Json::new(), sum).bind("[::]:9000").await?;
 //!     Ok(server.serve().await?)
 //! }
 //! # }
@@ -28,11 +28,11 @@
 //!
 //! ```no_run
 //! # #[cfg(feature = "json")] mod example {
-//! use datagrammar::{BoxError, Json, UdpClient};
+//! use datagrammar::{BoxError, Json, Client};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), BoxError> {
-//!     let client = UdpClient::connect("localhost:9000", Json::<f64, Vec<f64>>::new()).await?;
+//!     let client = Client::connect("localhost:9000", Json::<f64, Vec<f64>>::new()).await?;
 //!     client.send(&vec![1.5, 2.5]).await?;
 //!     println!("{}", client.recv().await?);
 //!     Ok(())
@@ -51,11 +51,11 @@
 //! - Who is heard: the layers `Signed` and `Sealed` with their keys; [`ReplayWindow`], for a handler to keep.
 //! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
 //!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
-//! - What runs: [`UdpServer`]; [`ServerContext`] is what a handler sees when it starts, [`ServerHandle`] what
+//! - What runs: [`Server`]; [`ServerContext`] is what a handler sees when it starts, [`ServerHandle`] what
 //!   operators guard: shutdown, drain, [`ServerStats`], an [`Diagnostics`]. A [`Spawner`] starts background tasks. [`Limits`] bound what strangers can
 //!   cost. A [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast, and
 //!   [`TrafficClass`] tells how a datagram was marked.
-//! - The other side: [`UdpClient`], [`Packets`].
+//! - The other side: [`Client`], [`Packets`].
 //! - What goes wrong: [`RecvError`], [`SendError`], [`ServeError`], [`SpawnError`]; below them [`DecodeError`] and
 //!   [`EncodeError`].
 //! - Tests, in the module `testing`: under packet loss, on a network in memory; of a protocol of your own,
@@ -95,7 +95,7 @@ mod traffic_class;
 mod transport;
 
 pub use addr::Addr;
-pub use client::{Packets, UdpClient, UdpClientBuilder};
+pub use client::{Client, ClientBuilder, Packets};
 #[cfg(feature = "tokio-codec")]
 pub use stream_codec::StreamCodec;
 // All of it: which parts there are is for its features to say.
@@ -105,8 +105,8 @@ pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnos
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerSender};
-pub use server::{UdpServer, UdpServerBuilder};
-pub use stats::{BatchSizes, DropReason, ServerStats};
+pub use server::{Server, ServerBuilder};
+pub use stats::{BatchSizes, Counter, DropReason, ServerStats};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};
 pub use transport::{Interface, IoMode, Offload, SocketRef, ToAddrs, socket::BoundSocket};
@@ -124,17 +124,17 @@ pub mod testing {
     //! A client that asks again until it is answered, on a network that loses every third datagram:
     //!
     //! ```
-    //! use datagrammar::{Text, UdpClient, UdpServer, testing::{Conditions, Network}};
+    //! use datagrammar::{Text, Client, Server, testing::{Conditions, Network}};
     //! use std::time::Duration;
     //!
     //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
     //! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     //! let network = Network::new(42, Conditions::default().loss(0.33));
-    //! let server = UdpServer::builder(Text, async |text: String| text.to_uppercase())
+    //! let server = Server::builder(Text, async |text: String| text.to_uppercase())
     //!     .socket(network.bind("10.0.0.1:9000")?)?;
     //! tokio::spawn(async move { server.serve().await });
     //!
-    //! let client = UdpClient::from_socket(network.connect("10.0.0.2:0", "10.0.0.1:9000")?, Text)?;
+    //! let client = Client::from_socket(network.connect("10.0.0.2:0", "10.0.0.1:9000")?, Text)?;
     //! let answer = loop {
     //!     client.send(&"hello".to_owned()).await?;
     //!     if let Ok(answer) = client.recv_timeout(Duration::from_secs(1)).await {

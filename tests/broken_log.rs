@@ -15,8 +15,8 @@ use std::{
 };
 
 use datagrammar::{
-    Addr, BoxError, DropReason, Handler, Limits, Peer, SendError, ServerContext, ServerHandle,
-    Text, UdpServer,
+    Addr, BoxError, DropReason, Handler, Limits, Peer, SendError, Server, ServerContext,
+    ServerHandle, Text,
 };
 use tokio::{runtime::Builder, task::yield_now};
 use tracing::{
@@ -164,7 +164,7 @@ fn serve(role: &str) -> Result<(), BoxError> {
         _ => Builder::new_current_thread(),
     };
     builder.worker_threads(2).enable_all().build()?.block_on(async {
-        let server = UdpServer::builder(Text, Fragile)
+        let server = Server::builder(Text, Fragile)
             .limits(Limits::default().shutdown_grace(Duration::from_millis(100)))
             .dedicated_threads(runtime == "own threads")
             .source_filter(|_: &Addr| {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Text, UdpClient};
+use datagrammar::{Client, Text};
 use tokio::time::{sleep, timeout};
 
 // C-14, C-16, C-17
@@ -39,13 +39,13 @@ async fn drop_midway() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = peer.local_addr().unwrap();
 
-    drop(timeout(Duration::ZERO, UdpClient::connect(("localhost", addr.port()), Text)).await);
+    drop(timeout(Duration::ZERO, Client::connect(("localhost", addr.port()), Text)).await);
     let impossible: [SocketAddr; 2] = ["127.255.255.255:9000".parse().unwrap(); 2];
-    assert!(UdpClient::connect(&impossible[..], Text).await.is_err());
+    assert!(Client::connect(&impossible[..], Text).await.is_err());
     let unconnected = UdpSocket::bind("127.0.0.1:0").unwrap();
-    assert!(UdpClient::from_socket(unconnected, Text).is_err());
+    assert!(Client::from_socket(unconnected, Text).is_err());
 
-    let client = UdpClient::connect(addr, Text).await.unwrap();
+    let client = Client::connect(addr, Text).await.unwrap();
     waits(pin!(client.recv())).await;
     waits(pin!(client.recv_timeout(Duration::from_secs(60)))).await;
     let mut packets = client.packets();

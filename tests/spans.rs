@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{BoxError, Handler, Peer, Text, UdpServer};
+use datagrammar::{BoxError, Handler, Peer, Server, Text};
 use tokio::{runtime::Builder, task::yield_now};
 use tracing::{Instrument, Subscriber, info_span, span::Attributes, span::Id};
 use tracing_subscriber::{
@@ -55,7 +55,7 @@ fn the_span_around_serving_is_the_parent_of_each_conversation_on_whatever_thread
 
     for dedicated_threads in [false, true] {
         let addr = runtime.block_on(async {
-            let server = UdpServer::builder(Text, Echo).dedicated_threads(dedicated_threads);
+            let server = Server::builder(Text, Echo).dedicated_threads(dedicated_threads);
             let server = server.bind("127.0.0.1:0").await.unwrap();
             let (addr, handle) = (server.local_addr(), server.handle());
             let serving = async move { server.serve().await };

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use datagrammar::{BoxError, Handler, Peer, ServeError, Text, UdpServer};
+use datagrammar::{BoxError, Handler, Peer, ServeError, Server, Text};
 use tokio::{runtime::Builder, task::JoinHandle};
 
 /// How many threads of this process belong to workers.
@@ -71,7 +71,7 @@ impl Handler<String, String> for Blocks {
 }
 
 /// Serves on the current runtime.
-async fn serve(server: &Arc<UdpServer>) -> JoinHandle<Result<(), ServeError>> {
+async fn serve(server: &Arc<Server>) -> JoinHandle<Result<(), ServeError>> {
     let serving = tokio::spawn({
         let server = Arc::clone(server);
         async move { server.serve().await }
@@ -95,8 +95,7 @@ fn receive_while_handlers_block_all_threads_of_the_runtime() {
     let (handler, is_blocked, release) = Blocks::new();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let limits = datagrammar::Limits::default().max_queue_len(64);
-    let builder =
-        UdpServer::builder(Text, handler).limits(limits).workers(2).dedicated_threads(true);
+    let builder = Server::builder(Text, handler).limits(limits).workers(2).dedicated_threads(true);
     let server = Arc::new(runtime.block_on(builder.bind("127.0.0.1:0")).unwrap());
     let (addr, handle) = (server.local_addr(), server.handle());
     let serving = runtime.block_on(serve(&server));
@@ -131,7 +130,7 @@ fn leave_no_thread_when_serve_has_returned() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (handler, _blocked, _release) = Blocks::new();
-        let builder = UdpServer::builder(Text, handler).workers(3).dedicated_threads(true);
+        let builder = Server::builder(Text, handler).workers(3).dedicated_threads(true);
         let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
         let addr = server.local_addr();
         until(|| threads() == 0);
@@ -158,7 +157,7 @@ fn end_at_once_when_the_serve_future_is_dropped() {
     runtime.block_on(async {
         let (handler, _blocked, _release) = Blocks::new();
         let limits = datagrammar::Limits::default().shutdown_grace(Duration::from_secs(3_600));
-        let builder = UdpServer::builder(Text, handler).limits(limits).dedicated_threads(true);
+        let builder = Server::builder(Text, handler).limits(limits).dedicated_threads(true);
         let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
         let (addr, handle) = (server.local_addr(), server.handle());
 
@@ -190,7 +189,7 @@ fn leave_no_thread_when_the_server_is_dropped() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (handler, _blocked, _release) = Blocks::new();
-        let builder = UdpServer::builder(Text, handler).workers(2).dedicated_threads(true);
+        let builder = Server::builder(Text, handler).workers(2).dedicated_threads(true);
         let server = builder.bind("127.0.0.1:0").await.unwrap();
         let (addr, handle) = (server.local_addr(), server.handle());
         let serving = tokio::spawn(async move { server.serve().await });
@@ -210,7 +209,7 @@ fn leave_no_thread_when_the_server_is_dropped() {
 fn leave_no_thread_when_the_runtime_is_dropped() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (handler, _blocked, _release) = Blocks::new();
-    let builder = UdpServer::builder(Text, handler).workers(2).dedicated_threads(true);
+    let builder = Server::builder(Text, handler).workers(2).dedicated_threads(true);
     let server = Arc::new(runtime.block_on(builder.bind("127.0.0.1:0")).unwrap());
     let addr = server.local_addr();
     drop(runtime.block_on(serve(&server)));

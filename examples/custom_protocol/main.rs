@@ -11,7 +11,7 @@ mod ntp;
 
 use std::{env, time::Duration};
 
-use datagrammar::{BoxError, Split, UdpClient, UdpServer};
+use datagrammar::{BoxError, Client, Server, Split};
 use ntp::{Request, Requests, Response, Responses, Timestamp};
 
 /// Answers one request. A plain function will do where each request is answered once.
@@ -50,15 +50,15 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn serve(addr: &str) -> Result<UdpServer, BoxError> {
+async fn serve(addr: &str) -> Result<Server, BoxError> {
     let protocol = Split::new(Requests, Responses); // what comes in, what goes out
-    let server = UdpServer::builder(protocol, tell_the_time).bind(addr).await?;
+    let server = Server::builder(protocol, tell_the_time).bind(addr).await?;
     println!("listening on {}", server.handle().local_addrs()[0]);
     Ok(server)
 }
 
 async fn ask(server: &str) -> Result<(), BoxError> {
-    let client = UdpClient::connect(server, Split::new(Responses, Requests)).await?;
+    let client = Client::connect(server, Split::new(Responses, Requests)).await?;
     let sent = Timestamp::now();
     client.send(&Request { version: 4, poll: 0, transmit: sent }).await?;
     let response = client.recv_timeout(Duration::from_secs(5)).await?;

@@ -5,25 +5,25 @@ use std::{
 
 use tokio::task::coop;
 
-use super::{UdpClient, link::Link};
+use super::{Client, link::Link};
 use crate::{
     DatagramProtocol, Ecn, ToAddrs,
     transport::{LONGEST, Target, joined, socket, unmapped},
 };
 
-/// Sets a [`UdpClient`] up. Everything has a default.
+/// Sets a [`Client`] up. Everything has a default.
 ///
-/// Options that are not here are set on the socket of the client, see [`UdpClient::socket_ref`], or on a
-/// `std::net::UdpSocket`, of which [`UdpClient::from_socket`] makes one.
+/// Options that are not here are set on the socket of the client, see [`Client::socket_ref`], or on a
+/// `std::net::UdpSocket`, of which [`Client::from_socket`] makes one.
 ///
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Text, UdpClient};
+/// use datagrammar::{Text, Client};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
-/// let builder = UdpClient::builder(Text).local_addr("127.0.0.1:0").ttl(4);
+/// let builder = Client::builder(Text).local_addr("127.0.0.1:0").ttl(4);
 /// let client = builder.connect("127.0.0.1:9000").await?;
 /// assert!(client.local_addr().to_string().starts_with("127.0.0.1:"));
 /// # Ok(())
@@ -31,14 +31,14 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a client is made by `connect`"]
-pub struct UdpClientBuilder<P> {
+pub struct ClientBuilder<P> {
     protocol: P,
     local_addr: Option<Vec<Target>>,
     options: socket::Options,
     datagram: usize,
 }
 
-impl<P: DatagramProtocol> UdpClientBuilder<P> {
+impl<P: DatagramProtocol> ClientBuilder<P> {
     pub(super) fn new(protocol: P) -> Self {
         Self { protocol, local_addr: None, options: socket::Options::default(), datagram: LONGEST }
     }
@@ -149,7 +149,7 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing is left over.
-    pub async fn connect(self, addr: impl ToAddrs) -> io::Result<UdpClient<P>> {
+    pub async fn connect(self, addr: impl ToAddrs) -> io::Result<Client<P>> {
         coop::consume_budget().await;
         self.options.check()?;
         let locals = self.locals().await?;
@@ -172,7 +172,7 @@ impl<P: DatagramProtocol> UdpClientBuilder<P> {
                     match socket::connect(local, peer, &self.options) {
                         Ok(socket) => {
                             let link = Link::new(socket.into(), &self.options, true)?;
-                            return Ok(UdpClient::new(link, self.protocol, self.datagram));
+                            return Ok(Client::new(link, self.protocol, self.datagram));
                         }
                         Err(error) => failed.push(error),
                     }

@@ -9,7 +9,7 @@ mod wait;
 
 use std::{borrow::Borrow, fmt, io, ops::ControlFlow, sync::Arc, time::Duration};
 
-pub use builder::UdpClientBuilder;
+pub use builder::ClientBuilder;
 use link::Link;
 pub use packets::Packets;
 use shared::{Shared, locked};
@@ -31,13 +31,13 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Text, UdpClient};
+/// use datagrammar::{Text, Client};
 /// use std::{net::UdpSocket, time::Duration};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// let peer = UdpSocket::bind("127.0.0.1:0")?;
-/// let client = UdpClient::connect(peer.local_addr()?, Text).await?;
+/// let client = Client::connect(peer.local_addr()?, Text).await?;
 ///
 /// client.send(&"hello".to_owned()).await?;
 /// let mut datagram = [0; 16];
@@ -49,11 +49,11 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-pub struct UdpClient<P> {
+pub struct Client<P> {
     shared: Arc<Shared<P>>,
 }
 
-impl<P: DatagramProtocol> UdpClient<P> {
+impl<P: DatagramProtocol> Client<P> {
     /// Connects to the peer at `addr`, which speaks `protocol`.
     ///
     /// Of several addresses, or those of a name, the first that works is taken. Connecting sends
@@ -61,7 +61,7 @@ impl<P: DatagramProtocol> UdpClient<P> {
     ///
     /// # Errors
     ///
-    /// As [`UdpClientBuilder::connect`].
+    /// As [`ClientBuilder::connect`].
     ///
     /// # Panics
     ///
@@ -75,8 +75,8 @@ impl<P: DatagramProtocol> UdpClient<P> {
     }
 
     /// Begins a client with options.
-    pub fn builder(protocol: P) -> UdpClientBuilder<P> {
-        UdpClientBuilder::new(protocol)
+    pub fn builder(protocol: P) -> ClientBuilder<P> {
+        ClientBuilder::new(protocol)
     }
 
     /// Makes a client of a socket that is connected already. Its options stay as they are; only
@@ -152,13 +152,13 @@ impl<P: DatagramProtocol> UdpClient<P> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Text, UdpClient};
+    /// use datagrammar::{Text, Client};
     /// use std::net::UdpSocket;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// let peer = UdpSocket::bind("127.0.0.1:0")?;
-    /// let client = UdpClient::connect(peer.local_addr()?, Text).await?;
+    /// let client = Client::connect(peer.local_addr()?, Text).await?;
     ///
     /// client.send_all((1..=3).map(|n| format!("measurement {n}"))).await?;
     ///
@@ -241,9 +241,9 @@ impl<P: DatagramProtocol> UdpClient<P> {
     /// All answers that come within a second:
     ///
     /// ```
-    /// # use datagrammar::{RecvError, Text, UdpClient};
+    /// # use datagrammar::{RecvError, Text, Client};
     /// # use std::time::Duration;
-    /// # async fn example(client: UdpClient<Text>) -> Result<(), RecvError> {
+    /// # async fn example(client: Client<Text>) -> Result<(), RecvError> {
     /// let mut answers = client.packets().within(Duration::from_secs(1));
     /// while let Some(answer) = answers.next().await {
     ///     println!("{}", answer?);
@@ -299,15 +299,15 @@ impl<P: DatagramProtocol> UdpClient<P> {
     }
 }
 
-impl<P> Clone for UdpClient<P> {
+impl<P> Clone for Client<P> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl<P> fmt::Debug for UdpClient<P> {
+impl<P> fmt::Debug for Client<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UdpClient")
+        f.debug_struct("Client")
             .field("local_addr", &self.shared.local_addr)
             .field("peer_addr", &self.shared.peer_addr)
             .finish_non_exhaustive()

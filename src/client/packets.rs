@@ -10,16 +10,16 @@ use std::{
 use futures_core::Stream;
 use tokio::{task::coop, time::Instant};
 
-use super::UdpClient;
+use super::Client;
 use crate::{DatagramProtocol, RecvError};
 
-/// The packets that come to a client, one after the other; made by [`UdpClient::packets`].
+/// The packets that come to a client, one after the other; made by [`Client::packets`].
 ///
 /// A datagram that is not a packet, or an error of the socket, is an item like others: the stream goes
 /// on. It ends when the client is closed, or when its [limit](Self::within) of time is over.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Packets<'a, P: DatagramProtocol> {
-    client: &'a UdpClient<P>,
+    client: &'a Client<P>,
     until: Option<Instant>,
     /// How the next packet is waited for, from one poll to the next.
     wait: Option<Over<'a>>,
@@ -31,7 +31,7 @@ pub struct Packets<'a, P: DatagramProtocol> {
 type Over<'a> = Pin<Box<dyn Future<Output = Result<(), RecvError>> + Send + 'a>>;
 
 impl<'a, P: DatagramProtocol> Packets<'a, P> {
-    pub(super) const fn new(client: &'a UdpClient<P>) -> Self {
+    pub(super) const fn new(client: &'a Client<P>) -> Self {
         Self { client, until: None, wait: None, late: 0, ended: false }
     }
 

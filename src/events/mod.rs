@@ -99,7 +99,7 @@ impl Events {
 
     /// The same of datagrams that the kernel has dropped.
     pub(crate) fn kernel_dropped(&self, local: &Addr) {
-        const BOUND: &str = "UdpServerBuilder::recv_buffer_size, see ServerHandle::diagnostics";
+        const BOUND: &str = "ServerBuilder::recv_buffer_size, see ServerHandle::diagnostics";
 
         if self.losses.is_first(DropReason::Kernel) {
             lost(DropReason::Kernel, local, BOUND);
@@ -154,7 +154,7 @@ fn lost(reason: DropReason, local: &Addr, bound: &str) {
     const WHAT: &str =
         "a datagram was dropped; the next ones are only counted, see ServerHandle::stats";
 
-    told(|| tracing::warn!(%local, ?reason, bound, "{WHAT}"));
+    told(|| tracing::warn!(%local, reason = reason.as_str(), bound, "{WHAT}"));
 }
 
 /// Tells that serving is about to end.

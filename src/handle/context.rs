@@ -64,7 +64,7 @@ impl ServerContext {
         self.handle.local_addrs()
     }
 
-    /// Returns the sockets of the server, as [`UdpServer::sockets`](crate::UdpServer::sockets) does.
+    /// Returns the sockets of the server, as [`Server::sockets`](crate::Server::sockets) does.
     pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
         self.sockets.iter().filter_map(|socket| socket.transport().socket())
     }

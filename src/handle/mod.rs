@@ -165,11 +165,11 @@ impl ServerHandle {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Text, UdpServer};
+    /// use datagrammar::{Text, Server};
     ///
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    /// let server = UdpServer::builder(Text, async |text: String| text).bind("127.0.0.1:0").await?;
+    /// let server = Server::builder(Text, async |text: String| text).bind("127.0.0.1:0").await?;
     /// let (address, handle) = (server.local_addr(), server.handle());
     /// let serving = tokio::spawn(async move { server.serve().await });
     /// assert!(handle.ready().await);

@@ -22,11 +22,11 @@ where
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Text, UdpServer, reply_if};
+/// use datagrammar::{Text, Server, reply_if};
 ///
 /// # async fn example() -> std::io::Result<()> {
 /// let handler = reply_if(async |request: String| (request == "ping").then(|| "pong".to_owned()));
-/// let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await?;
+/// let server = Server::builder(Text, handler).bind("127.0.0.1:0").await?;
 /// # drop(server);
 /// # Ok(())
 /// # }

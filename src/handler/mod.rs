@@ -113,13 +113,13 @@ where
 /// ```compile_fail,E0277
 /// struct Greeter;
 ///
-/// datagrammar::UdpServer::builder(datagrammar::Text, Greeter);
+/// datagrammar::Server::builder(datagrammar::Text, Greeter);
 /// ```
 ///
 /// A handler of other packets than the protocol's:
 ///
 /// ```compile_fail,E0277
-/// use datagrammar::{BoxError, Handler, Peer, Text, UdpServer};
+/// use datagrammar::{BoxError, Handler, Peer, Text, Server};
 ///
 /// struct Counter;
 ///
@@ -129,7 +129,7 @@ where
 ///     }
 /// }
 ///
-/// UdpServer::builder(Text, Counter);
+/// Server::builder(Text, Counter);
 /// ```
 ///
 /// A conversation that cannot move between threads:
@@ -151,7 +151,7 @@ where
 /// A function of another packet:
 ///
 /// ```compile_fail,E0631
-/// datagrammar::UdpServer::builder(datagrammar::Text, async |number: u64| number);
+/// datagrammar::Server::builder(datagrammar::Text, async |number: u64| number);
 /// ```
 #[cfg(doctest)]
 struct CompileFail;

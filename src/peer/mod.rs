@@ -241,7 +241,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// Returns how the last datagram was marked, if the server was asked for it by
-    /// [`recv_traffic_class`](crate::UdpServerBuilder::recv_traffic_class).
+    /// [`recv_traffic_class`](crate::ServerBuilder::recv_traffic_class).
     #[must_use]
     pub const fn traffic_class(&self) -> Option<TrafficClass> {
         self.traffic_class

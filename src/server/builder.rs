@@ -1,6 +1,6 @@
 use std::{fmt, io, sync::Arc};
 
-use super::{Life, UdpServer, bind, serve::MOST_DISCARDED};
+use super::{Life, Server, bind, serve::MOST_DISCARDED};
 use crate::{
     Addr, BoundSocket, DatagramProtocol, Handler, Limits, ToAddrs,
     engine::{
@@ -22,9 +22,9 @@ use crate::{
     },
 };
 
-/// Sets a [`UdpServer`] up. Everything has a default.
+/// Sets a [`Server`] up. Everything has a default.
 #[must_use = "a server is made by `bind` or `socket`"]
-pub struct UdpServerBuilder<P, H> {
+pub struct ServerBuilder<P, H> {
     protocol: P,
     handler: H,
     limits: Limits,
@@ -34,7 +34,7 @@ pub struct UdpServerBuilder<P, H> {
     dedicated_threads: bool,
 }
 
-impl<P, H> UdpServerBuilder<P, H>
+impl<P, H> ServerBuilder<P, H>
 where
     P: DatagramProtocol,
     H: Handler<P::Incoming, P::Outgoing>,
@@ -67,10 +67,10 @@ where
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Addr, Text, UdpServer};
+    /// use datagrammar::{Addr, Text, Server};
     ///
     /// # async fn example() -> std::io::Result<()> {
-    /// let server = UdpServer::builder(Text, async |text: String| text)
+    /// let server = Server::builder(Text, async |text: String| text)
     ///     .source_filter(|peer: &Addr| peer.socket_addr().is_some_and(|addr| addr.ip().is_loopback()))
     ///     .bind("[::]:9000")
     ///     .await?;
@@ -96,12 +96,12 @@ where
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Text, UdpServer};
+    /// use datagrammar::{Text, Server};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # if !cfg!(target_os = "linux") { return Ok(()) }
-    /// let server = UdpServer::builder(Text, async |text: String| text)
+    /// let server = Server::builder(Text, async |text: String| text)
     ///     .workers(2)
     ///     .bind("127.0.0.1:0")
     ///     .await?;
@@ -115,7 +115,7 @@ where
     }
 
     /// Sets whether each worker has a thread of its own. The default is false: workers are tasks of the
-    /// runtime that calls [`serve`](UdpServer::serve).
+    /// runtime that calls [`serve`](Server::serve).
     ///
     /// There, a handler that blocks its thread keeps the worker from receiving. A worker on a thread of
     /// its own, named `datagrammar-0` and so on, goes on while handlers block all threads of the runtime:
@@ -128,17 +128,17 @@ where
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Text, UdpClient, UdpServer};
+    /// use datagrammar::{Text, Client, Server};
     ///
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// // What takes as long as it takes, without an await.
     /// let digits = async |text: String| text.chars().filter(char::is_ascii_digit).collect();
-    /// let server = UdpServer::builder(Text, digits).dedicated_threads(true).bind("127.0.0.1:0").await?;
+    /// let server = Server::builder(Text, digits).dedicated_threads(true).bind("127.0.0.1:0").await?;
     /// let (address, handle) = (server.local_addr(), server.handle());
     /// let serving = tokio::spawn(async move { server.serve().await });
     ///
-    /// let client = UdpClient::connect(address, Text).await?;
+    /// let client = Client::connect(address, Text).await?;
     /// client.send(&"4 plus 2".to_owned()).await?;
     /// assert_eq!(client.recv().await?, "42");
     ///
@@ -156,7 +156,7 @@ where
     ///
     /// Each distinct address has a socket of its own, or one for each of its [workers](Self::workers). `[::]` serves IPv4 too, unless an IPv4 address
     /// with the same port is bound beside it. From now on the kernel keeps what arrives; it is served
-    /// once [`UdpServer::serve`] is called.
+    /// once [`Server::serve`] is called.
     ///
     /// # Errors
     ///
@@ -173,18 +173,18 @@ where
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Text, UdpServer};
+    /// use datagrammar::{Text, Server};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
-    /// let server = UdpServer::builder(Text, async |text: String| text)
+    /// let server = Server::builder(Text, async |text: String| text)
     ///     .bind(["127.0.0.1:0", "127.0.0.2:0"])
     ///     .await?;
     /// assert_eq!(server.handle().local_addrs().len(), 2);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn bind(self, addrs: impl ToAddrs) -> io::Result<UdpServer>
+    pub async fn bind(self, addrs: impl ToAddrs) -> io::Result<Server>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -225,7 +225,7 @@ where
     /// # Panics
     ///
     /// Panics outside a tokio runtime with I/O enabled.
-    pub fn socket(self, socket: impl Into<BoundSocket>) -> io::Result<UdpServer>
+    pub fn socket(self, socket: impl Into<BoundSocket>) -> io::Result<Server>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -279,7 +279,7 @@ where
     }
 
     /// As [`build`](Self::build), with what is asked for once there is a server.
-    fn build_joined(self, driven: Vec<Driven>, asked: [Option<usize>; 2]) -> io::Result<UdpServer>
+    fn build_joined(self, driven: Vec<Driven>, asked: [Option<usize>; 2]) -> io::Result<Server>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -295,11 +295,7 @@ where
     }
 
     /// `asked` are the receive buffer and the send buffer that somebody has asked for.
-    pub(super) fn build(
-        self,
-        driven: Vec<Driven>,
-        asked: [Option<usize>; 2],
-    ) -> io::Result<UdpServer>
+    pub(super) fn build(self, driven: Vec<Driven>, asked: [Option<usize>; 2]) -> io::Result<Server>
     where
         P: Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -331,7 +327,7 @@ where
         let ports: Vec<_> = driven.into_iter().map(socket).collect();
         let watched = ports.iter().map(|guarded| Watched::new(&guarded.socket, asked)).collect();
         let status = Arc::new(Status::new(addresses.to_vec()));
-        Ok(UdpServer {
+        Ok(Server {
             engine: Box::new(Sockets { handler: Arc::new(self.handler), ports }),
             counters,
             events,
@@ -347,9 +343,9 @@ where
 /// A socket, and the thread of its worker if that has one of its own.
 type Driven = (Box<dyn Transport>, Option<DedicatedThread>);
 
-impl<P: fmt::Debug, H> fmt::Debug for UdpServerBuilder<P, H> {
+impl<P: fmt::Debug, H> fmt::Debug for ServerBuilder<P, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UdpServerBuilder")
+        f.debug_struct("ServerBuilder")
             .field("protocol", &self.protocol)
             .field("limits", &self.limits)
             .field("workers", &self.workers)

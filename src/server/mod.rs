@@ -8,7 +8,7 @@ mod serve;
 
 use std::{fmt, future::pending, net::SocketAddr, pin::pin, sync::Arc};
 
-pub use builder::UdpServerBuilder;
+pub use builder::ServerBuilder;
 
 use crate::{
     DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef,
@@ -29,17 +29,17 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Text, UdpClient, UdpServer};
+/// use datagrammar::{Text, Client, Server};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-/// let server = UdpServer::builder(Text, async |name: String| format!("Hello, {name}."))
+/// let server = Server::builder(Text, async |name: String| format!("Hello, {name}."))
 ///     .bind("127.0.0.1:0")
 ///     .await?;
 /// let (address, handle) = (server.local_addr(), server.handle());
 /// let serving = tokio::spawn(async move { server.serve().await });
 ///
-/// let client = UdpClient::connect(address, Text).await?;
+/// let client = Client::connect(address, Text).await?;
 /// client.send(&"world".to_owned()).await?;
 /// assert_eq!(client.recv().await?, "Hello, world.");
 ///
@@ -48,7 +48,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-pub struct UdpServer {
+pub struct Server {
     engine: Box<dyn Engine>,
     counters: Arc<Counters>,
     events: Arc<Events>,
@@ -60,14 +60,14 @@ pub struct UdpServer {
     _life: Life,
 }
 
-impl UdpServer {
+impl Server {
     /// Begins a server that speaks `protocol` and has `handler` serve its peers.
-    pub fn builder<P, H>(protocol: P, handler: H) -> UdpServerBuilder<P, H>
+    pub fn builder<P, H>(protocol: P, handler: H) -> ServerBuilder<P, H>
     where
         P: DatagramProtocol,
         H: Handler<P::Incoming, P::Outgoing>,
     {
-        UdpServerBuilder::new(protocol, handler)
+        ServerBuilder::new(protocol, handler)
     }
 
     /// Returns the address that is bound, with the port the kernel chose; of several, the first.
@@ -143,14 +143,14 @@ impl UdpServer {
     }
 }
 
-impl UdpServer {
+impl Server {
     /// Counts what the kernel has dropped up to now, and tells of it.
     fn count_kernel_drops(&self) {
         self.handle().count_kernel_drops();
     }
 }
 
-impl Drop for UdpServer {
+impl Drop for Server {
     fn drop(&mut self) {
         self.watch.gone(&self.counters);
     }
@@ -165,9 +165,9 @@ impl Drop for Life {
     }
 }
 
-impl fmt::Debug for UdpServer {
+impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UdpServer")
+        f.debug_struct("Server")
             .field("addresses", &self.status.local_addrs())
             .finish_non_exhaustive()
     }

@@ -2,18 +2,18 @@
 
 use std::{io, net::IpAddr};
 
-use super::UdpServer;
+use super::Server;
 use crate::{
     Interface, SocketRef,
     transport::{Membership, check_group, hears},
 };
 
-impl UdpServer {
+impl Server {
     /// Has the server hear the multicast group `group`, by an interface of this host, from now on.
     ///
     /// It is heard on each address that can: a wildcard address of the family of the group (`[::]` for
     /// IPv4 too, where it serves that), or the address of the group itself. Replies leave from a unicast
-    /// address. The sockets that [`bind`](super::UdpServerBuilder::bind) makes hear the groups that they
+    /// address. The sockets that [`bind`](super::ServerBuilder::bind) makes hear the groups that they
     /// have joined and no others. An IPv4-mapped group is the group of IPv4.
     ///
     /// An interface that is known by its name is `"eth0".parse()?`.
@@ -28,14 +28,14 @@ impl UdpServer {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Interface, Text, UdpServer};
+    /// use datagrammar::{Interface, Text, Server};
     /// use std::net::Ipv4Addr;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// let group = Ipv4Addr::new(239, 255, 77, 2);
     /// let loopback = Interface::Addr(Ipv4Addr::LOCALHOST);
-    /// let server = UdpServer::builder(Text, async |text: String| text).bind("0.0.0.0:0").await?;
+    /// let server = Server::builder(Text, async |text: String| text).bind("0.0.0.0:0").await?;
     /// server.join_multicast(group, loopback)?;
     /// assert!(server.join_multicast(group, loopback).is_err());
     /// server.leave_multicast(group, loopback)?;

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::UdpServerBuilder;
+use super::ServerBuilder;
 use crate::{Ecn, Interface};
 
-impl<P, H> UdpServerBuilder<P, H> {
+impl<P, H> ServerBuilder<P, H> {
     /// Asks for a receive buffer of so many bytes per socket. The default is 4 MiB; the kernel may give
     /// less, as [`ServerHandle::diagnostics`](crate::ServerHandle::diagnostics) tells.
     pub const fn recv_buffer_size(mut self, bytes: usize) -> Self {
@@ -53,11 +53,11 @@ impl<P, H> UdpServerBuilder<P, H> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Text, UdpServer};
+    /// use datagrammar::{Text, Server};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
-    /// let builder = || UdpServer::builder(Text, async |text: String| text);
+    /// let builder = || Server::builder(Text, async |text: String| text);
     /// # #[cfg(unix)]
     /// assert!(builder().dscp(46).bind("127.0.0.1:0").await.is_ok());
     ///
@@ -127,18 +127,18 @@ impl<P, H> UdpServerBuilder<P, H> {
     }
 
     /// Has the server hear a multicast group too, by an interface of the host; may be said several
-    /// times. See [`UdpServer::join_multicast`](super::UdpServer::join_multicast).
+    /// times. See [`Server::join_multicast`](super::Server::join_multicast).
     ///
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Interface, Text, UdpServer};
+    /// use datagrammar::{Interface, Text, Server};
     /// use std::net::Ipv4Addr;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// let group = Ipv4Addr::new(239, 255, 77, 1);
-    /// let server = UdpServer::builder(Text, async |text: String| text)
+    /// let server = Server::builder(Text, async |text: String| text)
     ///     .multicast(group, Interface::Addr(Ipv4Addr::LOCALHOST))
     ///     .bind("0.0.0.0:0")
     ///     .await?;

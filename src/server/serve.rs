@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
-use super::UdpServer;
+use super::Server;
 use crate::{
     BoxError, ServeError, ServerContext,
     engine::serve_state::{Mode, ServeState},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Serves until it is asked to stop, `until` completes, or a socket fails for good.
-pub(super) async fn serve<U>(server: &UdpServer, mut until: Pin<&mut U>) -> Result<(), ServeError>
+pub(super) async fn serve<U>(server: &Server, mut until: Pin<&mut U>) -> Result<(), ServeError>
 where
     U: Future<Output = ()>,
 {
@@ -62,7 +62,7 @@ where
 }
 
 /// A serving that is in progress, from the first moment to the last.
-struct Begun<'a>(&'a UdpServer);
+struct Begun<'a>(&'a Server);
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
@@ -71,7 +71,7 @@ impl Drop for Begun<'_> {
 }
 
 struct Serving<'a> {
-    server: &'a UdpServer,
+    server: &'a Server,
     number: u64,
     serve_state: Arc<ServeState>,
     workers: JoinSet<io::Result<()>>,
@@ -228,7 +228,7 @@ pub(super) const MOST_DISCARDED: usize = 1 << 18;
 
 /// Drops what arrived while nothing was served. It gives up on a socket that fills faster than it can
 /// be emptied.
-fn discard_stale(server: &UdpServer) {
+fn discard_stale(server: &Server) {
     for outbox in server.engine.outboxes() {
         let stale = outbox.transport().discard(MOST_DISCARDED) as u64;
         add(&server.counters.received, stale);
@@ -246,8 +246,7 @@ mod tests {
     };
 
     use crate::{
-        Addr, BoxError, Handler, Peer, RecvError, ServeError, ServerHandle, Text, UdpClient,
-        UdpServer,
+        Addr, BoxError, Client, Handler, Peer, RecvError, ServeError, Server, ServerHandle, Text,
         engine::dedicated_thread::DedicatedThread,
         testing::{Conditions, Network},
         transport::Transport,
@@ -273,7 +272,7 @@ mod tests {
         network: Network,
         handle: ServerHandle,
         serving: JoinHandle<Result<(), ServeError>>,
-        peers: Vec<UdpClient<Text>>,
+        peers: Vec<Client<Text>>,
     }
 
     impl Scene {
@@ -285,12 +284,12 @@ mod tests {
                 (socket, dedicated_threads.then(|| DedicatedThread::new(n).unwrap()))
             };
             let server =
-                UdpServer::builder(Text, Stays).build((1..=3).map(socket).collect(), [None; 2]);
+                Server::builder(Text, Stays).build((1..=3).map(socket).collect(), [None; 2]);
             let server = server.unwrap();
             let handle = server.handle();
             let peer = |addr: Addr| {
                 let socket = network.connect("10.0.1.1:0", addr.socket_addr().unwrap()).unwrap();
-                UdpClient::from_socket(socket, Text).unwrap()
+                Client::from_socket(socket, Text).unwrap()
             };
             let peers = handle.local_addrs().into_iter().map(peer).collect();
             let serving = tokio::spawn(async move { server.serve().await });

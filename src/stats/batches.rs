@@ -14,11 +14,11 @@ use super::add;
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Text, UdpServer};
+/// use datagrammar::{Text, Server};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
-/// let server = UdpServer::builder(Text, async |text: String| text).bind("127.0.0.1:0").await?;
+/// let server = Server::builder(Text, async |text: String| text).bind("127.0.0.1:0").await?;
 /// let sizes: Vec<_> = server.handle().stats().batches.iter().map(|(size, _)| size).collect();
 /// assert_eq!(sizes[..4], [1..=1, 2..=2, 3..=4, 5..=8]);
 /// # Ok(())

@@ -2,7 +2,10 @@
 
 mod batches;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
 
 use batches::BatchCounters;
 pub use batches::BatchSizes;
@@ -31,14 +34,15 @@ pub enum DropReason {
     ShuttingDown,
     /// The kernel dropped it, mostly because the buffer of the socket was full. It was never received.
     ///
-    /// Only Linux tells, and not with [`portable`](crate::UdpServerBuilder::batch_io): all that the
+    /// Only Linux tells, and not with [`portable`](crate::ServerBuilder::batch_io): all that the
     /// socket lost since the server has it, exact at any time. A train that the kernel has merged counts
     /// as one.
     Kernel,
 }
 
 impl DropReason {
-    const ALL: [Self; 9] = [
+    /// All reasons, in the order in which they are counted.
+    pub const ALL: &[Self] = &[
         Self::QueueFull,
         Self::MemoryLimit,
         Self::ConversationLimit,
@@ -49,13 +53,35 @@ impl DropReason {
         Self::ShuttingDown,
         Self::Kernel,
     ];
+
+    /// Returns the name of the reason in `snake_case`, as metrics and logs label it: `queue_full`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::MemoryLimit => "memory_limit",
+            Self::ConversationLimit => "conversation_limit",
+            Self::Truncated => "truncated",
+            Self::Refused => "refused",
+            Self::Unread => "unread",
+            Self::Stale => "stale",
+            Self::ShuttingDown => "shutting_down",
+            Self::Kernel => "kernel",
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A reading of what a server has counted since it was bound.
 ///
 /// Nothing here ever falls while the server lives, but for [`active_conversations`](Self::active_conversations) and
 /// [`queued_bytes`](Self::queued_bytes), which say how things are now. At rest the books balance:
-/// `received == returned + total_dropped()`. While a batch is worked on they do not: it counts as
+/// `received == delivered + total_dropped()`. While a batch is worked on they do not: it counts as
 /// received before it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -101,11 +127,101 @@ impl ServerStats {
         self.dropped[reason as usize]
     }
 
+    /// Returns each reason, and how many datagrams were dropped for it.
+    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        DropReason::ALL.iter().map(|&reason| (reason, self.dropped(reason)))
+    }
+
+    /// Returns all other counters by name: each field but the [batches](Self::batches).
+    ///
+    /// Together with [`drops`](Self::drops) this is what an exporter of metrics needs, today and with the
+    /// counters that later versions add. [`is_gauge`](Counter::is_gauge) tells those that can fall.
+    ///
+    /// # Examples
+    ///
+    /// In the text format of Prometheus:
+    ///
+    /// ```
+    /// use datagrammar::ServerStats;
+    /// use std::fmt::Write;
+    ///
+    /// fn metrics(stats: &ServerStats) -> String {
+    ///     let mut text = String::new();
+    ///     for counter in stats.counters() {
+    ///         writeln!(text, "datagrammar_{} {}", counter.name, counter.value).unwrap();
+    ///     }
+    ///     for (reason, datagrams) in stats.drops() {
+    ///         writeln!(text, "datagrammar_dropped{{reason=\"{reason}\"}} {datagrams}").unwrap();
+    ///     }
+    ///     text
+    /// }
+    ///
+    /// let text = metrics(&ServerStats::default());
+    /// assert!(text.contains("datagrammar_received 0\n"));
+    /// assert!(text.contains("datagrammar_dropped{reason=\"queue_full\"} 0\n"));
+    /// ```
+    pub fn counters(&self) -> impl Iterator<Item = Counter> {
+        let gauge = |name, value: usize| Counter { name, value: value as u64, gauge: true };
+        let total = |name, value| Counter { name, value, gauge: false };
+        [
+            total("received", self.received),
+            total("delivered", self.delivered),
+            total("decode_errors", self.decode_errors),
+            total("sent", self.sent),
+            total("send_errors", self.send_errors),
+            total("send_timeouts", self.send_timeouts),
+            total("conversations", self.conversations),
+            total("failed", self.failed),
+            total("panicked", self.panicked),
+            total("aborted", self.aborted),
+            total("idle_timeouts", self.idle_timeouts),
+            total("suppressed_events", self.suppressed_events),
+            gauge("active_conversations", self.active_conversations),
+            gauge("queued_bytes", self.queued_bytes),
+        ]
+        .into_iter()
+    }
+
     /// Returns how many datagrams were dropped after they had been received, for all reasons together:
     /// those that the [kernel](DropReason::Kernel) dropped never were.
     #[must_use]
     pub fn total_dropped(&self) -> u64 {
         self.dropped.iter().sum::<u64>() - self.dropped(DropReason::Kernel)
+    }
+}
+
+/// One counter of [`ServerStats::counters`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counter {
+    /// The name of the field, in `snake_case`.
+    pub name: &'static str,
+    /// What it holds.
+    pub value: u64,
+    gauge: bool,
+}
+
+impl Counter {
+    /// Returns whether the value tells how things are now, and can fall. All others only rise.
+    #[must_use]
+    pub const fn is_gauge(&self) -> bool {
+        self.gauge
+    }
+}
+
+/// Prints each counter and each reason that is not 0, as `received: 3, delivered: 2, dropped (unread): 1`.
+impl fmt::Display for ServerStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for counter in self.counters().filter(|counter| counter.value > 0) {
+            write!(f, "{separator}{}: {}", counter.name, counter.value)?;
+            separator = ", ";
+        }
+        for (reason, datagrams) in self.drops().filter(|(_, datagrams)| *datagrams > 0) {
+            write!(f, "{separator}dropped ({reason}): {datagrams}")?;
+            separator = ", ";
+        }
+        if separator.is_empty() { f.write_str("nothing counted") } else { Ok(()) }
     }
 }
 
@@ -157,7 +273,7 @@ impl Counters {
             active_conversations: self.active_conversations.load(Relaxed),
             queued_bytes: self.queued_bytes.load(Relaxed),
             batches: self.batches.read(),
-            dropped: DropReason::ALL.map(|reason| self.dropped[reason as usize].load(Relaxed)),
+            dropped: self.dropped.each_ref().map(|dropped| dropped.load(Relaxed)),
         }
     }
 }
@@ -178,14 +294,35 @@ mod tests {
     fn each_reason_has_a_figure_of_its_own() {
         let counters = Counters::default();
 
-        for (n, reason) in (1..).zip(DropReason::ALL) {
+        for (n, &reason) in (1..).zip(DropReason::ALL) {
             counters.dropped(reason, n);
         }
 
         let stats = counters.read();
-        for (n, reason) in (1..).zip(DropReason::ALL) {
+        for (n, &reason) in (1..).zip(DropReason::ALL) {
             assert_eq!(stats.dropped(reason), n, "{reason:?}");
         }
         assert_eq!(stats.total_dropped(), 36);
+        let drops: Vec<_> = stats.drops().map(|(reason, n)| (reason.as_str(), n)).collect();
+        assert_eq!((drops[0], drops[8]), (("queue_full", 1), ("kernel", 9)));
+    }
+
+    // G-9
+    #[test]
+    fn all_counters_can_be_exported_by_name() {
+        let counters = Counters::default();
+        counters.received.store(3, Relaxed);
+        counters.queued_bytes.store(4, Relaxed);
+        counters.dropped(DropReason::Unread, 3);
+        let stats = counters.read();
+
+        let debug = format!("{stats:?}");
+        for counter in stats.counters() {
+            assert!(debug.contains(&format!("{}: {}", counter.name, counter.value)), "{counter:?}");
+        }
+        let fields = debug.matches(": ").count();
+        assert_eq!(stats.counters().count() + 2, fields, "all fields but `batches` and `dropped`");
+        assert_eq!(stats.to_string(), "received: 3, queued_bytes: 4, dropped (unread): 3");
+        assert_eq!(ServerStats::default().to_string(), "nothing counted");
     }
 }

@@ -35,7 +35,7 @@ pub enum Offload {
     /// Those of datagrams of up to so many bytes do: the kernel has refused a longer one once, mostly
     /// because the path does not carry it in one piece.
     UpTo(usize),
-    /// They were [switched off](crate::UdpServerBuilder::segmentation_offload).
+    /// They were [switched off](crate::ServerBuilder::segmentation_offload).
     Disabled,
     /// It is an option of the socket, and the socket is the user's.
     CallerSocket,

@@ -14,17 +14,17 @@ use tokio::net::UdpSocket;
 /// all of it but long headers of IPv6 (`IPV6_RECVHOPOPTS`, `IPV6_RECVDSTOPTS` and `IPV6_RECVRTHDR`). What has
 /// more beside it than fits is dropped and counted as
 /// [`Truncated`](crate::DropReason::Truncated), to a client a decode error. So is all that arrives
-/// with `UDP_GRO` on a [`batch_io(false)`](crate::UdpServerBuilder::batch_io) one, which learns no borders.
+/// with `UDP_GRO` on a [`batch_io(false)`](crate::ServerBuilder::batch_io) one, which learns no borders.
 ///
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Text, UdpServer};
+/// use datagrammar::{Text, Server};
 /// use socket2::SockRef;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
-/// let server = UdpServer::builder(Text, async |text: String| text).bind("127.0.0.1:0").await?;
+/// let server = Server::builder(Text, async |text: String| text).bind("127.0.0.1:0").await?;
 /// for socket in server.sockets() {
 ///     SockRef::from(&socket).set_multicast_loop_v4(false)?;
 ///     assert!(!SockRef::from(&socket).multicast_loop_v4()?);

@@ -3,7 +3,7 @@
 
 use std::{env, time::Duration};
 
-use datagrammar::{DatagramProtocol, Json, Raw, Split, UdpClient};
+use datagrammar::{Client, DatagramProtocol, Json, Raw, Split};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -71,11 +71,11 @@ async fn what_is_not_json_is_answered_with_an_error() {
     }
 }
 
-async fn connect<P: DatagramProtocol>(protocol: P) -> UdpClient<P> {
+async fn connect<P: DatagramProtocol>(protocol: P) -> Client<P> {
     let server = env::var("ECHO_SERVER").expect("ECHO_SERVER is set");
-    UdpClient::connect(server, protocol).await.unwrap()
+    Client::connect(server, protocol).await.unwrap()
 }
 
-async fn recv<P: DatagramProtocol>(client: &UdpClient<P>) -> P::Incoming {
+async fn recv<P: DatagramProtocol>(client: &Client<P>) -> P::Incoming {
     client.recv_timeout(Duration::from_secs(20)).await.unwrap()
 }

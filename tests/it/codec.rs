@@ -3,7 +3,7 @@
 use std::{error::Error, io};
 
 use datagrammar::{
-    DatagramProtocol, ErrorKind, StreamCodec, UdpServer,
+    DatagramProtocol, ErrorKind, Server, StreamCodec,
     testing::{Conformance, Network},
 };
 use tokio_util::{
@@ -144,7 +144,7 @@ fn a_codec_that_never_ends_is_an_error() {
 #[tokio::test]
 async fn a_server_may_speak_a_stream_codec() {
     let network = Network::new(27, Default::default());
-    let server = UdpServer::builder(StreamCodec::new(LinesCodec::new), async |line: String| {
+    let server = Server::builder(StreamCodec::new(LinesCodec::new), async |line: String| {
         line.to_uppercase()
     })
     .socket(network.bind("10.0.0.1:9000").unwrap())
@@ -153,7 +153,7 @@ async fn a_server_may_speak_a_stream_codec() {
 
     let lines: StreamCodec<_, &str> = StreamCodec::new(LinesCodec::new);
     let socket = network.connect("10.0.0.2:0", "10.0.0.1:9000").unwrap();
-    let client = datagrammar::UdpClient::from_socket(socket, lines).unwrap();
+    let client = datagrammar::Client::from_socket(socket, lines).unwrap();
     client.send(&"hello").await.unwrap();
 
     assert_eq!(client.recv().await.unwrap(), "HELLO");

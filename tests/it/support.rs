@@ -3,8 +3,8 @@
 use std::{net::UdpSocket, pin::Pin, sync::Arc, time::Duration};
 
 use datagrammar::{
-    Addr, BoundSocket, BoxError, DatagramProtocol, Handler, Limits, Peer, Raw, RecvError,
-    ServeError, ServerHandle, UdpClient, UdpServer, UdpServerBuilder,
+    Addr, BoundSocket, BoxError, Client, DatagramProtocol, Handler, Limits, Peer, Raw, RecvError,
+    ServeError, Server, ServerBuilder, ServerHandle,
     testing::{Conditions, Network},
 };
 use futures_util::FutureExt;
@@ -44,7 +44,7 @@ impl Net {
     }
 
     /// Binds a server.
-    pub fn bind<P, H>(&self, builder: UdpServerBuilder<P, H>) -> UdpServer
+    pub fn bind<P, H>(&self, builder: ServerBuilder<P, H>) -> Server
     where
         P: DatagramProtocol + Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -63,7 +63,7 @@ impl Net {
     }
 
     /// Starts serving and waits until the server serves.
-    pub async fn serve<P, H>(&self, builder: UdpServerBuilder<P, H>) -> Running
+    pub async fn serve<P, H>(&self, builder: ServerBuilder<P, H>) -> Running
     where
         P: DatagramProtocol + Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -83,7 +83,7 @@ impl Net {
         limits: Limits,
         handler: impl Handler<String, String>,
     ) -> Running {
-        self.serve(UdpServer::builder(datagrammar::Text, handler).limits(limits)).await
+        self.serve(Server::builder(datagrammar::Text, handler).limits(limits)).await
     }
 
     /// A peer of that server that sends and receives bytes.
@@ -92,9 +92,9 @@ impl Net {
         match self {
             Self::Memory(network) => {
                 let socket = network.connect("10.0.0.2:0", addr).unwrap();
-                Bytes(UdpClient::from_socket(socket, Raw).unwrap())
+                Bytes(Client::from_socket(socket, Raw).unwrap())
             }
-            _ => Bytes(UdpClient::connect(addr, Raw).await.unwrap()),
+            _ => Bytes(Client::connect(addr, Raw).await.unwrap()),
         }
     }
 }
@@ -106,7 +106,7 @@ pub struct Running {
 }
 
 impl Running {
-    pub async fn start(server: UdpServer) -> Self {
+    pub async fn start(server: Server) -> Self {
         let handle = server.handle();
         let serving = tokio::spawn(async move { server.serve().await });
         assert!(within_deadline(handle.ready()).await);
@@ -125,7 +125,7 @@ pub const OVERHEAD: usize = 160;
 
 /// The other side of a server, without any protocol.
 #[derive(Clone, Debug)]
-pub struct Bytes(pub UdpClient<Raw>);
+pub struct Bytes(pub Client<Raw>);
 
 impl Bytes {
     pub async fn send(&self, datagram: impl AsRef<[u8]>) {

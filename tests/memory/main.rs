@@ -14,8 +14,8 @@ use std::{
 
 use counting::{KIB, MIB, Memory, allocations};
 use datagrammar::{
-    BoxError, DatagramProtocol, DropReason, Handler, Json, Peer, Raw, ServerHandle, UdpClient,
-    UdpServer, UdpServerBuilder,
+    BoxError, Client, DatagramProtocol, DropReason, Handler, Json, Peer, Raw, Server,
+    ServerBuilder, ServerHandle,
     testing::{Conditions, Network},
 };
 use serde::{Deserialize, Serialize};
@@ -225,7 +225,7 @@ fn echoing_bytes_allocates_the_packet_and_nothing_else() {
     };
 
     for way in WAYS {
-        let builder = UdpServer::builder(Raw, answer);
+        let builder = Server::builder(Raw, answer);
         let request = b"thirty-two bytes, more or less.";
 
         let allocated = allocated_by_requests(way, builder, b"allocations", request);
@@ -251,7 +251,7 @@ fn echoing_json_allocates_the_name_in_the_packet_and_nothing_else() {
     };
 
     for way in WAYS {
-        let builder = UdpServer::builder(Json::<Member>::new(), answer);
+        let builder = Server::builder(Json::<Member>::new(), answer);
         let question = br#"{"name":"allocations","age":0,"scores":[0,0,0]}"#;
         let request = br#"{"name":"Ada Lovelace","age":36,"scores":[1,20,300]}"#;
 
@@ -280,7 +280,7 @@ const ONE_FOR_EACH: Range<u64> = REQUESTS..REQUESTS + 50;
 /// by one and in bursts of several peers. The answer to `question` holds the number of allocations up to now.
 fn allocated_by_requests<P, H>(
     way: Way,
-    builder: UdpServerBuilder<P, H>,
+    builder: ServerBuilder<P, H>,
     question: &[u8],
     request: &[u8],
 ) -> u64
@@ -362,7 +362,7 @@ fn alone(test: impl Future<Output = ()>) {
 /// Serves bytes on a network that itself keeps next to nothing.
 async fn serve(handler: impl Handler<Bytes, Bytes>) -> (Network, ServerHandle) {
     let network = Network::new(1, Conditions::default().buffer(100));
-    let server = UdpServer::builder(Raw, handler).socket(network.bind(SERVER).unwrap()).unwrap();
+    let server = Server::builder(Raw, handler).socket(network.bind(SERVER).unwrap()).unwrap();
     let handle = server.handle();
     tokio::spawn(async move { server.serve().await });
     assert!(handle.ready().await);
@@ -370,10 +370,10 @@ async fn serve(handler: impl Handler<Bytes, Bytes>) -> (Network, ServerHandle) {
 }
 
 /// A peer with an address of its own.
-fn source(network: &Network, n: u64) -> UdpClient<Raw> {
+fn source(network: &Network, n: u64) -> Client<Raw> {
     let ip = Ipv4Addr::from(0x0b00_0000 + u32::try_from(n).unwrap());
     let socket = network.connect(SocketAddr::from((ip, 5_000)), SERVER).unwrap();
-    UdpClient::from_socket(socket, Raw).unwrap()
+    Client::from_socket(socket, Raw).unwrap()
 }
 
 /// Has the server read all of the `sent` datagrams, every now and then.

@@ -15,11 +15,11 @@ use crate::{Addr, BatchSizes, DropReason, IoMode, Offload, ServerStats, events};
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Text, UdpServer};
+/// use datagrammar::{Text, Server};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
-/// let builder = UdpServer::builder(Text, async |text: String| text);
+/// let builder = Server::builder(Text, async |text: String| text);
 /// let server = builder.recv_buffer_size(65_536).bind("127.0.0.1:0").await?;
 ///
 /// let diagnostics = server.handle().diagnostics();

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
-use datagrammar::{Interface, Text, ToAddrs, UdpServer};
+use datagrammar::{Interface, Server, Text, ToAddrs};
 use tokio::net::UdpSocket;
 
 use super::workers::waiting;
@@ -16,7 +16,7 @@ const LOOPBACK: Interface = Interface::Addr(Ipv4Addr::LOCALHOST);
 
 /// A server that hears `group`, if that is one, and answers each packet with its number in the
 /// conversation, which stays.
-async fn counting(workers: usize, group: Ipv4Addr, addr: impl ToAddrs) -> UdpServer {
+async fn counting(workers: usize, group: Ipv4Addr, addr: impl ToAddrs) -> Server {
     let handler = conversing!(|peer| {
         let mut count = 0;
         loop {
@@ -25,7 +25,7 @@ async fn counting(workers: usize, group: Ipv4Addr, addr: impl ToAddrs) -> UdpSer
             peer.send(&format!("{request} is number {count}")).await?;
         }
     });
-    let builder = UdpServer::builder(Text, handler).workers(workers);
+    let builder = Server::builder(Text, handler).workers(workers);
     let builder = if group.is_multicast() { builder.multicast(group, LOOPBACK) } else { builder };
     builder.bind(addr).await.unwrap()
 }
@@ -140,10 +140,10 @@ async fn who_takes_over_from_another_server_serves_each_peer_by_one_worker_too()
 // B-11, B-12
 #[tokio::test]
 async fn several_workers_are_more_than_the_calls_that_all_systems_have() {
-    let builder = UdpServer::builder(Text, async |text: String| text);
+    let builder = Server::builder(Text, async |text: String| text);
 
     let error = builder.workers(2).batch_io(false).bind("127.0.0.1:0").await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("`portable`"), "{error}");
+    assert!(error.to_string().contains("`batch_io`"), "{error}");
 }

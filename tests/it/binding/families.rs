@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{Addr, Raw, Text, UdpClient, UdpServer};
+use datagrammar::{Addr, Client, Raw, Server, Text};
 
 use super::{bind, local_addrs, peer_at};
 use crate::support::{Bytes, Net, Running, conversing, until};
@@ -31,7 +31,7 @@ async fn the_ipv6_wildcard_alone_serves_ipv4_too() {
 }
 
 /// Both wildcards on one port, in the order that `swap` says.
-async fn both_wildcards(swap: bool) -> UdpServer {
+async fn both_wildcards(swap: bool) -> Server {
     for _ in 0..100 {
         let any = bind("[::]:0").await.unwrap();
         let port = local_addrs(&any)[0].port();
@@ -74,7 +74,7 @@ async fn an_ipv4_peer_of_a_dual_stack_socket_is_a_plain_ipv4_peer() {
         peer.recv().await?;
         Ok(peer.send(&peer.addr().to_string()).await?)
     });
-    let server = UdpServer::builder(Text, handler)
+    let server = Server::builder(Text, handler)
         .source_filter({
             let asked = Arc::clone(&asked);
             move |peer: &Addr| {
@@ -114,7 +114,7 @@ async fn peers_that_differ_only_in_their_scope_are_two_peers() {
         .await;
     let connect = |local: &str| {
         let addr = server.handle.local_addrs()[0].socket_addr().unwrap();
-        Bytes(UdpClient::from_socket(network.connect(local, addr).unwrap(), Raw).unwrap())
+        Bytes(Client::from_socket(network.connect(local, addr).unwrap(), Raw).unwrap())
     };
     let (sixth, seventh) = (connect("[fe80::1%6]:5000"), connect("[fe80::1%7]:5000"));
 

@@ -3,7 +3,7 @@
 
 use std::{io::ErrorKind, net::UdpSocket};
 
-use datagrammar::{DropReason, RecvError, Text, UdpClient, UdpServer};
+use datagrammar::{Client, DropReason, RecvError, Server, Text};
 
 use crate::support::{Running, Switch, conversing, set, until, within_deadline};
 
@@ -23,14 +23,14 @@ async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_bor
             set(&socket, MERGED).unwrap();
             socket
         };
-        let builder = || UdpServer::builder(Text, async |text: String| text);
+        let builder = || Server::builder(Text, async |text: String| text);
 
         let refused = builder().batch_io(false).socket(socket()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidInput);
         assert!(refused.to_string().contains("UDP_GRO"), "{refused}");
 
         let server = builder().socket(socket()).unwrap();
-        let client = UdpClient::connect(server.local_addr(), Text).await.unwrap();
+        let client = Client::connect(server.local_addr(), Text).await.unwrap();
         let server = Running::start(server).await;
         client.send_all(train()).await.unwrap();
         for request in train() {
@@ -44,11 +44,11 @@ async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_bor
 #[tokio::test]
 async fn what_a_portable_server_receives_without_borders_is_dropped_and_counted() {
     for ip in ["127.0.0.1", "::1", "::"] {
-        let builder = UdpServer::builder(Text, async |text: String| text).batch_io(false);
+        let builder = Server::builder(Text, async |text: String| text).batch_io(false);
         let server = builder.bind((ip, 0)).await.unwrap();
         server.sockets().for_each(|socket| set(&socket, MERGED).unwrap());
         let asked = if ip == "::1" { "::1" } else { "127.0.0.1" };
-        let client = UdpClient::connect((asked, server.local_addr().port()), Text).await.unwrap();
+        let client = Client::connect((asked, server.local_addr().port()), Text).await.unwrap();
         client.send_all(train()).await.unwrap();
         let serve = async {
             until(|| server.handle().stats().received > 0).await;
@@ -77,8 +77,8 @@ async fn what_a_portable_client_receives_without_borders_is_no_packet() {
         }
         Ok(())
     });
-    let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
-    let builder = UdpClient::builder(Text).batch_io(false);
+    let server = Server::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
+    let builder = Client::builder(Text).batch_io(false);
     let client = builder.connect(server.local_addr()).await.unwrap();
     let server = Running::start(server).await;
     let socket = client.socket_ref().unwrap();

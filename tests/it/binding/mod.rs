@@ -21,22 +21,22 @@ use std::{
     net::{SocketAddr, UdpSocket},
 };
 
-use datagrammar::{Addr, Raw, Text, ToAddrs, UdpClient, UdpServer};
+use datagrammar::{Addr, Client, Raw, Server, Text, ToAddrs};
 use socket2::{Domain, Socket, Type};
 
 use crate::support::{Bytes, Running};
 
 /// A server that answers with what it was asked.
-async fn bind(addrs: impl ToAddrs) -> io::Result<UdpServer> {
-    UdpServer::builder(Text, async |text: String| text).bind(addrs).await
+async fn bind(addrs: impl ToAddrs) -> io::Result<Server> {
+    Server::builder(Text, async |text: String| text).bind(addrs).await
 }
 
-fn local_addrs(server: &UdpServer) -> Vec<SocketAddr> {
+fn local_addrs(server: &Server) -> Vec<SocketAddr> {
     server.handle().local_addrs().iter().filter_map(Addr::socket_addr).collect()
 }
 
 async fn peer_at(addr: SocketAddr) -> Bytes {
-    Bytes(UdpClient::connect(addr, Raw).await.unwrap())
+    Bytes(Client::connect(addr, Raw).await.unwrap())
 }
 
 /// An address that is free, and that no other test uses: each gives another `ip`.

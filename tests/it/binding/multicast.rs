@@ -6,15 +6,15 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Interface, Text, UdpServer, UdpServerBuilder};
+use datagrammar::{Interface, Server, ServerBuilder, Text};
 
 use super::{bind, local_addrs};
 use crate::support::{Net, Running};
 
 const LOOPBACK: Interface = Interface::Addr(Ipv4Addr::LOCALHOST);
 
-fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
-    UdpServer::builder(Text, async |text: String| text)
+fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+    Server::builder(Text, async |text: String| text)
 }
 
 /// A peer that sends to groups over the loopback.

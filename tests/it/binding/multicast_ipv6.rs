@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Interface, Text, UdpServer};
+use datagrammar::{Interface, Server, Text};
 
 use super::local_addrs;
 use crate::support::{Running, within_deadline};
@@ -74,7 +74,7 @@ fn a_group_of_ipv6_is_heard_and_answered_from_an_address_of_the_host_until_it_is
         for group in ["ff02::4d:21", "ff01::4d:21", "ff05::4d:21"] {
             let group: Ipv6Addr = group.parse().unwrap();
             for workers in [1, WORKERS] {
-                let builder = UdpServer::builder(Text, async |text: String| text).workers(workers);
+                let builder = Server::builder(Text, async |text: String| text).workers(workers);
                 let server = builder.multicast(group, interface).bind("[::]:0").await.unwrap();
                 let port = local_addrs(&server)[0].port();
                 let server = Running::start(server).await;
@@ -101,8 +101,7 @@ fn a_group_of_ipv6_is_not_heard_before_it_is_joined_nor_after_it_is_left() {
         let interface: Interface = "dgr7".parse().unwrap();
         let Interface::Index(index) = interface else { panic!("{interface:?}") };
         let group: Ipv6Addr = "ff02::4d:22".parse().unwrap();
-        let server =
-            UdpServer::builder(Text, async |text: String| text).bind("[::]:0").await.unwrap();
+        let server = Server::builder(Text, async |text: String| text).bind("[::]:0").await.unwrap();
         let port = local_addrs(&server)[0].port();
         // Others keep it joined on this host.
         let other = UdpSocket::bind("[::]:0").unwrap();
@@ -130,11 +129,11 @@ fn a_group_of_ipv6_is_not_heard_before_it_is_joined_nor_after_it_is_left() {
 #[test]
 fn a_link_local_address_is_bound_and_connected_to_by_the_name_of_its_interface() {
     in_a_network("dgr8", || async {
-        let server = UdpServer::builder(Text, async |text: String| text);
+        let server = Server::builder(Text, async |text: String| text);
         let server = server.bind("[fe80::d:1%dgr8]:0").await.unwrap();
         let port = local_addrs(&server)[0].port();
         let server = Running::start(server).await;
-        let client = datagrammar::UdpClient::builder(Text).local_addr("[fe80::d:1%dgr8]:0");
+        let client = datagrammar::Client::builder(Text).local_addr("[fe80::d:1%dgr8]:0");
 
         let client = client.connect(format!("[fe80::d:1%dgr8]:{port}")).await.unwrap();
         client.send(&"hello".to_owned()).await.unwrap();

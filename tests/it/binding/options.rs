@@ -2,14 +2,14 @@
 
 use std::{io::ErrorKind, net::UdpSocket};
 
-use datagrammar::{Text, UdpClient, UdpServer, UdpServerBuilder};
+use datagrammar::{Client, Server, ServerBuilder, Text};
 use socket2::SockRef;
 
 use super::local_addrs;
 use crate::support::Net;
 
-fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
-    UdpServer::builder(Text, async |text: String| text)
+fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+    Server::builder(Text, async |text: String| text)
 }
 
 // G-1
@@ -40,7 +40,7 @@ async fn an_option_that_is_out_of_range_is_named_and_nothing_is_bound() {
     let errors = [
         builder().dscp(64).bind("127.0.0.1:0").await.unwrap_err(),
         builder().dscp(64).socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap_err(),
-        UdpClient::builder(Text).dscp(64).connect("127.0.0.1:9").await.unwrap_err(),
+        Client::builder(Text).dscp(64).connect("127.0.0.1:9").await.unwrap_err(),
     ];
 
     for error in errors {
@@ -98,7 +98,7 @@ async fn a_port_is_not_shared_if_one_side_only_asks_for_it() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_client_marks_what_it_sends() {
-    let client = UdpClient::builder(Text).dscp(46).ttl(7).connect("127.0.0.1:9").await.unwrap();
+    let client = Client::builder(Text).dscp(46).ttl(7).connect("127.0.0.1:9").await.unwrap();
 
     let socket = client.socket_ref().unwrap();
     let socket = SockRef::from(&socket);
@@ -109,7 +109,7 @@ async fn a_client_marks_what_it_sends() {
 // C-8
 #[tokio::test]
 async fn the_socket_of_a_client_is_closed_once_nobody_has_borrowed_it() {
-    let client = UdpClient::connect("127.0.0.1:9", Text).await.unwrap();
+    let client = Client::connect("127.0.0.1:9", Text).await.unwrap();
     let local = client.local_addr().socket_addr().unwrap();
     let lent = client.socket_ref().unwrap();
 

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, UdpSocket},
 };
 
-use datagrammar::{BoundSocket, Interface, Text, UdpServer, UdpServerBuilder};
+use datagrammar::{BoundSocket, Interface, Server, ServerBuilder, Text};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{is_free, peer_at};
@@ -14,11 +14,11 @@ use crate::{
     support::{Net, Running},
 };
 
-fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
-    UdpServer::builder(Text, async |text: String| text)
+fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+    Server::builder(Text, async |text: String| text)
 }
 
-fn serve_on(socket: impl Into<BoundSocket>) -> io::Result<UdpServer> {
+fn serve_on(socket: impl Into<BoundSocket>) -> io::Result<Server> {
     builder().socket(socket)
 }
 
@@ -93,7 +93,7 @@ async fn what_a_bound_socket_cannot_be_asked_for_any_more_is_refused_by_name() {
     let refused = [
         ("reuse_port", builder().reuse_port(true).socket(socket())),
         ("ipv6_only", builder().ipv6_only(true).socket(socket())),
-        ("device", builder().bind_device("no such").socket(socket())),
+        ("bind_device", builder().bind_device("no such").socket(socket())),
         ("workers", builder().workers(2).socket(socket())),
     ];
 

@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, net::Shutdown};
 
-use datagrammar::{RecvError, ServeError, SocketRef, Text, UdpClient, UdpServer};
+use datagrammar::{Client, RecvError, ServeError, Server, SocketRef, Text};
 use socket2::SockRef;
 
 use crate::support::{Net, Running, within_deadline};
@@ -16,7 +16,7 @@ fn shut_down(socket: &SocketRef<'_>) {
 #[tokio::test]
 async fn serving_ends_with_an_error_when_its_socket_is_shut_down_for_reading() {
     for net in [Net::Loopback("127.0.0.1"), Net::Portable("::1"), Net::Threads("127.0.0.1")] {
-        let server = net.bind(UdpServer::builder(Text, async |text: String| text));
+        let server = net.bind(Server::builder(Text, async |text: String| text));
         server.sockets().for_each(|socket| shut_down(&socket));
 
         let error = within_deadline(server.serve()).await.unwrap_err();
@@ -32,7 +32,7 @@ async fn serving_ends_with_an_error_when_its_socket_is_shut_down_for_reading() {
 async fn so_it_does_while_it_serves() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let same = socket.try_clone().unwrap();
-    let builder = UdpServer::builder(Text, async |text: String| text);
+    let builder = Server::builder(Text, async |text: String| text);
     let server = Running::start(builder.socket(socket).unwrap()).await;
     let peer = Net::Loopback("127.0.0.1").peer_of(&server.handle).await;
     assert_eq!(peer.ask("before").await, "before");
@@ -48,7 +48,7 @@ async fn so_it_does_while_it_serves() {
 async fn a_client_says_so_when_its_socket_is_shut_down_for_reading() {
     for portable in [false, true] {
         let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let client = UdpClient::builder(Text).batch_io(!portable);
+        let client = Client::builder(Text).batch_io(!portable);
         let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
         let waiting = tokio::spawn({
             let client = client.clone();

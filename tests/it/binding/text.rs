@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, net::UdpSocket};
 
-use datagrammar::{Text, UdpClient};
+use datagrammar::{Client, Text};
 
 use super::{bind, local_addrs};
 
@@ -20,11 +20,11 @@ const NONE: [(&str, &str); 6] = [
 #[tokio::test]
 async fn what_is_no_address_is_named_whoever_is_given_it() {
     for (text, expected) in NONE {
-        let local = UdpClient::builder(Text).local_addr(text);
+        let local = Client::builder(Text).local_addr(text);
         for error in [
             bind(text).await.unwrap_err(),
             bind(["127.0.0.1:0", text]).await.unwrap_err(),
-            UdpClient::connect(text, Text).await.unwrap_err(),
+            Client::connect(text, Text).await.unwrap_err(),
             local.connect("127.0.0.1:9").await.unwrap_err(),
         ] {
             assert!(error.to_string().starts_with(expected), "{error}");
@@ -39,7 +39,7 @@ async fn of_several_each_that_is_no_address_is_named() {
     let texts = NONE.map(|(text, _)| text);
 
     let of_server = bind(texts).await.unwrap_err().to_string();
-    let of_client = UdpClient::connect(texts, Text).await.unwrap_err().to_string();
+    let of_client = Client::connect(texts, Text).await.unwrap_err().to_string();
 
     for (_, expected) in NONE {
         assert!(of_server.contains(expected) && of_client.contains(expected), "{of_server}");
@@ -50,12 +50,12 @@ async fn of_several_each_that_is_no_address_is_named() {
 #[tokio::test]
 async fn an_interface_that_is_not_there_is_named_whoever_is_given_it() {
     let text = "[fe80::1%eth999]:9123";
-    let local = UdpClient::builder(Text).local_addr(text);
+    let local = Client::builder(Text).local_addr(text);
 
     for error in [
         bind(text).await.unwrap_err(),
         bind(("fe80::1%eth999", 9123)).await.unwrap_err(),
-        UdpClient::connect(text, Text).await.unwrap_err(),
+        Client::connect(text, Text).await.unwrap_err(),
         local.connect("[::1]:9").await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -70,7 +70,7 @@ async fn an_interface_may_be_named_instead_of_numbered() {
     let server = bind("[::1%lo]:0").await.unwrap();
     let port = local_addrs(&server)[0].port();
 
-    let client = UdpClient::builder(Text).local_addr("[::1%lo]:0");
+    let client = Client::builder(Text).local_addr("[::1%lo]:0");
     let client = client.connect(("::1%lo", port)).await.unwrap();
 
     assert_eq!(client.peer_addr().socket_addr().unwrap().port(), port);
@@ -82,7 +82,7 @@ async fn an_interface_may_be_named_instead_of_numbered() {
 async fn a_local_address_that_cannot_be_bound_is_named() {
     let used = UdpSocket::bind("127.0.0.1:0").unwrap();
     let local = used.local_addr().unwrap();
-    let client = UdpClient::builder(Text).local_addr(local);
+    let client = Client::builder(Text).local_addr(local);
 
     let error = client.connect("127.0.0.1:9").await.unwrap_err();
 

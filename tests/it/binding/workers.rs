@@ -6,7 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
 };
 
-use datagrammar::{Text, UdpServer, UdpServerBuilder};
+use datagrammar::{Server, ServerBuilder, Text};
 use futures_util::future::join_all;
 
 use super::{free_addr, is_free, local_addrs, peer_at};
@@ -15,8 +15,8 @@ use crate::support::{Net, Running, conversing, until};
 type Echo = fn(String) -> Ready<String>;
 
 /// A server that echoes, with so many workers.
-fn workers(workers: usize) -> UdpServerBuilder<Text, Echo> {
-    UdpServer::builder(Text, ready as Echo).workers(workers)
+fn workers(workers: usize) -> ServerBuilder<Text, Echo> {
+    Server::builder(Text, ready as Echo).workers(workers)
 }
 
 /// How many bytes wait in each socket that is bound to `port`.
@@ -81,7 +81,7 @@ async fn a_port_is_shared_only_if_both_sides_ask_for_it() {
     let alone = workers(1).bind("127.0.0.28:0").await.unwrap();
     let shared = workers(2).bind("127.0.0.28:0").await.unwrap();
 
-    let second = |server: &UdpServer, count| workers(count).bind(server.local_addr());
+    let second = |server: &Server, count| workers(count).bind(server.local_addr());
 
     assert_eq!(second(&alone, 1).await.unwrap_err().kind(), ErrorKind::AddrInUse);
     assert_eq!(second(&alone, 2).await.unwrap_err().kind(), ErrorKind::AddrInUse);
@@ -131,14 +131,14 @@ fn send_to_each(to: &[Ipv4Addr], port: u16) -> Vec<UdpSocket> {
 }
 
 /// A server whose conversations want the numbers 0, 1, 2 and then stay.
-async fn counting(ip: &str) -> UdpServer {
+async fn counting(ip: &str) -> Server {
     let handler = conversing!(|peer| {
         for n in 0..3 {
             assert_eq!(peer.recv().await?, n.to_string());
         }
         peer.recv().await.map(drop).map_err(Into::into)
     });
-    UdpServer::builder(Text, handler).workers(3).bind((ip, 0)).await.unwrap()
+    Server::builder(Text, handler).workers(3).bind((ip, 0)).await.unwrap()
 }
 
 // B-12, D-8, G-14

@@ -1,12 +1,12 @@
 //! How many datagrams come together.
 
-use datagrammar::{Text, UdpServer};
+use datagrammar::{Server, Text};
 
 use crate::support::{Running, everywhere, until};
 
 everywhere! {
     async fn a_batch_is_counted_once_by_its_size(net) {
-        let builder = UdpServer::builder(Text, async |text: String| text);
+        let builder = Server::builder(Text, async |text: String| text);
         let server = builder.socket(net.socket()).unwrap();
         let peer = net.peer_of(&server.handle()).await;
         for n in 0..6 {

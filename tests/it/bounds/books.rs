@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Addr, DropReason, Limits, Raw, ServerStats, Text, UdpClient, UdpServer};
+use datagrammar::{Addr, Client, DropReason, Limits, Raw, Server, ServerStats, Text};
 use tokio::task::yield_now;
 
 use crate::support::{
@@ -42,7 +42,7 @@ everywhere! {
             while peer.recv().await? != "leave" {}
             Ok(())
         });
-        let server = net.serve(UdpServer::builder(Text, handler).limits(limits).source_filter(check)).await;
+        let server = net.serve(Server::builder(Text, handler).limits(limits).source_filter(check)).await;
         let (first, second, third, fourth) = (
             net.peer_of(&server.handle).await,
             net.peer_of(&server.handle).await,
@@ -150,12 +150,12 @@ fn totals(stats: &ServerStats) -> [u64; 6] {
 // G-14
 #[tokio::test]
 async fn figures_are_totals_over_all_addresses() {
-    let builder = UdpServer::builder(Text, async |text: String| text);
+    let builder = Server::builder(Text, async |text: String| text);
     let server = builder.bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
     let server = Running::start(server).await;
 
     for addr in server.handle.local_addrs() {
-        let client = UdpClient::connect(addr.socket_addr().unwrap(), Raw).await.unwrap();
+        let client = Client::connect(addr.socket_addr().unwrap(), Raw).await.unwrap();
         client.send(&"hello".into()).await.unwrap();
         within_deadline(client.recv()).await.unwrap();
     }
@@ -176,12 +176,12 @@ async fn the_addresses_of_a_server_share_its_places() {
             Ok(())
         }
     );
-    let builder = UdpServer::builder(Text, handler).limits(Limits::default().max_conversations(1));
+    let builder = Server::builder(Text, handler).limits(Limits::default().max_conversations(1));
     let server = builder.bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
     let server = Running::start(server).await;
     let bound = server.handle.local_addrs();
-    let first = UdpClient::connect(bound[0].socket_addr().unwrap(), Text).await.unwrap();
-    let second = UdpClient::connect(bound[1].socket_addr().unwrap(), Text).await.unwrap();
+    let first = Client::connect(bound[0].socket_addr().unwrap(), Text).await.unwrap();
+    let second = Client::connect(bound[1].socket_addr().unwrap(), Text).await.unwrap();
 
     first.send(&"hello".to_owned()).await.unwrap();
     within_deadline(first.recv()).await.unwrap();
@@ -197,7 +197,7 @@ async fn the_addresses_of_a_server_share_its_places() {
 #[tokio::test(start_paused = true)]
 async fn figures_go_on_in_the_next_serving() {
     let net = Net::memory();
-    let builder = UdpServer::builder(Text, async |text: String| text);
+    let builder = Server::builder(Text, async |text: String| text);
     let server = Arc::new(builder.socket(net.socket()).unwrap());
     let handle = server.handle();
     let peer = net.peer_of(&handle).await;

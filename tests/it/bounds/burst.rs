@@ -1,6 +1,6 @@
 //! Bursts that one peer sends to one conversation.
 
-use datagrammar::{DropReason, Text, UdpServer};
+use datagrammar::{DropReason, Server, Text};
 use tokio::task::yield_now;
 
 use crate::support::{Gate, Net, conversing, everywhere, until};
@@ -13,7 +13,7 @@ fn burst(datagrams: usize) -> impl Iterator<Item = String> {
 everywhere! {
     // G-2
     async fn a_burst_of_a_thousand_is_answered_by_a_function_that_awaits_something(net) {
-        let server = net.serve(UdpServer::builder(Text, async |text: String| {
+        let server = net.serve(Server::builder(Text, async |text: String| {
             yield_now().await;
             text
         })).await;

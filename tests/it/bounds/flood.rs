@@ -10,7 +10,7 @@ use std::{
 };
 
 use datagrammar::{
-    DropReason, Handler, Limits, Raw, Text, UdpClient, UdpServer,
+    Client, DropReason, Handler, Limits, Raw, Server, Text,
     testing::{Conditions, Network},
 };
 use tokio::{
@@ -58,7 +58,7 @@ async fn next_in_line() {
 async fn flooded(handler: impl Handler<String, String>) -> (Running, Bytes) {
     let net = Net::Memory(Network::new(1, Conditions::default().buffer(10_000)));
     let limits = Limits::default().max_queue_len(10_000);
-    let server = UdpServer::builder(Text, handler).limits(limits).socket(net.socket()).unwrap();
+    let server = Server::builder(Text, handler).limits(limits).socket(net.socket()).unwrap();
     let peer = net.peer_of(&server.handle()).await;
     for _ in 0..10_000 {
         peer.send("flood").await;
@@ -154,7 +154,7 @@ async fn others_have_their_turn_while_one_conversation_follows_the_other() {
 #[tokio::test(start_paused = true)]
 async fn others_have_their_turn_while_each_datagram_brings_the_next() {
     let network = Network::new(1, Conditions::default());
-    let feeder = Arc::new(OnceLock::<UdpClient<Raw>>::new());
+    let feeder = Arc::new(OnceLock::<Client<Raw>>::new());
     let fed = Arc::new(AtomicU32::new(0));
     let handler = conversing!(
         [feeder, fed] | peer | {
@@ -166,10 +166,10 @@ async fn others_have_their_turn_while_each_datagram_brings_the_next() {
             Ok(())
         }
     );
-    let server = UdpServer::builder(Text, handler);
+    let server = Server::builder(Text, handler);
     let server = server.socket(network.bind("10.0.0.1:9000").unwrap()).unwrap();
     let socket = network.connect("10.0.0.2:9000", "10.0.0.1:9000").unwrap();
-    let client = feeder.get_or_init(|| UdpClient::from_socket(socket, Raw).unwrap());
+    let client = feeder.get_or_init(|| Client::from_socket(socket, Raw).unwrap());
     client.send(&"first".into()).await.unwrap();
 
     let server = Running::start(server).await;
@@ -194,7 +194,7 @@ async fn others_have_their_turn_and_the_end_comes_while_the_kernel_always_has_an
             Ok(())
         }
     );
-    let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
+    let server = Server::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
     sender.connect(server.handle().local_addrs()[0].socket_addr().unwrap()).unwrap();
     sender.send(b"first").unwrap();
 
@@ -208,7 +208,7 @@ async fn others_have_their_turn_and_the_end_comes_while_the_kernel_always_has_an
 // G-11
 #[tokio::test]
 async fn others_have_their_turn_while_a_flood_comes_through_the_kernel() {
-    let server = UdpServer::builder(Text, async |text: String| text);
+    let server = Server::builder(Text, async |text: String| text);
     let server = server.bind("127.0.0.1:0").await.unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     sender.connect(server.handle().local_addrs()[0].socket_addr().unwrap()).await.unwrap();

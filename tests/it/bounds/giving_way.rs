@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Limits, RecvError, ServerHandle, Text, UdpServer};
+use datagrammar::{Limits, RecvError, Server, ServerHandle, Text};
 
 use crate::support::{Bytes, Net, Running, conversing, everywhere, within_deadline};
 
@@ -33,7 +33,7 @@ impl Rounds {
 /// A server that cuts what runs when it is asked to end.
 async fn serve(net: &Net, handler: impl datagrammar::Handler<String, String>) -> Running {
     let limits = Limits::default().shutdown_grace(Duration::ZERO);
-    net.serve(UdpServer::builder(Text, handler).limits(limits)).await
+    net.serve(Server::builder(Text, handler).limits(limits)).await
 }
 
 /// Another peer is answered and serving ends, while the loop that `peer` has begun goes on.

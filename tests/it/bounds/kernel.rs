@@ -5,14 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use datagrammar::{DropReason, ServerHandle, Text, UdpServer, UdpServerBuilder};
+use datagrammar::{DropReason, Server, ServerBuilder, ServerHandle, Text};
 use socket2::SockRef;
 
 use crate::support::{until, within_deadline};
 
 /// A server of which the sockets hold a few datagrams only.
-fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
-    UdpServer::builder(Text, async |text: String| text).recv_buffer_size(16 << 10)
+fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+    Server::builder(Text, async |text: String| text).recv_buffer_size(16 << 10)
 }
 
 /// Sends that many; over the loopback each has arrived, or was dropped, when this returns.

@@ -11,7 +11,7 @@ mod kernel;
 
 use std::{io, net::UdpSocket, time::Duration};
 
-use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Text, UdpServer};
+use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Server, Text};
 use tokio::task::{coop, yield_now};
 
 use crate::support::{Bytes, Gate, Net, OVERHEAD, Running, conversing, everywhere, until};
@@ -283,7 +283,7 @@ async fn a_place_that_becomes_free_in_the_middle_of_a_batch_is_free_for_the_rest
         }
         Ok(peer.send(&text).await?)
     });
-    let builder = UdpServer::builder(Text, handler).limits(Limits::default().max_conversations(2));
+    let builder = Server::builder(Text, handler).limits(Limits::default().max_conversations(2));
     let server = builder.socket(net.socket()).unwrap();
     let mut peers = Vec::new();
     for text in ["wait", "work", "now"] {
@@ -300,7 +300,7 @@ async fn a_place_that_becomes_free_in_the_middle_of_a_batch_is_free_for_the_rest
 
 /// Says what is wrong with `limits`, to a server that is bound and to one that has a socket.
 async fn refused(limits: Limits) -> [io::Error; 2] {
-    let builder = || UdpServer::builder(Text, async |text: String| text).limits(limits.clone());
+    let builder = || Server::builder(Text, async |text: String| text).limits(limits.clone());
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     [builder().bind("127.0.0.1:0").await.unwrap_err(), builder().socket(socket).unwrap_err()]
 }
@@ -323,6 +323,6 @@ async fn a_bound_of_zero_with_which_nothing_could_be_received_is_refused_by_its_
         }
     }
     let none = Limits::default().max_queue_len(0).shutdown_grace(Duration::ZERO).idle_timeout(None);
-    UdpServer::builder(Text, async |text: String| text).limits(none).bind("127.0.0.1:0").await?;
+    Server::builder(Text, async |text: String| text).limits(none).bind("127.0.0.1:0").await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{RecvError, SendError, Text, UdpClient};
+use datagrammar::{Client, RecvError, SendError, Text};
 use futures_core::Stream;
 use tokio::task::yield_now;
 
@@ -193,9 +193,9 @@ async fn who_meets_errors_of_the_socket_without_end_gives_way() {
 // C-10
 #[tokio::test]
 async fn who_connects_without_end_gives_way() {
-    gives_way(async || drop(UdpClient::connect("127.0.0.1:9", Text).await.unwrap())).await;
+    gives_way(async || drop(Client::connect("127.0.0.1:9", Text).await.unwrap())).await;
     // It has no scope.
-    gives_way(async || drop(UdpClient::connect("[fe80::1]:9", Text).await.unwrap_err())).await;
+    gives_way(async || drop(Client::connect("[fe80::1]:9", Text).await.unwrap_err())).await;
 }
 
 // C-10

@@ -2,7 +2,7 @@
 
 use std::{net::UdpSocket, pin::pin, time::Duration};
 
-use datagrammar::{RecvError, SendError, Text, UdpClient};
+use datagrammar::{Client, RecvError, SendError, Text};
 
 use super::{client, waits};
 use crate::support::{Net, everywhere, within_deadline};
@@ -74,9 +74,9 @@ async fn closing_ends_a_send_that_waits_for_room() {
 }
 
 #[cfg(target_os = "linux")]
-async fn client_at(ip: &str) -> UdpClient<Text> {
+async fn client_at(ip: &str) -> Client<Text> {
     let local = format!("{ip}:0");
-    UdpClient::builder(Text).local_addr(local).connect("127.0.0.1:9").await.unwrap()
+    Client::builder(Text).local_addr(local).connect("127.0.0.1:9").await.unwrap()
 }
 
 // C-8

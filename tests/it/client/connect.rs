@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Addr, RecvError, Text, UdpClient, testing::Network};
+use datagrammar::{Addr, Client, RecvError, Text, testing::Network};
 use socket2::{Domain, Socket, Type};
 
 use super::client;
@@ -32,7 +32,7 @@ fn peer() -> (UdpSocket, SocketAddr) {
 #[tokio::test]
 async fn datagrams_leave_from_the_local_address_that_was_given() {
     let (peer, peer_addr) = peer();
-    let client = UdpClient::builder(Text).local_addr(addr("127.0.0.31:0"));
+    let client = Client::builder(Text).local_addr(addr("127.0.0.31:0"));
     let client = client.connect(peer_addr).await.unwrap();
 
     client.send(&"ABCDEF".to_owned()).await.unwrap();
@@ -49,7 +49,7 @@ async fn datagrams_leave_from_the_local_address_that_was_given() {
 async fn without_a_local_address_the_route_decides() {
     let (_peer, peer_addr) = peer();
 
-    let client = UdpClient::connect(peer_addr, Text).await.unwrap();
+    let client = Client::connect(peer_addr, Text).await.unwrap();
 
     let local = client.local_addr().socket_addr().unwrap();
     assert_eq!(local.ip(), Ipv4Addr::LOCALHOST);
@@ -65,7 +65,7 @@ everywhere! {
         match &net {
             Net::Memory(network) => {
                 let stranger = network.connect("10.0.0.3:0", to).unwrap();
-                UdpClient::from_socket(stranger, Text).unwrap().send(&"you".to_owned()).await.unwrap();
+                Client::from_socket(stranger, Text).unwrap().send(&"you".to_owned()).await.unwrap();
             }
             Net::Loopback(ip) | Net::Portable(ip) | Net::Workers(ip) | Net::Threads(ip) => {
                 UdpSocket::bind((*ip, 0)).unwrap().send_to(b"you", to).unwrap();
@@ -91,7 +91,7 @@ async fn what_others_sent_before_the_socket_was_connected_is_not_seen() {
     socket.connect(peer_addr).unwrap();
     peer.send_to(b"me", to).unwrap();
 
-    let client = UdpClient::from_socket(socket, Text).unwrap();
+    let client = Client::from_socket(socket, Text).unwrap();
 
     assert_eq!(within_deadline(client.recv()).await.unwrap(), "me");
 }
@@ -102,7 +102,7 @@ async fn of_several_addresses_the_first_that_works_is_taken() {
     let ((_first, first), (_second, second)) = (peer(), peer());
     let addrs = [addr(IMPOSSIBLE), addr(INCOMPLETE), first, second];
 
-    let client = UdpClient::connect(&addrs[..], Text).await.unwrap();
+    let client = Client::connect(&addrs[..], Text).await.unwrap();
 
     assert_eq!(*client.peer_addr(), Addr::from(first));
 }
@@ -112,7 +112,7 @@ async fn of_several_addresses_the_first_that_works_is_taken() {
 async fn if_no_address_works_the_error_names_each() {
     let addrs = [addr(IMPOSSIBLE), addr(INCOMPLETE)];
 
-    let error = UdpClient::connect(&addrs[..], Text).await.unwrap_err();
+    let error = Client::connect(&addrs[..], Text).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     let text = error.to_string();
@@ -123,7 +123,7 @@ async fn if_no_address_works_the_error_names_each() {
 #[tokio::test]
 async fn a_local_address_skips_those_of_another_family() {
     let (_peer, peer_addr) = peer();
-    let client = UdpClient::builder(Text).local_addr(addr("127.0.0.1:0"));
+    let client = Client::builder(Text).local_addr(addr("127.0.0.1:0"));
 
     let client = client.connect(&[addr("[::1]:9000"), peer_addr][..]).await.unwrap();
 
@@ -133,7 +133,7 @@ async fn a_local_address_skips_those_of_another_family() {
 // C-14
 #[tokio::test]
 async fn if_all_addresses_are_of_another_family_the_error_says_so() {
-    let client = UdpClient::builder(Text).local_addr(addr("[::1]:0"));
+    let client = Client::builder(Text).local_addr(addr("[::1]:0"));
 
     let error = client.connect("127.0.0.1:9000").await.unwrap_err();
 
@@ -145,7 +145,7 @@ async fn if_all_addresses_are_of_another_family_the_error_says_so() {
 #[tokio::test]
 async fn a_name_is_looked_up() {
     let (peer, peer_addr) = peer();
-    let client = UdpClient::builder(Text).local_addr(addr("127.0.0.1:0"));
+    let client = Client::builder(Text).local_addr(addr("127.0.0.1:0"));
 
     let client = client.connect(("localhost", peer_addr.port())).await.unwrap();
     client.send(&"hello".to_owned()).await.unwrap();
@@ -167,11 +167,11 @@ fn a_numeric_address_is_never_looked_up() {
 
     runtime.block_on(async {
         for numeric in ["127.0.0.1:9000", "[::1]:9000", "[fe80::1%1]:9000"] {
-            let connected = UdpClient::connect(numeric, Text);
+            let connected = Client::connect(numeric, Text);
             // Whether it works is of no interest here.
             drop(within_deadline(connected).await);
         }
-        let name = UdpClient::connect("localhost:9000", Text);
+        let name = Client::connect("localhost:9000", Text);
         assert!(tokio::time::timeout(Duration::from_millis(10), name).await.is_err());
     });
     drop(release);
@@ -182,7 +182,7 @@ fn a_numeric_address_is_never_looked_up() {
 async fn a_name_without_addresses_is_an_error_that_says_so() {
     let none: &[SocketAddr] = &[];
 
-    let error = UdpClient::connect(none, Text).await.unwrap_err();
+    let error = Client::connect(none, Text).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("no address"), "{error}");
@@ -197,7 +197,7 @@ async fn a_socket_that_is_not_connected_is_refused_and_closed() {
     let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap().into();
 
     for socket in [bound, unbound] {
-        let error = UdpClient::from_socket(socket, Text).unwrap_err();
+        let error = Client::from_socket(socket, Text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotConnected);
     }
 
@@ -209,7 +209,7 @@ async fn a_socket_that_is_not_connected_is_refused_and_closed() {
 async fn a_socket_in_memory_that_is_not_connected_is_refused_and_closed() {
     let network = Network::new(1, Default::default());
 
-    let error = UdpClient::from_socket(network.bind("10.0.0.1:1").unwrap(), Text).unwrap_err();
+    let error = Client::from_socket(network.bind("10.0.0.1:1").unwrap(), Text).unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::NotConnected);
     assert!(network.bind("10.0.0.1:1").is_ok());
@@ -229,7 +229,7 @@ async fn a_socket_of_a_wrong_family_is_refused() {
     let (local, _other) = UnixDatagram::pair().unwrap();
 
     for socket in [OwnedFd::from(stream), local.into()] {
-        let error = UdpClient::from_socket(UdpSocket::from(socket), Text).unwrap_err();
+        let error = Client::from_socket(UdpSocket::from(socket), Text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
 }
@@ -241,9 +241,9 @@ async fn a_users_connected_socket_is_taken_though_it_was_blocking() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(peer_addr).unwrap();
     peer.connect(socket.local_addr().unwrap()).unwrap();
-    let peer = Bytes(UdpClient::from_socket(peer, datagrammar::Raw).unwrap());
+    let peer = Bytes(Client::from_socket(peer, datagrammar::Raw).unwrap());
 
-    let client = UdpClient::from_socket(socket, Text).unwrap();
+    let client = Client::from_socket(socket, Text).unwrap();
 
     let heard = client.recv_timeout(Duration::ZERO).await;
     assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
 };
 
-use datagrammar::{Addr, Text, UdpClient, testing::Network};
+use datagrammar::{Addr, Client, Text, testing::Network};
 
 use crate::support::within_deadline;
 
@@ -21,7 +21,7 @@ fn mapped(addr: SocketAddr) -> String {
 }
 
 /// Has a client and its IPv4 peer hear each other.
-async fn both_hear(client: &UdpClient<Text>, peer: &UdpSocket) {
+async fn both_hear(client: &Client<Text>, peer: &UdpSocket) {
     assert_eq!(*client.peer_addr(), Addr::from(peer.local_addr().unwrap()));
     client.send(&"hello".to_owned()).await.unwrap();
     let (len, from) = peer.recv_from(&mut [0; 8]).unwrap();
@@ -38,7 +38,7 @@ async fn a_mapped_address_is_the_ipv4_address_at_both_ends() {
     {
         let (peer, addr) = peer();
         for to in [addr.to_string(), mapped(addr)] {
-            let client = UdpClient::builder(Text).local_addr(local).connect(&to).await;
+            let client = Client::builder(Text).local_addr(local).connect(&to).await;
 
             both_hear(&client.unwrap(), &peer).await;
         }
@@ -50,7 +50,7 @@ async fn a_mapped_address_is_the_ipv4_address_at_both_ends() {
 async fn without_a_local_address_a_mapped_peer_is_an_ipv4_peer() {
     let (peer, addr) = peer();
 
-    let client = UdpClient::connect(mapped(addr), Text).await.unwrap();
+    let client = Client::connect(mapped(addr), Text).await.unwrap();
 
     both_hear(&client, &peer).await;
 }
@@ -61,7 +61,7 @@ async fn a_local_port_of_the_ipv6_wildcard_is_kept_towards_an_ipv4_peer() {
     let (peer, addr) = peer();
     let free = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
 
-    let client = UdpClient::builder(Text).local_addr((Ipv6Addr::UNSPECIFIED, free));
+    let client = Client::builder(Text).local_addr((Ipv6Addr::UNSPECIFIED, free));
     let client = client.connect(addr).await.unwrap();
 
     assert_eq!(*client.local_addr(), Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, free))));
@@ -73,7 +73,7 @@ async fn a_local_port_of_the_ipv6_wildcard_is_kept_towards_an_ipv4_peer() {
 async fn of_several_local_addresses_one_of_the_family_of_the_peer_is_taken() {
     let (peer, addr) = peer();
 
-    let client = UdpClient::builder(Text).local_addr(["[::1]:0", "127.0.0.1:0"]);
+    let client = Client::builder(Text).local_addr(["[::1]:0", "127.0.0.1:0"]);
 
     both_hear(&client.connect(addr).await.unwrap(), &peer).await;
 }
@@ -87,7 +87,7 @@ async fn addresses_of_another_family_than_the_local_one_are_named() {
         ("[::ffff:127.0.0.1]:0", "[::1]:9"),
     ];
     for (local, peer) in local {
-        let error = UdpClient::builder(Text).local_addr(local).connect(peer).await.unwrap_err();
+        let error = Client::builder(Text).local_addr(local).connect(peer).await.unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains(peer), "{error}");
@@ -102,7 +102,7 @@ async fn a_users_socket_of_ipv6_may_have_a_mapped_peer() {
     let socket = UdpSocket::bind("[::]:0").unwrap();
     socket.connect(mapped(addr)).unwrap();
 
-    let client = UdpClient::from_socket(socket, Text).unwrap();
+    let client = Client::from_socket(socket, Text).unwrap();
 
     both_hear(&client, &peer).await;
 }
@@ -113,7 +113,7 @@ async fn a_network_in_memory_knows_a_mapped_address_as_the_ipv4_address() {
     let network = Network::new(1, Default::default());
     let peer = network.connect("[::ffff:10.0.0.1]:9000", "10.0.0.2:9000").unwrap();
     let client = network.connect("10.0.0.2:9000", "[::ffff:10.0.0.1]:9000").unwrap();
-    let (peer, client) = (UdpClient::from_socket(peer, Text), UdpClient::from_socket(client, Text));
+    let (peer, client) = (Client::from_socket(peer, Text), Client::from_socket(client, Text));
     let (peer, client) = (peer.unwrap(), client.unwrap());
 
     client.send(&"hello".to_owned()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::{net::UdpSocket, time::Duration};
 
-use datagrammar::{Raw, RecvError, Text, UdpClient};
+use datagrammar::{Client, Raw, RecvError, Text};
 
 use crate::{
     icmp::{Icmp, told},
@@ -12,15 +12,15 @@ use crate::{
 const WAYS: [(&str, bool); 4] =
     [("127.0.0.1", false), ("127.0.0.1", true), ("::1", false), ("::1", true)];
 
-async fn client(ip: &str, portable: bool) -> (UdpClient<Text>, Bytes) {
+async fn client(ip: &str, portable: bool) -> (Client<Text>, Bytes) {
     let peer = UdpSocket::bind((ip, 0)).unwrap();
-    let client = UdpClient::builder(Text).batch_io(!portable);
+    let client = Client::builder(Text).batch_io(!portable);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
     peer.connect(client.local_addr().socket_addr().unwrap()).unwrap();
-    (client, Bytes(UdpClient::from_socket(peer, Raw).unwrap()))
+    (client, Bytes(Client::from_socket(peer, Raw).unwrap()))
 }
 
-async fn hears_nothing(client: &UdpClient<Text>) -> bool {
+async fn hears_nothing(client: &Client<Text>) -> bool {
     matches!(client.recv_timeout(Duration::ZERO).await, Err(RecvError::TimedOut))
 }
 

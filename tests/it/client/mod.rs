@@ -15,19 +15,19 @@ mod tasks;
 
 use std::{net::UdpSocket, pin::Pin, task::Poll};
 
-use datagrammar::{BoundSocket, DatagramProtocol, DecodeError, EncodeError, Raw, Text, UdpClient};
+use datagrammar::{BoundSocket, Client, DatagramProtocol, DecodeError, EncodeError, Raw, Text};
 
 use crate::support::{Bytes, Net, everywhere};
 
 /// A client of text, and its peer.
-fn client(net: &Net) -> (UdpClient<Text>, Bytes) {
+fn client(net: &Net) -> (Client<Text>, Bytes) {
     client_of(net, Text)
 }
 
-fn client_of<P: DatagramProtocol>(net: &Net, protocol: P) -> (UdpClient<P>, Bytes) {
+fn client_of<P: DatagramProtocol>(net: &Net, protocol: P) -> (Client<P>, Bytes) {
     let (local, peer) = linked(net);
-    let peer = Bytes(UdpClient::from_socket(peer, Raw).unwrap());
-    (UdpClient::from_socket(local, protocol).unwrap(), peer)
+    let peer = Bytes(Client::from_socket(peer, Raw).unwrap());
+    (Client::from_socket(local, protocol).unwrap(), peer)
 }
 
 /// Two sockets that are connected to each other.

@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, net::UdpSocket, pin::pin, time::Duration};
 
-use datagrammar::{DatagramProtocol, DecodeError, EncodeError, RecvError, Text, UdpClient};
+use datagrammar::{Client, DatagramProtocol, DecodeError, EncodeError, RecvError, Text};
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep};
 
@@ -210,7 +210,7 @@ async fn both_ways_to_the_next_packet_are_one() {
 #[tokio::test]
 async fn a_stream_of_which_next_was_dropped_keeps_no_socket() {
     let local = "127.0.0.37:0";
-    let client = UdpClient::builder(Text).local_addr(local).connect("127.0.0.1:9").await.unwrap();
+    let client = Client::builder(Text).local_addr(local).connect("127.0.0.1:9").await.unwrap();
     let addr = client.local_addr().socket_addr().unwrap();
     let mut packets = client.packets();
     waits(pin!(packets.next())).await;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use datagrammar::{RecvError, Text, UdpClient, testing::Conditions};
+use datagrammar::{Client, RecvError, Text, testing::Conditions};
 use tokio::time::timeout;
 
 use super::{Fragile, client, client_of};
@@ -152,7 +152,7 @@ async fn a_timeout_is_not_shorter_than_was_asked_for() {
 #[tokio::test]
 async fn a_datagram_beyond_the_limit_is_never_taken_for_a_whole_one() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let client = UdpClient::builder(Text).datagram_limit(4);
+    let client = Client::builder(Text).datagram_limit(4);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
     for datagram in ["1234", "12345", "123456789", "last"] {
         peer.send_to(datagram.as_bytes(), client.local_addr().socket_addr().unwrap()).unwrap();
@@ -170,7 +170,7 @@ async fn a_datagram_beyond_the_limit_is_never_taken_for_a_whole_one() {
 #[tokio::test]
 async fn a_limit_beyond_all_datagrams_costs_nothing() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let client = UdpClient::builder(Text).datagram_limit(usize::MAX);
+    let client = Client::builder(Text).datagram_limit(usize::MAX);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
 
     peer.send_to(&[b'x'; 65_507], client.local_addr().socket_addr().unwrap()).unwrap();
@@ -237,7 +237,7 @@ async fn what_nobody_receives_is_lost_beyond_the_buffer_of_the_socket() {
 #[tokio::test]
 async fn the_kernel_keeps_what_nobody_receives_as_far_as_its_buffer_goes() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let client = UdpClient::builder(Text).recv_buffer_size(10_000);
+    let client = Client::builder(Text).recv_buffer_size(10_000);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
 
     for _ in 0..10_000 {

@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, net::UdpSocket, pin::pin, time::Duration};
 
-use datagrammar::{Raw, RecvError, SendError, Text, UdpClient};
+use datagrammar::{Client, Raw, RecvError, SendError, Text};
 use tokio::time::timeout;
 
 use super::{Fragile, client, client_of, waits};
@@ -130,7 +130,7 @@ fn is_refused(sent: &Result<(), SendError>) -> bool {
 async fn a_send_to_a_closed_port_is_refused_each_time_and_recv_does_not_tell_of_it() {
     for ip in ["127.0.0.1", "::1"] {
         let closed = closed_port(ip);
-        let client = UdpClient::connect(closed.local_addr().unwrap(), Text).await.unwrap();
+        let client = Client::connect(closed.local_addr().unwrap(), Text).await.unwrap();
 
         for _ in 0..3 {
             let sent = client.send(&"anybody there?".to_owned()).await;
@@ -149,11 +149,11 @@ async fn a_port_that_is_closed_refuses_what_is_sent_until_it_is_open_again() {
     for ip in ["127.0.0.1", "::1"] {
         let port = UdpSocket::bind((ip, 0)).unwrap();
         let at = port.local_addr().unwrap();
-        let client = UdpClient::connect(at, Text).await.unwrap();
+        let client = Client::connect(at, Text).await.unwrap();
         let to = client.local_addr().socket_addr().unwrap();
         let switch = port.try_clone().unwrap();
         switch.connect(to).unwrap();
-        let peer = Bytes(UdpClient::from_socket(port, Raw).unwrap());
+        let peer = Bytes(Client::from_socket(port, Raw).unwrap());
 
         for round in ["one", "two"] {
             switch.connect(to).unwrap();

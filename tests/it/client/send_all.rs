@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use datagrammar::{Limits, SendError, Text, UdpClient};
+use datagrammar::{Client, Limits, SendError, Text};
 use tokio::task::JoinSet;
 
 use super::{Fragile, client, client_of, waits};
@@ -163,7 +163,7 @@ async fn without_room_the_rest_waits_and_is_given_up_with_the_future() {
 async fn where_nobody_listens_the_first_packets_tell() {
     for portable in [false, true] {
         let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let client = UdpClient::builder(Text).batch_io(!portable).connect(closed).await.unwrap();
+        let client = Client::builder(Text).batch_io(!portable).connect(closed).await.unwrap();
 
         for _ in 0..3 {
             let refused = client.send_all(&texts(10)).await;

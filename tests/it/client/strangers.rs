@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{RecvError, Text, UdpClient};
+use datagrammar::{Client, RecvError, Text};
 
 use crate::support::within_deadline;
 
@@ -35,13 +35,13 @@ impl Three {
     }
 
     /// Connects to the peer: what comes from now on is of the peer.
-    fn connect(&self) -> UdpClient<Text> {
+    fn connect(&self) -> Client<Text> {
         self.socket.connect(self.peer.local_addr().unwrap()).unwrap();
-        UdpClient::from_socket(self.socket.try_clone().unwrap(), Text).unwrap()
+        Client::from_socket(self.socket.try_clone().unwrap(), Text).unwrap()
     }
 }
 
-async fn hears(client: &UdpClient<Text>, texts: &[&str]) {
+async fn hears(client: &Client<Text>, texts: &[&str]) {
     for text in texts {
         assert_eq!(within_deadline(client.recv()).await.unwrap(), *text);
     }
@@ -107,7 +107,7 @@ async fn what_they_sent_is_not_seen_either_if_the_socket_has_an_error() {
         three.peer.connect(three.to).unwrap();
         three.peer.send(b"me").unwrap();
 
-        let client = UdpClient::from_socket(three.socket, Text).unwrap();
+        let client = Client::from_socket(three.socket, Text).unwrap();
 
         hears(&client, &["me"]).await;
     }
@@ -119,7 +119,7 @@ async fn a_peer_of_ipv4_is_known_by_whatever_name() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = peer.local_addr().unwrap().port();
     for name in ["127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "[::ffff:0.0.0.0]"] {
-        let client = UdpClient::connect(format!("{name}:{port}"), Text).await.unwrap();
+        let client = Client::connect(format!("{name}:{port}"), Text).await.unwrap();
         client.send(&"hello".to_owned()).await.unwrap();
         let (_, from) = peer.recv_from(&mut [0; 8]).unwrap();
         peer.send_to(b"me", from).unwrap();
@@ -133,7 +133,7 @@ async fn a_peer_of_ipv6_is_known_by_whatever_name() {
     let peer = UdpSocket::bind("[::1]:0").unwrap();
     let port = peer.local_addr().unwrap().port();
     for name in ["::1", "::1%1", "::"] {
-        let client = UdpClient::connect(format!("[{name}]:{port}"), Text).await.unwrap();
+        let client = Client::connect(format!("[{name}]:{port}"), Text).await.unwrap();
         client.send(&"hello".to_owned()).await.unwrap();
         let (_, from) = peer.recv_from(&mut [0; 8]).unwrap();
         peer.send_to(b"me", from).unwrap();
@@ -158,7 +158,7 @@ async fn a_client_of_a_known_address_does_not_see_them_however_much_they_send() 
     });
 
     for portable in [false, true].repeat(100) {
-        let client = UdpClient::builder(Text).local_addr(at).batch_io(!portable);
+        let client = Client::builder(Text).local_addr(at).batch_io(!portable);
         let client = client.datagram_limit(4).connect(peer_at).await.unwrap();
         peer.send_to(b"me", at).unwrap();
         hears(&client, &["me"]).await;

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use datagrammar::{SendError, Text, UdpClient};
+use datagrammar::{Client, SendError, Text};
 use tokio::task::{JoinSet, yield_now};
 
 #[cfg(target_os = "linux")]
@@ -101,7 +101,7 @@ everywhere! {
 async fn each_send_to_a_closed_port_is_refused_whoever_sends_beside_it() {
     for ip in ["127.0.0.1", "::1"] {
         let closed = closed_port(ip);
-        let client = UdpClient::connect(closed.local_addr().unwrap(), Text).await.unwrap();
+        let client = Client::connect(closed.local_addr().unwrap(), Text).await.unwrap();
         let mut tasks = JoinSet::new();
         for task in 0..4 {
             let client = client.clone();

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, atomic::Ordering::SeqCst},
 };
 
-use datagrammar::{Addr, DropReason, UdpServer};
+use datagrammar::{Addr, DropReason, Server};
 
 use super::Counted;
 use crate::{
@@ -22,7 +22,7 @@ everywhere! {
             let refused = Arc::clone(&refused);
             move |peer: &Addr| !refused.lock().unwrap().contains(peer)
         };
-        let builder = UdpServer::builder(decoded.clone(), async |text: String| text).source_filter(check);
+        let builder = Server::builder(decoded.clone(), async |text: String| text).source_filter(check);
         let server = net.serve(builder).await;
         let (stranger, guest) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
         refused.lock().unwrap().insert(stranger.addr().clone());
@@ -51,7 +51,7 @@ everywhere! {
             let refused = Arc::clone(&refused);
             move |peer: &Addr| !refused.lock().unwrap().contains(peer)
         };
-        let builder = UdpServer::builder(Counted::default(), conversing!(|peer| {
+        let builder = Server::builder(Counted::default(), conversing!(|peer| {
             loop {
                 let text = peer.recv().await?;
                 peer.send(&text).await?;

@@ -1,6 +1,6 @@
 //! Functions as handlers, and one handler over many protocols.
 
-use datagrammar::{DatagramProtocol, Handler, Json, Text, UdpServer, reply_if};
+use datagrammar::{DatagramProtocol, Handler, Json, Server, Text, reply_if};
 use tokio::task::yield_now;
 
 use crate::{
@@ -108,7 +108,7 @@ async fn knock<P>(net: &Net, protocol: impl Fn() -> P) -> Vec<String>
 where
     P: DatagramProtocol<Incoming = String, Outgoing = String> + Send + Sync + 'static,
 {
-    let server = net.serve(UdpServer::builder(protocol(), doorkeeper())).await;
+    let server = net.serve(Server::builder(protocol(), doorkeeper())).await;
     let peer = net.peer_of(&server.handle).await;
     let protocol = protocol();
 

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{DatagramProtocol, DecodeError, DropReason, EncodeError, Text, UdpServer};
+use datagrammar::{DatagramProtocol, DecodeError, DropReason, EncodeError, Server, Text};
 use tokio::{net::UdpSocket, task::yield_now, time::sleep};
 
 use crate::{
@@ -56,7 +56,7 @@ everywhere! {
     // D-2
     async fn nothing_is_decoded_for_a_handler_that_does_not_receive(net) {
         let (decoded, gate) = (Counted::default(), Gate::closed());
-        let server = net.serve(UdpServer::builder(decoded.clone(), conversing!([gate] |peer| {
+        let server = net.serve(Server::builder(decoded.clone(), conversing!([gate] |peer| {
             peer.send(&"held".to_owned()).await?;
             gate.pass().await;
             Ok(())
@@ -274,7 +274,7 @@ everywhere! {
     // D-11
     async fn a_datagram_without_bytes_opens_a_conversation_and_is_answered_by_one(net) {
         let decoded = Counted::default();
-        let server = net.serve(UdpServer::builder(decoded.clone(), async |text: String| text)).await;
+        let server = net.serve(Server::builder(decoded.clone(), async |text: String| text)).await;
         let peer = net.peer_of(&server.handle).await;
 
         assert_eq!(peer.ask("").await, "");
@@ -316,8 +316,7 @@ async fn a_source_that_talks_to_two_addresses_is_two_peers() {
             peer.send(&format!("{heard} at {local} from {addr}")).await?;
         }
     });
-    let server =
-        UdpServer::builder(Text, handler).bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
+    let server = Server::builder(Text, handler).bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
     let server = Running::start(server).await;
     let bound = server.handle.local_addrs();
     let source = UdpSocket::bind("127.0.0.1:0").await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use datagrammar::{
-    Raw, UdpClient,
+    Client, Raw,
     testing::{Conditions, Network},
 };
 use tokio::time::{Instant, sleep};
@@ -14,7 +14,7 @@ use crate::support::{Bytes, within_deadline};
 fn ends(network: &Network) -> (Bytes, Bytes) {
     let end = |local, peer| {
         let socket = network.connect(local, peer).unwrap();
-        Bytes(UdpClient::from_socket(socket, Raw).unwrap())
+        Bytes(Client::from_socket(socket, Raw).unwrap())
     };
     (end("10.0.0.1:1", "10.0.0.2:2"), end("10.0.0.2:2", "10.0.0.1:1"))
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use datagrammar::{
-    Addr, BoxError, Handler, Limits, Peer, Raw, RecvError, ServerStats, Text, UdpClient, UdpServer,
+    Addr, BoxError, Client, Handler, Limits, Peer, Raw, RecvError, Server, ServerStats, Text,
     testing::{Conditions, Network},
 };
 use fastrand::Rng;
@@ -162,7 +162,7 @@ async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr
     let mut rng = Rng::with_seed(seed);
     let (conditions, limits) = circumstances(&mut rng, in_order);
     let (network, moody) = (Network::new(rng.u64(..), conditions), Moody::new(rng.u64(..)));
-    let server = UdpServer::builder(Text, moody.clone()).limits(limits);
+    let server = Server::builder(Text, moody.clone()).limits(limits);
     let socket = network.bind("10.0.0.1:9000").unwrap();
     let server = Running::start(server.socket(socket).unwrap()).await;
     let start = Instant::now();
@@ -170,7 +170,7 @@ async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let socket = network.connect(("10.0.0.2", 1 + client as u16), "10.0.0.1:9000").unwrap();
-        let peer = Bytes(UdpClient::from_socket(socket, Raw).unwrap());
+        let peer = Bytes(Client::from_socket(socket, Raw).unwrap());
         let (rng, moody) = (rng.fork(), moody.clone());
         clients.spawn(request(client, peer, rng, moody));
     }

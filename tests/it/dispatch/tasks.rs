@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{DropReason, Limits, Text, UdpServer};
+use datagrammar::{DropReason, Limits, Server, Text};
 use tokio::{
     runtime::Handle,
     sync::{Barrier, mpsc, watch},
@@ -318,7 +318,7 @@ async fn a_conversation_may_end_between_two_datagrams_of_one_batch() {
         }
         Ok(peer.send(&text).await?)
     });
-    let server = UdpServer::builder(Text, handler).socket(net.socket()).unwrap();
+    let server = Server::builder(Text, handler).socket(net.socket()).unwrap();
     let handle = server.handle();
     let (peer, other) = (net.peer_of(&handle).await, net.peer_of(&handle).await);
     peer.send("wait").await;

@@ -1,6 +1,6 @@
 //! What a server explains when an operator asks.
 
-use datagrammar::{Text, UdpServer, UdpServerBuilder};
+use datagrammar::{Server, ServerBuilder, Text};
 use tracing::Level;
 
 use crate::{
@@ -8,8 +8,8 @@ use crate::{
     support::{Bytes, Running},
 };
 
-fn builder() -> UdpServerBuilder<Text, impl datagrammar::Handler<String, String>> {
-    UdpServer::builder(Text, async |text: String| text)
+fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+    Server::builder(Text, async |text: String| text)
 }
 
 // G-1
@@ -80,7 +80,7 @@ async fn buffers_that_are_smaller_than_asked_for_are_told_once_and_quietly() {
 
     let told = told();
     assert_eq!((told.len(), told[0].level), (1, Level::DEBUG));
-    assert_eq!(told[0].field("buffers").matches("asked for").count(), 4);
+    assert_eq!(told[0].field("buffers").matches("requested").count(), 4);
     drop((enough, short));
 }
 
@@ -89,7 +89,7 @@ async fn batches_are_explained_as_they_are_counted() {
     let server = builder().bind("127.0.0.1:0").await.unwrap();
     let addr = server.local_addr();
     let server = Running::start(server).await;
-    let peer = Bytes(datagrammar::UdpClient::connect(addr, datagrammar::Raw).await.unwrap());
+    let peer = Bytes(datagrammar::Client::connect(addr, datagrammar::Raw).await.unwrap());
 
     peer.ask("hello").await;
 

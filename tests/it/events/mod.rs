@@ -21,7 +21,7 @@ use std::{
 
 use datagrammar::{
     Addr, BoxError, DatagramProtocol, DecodeError, EncodeError, Handler, Json, Peer, SendError,
-    ServerContext, Text, UdpServer,
+    Server, ServerContext, Text,
     testing::{Conditions, Network},
 };
 use tokio::{task::yield_now, time::sleep};
@@ -185,7 +185,7 @@ async fn a_panic_of_the_protocol_is_reported_like_one_of_the_handler() {
     {
         let log = Log::capture();
         let net = Net::memory();
-        let server = net.serve(UdpServer::builder(Broken, async |text: String| text)).await;
+        let server = net.serve(Server::builder(Broken, async |text: String| text)).await;
         let peer = net.peer_of(&server.handle).await;
 
         peer.send(datagram).await;
@@ -204,7 +204,7 @@ async fn a_panic_of_the_admission_check_is_reported() {
     let log = Log::capture();
     let net = Net::memory();
     let check = |_: &Addr| panic!("never heard of them");
-    let builder = UdpServer::builder(Text, async |text: String| text).source_filter(check);
+    let builder = Server::builder(Text, async |text: String| text).source_filter(check);
     let server = net.serve(builder).await;
     let peer = net.peer_of(&server.handle).await;
 
@@ -298,7 +298,7 @@ async fn the_error_of_a_parser_that_quotes_what_it_has_read_is_not_told() {
 
     let log = Log::capture();
     let net = Net::memory();
-    let server = net.serve(UdpServer::builder(Json::<u32>::new(), PassesOn)).await;
+    let server = net.serve(Server::builder(Json::<u32>::new(), PassesOn)).await;
     let peer = net.peer_of(&server.handle).await;
 
     peer.send("\"SECRET\"").await;

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, time::Duration};
 
-use datagrammar::{BoxError, DropReason, Handler, Peer, RecvError, Text, UdpServer, reply_if};
+use datagrammar::{BoxError, DropReason, Handler, Peer, RecvError, Server, Text, reply_if};
 use tokio::time::sleep;
 
 use super::{Failure, serve, settle};
@@ -24,7 +24,7 @@ async fn normal_operation_is_quiet() {
             other => Err(format!("{other:?}").into()),
         }
     });
-    let server = UdpServer::builder(Text, handler).socket(net.socket()).unwrap();
+    let server = Server::builder(Text, handler).socket(net.socket()).unwrap();
     let handle = server.handle();
     let serving = Running::start(server).await;
     let peer = net.peer_of(&handle).await;
@@ -41,7 +41,7 @@ async fn normal_operation_is_quiet() {
 #[tokio::test]
 async fn so_is_normal_operation_over_the_loopback() {
     let log = Log::capture();
-    let server = UdpServer::builder(Text, async |text: String| text).bind("127.0.0.1:0").await;
+    let server = Server::builder(Text, async |text: String| text).bind("127.0.0.1:0").await;
     let server = Running::start(server.unwrap()).await;
     let peer = Net::Loopback("127.0.0.1").peer_of(&server.handle).await;
 
@@ -196,7 +196,7 @@ async fn what_is_not_received_not_answered_or_dealt_with_is_quiet() {
 async fn a_source_that_is_refused_is_quiet() {
     let log = Log::capture();
     let net = Net::memory();
-    let builder = UdpServer::builder(Text, async |text: String| text).source_filter(|_| false);
+    let builder = Server::builder(Text, async |text: String| text).source_filter(|_| false);
     let server = net.serve(builder).await;
     let peer = net.peer_of(&server.handle).await;
 

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use datagrammar::{
-    BoxError, BoxHandler, DatagramProtocol, DecodeError, EncodeError, Handler, Peer, ServerContext,
-    Text, UdpServer, reply_if,
+    BoxError, BoxHandler, DatagramProtocol, DecodeError, EncodeError, Handler, Peer, Server,
+    ServerContext, Text, reply_if,
 };
 use tokio::task::yield_now;
 
@@ -130,7 +130,7 @@ everywhere! {
 
     // H-1
     async fn a_function_whose_answer_cannot_be_encoded_has_failed(net) {
-        let server = net.serve(UdpServer::builder(ShortText, shout)).await;
+        let server = net.serve(Server::builder(ShortText, shout)).await;
         let peer = net.peer_of(&server.handle).await;
 
         peer.send("far too long").await;

@@ -10,7 +10,7 @@ use std::{
 
 use datagrammar::{
     Addr, BoxError, DatagramProtocol, DecodeError, DropReason, EncodeError, Handler, Peer,
-    PeerSender, ServerStats, Text, UdpServer, converter_fn,
+    PeerSender, Server, ServerStats, Text, converter_fn,
 };
 use tokio::{sync::Notify, task::yield_now};
 
@@ -157,7 +157,7 @@ everywhere! {
 
     // H-5, H-4
     async fn a_panic_of_the_protocol_while_it_decodes_ends_the_conversation_only(net) {
-        let server = net.serve(UdpServer::builder(Fragile, Echo { waits: false })).await;
+        let server = net.serve(Server::builder(Fragile, Echo { waits: false })).await;
         let peer = net.peer_of(&server.handle).await;
 
         peer.send("break decode").await;
@@ -170,7 +170,7 @@ everywhere! {
 
     // H-5, H-4
     async fn a_panic_of_the_protocol_while_it_decodes_in_a_task_does_so_too(net) {
-        let server = net.serve(UdpServer::builder(Fragile, Echo { waits: true })).await;
+        let server = net.serve(Server::builder(Fragile, Echo { waits: true })).await;
         let peer = net.peer_of(&server.handle).await;
 
         peer.send("break decode").await;
@@ -183,7 +183,7 @@ everywhere! {
 
     // H-5, H-4
     async fn a_panic_of_the_protocol_while_it_encodes_sends_nothing(net) {
-        let server = net.serve(UdpServer::builder(Fragile, Echo { waits: false })).await;
+        let server = net.serve(Server::builder(Fragile, Echo { waits: false })).await;
         let peer = net.peer_of(&server.handle).await;
 
         peer.send("break encode").await;
@@ -196,7 +196,7 @@ everywhere! {
 
     // H-5, H-4
     async fn a_panic_of_the_protocol_while_it_encodes_in_a_task_sends_nothing_either(net) {
-        let server = net.serve(UdpServer::builder(Fragile, Echo { waits: true })).await;
+        let server = net.serve(Server::builder(Fragile, Echo { waits: true })).await;
         let peer = net.peer_of(&server.handle).await;
 
         peer.send("break encode").await;
@@ -216,7 +216,7 @@ everywhere! {
             },
             |text: &String| Ok::<_, BoxError>(text.clone()),
         ));
-        let server = net.serve(UdpServer::builder(protocol, Echo { waits: false })).await;
+        let server = net.serve(Server::builder(protocol, Echo { waits: false })).await;
         let peer = net.peer_of(&server.handle).await;
 
         peer.send("break decode").await;
@@ -230,7 +230,7 @@ everywhere! {
     async fn a_panic_of_the_protocol_under_a_sender_reaches_its_caller(net) {
         let sender = Arc::new(Mutex::new(None::<PeerSender<String>>));
         let handler = Stores(Arc::clone(&sender));
-        let server = net.serve(UdpServer::builder(Fragile, handler)).await;
+        let server = net.serve(Server::builder(Fragile, handler)).await;
         let peer = net.peer_of(&server.handle).await;
         peer.ask("here I am").await;
         let sender = sender.lock().unwrap().take().unwrap();
@@ -253,7 +253,7 @@ everywhere! {
             let panics = Arc::clone(&panics);
             move |_: &Addr| if panics.load(Relaxed) { panic!("as asked") } else { true }
         };
-        let builder = UdpServer::builder(Text, async |text: String| text).source_filter(check);
+        let builder = Server::builder(Text, async |text: String| text).source_filter(check);
         let server = net.serve(builder).await;
         let peer = net.peer_of(&server.handle).await;
 

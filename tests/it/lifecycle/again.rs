@@ -10,10 +10,10 @@ use std::{
     },
 };
 
-use datagrammar::{Addr, BoxError, Handler, Peer, ServerContext, Text, UdpServer};
+use datagrammar::{Addr, BoxError, Handler, Peer, Server, ServerContext, Text};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Server, Steps, abort, ended, settle, starting};
+use super::{Steps, TestServer, abort, ended, settle, starting};
 use crate::support::{Bytes, Net, conversing, until, within_deadline};
 
 // D-8, L-2, L-19
@@ -45,7 +45,7 @@ async fn serving_begins_when_nothing_is_left_of_the_one_that_was_dropped() {
             }
         )
     );
-    let server = Server::bind(&net, handler);
+    let server = TestServer::bind(&net, handler);
     let asks = net.peer_of(&server.handle).await;
     let mut serving = Box::pin(server.server.serve());
     tokio::select! {
@@ -131,7 +131,7 @@ fn no_conversation_begins_while_the_peer_has_one_of_a_serving_that_was_dropped()
     {
         runtime(threads).block_on(async {
             let registry = Registry::default();
-            let builder = UdpServer::builder(Text, registry.clone());
+            let builder = Server::builder(Text, registry.clone());
             let builder = builder.workers(workers).dedicated_threads(dedicated_threads);
             let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
             for _ in 0..PEERS {
@@ -182,9 +182,9 @@ fn a_serving_that_waits_for_a_conversation_which_blocks_its_thread_can_be_shut_d
                     }
                 )
             );
-            let builder = UdpServer::builder(Text, handler).dedicated_threads(dedicated_threads);
+            let builder = Server::builder(Text, handler).dedicated_threads(dedicated_threads);
             let server = builder.bind("127.0.0.1:0").await.unwrap();
-            let server = Server { handle: server.handle(), server: Arc::new(server) };
+            let server = TestServer { handle: server.handle(), server: Arc::new(server) };
             let peer = Net::Loopback("127.0.0.1").peer_of(&server.handle).await;
             let serving = server.serve().await;
             peer.send("block").await;

@@ -2,9 +2,9 @@
 
 use std::{net::UdpSocket, sync::Arc};
 
-use datagrammar::{DropReason, Limits, Text, UdpServer};
+use datagrammar::{DropReason, Limits, Server, Text};
 
-use super::{Server, echo};
+use super::{TestServer, echo};
 use crate::support::until;
 
 const ROUNDS: usize = 50;
@@ -25,10 +25,10 @@ fn burst(peers: &[UdpSocket]) {
 async fn meet_bursts(threads: &str) {
     for round in 0..ROUNDS {
         let limits = Limits::default().max_queue_len(if round % 2 == 0 { 64 } else { 1_000 });
-        let builder = UdpServer::builder(Text, echo).limits(limits);
+        let builder = Server::builder(Text, echo).limits(limits);
         let server = builder.dedicated_threads(true).bind("127.0.0.1:0").await.unwrap();
         let addr = server.local_addr();
-        let server = Server { handle: server.handle(), server: Arc::new(server) };
+        let server = TestServer { handle: server.handle(), server: Arc::new(server) };
         let peers = [(); PEERS].map(|()| {
             let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
             peer.connect(addr).unwrap();

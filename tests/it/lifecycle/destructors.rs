@@ -5,7 +5,7 @@ use std::future::pending;
 use datagrammar::{BoxError, Handler, Peer, ServeError, ServerContext};
 use tracing::Level;
 
-use super::{Server, Steps, echo, ended, settle, starting};
+use super::{Steps, TestServer, echo, ended, settle, starting};
 use crate::{
     log::Log,
     support::{Net, within_deadline},
@@ -38,7 +38,7 @@ fn never_starts(steps: &Steps) -> impl Handler<String, String> {
 #[tokio::test(start_paused = true)]
 async fn a_start_that_panics_where_shutdown_drops_it_is_told_and_cleaned_up_after() {
     let (log, steps) = (Log::capture(), Steps::default());
-    let server = Server::bind(&Net::memory(), never_starts(&steps));
+    let server = TestServer::bind(&Net::memory(), never_starts(&steps));
     let serving = server.begin();
     settle().await;
 
@@ -54,7 +54,7 @@ async fn a_start_that_panics_where_shutdown_drops_it_is_told_and_cleaned_up_afte
 #[tokio::test(start_paused = true)]
 async fn a_start_that_panics_where_it_is_dropped_with_the_serve_future_leaves_nothing_behind() {
     let (log, steps) = (Log::capture(), Steps::default());
-    let server = Server::bind(&Net::memory(), never_starts(&steps));
+    let server = TestServer::bind(&Net::memory(), never_starts(&steps));
 
     for _ in 0..2 {
         let serving = server.begin();
@@ -81,7 +81,7 @@ async fn clean_ups_that_panic_where_they_are_dropped_unheard_do_no_harm() {
         },
         echo
     );
-    let server = Server::bind(&Net::memory(), handler);
+    let server = TestServer::bind(&Net::memory(), handler);
     let serving = server.serve().await;
 
     serving.abort();
@@ -113,7 +113,7 @@ async fn a_start_that_panics_before_there_is_a_future_fails_like_any_other() {
         }
     }
 
-    let server = Server::bind(&Net::memory(), Hasty);
+    let server = TestServer::bind(&Net::memory(), Hasty);
 
     let failed = ended(server.begin()).await.unwrap_err();
 

@@ -2,13 +2,13 @@
 
 use std::{future::ready, time::Duration};
 
-use datagrammar::{DropReason, Handler, Raw, Text, UdpClient, UdpServer};
+use datagrammar::{Client, DropReason, Handler, Raw, Server, Text};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
 
-use super::{Server, Sleeps, Steps, echo, ended, in_memory, settle};
+use super::{Sleeps, Steps, TestServer, echo, ended, in_memory, settle};
 use crate::support::{Bytes, Gate, Net, Running, conversing, everywhere, until, within_deadline};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,7 +27,7 @@ fn talks() -> impl Handler<String, String> {
 }
 
 /// Asks for a drain; what the task returns is how many conversations were cut.
-async fn drain(server: &Server, within: Duration) -> JoinHandle<u64> {
+async fn drain(server: &TestServer, within: Duration) -> JoinHandle<u64> {
     let handle = server.handle.clone();
     let drain = tokio::spawn(async move { handle.drain(within).await });
     until(|| !server.handle.is_serving()).await;
@@ -37,7 +37,7 @@ async fn drain(server: &Server, within: Duration) -> JoinHandle<u64> {
 everywhere! {
     // L-17, L-18
     async fn a_drain_hears_those_in_conversation_until_the_last_has_ended(net) {
-        let server = Server::bind(&net, talks());
+        let server = TestServer::bind(&net, talks());
         let serving = server.serve().await;
         let (first, last) =
             (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
@@ -57,7 +57,7 @@ everywhere! {
 
     // L-18
     async fn a_drain_returns_at_once_where_nobody_is_in_conversation(net) {
-        let server = Server::bind(&net, echo);
+        let server = TestServer::bind(&net, echo);
         let peer = net.peer_of(&server.handle).await;
 
         for within in [Duration::from_secs(1), HOUR, Duration::MAX] {
@@ -70,7 +70,7 @@ everywhere! {
 
     // L-18
     async fn a_shutdown_during_a_drain_ends_it(net) {
-        let server = Server::bind(&net, talks());
+        let server = TestServer::bind(&net, talks());
         let serving = server.serve().await;
         let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
@@ -86,7 +86,7 @@ everywhere! {
 #[tokio::test(start_paused = true)]
 async fn during_a_drain_nobody_new_is_heard() {
     let net = Net::memory();
-    let server = Server::bind(&net, talks());
+    let server = TestServer::bind(&net, talks());
     let serving = server.serve().await;
     let (peer, silent) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
     peer.ask("hello").await;
@@ -212,7 +212,7 @@ async fn a_drain_ends_when_a_conversation_fails_or_panics() {
 #[tokio::test(start_paused = true)]
 async fn a_drain_while_the_handler_starts_ends_serving_like_a_shutdown() {
     let handler = super::starting!(|_service| { std::future::pending().await }, echo);
-    let server = Server::bind(&Net::memory(), handler);
+    let server = TestServer::bind(&Net::memory(), handler);
     let serving = server.begin();
     settle().await;
 
@@ -225,13 +225,13 @@ async fn a_drain_while_the_handler_starts_ends_serving_like_a_shutdown() {
 // L-17
 #[tokio::test]
 async fn during_a_drain_nobody_new_is_heard_at_an_address_where_nobody_is_in_conversation() {
-    let server = UdpServer::builder(Text, talks()).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
+    let server = Server::builder(Text, talks()).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
     let server = Running::start(server).await;
     let handle = server.handle.clone();
     let addresses: Vec<_> =
         handle.local_addrs().iter().map(|addr| addr.socket_addr().unwrap()).collect();
-    let peer = Bytes(UdpClient::connect(addresses[0], Raw).await.unwrap());
-    let silent = Bytes(UdpClient::connect(addresses[1], Raw).await.unwrap());
+    let peer = Bytes(Client::connect(addresses[0], Raw).await.unwrap());
+    let silent = Bytes(Client::connect(addresses[1], Raw).await.unwrap());
     peer.ask("hello").await;
 
     let (cut, ()) = tokio::join!(within_deadline(handle.drain(HOUR)), async {
@@ -251,7 +251,7 @@ async fn during_a_drain_nobody_new_is_heard_at_an_address_where_nobody_is_in_con
 #[tokio::test(start_paused = true)]
 async fn a_drain_may_be_awaited_in_the_future_given_to_serve_until() {
     let net = Net::memory();
-    let server = Server::bind(&net, talks());
+    let server = TestServer::bind(&net, talks());
     let peer = net.peer_of(&server.handle).await;
     let serving = tokio::spawn({
         let server = server.clone();

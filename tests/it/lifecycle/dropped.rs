@@ -6,17 +6,17 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{DropReason, SendError, ServeError, Text, UdpServer};
+use datagrammar::{DropReason, SendError, ServeError, Server, Text};
 use tokio::time::{Instant, sleep};
 
-use super::{Loops, Server, Sleeps, Steps, abort, echo, in_memory, settle, starting};
+use super::{Loops, Sleeps, Steps, TestServer, abort, echo, in_memory, settle, starting};
 use crate::support::{Bytes, Gate, Net, conversing, everywhere, until, within_deadline};
 
 everywhere! {
     // L-19
     async fn a_server_whose_serve_future_was_dropped_can_serve_again(net) {
         let loops = Loops::default();
-        let server = Server::bind(&net, loops.clone());
+        let server = TestServer::bind(&net, loops.clone());
         let addresses = server.handle.local_addrs();
         let peer = net.peer_of(&server.handle).await;
 
@@ -36,7 +36,7 @@ everywhere! {
 
     // L-19
     async fn the_socket_is_not_read_after_the_serve_future_was_dropped(net) {
-        let server = Server::bind(&net, Loops::default());
+        let server = TestServer::bind(&net, Loops::default());
         let peer = net.peer_of(&server.handle).await;
         let serving = server.serve().await;
         peer.ask("hello").await;
@@ -55,12 +55,12 @@ everywhere! {
     // L-20
     async fn the_control_of_a_server_that_was_dropped_lives_on(net) {
         let loops = Loops::default();
-        let server = Server::bind(&net, loops.clone());
+        let server = TestServer::bind(&net, loops.clone());
         let serving = server.serve().await;
         let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
         server.stop(serving).await;
-        let Server { server, handle } = server;
+        let TestServer { server, handle } = server;
 
         drop(server);
 
@@ -77,7 +77,7 @@ everywhere! {
 
     // L-20
     async fn who_waits_for_a_server_to_be_ready_hears_that_it_was_dropped(net) {
-        let server = Server::bind(&net, echo);
+        let server = TestServer::bind(&net, echo);
         let ready = tokio::spawn({
             let handle = server.handle.clone();
             async move { handle.ready().await }
@@ -93,7 +93,7 @@ everywhere! {
 #[tokio::test]
 async fn the_port_of_a_server_that_was_dropped_is_free() {
     for ip in ["127.0.0.1", "::1"] {
-        let server = Server::bind(&Net::Loopback(ip), Loops::default());
+        let server = TestServer::bind(&Net::Loopback(ip), Loops::default());
         let address = server.handle.local_addrs()[0].socket_addr().unwrap();
         let peer = Net::Loopback(ip).peer_of(&server.handle).await;
         let serving = server.serve().await;
@@ -109,7 +109,7 @@ async fn the_port_of_a_server_that_was_dropped_is_free() {
 // L-20
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ports_of_a_server_that_was_dropped_in_the_middle_are_free() {
-    let server = UdpServer::builder(Text, Sleeps).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
+    let server = Server::builder(Text, Sleeps).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
     let handle = server.handle();
     let addresses = handle.local_addrs();
     let serving = tokio::spawn(async move { server.serve().await });
@@ -147,7 +147,7 @@ async fn dropping_the_serve_future_while_the_handler_starts_leaves_nothing() {
         },
         echo
     );
-    let server = Server::bind(&Net::memory(), handler);
+    let server = TestServer::bind(&Net::memory(), handler);
     let serving = server.begin();
     settle().await;
 
@@ -196,7 +196,7 @@ async fn no_handler_and_no_background_task_goes_on_after_the_serve_future_was_dr
         )
     );
     let net = Net::memory();
-    let server = Server::bind(&net, handler);
+    let server = TestServer::bind(&net, handler);
     let peer = net.peer_of(&server.handle).await;
     let mut serving = Box::pin(server.server.serve());
     meanwhile(&mut serving, peer.ask("hello")).await;
@@ -279,7 +279,7 @@ async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
             Ok(())
         })
     );
-    let server = Server::bind(&net, handler);
+    let server = TestServer::bind(&net, handler);
     let peer = {
         let bytes = net.peer_of(&server.handle).await;
         let mut serving = Box::pin(server.server.serve());
@@ -303,7 +303,7 @@ async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_the_future_given_to_serve_until_reaches_the_caller_and_leaves_nothing() {
     let net = Net::memory();
-    let server = Server::bind(&net, Sleeps);
+    let server = TestServer::bind(&net, Sleeps);
     let peer = net.peer_of(&server.handle).await;
     let serving = tokio::spawn({
         let server = server.clone();

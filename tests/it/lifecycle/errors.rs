@@ -16,7 +16,7 @@ use tokio::{
 };
 use tracing::Level;
 
-use super::{Loops, Server, Steps, echo, ended, starting};
+use super::{Loops, Steps, TestServer, echo, ended, starting};
 use crate::{
     log::Log,
     support::{Bytes, Net, conversing, until},
@@ -25,7 +25,7 @@ use crate::{
 /// A server in memory that serves, its network and address, and a peer.
 struct Scene {
     network: Network,
-    server: Server,
+    server: TestServer,
     serving: JoinHandle<Result<(), ServeError>>,
     address: Addr,
     peer: Bytes,
@@ -39,7 +39,7 @@ impl Scene {
     async fn within(limits: Limits, handler: impl Handler<String, String>) -> Self {
         let network = Network::new(1, Conditions::default());
         let net = Net::Memory(network.clone());
-        let server = Server::bind_within(limits, &net, handler);
+        let server = TestServer::bind_within(limits, &net, handler);
         let serving = server.serve().await;
         let address = server.handle.local_addrs().remove(0);
         let peer = net.peer_of(&server.handle).await;
@@ -119,7 +119,7 @@ async fn ten_thousand_replies_to_closed_ports_disturb_nobody() {
     for ip in ["127.0.0.1", "::1"] {
         let log = Log::capture();
         let net = Net::Loopback(ip);
-        let server = Server::bind(&net, echo);
+        let server = TestServer::bind(&net, echo);
         let serving = server.serve().await;
         let peer = net.peer_of(&server.handle).await;
         let address = server.handle.local_addrs()[0].socket_addr().unwrap();

@@ -3,13 +3,13 @@
 use std::{future::pending, time::Duration};
 
 use datagrammar::{
-    DropReason, Limits, RecvError, Text, UdpServer,
+    DropReason, Limits, RecvError, Server, Text,
     testing::{Conditions, Network},
 };
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 
-use super::{Loops, Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
+use super::{Loops, Sleeps, Steps, TestServer, echo, ended, in_memory, settle, starting};
 use crate::{
     log::Log,
     support::{Bytes, Net, OVERHEAD, Running, conversing, everywhere, until, within_deadline},
@@ -36,7 +36,7 @@ everywhere! {
     async fn what_waits_at_shutdown_is_never_handled(net) {
         let steps = Steps::default();
         let limits = Limits::default().shutdown_grace(Duration::ZERO);
-        let server = Server::bind_within(limits, &net, conversing!([steps] |peer| {
+        let server = TestServer::bind_within(limits, &net, conversing!([steps] |peer| {
             let request = peer.recv().await?;
             steps.note(request.clone());
             peer.send(&request).await?;
@@ -307,7 +307,7 @@ async fn replies_that_wait_for_room_leave_in_the_grace_or_are_given_up() {
     for (room, left, refused) in [(true, 3, 0), (false, 0, 3)] {
         let network = Network::new(1, Conditions::default());
         let net = Net::Memory(network.clone());
-        let server = UdpServer::builder(
+        let server = Server::builder(
             Text,
             conversing!(|peer| {
                 peer.recv().await?;

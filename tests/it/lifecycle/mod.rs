@@ -21,8 +21,8 @@ use std::{
 };
 
 use datagrammar::{
-    BoxError, Handler, Limits, Peer, PeerSender, ServeError, ServerContext, ServerHandle, Text,
-    UdpServer,
+    BoxError, Handler, Limits, Peer, PeerSender, ServeError, Server, ServerContext, ServerHandle,
+    Text,
 };
 use tokio::{task::JoinHandle, time::sleep};
 
@@ -137,18 +137,18 @@ impl Handler<String, String> for Loops {
 
 /// A server that can be served again.
 #[derive(Clone)]
-struct Server {
-    server: Arc<UdpServer>,
+struct TestServer {
+    server: Arc<Server>,
     handle: ServerHandle,
 }
 
-impl Server {
+impl TestServer {
     fn bind(net: &Net, handler: impl Handler<String, String>) -> Self {
         Self::bind_within(Limits::default(), net, handler)
     }
 
     fn bind_within(limits: Limits, net: &Net, handler: impl Handler<String, String>) -> Self {
-        let server = net.bind(UdpServer::builder(Text, handler).limits(limits));
+        let server = net.bind(Server::builder(Text, handler).limits(limits));
         Self { handle: server.handle(), server: Arc::new(server) }
     }
 
@@ -186,9 +186,9 @@ async fn abort(serving: JoinHandle<Result<(), ServeError>>) {
 /// A server in memory that serves, with a peer.
 async fn in_memory(
     handler: impl Handler<String, String>,
-) -> (Server, JoinHandle<Result<(), ServeError>>, Bytes) {
+) -> (TestServer, JoinHandle<Result<(), ServeError>>, Bytes) {
     let net = Net::memory();
-    let server = Server::bind(&net, handler);
+    let server = TestServer::bind(&net, handler);
     let serving = server.serve().await;
     let peer = net.peer_of(&server.handle).await;
     (server, serving, peer)

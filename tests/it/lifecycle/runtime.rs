@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{SendError, ServeError, ServerHandle, Text, UdpServer};
+use datagrammar::{SendError, ServeError, Server, ServerHandle, Text};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Loops, Server, Sleeps, Steps, echo, starting};
+use super::{Loops, Sleeps, Steps, TestServer, echo, starting};
 use crate::support::{Bytes, Net, conversing, until, within_deadline};
 
 fn current_thread() -> Runtime {
@@ -64,7 +64,7 @@ async fn serve() -> (Left, Bytes) {
             }
         )
     );
-    let server = Server::bind(&NET, handler);
+    let server = TestServer::bind(&NET, handler);
     let address = server.handle.local_addrs()[0].socket_addr().unwrap();
     drop(server.serve().await);
     let peer = NET.peer_of(&server.handle).await;
@@ -122,7 +122,7 @@ fn a_server_that_is_dropped_after_its_runtime_frees_its_port() {
         within_time(move || {
             let runtime = runtime();
             let server = runtime.block_on(async {
-                let server = Server::bind(&NET, Sleeps);
+                let server = TestServer::bind(&NET, Sleeps);
                 let serving = server.serve().await;
                 let peer = NET.peer_of(&server.handle).await;
                 peer.ask("hello").await;
@@ -145,7 +145,7 @@ fn a_server_that_is_dropped_after_its_runtime_frees_its_port() {
 fn serving_on_a_thread_of_its_own_ends_with_an_error_when_the_runtime_is_dropped() {
     within_time(|| {
         let runtime = multi_thread();
-        let server = runtime.block_on(async { Server::bind(&NET, Sleeps) });
+        let server = runtime.block_on(async { TestServer::bind(&NET, Sleeps) });
         let (handle, address) = (server.handle.clone(), server.handle.local_addrs().remove(0));
         let on = runtime.handle().clone();
         let serving = thread::spawn(move || on.block_on(server.server.serve()));
@@ -184,7 +184,7 @@ fn no_clean_up_begins_when_the_runtime_is_gone_though_serving_ends_after_it() {
                 },
                 Sleeps
             );
-            let builder = UdpServer::builder(Text, handler).dedicated_threads(dedicated_threads);
+            let builder = Server::builder(Text, handler).dedicated_threads(dedicated_threads);
             let server = runtime.block_on(builder.bind("127.0.0.1:0")).unwrap();
             let (handle, on) = (server.handle(), runtime.handle().clone());
             // Its future is no task of the runtime, so that it is polled to its end.
@@ -205,7 +205,7 @@ fn no_clean_up_begins_when_the_runtime_is_gone_though_serving_ends_after_it() {
 fn a_server_whose_runtime_is_gone_cannot_serve_in_another() {
     within_time(|| {
         let runtime = current_thread();
-        let builder = UdpServer::builder(Text, echo);
+        let builder = Server::builder(Text, echo);
         let server = runtime.block_on(builder.bind(["127.0.0.1:0", "[::1]:0"])).unwrap();
         drop(runtime);
 

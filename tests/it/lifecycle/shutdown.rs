@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::Level;
 
-use super::{Loops, Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
+use super::{Loops, Sleeps, Steps, TestServer, echo, ended, in_memory, settle, starting};
 use crate::{
     log::Log,
     support::{Net, conversing, everywhere, until, within_deadline},
@@ -28,7 +28,7 @@ everywhere! {
     // L-7
     async fn the_future_given_to_serve_until_ends_serving_like_a_shutdown(net) {
         let loops = Loops::default();
-        let server = Server::bind(&net, loops.clone());
+        let server = TestServer::bind(&net, loops.clone());
         let peer = net.peer_of(&server.handle).await;
         let (end, until) = oneshot::channel::<()>();
         let serving = tokio::spawn({
@@ -47,7 +47,7 @@ everywhere! {
 
     // L-7
     async fn a_future_that_is_ready_lets_no_conversation_open(net) {
-        let server = Server::bind(&net, echo);
+        let server = TestServer::bind(&net, echo);
         let peer = net.peer_of(&server.handle).await;
         peer.send("early").await;
 
@@ -59,7 +59,7 @@ everywhere! {
 
     // L-14
     async fn shutting_down_returns_at_once_where_nothing_is_served(net) {
-        let server = Server::bind(&net, echo);
+        let server = TestServer::bind(&net, echo);
 
         for _ in 0..2 {
             ten_shutdowns(&server.handle).await;
@@ -71,7 +71,7 @@ everywhere! {
 
     // L-14
     async fn ten_shutdowns_at_the_same_time_all_return(net) {
-        let server = Server::bind(&net, Loops::default());
+        let server = TestServer::bind(&net, Loops::default());
         let peer = net.peer_of(&server.handle).await;
         let serving = server.serve().await;
         peer.ask("hello").await;
@@ -83,7 +83,7 @@ everywhere! {
 
     // L-15
     async fn a_server_serves_three_times_at_the_same_addresses(net) {
-        let server = Server::bind(&net, echo);
+        let server = TestServer::bind(&net, echo);
         let addresses = server.handle.local_addrs();
         let peer = net.peer_of(&server.handle).await;
 
@@ -105,7 +105,7 @@ everywhere! {
             stale.lock().unwrap().push(stats.dropped(DropReason::Stale));
             Ok(())
         }, echo);
-        let server = Server::bind(&net, handler);
+        let server = TestServer::bind(&net, handler);
         let peer = net.peer_of(&server.handle).await;
         let serving = server.serve().await;
         peer.ask("hello").await;
@@ -129,7 +129,7 @@ everywhere! {
 async fn an_error_of_the_socket_hides_nothing_stale() {
     let network = Network::new(1, Conditions::default());
     let net = Net::Memory(network.clone());
-    let server = Server::bind(&net, echo);
+    let server = TestServer::bind(&net, echo);
     let peer = net.peer_of(&server.handle).await;
     let serving = server.serve().await;
     peer.ask("hello").await;
@@ -159,7 +159,7 @@ async fn ten_shutdowns(handle: &ServerHandle) {
 #[tokio::test(start_paused = true)]
 async fn the_future_given_to_serve_until_ends_a_drain_too() {
     let net = Net::memory();
-    let server = Server::bind(&net, Sleeps);
+    let server = TestServer::bind(&net, Sleeps);
     let peer = net.peer_of(&server.handle).await;
     let serving = tokio::spawn({
         let server = server.clone();
@@ -212,7 +212,7 @@ async fn serving_ends_step_by_step() {
         )
     );
     let net = Net::memory();
-    let server = Server::bind(&net, handler);
+    let server = TestServer::bind(&net, handler);
     let serving = server.serve().await;
     let (peer, late) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
     peer.ask("hello").await;
@@ -343,8 +343,8 @@ async fn a_shutdown_awaited_by_a_background_task_or_while_starting_ends_with_it(
         echo
     );
 
-    ended(Server::bind(&Net::memory(), in_background).begin()).await.unwrap();
-    ended(Server::bind(&Net::memory(), while_starting).begin()).await.unwrap();
+    ended(TestServer::bind(&Net::memory(), in_background).begin()).await.unwrap();
+    ended(TestServer::bind(&Net::memory(), while_starting).begin()).await.unwrap();
 }
 
 // L-14

@@ -15,7 +15,7 @@ use datagrammar::{BoxError, Handler, Peer, ServeError, ServerContext};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Level;
 
-use super::{Server, Sleeps, Steps, echo, ended, in_memory, settle, starting};
+use super::{Sleeps, Steps, TestServer, echo, ended, in_memory, settle, starting};
 use crate::{
     log::Log,
     support::{Gate, Net, conversing, everywhere, until, within_deadline},
@@ -24,7 +24,7 @@ use crate::{
 everywhere! {
     // L-1
     async fn what_comes_before_the_first_serve_is_served_in_order(net) {
-        let server = Server::bind(&net, echo);
+        let server = TestServer::bind(&net, echo);
         let peer = net.peer_of(&server.handle).await;
         for datagram in ["one", "two", "three"] {
             peer.send(datagram).await;
@@ -50,7 +50,7 @@ everywhere! {
             let request = peer.recv().await?;
             Ok(peer.send(&request).await?)
         }));
-        let server = Server::bind(&net, handler);
+        let server = TestServer::bind(&net, handler);
         let peer = net.peer_of(&server.handle).await;
 
         let serving = server.begin();
@@ -67,7 +67,7 @@ everywhere! {
     async fn the_handler_starts_once_each_time_serving_starts(net) {
         let steps = Steps::default();
         let handler = starting!([steps] |_service| { steps.note("starts"); Ok(()) }, echo);
-        let server = Server::bind(&net, handler);
+        let server = TestServer::bind(&net, handler);
         let peer = net.peer_of(&server.handle).await;
 
         for expected in 1..=2 {
@@ -92,7 +92,7 @@ everywhere! {
             context.on_shutdown(async move { steps.note(handle.is_serving().to_string()) });
             Ok(())
         }, echo);
-        let server = Server::bind(&net, handler);
+        let server = TestServer::bind(&net, handler);
 
         let serving = server.serve().await;
         server.stop(serving).await;
@@ -109,7 +109,7 @@ everywhere! {
             gate.pass().await;
             Ok(())
         }, echo);
-        let server = Server::bind(&net, handler);
+        let server = TestServer::bind(&net, handler);
         let is_serving = || server.handle.is_serving();
 
         assert!(!is_serving(), "it is bound only");
@@ -139,7 +139,7 @@ everywhere! {
             steps.note(request.clone());
             Ok(peer.send(&request).await?)
         }));
-        let server = Server::bind(&net, handler);
+        let server = TestServer::bind(&net, handler);
         let addresses = server.handle.local_addrs();
         let peer = net.peer_of(&server.handle).await;
         peer.send("early").await;
@@ -164,7 +164,7 @@ everywhere! {
             gate.pass().await;
             Ok(())
         }, echo);
-        let server = Server::bind(&net, handler);
+        let server = TestServer::bind(&net, handler);
         let peer = net.peer_of(&server.handle).await;
 
         let serving = server.begin();
@@ -211,7 +211,7 @@ async fn a_panic_while_the_handler_starts_is_an_error_of_serving() {
         },
         echo
     );
-    let server = Server::bind(&Net::memory(), handler);
+    let server = TestServer::bind(&Net::memory(), handler);
 
     let error = ended(server.begin()).await.unwrap_err();
 
@@ -237,7 +237,7 @@ async fn a_shutdown_while_the_handler_starts_drops_the_start_and_cleans_up() {
         },
         echo
     );
-    let server = Server::bind(&Net::memory(), handler);
+    let server = TestServer::bind(&Net::memory(), handler);
     let serving = server.begin();
     settle().await;
     let asked = Instant::now();
@@ -254,7 +254,7 @@ async fn a_shutdown_while_the_handler_starts_drops_the_start_and_cleans_up() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_shut_down_while_it_starts_is_never_ready() {
     let handler = starting!(|_service| { pending().await }, echo);
-    let server = Server::bind(&Net::memory(), handler);
+    let server = TestServer::bind(&Net::memory(), handler);
     let serving = server.begin();
     let ready = tokio::spawn({
         let handle = server.handle.clone();
@@ -339,7 +339,7 @@ async fn a_panic_before_the_start_is_awaited_is_an_error_of_serving_too() {
         }
     }
 
-    let server = Server::bind(&Net::memory(), Panics(true));
+    let server = TestServer::bind(&Net::memory(), Panics(true));
 
     let error = ended(server.begin()).await.unwrap_err();
 

@@ -7,13 +7,11 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{
-    BoxError, Handler, Peer, RecvError, ServerContext, ServerHandle, Text, UdpServer,
-};
+use datagrammar::{BoxError, Handler, Peer, RecvError, Server, ServerContext, ServerHandle, Text};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Server, Sleeps, Steps, abort, echo, ended, in_memory, settle, starting};
+use super::{Sleeps, Steps, TestServer, abort, echo, ended, in_memory, settle, starting};
 use crate::support::{Net, conversing, everywhere, until, within_deadline};
 
 /// Asks for the end of its own server in the way that it is told, and says goodbye then.
@@ -47,7 +45,7 @@ impl Handler<String, String> for Quits {
 everywhere! {
     // L-9, L-14
     async fn a_conversation_that_asks_for_the_end_of_its_server_goes_on(net) {
-        let server = Server::bind(&net, Quits::default());
+        let server = TestServer::bind(&net, Quits::default());
         let peer = net.peer_of(&server.handle).await;
         for way in ["begin", "shutdown", "drain", "begin later", "shutdown later", "drain later"] {
             let serving = server.serve().await;
@@ -62,7 +60,7 @@ everywhere! {
     // L-14
     async fn all_that_is_to_end_before_its_server_hears_that_it_stops(net) {
         let quits = Quits::default();
-        let server = Server::bind(&net, conversing!([quits] |peer| {
+        let server = TestServer::bind(&net, conversing!([quits] |peer| {
             let request = peer.recv().await?;
             peer.send(&request).await?;
             let handle = quits.0.lock().unwrap().clone().unwrap();
@@ -90,7 +88,7 @@ everywhere! {
 
     // L-14
     async fn nobody_waits_for_the_end_where_nothing_is_served(net) {
-        let server = Server::bind(&net, echo);
+        let server = TestServer::bind(&net, echo);
         let handle = server.handle.clone();
 
         for _ in 0..2 {
@@ -220,7 +218,7 @@ async fn a_clean_up_may_block_its_thread_on_the_end() {
         },
         echo
     );
-    let server = Server::bind(&Net::Loopback("127.0.0.1"), handler);
+    let server = TestServer::bind(&Net::Loopback("127.0.0.1"), handler);
     let serving = server.serve().await;
 
     server.stop(serving).await;
@@ -260,7 +258,7 @@ async fn another_task_that_a_clean_up_waits_for_waits_for_the_clean_up_unless_it
 }
 
 /// Serves with a conversation and a background task that wait.
-async fn busy() -> (UdpServer, ServerHandle, UdpSocket) {
+async fn busy() -> (Server, ServerHandle, UdpSocket) {
     let handler = starting!(
         |context| {
             context.spawn(pending());
@@ -275,7 +273,7 @@ async fn busy() -> (UdpServer, ServerHandle, UdpSocket) {
             }
         })
     );
-    let server = UdpServer::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
+    let server = Server::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
     let handle = server.handle();
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     peer.connect(server.local_addr()).unwrap();

@@ -8,13 +8,13 @@ use std::{
 };
 
 use datagrammar::{
-    BoxError, Handler, Limits, Peer, ServerContext, SpawnError, Spawner, Text, UdpServer,
+    BoxError, Handler, Limits, Peer, Server, ServerContext, SpawnError, Spawner, Text,
 };
 use socket2::SockRef;
 use tokio::time::sleep;
 use tracing::Level;
 
-use super::{Server, Steps, abort, echo, in_memory, settle, starting};
+use super::{Steps, TestServer, abort, echo, in_memory, settle, starting};
 use crate::{
     log::Log,
     support::{Gate, Net, conversing, everywhere, until, within_deadline},
@@ -39,7 +39,7 @@ everywhere! {
                 Ok(peer.send(&request).await?)
             })
         );
-        let server = Server::bind(&net, handler);
+        let server = TestServer::bind(&net, handler);
         let peer = net.peer_of(&server.handle).await;
         for _ in 0..3 {
             let serving = server.serve().await;
@@ -53,7 +53,7 @@ everywhere! {
     // L-13, L-19
     async fn what_a_conversation_spawned_is_dropped_with_the_serve_future(net) {
         let steps = Steps::default();
-        let server = Server::bind(&net, conversing!([steps] |peer| {
+        let server = TestServer::bind(&net, conversing!([steps] |peer| {
             let request = peer.recv().await?;
             let task = steps.on_drop("task is dropped");
             peer.spawn(async move {
@@ -182,7 +182,7 @@ async fn a_task_that_is_dropped_can_start_no_other() {
 async fn as_many_tasks_run_as_allowed_and_an_ended_one_makes_room() {
     let (keeps, gate, steps) = (Keeps::default(), Gate::closed(), Steps::default());
     let limits = Limits::default().max_tasks(2);
-    let server = Server::bind_within(limits, &Net::memory(), keeps.clone());
+    let server = TestServer::bind_within(limits, &Net::memory(), keeps.clone());
     let serving = server.serve().await;
     let spawner = keeps.spawner();
     let wait = || {
@@ -225,7 +225,7 @@ async fn the_tasks_of_the_start_hook_do_not_count() {
         })
     );
     let net = Net::memory();
-    let server = Server::bind_within(Limits::default().max_tasks(1), &net, handler);
+    let server = TestServer::bind_within(Limits::default().max_tasks(1), &net, handler);
     let peer = net.peer_of(&server.handle).await;
     let serving = server.serve().await;
 
@@ -285,9 +285,9 @@ async fn the_start_hook_is_lent_the_sockets() {
         },
         echo
     );
-    let server = UdpServer::builder(Text, handler).bind(["127.0.0.1:0", "127.0.0.1:0"]).await;
+    let server = Server::builder(Text, handler).bind(["127.0.0.1:0", "127.0.0.1:0"]).await;
     let server = server.unwrap();
-    let server = Server { handle: server.handle(), server: Arc::new(server) };
+    let server = TestServer { handle: server.handle(), server: Arc::new(server) };
 
     let serving = server.serve().await;
 
@@ -320,7 +320,7 @@ async fn tasks_that_are_spawned_while_serving_ends_end_too() {
     for _ in 0..20 {
         let keeps = Keeps::default();
         let limits = Limits::default().max_tasks(100);
-        let server = Server::bind_within(limits, &Net::Loopback("127.0.0.1"), keeps.clone());
+        let server = TestServer::bind_within(limits, &Net::Loopback("127.0.0.1"), keeps.clone());
         let serving = server.serve().await;
         let alive = Arc::new(());
         let spawning = std::thread::spawn({

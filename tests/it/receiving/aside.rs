@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Limits, RecvError, Text, UdpServer};
+use datagrammar::{Limits, RecvError, Server, Text};
 use tokio::{task::yield_now, time::Instant};
 
 use crate::support::{Gate, Net, OVERHEAD, conversing, everywhere, until};
@@ -180,7 +180,7 @@ async fn bytes_that_did_not_decode_are_not_kept_where_nothing_more_may_wait() {
         let kept = peer.undecoded().map(<[u8]>::len);
         Ok(peer.send(&format!("{kept:?}")).await?)
     });
-    let server = net.serve(UdpServer::builder(Text, handler).limits(limits)).await;
+    let server = net.serve(Server::builder(Text, handler).limits(limits)).await;
     let peer = net.peer_of(&server.handle).await;
 
     peer.send(b"\xff234").await;

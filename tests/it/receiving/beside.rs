@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, os::fd::AsFd};
 
-use datagrammar::{Ecn, Text, UdpClient, UdpServer};
+use datagrammar::{Client, Ecn, Server, Text};
 use tokio::task::yield_now;
 
 use crate::support::{Running, Switch, conversing, set, within_deadline};
@@ -73,7 +73,7 @@ async fn serve(ip: &str, switches: &[Switch]) -> (Running, u16) {
             }
         }
     });
-    let builder = UdpServer::builder(Text, handler).recv_traffic_class(true);
+    let builder = Server::builder(Text, handler).recv_traffic_class(true);
     let server = builder.bind((ip, 0)).await.unwrap();
     server.sockets().for_each(|socket| switch_on(&socket, switches));
     let port = server.local_addr().port();
@@ -81,8 +81,8 @@ async fn serve(ip: &str, switches: &[Switch]) -> (Running, u16) {
 }
 
 /// A client that hears `server` alone, and marks what it sends.
-async fn client_of(server: SocketAddr) -> UdpClient<Text> {
-    let builder = UdpClient::builder(Text).dscp(46).ecn(Ecn::Ect1);
+async fn client_of(server: SocketAddr) -> Client<Text> {
+    let builder = Client::builder(Text).dscp(46).ecn(Ecn::Ect1);
     builder.connect(server).await.unwrap()
 }
 
@@ -90,7 +90,7 @@ fn train() -> Vec<String> {
     (0..TRAIN).map(|n| format!("{n:048}")).collect()
 }
 
-async fn recv(client: &UdpClient<Text>) -> String {
+async fn recv(client: &Client<Text>) -> String {
     within_deadline(client.recv()).await.unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Bytes that nobody meant to be a packet.
 
-use datagrammar::{DatagramProtocol, Json, RecvError, Text, UdpServer};
+use datagrammar::{DatagramProtocol, Json, RecvError, Server, Text};
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ everywhere! {
     //
     async fn bytes_are_either_the_structure_they_stand_for_or_an_error(net) {
         let protocol = Json::<Order, String>::new();
-        let server = net.serve(UdpServer::builder(protocol, async |order: Order| {
+        let server = net.serve(Server::builder(protocol, async |order: Order| {
             format!("{order:?}")
         })).await;
         let peer = net.peer_of(&server.handle).await;

@@ -3,7 +3,7 @@
 use std::{net::UdpSocket, thread, time::Duration};
 
 use datagrammar::{
-    Limits, RecvError, Text, UdpServer,
+    Limits, RecvError, Server, Text,
     testing::{Conditions, Network},
 };
 
@@ -76,7 +76,7 @@ async fn waits_until_it_is_idle(net: &Net) -> Running {
         }
         Ok(())
     });
-    net.serve(UdpServer::builder(Text, handler).limits(limits)).await
+    net.serve(Server::builder(Text, handler).limits(limits)).await
 }
 
 //

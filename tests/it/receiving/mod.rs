@@ -11,7 +11,7 @@ mod traffic_class;
 use std::{convert::Infallible, error::Error, num::ParseIntError, str::Utf8Error, time::Duration};
 
 use datagrammar::{
-    DatagramProtocol, DecodeError, DropReason, ErrorKind, Limits, RecvError, Text, UdpServer,
+    DatagramProtocol, DecodeError, DropReason, ErrorKind, Limits, RecvError, Server, Text,
     converter_fn,
 };
 use tokio::{
@@ -130,7 +130,7 @@ everywhere! {
             |text: String| text.parse().map(|number: u8| number.to_string()),
             |text: &String| Ok::<_, Infallible>(text.clone()),
         ));
-        let server = net.serve(UdpServer::builder(protocol, conversing!(|peer| {
+        let server = net.serve(Server::builder(protocol, conversing!(|peer| {
             let Err(RecvError::Decode(error)) = peer.recv().await else { panic!() };
             let own = error.source().is_some_and(|source| source.is::<ParseIntError>());
             peer.send(&format!("{:?} {own}", error.kind())).await?;

@@ -1,7 +1,7 @@
 //! How datagrams are marked on their way.
 #![cfg(all(target_os = "linux", not(datagrammar_portable)))]
 
-use datagrammar::{Ecn, Text, TrafficClass, UdpClient, UdpServer};
+use datagrammar::{Client, Ecn, Server, Text, TrafficClass};
 use tokio::task::yield_now;
 
 use crate::support::{Running, conversing, until, within_deadline};
@@ -18,19 +18,19 @@ async fn serve(addr: &str, asked: bool) -> (Running, u16) {
             }
         }
     });
-    let builder = UdpServer::builder(Text, handler).recv_traffic_class(asked);
+    let builder = Server::builder(Text, handler).recv_traffic_class(asked);
     let server = builder.bind(format!("{addr}:0")).await.unwrap();
     let port = server.local_addr().port();
     (Running::start(server).await, port)
 }
 
-async fn ask(client: &UdpClient<Text>, request: &str) -> String {
+async fn ask(client: &Client<Text>, request: &str) -> String {
     client.send(&request.to_owned()).await.unwrap();
     within_deadline(client.recv()).await.unwrap()
 }
 
 /// Marks what `client` sends from now on.
-fn mark(client: &UdpClient<Text>, byte: u8) {
+fn mark(client: &Client<Text>, byte: u8) {
     let socket = client.socket_ref().unwrap();
     let socket = socket2::SockRef::from(&socket);
     match client.local_addr().socket_addr().unwrap().is_ipv4() {
@@ -44,7 +44,7 @@ fn mark(client: &UdpClient<Text>, byte: u8) {
 async fn each_datagram_tells_how_it_is_marked_whether_it_waited_or_not() {
     for (bound, peer) in [("127.0.0.1", "127.0.0.1"), ("[::]", "127.0.0.1"), ("[::]", "[::1]")] {
         let (server, port) = serve(bound, true).await;
-        let builder = UdpClient::builder(Text).dscp(46).ecn(Ecn::Ect0);
+        let builder = Client::builder(Text).dscp(46).ecn(Ecn::Ect0);
         let client = builder.connect(format!("{peer}:{port}")).await.unwrap();
 
         assert_eq!(ask(&client, "").await, "DSCP 46, ECT(0)");
@@ -62,7 +62,7 @@ async fn each_datagram_tells_how_it_is_marked_whether_it_waited_or_not() {
 #[tokio::test]
 async fn datagrams_of_one_train_are_marked_alike_and_the_next_one_is_not() {
     let (server, port) = serve("127.0.0.1", true).await;
-    let client = UdpClient::connect(("127.0.0.1", port), Text).await.unwrap();
+    let client = Client::connect(("127.0.0.1", port), Text).await.unwrap();
     let train = vec!["datagram".to_owned(); 20];
 
     for byte in [0x02, 0x03] {
@@ -82,7 +82,7 @@ async fn datagrams_of_one_train_are_marked_alike_and_the_next_one_is_not() {
 #[tokio::test]
 async fn nothing_is_told_that_nobody_asked_for() {
     let (server, port) = serve("127.0.0.1", false).await;
-    let builder = UdpClient::builder(Text).dscp(46);
+    let builder = Client::builder(Text).dscp(46);
     let client = builder.connect(("127.0.0.1", port)).await.unwrap();
 
     assert_eq!(ask(&client, "").await, "nothing");
@@ -100,9 +100,9 @@ async fn on_a_socket_of_the_users_it_is_told_if_the_user_asks_the_kernel() {
         let class = peer.traffic_class().map(u8::from);
         Ok(peer.send(&format!("{class:?}")).await?)
     });
-    let server = UdpServer::builder(Text, handler).socket(socket).unwrap();
+    let server = Server::builder(Text, handler).socket(socket).unwrap();
     let server = Running::start(server).await;
-    let client = UdpClient::builder(Text).ecn(Ecn::Ce).connect(addr).await.unwrap();
+    let client = Client::builder(Text).ecn(Ecn::Ce).connect(addr).await.unwrap();
 
     assert_eq!(ask(&client, "").await, format!("{:?}", Some(u8::from(TrafficClass::from(3)))));
     server.stop().await;

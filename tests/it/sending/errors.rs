@@ -7,8 +7,7 @@ use std::{
 };
 
 use datagrammar::{
-    DatagramProtocol, DecodeError, EncodeError, PeerSender, Raw, SendError, Text, UdpClient,
-    UdpServer,
+    Client, DatagramProtocol, DecodeError, EncodeError, PeerSender, Raw, SendError, Server, Text,
 };
 use tracing::Level;
 
@@ -39,7 +38,7 @@ impl DatagramProtocol for AllBut {
 everywhere! {
     // S-5
     async fn what_cannot_be_encoded_is_not_sent_and_the_conversation_goes_on(net) {
-        let server = net.serve(UdpServer::builder(AllBut("never"), conversing!(|peer| {
+        let server = net.serve(Server::builder(AllBut("never"), conversing!(|peer| {
             loop {
                 let way = peer.recv().await?;
                 let SendError::Encode(error) = send(&way, peer, "never").await?.unwrap_err() else {
@@ -102,19 +101,19 @@ async fn an_icmp_error_that_the_kernel_tells_to_another_send_does_not_fail_it() 
             Ok(peer.send(&request).await?)
         }
     );
-    let server = Running::start(UdpServer::builder(Text, handler).socket(socket).unwrap()).await;
+    let server = Running::start(Server::builder(Text, handler).socket(socket).unwrap()).await;
     let [staying, going] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
     let (staying_at, going_at) = (staying.local_addr().unwrap(), going.local_addr().unwrap());
     let connect = |peer: UdpSocket| {
         peer.connect(same.local_addr().unwrap()).unwrap();
-        Bytes(UdpClient::from_socket(peer, Raw).unwrap())
+        Bytes(Client::from_socket(peer, Raw).unwrap())
     };
     let (staying, going) = (connect(staying), connect(going));
     assert_eq!(staying.ask("hello").await, "hello");
     assert_eq!(going.ask("hello").await, "hello");
     // The kernel tells ICMP errors to connected sockets only. Nobody is there once it has moved away.
     drop(going);
-    let _taken = Bytes(UdpClient::connect(staying_at, Raw).await.unwrap());
+    let _taken = Bytes(Client::connect(staying_at, Raw).await.unwrap());
     same.connect(going_at).unwrap();
     let [to_staying, to_going] = {
         let senders = senders.lock().unwrap();

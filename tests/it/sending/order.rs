@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use datagrammar::{Addr, Text, UdpServer};
+use datagrammar::{Addr, Server, Text};
 use tokio::{net::UdpSocket, task::yield_now};
 
 use crate::support::{Running, conversing, everywhere, within_deadline};
@@ -75,7 +75,7 @@ async fn a_reply_leaves_from_the_address_that_was_asked() {
         peer.recv().await?;
         Ok(peer.send(&peer.local_addr().to_string()).await?)
     });
-    let server = UdpServer::builder(Text, handler);
+    let server = Server::builder(Text, handler);
     let server = server.bind(["127.0.0.1:0", "127.0.0.2:0", "[::1]:0"]).await.unwrap();
     let server = Running::start(server).await;
     let peers =

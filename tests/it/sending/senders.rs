@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{Addr, Handler, Limits, PeerSender, SendError, Text, UdpServer};
+use datagrammar::{Addr, Handler, Limits, PeerSender, SendError, Server, Text};
 use tokio::net::UdpSocket;
 
 use crate::support::{Net, Running, conversing, everywhere, until, within_deadline};
@@ -122,7 +122,7 @@ everywhere! {
     // S-15
     async fn a_sender_is_closed_between_two_servings(net) {
         let senders = Senders::default();
-        let server = UdpServer::builder(Text, senders.handler()).socket(net.socket()).unwrap();
+        let server = Server::builder(Text, senders.handler()).socket(net.socket()).unwrap();
         let (handle, server) = (server.handle(), Arc::new(server));
         let serve = || {
             let server = Arc::clone(&server);
@@ -183,7 +183,7 @@ everywhere! {
 #[tokio::test]
 async fn one_source_at_two_bound_addresses_is_two_peers_to_send_to() {
     let senders = Senders::default();
-    let server = UdpServer::builder(Text, senders.handler());
+    let server = Server::builder(Text, senders.handler());
     let server = Running::start(server.bind(["127.0.0.1:0", "0.0.0.0:0"]).await.unwrap()).await;
     let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let ports = server.handle.local_addrs();

@@ -1,6 +1,6 @@
 //! How long a datagram may be.
 
-use datagrammar::{Addr, Raw, SendError, Text, UdpClient, UdpServer};
+use datagrammar::{Addr, Client, Raw, SendError, Server, Text};
 
 use super::{WAYS, send};
 use crate::support::{Bytes, Running, conversing, everywhere};
@@ -80,7 +80,7 @@ everywhere! {
 // S-7
 #[tokio::test]
 async fn an_ipv4_peer_of_a_dual_stack_socket_gets_as_much_as_ipv4_carries() {
-    let server = UdpServer::builder(
+    let server = Server::builder(
         Text,
         conversing!(|peer| {
             peer.recv().await?;
@@ -91,7 +91,7 @@ async fn an_ipv4_peer_of_a_dual_stack_socket_gets_as_much_as_ipv4_carries() {
     );
     let server = Running::start(server.bind("[::]:0").await.unwrap()).await;
     let port = server.handle.local_addrs()[0].socket_addr().unwrap().port();
-    let peer = Bytes(UdpClient::connect(("127.0.0.1", port), Raw).await.unwrap());
+    let peer = Bytes(Client::connect(("127.0.0.1", port), Raw).await.unwrap());
 
     peer.send("x".repeat(MAX_IPV4)).await;
 

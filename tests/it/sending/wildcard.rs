@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{PeerSender, Text, ToAddrs, UdpServer};
+use datagrammar::{PeerSender, Server, Text, ToAddrs};
 use tokio::{net::UdpSocket, task::yield_now};
 
 use crate::support::{Running, conversing, until, within_deadline};
@@ -51,7 +51,7 @@ async fn serve(addr: impl ToAddrs) -> (Running, u16) {
             }
         }
     });
-    let server = UdpServer::builder(Text, handler).bind(addr).await.unwrap();
+    let server = Server::builder(Text, handler).bind(addr).await.unwrap();
     let port = server.local_addr().port();
     (Running::start(server).await, port)
 }
@@ -117,7 +117,7 @@ async fn a_sender_keeps_the_address_that_its_peer_knows() {
             Ok(())
         }
     );
-    let server = UdpServer::builder(Text, handler).bind("0.0.0.0:0").await.unwrap();
+    let server = Server::builder(Text, handler).bind("0.0.0.0:0").await.unwrap();
     let port = server.local_addr().port();
     let server = Running::start(server).await;
     let peer = connected(SocketAddr::from(([127, 0, 0, 2], port))).await;
@@ -159,7 +159,7 @@ async fn where_a_datagram_came_to_is_known_before_it_is_received() {
             Ok(())
         }
     );
-    let server = UdpServer::builder(Text, handler).bind("0.0.0.0:0").await.unwrap();
+    let server = Server::builder(Text, handler).bind("0.0.0.0:0").await.unwrap();
     let port = server.local_addr().port();
     let server = Running::start(server).await;
     let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
