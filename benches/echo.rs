@@ -33,7 +33,7 @@ type Serving = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 fn datagrammar(socket: UdpSocket) -> Serving {
     Box::pin(async move {
-        let server = Server::builder(Raw, async |bytes| bytes).socket(socket).unwrap();
+        let server = Server::bind(socket, Raw, async |bytes| bytes).await.unwrap();
         server.serve().await.unwrap();
     })
 }

@@ -108,11 +108,13 @@ where
     P::Outgoing: From<P::Incoming> + Send + Sync + 'static,
 {
     let server = Server::builder(protocol, options.handler)
-        .workers(options.workers)
         .dedicated_threads(options.dedicated_threads)
-        .batch_io(!options.portable)
-        .segmentation_offload(options.offload)
-        .bind((options.ip, options.port))
+        .bind(
+            Udp::new((options.ip, options.port))
+                .workers(options.workers)
+                .batch_io(!options.portable)
+                .segmentation_offload(options.offload),
+        )
         .await?;
     println!("listening on {}", server.local_addr());
     let ended = server.serve_until(ctrl_c()).await;

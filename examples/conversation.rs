@@ -8,9 +8,11 @@
 //! cargo run --example conversation -- 77
 //! ```
 
-use std::{cmp::Ordering, env, net::SocketAddr, time::Duration};
+use std::{cmp::Ordering, env, time::Duration};
 
-use datagrammar::{BoxError, Client, Handler, Peer, RecvError, Server, Text};
+use datagrammar::{
+    Addr, BoxError, Client, ClientRecvError, Handler, Peer, RecvError, Server, Text,
+};
 
 struct GuessTheNumber {
     secret: u8,
@@ -61,7 +63,7 @@ async fn main() -> Result<(), BoxError> {
     played
 }
 
-async fn play_twice(server: SocketAddr) -> Result<(), BoxError> {
+async fn play_twice(server: Addr) -> Result<(), BoxError> {
     let client = Client::connect(server, Text).await?;
     say(&client, "Ada").await?;
     say(&client, "fifty").await?;
@@ -88,6 +90,6 @@ async fn say(client: &Client<Text>, text: &str) -> Result<String, BoxError> {
     Ok(answer)
 }
 
-async fn hear(client: &Client<Text>) -> Result<String, RecvError> {
+async fn hear(client: &Client<Text>) -> Result<String, ClientRecvError> {
     client.recv_timeout(Duration::from_secs(5)).await
 }

@@ -5,9 +5,9 @@
 //! cargo run --release --example echo -- Hello world
 //! ```
 
-use std::{env, fmt, net::SocketAddr, time::Duration};
+use std::{env, fmt, time::Duration};
 
-use datagrammar::{BoxError, Client, Handler, Json, Peer, Server};
+use datagrammar::{Addr, BoxError, Client, Handler, Json, Peer, Server};
 use serde::{Deserialize, Serialize};
 
 /// The packet, both ways. One datagram is `{"command-line arguments":["Hello","world"]}`.
@@ -38,7 +38,7 @@ async fn main() -> Result<(), BoxError> {
     asked
 }
 
-async fn ask(server: SocketAddr) -> Result<(), BoxError> {
+async fn ask(server: Addr) -> Result<(), BoxError> {
     let client = Client::connect(server, Json::<Arguments>::new()).await?;
     let request = Arguments { words: env::args().skip(1).collect() };
     client.send(&request).await?;

@@ -13,14 +13,13 @@
 //! the address, which is not), and for as many as the handler knows, not for as many as ask.
 
 use std::{
-    net::SocketAddr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
 use datagrammar::{
-    BoxError, Client, DatagramProtocol, Handler, Json, Peer, Raw, RecvError, ReplayWindow, Server,
-    Signed, SigningKey,
+    Addr, BoxError, Client, ClientRecvError, DatagramProtocol, Handler, Json, Peer, Raw, RecvError,
+    ReplayWindow, Server, Signed, SigningKey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,14 +80,14 @@ async fn main() -> Result<(), BoxError> {
     counted
 }
 
-async fn count(server: SocketAddr, key: &SigningKey) -> Result<(), BoxError> {
+async fn count(server: Addr, key: &SigningKey) -> Result<(), BoxError> {
     let protocol = Json::<Response, Request>::new().layer(Signed::new(key));
-    let client = Client::connect(server, &protocol).await?;
+    let client = Client::connect(&server, &protocol).await?;
     let thief = Client::connect(server, Raw).await?;
 
     client.send(&Request::Hello).await?;
     let Response::Welcome { conversation } = hear(&client).await? else {
-        return Err("a welcome was expected".into());
+        return Err("the server did not welcome the client".into());
     };
 
     let first = Request::Add { conversation, sequence: 1, amount: 40 };
@@ -108,7 +107,7 @@ async fn count(server: SocketAddr, key: &SigningKey) -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn hear<P: DatagramProtocol>(client: &Client<P>) -> Result<P::Incoming, RecvError> {
+async fn hear<P: DatagramProtocol>(client: &Client<P>) -> Result<P::Incoming, ClientRecvError> {
     client.recv_timeout(Duration::from_secs(5)).await
 }
 

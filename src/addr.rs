@@ -1,6 +1,10 @@
+//! The address of a peer, or of a socket.
+
 use std::{
-    fmt,
-    net::{SocketAddr, SocketAddrV6},
+    fmt, io,
+    net::{AddrParseError, IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs},
+    option,
+    str::FromStr,
 };
 
 /// The address of a peer, or of the socket it talks to.
@@ -12,11 +16,10 @@ use std::{
 ///
 /// ```
 /// use datagrammar::Addr;
-/// use std::net::SocketAddr;
 ///
-/// let addr = Addr::from("192.0.2.7:5000".parse::<SocketAddr>()?);
+/// let addr: Addr = "192.0.2.7:5000".parse()?;
 /// assert_eq!(addr.to_string(), "192.0.2.7:5000");
-/// assert_eq!(addr.socket_addr().map(|addr| addr.port()), Some(5000));
+/// assert_eq!(addr.port(), Some(5000));
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +38,18 @@ impl Addr {
         }
     }
 
+    /// Returns the IP address, or `None` for an address that has none.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.socket_addr().map(|addr| addr.ip())
+    }
+
+    /// Returns the port, or `None` for an address that has none.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.socket_addr().map(|addr| addr.port())
+    }
+
     /// The one name of the socket at `addr`: IPv4-mapped addresses become IPv4, and the flow label,
     /// which a peer may change at will, is left out. The scope id stays: it tells links apart.
     pub(crate) fn canonical(addr: SocketAddr) -> Self {
@@ -51,6 +66,36 @@ impl fmt::Display for Addr {
         match self {
             Self::Ip(addr) => addr.fmt(f),
         }
+    }
+}
+
+/// Parses an IP address with a port: `192.0.2.7:5000`, `[2001:db8::1]:5000`.
+impl FromStr for Addr {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        text.parse::<SocketAddr>().map(Self::from)
+    }
+}
+
+/// Compares with the one name of the other address: an IPv4-mapped one is IPv4, and the flow label does not
+/// count.
+impl PartialEq<SocketAddr> for Addr {
+    fn eq(&self, other: &SocketAddr) -> bool {
+        let Self::Ip(addr) = self;
+        let Self::Ip(other) = Self::canonical(*other);
+        *addr == other
+    }
+}
+
+/// So that the sockets of the standard library take it. Fails with
+/// [`Unsupported`](io::ErrorKind::Unsupported) for an address that is not an IP address.
+impl ToSocketAddrs for Addr {
+    type Iter = option::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        let addr = self.socket_addr().ok_or(io::ErrorKind::Unsupported)?;
+        Ok(Some(addr).into_iter())
     }
 }
 
@@ -82,6 +127,17 @@ mod tests {
 
         assert_eq!(at(0, 6), at(12_345, 6));
         assert_ne!(at(0, 6), at(0, 7));
+    }
+
+    // B-8, B-9
+    #[test]
+    fn an_address_equals_a_socket_address_by_its_one_name() {
+        let mapped: SocketAddr = "[::ffff:192.0.2.7]:5000".parse().unwrap();
+        let addr: Addr = "192.0.2.7:5000".parse().unwrap();
+
+        assert_eq!(addr, mapped);
+        assert_eq!((addr.ip(), addr.port()), (Some([192, 0, 2, 7].into()), Some(5000)));
+        assert!("192.0.2.7".parse::<Addr>().is_err());
     }
 
     // B-14

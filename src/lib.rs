@@ -100,7 +100,10 @@ pub use client::{Client, ClientBuilder, Packets};
 pub use stream_codec::StreamCodec;
 // All of it: which parts there are is for its features to say.
 pub use datagrammar_protocols::*;
-pub use error::{RecvError, SendError, ServeError, SpawnError};
+pub use error::{
+    AddrError, BindError, ClientRecvError, ClientSendError, ConnectError, OptionError, RecvError,
+    SendError, ServeError, SpawnError,
+};
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
 pub use limits::{Limits, Overflow};
@@ -109,7 +112,10 @@ pub use server::{Server, ServerBuilder};
 pub use stats::{BatchSizes, Counter, DropReason, ServerStats};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};
-pub use transport::{Interface, IoMode, Offload, SocketRef, ToAddrs, socket::BoundSocket};
+pub use transport::{
+    Interface, IoMode, Offload, SocketRef, ToAddrs,
+    config::{AnyTransport, Bind, Connect, Udp},
+};
 
 #[cfg(feature = "testing")]
 pub mod testing {

@@ -1,4 +1,6 @@
-use std::{io, time::Duration};
+use std::time::Duration;
+
+use crate::BindError;
 
 /// How much a server takes on. Each bound has a default that a small server on the open internet can
 /// live with, and what is beyond it is dropped and counted, see [`ServerStats`](crate::ServerStats).
@@ -158,7 +160,7 @@ impl Limits {
     }
 
     /// Refuses bounds with which nothing could ever be received.
-    pub(crate) fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> Result<(), BindError> {
         let zero = [
             ("max_queue_bytes", self.max_queue_bytes == 0),
             ("max_queued_bytes", self.max_queued_bytes == 0),
@@ -167,9 +169,10 @@ impl Limits {
             ("idle_timeout", self.idle_timeout == Some(Duration::ZERO)),
             ("max_events_per_second", self.max_events_per_second == 0),
         ];
-        let Some((name, _)) = zero.iter().find(|(_, zero)| *zero) else { return Ok(()) };
-        let text = format!("the limit `{name}` is zero where at least one was expected");
-        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        match zero.iter().find(|(_, zero)| *zero) {
+            Some((name, _)) => Err(BindError::ZeroLimit(name)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -210,7 +213,7 @@ mod tests {
 
         for (name, limits) in refused {
             let error = limits.check().unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
             assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
         }
         assert!(

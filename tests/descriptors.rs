@@ -43,7 +43,7 @@ async fn drop_midway() {
     let impossible: [SocketAddr; 2] = ["127.255.255.255:9000".parse().unwrap(); 2];
     assert!(Client::connect(&impossible[..], Text).await.is_err());
     let unconnected = UdpSocket::bind("127.0.0.1:0").unwrap();
-    assert!(Client::from_socket(unconnected, Text).is_err());
+    assert!(Client::connect(unconnected, Text).await.is_err());
 
     let client = Client::connect(addr, Text).await.unwrap();
     waits(pin!(client.recv())).await;

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use datagrammar::{BoxError, Handler, Peer, ServeError, Server, Text};
+use datagrammar::{BoxError, Handler, Peer, ServeError, Server, Text, Udp};
 use tokio::{runtime::Builder, task::JoinHandle};
 
 /// How many threads of this process belong to workers.
@@ -31,7 +31,7 @@ fn until(condition: impl Fn() -> bool) {
 }
 
 /// Asks from a socket of its own, and waits for the answer.
-fn ask(to: SocketAddr, text: &str) -> String {
+fn ask(to: &Addr, text: &str) -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     socket.send_to(text.as_bytes(), to).unwrap();
@@ -95,8 +95,9 @@ fn receive_while_handlers_block_all_threads_of_the_runtime() {
     let (handler, is_blocked, release) = Blocks::new();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let limits = datagrammar::Limits::default().max_queue_len(64);
-    let builder = Server::builder(Text, handler).limits(limits).workers(2).dedicated_threads(true);
-    let server = Arc::new(runtime.block_on(builder.bind("127.0.0.1:0")).unwrap());
+    let builder = Server::builder(Text, handler).limits(limits).dedicated_threads(true);
+    let server =
+        Arc::new(runtime.block_on(builder.bind(Udp::new("127.0.0.1:0").workers(2))).unwrap());
     let (addr, handle) = (server.local_addr(), server.handle());
     let serving = runtime.block_on(serve(&server));
     let blockers = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
@@ -130,8 +131,8 @@ fn leave_no_thread_when_serve_has_returned() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (handler, _blocked, _release) = Blocks::new();
-        let builder = Server::builder(Text, handler).workers(3).dedicated_threads(true);
-        let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
+        let builder = Server::builder(Text, handler).dedicated_threads(true);
+        let server = Arc::new(builder.bind(Udp::new("127.0.0.1:0").workers(3)).await.unwrap());
         let addr = server.local_addr();
         until(|| threads() == 0);
 
@@ -189,18 +190,18 @@ fn leave_no_thread_when_the_server_is_dropped() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (handler, _blocked, _release) = Blocks::new();
-        let builder = Server::builder(Text, handler).workers(2).dedicated_threads(true);
-        let server = builder.bind("127.0.0.1:0").await.unwrap();
+        let builder = Server::builder(Text, handler).dedicated_threads(true);
+        let server = builder.bind(Udp::new("127.0.0.1:0").workers(2)).await.unwrap();
         let (addr, handle) = (server.local_addr(), server.handle());
         let serving = tokio::spawn(async move { server.serve().await });
         assert!(handle.ready().await);
-        ask(addr, "hello");
+        ask(&addr, "hello");
 
         serving.abort();
 
         assert!(serving.await.unwrap_err().is_cancelled());
         until(|| threads() == 0);
-        until(|| UdpSocket::bind(addr).is_ok());
+        until(|| UdpSocket::bind(&addr).is_ok());
         handle.shutdown().await;
     });
 }
@@ -209,11 +210,12 @@ fn leave_no_thread_when_the_server_is_dropped() {
 fn leave_no_thread_when_the_runtime_is_dropped() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (handler, _blocked, _release) = Blocks::new();
-    let builder = Server::builder(Text, handler).workers(2).dedicated_threads(true);
-    let server = Arc::new(runtime.block_on(builder.bind("127.0.0.1:0")).unwrap());
+    let builder = Server::builder(Text, handler).dedicated_threads(true);
+    let server =
+        Arc::new(runtime.block_on(builder.bind(Udp::new("127.0.0.1:0").workers(2))).unwrap());
     let addr = server.local_addr();
     drop(runtime.block_on(serve(&server)));
-    ask(addr, "hello");
+    ask(&addr, "hello");
 
     drop(runtime);
 

@@ -1,3 +1,5 @@
+//! The connected socket of a client.
+
 use std::{
     io,
     net::UdpSocket,
@@ -6,10 +8,9 @@ use std::{
 
 use super::shared::locked;
 use crate::{
-    Addr, BoundSocket, SocketRef,
+    Addr, SocketRef,
     transport::{
-        RecvBatch, Route, SendBatch, Transport, is_about_sending, max_len,
-        socket::{self, Kind, Options},
+        RecvBatch, Route, SendBatch, Transport, is_about_sending, max_len, options::Options, socket,
     },
 };
 
@@ -39,30 +40,32 @@ enum Connected {
 }
 
 impl Link {
-    /// Takes a connected socket over, which is our `own` if it is not a user's.
-    pub(super) fn new(socket: BoundSocket, options: &Options, own: bool) -> io::Result<Self> {
-        match socket.0 {
-            Kind::Udp(socket) => Self::udp(socket, options, own),
-            #[cfg(feature = "testing")]
-            Kind::Memory(socket) => {
-                let local_addr = socket.addr().clone();
-                let peer = socket.peer().cloned().ok_or(io::ErrorKind::NotConnected)?;
-                Ok(Self::connected(Connected::Memory(socket), local_addr, peer))
-            }
-        }
+    /// Takes over a connected socket that was made for this.
+    pub(super) fn new(socket: UdpSocket, options: &Options) -> io::Result<Self> {
+        let (local_addr, peer) = (socket.local_addr()?, socket.peer_addr()?);
+        let (socket, transport) = socket::connected(socket, options, true)?;
+        let socket = Connected::Udp { socket, transport };
+        Ok(Self::connected(socket, local_addr.into(), peer.into()))
+    }
+
+    /// Takes over a connected socket of the caller's.
+    pub(super) fn adopt(socket: UdpSocket, options: &Options) -> io::Result<Self> {
+        let (peer, socket, transport) = socket::adopt_connected(socket, options)?;
+        let local_addr = socket.local_addr()?;
+        let socket = Connected::Udp { socket, transport };
+        Ok(Self::connected(socket, local_addr.into(), peer.into()))
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn memory(socket: crate::transport::memory::MemorySocket) -> io::Result<Self> {
+        let local_addr = socket.addr().clone();
+        let peer = socket.peer().cloned().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(Self::connected(Connected::Memory(socket), local_addr, peer))
     }
 
     fn connected(socket: Connected, local_addr: Addr, peer: Addr) -> Self {
         let (sending, told) = (Mutex::default(), Mutex::default());
         Self { socket, local_addr, route: peer.into(), sending, told }
-    }
-
-    fn udp(socket: UdpSocket, options: &Options, own: bool) -> io::Result<Self> {
-        let local_addr = socket::check(&socket)?.into();
-        let peer = socket.peer_addr()?.into();
-        socket.set_nonblocking(true)?;
-        let (socket, transport) = socket::connected(socket, options, own)?;
-        Ok(Self::connected(Connected::Udp { socket, transport }, local_addr, peer))
     }
 
     /// The socket of the operating system, if there is one.

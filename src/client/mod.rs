@@ -2,6 +2,7 @@
 
 mod arrived;
 mod builder;
+mod connect;
 mod link;
 mod packets;
 mod shared;
@@ -16,11 +17,11 @@ use shared::{Shared, locked};
 use tokio::{task::coop, time::Instant};
 
 use crate::{
-    Addr, BoundSocket, DatagramProtocol, RecvError, SendError, SocketRef, ToAddrs,
-    transport::{BATCH, LONGEST, Scratch, socket::Options},
+    Addr, ClientRecvError, ClientSendError, Connect, ConnectError, DatagramProtocol, SocketRef,
+    transport::{BATCH, Scratch},
 };
 
-/// A UDP endpoint that exchanges typed packets with one peer.
+/// An endpoint that exchanges typed packets with one peer, over UDP and other [transports](Connect).
 ///
 /// It is cheap to clone; clones share one socket, which is closed by [`close`](Self::close) or with
 /// the last of them. Any number of tasks may send and receive at the same time: each packet goes to
@@ -54,10 +55,10 @@ pub struct Client<P> {
 }
 
 impl<P: DatagramProtocol> Client<P> {
-    /// Connects to the peer at `addr`, which speaks `protocol`.
+    /// Connects to the peer at an address, or over another [transport](Connect); the peer speaks `protocol`.
     ///
-    /// Of several addresses, or those of a name, the first that works is taken. Connecting sends
-    /// nothing: whether anybody is there shows when one does not answer.
+    /// Of several addresses, or those of a name, the first that works is taken. Connecting sends nothing: a
+    /// peer that is not there shows only by not answering.
     ///
     /// # Errors
     ///
@@ -70,34 +71,17 @@ impl<P: DatagramProtocol> Client<P> {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing is left over.
-    pub async fn connect(addr: impl ToAddrs, protocol: P) -> io::Result<Self> {
-        Self::builder(protocol).connect(addr).await
+    pub async fn connect(transport: impl Connect, protocol: P) -> Result<Self, ConnectError> {
+        Self::builder(protocol).connect(transport).await
     }
 
     /// Begins a client with options.
-    pub fn builder(protocol: P) -> ClientBuilder<P> {
+    pub const fn builder(protocol: P) -> ClientBuilder<P> {
         ClientBuilder::new(protocol)
     }
 
-    /// Makes a client of a socket that is connected already. Its options stay as they are; only
-    /// non-blocking mode is set.
-    ///
-    /// # Errors
-    ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) or
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a connected UDP socket; it is closed
-    /// then.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside a tokio runtime with I/O enabled.
-    pub fn from_socket(socket: impl Into<BoundSocket>, protocol: P) -> io::Result<Self> {
-        let link = Link::new(socket.into(), &Options::default(), false)?;
-        Ok(Self::new(link, protocol, LONGEST))
-    }
-
-    fn new(link: Link, protocol: P, datagram_limit: usize) -> Self {
-        Self { shared: Arc::new(Shared::new(link, protocol, datagram_limit)) }
+    fn new(link: Link, protocol: P, max_datagram_size: usize) -> Self {
+        Self { shared: Arc::new(Shared::new(link, protocol, max_datagram_size)) }
     }
 
     /// Sends `packet` to the peer.
@@ -107,8 +91,8 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Encode`] and [`SendError::TooLarge`] if the packet cannot go out as a datagram,
-    /// [`SendError::Io`] if the kernel refuses it, [`SendError::Closed`] after [`close`](Self::close). The
+    /// [`ClientSendError::Encode`] and [`ClientSendError::TooLarge`] if the packet cannot go out as a datagram,
+    /// [`ClientSendError::Io`] if the kernel refuses it, [`ClientSendError::Closed`] after [`close`](Self::close). The
     /// client stays usable.
     ///
     /// If nobody listens at the port of a peer on the same host, Linux knows that at once: each `send`
@@ -120,17 +104,19 @@ impl<P: DatagramProtocol> Client<P> {
     /// # Cancel safety
     ///
     /// If the future is dropped, the datagram was sent whole or not at all.
-    pub async fn send(&self, packet: &P::Outgoing) -> Result<(), SendError> {
+    pub async fn send(&self, packet: impl Borrow<P::Outgoing>) -> Result<(), ClientSendError> {
         coop::consume_budget().await;
-        let mut link = self.shared.link().ok_or(SendError::Closed)?;
-        let encode = |datagram: &mut Vec<u8>| self.shared.protocol.encode(packet, datagram);
-        let datagram = Scratch::encode(link.max_len(), encode)?;
+        let mut link = self.shared.link().ok_or(ClientSendError::Closed)?;
+        let encode =
+            |datagram: &mut Vec<u8>| self.shared.protocol.encode(packet.borrow(), datagram);
+        let datagram = Scratch::encode(link.max_len(), encode);
+        let datagram = datagram.map_err(ClientSendError::of_encoding)?;
         loop {
             match link.try_send(&datagram) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(SendError::Io(error)),
+                Err(error) => return Err(ClientSendError::Io(error)),
             }
             link = self.shared.writable().await?;
         }
@@ -170,7 +156,7 @@ impl<P: DatagramProtocol> Client<P> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn send_all<I>(&self, packets: I) -> Result<(), SendError>
+    pub async fn send_all<I>(&self, packets: I) -> Result<(), ClientSendError>
     where
         I: IntoIterator<Item: Borrow<P::Outgoing>>,
     {
@@ -195,13 +181,13 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Decode`] if a datagram is not a packet, [`RecvError::Io`] if the socket fails: the
-    /// client stays usable. [`RecvError::Closed`] after [`close`](Self::close), at once.
+    /// [`ClientRecvError::Decode`] if a datagram is not a packet, [`ClientRecvError::Io`] if the socket fails: the
+    /// client stays usable. [`ClientRecvError::Closed`] after [`close`](Self::close), at once.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no packet is lost.
-    pub async fn recv(&self) -> Result<P::Incoming, RecvError> {
+    pub async fn recv(&self) -> Result<P::Incoming, ClientRecvError> {
         self.receive(None).await
     }
 
@@ -210,12 +196,12 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`RecvError::TimedOut`].
+    /// As [`recv`](Self::recv), and [`ClientRecvError::TimedOut`].
     ///
     /// # Cancel safety
     ///
     /// As [`recv`](Self::recv).
-    pub async fn recv_timeout(&self, timeout: Duration) -> Result<P::Incoming, RecvError> {
+    pub async fn recv_timeout(&self, timeout: Duration) -> Result<P::Incoming, ClientRecvError> {
         self.receive(Instant::now().checked_add(timeout)).await
     }
 
@@ -230,7 +216,7 @@ impl<P: DatagramProtocol> Client<P> {
     /// # Cancel safety
     ///
     /// As [`recv`](Self::recv).
-    pub async fn recv_deadline(&self, deadline: Instant) -> Result<P::Incoming, RecvError> {
+    pub async fn recv_deadline(&self, deadline: Instant) -> Result<P::Incoming, ClientRecvError> {
         self.receive(Some(deadline)).await
     }
 
@@ -241,9 +227,9 @@ impl<P: DatagramProtocol> Client<P> {
     /// All answers that come within a second:
     ///
     /// ```
-    /// # use datagrammar::{RecvError, Text, Client};
+    /// # use datagrammar::{ClientRecvError, Text, Client};
     /// # use std::time::Duration;
-    /// # async fn example(client: Client<Text>) -> Result<(), RecvError> {
+    /// # async fn example(client: Client<Text>) -> Result<(), ClientRecvError> {
     /// let mut answers = client.packets().within(Duration::from_secs(1));
     /// while let Some(answer) = answers.next().await {
     ///     println!("{}", answer?);
@@ -269,14 +255,14 @@ impl<P: DatagramProtocol> Client<P> {
 
     /// Returns the address of the client, from which its datagrams leave.
     #[must_use]
-    pub fn local_addr(&self) -> &Addr {
-        &self.shared.local_addr
+    pub fn local_addr(&self) -> Addr {
+        self.shared.local_addr.clone()
     }
 
     /// Returns the address of the peer.
     #[must_use]
-    pub fn peer_addr(&self) -> &Addr {
-        &self.shared.peer_addr
+    pub fn peer_addr(&self) -> Addr {
+        self.shared.peer_addr.clone()
     }
 
     /// Returns the socket, for options that the [builder](Self::builder) has no setter for, or `None` if
@@ -288,7 +274,7 @@ impl<P: DatagramProtocol> Client<P> {
         self.shared.link()?.socket()
     }
 
-    async fn receive(&self, until: Option<Instant>) -> Result<P::Incoming, RecvError> {
+    async fn receive(&self, until: Option<Instant>) -> Result<P::Incoming, ClientRecvError> {
         coop::consume_budget().await;
         loop {
             match self.shared.receive(until) {

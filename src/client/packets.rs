@@ -11,7 +11,7 @@ use futures_core::Stream;
 use tokio::{task::coop, time::Instant};
 
 use super::Client;
-use crate::{DatagramProtocol, RecvError};
+use crate::{ClientRecvError, DatagramProtocol};
 
 /// The packets that come to a client, one after the other; made by [`Client::packets`].
 ///
@@ -28,7 +28,7 @@ pub struct Packets<'a, P: DatagramProtocol> {
     ended: bool,
 }
 
-type Over<'a> = Pin<Box<dyn Future<Output = Result<(), RecvError>> + Send + 'a>>;
+type Over<'a> = Pin<Box<dyn Future<Output = Result<(), ClientRecvError>> + Send + 'a>>;
 
 impl<'a, P: DatagramProtocol> Packets<'a, P> {
     pub(super) const fn new(client: &'a Client<P>) -> Self {
@@ -49,7 +49,7 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
     /// # Cancel safety
     ///
     /// If the future is dropped, no packet is lost.
-    pub async fn next(&mut self) -> Option<Result<P::Incoming, RecvError>> {
+    pub async fn next(&mut self) -> Option<Result<P::Incoming, ClientRecvError>> {
         /// Keeps nothing of a call that was dropped: it may hold the socket.
         struct Call<'p, 'a, P: DatagramProtocol>(&'p mut Packets<'a, P>);
 
@@ -63,7 +63,7 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
         poll_fn(|cx| call.0.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<P::Incoming, RecvError>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<P::Incoming, ClientRecvError>>> {
         let budget = ready!(coop::poll_proceed(cx));
         let packet = if self.ended { None } else { ready!(self.poll_receive(cx)) };
         budget.made_progress();
@@ -73,7 +73,7 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
     fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<P::Incoming, RecvError>>> {
+    ) -> Poll<Option<Result<P::Incoming, ClientRecvError>>> {
         let client = self.client;
         let packet = loop {
             if let Some(wait) = &mut self.wait {
@@ -93,9 +93,9 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
 
     fn judge(
         &mut self,
-        packet: Result<P::Incoming, RecvError>,
-    ) -> Option<Result<P::Incoming, RecvError>> {
-        if matches!(packet, Err(RecvError::Closed | RecvError::TimedOut)) {
+        packet: Result<P::Incoming, ClientRecvError>,
+    ) -> Option<Result<P::Incoming, ClientRecvError>> {
+        if matches!(packet, Err(ClientRecvError::Closed | ClientRecvError::TimedOut)) {
             self.ended = true;
             return None;
         }
@@ -106,7 +106,7 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
 }
 
 impl<P: DatagramProtocol> Stream for Packets<'_, P> {
-    type Item = Result<P::Incoming, RecvError>;
+    type Item = Result<P::Incoming, ClientRecvError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.get_mut().poll(cx)

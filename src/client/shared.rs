@@ -13,13 +13,14 @@ use super::{
     wait::Wait,
 };
 use crate::{
-    Addr, DatagramProtocol, DecodeError, RecvError, SendError,
+    Addr, ClientRecvError, ClientSendError, DatagramProtocol,
     transport::{BATCH, SendBatch, is_about_sending},
 };
 
 /// What the clones of a client share.
 pub(super) struct Shared<P> {
     pub(super) protocol: P,
+    max_datagram_size: usize,
     pub(super) local_addr: Addr,
     pub(super) peer_addr: Addr,
     /// `None` once the client is closed.
@@ -34,14 +35,15 @@ pub(super) struct Shared<P> {
 }
 
 impl<P> Shared<P> {
-    pub(super) fn new(link: Link, protocol: P, datagram_limit: usize) -> Self {
+    pub(super) fn new(link: Link, protocol: P, max_datagram_size: usize) -> Self {
         Self {
             protocol,
+            max_datagram_size,
             local_addr: link.local_addr.clone(),
             peer_addr: link.route.peer.clone(),
             link: Mutex::new(Some(Arc::new(link))),
             closed: Notify::new(),
-            arrived: Mutex::new(Arrived::new(datagram_limit)),
+            arrived: Mutex::new(Arrived::new(max_datagram_size)),
             more: Notify::new(),
             received: Mutex::default(),
             batches: Mutex::default(),
@@ -59,25 +61,25 @@ impl<P> Shared<P> {
     }
 
     /// Waits until the kernel has room for what is sent.
-    pub(super) async fn writable(&self) -> Result<Arc<Link>, SendError> {
+    pub(super) async fn writable(&self) -> Result<Arc<Link>, ClientSendError> {
         let closed = self.closed.notified();
-        let link = self.link().ok_or(SendError::Closed)?;
+        let link = self.link().ok_or(ClientSendError::Closed)?;
         tokio::select! {
             biased;
-            () = closed => return Err(SendError::Closed),
-            writable = link.writable() => writable.map_err(SendError::Io)?,
+            () = closed => return Err(ClientSendError::Closed),
+            writable = link.writable() => writable.map_err(ClientSendError::Io)?,
         }
         Ok(link)
     }
 
     /// Sends all of `batch`.
-    pub(super) async fn flush(&self, batch: &mut SendBatch) -> Result<(), SendError> {
+    pub(super) async fn flush(&self, batch: &mut SendBatch) -> Result<(), ClientSendError> {
         // Each datagram costs what it would cost alone: whoever sends many gives way as often.
         for _ in 0..batch.len() {
             coop::consume_budget().await;
         }
-        let mut link = self.link().ok_or(SendError::Closed)?;
-        while !link.try_send_batch(batch).map_err(SendError::Io)? {
+        let mut link = self.link().ok_or(ClientSendError::Closed)?;
+        while !link.try_send_batch(batch).map_err(ClientSendError::Io)? {
             link = self.writable().await?;
         }
         Ok(())
@@ -90,11 +92,12 @@ impl<P: DatagramProtocol> Shared<P> {
         &self,
         batch: &mut SendBatch,
         packets: &mut impl Iterator<Item: Borrow<P::Outgoing>>,
-    ) -> Result<(), SendError> {
-        let link = self.link().ok_or(SendError::Closed)?;
+    ) -> Result<(), ClientSendError> {
+        let link = self.link().ok_or(ClientSendError::Closed)?;
         packets.take(BATCH).try_for_each(|packet| {
             let encode = |datagram: &mut Vec<u8>| self.protocol.encode(packet.borrow(), datagram);
-            batch.encode(&link.route, link.max_len(), encode)
+            let encoded = batch.encode(&link.route, link.max_len(), encode);
+            encoded.map_err(ClientSendError::of_encoding)
         })
     }
 
@@ -102,29 +105,28 @@ impl<P: DatagramProtocol> Shared<P> {
     pub(super) fn receive(
         &self,
         until: Option<Instant>,
-    ) -> ControlFlow<Result<P::Incoming, RecvError>, Wait<'_>> {
+    ) -> ControlFlow<Result<P::Incoming, ClientRecvError>, Wait<'_>> {
         // Listen first: what is told between the two steps must not be missed.
         let (closed, more) = (self.closed.notified(), self.more.notified());
-        let Some(link) = self.link() else { return ControlFlow::Break(Err(RecvError::Closed)) };
+        let Some(link) = self.link() else {
+            return ControlFlow::Break(Err(ClientRecvError::Closed));
+        };
         let last = until.is_some_and(|until| until <= Instant::now());
         match self.try_receive(&link, last) {
             Some(packet) => ControlFlow::Break(packet),
-            None if last => ControlFlow::Break(Err(RecvError::TimedOut)),
+            None if last => ControlFlow::Break(Err(ClientRecvError::TimedOut)),
             None => ControlFlow::Continue(Wait { closed, more, link, until }),
         }
     }
 
     /// Receives a packet if a datagram is there; `last` finds also one that tokio has not heard of.
-    fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, RecvError>> {
+    fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();
         let packet = match self.try_take(link, last, &mut datagram) {
-            Ok(true) => Some(self.protocol.decode(&datagram).map_err(RecvError::Decode)),
-            Ok(false) => {
-                let expected = "a datagram within the receive limit was expected";
-                Some(Err(RecvError::Decode(DecodeError::codec(expected))))
-            }
+            Ok(true) => Some(self.protocol.decode(&datagram).map_err(ClientRecvError::Decode)),
+            Ok(false) => Some(Err(ClientRecvError::TooLarge { max: self.max_datagram_size })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            Err(error) => Some(Err(RecvError::Io(error))),
+            Err(error) => Some(Err(ClientRecvError::Io(error))),
         };
         locked(&self.received).push(datagram);
         packet

@@ -6,7 +6,7 @@ use tokio::{
 };
 
 use super::link::Link;
-use crate::RecvError;
+use crate::ClientRecvError;
 
 /// What a call waits for that has found nothing to receive. It knows nothing of the protocol, so any
 /// thread may keep it.
@@ -19,7 +19,7 @@ pub(super) struct Wait<'a> {
 
 impl Wait<'_> {
     /// Completes when another try is worth it.
-    pub(super) async fn over(self) -> Result<(), RecvError> {
+    pub(super) async fn over(self) -> Result<(), ClientRecvError> {
         let Self { closed, more, link, until } = self;
         let timeout = async {
             match until {
@@ -29,9 +29,9 @@ impl Wait<'_> {
         };
         tokio::select! {
             biased;
-            () = closed => Err(RecvError::Closed),
+            () = closed => Err(ClientRecvError::Closed),
             () = more => Ok(()),
-            readable = link.readable() => readable.map_err(RecvError::Io),
+            readable = link.readable() => readable.map_err(ClientRecvError::Io),
             () = timeout => Ok(()),
         }
     }

@@ -3,15 +3,15 @@
 mod bind;
 mod builder;
 mod multicast;
-mod options;
 mod serve;
 
-use std::{fmt, future::pending, net::SocketAddr, pin::pin, sync::Arc};
+use std::{fmt, future::pending, pin::pin, sync::Arc};
 
 pub use builder::ServerBuilder;
+use tokio::task::JoinHandle;
 
 use crate::{
-    DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef,
+    Addr, Bind, BindError, DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef,
     engine::Engine,
     events::Events,
     handle::{status::Status, watch::SocketWatch},
@@ -19,9 +19,10 @@ use crate::{
     tasks::Tasks,
 };
 
-/// A UDP server that holds typed conversations with its peers.
+/// A server that holds typed conversations with its peers, over UDP and other [transports](Bind).
 ///
-/// It is bound by its [builder](Self::builder), and serves while [`serve`](Self::serve) runs. Dropping
+/// It is [bound](Self::bind), with options by its [builder](Self::builder), and serves while
+/// [`serve`](Self::serve) runs. Dropping
 /// it closes its sockets. If `serve` has returned before, their ports are free at once. If its future was
 /// dropped instead, as by an aborted task, conversations share them until the runtime has dropped them too:
 /// [`ServerHandle::stopped`] waits for that.
@@ -33,14 +34,13 @@ use crate::{
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-/// let server = Server::builder(Text, async |name: String| format!("Hello, {name}."))
-///     .bind("127.0.0.1:0")
-///     .await?;
-/// let (address, handle) = (server.local_addr(), server.handle());
-/// let serving = tokio::spawn(async move { server.serve().await });
+/// let handler = async |name: String| format!("Hello, {name}.");
+/// let server = Server::bind("127.0.0.1:0", Text, handler).await?;
+/// let (addr, handle) = (server.local_addr(), server.handle());
+/// let serving = server.spawn();
 ///
-/// let client = Client::connect(address, Text).await?;
-/// client.send(&"world".to_owned()).await?;
+/// let client = Client::connect(addr, Text).await?;
+/// client.send("world".to_owned()).await?;
 /// assert_eq!(client.recv().await?, "Hello, world.");
 ///
 /// handle.shutdown().await;
@@ -55,16 +55,47 @@ pub struct Server {
     tasks: Arc<Tasks>,
     status: Arc<Status>,
     watch: Arc<SocketWatch>,
-    local_addr: SocketAddr,
+    local_addr: Addr,
     // Dropped last: who hears of the end finds the sockets closed.
     _life: Life,
 }
 
 impl Server {
-    /// Begins a server that speaks `protocol` and has `handler` serve its peers.
-    pub fn builder<P, H>(protocol: P, handler: H) -> ServerBuilder<P, H>
+    /// Binds a server with the default options: it speaks `protocol`, and `handler` serves its peers.
+    ///
+    /// `transport` is an address, several, or any other [transport](Bind).
+    ///
+    /// # Errors
+    ///
+    /// As [`ServerBuilder::bind`].
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime with I/O enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing stays bound.
+    pub async fn bind<P, H>(
+        transport: impl Bind,
+        protocol: P,
+        handler: H,
+    ) -> Result<Self, BindError>
     where
-        P: DatagramProtocol,
+        P: DatagramProtocol + Send + Sync + 'static,
+        P::Incoming: Send + 'static,
+        P::Outgoing: Send + 'static,
+        H: Handler<P::Incoming, P::Outgoing>,
+    {
+        Self::builder(protocol, handler).bind(transport).await
+    }
+
+    /// Begins a server with options: it speaks `protocol`, and `handler` serves its peers.
+    pub fn builder<P, H>(protocol: P, handler: H) -> ServerBuilder
+    where
+        P: DatagramProtocol + Send + Sync + 'static,
+        P::Incoming: Send + 'static,
+        P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
         ServerBuilder::new(protocol, handler)
@@ -74,8 +105,8 @@ impl Server {
     ///
     /// [`ServerHandle::local_addrs`] has all of them.
     #[must_use]
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    pub fn local_addr(&self) -> Addr {
+        self.local_addr.clone()
     }
 
     /// Returns the handle of this server, to be used from anywhere.
@@ -93,6 +124,35 @@ impl Server {
     /// for. A network in memory has none.
     pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
         self.engine.outboxes().into_iter().filter_map(|outbox| outbox.transport().socket())
+    }
+
+    /// Starts [`serve`](Self::serve) as a task of the current runtime, which owns the server from now on.
+    ///
+    /// Take a [handle](Self::handle) before, to shut the server down. Aborting the task drops the server.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Server, Text};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let server = Server::bind("127.0.0.1:0", Text, async |text: String| text).await?;
+    /// let handle = server.handle();
+    /// let serving = server.spawn();
+    ///
+    /// assert!(handle.ready().await);
+    /// handle.shutdown().await;
+    /// serving.await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn spawn(self) -> JoinHandle<Result<(), ServeError>> {
+        tokio::spawn(async move { self.serve().await })
     }
 
     /// Serves until [`ServerHandle::shutdown`] is called.

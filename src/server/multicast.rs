@@ -1,4 +1,4 @@
-//! The groups that a server hears.
+//! The multicast groups of a server.
 
 use std::{io, net::IpAddr};
 
@@ -9,19 +9,20 @@ use crate::{
 };
 
 impl Server {
-    /// Has the server hear the multicast group `group`, by an interface of this host, from now on.
+    /// Joins the multicast group `group` by an interface of this host: from now on the server receives what is
+    /// sent to it.
     ///
-    /// It is heard on each address that can: a wildcard address of the family of the group (`[::]` for
+    /// Each address that can receive it does: a wildcard address of the family of the group (`[::]` for
     /// IPv4 too, where it serves that), or the address of the group itself. Replies leave from a unicast
-    /// address. The sockets that [`bind`](super::ServerBuilder::bind) makes hear the groups that they
+    /// address. The sockets that [`bind`](super::ServerBuilder::bind) makes receive the groups that they
     /// have joined and no others. An IPv4-mapped group is the group of IPv4.
     ///
-    /// An interface that is known by its name is `"eth0".parse()?`.
+    /// `"eth0".parse()?` is the interface of that name.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `group` is none, the interface cannot be named
-    /// so for its family, or no address can hear it; [`AddrInUse`](io::ErrorKind::AddrInUse) if it is
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `group` is not a multicast address, the interface cannot be named
+    /// so for its family, or no address can receive it; [`AddrInUse`](io::ErrorKind::AddrInUse) if it is
     /// joined already; else what the kernel says. Then nothing has changed.
     /// [`Unsupported`](io::ErrorKind::Unsupported) on a network in memory.
     ///
@@ -44,20 +45,10 @@ impl Server {
     /// ```
     pub fn join_multicast(&self, group: impl Into<IpAddr>, interface: Interface) -> io::Result<()> {
         let group = group.into().to_canonical();
-        let members = self.members(group, interface)?;
-        for (joined, socket) in members.iter().enumerate() {
-            if let Err(error) = Membership::Join.change(socket, group, interface) {
-                for socket in &members[..joined] {
-                    // It was joined a moment ago, so that it can be left.
-                    let _ = Membership::Leave.change(socket, group, interface);
-                }
-                return Err(error);
-            }
-        }
-        Ok(())
+        join(self.sockets().collect(), group, interface)
     }
 
-    /// Has the server no longer hear a group that it joined by this interface.
+    /// Leaves a multicast group that the server joined by this interface.
     ///
     /// # Errors
     ///
@@ -69,7 +60,7 @@ impl Server {
         interface: Interface,
     ) -> io::Result<()> {
         let group = group.into().to_canonical();
-        let members = self.members(group, interface)?;
+        let members = members(self.sockets().collect(), group, interface)?;
         let mut left = Ok(());
         for socket in &members {
             // One that fails keeps no other in the group.
@@ -78,22 +69,44 @@ impl Server {
         }
         left
     }
+}
 
-    /// The sockets that can hear `group`. Of several on one address each gets a copy, and serves that of
-    /// its own peers.
-    fn members(&self, group: IpAddr, interface: Interface) -> io::Result<Vec<SocketRef<'_>>> {
-        check_group(group, interface)?;
-        let mut sockets: Vec<_> = self.sockets().collect();
-        if sockets.is_empty() {
-            let text = "a network in memory has no multicast groups";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+/// Joins `group` on all of `sockets` that can receive it, or on none.
+pub(super) fn join(
+    sockets: Vec<SocketRef<'_>>,
+    group: IpAddr,
+    interface: Interface,
+) -> io::Result<()> {
+    let members = members(sockets, group, interface)?;
+    for (joined, socket) in members.iter().enumerate() {
+        if let Err(error) = Membership::Join.change(socket, group, interface) {
+            for socket in &members[..joined] {
+                // It was joined a moment ago, so that it can be left.
+                let _ = Membership::Leave.change(socket, group, interface);
+            }
+            return Err(error);
         }
-        sockets.retain(|socket| hears(socket, group));
-        if sockets.is_empty() {
-            let text =
-                format!("no address of the server can hear {group}: bind a wildcard address");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-        }
-        Ok(sockets)
     }
+    Ok(())
+}
+
+/// Those of `sockets` that can receive what is sent to `group`. Of several on one address each gets a copy,
+/// and serves that of its own peers.
+fn members(
+    mut sockets: Vec<SocketRef<'_>>,
+    group: IpAddr,
+    interface: Interface,
+) -> io::Result<Vec<SocketRef<'_>>> {
+    let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
+    check_group(group, interface).map_err(invalid)?;
+    if sockets.is_empty() {
+        let text = "a network in memory has no multicast groups";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+    }
+    sockets.retain(|socket| hears(socket, group));
+    if sockets.is_empty() {
+        let text = format!("no address of the server can receive {group}: bind a wildcard address");
+        return Err(invalid(text));
+    }
+    Ok(sockets)
 }

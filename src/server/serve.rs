@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
-use super::Server;
+use super::{Server, bind::MOST_DISCARDED};
 use crate::{
     BoxError, ServeError, ServerContext,
     engine::serve_state::{Mode, ServeState},
@@ -223,9 +223,6 @@ async fn next_end(asked: &mut watch::Receiver<State>, known: End) -> End {
     asked.wait_for(|state| state.end != known).await.map_or(End::Now, |state| state.end)
 }
 
-/// How many datagrams are dropped at once from one socket: more than a buffer of 64 MiB guards.
-pub(super) const MOST_DISCARDED: usize = 1 << 18;
-
 /// Drops what arrived while nothing was served. It gives up on a socket that fills faster than it can
 /// be emptied.
 fn discard_stale(server: &Server) {
@@ -240,6 +237,7 @@ fn discard_stale(server: &Server) {
 mod tests {
     use std::{future::pending, io::ErrorKind, time::Duration};
 
+    use futures_util::FutureExt;
     use tokio::{
         task::JoinHandle,
         time::{Instant, timeout},
@@ -248,8 +246,8 @@ mod tests {
     use crate::{
         Addr, BoxError, Client, Handler, Peer, RecvError, ServeError, Server, ServerHandle, Text,
         engine::dedicated_thread::DedicatedThread,
+        server::bind::Bound,
         testing::{Conditions, Network},
-        transport::Transport,
     };
 
     /// Answers what it receives; stays for ever when it is told to, and else says goodbye.
@@ -278,18 +276,17 @@ mod tests {
     impl Scene {
         async fn new(dedicated_threads: bool) -> Self {
             let network = Network::new(1, Conditions::default());
-            let socket = |n| {
-                let socket: Box<dyn Transport> =
-                    Box::new(network.bind(format!("10.0.0.{n}:9000")).unwrap());
-                (socket, dedicated_threads.then(|| DedicatedThread::new(n).unwrap()))
+            let socket = |n| Bound {
+                transport: Box::new(network.bind(format!("10.0.0.{n}:9000")).unwrap()),
+                thread: dedicated_threads.then(|| DedicatedThread::new(n).unwrap()),
+                requested: [None; 2],
+                is_first_worker: true,
             };
-            let server =
-                Server::builder(Text, Stays).build((1..=3).map(socket).collect(), [None; 2]);
-            let server = server.unwrap();
+            let server = Server::builder(Text, Stays).build((1..=3).map(socket).collect());
             let handle = server.handle();
             let peer = |addr: Addr| {
                 let socket = network.connect("10.0.1.1:0", addr.socket_addr().unwrap()).unwrap();
-                Client::from_socket(socket, Text).unwrap()
+                Client::connect(socket, Text).now_or_never().unwrap().unwrap()
             };
             let peers = handle.local_addrs().into_iter().map(peer).collect();
             let serving = tokio::spawn(async move { server.serve().await });

@@ -1,5 +1,6 @@
 //! What carries datagrams, behind one trait: batches in, batches out.
 
+pub(crate) mod config;
 mod icmp;
 mod io_mode;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
@@ -7,7 +8,7 @@ mod linux;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
 mod multicast;
-mod options;
+pub(crate) mod options;
 mod recv_batch;
 mod resolve;
 mod route;
@@ -34,7 +35,7 @@ pub(crate) use linux::Linux;
 pub use multicast::Interface;
 pub(crate) use multicast::{Membership, check as check_group, hears};
 pub(crate) use recv_batch::RecvBatch;
-pub(crate) use resolve::{Failure, joined, unmapped};
+pub(crate) use resolve::unmapped;
 pub(crate) use route::{Ancillary, Local, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use send_batch::SendBatch;

@@ -1,8 +1,7 @@
-//! From what a user calls an address to addresses, and which of them is at fault.
+//! Resolves what a caller gave as an address, and says what is wrong with it.
 
 use std::{
-    error::Error,
-    fmt, io,
+    io,
     net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs},
     str::FromStr,
 };
@@ -10,6 +9,7 @@ use std::{
 use tokio::net::lookup_host;
 
 use super::Target;
+use crate::AddrError;
 
 impl Target {
     /// The addresses that this stands for, at least one. Nobody is asked for what is in numbers, nor for
@@ -19,7 +19,7 @@ impl Target {
     ///
     /// Each says what was given. Fails with `InvalidInput` if that is no address and cannot be a name, or
     /// is a name without addresses; with `NotFound` if there is no such interface; else as the resolver.
-    pub(crate) async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+    pub(crate) async fn resolve(&self) -> Result<Vec<SocketAddr>, AddrError> {
         let (given, host, port) = match self {
             Self::Addr(addr) => return Ok(vec![*addr]),
             Self::Text(text) => match text.parse() {
@@ -34,10 +34,8 @@ impl Target {
         if let Some(addr) = numeric(given, host, port)? {
             return Ok(vec![addr]);
         }
-        let unresolved = |error| {
-            let what = format!("the address {given:?} cannot be resolved");
-            Failure { what, error }
-        };
+        let unresolved =
+            |error| AddrError::caused(format!("the address {given:?} cannot be resolved"), error);
         let addrs: Vec<_> = lookup_host((host, port)).await.map_err(unresolved)?.collect();
         if addrs.is_empty() {
             return Err(refused(given, "is a name that has no address"));
@@ -60,7 +58,7 @@ fn split(text: &str) -> Result<(&str, u16), String> {
     if alone || port.is_empty() {
         return Err(no_port());
     }
-    let wrong_port = || format!("has the port {port:?} where 0 to 65535 was expected");
+    let wrong_port = || format!("has the port {port:?} which is not a number from 0 to 65535");
     let port = number(port).ok_or_else(wrong_port)?;
     Ok((bracketed.filter(|host| is_ipv6(host)).unwrap_or(host), port))
 }
@@ -77,7 +75,7 @@ fn is_ipv6(host: &str) -> bool {
 }
 
 /// The address of a host that is given in numbers, or `None` if it may be a name.
-fn numeric(given: &str, host: &str, port: u16) -> io::Result<Option<SocketAddr>> {
+fn numeric(given: &str, host: &str, port: u16) -> Result<Option<SocketAddr>, AddrError> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(Some(SocketAddr::new(ip, port)));
     }
@@ -88,22 +86,24 @@ fn numeric(given: &str, host: &str, port: u16) -> io::Result<Option<SocketAddr>>
             Some(index) => index,
             None => interface_index(zone).ok_or_else(|| {
                 let wrong = format!("names the interface {zone:?}, which this host does not have");
-                io::Error::new(io::ErrorKind::NotFound, format!("the address {given:?} {wrong}"))
+                let problem = format!("the address {given:?} {wrong}");
+                AddrError::refused(problem, io::ErrorKind::NotFound)
             })?,
         };
         return Ok(Some(SocketAddrV6::new(ip, port, 0, scope).into()));
     }
     match host {
         "" => Err(refused(given, "has no host")),
-        "*" => {
-            Err(refused(given, r#"has the host "*", which is no address: all of them are "[::]""#))
-        }
+        "*" => Err(refused(
+            given,
+            r#"has the host "*", which is not an address: "[::]" is all of them"#,
+        )),
         _ if host.contains([':', '%', '[', ']']) => {
-            Err(refused(given, &format!("has the host {host:?}, which is no address of IPv6")))
+            Err(refused(given, &format!("has the host {host:?}, which is not an IPv6 address")))
         }
         // Whoever is asked for such a name may know one that ends so.
         _ if is_out_of_range(host) => {
-            Err(refused(given, &format!("has the host {host:?}, which is no address of IPv4")))
+            Err(refused(given, &format!("has the host {host:?}, which is not an IPv4 address")))
         }
         _ => Ok(None),
     }
@@ -125,43 +125,8 @@ pub(super) fn interface_index(name: &str) -> Option<u32> {
     }
 }
 
-fn refused(given: &str, wrong: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("the address {given:?} {wrong}"))
-}
-
-/// What could not be done with one address, and why.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) what: String,
-    pub(crate) error: io::Error,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.error)
-    }
-}
-
-impl Error for Failure {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-impl From<Failure> for io::Error {
-    /// An error of the same kind.
-    fn from(failure: Failure) -> Self {
-        Self::new(failure.error.kind(), failure)
-    }
-}
-
-/// All of `errors`, with the kind of the first, or `None` if there are none.
-pub(crate) fn joined(mut errors: Vec<io::Error>) -> Option<io::Error> {
-    if errors.len() < 2 {
-        return errors.pop();
-    }
-    let texts: Vec<_> = errors.iter().map(io::Error::to_string).collect();
-    Some(io::Error::new(errors[0].kind(), texts.join("; ")))
+fn refused(given: &str, wrong: &str) -> AddrError {
+    AddrError::refused(format!("the address {given:?} {wrong}"), io::ErrorKind::InvalidInput)
 }
 
 /// `addr`, but an IPv4-mapped one as the IPv4 address that it stands for.
@@ -176,7 +141,7 @@ pub(crate) fn unmapped(addr: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
 
-    async fn resolved(text: &str) -> io::Result<Vec<SocketAddr>> {
+    async fn resolved(text: &str) -> Result<Vec<SocketAddr>, AddrError> {
         Target::Text(text.to_owned()).resolve().await
     }
 
@@ -201,15 +166,15 @@ mod tests {
             ("[::1]", "has no port"),
             ("fe80::1%eth0", "has no port"),
             ("9123", "has no host, only a port"),
-            ("127.0.0.1:+9123", r#"has the port "+9123" where 0 to 65535 was expected"#),
+            ("127.0.0.1:+9123", r#"has the port "+9123" which is not a number from 0 to 65535"#),
             (":9123", "has no host"),
-            ("*:9123", r#"has the host "*", which is no address: all of them are "[::]""#),
-            ("127.0.0.1:99999", r#"has the port "99999" where 0 to 65535 was expected"#),
-            ("localhost:http", r#"has the port "http" where 0 to 65535 was expected"#),
-            ("256.0.0.1:9123", r#"has the host "256.0.0.1", which is no address of IPv4"#),
-            ("[fe80::12345]:9123", r#"has the host "[fe80::12345]", which is no address of IPv6"#),
-            ("[localhost]:9123", r#"has the host "[localhost]", which is no address of IPv6"#),
-            ("1.2.3.4:5:6", r#"has the host "1.2.3.4:5", which is no address of IPv6"#),
+            ("*:9123", r#"has the host "*", which is not an address: "[::]" is all of them"#),
+            ("127.0.0.1:99999", r#"has the port "99999" which is not a number from 0 to 65535"#),
+            ("localhost:http", r#"has the port "http" which is not a number from 0 to 65535"#),
+            ("256.0.0.1:9123", r#"has the host "256.0.0.1", which is not an IPv4 address"#),
+            ("[fe80::12345]:9123", r#"has the host "[fe80::12345]", which is not an IPv6 address"#),
+            ("[localhost]:9123", r#"has the host "[localhost]", which is not an IPv6 address"#),
+            ("1.2.3.4:5:6", r#"has the host "1.2.3.4:5", which is not an IPv6 address"#),
         ] {
             let error = resolved(text).await.unwrap_err();
 
@@ -229,8 +194,7 @@ mod tests {
 
         let expected = format!("the address {text:?} cannot be resolved: {of_resolver}");
         assert_eq!((error.to_string(), error.kind()), (expected, of_resolver.kind()));
-        let source = error.get_ref().and_then(Error::source).unwrap();
-        assert_eq!(source.to_string(), of_resolver.to_string());
+        assert_eq!(error.io_error().unwrap().to_string(), of_resolver.to_string());
     }
 
     // B-9
@@ -254,16 +218,5 @@ mod tests {
             assert_eq!(error.to_string(), format!("the address {text:?} {wrong}"));
             assert_eq!(error.kind(), io::ErrorKind::NotFound);
         }
-    }
-
-    // B-4
-    #[test]
-    fn several_errors_are_told_with_the_kind_of_the_first() {
-        let errors = vec![io::ErrorKind::AddrInUse.into(), io::ErrorKind::NotFound.into()];
-
-        let error = joined(errors).unwrap();
-
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert_eq!(error.to_string(), "address in use; entity not found");
     }
 }

@@ -1,7 +1,7 @@
 //! Sockets of the operating system: made here, or taken over from a user.
 
 use std::{
-    fmt, io,
+    io,
     net::{SocketAddr, UdpSocket},
     sync::Arc,
 };
@@ -11,65 +11,39 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use super::Linux;
 pub(crate) use super::options::Options;
-use super::{Failure, Transport, Udp, WorkerIndex, options::share_port};
+use super::{Transport, Udp, WorkerIndex, options::share_port};
+use crate::{AddrError, OptionError};
 
-/// A bound datagram socket to build a server or a client on.
-///
-/// It is made from a `std::net::UdpSocket`, or, with the feature `testing`, from a socket of a network
-/// in memory.
-pub struct BoundSocket(pub(crate) Kind);
-
-pub(crate) enum Kind {
-    Udp(UdpSocket),
-    #[cfg(feature = "testing")]
-    Memory(crate::transport::memory::MemorySocket),
+/// Takes over a bound socket of the caller's, and sets on it what `options` ask for.
+pub(crate) fn adopt(socket: UdpSocket, options: &Options) -> io::Result<Box<dyn Transport>> {
+    if check(&socket)?.port() == 0 {
+        let text = "the socket is not bound";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    prepare(&socket, options)?;
+    transport(socket, WorkerIndex::ALONE, options, false)
 }
 
-impl BoundSocket {
-    pub(crate) fn into_transport(self, options: &Options) -> io::Result<Box<dyn Transport>> {
-        match self.0 {
-            Kind::Udp(socket) => {
-                if check(&socket)?.port() == 0 {
-                    let text = "a bound socket was expected";
-                    return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-                }
-                #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-                if options.batch_io == Some(false) && super::linux::merges(&socket) {
-                    let text =
-                        "the socket has `UDP_GRO` on, and the option `batch_io` tells no borders";
-                    return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-                }
-                socket.set_nonblocking(true)?;
-                options.adopt(&SockRef::from(&socket))?;
-                transport(socket, WorkerIndex::ALONE, options, false)
-            }
-            #[cfg(feature = "testing")]
-            Kind::Memory(socket) => Ok(Box::new(socket)),
-        }
-    }
+/// As [`adopt`], for a connected socket; returns its peer too.
+pub(crate) fn adopt_connected(
+    socket: UdpSocket,
+    options: &Options,
+) -> io::Result<(SocketAddr, Arc<tokio::net::UdpSocket>, Box<dyn Transport>)> {
+    check(&socket)?;
+    let peer = socket.peer_addr()?;
+    prepare(&socket, options)?;
+    let (socket, transport) = connected(socket, options, false)?;
+    Ok((peer, socket, transport))
 }
 
-impl From<UdpSocket> for BoundSocket {
-    fn from(socket: UdpSocket) -> Self {
-        Self(Kind::Udp(socket))
+fn prepare(socket: &UdpSocket, options: &Options) -> io::Result<()> {
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+    if options.batch_io == Some(false) && super::linux::merges(socket) {
+        let problem = "is false, but the socket has `UDP_GRO` on, which needs batches";
+        return Err(OptionError::invalid("batch_io", problem).into());
     }
-}
-
-#[cfg(feature = "testing")]
-impl From<crate::transport::memory::MemorySocket> for BoundSocket {
-    fn from(socket: crate::transport::memory::MemorySocket) -> Self {
-        Self(Kind::Memory(socket))
-    }
-}
-
-impl fmt::Debug for BoundSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::Udp(socket) => socket.fmt(f),
-            #[cfg(feature = "testing")]
-            Kind::Memory(socket) => socket.fmt(f),
-        }
-    }
+    socket.set_nonblocking(true)?;
+    options.adopt(&SockRef::from(socket))
 }
 
 /// A new non-blocking socket for the family of `addr`, with `options`.
@@ -178,7 +152,7 @@ pub(crate) fn bind_several(
     _options: &Options,
     _count: usize,
 ) -> io::Result<Vec<(UdpSocket, WorkerIndex)>> {
-    let text = "this system does not spread peers over the sockets of several workers";
+    let text = "this system cannot spread peers over several workers";
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
@@ -191,12 +165,15 @@ pub(crate) fn connect(
     local: Option<SocketAddr>,
     peer: SocketAddr,
     options: &Options,
-) -> io::Result<UdpSocket> {
-    let failed = |addr, what| move |error| Failure { what: format!("{addr} {what}"), error };
-    let failed_to_connect = || failed(peer, "cannot be connected to");
+) -> Result<UdpSocket, AddrError> {
+    let failed = |what| move |error| AddrError::caused(what, error);
+    let failed_to_connect = || failed(format!("cannot connect to {peer}"));
     let socket = open(peer, false, options).map_err(failed_to_connect())?;
     if let Some(local) = local {
-        socket.bind(&local.into()).map_err(failed(local, "cannot be bound"))?;
+        if options.reuse_port == Some(true) {
+            share_port(&socket).map_err(failed_to_connect())?;
+        }
+        socket.bind(&local.into()).map_err(failed(format!("cannot bind {local}")))?;
     }
     socket.connect(&peer.into()).map_err(failed_to_connect())?;
     Ok(socket.into())
@@ -219,11 +196,11 @@ pub(crate) fn lacks_family(addr: SocketAddr, error: &io::Error) -> bool {
 
 /// Returns the address of `socket`; refuses what is not a datagram socket of IP.
 pub(crate) fn check(socket: &UdpSocket) -> io::Result<SocketAddr> {
-    let expected = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+    let refused = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
     if SockRef::from(socket).r#type()? != Type::DGRAM {
-        return Err(expected("a datagram socket was expected"));
+        return Err(refused("the socket is not a datagram socket"));
     }
-    socket.local_addr().map_err(|_| expected("a socket of IPv4 or IPv6 was expected"))
+    socket.local_addr().map_err(|_| refused("the socket is neither of IPv4 nor of IPv6"))
 }
 
 #[cfg(test)]

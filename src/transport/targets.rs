@@ -1,13 +1,19 @@
-//! What a user calls an address, in all its forms.
+//! The forms in which a caller can give an address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// What a server can be bound to, or a client connected to: an address, a name with a port, or several
-/// of them.
+/// One address or several: what servers are bound to, clients connect to and send from, also on a network in
+/// memory.
 ///
-/// It is implemented for `SocketAddr` and its kind, `(IpAddr, u16)` and its kind, `(&str, u16)` and
-/// `(String, u16)`, `&str` and `String` like `"127.0.0.1:9000"`, `"[::1]:9000"` or `"localhost:9000"`,
-/// and for slices, arrays and vectors of these, and references to them.
+/// It is implemented for
+///
+/// - `&str` and `String`: `"127.0.0.1:9000"`, `"[::1]:9000"`, `"localhost:9000"`;
+/// - `(&str, u16)` and `(String, u16)`: a name or an address, and a port;
+/// - [`Addr`](crate::Addr), `SocketAddr`, `SocketAddrV4` and `SocketAddrV6`;
+/// - `(IpAddr, u16)`, `(Ipv4Addr, u16)` and `(Ipv6Addr, u16)`;
+/// - slices, arrays and vectors of these, and references to them.
+///
+/// Names are resolved, with the resolver of the system, where the address is used.
 ///
 /// The interface of a link-local address may be named or numbered: `"[fe80::1%eth0]:9000"`,
 /// `"[fe80::1%6]:9000"`.
@@ -17,14 +23,14 @@ impl<T: Targets + ?Sized> ToAddrs for T {}
 
 mod sealed {
     /// What is behind [`ToAddrs`](super::ToAddrs).
-    #[expect(unnameable_types, reason = "what seals a trait is not to be named")]
+    #[expect(unnameable_types, reason = "the types that seal a trait are not to be named")]
     pub trait Targets {
         #[doc(hidden)]
         fn targets(&self) -> Vec<Target>;
     }
 
     #[derive(Clone, Debug)]
-    #[expect(unnameable_types, reason = "what seals a trait is not to be named")]
+    #[expect(unnameable_types, reason = "the types that seal a trait are not to be named")]
     pub enum Target {
         Addr(std::net::SocketAddr),
         /// An address or a name, with a port behind it.
@@ -34,8 +40,7 @@ mod sealed {
     }
 }
 
-pub(crate) use sealed::Target;
-use sealed::Targets;
+pub(crate) use sealed::{Target, Targets};
 
 impl<T: Targets + ?Sized> Targets for &T {
     fn targets(&self) -> Vec<Target> {
@@ -46,6 +51,12 @@ impl<T: Targets + ?Sized> Targets for &T {
 impl Targets for SocketAddr {
     fn targets(&self) -> Vec<Target> {
         vec![Target::Addr(*self)]
+    }
+}
+
+impl Targets for crate::Addr {
+    fn targets(&self) -> Vec<Target> {
+        self.socket_addr().map(Target::Addr).into_iter().collect()
     }
 }
 

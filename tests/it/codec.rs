@@ -2,6 +2,8 @@
 
 use std::{error::Error, io};
 
+use crate::support::{BindNow, client_on};
+
 use datagrammar::{
     DatagramProtocol, ErrorKind, Server, StreamCodec,
     testing::{Conformance, Network},
@@ -147,13 +149,13 @@ async fn a_server_may_speak_a_stream_codec() {
     let server = Server::builder(StreamCodec::new(LinesCodec::new), async |line: String| {
         line.to_uppercase()
     })
-    .socket(network.bind("10.0.0.1:9000").unwrap())
+    .bind_now(network.bind("10.0.0.1:9000").unwrap())
     .unwrap();
     let serving = tokio::spawn(async move { server.serve().await });
 
     let lines: StreamCodec<_, &str> = StreamCodec::new(LinesCodec::new);
     let socket = network.connect("10.0.0.2:0", "10.0.0.1:9000").unwrap();
-    let client = datagrammar::Client::from_socket(socket, lines).unwrap();
+    let client = client_on(socket, lines).unwrap();
     client.send(&"hello").await.unwrap();
 
     assert_eq!(client.recv().await.unwrap(), "HELLO");

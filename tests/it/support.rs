@@ -3,8 +3,9 @@
 use std::{net::UdpSocket, pin::Pin, sync::Arc, time::Duration};
 
 use datagrammar::{
-    Addr, BoundSocket, BoxError, Client, DatagramProtocol, Handler, Limits, Peer, Raw, RecvError,
-    ServeError, Server, ServerBuilder, ServerHandle,
+    Addr, AnyTransport, Bind, BindError, BoxError, Client, ClientRecvError, Connect, ConnectError,
+    DatagramProtocol, Handler, Limits, Peer, Raw, ServeError, Server, ServerBuilder, ServerHandle,
+    Udp,
     testing::{Conditions, Network},
 };
 use futures_util::FutureExt;
@@ -34,42 +35,29 @@ impl Net {
     }
 
     /// A bound socket for a server.
-    pub fn socket(&self) -> BoundSocket {
+    pub fn socket(&self) -> AnyTransport {
         match self {
-            Self::Memory(network) => network.bind("10.0.0.1:0").unwrap().into(),
+            Self::Memory(network) => AnyTransport::new(network.bind("10.0.0.1:0").unwrap()),
             Self::Loopback(ip) | Self::Portable(ip) | Self::Workers(ip) | Self::Threads(ip) => {
-                UdpSocket::bind((*ip, 0)).unwrap().into()
+                AnyTransport::new(UdpSocket::bind((*ip, 0)).unwrap())
             }
         }
     }
 
     /// Binds a server.
-    pub fn bind<P, H>(&self, builder: ServerBuilder<P, H>) -> Server
-    where
-        P: DatagramProtocol + Send + Sync + 'static,
-        P::Incoming: Send + 'static,
-        P::Outgoing: Send + 'static,
-        H: Handler<P::Incoming, P::Outgoing>,
-    {
-        let (builder, ip) = match self {
-            Self::Memory(_) => return builder.socket(self.socket()).unwrap(),
-            Self::Loopback(ip) => (builder, ip),
-            Self::Portable(ip) => (builder.batch_io(false), ip),
-            Self::Workers(ip) => (builder.workers(WORKERS), ip),
-            Self::Threads(ip) => (builder.workers(WORKERS).dedicated_threads(true), ip),
+    pub fn bind(&self, builder: ServerBuilder) -> Server {
+        let threads = matches!(self, Self::Threads(_));
+        let udp = match self {
+            Self::Memory(_) => return builder.bind_now(self.socket()).unwrap(),
+            Self::Loopback(ip) => Udp::new((*ip, 0)),
+            Self::Portable(ip) => Udp::new((*ip, 0)).batch_io(false),
+            Self::Workers(ip) | Self::Threads(ip) => Udp::new((*ip, 0)).workers(WORKERS),
         };
-        let bound = builder.bind((*ip, 0)).now_or_never();
-        bound.expect("for a number nobody has to be asked").unwrap()
+        builder.dedicated_threads(threads).bind_now(udp).unwrap()
     }
 
     /// Starts serving and waits until the server serves.
-    pub async fn serve<P, H>(&self, builder: ServerBuilder<P, H>) -> Running
-    where
-        P: DatagramProtocol + Send + Sync + 'static,
-        P::Incoming: Send + 'static,
-        P::Outgoing: Send + 'static,
-        H: Handler<P::Incoming, P::Outgoing>,
-    {
+    pub async fn serve(&self, builder: ServerBuilder) -> Running {
         Running::start(self.bind(builder)).await
     }
 
@@ -92,11 +80,30 @@ impl Net {
         match self {
             Self::Memory(network) => {
                 let socket = network.connect("10.0.0.2:0", addr).unwrap();
-                Bytes(Client::from_socket(socket, Raw).unwrap())
+                Bytes(client_on(socket, Raw).unwrap())
             }
             _ => Bytes(Client::connect(addr, Raw).await.unwrap()),
         }
     }
+}
+
+/// Binds where nothing has to be waited for, as no name has to be resolved.
+pub trait BindNow {
+    fn bind_now(self, transport: impl Bind) -> Result<Server, BindError>;
+}
+
+impl BindNow for ServerBuilder {
+    fn bind_now(self, transport: impl Bind) -> Result<Server, BindError> {
+        self.bind(transport).now_or_never().expect("no name has to be resolved")
+    }
+}
+
+/// A client on a socket.
+pub fn client_on<P: DatagramProtocol>(
+    socket: impl Connect,
+    protocol: P,
+) -> Result<Client<P>, ConnectError> {
+    Client::connect(socket, protocol).now_or_never().expect("no name has to be resolved")
 }
 
 /// A server that serves, in a task of its own.
@@ -154,10 +161,10 @@ impl Bytes {
     /// Whether nothing is there to receive now. Wait for an effect first that comes after what must not
     /// come: a figure, or the answer to another peer.
     pub async fn hears_nothing(&self) -> bool {
-        matches!(self.0.recv_timeout(Duration::ZERO).await, Err(RecvError::TimedOut))
+        matches!(self.0.recv_timeout(Duration::ZERO).await, Err(ClientRecvError::TimedOut))
     }
 
-    pub fn addr(&self) -> &Addr {
+    pub fn addr(&self) -> Addr {
         self.0.local_addr()
     }
 }

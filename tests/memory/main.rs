@@ -15,7 +15,7 @@ use std::{
 use counting::{KIB, MIB, Memory, allocations};
 use datagrammar::{
     BoxError, Client, DatagramProtocol, DropReason, Handler, Json, Peer, Raw, Server,
-    ServerBuilder, ServerHandle,
+    ServerBuilder, ServerHandle, Udp,
     testing::{Conditions, Network},
 };
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ fn a_flood_from_one_sender_is_not_kept() {
 
     alone(async {
         let (network, handle) = serve(Busy).await;
-        let flooder = source(&network, 1);
+        let flooder = source(&network, 1).await;
         let flood = vec![0; 1_400].into();
         let memory = Memory::now();
 
@@ -75,7 +75,7 @@ fn a_flood_from_many_sources_fills_the_places_and_no_more() {
         let memory = Memory::now();
 
         for n in 1..=164_000 {
-            source(&network, n).send(&"let me in".into()).await.unwrap();
+            source(&network, n).await.send(&"let me in".into()).await.unwrap();
             give_way(&handle, n).await;
         }
 
@@ -107,7 +107,7 @@ fn a_peer_that_was_answered_costs_nothing_any_more() {
 
         for n in 1..=SOURCES {
             let packet = if n % 2 == 0 { "task" } else { "inline" };
-            source(&network, n).send(&packet.into()).await.unwrap();
+            source(&network, n).await.send(&packet.into()).await.unwrap();
             give_way(&handle, n).await;
             if n == 1_000 {
                 memory = Memory::now();
@@ -144,7 +144,7 @@ fn a_conversation_that_waits_costs_a_few_hundred_bytes() {
             let (network, handle) = serve(Waiting::<KEPT>).await;
             let memory = Memory::now();
             for n in 1..=PEERS {
-                source(&network, n).send(&"hello".into()).await.unwrap();
+                source(&network, n).await.send(&"hello".into()).await.unwrap();
                 give_way(&handle, n).await;
             }
             until(|| handle.stats().active_conversations == PEERS as usize).await;
@@ -172,7 +172,7 @@ fn small_datagrams_that_wait_pin_no_large_buffers() {
         let memory = Memory::now();
 
         for n in 0..200 {
-            let source = source(&network, n);
+            let source = source(&network, n).await;
             for _ in 0..51 {
                 source.send(&small).await.unwrap();
             }
@@ -203,7 +203,7 @@ fn small_packets_that_handlers_keep_pin_no_large_buffers() {
     alone(async {
         let hoarder = Hoarder::default();
         let (network, handle) = serve(hoarder.clone()).await;
-        let source = source(&network, 1);
+        let source = source(&network, 1).await;
         let memory = Memory::now();
 
         for n in 1..=10_000 {
@@ -278,30 +278,20 @@ const ONE_FOR_EACH: Range<u64> = REQUESTS..REQUESTS + 50;
 
 /// How often the thread of a server allocates for [`REQUESTS`] times `request` in the steady state, one
 /// by one and in bursts of several peers. The answer to `question` holds the number of allocations up to now.
-fn allocated_by_requests<P, H>(
-    way: Way,
-    builder: ServerBuilder<P, H>,
-    question: &[u8],
-    request: &[u8],
-) -> u64
-where
-    P: DatagramProtocol + Send + Sync + 'static,
-    P::Incoming: Send + 'static,
-    P::Outgoing: Send + 'static,
-    H: Handler<P::Incoming, P::Outgoing>,
-{
+fn allocated_by_requests(way: Way, builder: ServerBuilder, question: &[u8], request: &[u8]) -> u64 {
     const BURST: usize = 20;
 
-    let builder = match way {
-        Way::BatchesAndTrains => builder,
-        Way::Batches => builder.segmentation_offload(false),
-        Way::OneByOne => builder.batch_io(false),
+    let udp = Udp::new("127.0.0.1:0");
+    let udp = match way {
+        Way::BatchesAndTrains => udp,
+        Way::Batches => udp.segmentation_offload(false),
+        Way::OneByOne => udp.batch_io(false),
     };
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (tell, told) = mpsc::channel();
     let serving = thread::spawn(move || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-            let server = builder.bind("127.0.0.1:0").await.unwrap();
+            let server = builder.bind(udp).await.unwrap();
             tell.send(server.handle()).unwrap();
             server.serve().await.unwrap();
         });
@@ -362,7 +352,7 @@ fn alone(test: impl Future<Output = ()>) {
 /// Serves bytes on a network that itself keeps next to nothing.
 async fn serve(handler: impl Handler<Bytes, Bytes>) -> (Network, ServerHandle) {
     let network = Network::new(1, Conditions::default().buffer(100));
-    let server = Server::builder(Raw, handler).socket(network.bind(SERVER).unwrap()).unwrap();
+    let server = Server::bind(network.bind(SERVER).unwrap(), Raw, handler).await.unwrap();
     let handle = server.handle();
     tokio::spawn(async move { server.serve().await });
     assert!(handle.ready().await);
@@ -370,10 +360,10 @@ async fn serve(handler: impl Handler<Bytes, Bytes>) -> (Network, ServerHandle) {
 }
 
 /// A peer with an address of its own.
-fn source(network: &Network, n: u64) -> Client<Raw> {
+async fn source(network: &Network, n: u64) -> Client<Raw> {
     let ip = Ipv4Addr::from(0x0b00_0000 + u32::try_from(n).unwrap());
     let socket = network.connect(SocketAddr::from((ip, 5_000)), SERVER).unwrap();
-    Client::from_socket(socket, Raw).unwrap()
+    Client::connect(socket, Raw).await.unwrap()
 }
 
 /// Has the server read all of the `sent` datagrams, every now and then.

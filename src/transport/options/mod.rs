@@ -13,10 +13,10 @@ use families::{Families, mark_v4, mark_v6, tell_traffic_class};
 use socket2::Socket;
 
 use super::{Interface, multicast};
-use crate::Ecn;
+use crate::{Ecn, OptionError};
 
 /// What sockets are asked for; `None` is for what nobody has asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) recv_buffer_size: Option<usize>,
     pub(crate) send_buffer_size: Option<usize>,
@@ -42,22 +42,25 @@ pub(crate) struct Options {
 const BUFFER: usize = 4 << 20;
 
 impl Options {
-    /// Refuses what can be set on no socket.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        let refused = |text| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    /// Refuses options that no socket can have.
+    pub(crate) fn check(&self) -> Result<(), OptionError> {
         if self.ttl == Some(0) {
-            return refused("the option `ttl` is 0 where 1 to 255 was expected".to_owned());
+            return Err(OptionError::invalid("ttl", "is 0, the range is 1 to 255"));
         }
         if let Some(dscp) = self.dscp.filter(|dscp| *dscp > 63) {
-            return refused(format!("the option `dscp` is {dscp} where 0 to 63 was expected"));
+            let problem = format!("is {dscp}, the range is 0 to 63");
+            return Err(OptionError::invalid("dscp", problem));
         }
         // Linux would cut a longer name off, and take an empty one for any device.
-        if self.bind_device.as_ref().is_some_and(|name| !(1..=DEVICE_LEN).contains(&name.len())) {
-            let text = "a name of 1 to 15 bytes was expected for the option `bind_device`";
-            return refused(text.to_owned());
+        let device_len = self.bind_device.as_ref().map(String::len);
+        if let Some(len) = device_len.filter(|len| !(1..=DEVICE_LEN).contains(len)) {
+            let problem = format!("is a name of {len} bytes, the range is 1 to {DEVICE_LEN}");
+            return Err(OptionError::invalid("bind_device", problem));
         }
         for (group, interface) in &self.multicast {
-            multicast::check(*group, *interface).map_err(named("multicast"))?;
+            multicast::check(*group, *interface).map_err(|problem| {
+                OptionError::invalid("multicast", format!("cannot be set: {problem}"))
+            })?;
         }
         Ok(())
     }
@@ -76,7 +79,7 @@ impl Options {
         let families = Families { socket, ipv6: addr.is_ipv6(), dual };
         if let Some(hops) = self.ttl.filter(|_| addr.ip().is_multicast()) {
             let multicast = [Socket::set_multicast_ttl_v4, Socket::set_multicast_hops_v6];
-            families.set(multicast, hops.into()).map_err(named("ttl"))?;
+            families.set(multicast, hops.into()).map_err(refused("ttl"))?;
         }
         self.set_asked(&families)
     }
@@ -101,20 +104,20 @@ impl Options {
     fn set_asked(&self, families: &Families<'_>) -> io::Result<()> {
         if let Some(hops) = self.ttl {
             let unicast = [Socket::set_ttl_v4, Socket::set_unicast_hops_v6];
-            families.set(unicast, hops.into()).map_err(named("ttl"))?;
+            families.set(unicast, hops.into()).map_err(refused("ttl"))?;
         }
         if self.dscp.is_some() || self.ecn.is_some() {
             let set = families.set([mark_v4, mark_v6], (self.dscp, self.ecn));
-            set.map_err(named(if self.dscp.is_some() { "dscp" } else { "ecn" }))?;
+            set.map_err(refused(if self.dscp.is_some() { "dscp" } else { "ecn" }))?;
         }
         if let Some(told) = self.recv_traffic_class {
-            tell_traffic_class(families, told).map_err(named("recv_traffic_class"))?;
+            tell_traffic_class(families, told).map_err(refused("recv_traffic_class"))?;
         }
         if let Some(allowed) = self.broadcast {
-            families.socket.set_broadcast(allowed).map_err(named("broadcast"))?;
+            families.socket.set_broadcast(allowed).map_err(refused("broadcast"))?;
         }
         if let Some(device) = &self.bind_device {
-            bind_device(families.socket, device).map_err(named("bind_device"))?;
+            bind_device(families.socket, device).map_err(refused("bind_device"))?;
         }
         Ok(())
     }
@@ -131,14 +134,12 @@ fn set_buffers(socket: &Socket, [recv, send]: [Option<usize>; 2]) {
 }
 
 /// Refuses what was asked for of a bound socket that is otherwise.
-fn settled(option: &str, asked: Option<bool>, is: bool) -> io::Result<()> {
+fn settled(option: &'static str, asked: Option<bool>, is: bool) -> io::Result<()> {
     if asked.is_none_or(|asked| asked == is) {
         return Ok(());
     }
-    let text = format!(
-        "the option `{option}` cannot be changed on a socket that is bound: it is {is} there"
-    );
-    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+    let problem = format!("is {is} on this socket, which is bound, and cannot be changed any more");
+    Err(OptionError::invalid(option, problem).into())
 }
 
 /// The longest name of a network interface on Linux.
@@ -159,12 +160,12 @@ fn bind_device(_: &Socket, _: &str) -> io::Result<()> {
 
 #[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
 pub(super) fn share_port(socket: &Socket) -> io::Result<()> {
-    socket.set_reuse_port(true).map_err(named("reuse_port"))
+    socket.set_reuse_port(true).map_err(|error| refused("reuse_port")(error).into())
 }
 
 #[cfg(not(all(unix, not(any(target_os = "illumos", target_os = "solaris")))))]
 pub(super) fn share_port(_: &Socket) -> io::Result<()> {
-    Err(named("reuse_port")(io::ErrorKind::Unsupported.into()))
+    Err(refused("reuse_port")(io::ErrorKind::Unsupported.into()).into())
 }
 
 #[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
@@ -177,9 +178,9 @@ const fn shares_port(_: &Socket) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Has an error say which option it is about.
-fn named(option: &'static str) -> impl Fn(io::Error) -> io::Error {
-    move |error| io::Error::new(error.kind(), format!("the option `{option}`: {error}"))
+/// Adds the name of the option to an error.
+fn refused(option: &'static str) -> impl FnOnce(io::Error) -> OptionError {
+    move |error| OptionError::refused(option, &error)
 }
 
 #[cfg(test)]

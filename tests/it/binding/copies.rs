@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
-use datagrammar::{Interface, Server, Text, ToAddrs};
+use datagrammar::{Interface, Server, Text, ToAddrs, Udp};
 use tokio::net::UdpSocket;
 
 use super::workers::waiting;
@@ -25,9 +25,9 @@ async fn counting(workers: usize, group: Ipv4Addr, addr: impl ToAddrs) -> Server
             peer.send(&format!("{request} is number {count}")).await?;
         }
     });
-    let builder = Server::builder(Text, handler).workers(workers);
-    let builder = if group.is_multicast() { builder.multicast(group, LOOPBACK) } else { builder };
-    builder.bind(addr).await.unwrap()
+    let udp = Udp::new(addr).workers(workers);
+    let udp = if group.is_multicast() { udp.multicast(group, LOOPBACK) } else { udp };
+    Server::bind(udp, Text, handler).await.unwrap()
 }
 
 /// A peer with a port of its own that may send to many, over the loopback.
@@ -103,7 +103,7 @@ async fn on_an_address_of_many_each_worker_serves_its_own_peers() {
 async fn a_group_that_is_joined_later_is_heard_by_all_workers_until_it_is_left() {
     let group = Ipv4Addr::new(239, 255, 77, 19);
     let server = counting(4, Ipv4Addr::UNSPECIFIED, "0.0.0.0:0").await;
-    let port = server.local_addr().port();
+    let port = server.local_addr().port().unwrap();
     let callers: Vec<_> = (0..50).map(|_| caller()).collect();
 
     server.join_multicast(group, LOOPBACK).unwrap();
@@ -127,7 +127,7 @@ async fn a_group_that_is_joined_later_is_heard_by_all_workers_until_it_is_left()
 async fn who_takes_over_from_another_server_serves_each_peer_by_one_worker_too() {
     for any in ["0.0.0.0", "::"] {
         let first = counting(4, Ipv4Addr::UNSPECIFIED, (any, 0)).await;
-        let port = first.local_addr().port();
+        let port = first.local_addr().port().unwrap();
         let second = counting(4, Ipv4Addr::UNSPECIFIED, (any, port)).await;
 
         Running::start(first).await.stop().await;
@@ -142,7 +142,7 @@ async fn who_takes_over_from_another_server_serves_each_peer_by_one_worker_too()
 async fn several_workers_are_more_than_the_calls_that_all_systems_have() {
     let builder = Server::builder(Text, async |text: String| text);
 
-    let error = builder.workers(2).batch_io(false).bind("127.0.0.1:0").await.unwrap_err();
+    let error = builder.bind(Udp::new("127.0.0.1:0").workers(2).batch_io(false)).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("`batch_io`"), "{error}");

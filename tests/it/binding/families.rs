@@ -6,10 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{Addr, Client, Raw, Server, Text};
+use datagrammar::{Addr, Raw, Server, Text};
 
 use super::{bind, local_addrs, peer_at};
-use crate::support::{Bytes, Net, Running, conversing, until};
+use crate::support::{Bytes, Net, Running, client_on, conversing, until};
 
 /// Where peers on this host reach the wildcard address `any`.
 fn loopback(ip: impl Into<IpAddr>, any: &Addr) -> SocketAddr {
@@ -114,7 +114,7 @@ async fn peers_that_differ_only_in_their_scope_are_two_peers() {
         .await;
     let connect = |local: &str| {
         let addr = server.handle.local_addrs()[0].socket_addr().unwrap();
-        Bytes(Client::from_socket(network.connect(local, addr).unwrap(), Raw).unwrap())
+        Bytes(client_on(network.connect(local, addr).unwrap(), Raw).unwrap())
     };
     let (sixth, seventh) = (connect("[fe80::1%6]:5000"), connect("[fe80::1%7]:5000"));
 

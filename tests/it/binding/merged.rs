@@ -3,9 +3,9 @@
 
 use std::{io::ErrorKind, net::UdpSocket};
 
-use datagrammar::{Client, DropReason, RecvError, Server, Text};
+use datagrammar::{Client, ClientRecvError, DropReason, Server, Text, Udp};
 
-use crate::support::{Running, Switch, conversing, set, until, within_deadline};
+use crate::support::{BindNow, Running, Switch, conversing, set, until, within_deadline};
 
 const MERGED: Switch = (libc::SOL_UDP, libc::UDP_GRO, 1);
 const SINGLE: Switch = (libc::SOL_UDP, libc::UDP_GRO, 0);
@@ -25,11 +25,11 @@ async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_bor
         };
         let builder = || Server::builder(Text, async |text: String| text);
 
-        let refused = builder().batch_io(false).socket(socket()).unwrap_err();
+        let refused = builder().bind_now(Udp::from(socket()).batch_io(false)).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidInput);
         assert!(refused.to_string().contains("UDP_GRO"), "{refused}");
 
-        let server = builder().socket(socket()).unwrap();
+        let server = builder().bind_now(socket()).unwrap();
         let client = Client::connect(server.local_addr(), Text).await.unwrap();
         let server = Running::start(server).await;
         client.send_all(train()).await.unwrap();
@@ -44,11 +44,12 @@ async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_bor
 #[tokio::test]
 async fn what_a_portable_server_receives_without_borders_is_dropped_and_counted() {
     for ip in ["127.0.0.1", "::1", "::"] {
-        let builder = Server::builder(Text, async |text: String| text).batch_io(false);
-        let server = builder.bind((ip, 0)).await.unwrap();
+        let builder = Server::builder(Text, async |text: String| text);
+        let server = builder.bind(Udp::new((ip, 0)).batch_io(false)).await.unwrap();
         server.sockets().for_each(|socket| set(&socket, MERGED).unwrap());
         let asked = if ip == "::1" { "::1" } else { "127.0.0.1" };
-        let client = Client::connect((asked, server.local_addr().port()), Text).await.unwrap();
+        let client =
+            Client::connect((asked, server.local_addr().port().unwrap()), Text).await.unwrap();
         client.send_all(train()).await.unwrap();
         let serve = async {
             until(|| server.handle().stats().received > 0).await;
@@ -78,14 +79,17 @@ async fn what_a_portable_client_receives_without_borders_is_no_packet() {
         Ok(())
     });
     let server = Server::builder(Text, handler).bind("127.0.0.1:0").await.unwrap();
-    let builder = Client::builder(Text).batch_io(false);
-    let client = builder.connect(server.local_addr()).await.unwrap();
+    let builder = Client::builder(Text);
+    let client = builder.connect(Udp::new(server.local_addr()).batch_io(false)).await.unwrap();
     let server = Running::start(server).await;
     let socket = client.socket_ref().unwrap();
 
     set(&socket, MERGED).unwrap();
     client.send(&"merged".to_owned()).await.unwrap();
-    assert!(matches!(within_deadline(client.recv()).await, Err(RecvError::Decode(_))));
+    assert!(matches!(
+        within_deadline(client.recv()).await,
+        Err(ClientRecvError::TooLarge { max: 65_535, .. })
+    ));
     set(&socket, SINGLE).unwrap();
     client.send(&"single".to_owned()).await.unwrap();
 

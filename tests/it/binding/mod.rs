@@ -17,18 +17,18 @@ mod text;
 mod workers;
 
 use std::{
-    io::{self, ErrorKind},
+    io::ErrorKind,
     net::{SocketAddr, UdpSocket},
 };
 
-use datagrammar::{Addr, Client, Raw, Server, Text, ToAddrs};
+use datagrammar::{Addr, Bind, BindError, Client, Raw, Server, Text};
 use socket2::{Domain, Socket, Type};
 
 use crate::support::{Bytes, Running};
 
 /// A server that answers with what it was asked.
-async fn bind(addrs: impl ToAddrs) -> io::Result<Server> {
-    Server::builder(Text, async |text: String| text).bind(addrs).await
+async fn bind(addrs: impl Bind) -> Result<Server, BindError> {
+    Server::bind(addrs, Text, async |text: String| text).await
 }
 
 fn local_addrs(server: &Server) -> Vec<SocketAddr> {

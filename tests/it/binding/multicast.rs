@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Interface, Server, ServerBuilder, Text};
+use datagrammar::{Interface, Server, ServerBuilder, Text, Udp};
 
 use super::{bind, local_addrs};
-use crate::support::{Net, Running};
+use crate::support::{BindNow, Net, Running};
 
 const LOOPBACK: Interface = Interface::Addr(Ipv4Addr::LOCALHOST);
 
-fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+fn builder() -> ServerBuilder {
     Server::builder(Text, async |text: String| text)
 }
 
@@ -51,7 +51,7 @@ impl Caller {
 async fn what_is_sent_to_a_group_is_answered_from_an_address_of_the_host() {
     let group = Ipv4Addr::new(239, 255, 77, 11);
     for any in ["0.0.0.0:0", "[::]:0"] {
-        let server = builder().multicast(group, LOOPBACK).bind(any).await.unwrap();
+        let server = builder().bind(Udp::new(any).multicast(group, LOOPBACK)).await.unwrap();
         let addr = local_addrs(&server)[0];
         let (server, caller) = (Running::start(server).await, Caller::new());
 
@@ -59,7 +59,7 @@ async fn what_is_sent_to_a_group_is_answered_from_an_address_of_the_host() {
 
         let (answer, from) = caller.answer().await;
         assert_eq!(answer, "who is there?");
-        assert_eq!(from, (Ipv4Addr::LOCALHOST, addr.port()).into());
+        assert_eq!(from, SocketAddr::from((Ipv4Addr::LOCALHOST, addr.port())));
         server.stop().await;
     }
 }
@@ -91,7 +91,7 @@ async fn a_group_is_heard_until_it_is_left() {
 #[tokio::test]
 async fn a_group_of_ipv6_is_joined_by_the_index_of_an_interface() {
     let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0x4d, 13);
-    let server = builder().multicast(group, 1.into()).bind("[::]:0").await.unwrap();
+    let server = builder().bind(Udp::new("[::]:0").multicast(group, 1.into())).await.unwrap();
 
     let again = server.join_multicast(group, 1.into()).unwrap_err();
     server.leave_multicast(group, 1.into()).unwrap();
@@ -106,7 +106,7 @@ async fn a_mapped_group_is_the_group_of_ipv4() {
     let group = Ipv4Addr::new(239, 255, 77, 21);
     let mapped = group.to_ipv6_mapped();
     for any in ["0.0.0.0:0", "[::]:0"] {
-        let server = builder().multicast(mapped, LOOPBACK).bind(any).await.unwrap();
+        let server = builder().bind(Udp::new(any).multicast(mapped, LOOPBACK)).await.unwrap();
 
         let again = server.join_multicast(group, LOOPBACK).unwrap_err();
         server.leave_multicast(mapped, LOOPBACK).unwrap();
@@ -120,7 +120,10 @@ async fn a_mapped_group_is_the_group_of_ipv4() {
 #[tokio::test]
 async fn a_group_is_joined_by_the_name_of_an_interface() {
     let group = Ipv4Addr::new(239, 255, 77, 22);
-    let server = builder().multicast(group, "lo".parse().unwrap()).bind("0.0.0.0:0").await.unwrap();
+    let server = builder()
+        .bind(Udp::new("0.0.0.0:0").multicast(group, "lo".parse().unwrap()))
+        .await
+        .unwrap();
     let addr = local_addrs(&server)[0];
     let (server, caller) = (Running::start(server).await, Caller::new());
 
@@ -151,7 +154,7 @@ async fn a_group_that_no_address_can_hear_is_an_error_and_nothing_stays_bound() 
     let group = Ipv4Addr::new(239, 255, 77, 15);
     let addr = super::free_addr("127.0.0.1");
 
-    let error = builder().multicast(group, LOOPBACK).bind(addr).await.unwrap_err();
+    let error = builder().bind(Udp::new(addr).multicast(group, LOOPBACK)).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(super::is_free(addr));
@@ -159,7 +162,7 @@ async fn a_group_that_no_address_can_hear_is_an_error_and_nothing_stays_bound() 
 
 #[tokio::test(start_paused = true)]
 async fn a_network_in_memory_has_no_groups() {
-    let server = builder().socket(Net::memory().socket()).unwrap();
+    let server = builder().bind_now(Net::memory().socket()).unwrap();
 
     let error = server.join_multicast(Ipv4Addr::new(239, 255, 77, 16), LOOPBACK).unwrap_err();
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Interface, Server, Text};
+use datagrammar::{Interface, Server, Text, Udp};
 
 use super::local_addrs;
 use crate::support::{Running, within_deadline};
@@ -74,8 +74,8 @@ fn a_group_of_ipv6_is_heard_and_answered_from_an_address_of_the_host_until_it_is
         for group in ["ff02::4d:21", "ff01::4d:21", "ff05::4d:21"] {
             let group: Ipv6Addr = group.parse().unwrap();
             for workers in [1, WORKERS] {
-                let builder = Server::builder(Text, async |text: String| text).workers(workers);
-                let server = builder.multicast(group, interface).bind("[::]:0").await.unwrap();
+                let udp = Udp::new("[::]:0").multicast(group, interface).workers(workers);
+                let server = Server::bind(udp, Text, async |text: String| text).await.unwrap();
                 let port = local_addrs(&server)[0].port();
                 let server = Running::start(server).await;
 
@@ -133,9 +133,12 @@ fn a_link_local_address_is_bound_and_connected_to_by_the_name_of_its_interface()
         let server = server.bind("[fe80::d:1%dgr8]:0").await.unwrap();
         let port = local_addrs(&server)[0].port();
         let server = Running::start(server).await;
-        let client = datagrammar::Client::builder(Text).local_addr("[fe80::d:1%dgr8]:0");
+        let client = datagrammar::Client::builder(Text);
 
-        let client = client.connect(format!("[fe80::d:1%dgr8]:{port}")).await.unwrap();
+        let client = client
+            .connect(Udp::new(format!("[fe80::d:1%dgr8]:{port}")).local_addr("[fe80::d:1%dgr8]:0"))
+            .await
+            .unwrap();
         client.send(&"hello".to_owned()).await.unwrap();
 
         assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello");

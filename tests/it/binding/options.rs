@@ -2,13 +2,13 @@
 
 use std::{io::ErrorKind, net::UdpSocket};
 
-use datagrammar::{Client, Server, ServerBuilder, Text};
+use datagrammar::{BindError, Client, ConnectError, Server, ServerBuilder, Text, Udp};
 use socket2::SockRef;
 
 use super::local_addrs;
-use crate::support::Net;
+use crate::support::{BindNow, Net};
 
-fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+fn builder() -> ServerBuilder {
     Server::builder(Text, async |text: String| text)
 }
 
@@ -16,10 +16,12 @@ fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
 #[tokio::test]
 async fn each_socket_of_a_server_has_what_was_asked_for() {
     let server = builder()
-        .recv_buffer_size(10_000)
-        .ttl(7)
-        .broadcast(true)
-        .bind(["127.0.0.1:0", "127.0.0.1:0"])
+        .bind(
+            Udp::new(["127.0.0.1:0", "127.0.0.1:0"])
+                .recv_buffer_size(10_000)
+                .ttl(7)
+                .broadcast(true),
+        )
         .await
         .unwrap();
 
@@ -38,21 +40,27 @@ async fn each_socket_of_a_server_has_what_was_asked_for() {
 #[tokio::test]
 async fn an_option_that_is_out_of_range_is_named_and_nothing_is_bound() {
     let errors = [
-        builder().dscp(64).bind("127.0.0.1:0").await.unwrap_err(),
-        builder().dscp(64).socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap_err(),
-        Client::builder(Text).dscp(64).connect("127.0.0.1:9").await.unwrap_err(),
+        builder().bind(Udp::new("127.0.0.1:0").dscp(64)).await.unwrap_err(),
+        builder()
+            .bind(Udp::from(UdpSocket::bind("127.0.0.1:0").unwrap()).dscp(64))
+            .await
+            .unwrap_err(),
     ];
+    let of_client = Client::connect(Udp::new("127.0.0.1:9").dscp(64), Text).await.unwrap_err();
 
+    let text = "the option `dscp` is 64, the range is 0 to 63";
     for error in errors {
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(error.to_string().contains("`dscp`"), "{error}");
+        assert_eq!((error.kind(), &*error.to_string()), (ErrorKind::InvalidInput, text));
+        assert!(matches!(error, BindError::Option(_)));
     }
+    assert_eq!((of_client.kind(), &*of_client.to_string()), (ErrorKind::InvalidInput, text));
+    assert!(matches!(of_client, ConnectError::Option(_)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_network_in_memory_lends_no_sockets() {
     let net = Net::memory();
-    let server = builder().socket(net.socket()).unwrap();
+    let server = builder().bind_now(net.socket()).unwrap();
     let client = net.peer_of(&server.handle()).await;
 
     assert_eq!(server.sockets().count(), 0);
@@ -65,7 +73,7 @@ async fn an_ipv6_wildcard_that_is_for_ipv6_only_leaves_ipv4_to_others() {
     let both = builder().bind("[::]:0").await.unwrap();
     assert!(UdpSocket::bind(("0.0.0.0", local_addrs(&both)[0].port())).is_err());
 
-    let server = builder().ipv6_only(true).bind("[::]:0").await.unwrap();
+    let server = builder().bind(Udp::new("[::]:0").ipv6_only(true)).await.unwrap();
 
     let socket = server.sockets().next().unwrap();
     assert!(SockRef::from(&socket).only_v6().unwrap());
@@ -75,9 +83,9 @@ async fn an_ipv6_wildcard_that_is_for_ipv6_only_leaves_ipv4_to_others() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_port_is_shared_if_both_sides_ask_for_it() {
-    let first = builder().reuse_port(true).bind("127.0.0.1:0").await.unwrap();
+    let first = builder().bind(Udp::new("127.0.0.1:0").reuse_port(true)).await.unwrap();
 
-    let second = builder().reuse_port(true).bind(local_addrs(&first)).await.unwrap();
+    let second = builder().bind(Udp::new(local_addrs(&first)).reuse_port(true)).await.unwrap();
 
     assert_eq!(local_addrs(&first), local_addrs(&second));
 }
@@ -87,9 +95,9 @@ async fn a_port_is_shared_if_both_sides_ask_for_it() {
 #[tokio::test]
 async fn a_port_is_not_shared_if_one_side_only_asks_for_it() {
     for asks in [false, true] {
-        let first = builder().reuse_port(asks).bind("127.0.0.1:0").await.unwrap();
+        let first = builder().bind(Udp::new("127.0.0.1:0").reuse_port(asks)).await.unwrap();
 
-        let second = builder().reuse_port(!asks).bind(local_addrs(&first)).await;
+        let second = builder().bind(Udp::new(local_addrs(&first)).reuse_port(!asks)).await;
 
         assert_eq!(second.unwrap_err().kind(), ErrorKind::AddrInUse);
     }
@@ -98,7 +106,8 @@ async fn a_port_is_not_shared_if_one_side_only_asks_for_it() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_client_marks_what_it_sends() {
-    let client = Client::builder(Text).dscp(46).ttl(7).connect("127.0.0.1:9").await.unwrap();
+    let client =
+        Client::builder(Text).connect(Udp::new("127.0.0.1:9").dscp(46).ttl(7)).await.unwrap();
 
     let socket = client.socket_ref().unwrap();
     let socket = SockRef::from(&socket);

@@ -1,25 +1,28 @@
 //! Servers on a socket of the user's.
 
 use std::{
-    io::{self, ErrorKind},
+    io::ErrorKind,
     net::{Ipv4Addr, UdpSocket},
 };
 
-use datagrammar::{BoundSocket, Interface, Server, ServerBuilder, Text};
+use datagrammar::{
+    Bind, BindError, Client, Interface, Server, ServerBuilder, Text, Udp,
+    testing::{Conditions, Network},
+};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{is_free, peer_at};
 use crate::{
     log::Log,
-    support::{Net, Running},
+    support::{BindNow, Running, within_deadline},
 };
 
-fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+fn builder() -> ServerBuilder {
     Server::builder(Text, async |text: String| text)
 }
 
-fn serve_on(socket: impl Into<BoundSocket>) -> io::Result<Server> {
-    builder().socket(socket)
+fn serve_on(socket: impl Bind) -> Result<Server, BindError> {
+    builder().bind_now(socket)
 }
 
 // B-13
@@ -56,8 +59,10 @@ async fn what_is_asked_for_is_set_on_a_users_socket() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_broadcast(true).unwrap();
 
-    let builder = builder().ttl(7).recv_buffer_size(10_000).send_buffer_size(20_000);
-    let server = builder.socket(socket).unwrap();
+    let builder = builder();
+    let server = builder
+        .bind_now(Udp::from(socket).ttl(7).recv_buffer_size(10_000).send_buffer_size(20_000))
+        .unwrap();
 
     let socket = server.sockets().next().unwrap();
     let socket = SockRef::from(&socket);
@@ -77,9 +82,9 @@ async fn a_buffer_that_is_short_of_what_was_asked_for_is_told_for_a_users_socket
     let told = || log.all().iter().filter(|told| told.fields.contains_key("buffers")).count();
     let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
 
-    let unasked = builder().socket(socket()).unwrap();
+    let unasked = builder().bind_now(socket()).unwrap();
     assert_eq!(told(), 0);
-    let asked = builder().recv_buffer_size(usize::MAX).socket(socket()).unwrap();
+    let asked = builder().bind_now(Udp::from(socket()).recv_buffer_size(usize::MAX)).unwrap();
 
     assert_eq!(told(), 1);
     drop((unasked, asked));
@@ -91,10 +96,10 @@ async fn a_buffer_that_is_short_of_what_was_asked_for_is_told_for_a_users_socket
 async fn what_a_bound_socket_cannot_be_asked_for_any_more_is_refused_by_name() {
     let socket = || UdpSocket::bind("[::]:0").unwrap();
     let refused = [
-        ("reuse_port", builder().reuse_port(true).socket(socket())),
-        ("ipv6_only", builder().ipv6_only(true).socket(socket())),
-        ("bind_device", builder().bind_device("no such").socket(socket())),
-        ("workers", builder().workers(2).socket(socket())),
+        ("reuse_port", builder().bind_now(Udp::from(socket()).reuse_port(true))),
+        ("ipv6_only", builder().bind_now(Udp::from(socket()).ipv6_only(true))),
+        ("bind_device", builder().bind_now(Udp::from(socket()).bind_device("no such"))),
+        ("workers", builder().bind_now(Udp::from(socket()).workers(2))),
     ];
 
     for (name, server) in refused {
@@ -111,8 +116,9 @@ async fn a_users_socket_joins_the_groups_that_were_asked_for() {
     let loopback = Interface::Addr(Ipv4Addr::LOCALHOST);
     let socket = || UdpSocket::bind("0.0.0.0:0").unwrap();
 
-    let server = builder().multicast(group, loopback).socket(socket()).unwrap();
-    let nowhere = builder().multicast(group, Interface::Index(u32::MAX)).socket(socket());
+    let server = builder().bind_now(Udp::from(socket()).multicast(group, loopback)).unwrap();
+    let nowhere =
+        builder().bind_now(Udp::from(socket()).multicast(group, Interface::Index(u32::MAX)));
 
     assert_eq!(server.join_multicast(group, loopback).unwrap_err().kind(), ErrorKind::AddrInUse);
     assert!(nowhere.is_err());
@@ -126,11 +132,12 @@ async fn trains_are_received_on_a_users_socket_as_it_has_it_unless_somebody_asks
 
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let received = |asked: Option<bool>| {
-        let builder = match asked {
-            Some(offload) => builder().segmentation_offload(offload),
-            None => builder(),
+        let udp = Udp::from(socket.try_clone().unwrap());
+        let udp = match asked {
+            Some(offload) => udp.segmentation_offload(offload),
+            None => udp,
         };
-        let server = builder.socket(socket.try_clone().unwrap()).unwrap();
+        let server = builder().bind_now(udp).unwrap();
         server.handle().diagnostics().sockets()[0].recv_offload()
     };
 
@@ -141,12 +148,64 @@ async fn trains_are_received_on_a_users_socket_as_it_has_it_unless_somebody_asks
     assert_eq!(received(None), Offload::CallerSocket);
 }
 
-// B-13
-#[tokio::test(start_paused = true)]
-async fn a_network_in_memory_takes_any_options_as_it_has_none() {
-    let builder = builder().ttl(7).recv_buffer_size(10_000).reuse_port(true).broadcast(true);
+// B-1, B-13
+#[tokio::test]
+async fn addresses_options_a_users_socket_and_memory_are_one_server_in_their_order() {
+    let network = Network::new(1, Conditions::default());
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let of_user = socket.local_addr().unwrap();
+    let transports = (
+        network.bind("10.0.0.1:9000").unwrap(),
+        ["127.0.0.2:0", "127.0.0.3:0"],
+        Udp::from(socket).ttl(7),
+        Udp::new("127.0.0.4:0").ttl(8),
+    );
 
-    assert!(builder.socket(Net::memory().socket()).is_ok());
+    let server = builder().bind(transports).await.unwrap();
+
+    let addrs = server.handle().local_addrs();
+    let hosts: Vec<_> = addrs.iter().map(|addr| addr.ip().unwrap().to_string()).collect();
+    assert_eq!(hosts, ["10.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.1", "127.0.0.4"]);
+    assert_eq!(addrs[3], of_user);
+    let ttls: Vec<_> =
+        server.sockets().map(|socket| SockRef::from(&socket).ttl_v4().unwrap()).collect();
+    assert_eq!((ttls[2], ttls[3]), (7, 8));
+    let server = Running::start(server).await;
+    let in_memory = network.connect("10.0.0.2:0", "10.0.0.1:9000").unwrap();
+    let client = Client::connect(in_memory, Text).await.unwrap();
+    client.send("in memory".to_owned()).await.unwrap();
+    assert_eq!(within_deadline(client.recv()).await.unwrap(), "in memory");
+    for addr in &addrs[1..] {
+        let client = Client::connect(addr, Text).await.unwrap();
+        client.send(&addr.to_string()).await.unwrap();
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), addr.to_string());
+    }
+    server.stop().await;
+}
+
+// B-13
+#[tokio::test]
+async fn a_socket_of_tokio_is_served() {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let addr = socket.local_addr().unwrap();
+
+    let server = Running::start(serve_on(socket).unwrap()).await;
+
+    let client = Client::connect(addr, Text).await.unwrap();
+    client.send("hello".to_owned()).await.unwrap();
+    assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello");
+    server.stop().await;
+}
+
+// B-11
+#[tokio::test]
+async fn an_option_of_clients_is_refused_by_name() {
+    let udp = Udp::new("127.0.0.1:0").local_addr("127.0.0.1:0");
+
+    let error = builder().bind(udp).await.unwrap_err();
+
+    assert_eq!(error.to_string(), "the option `local_addr` is for clients");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
 
 // B-13

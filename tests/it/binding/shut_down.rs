@@ -2,10 +2,10 @@
 
 use std::{io::ErrorKind, net::Shutdown};
 
-use datagrammar::{Client, RecvError, ServeError, Server, SocketRef, Text};
+use datagrammar::{Client, ClientRecvError, ServeError, Server, SocketRef, Text, Udp};
 use socket2::SockRef;
 
-use crate::support::{Net, Running, within_deadline};
+use crate::support::{BindNow, Net, Running, within_deadline};
 
 fn shut_down(socket: &SocketRef<'_>) {
     // That a socket without a peer is not connected is said, but it is shut down all the same.
@@ -33,7 +33,7 @@ async fn so_it_does_while_it_serves() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let same = socket.try_clone().unwrap();
     let builder = Server::builder(Text, async |text: String| text);
-    let server = Running::start(builder.socket(socket).unwrap()).await;
+    let server = Running::start(builder.bind_now(socket).unwrap()).await;
     let peer = Net::Loopback("127.0.0.1").peer_of(&server.handle).await;
     assert_eq!(peer.ask("before").await, "before");
 
@@ -48,8 +48,9 @@ async fn so_it_does_while_it_serves() {
 async fn a_client_says_so_when_its_socket_is_shut_down_for_reading() {
     for portable in [false, true] {
         let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let client = Client::builder(Text).batch_io(!portable);
-        let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
+        let client = Client::builder(Text);
+        let client =
+            client.connect(Udp::new(peer.local_addr().unwrap()).batch_io(!portable)).await.unwrap();
         let waiting = tokio::spawn({
             let client = client.clone();
             async move { client.recv().await }
@@ -61,7 +62,7 @@ async fn a_client_says_so_when_its_socket_is_shut_down_for_reading() {
         for received in
             [within_deadline(waiting).await.unwrap(), within_deadline(client.recv()).await]
         {
-            let Err(RecvError::Io(error)) = received else { panic!("{received:?}") };
+            let Err(ClientRecvError::Io(error)) = received else { panic!("{received:?}") };
             assert_eq!(error.kind(), ErrorKind::NotConnected);
         }
     }

@@ -1,8 +1,9 @@
 //! Addresses as text: what errors say of them, and interfaces by their names.
 
+use std::io;
 use std::{io::ErrorKind, net::UdpSocket};
 
-use datagrammar::{Client, Text};
+use datagrammar::{Client, Text, Udp};
 
 use super::{bind, local_addrs};
 
@@ -20,12 +21,12 @@ const NONE: [(&str, &str); 6] = [
 #[tokio::test]
 async fn what_is_no_address_is_named_whoever_is_given_it() {
     for (text, expected) in NONE {
-        let local = Client::builder(Text).local_addr(text);
+        let local = Udp::new("127.0.0.1:9").local_addr(text);
         for error in [
-            bind(text).await.unwrap_err(),
-            bind(["127.0.0.1:0", text]).await.unwrap_err(),
-            Client::connect(text, Text).await.unwrap_err(),
-            local.connect("127.0.0.1:9").await.unwrap_err(),
+            io::Error::from(bind(text).await.unwrap_err()),
+            bind(["127.0.0.1:0", text]).await.unwrap_err().into(),
+            Client::connect(text, Text).await.unwrap_err().into(),
+            Client::connect(local, Text).await.unwrap_err().into(),
         ] {
             assert!(error.to_string().starts_with(expected), "{error}");
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -50,13 +51,13 @@ async fn of_several_each_that_is_no_address_is_named() {
 #[tokio::test]
 async fn an_interface_that_is_not_there_is_named_whoever_is_given_it() {
     let text = "[fe80::1%eth999]:9123";
-    let local = Client::builder(Text).local_addr(text);
+    let local = Udp::new("[::1]:9").local_addr(text);
 
     for error in [
-        bind(text).await.unwrap_err(),
-        bind(("fe80::1%eth999", 9123)).await.unwrap_err(),
-        Client::connect(text, Text).await.unwrap_err(),
-        local.connect("[::1]:9").await.unwrap_err(),
+        io::Error::from(bind(text).await.unwrap_err()),
+        bind(("fe80::1%eth999", 9123)).await.unwrap_err().into(),
+        Client::connect(text, Text).await.unwrap_err().into(),
+        Client::connect(local, Text).await.unwrap_err().into(),
     ] {
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains(r#"the interface "eth999""#), "{error}");
@@ -70,8 +71,8 @@ async fn an_interface_may_be_named_instead_of_numbered() {
     let server = bind("[::1%lo]:0").await.unwrap();
     let port = local_addrs(&server)[0].port();
 
-    let client = Client::builder(Text).local_addr("[::1%lo]:0");
-    let client = client.connect(("::1%lo", port)).await.unwrap();
+    let client = Client::builder(Text);
+    let client = client.connect(Udp::new(("::1%lo", port)).local_addr("[::1%lo]:0")).await.unwrap();
 
     assert_eq!(client.peer_addr().socket_addr().unwrap().port(), port);
     assert_eq!(client.local_addr().socket_addr().unwrap().ip(), local_addrs(&server)[0].ip());
@@ -82,10 +83,10 @@ async fn an_interface_may_be_named_instead_of_numbered() {
 async fn a_local_address_that_cannot_be_bound_is_named() {
     let used = UdpSocket::bind("127.0.0.1:0").unwrap();
     let local = used.local_addr().unwrap();
-    let client = Client::builder(Text).local_addr(local);
+    let udp = Udp::new("127.0.0.1:9").local_addr(local);
 
-    let error = client.connect("127.0.0.1:9").await.unwrap_err();
+    let error = Client::connect(udp, Text).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
-    assert!(error.to_string().starts_with(&format!("{local} cannot be bound: ")), "{error}");
+    assert!(error.to_string().starts_with(&format!("cannot bind {local}: ")), "{error}");
 }

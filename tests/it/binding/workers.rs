@@ -6,17 +6,17 @@ use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
 };
 
-use datagrammar::{Server, ServerBuilder, Text};
+use datagrammar::{BindError, Server, Text, ToAddrs, Udp};
 use futures_util::future::join_all;
 
 use super::{free_addr, is_free, local_addrs, peer_at};
-use crate::support::{Net, Running, conversing, until};
+use crate::support::{Running, conversing, until};
 
 type Echo = fn(String) -> Ready<String>;
 
 /// A server that echoes, with so many workers.
-fn workers(workers: usize) -> ServerBuilder<Text, Echo> {
-    Server::builder(Text, ready as Echo).workers(workers)
+async fn bind_workers(workers: usize, addrs: impl ToAddrs) -> Result<Server, BindError> {
+    Server::bind(Udp::new(addrs).workers(workers), Text, ready as Echo).await
 }
 
 /// How many bytes wait in each socket that is bound to `port`.
@@ -37,12 +37,12 @@ pub(super) fn waiting(port: u16) -> Vec<u64> {
 // B-2
 #[tokio::test]
 async fn all_workers_share_the_port_that_the_kernel_chose_and_the_address_is_listed_once() {
-    let server = workers(3).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
+    let server = bind_workers(3, ["127.0.0.1:0", "[::1]:0"]).await.unwrap();
 
     let bound = local_addrs(&server);
 
     assert_eq!(bound.len(), 2);
-    assert_eq!(bound[0], server.local_addr());
+    assert_eq!(server.local_addr(), bound[0]);
     assert!(bound[0].is_ipv4() && bound[1].is_ipv6());
     assert!(bound.iter().all(|addr| waiting(addr.port()).len() >= 3));
 }
@@ -51,7 +51,7 @@ async fn all_workers_share_the_port_that_the_kernel_chose_and_the_address_is_lis
 #[tokio::test]
 async fn port_0_is_never_a_port_that_another_server_shares() {
     let addrs = ["127.0.0.25:0", "127.0.0.26:0"];
-    let servers = join_all((0..50).map(|_| workers(2).bind(addrs))).await;
+    let servers = join_all((0..50).map(|_| bind_workers(2, addrs))).await;
 
     let mut bound: Vec<_> =
         servers.into_iter().flat_map(|server| local_addrs(&server.unwrap())).collect();
@@ -68,7 +68,7 @@ async fn if_one_address_cannot_be_bound_by_all_workers_then_none_is_and_the_erro
     let used = holder.local_addr().unwrap();
     let free = free_addr("127.0.0.27");
 
-    let error = workers(3).bind([free, used]).await.unwrap_err();
+    let error = bind_workers(3, [free, used]).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert_eq!(error.to_string().matches(&used.to_string()).count(), 1, "{error}");
@@ -78,10 +78,10 @@ async fn if_one_address_cannot_be_bound_by_all_workers_then_none_is_and_the_erro
 // B-10, B-11
 #[tokio::test]
 async fn a_port_is_shared_only_if_both_sides_ask_for_it() {
-    let alone = workers(1).bind("127.0.0.28:0").await.unwrap();
-    let shared = workers(2).bind("127.0.0.28:0").await.unwrap();
+    let alone = bind_workers(1, "127.0.0.28:0").await.unwrap();
+    let shared = bind_workers(2, "127.0.0.28:0").await.unwrap();
 
-    let second = |server: &Server, count| workers(count).bind(server.local_addr());
+    let second = |server: &Server, count| bind_workers(count, server.local_addr());
 
     assert_eq!(second(&alone, 1).await.unwrap_err().kind(), ErrorKind::AddrInUse);
     assert_eq!(second(&alone, 2).await.unwrap_err().kind(), ErrorKind::AddrInUse);
@@ -92,11 +92,12 @@ async fn a_port_is_shared_only_if_both_sides_ask_for_it() {
 // B-13
 #[tokio::test]
 async fn no_worker_at_all_and_one_socket_for_several_are_invalid_input() {
-    let none = workers(0).bind("127.0.0.1:0").await.unwrap_err();
-    let of_a_user = workers(2).socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap_err();
-    let in_memory = workers(2).socket(Net::memory().socket()).unwrap_err();
+    let none = bind_workers(0, "127.0.0.1:0").await.unwrap_err();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let udp = Udp::from(socket).workers(2);
+    let of_a_user = Server::bind(udp, Text, ready as Echo).await.unwrap_err();
 
-    for error in [none, of_a_user, in_memory] {
+    for error in [none, of_a_user] {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("`workers`"), "{error}");
     }
@@ -106,8 +107,8 @@ async fn no_worker_at_all_and_one_socket_for_several_are_invalid_input() {
 #[tokio::test]
 async fn peers_are_spread_over_the_workers() {
     for ip in ["127.0.0.1", "::1", "0.0.0.0", "::"] {
-        let server = workers(3).bind((ip, 0)).await.unwrap();
-        let port = server.local_addr().port();
+        let server = bind_workers(3, (ip, 0)).await.unwrap();
+        let port = server.local_addr().port().unwrap();
         let to = SocketAddr::new(if ip == "::1" { ip } else { "127.0.0.1" }.parse().unwrap(), port);
         let socket = |_| UdpSocket::bind((to.ip(), 0)).unwrap();
         let peers: Vec<_> = (0..100).map(socket).collect();
@@ -138,14 +139,14 @@ async fn counting(ip: &str) -> Server {
         }
         peer.recv().await.map(drop).map_err(Into::into)
     });
-    Server::builder(Text, handler).workers(3).bind((ip, 0)).await.unwrap()
+    Server::builder(Text, handler).bind(Udp::new((ip, 0)).workers(3)).await.unwrap()
 }
 
 // B-12, D-8, G-14
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_peer_is_served_by_one_worker_in_one_conversation() {
     let server = counting("127.0.0.1").await;
-    let port = server.local_addr().port();
+    let port = server.local_addr().port().unwrap();
 
     let _peers = send_to_each(&[Ipv4Addr::LOCALHOST], port);
     let server = Running::start(server).await;
@@ -161,7 +162,7 @@ async fn each_peer_is_served_by_one_worker_in_one_conversation() {
 async fn a_peer_that_talks_to_two_addresses_of_a_wildcard_is_served_by_one_worker() {
     for ip in ["0.0.0.0", "::"] {
         let server = counting(ip).await;
-        let port = server.local_addr().port();
+        let port = server.local_addr().port().unwrap();
 
         let _peers = send_to_each(&[Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)], port);
         let server = Running::start(server).await;
@@ -177,11 +178,11 @@ async fn a_peer_that_talks_to_two_addresses_of_a_wildcard_is_served_by_one_worke
 #[tokio::test]
 async fn peers_stay_where_they_are_when_another_server_shares_the_port() {
     for ip in ["127.0.0.1", "::1", "0.0.0.0", "::"] {
-        let first = workers(2).bind((ip, 0)).await.unwrap();
-        let port = first.local_addr().port();
+        let first = bind_workers(2, (ip, 0)).await.unwrap();
+        let port = first.local_addr().port().unwrap();
         let to = SocketAddr::new(if ip == "::1" { ip } else { "127.0.0.1" }.parse().unwrap(), port);
         let first = Running::start(first).await;
-        let second = Running::start(workers(2).bind((ip, port)).await.unwrap()).await;
+        let second = Running::start(bind_workers(2, (ip, port)).await.unwrap()).await;
 
         for _ in 0..50 {
             peer_at(to).await.ask("hello").await;
@@ -201,8 +202,8 @@ async fn peers_stay_where_they_are_when_another_server_shares_the_port() {
 // B-7, B-12
 #[tokio::test]
 async fn a_wildcard_with_several_workers_serves_both_families() {
-    let server = workers(2).bind("[::]:0").await.unwrap();
-    let port = server.local_addr().port();
+    let server = bind_workers(2, "[::]:0").await.unwrap();
+    let port = server.local_addr().port().unwrap();
     let server = Running::start(server).await;
 
     for ip in ["127.0.0.1", "::1"] {

@@ -2,12 +2,12 @@
 
 use datagrammar::{Server, Text};
 
-use crate::support::{Running, everywhere, until};
+use crate::support::{BindNow, Running, everywhere, until};
 
 everywhere! {
     async fn a_batch_is_counted_once_by_its_size(net) {
         let builder = Server::builder(Text, async |text: String| text);
-        let server = builder.socket(net.socket()).unwrap();
+        let server = builder.bind_now(net.socket()).unwrap();
         let peer = net.peer_of(&server.handle()).await;
         for n in 0..6 {
             peer.send(n.to_string()).await;

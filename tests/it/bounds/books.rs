@@ -10,7 +10,7 @@ use datagrammar::{Addr, Client, DropReason, Limits, Raw, Server, ServerStats, Te
 use tokio::task::yield_now;
 
 use crate::support::{
-    Gate, Net, OVERHEAD, Running, conversing, everywhere, until, within_deadline,
+    BindNow, Gate, Net, OVERHEAD, Running, conversing, everywhere, until, within_deadline,
 };
 
 /// How many datagrams were dropped for each reason.
@@ -109,7 +109,7 @@ everywhere! {
     }
 
     // G-14
-    async fn figures_never_fall_and_any_thread_may_read_them(net) {
+    async fn stats_never_fall_and_any_thread_may_read_them(net) {
         let server = net.serve_text(async |text: String| {
             if text.ends_with('7') {
                 yield_now().await;
@@ -149,7 +149,7 @@ fn totals(stats: &ServerStats) -> [u64; 6] {
 
 // G-14
 #[tokio::test]
-async fn figures_are_totals_over_all_addresses() {
+async fn stats_are_totals_over_all_addresses() {
     let builder = Server::builder(Text, async |text: String| text);
     let server = builder.bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
     let server = Running::start(server).await;
@@ -195,10 +195,10 @@ async fn the_addresses_of_a_server_share_its_places() {
 
 // G-14
 #[tokio::test(start_paused = true)]
-async fn figures_go_on_in_the_next_serving() {
+async fn stats_go_on_in_the_next_serving() {
     let net = Net::memory();
     let builder = Server::builder(Text, async |text: String| text);
-    let server = Arc::new(builder.socket(net.socket()).unwrap());
+    let server = Arc::new(builder.bind_now(net.socket()).unwrap());
     let handle = server.handle();
     let peer = net.peer_of(&handle).await;
 

@@ -18,7 +18,9 @@ use tokio::{
     task::{coop, yield_now},
 };
 
-use crate::support::{Bytes, Gate, Net, Running, conversing, until, within_deadline};
+use crate::support::{
+    BindNow, Bytes, Gate, Net, Running, client_on, conversing, until, within_deadline,
+};
 
 /// How many datagrams may be received between two turns of another task. Two batches are 128.
 const AT_A_TIME: u64 = 256;
@@ -58,7 +60,7 @@ async fn next_in_line() {
 async fn flooded(handler: impl Handler<String, String>) -> (Running, Bytes) {
     let net = Net::Memory(Network::new(1, Conditions::default().buffer(10_000)));
     let limits = Limits::default().max_queue_len(10_000);
-    let server = Server::builder(Text, handler).limits(limits).socket(net.socket()).unwrap();
+    let server = Server::builder(Text, handler).limits(limits).bind_now(net.socket()).unwrap();
     let peer = net.peer_of(&server.handle()).await;
     for _ in 0..10_000 {
         peer.send("flood").await;
@@ -167,9 +169,9 @@ async fn others_have_their_turn_while_each_datagram_brings_the_next() {
         }
     );
     let server = Server::builder(Text, handler);
-    let server = server.socket(network.bind("10.0.0.1:9000").unwrap()).unwrap();
+    let server = server.bind_now(network.bind("10.0.0.1:9000").unwrap()).unwrap();
     let socket = network.connect("10.0.0.2:9000", "10.0.0.1:9000").unwrap();
-    let client = feeder.get_or_init(|| Client::from_socket(socket, Raw).unwrap());
+    let client = feeder.get_or_init(|| client_on(socket, Raw).unwrap());
     client.send(&"first".into()).await.unwrap();
 
     let server = Running::start(server).await;

@@ -1,22 +1,20 @@
 //! G-10: what the kernel dropped because nobody received it.
 
-use std::{
-    net::{SocketAddr, UdpSocket},
-    sync::Arc,
-};
+use std::{net::UdpSocket, sync::Arc};
 
-use datagrammar::{DropReason, Server, ServerBuilder, ServerHandle, Text};
+use datagrammar::{Addr, DropReason, Server, ServerHandle, Text, ToAddrs, Udp};
 use socket2::SockRef;
 
 use crate::support::{until, within_deadline};
 
 /// A server of which the sockets hold a few datagrams only.
-fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
-    Server::builder(Text, async |text: String| text).recv_buffer_size(16 << 10)
+async fn server(addrs: impl ToAddrs) -> Server {
+    let udp = Udp::new(addrs).recv_buffer_size(16 << 10);
+    Server::bind(udp, Text, async |text: String| text).await.unwrap()
 }
 
 /// Sends that many; over the loopback each has arrived, or was dropped, when this returns.
-fn flood(from: &UdpSocket, to: SocketAddr, datagrams: usize) {
+fn flood(from: &UdpSocket, to: &Addr, datagrams: usize) {
     for _ in 0..datagrams {
         from.send_to(b"flood", to).unwrap();
     }
@@ -31,10 +29,10 @@ fn dropped(server: &ServerHandle) -> u64 {
 async fn what_a_full_buffer_costs_is_told_at_once_and_exactly() {
     const SENT: u64 = 20_000;
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let server = Arc::new(builder().bind("127.0.0.1:0").await.unwrap());
+    let server = Arc::new(server("127.0.0.1:0").await);
     let handle = server.handle();
 
-    flood(&peer, server.local_addr(), SENT as usize);
+    flood(&peer, &server.local_addr(), SENT as usize);
     let lost = dropped(&handle);
     let serving = tokio::spawn(async move { server.serve().await });
     until(|| handle.stats().received == SENT - lost).await;
@@ -52,18 +50,18 @@ async fn what_a_full_buffer_costs_is_told_at_once_and_exactly() {
 #[tokio::test]
 async fn the_total_survives_another_serving_and_the_server_itself() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let server = builder().bind(["127.0.0.1:0", "127.0.0.2:0"]).await.unwrap();
+    let server = server(["127.0.0.1:0", "127.0.0.2:0"]).await;
     let (addr, handle) = (server.local_addr(), server.handle());
 
-    flood(&peer, addr, 2_000);
+    flood(&peer, &addr, 2_000);
     let first = dropped(&handle);
     server.serve_until(async {}).await.unwrap();
     server.serve_until(async {}).await.unwrap();
     assert_eq!(dropped(&handle), first);
 
-    flood(&peer, addr, 2_000);
+    flood(&peer, &addr, 2_000);
     let second = dropped(&handle);
-    flood(&peer, addr, 1_000);
+    flood(&peer, &addr, 1_000);
     drop(server);
 
     assert!(first < second);
@@ -76,13 +74,13 @@ async fn the_total_survives_another_serving_and_the_server_itself() {
 async fn what_a_users_socket_lost_before_is_not_the_servers_affair() {
     let (peer, socket) = (UdpSocket::bind("127.0.0.1:0"), UdpSocket::bind("127.0.0.1:0"));
     let (peer, socket) = (peer.unwrap(), socket.unwrap());
-    let addr = socket.local_addr().unwrap();
+    let addr = socket.local_addr().unwrap().into();
     SockRef::from(&socket).set_recv_buffer_size(16 << 10).unwrap();
-    flood(&peer, addr, 2_000);
+    flood(&peer, &addr, 2_000);
 
-    let server = builder().socket(socket).unwrap();
+    let server = Server::bind(socket, Text, async |text: String| text).await.unwrap();
 
     assert_eq!(dropped(&server.handle()), 0);
-    flood(&peer, addr, 1_000);
+    flood(&peer, &addr, 1_000);
     assert_eq!(dropped(&server.handle()), 1_000);
 }

@@ -11,10 +11,10 @@ mod kernel;
 
 use std::{io, net::UdpSocket, time::Duration};
 
-use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Server, Text};
+use datagrammar::{BindError, BoxError, DropReason, Handler, Limits, Overflow, Server, Text};
 use tokio::task::{coop, yield_now};
 
-use crate::support::{Bytes, Gate, Net, OVERHEAD, Running, conversing, everywhere, until};
+use crate::support::{BindNow, Bytes, Gate, Net, OVERHEAD, Running, conversing, everywhere, until};
 
 /// Says that it was opened, and echoes what comes once the gate is open.
 fn held_up(gate: &Gate) -> impl Handler<String, String> + use<> {
@@ -284,7 +284,7 @@ async fn a_place_that_becomes_free_in_the_middle_of_a_batch_is_free_for_the_rest
         Ok(peer.send(&text).await?)
     });
     let builder = Server::builder(Text, handler).limits(Limits::default().max_conversations(2));
-    let server = builder.socket(net.socket()).unwrap();
+    let server = builder.bind_now(net.socket()).unwrap();
     let mut peers = Vec::new();
     for text in ["wait", "work", "now"] {
         let peer = net.peer_of(&server.handle()).await;
@@ -299,10 +299,10 @@ async fn a_place_that_becomes_free_in_the_middle_of_a_batch_is_free_for_the_rest
 }
 
 /// Says what is wrong with `limits`, to a server that is bound and to one that has a socket.
-async fn refused(limits: Limits) -> [io::Error; 2] {
+async fn refused(limits: Limits) -> [BindError; 2] {
     let builder = || Server::builder(Text, async |text: String| text).limits(limits.clone());
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    [builder().bind("127.0.0.1:0").await.unwrap_err(), builder().socket(socket).unwrap_err()]
+    [builder().bind("127.0.0.1:0").await.unwrap_err(), builder().bind(socket).await.unwrap_err()]
 }
 
 // G-1

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Client, RecvError, SendError, Text};
+use datagrammar::{Client, ClientRecvError, ClientSendError, Text};
 use futures_core::Stream;
 use tokio::task::yield_now;
 
@@ -88,12 +88,12 @@ each_net! {
         client.close();
         gives_way(async || {
             let closed = client.send(&"again".to_owned()).await;
-            assert!(matches!(closed, Err(SendError::Closed)));
+            assert!(matches!(closed, Err(ClientSendError::Closed)));
         })
         .await;
         gives_way(async || {
             let closed = client.send_all(["again".to_owned()]).await;
-            assert!(matches!(closed, Err(SendError::Closed)));
+            assert!(matches!(closed, Err(ClientSendError::Closed)));
         })
         .await;
     }
@@ -122,7 +122,7 @@ each_net! {
         let (client, _peer) = client(&net);
         let timed_out = async || {
             let heard = client.recv_timeout(Duration::ZERO).await;
-            assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+            assert!(matches!(heard, Err(ClientRecvError::TimedOut)), "{heard:?}");
         };
 
         gives_way(timed_out).await;

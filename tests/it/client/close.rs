@@ -2,13 +2,13 @@
 
 use std::{net::UdpSocket, pin::pin, time::Duration};
 
-use datagrammar::{Client, RecvError, SendError, Text};
+use datagrammar::{Client, ClientRecvError, ClientSendError, Text, Udp};
 
 use super::{client, waits};
 use crate::support::{Net, everywhere, within_deadline};
 
-fn is_closed<T>(received: &Result<T, RecvError>) -> bool {
-    matches!(received, Err(RecvError::Closed))
+fn is_closed<T>(received: &Result<T, ClientRecvError>) -> bool {
+    matches!(received, Err(ClientRecvError::Closed))
 }
 
 everywhere! {
@@ -26,7 +26,7 @@ everywhere! {
             assert!(is_closed(&client.recv().await));
             assert!(is_closed(&client.recv_timeout(Duration::ZERO).await));
             let sent = client.send(&"hello".to_owned()).await;
-            assert!(matches!(sent, Err(SendError::Closed)), "{sent:?}");
+            assert!(matches!(sent, Err(ClientSendError::Closed)), "{sent:?}");
         }
     }
 
@@ -70,13 +70,13 @@ async fn closing_ends_a_send_that_waits_for_room() {
 
     client.close();
 
-    assert!(matches!(within_deadline(sending).await, Err(SendError::Closed)));
+    assert!(matches!(within_deadline(sending).await, Err(ClientSendError::Closed)));
 }
 
 #[cfg(target_os = "linux")]
 async fn client_at(ip: &str) -> Client<Text> {
     let local = format!("{ip}:0");
-    Client::builder(Text).local_addr(local).connect("127.0.0.1:9").await.unwrap()
+    Client::connect(Udp::new("127.0.0.1:9").local_addr(local), Text).await.unwrap()
 }
 
 // C-8

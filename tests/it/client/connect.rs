@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Addr, Client, RecvError, Text, testing::Network};
+use datagrammar::{Addr, Client, ClientRecvError, Text, Udp, testing::Network};
 use socket2::{Domain, Socket, Type};
 
 use super::client;
-use crate::support::{Bytes, Net, everywhere, within_deadline};
+use crate::support::{Bytes, Net, client_on, everywhere, within_deadline};
 
 /// Connecting to it fails on every host, as long as broadcasting is not asked for.
 const IMPOSSIBLE: &str = "127.255.255.255:9000";
@@ -32,15 +32,16 @@ fn peer() -> (UdpSocket, SocketAddr) {
 #[tokio::test]
 async fn datagrams_leave_from_the_local_address_that_was_given() {
     let (peer, peer_addr) = peer();
-    let client = Client::builder(Text).local_addr(addr("127.0.0.31:0"));
-    let client = client.connect(peer_addr).await.unwrap();
+    let client = Client::builder(Text);
+    let client =
+        client.connect(Udp::new(peer_addr).local_addr(addr("127.0.0.31:0"))).await.unwrap();
 
     client.send(&"ABCDEF".to_owned()).await.unwrap();
 
     let mut datagram = [0; 16];
     let (len, from) = peer.recv_from(&mut datagram).unwrap();
     assert_eq!(&datagram[..len], b"ABCDEF");
-    assert_eq!(*client.local_addr(), Addr::from(from));
+    assert_eq!(client.local_addr(), Addr::from(from));
     assert_eq!(from.ip(), addr("127.0.0.31:0").ip());
 }
 
@@ -54,7 +55,7 @@ async fn without_a_local_address_the_route_decides() {
     let local = client.local_addr().socket_addr().unwrap();
     assert_eq!(local.ip(), Ipv4Addr::LOCALHOST);
     assert_ne!(local.port(), 0);
-    assert_eq!(*client.peer_addr(), Addr::from(peer_addr));
+    assert_eq!(client.peer_addr(), Addr::from(peer_addr));
 }
 
 everywhere! {
@@ -65,7 +66,7 @@ everywhere! {
         match &net {
             Net::Memory(network) => {
                 let stranger = network.connect("10.0.0.3:0", to).unwrap();
-                Client::from_socket(stranger, Text).unwrap().send(&"you".to_owned()).await.unwrap();
+                client_on(stranger, Text).unwrap().send(&"you".to_owned()).await.unwrap();
             }
             Net::Loopback(ip) | Net::Portable(ip) | Net::Workers(ip) | Net::Threads(ip) => {
                 UdpSocket::bind((*ip, 0)).unwrap().send_to(b"you", to).unwrap();
@@ -74,7 +75,7 @@ everywhere! {
 
         let heard = client.recv_timeout(Duration::from_millis(10)).await;
 
-        assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+        assert!(matches!(heard, Err(ClientRecvError::TimedOut)), "{heard:?}");
         peer.send("me").await;
         assert_eq!(within_deadline(client.recv()).await.unwrap(), "me");
     }
@@ -91,7 +92,7 @@ async fn what_others_sent_before_the_socket_was_connected_is_not_seen() {
     socket.connect(peer_addr).unwrap();
     peer.send_to(b"me", to).unwrap();
 
-    let client = Client::from_socket(socket, Text).unwrap();
+    let client = client_on(socket, Text).unwrap();
 
     assert_eq!(within_deadline(client.recv()).await.unwrap(), "me");
 }
@@ -104,7 +105,7 @@ async fn of_several_addresses_the_first_that_works_is_taken() {
 
     let client = Client::connect(&addrs[..], Text).await.unwrap();
 
-    assert_eq!(*client.peer_addr(), Addr::from(first));
+    assert_eq!(client.peer_addr(), Addr::from(first));
 }
 
 // C-14
@@ -123,31 +124,38 @@ async fn if_no_address_works_the_error_names_each() {
 #[tokio::test]
 async fn a_local_address_skips_those_of_another_family() {
     let (_peer, peer_addr) = peer();
-    let client = Client::builder(Text).local_addr(addr("127.0.0.1:0"));
+    let client = Client::builder(Text);
 
-    let client = client.connect(&[addr("[::1]:9000"), peer_addr][..]).await.unwrap();
+    let client = client
+        .connect(Udp::new(&[addr("[::1]:9000"), peer_addr][..]).local_addr(addr("127.0.0.1:0")))
+        .await
+        .unwrap();
 
-    assert_eq!(*client.peer_addr(), Addr::from(peer_addr));
+    assert_eq!(client.peer_addr(), Addr::from(peer_addr));
 }
 
 // C-14
 #[tokio::test]
 async fn if_all_addresses_are_of_another_family_the_error_says_so() {
-    let client = Client::builder(Text).local_addr(addr("[::1]:0"));
+    let client = Client::builder(Text);
 
-    let error = client.connect("127.0.0.1:9000").await.unwrap_err();
+    let error =
+        client.connect(Udp::new("127.0.0.1:9000").local_addr(addr("[::1]:0"))).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(error.to_string().contains("another family"), "{error}");
+    assert!(error.to_string().contains("the other family"), "{error}");
 }
 
 // C-14, C-15
 #[tokio::test]
 async fn a_name_is_looked_up() {
     let (peer, peer_addr) = peer();
-    let client = Client::builder(Text).local_addr(addr("127.0.0.1:0"));
+    let client = Client::builder(Text);
 
-    let client = client.connect(("localhost", peer_addr.port())).await.unwrap();
+    let client = client
+        .connect(Udp::new(("localhost", peer_addr.port())).local_addr(addr("127.0.0.1:0")))
+        .await
+        .unwrap();
     client.send(&"hello".to_owned()).await.unwrap();
 
     assert_eq!(peer.recv(&mut [0; 8]).unwrap(), 5);
@@ -197,7 +205,7 @@ async fn a_socket_that_is_not_connected_is_refused_and_closed() {
     let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap().into();
 
     for socket in [bound, unbound] {
-        let error = Client::from_socket(socket, Text).unwrap_err();
+        let error = client_on(socket, Text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotConnected);
     }
 
@@ -209,7 +217,7 @@ async fn a_socket_that_is_not_connected_is_refused_and_closed() {
 async fn a_socket_in_memory_that_is_not_connected_is_refused_and_closed() {
     let network = Network::new(1, Default::default());
 
-    let error = Client::from_socket(network.bind("10.0.0.1:1").unwrap(), Text).unwrap_err();
+    let error = client_on(network.bind("10.0.0.1:1").unwrap(), Text).unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::NotConnected);
     assert!(network.bind("10.0.0.1:1").is_ok());
@@ -229,7 +237,7 @@ async fn a_socket_of_a_wrong_family_is_refused() {
     let (local, _other) = UnixDatagram::pair().unwrap();
 
     for socket in [OwnedFd::from(stream), local.into()] {
-        let error = Client::from_socket(UdpSocket::from(socket), Text).unwrap_err();
+        let error = client_on(UdpSocket::from(socket), Text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
 }
@@ -241,12 +249,12 @@ async fn a_users_connected_socket_is_taken_though_it_was_blocking() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(peer_addr).unwrap();
     peer.connect(socket.local_addr().unwrap()).unwrap();
-    let peer = Bytes(Client::from_socket(peer, datagrammar::Raw).unwrap());
+    let peer = Bytes(client_on(peer, datagrammar::Raw).unwrap());
 
-    let client = Client::from_socket(socket, Text).unwrap();
+    let client = client_on(socket, Text).unwrap();
 
     let heard = client.recv_timeout(Duration::ZERO).await;
-    assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+    assert!(matches!(heard, Err(ClientRecvError::TimedOut)), "{heard:?}");
     client.send(&"hello".to_owned()).await.unwrap();
     assert_eq!(peer.recv_text().await, "hello");
 }

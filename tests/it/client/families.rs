@@ -5,9 +5,9 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
 };
 
-use datagrammar::{Addr, Client, Text, testing::Network};
+use datagrammar::{Addr, Client, Text, Udp, testing::Network};
 
-use crate::support::within_deadline;
+use crate::support::{client_on, within_deadline};
 
 /// An echo of one datagram, on IPv4.
 fn peer() -> (UdpSocket, SocketAddr) {
@@ -22,10 +22,10 @@ fn mapped(addr: SocketAddr) -> String {
 
 /// Has a client and its IPv4 peer hear each other.
 async fn both_hear(client: &Client<Text>, peer: &UdpSocket) {
-    assert_eq!(*client.peer_addr(), Addr::from(peer.local_addr().unwrap()));
+    assert_eq!(client.peer_addr(), peer.local_addr().unwrap());
     client.send(&"hello".to_owned()).await.unwrap();
     let (len, from) = peer.recv_from(&mut [0; 8]).unwrap();
-    assert_eq!((len, client.local_addr()), (5, &Addr::from(from)));
+    assert_eq!((len, client.local_addr()), (5, Addr::from(from)));
     peer.send_to(b"hello to you", from).unwrap();
     assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello to you");
 }
@@ -38,7 +38,7 @@ async fn a_mapped_address_is_the_ipv4_address_at_both_ends() {
     {
         let (peer, addr) = peer();
         for to in [addr.to_string(), mapped(addr)] {
-            let client = Client::builder(Text).local_addr(local).connect(&to).await;
+            let client = Client::connect(Udp::new(&to).local_addr(local), Text).await;
 
             both_hear(&client.unwrap(), &peer).await;
         }
@@ -61,10 +61,11 @@ async fn a_local_port_of_the_ipv6_wildcard_is_kept_towards_an_ipv4_peer() {
     let (peer, addr) = peer();
     let free = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
 
-    let client = Client::builder(Text).local_addr((Ipv6Addr::UNSPECIFIED, free));
-    let client = client.connect(addr).await.unwrap();
+    let client = Client::builder(Text);
+    let client =
+        client.connect(Udp::new(addr).local_addr((Ipv6Addr::UNSPECIFIED, free))).await.unwrap();
 
-    assert_eq!(*client.local_addr(), Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, free))));
+    assert_eq!(client.local_addr(), Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, free))));
     both_hear(&client, &peer).await;
 }
 
@@ -73,9 +74,13 @@ async fn a_local_port_of_the_ipv6_wildcard_is_kept_towards_an_ipv4_peer() {
 async fn of_several_local_addresses_one_of_the_family_of_the_peer_is_taken() {
     let (peer, addr) = peer();
 
-    let client = Client::builder(Text).local_addr(["[::1]:0", "127.0.0.1:0"]);
+    let client = Client::builder(Text);
 
-    both_hear(&client.connect(addr).await.unwrap(), &peer).await;
+    both_hear(
+        &client.connect(Udp::new(addr).local_addr(["[::1]:0", "127.0.0.1:0"])).await.unwrap(),
+        &peer,
+    )
+    .await;
 }
 
 // C-14
@@ -87,7 +92,7 @@ async fn addresses_of_another_family_than_the_local_one_are_named() {
         ("[::ffff:127.0.0.1]:0", "[::1]:9"),
     ];
     for (local, peer) in local {
-        let error = Client::builder(Text).local_addr(local).connect(peer).await.unwrap_err();
+        let error = Client::connect(Udp::new(peer).local_addr(local), Text).await.unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains(peer), "{error}");
@@ -102,7 +107,7 @@ async fn a_users_socket_of_ipv6_may_have_a_mapped_peer() {
     let socket = UdpSocket::bind("[::]:0").unwrap();
     socket.connect(mapped(addr)).unwrap();
 
-    let client = Client::from_socket(socket, Text).unwrap();
+    let client = client_on(socket, Text).unwrap();
 
     both_hear(&client, &peer).await;
 }
@@ -113,7 +118,7 @@ async fn a_network_in_memory_knows_a_mapped_address_as_the_ipv4_address() {
     let network = Network::new(1, Default::default());
     let peer = network.connect("[::ffff:10.0.0.1]:9000", "10.0.0.2:9000").unwrap();
     let client = network.connect("10.0.0.2:9000", "[::ffff:10.0.0.1]:9000").unwrap();
-    let (peer, client) = (Client::from_socket(peer, Text), Client::from_socket(client, Text));
+    let (peer, client) = (client_on(peer, Text), client_on(client, Text));
     let (peer, client) = (peer.unwrap(), client.unwrap());
 
     client.send(&"hello".to_owned()).await.unwrap();

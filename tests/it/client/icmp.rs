@@ -2,7 +2,9 @@
 
 use std::{net::UdpSocket, time::Duration};
 
-use datagrammar::{Client, Raw, RecvError, Text};
+use crate::support::client_on;
+
+use datagrammar::{Client, ClientRecvError, Raw, Text, Udp};
 
 use crate::{
     icmp::{Icmp, told},
@@ -14,14 +16,15 @@ const WAYS: [(&str, bool); 4] =
 
 async fn client(ip: &str, portable: bool) -> (Client<Text>, Bytes) {
     let peer = UdpSocket::bind((ip, 0)).unwrap();
-    let client = Client::builder(Text).batch_io(!portable);
-    let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
+    let client = Client::builder(Text);
+    let client =
+        client.connect(Udp::new(peer.local_addr().unwrap()).batch_io(!portable)).await.unwrap();
     peer.connect(client.local_addr().socket_addr().unwrap()).unwrap();
-    (client, Bytes(Client::from_socket(peer, Raw).unwrap()))
+    (client, Bytes(client_on(peer, Raw).unwrap()))
 }
 
 async fn hears_nothing(client: &Client<Text>) -> bool {
-    matches!(client.recv_timeout(Duration::ZERO).await, Err(RecvError::TimedOut))
+    matches!(client.recv_timeout(Duration::ZERO).await, Err(ClientRecvError::TimedOut))
 }
 
 // C-6

@@ -15,9 +15,9 @@ mod tasks;
 
 use std::{net::UdpSocket, pin::Pin, task::Poll};
 
-use datagrammar::{BoundSocket, Client, DatagramProtocol, DecodeError, EncodeError, Raw, Text};
+use datagrammar::{AnyTransport, Client, DatagramProtocol, DecodeError, EncodeError, Raw, Text};
 
-use crate::support::{Bytes, Net, everywhere};
+use crate::support::{Bytes, Net, client_on, everywhere};
 
 /// A client of text, and its peer.
 fn client(net: &Net) -> (Client<Text>, Bytes) {
@@ -26,12 +26,12 @@ fn client(net: &Net) -> (Client<Text>, Bytes) {
 
 fn client_of<P: DatagramProtocol>(net: &Net, protocol: P) -> (Client<P>, Bytes) {
     let (local, peer) = linked(net);
-    let peer = Bytes(Client::from_socket(peer, Raw).unwrap());
-    (Client::from_socket(local, protocol).unwrap(), peer)
+    let peer = Bytes(client_on(peer, Raw).unwrap());
+    (client_on(local, protocol).unwrap(), peer)
 }
 
 /// Two sockets that are connected to each other.
-fn linked(net: &Net) -> (BoundSocket, BoundSocket) {
+fn linked(net: &Net) -> (AnyTransport, AnyTransport) {
     match net {
         Net::Memory(network) => {
             let (one, other) = ("10.0.0.1:1", "10.0.0.2:2");

@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, net::UdpSocket, pin::pin, time::Duration};
 
-use datagrammar::{Client, DatagramProtocol, DecodeError, EncodeError, RecvError, Text};
+use datagrammar::{Client, ClientRecvError, DatagramProtocol, DecodeError, EncodeError, Text, Udp};
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep};
 
@@ -73,7 +73,7 @@ everywhere! {
 
         assert_eq!(within_deadline(packets.next()).await.unwrap().unwrap(), "good");
         let bad = within_deadline(packets.next()).await;
-        assert!(matches!(bad, Some(Err(RecvError::Decode(_)))), "{bad:?}");
+        assert!(matches!(bad, Some(Err(ClientRecvError::Decode(_)))), "{bad:?}");
         assert_eq!(within_deadline(packets.next()).await.unwrap().unwrap(), "good again");
     }
 }
@@ -101,7 +101,7 @@ async fn an_error_of_the_socket_is_an_item_like_others() {
 
     let items: Vec<_> = StreamExt::collect(client.packets().within(Duration::from_secs(1))).await;
 
-    let [Err(RecvError::Io(_)), Err(RecvError::Io(_)), Ok(good)] = &items[..] else {
+    let [Err(ClientRecvError::Io(_)), Err(ClientRecvError::Io(_)), Ok(good)] = &items[..] else {
         panic!("{items:?}")
     };
     assert_eq!(good, "good");
@@ -210,7 +210,7 @@ async fn both_ways_to_the_next_packet_are_one() {
 #[tokio::test]
 async fn a_stream_of_which_next_was_dropped_keeps_no_socket() {
     let local = "127.0.0.37:0";
-    let client = Client::builder(Text).local_addr(local).connect("127.0.0.1:9").await.unwrap();
+    let client = Client::connect(Udp::new("127.0.0.1:9").local_addr(local), Text).await.unwrap();
     let addr = client.local_addr().socket_addr().unwrap();
     let mut packets = client.packets();
     waits(pin!(packets.next())).await;

@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use datagrammar::{Client, RecvError, Text, testing::Conditions};
+use datagrammar::{Client, ClientRecvError, Text, Udp, testing::Conditions};
 use tokio::time::timeout;
 
 use super::{Fragile, client, client_of};
 use crate::support::{Net, everywhere, within_deadline};
 
-fn timed_out(received: &Result<String, RecvError>) -> bool {
-    matches!(received, Err(RecvError::TimedOut))
+fn timed_out(received: &Result<String, ClientRecvError>) -> bool {
+    matches!(received, Err(ClientRecvError::TimedOut))
 }
 
 everywhere! {
@@ -26,7 +26,7 @@ everywhere! {
 
         assert_eq!(within_deadline(client.recv()).await.unwrap(), "good");
         let bad = within_deadline(client.recv()).await;
-        assert!(matches!(bad, Err(RecvError::Decode(_))), "{bad:?}");
+        assert!(matches!(bad, Err(ClientRecvError::Decode(_))), "{bad:?}");
         assert_eq!(within_deadline(client.recv()).await.unwrap(), "good again");
     }
 
@@ -152,7 +152,7 @@ async fn a_timeout_is_not_shorter_than_was_asked_for() {
 #[tokio::test]
 async fn a_datagram_beyond_the_limit_is_never_taken_for_a_whole_one() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let client = Client::builder(Text).datagram_limit(4);
+    let client = Client::builder(Text).max_datagram_size(4);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
     for datagram in ["1234", "12345", "123456789", "last"] {
         peer.send_to(datagram.as_bytes(), client.local_addr().socket_addr().unwrap()).unwrap();
@@ -161,7 +161,7 @@ async fn a_datagram_beyond_the_limit_is_never_taken_for_a_whole_one() {
     assert_eq!(within_deadline(client.recv()).await.unwrap(), "1234");
     for _ in 0..2 {
         let long = within_deadline(client.recv()).await;
-        assert!(matches!(long, Err(RecvError::Decode(_))), "{long:?}");
+        assert!(matches!(long, Err(ClientRecvError::TooLarge { max: 4, .. })), "{long:?}");
     }
     assert_eq!(client.recv_timeout(Duration::ZERO).await.unwrap(), "last");
 }
@@ -170,7 +170,7 @@ async fn a_datagram_beyond_the_limit_is_never_taken_for_a_whole_one() {
 #[tokio::test]
 async fn a_limit_beyond_all_datagrams_costs_nothing() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let client = Client::builder(Text).datagram_limit(usize::MAX);
+    let client = Client::builder(Text).max_datagram_size(usize::MAX);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
 
     peer.send_to(&[b'x'; 65_507], client.local_addr().socket_addr().unwrap()).unwrap();
@@ -209,7 +209,9 @@ async fn another_error_of_the_socket_is_told_and_the_client_stays_usable() {
 
     let failed = within_deadline(client.recv()).await;
 
-    assert!(matches!(failed, Err(RecvError::Io(error)) if error.kind() == ErrorKind::OutOfMemory));
+    assert!(
+        matches!(failed, Err(ClientRecvError::Io(error)) if error.kind() == ErrorKind::OutOfMemory)
+    );
     assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello");
 }
 
@@ -237,8 +239,11 @@ async fn what_nobody_receives_is_lost_beyond_the_buffer_of_the_socket() {
 #[tokio::test]
 async fn the_kernel_keeps_what_nobody_receives_as_far_as_its_buffer_goes() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let client = Client::builder(Text).recv_buffer_size(10_000);
-    let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
+    let client = Client::builder(Text);
+    let client = client
+        .connect(Udp::new(peer.local_addr().unwrap()).recv_buffer_size(10_000))
+        .await
+        .unwrap();
 
     for _ in 0..10_000 {
         peer.send_to(b"flood", client.local_addr().socket_addr().unwrap()).unwrap();

@@ -2,11 +2,11 @@
 
 use std::{io::ErrorKind, net::UdpSocket, pin::pin, time::Duration};
 
-use datagrammar::{Client, Raw, RecvError, SendError, Text};
+use datagrammar::{Client, ClientRecvError, ClientSendError, Raw, Text};
 use tokio::time::timeout;
 
 use super::{Fragile, client, client_of, waits};
-use crate::support::{Bytes, Net, everywhere, within_deadline};
+use crate::support::{Bytes, Net, client_on, everywhere, within_deadline};
 
 everywhere! {
     // C-6, S-5
@@ -16,7 +16,7 @@ everywhere! {
         let refused = client.send(&"error".to_owned()).await;
         client.send(&"fine".to_owned()).await.unwrap();
 
-        let Err(SendError::Encode(error)) = refused else { panic!("it cannot be encoded") };
+        let Err(ClientSendError::Encode(error)) = refused else { panic!("it cannot be encoded") };
         assert_eq!(error.to_string(), "another text was expected");
         assert_eq!(peer.recv_text().await, "fine");
         assert!(peer.hears_nothing().await);
@@ -43,7 +43,7 @@ everywhere! {
         let long = client.send(&"x".repeat(longest + 1)).await;
         client.send(&"x".repeat(longest)).await.unwrap();
 
-        let Err(SendError::TooLarge { len, max, .. }) = long else { panic!("it is too long") };
+        let Err(ClientSendError::TooLarge { len, max, .. }) = long else { panic!("it is too long") };
         assert_eq!((len, max), (longest + 1, longest));
         assert_eq!(peer.recv().await.len(), longest);
         assert!(peer.hears_nothing().await);
@@ -103,7 +103,7 @@ async fn what_the_kernel_refuses_is_the_error_of_that_send_alone() {
     peer.send("hello").await;
 
     assert!(
-        matches!(refused, Err(SendError::Io(error)) if error.kind() == ErrorKind::PermissionDenied)
+        matches!(refused, Err(ClientSendError::Io(error)) if error.kind() == ErrorKind::PermissionDenied)
     );
     assert_eq!(client.recv().await.unwrap(), "hello");
     client.send(&"fine".to_owned()).await.unwrap();
@@ -120,8 +120,8 @@ pub(super) fn closed_port(ip: &str) -> UdpSocket {
 }
 
 #[cfg(target_os = "linux")]
-fn is_refused(sent: &Result<(), SendError>) -> bool {
-    matches!(sent, Err(SendError::Io(error)) if error.kind() == ErrorKind::ConnectionRefused)
+fn is_refused(sent: &Result<(), ClientSendError>) -> bool {
+    matches!(sent, Err(ClientSendError::Io(error)) if error.kind() == ErrorKind::ConnectionRefused)
 }
 
 // C-7, C-6
@@ -136,7 +136,7 @@ async fn a_send_to_a_closed_port_is_refused_each_time_and_recv_does_not_tell_of_
             let sent = client.send(&"anybody there?".to_owned()).await;
             assert!(is_refused(&sent), "{sent:?}");
             let heard = client.recv_timeout(Duration::from_millis(1)).await;
-            assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+            assert!(matches!(heard, Err(ClientRecvError::TimedOut)), "{heard:?}");
         }
         assert!(!client.is_closed());
     }
@@ -153,7 +153,7 @@ async fn a_port_that_is_closed_refuses_what_is_sent_until_it_is_open_again() {
         let to = client.local_addr().socket_addr().unwrap();
         let switch = port.try_clone().unwrap();
         switch.connect(to).unwrap();
-        let peer = Bytes(Client::from_socket(port, Raw).unwrap());
+        let peer = Bytes(client_on(port, Raw).unwrap());
 
         for round in ["one", "two"] {
             switch.connect(to).unwrap();

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use datagrammar::{Client, Limits, SendError, Text};
+use datagrammar::{Client, ClientSendError, Limits, Text, Udp};
 use tokio::task::JoinSet;
 
 use super::{Fragile, client, client_of, waits};
@@ -59,9 +59,9 @@ everywhere! {
         let long = "x".repeat(70_000);
 
         let refused = client.send_all(["a", "b", "error", "c"].map(str::to_owned)).await;
-        assert!(matches!(refused, Err(SendError::Encode(_))));
+        assert!(matches!(refused, Err(ClientSendError::Encode(_))));
         let refused = client.send_all(["d", &long, "e"].map(str::to_owned)).await;
-        assert!(matches!(refused, Err(SendError::TooLarge { len: 70_000, .. })));
+        assert!(matches!(refused, Err(ClientSendError::TooLarge { len: 70_000, .. })));
         client.send_all(["f"].map(str::to_owned)).await.unwrap();
 
         for expected in ["a", "b", "d", "f"] {
@@ -125,7 +125,7 @@ everywhere! {
 
         client.close();
 
-        assert!(matches!(client.send_all(&texts(2)).await, Err(SendError::Closed)));
+        assert!(matches!(client.send_all(&texts(2)).await, Err(ClientSendError::Closed)));
         assert!(client.recv().await.is_err_and(|error| error.to_string().contains("closed")));
         assert!(peer.hears_nothing().await);
     }
@@ -163,17 +163,18 @@ async fn without_room_the_rest_waits_and_is_given_up_with_the_future() {
 async fn where_nobody_listens_the_first_packets_tell() {
     for portable in [false, true] {
         let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let client = Client::builder(Text).batch_io(!portable).connect(closed).await.unwrap();
+        let client =
+            Client::builder(Text).connect(Udp::new(closed).batch_io(!portable)).await.unwrap();
 
         for _ in 0..3 {
             let refused = client.send_all(&texts(10)).await;
-            let Err(SendError::Io(error)) = refused else { panic!("nobody is there") };
+            let Err(ClientSendError::Io(error)) = refused else { panic!("nobody is there") };
             assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
             client.send_all(&texts(0)).await.unwrap();
         }
         assert!(matches!(
             client.recv_timeout(std::time::Duration::ZERO).await,
-            Err(datagrammar::RecvError::TimedOut)
+            Err(datagrammar::ClientRecvError::TimedOut)
         ));
     }
 }

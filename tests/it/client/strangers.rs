@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Client, RecvError, Text};
+use datagrammar::{Client, ClientRecvError, Text, Udp};
 
-use crate::support::within_deadline;
+use crate::support::{client_on, within_deadline};
 
 /// A stranger, the peer, and a socket that is not connected yet.
 struct Three {
@@ -37,7 +37,7 @@ impl Three {
     /// Connects to the peer: what comes from now on is of the peer.
     fn connect(&self) -> Client<Text> {
         self.socket.connect(self.peer.local_addr().unwrap()).unwrap();
-        Client::from_socket(self.socket.try_clone().unwrap(), Text).unwrap()
+        client_on(self.socket.try_clone().unwrap(), Text).unwrap()
     }
 }
 
@@ -46,7 +46,7 @@ async fn hears(client: &Client<Text>, texts: &[&str]) {
         assert_eq!(within_deadline(client.recv()).await.unwrap(), *text);
     }
     let heard = client.recv_timeout(Duration::ZERO).await;
-    assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+    assert!(matches!(heard, Err(ClientRecvError::TimedOut)), "{heard:?}");
 }
 
 const IPS: [&str; 2] = ["127.0.0.1", "::1"];
@@ -84,7 +84,7 @@ async fn who_waits_while_only_they_have_sent_goes_on_waiting() {
 
         let heard = client.recv_timeout(Duration::from_millis(10)).await;
 
-        assert!(matches!(heard, Err(RecvError::TimedOut)), "{heard:?}");
+        assert!(matches!(heard, Err(ClientRecvError::TimedOut)), "{heard:?}");
         let waiting = tokio::spawn(async move { client.recv().await });
         tokio::task::yield_now().await;
         three.peer_sends(b"me");
@@ -107,7 +107,7 @@ async fn what_they_sent_is_not_seen_either_if_the_socket_has_an_error() {
         three.peer.connect(three.to).unwrap();
         three.peer.send(b"me").unwrap();
 
-        let client = Client::from_socket(three.socket, Text).unwrap();
+        let client = client_on(three.socket, Text).unwrap();
 
         hears(&client, &["me"]).await;
     }
@@ -158,8 +158,12 @@ async fn a_client_of_a_known_address_does_not_see_them_however_much_they_send() 
     });
 
     for portable in [false, true].repeat(100) {
-        let client = Client::builder(Text).local_addr(at).batch_io(!portable);
-        let client = client.datagram_limit(4).connect(peer_at).await.unwrap();
+        let client = Client::builder(Text);
+        let client = client
+            .max_datagram_size(4)
+            .connect(Udp::new(peer_at).local_addr(at).batch_io(!portable))
+            .await
+            .unwrap();
         peer.send_to(b"me", at).unwrap();
         hears(&client, &["me"]).await;
     }

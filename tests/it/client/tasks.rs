@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use datagrammar::{Client, SendError, Text};
+use datagrammar::{Client, ClientSendError, Text};
 use tokio::task::{JoinSet, yield_now};
 
 #[cfg(target_os = "linux")]
@@ -111,7 +111,7 @@ async fn each_send_to_a_closed_port_is_refused_whoever_sends_beside_it() {
                         0 => client.send_all(["anybody", "there?"].map(str::to_owned)).await,
                         _ => client.send(&"anybody there?".to_owned()).await,
                     };
-                    let Err(SendError::Io(error)) = sent else { panic!("nobody is there") };
+                    let Err(ClientSendError::Io(error)) = sent else { panic!("nobody is there") };
                     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
                 }
             });

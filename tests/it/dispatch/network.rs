@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use datagrammar::{
-    Client, Raw,
+    Raw,
     testing::{Conditions, Network},
 };
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Bytes, within_deadline};
+use crate::support::{Bytes, client_on, within_deadline};
 
 /// Two ends that talk to each other.
 fn ends(network: &Network) -> (Bytes, Bytes) {
     let end = |local, peer| {
         let socket = network.connect(local, peer).unwrap();
-        Bytes(Client::from_socket(socket, Raw).unwrap())
+        Bytes(client_on(socket, Raw).unwrap())
     };
     (end("10.0.0.1:1", "10.0.0.2:2"), end("10.0.0.2:2", "10.0.0.1:1"))
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use datagrammar::{
-    Addr, BoxError, Client, Handler, Limits, Peer, Raw, RecvError, Server, ServerStats, Text,
+    Addr, BoxError, Handler, Limits, Peer, Raw, RecvError, Server, ServerStats, Text,
     testing::{Conditions, Network},
 };
 use fastrand::Rng;
@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::support::{Bytes, Running, everywhere, until};
+use crate::support::{BindNow, Bytes, Running, client_on, everywhere, until};
 
 const CLIENTS: usize = 5;
 const REQUESTS: usize = 30;
@@ -164,13 +164,13 @@ async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr
     let (network, moody) = (Network::new(rng.u64(..), conditions), Moody::new(rng.u64(..)));
     let server = Server::builder(Text, moody.clone()).limits(limits);
     let socket = network.bind("10.0.0.1:9000").unwrap();
-    let server = Running::start(server.socket(socket).unwrap()).await;
+    let server = Running::start(server.bind_now(socket).unwrap()).await;
     let start = Instant::now();
 
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let socket = network.connect(("10.0.0.2", 1 + client as u16), "10.0.0.1:9000").unwrap();
-        let peer = Bytes(Client::from_socket(socket, Raw).unwrap());
+        let peer = Bytes(client_on(socket, Raw).unwrap());
         let (rng, moody) = (rng.fork(), moody.clone());
         clients.spawn(request(client, peer, rng, moody));
     }

@@ -16,7 +16,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::support::{Bytes, Gate, Net, Running, conversing, everywhere, until, within_deadline};
+use crate::support::{
+    BindNow, Bytes, Gate, Net, Running, conversing, everywhere, until, within_deadline,
+};
 
 everywhere! {
     // D-8
@@ -318,7 +320,7 @@ async fn a_conversation_may_end_between_two_datagrams_of_one_batch() {
         }
         Ok(peer.send(&text).await?)
     });
-    let server = Server::builder(Text, handler).socket(net.socket()).unwrap();
+    let server = Server::builder(Text, handler).bind_now(net.socket()).unwrap();
     let handle = server.handle();
     let (peer, other) = (net.peer_of(&handle).await, net.peer_of(&handle).await);
     peer.send("wait").await;

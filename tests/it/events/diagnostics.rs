@@ -1,6 +1,6 @@
 //! What a server explains when an operator asks.
 
-use datagrammar::{Server, ServerBuilder, Text};
+use datagrammar::{Server, ServerBuilder, Text, Udp};
 use tracing::Level;
 
 use crate::{
@@ -8,15 +8,22 @@ use crate::{
     support::{Bytes, Running},
 };
 
-fn builder() -> ServerBuilder<Text, impl datagrammar::Handler<String, String>> {
+fn builder() -> ServerBuilder {
     Server::builder(Text, async |text: String| text)
 }
 
 // G-1
 #[tokio::test]
 async fn each_address_is_explained_with_what_was_asked_and_granted() {
-    let builder = builder().recv_buffer_size(64 << 10).send_buffer_size(usize::MAX);
-    let server = builder.bind(["127.0.0.1:0", "127.0.0.1:0", "[::1]:0"]).await.unwrap();
+    let builder = builder();
+    let server = builder
+        .bind(
+            Udp::new(["127.0.0.1:0", "127.0.0.1:0", "[::1]:0"])
+                .recv_buffer_size(64 << 10)
+                .send_buffer_size(usize::MAX),
+        )
+        .await
+        .unwrap();
     let handle = server.handle();
 
     let diagnostics = handle.diagnostics();
@@ -38,19 +45,23 @@ async fn each_address_is_explained_with_what_was_asked_and_granted() {
 async fn how_datagrams_are_carried_is_explained_for_every_kind_of_socket() {
     use datagrammar::{IoMode, Offload};
 
-    use crate::support::Net;
+    use crate::support::{BindNow, Net};
 
     let own = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let kinds = [
         (builder().bind("127.0.0.1:0").await, IoMode::Batched, Offload::On),
         (
-            builder().segmentation_offload(false).bind("127.0.0.1:0").await,
+            builder().bind(Udp::new("127.0.0.1:0").segmentation_offload(false)).await,
             IoMode::Batched,
             Offload::Disabled,
         ),
-        (builder().batch_io(false).bind("127.0.0.1:0").await, IoMode::Single, Offload::Unavailable),
-        (builder().socket(own), IoMode::Batched, Offload::CallerSocket),
-        (builder().socket(Net::memory().socket()), IoMode::Memory, Offload::Unavailable),
+        (
+            builder().bind(Udp::new("127.0.0.1:0").batch_io(false)).await,
+            IoMode::Single,
+            Offload::Unavailable,
+        ),
+        (builder().bind_now(own), IoMode::Batched, Offload::CallerSocket),
+        (builder().bind_now(Net::memory().socket()), IoMode::Memory, Offload::Unavailable),
     ];
 
     for (server, method, offload) in kinds {
@@ -71,12 +82,17 @@ async fn buffers_that_are_smaller_than_asked_for_are_told_once_and_quietly() {
         let all = log.all().into_iter();
         all.filter(|told| told.fields.contains_key("buffers")).collect::<Vec<_>>()
     };
-    let short = builder().recv_buffer_size(usize::MAX).send_buffer_size(usize::MAX);
+    let short = builder();
     let addresses = ["127.0.0.1:0", "[::1]:0"];
-    let enough =
-        builder().recv_buffer_size(4_096).send_buffer_size(8_192).bind(addresses).await.unwrap();
+    let enough = builder()
+        .bind(Udp::new(addresses).recv_buffer_size(4_096).send_buffer_size(8_192))
+        .await
+        .unwrap();
     assert_eq!(told().len(), 0);
-    let short = short.bind(addresses).await.unwrap();
+    let short = short
+        .bind(Udp::new(addresses).recv_buffer_size(usize::MAX).send_buffer_size(usize::MAX))
+        .await
+        .unwrap();
 
     let told = told();
     assert_eq!((told.len(), told[0].level), (1, Level::DEBUG));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Peer, Server, Text};
+use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Peer, Server, Text, Udp};
 use tokio::time::sleep;
 use tracing::Level;
 
@@ -98,10 +98,12 @@ async fn datagrams_that_are_too_long_are_warned_of_once() {
 // H-17
 #[tokio::test(start_paused = true)]
 async fn each_time_of_serving_and_each_reason_is_warned_of_anew() {
+    use crate::support::BindNow;
+
     let log = Log::capture();
     let net = Net::memory();
     let limits = Limits::default().max_queue_len(1).max_conversations(1);
-    let server = Server::builder(Text, Sleeps).limits(limits).socket(net.socket()).unwrap();
+    let server = Server::builder(Text, Sleeps).limits(limits).bind_now(net.socket()).unwrap();
     let handle = server.handle();
     let (peer, other) = (net.peer_of(&handle).await, net.peer_of(&handle).await);
 
@@ -149,15 +151,15 @@ async fn flooded(look: impl AsyncFn(&datagrammar::ServerHandle, &Log)) {
     use crate::support::Running;
 
     let log = Log::capture();
-    let builder = Server::builder(Text, async |text: String| text).recv_buffer_size(16 << 10);
-    let server = builder.bind("127.0.0.1:0").await.unwrap();
+    let builder = Server::builder(Text, async |text: String| text);
+    let server = builder.bind(Udp::new("127.0.0.1:0").recv_buffer_size(16 << 10)).await.unwrap();
     let (addr, server) = (server.local_addr(), Running::start(server).await);
     let handle = server.handle.clone();
     let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
 
     // All on the one thread of this test: the server has no chance to receive.
     for _ in 0..2_000 {
-        peer.send_to(b"flood", addr).unwrap();
+        peer.send_to(b"flood", &addr).unwrap();
     }
     look(&handle, &log).await;
     server.stop().await;

@@ -233,7 +233,7 @@ async fn a_conversation_that_could_not_send_any_more_is_warned_of() {
         let told = report(handler, "request").await;
 
         assert_eq!(told.level, Level::WARN);
-        assert!(told.field("error").ends_with("the endpoint is closed"), "{told:?}");
+        assert!(told.field("error").ends_with("the server is not serving"), "{told:?}");
     }
 }
 

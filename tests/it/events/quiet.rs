@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, io, time::Duration};
 
+use crate::support::BindNow;
+
 use datagrammar::{BoxError, DropReason, Handler, Peer, RecvError, Server, Text, reply_if};
 use tokio::time::sleep;
 
@@ -24,7 +26,7 @@ async fn normal_operation_is_quiet() {
             other => Err(format!("{other:?}").into()),
         }
     });
-    let server = Server::builder(Text, handler).socket(net.socket()).unwrap();
+    let server = Server::builder(Text, handler).bind_now(net.socket()).unwrap();
     let handle = server.handle();
     let serving = Running::start(server).await;
     let peer = net.peer_of(&handle).await;
@@ -143,7 +145,7 @@ async fn an_error_of_its_own_is_reported_though_serving_ends_and_so_is_one_that_
     server.stop().await;
 
     let errors: Vec<_> = log.alarms().iter().map(|told| told.field("error").to_owned()).collect();
-    assert_eq!(errors, ["the endpoint is closed", "the goodbye was not found"]);
+    assert_eq!(errors, ["the server is shutting down", "the goodbye was not found"]);
 }
 
 /// An error that shows the text and the source of another one as its own, as `thiserror` makes them.

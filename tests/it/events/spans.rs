@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use crate::support::BindNow;
+
 use datagrammar::{Server, Text};
 use tokio::{task::yield_now, time::sleep};
 use tracing::{Instrument, Level};
@@ -22,7 +24,7 @@ fn conversation(peer: &crate::support::Bytes) -> Scope {
 async fn each_time_of_serving_tells_that_it_serves_stops_and_has_stopped() {
     let log = Log::capture();
     let net = Net::memory();
-    let server = Server::builder(Text, async |text: String| text).socket(net.socket()).unwrap();
+    let server = Server::builder(Text, async |text: String| text).bind_now(net.socket()).unwrap();
     let handle = server.handle();
 
     for _ in 0..2 {
@@ -124,7 +126,7 @@ async fn every_conversation_has_a_span_below_the_one_in_which_the_server_serves(
         }
         Ok(peer.send(&request).await?)
     });
-    let server = Server::builder(Text, handler).socket(net.socket()).unwrap();
+    let server = Server::builder(Text, handler).bind_now(net.socket()).unwrap();
     let handle = server.handle();
     let serving = async move { server.serve().await };
     let serving = tokio::spawn(serving.instrument(tracing::info_span!("outer", shard = 7)));

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use datagrammar::{Addr, BoxError, Handler, Peer, Server, ServerContext, Text};
+use datagrammar::{Addr, BoxError, Handler, Peer, Server, ServerContext, Text, Udp};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Steps, TestServer, abort, ended, settle, starting};
@@ -132,8 +132,9 @@ fn no_conversation_begins_while_the_peer_has_one_of_a_serving_that_was_dropped()
         runtime(threads).block_on(async {
             let registry = Registry::default();
             let builder = Server::builder(Text, registry.clone());
-            let builder = builder.workers(workers).dedicated_threads(dedicated_threads);
-            let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
+            let builder = builder.dedicated_threads(dedicated_threads);
+            let server =
+                Arc::new(builder.bind(Udp::new("127.0.0.1:0").workers(workers)).await.unwrap());
             for _ in 0..PEERS {
                 let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
                 peer.connect(server.local_addr()).unwrap();

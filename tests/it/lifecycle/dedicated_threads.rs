@@ -31,7 +31,7 @@ async fn meet_bursts(threads: &str) {
         let server = TestServer { handle: server.handle(), server: Arc::new(server) };
         let peers = [(); PEERS].map(|()| {
             let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-            peer.connect(addr).unwrap();
+            peer.connect(&addr).unwrap();
             peer
         });
 

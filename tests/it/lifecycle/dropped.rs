@@ -64,7 +64,7 @@ everywhere! {
 
         drop(server);
 
-        assert_eq!(handle.local_addrs(), []);
+        assert!(handle.local_addrs().is_empty());
         assert!(!handle.is_serving());
         assert!(!within_deadline(handle.ready()).await);
         within_deadline(handle.shutdown()).await;

@@ -2,6 +2,8 @@
 
 use std::{future::pending, time::Duration};
 
+use crate::support::BindNow;
+
 use datagrammar::{
     DropReason, Limits, RecvError, Server, Text,
     testing::{Conditions, Network},
@@ -317,7 +319,7 @@ async fn replies_that_wait_for_room_leave_in_the_grace_or_are_given_up() {
                 Ok(())
             }),
         );
-        let server = Running::start(server.socket(net.socket()).unwrap()).await;
+        let server = Running::start(server.bind_now(net.socket()).unwrap()).await;
         let (handle, address) = (server.handle.clone(), server.handle.local_addrs().remove(0));
         let peer = net.peer_of(&handle).await;
         network.hold_sends(address.clone(), true);

@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, os::fd::AsFd};
 
-use datagrammar::{Client, Ecn, Server, Text};
+use datagrammar::{Client, Ecn, Server, Text, Udp};
 use tokio::task::yield_now;
 
 use crate::support::{Running, Switch, conversing, set, within_deadline};
@@ -73,17 +73,17 @@ async fn serve(ip: &str, switches: &[Switch]) -> (Running, u16) {
             }
         }
     });
-    let builder = Server::builder(Text, handler).recv_traffic_class(true);
-    let server = builder.bind((ip, 0)).await.unwrap();
+    let builder = Server::builder(Text, handler);
+    let server = builder.bind(Udp::new((ip, 0)).recv_traffic_class(true)).await.unwrap();
     server.sockets().for_each(|socket| switch_on(&socket, switches));
-    let port = server.local_addr().port();
+    let port = server.local_addr().port().unwrap();
     (Running::start(server).await, port)
 }
 
 /// A client that hears `server` alone, and marks what it sends.
 async fn client_of(server: SocketAddr) -> Client<Text> {
-    let builder = Client::builder(Text).dscp(46).ecn(Ecn::Ect1);
-    builder.connect(server).await.unwrap()
+    let builder = Client::builder(Text);
+    builder.connect(Udp::new(server).dscp(46).ecn(Ecn::Ect1)).await.unwrap()
 }
 
 fn train() -> Vec<String> {

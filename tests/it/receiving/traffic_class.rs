@@ -1,10 +1,10 @@
 //! How datagrams are marked on their way.
 #![cfg(all(target_os = "linux", not(datagrammar_portable)))]
 
-use datagrammar::{Client, Ecn, Server, Text, TrafficClass};
+use datagrammar::{Client, Ecn, Server, Text, TrafficClass, Udp};
 use tokio::task::yield_now;
 
-use crate::support::{Running, conversing, until, within_deadline};
+use crate::support::{BindNow, Running, conversing, until, within_deadline};
 
 /// A server that answers each request with how it is marked.
 async fn serve(addr: &str, asked: bool) -> (Running, u16) {
@@ -18,9 +18,10 @@ async fn serve(addr: &str, asked: bool) -> (Running, u16) {
             }
         }
     });
-    let builder = Server::builder(Text, handler).recv_traffic_class(asked);
-    let server = builder.bind(format!("{addr}:0")).await.unwrap();
-    let port = server.local_addr().port();
+    let builder = Server::builder(Text, handler);
+    let server =
+        builder.bind(Udp::new(format!("{addr}:0")).recv_traffic_class(asked)).await.unwrap();
+    let port = server.local_addr().port().unwrap();
     (Running::start(server).await, port)
 }
 
@@ -44,8 +45,11 @@ fn mark(client: &Client<Text>, byte: u8) {
 async fn each_datagram_tells_how_it_is_marked_whether_it_waited_or_not() {
     for (bound, peer) in [("127.0.0.1", "127.0.0.1"), ("[::]", "127.0.0.1"), ("[::]", "[::1]")] {
         let (server, port) = serve(bound, true).await;
-        let builder = Client::builder(Text).dscp(46).ecn(Ecn::Ect0);
-        let client = builder.connect(format!("{peer}:{port}")).await.unwrap();
+        let builder = Client::builder(Text);
+        let client = builder
+            .connect(Udp::new(format!("{peer}:{port}")).dscp(46).ecn(Ecn::Ect0))
+            .await
+            .unwrap();
 
         assert_eq!(ask(&client, "").await, "DSCP 46, ECT(0)");
         mark(&client, 0x03);
@@ -82,8 +86,8 @@ async fn datagrams_of_one_train_are_marked_alike_and_the_next_one_is_not() {
 #[tokio::test]
 async fn nothing_is_told_that_nobody_asked_for() {
     let (server, port) = serve("127.0.0.1", false).await;
-    let builder = Client::builder(Text).dscp(46);
-    let client = builder.connect(("127.0.0.1", port)).await.unwrap();
+    let builder = Client::builder(Text);
+    let client = builder.connect(Udp::new(("127.0.0.1", port)).dscp(46)).await.unwrap();
 
     assert_eq!(ask(&client, "").await, "nothing");
     server.stop().await;
@@ -100,9 +104,9 @@ async fn on_a_socket_of_the_users_it_is_told_if_the_user_asks_the_kernel() {
         let class = peer.traffic_class().map(u8::from);
         Ok(peer.send(&format!("{class:?}")).await?)
     });
-    let server = Server::builder(Text, handler).socket(socket).unwrap();
+    let server = Server::builder(Text, handler).bind_now(socket).unwrap();
     let server = Running::start(server).await;
-    let client = Client::builder(Text).ecn(Ecn::Ce).connect(addr).await.unwrap();
+    let client = Client::builder(Text).connect(Udp::new(addr).ecn(Ecn::Ce)).await.unwrap();
 
     assert_eq!(ask(&client, "").await, format!("{:?}", Some(u8::from(TrafficClass::from(3)))));
     server.stop().await;

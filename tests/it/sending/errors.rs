@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use crate::support::{BindNow, client_on};
+
 use datagrammar::{
     Client, DatagramProtocol, DecodeError, EncodeError, PeerSender, Raw, SendError, Server, Text,
 };
@@ -101,12 +103,12 @@ async fn an_icmp_error_that_the_kernel_tells_to_another_send_does_not_fail_it() 
             Ok(peer.send(&request).await?)
         }
     );
-    let server = Running::start(Server::builder(Text, handler).socket(socket).unwrap()).await;
+    let server = Running::start(Server::builder(Text, handler).bind_now(socket).unwrap()).await;
     let [staying, going] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
     let (staying_at, going_at) = (staying.local_addr().unwrap(), going.local_addr().unwrap());
     let connect = |peer: UdpSocket| {
         peer.connect(same.local_addr().unwrap()).unwrap();
-        Bytes(Client::from_socket(peer, Raw).unwrap())
+        Bytes(client_on(peer, Raw).unwrap())
     };
     let (staying, going) = (connect(staying), connect(going));
     assert_eq!(staying.ask("hello").await, "hello");

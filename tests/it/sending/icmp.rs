@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{Client, PeerSender, Raw, Server, Text};
+use crate::support::{BindNow, client_on};
+
+use datagrammar::{PeerSender, Raw, Server, Text};
 
 use crate::{
     icmp::Icmp,
@@ -38,7 +40,7 @@ async fn an_error_of_the_past_costs_no_reply_that_is_sent_now() {
                 Ok(())
             }
         );
-        let server = Running::start(Server::builder(Text, handler).socket(socket).unwrap()).await;
+        let server = Running::start(Server::builder(Text, handler).bind_now(socket).unwrap()).await;
         let peer = connect(from);
         // The kernel tells ICMP errors to connected sockets only.
         let to = peer.addr().socket_addr().unwrap();
@@ -66,5 +68,5 @@ async fn an_error_of_the_past_costs_no_reply_that_is_sent_now() {
 fn connect(to: SocketAddr) -> Bytes {
     let socket = UdpSocket::bind((to.ip(), 0)).unwrap();
     socket.connect(to).unwrap();
-    Bytes(Client::from_socket(socket, Raw).unwrap())
+    Bytes(client_on(socket, Raw).unwrap())
 }

@@ -8,7 +8,7 @@ use std::{
 use datagrammar::{Addr, Handler, Limits, PeerSender, SendError, Server, Text};
 use tokio::net::UdpSocket;
 
-use crate::support::{Net, Running, conversing, everywhere, until, within_deadline};
+use crate::support::{BindNow, Net, Running, conversing, everywhere, until, within_deadline};
 
 /// The sender of each conversation, in order.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +51,7 @@ everywhere! {
 
         // The peer hears nobody but the address that it asked.
         assert_eq!(peer.recv_text().await, "news");
-        assert_eq!(sender.addr(), peer.addr());
+        assert_eq!(*sender.addr(), peer.addr());
         let stats = server.handle.stats();
         assert_eq!((stats.conversations, stats.active_conversations, stats.received), (1, 0, 1));
         server.stop().await;
@@ -122,7 +122,7 @@ everywhere! {
     // S-15
     async fn a_sender_is_closed_between_two_servings(net) {
         let senders = Senders::default();
-        let server = Server::builder(Text, senders.handler()).socket(net.socket()).unwrap();
+        let server = Server::builder(Text, senders.handler()).bind_now(net.socket()).unwrap();
         let (handle, server) = (server.handle(), Arc::new(server));
         let serve = || {
             let server = Arc::clone(&server);

@@ -26,7 +26,7 @@ everywhere! {
             }
         })).await;
         let peer = net.peer_of(&server.handle).await;
-        let max = max(peer.addr());
+        let max = max(&peer.addr());
 
         for way in WAYS {
             assert_eq!(peer.ask(way).await, format!("{} {max}", max + 1));
@@ -71,7 +71,7 @@ everywhere! {
 
         for way in WAYS {
             peer.send(way).await;
-            assert_eq!(peer.recv().await.len(), max(peer.addr()));
+            assert_eq!(peer.recv().await.len(), max(&peer.addr()));
         }
         server.stop().await;
     }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{PeerSender, Server, Text, ToAddrs};
+use datagrammar::{Bind, PeerSender, Server, Text};
 use tokio::{net::UdpSocket, task::yield_now};
 
 use crate::support::{Running, conversing, until, within_deadline};
@@ -35,7 +35,7 @@ macro_rules! on_wildcards {
 
 /// A server that answers each request with where it was asked, many times where a number says so, at
 /// once or, for what begins with "later", as a task.
-async fn serve(addr: impl ToAddrs) -> (Running, u16) {
+async fn serve(addr: impl Bind) -> (Running, u16) {
     let handler = conversing!(|peer| {
         loop {
             let request = peer.recv().await?;
@@ -52,7 +52,7 @@ async fn serve(addr: impl ToAddrs) -> (Running, u16) {
         }
     });
     let server = Server::builder(Text, handler).bind(addr).await.unwrap();
-    let port = server.local_addr().port();
+    let port = server.local_addr().port().unwrap();
     (Running::start(server).await, port)
 }
 
@@ -118,7 +118,7 @@ async fn a_sender_keeps_the_address_that_its_peer_knows() {
         }
     );
     let server = Server::builder(Text, handler).bind("0.0.0.0:0").await.unwrap();
-    let port = server.local_addr().port();
+    let port = server.local_addr().port().unwrap();
     let server = Running::start(server).await;
     let peer = connected(SocketAddr::from(([127, 0, 0, 2], port))).await;
 
@@ -160,7 +160,7 @@ async fn where_a_datagram_came_to_is_known_before_it_is_received() {
         }
     );
     let server = Server::builder(Text, handler).bind("0.0.0.0:0").await.unwrap();
-    let port = server.local_addr().port();
+    let port = server.local_addr().port().unwrap();
     let server = Running::start(server).await;
     let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
 

@@ -1,4 +1,4 @@
-//! From what a user calls an address to bound sockets: all of them or none.
+//! Binds addresses: all of them or none.
 
 use std::{
     io,
@@ -6,77 +6,98 @@ use std::{
 };
 
 use crate::{
-    Addr,
-    transport::{
-        Failure, Target, WorkerIndex, joined,
-        socket::{self, Options},
-    },
+    Addr, AddrError,
+    transport::{Target, WorkerIndex, config::Udp, options::Options, socket},
 };
 
-/// Binds each distinct address of `targets`, one after the other, as many times as there are `workers`;
-/// if one cannot be, then none stays bound.
-pub(super) async fn bind(
-    targets: Vec<Target>,
-    options: &Options,
-    workers: usize,
-) -> io::Result<Vec<(UdpSocket, WorkerIndex)>> {
-    bind_all(&resolve(targets).await?, options, workers, socket::lacks_family)
+/// Addresses with the same options.
+pub(super) struct Group {
+    pub(super) udp: Udp,
+    /// The place of the first of them among all that the server is bound to.
+    pub(super) place: usize,
+}
+
+/// A socket that is bound to an address of a group, for one of its workers.
+pub(super) struct BoundAddr {
+    pub(super) socket: UdpSocket,
+    pub(super) index: WorkerIndex,
+    pub(super) group: usize,
+}
+
+/// Binds each distinct address of `groups`, one after the other, as many times as it has workers; if one
+/// cannot be bound, then none stays bound.
+pub(super) async fn bind(groups: &[Group]) -> Result<Vec<BoundAddr>, Vec<AddrError>> {
+    bind_all(&resolve(groups).await?, groups, socket::lacks_family)
 }
 
 /// An address to be bound.
 #[derive(Debug, PartialEq, Eq)]
 struct Wanted {
     addr: SocketAddr,
+    group: usize,
     /// The numbers of the names with addresses of both families that it belongs to.
     names: Vec<usize>,
-    /// Whether only those ask for it: they do not need it if the host lacks its family.
+    /// Whether it is wanted for those names only: they do not need it if the host lacks its family.
     optional: bool,
 }
 
-/// `lacks` tells of an address, which could not be bound for this error, whether the host lacks its family.
+/// `lacks` returns whether the host lacks the family of an address that could not be bound for an error.
 fn bind_all(
     wanted: &[Wanted],
-    options: &Options,
-    workers: usize,
+    groups: &[Group],
     lacks: impl Fn(SocketAddr, &io::Error) -> bool,
-) -> io::Result<Vec<(UdpSocket, WorkerIndex)>> {
+) -> Result<Vec<BoundAddr>, Vec<AddrError>> {
     let beside_ipv4 =
         |port| wanted.iter().any(|wanted| wanted.addr.is_ipv4() && wanted.addr.port() == port);
     let mut bound = Vec::new();
     let mut bound_names = Vec::new();
     let mut failed = Vec::new();
-    for &Wanted { addr, ref names, optional } in wanted {
+    for &Wanted { addr, group, ref names, optional } in wanted {
+        let Udp { options, workers, .. } = &groups[group].udp;
         let ipv6_only = options.ipv6_only.unwrap_or_else(|| beside_ipv4(addr.port()));
-        let sockets = match workers {
-            1 => socket::bind(addr, ipv6_only, options)
-                .map(|socket| vec![(socket, WorkerIndex::ALONE)]),
-            _ => socket::bind_several(addr, ipv6_only, options, workers),
-        };
-        match sockets {
-            Ok(mut sockets) => {
-                bound.append(&mut sockets);
+        match bind_one(addr, ipv6_only, options, workers.unwrap_or(1)) {
+            Ok(sockets) => {
+                let one = |(socket, index)| BoundAddr { socket, index, group };
+                bound.extend(sockets.into_iter().map(one));
                 bound_names.extend(names);
             }
             Err(error) => {
                 let lacking = optional && lacks(addr, &error);
-                let what = format!("{addr} cannot be bound");
-                failed.push((lacking.then_some(names), Failure { what, error }.into()));
+                let error = AddrError::caused(format!("cannot bind {addr}"), error);
+                failed.push((lacking.then_some(names), error));
             }
         }
     }
     let served = |names: &Vec<_>| names.iter().all(|name| bound_names.contains(&name));
     failed.retain(|(lacking, _)| !lacking.is_some_and(served));
-    match joined(failed.into_iter().map(|(_, error)| error).collect()) {
-        Some(error) => Err(error),
-        None => Ok(bound),
+    if failed.is_empty() {
+        return Ok(bound);
     }
+    Err(failed.into_iter().map(|(_, error)| error).collect())
 }
 
-/// The distinct addresses of `targets`.
-async fn resolve(targets: Vec<Target>) -> io::Result<Vec<Wanted>> {
+fn bind_one(
+    addr: SocketAddr,
+    ipv6_only: bool,
+    options: &Options,
+    workers: usize,
+) -> io::Result<Vec<(UdpSocket, WorkerIndex)>> {
+    if workers > 1 {
+        return socket::bind_several(addr, ipv6_only, options, workers);
+    }
+    let socket = socket::bind(addr, ipv6_only, options)?;
+    Ok(vec![(socket, WorkerIndex::ALONE)])
+}
+
+/// The distinct addresses of `groups`. Where two groups have the same one, the first group binds it.
+async fn resolve(groups: &[Group]) -> Result<Vec<Wanted>, Vec<AddrError>> {
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut failed = Vec::new();
-    for (number, target) in targets.into_iter().enumerate() {
+    let targets = groups.iter().map(|group| group.udp.on.targets());
+    let targets = targets
+        .enumerate()
+        .flat_map(|(group, targets)| targets.iter().map(move |target: &Target| (group, target)));
+    for (number, (group, target)) in targets.enumerate() {
         let addrs = match target.resolve().await {
             Ok(addrs) => addrs,
             Err(error) => {
@@ -89,21 +110,17 @@ async fn resolve(targets: Vec<Target>) -> io::Result<Vec<Wanted>> {
             // By its one name: an IPv4-mapped address is the IPv4 address.
             let Addr::Ip(addr) = Addr::canonical(addr);
             let at = wanted.iter().position(|known| known.addr == addr).unwrap_or_else(|| {
-                wanted.push(Wanted { addr, names: Vec::new(), optional: true });
+                wanted.push(Wanted { addr, group, names: Vec::new(), optional: true });
                 wanted.len() - 1
             });
             wanted[at].names.extend(both.then_some(number));
             wanted[at].optional &= both;
         }
     }
-    if let Some(error) = joined(failed) {
-        return Err(error);
+    if wanted.is_empty() && failed.is_empty() && !groups.is_empty() {
+        failed.push(AddrError::none());
     }
-    if wanted.is_empty() {
-        let text = "no address was given where at least one was expected";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-    }
-    Ok(wanted)
+    if failed.is_empty() { Ok(wanted) } else { Err(failed) }
 }
 
 #[cfg(test)]
@@ -111,20 +128,27 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     use super::*;
+    use crate::BindError;
     use crate::ToAddrs;
 
     /// An address that no host has.
     const FOREIGN: &str = "[2001:db8::1]:0";
 
     /// How many of these are bound, by a host that lacks IPv6 or has both families.
-    fn bound(wanted: &[(&str, Option<usize>)], lacking: bool) -> io::Result<usize> {
+    fn bound(wanted: &[(&str, Option<usize>)], lacking: bool) -> Result<usize, BindError> {
         let one = |(addr, name): &(&str, Option<_>)| {
             let addr = addr.parse().unwrap();
-            Wanted { addr, names: name.iter().copied().collect(), optional: name.is_some() }
+            Wanted {
+                addr,
+                group: 0,
+                names: name.iter().copied().collect(),
+                optional: name.is_some(),
+            }
         };
         let wanted: Vec<_> = wanted.iter().map(one).collect();
         let lacks = |addr: SocketAddr, _: &io::Error| lacking && addr.is_ipv6();
-        bind_all(&wanted, &Options::default(), 1, lacks).map(|sockets| sockets.len())
+        let bound = bind_all(&wanted, &group("[::]:0"), lacks);
+        bound.map(|sockets| sockets.len()).map_err(BindError::Addrs)
     }
 
     // B-6
@@ -168,12 +192,12 @@ mod tests {
         assert!(!socket::lacks_family(addr, &io::ErrorKind::AddrInUse.into()));
     }
 
-    fn targets(addrs: impl ToAddrs) -> Vec<Target> {
-        addrs.targets()
+    fn group(addrs: impl ToAddrs) -> [Group; 1] {
+        [Group { udp: Udp::new(addrs), place: 0 }]
     }
 
-    async fn resolved(addrs: impl ToAddrs) -> io::Result<Vec<String>> {
-        let wanted = resolve(targets(addrs)).await?;
+    async fn resolved(addrs: impl ToAddrs) -> Result<Vec<String>, BindError> {
+        let wanted = resolve(&group(addrs)).await.map_err(BindError::Addrs)?;
         Ok(wanted.into_iter().map(|wanted| wanted.addr.to_string()).collect())
     }
 
@@ -189,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_name_shares_with_an_address_is_wanted_for_itself() {
         for addrs in [["127.0.0.1:9", "localhost:9"], ["localhost:9", "127.0.0.1:9"]] {
-            let wanted = resolve(targets(addrs)).await.unwrap();
+            let wanted = resolve(&group(addrs)).await.unwrap();
 
             let shared = wanted.iter().find(|wanted| wanted.addr.is_ipv4()).unwrap();
             assert!(!shared.optional);

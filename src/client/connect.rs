@@ -1,0 +1,102 @@
+//! Connects the transport that a client is given.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::task::coop;
+
+use super::link::Link;
+use crate::{
+    AddrError, ConnectError,
+    transport::{
+        Target,
+        config::{On, Source, Udp},
+        options::Options,
+        socket, unmapped,
+    },
+};
+
+pub(super) async fn connect(source: Source) -> Result<Link, ConnectError> {
+    let udp = match source {
+        Source::Udp(udp) => udp,
+        #[cfg(feature = "testing")]
+        Source::Memory(socket) => return Ok(Link::memory(socket)?),
+    };
+    udp.check_client()?;
+    let Udp { on, options, local_addr, .. } = udp;
+    match on {
+        On::Socket(socket) => Ok(Link::adopt(socket.into_std()?, &options)?),
+        On::Addrs(peers) => {
+            coop::consume_budget().await;
+            let locals = locals(local_addr).await.map_err(ConnectError::Addrs)?;
+            first_that_works(&peers, &locals, &options).await
+        }
+    }
+}
+
+async fn first_that_works(
+    peers: &[Target],
+    locals: &[Option<SocketAddr>],
+    options: &Options,
+) -> Result<Link, ConnectError> {
+    let mut failed = Vec::new();
+    let mut other_family = Vec::new();
+    for target in peers {
+        let peers = match target.resolve().await {
+            Ok(peers) => peers,
+            Err(error) => {
+                failed.push(error);
+                continue;
+            }
+        };
+        for peer in peers.into_iter().map(unmapped) {
+            let mut ways = locals.iter().filter_map(|local| towards(*local, peer)).peekable();
+            if ways.peek().is_none() {
+                other_family.push(peer);
+            }
+            for local in ways {
+                match socket::connect(local, peer, options) {
+                    Ok(socket) => return Ok(Link::new(socket, options)?),
+                    Err(error) => failed.push(error),
+                }
+            }
+        }
+    }
+    if failed.is_empty() {
+        failed = other_family.into_iter().map(of_other_family).collect();
+    }
+    if failed.is_empty() {
+        failed.push(AddrError::none());
+    }
+    Err(ConnectError::Addrs(failed))
+}
+
+fn of_other_family(peer: SocketAddr) -> AddrError {
+    let problem = format!("cannot connect to {peer}: the local address is of the other family");
+    AddrError::refused(problem, std::io::ErrorKind::InvalidInput)
+}
+
+/// The addresses to send from; `None` leaves the choice to the kernel.
+async fn locals(given: Option<Vec<Target>>) -> Result<Vec<Option<SocketAddr>>, Vec<AddrError>> {
+    let Some(targets) = given else { return Ok(vec![None]) };
+    let mut locals = Vec::new();
+    let mut failed = Vec::new();
+    for target in targets {
+        match target.resolve().await {
+            Ok(addrs) => locals.extend(addrs.into_iter().map(unmapped).map(Some)),
+            Err(error) => failed.push(error),
+        }
+    }
+    if locals.is_empty() && failed.is_empty() {
+        failed.push(AddrError::none());
+    }
+    if failed.is_empty() { Ok(locals) } else { Err(failed) }
+}
+
+/// The address to send from to reach `peer`, if `local` was chosen; `None` if they are of two families.
+fn towards(local: Option<SocketAddr>, peer: SocketAddr) -> Option<Option<SocketAddr>> {
+    let Some(local) = local else { return Some(None) };
+    // `[::]` is all addresses of IPv4 too.
+    let any = local.ip() == Ipv6Addr::UNSPECIFIED && peer.is_ipv4();
+    let local = if any { SocketAddr::from((Ipv4Addr::UNSPECIFIED, local.port())) } else { local };
+    (local.is_ipv4() == peer.is_ipv4()).then_some(Some(local))
+}

@@ -1,0 +1,99 @@
+//! An address that cannot be used.
+
+use std::{error::Error, fmt, io};
+
+/// An address that cannot be used, and why: one of a [`BindError::Addrs`](crate::BindError::Addrs) or a
+/// [`ConnectError::Addrs`](crate::ConnectError::Addrs).
+///
+/// It prints the address as it was given, and what is wrong with it.
+#[derive(Debug)]
+pub struct AddrError {
+    problem: String,
+    kind: io::ErrorKind,
+    cause: Option<io::Error>,
+}
+
+impl AddrError {
+    /// An address for which the system reported `cause`.
+    pub(crate) fn caused(problem: String, cause: io::Error) -> Self {
+        Self { problem, kind: cause.kind(), cause: Some(cause) }
+    }
+
+    /// An address that was refused before the system was asked.
+    pub(crate) fn refused(problem: String, kind: io::ErrorKind) -> Self {
+        Self { problem, kind, cause: None }
+    }
+
+    /// No address at all.
+    pub(crate) fn none() -> Self {
+        Self::refused("no address was given".to_owned(), io::ErrorKind::InvalidInput)
+    }
+
+    /// Returns the kind of the error: that of the system, [`InvalidInput`](io::ErrorKind::InvalidInput) for
+    /// text that is no address, or [`NotFound`](io::ErrorKind::NotFound) for a network interface that this
+    /// host does not have.
+    #[must_use]
+    pub const fn kind(&self) -> io::ErrorKind {
+        self.kind
+    }
+
+    /// Returns the error of the system, if it reported one.
+    #[must_use]
+    pub const fn io_error(&self) -> Option<&io::Error> {
+        self.cause.as_ref()
+    }
+}
+
+impl fmt::Display for AddrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            // With its cause: several of these are one text, which has no place for a source each.
+            Some(cause) => write!(f, "{}: {cause}", self.problem),
+            None => f.write_str(&self.problem),
+        }
+    }
+}
+
+impl Error for AddrError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_ref()?.source()
+    }
+}
+
+/// Writes `errors` as one text.
+pub(super) fn list(errors: &[AddrError], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut separator = "";
+    for error in errors {
+        write!(f, "{separator}{error}")?;
+        separator = "; ";
+    }
+    Ok(())
+}
+
+/// The kind of the first of `errors`.
+pub(super) fn kind(errors: &[AddrError]) -> io::ErrorKind {
+    errors.first().map_or(io::ErrorKind::InvalidInput, AddrError::kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BindError;
+
+    // B-4
+    #[test]
+    fn several_errors_are_one_text_with_the_kind_of_the_first() {
+        let error = BindError::Addrs(vec![
+            AddrError::caused("cannot bind [::1]:9".to_owned(), io::ErrorKind::AddrInUse.into()),
+            AddrError::refused(
+                r#"the address "x" has no port"#.to_owned(),
+                io::ErrorKind::InvalidInput,
+            ),
+        ]);
+
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        let text = r#"cannot bind [::1]:9: address in use; the address "x" has no port"#;
+        assert_eq!(error.to_string(), text);
+        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::AddrInUse);
+    }
+}

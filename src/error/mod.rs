@@ -1,0 +1,19 @@
+//! The errors of endpoints, one type for each operation.
+
+mod addr;
+mod bind;
+mod connect;
+mod option;
+mod recv;
+mod send;
+mod serve;
+mod spawn;
+
+pub use addr::AddrError;
+pub use bind::BindError;
+pub use connect::ConnectError;
+pub use option::OptionError;
+pub use recv::{ClientRecvError, RecvError};
+pub use send::{ClientSendError, SendError};
+pub use serve::ServeError;
+pub use spawn::SpawnError;

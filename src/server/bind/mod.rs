@@ -1,0 +1,154 @@
+//! Binds the transports that a server is given: all of them or none.
+
+mod addrs;
+
+use addrs::{BoundAddr, Group};
+
+use super::multicast;
+use crate::{
+    AddrError, BindError, OptionError,
+    engine::dedicated_thread::DedicatedThread,
+    transport::{
+        Transport, WorkerIndex,
+        config::{On, Source, Udp},
+        options::Options,
+        socket,
+    },
+};
+
+/// A bound socket of a server.
+pub(super) struct Bound {
+    pub(super) transport: Box<dyn Transport>,
+    /// The thread of its worker, if that has one of its own.
+    pub(super) thread: Option<DedicatedThread>,
+    /// The receive buffer and the send buffer that were asked for.
+    pub(super) requested: [Option<usize>; 2],
+    /// Whether this is the first of the workers at its address.
+    pub(super) is_first_worker: bool,
+}
+
+/// How many datagrams are discarded at once from one socket: more than a buffer of 64 MiB holds.
+pub(super) const MOST_DISCARDED: usize = 1 << 18;
+
+/// Binds all of `sources`, in their order.
+pub(super) async fn bind(
+    sources: Vec<Source>,
+    dedicated_threads: bool,
+) -> Result<Vec<Bound>, BindError> {
+    let Sorted { groups, others } = sorted(sources)?;
+    if groups.is_empty() && others.is_empty() {
+        return Err(BindError::Addrs(vec![AddrError::none()]));
+    }
+    let addrs = addrs::bind(&groups).await.map_err(BindError::Addrs)?;
+    let mut binding = Binding { dedicated_threads, bound: Vec::new() };
+    for BoundAddr { socket, index, group } in addrs {
+        let Group { udp, place } = &groups[group];
+        let make = || socket::transport(socket, index, &udp.options, true);
+        binding.add(*place, index, udp.options.buffers().map(Some), make)?;
+    }
+    for Group { udp, place } in &groups {
+        binding.join_multicast(*place, &udp.options)?;
+    }
+    for (place, source) in others {
+        binding.add_other(place, source)?;
+    }
+    binding.bound.sort_by_key(|(place, _)| *place);
+    Ok(binding.bound.into_iter().map(|(_, bound)| bound).collect())
+}
+
+/// What a server is bound to, by what has to be done for it; each with its place among all sources.
+#[derive(Default)]
+struct Sorted {
+    /// The addresses, those with the same options together.
+    groups: Vec<Group>,
+    /// The sockets that exist already.
+    others: Vec<(usize, Source)>,
+}
+
+fn sorted(sources: Vec<Source>) -> Result<Sorted, OptionError> {
+    let Sorted { mut groups, mut others } = Sorted::default();
+    for (place, source) in sources.into_iter().enumerate() {
+        let udp = match source {
+            Source::Udp(udp) => udp,
+            #[cfg(feature = "testing")]
+            Source::Memory(_) => {
+                others.push((place, source));
+                continue;
+            }
+        };
+        udp.check_server()?;
+        if matches!(udp.on, On::Socket(_)) {
+            others.push((place, Source::Udp(udp)));
+            continue;
+        }
+        match groups.iter_mut().find(|group| group.udp.is_like(&udp)) {
+            Some(group) => group.udp.on.join(udp.on),
+            None => groups.push(Group { udp, place }),
+        }
+    }
+    Ok(Sorted { groups, others })
+}
+
+/// The sockets that are bound so far, with their places.
+struct Binding {
+    dedicated_threads: bool,
+    bound: Vec<(usize, Bound)>,
+}
+
+impl Binding {
+    /// Adds the socket that `make` makes for one worker of an address.
+    fn add(
+        &mut self,
+        place: usize,
+        index: WorkerIndex,
+        requested: [Option<usize>; 2],
+        make: impl FnOnce() -> std::io::Result<Box<dyn Transport>>,
+    ) -> Result<(), BindError> {
+        let number = self.bound.len();
+        let thread = self.dedicated_threads.then(|| DedicatedThread::new(number)).transpose()?;
+        let transport = {
+            // The socket is registered with the runtime that is to drive it.
+            let _entered = thread.as_ref().map(DedicatedThread::enter);
+            make()?
+        };
+        if index.of > 1 {
+            // Until all workers of the address were bound, the kernel may have given it to another one.
+            transport.discard(MOST_DISCARDED);
+        }
+        let is_first_worker = index.number + 1 == index.of;
+        self.bound.push((place, Bound { transport, thread, requested, is_first_worker }));
+        Ok(())
+    }
+
+    /// Adds a socket that exists already.
+    fn add_other(&mut self, place: usize, source: Source) -> Result<(), BindError> {
+        let Udp { on, options, .. } = match source {
+            Source::Udp(udp) => udp,
+            #[cfg(feature = "testing")]
+            Source::Memory(socket) => {
+                // It lives by the clock of the runtime that it is used in: it has no thread.
+                let transport = Box::new(socket);
+                let (thread, requested) = (None, [None; 2]);
+                let bound = Bound { transport, thread, requested, is_first_worker: true };
+                self.bound.push((place, bound));
+                return Ok(());
+            }
+        };
+        let On::Socket(socket) = on else { return Ok(()) };
+        let requested = [options.recv_buffer_size, options.send_buffer_size];
+        let make = || socket::adopt(socket.into_std()?, &options);
+        self.add(place, WorkerIndex::ALONE, requested, make)?;
+        self.join_multicast(place, &options)
+    }
+
+    /// Joins the groups of `options` on the sockets at this place.
+    fn join_multicast(&self, place: usize, options: &Options) -> Result<(), BindError> {
+        for (group, interface) in &options.multicast {
+            let here = self.bound.iter().filter(|(other, _)| *other == place);
+            let sockets = here.filter_map(|(_, bound)| bound.transport.socket()).collect();
+            multicast::join(sockets, *group, *interface)
+                .map_err(|error| OptionError::refused("multicast", &error))?;
+        }
+        Ok(())
+    }
+}

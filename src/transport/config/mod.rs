@@ -1,0 +1,238 @@
+//! Transports as values: what a server is bound to, and what a client is connected over.
+
+mod udp;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+pub(crate) use sealed::Source;
+use sealed::{Destination, Sources};
+pub(crate) use udp::On;
+pub use udp::Udp;
+
+use super::targets::Targets;
+use crate::Addr;
+#[cfg(doc)]
+use crate::ToAddrs;
+
+/// What a [`Server`](crate::Server) can be bound to.
+///
+/// | value | transport |
+/// | --- | --- |
+/// | an address in any form of [`ToAddrs`], or several | UDP with the default options |
+/// | [`Udp`] | UDP with options |
+/// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | a socket of yours, whose options stay as they are |
+/// | `MemorySocket` (feature `testing`) | a network in memory |
+/// | [`AnyTransport`] | one of those, chosen at run time |
+/// | tuples `(a, b)`, `(a, b, c)`, `(a, b, c, d)`, `Vec` of one of these | all of them: one server, one handler, one handle |
+#[diagnostic::on_unimplemented(
+    message = "a server cannot be bound to `{Self}`",
+    label = "this is not an address or a transport",
+    note = "a server is bound to an address like \"[::]:9000\", a `SocketAddr`, several addresses, \
+            `Udp::new(..)`, a UDP socket of std or tokio, or a tuple of these"
+)]
+pub trait Bind: Sources {}
+
+impl<T: Sources> Bind for T {}
+
+/// What a [`Client`](crate::Client) can be connected to: the address of its peer in any form of [`ToAddrs`],
+/// or a transport that has it.
+///
+/// | value | transport |
+/// | --- | --- |
+/// | an address in any form of [`ToAddrs`]; of several, the first that works | UDP with the default options |
+/// | [`Udp`] | UDP with options |
+/// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | a connected socket of yours, whose options stay as they are |
+/// | `MemorySocket` (feature `testing`) | a connected socket of a network in memory |
+/// | [`AnyTransport`] | one of those, chosen at run time |
+#[diagnostic::on_unimplemented(
+    message = "a client cannot be connected to `{Self}`",
+    label = "this is not an address or a transport",
+    note = "a client is connected to an address like \"localhost:9000\", a `SocketAddr`, `Udp::new(..)`, or \
+            over a connected UDP socket of std or tokio"
+)]
+pub trait Connect: Destination {}
+
+impl<T: Destination> Connect for T {}
+
+mod sealed {
+    use super::Udp;
+
+    /// The sockets that something stands for.
+    #[derive(Debug)]
+    #[expect(unnameable_types, reason = "the types that seal a trait are not to be named")]
+    pub enum Source {
+        Udp(Udp),
+        #[cfg(feature = "testing")]
+        Memory(crate::transport::memory::MemorySocket),
+    }
+
+    #[expect(unnameable_types, reason = "the types that seal a trait are not to be named")]
+    pub trait Sources {
+        #[doc(hidden)]
+        fn sources(self) -> Vec<Source>;
+    }
+
+    #[expect(unnameable_types, reason = "the types that seal a trait are not to be named")]
+    pub trait Destination {
+        #[doc(hidden)]
+        fn destination(self) -> Source;
+    }
+}
+
+/// What is one source is a destination too.
+macro_rules! one_source {
+    ($($type:ty => $source:expr;)+) => {
+        $(impl Destination for $type {
+            fn destination(self) -> Source {
+                let into: fn(Self) -> Source = $source;
+                into(self)
+            }
+        }
+
+        impl Sources for $type {
+            fn sources(self) -> Vec<Source> {
+                vec![self.destination()]
+            }
+        })+
+    };
+}
+
+one_source! {
+    Udp => Source::Udp;
+    std::net::UdpSocket => |socket| Source::Udp(socket.into());
+    tokio::net::UdpSocket => |socket| Source::Udp(socket.into());
+    Addr => addrs;
+    SocketAddr => addrs;
+    SocketAddrV4 => addrs;
+    SocketAddrV6 => addrs;
+    (IpAddr, u16) => addrs;
+    (Ipv4Addr, u16) => addrs;
+    (Ipv6Addr, u16) => addrs;
+    (&str, u16) => addrs;
+    (String, u16) => addrs;
+    String => addrs;
+}
+
+/// A transport of any kind: for a program that chooses it at run time, say by its configuration.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{AnyTransport, Server, Text, Udp};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let only_here = true;
+/// let transport = if only_here {
+///     AnyTransport::new(Udp::new("127.0.0.1:0").ttl(1))
+/// } else {
+///     AnyTransport::new("[::]:9000")
+/// };
+/// let server = Server::bind(transport, Text, async |text: String| text).await?;
+/// assert!(server.local_addr().ip().is_some_and(|ip| ip.is_loopback()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "it is for `Server::bind` or `Client::connect`"]
+pub struct AnyTransport(Source);
+
+impl AnyTransport {
+    /// Makes one of an address or any other transport.
+    pub fn new(transport: impl Connect) -> Self {
+        Self(transport.destination())
+    }
+}
+
+one_source! {
+    AnyTransport => |any| any.0;
+}
+
+impl From<Udp> for AnyTransport {
+    fn from(udp: Udp) -> Self {
+        Self::new(udp)
+    }
+}
+
+impl From<std::net::UdpSocket> for AnyTransport {
+    fn from(socket: std::net::UdpSocket) -> Self {
+        Self::new(socket)
+    }
+}
+
+impl From<tokio::net::UdpSocket> for AnyTransport {
+    fn from(socket: tokio::net::UdpSocket) -> Self {
+        Self::new(socket)
+    }
+}
+
+#[cfg(feature = "testing")]
+impl From<crate::transport::memory::MemorySocket> for AnyTransport {
+    fn from(socket: crate::transport::memory::MemorySocket) -> Self {
+        Self::new(socket)
+    }
+}
+
+#[cfg(feature = "testing")]
+one_source! {
+    crate::transport::memory::MemorySocket => Source::Memory;
+}
+
+fn addrs<T: Targets>(addrs: T) -> Source {
+    Source::Udp(Udp::new(addrs))
+}
+
+impl<T: Targets + ?Sized> Destination for &T {
+    fn destination(self) -> Source {
+        addrs(self)
+    }
+}
+
+impl<T: Targets + ?Sized> Sources for &T {
+    fn sources(self) -> Vec<Source> {
+        vec![addrs(self)]
+    }
+}
+
+impl<T: Targets> Destination for Vec<T> {
+    fn destination(self) -> Source {
+        addrs(self)
+    }
+}
+
+impl<T: Targets, const N: usize> Destination for [T; N] {
+    fn destination(self) -> Source {
+        addrs(self)
+    }
+}
+
+impl<T: Sources> Sources for Vec<T> {
+    fn sources(self) -> Vec<Source> {
+        self.into_iter().flat_map(Sources::sources).collect()
+    }
+}
+
+impl<T: Sources, const N: usize> Sources for [T; N] {
+    fn sources(self) -> Vec<Source> {
+        self.into_iter().flat_map(Sources::sources).collect()
+    }
+}
+
+macro_rules! several_sources {
+    ($(($($name:ident: $type:ident),+);)+) => {
+        $(impl<$($type: Sources),+> Sources for ($($type,)+) {
+            fn sources(self) -> Vec<Source> {
+                let ($($name,)+) = self;
+                let mut sources = Vec::new();
+                $(sources.append(&mut $name.sources());)+
+                sources
+            }
+        })+
+    };
+}
+
+several_sources! {
+    (a: A, b: B);
+    (a: A, b: B, c: C);
+    (a: A, b: B, c: C, d: D);
+}
