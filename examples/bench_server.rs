@@ -9,7 +9,7 @@ use std::{
     str::FromStr,
 };
 
-use datagrammar::{BoxError, DatagramProtocol, Handler, Json, Peer, Raw, Server};
+use datagrammar::{BoxError, DatagramProtocol, Handler, Json, Peer, Raw, Server, Udp};
 use serde::{Deserialize, Serialize};
 use tokio::signal::ctrl_c;
 

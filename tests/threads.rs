@@ -31,7 +31,7 @@ fn until(condition: impl Fn() -> bool) {
 }
 
 /// Asks from a socket of its own, and waits for the answer.
-fn ask(to: &Addr, text: &str) -> String {
+fn ask(to: SocketAddr, text: &str) -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     socket.send_to(text.as_bytes(), to).unwrap();
@@ -98,7 +98,7 @@ fn receive_while_handlers_block_all_threads_of_the_runtime() {
     let builder = Server::builder(Text, handler).limits(limits).dedicated_threads(true);
     let server =
         Arc::new(runtime.block_on(builder.bind(Udp::new("127.0.0.1:0").workers(2))).unwrap());
-    let (addr, handle) = (server.local_addr(), server.handle());
+    let (addr, handle) = (server.local_addr().socket_addr().unwrap(), server.handle());
     let serving = runtime.block_on(serve(&server));
     let blockers = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
     for (n, blocker) in (1..).zip(&blockers) {
@@ -133,7 +133,7 @@ fn leave_no_thread_when_serve_has_returned() {
         let (handler, _blocked, _release) = Blocks::new();
         let builder = Server::builder(Text, handler).dedicated_threads(true);
         let server = Arc::new(builder.bind(Udp::new("127.0.0.1:0").workers(3)).await.unwrap());
-        let addr = server.local_addr();
+        let addr = server.local_addr().socket_addr().unwrap();
         until(|| threads() == 0);
 
         for _ in 0..3 {
@@ -160,7 +160,7 @@ fn end_at_once_when_the_serve_future_is_dropped() {
         let limits = datagrammar::Limits::default().shutdown_grace(Duration::from_secs(3_600));
         let builder = Server::builder(Text, handler).limits(limits).dedicated_threads(true);
         let server = Arc::new(builder.bind("127.0.0.1:0").await.unwrap());
-        let (addr, handle) = (server.local_addr(), server.handle());
+        let (addr, handle) = (server.local_addr().socket_addr().unwrap(), server.handle());
 
         for cut in 1..=3 {
             let mut serving = Box::pin(server.serve());
@@ -192,16 +192,16 @@ fn leave_no_thread_when_the_server_is_dropped() {
         let (handler, _blocked, _release) = Blocks::new();
         let builder = Server::builder(Text, handler).dedicated_threads(true);
         let server = builder.bind(Udp::new("127.0.0.1:0").workers(2)).await.unwrap();
-        let (addr, handle) = (server.local_addr(), server.handle());
+        let (addr, handle) = (server.local_addr().socket_addr().unwrap(), server.handle());
         let serving = tokio::spawn(async move { server.serve().await });
         assert!(handle.ready().await);
-        ask(&addr, "hello");
+        ask(addr, "hello");
 
         serving.abort();
 
         assert!(serving.await.unwrap_err().is_cancelled());
         until(|| threads() == 0);
-        until(|| UdpSocket::bind(&addr).is_ok());
+        until(|| UdpSocket::bind(addr).is_ok());
         handle.shutdown().await;
     });
 }
@@ -213,9 +213,9 @@ fn leave_no_thread_when_the_runtime_is_dropped() {
     let builder = Server::builder(Text, handler).dedicated_threads(true);
     let server =
         Arc::new(runtime.block_on(builder.bind(Udp::new("127.0.0.1:0").workers(2))).unwrap());
-    let addr = server.local_addr();
+    let addr = server.local_addr().socket_addr().unwrap();
     drop(runtime.block_on(serve(&server)));
-    ask(&addr, "hello");
+    ask(addr, "hello");
 
     drop(runtime);
 
