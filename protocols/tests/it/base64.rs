@@ -1,3 +1,5 @@
+//! The base64 layer: both alphabets, and strictness.
+
 use std::error::Error;
 
 use datagrammar_protocols::{Base64, DatagramProtocol, ErrorKind, Raw, Text};

@@ -1,3 +1,5 @@
+//! Bincode: the bytes of both forms, and the refusals of the format.
+
 use datagrammar_protocols::{Bincode, DatagramProtocol};
 use serde::{Deserialize, Serialize};
 

@@ -1,3 +1,5 @@
+//! Bincode: limits on nesting and on the size of what is decoded.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use datagrammar_protocols::{Bincode, DatagramProtocol};

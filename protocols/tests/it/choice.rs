@@ -1,3 +1,5 @@
+//! Several protocols on one port: which one decodes a datagram, and which one encodes a packet.
+
 use std::cell::Cell;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Protocols behind pointers, and `Split`.
+
 use std::sync::Arc;
 
 use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError, Split, Text};

@@ -1,3 +1,5 @@
+//! Converters: their order with the codec, and their errors.
+
 use std::{
     cell::Cell,
     convert::Infallible,

@@ -1,3 +1,5 @@
+//! The layers that detect accidents: CRC-32C and SHA-256.
+
 #[cfg(feature = "crc32c")]
 mod crc32c {
     use std::error::Error;

@@ -1,3 +1,5 @@
+//! Errors of protocols: kinds, texts and sources.
+
 use std::{error::Error, io};
 
 use datagrammar_protocols::{DecodeError, EncodeError, ErrorKind};

@@ -1,3 +1,5 @@
+//! The fixed layout: bytes, text fields, sizes and refused types.
+
 use std::{error::Error, net::Ipv4Addr, rc::Rc, time::Duration};
 
 use datagrammar_protocols::{DatagramProtocol, ErrorKind, Fixed, FixedText};

@@ -1,3 +1,5 @@
+//! JSON: the bytes that are written, and the white space that is read.
+
 use std::collections::BTreeMap;
 
 use datagrammar_protocols::{DatagramProtocol, ErrorKind, Json};

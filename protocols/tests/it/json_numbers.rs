@@ -1,3 +1,5 @@
+//! JSON: numbers of every type, and where they are refused.
+
 use std::{collections::BTreeMap, fmt::Debug};
 
 use datagrammar_protocols::{DatagramProtocol, Json};

@@ -1,3 +1,5 @@
+//! JSON: texts that are refused, and limits on nesting.
+
 use std::error::Error;
 
 use datagrammar_protocols::{DatagramProtocol, ErrorKind, Json};

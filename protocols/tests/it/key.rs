@@ -1,3 +1,5 @@
+//! Keys: their length, their text, and that they stay secret.
+
 use std::{error::Error, fmt::Debug, str::FromStr};
 
 use datagrammar_protocols::{KeyError, SealingKey, SigningKey};

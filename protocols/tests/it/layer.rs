@@ -1,3 +1,5 @@
+//! Layers: nesting, pointers, and a layer of one's own.
+
 use std::{borrow::Cow, error::Error, sync::Arc};
 
 use datagrammar_protocols::{

@@ -1,3 +1,5 @@
+//! Postcard: the bytes of the format, and the refusals.
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,

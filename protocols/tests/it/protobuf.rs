@@ -1,3 +1,5 @@
+//! Protocol Buffers: the bytes of the format, unknown fields, and the refusals.
+
 use std::{collections::HashMap, error::Error};
 
 use datagrammar_protocols::{DatagramProtocol, ErrorKind, Protobuf};

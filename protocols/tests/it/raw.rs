@@ -1,3 +1,5 @@
+//! The codec `Raw`.
+
 use bytes::Bytes;
 use datagrammar_protocols::{DatagramProtocol, Raw};
 

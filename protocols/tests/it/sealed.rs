@@ -1,3 +1,5 @@
+//! The sealed layer: the cipher, contexts, keys, and refusals.
+
 use std::{collections::HashSet, error::Error};
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! The signed layer: the bytes, keys, and refusals.
+
 use std::{borrow::Cow, error::Error};
 
 use base64ct::{Base64Url, Encoding};

@@ -1,3 +1,5 @@
+//! The codec `Text`.
+
 use std::{error::Error, str::Utf8Error};
 
 use datagrammar_protocols::{DatagramProtocol, ErrorKind, Text};

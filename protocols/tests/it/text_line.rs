@@ -1,3 +1,5 @@
+//! The codec `TextLine`: terminators and encodings.
+
 use std::{error::Error, str::Utf8Error};
 
 use datagrammar_protocols::{DatagramProtocol, ErrorKind, TextLine};

@@ -1,3 +1,5 @@
+//! CBOR: the bytes of structs, enums and tuples, and which datagrams are refused.
+
 mod names;
 mod numbers;
 mod senders;

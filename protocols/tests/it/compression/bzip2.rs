@@ -1,3 +1,5 @@
+//! The bzip2 layer: its bytes, levels and refusals.
+
 use std::error::Error;
 
 use datagrammar_protocols::{Bzip2, ErrorKind, Layer};

@@ -1,3 +1,5 @@
+//! The LZ4 layer: its bytes and refusals.
+
 use std::error::Error;
 
 use datagrammar_protocols::{ErrorKind, Layer, Lz4};

@@ -1,3 +1,5 @@
+//! The zlib layer: its bytes, levels and refusals.
+
 use std::error::Error;
 
 use datagrammar_protocols::{ErrorKind, Layer, Zlib};

@@ -1,3 +1,5 @@
+//! The zstd layer: its bytes, levels, dictionaries and refusals.
+
 use std::error::Error;
 
 use datagrammar_protocols::{ErrorKind, Layer, Zstd};

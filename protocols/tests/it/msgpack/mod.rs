@@ -1,3 +1,5 @@
+//! MessagePack: the bytes of structs, enums and values, and which datagrams are refused.
+
 mod extensions;
 mod names;
 mod numbers;
