@@ -106,7 +106,7 @@ everywhere! {
         server.stop().await;
     }
 
-    // G-1: `queue_bytes`
+    // G-1: `max_queue_bytes`
     async fn the_bytes_that_wait_for_one_peer_are_bounded(net) {
         let (gate, limits) = (Gate::closed(), Limits::default().max_queue_bytes(10));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
@@ -125,7 +125,7 @@ everywhere! {
         server.stop().await;
     }
 
-    // G-1: `bytes`
+    // G-1: `max_queued_bytes`
     async fn the_bytes_that_wait_for_all_peers_are_bounded(net) {
         let (gate, limits) = (Gate::closed(), Limits::default().max_queued_bytes(5 * OVERHEAD + 10));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
@@ -147,7 +147,7 @@ everywhere! {
         server.stop().await;
     }
 
-    // G-1: `bytes`
+    // G-1: `max_queued_bytes`
     async fn a_conversation_whose_first_datagram_may_not_wait_is_dropped_when_it_has_to(net) {
         let limits = Limits::default().max_queued_bytes(OVERHEAD + 10);
         let server = net.serve_text_within(limits, conversing!(|peer| {

@@ -159,7 +159,7 @@ async fn refuse_in_a_batch(refused: usize, peers: usize) -> (Vec<bool>, Log, Run
     (answered, log, server)
 }
 
-// S-9; every place of a batch: `peer::outbox::tests`
+// S-9; every place of a batch: `socket::outbox::tests`
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_the_kernel_refuses_is_told_and_fails_no_other() {
     let (answered, log, server) = refuse_in_a_batch(1, 3).await;
