@@ -82,22 +82,12 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-#[cfg(any(feature = "cbor", feature = "json", feature = "msgpack"))]
-mod beyond;
-#[cfg(feature = "bincode")]
-mod bincode;
-#[cfg(feature = "cbor")]
-mod cbor;
-mod choice;
-mod convert;
-#[cfg(any(feature = "cbor", feature = "msgpack"))]
-mod described;
+mod codec;
+mod combinator;
 mod error;
-#[cfg(feature = "fixed")]
-mod fixed;
-#[cfg(feature = "json")]
-mod json;
 mod layer;
+mod protocol;
+mod replay;
 #[cfg(any(
     feature = "bincode",
     feature = "cbor",
@@ -105,34 +95,26 @@ mod layer;
     feature = "msgpack",
     feature = "postcard"
 ))]
-mod mismatch;
-#[cfg(feature = "msgpack")]
-mod msgpack;
-#[cfg(any(feature = "bincode", feature = "postcard"))]
-mod packed;
-#[cfg(feature = "postcard")]
-mod postcard;
-#[cfg(feature = "protobuf")]
-mod protobuf;
-mod protocol;
-mod raw;
-mod replay;
-mod split;
+mod serde_format;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod text;
-mod text_line;
-#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
-mod unread;
 
 #[cfg(feature = "bincode")]
-pub use self::bincode::Bincode;
+pub use self::codec::bincode::Bincode;
 #[cfg(feature = "cbor")]
-pub use self::cbor::Cbor;
+pub use self::codec::cbor::Cbor;
 #[cfg(feature = "fixed")]
-pub use self::fixed::{Fixed, FixedText};
+pub use self::codec::fixed::Fixed;
+#[cfg(feature = "fixed")]
+pub use self::codec::fixed::FixedText;
 #[cfg(feature = "json")]
-pub use self::json::Json;
+pub use self::codec::json::Json;
+#[cfg(feature = "msgpack")]
+pub use self::codec::msgpack::Msgpack;
+#[cfg(feature = "postcard")]
+pub use self::codec::postcard::Postcard;
+#[cfg(feature = "protobuf")]
+pub use self::codec::protobuf::Protobuf;
 #[cfg(feature = "base64")]
 pub use self::layer::Base64;
 #[cfg(feature = "bzip2")]
@@ -143,31 +125,29 @@ pub use self::layer::Crc32c;
 pub use self::layer::KeyError;
 #[cfg(feature = "lz4")]
 pub use self::layer::Lz4;
+#[cfg(feature = "sealed")]
+pub use self::layer::Sealed;
+#[cfg(feature = "sealed")]
+pub use self::layer::SealingKey;
 #[cfg(feature = "sha256")]
 pub use self::layer::Sha256Digest;
+#[cfg(feature = "signed")]
+pub use self::layer::Signed;
+#[cfg(feature = "signed")]
+pub use self::layer::SigningKey;
 #[cfg(feature = "zlib")]
 pub use self::layer::Zlib;
 #[cfg(feature = "zstd")]
 pub use self::layer::Zstd;
-#[cfg(feature = "sealed")]
-pub use self::layer::{Sealed, SealingKey};
-#[cfg(feature = "signed")]
-pub use self::layer::{Signed, SigningKey};
-#[cfg(feature = "msgpack")]
-pub use self::msgpack::Msgpack;
-#[cfg(feature = "postcard")]
-pub use self::postcard::Postcard;
-#[cfg(feature = "protobuf")]
-pub use self::protobuf::Protobuf;
 pub use self::{
-    choice::{Choice, Claim, Either, When, first_byte},
-    convert::{Convert, Converter, ConverterFn, TryConvert, converter_fn},
+    codec::{raw::Raw, text::Text, text_line::TextLine},
+    combinator::{
+        choice::{Choice, Claim, Either, When, first_byte},
+        convert::{Convert, Converter, ConverterFn, TryConvert, converter_fn},
+        split::Split,
+    },
     error::{BoxError, DecodeError, EncodeError, ErrorKind},
     layer::{Layer, Layered, Prefix},
     protocol::DatagramProtocol,
-    raw::Raw,
     replay::ReplayWindow,
-    split::Split,
-    text::Text,
-    text_line::TextLine,
 };

@@ -1,0 +1,180 @@
+//! The wire format of bincode 2.
+
+mod form;
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use self::form::{Legacy, Standard};
+use crate::{
+    DatagramProtocol, DecodeError, EncodeError,
+    serde_format::{packed, unread::whole},
+};
+
+/// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
+///
+/// Compact, and not self-describing: both sides must have the same types. Little-endian; integers
+/// of 0 to 250 take one byte, greater ones a marker (`fb`, `fc`, `fd`, `fe`) and 2, 4, 8 or 16
+/// bytes, signed ones are zigzag-coded first; floats are IEEE 754; text, sequences and maps follow
+/// their length, an enum's content its variant's number; structs and tuples are their fields and
+/// nothing else. [`fixed`](Self::fixed) selects the form of bincode 1.x.
+///
+/// For a new protocol consider `Postcard` instead: the crate bincode, whose format this is, is no
+/// longer maintained (RUSTSEC-2025-0141). It is not used here.
+///
+/// serde attributes that need a self-describing format do not work here: `flatten`, `untagged`,
+/// `tag` and `skip_serializing_if` among them.
+///
+/// # Limits
+///
+/// A datagram costs what its bytes justify, whatever lengths it declares:
+///
+/// - Text and bytes: at most what the datagram really holds.
+/// - Sequences and maps: together at most as many elements as the datagram has bytes, and 1,024
+///   more to leave room for elements that take none, such as `()`.
+/// - Nesting: at most 64 levels, see [`nesting_limit`](Self::nesting_limit).
+/// - The datagram: at most 1 MiB. No datagram of UDP gets there; other transports have longer ones.
+///
+/// Encoding has no limits, so it can write packets that the other side refuses.
+///
+/// The source of an error is for people to read; its type may change.
+///
+/// # Cost
+///
+/// A struct of an integer, 21 characters and eight floats takes 95 bytes, about 180 instructions to write and
+/// 460 to read. Nothing is allocated but the packet.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{Bincode, DatagramProtocol};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Deserialize, PartialEq, Serialize)]
+/// enum Command {
+///     Ping,
+///     Add { a: u32, b: u32 },
+/// }
+///
+/// let protocol: Bincode<Command> = Bincode::new();
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&Command::Add { a: 7, b: 300 }, &mut datagram)?;
+///
+/// assert_eq!(datagram, [0x01, 0x07, 0xfb, 0x2c, 0x01]);
+/// assert_eq!(protocol.decode(&[0x00])?, Command::Ping);
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+pub struct Bincode<I, O = I> {
+    form: Form,
+    levels: usize,
+    types: PhantomData<fn(O) -> I>,
+}
+
+impl<I, O> Bincode<I, O> {
+    /// Creates the codec in bincode 2's standard form.
+    ///
+    /// Both types are inferred from the handler or named: `Bincode::<Question, Answer>::new()`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { form: Form::Variable, levels: 64, types: PhantomData }
+    }
+
+    /// Selects the form of bincode 1.x: integers in their full width, lengths in 8 bytes, variants
+    /// in 4.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Bincode, DatagramProtocol};
+    ///
+    /// let protocol: Bincode<String> = Bincode::new().fixed();
+    ///
+    /// assert_eq!(protocol.decode(b"\x02\0\0\0\0\0\0\0hi")?, "hi");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
+    #[must_use]
+    pub const fn fixed(self) -> Self {
+        Self { form: Form::Fixed, ..self }
+    }
+
+    /// Sets how many levels deep a packet that is received may be nested.
+    ///
+    /// Each sequence, map, tuple, struct, newtype, `Some` and enum variant with content is a level,
+    /// so a list whose nodes are structs linked by `Option<Box<_>>` takes two levels per node. The
+    /// limit is there for types that contain themselves: without it a datagram would choose how
+    /// much stack they take. The default is 64, which fits a stack of 2 MiB by a wide margin.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Bincode, DatagramProtocol};
+    ///
+    /// let protocol: Bincode<Vec<Vec<u8>>> = Bincode::new().nesting_limit(1);
+    ///
+    /// assert!(protocol.decode(&[0]).is_ok()); // an empty list
+    /// assert!(protocol.decode(&[1, 0]).is_err()); // an empty list in a list
+    /// ```
+    #[must_use]
+    pub const fn nesting_limit(self, levels: usize) -> Self {
+        Self { levels, ..self }
+    }
+}
+
+impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Bincode<I, O> {
+    type Incoming = I;
+    type Outgoing = O;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
+        if datagram.len() > SIZE_LIMIT {
+            return Err(DecodeError::codec("a datagram of at most 1 MiB was expected"));
+        }
+        let read = match self.form {
+            Form::Variable => packed::read::<Standard, _>(datagram, self.levels),
+            Form::Fixed => packed::read::<Legacy, _>(datagram, self.levels),
+        };
+        whole(read, "bincode of the packet was expected")
+    }
+
+    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let written = match self.form {
+            Form::Variable => packed::write::<Standard, _>(packet, datagram),
+            Form::Fixed => packed::write::<Legacy, _>(packet, datagram),
+        };
+        written.map_err(|error| {
+            EncodeError::codec("a packet that bincode can express was expected").with_source(error)
+        })
+    }
+}
+
+impl<I, O> Clone for Bincode<I, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, O> Copy for Bincode<I, O> {}
+
+impl<I, O> fmt::Debug for Bincode<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bincode")
+            .field("form", &self.form)
+            .field("levels", &self.levels)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<I, O> Default for Bincode<I, O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Variable,
+    Fixed,
+}
+
+const SIZE_LIMIT: usize = 1024 * 1024; // bytes

@@ -1,0 +1,268 @@
+use std::mem;
+
+use serde::de::{self, Unexpected, Visitor};
+
+use crate::serde_format::{beyond::Beyond, mismatch::Mismatch};
+
+/// Reads one JSON text, within what it may cost.
+pub(super) struct Reader<'de> {
+    pub(super) text: &'de str,
+    /// The next byte, always at the border of a character.
+    pub(super) at: usize,
+    /// How many levels deeper it may go from here.
+    levels: usize,
+    /// How many newtypes and `Some` may follow without a byte between them.
+    wrappers: usize,
+    /// The last text that was not there as it is.
+    pub(super) unescaped: String,
+    pub(super) beyond: Beyond,
+    pub(super) zero: MinusZero,
+    broken: Option<Broken>,
+    /// Whether a list or object was left before its end: what follows is not what it seems to be.
+    unfinished: bool,
+}
+
+/// What `-0` is to those that take anything: JSON does not tell integers from floats.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum MinusZero {
+    Float,
+    /// As before, and there was one.
+    FloatSeen,
+    Integer,
+}
+
+/// In what way a text is no JSON.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Broken {
+    Cut,
+    Syntax,
+}
+
+impl<'de> Reader<'de> {
+    pub(super) fn new(text: &'de str, levels: usize, zero: MinusZero) -> Self {
+        Self {
+            text,
+            at: 0,
+            levels,
+            wrappers: WRAPPERS,
+            unescaped: String::new(),
+            beyond: Beyond::default(),
+            zero,
+            broken: None,
+            unfinished: false,
+        }
+    }
+
+    /// In what way the text turned out to be no JSON, also where a type did not care.
+    pub(super) const fn broken(&self) -> Option<Broken> {
+        self.broken
+    }
+
+    /// Returns the packet that was read, if nothing but white space is behind it, and all was JSON.
+    #[inline]
+    pub(super) fn whole<T>(&mut self, packet: T) -> Result<T, Mismatch> {
+        if self.next().is_some() {
+            return Err(self.fault("the end of the JSON text was expected"));
+        }
+        // Also where a type passes over an error.
+        match self.broken {
+            None if !self.unfinished => Ok(packet),
+            _ => Err(Mismatch::expected("JSON throughout was expected")),
+        }
+    }
+
+    /// The line and the column that were reached, counted from 1.
+    pub(super) fn position(&self) -> (usize, usize) {
+        let bytes = &self.text.as_bytes()[..self.at.min(self.text.len())];
+        let lines = bytes.split(|byte| *byte == b'\n');
+        lines.fold((0, 0), |(line, _), bytes| (line + 1, bytes.len() + 1))
+    }
+
+    /// Passes over white space, and returns the byte behind it.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<u8> {
+        loop {
+            let byte = self.byte()?;
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    pub(super) fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Takes that byte, if it is next.
+    #[inline]
+    pub(super) fn take(&mut self, byte: u8, otherwise: &'static str) -> Result<(), Mismatch> {
+        if self.next() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(self.fault(otherwise))
+        }
+    }
+
+    /// Takes a name of JSON's own.
+    #[inline]
+    pub(super) fn word(&mut self, word: &'static str) -> Result<(), Mismatch> {
+        let rest = &self.text.as_bytes()[self.at..];
+        if rest.starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(());
+        }
+        if word.as_bytes().starts_with(rest) {
+            self.at = self.text.len();
+        }
+        Err(self.fault("a value was expected"))
+    }
+
+    /// Reads a list or an object, from its bracket on.
+    #[inline]
+    pub(super) fn nested<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
+    ) -> Result<T, Mismatch> {
+        let Some(levels) = self.levels.checked_sub(1) else {
+            return Err(Mismatch::expected("nesting within the limit was expected"));
+        };
+        self.at += 1;
+        self.levels = levels;
+        let wrappers = mem::replace(&mut self.wrappers, WRAPPERS);
+        let read = read(self);
+        self.wrappers = wrappers;
+        self.levels += 1;
+        self.unfinished |= read.is_err();
+        read
+    }
+
+    /// Reads what takes no bytes of its own.
+    #[inline]
+    pub(super) fn wrapped<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
+    ) -> Result<T, Mismatch> {
+        let Some(wrappers) = self.wrappers.checked_sub(1) else {
+            return Err(Mismatch::expected("a type that ends was expected"));
+        };
+        self.wrappers = wrappers;
+        let read = read(self);
+        self.wrappers += 1;
+        read
+    }
+
+    /// Goes to the next element of a list or object that ends with that byte, if there is one.
+    #[inline]
+    pub(super) fn one_more(&mut self, first: &mut bool, end: u8) -> Result<bool, Mismatch> {
+        match self.next() {
+            Some(byte) if byte == end => return Ok(false),
+            Some(_) if *first => *first = false,
+            Some(b',') => {
+                self.at += 1;
+                self.next();
+            }
+            _ => return Err(self.fault("a comma or the end was expected")),
+        }
+        Ok(true)
+    }
+
+    /// Takes the end of a list or object of which the type has read as much as it wants.
+    #[inline]
+    pub(super) fn end(&mut self, end: u8) -> Result<(), Mismatch> {
+        if self.next() == Some(b',') {
+            return Err(Mismatch::expected("no more elements than the type has were expected"));
+        }
+        self.take(end, "a comma or the end was expected")
+    }
+
+    /// Reads what stands in text, from its quotation mark on: all of it, or it is none.
+    pub(super) fn within_quotes<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
+    ) -> Result<Option<T>, Mismatch> {
+        let start = self.at + 1;
+        self.skip_quoted()?;
+        let end = mem::replace(&mut self.at, start);
+        let broken = self.broken;
+        if self.next().is_none() || self.at != start {
+            self.at = end;
+            return Ok(None);
+        }
+        let read = read(self);
+        // That the text is text was seen before.
+        let is_broken = mem::replace(&mut self.broken, broken) != broken;
+        let is_all = self.at + 1 == end;
+        self.at = end;
+        if is_broken || (read.is_ok() && !is_all) {
+            return Ok(None);
+        }
+        read.map(Some)
+    }
+
+    /// Passes over a value, of which only the grammar is looked at.
+    pub(super) fn skip(&mut self) -> Result<(), Mismatch> {
+        match self.next() {
+            Some(b'"') => self.skip_quoted(),
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
+            Some(b'n') => self.word("null"),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'[') => self.nested(|reader| {
+                let mut first = true;
+                while reader.one_more(&mut first, b']')? {
+                    reader.skip()?;
+                }
+                reader.end(b']')
+            }),
+            Some(b'{') => self.nested(|reader| {
+                let mut first = true;
+                while reader.one_more(&mut first, b'}')? {
+                    reader.name()?;
+                    reader.skip_quoted()?;
+                    reader.take(b':', "a colon was expected")?;
+                    reader.skip()?;
+                }
+                reader.end(b'}')
+            }),
+            _ => Err(self.fault("a value was expected")),
+        }
+    }
+
+    /// Looks for the quotation mark that a name starts with.
+    #[inline]
+    pub(super) fn name(&mut self) -> Result<(), Mismatch> {
+        if self.byte() == Some(b'"') {
+            return Ok(());
+        }
+        Err(self.fault("a name in quotation marks was expected"))
+    }
+
+    /// What is next is not what the type wants.
+    #[cold]
+    pub(super) fn other<'v, V: Visitor<'v>>(&mut self, visitor: &V) -> Mismatch {
+        let found = match self.next() {
+            Some(b'"') => "text",
+            Some(b'-' | b'0'..=b'9') => "a number",
+            Some(b'n') => "null",
+            Some(b't' | b'f') => "a boolean",
+            Some(b'[') => "a list",
+            Some(b'{') => "an object",
+            _ => return self.fault("a value was expected"),
+        };
+        de::Error::invalid_type(Unexpected::Other(found), visitor)
+    }
+
+    /// The text is no JSON from here on.
+    #[cold]
+    pub(super) fn fault(&mut self, expected: &'static str) -> Mismatch {
+        let is_cut = self.at >= self.text.len();
+        self.broken.get_or_insert(if is_cut { Broken::Cut } else { Broken::Syntax });
+        Mismatch::expected(expected)
+    }
+}
+
+// More in a row has only a type that contains itself and nothing else.
+const WRAPPERS: usize = 64;

@@ -1,0 +1,160 @@
+use serde::ser::{
+    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant,
+};
+
+use super::{Notation, serializer::Serializer};
+use crate::serde_format::mismatch::Mismatch;
+
+/// An array, a map, or a tag and its value, while it is written.
+pub(super) struct Elements<'s, 'd, N> {
+    serializer: &'s mut Serializer<'d, N>,
+    head: Head,
+    start: usize,
+    declared: Option<usize>,
+    written: usize,
+    is_tag: bool,
+}
+
+/// What appends the head of an array or map.
+type Head = fn(usize, &mut Vec<u8>) -> Result<(), Mismatch>;
+
+impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
+    #[inline]
+    pub(super) fn new(
+        serializer: &'s mut Serializer<'d, N>,
+        head: Head,
+        declared: Option<usize>,
+    ) -> Result<Self, Mismatch> {
+        let start = serializer.datagram.len();
+        if let Some(elements) = declared {
+            head(elements, serializer.datagram)?;
+        }
+        Ok(Self { serializer, head, start, declared, written: 0, is_tag: false })
+    }
+
+    /// A tag, of which the first element is the number.
+    pub(super) fn of_tag(serializer: &'s mut Serializer<'d, N>) -> Self {
+        let start = serializer.datagram.len();
+        let declared = Some(2);
+        Self { serializer, head: |_, _| Ok(()), start, declared, written: 0, is_tag: true }
+    }
+
+    #[inline]
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
+        self.written += 1;
+        value.serialize(&mut *self.serializer)
+    }
+
+    #[inline]
+    fn finish(self) -> Result<(), Mismatch> {
+        match self.declared {
+            Some(declared) if declared == self.written => Ok(()),
+            Some(_) => Err(Mismatch::expected("as many elements as were declared were expected")),
+            None => self.put_head(),
+        }
+    }
+
+    /// Puts the length, which is known only now, before the elements.
+    #[cold]
+    fn put_head(self) -> Result<(), Mismatch> {
+        let datagram = &mut *self.serializer.datagram;
+        let end = datagram.len();
+        (self.head)(self.written, datagram)?;
+        let head = datagram.len() - end;
+        datagram[self.start..].rotate_right(head);
+        Ok(())
+    }
+}
+
+/// Lists of which serde knows more or less; on the wire all are arrays.
+macro_rules! arrays {
+    ($($trait:ident: $method:ident,)*) => {$(
+        impl<N: Notation> $trait for Elements<'_, '_, N> {
+            type Ok = ();
+            type Error = Mismatch;
+
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
+                self.element(value)
+            }
+
+            #[inline]
+            fn end(self) -> Result<(), Mismatch> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+arrays! {
+    SerializeSeq: serialize_element,
+    SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field,
+}
+
+impl<N: Notation> SerializeTupleVariant for Elements<'_, '_, N> {
+    type Ok = ();
+    type Error = Mismatch;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
+        self.element(value)?;
+        if self.is_tag && self.written == 1 {
+            self.serializer.make_tag_of(self.start)?;
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), Mismatch> {
+        self.finish()
+    }
+}
+
+impl<N: Notation> SerializeMap for Elements<'_, '_, N> {
+    type Ok = ();
+    type Error = Mismatch;
+
+    #[inline]
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Mismatch> {
+        self.element(key)
+    }
+
+    #[inline]
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
+        value.serialize(&mut *self.serializer)
+    }
+
+    #[inline]
+    fn end(self) -> Result<(), Mismatch> {
+        self.finish()
+    }
+}
+
+macro_rules! maps_of_names {
+    ($($trait:ident,)*) => {$(
+        impl<N: Notation> $trait for Elements<'_, '_, N> {
+            type Ok = ();
+            type Error = Mismatch;
+
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Mismatch> {
+                N::put_text(name, self.serializer.datagram)?;
+                self.element(value)
+            }
+
+            #[inline]
+            fn end(self) -> Result<(), Mismatch> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+maps_of_names! {
+    SerializeStruct,
+    SerializeStructVariant,
+}

@@ -1,0 +1,48 @@
+use std::{borrow::Cow, fmt};
+
+use serde::{de, ser};
+
+#[cfg(any(feature = "cbor", feature = "json", feature = "msgpack"))]
+use crate::serde_format::beyond;
+
+/// Why a packet of serde and a format do not go together: what our formats say in their errors' sources.
+#[derive(Debug)]
+pub(crate) struct Mismatch(Cow<'static, str>);
+
+impl Mismatch {
+    pub(crate) const fn expected(what: &'static str) -> Self {
+        Self(Cow::Borrowed(what))
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+// What the type itself refuses, or serde in its place.
+
+impl de::Error for Mismatch {
+    #[cold]
+    fn custom<T: fmt::Display>(reason: T) -> Self {
+        #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack"))]
+        beyond::note_error();
+        Self(Cow::Owned(reason.to_string()))
+    }
+
+    #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack"))]
+    #[cold]
+    fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        beyond::note_expected(found, expected);
+        Self::custom(format_args!("invalid type: {found}, expected {expected}"))
+    }
+}
+
+impl ser::Error for Mismatch {
+    fn custom<T: fmt::Display>(reason: T) -> Self {
+        Self(Cow::Owned(reason.to_string()))
+    }
+}

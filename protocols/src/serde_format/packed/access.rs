@@ -1,0 +1,120 @@
+//! What serde is given to go through a list, a map, a struct or an enum.
+
+use serde::de::{
+    self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
+    Visitor,
+};
+
+use super::{Form, deserializer::Deserializer};
+use crate::serde_format::mismatch::Mismatch;
+
+/// The elements of a list, the entries of a map, or the fields of a struct.
+pub(super) struct Elements<'d, 'de, F> {
+    deserializer: &'d mut Deserializer<'de, F>,
+    left: usize,
+}
+
+impl<'d, 'de, F: Form> Elements<'d, 'de, F> {
+    #[inline]
+    pub(super) const fn new(deserializer: &'d mut Deserializer<'de, F>, left: usize) -> Self {
+        Self { deserializer, left }
+    }
+
+    /// What a type does not take would be read as what follows.
+    #[inline]
+    pub(super) fn end(self) -> Result<(), Mismatch> {
+        if self.left == 0 {
+            return Ok(());
+        }
+        Err(Mismatch::expected("no more elements than the type takes were expected"))
+    }
+
+    /// Collections reserve room for so many. For those that take no bytes they need none: a short
+    /// datagram could ask for the room of 1,024 big ones.
+    #[inline]
+    fn hint(&self) -> Option<usize> {
+        Some(self.left.min(self.deserializer.bytes))
+    }
+}
+
+impl<'de, F: Form> SeqAccess<'de> for Elements<'_, 'de, F> {
+    type Error = Mismatch;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Mismatch> {
+        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
+        self.left = left;
+        seed.deserialize(&mut *self.deserializer).map(Some)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.hint()
+    }
+}
+
+impl<'de, F: Form> MapAccess<'de> for Elements<'_, 'de, F> {
+    type Error = Mismatch;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Mismatch> {
+        self.next_element_seed(seed)
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Mismatch> {
+        seed.deserialize(&mut *self.deserializer)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.hint()
+    }
+}
+
+impl<'de, F: Form> EnumAccess<'de> for &mut Deserializer<'de, F> {
+    type Error = Mismatch;
+    type Variant = Self;
+
+    #[inline]
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Mismatch> {
+        let number = F::take::<4>(&mut self.unread)? as u32;
+        let variant = seed.deserialize(IntoDeserializer::<Mismatch>::into_deserializer(number))?;
+        Ok((variant, self))
+    }
+}
+
+// A level of its own only with content.
+impl<'de, F: Form> VariantAccess<'de> for &mut Deserializer<'de, F> {
+    type Error = Mismatch;
+
+    #[inline]
+    fn unit_variant(self) -> Result<(), Mismatch> {
+        Ok(())
+    }
+
+    #[inline]
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Mismatch> {
+        self.nested(|deserializer| seed.deserialize(deserializer))
+    }
+
+    #[inline]
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Mismatch> {
+        de::Deserializer::deserialize_tuple(self, len, visitor)
+    }
+
+    #[inline]
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        de::Deserializer::deserialize_tuple(self, fields.len(), visitor)
+    }
+}

@@ -1,0 +1,331 @@
+use std::marker::PhantomData;
+
+use serde::ser::{
+    self, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
+    SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
+};
+
+use super::Form;
+use crate::serde_format::mismatch::Mismatch;
+
+/// Appends values to a datagram.
+pub(super) struct Serializer<'d, F> {
+    pub(super) datagram: &'d mut Vec<u8>,
+    pub(super) form: PhantomData<F>,
+}
+
+impl<'d, F: Form> Serializer<'d, F> {
+    #[inline]
+    fn variant(&mut self, number: u32) {
+        F::put::<4>(number.into(), self.datagram);
+    }
+
+    #[inline]
+    fn elements<'s>(&'s mut self, len: Option<usize>) -> Result<Elements<'s, 'd, F>, Mismatch> {
+        let Some(len) = len else {
+            return Err(Mismatch::expected("a length that is known beforehand was expected"));
+        };
+        F::put::<8>(len as u64, self.datagram);
+        Ok(Elements { serializer: self, left: len })
+    }
+}
+
+macro_rules! unsigned {
+    ($($method:ident: $type:ty,)*) => {$(
+        #[inline]
+        fn $method(self, number: $type) -> Result<(), Mismatch> {
+            F::put::<{ size_of::<$type>() }>(number.into(), self.datagram);
+            Ok(())
+        }
+    )*};
+}
+
+macro_rules! signed {
+    ($($method:ident: $type:ty,)*) => {$(
+        #[inline]
+        fn $method(self, number: $type) -> Result<(), Mismatch> {
+            let number = i64::from(number);
+            let number = if F::ZIGZAG { number << 1 ^ number >> 63 } else { number };
+            F::put::<{ size_of::<$type>() }>(number as u64, self.datagram);
+            Ok(())
+        }
+    )*};
+}
+
+macro_rules! as_they_are {
+    ($($method:ident: $type:ty,)*) => {$(
+        #[inline]
+        fn $method(self, number: $type) -> Result<(), Mismatch> {
+            self.datagram.extend_from_slice(&number.to_le_bytes());
+            Ok(())
+        }
+    )*};
+}
+
+impl<'s, 'd, F: Form> ser::Serializer for &'s mut Serializer<'d, F> {
+    type Ok = ();
+    type Error = Mismatch;
+    type SerializeSeq = Elements<'s, 'd, F>;
+    type SerializeTuple = Self;
+    type SerializeTupleStruct = Self;
+    type SerializeTupleVariant = Self;
+    type SerializeMap = Elements<'s, 'd, F>;
+    type SerializeStruct = Self;
+    type SerializeStructVariant = Self;
+
+    unsigned! {
+        serialize_u16: u16,
+        serialize_u32: u32,
+        serialize_u64: u64,
+    }
+
+    signed! {
+        serialize_i16: i16,
+        serialize_i32: i32,
+        serialize_i64: i64,
+    }
+
+    as_they_are! {
+        serialize_u8: u8,
+        serialize_i8: i8,
+        serialize_f32: f32,
+        serialize_f64: f64,
+    }
+
+    fn serialize_u128(self, number: u128) -> Result<(), Mismatch> {
+        F::put_wide(number, self.datagram);
+        Ok(())
+    }
+
+    fn serialize_i128(self, number: i128) -> Result<(), Mismatch> {
+        let number = if F::ZIGZAG { number << 1 ^ number >> 127 } else { number };
+        F::put_wide(number as u128, self.datagram);
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_bool(self, value: bool) -> Result<(), Mismatch> {
+        self.datagram.push(value.into());
+        Ok(())
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), Mismatch> {
+        let mut bytes = [0; 4];
+        let text = value.encode_utf8(&mut bytes);
+        if F::CHARS_ARE_TEXT {
+            return self.serialize_str(text);
+        }
+        self.datagram.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_str(self, text: &str) -> Result<(), Mismatch> {
+        self.serialize_bytes(text.as_bytes())
+    }
+
+    #[inline]
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Mismatch> {
+        F::put::<8>(bytes.len() as u64, self.datagram);
+        self.datagram.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_none(self) -> Result<(), Mismatch> {
+        self.serialize_bool(false)
+    }
+
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Mismatch> {
+        self.datagram.push(1);
+        value.serialize(self)
+    }
+
+    #[inline]
+    fn serialize_unit(self) -> Result<(), Mismatch> {
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Mismatch> {
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        number: u32,
+        _: &'static str,
+    ) -> Result<(), Mismatch> {
+        self.variant(number);
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Mismatch> {
+        value.serialize(self)
+    }
+
+    #[inline]
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        number: u32,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Mismatch> {
+        self.variant(number);
+        value.serialize(self)
+    }
+
+    #[inline]
+    fn serialize_seq(self, len: Option<usize>) -> Result<Elements<'s, 'd, F>, Mismatch> {
+        self.elements(len)
+    }
+
+    #[inline]
+    fn serialize_map(self, len: Option<usize>) -> Result<Elements<'s, 'd, F>, Mismatch> {
+        self.elements(len)
+    }
+
+    #[inline]
+    fn serialize_tuple(self, _: usize) -> Result<Self, Mismatch> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self, Mismatch> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, Mismatch> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        number: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self, Mismatch> {
+        self.variant(number);
+        Ok(self)
+    }
+
+    #[inline]
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        number: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self, Mismatch> {
+        self.variant(number);
+        Ok(self)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}
+
+/// The elements of a list or the entries of a map, as many as were declared.
+pub(super) struct Elements<'s, 'd, F> {
+    serializer: &'s mut Serializer<'d, F>,
+    left: usize,
+}
+
+impl<F: Form> Elements<'_, '_, F> {
+    #[inline]
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
+        self.left = self.left.checked_sub(1).ok_or(OTHER_LENGTH)?;
+        value.serialize(&mut *self.serializer)
+    }
+
+    #[inline]
+    fn finish(self) -> Result<(), Mismatch> {
+        if self.left > 0 {
+            return Err(OTHER_LENGTH);
+        }
+        Ok(())
+    }
+}
+
+impl<F: Form> SerializeSeq for Elements<'_, '_, F> {
+    type Ok = ();
+    type Error = Mismatch;
+
+    #[inline]
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
+        self.element(value)
+    }
+
+    #[inline]
+    fn end(self) -> Result<(), Mismatch> {
+        self.finish()
+    }
+}
+
+impl<F: Form> SerializeMap for Elements<'_, '_, F> {
+    type Ok = ();
+    type Error = Mismatch;
+
+    #[inline]
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Mismatch> {
+        self.element(key)
+    }
+
+    #[inline]
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
+        value.serialize(&mut *self.serializer)
+    }
+
+    #[inline]
+    fn end(self) -> Result<(), Mismatch> {
+        self.finish()
+    }
+}
+
+/// What is its fields, and nothing else.
+macro_rules! fields {
+    ($($trait:ident: $method:ident($($name:ident)?),)*) => {$(
+        impl<F: Form> $trait for &mut Serializer<'_, F> {
+            type Ok = ();
+            type Error = Mismatch;
+
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(
+                &mut self,
+                $($name: &'static str,)?
+                value: &T,
+            ) -> Result<(), Mismatch> {
+                value.serialize(&mut **self)
+            }
+
+            #[inline]
+            fn end(self) -> Result<(), Mismatch> {
+                Ok(())
+            }
+        }
+    )*};
+}
+
+fields! {
+    SerializeTuple: serialize_element(),
+    SerializeTupleStruct: serialize_field(),
+    SerializeTupleVariant: serialize_field(),
+    SerializeStruct: serialize_field(_name),
+    SerializeStructVariant: serialize_field(_name),
+}
+
+const OTHER_LENGTH: Mismatch =
+    Mismatch::expected("as many elements as were declared were expected");
