@@ -116,38 +116,43 @@ pub use self::codec::postcard::Postcard;
 #[cfg(feature = "protobuf")]
 pub use self::codec::protobuf::Protobuf;
 #[cfg(feature = "base64")]
-pub use self::layer::Base64;
+pub use self::layer::base64::Base64;
 #[cfg(feature = "bzip2")]
-pub use self::layer::Bzip2;
-#[cfg(feature = "crc32c")]
-pub use self::layer::Crc32c;
-#[cfg(any(feature = "sealed", feature = "signed"))]
-pub use self::layer::KeyError;
+pub use self::layer::compress::bzip2::Bzip2;
 #[cfg(feature = "lz4")]
-pub use self::layer::Lz4;
-#[cfg(feature = "sealed")]
-pub use self::layer::Sealed;
-#[cfg(feature = "sealed")]
-pub use self::layer::SealingKey;
-#[cfg(feature = "sha256")]
-pub use self::layer::Sha256Digest;
-#[cfg(feature = "signed")]
-pub use self::layer::Signed;
-#[cfg(feature = "signed")]
-pub use self::layer::SigningKey;
+pub use self::layer::compress::lz4::Lz4;
 #[cfg(feature = "zlib")]
-pub use self::layer::Zlib;
+pub use self::layer::compress::zlib::Zlib;
 #[cfg(feature = "zstd")]
-pub use self::layer::Zstd;
+pub use self::layer::compress::zstd::Zstd;
+#[cfg(feature = "crc32c")]
+pub use self::layer::crc32c::Crc32c;
+#[cfg(any(feature = "sealed", feature = "signed"))]
+pub use self::layer::key::KeyError;
+#[cfg(feature = "sealed")]
+pub use self::layer::key::SealingKey;
+#[cfg(feature = "signed")]
+pub use self::layer::key::SigningKey;
+#[cfg(feature = "sealed")]
+pub use self::layer::sealed::Sealed;
+#[cfg(feature = "sha256")]
+pub use self::layer::sha256::Sha256Digest;
+#[cfg(feature = "signed")]
+pub use self::layer::signed::Signed;
 pub use self::{
     codec::{raw::Raw, text::Text, text_line::TextLine},
     combinator::{
-        choice::{Choice, Claim, Either, When, first_byte},
-        convert::{Convert, Converter, ConverterFn, TryConvert, converter_fn},
+        adapter::{Choice, Convert, Layered, When},
+        choice::{either::Either, when::first_byte},
+        convert::{
+            converter::Converter,
+            converter_fn::{ConverterFn, converter_fn},
+            try_convert::TryConvert,
+        },
         split::Split,
     },
     error::{BoxError, DecodeError, EncodeError, ErrorKind},
-    layer::{Layer, Layered, Prefix},
-    protocol::DatagramProtocol,
+    layer::{interface::Layer, prefix::Prefix},
+    protocol::{Claim, DatagramProtocol},
     replay::ReplayWindow,
 };

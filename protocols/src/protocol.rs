@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::{Choice, Claim, Convert, Converter, DecodeError, EncodeError, Layer, Layered, When};
+use crate::{
+    combinator::{
+        adapter::{Choice, Convert, Layered, When},
+        convert::converter::Converter,
+    },
+    error::{DecodeError, EncodeError},
+    layer::interface::Layer,
+};
 
 /// Maps packets to datagrams and back, one to one.
 ///
@@ -215,6 +222,65 @@ pub trait DatagramProtocol {
     {
         Choice::new(self, other)
     }
+}
+
+/// A protocol that tells its own datagrams from those of others, so that another one can stand
+/// beside it: [`protocol.or(…)`](DatagramProtocol::or).
+///
+/// Any protocol becomes one by a condition, [`protocol.when(…)`](DatagramProtocol::when). One with
+/// the layer [`Prefix`](crate::Prefix) around it is one already, and so are two of them with `or`
+/// between. Implement it for a protocol of your own that knows itself by more than that.
+///
+/// An implementation keeps to this: what it encodes, it claims. And it is cheap, since every
+/// datagram comes by, and a choice among many asks more than once.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{Claim, DatagramProtocol, DecodeError, EncodeError, Text};
+///
+/// /// A request of STUN for an address (RFC 8489), as its transaction id.
+/// struct Binding;
+///
+/// impl Claim for Binding {
+///     fn claims(&self, datagram: &[u8]) -> bool {
+///         datagram.len() >= 20 && datagram[0] < 4 && datagram[4..8] == COOKIE
+///     }
+/// }
+///
+/// impl DatagramProtocol for Binding {
+///     type Incoming = [u8; 12];
+///     type Outgoing = [u8; 12];
+///
+///     fn decode(&self, datagram: &[u8]) -> Result<[u8; 12], DecodeError> {
+///         match datagram.strip_prefix(&[0, 1, 0, 0]).and_then(|rest| rest.strip_prefix(&COOKIE)) {
+///             Some(id) => id.try_into().map_err(|_| DecodeError::codec("12 bytes were expected")),
+///             None => Err(DecodeError::codec("a request without attributes was expected")),
+///         }
+///     }
+///
+///     fn encode(&self, id: &[u8; 12], datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+///         datagram.extend([&[0, 1, 0, 0], &COOKIE, &id[..]].concat());
+///         Ok(())
+///     }
+/// }
+///
+/// const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+///
+/// let protocol = Binding.or(Text);
+///
+/// assert_eq!(protocol.decode(b"\0\x01\0\0\x21\x12\xa4\x42transaction!")?.left(), Some(*b"transaction!"));
+/// assert_eq!(protocol.decode(b"\0\x01 is text")?.right(), Some("\0\x01 is text".to_owned()));
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not tell which datagrams are its own",
+    label = "expected a protocol with a condition or a prefix",
+    note = "write `protocol.when(first_byte(128..=191))` or `protocol.layer(Prefix::new(*b\"magic\"))`"
+)]
+pub trait Claim: DatagramProtocol {
+    /// Tells whether `datagram` is this protocol's, which does not yet mean that it is valid.
+    fn claims(&self, datagram: &[u8]) -> bool;
 }
 
 impl<P: DatagramProtocol + ?Sized> DatagramProtocol for &P {

@@ -2,7 +2,10 @@ use std::{fmt, marker::PhantomData};
 
 use prost::Message;
 
-use crate::{DatagramProtocol, DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
+};
 
 /// [Protocol Buffers] of types made by [prost] 0.14: `I` is received, `O` is sent.
 ///

@@ -1,6 +1,9 @@
 use bytes::Bytes;
 
-use crate::{DatagramProtocol, DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
+};
 
 /// Bytes as they are: every datagram is a packet, the empty one included.
 ///

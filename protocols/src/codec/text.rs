@@ -1,4 +1,7 @@
-use crate::{DatagramProtocol, DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
+};
 
 /// UTF-8 text as it is: nothing is added, trimmed or normalized.
 ///

@@ -1,4 +1,7 @@
-use crate::{DatagramProtocol, DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
+};
 
 /// A line of text, as programs send it that were made for terminals and streams.
 ///

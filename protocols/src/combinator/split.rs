@@ -1,4 +1,7 @@
-use crate::{DatagramProtocol, DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
+};
 
 /// Decodes with one protocol and encodes with another.
 ///

@@ -5,8 +5,8 @@ use ::base64::{
     engine::general_purpose::{GeneralPurpose, STANDARD, URL_SAFE},
 };
 
-use super::{Layer, replace::replace};
-use crate::{DecodeError, EncodeError};
+use super::{interface::Layer, replace::replace};
+use crate::error::{DecodeError, EncodeError};
 
 /// Writes each datagram as base64 ([RFC 4648]), url-safe and padded, so that it is text whatever is
 /// in it.

@@ -2,8 +2,8 @@ use std::borrow::Cow;
 
 use ::crc32c::crc32c;
 
-use super::Layer;
-use crate::{DecodeError, EncodeError};
+use super::interface::Layer;
+use crate::error::{DecodeError, EncodeError};
 
 /// Appends the CRC-32C (Castagnoli) of each datagram, 4 bytes, and refuses what does not match its
 /// own.

@@ -1,14 +1,15 @@
-//! Layers: what changes the bytes of a protocol around which it is put.
+//! Layers: they change the bytes of a protocol.
 
 #[cfg(feature = "base64")]
-mod base64;
+pub(crate) mod base64;
 #[cfg(any(feature = "bzip2", feature = "lz4", feature = "zlib", feature = "zstd"))]
-mod compress;
+pub(crate) mod compress;
 #[cfg(feature = "crc32c")]
-mod crc32c;
+pub(crate) mod crc32c;
+pub(crate) mod interface;
 #[cfg(any(feature = "sealed", feature = "signed"))]
-mod key;
-mod prefix;
+pub(crate) mod key;
+pub(crate) mod prefix;
 #[cfg(any(
     feature = "base64",
     feature = "bzip2",
@@ -18,148 +19,8 @@ mod prefix;
 ))]
 mod replace;
 #[cfg(feature = "sealed")]
-mod sealed;
+pub(crate) mod sealed;
 #[cfg(feature = "sha256")]
-mod sha256;
+pub(crate) mod sha256;
 #[cfg(feature = "signed")]
-mod signed;
-
-use std::borrow::Cow;
-
-#[cfg(feature = "base64")]
-pub use self::base64::Base64;
-#[cfg(any(feature = "bzip2", feature = "lz4", feature = "zlib", feature = "zstd"))]
-pub use self::compress::*;
-#[cfg(feature = "crc32c")]
-pub use self::crc32c::Crc32c;
-#[cfg(any(feature = "sealed", feature = "signed"))]
-pub use self::key::KeyError;
-pub use self::prefix::Prefix;
-#[cfg(feature = "sha256")]
-pub use self::sha256::Sha256Digest;
-#[cfg(feature = "sealed")]
-pub use self::{key::SealingKey, sealed::Sealed};
-#[cfg(feature = "signed")]
-pub use self::{key::SigningKey, signed::Signed};
-use crate::{DatagramProtocol, DecodeError, EncodeError};
-
-/// Changes the bytes of a protocol on their way out, and undoes that on their way in.
-///
-/// A layer knows nothing of packets, so it goes around any protocol:
-/// [`protocol.layer(…)`](DatagramProtocol::layer). What an implementation keeps to is what a
-/// [protocol](DatagramProtocol#what-an-implementation-keeps-to) keeps to: the whole datagram is its
-/// own, it has no memory, it does not panic, and it costs no more than what was really received can
-/// justify, or than a limit that the user has set.
-///
-/// # Examples
-///
-/// A layer of your own, which hides bytes from the eyes of nobody:
-///
-/// ```
-/// use std::borrow::Cow;
-///
-/// use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError, Layer, Text};
-///
-/// struct Mask(u8);
-///
-/// impl Layer for Mask {
-///     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
-///         datagram[start..].iter_mut().for_each(|byte| *byte ^= self.0);
-///         Ok(())
-///     }
-///
-///     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-///         Ok(datagram.iter().map(|byte| byte ^ self.0).collect())
-///     }
-/// }
-///
-/// let protocol = Text.layer(Mask(0x20));
-///
-/// let mut datagram = Vec::new();
-/// protocol.encode(&"hello".to_owned(), &mut datagram)?;
-///
-/// assert_eq!(datagram, b"HELLO");
-/// assert_eq!(protocol.decode(b"HELLO")?, "hello");
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a layer",
-    label = "expected something that changes bytes, such as `Prefix`",
-    note = "a layer of your own implements `Layer`"
-)]
-pub trait Layer {
-    /// Changes the bytes that the protocol inside has appended to `datagram`: those from `start`
-    /// on. What is before them stays as it is.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if it cannot. The caller then
-    /// discards what is behind `start`.
-    fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError>;
-
-    /// Returns the bytes of the protocol inside: a part of `datagram`, or bytes made from it.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if the whole of `datagram` is not
-    /// what [`apply`](Self::apply) makes of something.
-    fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError>;
-}
-
-impl<L: Layer + ?Sized> Layer for &L {
-    fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
-        (**self).apply(datagram, start)
-    }
-
-    fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-        (**self).undo(datagram)
-    }
-}
-
-impl<L: Layer + ?Sized> Layer for Box<L> {
-    fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
-        (**self).apply(datagram, start)
-    }
-
-    fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-        (**self).undo(datagram)
-    }
-}
-
-impl<L: Layer + ?Sized> Layer for std::sync::Arc<L> {
-    fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
-        (**self).apply(datagram, start)
-    }
-
-    fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-        (**self).undo(datagram)
-    }
-}
-
-/// A protocol with a layer around it, made by [`DatagramProtocol::layer`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Layered<P, L> {
-    protocol: P,
-    layer: L,
-}
-
-impl<P, L> Layered<P, L> {
-    pub(crate) const fn new(protocol: P, layer: L) -> Self {
-        Self { protocol, layer }
-    }
-}
-
-impl<P: DatagramProtocol, L: Layer> DatagramProtocol for Layered<P, L> {
-    type Incoming = P::Incoming;
-    type Outgoing = P::Outgoing;
-
-    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        self.protocol.decode(&self.layer.undo(datagram)?)
-    }
-
-    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let start = datagram.len();
-        self.protocol.encode(packet, datagram)?;
-        self.layer.apply(datagram, start)
-    }
-}
+pub(crate) mod signed;

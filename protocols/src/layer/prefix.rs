@@ -1,7 +1,11 @@
 use std::borrow::Cow;
 
-use super::{Layer, Layered};
-use crate::{Claim, DatagramProtocol, DecodeError, EncodeError};
+use super::interface::Layer;
+use crate::{
+    combinator::adapter::Layered,
+    error::{DecodeError, EncodeError},
+    protocol::{Claim, DatagramProtocol},
+};
 
 /// Puts fixed bytes before each datagram, and refuses what does not begin with them.
 ///

@@ -1,4 +1,4 @@
-use crate::EncodeError;
+use crate::error::EncodeError;
 
 /// Puts in the place of the bytes from `start` on what `write` makes of them.
 ///

@@ -5,8 +5,8 @@ use chacha20poly1305::{
     aead::{self, AeadInOut},
 };
 
-use super::{Layer, SealingKey};
-use crate::{DecodeError, EncodeError};
+use super::{interface::Layer, key::SealingKey};
+use crate::error::{DecodeError, EncodeError};
 
 /// Hides datagrams from all who have not the key, and refuses those that were not sealed with it.
 ///

@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Layer;
-use crate::{DecodeError, EncodeError};
+use super::interface::Layer;
+use crate::error::{DecodeError, EncodeError};
 
 /// Appends the SHA-256 digest ([RFC 6234]) of each datagram, 32 bytes, and refuses what does not
 /// match its own.

@@ -3,8 +3,8 @@ use std::{borrow::Cow, fmt};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Layer, SigningKey};
-use crate::{DecodeError, EncodeError};
+use super::{interface::Layer, key::SigningKey};
+use crate::error::{DecodeError, EncodeError};
 
 /// Appends a signature that only a key makes, and refuses datagrams without one.
 ///

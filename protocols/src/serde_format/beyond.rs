@@ -10,7 +10,7 @@ use std::cell::Cell;
 
 use serde::de::{self, Expected, Unexpected, Visitor, value::BorrowedBytesDeserializer};
 
-use crate::DecodeError;
+use crate::error::DecodeError;
 
 /// Of one reading, the numbers beyond `f32` that were given to whoever takes anything.
 #[derive(Clone, Copy, Debug, Default)]

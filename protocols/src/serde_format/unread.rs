@@ -1,6 +1,6 @@
 //! What our formats take from the bytes of a datagram.
 
-use crate::{DecodeError, serde_format::mismatch::Mismatch};
+use crate::{error::DecodeError, serde_format::mismatch::Mismatch};
 
 /// Takes the next bytes.
 #[inline]

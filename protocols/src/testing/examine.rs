@@ -12,7 +12,7 @@ use super::{
     failure::{Chain, Failure, Origin, message},
     hostile,
 };
-use crate::{DecodeError, EncodeError, ErrorKind};
+use crate::error::{DecodeError, EncodeError, ErrorKind};
 
 impl<I, O> Conformance<'_, I, O> {
     pub(super) fn examine(&self, packets: Vec<O>) -> Result<(), Failure> {

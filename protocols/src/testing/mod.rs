@@ -9,7 +9,12 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 
 use self::failure::Failure;
-use crate::{DatagramProtocol, DecodeError, EncodeError, ErrorKind, Layer, Raw};
+use crate::{
+    codec::raw::Raw,
+    error::{DecodeError, EncodeError, ErrorKind},
+    layer::interface::Layer,
+    protocol::DatagramProtocol,
+};
 
 /// Checks that a protocol keeps its [promises](DatagramProtocol#what-an-implementation-keeps-to), given
 /// some packets of it.

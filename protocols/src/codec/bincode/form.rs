@@ -1,4 +1,4 @@
-use crate::serde_format::{mismatch::Mismatch, packed::Form, unread::take};
+use crate::serde_format::{mismatch::Mismatch, packed::form::Form, unread::take};
 
 /// The standard form of bincode 2: numbers up to 250 in one byte, greater ones behind a mark.
 pub(super) enum Standard {}

@@ -8,7 +8,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::form::{Legacy, Standard};
 use crate::{
-    DatagramProtocol, DecodeError, EncodeError,
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
     serde_format::{packed, unread::whole},
 };
 

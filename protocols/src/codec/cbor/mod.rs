@@ -11,7 +11,11 @@ use std::{fmt, marker::PhantomData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::notation::Rfc8949;
-use crate::{DatagramProtocol, DecodeError, EncodeError, serde_format::described};
+use crate::{
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
+    serde_format::described,
+};
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
 ///

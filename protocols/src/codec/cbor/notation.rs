@@ -10,7 +10,7 @@ use super::{
     },
 };
 use crate::serde_format::{
-    described::{Item, Notation, float},
+    described::{float, item::Item, notation::Notation},
     mismatch::Mismatch,
     unread::{piece, take, utf8},
 };

@@ -11,7 +11,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::text::FixedText;
 use self::{deserializer::Reader, error::Error, serializer::Writer};
-use crate::{DatagramProtocol, DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
+};
 
 /// A fixed layout of serde types: `I` is received, `O` is sent.
 ///

@@ -21,7 +21,8 @@ use self::{
     reader::{Broken, MinusZero, Reader},
 };
 use crate::{
-    DatagramProtocol, DecodeError, EncodeError,
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
     serde_format::{beyond::without_doubt, mismatch::Mismatch},
 };
 

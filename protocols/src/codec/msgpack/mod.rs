@@ -7,7 +7,11 @@ use std::{fmt, marker::PhantomData};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::notation::Markers;
-use crate::{DatagramProtocol, DecodeError, EncodeError, serde_format::described};
+use crate::{
+    error::{DecodeError, EncodeError},
+    protocol::DatagramProtocol,
+    serde_format::described,
+};
 
 /// [MessagePack] of serde types: `I` is received, `O` is sent.
 ///

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::serde_format::{
-    described::{Item, Notation, float},
+    described::{float, item::Item, notation::Notation},
     mismatch::Mismatch,
     unread::{piece, take},
 };

@@ -1,4 +1,4 @@
-use crate::serde_format::{mismatch::Mismatch, packed::Form, unread::take};
+use crate::serde_format::{mismatch::Mismatch, packed::form::Form, unread::take};
 
 /// Numbers in groups of seven bits, the lowest first, each byte but the last with its top bit set
 /// (LEB128).

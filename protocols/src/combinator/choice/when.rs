@@ -1,7 +1,12 @@
-use std::{fmt, ops::RangeBounds};
+//! A protocol with a condition: which datagrams are its own.
 
-use super::Claim;
-use crate::{DatagramProtocol, DecodeError, EncodeError};
+use std::ops::RangeBounds;
+
+use crate::{
+    combinator::adapter::When,
+    error::{DecodeError, EncodeError},
+    protocol::{Claim, DatagramProtocol},
+};
 
 /// A condition for [`DatagramProtocol::when`]: the first byte is one of these.
 ///
@@ -23,19 +28,6 @@ use crate::{DatagramProtocol, DecodeError, EncodeError};
 /// [RFC 7983]: https://www.rfc-editor.org/rfc/rfc7983
 pub fn first_byte(bytes: impl Clone + RangeBounds<u8>) -> impl Clone + Fn(&[u8]) -> bool {
     move |datagram| datagram.first().is_some_and(|byte| bytes.contains(byte))
-}
-
-/// A protocol for datagrams that meet a condition, made by [`DatagramProtocol::when`].
-#[derive(Clone, Copy)]
-pub struct When<P, F> {
-    protocol: P,
-    condition: F,
-}
-
-impl<P, F> When<P, F> {
-    pub(crate) const fn new(protocol: P, condition: F) -> Self {
-        Self { protocol, condition }
-    }
 }
 
 impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> DatagramProtocol for When<P, F> {
@@ -62,11 +54,5 @@ impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> DatagramProtocol for When<P, F> 
 impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> Claim for When<P, F> {
     fn claims(&self, datagram: &[u8]) -> bool {
         (self.condition)(datagram)
-    }
-}
-
-impl<P: fmt::Debug, F> fmt::Debug for When<P, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("When").field("protocol", &self.protocol).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 use std::{fmt, marker::PhantomData};
 
-use super::Converter;
-use crate::BoxError;
+use super::converter::Converter;
+use crate::error::BoxError;
 
 /// Makes a converter of two closures: one for what is received, one for what is sent.
 ///

@@ -1,7 +1,7 @@
 use std::{fmt, marker::PhantomData};
 
-use super::Converter;
-use crate::BoxError;
+use super::converter::Converter;
+use crate::error::BoxError;
 
 /// A converter of the conversions that the types have already: [`TryFrom`], and with it [`From`].
 ///

@@ -2,8 +2,11 @@ use std::borrow::Cow;
 
 use ::bzip2::{Action, Compress, Compression, Decompress, Status};
 
-use super::inflate;
-use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
+use super::inflate::inflate;
+use crate::{
+    error::{DecodeError, EncodeError},
+    layer::{interface::Layer, replace::replace},
+};
 
 /// Compresses each datagram as one bzip2 stream, as the program [bzip2] writes it.
 ///

@@ -2,8 +2,11 @@ use std::borrow::Cow;
 
 use lz4_flex::block::{DecompressError, compress_into, decompress_into, get_maximum_output_size};
 
-use super::inflate;
-use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
+use super::inflate::inflate;
+use crate::{
+    error::{DecodeError, EncodeError},
+    layer::{interface::Layer, replace::replace},
+};
 
 /// Compresses each datagram as one LZ4 block ([block format]), which costs next to no time.
 ///

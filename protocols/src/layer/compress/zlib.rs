@@ -2,8 +2,11 @@ use std::borrow::Cow;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::{inflate, kept::Kept};
-use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
+use super::{inflate::inflate, kept::Kept};
+use crate::{
+    error::{DecodeError, EncodeError},
+    layer::{interface::Layer, replace::replace},
+};
 
 /// Compresses each datagram as one zlib stream ([RFC 1950]), which everything else can read.
 ///

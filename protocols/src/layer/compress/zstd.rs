@@ -5,8 +5,11 @@ use zstd_safe::{
     get_error_name, is_error_kind, zstd_sys::ZSTD_ErrorCode,
 };
 
-use super::{inflate, kept::Kept};
-use crate::{DecodeError, EncodeError, Layer, layer::replace::replace};
+use super::{inflate::inflate, kept::Kept};
+use crate::{
+    error::{DecodeError, EncodeError},
+    layer::{interface::Layer, replace::replace},
+};
 
 /// Compresses each datagram as one Zstandard frame ([RFC 8878]), best with a dictionary that both
 /// sides have.

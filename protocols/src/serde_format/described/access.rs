@@ -6,29 +6,27 @@ use serde::de::{
 };
 
 use super::{
-    Item, Notation,
-    deserializer::{Deserializer, SURPLUS},
+    item::Item,
+    notation::Notation,
+    reader::{Reader, SURPLUS},
 };
 use crate::serde_format::mismatch::Mismatch;
 
 /// The elements of an array, or the entries of a map.
 pub(super) struct Elements<'d, 'de, N> {
-    deserializer: &'d mut Deserializer<'de, N>,
+    reader: &'d mut Reader<'de, N>,
     left: Option<usize>,
     ended: bool,
 }
 
 impl<'d, 'de, N: Notation> Elements<'d, 'de, N> {
-    pub(super) const fn new(
-        deserializer: &'d mut Deserializer<'de, N>,
-        left: Option<usize>,
-    ) -> Self {
-        Self { deserializer, left, ended: false }
+    pub(super) const fn new(reader: &'d mut Reader<'de, N>, left: Option<usize>) -> Self {
+        Self { reader, left, ended: false }
     }
 
     #[inline]
     fn one_more(&mut self) -> bool {
-        self.ended = self.ended || !self.deserializer.one_more(&mut self.left);
+        self.ended = self.ended || !self.reader.one_more(&mut self.left);
         !self.ended
     }
 
@@ -50,7 +48,7 @@ impl<'de, N: Notation> SeqAccess<'de> for Elements<'_, 'de, N> {
         if !self.one_more() {
             return Ok(None);
         }
-        seed.deserialize(&mut *self.deserializer).map(Some)
+        seed.deserialize(&mut *self.reader).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -71,7 +69,7 @@ impl<'de, N: Notation> MapAccess<'de> for Elements<'_, 'de, N> {
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Mismatch> {
-        seed.deserialize(&mut *self.deserializer)
+        seed.deserialize(&mut *self.reader)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -93,7 +91,7 @@ impl<'de, N: Notation> MapAccess<'de> for Fields<'_, '_, 'de, N> {
         if !self.0.one_more() {
             return Ok(None);
         }
-        seed.deserialize(Name(&mut *self.0.deserializer)).map(Some)
+        seed.deserialize(Name(&mut *self.0.reader)).map(Some)
     }
 
     #[inline]
@@ -107,7 +105,7 @@ impl<'de, N: Notation> MapAccess<'de> for Fields<'_, '_, 'de, N> {
 }
 
 /// The name of a field: to serde a number is its place, but only text is a name on the wire, or its bytes.
-struct Name<'d, 'de, N>(&'d mut Deserializer<'de, N>);
+struct Name<'d, 'de, N>(&'d mut Reader<'de, N>);
 
 impl<'de, N: Notation> Name<'_, 'de, N> {
     fn longer<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
@@ -152,11 +150,11 @@ impl<'de, N: Notation> de::Deserializer<'de> for Name<'_, 'de, N> {
 /// A variant by its name or place, alone or with its content.
 pub(super) struct Named<'d, 'de, I, N> {
     name: I,
-    content: Option<&'d mut Deserializer<'de, N>>,
+    content: Option<&'d mut Reader<'de, N>>,
 }
 
 impl<'d, 'de, I, N: Notation> Named<'d, 'de, I, N> {
-    pub(super) const fn new(name: I, content: Option<&'d mut Deserializer<'de, N>>) -> Self {
+    pub(super) const fn new(name: I, content: Option<&'d mut Reader<'de, N>>) -> Self {
         Self { name, content }
     }
 }
@@ -177,11 +175,11 @@ where
     }
 }
 
-pub(super) struct Content<'d, 'de, N>(Option<&'d mut Deserializer<'de, N>>);
+pub(super) struct Content<'d, 'de, N>(Option<&'d mut Reader<'de, N>>);
 
 impl<'d, 'de, N: Notation> Content<'d, 'de, N> {
     #[inline]
-    fn expected(self) -> Result<&'d mut Deserializer<'de, N>, Mismatch> {
+    fn expected(self) -> Result<&'d mut Reader<'de, N>, Mismatch> {
         self.0.ok_or(const { Mismatch::expected("the content of the variant was expected") })
     }
 }
@@ -192,7 +190,7 @@ impl<'de, N: Notation> VariantAccess<'de> for Content<'_, 'de, N> {
     #[inline]
     fn unit_variant(self) -> Result<(), Mismatch> {
         // Some write a null for the content that there is not.
-        if self.0.is_none_or(Deserializer::null) {
+        if self.0.is_none_or(Reader::null) {
             Ok(())
         } else {
             Err(Mismatch::expected("a variant without content was expected"))
@@ -201,7 +199,7 @@ impl<'de, N: Notation> VariantAccess<'de> for Content<'_, 'de, N> {
 
     #[inline]
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Mismatch> {
-        self.expected()?.nested(|deserializer| seed.deserialize(deserializer))
+        self.expected()?.nested(|reader| seed.deserialize(reader))
     }
 
     #[inline]

@@ -1,309 +1,317 @@
-use std::{borrow::Cow, marker::PhantomData, mem};
+//! What items are read as, type by type.
 
-use serde::de::Visitor;
+use serde::de::{
+    self, Visitor,
+    value::{SeqDeserializer, StrDeserializer, U64Deserializer},
+};
 
 use super::{
-    Item, Notation,
-    access::{Elements, Fields},
+    access::Named,
     extension, float,
+    item::Item,
+    notation::Notation,
+    reader::{Reader, SURPLUS},
+    tag,
+    value::{magnitude, signed},
 };
-use crate::serde_format::{
-    beyond::Beyond,
-    mismatch::Mismatch,
-    unread::{piece, utf8},
-};
+use crate::serde_format::{beyond::is_beyond, mismatch::Mismatch, unread::utf8};
 
-/// Reads serde types, within what one datagram may cost.
-pub(super) struct Deserializer<'de, N> {
-    pub(super) unread: &'de [u8],
-    /// How many levels deeper it may go from here.
-    levels: usize,
-    /// How many newtypes and `Some` may follow without a byte between them.
-    wrappers: usize,
-    /// How many elements may still be declared: each takes a byte, so honest ones are no more.
-    budget: usize,
-    pub(super) beyond: Beyond,
-    notation: PhantomData<N>,
+macro_rules! integers {
+    ($($method:ident)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+            match self.small() {
+                Some(number) => visitor.visit_u8(number),
+                None => self.integer(visitor),
+            }
+        }
+    )*};
 }
 
-impl<'de, N: Notation> Deserializer<'de, N> {
-    #[inline]
-    pub(super) fn new(datagram: &'de [u8], levels: usize) -> Self {
-        let (wrappers, budget, beyond) = (WRAPPERS, datagram.len(), Beyond::default());
-        Self { unread: datagram, levels, wrappers, budget, beyond, notation: PhantomData }
-    }
-
-    /// How many bytes were not read yet; far more if the packet is in doubt.
-    #[inline]
-    pub(super) const fn left(&self) -> usize {
-        self.unread.len() | self.beyond.doubt()
-    }
+impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
+    type Error = Mismatch;
 
     #[inline]
-    pub(super) fn item(&mut self) -> Result<Item<'de>, Mismatch> {
-        N::item(&mut self.unread)
-    }
-
-    // What is read most often, without a look at all that it could be.
-
-    #[inline]
-    pub(super) fn small(&mut self) -> Option<u8> {
-        match self.unread {
-            [number, rest @ ..] if *number <= N::SMALL => {
-                self.unread = rest;
-                Some(*number)
-            }
-            _ => None,
-        }
-    }
-
-    #[inline]
-    pub(super) fn double(&mut self) -> Option<f64> {
-        let ([initial, bytes @ ..], rest) = self.unread.split_first_chunk::<9>()?;
-        if *initial != N::DOUBLE {
-            return None;
-        }
-        self.unread = rest;
-        Some(f64::from_be_bytes(*bytes))
-    }
-
-    #[inline]
-    pub(super) fn short_text(&mut self) -> Result<Option<&'de str>, Mismatch> {
-        let [initial, rest @ ..] = self.unread else { return Ok(None) };
-        let len = initial.wrapping_sub(N::SHORT_TEXT);
-        if len > N::SHORT {
-            return Ok(None);
-        }
-        self.unread = rest;
-        utf8(piece(&mut self.unread, len.into())?).map(Some)
-    }
-
-    /// Reads what contains others.
-    #[inline]
-    pub(super) fn nested<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
-    ) -> Result<T, Mismatch> {
-        let Some(levels) = self.levels.checked_sub(1) else {
-            return Err(Mismatch::expected("nesting within the limit was expected"));
-        };
-        self.levels = levels;
-        let wrappers = mem::replace(&mut self.wrappers, WRAPPERS);
-        let read = read(self);
-        self.wrappers = wrappers;
-        self.levels += 1;
-        read
-    }
-
-    /// Reads what takes no bytes of its own.
-    #[inline]
-    pub(super) fn wrapped<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
-    ) -> Result<T, Mismatch> {
-        let Some(wrappers) = self.wrappers.checked_sub(1) else {
-            return Err(Mismatch::expected("a type that ends was expected"));
-        };
-        self.wrappers = wrappers;
-        let read = read(self);
-        self.wrappers += 1;
-        read
-    }
-
-    /// Takes a null, if one is next.
-    #[inline]
-    pub(super) fn null(&mut self) -> bool {
-        N::null(&mut self.unread)
-    }
-
-    /// Takes a declared number of elements from what the datagram can hold, before any of them is read.
-    #[inline]
-    pub(super) fn claim(
-        &mut self,
-        declared: Option<u64>,
-        bytes_each: u64,
-    ) -> Result<Option<usize>, Mismatch> {
-        let Some(declared) = declared else { return Ok(None) };
-        let bytes = declared.checked_mul(bytes_each).and_then(|bytes| bytes.try_into().ok());
-        match bytes.and_then(|bytes| self.budget.checked_sub(bytes)) {
-            Some(left) => self.budget = left,
-            None => return Err(Mismatch::expected("no more elements than bytes were expected")),
-        }
-        Ok(Some(declared as usize))
-    }
-
-    #[inline]
-    pub(super) fn array<V: Visitor<'de>>(
-        &mut self,
-        len: Option<u64>,
-        visitor: V,
-    ) -> Result<V::Value, Mismatch> {
-        self.elements(len, 1, |elements| visitor.visit_seq(elements))
-    }
-
-    #[inline]
-    pub(super) fn map<V: Visitor<'de>>(
-        &mut self,
-        len: Option<u64>,
-        visitor: V,
-    ) -> Result<V::Value, Mismatch> {
-        self.elements(len, 2, |entries| visitor.visit_map(entries))
-    }
-
-    /// A map of which the keys are names of fields.
-    #[inline]
-    pub(super) fn fields<V: Visitor<'de>>(
-        &mut self,
-        len: Option<u64>,
-        visitor: V,
-    ) -> Result<V::Value, Mismatch> {
-        self.elements(len, 2, |entries| visitor.visit_map(Fields(entries)))
-    }
-
-    #[inline]
-    fn elements<T>(
-        &mut self,
-        len: Option<u64>,
-        bytes_each: u64,
-        read: impl FnOnce(&mut Elements<'_, 'de, N>) -> Result<T, Mismatch>,
-    ) -> Result<T, Mismatch> {
-        let left = self.claim(len, bytes_each)?;
-        self.nested(|deserializer| {
-            let mut elements = Elements::new(deserializer, left);
-            let value = read(&mut elements)?;
-            elements.end()?;
-            Ok(value)
-        })
-    }
-
-    #[inline]
-    pub(super) fn value<V: Visitor<'de>>(
-        &mut self,
-        item: Item<'de>,
-        visitor: V,
-    ) -> Result<V::Value, Mismatch> {
-        match item {
-            Item::Unsigned(number) => visitor.visit_u64(number),
-            Item::Negative(number) => match i64::try_from(number) {
-                Ok(number) => visitor.visit_i64(!number),
-                Err(_) => visitor.visit_i128(!i128::from(number)),
-            },
-            Item::Big { negative, digits } => wide(negative, magnitude(&digits)?, visitor),
-            Item::Bytes(Cow::Borrowed(bytes)) => visitor.visit_borrowed_bytes(bytes),
-            Item::Bytes(Cow::Owned(bytes)) => visitor.visit_byte_buf(bytes),
-            Item::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(utf8(text)?),
-            Item::Text(Cow::Owned(text)) => visitor.visit_str(utf8(&text)?),
-            Item::Array(len) => self.array(len, visitor),
-            Item::Map(len) => self.map(len, visitor),
-            Item::Float(float) => visitor.visit_f64(float),
-            Item::Bool(bool) => visitor.visit_bool(bool),
-            Item::Null => visitor.visit_unit(),
-            Item::Simple => Err(Mismatch::expected("a simple value that is assigned was expected")),
-            Item::Extension(0, [0]) => visitor.visit_unit(), // JavaScript's `undefined`
-            Item::Extension(kind, bytes) => extension::read(kind, bytes, visitor),
-        }
-    }
-
-    /// Reads an integer. Languages that have one type of number may write it as a float.
-    #[inline]
-    pub(super) fn integer<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Mismatch> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
+            Item::Float(double) => self.beyond.visit(double, visitor),
+            item => self.value(item, visitor),
+        }
+    }
+
+    integers! {
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+    }
+
+    #[inline]
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if let Some(double) = self.double() {
+            return visitor.visit_f64(double);
+        }
+        match self.item()? {
+            // Rounded once: a sum of what was rounded could be the neighbour of what was meant.
+            Item::Negative(number) => visitor.visit_f64(-((u128::from(number) + 1) as f64)),
+            Item::Big { negative, digits } => {
+                let number = magnitude(&digits)?.saturating_add(negative.into()) as f64;
+                visitor.visit_f64(if negative { -number } else { number })
+            }
+            item => self.value(item, visitor),
+        }
+    }
+
+    /// Exact to the bit, where it is exact.
+    #[inline]
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        let start = self.unread;
+        match self.item()? {
+            Item::Float(double) => match float::single_of(double) {
+                Some(single) => visitor.visit_f32(single),
+                None if is_beyond(double) => Err(OUT_OF_RANGE),
+                None => visitor.visit_f64(double),
+            },
+            Item::Negative(number) => visitor.visit_f32(-((u128::from(number) + 1) as f32)),
+            Item::Big { negative, digits } => {
+                let number = magnitude(&digits)?.saturating_add(negative.into()) as f32;
+                if number.is_infinite() {
+                    return Err(OUT_OF_RANGE);
+                }
+                visitor.visit_f32(if negative { -number } else { number })
+            }
+            _ => {
+                self.unread = start;
+                self.deserialize_f64(visitor)
+            }
+        }
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Unsigned(number) => visitor.visit_u128(number.into()),
+            Item::Big { negative: false, digits } => visitor.visit_u128(magnitude(&digits)?),
+            Item::Bytes(bytes) if N::LENIENT => {
+                visitor.visit_u128(u128::from_be_bytes(sixteen(&bytes)?))
+            }
             Item::Float(float) => match float::integer_of(float) {
-                Some((negative, number)) => wide(negative, number, visitor),
-                None => visitor.visit_f64(float),
+                Some((false, number)) => visitor.visit_u128(number),
+                _ => visitor.visit_f64(float),
             },
             item => self.value(item, visitor),
         }
     }
 
-    /// Passes over a whole item, which has to be well-formed all the same.
-    pub(super) fn skip(&mut self) -> Result<(), Mismatch> {
-        // What a tag asks of its item only those know who want it.
-        while N::tag(&mut self.unread)?.is_some() {}
-        let (len, each) = match self.item()? {
-            Item::Array(len) => (len, 1),
-            Item::Map(len) => (len, 2),
-            // That of MessagePack may be bytes.
-            Item::Text(text) if !N::LENIENT => return utf8(&text).map(drop),
-            _ => return Ok(()),
-        };
-        let mut left = self.claim(len, each)?;
-        self.nested(|deserializer| {
-            while deserializer.one_more(&mut left) {
-                for _ in 0..each {
-                    deserializer.skip()?;
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Unsigned(number) => visitor.visit_i128(number.into()),
+            Item::Negative(number) => visitor.visit_i128(!i128::from(number)),
+            Item::Big { negative, digits } => {
+                let number = signed(magnitude(&digits)?)?;
+                visitor.visit_i128(if negative { !number } else { number })
+            }
+            Item::Float(float) => match float::integer_of(float) {
+                Some((negative, number)) => {
+                    let number = signed(number)?;
+                    visitor.visit_i128(if negative { !number } else { number })
                 }
+                None => visitor.visit_f64(float),
+            },
+            Item::Bytes(bytes) if N::LENIENT => {
+                visitor.visit_i128(i128::from_be_bytes(sixteen(&bytes)?))
             }
-            Ok(())
-        })
+            item => self.value(item, visitor),
+        }
     }
 
-    /// Tells whether an element follows, of which as many are left, or which a break ends.
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Array(Some(0)) if N::LENIENT => visitor.visit_unit(),
+            item => self.value(item, visitor),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.skip()?;
+        visitor.visit_unit()
+    }
+
     #[inline]
-    pub(super) fn one_more(&mut self, left: &mut Option<usize>) -> bool {
-        match left {
-            Some(0) => false,
-            Some(left) => {
-                *left -= 1;
-                true
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if self.null() {
+            return visitor.visit_none();
+        }
+        self.wrapped(|reader| visitor.visit_some(reader))
+    }
+
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        if N::EXTENSIONS && name == extension::STRUCT {
+            let Item::Extension(kind, bytes) = self.item()? else {
+                return Err(Mismatch::expected("an extension was expected"));
+            };
+            return extension::read(kind, bytes, visitor);
+        }
+        self.wrapped(|reader| visitor.visit_newtype_struct(reader))
+    }
+
+    /// Bytes are no text, which the visitors of text do not know; those of MessagePack may be, to it.
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if let Some(text) = self.short_text()? {
+            return visitor.visit_borrowed_str(text);
+        }
+        match self.item()? {
+            item @ Item::Text(_) => self.value(item, visitor),
+            Item::Bytes(bytes) if N::LENIENT => self.value(Item::Text(bytes), visitor),
+            _ => Err(TEXT),
+        }
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.deserialize_str(visitor)
+    }
+
+    /// Nobody sends bytes for a character.
+    #[inline]
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            item @ Item::Text(_) => self.value(item, visitor),
+            _ => Err(TEXT),
+        }
+    }
+
+    /// A list of bytes is bytes, too; text was, in MessagePack, before it knew both.
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            item @ (Item::Bytes(_) | Item::Array(_)) => self.value(item, visitor),
+            Item::Text(bytes) if N::LENIENT => self.value(Item::Bytes(bytes), visitor),
+            Item::Big { digits, .. } => self.value(Item::Bytes(digits), visitor),
+            _ => Err(Mismatch::expected("bytes were expected")),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.deserialize_bytes(visitor)
+    }
+
+    /// Bytes are also read as a list of them.
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Bytes(bytes) | Item::Big { digits: bytes, .. } => {
+                let mut bytes = SeqDeserializer::new(bytes.iter().copied());
+                let value = visitor.visit_seq(&mut bytes)?;
+                bytes.end()?;
+                Ok(value)
             }
-            None => !N::ended(&mut self.unread) && self.undeclared(),
+            item => self.value(item, visitor),
         }
     }
-}
 
-impl<N: Notation> Deserializer<'_, N> {
-    /// Takes an element of a list that has not declared its length. A type that takes errors for values would
-    /// find one more for ever behind the end of a datagram: the list ends instead, and the packet does not.
-    fn undeclared(&mut self) -> bool {
-        // What no item of CBOR begins with, and MessagePack has no such lists.
-        const NOTHING: &[u8] = &[0xfc];
-
-        let left = self.budget.checked_sub(1);
-        match left {
-            Some(left) => self.budget = left,
-            None => self.unread = NOTHING,
-        }
-        left.is_some()
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        self.deserialize_seq(visitor)
     }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        self.deserialize_seq(visitor)
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        match self.item()? {
+            Item::Map(len) => self.fields(len, visitor),
+            Item::Array(len) if N::LENIENT => self.array(len, visitor),
+            _ => Err(Mismatch::expected("a map of the fields was expected")),
+        }
+    }
+
+    /// The key of a map that may be the name of a field, as with `flatten`, or be anything else.
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.short_text()? {
+            Some(name) => visitor.visit_borrowed_str(name),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        if N::TAGS && name == tag::ENUM {
+            let tag = N::tag(&mut self.unread)?;
+            return self.wrapped(|reader| visitor.visit_enum(tag::Access::new(tag, reader)));
+        }
+        match self.item()? {
+            Item::Map(len @ (Some(1) | None)) => {
+                self.claim(len, 2)?;
+                let name = self.item()?;
+                let value = variant(name, Some(self), visitor)?;
+                if len.is_none() && !N::ended(&mut self.unread) {
+                    return Err(SURPLUS);
+                }
+                Ok(value)
+            }
+            name => variant::<N, V>(name, None, visitor),
+        }
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    serde::forward_to_deserialize_any! { bool unit map }
 }
 
-/// Visits an integer of `number`, or of -1 minus that, as the narrowest type that has it.
-fn wide<'de, V: Visitor<'de>>(
-    negative: bool,
-    number: u128,
+const TEXT: Mismatch = Mismatch::expected("text was expected");
+
+/// A variant of this name, alone or with its content.
+#[inline]
+fn variant<'de, N: Notation, V: Visitor<'de>>(
+    name: Item<'de>,
+    content: Option<&mut Reader<'de, N>>,
     visitor: V,
 ) -> Result<V::Value, Mismatch> {
-    if negative {
-        return match i64::try_from(number) {
-            Ok(number) => visitor.visit_i64(!number),
-            Err(_) => visitor.visit_i128(!signed(number)?),
-        };
+    match name {
+        Item::Text(name) | Item::Bytes(name) => {
+            visitor.visit_enum(Named::new(StrDeserializer::new(utf8(&name)?), content))
+        }
+        Item::Unsigned(place) if N::LENIENT => {
+            visitor.visit_enum(Named::new(U64Deserializer::new(place), content))
+        }
+        _ => Err(Mismatch::expected("a variant was expected")),
     }
-    match u64::try_from(number) {
-        Ok(number) => visitor.visit_u64(number),
-        Err(_) => visitor.visit_u128(number),
-    }
 }
 
-/// The number of big-endian digits.
-pub(super) fn magnitude(digits: &[u8]) -> Result<u128, Mismatch> {
-    let zeros = digits.iter().take_while(|digit| **digit == 0).count();
-    let digits = &digits[zeros..];
-    let mut number = [0; 16];
-    let first = number.len().checked_sub(digits.len()).ok_or(BEYOND)?;
-    number[first..].copy_from_slice(digits);
-    Ok(u128::from_be_bytes(number))
+fn sixteen(bytes: &[u8]) -> Result<[u8; 16], Mismatch> {
+    bytes.try_into().map_err(|_| Mismatch::expected("an integer of 16 bytes was expected"))
 }
 
-pub(super) fn signed(number: u128) -> Result<i128, Mismatch> {
-    i128::try_from(number).map_err(|_| BEYOND)
-}
-
-const BEYOND: Mismatch = Mismatch::expected("an integer of at most 128 bits was expected");
-
-pub(super) const SURPLUS: Mismatch =
-    Mismatch::expected("no more elements than the type has were expected");
-
-// More in a row has only a type that contains itself and nothing else.
-const WRAPPERS: usize = 64;
+const OUT_OF_RANGE: Mismatch =
+    Mismatch::expected("a number within the range of its type was expected");

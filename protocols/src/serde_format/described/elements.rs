@@ -1,14 +1,16 @@
+//! Arrays, maps and tags, while they are written.
+
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::{Notation, serializer::Serializer};
+use super::{notation::Notation, writer::Writer};
 use crate::serde_format::mismatch::Mismatch;
 
 /// An array, a map, or a tag and its value, while it is written.
 pub(super) struct Elements<'s, 'd, N> {
-    serializer: &'s mut Serializer<'d, N>,
+    writer: &'s mut Writer<'d, N>,
     head: Head,
     start: usize,
     declared: Option<usize>,
@@ -22,28 +24,28 @@ type Head = fn(usize, &mut Vec<u8>) -> Result<(), Mismatch>;
 impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
     #[inline]
     pub(super) fn new(
-        serializer: &'s mut Serializer<'d, N>,
+        writer: &'s mut Writer<'d, N>,
         head: Head,
         declared: Option<usize>,
     ) -> Result<Self, Mismatch> {
-        let start = serializer.datagram.len();
+        let start = writer.datagram.len();
         if let Some(elements) = declared {
-            head(elements, serializer.datagram)?;
+            head(elements, writer.datagram)?;
         }
-        Ok(Self { serializer, head, start, declared, written: 0, is_tag: false })
+        Ok(Self { writer, head, start, declared, written: 0, is_tag: false })
     }
 
     /// A tag, of which the first element is the number.
-    pub(super) fn of_tag(serializer: &'s mut Serializer<'d, N>) -> Self {
-        let start = serializer.datagram.len();
+    pub(super) fn of_tag(writer: &'s mut Writer<'d, N>) -> Self {
+        let start = writer.datagram.len();
         let declared = Some(2);
-        Self { serializer, head: |_, _| Ok(()), start, declared, written: 0, is_tag: true }
+        Self { writer, head: |_, _| Ok(()), start, declared, written: 0, is_tag: true }
     }
 
     #[inline]
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
         self.written += 1;
-        value.serialize(&mut *self.serializer)
+        value.serialize(&mut *self.writer)
     }
 
     #[inline]
@@ -58,7 +60,7 @@ impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
     /// Puts the length, which is known only now, before the elements.
     #[cold]
     fn put_head(self) -> Result<(), Mismatch> {
-        let datagram = &mut *self.serializer.datagram;
+        let datagram = &mut *self.writer.datagram;
         let end = datagram.len();
         (self.head)(self.written, datagram)?;
         let head = datagram.len() - end;
@@ -100,7 +102,7 @@ impl<N: Notation> SerializeTupleVariant for Elements<'_, '_, N> {
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
         self.element(value)?;
         if self.is_tag && self.written == 1 {
-            self.serializer.make_tag_of(self.start)?;
+            self.writer.make_tag_of(self.start)?;
         }
         Ok(())
     }
@@ -121,7 +123,7 @@ impl<N: Notation> SerializeMap for Elements<'_, '_, N> {
 
     #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
-        value.serialize(&mut *self.serializer)
+        value.serialize(&mut *self.writer)
     }
 
     #[inline]
@@ -142,7 +144,7 @@ macro_rules! maps_of_names {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), Mismatch> {
-                N::put_text(name, self.serializer.datagram)?;
+                N::put_text(name, self.writer.datagram)?;
                 self.element(value)
             }
 

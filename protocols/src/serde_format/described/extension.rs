@@ -8,7 +8,7 @@ use serde::de::{
     value::{BorrowedBytesDeserializer, I8Deserializer, SeqAccessDeserializer},
 };
 
-use super::{Item, Notation, pair::Pair};
+use super::{item::Item, notation::Notation, pair::Pair};
 use crate::serde_format::mismatch::Mismatch;
 
 pub(super) const STRUCT: &str = "_ExtStruct";

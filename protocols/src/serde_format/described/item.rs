@@ -1,3 +1,5 @@
+//! The kinds of items that formats of the described family have.
+
 use std::borrow::Cow;
 
 /// What the next bytes are; of an array or map, what its head tells.

@@ -1,3 +1,5 @@
+//! Two values that a type takes as a tuple.
+
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess};
 
 use crate::serde_format::mismatch::Mismatch;

@@ -1,43 +1,9 @@
-use std::marker::PhantomData;
+//! How serde types are written, type by type.
 
 use serde::ser::{self, Serialize};
 
-use super::{Item, Notation, elements::Elements, extension, tag};
+use super::{elements::Elements, extension, notation::Notation, tag, writer::Writer};
 use crate::serde_format::mismatch::Mismatch;
-
-/// Appends items to a datagram.
-pub(super) struct Serializer<'d, N> {
-    pub(super) datagram: &'d mut Vec<u8>,
-    pub(super) notation: PhantomData<N>,
-}
-
-impl<'d, N: Notation> Serializer<'d, N> {
-    #[inline]
-    fn array<'s>(&'s mut self, len: Option<usize>) -> Result<Elements<'s, 'd, N>, Mismatch> {
-        Elements::new(self, N::put_array, len)
-    }
-
-    #[inline]
-    fn map<'s>(&'s mut self, len: Option<usize>) -> Result<Elements<'s, 'd, N>, Mismatch> {
-        Elements::new(self, N::put_map, len)
-    }
-
-    /// Makes a tag of the number that was written at the end of the datagram.
-    pub(super) fn make_tag_of(&mut self, start: usize) -> Result<(), Mismatch> {
-        let Item::Unsigned(tag) = N::item(&mut &self.datagram[start..])? else {
-            return Err(Mismatch::expected("the number of a tag was expected"));
-        };
-        self.datagram.truncate(start);
-        N::put_tag(tag, self.datagram);
-        Ok(())
-    }
-
-    /// The beginning of a variant with content.
-    fn variant(&mut self, name: &str) -> Result<(), Mismatch> {
-        N::put_map(1, self.datagram)?;
-        N::put_text(name, self.datagram)
-    }
-}
 
 macro_rules! put {
     ($($method:ident($type:ty) => $put:ident,)*) => {$(
@@ -49,7 +15,7 @@ macro_rules! put {
     )*};
 }
 
-impl<'s, 'd, N: Notation> ser::Serializer for &'s mut Serializer<'d, N> {
+impl<'s, 'd, N: Notation> ser::Serializer for &'s mut Writer<'d, N> {
     type Ok = ();
     type Error = Mismatch;
     type SerializeSeq = Elements<'s, 'd, N>;
@@ -144,12 +110,12 @@ impl<'s, 'd, N: Notation> ser::Serializer for &'s mut Serializer<'d, N> {
 
     #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Elements<'s, 'd, N>, Mismatch> {
-        self.array(len)
+        Elements::new(self, N::put_array, len)
     }
 
     #[inline]
     fn serialize_tuple(self, len: usize) -> Result<Elements<'s, 'd, N>, Mismatch> {
-        self.array(Some(len))
+        Elements::new(self, N::put_array, Some(len))
     }
 
     #[inline]
@@ -158,7 +124,7 @@ impl<'s, 'd, N: Notation> ser::Serializer for &'s mut Serializer<'d, N> {
         _: &'static str,
         len: usize,
     ) -> Result<Elements<'s, 'd, N>, Mismatch> {
-        self.array(Some(len))
+        Elements::new(self, N::put_array, Some(len))
     }
 
     fn serialize_tuple_variant(
@@ -172,12 +138,12 @@ impl<'s, 'd, N: Notation> ser::Serializer for &'s mut Serializer<'d, N> {
             return Ok(Elements::of_tag(self));
         }
         self.variant(variant)?;
-        self.array(Some(len))
+        Elements::new(self, N::put_array, Some(len))
     }
 
     #[inline]
     fn serialize_map(self, len: Option<usize>) -> Result<Elements<'s, 'd, N>, Mismatch> {
-        self.map(len)
+        Elements::new(self, N::put_map, len)
     }
 
     #[inline]
@@ -186,7 +152,7 @@ impl<'s, 'd, N: Notation> ser::Serializer for &'s mut Serializer<'d, N> {
         _: &'static str,
         len: usize,
     ) -> Result<Elements<'s, 'd, N>, Mismatch> {
-        self.map(Some(len))
+        Elements::new(self, N::put_map, Some(len))
     }
 
     fn serialize_struct_variant(
@@ -197,7 +163,7 @@ impl<'s, 'd, N: Notation> ser::Serializer for &'s mut Serializer<'d, N> {
         len: usize,
     ) -> Result<Elements<'s, 'd, N>, Mismatch> {
         self.variant(variant)?;
-        self.map(Some(len))
+        Elements::new(self, N::put_map, Some(len))
     }
 
     fn is_human_readable(&self) -> bool {

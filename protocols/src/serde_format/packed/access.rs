@@ -5,19 +5,19 @@ use serde::de::{
     Visitor,
 };
 
-use super::{Form, deserializer::Deserializer};
+use super::{form::Form, reader::Reader};
 use crate::serde_format::mismatch::Mismatch;
 
 /// The elements of a list, the entries of a map, or the fields of a struct.
 pub(super) struct Elements<'d, 'de, F> {
-    deserializer: &'d mut Deserializer<'de, F>,
+    reader: &'d mut Reader<'de, F>,
     left: usize,
 }
 
 impl<'d, 'de, F: Form> Elements<'d, 'de, F> {
     #[inline]
-    pub(super) const fn new(deserializer: &'d mut Deserializer<'de, F>, left: usize) -> Self {
-        Self { deserializer, left }
+    pub(super) const fn new(reader: &'d mut Reader<'de, F>, left: usize) -> Self {
+        Self { reader, left }
     }
 
     /// What a type does not take would be read as what follows.
@@ -33,7 +33,7 @@ impl<'d, 'de, F: Form> Elements<'d, 'de, F> {
     /// datagram could ask for the room of 1,024 big ones.
     #[inline]
     fn hint(&self) -> Option<usize> {
-        Some(self.left.min(self.deserializer.bytes))
+        Some(self.left.min(self.reader.bytes))
     }
 }
 
@@ -47,7 +47,7 @@ impl<'de, F: Form> SeqAccess<'de> for Elements<'_, 'de, F> {
     ) -> Result<Option<S::Value>, Mismatch> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        seed.deserialize(&mut *self.deserializer).map(Some)
+        seed.deserialize(&mut *self.reader).map(Some)
     }
 
     #[inline]
@@ -69,7 +69,7 @@ impl<'de, F: Form> MapAccess<'de> for Elements<'_, 'de, F> {
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Mismatch> {
-        seed.deserialize(&mut *self.deserializer)
+        seed.deserialize(&mut *self.reader)
     }
 
     #[inline]
@@ -78,7 +78,7 @@ impl<'de, F: Form> MapAccess<'de> for Elements<'_, 'de, F> {
     }
 }
 
-impl<'de, F: Form> EnumAccess<'de> for &mut Deserializer<'de, F> {
+impl<'de, F: Form> EnumAccess<'de> for &mut Reader<'de, F> {
     type Error = Mismatch;
     type Variant = Self;
 
@@ -91,7 +91,7 @@ impl<'de, F: Form> EnumAccess<'de> for &mut Deserializer<'de, F> {
 }
 
 // A level of its own only with content.
-impl<'de, F: Form> VariantAccess<'de> for &mut Deserializer<'de, F> {
+impl<'de, F: Form> VariantAccess<'de> for &mut Reader<'de, F> {
     type Error = Mismatch;
 
     #[inline]
@@ -101,7 +101,7 @@ impl<'de, F: Form> VariantAccess<'de> for &mut Deserializer<'de, F> {
 
     #[inline]
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Mismatch> {
-        self.nested(|deserializer| seed.deserialize(deserializer))
+        self.nested(|reader| seed.deserialize(reader))
     }
 
     #[inline]

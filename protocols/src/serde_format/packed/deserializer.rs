@@ -1,113 +1,9 @@
-use std::marker::PhantomData;
+//! What packed bytes are read as, type by type.
 
 use serde::de::{self, Visitor};
 
-use super::{Form, access::Elements};
-use crate::serde_format::{
-    mismatch::Mismatch,
-    unread::{piece, take, utf8},
-};
-
-/// Reads serde types, within what one datagram may cost.
-pub(super) struct Deserializer<'de, F> {
-    pub(super) unread: &'de [u8],
-    /// How many bytes there were at first.
-    pub(super) bytes: usize,
-    /// How many levels deeper it may go from here.
-    levels: usize,
-    /// How many elements may still be declared.
-    elements: usize,
-    form: PhantomData<F>,
-}
-
-impl<'de, F: Form> Deserializer<'de, F> {
-    #[inline]
-    pub(super) const fn new(datagram: &'de [u8], levels: usize) -> Self {
-        let bytes = datagram.len();
-        let elements = bytes.saturating_add(EMPTY_ELEMENTS);
-        Self { unread: datagram, bytes, levels, elements, form: PhantomData }
-    }
-
-    /// How many bytes were not read yet.
-    #[inline]
-    pub(super) const fn left(&self) -> usize {
-        self.unread.len()
-    }
-
-    /// Reads what contains others.
-    #[inline]
-    pub(super) fn nested<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
-    ) -> Result<T, Mismatch> {
-        let Some(levels) = self.levels.checked_sub(1) else {
-            return Err(Mismatch::expected("nesting within the limit was expected"));
-        };
-        self.levels = levels;
-        let read = read(self);
-        self.levels += 1;
-        read
-    }
-
-    /// Takes the length of a list or map, and as many elements from what the datagram may have, before
-    /// any of them is read.
-    ///
-    /// Every element starts with a byte that starts no other element of a list or map, but for those
-    /// that take none, so honest lengths add up to little more than the bytes there are.
-    #[inline]
-    fn elements(&mut self) -> Result<usize, Mismatch> {
-        let declared = F::take::<8>(&mut self.unread)?;
-        let declared = usize::try_from(declared).ok();
-        match declared.and_then(|declared| Some((declared, self.elements.checked_sub(declared)?))) {
-            Some((declared, left)) => {
-                self.elements = left;
-                Ok(declared)
-            }
-            None => Err(Mismatch::expected("no more elements than bytes were expected")),
-        }
-    }
-
-    /// Takes bytes that follow their length.
-    #[inline]
-    fn piece(&mut self) -> Result<&'de [u8], Mismatch> {
-        let len = F::take::<8>(&mut self.unread)?;
-        piece(&mut self.unread, len)
-    }
-
-    #[inline]
-    fn text(&mut self) -> Result<&'de str, Mismatch> {
-        utf8(self.piece()?)
-    }
-
-    fn char(&mut self) -> Result<char, Mismatch> {
-        let bytes = if F::CHARS_ARE_TEXT {
-            self.piece()?
-        } else {
-            let len = match self.unread.first() {
-                Some(0..0x80) => 1,
-                Some(0x80..0xe0) => 2,
-                Some(0xe0..0xf0) => 3,
-                Some(0xf0..) => 4,
-                None => 1, // which is not there
-            };
-            piece(&mut self.unread, len)?
-        };
-        let mut chars = utf8(bytes)?.chars();
-        match (chars.next(), chars.next()) {
-            (Some(char), None) => Ok(char),
-            _ => Err(Mismatch::expected("one character was expected")),
-        }
-    }
-
-    #[inline]
-    fn flag(&mut self) -> Result<bool, Mismatch> {
-        match take(&mut self.unread)? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            _ => Err(Mismatch::expected("a zero or a one was expected")),
-        }
-    }
-}
+use super::{access::Elements, form::Form, reader::Reader};
+use crate::serde_format::{mismatch::Mismatch, unread::take};
 
 macro_rules! unsigned {
     ($($method:ident: $type:ty => $visit:ident,)*) => {$(
@@ -149,7 +45,7 @@ macro_rules! refuse {
     )*};
 }
 
-impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
+impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
     type Error = Mismatch;
 
     unsigned! {
@@ -219,7 +115,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         if self.flag()? {
-            self.nested(|deserializer| visitor.visit_some(deserializer))
+            self.nested(|reader| visitor.visit_some(reader))
         } else {
             visitor.visit_none()
         }
@@ -245,14 +141,14 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        self.nested(|deserializer| visitor.visit_newtype_struct(deserializer))
+        self.nested(|reader| visitor.visit_newtype_struct(reader))
     }
 
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         let left = self.elements()?;
-        self.nested(|deserializer| {
-            let mut elements = Elements::new(deserializer, left);
+        self.nested(|reader| {
+            let mut elements = Elements::new(reader, left);
             let value = visitor.visit_seq(&mut elements)?;
             elements.end()?;
             Ok(value)
@@ -262,8 +158,8 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         let left = self.elements()?;
-        self.nested(|deserializer| {
-            let mut entries = Elements::new(deserializer, left);
+        self.nested(|reader| {
+            let mut entries = Elements::new(reader, left);
             let value = visitor.visit_map(&mut entries)?;
             entries.end()?;
             Ok(value)
@@ -277,7 +173,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        self.nested(|deserializer| visitor.visit_seq(Elements::new(deserializer, len)))
+        self.nested(|reader| visitor.visit_seq(Elements::new(reader, len)))
     }
 
     #[inline]
@@ -314,7 +210,3 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Deserializer<'de, F> {
         false
     }
 }
-
-// `()` and its like take no bytes. Enough for honest lists of them, too few for a datagram to keep a
-// thread busy.
-const EMPTY_ELEMENTS: usize = 1_024;

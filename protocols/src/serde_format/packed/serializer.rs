@@ -1,34 +1,9 @@
-use std::marker::PhantomData;
+//! How serde types are written, type by type.
 
-use serde::ser::{
-    self, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
-    SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
-};
+use serde::ser::{self, Serialize};
 
-use super::Form;
+use super::{elements::Elements, form::Form, writer::Writer};
 use crate::serde_format::mismatch::Mismatch;
-
-/// Appends values to a datagram.
-pub(super) struct Serializer<'d, F> {
-    pub(super) datagram: &'d mut Vec<u8>,
-    pub(super) form: PhantomData<F>,
-}
-
-impl<'d, F: Form> Serializer<'d, F> {
-    #[inline]
-    fn variant(&mut self, number: u32) {
-        F::put::<4>(number.into(), self.datagram);
-    }
-
-    #[inline]
-    fn elements<'s>(&'s mut self, len: Option<usize>) -> Result<Elements<'s, 'd, F>, Mismatch> {
-        let Some(len) = len else {
-            return Err(Mismatch::expected("a length that is known beforehand was expected"));
-        };
-        F::put::<8>(len as u64, self.datagram);
-        Ok(Elements { serializer: self, left: len })
-    }
-}
 
 macro_rules! unsigned {
     ($($method:ident: $type:ty,)*) => {$(
@@ -62,7 +37,7 @@ macro_rules! as_they_are {
     )*};
 }
 
-impl<'s, 'd, F: Form> ser::Serializer for &'s mut Serializer<'d, F> {
+impl<'s, 'd, F: Form> ser::Serializer for &'s mut Writer<'d, F> {
     type Ok = ();
     type Error = Mismatch;
     type SerializeSeq = Elements<'s, 'd, F>;
@@ -186,12 +161,12 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Serializer<'d, F> {
 
     #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Elements<'s, 'd, F>, Mismatch> {
-        self.elements(len)
+        Elements::new(self, len)
     }
 
     #[inline]
     fn serialize_map(self, len: Option<usize>) -> Result<Elements<'s, 'd, F>, Mismatch> {
-        self.elements(len)
+        Elements::new(self, len)
     }
 
     #[inline]
@@ -237,95 +212,3 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Serializer<'d, F> {
         false
     }
 }
-
-/// The elements of a list or the entries of a map, as many as were declared.
-pub(super) struct Elements<'s, 'd, F> {
-    serializer: &'s mut Serializer<'d, F>,
-    left: usize,
-}
-
-impl<F: Form> Elements<'_, '_, F> {
-    #[inline]
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
-        self.left = self.left.checked_sub(1).ok_or(OTHER_LENGTH)?;
-        value.serialize(&mut *self.serializer)
-    }
-
-    #[inline]
-    fn finish(self) -> Result<(), Mismatch> {
-        if self.left > 0 {
-            return Err(OTHER_LENGTH);
-        }
-        Ok(())
-    }
-}
-
-impl<F: Form> SerializeSeq for Elements<'_, '_, F> {
-    type Ok = ();
-    type Error = Mismatch;
-
-    #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
-        self.element(value)
-    }
-
-    #[inline]
-    fn end(self) -> Result<(), Mismatch> {
-        self.finish()
-    }
-}
-
-impl<F: Form> SerializeMap for Elements<'_, '_, F> {
-    type Ok = ();
-    type Error = Mismatch;
-
-    #[inline]
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Mismatch> {
-        self.element(key)
-    }
-
-    #[inline]
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Mismatch> {
-        value.serialize(&mut *self.serializer)
-    }
-
-    #[inline]
-    fn end(self) -> Result<(), Mismatch> {
-        self.finish()
-    }
-}
-
-/// What is its fields, and nothing else.
-macro_rules! fields {
-    ($($trait:ident: $method:ident($($name:ident)?),)*) => {$(
-        impl<F: Form> $trait for &mut Serializer<'_, F> {
-            type Ok = ();
-            type Error = Mismatch;
-
-            #[inline]
-            fn $method<T: Serialize + ?Sized>(
-                &mut self,
-                $($name: &'static str,)?
-                value: &T,
-            ) -> Result<(), Mismatch> {
-                value.serialize(&mut **self)
-            }
-
-            #[inline]
-            fn end(self) -> Result<(), Mismatch> {
-                Ok(())
-            }
-        }
-    )*};
-}
-
-fields! {
-    SerializeTuple: serialize_element(),
-    SerializeTupleStruct: serialize_field(),
-    SerializeTupleVariant: serialize_field(),
-    SerializeStruct: serialize_field(_name),
-    SerializeStructVariant: serialize_field(_name),
-}
-
-const OTHER_LENGTH: Mismatch =
-    Mismatch::expected("as many elements as were declared were expected");
