@@ -1,3 +1,5 @@
+//! A window of sequence numbers, to refuse datagrams that are sent again.
+
 /// Tells whether a number that counts up is new: for datagrams that somebody recorded and sends again.
 ///
 /// A signature says who wrote a datagram, not when; whoever recorded it can send it again. So the

@@ -1,3 +1,5 @@
+//! Protocol Buffers, by prost.
+
 use std::{fmt, marker::PhantomData};
 
 use prost::Message;

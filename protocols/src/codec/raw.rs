@@ -1,3 +1,5 @@
+//! Bytes as they are.
+
 use bytes::Bytes;
 
 use crate::{

@@ -1,3 +1,5 @@
+//! UTF-8 text as it is.
+
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,

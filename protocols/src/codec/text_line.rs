@@ -1,3 +1,5 @@
+//! Lines of text, without their terminator.
+
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,

@@ -1,3 +1,5 @@
+//! One protocol to receive, another to send.
+
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,

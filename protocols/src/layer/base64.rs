@@ -1,3 +1,5 @@
+//! Base64: bytes as text.
+
 use std::borrow::Cow;
 
 use ::base64::{

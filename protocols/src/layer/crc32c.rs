@@ -1,3 +1,5 @@
+//! Checksums: CRC-32C.
+
 use std::borrow::Cow;
 
 use ::crc32c::crc32c;

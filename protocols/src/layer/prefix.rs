@@ -1,3 +1,5 @@
+//! Fixed bytes before each datagram.
+
 use std::borrow::Cow;
 
 use super::interface::Layer;

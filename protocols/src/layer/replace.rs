@@ -1,3 +1,5 @@
+//! How a layer puts other bytes in the place of those it is given.
+
 use crate::error::EncodeError;
 
 /// Puts in the place of the bytes from `start` on what `write` makes of them.

@@ -1,3 +1,5 @@
+//! Encryption and authentication: XChaCha20-Poly1305.
+
 use std::{borrow::Cow, fmt};
 
 use chacha20poly1305::{

@@ -1,3 +1,5 @@
+//! Digests: SHA-256.
+
 use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};

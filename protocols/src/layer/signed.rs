@@ -1,3 +1,5 @@
+//! Signatures: HMAC-SHA-256.
+
 use std::{borrow::Cow, fmt};
 
 use hmac::{Hmac, KeyInit, Mac};

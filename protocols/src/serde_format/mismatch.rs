@@ -1,3 +1,5 @@
+//! The error of all formats of serde types.
+
 use std::{borrow::Cow, fmt};
 
 use serde::{de, ser};

@@ -1,3 +1,5 @@
+//! What a failed check says.
+
 use std::{any::Any, error::Error, fmt};
 
 /// A promise that was not kept.

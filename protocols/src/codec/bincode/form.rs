@@ -1,3 +1,5 @@
+//! The two forms of numbers that bincode has.
+
 use crate::serde_format::{mismatch::Mismatch, packed::form::Form, unread::take};
 
 /// The standard form of bincode 2: numbers up to 250 in one byte, greater ones behind a mark.

@@ -1,3 +1,5 @@
+//! Text in a field of fixed size.
+
 use std::{fmt, ops::Deref};
 
 use serde::{

@@ -1,3 +1,5 @@
+//! JSON in which all text is ASCII.
+
 use std::io;
 
 use serde_json::ser::Formatter;

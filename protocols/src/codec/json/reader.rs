@@ -1,3 +1,5 @@
+//! The reader of one JSON text, within what it may cost.
+
 use std::mem;
 
 use serde::de::{self, Unexpected, Visitor};

@@ -1,3 +1,5 @@
+//! The form of numbers that postcard has: LEB128.
+
 use crate::serde_format::{mismatch::Mismatch, packed::form::Form, unread::take};
 
 /// Numbers in groups of seven bits, the lowest first, each byte but the last with its top bit set

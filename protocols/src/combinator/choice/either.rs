@@ -1,3 +1,5 @@
+//! A packet of one protocol or of the other.
+
 /// A packet of the one protocol or of the other.
 ///
 /// What a [`Choice`](crate::Choice) receives and sends. Where more than two are nested, an `enum` of

@@ -1,3 +1,5 @@
+//! A converter made of two closures.
+
 use std::{fmt, marker::PhantomData};
 
 use super::converter::Converter;

@@ -1,3 +1,5 @@
+//! A converter made of `TryFrom` and `From`.
+
 use std::{fmt, marker::PhantomData};
 
 use super::converter::Converter;

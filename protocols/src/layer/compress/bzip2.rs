@@ -1,3 +1,5 @@
+//! Compression as a bzip2 stream.
+
 use std::borrow::Cow;
 
 use ::bzip2::{Action, Compress, Compression, Decompress, Status};

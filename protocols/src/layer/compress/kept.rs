@@ -1,3 +1,5 @@
+//! Contexts that a thread keeps for the next datagram.
+
 use std::cell::Cell;
 
 /// A value that each thread makes once and lends for one datagram after the other.

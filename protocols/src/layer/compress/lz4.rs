@@ -1,3 +1,5 @@
+//! Compression as an LZ4 block.
+
 use std::borrow::Cow;
 
 use lz4_flex::block::{DecompressError, compress_into, decompress_into, get_maximum_output_size};

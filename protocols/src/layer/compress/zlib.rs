@@ -1,3 +1,5 @@
+//! Compression as a zlib stream.
+
 use std::borrow::Cow;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};

@@ -1,3 +1,5 @@
+//! Compression as a Zstandard frame.
+
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use zstd_safe::{
