@@ -91,6 +91,7 @@ mod replay;
 #[cfg(any(
     feature = "bincode",
     feature = "cbor",
+    feature = "fixed",
     feature = "json",
     feature = "msgpack",
     feature = "postcard"
@@ -106,7 +107,7 @@ pub use self::codec::cbor::Cbor;
 #[cfg(feature = "fixed")]
 pub use self::codec::fixed::Fixed;
 #[cfg(feature = "fixed")]
-pub use self::codec::fixed::FixedText;
+pub use self::codec::fixed::text::FixedText;
 #[cfg(feature = "json")]
 pub use self::codec::json::Json;
 #[cfg(feature = "msgpack")]

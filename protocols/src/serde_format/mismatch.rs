@@ -7,13 +7,22 @@ use serde::{de, ser};
 #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack"))]
 use crate::serde_format::beyond;
 
-/// Why a packet of serde and a format do not go together: what our formats say in their errors' sources.
+/// Why a packet of serde and a format do not go together: the source of a codec's error.
 #[derive(Debug)]
 pub(crate) struct Mismatch(Cow<'static, str>);
 
 impl Mismatch {
-    pub(crate) const fn expected(what: &'static str) -> Self {
+    pub(crate) const fn new(what: &'static str) -> Self {
         Self(Cow::Borrowed(what))
+    }
+
+    /// Adds the limit of levels, if that was reached. A reader counts down and does not know it any more.
+    #[cold]
+    pub(crate) fn with_limit(self, levels: usize) -> Self {
+        if self.0 == TOO_DEEP.0 {
+            return Self(Cow::Owned(format!("recursion limit ({levels}) reached")));
+        }
+        self
     }
 }
 
@@ -24,6 +33,9 @@ impl fmt::Display for Mismatch {
 }
 
 impl std::error::Error for Mismatch {}
+
+/// A packet has more levels than it may have.
+pub(crate) const TOO_DEEP: Mismatch = Mismatch::new("recursion limit reached");
 
 // What the type itself refuses, or serde in its place.
 

@@ -7,12 +7,19 @@ pub(crate) mod described;
 #[cfg(any(
     feature = "bincode",
     feature = "cbor",
+    feature = "fixed",
     feature = "json",
     feature = "msgpack",
     feature = "postcard"
 ))]
 pub(crate) mod mismatch;
-#[cfg(any(feature = "bincode", feature = "postcard"))]
+#[cfg(any(feature = "bincode", feature = "fixed", feature = "postcard"))]
 pub(crate) mod packed;
-#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
+#[cfg(any(
+    feature = "bincode",
+    feature = "cbor",
+    feature = "fixed",
+    feature = "msgpack",
+    feature = "postcard"
+))]
 pub(crate) mod unread;

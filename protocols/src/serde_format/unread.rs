@@ -22,20 +22,24 @@ pub(crate) fn piece<'de>(unread: &mut &'de [u8], len: u64) -> Result<&'de [u8], 
 /// Takes bytes for text.
 #[inline]
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Mismatch> {
-    str::from_utf8(bytes).map_err(|_| Mismatch::expected("UTF-8 was expected"))
+    str::from_utf8(bytes).map_err(|_| Mismatch::new("UTF-8 was expected"))
 }
 
-/// Returns the packet that was read, if no bytes are left of its datagram.
-#[inline]
-pub(crate) fn whole<T>(
-    read: Result<(T, usize), Mismatch>,
-    expected: &'static str,
-) -> Result<T, DecodeError> {
-    match read {
-        Ok((packet, 0)) => Ok(packet),
-        Ok(_) => Err(DecodeError::codec("the end of the datagram after the packet was expected")),
-        Err(error) => Err(DecodeError::codec(expected).with_source(error)),
-    }
+// Out of the way of packets that are read.
+
+#[cold]
+#[inline(never)]
+pub(crate) fn trailing(left: usize) -> DecodeError {
+    DecodeError::codec("trailing bytes after the packet").with_source(match left {
+        1 => "1 byte".to_owned(),
+        _ => format!("{left} bytes"),
+    })
 }
 
-const CUT: Mismatch = Mismatch::expected("the rest of the packet was expected");
+#[cold]
+#[inline(never)]
+pub(crate) fn refused(error: Mismatch, levels: usize, invalid: &'static str) -> DecodeError {
+    DecodeError::codec(invalid).with_source(error.with_limit(levels))
+}
+
+const CUT: Mismatch = Mismatch::new("unexpected end of datagram");

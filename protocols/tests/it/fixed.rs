@@ -61,16 +61,20 @@ fn a_datagram_of_another_size_is_refused() {
     let bytes = hex(MOVE);
     let longer = [&bytes[..], &[0]].concat();
 
-    let cut = (0..bytes.len()).map(|len| &bytes[..len]);
-    for datagram in cut.chain([&longer[..], &[1; 65_507]]) {
+    for len in 0..bytes.len() {
+        let error = fixed.decode(&bytes[..len]).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Codec);
+        assert_eq!(error.to_string(), "invalid fixed layout for the packet type");
+        assert_eq!(error.source().unwrap().to_string(), "unexpected end of datagram");
+    }
+    for (datagram, left) in [(&longer[..], "1 byte"), (&[1; 65_507], "65474 bytes")] {
         let error = fixed.decode(datagram).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Codec);
-        assert!(error.to_string().ends_with(" expected"));
+        assert_eq!(error.to_string(), "trailing bytes after the packet");
+        assert_eq!(error.source().unwrap().to_string(), left);
     }
-    let error = fixed.decode(&longer).unwrap_err();
-    assert_eq!(error.to_string(), "a datagram of the size of the packet was expected");
-    assert!(error.source().is_none());
 }
 
 // P-17
@@ -123,7 +127,7 @@ fn text_longer_than_its_field_is_an_encode_error() {
         let error = fixed.encode(&text.into(), &mut Vec::new()).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Codec);
-        assert_eq!(error.to_string(), "a packet of fixed layout was expected");
+        assert_eq!(error.to_string(), "a fixed layout cannot express the packet");
         let source = error.source().unwrap().to_string();
         assert_eq!(source, "text of at most 5 bytes was expected");
     }
@@ -153,7 +157,7 @@ fn text_that_is_not_utf8_is_a_decode_error() {
     for datagram in [b"\xff\0\0\0\0", b"abcd\xc3", b"a\0\xe9\0\0"] {
         let error = fixed.decode(datagram).unwrap_err();
 
-        assert_eq!(error.to_string(), "a packet of fixed layout was expected");
+        assert_eq!(error.to_string(), "invalid fixed layout for the packet type");
         assert!(error.source().is_some());
     }
 }
@@ -186,6 +190,24 @@ fn a_text_field_has_its_size_in_bincode_too() {
 
     assert_eq!(encode(&bincode, &"a".into()), b"a\0\0");
     assert_eq!(bincode.decode(b"a\0\0").unwrap(), "a");
+}
+
+#[cfg(all(feature = "cbor", feature = "msgpack", feature = "postcard"))]
+#[test]
+fn a_text_field_is_an_array_of_bytes_of_one_level_in_other_binary_formats() {
+    use datagrammar_protocols::{Cbor, Msgpack, Postcard};
+
+    fn is_array(codec: impl DatagramProtocol<Incoming = Text, Outgoing = Text>, datagram: &[u8]) {
+        assert_eq!(encode(&codec, &"a".into()), datagram);
+        assert_eq!(codec.decode(datagram).unwrap(), "a");
+    }
+    type Text = FixedText<3>;
+
+    is_array(Cbor::<Text>::new().nesting_limit(1), b"\x83\x18\x61\0\0");
+    is_array(Msgpack::<Text>::new().nesting_limit(1), b"\x93a\0\0");
+    is_array(Postcard::<Text>::new().nesting_limit(1), b"a\0\0");
+    assert!(Cbor::<Text>::new().decode(b"\x43a\0\0").is_ok()); // a byte string
+    assert!(Cbor::<Text>::new().decode(b"\x42a\0").is_err());
 }
 
 // P-7
@@ -336,7 +358,7 @@ fn refuses<T: std::fmt::Debug + DeserializeOwned + Serialize>(packet: &T) {
     assert_eq!((encoding.kind(), decoding.kind()), (ErrorKind::Codec, ErrorKind::Codec));
     for source in [encoding.source(), decoding.source()] {
         let source = source.unwrap().to_string();
-        assert!(source.starts_with("a type of fixed size was expected, not "), "{source}");
+        assert!(source.ends_with(" has no fixed size"), "{source}");
     }
 }
 

@@ -10,7 +10,7 @@ use self::form::{Legacy, Standard};
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
-    serde_format::{packed, unread::whole},
+    serde_format::packed,
 };
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
@@ -135,7 +135,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Bincode<I, O> {
             Form::Variable => packed::read::<Standard, _>(datagram, self.levels),
             Form::Fixed => packed::read::<Legacy, _>(datagram, self.levels),
         };
-        whole(read, "bincode of the packet was expected")
+        packed::whole(read, self.levels, "bincode of the packet was expected")
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {

@@ -122,7 +122,9 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let read = described::read::<Rfc8949, _>(datagram, self.levels);
-        described::whole(read, "CBOR of the packet was expected", || self.decode(datagram))
+        described::whole(read, self.levels, "CBOR of the packet was expected", || {
+            self.decode(datagram)
+        })
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {

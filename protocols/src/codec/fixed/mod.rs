@@ -1,19 +1,17 @@
 //! Fields one after another, each of the size that its type has.
 
-mod deserializer;
-mod error;
-mod serializer;
-mod text;
+mod layout;
+pub(crate) mod text;
 
 use std::{fmt, marker::PhantomData};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use self::text::FixedText;
-use self::{deserializer::Reader, error::Error, serializer::Writer};
+use self::layout::Layout;
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
+    serde_format::packed,
 };
 
 /// A fixed layout of serde types: `I` is received, `O` is sent.
@@ -46,7 +44,8 @@ use crate::{
 ///
 /// # Cost
 ///
-/// A few instructions for each field: some 40 ns for ten of them, of which one is text.
+/// A struct of an integer, a field of 24 characters and eight floats takes 96 bytes, about 170 instructions to write
+/// and 400 to read. Nothing is allocated but the packet.
 ///
 /// # Examples
 ///
@@ -135,21 +134,20 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Fixed<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        let mut reader = Reader::new(datagram, self.order);
-        match I::deserialize(&mut reader) {
-            Ok(packet) if reader.is_at_end() => Ok(packet),
-            Ok(_) | Err(Error::Cut) => {
-                Err(DecodeError::codec("a datagram of the size of the packet was expected"))
-            }
-            Err(error) => {
-                Err(DecodeError::codec("a packet of fixed layout was expected").with_source(error))
-            }
-        }
+        let read = match self.order {
+            Order::Network => packed::read::<Layout<true>, _>(datagram, LEVELS),
+            Order::LittleEndian => packed::read::<Layout<false>, _>(datagram, LEVELS),
+        };
+        packed::whole(read, LEVELS, "invalid fixed layout for the packet type")
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        packet.serialize(&mut Writer::new(datagram, self.order)).map_err(|error| {
-            EncodeError::codec("a packet of fixed layout was expected").with_source(error)
+        let written = match self.order {
+            Order::Network => packed::write::<Layout<true>, _>(packet, datagram),
+            Order::LittleEndian => packed::write::<Layout<false>, _>(packet, datagram),
+        };
+        written.map_err(|error| {
+            EncodeError::codec("a fixed layout cannot express the packet").with_source(error)
         })
     }
 }
@@ -180,3 +178,5 @@ enum Order {
     Network,
     LittleEndian,
 }
+
+const LEVELS: usize = 64;

@@ -8,6 +8,8 @@ use serde::{
     ser::{self, SerializeTuple},
 };
 
+use crate::serde_format::packed::form::TEXT_FIELD;
+
 /// Text in a field of `N` bytes, for [`Fixed`](crate::Fixed): UTF-8, padded with NULs.
 ///
 /// Made from text with `into`, and used as a `&str`. How long the text is is looked at when it is
@@ -55,11 +57,9 @@ impl<const N: usize> Serialize for FixedText<N> {
             return serializer.serialize_str(self);
         }
 
-        let mut field = serializer.serialize_tuple(N)?;
-        for byte in self.bytes().chain(std::iter::repeat(0)).take(N) {
-            field.serialize_element(&byte)?;
-        }
-        field.end()
+        let mut field = [0; N];
+        field[..self.len()].copy_from_slice(self.as_bytes());
+        serializer.serialize_newtype_struct(TEXT_FIELD, &Field(field))
     }
 }
 
@@ -70,7 +70,7 @@ impl<'de, const N: usize> Deserialize<'de> for FixedText<N> {
             text.fits().map_err(de::Error::custom)?;
             return Ok(text);
         }
-        deserializer.deserialize_tuple(N, FieldVisitor)
+        deserializer.deserialize_tuple_struct(TEXT_FIELD, N, FieldVisitor)
     }
 }
 
@@ -124,6 +124,22 @@ impl<const N: usize> PartialEq<&str> for FixedText<N> {
     }
 }
 
+/// The bytes of a field: an array, but all at once for `Fixed`, which says so.
+struct Field<const N: usize>([u8; N]);
+
+impl<const N: usize> Serialize for Field<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.serialize_bytes(&self.0);
+        }
+        let mut field = serializer.serialize_tuple(N)?;
+        for byte in &self.0 {
+            field.serialize_element(byte)?;
+        }
+        field.end()
+    }
+}
+
 struct FieldVisitor<const N: usize>;
 
 impl<'de, const N: usize> Visitor<'de> for FieldVisitor<N> {
@@ -139,8 +155,15 @@ impl<'de, const N: usize> Visitor<'de> for FieldVisitor<N> {
             *byte = field.next_element()?.ok_or_else(|| de::Error::invalid_length(at, &self))?;
         }
 
-        let text = str::from_utf8(&bytes).map_err(de::Error::custom)?;
-        Ok(text.trim_end_matches('\0').into())
+        self.visit_bytes(&bytes)
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<FixedText<N>, E> {
+        if bytes.len() != N {
+            return Err(E::invalid_length(bytes.len(), &self));
+        }
+        let len = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        str::from_utf8(&bytes[..len]).map(FixedText::from).map_err(E::custom)
     }
 }
 

@@ -176,7 +176,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Json<I, O> {
                 }
                 // It may have been for an integer.
                 Err(_) if reader.zero == MinusZero::FloatSeen => zero = MinusZero::Integer,
-                Err(error) => return Err(described(&error, &reader)),
+                Err(error) => return Err(described(&error.with_limit(self.levels), &reader)),
             }
         }
     }

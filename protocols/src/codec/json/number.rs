@@ -143,5 +143,4 @@ const FIT: usize = 19;
 /// A power of ten that no float has, nor with a fraction that a datagram holds.
 const OUT_OF_REACH: usize = 1 << 20;
 
-const OUT_OF_RANGE: Mismatch =
-    Mismatch::expected("a number within the range of its type was expected");
+const OUT_OF_RANGE: Mismatch = Mismatch::new("a number within the range of its type was expected");

@@ -4,7 +4,10 @@ use std::mem;
 
 use serde::de::{self, Unexpected, Visitor};
 
-use crate::serde_format::{beyond::Beyond, mismatch::Mismatch};
+use crate::serde_format::{
+    beyond::Beyond,
+    mismatch::{Mismatch, TOO_DEEP},
+};
 
 /// Reads one JSON text, within what it may cost.
 pub(super) struct Reader<'de> {
@@ -69,7 +72,7 @@ impl<'de> Reader<'de> {
         // Also where a type passes over an error.
         match self.broken {
             None if !self.unfinished => Ok(packet),
-            _ => Err(Mismatch::expected("JSON throughout was expected")),
+            _ => Err(Mismatch::new("JSON throughout was expected")),
         }
     }
 
@@ -129,7 +132,7 @@ impl<'de> Reader<'de> {
         read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
     ) -> Result<T, Mismatch> {
         let Some(levels) = self.levels.checked_sub(1) else {
-            return Err(Mismatch::expected("nesting within the limit was expected"));
+            return Err(TOO_DEEP);
         };
         self.at += 1;
         self.levels = levels;
@@ -148,7 +151,7 @@ impl<'de> Reader<'de> {
         read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
     ) -> Result<T, Mismatch> {
         let Some(wrappers) = self.wrappers.checked_sub(1) else {
-            return Err(Mismatch::expected("a type that ends was expected"));
+            return Err(Mismatch::new("a type that ends was expected"));
         };
         self.wrappers = wrappers;
         let read = read(self);
@@ -175,7 +178,7 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn end(&mut self, end: u8) -> Result<(), Mismatch> {
         if self.next() == Some(b',') {
-            return Err(Mismatch::expected("no more elements than the type has were expected"));
+            return Err(Mismatch::new("no more elements than the type has were expected"));
         }
         self.take(end, "a comma or the end was expected")
     }
@@ -262,7 +265,7 @@ impl<'de> Reader<'de> {
     pub(super) fn fault(&mut self, expected: &'static str) -> Mismatch {
         let is_cut = self.at >= self.text.len();
         self.broken.get_or_insert(if is_cut { Broken::Cut } else { Broken::Syntax });
-        Mismatch::expected(expected)
+        Mismatch::new(expected)
     }
 }
 

@@ -119,7 +119,9 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Msgpack<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let read = described::read::<Markers, _>(datagram, self.levels);
-        described::whole(read, "MessagePack of the packet was expected", || self.decode(datagram))
+        described::whole(read, self.levels, "MessagePack of the packet was expected", || {
+            self.decode(datagram)
+        })
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {

@@ -10,7 +10,7 @@ use self::leb128::Leb128;
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
-    serde_format::{packed, unread::whole},
+    serde_format::packed,
 };
 
 /// The [wire format of postcard 1] for serde types: `I` is received, `O` is sent.
@@ -108,7 +108,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Postcard<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let read = packed::read::<Leb128, _>(datagram, self.levels);
-        whole(read, "postcard of the packet was expected")
+        packed::whole(read, self.levels, "postcard of the packet was expected")
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {

@@ -180,7 +180,7 @@ pub(super) struct Content<'d, 'de, N>(Option<&'d mut Reader<'de, N>>);
 impl<'d, 'de, N: Notation> Content<'d, 'de, N> {
     #[inline]
     fn expected(self) -> Result<&'d mut Reader<'de, N>, Mismatch> {
-        self.0.ok_or(const { Mismatch::expected("the content of the variant was expected") })
+        self.0.ok_or(const { Mismatch::new("the content of the variant was expected") })
     }
 }
 
@@ -193,7 +193,7 @@ impl<'de, N: Notation> VariantAccess<'de> for Content<'_, 'de, N> {
         if self.0.is_none_or(Reader::null) {
             Ok(())
         } else {
-            Err(Mismatch::expected("a variant without content was expected"))
+            Err(Mismatch::new("a variant without content was expected"))
         }
     }
 

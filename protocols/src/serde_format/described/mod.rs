@@ -23,7 +23,11 @@ use serde::{Deserialize, Serialize};
 use self::{notation::Notation, reader::Reader, writer::Writer};
 use crate::{
     error::DecodeError,
-    serde_format::{beyond::without_doubt, mismatch::Mismatch, unread},
+    serde_format::{
+        beyond::without_doubt,
+        mismatch::Mismatch,
+        unread::{refused, trailing},
+    },
 };
 
 /// Appends one packet.
@@ -51,11 +55,14 @@ pub(crate) fn read<'de, N: Notation, T: Deserialize<'de>>(
 #[inline]
 pub(crate) fn whole<T>(
     read: Result<(T, usize), Mismatch>,
-    expected: &'static str,
+    levels: usize,
+    invalid: &'static str,
     again: impl FnMut() -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
     match read {
-        Ok((_, left)) if left > isize::MAX as usize => without_doubt(left, again, expected),
-        read => unread::whole(read, expected),
+        Ok((packet, 0)) => Ok(packet),
+        Ok((_, left)) if left > isize::MAX as usize => without_doubt(left, again, invalid),
+        Ok((_, left)) => Err(trailing(left)),
+        Err(error) => Err(refused(error, levels, invalid)),
     }
 }

@@ -5,7 +5,7 @@ use std::{marker::PhantomData, mem};
 use super::{item::Item, notation::Notation};
 use crate::serde_format::{
     beyond::Beyond,
-    mismatch::Mismatch,
+    mismatch::{Mismatch, TOO_DEEP},
     unread::{piece, utf8},
 };
 
@@ -81,7 +81,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
     ) -> Result<T, Mismatch> {
         let Some(levels) = self.levels.checked_sub(1) else {
-            return Err(Mismatch::expected("nesting within the limit was expected"));
+            return Err(TOO_DEEP);
         };
         self.levels = levels;
         let wrappers = mem::replace(&mut self.wrappers, WRAPPERS);
@@ -98,7 +98,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
     ) -> Result<T, Mismatch> {
         let Some(wrappers) = self.wrappers.checked_sub(1) else {
-            return Err(Mismatch::expected("a type that ends was expected"));
+            return Err(Mismatch::new("a type that ends was expected"));
         };
         self.wrappers = wrappers;
         let read = read(self);
@@ -123,7 +123,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         let bytes = declared.checked_mul(bytes_each).and_then(|bytes| bytes.try_into().ok());
         match bytes.and_then(|bytes| self.budget.checked_sub(bytes)) {
             Some(left) => self.budget = left,
-            None => return Err(Mismatch::expected("no more elements than bytes were expected")),
+            None => return Err(Mismatch::new("no more elements than bytes were expected")),
         }
         Ok(Some(declared as usize))
     }
@@ -181,7 +181,7 @@ impl<N: Notation> Reader<'_, N> {
 }
 
 pub(super) const SURPLUS: Mismatch =
-    Mismatch::expected("no more elements than the type has were expected");
+    Mismatch::new("no more elements than the type has were expected");
 
 // More in a row has only a type that contains itself and nothing else.
 const WRAPPERS: usize = 64;

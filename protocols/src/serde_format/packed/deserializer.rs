@@ -2,8 +2,16 @@
 
 use serde::de::{self, Visitor};
 
-use super::{access::Elements, form::Form, reader::Reader};
-use crate::serde_format::{mismatch::Mismatch, unread::take};
+use super::{
+    access::Elements,
+    form::{Form, TEXT_FIELD},
+    reader::Reader,
+    unsized_types::{self, allow},
+};
+use crate::serde_format::{
+    mismatch::Mismatch,
+    unread::{piece, take},
+};
 
 macro_rules! unsigned {
     ($($method:ident: $type:ty => $visit:ident,)*) => {$(
@@ -32,7 +40,7 @@ macro_rules! as_they_are {
     ($($method:ident: $type:ty => $visit:ident,)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-            visitor.$visit(<$type>::from_le_bytes(take(&mut self.unread)?))
+            visitor.$visit(<$type>::from_le_bytes(F::take_plain(&mut self.unread)?))
         }
     )*};
 }
@@ -40,7 +48,8 @@ macro_rules! as_they_are {
 macro_rules! refuse {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Mismatch> {
-            Err(Mismatch::expected("a type that tells its shape was expected: this format does not"))
+            allow::<F>(unsized_types::OF_THE_BYTES)?;
+            Err(Mismatch::new("the type needs a format that describes itself, and this one does not"))
         }
     )*};
 }
@@ -67,7 +76,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
         deserialize_f64: f64 => visit_f64,
     }
 
-    refuse! { deserialize_any deserialize_identifier deserialize_ignored_any }
+    refuse! { deserialize_any deserialize_ignored_any }
 
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         visitor.visit_u128(F::take_wide(&mut self.unread)?)
@@ -84,16 +93,22 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
 
     #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if F::SIZED {
+            let [byte] = take(&mut self.unread)?;
+            return visitor.visit_bool(byte != 0);
+        }
         visitor.visit_bool(self.flag()?)
     }
 
     #[inline]
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        allow::<F>(unsized_types::TEXT)?;
         visitor.visit_char(self.char()?)
     }
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        allow::<F>(unsized_types::TEXT)?;
         visitor.visit_borrowed_str(self.text()?)
     }
 
@@ -104,6 +119,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
 
     #[inline]
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        allow::<F>(unsized_types::SEQUENCE)?;
         visitor.visit_borrowed_bytes(self.piece()?)
     }
 
@@ -114,6 +130,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        allow::<F>(unsized_types::OPTION)?;
         if self.flag()? {
             self.nested(|reader| visitor.visit_some(reader))
         } else {
@@ -146,6 +163,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
 
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        allow::<F>(unsized_types::SEQUENCE)?;
         let left = self.elements()?;
         self.nested(|reader| {
             let mut elements = Elements::new(reader, left);
@@ -157,6 +175,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
 
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        allow::<F>(unsized_types::MAP)?;
         let left = self.elements()?;
         self.nested(|reader| {
             let mut entries = Elements::new(reader, left);
@@ -179,10 +198,15 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
     #[inline]
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
+        if F::SIZED && name == TEXT_FIELD {
+            return self.nested(|reader| {
+                visitor.visit_borrowed_bytes(piece(&mut reader.unread, len as u64)?)
+            });
+        }
         self.deserialize_tuple(len, visitor)
     }
 
@@ -203,7 +227,13 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
+        allow::<F>(unsized_types::ENUM)?;
         visitor.visit_enum(self)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        allow::<F>(unsized_types::MAP)?;
+        self.deserialize_any(visitor)
     }
 
     fn is_human_readable(&self) -> bool {

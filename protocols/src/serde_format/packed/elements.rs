@@ -5,7 +5,11 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::{form::Form, writer::Writer};
+use super::{
+    form::Form,
+    unsized_types::{self, allow},
+    writer::Writer,
+};
 use crate::serde_format::mismatch::Mismatch;
 
 /// The elements of a list or the entries of a map, as many as were declared.
@@ -18,7 +22,7 @@ impl<'s, 'd, F: Form> Elements<'s, 'd, F> {
     #[inline]
     pub(super) fn new(writer: &'s mut Writer<'d, F>, len: Option<usize>) -> Result<Self, Mismatch> {
         let Some(len) = len else {
-            return Err(Mismatch::expected("a length that is known beforehand was expected"));
+            return Err(Mismatch::new("a length that is known beforehand was expected"));
         };
         F::put::<8>(len as u64, writer.datagram);
         Ok(Self { writer, left: len })
@@ -90,6 +94,14 @@ macro_rules! fields {
                 value.serialize(&mut **self)
             }
 
+            $(
+                // For `skip_serializing_if`: the fields behind it would be elsewhere.
+                #[inline]
+                fn skip_field(&mut self, $name: &'static str) -> Result<(), Mismatch> {
+                    allow::<F>(unsized_types::MISSING_FIELD)
+                }
+            )?
+
             #[inline]
             fn end(self) -> Result<(), Mismatch> {
                 Ok(())
@@ -106,5 +118,4 @@ fields! {
     SerializeStructVariant: serialize_field(_name),
 }
 
-const OTHER_LENGTH: Mismatch =
-    Mismatch::expected("as many elements as were declared were expected");
+const OTHER_LENGTH: Mismatch = Mismatch::new("as many elements as were declared were expected");

@@ -1,14 +1,21 @@
 //! How formats of the packed family differ.
 
-use crate::serde_format::mismatch::Mismatch;
+use crate::serde_format::{mismatch::Mismatch, unread::take};
 
-/// How a format writes numbers of more than one byte.
+/// The name that `FixedText` has for serde. It is an array of bytes, but a form of sizes takes all of them at once.
+pub(crate) const TEXT_FIELD: &str = "$datagrammar::FixedText";
+
+/// How a format writes numbers, and which types it takes.
 pub(crate) trait Form {
     /// Whether signed integers are zigzag-coded: 0, -1, 1, -2, … become 0, 1, 2, 3, …
     const ZIGZAG: bool;
 
     /// Whether a character is text, which follows its length, or just the bytes of its UTF-8.
     const CHARS_ARE_TEXT: bool;
+
+    /// Whether each type has a size of its own, so that the layout of a packet is that of its type. Types without
+    /// one are refused.
+    const SIZED: bool = false;
 
     /// Appends a number of a type of 2, 4 or 8 `BYTES`, of which the others are to be ignored.
     fn put<const BYTES: usize>(number: u64, datagram: &mut Vec<u8>);
@@ -21,4 +28,16 @@ pub(crate) trait Form {
 
     /// Takes a number of a type of 16 bytes.
     fn take_wide(unread: &mut &[u8]) -> Result<u128, Mismatch>;
+
+    /// Appends a float, or a number of one byte, which is given with the least significant byte first.
+    #[inline]
+    fn put_plain<const BYTES: usize>(bytes: [u8; BYTES], datagram: &mut Vec<u8>) {
+        datagram.extend_from_slice(&bytes);
+    }
+
+    /// Takes a float, or a number of one byte, and returns it with the least significant byte first.
+    #[inline]
+    fn take_plain<const BYTES: usize>(unread: &mut &[u8]) -> Result<[u8; BYTES], Mismatch> {
+        take(unread)
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! A struct or tuple is its fields, one after another; a list or map follows its length, text and bytes
 //! theirs, an enum's content the number of its variant, a value that may lack a zero or a one. Such
-//! formats differ in how they write numbers, which is their [`Form`].
+//! formats differ in how they write numbers, which is their [`Form`]. One that takes types of fixed size only has
+//! no lengths and numbers of variants either.
 
 mod access;
 mod deserializer;
@@ -10,12 +11,19 @@ mod elements;
 pub(crate) mod form;
 mod reader;
 mod serializer;
+mod unsized_types;
 mod writer;
 
 use serde::{Deserialize, Serialize};
 
 use self::{form::Form, reader::Reader, writer::Writer};
-use crate::serde_format::mismatch::Mismatch;
+use crate::{
+    error::DecodeError,
+    serde_format::{
+        mismatch::Mismatch,
+        unread::{refused, trailing},
+    },
+};
 
 /// Appends one packet.
 #[inline]
@@ -35,4 +43,18 @@ pub(crate) fn read<'de, F: Form, T: Deserialize<'de>>(
     let mut reader = Reader::<F>::new(datagram, levels);
     let packet = T::deserialize(&mut reader)?;
     Ok((packet, reader.left()))
+}
+
+/// Returns the packet that was read, if no bytes are left of its datagram.
+#[inline]
+pub(crate) fn whole<T>(
+    read: Result<(T, usize), Mismatch>,
+    levels: usize,
+    invalid: &'static str,
+) -> Result<T, DecodeError> {
+    match read {
+        Ok((packet, 0)) => Ok(packet),
+        Ok((_, left)) => Err(trailing(left)),
+        Err(error) => Err(refused(error, levels, invalid)),
+    }
 }

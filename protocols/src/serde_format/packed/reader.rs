@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::form::Form;
 use crate::serde_format::{
-    mismatch::Mismatch,
+    mismatch::{Mismatch, TOO_DEEP},
     unread::{piece, take, utf8},
 };
 
@@ -41,7 +41,7 @@ impl<'de, F: Form> Reader<'de, F> {
         read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
     ) -> Result<T, Mismatch> {
         let Some(levels) = self.levels.checked_sub(1) else {
-            return Err(Mismatch::expected("nesting within the limit was expected"));
+            return Err(TOO_DEEP);
         };
         self.levels = levels;
         let read = read(self);
@@ -63,7 +63,7 @@ impl<'de, F: Form> Reader<'de, F> {
                 self.elements = left;
                 Ok(declared)
             }
-            None => Err(Mismatch::expected("no more elements than bytes were expected")),
+            None => Err(Mismatch::new("no more elements than bytes were expected")),
         }
     }
 
@@ -95,7 +95,7 @@ impl<'de, F: Form> Reader<'de, F> {
         let mut chars = utf8(bytes)?.chars();
         match (chars.next(), chars.next()) {
             (Some(char), None) => Ok(char),
-            _ => Err(Mismatch::expected("one character was expected")),
+            _ => Err(Mismatch::new("one character was expected")),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'de, F: Form> Reader<'de, F> {
         match take(&mut self.unread)? {
             [0] => Ok(false),
             [1] => Ok(true),
-            _ => Err(Mismatch::expected("a zero or a one was expected")),
+            _ => Err(Mismatch::new("a zero or a one was expected")),
         }
     }
 }

@@ -2,7 +2,12 @@
 
 use serde::ser::{self, Serialize};
 
-use super::{elements::Elements, form::Form, writer::Writer};
+use super::{
+    elements::Elements,
+    form::{Form, TEXT_FIELD},
+    unsized_types::{self, allow},
+    writer::Writer,
+};
 use crate::serde_format::mismatch::Mismatch;
 
 macro_rules! unsigned {
@@ -31,7 +36,7 @@ macro_rules! as_they_are {
     ($($method:ident: $type:ty,)*) => {$(
         #[inline]
         fn $method(self, number: $type) -> Result<(), Mismatch> {
-            self.datagram.extend_from_slice(&number.to_le_bytes());
+            F::put_plain(number.to_le_bytes(), self.datagram);
             Ok(())
         }
     )*};
@@ -85,6 +90,7 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Writer<'d, F> {
     }
 
     fn serialize_char(self, value: char) -> Result<(), Mismatch> {
+        allow::<F>(unsized_types::TEXT)?;
         let mut bytes = [0; 4];
         let text = value.encode_utf8(&mut bytes);
         if F::CHARS_ARE_TEXT {
@@ -96,23 +102,29 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Writer<'d, F> {
 
     #[inline]
     fn serialize_str(self, text: &str) -> Result<(), Mismatch> {
+        allow::<F>(unsized_types::TEXT)?;
         self.serialize_bytes(text.as_bytes())
     }
 
     #[inline]
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Mismatch> {
-        F::put::<8>(bytes.len() as u64, self.datagram);
+        if !self.in_text_field {
+            allow::<F>(unsized_types::SEQUENCE)?;
+            F::put::<8>(bytes.len() as u64, self.datagram);
+        }
         self.datagram.extend_from_slice(bytes);
         Ok(())
     }
 
     #[inline]
     fn serialize_none(self) -> Result<(), Mismatch> {
+        allow::<F>(unsized_types::OPTION)?;
         self.serialize_bool(false)
     }
 
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Mismatch> {
+        allow::<F>(unsized_types::OPTION)?;
         self.datagram.push(1);
         value.serialize(self)
     }
@@ -134,16 +146,22 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Writer<'d, F> {
         number: u32,
         _: &'static str,
     ) -> Result<(), Mismatch> {
-        self.variant(number);
+        self.variant(number)?;
         Ok(())
     }
 
     #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), Mismatch> {
+        if F::SIZED && name == TEXT_FIELD {
+            self.in_text_field = true;
+            let written = value.serialize(&mut *self);
+            self.in_text_field = false;
+            return written;
+        }
         value.serialize(self)
     }
 
@@ -155,17 +173,19 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Writer<'d, F> {
         _: &'static str,
         value: &T,
     ) -> Result<(), Mismatch> {
-        self.variant(number);
+        self.variant(number)?;
         value.serialize(self)
     }
 
     #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Elements<'s, 'd, F>, Mismatch> {
+        allow::<F>(unsized_types::SEQUENCE)?;
         Elements::new(self, len)
     }
 
     #[inline]
     fn serialize_map(self, len: Option<usize>) -> Result<Elements<'s, 'd, F>, Mismatch> {
+        allow::<F>(unsized_types::MAP)?;
         Elements::new(self, len)
     }
 
@@ -192,7 +212,7 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Writer<'d, F> {
         _: &'static str,
         _: usize,
     ) -> Result<Self, Mismatch> {
-        self.variant(number);
+        self.variant(number)?;
         Ok(self)
     }
 
@@ -204,11 +224,13 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Writer<'d, F> {
         _: &'static str,
         _: usize,
     ) -> Result<Self, Mismatch> {
-        self.variant(number);
+        self.variant(number)?;
         Ok(self)
     }
 
+    // Text fields know by this that their bytes may come at once.
+    #[inline]
     fn is_human_readable(&self) -> bool {
-        false
+        self.in_text_field
     }
 }

@@ -1,0 +1,19 @@
+//! Types without a size of their own, which a form may refuse.
+
+use super::form::Form;
+use crate::serde_format::mismatch::Mismatch;
+
+/// Why a form refuses them all.
+pub(super) const TEXT: &str = "text has no fixed size";
+pub(super) const SEQUENCE: &str = "a sequence has no fixed size";
+pub(super) const MAP: &str = "a map has no fixed size";
+pub(super) const ENUM: &str = "an enum has no fixed size";
+pub(super) const OPTION: &str = "an option has no fixed size";
+pub(super) const OF_THE_BYTES: &str = "a type that depends on the bytes has no fixed size";
+pub(super) const MISSING_FIELD: &str = "a field that may be missing has no fixed size";
+
+/// Refuses a type of that kind, in a form where each type has a size of its own.
+#[inline]
+pub(super) fn allow<F: Form>(refusal: &'static str) -> Result<(), Mismatch> {
+    if F::SIZED { Err(Mismatch::new(refusal)) } else { Ok(()) }
+}
