@@ -86,6 +86,7 @@ mod codec;
 mod combinator;
 mod error;
 mod layer;
+mod plain;
 mod protocol;
 mod replay;
 #[cfg(any(

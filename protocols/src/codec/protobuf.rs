@@ -1,11 +1,12 @@
 //! Protocol Buffers, by prost.
 
-use std::{fmt, marker::PhantomData};
+use std::marker::PhantomData;
 
 use prost::Message;
 
 use crate::{
     error::{DecodeError, EncodeError},
+    plain::plain,
     protocol::DatagramProtocol,
 };
 
@@ -97,22 +98,4 @@ impl<I: Default + Message, O: Message> DatagramProtocol for Protobuf<I, O> {
     }
 }
 
-impl<I, O> Clone for Protobuf<I, O> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I, O> Copy for Protobuf<I, O> {}
-
-impl<I, O> fmt::Debug for Protobuf<I, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Protobuf")
-    }
-}
-
-impl<I, O> Default for Protobuf<I, O> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+plain!(Protobuf < I, O > {});

@@ -2,13 +2,14 @@
 
 mod form;
 
-use std::{fmt, marker::PhantomData};
+use std::marker::PhantomData;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::form::{Legacy, Standard};
 use crate::{
     error::{DecodeError, EncodeError},
+    plain::plain,
     protocol::DatagramProtocol,
     serde_format::packed,
 };
@@ -149,28 +150,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Bincode<I, O> {
     }
 }
 
-impl<I, O> Clone for Bincode<I, O> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I, O> Copy for Bincode<I, O> {}
-
-impl<I, O> fmt::Debug for Bincode<I, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bincode")
-            .field("form", &self.form)
-            .field("levels", &self.levels)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<I, O> Default for Bincode<I, O> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+plain!(Bincode<I, O> { form, levels });
 
 #[derive(Clone, Copy, Debug)]
 enum Form {

@@ -6,13 +6,14 @@ mod half;
 mod head;
 mod notation;
 
-use std::{fmt, marker::PhantomData};
+use std::marker::PhantomData;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::notation::Rfc8949;
 use crate::{
     error::{DecodeError, EncodeError},
+    plain::plain,
     protocol::DatagramProtocol,
     serde_format::described,
 };
@@ -134,22 +135,4 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
     }
 }
 
-impl<I, O> Clone for Cbor<I, O> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I, O> Copy for Cbor<I, O> {}
-
-impl<I, O> fmt::Debug for Cbor<I, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cbor").field("levels", &self.levels).finish_non_exhaustive()
-    }
-}
-
-impl<I, O> Default for Cbor<I, O> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+plain!(Cbor < I, O > { levels });

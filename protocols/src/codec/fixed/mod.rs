@@ -3,13 +3,14 @@
 mod layout;
 pub(crate) mod text;
 
-use std::{fmt, marker::PhantomData};
+use std::marker::PhantomData;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::layout::Layout;
 use crate::{
     error::{DecodeError, EncodeError},
+    plain::plain,
     protocol::DatagramProtocol,
     serde_format::packed,
 };
@@ -152,25 +153,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Fixed<I, O> {
     }
 }
 
-impl<I, O> Clone for Fixed<I, O> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I, O> Copy for Fixed<I, O> {}
-
-impl<I, O> fmt::Debug for Fixed<I, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fixed").field("order", &self.order).finish_non_exhaustive()
-    }
-}
-
-impl<I, O> Default for Fixed<I, O> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+plain!(Fixed < I, O > { order });
 
 /// In which order the bytes of a number are.
 #[derive(Clone, Copy, Debug)]

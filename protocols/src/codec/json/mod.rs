@@ -9,7 +9,7 @@ mod number;
 mod quoted;
 mod reader;
 
-use std::{fmt, marker::PhantomData};
+use std::marker::PhantomData;
 
 use serde::{
     Serialize,
@@ -22,6 +22,7 @@ use self::{
 };
 use crate::{
     error::{DecodeError, EncodeError},
+    plain::plain,
     protocol::DatagramProtocol,
     serde_format::{beyond::without_doubt, mismatch::Mismatch},
 };
@@ -193,28 +194,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Json<I, O> {
     }
 }
 
-impl<I, O> Clone for Json<I, O> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I, O> Copy for Json<I, O> {}
-
-impl<I, O> fmt::Debug for Json<I, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Json")
-            .field("ascii", &self.ascii)
-            .field("levels", &self.levels)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<I, O> Default for Json<I, O> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+plain!(Json<I, O> { ascii, levels });
 
 #[cold]
 fn described(error: &Mismatch, reader: &Reader<'_>) -> DecodeError {

@@ -2,13 +2,14 @@
 
 mod notation;
 
-use std::{fmt, marker::PhantomData};
+use std::marker::PhantomData;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::notation::Markers;
 use crate::{
     error::{DecodeError, EncodeError},
+    plain::plain,
     protocol::DatagramProtocol,
     serde_format::described,
 };
@@ -132,22 +133,4 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Msgpack<I, O> {
     }
 }
 
-impl<I, O> Clone for Msgpack<I, O> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I, O> Copy for Msgpack<I, O> {}
-
-impl<I, O> fmt::Debug for Msgpack<I, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Msgpack").field("levels", &self.levels).finish_non_exhaustive()
-    }
-}
-
-impl<I, O> Default for Msgpack<I, O> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+plain!(Msgpack < I, O > { levels });

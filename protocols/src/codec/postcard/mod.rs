@@ -2,13 +2,14 @@
 
 mod leb128;
 
-use std::{fmt, marker::PhantomData};
+use std::marker::PhantomData;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::leb128::Leb128;
 use crate::{
     error::{DecodeError, EncodeError},
+    plain::plain,
     protocol::DatagramProtocol,
     serde_format::packed,
 };
@@ -118,22 +119,4 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Postcard<I, O> {
     }
 }
 
-impl<I, O> Clone for Postcard<I, O> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I, O> Copy for Postcard<I, O> {}
-
-impl<I, O> fmt::Debug for Postcard<I, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Postcard").field("levels", &self.levels).finish_non_exhaustive()
-    }
-}
-
-impl<I, O> Default for Postcard<I, O> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+plain!(Postcard < I, O > { levels });

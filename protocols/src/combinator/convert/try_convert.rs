@@ -1,9 +1,9 @@
 //! A converter made of `TryFrom` and `From`.
 
-use std::{fmt, marker::PhantomData};
+use std::marker::PhantomData;
 
 use super::converter::Converter;
-use crate::error::BoxError;
+use crate::{error::BoxError, plain::plain};
 
 /// A converter of the conversions that the types have already: [`TryFrom`], and with it [`From`].
 ///
@@ -69,22 +69,4 @@ where
     }
 }
 
-impl<WI, I, O, WO> Clone for TryConvert<WI, I, O, WO> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<WI, I, O, WO> Copy for TryConvert<WI, I, O, WO> {}
-
-impl<WI, I, O, WO> fmt::Debug for TryConvert<WI, I, O, WO> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TryConvert")
-    }
-}
-
-impl<WI, I, O, WO> Default for TryConvert<WI, I, O, WO> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+plain!(TryConvert < WI, I, O, WO > {});

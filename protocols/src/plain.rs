@@ -1,0 +1,31 @@
+//! The impls of types that hold no packet, though packets are their parameters.
+
+/// Implements `Clone`, `Copy`, `Debug` with these fields, and `Default` by `new`, whatever the packets are: `derive`
+/// would ask the same of them.
+macro_rules! plain {
+    ($Type:ident<$($Packet:ident),*> { $($field:ident),* }) => {
+        impl<$($Packet),*> Clone for $Type<$($Packet),*> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<$($Packet),*> Copy for $Type<$($Packet),*> {}
+
+        impl<$($Packet),*> std::fmt::Debug for $Type<$($Packet),*> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($Type))
+                    $(.field(stringify!($field), &self.$field))*
+                    .finish_non_exhaustive()
+            }
+        }
+
+        impl<$($Packet),*> Default for $Type<$($Packet),*> {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+    };
+}
+
+pub(crate) use plain;
