@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use super::serve_state::{Mode, ServeState};
+use super::{
+    Application,
+    serve_state::{Mode, ServeState},
+};
 use crate::{
     Addr, BoxError, Handler, Peer, SendError,
     events::{Scope, caused_by, reads_like},
@@ -19,14 +22,14 @@ use crate::{
         mailbox::{Mailbox, Next},
     },
     stats::add,
+    transport::Ancillary,
 };
 
 /// What a handler needs for a conversation. It comes back when the handler returns, to be used for
 /// the next one: so a conversation that never waits costs no allocation and counts no reference. It is
 /// boxed because it travels: into the future, out of it, and to the next.
-#[derive(Debug)]
 pub(super) struct HandlerCall<Req, Res, H> {
-    pub(super) handler: Arc<H>,
+    application: Arc<Application<Req, Res, H>>,
     pub(super) peer: Peer<Req, Res>,
 }
 
@@ -34,8 +37,23 @@ pub(super) struct HandlerCall<Req, Res, H> {
 pub(super) type Outcome<Req, Res, H> = (Box<HandlerCall<Req, Res, H>>, Result<(), BoxError>);
 
 impl<Req, Res, H: Handler<Req, Res>> HandlerCall<Req, Res, H> {
+    pub(super) fn new(
+        application: &Arc<Application<Req, Res, H>>,
+        socket: &Arc<SocketState>,
+        mailbox: &Arc<Mailbox>,
+        peer: &Addr,
+        ancillary: Ancillary,
+        serial: u64,
+    ) -> Box<Self> {
+        let application = Arc::clone(application);
+        let (socket, protocol) = (Arc::clone(socket), Arc::clone(&application.protocol));
+        let peer =
+            Peer::new(socket, protocol, Arc::clone(mailbox), peer.clone(), ancillary, serial);
+        Box::new(Self { application, peer })
+    }
+
     pub(super) async fn converse(mut self: Box<Self>) -> Outcome<Req, Res, H> {
-        let result = self.handler.handle(&mut self.peer).await;
+        let result = self.application.handler.handle(&mut self.peer).await;
         (self, result)
     }
 }
@@ -71,7 +89,7 @@ impl<F: Future> FutureSlot<F> {
 #[inline]
 pub(super) fn judge<Req, Res, H>(
     outcome: Result<Outcome<Req, Res, H>, Panicked>,
-    socket: &SocketState<Req, Res>,
+    socket: &SocketState,
     peer: &Addr,
     span: &Scope,
 ) -> Option<Box<HandlerCall<Req, Res, H>>> {
@@ -89,12 +107,7 @@ pub(super) fn judge<Req, Res, H>(
 }
 
 #[cold]
-fn tell_panicked<Req, Res>(
-    panicked: Panicked,
-    socket: &SocketState<Req, Res>,
-    peer: &Addr,
-    span: &Scope,
-) {
+fn tell_panicked(panicked: Panicked, socket: &SocketState, peer: &Addr, span: &Scope) {
     span.run(|| socket.report(peer, &panicked.into(), true));
 }
 
@@ -102,7 +115,7 @@ fn tell_panicked<Req, Res>(
 fn tell_failed<Req, Res>(
     error: BoxError,
     conversation: &Peer<Req, Res>,
-    socket: &SocketState<Req, Res>,
+    socket: &SocketState,
     peer: &Addr,
     span: &Scope,
 ) {
@@ -115,7 +128,7 @@ fn tell_failed<Req, Res>(
 fn tell<Req, Res>(
     error: BoxError,
     conversation: &Peer<Req, Res>,
-    socket: &SocketState<Req, Res>,
+    socket: &SocketState,
     peer: &Addr,
 ) {
     if caused_by(&*error, |error| matches!(error, SendError::Closed)) {
@@ -149,10 +162,10 @@ fn passed_on(
 pub(super) struct Task<Req, Res, H, F, M> {
     pub(super) slot: FutureSlot<F>,
     pub(super) span: Scope,
-    pub(super) handler: Arc<H>,
+    pub(super) application: Arc<Application<Req, Res, H>>,
     pub(super) converse: M,
     // Dropped after them: when it tells that the conversation is over, that is true.
-    pub(super) ending: Ending<Req, Res>,
+    pub(super) ending: Ending,
     // Dropped last: with it the next serving may begin.
     pub(super) serve_state: Arc<ServeState>,
 }
@@ -162,6 +175,7 @@ const IN_A_ROW: usize = 16;
 
 impl<Req, Res, H, F, M> Future for Task<Req, Res, H, F, M>
 where
+    H: Handler<Req, Res>,
     F: Future<Output = Outcome<Req, Res, H>>,
     M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Unpin,
 {
@@ -208,9 +222,7 @@ where
                     call
                 }
                 None => {
-                    let (socket, mailbox) = (Arc::clone(socket), Arc::clone(mailbox));
-                    let peer = Peer::new(socket, mailbox, peer.clone(), ancillary, *serial);
-                    Box::new(HandlerCall { handler: Arc::clone(&this.handler), peer })
+                    HandlerCall::new(&this.application, socket, mailbox, peer, ancillary, *serial)
                 }
             };
             this.span = this.serve_state.conversation(peer);
@@ -223,8 +235,8 @@ where
 
 /// Tells the worker when a conversation has ended, however it did.
 #[derive(Debug)]
-pub(super) struct Ending<Req, Res> {
-    pub(super) socket: Arc<SocketState<Req, Res>>,
+pub(super) struct Ending {
+    pub(super) socket: Arc<SocketState>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) peer: Addr,
     pub(super) serial: u64,
@@ -232,7 +244,7 @@ pub(super) struct Ending<Req, Res> {
     pub(super) over: bool,
 }
 
-impl<Req, Res> Drop for Ending<Req, Res> {
+impl Drop for Ending {
     fn drop(&mut self) {
         if !self.over {
             self.mailbox.abandon(&self.socket.counters);

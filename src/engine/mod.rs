@@ -5,7 +5,6 @@ mod conversation;
 mod conversations;
 pub(crate) mod dedicated_thread;
 mod failure;
-
 pub(crate) mod serve_state;
 mod worker;
 
@@ -14,35 +13,42 @@ use std::{io, pin::Pin, sync::Arc};
 use tokio::runtime::Handle;
 
 use self::{admission::Admission, dedicated_thread::DedicatedThread, serve_state::ServeState};
-use crate::{
-    BoxError, Handler, ServerContext,
-    hook::Hook,
-    socket::{SocketState, outbox::Outbox},
-};
+use crate::{BoxError, Handler, ServerContext, hook::Hook, peer::AnyProtocol, socket::SocketState};
 
-/// A server's handler and sockets, whatever its packets are.
+/// What is typed of a server: its handler and its protocol, and so its workers.
 pub(crate) trait Engine: Send + Sync {
     /// Runs the start hook of the handler.
     fn start<'a>(&'a self, context: &'a mut ServerContext) -> Hook<'a, Result<(), BoxError>>;
 
-    /// What drives the sockets, one future each.
+    /// The workers of the sockets, one future each.
     fn workers(&self, serve_state: &Arc<ServeState>) -> Vec<Boxed<'static, io::Result<()>>>;
-
-    fn outboxes(&self) -> Vec<&Outbox>;
 }
 
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// The protocol and the handler of a server.
+pub(crate) struct Application<Req, Res, H> {
+    pub(crate) protocol: Arc<dyn AnyProtocol<Req, Res>>,
+    pub(crate) handler: H,
+}
+
+/// An application with the sockets that it is served on.
 pub(crate) struct Sockets<Req, Res, H> {
-    pub(crate) handler: Arc<H>,
-    pub(crate) ports: Vec<Guarded<Req, Res>>,
+    application: Arc<Application<Req, Res, H>>,
+    guarded: Vec<Guarded>,
 }
 
 /// A socket, who may talk to it, and where its worker runs if not beside the conversations.
-pub(crate) struct Guarded<Req, Res> {
-    pub(crate) socket: Arc<SocketState<Req, Res>>,
+pub(crate) struct Guarded {
+    pub(crate) socket: Arc<SocketState>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) thread: Option<DedicatedThread>,
+}
+
+impl<Req, Res, H> Sockets<Req, Res, H> {
+    pub(crate) fn new(application: Application<Req, Res, H>, guarded: Vec<Guarded>) -> Self {
+        Self { application: Arc::new(application), guarded }
+    }
 }
 
 impl<Req, Res, H> Engine for Sockets<Req, Res, H>
@@ -53,24 +59,22 @@ where
 {
     fn start<'a>(&'a self, context: &'a mut ServerContext) -> Hook<'a, Result<(), BoxError>> {
         // Called where it is polled: it may panic before there is a future.
-        Hook::new(async { self.handler.start(context).await }, "the handler could not start")
+        let start = async { self.application.handler.start(context).await };
+        Hook::new(start, "the handler could not start")
     }
 
     fn workers(&self, serve_state: &Arc<ServeState>) -> Vec<Boxed<'static, io::Result<()>>> {
-        let worker = |Guarded { socket, admission, thread }: &Guarded<Req, Res>| {
+        let worker = |Guarded { socket, admission, thread }: &Guarded| {
             let (socket, admission) = (Arc::clone(socket), Arc::clone(admission));
-            let (handler, serve_state) = (Arc::clone(&self.handler), Arc::clone(serve_state));
+            let (application, serve_state) =
+                (Arc::clone(&self.application), Arc::clone(serve_state));
             let elsewhere = thread.as_ref().map(|_| Handle::current());
-            let future = worker::run(socket, handler, admission, serve_state, elsewhere);
+            let future = worker::run(socket, application, admission, serve_state, elsewhere);
             match thread {
                 Some(thread) => thread.run(future),
                 None => Box::pin(future) as Boxed<'static, _>,
             }
         };
-        self.ports.iter().map(worker).collect()
-    }
-
-    fn outboxes(&self) -> Vec<&Outbox> {
-        self.ports.iter().map(|guarded| &guarded.socket.outbox).collect()
+        self.guarded.iter().map(worker).collect()
     }
 }

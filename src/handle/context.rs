@@ -2,10 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{ServerHandle, watch::Carrier};
-
+use super::ServerHandle;
 use crate::{
-    Addr, BoxError, SocketRef, Spawner, events, hook::Hook, serve_guard::ServeGuard, tasks::Tasks,
+    Addr, BoxError, SocketRef, Spawner, events, hook::Hook, serve_guard::ServeGuard,
+    socket::SocketState, tasks::Tasks,
 };
 
 /// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
@@ -40,7 +40,7 @@ use crate::{
 /// ```
 pub struct ServerContext {
     handle: ServerHandle,
-    sockets: Vec<Arc<dyn Carrier>>,
+    sockets: Vec<Arc<SocketState>>,
     tasks: Arc<Tasks>,
     clean_ups: Vec<Hook<'static, ()>>,
 }
@@ -66,7 +66,7 @@ impl ServerContext {
 
     /// Returns the sockets of the server, as [`Server::sockets`](crate::Server::sockets) does.
     pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
-        self.sockets.iter().filter_map(|socket| socket.transport().socket())
+        self.sockets.iter().filter_map(|socket| socket.outbox.transport().socket())
     }
 
     /// Runs `task` in the background as long as the service lasts.

@@ -11,12 +11,13 @@ use tokio::time::Instant;
 
 use self::{
     status::{End, Phase, Status},
-    watch::{Carrier, SocketWatch},
+    watch::SocketWatch,
 };
 use crate::{
     Addr, ServerStats,
     events::Events,
     inside::{inside, is_inside},
+    socket::SocketState,
     stats::Counters,
 };
 pub use context::ServerContext;
@@ -224,8 +225,8 @@ impl ServerHandle {
         }
     }
 
-    pub(super) fn sockets(&self) -> Vec<Arc<dyn Carrier>> {
-        self.watch.carriers()
+    pub(super) fn sockets(&self) -> Vec<Arc<SocketState>> {
+        self.watch.sockets()
     }
 
     /// Runs a clean-up of this server.

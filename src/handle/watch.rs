@@ -5,7 +5,7 @@ use crate::{
     Addr,
     socket::SocketState,
     stats::{Counters, DropReason},
-    transport::{Transport, buffers},
+    transport::buffers,
 };
 
 /// The sockets of a server, to be looked at from anywhere. It keeps none of them alive.
@@ -18,7 +18,7 @@ pub(crate) struct SocketWatch(Mutex<Vec<Watched>>);
 /// One socket of a server.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    carrier: Weak<dyn Carrier>,
+    socket: Weak<SocketState>,
     /// What the kernel's count was when it was last read. It is one of 32 bits, which a flood of a
     /// million per second fills in an hour: whoever reads less often misses a round.
     seen: u32,
@@ -29,28 +29,25 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// `asked` are the receive buffer and the send buffer that somebody has asked for.
-    pub(crate) fn new<Req: 'static, Res: 'static>(
-        socket: &Arc<SocketState<Req, Res>>,
-        asked: [Option<usize>; 2],
-    ) -> Self {
-        let carrier: Weak<SocketState<Req, Res>> = Arc::downgrade(socket);
-        Self { carrier, seen: 0, dropped: 0, asked }
+    pub(crate) fn new(socket: &Arc<SocketState>, asked: [Option<usize>; 2]) -> Self {
+        Self { socket: Arc::downgrade(socket), seen: 0, dropped: 0, asked }
     }
 
     /// Adds what the kernel has dropped since the last call; returns the address if that is something.
     fn count_drops(&mut self, counters: &Counters) -> Option<Addr> {
-        let carrier = self.carrier.upgrade()?;
-        let now = carrier.transport().kernel_drops()?;
+        let socket = self.socket.upgrade()?;
+        let transport = socket.outbox.transport();
+        let now = transport.kernel_drops()?;
         let dropped = now.wrapping_sub(self.seen).into();
         counters.dropped(DropReason::Kernel, dropped);
         self.seen = now;
         self.dropped += dropped;
-        (dropped > 0).then(|| carrier.transport().local_addr().clone())
+        (dropped > 0).then(|| transport.local_addr().clone())
     }
 
     fn report(&self) -> Option<SocketDiagnostics> {
-        let carrier = self.carrier.upgrade()?;
-        let transport = carrier.transport();
+        let socket = self.socket.upgrade()?;
+        let transport = socket.outbox.transport();
         let granted = transport.socket().and_then(|socket| buffers(&socket).ok());
         let buffer = |i: usize, sysctl| {
             let granted = granted?[i];
@@ -99,8 +96,8 @@ impl SocketWatch {
     }
 
     /// All that are left, which is all of them while the server lives. Who keeps them must not outlive it.
-    pub(super) fn carriers(&self) -> Vec<Arc<dyn Carrier>> {
-        self.lock().iter().filter_map(|socket| socket.carrier.upgrade()).collect()
+    pub(super) fn sockets(&self) -> Vec<Arc<SocketState>> {
+        self.lock().iter().filter_map(|watched| watched.socket.upgrade()).collect()
     }
 
     /// The server is dropped: the sockets are looked at for the last time.
@@ -112,16 +109,5 @@ impl SocketWatch {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Watched>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What carries the datagrams of a port, whatever its packets are.
-pub(crate) trait Carrier: std::fmt::Debug + Send + Sync {
-    fn transport(&self) -> &dyn Transport;
-}
-
-impl<Req, Res> Carrier for SocketState<Req, Res> {
-    fn transport(&self) -> &dyn Transport {
-        self.outbox.transport()
     }
 }

@@ -175,9 +175,9 @@ impl<Req, Res> Peer<Req, Res> {
 
 /// Keeps the bytes of a datagram that did not decode.
 #[cold]
-pub(super) fn keep<Req, Res>(
+pub(super) fn keep<Req>(
     leftover: &mut Option<Box<Leftover<Req>>>,
-    socket: &SocketState<Req, Res>,
+    socket: &SocketState,
     datagram: &[u8],
 ) {
     leftover

@@ -1,6 +1,7 @@
 //! The other side of a conversation, and what it takes to talk to it.
 
 mod leftover;
+mod protocol;
 mod quiet_end;
 mod recv;
 mod send;
@@ -14,6 +15,7 @@ use std::{
 };
 
 use leftover::{Leftover, keep};
+pub(crate) use protocol::{AnyProtocol, Encode};
 pub(crate) use quiet_end::QuietEnd;
 use recv::{Receiving, Step};
 pub use sender::PeerSender;
@@ -21,7 +23,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::{
     Addr, BoxError, RecvError, SendError, SpawnError, TrafficClass,
-    socket::{Outlet, SocketState, batch_context::BatchContext, mailbox::Mailbox},
+    socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox},
     stats::add,
     transport::{Ancillary, Route},
 };
@@ -32,12 +34,13 @@ use crate::{
 /// [`recv`](Self::recv) returns without waiting. Nothing is decoded before the handler asks: one that
 /// returns first has refused the datagram.
 pub struct Peer<Req, Res> {
-    socket: Arc<SocketState<Req, Res>>,
+    socket: Arc<SocketState>,
+    protocol: Arc<dyn AnyProtocol<Req, Res>>,
     mailbox: Arc<Mailbox>,
     route: Route,
     /// That of the last datagram, where the system tells.
     traffic_class: Option<TrafficClass>,
-    /// Which conversation this is, among those of the port.
+    /// Which conversation this is, among those of the socket.
     serial: u64,
     /// Whether nothing was received yet, so that a first datagram may lie in the worker's batch.
     opening: bool,
@@ -48,7 +51,8 @@ pub struct Peer<Req, Res> {
 
 impl<Req, Res> Peer<Req, Res> {
     pub(crate) fn new(
-        socket: Arc<SocketState<Req, Res>>,
+        socket: Arc<SocketState>,
+        protocol: Arc<dyn AnyProtocol<Req, Res>>,
         mailbox: Arc<Mailbox>,
         addr: Addr,
         ancillary: Ancillary,
@@ -58,6 +62,7 @@ impl<Req, Res> Peer<Req, Res> {
         let route = Route { peer: addr, local };
         Self {
             socket,
+            protocol,
             mailbox,
             route,
             traffic_class,
@@ -221,7 +226,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// If the future is dropped, the datagram was sent whole or not at all.
     #[inline]
     pub fn send<'a>(&'a self, packet: &'a Res) -> impl Future<Output = Result<(), SendError>> {
-        send::send(&*self.socket, &self.route, packet)
+        send::send(&self.socket, &*self.protocol, &self.route, packet)
     }
 
     /// Returns the address of the peer.
@@ -268,9 +273,8 @@ impl<Req, Res> Peer<Req, Res> {
         Req: 'static,
         Res: 'static,
     {
-        let socket: Weak<SocketState<Req, Res>> = Arc::downgrade(&self.socket);
-        let outlet: Weak<dyn Outlet<Res>> = socket;
-        PeerSender::new(outlet, self.socket.id, self.route.clone())
+        let protocol: Weak<dyn AnyProtocol<Req, Res>> = Arc::downgrade(&self.protocol);
+        PeerSender::new(&self.socket, protocol, self.route.clone())
     }
 
     /// Receives the datagram that opened the conversation, while the worker still has it.
@@ -287,7 +291,7 @@ impl<Req, Res> Peer<Req, Res> {
         self.opening = false;
         BatchContext::with(self.socket.id, |batch| {
             let datagram = batch.open(self.serial)?;
-            match self.socket.protocol.decode(datagram) {
+            match self.protocol.decode(datagram) {
                 Ok(packet) => Some(Ok(packet)),
                 Err(error) => {
                     keep(&mut self.leftover, &self.socket, datagram);
@@ -303,7 +307,7 @@ impl<Req, Res> Peer<Req, Res> {
         let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
         self.learn(ancillary);
         add(&self.socket.counters.delivered, 1);
-        self.socket.protocol.decode(&datagram).map_err(|error| {
+        self.protocol.decode(&datagram).map_err(|error| {
             keep(&mut self.leftover, &self.socket, &datagram);
             add(&self.socket.counters.decode_errors, 1);
             RecvError::Decode(error)

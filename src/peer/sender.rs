@@ -1,11 +1,11 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    sync::Weak,
+    sync::{Arc, Weak},
 };
 
-use super::send::send;
-use crate::{Addr, SendError, socket::Outlet, transport::Route};
+use super::{Encode, send::send};
+use crate::{Addr, SendError, socket::SocketState, transport::Route};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
 ///
@@ -40,14 +40,18 @@ use crate::{Addr, SendError, socket::Outlet, transport::Route};
 /// }
 /// ```
 pub struct PeerSender<Res> {
-    outlet: Weak<dyn Outlet<Res>>,
-    socket: u64,
+    socket: Weak<SocketState>,
+    protocol: Weak<dyn Encode<Res>>,
     route: Route,
 }
 
 impl<Res> PeerSender<Res> {
-    pub(super) fn new(outlet: Weak<dyn Outlet<Res>>, socket: u64, route: Route) -> Self {
-        Self { outlet, socket, route }
+    pub(super) fn new(
+        socket: &Arc<SocketState>,
+        protocol: Weak<dyn Encode<Res>>,
+        route: Route,
+    ) -> Self {
+        Self { socket: Arc::downgrade(socket), protocol, route }
     }
 
     /// Sends `packet` to the peer, from the address the peer knows.
@@ -63,14 +67,15 @@ impl<Res> PeerSender<Res> {
     ///
     /// If the future is dropped, the datagram was sent whole or not at all.
     pub async fn send(&self, packet: &Res) -> Result<(), SendError> {
-        let outlet = self.outlet.upgrade().ok_or(SendError::Closed)?;
-        send(&*outlet, &self.route, packet).await
+        let socket = self.socket.upgrade().ok_or(SendError::Closed)?;
+        let protocol = self.protocol.upgrade().ok_or(SendError::Closed)?;
+        send(&socket, &*protocol, &self.route, packet).await
     }
 
     /// Returns whether the server has stopped serving, or is gone: then `send` fails.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.outlet.upgrade().is_none_or(|outlet| !outlet.outbox().is_open())
+        self.socket.upgrade().is_none_or(|socket| !socket.outbox.is_open())
     }
 
     /// Returns the address of the peer.
@@ -82,13 +87,15 @@ impl<Res> PeerSender<Res> {
 
 impl<Res> Clone for PeerSender<Res> {
     fn clone(&self) -> Self {
-        Self { outlet: Weak::clone(&self.outlet), socket: self.socket, route: self.route.clone() }
+        let (socket, protocol) = (Weak::clone(&self.socket), Weak::clone(&self.protocol));
+        Self { socket, protocol, route: self.route.clone() }
     }
 }
 
 impl<Res> PartialEq for PeerSender<Res> {
     fn eq(&self, other: &Self) -> bool {
-        (self.socket, self.addr()) == (other.socket, other.addr())
+        // While anybody has a sender, no other socket is at this place in memory.
+        self.socket.ptr_eq(&other.socket) && self.addr() == other.addr()
     }
 }
 
@@ -96,7 +103,7 @@ impl<Res> Eq for PeerSender<Res> {}
 
 impl<Res> Hash for PeerSender<Res> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.socket, self.addr()).hash(state);
+        (self.socket.as_ptr(), self.addr()).hash(state);
     }
 }
 

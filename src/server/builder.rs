@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Addr, Bind, BindError, DatagramProtocol, Handler, Limits,
     engine::{
-        Engine, Guarded, Sockets,
+        Application, Engine, Guarded, Sockets,
         admission::{Admission, Check},
     },
     events::Events,
@@ -17,7 +17,7 @@ use crate::{
         status::Status,
         watch::{SocketWatch, Watched},
     },
-    socket::{AnyProtocol, SocketState, outbox::Outbox},
+    socket::{SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
 };
@@ -35,17 +35,7 @@ pub struct ServerBuilder {
 }
 
 /// Joins the protocol and the handler, whose types nothing else of a builder knows, to sockets.
-type Assemble = Box<dyn FnOnce(Vec<Parts>) -> (Box<dyn Engine>, Vec<Watched>) + Send>;
-
-/// What a socket of a server consists of, but for its protocol.
-struct Parts {
-    bound: Bound,
-    admission: Admission,
-    limits: Arc<Limits>,
-    counters: Arc<Counters>,
-    events: Arc<Events>,
-    tasks: Arc<Tasks>,
-}
+type Assemble = Box<dyn FnOnce(Vec<Guarded>) -> Box<dyn Engine> + Send>;
 
 impl ServerBuilder {
     pub(super) fn new<P, H>(protocol: P, handler: H) -> Self
@@ -55,8 +45,12 @@ impl ServerBuilder {
         P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
+        let assemble = |guarded| -> Box<dyn Engine> {
+            let application = Application { protocol: Arc::new(protocol), handler };
+            Box::new(Sockets::new(application, guarded))
+        };
         Self {
-            assemble: Box::new(|parts| assemble(protocol, handler, parts)),
+            assemble: Box::new(assemble),
             limits: Limits::default(),
             source_filter: None,
             dedicated_threads: false,
@@ -192,18 +186,26 @@ impl ServerBuilder {
         let first_workers = bound.iter().filter(|bound| bound.is_first_worker);
         let local_addrs: Arc<[Addr]> =
             first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
-        let parts = |bound: Bound| Parts {
-            bound,
-            admission: Admission::new(Arc::clone(&local_addrs), self.source_filter.clone()),
-            limits: Arc::clone(&limits),
-            counters: Arc::clone(&counters),
-            events: Arc::clone(&events),
-            tasks: Arc::clone(&tasks),
+        let socket = |bound: Bound| {
+            let Bound { transport, thread, requested, .. } = bound;
+            let admission = Admission::new(Arc::clone(&local_addrs), self.source_filter.clone());
+            let outbox = Outbox::new(
+                transport,
+                Arc::clone(&counters),
+                Arc::clone(&events),
+                limits.send_timeout,
+            );
+            let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
+            let (events, tasks) = (Arc::clone(&events), Arc::clone(&tasks));
+            let socket = Arc::new(SocketState::new(outbox, limits, counters, events, tasks));
+            let watched = Watched::new(&socket, requested);
+            (Guarded { socket, admission: Arc::new(admission), thread }, watched)
         };
-        let (engine, watched) = (self.assemble)(bound.into_iter().map(parts).collect());
+        let (guarded, watched): (Vec<_>, _) = bound.into_iter().map(socket).unzip();
         let status = Arc::new(Status::new(local_addrs.to_vec()));
         Server {
-            engine,
+            sockets: guarded.iter().map(|guarded| Arc::clone(&guarded.socket)).collect(),
+            engine: (self.assemble)(guarded),
             counters,
             events,
             tasks,
@@ -213,29 +215,6 @@ impl ServerBuilder {
             _life: Life(status),
         }
     }
-}
-
-fn assemble<P, H>(protocol: P, handler: H, parts: Vec<Parts>) -> (Box<dyn Engine>, Vec<Watched>)
-where
-    P: DatagramProtocol + Send + Sync + 'static,
-    P::Incoming: Send + 'static,
-    P::Outgoing: Send + 'static,
-    H: Handler<P::Incoming, P::Outgoing>,
-{
-    let protocol: Arc<AnyProtocol<P::Incoming, P::Outgoing>> = Arc::new(protocol);
-    let socket = |parts: Parts| {
-        let Parts { bound, admission, limits, counters, events, tasks } = parts;
-        let Bound { transport, thread, requested, .. } = bound;
-        let outbox =
-            Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events), limits.send_timeout);
-        let protocol = Arc::clone(&protocol);
-        let socket = SocketState::new(protocol, outbox, limits, counters, events, tasks);
-        let socket = Arc::new(socket);
-        let watched = Watched::new(&socket, requested);
-        (Guarded { socket, admission: Arc::new(admission), thread }, watched)
-    };
-    let (ports, watched) = parts.into_iter().map(socket).unzip();
-    (Box::new(Sockets { handler: Arc::new(handler), ports }), watched)
 }
 
 impl fmt::Debug for ServerBuilder {

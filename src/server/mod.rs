@@ -15,6 +15,7 @@ use crate::{
     engine::Engine,
     events::Events,
     handle::{status::Status, watch::SocketWatch},
+    socket::SocketState,
     stats::Counters,
     tasks::Tasks,
 };
@@ -49,6 +50,7 @@ use crate::{
 /// # }
 /// ```
 pub struct Server {
+    sockets: Vec<Arc<SocketState>>,
     engine: Box<dyn Engine>,
     counters: Arc<Counters>,
     events: Arc<Events>,
@@ -123,7 +125,7 @@ impl Server {
     /// Returns the sockets of the server, for options that its [builder](Self::builder) has no setter
     /// for. A network in memory has none.
     pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
-        self.engine.outboxes().into_iter().filter_map(|outbox| outbox.transport().socket())
+        self.sockets.iter().filter_map(|socket| socket.outbox.transport().socket())
     }
 
     /// Starts [`serve`](Self::serve) as a task of the current runtime, which owns the server from now on.

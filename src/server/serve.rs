@@ -110,8 +110,8 @@ impl Serving<'_> {
         self.server.count_kernel_drops();
         self.server.events.serving(&self.server.status.local_addrs());
         self.served = true;
-        for outbox in self.server.engine.outboxes() {
-            outbox.open();
+        for socket in &self.server.sockets {
+            socket.outbox.open();
         }
         self.server.status.enter(Phase::Serving);
         for worker in self.server.engine.workers(&self.serve_state) {
@@ -177,8 +177,8 @@ impl Serving<'_> {
             events::stopping();
         }
         self.serve_state.set(mode);
-        for outbox in self.server.engine.outboxes() {
-            outbox.signal.wake();
+        for socket in &self.server.sockets {
+            socket.outbox.signal.wake();
         }
     }
 
@@ -196,8 +196,8 @@ impl Serving<'_> {
     }
 
     fn close(&self) {
-        for outbox in self.server.engine.outboxes() {
-            outbox.close();
+        for socket in &self.server.sockets {
+            socket.outbox.close();
         }
     }
 }
@@ -226,8 +226,8 @@ async fn next_end(asked: &mut watch::Receiver<State>, known: End) -> End {
 /// Drops what arrived while nothing was served. It gives up on a socket that fills faster than it can
 /// be emptied.
 fn discard_stale(server: &Server) {
-    for outbox in server.engine.outboxes() {
-        let stale = outbox.transport().discard(MOST_DISCARDED) as u64;
+    for socket in &server.sockets {
+        let stale = socket.outbox.transport().discard(MOST_DISCARDED) as u64;
         add(&server.counters.received, stale);
         server.counters.dropped(DropReason::Stale, stale);
     }

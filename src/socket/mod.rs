@@ -17,7 +17,7 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    Addr, BoxError, DatagramProtocol, EncodeError,
+    Addr, BoxError,
     events::Events,
     limits::Limits,
     stats::{Counters, DropReason, add},
@@ -26,15 +26,11 @@ use crate::{
 use outbox::Outbox;
 use reread::Reread;
 
-/// A protocol as a port holds it: of any type, for packets of two.
-pub(crate) type AnyProtocol<Req, Res> =
-    dyn DatagramProtocol<Incoming = Req, Outgoing = Res> + Send + Sync;
-
-/// One bound socket of a server with all that its worker, its conversations and its senders share.
-pub(crate) struct SocketState<Req, Res> {
-    /// Tells ports apart, also after one is gone.
+/// One bound socket of a server with all that its worker, its conversations and its senders share. It
+/// knows neither the packets nor the handler.
+pub(crate) struct SocketState {
+    /// Tells sockets apart, also after one is gone.
     pub(crate) id: u64,
-    pub(crate) protocol: Arc<AnyProtocol<Req, Res>>,
     pub(crate) outbox: Outbox,
     pub(crate) limits: Arc<Limits>,
     pub(crate) counters: Arc<Counters>,
@@ -51,9 +47,8 @@ pub(crate) struct SocketState<Req, Res> {
     pub(crate) tasks: Arc<Tasks>,
 }
 
-impl<Req, Res> SocketState<Req, Res> {
+impl SocketState {
     pub(crate) fn new(
-        protocol: Arc<AnyProtocol<Req, Res>>,
         outbox: Outbox,
         limits: Arc<Limits>,
         counters: Arc<Counters>,
@@ -64,7 +59,6 @@ impl<Req, Res> SocketState<Req, Res> {
 
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            protocol,
             outbox,
             limits,
             counters,
@@ -123,32 +117,11 @@ impl<Req, Res> SocketState<Req, Res> {
     }
 }
 
-impl<Req, Res> fmt::Debug for SocketState<Req, Res> {
+impl fmt::Debug for SocketState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SocketState")
             .field("id", &self.id)
             .field("outbox", &self.outbox)
             .finish_non_exhaustive()
-    }
-}
-
-/// What is needed of a port to send, whatever it receives.
-pub(crate) trait Outlet<Res>: fmt::Debug + Send + Sync {
-    fn id(&self) -> u64;
-    fn outbox(&self) -> &Outbox;
-    fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
-}
-
-impl<Req, Res> Outlet<Res> for SocketState<Req, Res> {
-    fn id(&self) -> u64 {
-        self.id
-    }
-
-    fn outbox(&self) -> &Outbox {
-        &self.outbox
-    }
-
-    fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        self.protocol.encode(packet, datagram)
     }
 }

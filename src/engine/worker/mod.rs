@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use super::{
+    Application,
     admission::Admission,
     conversation::{FutureSlot, HandlerCall, Outcome},
     conversations::{Arrival, Conversations},
@@ -41,8 +42,8 @@ use crate::{
 ///
 /// Fails if the socket can never receive again; then too all conversations have ended.
 pub(super) async fn run<Req, Res, H>(
-    socket: Arc<SocketState<Req, Res>>,
-    handler: Arc<H>,
+    socket: Arc<SocketState>,
+    application: Arc<Application<Req, Res, H>>,
     admission: Arc<Admission>,
     serve_state: Arc<ServeState>,
     elsewhere: Option<Handle>,
@@ -66,8 +67,7 @@ where
         deaf: false,
         send_deadline: SendDeadline::default(),
         reread: None,
-        // For this worker alone: conversations that count references do not disturb other cores.
-        handler,
+        application,
         converse: HandlerCall::converse,
         socket,
         admission,
@@ -80,8 +80,8 @@ where
 }
 
 struct Worker<Req, Res, H, F, M> {
-    socket: Arc<SocketState<Req, Res>>,
-    handler: Arc<H>,
+    socket: Arc<SocketState>,
+    application: Arc<Application<Req, Res, H>>,
     admission: Arc<Admission>,
     /// Where conversations run, if they must not keep this thread.
     elsewhere: Option<Handle>,

@@ -4,7 +4,7 @@ use std::{mem, sync::Arc, task::Poll};
 
 use super::Worker;
 use crate::{
-    Handler, Peer,
+    Handler,
     engine::conversation::{Ending, FutureSlot, HandlerCall, Outcome, Task, judge},
     events::Scope,
     panic,
@@ -32,9 +32,8 @@ where
                 call
             }
             None => {
-                let (socket, mailbox) = (Arc::clone(&self.socket), Arc::clone(&self.mailbox));
-                let peer = Peer::new(socket, mailbox, from.clone(), ancillary, serial);
-                Box::new(HandlerCall { handler: Arc::clone(&self.handler), peer })
+                let (socket, mailbox) = (&self.socket, &self.mailbox);
+                HandlerCall::new(&self.application, socket, mailbox, from, ancillary, serial)
             }
         };
         let mut slot = self.slot.take().unwrap_or_else(FutureSlot::new);
@@ -98,13 +97,13 @@ where
     }
 
     /// Makes a task of a conversation that has to wait.
-    fn spawn(&mut self, slot: FutureSlot<F>, span: Scope, ending: Ending<Req, Res>) {
+    fn spawn(&mut self, slot: FutureSlot<F>, span: Scope, ending: Ending) {
         let (peer, serial) = (ending.peer.clone(), ending.serial);
         let mailbox = Arc::clone(&ending.mailbox);
         let task = Task {
             slot,
             span,
-            handler: Arc::clone(&self.handler),
+            application: Arc::clone(&self.application),
             converse: self.converse,
             ending,
             serve_state: Arc::clone(&self.serve_state),
