@@ -52,9 +52,12 @@ impl<Req, Res, H: Handler<Req, Res>> HandlerCall<Req, Res, H> {
         Box::new(Self { application, peer })
     }
 
-    pub(super) async fn converse(mut self: Box<Self>) -> Outcome<Req, Res, H> {
-        let result = self.application.handler.handle(&mut self.peer).await;
-        (self, result)
+    /// Runs the handler. The block keeps `self` in one place; an `async fn` would keep it in two.
+    pub(super) fn converse(mut self: Box<Self>) -> impl Future<Output = Outcome<Req, Res, H>> {
+        async move {
+            let result = self.application.handler.handle(&mut self.peer).await;
+            (self, result)
+        }
     }
 }
 

@@ -148,7 +148,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     fn leftover(&mut self) -> &mut Leftover<Req> {
-        self.leftover.get_or_insert_with(|| Box::new(Leftover::new(&self.socket.counters)))
+        self.leftover.get_or_insert_with(|| Box::new(Leftover::new(&self.path.socket.counters)))
     }
 
     /// What nobody has asked for until now, nobody will: memory is for what waits.

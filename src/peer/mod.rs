@@ -18,6 +18,7 @@ use leftover::{Leftover, keep};
 pub(crate) use protocol::{AnyProtocol, Encode};
 pub(crate) use quiet_end::QuietEnd;
 use recv::{Receiving, Step};
+use send::SendPath;
 pub use sender::PeerSender;
 use tokio::time::{Instant, Sleep};
 
@@ -34,10 +35,8 @@ use crate::{
 /// [`recv`](Self::recv) returns without waiting. Nothing is decoded before the handler asks: one that
 /// returns first has refused the datagram.
 pub struct Peer<Req, Res> {
-    socket: Arc<SocketState>,
-    protocol: Arc<dyn AnyProtocol<Req, Res>>,
+    path: SendPath<dyn AnyProtocol<Req, Res>>,
     mailbox: Arc<Mailbox>,
-    route: Route,
     /// That of the last datagram, where the system tells.
     traffic_class: Option<TrafficClass>,
     /// Which conversation this is, among those of the socket.
@@ -61,10 +60,8 @@ impl<Req, Res> Peer<Req, Res> {
         let Ancillary { local, traffic_class } = ancillary;
         let route = Route { peer: addr, local };
         Self {
-            socket,
-            protocol,
+            path: SendPath { socket, protocol, route },
             mailbox,
-            route,
             traffic_class,
             serial,
             opening: true,
@@ -75,7 +72,7 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Makes this the peer of another conversation that is served with the same mailbox.
     pub(crate) fn renew(&mut self, addr: &Addr, ancillary: Ancillary, serial: u64) {
-        self.route.peer.clone_from(addr);
+        self.path.route.peer.clone_from(addr);
         self.learn(ancillary);
         self.serial = serial;
         self.opening = true;
@@ -92,7 +89,7 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Remembers what was told beside the last datagram.
     fn learn(&mut self, ancillary: Ancillary) {
-        self.route.local = ancillary.local;
+        self.path.route.local = ancillary.local;
         self.traffic_class = ancillary.traffic_class;
     }
 
@@ -202,7 +199,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// }
     /// ```
     pub async fn closed(&self) {
-        let mut closing = pin!(self.socket.closing.notified());
+        let mut closing = pin!(self.path.socket.closing.notified());
         // Listen first: what is told between the two steps must not be missed.
         closing.as_mut().enable();
         if !self.mailbox.is_closed() {
@@ -226,13 +223,13 @@ impl<Req, Res> Peer<Req, Res> {
     /// If the future is dropped, the datagram was sent whole or not at all.
     #[inline]
     pub fn send<'a>(&'a self, packet: &'a Res) -> impl Future<Output = Result<(), SendError>> {
-        send::send(&self.socket, &*self.protocol, &self.route, packet)
+        self.path.send(packet)
     }
 
     /// Returns the address of the peer.
     #[must_use]
     pub const fn addr(&self) -> &Addr {
-        &self.route.peer
+        &self.path.route.peer
     }
 
     /// Returns the address that the last datagram came to, and replies leave from.
@@ -242,7 +239,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// broadcast address is answered from a unicast address of the host, which is told here.
     #[must_use]
     pub fn local_addr(&self) -> Addr {
-        self.route.local_addr(self.socket.outbox.transport().local_addr())
+        self.path.route.local_addr(self.path.socket.outbox.transport().local_addr())
     }
 
     /// Returns how the last datagram was marked, if the server was asked for it by
@@ -263,7 +260,7 @@ impl<Req, Res> Peer<Req, Res> {
         &self,
         task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
     ) -> Result<(), SpawnError> {
-        self.socket.tasks.spawn(task)
+        self.path.socket.tasks.spawn(task)
     }
 
     /// Returns a sender for this peer that outlives the conversation.
@@ -273,8 +270,8 @@ impl<Req, Res> Peer<Req, Res> {
         Req: 'static,
         Res: 'static,
     {
-        let protocol: Weak<dyn AnyProtocol<Req, Res>> = Arc::downgrade(&self.protocol);
-        PeerSender::new(&self.socket, protocol, self.route.clone())
+        let protocol: Weak<dyn AnyProtocol<Req, Res>> = Arc::downgrade(&self.path.protocol);
+        PeerSender::new(&self.path.socket, protocol, self.path.route.clone())
     }
 
     /// Receives the datagram that opened the conversation, while the worker still has it.
@@ -289,12 +286,12 @@ impl<Req, Res> Peer<Req, Res> {
             return None;
         }
         self.opening = false;
-        BatchContext::with(self.socket.id, |batch| {
+        BatchContext::with(self.path.socket.id, |batch| {
             let datagram = batch.open(self.serial)?;
-            match self.protocol.decode(datagram) {
+            match self.path.protocol.decode(datagram) {
                 Ok(packet) => Some(Ok(packet)),
                 Err(error) => {
-                    keep(&mut self.leftover, &self.socket, datagram);
+                    keep(&mut self.leftover, &self.path.socket, datagram);
                     batch.decode_errors += 1;
                     Some(Err(RecvError::Decode(error)))
                 }
@@ -306,17 +303,17 @@ impl<Req, Res> Peer<Req, Res> {
     fn decode(&mut self, taken: Option<(Ancillary, Box<[u8]>)>) -> Result<Req, RecvError> {
         let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
         self.learn(ancillary);
-        add(&self.socket.counters.delivered, 1);
-        self.protocol.decode(&datagram).map_err(|error| {
-            keep(&mut self.leftover, &self.socket, &datagram);
-            add(&self.socket.counters.decode_errors, 1);
+        add(&self.path.socket.counters.delivered, 1);
+        self.path.protocol.decode(&datagram).map_err(|error| {
+            keep(&mut self.leftover, &self.path.socket, &datagram);
+            add(&self.path.socket.counters.decode_errors, 1);
             RecvError::Decode(error)
         })
     }
 
     /// What was told beside the last datagram.
     pub(crate) const fn ancillary(&self) -> Ancillary {
-        Ancillary { local: self.route.local, traffic_class: self.traffic_class }
+        Ancillary { local: self.path.route.local, traffic_class: self.traffic_class }
     }
 }
 

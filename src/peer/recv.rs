@@ -59,11 +59,12 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
         let budget = ready!(coop::poll_proceed(cx));
         // Before the mailbox is looked at: what came in time is in there when the round is done.
         let too_late = match self.step {
-            Step::Rereading(_, round) => self.peer.socket.reread.poll(round, cx).is_ready(),
+            Step::Rereading(_, round) => self.peer.path.socket.reread.poll(round, cx).is_ready(),
             _ => false,
         };
         // What is taken is returned at once: nothing is awaited after this that could be dropped.
-        if let Poll::Ready(taken) = self.peer.mailbox.poll_take(cx, &self.peer.socket.counters) {
+        if let Poll::Ready(taken) = self.peer.mailbox.poll_take(cx, &self.peer.path.socket.counters)
+        {
             budget.made_progress();
             return Poll::Ready(self.peer.decode(taken));
         }
@@ -90,7 +91,7 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
             (Limit::Timeout | Limit::Idle, Some(timer)) => ready!(timer.as_mut().poll(cx)),
             _ => return Poll::Pending,
         }
-        self.step = Step::Rereading(limit, self.peer.socket.ask_for_reread(cx));
+        self.step = Step::Rereading(limit, self.peer.path.socket.ask_for_reread(cx));
         Poll::Pending
     }
 
@@ -98,7 +99,7 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
     /// if it is not to wait at all.
     fn begin_to_wait(&mut self, timeout: Duration, now: Option<Instant>) -> Option<Limit> {
         self.peer.forget_undecoded();
-        let idle = self.peer.socket.limits.idle_timeout.unwrap_or(Duration::MAX);
+        let idle = self.peer.path.socket.limits.idle_timeout.unwrap_or(Duration::MAX);
         let (within, limit) =
             if timeout <= idle { (timeout, Limit::Timeout) } else { (idle, Limit::Idle) };
         if within.is_zero() {

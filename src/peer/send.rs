@@ -1,5 +1,8 @@
+//! How a packet leaves: with the batch of the worker, or at once.
+
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -12,44 +15,46 @@ use crate::{
     transport::{Route, Scratch, max_len},
 };
 
-/// Sends `packet`: into the batch of the batch that is in progress on this thread, if there is one.
-#[inline]
-pub(super) const fn send<'a, Res, E>(
-    socket: &'a SocketState,
-    protocol: &'a E,
-    to: &'a Route,
-    packet: &'a Res,
-) -> Sending<'a, Res, E>
-where
-    E: Encode<Res> + ?Sized,
-{
-    Sending { socket, protocol, to, packet, waiting: None }
+/// What a packet needs on its way to one peer.
+pub(super) struct SendPath<E: ?Sized> {
+    pub(super) socket: Arc<SocketState>,
+    pub(super) protocol: Arc<E>,
+    pub(super) route: Route,
 }
 
-/// A packet on its way out. Made by hand as [`Receiving`](super::recv::Receiving) is, for the same reason.
+impl<E: ?Sized> SendPath<E> {
+    /// Sends `packet`. If a batch of this socket is in progress on this thread, the packet leaves with it.
+    #[inline]
+    pub(super) const fn send<'a, Res>(&'a self, packet: &'a Res) -> Sending<'a, Res, E>
+    where
+        E: Encode<Res>,
+    {
+        Sending { path: self, packet, waiting: None }
+    }
+}
+
+/// A packet on its way out. Written by hand for the same reason as [`Receiving`](super::recv::Receiving).
 pub(super) struct Sending<'a, Res, E: ?Sized> {
-    socket: &'a SocketState,
-    protocol: &'a E,
-    to: &'a Route,
+    path: &'a SendPath<E>,
     packet: &'a Res,
-    /// Once the outbox is full: what waits for room in it.
+    /// The datagram waits here while the outbox is full.
     waiting: Option<Waiting<'a>>,
 }
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>>;
 
 impl<Res, E: Encode<Res> + ?Sized> Sending<'_, Res, E> {
-    fn poll_outbox(&mut self, max: usize, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        // Whoever only sends must not keep the thread from the others.
+    fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        // A task that only sends must not keep the thread from the others.
         let budget = ready!(coop::poll_proceed(cx));
         budget.made_progress();
-        let encode = |datagram: &mut Vec<u8>| self.protocol.encode(self.packet, datagram);
-        let datagram = Scratch::encode(max, encode)?;
-        let (outbox, to) = (&self.socket.outbox, self.to);
-        if outbox.try_send(to, &datagram)? {
+        let SendPath { socket, protocol, route } = self.path;
+        let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet, datagram);
+        let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        if socket.outbox.try_send(route, &datagram)? {
             return Poll::Ready(Ok(()));
         }
-        let waiting = async move { outbox.send(to, &datagram).await };
+        let waiting = async move { socket.outbox.send(route, &datagram).await };
         self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
     }
 }
@@ -63,21 +68,20 @@ impl<Res, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, E> {
         if let Some(waiting) = &mut this.waiting {
             return waiting.as_mut().poll(cx);
         }
-        let outbox = &this.socket.outbox;
-        let max = max_len(&this.to.peer);
-        let inline = BatchContext::with(this.socket.id, |batch| {
-            if !outbox.takes_inline(batch) {
+        let SendPath { socket, protocol, route } = this.path;
+        let inline = BatchContext::with(socket.id, |batch| {
+            if !socket.outbox.takes_inline(batch) {
                 return None;
             }
             if batch.poll_proceed(cx).is_pending() {
                 return Some(Poll::Pending);
             }
-            let encode = |datagram: &mut Vec<u8>| this.protocol.encode(this.packet, datagram);
-            Some(Poll::Ready(batch.replies.encode(this.to, max, encode)))
+            let encode = |datagram: &mut Vec<u8>| protocol.encode(this.packet, datagram);
+            Some(Poll::Ready(batch.replies.encode(route, max_len(&route.peer), encode)))
         });
         match inline.flatten() {
             Some(sent) => sent,
-            None => this.poll_outbox(max, cx),
+            None => this.poll_outbox(cx),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::{Encode, send::send};
+use super::{Encode, send::SendPath};
 use crate::{Addr, SendError, socket::SocketState, transport::Route};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
@@ -69,7 +69,7 @@ impl<Res> PeerSender<Res> {
     pub async fn send(&self, packet: &Res) -> Result<(), SendError> {
         let socket = self.socket.upgrade().ok_or(SendError::Closed)?;
         let protocol = self.protocol.upgrade().ok_or(SendError::Closed)?;
-        send(&socket, &*protocol, &self.route, packet).await
+        SendPath { socket, protocol, route: self.route.clone() }.send(packet).await
     }
 
     /// Returns whether the server has stopped serving, or is gone: then `send` fails.
