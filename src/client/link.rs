@@ -10,7 +10,8 @@ use super::shared::locked;
 use crate::{
     Addr, SocketRef,
     transport::{
-        RecvBatch, Route, SendBatch, Transport, is_about_sending, max_len, options::Options, socket,
+        RecvBatch, RecvHalf, Route, SendBatch, Transport, is_about_sending, max_len,
+        options::Options, socket,
     },
 };
 
@@ -23,9 +24,14 @@ pub(super) struct Link {
     pub(super) route: Route,
     /// Held from a send until its error is asked for: that of another one would be taken for it.
     sending: Mutex<()>,
-    /// The error about something sent that the kernel told to whoever received, while something was
-    /// sent; else 0.
-    told: Mutex<i32>,
+    receiving: Mutex<Receiving>,
+}
+
+#[derive(Debug)]
+struct Receiving {
+    half: Box<dyn RecvHalf>,
+    /// The error about something sent that a receive has met while something was sent; else 0.
+    told: i32,
 }
 
 #[derive(Debug)]
@@ -37,6 +43,16 @@ enum Connected {
     },
     #[cfg(feature = "testing")]
     Memory(crate::transport::memory::MemorySocket),
+}
+
+impl Connected {
+    fn transport(&self) -> &dyn Transport {
+        match self {
+            Self::Udp { transport, .. } => &**transport,
+            #[cfg(feature = "testing")]
+            Self::Memory(socket) => socket,
+        }
+    }
 }
 
 impl Link {
@@ -64,8 +80,9 @@ impl Link {
     }
 
     fn connected(socket: Connected, local_addr: Addr, peer: Addr) -> Self {
-        let (sending, told) = (Mutex::default(), Mutex::default());
-        Self { socket, local_addr, route: peer.into(), sending, told }
+        let half = socket.transport().recv_half(1);
+        let (sending, receiving) = (Mutex::default(), Mutex::new(Receiving { half, told: 0 }));
+        Self { socket, local_addr, route: peer.into(), sending, receiving }
     }
 
     /// The socket of the operating system, if there is one.
@@ -77,14 +94,6 @@ impl Link {
         }
     }
 
-    fn transport(&self) -> &dyn Transport {
-        match &self.socket {
-            Connected::Udp { transport, .. } => &**transport,
-            #[cfg(feature = "testing")]
-            Connected::Memory(socket) => socket,
-        }
-    }
-
     /// The longest datagram that can be sent, in bytes.
     pub(super) fn max_len(&self) -> usize {
         max_len(&self.route.peer)
@@ -93,11 +102,9 @@ impl Link {
     /// Receives what is there. With `ask_kernel` it looks into the socket, whatever tokio knows of it:
     /// that finds also what arrived since the runtime looked last.
     pub(super) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
-        let transport = self.transport();
         // From the call that meets an error to the note of it, no sender asks for its own.
-        let mut told = locked(&self.told);
-        let received =
-            if ask_kernel { transport.recv_now(batch) } else { transport.try_recv(batch) };
+        let Receiving { half, told } = &mut *locked(&self.receiving);
+        let received = if ask_kernel { half.recv_now(batch) } else { half.try_recv(batch) };
         if let Err(error) = &received
             && is_about_sending(error)
         {
@@ -121,7 +128,7 @@ impl Link {
     /// Sends one datagram, whole or not at all.
     pub(super) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
         let _sending = self.begin();
-        self.transport().try_send(&self.route, datagram)?;
+        self.socket.transport().try_send(&self.route, datagram)?;
         self.take_error()
     }
 
@@ -130,7 +137,7 @@ impl Link {
     pub(super) fn try_send_batch(&self, batch: &mut SendBatch) -> io::Result<bool> {
         let _sending = self.begin();
         let mut first = Ok(());
-        let done = self.transport().send_batch(batch, &mut |_, error| {
+        let done = self.socket.transport().send_batch(batch, &mut |_, error| {
             if first.is_ok() {
                 first = Err(error);
             }
@@ -141,21 +148,21 @@ impl Link {
     /// Begins to send: what was told until now is about something else.
     fn begin(&self) -> MutexGuard<'_, ()> {
         let sending = locked(&self.sending);
-        *locked(&self.told) = 0;
+        locked(&self.receiving).told = 0;
         sending
     }
 
     /// Where the peer is on this host, the kernel knows by now that nobody is there. The error belongs to
     /// what was sent, not to whatever is done with the socket next.
     fn take_error(&self) -> io::Result<()> {
-        let told = locked(&self.told);
+        let receiving = locked(&self.receiving);
         match &self.socket {
             Connected::Udp { socket, .. } => socket.take_error()?.map_or(Ok(()), Err)?,
             #[cfg(feature = "testing")]
             Connected::Memory(_) => {}
         }
         // Another thread may have met it first.
-        match *told {
+        match receiving.told {
             0 => Ok(()),
             code => Err(io::Error::from_raw_os_error(code)),
         }

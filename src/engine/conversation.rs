@@ -52,7 +52,8 @@ impl<Req, Res, H: Handler<Req, Res>> HandlerCall<Req, Res, H> {
         Box::new(Self { application, peer })
     }
 
-    /// Runs the handler. The block keeps `self` in one place; an `async fn` would keep it in two.
+    /// Runs the handler.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice")]
     pub(super) fn converse(mut self: Box<Self>) -> impl Future<Output = Outcome<Req, Res, H>> {
         async move {
             let result = self.application.handler.handle(&mut self.peer).await;

@@ -15,6 +15,7 @@ mod route;
 mod scratch;
 mod send_batch;
 mod signal;
+mod size;
 pub(crate) mod socket;
 mod socket_ref;
 mod targets;
@@ -23,7 +24,7 @@ mod worker_index;
 
 use std::{
     fmt, io,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 pub(crate) use icmp::is_about_sending;
@@ -40,10 +41,11 @@ pub(crate) use route::{Ancillary, Local, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use send_batch::SendBatch;
 pub(crate) use signal::Signal;
+pub(crate) use size::{LONGEST, max_len};
 pub use socket_ref::SocketRef;
 pub(crate) use targets::Target;
 pub use targets::ToAddrs;
-pub(crate) use udp::{LONGEST, Udp, max_len};
+pub(crate) use udp::Udp;
 pub(crate) use worker_index::WorkerIndex;
 
 use crate::Addr;
@@ -52,7 +54,8 @@ use crate::Addr;
 /// more only keeps the runtime's other tasks waiting.
 pub(crate) const BATCH: usize = 64;
 
-/// One bound socket of a server. Only the worker that drives it polls; anybody may send.
+/// One bound socket. Everybody who sends shares it; a server's worker or a client owns the
+/// [receive half](Self::recv_half).
 pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     fn local_addr(&self) -> &Addr;
 
@@ -76,17 +79,9 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
         Offload::Unavailable
     }
 
-    /// Adds what has arrived to `batch`, up to its bounds; `WouldBlock` when nothing is there.
-    ///
-    /// An error that comes after at least one datagram is kept for the next call by the transport or
-    /// told again by the kernel, so that no datagram is lost by it.
-    fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()>;
-
-    /// As [`try_recv`](Self::try_recv), whether or not the runtime has heard that something is there.
-    fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()>;
-
-    /// Completes when `try_recv` is worth trying.
-    fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Makes the receive half, with room for about `first` datagrams to begin with. What has arrived lies in
+    /// the socket, so that each serving may make one anew.
+    fn recv_half(&self, first: usize) -> Box<dyn RecvHalf>;
 
     /// How many datagrams the kernel has dropped on their way to this socket since it was taken over,
     /// modulo 2^32; `None` where nobody tells.
@@ -105,11 +100,11 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
         // One that persists is for the worker to deal with.
         const MOST_FAILURES: usize = 64;
 
-        let mut batch = RecvBatch::new(LONGEST);
+        let (mut half, mut batch) = (self.recv_half(BATCH), RecvBatch::new(LONGEST));
         let (mut discarded, mut failures) = (0, 0);
         while discarded < most {
             batch.clear();
-            match self.recv_now(&mut batch) {
+            match half.recv_now(&mut batch) {
                 Ok(()) => discarded += batch.len() + batch.truncated(),
                 Err(error) if is_about_sending(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -125,6 +120,34 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// for the rest. A datagram that is refused goes to `refused` and costs no other its place.
     fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
         send_singly(|to, datagram| self.try_send(to, datagram), batch, refused)
+    }
+}
+
+/// The receive half of a socket. It keeps the socket open.
+pub(crate) trait RecvHalf: fmt::Debug + Send + 'static {
+    /// Adds what has arrived to `batch`, up to its bounds; `WouldBlock` when nothing is there.
+    ///
+    /// An error that comes after at least one datagram is kept for the next call by the transport or
+    /// returned again by the kernel, so that no datagram is lost by it.
+    fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()>;
+
+    /// As [`try_recv`](Self::try_recv), but asks the kernel, whatever the runtime knows of the socket.
+    fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()>;
+
+    /// Completes when `try_recv` is worth trying.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Receives at least one datagram into `batch`, which is empty.
+    fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut RecvBatch) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_ready(cx))?;
+            match self.try_recv(batch) {
+                // All of it were copies for other workers.
+                Ok(()) if batch.is_empty() => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                received => return Poll::Ready(received),
+            }
+        }
     }
 }
 

@@ -1,9 +1,11 @@
+//! Datagrams that were received together.
+
 use std::ops::Range;
 
 use super::{Ancillary, BATCH, LONGEST};
 use crate::Addr;
 
-/// What one turn of a worker received: datagrams of any size, packed into one buffer.
+/// Datagrams that were received together, in one buffer.
 #[derive(Debug)]
 pub(crate) struct RecvBatch {
     bytes: Vec<u8>,
@@ -69,16 +71,22 @@ impl RecvBatch {
         self.truncated.extend(others.map(|(from, _)| (whole, Some(from))));
     }
 
-    /// Room for `count` messages of any length, and how long each slot is.
+    /// Room for at least `count` messages, and how long each slot is: one byte more than a datagram may be, or
+    /// than any message is, where the kernel may have `merged` datagrams. The batch must be empty.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-    pub(super) fn slots(&mut self, count: usize) -> (&mut [u8], usize) {
-        const SLOT: usize = LONGEST + 1;
-
-        if self.bytes.len() < count * SLOT {
+    pub(super) fn slots(&mut self, count: usize, merged: bool) -> (&mut [u8], usize) {
+        let slot = if merged { LONGEST + 1 } else { self.limit + 1 };
+        if self.bytes.len() < count * slot {
             // Pages that are never touched cost no memory.
-            self.bytes = vec![0; count * SLOT];
+            self.bytes = vec![0; count * slot];
         }
-        (&mut self.bytes, SLOT)
+        (&mut self.bytes, slot)
+    }
+
+    /// How many bytes there is room for.
+    #[cfg(all(test, target_os = "linux", not(datagrammar_portable)))]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Adds the datagram that was written to the `bytes`.
@@ -181,7 +189,7 @@ mod segments {
     fn split(limit: usize, len: usize, segment: usize) -> (Vec<usize>, usize) {
         let mut batch = RecvBatch::new(limit);
         let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
-        batch.slots(1);
+        batch.slots(1, true);
         batch.push_segments(&from, Ancillary::default(), 0..len, segment);
         ((0..batch.len()).map(|i| batch.datagram(i).len()).collect(), batch.truncated())
     }
@@ -213,7 +221,7 @@ mod segments {
         let told = |byte: u8| Ancillary { traffic_class: Some(byte.into()), local: None };
         let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
         let mut batch = RecvBatch::new(16);
-        batch.slots(1);
+        batch.slots(1, true);
 
         batch.push_at(Addr::clone(&from), 0..8);
         batch.push_segments(&from, told(1), 8..46, 32); // the first is too long

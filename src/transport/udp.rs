@@ -1,3 +1,5 @@
+//! UDP on every platform: one system call per datagram.
+
 use std::{
     io,
     net::{SocketAddr, SocketAddrV6},
@@ -9,23 +11,15 @@ use std::{
 use socket2::SockRef;
 use tokio::{io::Interest, net::UdpSocket};
 
-use super::{IoMode, RecvBatch, Route, SocketRef, Transport, send_despite_the_past};
+use super::{IoMode, RecvBatch, RecvHalf, Route, SocketRef, Transport, send_despite_the_past};
 use crate::Addr;
-
-/// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
-pub(crate) const MAX_IPV4: usize = 65_535 - 20 - 8;
-/// The largest payload over IPv6, whose length field does not count its own header.
-pub(crate) const MAX_IPV6: usize = 65_535 - 8;
-
-/// More than any datagram has: the length field of UDP counts its header.
-pub(crate) const LONGEST: usize = 65_535;
 
 /// UDP on every platform that tokio knows, one system call per datagram.
 #[derive(Debug)]
 pub(crate) struct Udp {
     /// Shared with whoever waits for it or sets options on it.
     pub(super) socket: Arc<UdpSocket>,
-    local_addr: Addr,
+    pub(super) local_addr: Addr,
     pub(super) ipv6: bool,
     /// Whether it has one peer, which need not be named.
     pub(super) connected: bool,
@@ -49,22 +43,6 @@ impl Udp {
         Ok(Self { connected: true, ..Self::new(socket)? })
     }
 
-    /// The `error` of a receive; but if that says to wait, and somebody has shut the socket down for
-    /// reading, another one: there is no waiting then, since it counts as readable for ever.
-    pub(super) fn unless_shut_down(&self, error: io::Error) -> io::Error {
-        if error.kind() != io::ErrorKind::WouldBlock {
-            return error;
-        }
-        let ready = pin!(self.socket.ready(Interest::READABLE));
-        match ready.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(ready)) if ready.is_read_closed() => {
-                let text = "the socket was shut down for reading";
-                io::Error::new(io::ErrorKind::NotConnected, text)
-            }
-            _ => error,
-        }
-    }
-
     /// `to` as this socket names it: an IPv6 socket knows IPv4 peers by their mapped address, and a
     /// connected one has no name for its peer.
     fn name(&self, to: &Addr) -> Option<SocketAddr> {
@@ -76,32 +54,6 @@ impl Udp {
             }
             _ => Some(to),
         }
-    }
-
-    /// Receives one datagram after the other, as long as there are some, and room for them.
-    fn fill(
-        &self,
-        batch: &mut RecvBatch,
-        recv: impl Fn(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-    ) -> io::Result<()> {
-        #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-        let first = batch.len();
-        while let Some(room) = batch.room() {
-            match recv(room) {
-                Ok((len, from)) => batch.push(Addr::canonical(from), len),
-                // Windows tells of a datagram that did not fit by an error, without its source.
-                #[cfg(windows)]
-                Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(None),
-                Err(_) if !batch.is_empty() => break,
-                Err(error) => return Err(error),
-            }
-        }
-        // A user may have switched it on since we have the socket, and these calls tell no borders.
-        #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-        if super::linux::merges(&self.socket) {
-            batch.truncate(first);
-        }
-        Ok(())
     }
 }
 
@@ -118,24 +70,8 @@ impl Transport for Udp {
         IoMode::Single
     }
 
-    fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
-        self.fill(batch, |room| self.socket.try_recv_from(room))
-            .map_err(|error| self.unless_shut_down(error))
-    }
-
-    fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
-        let socket = SockRef::from(&*self.socket);
-        // Of the safe calls, only this one gives both at once without asking tokio. A look at the source
-        // beforehand could be at another datagram, if somebody else reads too.
-        let Ok(socket) = socket.try_clone().map(std::net::UdpSocket::from) else {
-            // No descriptor is left. Then what tokio has heard of must do.
-            return self.try_recv(batch);
-        };
-        self.fill(batch, |room| socket.recv_from(room))
-    }
-
-    fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(cx)
+    fn recv_half(&self, _: usize) -> Box<dyn RecvHalf> {
+        Box::new(UdpRecvHalf { socket: Arc::clone(&self.socket) })
     }
 
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
@@ -150,12 +86,74 @@ impl Transport for Udp {
     }
 }
 
-/// The longest datagram that can go to `to`, in bytes.
-#[inline]
-pub(crate) const fn max_len(to: &Addr) -> usize {
-    match to {
-        Addr::Ip(SocketAddr::V4(_)) => MAX_IPV4,
-        Addr::Ip(SocketAddr::V6(_)) => MAX_IPV6,
+#[derive(Debug)]
+struct UdpRecvHalf {
+    socket: Arc<UdpSocket>,
+}
+
+impl UdpRecvHalf {
+    /// Receives one datagram after the other, as long as there are some, and room for them.
+    fn fill(
+        &self,
+        batch: &mut RecvBatch,
+        recv: impl Fn(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+    ) -> io::Result<()> {
+        #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+        let first = batch.len();
+        while let Some(room) = batch.room() {
+            match recv(room) {
+                Ok((len, from)) => batch.push(Addr::canonical(from), len),
+                // Windows reports a datagram that did not fit by an error, without its source.
+                #[cfg(windows)]
+                Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(None),
+                Err(_) if !batch.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        // A user may have switched it on since we have the socket, and these calls do not report segments.
+        #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+        if super::linux::merges(&self.socket) {
+            batch.truncate(first);
+        }
+        Ok(())
+    }
+}
+
+impl RecvHalf for UdpRecvHalf {
+    fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
+        self.fill(batch, |room| self.socket.try_recv_from(room))
+            .map_err(|error| unless_shut_down(&self.socket, error))
+    }
+
+    fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
+        let socket = SockRef::from(&*self.socket);
+        // Of the safe calls, only this one gives both at once without asking tokio. A look at the source
+        // beforehand could be at another datagram, if somebody else reads too.
+        let Ok(socket) = socket.try_clone().map(std::net::UdpSocket::from) else {
+            // No descriptor is left. Then what tokio knows must do.
+            return self.try_recv(batch);
+        };
+        self.fill(batch, |room| socket.recv_from(room))
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(cx)
+    }
+}
+
+/// The `error` of a receive. If it says to wait, and somebody has shut the socket down for reading, another
+/// one: such a socket counts as readable for ever, so there is no waiting.
+pub(super) fn unless_shut_down(socket: &UdpSocket, error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::WouldBlock {
+        return error;
+    }
+    let ready = pin!(socket.ready(Interest::READABLE));
+    match ready.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(ready)) if ready.is_read_closed() => {
+            let text = "the socket was shut down for reading";
+            io::Error::new(io::ErrorKind::NotConnected, text)
+        }
+        _ => error,
     }
 }
 
@@ -189,7 +187,7 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         let (addr, same) = (socket.local_addr().unwrap(), socket.try_clone().unwrap());
-        let udp = Udp::new(socket).unwrap();
+        let mut half = Udp::new(socket).unwrap().recv_half(1);
         let sending = thread::spawn(move || {
             let senders = [(); 2].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
             for sender in senders.iter().cycle().take(2 * EACH) {
@@ -210,7 +208,7 @@ mod tests {
             loop {
                 let last = sending.is_finished();
                 batch.clear();
-                if udp.recv_now(&mut batch).is_err() && last {
+                if half.recv_now(&mut batch).is_err() && last {
                     break;
                 }
                 for i in 0..batch.len() {

@@ -33,6 +33,7 @@ use crate::{
     Handler,
     socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox},
     stats::{DropReason, add},
+    transport::{BATCH, RecvHalf},
 };
 
 /// Drives one socket until serving ends. Conversations that need not wait are polled here, unless all
@@ -67,6 +68,7 @@ where
         deaf: false,
         send_deadline: SendDeadline::default(),
         reread: None,
+        receiving: socket.outbox.transport().recv_half(BATCH),
         application,
         converse: HandlerCall::converse,
         socket,
@@ -80,6 +82,7 @@ where
 }
 
 struct Worker<Req, Res, H, F, M> {
+    receiving: Box<dyn RecvHalf>,
     socket: Arc<SocketState>,
     application: Arc<Application<Req, Res, H>>,
     admission: Arc<Admission>,
@@ -198,18 +201,10 @@ where
         if let Some(event) = ready!(self.poll_reread(cx)) {
             return Poll::Ready(event);
         }
-        let batch = self.batch.as_mut().expect(NOT_LENT);
-        let transport = self.socket.outbox.transport();
-        loop {
-            if let Err(error) = ready!(transport.poll_recv_ready(cx)) {
-                return Poll::Ready(Event::Failed(error));
-            }
-            match transport.try_recv(&mut batch.received) {
-                Ok(()) if batch.received.is_empty() => {}
-                Ok(()) => return Poll::Ready(Event::Received),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Event::Failed(error)),
-            }
+        let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
+        match ready!(self.receiving.poll_recv(cx, received)) {
+            Ok(()) => Poll::Ready(Event::Received),
+            Err(error) => Poll::Ready(Event::Failed(error)),
         }
     }
 

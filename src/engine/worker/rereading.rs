@@ -44,7 +44,7 @@ where
         let Some(reread) = &mut self.reread else { return Poll::Ready(None) };
         ready!(coop::poll_proceed(cx)).made_progress();
         let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
-        match self.socket.outbox.transport().recv_now(received) {
+        match self.receiving.recv_now(received) {
             Ok(()) => {
                 // Where all were copies for other workers, nothing is left of what was read.
                 let read = if received.is_empty() { COPIES } else { received.len() };

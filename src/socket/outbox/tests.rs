@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{backlog::MOST_DATAGRAMS, *};
-use crate::{ServerStats, transport::RecvBatch};
+use crate::{ServerStats, transport::RecvHalf};
 
 /// A kernel that does as it is told.
 #[derive(Debug, Default)]
@@ -43,15 +43,7 @@ impl Transport for Arc<Kernel> {
         &ADDR
     }
 
-    fn try_recv(&self, _: &mut RecvBatch) -> io::Result<()> {
-        unreachable!("an outbox does not receive")
-    }
-
-    fn recv_now(&self, _: &mut RecvBatch) -> io::Result<()> {
-        unreachable!("an outbox does not receive")
-    }
-
-    fn poll_recv_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn recv_half(&self, _: usize) -> Box<dyn RecvHalf> {
         unreachable!("an outbox does not receive")
     }
 

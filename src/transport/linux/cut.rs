@@ -6,12 +6,13 @@ use std::{
 };
 
 use super::*;
+use crate::transport::RecvBatch;
 
 const TRAIN: usize = 16;
 const LEN: usize = 48;
 
-/// A transport on `ip` with `room` for what is told beside each datagram, of which the kernel tells a lot.
-fn transport(ip: &str, room: usize) -> Linux {
+/// A transport on `ip`, and its receive half with `room` for what the kernel reports beside each datagram: a lot.
+fn transport(ip: &str, room: usize) -> (Linux, LinuxRecvHalf) {
     let socket = UdpSocket::bind((ip, 0)).unwrap();
     socket.set_nonblocking(true).unwrap();
     let transport = Linux::new(Udp::new(socket).unwrap(), WorkerIndex::ALONE, true, Some(true));
@@ -19,8 +20,8 @@ fn transport(ip: &str, room: usize) -> Linux {
     mmsg::enable(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS).unwrap();
     mmsg::enable(fd, libc::IPPROTO_IP, libc::IP_RECVTOS).unwrap();
     mmsg::enable(fd, libc::IPPROTO_IP, libc::IP_RECVTTL).unwrap();
-    locked(&transport.receiving).receiver = Receiver::new(SLOTS, room);
-    transport
+    let half = LinuxRecvHalf::new(Arc::clone(&transport.udp.socket), 1, room, true, None);
+    (transport, half)
 }
 
 fn addr(transport: &Linux) -> SocketAddr {
@@ -28,10 +29,10 @@ fn addr(transport: &Linux) -> SocketAddr {
 }
 
 /// All that is there to receive.
-fn received(transport: &Linux) -> RecvBatch {
+fn received(half: &mut LinuxRecvHalf) -> RecvBatch {
     let mut batch = RecvBatch::new(LEN);
     loop {
-        match transport.recv_now(&mut batch) {
+        match half.recv_now(&mut batch) {
             Ok(()) => assert!(batch.len() <= TRAIN),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return batch,
             Err(error) => panic!("{error}"),
@@ -46,7 +47,7 @@ async fn a_train_is_cut_at_its_borders_and_knows_its_address_or_is_dropped() {
     let mut whole = 0;
     for room in 8..=160 {
         for bound in ["0.0.0.0", "::"] {
-            let transport = transport(bound, room);
+            let (transport, mut half) = transport(bound, room);
             let client = UdpSocket::bind("127.0.0.1:0").unwrap();
             client.set_nonblocking(true).unwrap();
             client.connect((asked, addr(&transport).port())).unwrap();
@@ -60,7 +61,7 @@ async fn a_train_is_cut_at_its_borders_and_knows_its_address_or_is_dropped() {
             sender.udp.socket.writable().await.unwrap();
             assert!(sender.send_batch(&mut train, &mut |_, error| panic!("{error}")));
 
-            let batch = received(&transport);
+            let batch = received(&mut half);
 
             if batch.truncated() > 0 {
                 assert_eq!((batch.len(), batch.truncated()), (0, 1), "{bound} {room}");

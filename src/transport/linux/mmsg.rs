@@ -61,7 +61,7 @@ impl Receiver {
     ///
     /// # Panics
     ///
-    /// Panics if there are not so many slots, here or in `bytes`.
+    /// Panics if `bytes` has not so many slots.
     pub(super) fn recv(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -69,6 +69,9 @@ impl Receiver {
         slot: usize,
         count: usize,
     ) -> io::Result<usize> {
+        if self.headers.len() < count {
+            *self = Self::new(count, self.room);
+        }
         let mut rooms = bytes.chunks_exact_mut(slot);
         assert!(count <= rooms.len() && count <= self.headers.len());
         // The kernel wrote here how much of each it had used.

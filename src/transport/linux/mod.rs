@@ -1,49 +1,43 @@
-//! UDP on Linux: many datagrams per system call, and trains of them per datagram of the kernel's.
+//! UDP on Linux: many datagrams per system call, and several of one size as one message (GSO, GRO).
 
 mod control;
 #[cfg(test)]
 mod cut;
 mod mmsg;
 mod name;
+mod recv;
 mod reuseport;
 mod runs;
 mod share;
 
 use std::{
     io, iter,
-    ops::Range,
     os::fd::AsFd,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll},
 };
 
-use control::{ROOM, Told};
-use mmsg::{Message, Receiver, Sender};
+use control::ROOM;
+use mmsg::Sender;
 use name::Name;
+use recv::LinuxRecvHalf;
 use runs::Runs;
 use share::Share;
 use tokio::io::Interest;
 
 use super::{
-    IoMode, Offload, RecvBatch, Route, SendBatch, SocketRef, Transport, WorkerIndex,
+    IoMode, Offload, RecvHalf, Route, SendBatch, SocketRef, Transport, WorkerIndex,
     send_despite_the_past, send_singly, udp::Udp,
 };
 use crate::Addr;
-
-/// How many messages one system call receives. 16 already give everything that batching can give.
-const SLOTS: usize = 32;
-/// How many slots are made ready where datagrams come one at a time: twice as many as came last, but at
-/// least so many, since it takes one to see that nothing more is there.
-const FEW: usize = 4;
 
 /// UDP with `recvmmsg`, `sendmmsg` and segmentation offload.
 #[derive(Debug)]
 pub(crate) struct Linux {
     udp: Udp,
-    receiving: Mutex<Receiving>,
     sending: Mutex<Sending>,
     /// The longest segment that the kernel has not refused; 0 if it takes none.
     segment_limit: AtomicUsize,
@@ -53,13 +47,6 @@ pub(crate) struct Linux {
     segments: bool,
     /// Whose datagrams to many are for this socket, where they come to others too.
     share: Option<Share>,
-}
-
-#[derive(Debug)]
-struct Receiving {
-    receiver: Receiver,
-    /// How many slots the next call has.
-    slots: usize,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +78,7 @@ impl Linux {
             (false, _) => Offload::CallerSocket,
         };
         let drops_before = if own { 0 } else { mmsg::drops(fd).unwrap_or(0) };
-        let Addr::Ip(bound) = udp.local_addr();
+        let Addr::Ip(bound) = &udp.local_addr;
         let share = Share::new(place, bound.ip());
         if own && (bound.ip().is_unspecified() || share.is_some()) {
             // On a socket of IPv6, the first is for the IPv4 peers that it may have. A kernel that knows of
@@ -101,11 +88,9 @@ impl Linux {
                 let _ = mmsg::enable(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO);
             }
         }
-        let sending = Sending::default();
         Self {
             udp,
-            receiving: Mutex::new(Receiving { receiver: Receiver::new(SLOTS, ROOM), slots: SLOTS }),
-            sending: Mutex::new(sending),
+            sending: Mutex::default(),
             segment_limit: AtomicUsize::new(if offload { usize::MAX } else { 0 }),
             drops_before,
             merges,
@@ -128,11 +113,11 @@ pub(super) fn merges(socket: &impl AsFd) -> bool {
 
 impl Transport for Linux {
     fn local_addr(&self) -> &Addr {
-        self.udp.local_addr()
+        &self.udp.local_addr
     }
 
     fn socket(&self) -> Option<SocketRef<'_>> {
-        self.udp.socket()
+        Some((&*self.udp.socket).into())
     }
 
     fn io_mode(&self) -> IoMode {
@@ -152,25 +137,9 @@ impl Transport for Linux {
         }
     }
 
-    fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
-        let received = self.udp.socket.try_io(Interest::READABLE, || {
-            // That not all slots were used says that nothing more is there: tokio may wait again
-            // without another call that finds nothing.
-            let more = self.receive(batch).map_err(|error| self.udp.unless_shut_down(error))?;
-            if more { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
-        });
-        match received {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !batch.is_empty() => Ok(()),
-            received => received,
-        }
-    }
-
-    fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
-        self.receive(batch).map(drop)
-    }
-
-    fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.udp.poll_recv_ready(cx)
+    fn recv_half(&self, first: usize) -> Box<dyn RecvHalf> {
+        let socket = Arc::clone(&self.udp.socket);
+        Box::new(LinuxRecvHalf::new(socket, first, ROOM, self.merged(), self.share))
     }
 
     fn kernel_drops(&self) -> Option<u32> {
@@ -186,7 +155,7 @@ impl Transport for Linux {
     }
 
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.udp.poll_send_ready(cx)
+        self.udp.socket.poll_send_ready(cx)
     }
 
     fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
@@ -218,43 +187,10 @@ struct Full {
 }
 
 impl Linux {
-    /// Receives what has arrived; returns whether all slots were used, so that there may be more.
-    fn receive(&self, batch: &mut RecvBatch) -> io::Result<bool> {
-        let Receiving { receiver, slots } = &mut *locked(&self.receiving);
-        let (bytes, slot) = batch.slots(SLOTS);
-        let count = receiver.recv(self.udp.socket.as_fd(), bytes, slot, *slots)?;
-        for (i, message) in receiver.messages(count).enumerate() {
-            let bytes = i * slot..i * slot + message.len;
-            // Most are of this kind; what is more than that costs them nothing.
-            match message.name.v4() {
-                Some(v4) if message.told == 0 && message.whole => {
-                    batch.push_at(Addr::Ip(v4.into()), bytes);
-                }
-                _ => {
-                    let told = control::read(receiver.control(i, &message));
-                    self.take(&message, told, bytes, batch);
-                }
-            }
-        }
-        let full = count == *slots;
-        *slots = (2 * count).clamp(FEW, SLOTS);
-        Ok(full)
-    }
-
-    /// Adds a message with what is told beside it.
-    fn take(&self, message: &Message<'_>, told: Told, at: Range<usize>, batch: &mut RecvBatch) {
-        let Some(peer) = message.name.peer() else { return };
-        if told.many && self.share.is_some_and(|share| !share.has(&peer)) {
-            // A copy. It is served and counted where the peer belongs.
-            return;
-        }
-        // Where something is missing, nobody knows what it was: an address, or the borders of a train.
-        if !message.whole {
-            batch.push_truncated(Some(peer));
-            return;
-        }
-        let segment = told.segment.unwrap_or(usize::MAX);
-        batch.push_segments(&peer, told.ancillary, at, segment);
+    /// Whether a message that is received may be several datagrams. On a user's socket, the user may switch
+    /// that on at any time.
+    fn merged(&self) -> bool {
+        matches!(self.merges, Offload::On | Offload::CallerSocket)
     }
 
     /// Sends one run after the other.

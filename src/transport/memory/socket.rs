@@ -1,3 +1,5 @@
+//! One socket of a network in memory.
+
 use std::{
     fmt,
     future::pending,
@@ -16,7 +18,7 @@ use tokio::{
 use super::Network;
 use crate::{
     Addr,
-    transport::{RecvBatch, Route, Transport},
+    transport::{RecvBatch, RecvHalf, Route, Transport},
 };
 
 /// A socket of a [`Network`], to build a server or a client on. It is closed when it is dropped.
@@ -25,12 +27,11 @@ pub struct MemorySocket {
     local: Addr,
     peer: Option<Addr>,
     changed: Arc<Notify>,
-    /// What a server waits for, from one poll to the next.
-    receiving: Waiting,
-    sending: Waiting,
+    /// What a server's worker waits for, from one poll to the next.
+    sending: Mutex<Waiting>,
 }
 
-type Waiting = Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>;
+type Waiting = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
 impl MemorySocket {
     pub(super) fn new(
@@ -39,8 +40,7 @@ impl MemorySocket {
         peer: Option<Addr>,
         changed: Arc<Notify>,
     ) -> Self {
-        let (receiving, sending) = (Mutex::default(), Mutex::default());
-        Self { network, local, peer, changed, receiving, sending }
+        Self { network, local, peer, changed, sending: Mutex::default() }
     }
 
     /// Returns the address of this socket.
@@ -53,14 +53,9 @@ impl MemorySocket {
         self.peer.as_ref()
     }
 
-    pub(crate) fn take(&self, room: &mut [u8]) -> io::Result<(usize, Addr)> {
-        self.network.take(&self.local, room)
-    }
-
-    /// Completes when [`take`](Self::take) is worth trying.
+    /// Completes when there is something to receive.
     pub(crate) fn readable(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (network, local) = (self.network.clone(), self.local.clone());
-        wait_until(Arc::clone(&self.changed), move || network.next_arrival(&local))
+        readable(&self.network, &self.local, &self.changed)
     }
 
     /// Completes when there is room to send.
@@ -71,7 +66,16 @@ impl MemorySocket {
     }
 }
 
-/// Waits for the time that `when` tells, asking again whenever something has changed.
+fn readable(
+    network: &Network,
+    local: &Addr,
+    changed: &Arc<Notify>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let (network, local) = (network.clone(), local.clone());
+    wait_until(Arc::clone(changed), move || network.next_arrival(&local))
+}
+
+/// Waits for the time that `when` returns, asking again whenever something has changed.
 async fn wait_until(changed: Arc<Notify>, when: impl Fn() -> Option<Instant> + Send) {
     loop {
         let mut change = std::pin::pin!(changed.notified());
@@ -93,15 +97,14 @@ async fn wait_until(changed: Arc<Notify>, when: impl Fn() -> Option<Instant> + S
     }
 }
 
-/// Polls what is waited for, which is made anew each time it has completed.
+/// Polls the future that is waited for. Each time it has completed, the next poll makes a new one.
 fn poll<F: Future<Output = ()> + Send + 'static>(
-    waiting: &Waiting,
+    waiting: &mut Waiting,
     cx: &mut Context<'_>,
     make: impl FnOnce() -> F,
 ) -> Poll<io::Result<()>> {
     // As a socket of the kernel does: what is always ready must not keep the thread for ever.
     let budget = ready!(coop::poll_proceed(cx));
-    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let polled = waiting.get_or_insert_with(|| Box::pin(make())).as_mut().poll(cx);
     if polled.is_ready() {
         budget.made_progress();
@@ -115,11 +118,37 @@ impl Transport for MemorySocket {
         &self.local
     }
 
-    fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
-        // An error waits until it can be told, so that none is lost.
+    fn recv_half(&self, _: usize) -> Box<dyn RecvHalf> {
+        let (network, local) = (self.network.clone(), self.local.clone());
+        let changed = Arc::clone(&self.changed);
+        Box::new(MemoryRecvHalf { network, local, changed, waiting: None })
+    }
+
+    fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
+        self.network.send(&self.local, &to.peer, datagram)
+    }
+
+    fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        poll(&mut sending, cx, || self.writable())
+    }
+}
+
+/// It keeps nothing open: once the socket is dropped, nothing arrives any more.
+struct MemoryRecvHalf {
+    network: Network,
+    local: Addr,
+    changed: Arc<Notify>,
+    /// What is waited for, from one poll to the next.
+    waiting: Waiting,
+}
+
+impl RecvHalf for MemoryRecvHalf {
+    fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
+        // An error waits until it can be returned, so that none is lost.
         while batch.is_empty() || !self.network.fails(&self.local) {
             let Some(room) = batch.room() else { break };
-            match self.take(room) {
+            match self.network.take(&self.local, room) {
                 Ok((len, from)) => batch.push(from, len),
                 Err(error) if batch.is_empty() => return Err(error),
                 Err(_would_block) => break,
@@ -128,20 +157,19 @@ impl Transport for MemorySocket {
         Ok(())
     }
 
-    fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll(&self.receiving, cx, || self.readable())
-    }
-
-    fn recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
+    fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
         self.try_recv(batch)
     }
 
-    fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
-        self.network.send(&self.local, &to.peer, datagram)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { network, local, changed, waiting } = self;
+        poll(waiting, cx, || readable(network, local, changed))
     }
+}
 
-    fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll(&self.sending, cx, || self.writable())
+impl fmt::Debug for MemoryRecvHalf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryRecvHalf").field("addr", &self.local).finish_non_exhaustive()
     }
 }
 

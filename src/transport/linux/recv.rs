@@ -1,0 +1,192 @@
+//! The receive half on Linux: `recvmmsg`, and datagrams that the kernel has merged (GRO).
+
+use std::{
+    io,
+    ops::Range,
+    os::fd::AsFd,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::{io::Interest, net::UdpSocket};
+
+use super::{
+    control::{self, Told},
+    mmsg::{Message, Receiver},
+    share::Share,
+};
+use crate::{
+    Addr,
+    transport::{RecvBatch, RecvHalf, udp::unless_shut_down},
+};
+
+/// How many messages one system call receives at most. 16 already give everything that batching can give.
+pub(super) const SLOTS: usize = 32;
+/// How many slots a call has at least: it takes one slot to see that nothing more is there. A call has twice as
+/// many slots as messages came last.
+const FEW: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct LinuxRecvHalf {
+    socket: Arc<UdpSocket>,
+    slots: Slots,
+}
+
+/// What the messages of one system call lie in.
+#[derive(Debug)]
+struct Slots {
+    receiver: Receiver,
+    /// How many slots the next call has.
+    count: usize,
+    /// Whether a message may be several datagrams, so that it may be longer than a datagram may.
+    merged: bool,
+    /// Whose multicast and broadcast datagrams are for this socket, where they come to others too.
+    share: Option<Share>,
+}
+
+impl LinuxRecvHalf {
+    /// With slots for about `first` messages, and `room` bytes for what the kernel reports beside each.
+    pub(super) fn new(
+        socket: Arc<UdpSocket>,
+        first: usize,
+        room: usize,
+        merged: bool,
+        share: Option<Share>,
+    ) -> Self {
+        let count = first.clamp(FEW, SLOTS);
+        let receiver = Receiver::new(count, room);
+        Self { socket, slots: Slots { receiver, count, merged, share } }
+    }
+}
+
+impl Slots {
+    /// Receives what has arrived; returns whether all slots were used, so that there may be more.
+    fn fill(&mut self, socket: &UdpSocket, batch: &mut RecvBatch) -> io::Result<bool> {
+        let (bytes, slot) = batch.slots(self.count, self.merged);
+        let count = self.receiver.recv(socket.as_fd(), bytes, slot, self.count)?;
+        for (i, message) in self.receiver.messages(count).enumerate() {
+            let bytes = i * slot..i * slot + message.len;
+            // Most are of this kind; the others cost them nothing.
+            match message.name.v4() {
+                Some(v4) if message.told == 0 && message.whole => {
+                    batch.push_at(Addr::Ip(v4.into()), bytes);
+                }
+                _ => {
+                    let told = control::read(self.receiver.control(i, &message));
+                    take(&message, told, bytes, batch, self.share);
+                }
+            }
+        }
+        let full = count == self.count;
+        self.count = (2 * count).clamp(FEW, SLOTS);
+        Ok(full)
+    }
+}
+
+impl RecvHalf for LinuxRecvHalf {
+    fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
+        let Self { socket, slots } = self;
+        let received = socket.try_io(Interest::READABLE, || {
+            // If not all slots were used, nothing more is there: tokio may wait again without another call
+            // that finds nothing.
+            let more =
+                slots.fill(socket, batch).map_err(|error| unless_shut_down(socket, error))?;
+            if more { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        });
+        match received {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !batch.is_empty() => Ok(()),
+            received => received,
+        }
+    }
+
+    fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
+        self.slots.fill(&self.socket, batch).map(drop)
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(cx)
+    }
+}
+
+/// Adds a message with what the kernel reports beside it.
+fn take(
+    message: &Message<'_>,
+    told: Told,
+    at: Range<usize>,
+    batch: &mut RecvBatch,
+    share: Option<Share>,
+) {
+    let Some(peer) = message.name.peer() else { return };
+    if told.many && share.is_some_and(|share| !share.has(&peer)) {
+        // A copy. It is served and counted where the peer belongs.
+        return;
+    }
+    // Where something is missing, nobody knows what it was: an address, or where the datagrams end.
+    if !message.whole {
+        batch.push_truncated(Some(peer));
+        return;
+    }
+    let segment = told.segment.unwrap_or(usize::MAX);
+    batch.push_segments(&peer, told.ancillary, at, segment);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::transport::{Transport, Udp, WorkerIndex, linux::Linux};
+
+    /// How many bytes a batch has for messages, after so many datagrams have come at once.
+    async fn room(limit: usize, offload: bool, bursts: &[usize]) -> usize {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let addr = socket.local_addr().unwrap();
+        let udp = Udp::new(socket).unwrap();
+        let transport = Linux::new(udp, WorkerIndex::ALONE, true, Some(offload));
+        let mut half = transport.recv_half(1);
+        let mut batch = RecvBatch::new(limit);
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for burst in bursts {
+            (0..*burst).for_each(|_| assert_eq!(sender.send_to(b"hello", addr).unwrap(), 5));
+            let mut received = 0;
+            while received < *burst {
+                batch.clear();
+                half.recv_now(&mut batch).unwrap();
+                received += batch.len();
+            }
+        }
+        batch.capacity()
+    }
+
+    // G-5
+    #[tokio::test]
+    async fn the_memory_of_a_batch_follows_the_limit_and_how_many_datagrams_come_at_once() {
+        assert_eq!(room(512, false, &[1, 1, 1]).await, FEW * 513);
+        assert_eq!(room(512, false, &[1, 8]).await, 8 * 513);
+        assert_eq!(room(512, false, &[100]).await, SLOTS * 513);
+        assert_eq!(room(usize::MAX, false, &[1]).await, FEW * 65_536);
+        // Merged datagrams may be as long together as a message can be.
+        assert_eq!(room(512, true, &[1]).await, FEW * 65_536);
+    }
+
+    //
+    #[tokio::test]
+    async fn a_datagram_that_is_longer_than_its_slot_is_counted() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let addr = socket.local_addr().unwrap();
+        let udp = Udp::new(socket).unwrap();
+        let mut half = Linux::new(udp, WorkerIndex::ALONE, true, Some(false)).recv_half(1);
+        let mut batch = RecvBatch::new(4);
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for datagram in [&b"1234"[..], b"12345", b"123456789", b""] {
+            sender.send_to(datagram, addr).unwrap();
+        }
+
+        half.recv_now(&mut batch).unwrap();
+
+        assert_eq!((batch.len(), batch.truncated()), (2, 2));
+        assert_eq!((batch.datagram(0), batch.datagram(1)), (&b"1234"[..], &b""[..]));
+    }
+}

@@ -1,0 +1,22 @@
+//! How long a datagram of UDP can be.
+
+use std::net::SocketAddr;
+
+use crate::Addr;
+
+/// More than any datagram has: the length field of UDP counts its header.
+pub(crate) const LONGEST: usize = 65_535;
+
+/// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
+const MAX_IPV4: usize = LONGEST - 20 - 8;
+/// The largest payload over IPv6, whose length field does not count its own header.
+const MAX_IPV6: usize = LONGEST - 8;
+
+/// The longest datagram that can go to `to`, in bytes.
+#[inline]
+pub(crate) const fn max_len(to: &Addr) -> usize {
+    match to {
+        Addr::Ip(SocketAddr::V4(_)) => MAX_IPV4,
+        Addr::Ip(SocketAddr::V6(_)) => MAX_IPV6,
+    }
+}
