@@ -14,8 +14,8 @@ use std::{
 
 use counting::{KIB, MIB, Memory, allocations};
 use datagrammar::{
-    BoxError, Client, DatagramProtocol, DropReason, Handler, Json, Peer, Raw, Server,
-    ServerBuilder, ServerHandle, Udp,
+    BoxError, Client, ClientBuilder, DatagramProtocol, DropReason, Handler, Json, Peer, Raw,
+    Server, ServerBuilder, ServerHandle, Udp,
     testing::{Conditions, Network},
 };
 use serde::{Deserialize, Serialize};
@@ -217,6 +217,36 @@ fn small_packets_that_handlers_keep_pin_no_large_buffers() {
     });
 }
 
+// G-5
+#[test]
+fn a_client_holds_as_much_as_its_datagrams_may_be_long() {
+    /// How much a client allocates that receives one datagram after the other.
+    async fn memory(builder: ClientBuilder<Raw>, options: fn(Udp) -> Udp) -> isize {
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let memory = Memory::now();
+        let udp = options(Udp::new(peer.local_addr().unwrap()));
+        let client = builder.connect(udp).await.unwrap();
+        for _ in 0..3 {
+            peer.send_to(b"hello", client.local_addr().socket_addr().unwrap()).unwrap();
+            assert_eq!(client.recv().await.unwrap(), "hello");
+        }
+        memory.growth()
+    }
+
+    real_time(async {
+        let small = || Client::builder(Raw).max_datagram_size(512);
+        memory(small(), |udp| udp).await; // what the runtime allocates once
+
+        let merged = memory(Client::builder(Raw), |udp| udp).await;
+        let singly = memory(small(), |udp| udp.segmentation_offload(false)).await;
+        let portable = memory(small(), |udp| udp.batch_io(false)).await;
+
+        assert!(merged < 320 * KIB, "{} KiB", merged / KIB);
+        assert!(singly < 32 * KIB, "{} KiB", singly / KIB);
+        assert!(portable < 32 * KIB, "{} KiB", portable / KIB);
+    });
+}
+
 // D-14, G-7: bytes are answered at the price of one allocation, that of the packet itself
 #[test]
 fn echoing_bytes_allocates_the_packet_and_nothing_else() {
@@ -347,6 +377,12 @@ fn alone(test: impl Future<Output = ()>) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(test);
+}
+
+/// Runs a test on a runtime whose clock is that of the system, while no other test runs.
+fn real_time(test: impl Future<Output = ()>) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
 /// Serves bytes on a network that itself keeps next to nothing.
