@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     Handler,
-    socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox},
+    socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox, outbox::Batch},
     stats::{DropReason, add},
     transport::{BATCH, RecvHalf},
 };
@@ -133,7 +133,7 @@ where
 {
     async fn serve(&mut self) -> io::Result<()> {
         // A worker of an earlier serving may have been dropped in the middle of a batch.
-        self.finish_batch();
+        self.end_batch();
         let mut backoff = Backoff::default();
         loop {
             match poll_fn(|cx| self.poll_event(cx)).await {
@@ -142,9 +142,13 @@ where
                     self.count_received();
                     while !self.dispatch() {
                         self.give_way().await;
-                        self.free_places();
                     }
-                    if self.end_batch() {
+                    let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
+                    // A full batch is one of many: timers have waited long enough.
+                    let full = received.is_full();
+                    received.clear();
+                    self.next = 0;
+                    if self.busy || full {
                         self.give_way().await;
                     }
                 }
@@ -167,11 +171,14 @@ where
     /// Lets other tasks have the thread. What the conversations among them answer leaves together.
     async fn give_way(&mut self) {
         yield_now().await;
-        self.finish_batch();
+        self.end_batch();
+        self.free_places();
     }
 
-    fn finish_batch(&mut self) {
-        self.socket.outbox.finish_batch(&mut self.batch.as_mut().expect(NOT_LENT).replies);
+    /// Sends what is left of the batch. From then on, others send without waiting for this worker.
+    fn end_batch(&mut self) {
+        let replies = &mut self.batch.as_mut().expect(NOT_LENT).replies;
+        self.socket.outbox.send_replies(replies, Batch::IsOver);
     }
 
     /// Receives nothing for that long; all else goes on.
@@ -252,24 +259,11 @@ where
         }
         // Told before the replies leave: who has an answer finds it in the stats.
         batch.tell(&self.socket.counters);
-        if self.busy {
-            self.socket.outbox.continue_batch(&mut batch.replies);
-        } else {
-            self.socket.outbox.finish_batch(&mut batch.replies);
-        }
+        let after = if self.busy { Batch::GoesOn } else { Batch::IsOver };
+        self.socket.outbox.send_replies(&mut batch.replies, after);
         let done = self.next == batch.received.len();
         self.batch = Some(batch);
         done
-    }
-
-    /// Makes room for the next batch; returns whether other tasks should have the thread before.
-    fn end_batch(&mut self) -> bool {
-        let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
-        // A full batch is one of many: timers have waited long enough.
-        let give_way = mem::take(&mut self.busy) || received.is_full();
-        received.clear();
-        self.next = 0;
-        give_way
     }
 
     /// Finds out whom the datagram number `at` is for.

@@ -1,3 +1,5 @@
+//! The way out of one socket.
+
 mod backlog;
 
 use std::{
@@ -52,6 +54,14 @@ struct State {
     backlog: Backlog,
     /// When it was told last that datagrams found no room.
     told: Option<Instant>,
+}
+
+/// What becomes of a batch once its replies are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Batch {
+    /// It goes on: what others send still waits for its end.
+    GoesOn,
+    IsOver,
 }
 
 /// How often it is told that datagrams find no room: a jam drops some every few milliseconds.
@@ -111,7 +121,7 @@ impl Outbox {
     /// Whether the next inline reply may go into the batch of `batch`.
     pub(crate) fn takes_inline(&self, batch: &mut BatchContext) -> bool {
         if batch.replies.len() >= REPLIES || batch.replies.bytes() >= REPLIES_BYTES {
-            self.continue_batch(&mut batch.replies);
+            self.send_replies(&mut batch.replies, Batch::GoesOn);
         }
         self.backlog.load(Ordering::Acquire) == 0
     }
@@ -121,14 +131,27 @@ impl Outbox {
         self.lock().batch = true;
     }
 
-    /// Sends the replies of a batch that goes on: what others send still waits for its end.
-    pub(crate) fn continue_batch(&self, replies: &mut SendBatch) {
-        self.settle(replies, true);
-    }
-
-    /// Sends the replies of a batch, and then what others left meanwhile.
-    pub(crate) fn finish_batch(&self, replies: &mut SendBatch) {
-        self.settle(replies, false);
+    /// Sends `replies`, which are older than all of the backlog. If the batch is over, it sends the backlog too,
+    /// and from then on everybody may send.
+    pub(crate) fn send_replies(&self, replies: &mut SendBatch, batch: Batch) {
+        // Nobody else sends during a batch, so this needs no lock. But serving may have been cut short in the
+        // middle of it, by a task that dropped its future.
+        let open = replies.is_empty() || self.is_open();
+        let (done, mut refusals) =
+            if open { self.send_batch(replies) } else { (false, Vec::new()) };
+        let mut state = self.lock();
+        state.batch = batch == Batch::GoesOn;
+        if !state.open {
+            add(&self.counters.send_errors, replies.len() as u64);
+            *replies = SendBatch::default();
+        } else if !done {
+            state.backlog.prepend(replies);
+            self.backlog.store(state.backlog.len(), Ordering::Release);
+        } else if !state.batch && !state.backlog.is_empty() {
+            refusals.append(&mut self.flush(&mut state));
+        }
+        drop(state);
+        self.tell(refusals);
     }
 
     /// Sends what waits for room in the kernel; pending while something still does.
@@ -234,28 +257,6 @@ impl Outbox {
             self.signal.wake();
         }
         Ok(true)
-    }
-
-    /// Sends `replies`, which are older than all of the backlog, then the backlog.
-    fn settle(&self, replies: &mut SendBatch, batch: bool) {
-        // Nobody else sends during a batch, so this needs no lock; but serving may have been cut short in the
-        // middle of it, by whoever has dropped its future.
-        let open = replies.is_empty() || self.is_open();
-        let (done, mut refusals) =
-            if open { self.send_batch(replies) } else { (false, Vec::new()) };
-        let mut state = self.lock();
-        state.batch = batch;
-        if !state.open {
-            add(&self.counters.send_errors, replies.len() as u64);
-            *replies = SendBatch::default();
-        } else if !done {
-            state.backlog.prepend(replies);
-            self.backlog.store(state.backlog.len(), Ordering::Release);
-        } else if !batch && !state.backlog.is_empty() {
-            refusals.append(&mut self.flush(&mut state));
-        }
-        drop(state);
-        self.tell(refusals);
     }
 
     fn flush(&self, state: &mut State) -> Refusals {

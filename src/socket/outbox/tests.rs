@@ -105,7 +105,7 @@ impl Bench {
     }
 
     fn finish_batch(&mut self) {
-        self.outbox.finish_batch(&mut self.batch.replies);
+        self.outbox.send_replies(&mut self.batch.replies, Batch::IsOver);
     }
 
     fn flush(&self) -> Poll<()> {
@@ -190,7 +190,7 @@ fn what_others_send_while_a_batch_goes_on_leaves_at_its_end_behind_its_replies()
 
     bench.outbox.begin_batch();
     bench.reply(1, "inline");
-    bench.outbox.continue_batch(&mut bench.batch.replies);
+    bench.outbox.send_replies(&mut bench.batch.replies, Batch::GoesOn);
     bench.send(1, "from a task");
     bench.send(2, "from another");
     assert_eq!(bench.kernel.sent(1), ["inline"]);
