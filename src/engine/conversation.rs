@@ -64,15 +64,15 @@ impl<Req, Res, H: Handler<Req, Res>> HandlerCall<Req, Res, H> {
 
 /// A place for the future of a conversation, used for one after the other. What has completed holds
 /// nothing any more, and stays until the next takes its place.
-pub(super) struct FutureSlot<F>(Pin<Box<Option<F>>>);
+pub(super) struct FutureSlot<F>(Pin<Box<F>>);
 
 impl<F: Future> FutureSlot<F> {
-    pub(super) fn new() -> Self {
-        Self(Box::pin(None))
+    pub(super) fn new(conversation: F) -> Self {
+        Self(Box::pin(conversation))
     }
 
     pub(super) fn set(&mut self, conversation: F) {
-        self.0.set(Some(conversation));
+        self.0.set(conversation);
     }
 
     /// Polls the conversation for the first time. If it has to wait, whatever it waits for meets its
@@ -82,15 +82,12 @@ impl<F: Future> FutureSlot<F> {
     }
 
     fn poll(&mut self, span: &Scope, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panicked>> {
-        let conversation =
-            self.0.as_mut().as_pin_mut().expect("a conversation is set before it is polled");
-        span.run(|| panic::poll(conversation, cx))
+        span.run(|| panic::poll(self.0.as_mut(), cx))
     }
 }
 
 /// Counts a conversation that has ended and tells what there is to tell; gives the call back unless
 /// the handler panicked.
-#[inline]
 pub(super) fn judge<Req, Res, H>(
     outcome: Result<Outcome<Req, Res, H>, Panicked>,
     socket: &SocketState,

@@ -13,7 +13,7 @@ use std::{io, pin::Pin, sync::Arc};
 use tokio::runtime::Handle;
 
 use self::{admission::Admission, dedicated_thread::DedicatedThread, serve_state::ServeState};
-use crate::{BoxError, Handler, ServerContext, hook::Hook, peer::AnyProtocol, socket::SocketState};
+use crate::{BoxError, Handler, ServerContext, hook::Hook, peer::Protocol, socket::SocketState};
 
 /// What is typed of a server: its handler and its protocol, and so its workers.
 pub(crate) trait Engine: Send + Sync {
@@ -28,7 +28,7 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The protocol and the handler of a server.
 pub(crate) struct Application<Req, Res, H> {
-    pub(crate) protocol: Arc<dyn AnyProtocol<Req, Res>>,
+    pub(crate) protocol: Arc<Protocol<Req, Res>>,
     pub(crate) handler: H,
 }
 

@@ -6,7 +6,9 @@ use crate::{Addr, panic};
 
 /// A span of a subscriber that may panic whatever it is told: that goes no further, and what is done in
 /// the span is done all the same.
-pub(crate) struct Scope(Option<Span>);
+///
+/// Most servers have no subscriber that wants it, so it takes no more room than a pointer.
+pub(crate) struct Scope(Option<Box<Span>>);
 
 impl Scope {
     const NONE: Self = Self(None);
@@ -27,18 +29,18 @@ impl Scope {
 
     #[cold]
     fn below(&self, peer: &Addr) -> Self {
-        let parent = || self.0.as_ref().and_then(Span::id);
+        let parent = || self.0.as_ref().and_then(|span| span.id());
         Self::of(|| tracing::info_span!(parent: parent(), "conversation", %peer))
     }
 
     fn of(span: impl FnOnce() -> Span) -> Self {
-        Self(panic::catch(span).ok().filter(|span| !span.is_disabled()))
+        Self(panic::catch(span).ok().filter(|span| !span.is_disabled()).map(Box::new))
     }
 
     /// Runs `f` in this span.
     #[inline(always)]
     pub(crate) fn run<T>(&self, f: impl FnOnce() -> T) -> T {
-        let _entered = Entered::new(self.0.as_ref());
+        let _entered = Entered::new(self.0.as_deref());
         f()
     }
 

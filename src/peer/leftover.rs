@@ -130,13 +130,11 @@ impl<Req, Res> Peer<Req, Res> {
         self.leftover.as_ref()?.undecoded()
     }
 
-    #[inline]
     pub(super) fn has_put_back(&self) -> bool {
         self.leftover.as_ref().is_some_and(|leftover| leftover.put_back.is_some())
     }
 
     /// Receives a packet that was put back.
-    #[cold]
     pub(super) fn receive_put_back(&mut self) -> Option<Req> {
         let leftover = self.leftover.as_mut()?;
         leftover.forget();

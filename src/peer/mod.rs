@@ -15,7 +15,7 @@ use std::{
 };
 
 use leftover::{Leftover, keep};
-pub(crate) use protocol::{AnyProtocol, Encode};
+pub(crate) use protocol::Protocol;
 pub(crate) use quiet_end::QuietEnd;
 use recv::{Receiving, Step};
 use send::SendPath;
@@ -35,7 +35,7 @@ use crate::{
 /// [`recv`](Self::recv) returns without waiting. Nothing is decoded before the handler asks: one that
 /// returns first has refused the datagram.
 pub struct Peer<Req, Res> {
-    path: SendPath<dyn AnyProtocol<Req, Res>>,
+    path: SendPath<Protocol<Req, Res>>,
     mailbox: Arc<Mailbox>,
     /// That of the last datagram, where the system tells.
     traffic_class: Option<TrafficClass>,
@@ -51,7 +51,7 @@ pub struct Peer<Req, Res> {
 impl<Req, Res> Peer<Req, Res> {
     pub(crate) fn new(
         socket: Arc<SocketState>,
-        protocol: Arc<dyn AnyProtocol<Req, Res>>,
+        protocol: Arc<Protocol<Req, Res>>,
         mailbox: Arc<Mailbox>,
         addr: Addr,
         ancillary: Ancillary,
@@ -270,18 +270,13 @@ impl<Req, Res> Peer<Req, Res> {
         Req: 'static,
         Res: 'static,
     {
-        let protocol: Weak<dyn AnyProtocol<Req, Res>> = Arc::downgrade(&self.path.protocol);
+        let protocol: Weak<Protocol<Req, Res>> = Arc::downgrade(&self.path.protocol);
         PeerSender::new(&self.path.socket, protocol, self.path.route.clone())
     }
 
     /// Receives the datagram that opened the conversation, while the worker still has it.
     #[inline]
     fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
-        if self.leftover.is_some()
-            && let Some(packet) = self.receive_put_back()
-        {
-            return Some(Ok(packet));
-        }
         if !self.opening {
             return None;
         }
@@ -297,7 +292,6 @@ impl<Req, Res> Peer<Req, Res> {
                 }
             }
         })
-        .flatten()
     }
 
     fn decode(&mut self, taken: Option<(Ancillary, Box<[u8]>)>) -> Result<Req, RecvError> {

@@ -3,23 +3,32 @@
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// A protocol for packets of these two types.
-pub(crate) trait AnyProtocol<Req, Res>: Encode<Res> {
-    fn decode(&self, datagram: &[u8]) -> Result<Req, DecodeError>;
-}
+pub(crate) struct Protocol<Req, Res>(Box<AnyProtocol<Req, Res>>);
 
-/// The half of a protocol that a sender needs: it knows nothing of the packets that are received.
-pub(crate) trait Encode<Res>: Send + Sync {
-    fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
-}
+type AnyProtocol<Req, Res> = dyn DatagramProtocol<Incoming = Req, Outgoing = Res> + Send + Sync;
 
-impl<P: DatagramProtocol + Send + Sync> AnyProtocol<P::Incoming, P::Outgoing> for P {
-    fn decode(&self, datagram: &[u8]) -> Result<P::Incoming, DecodeError> {
-        DatagramProtocol::decode(self, datagram)
+impl<Req, Res> Protocol<Req, Res> {
+    pub(crate) fn new<P>(protocol: P) -> Self
+    where
+        P: DatagramProtocol<Incoming = Req, Outgoing = Res> + Send + Sync + 'static,
+    {
+        Self(Box::new(protocol))
+    }
+
+    #[inline]
+    pub(super) fn decode(&self, datagram: &[u8]) -> Result<Req, DecodeError> {
+        self.0.decode(datagram)
     }
 }
 
-impl<P: DatagramProtocol + Send + Sync> Encode<P::Outgoing> for P {
-    fn encode(&self, packet: &P::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        DatagramProtocol::encode(self, packet, datagram)
+/// The half of a protocol that a sender needs. It does not depend on the packets that are received.
+pub(super) trait Encode<Res>: Send + Sync {
+    fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
+}
+
+impl<Req, Res> Encode<Res> for Protocol<Req, Res> {
+    #[inline]
+    fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.0.encode(packet, datagram)
     }
 }

@@ -54,6 +54,16 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
         Self { peer, step }
     }
 
+    /// Returns the packet that was put back, if there is one.
+    #[cold]
+    fn poll_leftover(&mut self, cx: &mut Context<'_>) -> Poll<Option<Req>> {
+        if self.peer.has_put_back() {
+            // A handler that puts it back again and again must not keep the thread either.
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
+        Poll::Ready(self.peer.receive_put_back())
+    }
+
     fn poll_mailbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<Req, RecvError>> {
         // A peer that sends faster than its handler works must not keep the thread from the others.
         let budget = ready!(coop::poll_proceed(cx));
@@ -121,9 +131,10 @@ impl<Req, Res> Future for Receiving<'_, Req, Res> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.peer.has_put_back() {
-            // A handler that puts it back again and again must not keep the thread either.
-            ready!(coop::poll_proceed(cx)).made_progress();
+        if self.peer.leftover.is_some()
+            && let Some(packet) = ready!(self.poll_leftover(cx))
+        {
+            return Poll::Ready(Ok(packet));
         }
         match self.peer.receive_inline() {
             Some(packet) => Poll::Ready(packet),

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::task::coop;
 
-use super::Encode;
+use super::protocol::Encode;
 use crate::{
     SendError,
     socket::{SocketState, batch_context::BatchContext},
@@ -79,9 +79,6 @@ impl<Res, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, E> {
             let encode = |datagram: &mut Vec<u8>| protocol.encode(this.packet, datagram);
             Some(Poll::Ready(batch.replies.encode(route, max_len(&route.peer), encode)))
         });
-        match inline.flatten() {
-            Some(sent) => sent,
-            None => this.poll_outbox(cx),
-        }
+        inline.unwrap_or_else(|| this.poll_outbox(cx))
     }
 }

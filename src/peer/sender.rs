@@ -4,7 +4,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::{Encode, send::SendPath};
+use super::{protocol::Encode, send::SendPath};
 use crate::{Addr, SendError, socket::SocketState, transport::Route};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.

@@ -17,6 +17,7 @@ use crate::{
         status::Status,
         watch::{SocketWatch, Watched},
     },
+    peer::Protocol,
     socket::{SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
@@ -46,7 +47,7 @@ impl ServerBuilder {
         H: Handler<P::Incoming, P::Outgoing>,
     {
         let assemble = |guarded| -> Box<dyn Engine> {
-            let application = Application { protocol: Arc::new(protocol), handler };
+            let application = Application { protocol: Arc::new(Protocol::new(protocol)), handler };
             Box::new(Sockets::new(application, guarded))
         };
         Self {

@@ -127,10 +127,10 @@ impl BatchContext {
     /// Runs `f` with the batch that is lent on this thread, if it is one of `socket` and nobody else uses
     /// it at the moment.
     #[inline]
-    pub(crate) fn with<R>(socket: u64, f: impl FnOnce(&mut Self) -> R) -> Option<R> {
+    pub(crate) fn with<R>(socket: u64, f: impl FnOnce(&mut Self) -> Option<R>) -> Option<R> {
         CURRENT.with(|batch| {
             let mut batch = batch.try_borrow_mut().ok()?;
-            batch.as_deref_mut().filter(|batch| batch.socket == socket).map(f)
+            batch.as_deref_mut().filter(|batch| batch.socket == socket).and_then(f)
         })
     }
 }
@@ -146,8 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_there_only_while_it_is_lent_and_only_for_its_own_socket() {
-        let seen = |socket| BatchContext::with(socket, |batch| batch.socket);
+    fn a_batch_is_there_only_while_it_is_lent_and_only_for_its_own_socket() {
+        let seen = |socket| BatchContext::with(socket, |batch| Some(batch.socket));
 
         let (_, inside) = batch(7).lend(|| (seen(7), seen(8), seen(7)));
 
@@ -158,19 +158,20 @@ mod tests {
     #[test]
     fn batches_nest() {
         let (outer, _) = batch(1).lend(|| {
-            let (inner, _) = batch(2).lend(|| assert!(BatchContext::with(1, |_| ()).is_none()));
+            let (inner, _) =
+                batch(2).lend(|| assert!(BatchContext::with(1, |_| Some(())).is_none()));
             assert_eq!(inner.socket, 2);
-            assert!(BatchContext::with(1, |_| ()).is_some());
+            assert!(BatchContext::with(1, |_| Some(())).is_some());
         });
 
         assert_eq!(outer.socket, 1);
     }
 
     #[test]
-    fn a_turn_that_is_in_use_stays_where_it_is() {
+    fn a_batch_that_is_in_use_stays_where_it_is() {
         let (outer, ()) = batch(1).lend(|| {
             let inner = BatchContext::with(1, |_| {
-                batch(2).lend(|| BatchContext::with(2, |_| ()).is_none())
+                Some(batch(2).lend(|| BatchContext::with(2, |_| Some(())).is_none()))
             })
             .unwrap();
             assert!(inner.0.socket == 2 && inner.1);
@@ -181,12 +182,14 @@ mod tests {
 
     // H-5
     #[test]
-    fn a_panic_of_the_borrower_puts_the_turn_back() {
+    fn a_panic_of_the_borrower_puts_the_batch_back() {
         let (batch, _) = batch(1).lend(|| {
-            let panic =
-                catch_unwind(AssertUnwindSafe(|| BatchContext::with(1, |_| panic!("in a codec"))));
+            let panic = catch_unwind(AssertUnwindSafe(|| {
+                BatchContext::with(1, |_| -> Option<()> { panic!("in a codec") })
+            }));
             assert!(panic.is_err());
-            assert!(BatchContext::with(1, |_| BatchContext::with(1, |_| ()).is_none()).unwrap());
+            let twice = |_: &mut _| Some(BatchContext::with(1, |_| Some(())).is_none());
+            assert!(BatchContext::with(1, twice).unwrap());
         });
 
         assert_eq!(batch.socket, 1);

@@ -1,3 +1,5 @@
+//! Datagrams that are sent together.
+
 use std::ops::Range;
 
 use super::{BATCH, Route};
@@ -25,20 +27,12 @@ impl SendBatch {
         max: usize,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
     ) -> Result<(), SendError> {
-        if self.pending.end == self.slots.len() && self.pending.start > self.pending.len() {
-            // A batch that never gets empty uses the buffers again that it has sent.
-            self.slots.rotate_left(self.pending.start);
-            self.pending = 0..self.pending.len();
+        if self.pending.end == self.slots.len() {
+            self.add_slot(to);
         }
-        let end = self.pending.end;
-        match self.slots.get_mut(end) {
-            Some((addressee, datagram)) => {
-                addressee.clone_from(to);
-                datagram.clear();
-            }
-            None => self.slots.push((to.clone(), Vec::new())),
-        }
-        let datagram = &mut self.slots[end].1;
+        let (addressee, datagram) = &mut self.slots[self.pending.end];
+        addressee.clone_from(to);
+        datagram.clear();
         encode(datagram).map_err(SendError::Encode)?;
         let len = datagram.len();
         if len > max {
@@ -49,6 +43,18 @@ impl SendBatch {
         self.pending.end += 1;
         self.bytes += len;
         Ok(())
+    }
+
+    /// Makes room for one more datagram.
+    #[cold]
+    fn add_slot(&mut self, to: &Route) {
+        if self.pending.start > self.pending.len() {
+            // A batch that never gets empty uses the buffers again that it has sent.
+            self.slots.rotate_left(self.pending.start);
+            self.pending = 0..self.pending.len();
+        } else {
+            self.slots.push((to.clone(), Vec::new()));
+        }
     }
 
     /// Adds a datagram that is encoded already.

@@ -36,8 +36,14 @@ where
                 HandlerCall::new(&self.application, socket, mailbox, from, ancillary, serial)
             }
         };
-        let mut slot = self.slot.take().unwrap_or_else(FutureSlot::new);
-        slot.set((self.converse)(call));
+        let conversation = (self.converse)(call);
+        let mut slot = match self.slot.take() {
+            Some(mut slot) => {
+                slot.set(conversation);
+                slot
+            }
+            None => FutureSlot::new(conversation),
+        };
         let span = self.serve_state.conversation(from);
         let mut polled = Poll::Pending;
         if self.elsewhere.is_none() {
@@ -46,7 +52,10 @@ where
         match polled {
             Poll::Ready(outcome) => {
                 self.slot = Some(slot);
-                self.call = judge(outcome, &self.socket, batch.received.from(at), &span);
+                self.call = match outcome {
+                    Ok((call, Ok(()))) => Some(call),
+                    other => judge(other, &self.socket, batch.received.from(at), &span),
+                };
                 batch.conversations += 1;
                 if batch.unread().is_some() {
                     self.socket.counters.dropped(DropReason::Unread, 1);
