@@ -102,12 +102,12 @@ pub use stream_codec::StreamCodec;
 pub use datagrammar_protocols::*;
 pub use error::{
     AddrError, BindError, ClientRecvError, ClientSendError, ConnectError, OptionError, RecvError,
-    SendError, ServeError, SpawnError,
+    SendError, SenderError, ServeError, SpawnError,
 };
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
 pub use limits::{Limits, Overflow};
-pub use peer::{Peer, PeerSender};
+pub use peer::{Peer, PeerPackets, PeerSender};
 pub use server::{Server, ServerBuilder};
 pub use stats::{BatchSizes, Counter, DropReason, ServerStats};
 pub use tasks::Spawner;

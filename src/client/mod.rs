@@ -220,6 +220,15 @@ impl<P: DatagramProtocol> Client<P> {
         self.receive(Some(deadline)).await
     }
 
+    /// Receives a packet that is there already, or returns `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn try_recv(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
+        self.shared.receive_now()
+    }
+
     /// Returns the packets that come, as a stream.
     ///
     /// # Examples

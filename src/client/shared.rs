@@ -119,6 +119,14 @@ impl<P: DatagramProtocol> Shared<P> {
         }
     }
 
+    /// Receives a packet that is there.
+    pub(super) fn receive_now(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
+        match self.link() {
+            Some(link) => self.try_receive(&link, true),
+            None => Some(Err(ClientRecvError::Closed)),
+        }
+    }
+
     /// Receives a packet if a datagram is there; `last` finds also one that tokio has not heard of.
     fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();

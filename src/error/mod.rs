@@ -6,6 +6,7 @@ mod connect;
 mod option;
 mod recv;
 mod send;
+mod sender;
 mod serve;
 mod spawn;
 
@@ -15,5 +16,6 @@ pub use connect::ConnectError;
 pub use option::OptionError;
 pub use recv::{ClientRecvError, RecvError};
 pub use send::{ClientSendError, SendError};
+pub use sender::SenderError;
 pub use serve::ServeError;
 pub use spawn::SpawnError;

@@ -5,7 +5,7 @@ mod diagnostics;
 pub(crate) mod status;
 pub(crate) mod watch;
 
-use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{any::Any, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use tokio::time::Instant;
 
@@ -14,11 +14,13 @@ use self::{
     watch::SocketWatch,
 };
 use crate::{
-    Addr, ServerStats,
+    Addr, PeerSender, SenderError, ServerStats,
     events::Events,
     inside::{inside, is_inside},
+    peer::sender_to,
     socket::SocketState,
     stats::Counters,
+    transport::reaches,
 };
 pub use context::ServerContext;
 pub use diagnostics::{Buffer, Diagnostics, SocketDiagnostics};
@@ -33,6 +35,8 @@ pub struct ServerHandle {
     counters: Arc<Counters>,
     events: Arc<Events>,
     watch: Arc<SocketWatch>,
+    /// An [`Encoder`](crate::peer::Encoder) of the packets that the server sends.
+    encoder: Arc<dyn Any + Send + Sync>,
 }
 
 impl ServerHandle {
@@ -41,8 +45,9 @@ impl ServerHandle {
         counters: Arc<Counters>,
         events: Arc<Events>,
         watch: Arc<SocketWatch>,
+        encoder: Arc<dyn Any + Send + Sync>,
     ) -> Self {
-        Self { status, counters, events, watch }
+        Self { status, counters, events, watch, encoder }
     }
 
     /// Waits until the server serves; returns false if it is dropped before.
@@ -83,6 +88,60 @@ impl ServerHandle {
         self.count_kernel_drops();
         let addresses = self.watch.explain(&self.counters);
         Diagnostics::new(addresses, self.counters.read())
+    }
+
+    /// Returns a sender to a peer that has not spoken: for discovery, for peer-to-peer programs, for any
+    /// program that speaks first to many peers from one socket.
+    ///
+    /// `Res` is the packet that the server sends. Datagrams leave from the first socket of the server that
+    /// has an address of the peer's family; the peer may be a multicast group, or a broadcast address if
+    /// [`Udp::broadcast`](crate::Udp::broadcast) allows it. An answer opens a conversation of the handler, like
+    /// any other datagram. The sender works while the server serves.
+    ///
+    /// # Errors
+    ///
+    /// [`SenderError::OtherPackets`] if the server sends packets of another type than `Res`,
+    /// [`SenderError::Unreachable`] if it has no socket for the address, and [`SenderError::Closed`] if it was
+    /// dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Server, Text, reply_if};
+    /// use std::net::UdpSocket;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let peer = UdpSocket::bind("127.0.0.1:0")?;
+    /// let quiet = reply_if(async |_: String| None::<String>);
+    /// let server = Server::bind("127.0.0.1:0", Text, quiet).await?;
+    /// let handle = server.handle();
+    /// let serving = server.spawn();
+    /// assert!(handle.ready().await);
+    ///
+    /// handle.sender::<String>(peer.local_addr()?)?.send("who is there?".to_owned()).await?;
+    ///
+    /// let mut datagram = [0; 16];
+    /// let len = peer.recv(&mut datagram)?;
+    /// assert_eq!(&datagram[..len], b"who is there?");
+    /// handle.shutdown().await;
+    /// serving.await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sender<Res: 'static>(
+        &self,
+        peer: impl Into<Addr>,
+    ) -> Result<PeerSender<Res>, SenderError> {
+        let peer = peer.into();
+        let encoder = self.encoder.downcast_ref().ok_or(SenderError::OtherPackets)?;
+        let sockets = self.watch.sockets();
+        if sockets.is_empty() {
+            return Err(SenderError::Closed);
+        }
+        let reaches = |socket: &&Arc<SocketState>| reaches(socket.outbox.transport(), &peer);
+        let socket = sockets.iter().find(reaches).ok_or(SenderError::Unreachable)?;
+        Ok(sender_to(peer, socket, encoder))
     }
 
     /// Ends serving and waits until it has ended.

@@ -6,8 +6,10 @@ mod quiet_end;
 mod recv;
 mod send;
 mod sender;
+mod several;
 
 use std::{
+    borrow::Borrow,
     fmt,
     pin::{Pin, pin},
     sync::{Arc, Weak},
@@ -20,6 +22,8 @@ pub(crate) use quiet_end::QuietEnd;
 use recv::{Receiving, Step};
 use send::SendPath;
 pub use sender::PeerSender;
+pub(crate) use sender::{Encoder, to as sender_to};
+pub use several::PeerPackets;
 use tokio::time::{Instant, Sleep};
 
 use crate::{
@@ -207,7 +211,7 @@ impl<Req, Res> Peer<Req, Res> {
         }
     }
 
-    /// Sends `packet` to this peer.
+    /// Sends `packet`, or a reference to one, to this peer.
     ///
     /// It returns once the datagram is accepted: replies of one batch leave together. It waits only
     /// while the kernel has no room. UDP gives no guarantee that a datagram arrives, and what the
@@ -222,7 +226,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// If the future is dropped, the datagram was sent whole or not at all.
     #[inline]
-    pub fn send<'a>(&'a self, packet: &'a Res) -> impl Future<Output = Result<(), SendError>> {
+    pub fn send(&self, packet: impl Borrow<Res>) -> impl Future<Output = Result<(), SendError>> {
         self.path.send(packet)
     }
 

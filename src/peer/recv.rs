@@ -54,6 +54,11 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
         Self { peer, step }
     }
 
+    /// How far it has come, for one that is made anew at each poll.
+    pub(super) const fn step(&self) -> Step {
+        self.step
+    }
+
     /// Returns the packet that was put back, if there is one.
     #[cold]
     fn poll_leftover(&mut self, cx: &mut Context<'_>) -> Poll<Option<Req>> {

@@ -1,6 +1,8 @@
 //! How a packet leaves: with the batch of the worker, or at once.
 
 use std::{
+    borrow::Borrow,
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -25,31 +27,36 @@ pub(super) struct SendPath<E: ?Sized> {
 impl<E: ?Sized> SendPath<E> {
     /// Sends `packet`. If a batch of this socket is in progress on this thread, the packet leaves with it.
     #[inline]
-    pub(super) const fn send<'a, Res>(&'a self, packet: &'a Res) -> Sending<'a, Res, E>
+    pub(super) const fn send<Res, B>(&self, packet: B) -> Sending<'_, Res, B, E>
     where
+        B: Borrow<Res>,
         E: Encode<Res>,
     {
-        Sending { path: self, packet, waiting: None }
+        Sending { path: self, packet, waiting: None, of: PhantomData }
     }
 }
 
 /// A packet on its way out. Written by hand for the same reason as [`Receiving`](super::recv::Receiving).
-pub(super) struct Sending<'a, Res, E: ?Sized> {
+pub(super) struct Sending<'a, Res, B, E: ?Sized> {
     path: &'a SendPath<E>,
-    packet: &'a Res,
+    packet: B,
     /// The datagram waits here while the outbox is full.
     waiting: Option<Waiting<'a>>,
+    of: PhantomData<fn(&Res)>,
 }
+
+/// Nothing in it is pinned.
+impl<Res, B, E: ?Sized> Unpin for Sending<'_, Res, B, E> {}
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>>;
 
-impl<Res, E: Encode<Res> + ?Sized> Sending<'_, Res, E> {
+impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         // A task that only sends must not keep the thread from the others.
         let budget = ready!(coop::poll_proceed(cx));
         budget.made_progress();
         let SendPath { socket, protocol, route } = self.path;
-        let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet, datagram);
+        let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
         if socket.outbox.try_send(route, &datagram)? {
             return Poll::Ready(Ok(()));
@@ -59,7 +66,7 @@ impl<Res, E: Encode<Res> + ?Sized> Sending<'_, Res, E> {
     }
 }
 
-impl<Res, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, E> {
+impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, B, E> {
     type Output = Result<(), SendError>;
 
     #[inline]
@@ -76,7 +83,7 @@ impl<Res, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, E> {
             if batch.poll_proceed(cx).is_pending() {
                 return Some(Poll::Pending);
             }
-            let encode = |datagram: &mut Vec<u8>| protocol.encode(this.packet, datagram);
+            let encode = |datagram: &mut Vec<u8>| protocol.encode(this.packet.borrow(), datagram);
             Some(Poll::Ready(batch.replies.encode(route, max_len(&route.peer), encode)))
         });
         inline.unwrap_or_else(|| this.poll_outbox(cx))

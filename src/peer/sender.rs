@@ -1,16 +1,22 @@
+//! Sends to one peer from anywhere.
+
 use std::{
+    borrow::Borrow,
     fmt,
     hash::{Hash, Hasher},
     sync::{Arc, Weak},
 };
 
-use super::{protocol::Encode, send::SendPath};
+use super::{
+    protocol::{Encode, Protocol},
+    send::SendPath,
+};
 use crate::{Addr, SendError, socket::SocketState, transport::Route};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
 ///
-/// It is made by [`Peer::sender`](crate::Peer::sender) and outlives the conversation: keep it to push
-/// news to a subscriber. Two senders are equal when they send to the same peer from the same socket.
+/// It is made by [`Peer::sender`](crate::Peer::sender), outlives the conversation, and pushes news to a
+/// subscriber; or by [`ServerHandle::sender`](crate::ServerHandle::sender), for a peer that has not spoken. Two senders are equal when they send to the same peer from the same socket.
 /// A sender keeps nothing alive, neither the conversation nor the server.
 ///
 /// # Examples
@@ -54,7 +60,7 @@ impl<Res> PeerSender<Res> {
         Self { socket: Arc::downgrade(socket), protocol, route }
     }
 
-    /// Sends `packet` to the peer, from the address the peer knows.
+    /// Sends `packet`, or a reference to one, to the peer, from the address the peer knows.
     ///
     /// It returns once the datagram is accepted for sending, see [`Peer::send`](crate::Peer::send).
     ///
@@ -66,7 +72,7 @@ impl<Res> PeerSender<Res> {
     /// # Cancel safety
     ///
     /// If the future is dropped, the datagram was sent whole or not at all.
-    pub async fn send(&self, packet: &Res) -> Result<(), SendError> {
+    pub async fn send(&self, packet: impl Borrow<Res>) -> Result<(), SendError> {
         let socket = self.socket.upgrade().ok_or(SendError::Closed)?;
         let protocol = self.protocol.upgrade().ok_or(SendError::Closed)?;
         SendPath { socket, protocol, route: self.route.clone() }.send(packet).await
@@ -111,4 +117,23 @@ impl<Res> fmt::Debug for PeerSender<Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeerSender").field("addr", self.addr()).finish_non_exhaustive()
     }
+}
+
+/// The half of a server's protocol that encodes, for whoever names the packets that it sends.
+pub(crate) struct Encoder<Res>(Weak<dyn Encode<Res>>);
+
+impl<Res: 'static> Encoder<Res> {
+    pub(crate) fn new<Req: 'static>(protocol: &Arc<Protocol<Req, Res>>) -> Self {
+        let protocol: Weak<Protocol<Req, Res>> = Arc::downgrade(protocol);
+        Self(protocol)
+    }
+}
+
+/// A sender from `socket` to `peer`.
+pub(crate) fn to<Res>(
+    peer: Addr,
+    socket: &Arc<SocketState>,
+    encoder: &Encoder<Res>,
+) -> PeerSender<Res> {
+    PeerSender::new(socket, Weak::clone(&encoder.0), peer.into())
 }

@@ -1,6 +1,6 @@
 //! What a server is set up with, before it is bound.
 
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use super::{
     Life, Server,
@@ -17,7 +17,7 @@ use crate::{
         status::Status,
         watch::{SocketWatch, Watched},
     },
-    peer::Protocol,
+    peer::{Encoder, Protocol},
     socket::{SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
@@ -30,6 +30,7 @@ use crate::{
 #[must_use = "a server is made by `bind`"]
 pub struct ServerBuilder {
     assemble: Assemble,
+    encoder: Arc<dyn Any + Send + Sync>,
     limits: Limits,
     source_filter: Option<Check>,
     dedicated_threads: bool,
@@ -46,12 +47,14 @@ impl ServerBuilder {
         P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
+        let protocol = Arc::new(Protocol::new(protocol));
+        let encoder = Arc::new(Encoder::new(&protocol));
         let assemble = |guarded| -> Box<dyn Engine> {
-            let application = Application { protocol: Arc::new(Protocol::new(protocol)), handler };
-            Box::new(Sockets::new(application, guarded))
+            Box::new(Sockets::new(Application { protocol, handler }, guarded))
         };
         Self {
             assemble: Box::new(assemble),
+            encoder,
             limits: Limits::default(),
             source_filter: None,
             dedicated_threads: false,
@@ -207,6 +210,7 @@ impl ServerBuilder {
         Server {
             sockets: guarded.iter().map(|guarded| Arc::clone(&guarded.socket)).collect(),
             engine: (self.assemble)(guarded),
+            encoder: self.encoder,
             counters,
             events,
             tasks,

@@ -5,7 +5,7 @@ mod builder;
 mod multicast;
 mod serve;
 
-use std::{fmt, future::pending, pin::pin, sync::Arc};
+use std::{any::Any, fmt, future::pending, pin::pin, sync::Arc};
 
 pub use builder::ServerBuilder;
 use tokio::task::JoinHandle;
@@ -55,6 +55,7 @@ pub struct Server {
     counters: Arc<Counters>,
     events: Arc<Events>,
     tasks: Arc<Tasks>,
+    encoder: Arc<dyn Any + Send + Sync>,
     status: Arc<Status>,
     watch: Arc<SocketWatch>,
     local_addr: Addr,
@@ -119,6 +120,7 @@ impl Server {
             Arc::clone(&self.counters),
             Arc::clone(&self.events),
             Arc::clone(&self.watch),
+            Arc::clone(&self.encoder),
         )
     }
 

@@ -1,0 +1,23 @@
+//! Which sockets can send to an address.
+
+use socket2::SockRef;
+
+use super::Transport;
+use crate::Addr;
+
+/// Whether `transport` has an address of the family of `peer`, and somebody can be there.
+pub(crate) fn reaches(transport: &dyn Transport, peer: &Addr) -> bool {
+    let (Some(peer), Some(local)) = (peer.socket_addr(), transport.local_addr().socket_addr())
+    else {
+        return false;
+    };
+    if peer.port() == 0 || peer.ip().is_unspecified() {
+        return false;
+    }
+    // `[::]` is all addresses of IPv4 too, unless its socket is for IPv6 alone.
+    let dual = || {
+        let socket = transport.socket();
+        socket.is_some_and(|socket| matches!(SockRef::from(&socket).only_v6(), Ok(false)))
+    };
+    local.is_ipv4() == peer.is_ipv4() || peer.is_ipv4() && local.ip().is_unspecified() && dual()
+}
