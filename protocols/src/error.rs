@@ -11,7 +11,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Tells that a datagram is not a packet.
 ///
-/// `Display` says what was expected, in words fixed at compile time: it never repeats a byte of
+/// `Display` says what is wrong, in words fixed at compile time: it never repeats a byte of
 /// the datagram, so it is fit for a log. The [source](Error::source), if there is one, may quote
 /// the datagram.
 ///
@@ -23,7 +23,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// let error = Text.decode(b"\xe9").unwrap_err();
 ///
 /// assert_eq!(error.kind(), ErrorKind::Codec);
-/// assert_eq!(error.to_string(), "UTF-8 was expected");
+/// assert_eq!(error.to_string(), "invalid UTF-8");
 /// ```
 #[derive(Debug)]
 pub struct DecodeError(Fault);
@@ -31,22 +31,22 @@ pub struct DecodeError(Fault);
 impl DecodeError {
     /// Creates the error of a codec: the bytes are not in its format.
     ///
-    /// `expected` says what was expected, such as `"a header of 12 bytes was expected"`.
+    /// `problem` says what is wrong, such as `"header is shorter than 12 bytes"`.
     #[must_use]
-    pub const fn codec(expected: &'static str) -> Self {
-        Self(Fault::new(ErrorKind::Codec, expected))
+    pub const fn codec(problem: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Codec, problem))
     }
 
     /// Creates the error of a layer: the bytes around the inner protocol's are not as agreed.
     #[must_use]
-    pub const fn layer(expected: &'static str) -> Self {
-        Self(Fault::new(ErrorKind::Layer, expected))
+    pub const fn layer(problem: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Layer, problem))
     }
 
     /// Creates the error of a converter: the codec understood the packet, the domain refuses it.
     #[must_use]
-    pub const fn converter(expected: &'static str) -> Self {
-        Self(Fault::new(ErrorKind::Converter, expected))
+    pub const fn converter(problem: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Converter, problem))
     }
 
     /// Adds what caused this error.
@@ -59,7 +59,7 @@ impl DecodeError {
     ///
     /// let cause = "x7".parse::<u32>().unwrap_err();
     ///
-    /// let error = DecodeError::codec("a decimal number was expected").with_source(cause);
+    /// let error = DecodeError::codec("not a decimal number").with_source(cause);
     ///
     /// assert!(error.source().unwrap().is::<std::num::ParseIntError>());
     /// ```
@@ -77,7 +77,7 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.expected)
+        f.write_str(self.0.problem)
     }
 }
 
@@ -97,10 +97,10 @@ impl Error for DecodeError {
 /// ```
 /// use datagrammar_protocols::{EncodeError, ErrorKind};
 ///
-/// let error = EncodeError::codec("a name of at most 255 bytes was expected");
+/// let error = EncodeError::codec("name is longer than 255 bytes");
 ///
 /// assert_eq!(error.kind(), ErrorKind::Codec);
-/// assert_eq!(error.to_string(), "a name of at most 255 bytes was expected");
+/// assert_eq!(error.to_string(), "name is longer than 255 bytes");
 /// ```
 #[derive(Debug)]
 pub struct EncodeError(Fault);
@@ -108,22 +108,22 @@ pub struct EncodeError(Fault);
 impl EncodeError {
     /// Creates the error of a codec: its format cannot express the packet.
     ///
-    /// `expected` says what was expected, such as `"a name of at most 255 bytes was expected"`.
+    /// `problem` says what is wrong, such as `"name is longer than 255 bytes"`.
     #[must_use]
-    pub const fn codec(expected: &'static str) -> Self {
-        Self(Fault::new(ErrorKind::Codec, expected))
+    pub const fn codec(problem: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Codec, problem))
     }
 
     /// Creates the error of a layer: it cannot wrap the bytes of the inner protocol.
     #[must_use]
-    pub const fn layer(expected: &'static str) -> Self {
-        Self(Fault::new(ErrorKind::Layer, expected))
+    pub const fn layer(problem: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Layer, problem))
     }
 
     /// Creates the error of a converter: the domain refuses to send the packet.
     #[must_use]
-    pub const fn converter(expected: &'static str) -> Self {
-        Self(Fault::new(ErrorKind::Converter, expected))
+    pub const fn converter(problem: &'static str) -> Self {
+        Self(Fault::new(ErrorKind::Converter, problem))
     }
 
     /// Adds what caused this error.
@@ -141,7 +141,7 @@ impl EncodeError {
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.expected)
+        f.write_str(self.0.problem)
     }
 }
 
@@ -168,13 +168,13 @@ pub enum ErrorKind {
 #[derive(Debug)]
 struct Fault {
     kind: ErrorKind,
-    expected: &'static str,
+    problem: &'static str,
     source: Option<BoxError>,
 }
 
 impl Fault {
-    const fn new(kind: ErrorKind, expected: &'static str) -> Self {
-        Self { kind, expected, source: None }
+    const fn new(kind: ErrorKind, problem: &'static str) -> Self {
+        Self { kind, problem, source: None }
     }
 
     fn with_source(self, source: BoxError) -> Self {

@@ -57,7 +57,7 @@
 //!
 //!     fn decode(&self, datagram: &[u8]) -> Result<(), DecodeError> {
 //!         if !datagram.is_empty() {
-//!             return Err(DecodeError::codec("an empty datagram was expected"));
+//!             return Err(DecodeError::codec("the datagram is not empty"));
 //!         }
 //!         Ok(())
 //!     }

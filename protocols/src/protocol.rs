@@ -75,7 +75,7 @@ pub trait DatagramProtocol {
     ///     |text: String| -> Result<Celsius, BoxError> {
     ///         let degrees = text.parse()?;
     ///         if degrees < -273 {
-    ///             return Err("a temperature above absolute zero was expected".into());
+    ///             return Err("temperature is below absolute zero".into());
     ///         }
     ///         Ok(Celsius(degrees))
     ///     },
@@ -254,8 +254,8 @@ pub trait DatagramProtocol {
 ///
 ///     fn decode(&self, datagram: &[u8]) -> Result<[u8; 12], DecodeError> {
 ///         match datagram.strip_prefix(&[0, 1, 0, 0]).and_then(|rest| rest.strip_prefix(&COOKIE)) {
-///             Some(id) => id.try_into().map_err(|_| DecodeError::codec("12 bytes were expected")),
-///             None => Err(DecodeError::codec("a request without attributes was expected")),
+///             Some(id) => id.try_into().map_err(|_| DecodeError::codec("the id is not 12 bytes")),
+///             None => Err(DecodeError::codec("not a request without attributes")),
 ///         }
 ///     }
 ///

@@ -149,7 +149,7 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
         type Outgoing = Vec<[u8; 1024]>;
 
         fn decode(&self, datagram: &[u8]) -> Result<Vec<[u8; 1024]>, DecodeError> {
-            let error = DecodeError::codec("as many blocks as claimed were expected");
+            let error = DecodeError::codec("fewer blocks than claimed");
             let Some((len, bytes)) = datagram.split_first_chunk() else { return Err(error) };
             let mut blocks = Vec::with_capacity(u16::from_be_bytes(*len).into());
             let (whole, rest) = bytes.as_chunks();
@@ -177,7 +177,7 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
 #[test]
 fn an_error_without_source_allocates_nothing() {
     let peak = peak_of(|| {
-        let error = DecodeError::codec("a header of 12 bytes was expected");
+        let error = DecodeError::codec("header is shorter than 12 bytes");
         assert!(error.kind() == datagrammar_protocols::ErrorKind::Codec);
         Err::<(), _>(error)
     });

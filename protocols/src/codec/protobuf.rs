@@ -86,14 +86,13 @@ impl<I: Default + Message, O: Message> DatagramProtocol for Protobuf<I, O> {
     type Outgoing = O;
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        I::decode(datagram).map_err(|error| {
-            DecodeError::codec("a protobuf message was expected").with_source(error)
-        })
+        I::decode(datagram)
+            .map_err(|error| DecodeError::codec("invalid protobuf message").with_source(error))
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         packet.encode(datagram).map_err(|error| {
-            EncodeError::codec("a message that fits into memory was expected").with_source(error)
+            EncodeError::codec("the message does not fit into memory").with_source(error)
         })
     }
 }

@@ -33,7 +33,7 @@ impl DatagramProtocol for Text {
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         match str::from_utf8(datagram) {
             Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(DecodeError::codec("UTF-8 was expected").with_source(error)),
+            Err(error) => Err(DecodeError::codec("invalid UTF-8").with_source(error)),
         }
     }
 

@@ -113,10 +113,10 @@ impl DatagramProtocol for TextLine {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         if !self.utf8 && !datagram.is_ascii() {
-            return Err(DecodeError::codec("ASCII was expected"));
+            return Err(DecodeError::codec("text is not ASCII"));
         }
         let line = str::from_utf8(datagram)
-            .map_err(|error| DecodeError::codec("UTF-8 was expected").with_source(error))?;
+            .map_err(|error| DecodeError::codec("invalid UTF-8").with_source(error))?;
 
         let text = if self.keep { line } else { line.trim_end_matches(self.terminator) };
         Ok(text.to_owned())
@@ -124,7 +124,7 @@ impl DatagramProtocol for TextLine {
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         if !self.utf8 && !packet.is_ascii() {
-            return Err(EncodeError::codec("ASCII was expected"));
+            return Err(EncodeError::codec("text is not ASCII"));
         }
         datagram.extend_from_slice(packet.as_bytes());
         Ok(())

@@ -80,11 +80,11 @@ impl Default for Base64 {
 impl Layer for Base64 {
     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
         let Some(most) = encoded_len(datagram.len() - start, true) else {
-            return Err(EncodeError::layer("bytes that fit in memory were expected"));
+            return Err(EncodeError::layer("the bytes do not fit into memory"));
         };
         replace(datagram, start, most, |payload, room| {
             self.engine.encode_slice(payload, room).map_err(|error| {
-                EncodeError::layer("bytes that base64 can write were expected").with_source(error)
+                EncodeError::layer("base64 cannot write the bytes").with_source(error)
             })
         })
     }
@@ -92,7 +92,7 @@ impl Layer for Base64 {
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
         match self.engine.decode(datagram) {
             Ok(payload) => Ok(payload.into()),
-            Err(error) => Err(DecodeError::layer("base64 was expected").with_source(error)),
+            Err(error) => Err(DecodeError::layer("invalid base64").with_source(error)),
         }
     }
 }

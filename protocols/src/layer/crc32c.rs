@@ -56,7 +56,7 @@ impl Layer for Crc32c {
             Some((payload, &crc)) if crc32c(payload) == u32::from_le_bytes(crc) => {
                 Ok(payload.into())
             }
-            _ => Err(DecodeError::layer("bytes and their CRC-32C were expected")),
+            _ => Err(DecodeError::layer("the CRC-32C does not match")),
         }
     }
 }

@@ -17,24 +17,37 @@ use zeroize::Zeroizing;
 ///
 /// let error = "swordfish".parse::<SigningKey>().unwrap_err();
 ///
-/// assert_eq!(error.to_string(), "the url-safe base64 of 32 bytes was expected");
+/// assert_eq!(error.to_string(), "the key is not the url-safe base64 of 32 bytes");
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct KeyError {
-    expected: &'static str,
-    source: Option<getrandom::Error>,
+    problem: Problem,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Problem {
+    Len(usize),
+    NotBase64,
+    Random(getrandom::Error),
 }
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
+        match self.problem {
+            Problem::Len(bytes) => write!(f, "key is {bytes} bytes, not 32"),
+            Problem::NotBase64 => f.write_str("the key is not the url-safe base64 of 32 bytes"),
+            Problem::Random(_) => f.write_str("the operating system's random generator failed"),
+        }
     }
 }
 
 impl Error for KeyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        match &self.problem {
+            Problem::Random(error) => Some(error),
+            Problem::Len(_) | Problem::NotBase64 => None,
+        }
     }
 }
 
@@ -81,10 +94,7 @@ macro_rules! key {
                 let mut bytes = Zeroizing::new([0; 32]);
                 match getrandom::fill(&mut *bytes) {
                     Ok(()) => Ok(Self(bytes)),
-                    Err(error) => Err(KeyError {
-                        expected: "randomness of the operating system was expected",
-                        source: Some(error),
-                    }),
+                    Err(error) => Err(KeyError { problem: Problem::Random(error) }),
                 }
             }
 
@@ -138,7 +148,7 @@ macro_rules! key {
             fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
                 match bytes.try_into() {
                     Ok(bytes) => Ok(Self(Zeroizing::new(bytes))),
-                    Err(_) => Err(KeyError { expected: "a key of 32 bytes was expected", source: None }),
+                    Err(_) => Err(KeyError { problem: Problem::Len(bytes.len()) }),
                 }
             }
         }
@@ -156,10 +166,7 @@ macro_rules! key {
                 let mut bytes = Zeroizing::new([0; 32]);
                 match Base64Url::decode(text, &mut *bytes) {
                     Ok(decoded) if decoded.len() == 32 => Ok(Self(bytes)),
-                    Ok(_) | Err(_) => Err(KeyError {
-                        expected: "the url-safe base64 of 32 bytes was expected",
-                        source: None,
-                    }),
+                    Ok(_) | Err(_) => Err(KeyError { problem: Problem::NotBase64 }),
                 }
             }
         }

@@ -49,7 +49,7 @@ impl<const N: usize> Layer for Prefix<N> {
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
         match datagram.strip_prefix(&self.0) {
             Some(inner) => Ok(inner.into()),
-            None => Err(DecodeError::layer("the agreed first bytes were expected")),
+            None => Err(DecodeError::layer("wrong prefix")),
         }
     }
 }

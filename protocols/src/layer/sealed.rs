@@ -98,7 +98,7 @@ impl Sealed {
     /// ```
     #[must_use]
     pub fn accepting(mut self, id: u8, key: &SealingKey) -> Self {
-        assert!(self.key(id).is_none(), "an id that no other key has was expected, not {id}");
+        assert!(self.key(id).is_none(), "another key has the id {id}");
         self.accepted.push(Key::new(id, key, self.sealing.context()));
         self
     }
@@ -150,7 +150,7 @@ impl Layer for Sealed {
         // again in a fork of it, or in a copy of its virtual machine.
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(|error| {
-            EncodeError::layer("randomness of the operating system was expected").with_source(error)
+            EncodeError::layer("the operating system's random generator failed").with_source(error)
         })?;
         let Key { cipher, associated } = &self.sealing;
 
@@ -159,7 +159,7 @@ impl Layer for Sealed {
         let inner = &mut datagram[start + 1 + NONCE_LEN..];
         let tag = cipher
             .encrypt_inout_detached(&nonce.into(), associated, inner.into())
-            .map_err(|aead::Error| EncodeError::layer("less than 256 GiB were expected"))?;
+            .map_err(|aead::Error| EncodeError::layer("the packet is longer than 256 GiB"))?;
         datagram.extend_from_slice(&tag);
         Ok(())
     }
@@ -182,7 +182,7 @@ impl Layer for Sealed {
                 .ok()?;
             Some(inner.into())
         };
-        opened().ok_or(DecodeError::layer("a datagram sealed with an accepted key was expected"))
+        opened().ok_or(DecodeError::layer("the datagram is sealed with no accepted key"))
     }
 }
 

@@ -54,6 +54,6 @@ impl Layer for Sha256Digest {
         {
             return Ok(payload.into());
         }
-        Err(DecodeError::layer("bytes and their SHA-256 digest were expected"))
+        Err(DecodeError::layer("the SHA-256 digest does not match"))
     }
 }

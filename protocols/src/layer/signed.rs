@@ -95,7 +95,7 @@ impl Layer for Signed {
     }
 
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-        let refused = DecodeError::layer("a signature of an accepted key was expected");
+        let refused = DecodeError::layer("the signature is of no accepted key");
         let Some((inner, signature)) = datagram.split_last_chunk::<32>() else {
             return Err(refused);
         };

@@ -3,7 +3,7 @@
 //! A field that is an `f32` asks a reader for one, which refuses what is beyond. But for its attributes `tag`,
 //! `content`, `flatten` and `untagged` serde keeps a copy of what is there before it knows the type, and of that
 //! copy a field takes any float: an `f64` as it is, an `f32` as infinity, and nobody is told which of the two it
-//! was. Only in an error serde says what was expected. So a datagram with such a number is read once more
+//! was. Only in an error serde says which type it wants. So a datagram with such a number is read once more
 //! with something else in its place that neither takes.
 
 use std::cell::Cell;
@@ -57,14 +57,13 @@ impl Beyond {
 pub(crate) fn without_doubt<T>(
     doubt: usize,
     mut again: impl FnMut() -> Result<T, DecodeError>,
-    expected: &'static str,
+    invalid: &'static str,
 ) -> Result<T, DecodeError> {
     let mut packet = None;
     let all = Again::withholding(0, &mut || packet = Some(again()));
     let is_single = is_single(doubt & !DOUBT, all.errors, &mut || drop(again()));
     packet.filter(|_| !is_single).unwrap_or_else(|| {
-        let error = "a number within the range of its type was expected";
-        Err(DecodeError::codec(expected).with_source(error))
+        Err(DecodeError::codec(invalid).with_source("number out of range of its type"))
     })
 }
 
@@ -93,7 +92,7 @@ struct Again {
     withheld: usize,
     /// How many errors there were.
     errors: usize,
-    /// How many there were before something was expected in the place of the number.
+    /// How many there were before a type was wanted in the place of the number.
     errors_before: usize,
     anything: bool,
     single: bool,
@@ -127,7 +126,7 @@ pub(crate) fn note_error() {
     }
 }
 
-/// As before, and it says what was expected.
+/// As before, and it says which type is wanted.
 #[cold]
 #[inline(never)]
 pub(crate) fn note_expected(found: Unexpected<'_>, expected: &dyn Expected) {

@@ -22,7 +22,7 @@ pub(crate) fn piece<'de>(unread: &mut &'de [u8], len: u64) -> Result<&'de [u8], 
 /// Takes bytes for text.
 #[inline]
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Mismatch> {
-    str::from_utf8(bytes).map_err(|_| Mismatch::new("UTF-8 was expected"))
+    str::from_utf8(bytes).map_err(|_| Mismatch::new("invalid UTF-8"))
 }
 
 // Out of the way of packets that are read.

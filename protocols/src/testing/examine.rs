@@ -209,7 +209,7 @@ impl<I, O> Conformance<'_, I, O> {
             Failure::new(PANIC, origin, what).with(datagram)
         })?;
         if held > limit {
-            let what = format!("takes {held} bytes of memory, at most {limit} were expected");
+            let what = format!("takes {held} bytes of memory, limit is {limit}");
             return Err(Failure::new(ALLOCATION, origin, what).with(datagram));
         }
         if let Err(error) = &outcome {
@@ -242,7 +242,7 @@ impl<I, O> Conformance<'_, I, O> {
         }
         match self.kind {
             Some(expected) if kind != expected => {
-                let what = format!("is refused as {kind:?}, {expected:?} was expected");
+                let what = format!("is refused as {kind:?}, not as {expected:?}");
                 Err(Failure::new(ERRORS, origin, what))
             }
             _ => Ok(()),
@@ -290,10 +290,10 @@ const ALTERED: &str = "altered datagrams are refused";
 const ONE_TO_ONE: &str = "one to one";
 const PANIC: &str = "no panic";
 const MEMORY: &str = "no memory";
-const ERRORS: &str = "errors say what was expected";
+const ERRORS: &str = "errors say what is wrong";
 const ALLOCATION: &str = "no allocation beyond the limit";
 
-const ACCEPTED: &str = "is a packet, an error was expected";
+const ACCEPTED: &str = "is accepted as a packet";
 
 const BEFORE: &[u8] = b"before\0\xff|";
 

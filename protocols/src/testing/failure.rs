@@ -12,7 +12,7 @@ impl Failure {
     }
 
     pub(super) fn without_packets() -> Self {
-        Self("at least one packet was expected".to_owned())
+        Self("there is no packet to check".to_owned())
     }
 
     /// Adds the bytes that it is about.

@@ -32,7 +32,7 @@ use crate::{
 ///   refused where you say so: [`refuse_cuts`](Self::refuse_cuts),
 ///   [`refuse_altered`](Self::refuse_altered).
 /// - **No memory.** A datagram has the same outcome whichever datagrams came before it.
-/// - **Errors say what was expected**, in words that do not depend on the datagram.
+/// - **Errors say what is wrong**, in words that do not depend on the datagram.
 /// - **No allocation** beyond a limit, where there is a [`peak`](Self::peak) to measure it.
 ///
 /// The message of the panic tells which of them, for which packet, and the datagram in hexadecimal.
@@ -66,7 +66,7 @@ use crate::{
 ///
 ///     fn decode(&self, datagram: &[u8]) -> Result<Reading, DecodeError> {
 ///         let [s1, s0, c1, c0] = *datagram else {
-///             return Err(DecodeError::codec("a reading of 4 bytes was expected"));
+///             return Err(DecodeError::codec("the reading is not 4 bytes"));
 ///         };
 ///         Ok(Reading {
 ///             sensor: u16::from_be_bytes([s1, s0]),

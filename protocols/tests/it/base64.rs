@@ -65,7 +65,7 @@ fn what_is_not_written_so_is_refused() {
             let error = Raw.layer(layer).decode(datagram.as_bytes()).expect_err(datagram);
 
             assert_eq!(error.kind(), ErrorKind::Layer);
-            assert_eq!(error.to_string(), "base64 was expected");
+            assert_eq!(error.to_string(), "invalid base64");
             assert!(error.source().is_some());
         }
     }

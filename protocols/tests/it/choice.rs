@@ -62,7 +62,7 @@ fn the_last_one_may_have_a_condition_too() {
         let error = protocol.decode(strange).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Layer);
-        assert_eq!(error.to_string(), "bytes that meet the condition were expected");
+        assert_eq!(error.to_string(), "the bytes do not meet the condition");
     }
 }
 
@@ -93,10 +93,7 @@ fn a_packet_that_would_be_taken_for_another_ones_is_an_encode_error() {
     let as_command = protocol.encode(&Either::Left("hello".to_owned()), &mut Vec::new());
     let empty_command = protocol.encode(&Either::Left(String::new()), &mut Vec::new());
 
-    assert_eq!(
-        as_chat.unwrap_err().to_string(),
-        "bytes that no other protocol claims were expected"
-    );
+    assert_eq!(as_chat.unwrap_err().to_string(), "another protocol claims these bytes");
     assert_eq!(as_command.unwrap_err().kind(), ErrorKind::Layer);
     assert!(empty_command.is_err());
     assert_eq!(encode(&protocol, &Either::Right(String::new())), b"");

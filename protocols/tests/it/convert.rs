@@ -86,7 +86,7 @@ fn closures_may_fail_with_an_error_a_text_or_never() {
     let protocol = Text.convert(converter_fn(
         |text: String| text.parse::<u8>(),
         |number: &u8| match number {
-            13 => Err("any number but 13 was expected"),
+            13 => Err("the number is 13"),
             number => Ok(number.to_string()),
         },
     ));
@@ -96,7 +96,7 @@ fn closures_may_fail_with_an_error_a_text_or_never() {
 
     assert_eq!(protocol.decode(b"255").unwrap(), 255);
     assert!(refused.source().unwrap().is::<ParseIntError>());
-    assert_eq!(unlucky.source().unwrap().to_string(), "any number but 13 was expected");
+    assert_eq!(unlucky.source().unwrap().to_string(), "the number is 13");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn try_from_is_a_converter() {
 
     assert_eq!(encode(&protocol, &packet), b"42");
     assert_eq!(error.kind(), ErrorKind::Converter);
-    assert_eq!(error.source().unwrap().to_string(), "an even number was expected");
+    assert_eq!(error.source().unwrap().to_string(), "the number is odd");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_converter_can_be_put_around_a_converter() {
     let inner = protocol.decode(b"43").unwrap_err();
     let outer = protocol.decode(b"256").unwrap_err();
 
-    assert_eq!(inner.source().unwrap().to_string(), "an even number was expected");
+    assert_eq!(inner.source().unwrap().to_string(), "the number is odd");
     assert!(outer.source().unwrap().is::<TryFromIntError>());
 }
 
@@ -209,7 +209,7 @@ struct Silence;
 
 impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a sound was expected")
+        f.write_str("not a sound")
     }
 }
 
@@ -237,7 +237,7 @@ impl TryFrom<Number> for Even {
     fn try_from(number: Number) -> Result<Self, Self::Error> {
         match number.0 % 2 {
             0 => Ok(Self(number.0)),
-            _ => Err("an even number was expected"),
+            _ => Err("the number is odd"),
         }
     }
 }

@@ -37,7 +37,7 @@ mod crc32c {
 
         for strange in super::altered_and_cut(&datagram) {
             let error = Crc32c.undo(&strange).unwrap_err();
-            assert_eq!(error.to_string(), "bytes and their CRC-32C were expected");
+            assert_eq!(error.to_string(), "the CRC-32C does not match");
             assert!(error.source().is_none());
         }
     }
@@ -81,7 +81,7 @@ mod sha256 {
 
         for strange in super::altered_and_cut(&datagram) {
             let error = Sha256Digest.undo(&strange).unwrap_err();
-            assert_eq!(error.to_string(), "bytes and their SHA-256 digest were expected");
+            assert_eq!(error.to_string(), "the SHA-256 digest does not match");
             assert!(error.source().is_none());
         }
     }

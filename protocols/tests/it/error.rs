@@ -18,12 +18,12 @@ fn an_error_has_the_kind_it_was_made_with() {
 
 // P-7, H-13
 #[test]
-fn display_tells_what_was_expected_and_leaves_the_cause_to_the_source() {
+fn display_says_what_is_wrong_and_leaves_the_cause_to_the_source() {
     let cause = io::Error::other("bytes 53 45 43 52 45 54");
 
-    let error = DecodeError::codec("a header of 12 bytes was expected").with_source(cause);
+    let error = DecodeError::codec("header is shorter than 12 bytes").with_source(cause);
 
-    assert_eq!(error.to_string(), "a header of 12 bytes was expected");
+    assert_eq!(error.to_string(), "header is shorter than 12 bytes");
     assert!(error.source().unwrap().is::<io::Error>());
 }
 
@@ -35,7 +35,7 @@ fn without_a_cause_there_is_no_source() {
 
 #[test]
 fn text_can_be_a_source() {
-    let error = EncodeError::layer("a key was expected").with_source("the key has expired");
+    let error = EncodeError::layer("there is no key").with_source("the key has expired");
 
     assert_eq!(error.source().unwrap().to_string(), "the key has expired");
 }

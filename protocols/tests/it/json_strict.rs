@@ -77,7 +77,7 @@ fn a_field_given_twice_is_refused() {
 
     let error = json.decode(br#"{"data":1,"data":1}"#).unwrap_err();
 
-    assert_eq!(error.to_string(), "JSON of the shape of the packet was expected");
+    assert_eq!(error.to_string(), "JSON does not match the packet type");
 }
 
 // P-12
@@ -231,10 +231,10 @@ fn the_message_tells_apart_a_cut_text_no_json_and_another_shape() {
 
     let message = |datagram: &[u8]| json.decode(datagram).unwrap_err().to_string();
 
-    assert_eq!(message(br#"{"data":"#), "the rest of the JSON text was expected");
-    assert_eq!(message(b"data"), "JSON was expected");
-    assert_eq!(message(br#"{"data":-1}"#), "JSON of the shape of the packet was expected");
-    assert_eq!(message(b"\xff"), "UTF-8 was expected");
+    assert_eq!(message(br#"{"data":"#), "unexpected end of JSON");
+    assert_eq!(message(b"data"), "invalid JSON");
+    assert_eq!(message(br#"{"data":-1}"#), "JSON does not match the packet type");
+    assert_eq!(message(b"\xff"), "invalid UTF-8");
 }
 
 // P-7, H-13
@@ -256,7 +256,7 @@ fn the_source_tells_where_the_text_went_wrong() {
     let source: &serde_json::Error = error.source().unwrap().downcast_ref().unwrap();
 
     assert_eq!((source.line(), source.column()), (3, 1));
-    assert_eq!(source.to_string(), "a name in quotation marks was expected at line 3 column 1");
+    assert_eq!(source.to_string(), "name is not in quotation marks at line 3 column 1");
 }
 
 #[derive(Debug, Deserialize, PartialEq)]

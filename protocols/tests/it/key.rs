@@ -31,7 +31,7 @@ fn bytes_that_are_not_32_are_no_key() {
         ];
 
         for error in errors {
-            assert_eq!(error.to_string(), "a key of 32 bytes was expected");
+            assert_eq!(error.to_string(), format!("key is {len} bytes, not 32"));
         }
     }
 }
@@ -69,7 +69,7 @@ fn text_that_is_not_exactly_such_base64_is_no_key() {
     fn no_key<K: FromStr<Err = KeyError> + Debug>(text: &str) {
         let error = text.parse::<K>().unwrap_err();
 
-        assert_eq!(error.to_string(), "the url-safe base64 of 32 bytes was expected", "{text}");
+        assert_eq!(error.to_string(), "the key is not the url-safe base64 of 32 bytes", "{text}");
         assert!(error.source().is_none());
     }
 }

@@ -26,7 +26,7 @@ fn what_a_layer_refuses_the_protocol_inside_never_sees() {
     for strange in [&b"our"[..], b"", b"yours", b"our\xff"] {
         let error = protocol.decode(strange).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Layer);
-        assert_eq!(error.to_string(), "the agreed first bytes were expected");
+        assert_eq!(error.to_string(), "wrong prefix");
         assert!(error.source().is_none());
     }
     assert_eq!(protocol.decode(b"ours\xff").unwrap_err().kind(), ErrorKind::Codec);
@@ -52,11 +52,11 @@ fn a_layer_may_refuse_both_ways() {
 
     impl Layer for Never {
         fn apply(&self, _: &mut Vec<u8>, _: usize) -> Result<(), EncodeError> {
-            Err(EncodeError::layer("nothing was expected"))
+            Err(EncodeError::layer("refused"))
         }
 
         fn undo<'d>(&self, _: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-            Err(DecodeError::layer("nothing was expected"))
+            Err(DecodeError::layer("refused"))
         }
     }
 

@@ -66,7 +66,8 @@ fn trailing_bytes_are_refused() {
             let error = postcard.decode(&datagram).unwrap_err();
 
             assert_eq!(error.kind(), ErrorKind::Codec);
-            assert!(error.source().is_none());
+            assert_eq!(error.to_string(), "trailing bytes after the packet");
+            assert_eq!(error.source().unwrap().to_string(), "1 byte");
         }
     }
 }

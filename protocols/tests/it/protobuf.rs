@@ -126,7 +126,7 @@ fn what_is_no_message_is_refused() {
         let error = EXAMPLE.decode(&hex(bytes)).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Codec, "{bytes}");
-        assert_eq!(error.to_string(), "a protobuf message was expected");
+        assert_eq!(error.to_string(), "invalid protobuf message");
         assert!(error.source().is_some());
     }
 }

@@ -65,8 +65,8 @@ fn only_ascii_is_read_and_written_by_default() {
         let written = LF.encode(&text.to_owned(), &mut Vec::new()).unwrap_err();
 
         assert_eq!((read.kind(), written.kind()), (ErrorKind::Codec, ErrorKind::Codec));
-        assert_eq!(read.to_string(), "ASCII was expected");
-        assert_eq!(written.to_string(), "ASCII was expected");
+        assert_eq!(read.to_string(), "text is not ASCII");
+        assert_eq!(written.to_string(), "text is not ASCII");
     }
     let every_character: String = (0..=0x7f).map(char::from).collect();
     assert_eq!(LF.decode(every_character.as_bytes()).unwrap(), every_character);
@@ -89,7 +89,7 @@ fn what_is_not_utf8_is_refused() {
     for datagram in [&b"\xe9"[..], b"\xc0\xaf", b"abc\xff\n", &[0xff; 65_507]] {
         let error = LF.utf8().decode(datagram).unwrap_err();
 
-        assert_eq!(error.to_string(), "UTF-8 was expected");
+        assert_eq!(error.to_string(), "invalid UTF-8");
         assert!(error.source().unwrap().is::<Utf8Error>());
         assert!(LF.decode(datagram).unwrap_err().source().is_none());
     }

@@ -56,7 +56,7 @@ impl Any {
 
     /// The value that a map of texts has there.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
-        let Self::Map(entries) = self else { panic!("a map was expected, not {self:?}") };
+        let Self::Map(entries) = self else { panic!("not a map: {self:?}") };
         entries.iter().find(|(key, _)| *key == text(name)).map(|(_, value)| value)
     }
 }
@@ -140,9 +140,9 @@ impl<'de> Visitor<'de> for AnyVisitor {
                 [Any::Integer(kind), Any::Bytes(bytes)] => {
                     Ok(Any::Extension(*kind as i8, bytes.clone()))
                 }
-                _ => Err(D::Error::custom("an extension was expected")),
+                _ => Err(D::Error::custom("not an extension")),
             },
-            _ => Err(D::Error::custom("an extension was expected")),
+            _ => Err(D::Error::custom("not an extension")),
         }
     }
 }

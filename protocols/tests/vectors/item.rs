@@ -72,7 +72,7 @@ fn string(len: Option<u64>, bytes: &mut &[u8]) -> Vec<u8> {
         return elements(None, bytes, |bytes| match item(bytes) {
             Any::Bytes(piece) => piece,
             Any::Text(piece) => piece.into_bytes(),
-            other => panic!("a piece of a string was expected, not {other:?}"),
+            other => panic!("not a piece of a string: {other:?}"),
         })
         .concat();
     };

@@ -130,7 +130,7 @@ fn of_json(value: &Value) -> Any {
 
 /// The seconds and nanoseconds of a timestamp, in each of its three forms.
 fn time(any: &Any) -> Value {
-    let Any::Extension(-1, bytes) = any else { panic!("a timestamp was expected, not {any:?}") };
+    let Any::Extension(-1, bytes) = any else { panic!("not a timestamp: {any:?}") };
     let number = |bytes: &[u8]| bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
     let (seconds, nanoseconds) = match bytes.len() {
         4 => (number(bytes) as i64, 0),

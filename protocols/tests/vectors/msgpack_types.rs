@@ -77,7 +77,7 @@ fn all_encodings_of_msgpack_test_suite_are_read_as_types() {
                     // As the crates that have types for them ask.
                     let value = read(&Msgpack::<Any, ()>::new(), datagram, digits);
                     let Extension((kind, bytes)) = read(&Msgpack::<_, ()>::new(), datagram, digits);
-                    let Any::Bytes(bytes) = bytes else { panic!("bytes were expected") };
+                    let Any::Bytes(bytes) = bytes else { panic!("not bytes: {bytes:?}") };
                     assert_eq!(Any::Extension(kind, bytes), value, "{digits}");
                 }
                 (kind, _) => panic!("{kind} is a kind that was not there"),

@@ -45,7 +45,7 @@ impl Form for Standard {
             [TWO] => Ok(u16::from_le_bytes(take(unread)?).into()),
             [FOUR] if BYTES >= 4 => Ok(u32::from_le_bytes(take(unread)?).into()),
             [EIGHT] if BYTES >= 8 => Ok(u64::from_le_bytes(take(unread)?)),
-            _ => Err(Mismatch::new("a number that its type can hold was expected")),
+            _ => Err(Mismatch::new("number out of range of its type")),
         }
     }
 

@@ -130,13 +130,13 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Bincode<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         if datagram.len() > SIZE_LIMIT {
-            return Err(DecodeError::codec("a datagram of at most 1 MiB was expected"));
+            return Err(DecodeError::codec("the datagram is longer than 1 MiB"));
         }
         let read = match self.form {
             Form::Variable => packed::read::<Standard, _>(datagram, self.levels),
             Form::Fixed => packed::read::<Legacy, _>(datagram, self.levels),
         };
-        packed::whole(read, self.levels, "bincode of the packet was expected")
+        packed::whole(read, self.levels, "invalid bincode for the packet type")
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -145,7 +145,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Bincode<I, O> {
             Form::Fixed => packed::write::<Legacy, _>(packet, datagram),
         };
         written.map_err(|error| {
-            EncodeError::codec("a packet that bincode can express was expected").with_source(error)
+            EncodeError::codec("bincode cannot express the packet").with_source(error)
         })
     }
 }

@@ -74,4 +74,4 @@ pub(super) fn argument(initial: u8, unread: &mut &[u8]) -> Result<Option<u64>, M
     }))
 }
 
-pub(super) const UNKNOWN: Mismatch = Mismatch::new("a data item that RFC 8949 knows was expected");
+pub(super) const UNKNOWN: Mismatch = Mismatch::new("not a data item of RFC 8949");

@@ -123,14 +123,14 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let read = described::read::<Rfc8949, _>(datagram, self.levels);
-        described::whole(read, self.levels, "CBOR of the packet was expected", || {
+        described::whole(read, self.levels, "invalid CBOR for the packet type", || {
             self.decode(datagram)
         })
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         described::write::<Rfc8949, _>(packet, datagram).map_err(|error| {
-            EncodeError::codec("a packet that CBOR can express was expected").with_source(error)
+            EncodeError::codec("CBOR cannot express the packet").with_source(error)
         })
     }
 }

@@ -213,7 +213,7 @@ fn pieces(whole: u8, unread: &mut &[u8]) -> Result<Vec<u8>, Mismatch> {
     while !Rfc8949::ended(unread) {
         let [initial] = take(unread)?;
         if initial & major::MASK != whole & major::MASK {
-            return Err(Mismatch::new("a string in pieces of its own type was expected"));
+            return Err(Mismatch::new("a piece of the string has another type"));
         }
         let len = number(initial, unread)?;
         let piece = piece(unread, len)?;
@@ -229,7 +229,7 @@ fn pieces(whole: u8, unread: &mut &[u8]) -> Result<Vec<u8>, Mismatch> {
 #[cold]
 fn bignum<'de>(tag: u64, initial: u8, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatch> {
     if initial & major::MASK != major::BYTES {
-        return Err(Mismatch::new("the bytes of a big integer were expected"));
+        return Err(Mismatch::new("a big integer has no bytes"));
     }
     let digits = bytes(initial, unread)?;
     Ok(Item::Big { negative: tag == NEGATIVE_BIGNUM, digits })

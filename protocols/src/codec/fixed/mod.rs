@@ -82,7 +82,7 @@ use crate::{
 ///         match kind {
 ///             1 => Ok(Self::Interim),
 ///             2 => Ok(Self::Final),
-///             _ => Err("1 or 2 was expected"),
+///             _ => Err("kind is neither 1 nor 2"),
 ///         }
 ///     }
 /// }

@@ -41,7 +41,7 @@ pub struct FixedText<const N: usize>(String);
 impl<const N: usize> FixedText<N> {
     fn fits(&self) -> Result<(), Unfit<N>> {
         if self.len() > N {
-            return Err(Unfit::TooLong);
+            return Err(Unfit::TooLong(self.len()));
         }
         if self.ends_with('\0') {
             return Err(Unfit::EndsWithNul);
@@ -168,7 +168,8 @@ impl<'de, const N: usize> Visitor<'de> for FieldVisitor<N> {
 }
 
 enum Unfit<const N: usize> {
-    TooLong,
+    /// So many bytes.
+    TooLong(usize),
 
     /// It would be taken for padding.
     EndsWithNul,
@@ -177,8 +178,8 @@ enum Unfit<const N: usize> {
 impl<const N: usize> fmt::Display for Unfit<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong => write!(f, "text of at most {N} bytes was expected"),
-            Self::EndsWithNul => f.write_str("text without a NUL at its end was expected"),
+            Self::TooLong(len) => write!(f, "text is {len} bytes, limit is {N}"),
+            Self::EndsWithNul => f.write_str("text ends with NUL"),
         }
     }
 }

@@ -64,7 +64,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Mismatch> {
-        self.reader.take(b':', "a colon was expected")?;
+        self.reader.take(b':', "missing colon")?;
         seed.deserialize(&mut *self.reader)
     }
 }
@@ -88,7 +88,7 @@ impl<'de> de::Deserializer<'de> for Key<'_, 'de> {
         match self.0.quoted()? {
             Quoted::AsItIs(text) if is_ours(text) => visitor.visit_borrowed_str(text),
             Quoted::Unescaped(text) if is_ours(text) => visitor.visit_str(text),
-            _ => Err(Mismatch::new("a name that serde_json does not use itself was expected")),
+            _ => Err(Mismatch::new("the name is reserved by serde_json")),
         }
     }
 
@@ -153,7 +153,7 @@ fn is_ours(name: &str) -> bool {
     !name.starts_with("$serde_json::private::")
 }
 
-const OTHER_KEY: Mismatch = Mismatch::new("a name of the type of the keys was expected");
+const OTHER_KEY: Mismatch = Mismatch::new("the name is not of the type of the keys");
 
 /// A variant by its name alone.
 pub(super) struct Unit<'r, 'de>(pub(super) &'r mut Reader<'de>);
@@ -200,11 +200,11 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Mismatch> {
         if self.0.next() == Some(b'}') {
-            return Err(Mismatch::new("the name of a variant was expected"));
+            return Err(Mismatch::new("missing name of a variant"));
         }
         self.0.name()?;
         let value = seed.deserialize(Key(&mut *self.0))?;
-        self.0.take(b':', "a colon was expected")?;
+        self.0.take(b':', "missing colon")?;
         Ok((value, self))
     }
 }

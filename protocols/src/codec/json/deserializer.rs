@@ -39,7 +39,7 @@ macro_rules! long_integers {
                 Number::Float(number) => visitor.visit_f64(number.double()?),
                 Number::Long(number) => match number.text.parse::<$type>() {
                     Ok(number) => visitor.$visit(number),
-                    Err(_) => Err(Mismatch::new("an integer of at most 128 bits was expected")),
+                    Err(_) => Err(Mismatch::new("integer has more than 128 bits")),
                 },
             }
         }

@@ -165,7 +165,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Json<I, O> {
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         // Once over the whole, so that all that is read is text.
         let text = str::from_utf8(datagram)
-            .map_err(|error| DecodeError::codec("UTF-8 was expected").with_source(error))?;
+            .map_err(|error| DecodeError::codec("invalid UTF-8").with_source(error))?;
         let mut zero = MinusZero::Float;
         loop {
             let mut reader = Reader::new(text, self.levels, zero);
@@ -189,7 +189,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Json<I, O> {
             serde_json::to_writer(datagram, packet)
         };
         written.map_err(|error| {
-            EncodeError::codec("a packet that JSON can express was expected").with_source(error)
+            EncodeError::codec("JSON cannot express the packet").with_source(error)
         })
     }
 }
@@ -203,11 +203,11 @@ fn described(error: &Mismatch, reader: &Reader<'_>) -> DecodeError {
     let source: serde_json::Error =
         de::Error::custom(format_args!("{error} at line {line} column {column}"));
     DecodeError::codec(match reader.broken() {
-        Some(Broken::Cut) => "the rest of the JSON text was expected",
-        Some(Broken::Syntax) => "JSON was expected",
+        Some(Broken::Cut) => "unexpected end of JSON",
+        Some(Broken::Syntax) => "invalid JSON",
         None => OTHER_SHAPE,
     })
     .with_source(source)
 }
 
-const OTHER_SHAPE: &str = "JSON of the shape of the packet was expected";
+const OTHER_SHAPE: &str = "JSON does not match the packet type";

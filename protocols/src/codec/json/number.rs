@@ -30,7 +30,7 @@ impl<'de> Reader<'de> {
         let digits = self.digits(0);
         let len = self.at - first;
         if len == 0 || (len > 1 && self.text.as_bytes()[first] == b'0') {
-            return Err(self.fault("a number without leading zeros was expected"));
+            return Err(self.fault("number has a leading zero or no digits"));
         }
 
         if let Some(b'.' | b'e' | b'E') = self.byte() {
@@ -79,7 +79,7 @@ impl<'de> Reader<'de> {
             digits = self.digits(digits);
             let fraction = self.at - first;
             if fraction == 0 {
-                return Err(self.fault("a digit was expected"));
+                return Err(self.fault("missing digit"));
             }
             len += fraction;
             power = -(fraction.min(OUT_OF_REACH) as i32);
@@ -91,7 +91,7 @@ impl<'de> Reader<'de> {
             let first = self.at;
             let exponent = self.digits(0);
             if self.at == first {
-                return Err(self.fault("a digit was expected"));
+                return Err(self.fault("missing digit"));
             }
             let within = if self.at - first > FIT { OUT_OF_REACH as u64 } else { exponent };
             let exponent = within.min(OUT_OF_REACH as u64) as i32;
@@ -143,4 +143,4 @@ const FIT: usize = 19;
 /// A power of ten that no float has, nor with a fraction that a datagram holds.
 const OUT_OF_REACH: usize = 1 << 20;
 
-const OUT_OF_RANGE: Mismatch = Mismatch::new("a number within the range of its type was expected");
+const OUT_OF_RANGE: Mismatch = Mismatch::new("number out of range of its type");

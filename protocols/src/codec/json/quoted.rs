@@ -55,8 +55,8 @@ impl<'de> Reader<'de> {
     fn not_plain(&mut self) -> Result<u8, Mismatch> {
         match self.byte() {
             Some(byte @ (b'"' | b'\\')) => Ok(byte),
-            Some(_) => Err(self.fault("text without control characters was expected")),
-            None => Err(self.fault("the end of the text was expected")),
+            Some(_) => Err(self.fault("control character in text")),
+            None => Err(self.fault("unterminated text")),
         }
     }
 
@@ -86,7 +86,7 @@ impl<'de> Reader<'de> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => return self.unit_or_pair(),
-            _ => return Err(self.fault("an escape that JSON has was expected")),
+            _ => return Err(self.fault("unknown escape")),
         };
         self.at += 1;
         Ok(character)
@@ -105,7 +105,7 @@ impl<'de> Reader<'de> {
         }
         match char::decode_utf16(pair.iter().copied()).next() {
             Some(Ok(character)) => Ok(character),
-            _ => Err(self.fault("surrogates in pairs were expected")),
+            _ => Err(self.fault("lone surrogate")),
         }
     }
 
@@ -116,7 +116,7 @@ impl<'de> Reader<'de> {
             self.at += 1;
             let digit = self.byte().and_then(|byte| char::from(byte).to_digit(16));
             let Some(digit) = digit else {
-                return Err(self.fault("four hexadecimal digits were expected"));
+                return Err(self.fault("escape without four hexadecimal digits"));
             };
             unit = unit << 4 | digit as u16;
         }

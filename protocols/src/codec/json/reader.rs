@@ -67,12 +67,12 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn whole<T>(&mut self, packet: T) -> Result<T, Mismatch> {
         if self.next().is_some() {
-            return Err(self.fault("the end of the JSON text was expected"));
+            return Err(self.fault("trailing characters after the JSON text"));
         }
         // Also where a type passes over an error.
         match self.broken {
             None if !self.unfinished => Ok(packet),
-            _ => Err(Mismatch::new("JSON throughout was expected")),
+            _ => Err(Mismatch::new("invalid JSON within the text")),
         }
     }
 
@@ -122,7 +122,7 @@ impl<'de> Reader<'de> {
         if word.as_bytes().starts_with(rest) {
             self.at = self.text.len();
         }
-        Err(self.fault("a value was expected"))
+        Err(self.fault("missing or invalid value"))
     }
 
     /// Reads a list or an object, from its bracket on.
@@ -151,7 +151,7 @@ impl<'de> Reader<'de> {
         read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
     ) -> Result<T, Mismatch> {
         let Some(wrappers) = self.wrappers.checked_sub(1) else {
-            return Err(Mismatch::new("a type that ends was expected"));
+            return Err(Mismatch::new("recursion limit (64) reached"));
         };
         self.wrappers = wrappers;
         let read = read(self);
@@ -169,7 +169,7 @@ impl<'de> Reader<'de> {
                 self.at += 1;
                 self.next();
             }
-            _ => return Err(self.fault("a comma or the end was expected")),
+            _ => return Err(self.fault("missing comma or end")),
         }
         Ok(true)
     }
@@ -178,9 +178,9 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn end(&mut self, end: u8) -> Result<(), Mismatch> {
         if self.next() == Some(b',') {
-            return Err(Mismatch::new("no more elements than the type has were expected"));
+            return Err(Mismatch::new("more elements than the type has"));
         }
-        self.take(end, "a comma or the end was expected")
+        self.take(end, "missing comma or end")
     }
 
     /// Reads what stands in text, from its quotation mark on: all of it, or it is none.
@@ -227,12 +227,12 @@ impl<'de> Reader<'de> {
                 while reader.one_more(&mut first, b'}')? {
                     reader.name()?;
                     reader.skip_quoted()?;
-                    reader.take(b':', "a colon was expected")?;
+                    reader.take(b':', "missing colon")?;
                     reader.skip()?;
                 }
                 reader.end(b'}')
             }),
-            _ => Err(self.fault("a value was expected")),
+            _ => Err(self.fault("missing or invalid value")),
         }
     }
 
@@ -242,7 +242,7 @@ impl<'de> Reader<'de> {
         if self.byte() == Some(b'"') {
             return Ok(());
         }
-        Err(self.fault("a name in quotation marks was expected"))
+        Err(self.fault("name is not in quotation marks"))
     }
 
     /// What is next is not what the type wants.
@@ -255,17 +255,17 @@ impl<'de> Reader<'de> {
             Some(b't' | b'f') => "a boolean",
             Some(b'[') => "a list",
             Some(b'{') => "an object",
-            _ => return self.fault("a value was expected"),
+            _ => return self.fault("missing or invalid value"),
         };
         de::Error::invalid_type(Unexpected::Other(found), visitor)
     }
 
     /// The text is no JSON from here on.
     #[cold]
-    pub(super) fn fault(&mut self, expected: &'static str) -> Mismatch {
+    pub(super) fn fault(&mut self, what: &'static str) -> Mismatch {
         let is_cut = self.at >= self.text.len();
         self.broken.get_or_insert(if is_cut { Broken::Cut } else { Broken::Syntax });
-        Mismatch::new(expected)
+        Mismatch::new(what)
     }
 }
 

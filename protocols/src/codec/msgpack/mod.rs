@@ -120,15 +120,14 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Msgpack<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let read = described::read::<Markers, _>(datagram, self.levels);
-        described::whole(read, self.levels, "MessagePack of the packet was expected", || {
+        described::whole(read, self.levels, "invalid MessagePack for the packet type", || {
             self.decode(datagram)
         })
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         described::write::<Markers, _>(packet, datagram).map_err(|error| {
-            EncodeError::codec("a packet that MessagePack can express was expected")
-                .with_source(error)
+            EncodeError::codec("MessagePack cannot express the packet").with_source(error)
         })
     }
 }

@@ -55,7 +55,7 @@ impl Notation for Markers {
             MAP_16 => Item::Map(Some(number::<2>(unread)?)),
             MAP_32 => Item::Map(Some(number::<4>(unread)?)),
             NEGATIVE_FIXINT.. => signed((marker as i8).into()),
-            NEVER_USED => return Err(Mismatch::new("a format that is used was expected")),
+            NEVER_USED => return Err(Mismatch::new("the format byte is never used")),
         })
     }
 
@@ -203,7 +203,7 @@ fn extension<'de>(len: u64, unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatc
 }
 
 fn len(len: usize) -> Result<u32, Mismatch> {
-    u32::try_from(len).map_err(|_| Mismatch::new("a length of 32 bits was expected"))
+    u32::try_from(len).map_err(|_| Mismatch::new("length has more than 32 bits"))
 }
 
 /// Appends a length of 8, 16 or 32 bits behind the marker that tells which.

@@ -60,4 +60,4 @@ fn within<const BYTES: usize>(last: u8, shift: usize) -> Result<(), Mismatch> {
     if room < 7 && last >> room > 0 { Err(TOO_LONG) } else { Ok(()) }
 }
 
-const TOO_LONG: Mismatch = Mismatch::new("a number that its type can hold was expected");
+const TOO_LONG: Mismatch = Mismatch::new("number out of range of its type");

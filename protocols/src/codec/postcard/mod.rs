@@ -109,12 +109,12 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Postcard<I, O> {
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let read = packed::read::<Leb128, _>(datagram, self.levels);
-        packed::whole(read, self.levels, "postcard of the packet was expected")
+        packed::whole(read, self.levels, "invalid postcard for the packet type")
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         packed::write::<Leb128, _>(packet, datagram).map_err(|error| {
-            EncodeError::codec("a packet that postcard can express was expected").with_source(error)
+            EncodeError::codec("postcard cannot express the packet").with_source(error)
         })
     }
 }

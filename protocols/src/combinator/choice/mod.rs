@@ -32,7 +32,7 @@ impl<A: Claim, B: DatagramProtocol> DatagramProtocol for Choice<A, B> {
         self.other.encode(packet, datagram)?;
         // The other side would take it for something else.
         if datagram.get(start..).is_some_and(|bytes| self.one.claims(bytes)) {
-            return Err(EncodeError::layer("bytes that no other protocol claims were expected"));
+            return Err(EncodeError::layer("another protocol claims these bytes"));
         }
         Ok(())
     }

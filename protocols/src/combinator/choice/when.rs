@@ -36,7 +36,7 @@ impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> DatagramProtocol for When<P, F> 
 
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         if !self.claims(datagram) {
-            return Err(DecodeError::layer("bytes that meet the condition were expected"));
+            return Err(DecodeError::layer("the bytes do not meet the condition"));
         }
         self.protocol.decode(datagram)
     }
@@ -45,7 +45,7 @@ impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> DatagramProtocol for When<P, F> 
         let start = datagram.len();
         self.protocol.encode(packet, datagram)?;
         if !datagram.get(start..).is_some_and(|bytes| self.claims(bytes)) {
-            return Err(EncodeError::layer("bytes that meet the condition were expected"));
+            return Err(EncodeError::layer("the bytes do not meet the condition"));
         }
         Ok(())
     }

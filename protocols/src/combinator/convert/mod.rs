@@ -22,15 +22,13 @@ where
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
         let packet = self.protocol.decode(datagram)?;
         self.converter.convert_incoming(packet).map_err(|source| {
-            DecodeError::converter("a packet that the converter accepts was expected")
-                .with_source(source)
+            DecodeError::converter("the converter refused the packet").with_source(source)
         })
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         let packet = self.converter.convert_outgoing(packet).map_err(|source| {
-            EncodeError::converter("a packet that the converter accepts was expected")
-                .with_source(source)
+            EncodeError::converter("the converter refused the packet").with_source(source)
         })?;
         self.protocol.encode(&packet, datagram)
     }

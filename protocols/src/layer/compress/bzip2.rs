@@ -66,7 +66,7 @@ impl Bzip2 {
     /// Panics if `level` is not between 1 and 9.
     #[must_use]
     pub const fn level(self, level: u8) -> Self {
-        assert!(matches!(level, 1..=9), "a level of 1 to 9 was expected");
+        assert!(matches!(level, 1..=9), "the level is not within 1 to 9");
         Self { level, ..self }
     }
 }
@@ -81,7 +81,7 @@ impl Layer for Bzip2 {
         replace(datagram, start, most, |payload, room| {
             let mut compress = Compress::new(Compression::new(level as u32), 0);
             let Ok(Status::StreamEnd) = compress.compress(payload, room, Action::Finish) else {
-                return Err(EncodeError::layer("bytes that bzip2 can compress were expected"));
+                return Err(EncodeError::layer("bzip2 cannot compress the bytes"));
             };
             room[LEVEL] = b'0' + self.level;
             Ok(compress.total_out() as usize)
@@ -91,7 +91,7 @@ impl Layer for Bzip2 {
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
         let Some((&[b'B', b'Z', b'h', level @ b'1'..=b'9'], blocks)) = datagram.split_first_chunk()
         else {
-            return Err(DecodeError::layer("the header of a bzip2 stream was expected"));
+            return Err(DecodeError::layer("invalid header of a bzip2 stream"));
         };
         // A block that is too long for this one inflates to more than the limit.
         let enough = (self.limit / 80_000 + 1).min(9) as u8;
@@ -106,16 +106,14 @@ fn run(header: [u8; 4], blocks: &[u8], room: &mut [u8]) -> Result<Option<usize>,
     let status = inflater
         .decompress(&header, room)
         .and_then(|_| inflater.decompress(blocks, room))
-        .map_err(|error| DecodeError::layer("a bzip2 stream was expected").with_source(error))?;
+        .map_err(|error| DecodeError::layer("invalid bzip2 stream").with_source(error))?;
 
     let (read, written) = (inflater.total_in() as usize, inflater.total_out() as usize);
     match status {
         Status::StreamEnd if read == header.len() + blocks.len() => Ok(Some(written)),
-        Status::StreamEnd => {
-            Err(DecodeError::layer("the end of the datagram after the bzip2 stream was expected"))
-        }
+        Status::StreamEnd => Err(DecodeError::layer("trailing bytes after the bzip2 stream")),
         _ if written == room.len() => Ok(None),
-        _ => Err(DecodeError::layer("the rest of the bzip2 stream was expected")),
+        _ => Err(DecodeError::layer("unexpected end of the bzip2 stream")),
     }
 }
 

@@ -30,7 +30,10 @@ pub(super) fn inflate<'d>(
                 return Ok(bytes.into());
             }
             None if room < most => room = room.saturating_mul(8).min(most),
-            _ => return Err(DecodeError::layer("a payload within the limit was expected")),
+            _ => {
+                let error = DecodeError::layer("the payload exceeds the limit");
+                return Err(error.with_source(format!("the limit is {limit} bytes")));
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ impl Layer for Lz4 {
         let most = get_maximum_output_size(datagram.len() - start);
         replace(datagram, start, most, |payload, room| {
             compress_into(payload, room).map_err(|error| {
-                EncodeError::layer("bytes that LZ4 can compress were expected").with_source(error)
+                EncodeError::layer("LZ4 cannot compress the bytes").with_source(error)
             })
         })
     }
@@ -68,7 +68,7 @@ impl Layer for Lz4 {
         inflate(datagram, self.limit, |room| match decompress_into(datagram, room) {
             Ok(len) => Ok(Some(len)),
             Err(DecompressError::OutputTooSmall { .. }) => Ok(None),
-            Err(error) => Err(DecodeError::layer("an LZ4 block was expected").with_source(error)),
+            Err(error) => Err(DecodeError::layer("invalid LZ4 block").with_source(error)),
         })
     }
 }

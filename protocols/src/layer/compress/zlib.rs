@@ -73,7 +73,7 @@ impl Zlib {
     /// ```
     #[must_use]
     pub const fn level(self, level: u8) -> Self {
-        assert!(level <= 9, "a level of 0 to 9 was expected");
+        assert!(level <= 9, "the level is above 9");
         Self { level, ..self }
     }
 }
@@ -120,7 +120,7 @@ impl Deflater {
         }
         match self.compress.compress(payload, room, FlushCompress::Finish) {
             Ok(Status::StreamEnd) => Ok(self.compress.total_out() as usize),
-            _ => Err(EncodeError::layer("bytes that zlib can compress were expected")),
+            _ => Err(EncodeError::layer("zlib cannot compress the bytes")),
         }
     }
 }
@@ -133,16 +133,14 @@ fn run(
     inflater.reset(true);
     let status = inflater
         .decompress(datagram, room, FlushDecompress::Finish)
-        .map_err(|error| DecodeError::layer("a zlib stream was expected").with_source(error))?;
+        .map_err(|error| DecodeError::layer("invalid zlib stream").with_source(error))?;
 
     let (read, written) = (inflater.total_in() as usize, inflater.total_out() as usize);
     match status {
         Status::StreamEnd if read == datagram.len() => Ok(Some(written)),
-        Status::StreamEnd => {
-            Err(DecodeError::layer("the end of the datagram after the zlib stream was expected"))
-        }
+        Status::StreamEnd => Err(DecodeError::layer("trailing bytes after the zlib stream")),
         _ if written == room.len() => Ok(None),
-        _ => Err(DecodeError::layer("the rest of the zlib stream was expected")),
+        _ => Err(DecodeError::layer("unexpected end of the zlib stream")),
     }
 }
 

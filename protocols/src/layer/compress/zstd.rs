@@ -75,7 +75,7 @@ impl Zstd {
     /// Panics if `level` is not between -7 and 22.
     #[must_use]
     pub fn level(self, level: i32) -> Self {
-        assert!((-7..=22).contains(&level), "a level of -7 to 22 was expected");
+        assert!((-7..=22).contains(&level), "the level {level} is not within -7 to 22");
         let layer = Self { level, dictionary: None, ..self };
         match self.dictionary {
             Some(dictionary) => layer.dictionary(&dictionary.bytes),
@@ -133,7 +133,7 @@ impl Layer for Zstd {
                 })
             });
             written.map_err(|code| {
-                EncodeError::layer("bytes that zstd can compress were expected")
+                EncodeError::layer("zstd cannot compress the bytes")
                     .with_source(get_error_name(code))
             })
         })
@@ -142,12 +142,10 @@ impl Layer for Zstd {
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
         // Else zstd reads several frames, and passes over skippable ones, which begin otherwise.
         if !datagram.starts_with(&MAGIC) {
-            return Err(DecodeError::layer("the magic number of a zstd frame was expected"));
+            return Err(DecodeError::layer("wrong magic number of a zstd frame"));
         }
         if find_frame_compressed_size(datagram).map_err(no_frame)? != datagram.len() {
-            return Err(DecodeError::layer(
-                "the end of the datagram after the zstd frame was expected",
-            ));
+            return Err(DecodeError::layer("trailing bytes after the zstd frame"));
         }
         INFLATER.with(|kept| {
             kept.lend(DCtx::create, |context| {
@@ -192,14 +190,14 @@ impl Dictionary {
         let (Some(deflate), Some(inflate)) =
             (CDict::try_create(bytes, level), DDict::try_create(bytes))
         else {
-            panic!("a dictionary of zstd, or plain bytes, were expected");
+            panic!("the dictionary of zstd is invalid");
         };
         Self { bytes: bytes.into(), deflate, inflate }
     }
 }
 
 fn no_frame(code: ErrorCode) -> DecodeError {
-    DecodeError::layer("a zstd frame was expected").with_source(get_error_name(code))
+    DecodeError::layer("invalid zstd frame").with_source(get_error_name(code))
 }
 
 thread_local! {

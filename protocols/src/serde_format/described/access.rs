@@ -179,8 +179,8 @@ pub(super) struct Content<'d, 'de, N>(Option<&'d mut Reader<'de, N>>);
 
 impl<'d, 'de, N: Notation> Content<'d, 'de, N> {
     #[inline]
-    fn expected(self) -> Result<&'d mut Reader<'de, N>, Mismatch> {
-        self.0.ok_or(const { Mismatch::new("the content of the variant was expected") })
+    fn required(self) -> Result<&'d mut Reader<'de, N>, Mismatch> {
+        self.0.ok_or(const { Mismatch::new("the variant has no content") })
     }
 }
 
@@ -193,18 +193,18 @@ impl<'de, N: Notation> VariantAccess<'de> for Content<'_, 'de, N> {
         if self.0.is_none_or(Reader::null) {
             Ok(())
         } else {
-            Err(Mismatch::new("a variant without content was expected"))
+            Err(Mismatch::new("the variant has content"))
         }
     }
 
     #[inline]
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Mismatch> {
-        self.expected()?.nested(|reader| seed.deserialize(reader))
+        self.required()?.nested(|reader| seed.deserialize(reader))
     }
 
     #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Mismatch> {
-        self.expected()?.deserialize_tuple(len, visitor)
+        self.required()?.deserialize_tuple(len, visitor)
     }
 
     #[inline]
@@ -213,6 +213,6 @@ impl<'de, N: Notation> VariantAccess<'de> for Content<'_, 'de, N> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        self.expected()?.deserialize_struct("", fields, visitor)
+        self.required()?.deserialize_struct("", fields, visitor)
     }
 }

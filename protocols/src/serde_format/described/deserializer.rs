@@ -154,7 +154,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
     ) -> Result<V::Value, Mismatch> {
         if N::EXTENSIONS && name == extension::STRUCT {
             let Item::Extension(kind, bytes) = self.item()? else {
-                return Err(Mismatch::new("an extension was expected"));
+                return Err(Mismatch::new("the item is not an extension"));
             };
             return extension::read(kind, bytes, visitor);
         }
@@ -194,7 +194,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
             item @ (Item::Bytes(_) | Item::Array(_)) => self.value(item, visitor),
             Item::Text(bytes) if N::LENIENT => self.value(Item::Bytes(bytes), visitor),
             Item::Big { digits, .. } => self.value(Item::Bytes(digits), visitor),
-            _ => Err(Mismatch::new("bytes were expected")),
+            _ => Err(Mismatch::new("the item is not bytes")),
         }
     }
 
@@ -245,7 +245,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
         match self.item()? {
             Item::Map(len) => self.fields(len, visitor),
             Item::Array(len) if N::LENIENT => self.array(len, visitor),
-            _ => Err(Mismatch::new("a map of the fields was expected")),
+            _ => Err(Mismatch::new("the item is not a map of the fields")),
         }
     }
 
@@ -289,7 +289,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
     serde::forward_to_deserialize_any! { bool unit map }
 }
 
-const TEXT: Mismatch = Mismatch::new("text was expected");
+const TEXT: Mismatch = Mismatch::new("the item is not text");
 
 /// A variant of this name, alone or with its content.
 #[inline]
@@ -305,12 +305,12 @@ fn variant<'de, N: Notation, V: Visitor<'de>>(
         Item::Unsigned(place) if N::LENIENT => {
             visitor.visit_enum(Named::new(U64Deserializer::new(place), content))
         }
-        _ => Err(Mismatch::new("a variant was expected")),
+        _ => Err(Mismatch::new("the item is not a variant")),
     }
 }
 
 fn sixteen(bytes: &[u8]) -> Result<[u8; 16], Mismatch> {
-    bytes.try_into().map_err(|_| Mismatch::new("an integer of 16 bytes was expected"))
+    bytes.try_into().map_err(|_| Mismatch::new("the integer is not of 16 bytes"))
 }
 
-const OUT_OF_RANGE: Mismatch = Mismatch::new("a number within the range of its type was expected");
+const OUT_OF_RANGE: Mismatch = Mismatch::new("number out of range of its type");

@@ -52,7 +52,7 @@ impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
     fn finish(self) -> Result<(), Mismatch> {
         match self.declared {
             Some(declared) if declared == self.written => Ok(()),
-            Some(_) => Err(Mismatch::new("as many elements as were declared were expected")),
+            Some(_) => Err(Mismatch::new("number of elements differs from the declared length")),
             None => self.put_head(),
         }
     }

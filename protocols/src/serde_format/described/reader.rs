@@ -98,7 +98,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
     ) -> Result<T, Mismatch> {
         let Some(wrappers) = self.wrappers.checked_sub(1) else {
-            return Err(Mismatch::new("a type that ends was expected"));
+            return Err(Mismatch::new("recursion limit (64) reached"));
         };
         self.wrappers = wrappers;
         let read = read(self);
@@ -123,7 +123,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         let bytes = declared.checked_mul(bytes_each).and_then(|bytes| bytes.try_into().ok());
         match bytes.and_then(|bytes| self.budget.checked_sub(bytes)) {
             Some(left) => self.budget = left,
-            None => return Err(Mismatch::new("no more elements than bytes were expected")),
+            None => return Err(Mismatch::new("declared length exceeds the datagram")),
         }
         Ok(Some(declared as usize))
     }
@@ -180,8 +180,7 @@ impl<N: Notation> Reader<'_, N> {
     }
 }
 
-pub(super) const SURPLUS: Mismatch =
-    Mismatch::new("no more elements than the type has were expected");
+pub(super) const SURPLUS: Mismatch = Mismatch::new("more elements than the type has");
 
 // More in a row has only a type that contains itself and nothing else.
 const WRAPPERS: usize = 64;

@@ -80,7 +80,7 @@ impl<'de, N: Notation> Reader<'de, N> {
             Item::Float(float) => visitor.visit_f64(float),
             Item::Bool(bool) => visitor.visit_bool(bool),
             Item::Null => visitor.visit_unit(),
-            Item::Simple => Err(Mismatch::new("a simple value that is assigned was expected")),
+            Item::Simple => Err(Mismatch::new("unassigned simple value")),
             Item::Extension(0, [0]) => visitor.visit_unit(), // JavaScript's `undefined`
             Item::Extension(kind, bytes) => extension::read(kind, bytes, visitor),
         }
@@ -131,4 +131,4 @@ pub(super) fn signed(number: u128) -> Result<i128, Mismatch> {
     i128::try_from(number).map_err(|_| BEYOND)
 }
 
-const BEYOND: Mismatch = Mismatch::new("an integer of at most 128 bits was expected");
+const BEYOND: Mismatch = Mismatch::new("integer has more than 128 bits");

@@ -20,7 +20,7 @@ impl<'d, N: Notation> Writer<'d, N> {
     /// Makes a tag of the number that was written at the end of the datagram.
     pub(super) fn make_tag_of(&mut self, start: usize) -> Result<(), Mismatch> {
         let Item::Unsigned(tag) = N::item(&mut &self.datagram[start..])? else {
-            return Err(Mismatch::new("the number of a tag was expected"));
+            return Err(Mismatch::new("the tag is not a number"));
         };
         self.datagram.truncate(start);
         N::put_tag(tag, self.datagram);

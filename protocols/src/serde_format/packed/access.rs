@@ -26,7 +26,7 @@ impl<'d, 'de, F: Form> Elements<'d, 'de, F> {
         if self.left == 0 {
             return Ok(());
         }
-        Err(Mismatch::new("no more elements than the type takes were expected"))
+        Err(Mismatch::new("more elements than the type has"))
     }
 
     /// Collections reserve room for so many. For those that take no bytes they need none: a short

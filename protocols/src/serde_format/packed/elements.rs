@@ -22,7 +22,7 @@ impl<'s, 'd, F: Form> Elements<'s, 'd, F> {
     #[inline]
     pub(super) fn new(writer: &'s mut Writer<'d, F>, len: Option<usize>) -> Result<Self, Mismatch> {
         let Some(len) = len else {
-            return Err(Mismatch::new("a length that is known beforehand was expected"));
+            return Err(Mismatch::new("the length is not known beforehand"));
         };
         F::put::<8>(len as u64, writer.datagram);
         Ok(Self { writer, left: len })
@@ -118,4 +118,4 @@ fields! {
     SerializeStructVariant: serialize_field(_name),
 }
 
-const OTHER_LENGTH: Mismatch = Mismatch::new("as many elements as were declared were expected");
+const OTHER_LENGTH: Mismatch = Mismatch::new("number of elements differs from the declared length");

@@ -63,7 +63,7 @@ impl<'de, F: Form> Reader<'de, F> {
                 self.elements = left;
                 Ok(declared)
             }
-            None => Err(Mismatch::new("no more elements than bytes were expected")),
+            None => Err(Mismatch::new("declared length exceeds the datagram")),
         }
     }
 
@@ -95,7 +95,7 @@ impl<'de, F: Form> Reader<'de, F> {
         let mut chars = utf8(bytes)?.chars();
         match (chars.next(), chars.next()) {
             (Some(char), None) => Ok(char),
-            _ => Err(Mismatch::new("one character was expected")),
+            _ => Err(Mismatch::new("the text is not one character")),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'de, F: Form> Reader<'de, F> {
         match take(&mut self.unread)? {
             [0] => Ok(false),
             [1] => Ok(true),
-            _ => Err(Mismatch::new("a zero or a one was expected")),
+            _ => Err(Mismatch::new("the byte is neither 0 nor 1")),
         }
     }
 }

@@ -41,7 +41,7 @@ fn every_level_is_written_and_read() {
 }
 
 #[test]
-#[should_panic(expected = "a level of 1 to 9 was expected")]
+#[should_panic(expected = "the level is not within 1 to 9")]
 fn there_is_no_level_0() {
     let _ = BZIP2.level(0);
 }
@@ -72,7 +72,7 @@ fn whatever_the_size_of_block_a_payload_within_the_limit_is_read() {
 
 // P-23
 #[test]
-fn what_is_cut_corrupt_or_followed_says_what_was_expected() {
+fn what_is_cut_corrupt_or_followed_says_what_is_wrong() {
     let datagram = applied(&BZIP2, D);
     let mut corrupt = datagram.clone();
     corrupt[10] ^= 1; // the checksum of the block
@@ -80,22 +80,16 @@ fn what_is_cut_corrupt_or_followed_says_what_was_expected() {
     let error = |datagram: &[u8]| BZIP2.undo(datagram).unwrap_err();
 
     for len in 0..4 {
-        assert_eq!(
-            error(&datagram[..len]).to_string(),
-            "the header of a bzip2 stream was expected"
-        );
+        assert_eq!(error(&datagram[..len]).to_string(), "invalid header of a bzip2 stream");
     }
     for len in 4..datagram.len() {
-        assert_eq!(
-            error(&datagram[..len]).to_string(),
-            "the rest of the bzip2 stream was expected"
-        );
+        assert_eq!(error(&datagram[..len]).to_string(), "unexpected end of the bzip2 stream");
     }
-    assert_eq!(error(&corrupt).to_string(), "a bzip2 stream was expected");
+    assert_eq!(error(&corrupt).to_string(), "invalid bzip2 stream");
     assert!(error(&corrupt).source().is_some());
     assert_eq!(
         error(&[&datagram[..], b"\0"].concat()).to_string(),
-        "the end of the datagram after the bzip2 stream was expected"
+        "trailing bytes after the bzip2 stream"
     );
 }
 

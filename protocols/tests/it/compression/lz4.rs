@@ -47,7 +47,7 @@ fn what_is_no_block_is_refused() {
         let error = LZ4.undo(&datagram).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Layer);
-        assert_eq!(error.to_string(), "an LZ4 block was expected");
+        assert_eq!(error.to_string(), "invalid LZ4 block");
         assert!(error.source().is_some());
     }
 }

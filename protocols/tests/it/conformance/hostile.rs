@@ -13,7 +13,7 @@ fn a_checksum_that_does_not_see_all_bytes_is_found_if_it_is_asked_for() {
         codec(
             move |datagram| match datagram.split_last() {
                 Some((sum, [byte])) if digits(*byte) == *sum => Ok(vec![*byte]),
-                _ => Err(DecodeError::codec("a byte and its sum were expected")),
+                _ => Err(DecodeError::codec("not a byte and its sum")),
             },
             move |packet, datagram| {
                 datagram.extend([packet[0], digits(packet[0])]);
@@ -25,8 +25,8 @@ fn a_checksum_that_does_not_see_all_bytes_is_found_if_it_is_asked_for() {
 
     let half = failure(|| Conformance::new(summing(|it| it & 15)).refuse_altered().run(packet));
 
-    let expected = "altered datagrams are refused: packet 0 with bytes altered is a packet, an \
-        error was expected\n2 bytes: 0707";
+    let expected = "altered datagrams are refused: packet 0 with bytes altered is accepted as \
+        a packet\n2 bytes: 0707";
     assert_eq!(half, expected);
 }
 
@@ -52,7 +52,7 @@ fn a_codec_that_panics_at_one_value_is_found() {
     let adding = codec(
         |datagram| match *datagram {
             [byte, sum] if sum == byte.checked_add(1).expect("there is room") => Ok(vec![byte]),
-            _ => Err(DecodeError::codec("a byte and the next were expected")),
+            _ => Err(DecodeError::codec("not a byte and the next")),
         },
         |packet, datagram| {
             datagram.extend([packet[0], packet[0] + 1]);
@@ -85,13 +85,13 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
     let reserving = codec(
         |datagram| {
             let Some((len, bytes)) = datagram.split_first_chunk() else {
-                return Err(DecodeError::codec("a length was expected"));
+                return Err(DecodeError::codec("no length"));
             };
             let len = u32::from_be_bytes(*len) as usize;
             claimed.set(len); // as `Vec::with_capacity` does
             match bytes.len() == len {
                 true => Ok(bytes.to_vec()),
-                false => Err(DecodeError::codec("as many bytes as claimed were expected")),
+                false => Err(DecodeError::codec("fewer bytes than claimed")),
             }
         },
         |packet, datagram| {
@@ -111,7 +111,7 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
     });
 
     assert!(failure.starts_with("no allocation beyond the limit: packet 0 "), "{failure}");
-    assert!(failure.contains(" bytes of memory, at most 1048576 were expected\n"), "{failure}");
+    assert!(failure.contains(" bytes of memory, limit is 1048576\n"), "{failure}");
 }
 
 // P-6
@@ -141,7 +141,7 @@ fn a_codec_that_refuses_all_after_an_error_is_found() {
     let broken = Cell::new(false);
     let latched = codec(
         |datagram| match broken.get() {
-            true => Err(DecodeError::codec("an unbroken stream was expected")),
+            true => Err(DecodeError::codec("the stream is broken")),
             false => Sound.decode(datagram).inspect_err(|_| broken.set(true)),
         },
         |packet, datagram| Sound.encode(packet, datagram),
@@ -179,14 +179,14 @@ fn errors_that_quote_the_datagram_are_found() {
         |datagram| {
             Sound
                 .decode(datagram)
-                .map_err(|_| DecodeError::codec(format!("{datagram:?} was not expected").leak()))
+                .map_err(|_| DecodeError::codec(format!("{datagram:?} is wrong").leak()))
         },
         |packet, datagram| Sound.encode(packet, datagram),
     );
 
     let failure = failure(|| Conformance::new(quoting).run(packets()));
 
-    assert!(failure.starts_with("errors say what was expected: "), "{failure}");
+    assert!(failure.starts_with("errors say what is wrong: "), "{failure}");
     assert!(failure.contains("ever new texts, such as \"["), "{failure}");
 }
 
@@ -200,7 +200,7 @@ fn errors_without_a_word_are_found() {
 
     let failure = failure(|| Conformance::new(silent).run([vec![]]));
 
-    let expected = "errors say what was expected: packet 0 and one byte is refused without a \
+    let expected = "errors say what is wrong: packet 0 and one byte is refused without a \
         word\n2 bytes: 0000";
     assert_eq!(failure, expected);
 }

@@ -18,13 +18,13 @@ impl DatagramProtocol for Sound {
     fn decode(&self, datagram: &[u8]) -> Result<Vec<u8>, DecodeError> {
         match datagram.split_first() {
             Some((len, bytes)) if usize::from(*len) == bytes.len() => Ok(bytes.to_vec()),
-            _ => Err(DecodeError::codec("as many bytes as the first one says were expected")),
+            _ => Err(DecodeError::codec("not as many bytes as the first one says")),
         }
     }
 
     fn encode(&self, packet: &Vec<u8>, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         let Ok(len) = u8::try_from(packet.len()) else {
-            return Err(EncodeError::codec("at most 255 bytes were expected"));
+            return Err(EncodeError::codec("more than 255 bytes"));
         };
         datagram.push(len);
         datagram.extend_from_slice(packet);
@@ -69,6 +69,6 @@ where
 
 /// What the test kit says of a protocol that is not sound.
 fn failure(checks: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(checks)).expect_err("a failure was expected");
+    let payload = catch_unwind(AssertUnwindSafe(checks)).expect_err("nothing has failed");
     *payload.downcast().expect("the kit panics with text")
 }

@@ -197,8 +197,8 @@ fn trailing_bytes_are_refused() {
 
         let error = msgpack.decode(&datagram).unwrap_err();
 
-        assert_eq!(error.to_string(), "the end of the datagram after the packet was expected");
-        assert!(error.source().is_none());
+        assert_eq!(error.to_string(), "trailing bytes after the packet");
+        assert_eq!(error.source().unwrap().to_string(), "1 byte");
     }
 }
 
