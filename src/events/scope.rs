@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, mem::ManuallyDrop};
 
 use tracing::{Dispatch, Span, level_filters::LevelFilter, span::Id};
 
@@ -7,11 +7,12 @@ use crate::{Addr, panic};
 /// A span of a subscriber that may panic whatever it is told: that goes no further, and what is done in
 /// the span is done all the same.
 ///
-/// Most servers have no subscriber that wants it, so it takes no more room than a pointer.
-pub(crate) struct Scope(Option<Box<Span>>);
+/// Most servers have no subscriber that wants it. So it takes no more room than a pointer, and to drop one
+/// that is none takes no call: that is why the compiler is not to drop it.
+pub(crate) struct Scope(ManuallyDrop<Option<Box<Span>>>);
 
 impl Scope {
-    const NONE: Self = Self(None);
+    const NONE: Self = Self(ManuallyDrop::new(None));
 
     /// The span that is current.
     pub(crate) fn current() -> Self {
@@ -34,7 +35,8 @@ impl Scope {
     }
 
     fn of(span: impl FnOnce() -> Span) -> Self {
-        Self(panic::catch(span).ok().filter(|span| !span.is_disabled()).map(Box::new))
+        let span = panic::catch(span).ok().filter(|span| !span.is_disabled());
+        Self(ManuallyDrop::new(span.map(Box::new)))
     }
 
     /// Runs `f` in this span.
@@ -47,7 +49,7 @@ impl Scope {
     #[cold]
     fn close(&mut self) {
         // It may be dropped because of a panic, and a second one would be the end of the process.
-        let _ = panic::catch(|| self.0 = None);
+        let _ = panic::catch(|| *self.0 = None);
     }
 }
 

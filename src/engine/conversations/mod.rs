@@ -48,18 +48,18 @@ impl<T> Conversations<T> {
         Self { open: HashMap::new(), limits, counters }
     }
 
-    /// Lets a datagram wait if its peer is in conversation.
+    /// Lets a datagram wait if its peer is in conversation. It is looked up only if anybody is.
     #[inline]
-    pub(super) fn arrive(
+    pub(super) fn arrive<'a>(
         &mut self,
         from: &Addr,
-        ancillary: impl FnOnce() -> Ancillary,
-        datagram: &[u8],
+        datagram: impl FnOnce() -> (Ancillary, &'a [u8]),
     ) -> Arrival {
         if self.open.is_empty() {
             return Arrival::Opening;
         }
-        self.offer(from, ancillary(), datagram)
+        let (ancillary, datagram) = datagram();
+        self.offer(from, ancillary, datagram)
     }
 
     fn offer(&mut self, from: &Addr, ancillary: Ancillary, datagram: &[u8]) -> Arrival {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn arrive(table: &mut Conversations<()>, port: u16, datagram: &[u8]) -> Arrival {
-        table.arrive(&peer(port), Ancillary::default, datagram)
+        table.arrive(&peer(port), || (Ancillary::default(), datagram))
     }
 
     /// Opens the conversation number `serial` of `peer`, which waits.

@@ -114,7 +114,7 @@ impl Course {
         datagram.resize(len, b'.');
         let expected = self.expected(peer, &datagram);
 
-        let arrival = self.table.arrive(&addr(peer), Ancillary::default, &datagram);
+        let arrival = self.table.arrive(&addr(peer), || (Ancillary::default(), &datagram));
 
         assert_eq!(arrival, expected, "datagram {} of peer {peer}", self.number);
         match arrival {

@@ -269,7 +269,7 @@ where
     /// Finds out whom the datagram number `at` is for.
     fn receive(&mut self, batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         let mode = self.serve_state.mode();
-        let (from, datagram) = batch.received.get(at);
+        let from = batch.received.from(at);
         let admitted = match self.admission.admits(from, || batch.received.ancillary(at).local) {
             Ok(admitted) => admitted,
             Err(panicked) => {
@@ -282,8 +282,8 @@ where
         } else if !admitted {
             DropReason::Refused
         } else {
-            let ancillary = || batch.received.ancillary(at);
-            match self.conversations.arrive(from, ancillary, datagram) {
+            let datagram = || (batch.received.ancillary(at), batch.received.datagram(at));
+            match self.conversations.arrive(from, datagram) {
                 Arrival::Waiting => {
                     self.busy = true;
                     return batch;

@@ -51,8 +51,7 @@ where
         }
         match polled {
             Poll::Ready(outcome) => {
-                self.slot = Some(slot);
-                self.call = match outcome {
+                let call = match outcome {
                     Ok((call, Ok(()))) => Some(call),
                     other => judge(other, &self.socket, batch.received.from(at), &span),
                 };
@@ -60,9 +59,14 @@ where
                 if batch.unread().is_some() {
                     self.socket.counters.dropped(DropReason::Unread, 1);
                 }
-                if self.call.as_mut().is_some_and(|call| call.peer.finish()) {
-                    self.follow(&batch, at);
+                if let Some(mut call) = call {
+                    if call.peer.finish() {
+                        self.follow(&batch, at, call, slot);
+                        return batch;
+                    }
+                    self.call = Some(call);
                 }
+                self.slot = Some(slot);
             }
             Poll::Pending => self.keep(&mut batch, at, slot, span),
         }
@@ -91,10 +95,13 @@ where
     }
 
     /// Opens the conversation that receives what the last one has put back, as a task.
-    fn follow(&mut self, batch: &BatchContext, at: usize) {
-        let (Some(mut call), Some(mut slot)) = (self.call.take(), self.slot.take()) else {
-            return;
-        };
+    fn follow(
+        &mut self,
+        batch: &BatchContext,
+        at: usize,
+        mut call: Box<HandlerCall<Req, Res, H>>,
+        mut slot: FutureSlot<F>,
+    ) {
         let (peer, ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
         self.serial += 1;
         call.peer.renew(&peer, ancillary, self.serial);
