@@ -1,3 +1,5 @@
+//! Datagrams that have arrived at a client.
+
 use crate::{Addr, transport::RecvBatch};
 
 /// What one system call has received for a client, until somebody takes it.

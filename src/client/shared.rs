@@ -1,3 +1,5 @@
+//! The state that the clones of a client share.
+
 use std::{
     borrow::Borrow,
     io,

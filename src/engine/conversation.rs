@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Application,
+    application::Application,
     serve_state::{Mode, ServeState},
 };
 use crate::{

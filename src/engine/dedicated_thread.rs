@@ -1,11 +1,11 @@
+//! A thread for one worker, and the runtime that wakes it.
+
 use std::{fmt, io, panic::resume_unwind, sync::Arc, thread};
 
 use tokio::{
     runtime::{Builder, EnterGuard, Runtime},
     sync::oneshot,
 };
-
-use super::Boxed;
 
 /// A thread for one worker, while there is something to do, and what wakes it when its socket is
 /// ready.
@@ -29,10 +29,10 @@ impl DedicatedThread {
 
     /// Starts the thread with `worker` and returns what waits for its end. If that is dropped, then
     /// `worker` is too, there, at its await point.
-    pub(crate) fn run(
-        &self,
-        worker: impl Future<Output = io::Result<()>> + Send + 'static,
-    ) -> Boxed<'static, io::Result<()>> {
+    pub(crate) fn run<W>(&self, worker: W) -> impl Future<Output = io::Result<()>> + Send + use<W>
+    where
+        W: Future<Output = io::Result<()>> + Send + 'static,
+    {
         let (abandon, abandoned) = oneshot::channel::<()>();
         let (end, ended) = oneshot::channel();
         let reactor = Arc::clone(&self.reactor);
@@ -48,14 +48,14 @@ impl DedicatedThread {
             // Nobody waits for what was abandoned.
             let _ = end.send(result);
         });
-        Box::pin(async move {
+        async move {
             let _abandon = abandon;
             let thread = thread?;
             let result = ended.await;
             // It has nothing left to do, so this takes no time: when `serve` returns, it is gone.
             thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             result.unwrap_or_else(|_| unreachable!("a thread that does not panic tells its end"))
-        })
+        }
     }
 }
 

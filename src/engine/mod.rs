@@ -1,6 +1,7 @@
 //! What drives the sockets of a server: workers, the conversations that they open, and who is admitted.
 
 pub(crate) mod admission;
+mod application;
 mod conversation;
 mod conversations;
 pub(crate) mod dedicated_thread;
@@ -12,8 +13,9 @@ use std::{io, pin::Pin, sync::Arc};
 
 use tokio::runtime::Handle;
 
+pub(crate) use self::application::Application;
 use self::{admission::Admission, dedicated_thread::DedicatedThread, serve_state::ServeState};
-use crate::{BoxError, Handler, ServerContext, hook::Hook, peer::Protocol, socket::SocketState};
+use crate::{BoxError, Handler, ServerContext, hook::Hook, socket::SocketState};
 
 /// What is typed of a server: its handler and its protocol, and so its workers.
 pub(crate) trait Engine: Send + Sync {
@@ -25,12 +27,6 @@ pub(crate) trait Engine: Send + Sync {
 }
 
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// The protocol and the handler of a server.
-pub(crate) struct Application<Req, Res, H> {
-    pub(crate) protocol: Arc<Protocol<Req, Res>>,
-    pub(crate) handler: H,
-}
 
 /// An application with the sockets that it is served on.
 pub(crate) struct Sockets<Req, Res, H> {
@@ -71,8 +67,8 @@ where
             let elsewhere = thread.as_ref().map(|_| Handle::current());
             let future = worker::run(socket, application, admission, serve_state, elsewhere);
             match thread {
-                Some(thread) => thread.run(future),
-                None => Box::pin(future) as Boxed<'static, _>,
+                Some(thread) => Box::pin(thread.run(future)) as Boxed<'static, _>,
+                None => Box::pin(future),
             }
         };
         self.guarded.iter().map(worker).collect()

@@ -1,3 +1,5 @@
+//! One serving, as its workers and conversations share it.
+
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;

@@ -1,3 +1,5 @@
+//! The tracing span of a conversation.
+
 use std::{fmt, mem::ManuallyDrop};
 
 use tracing::{Dispatch, Span, level_filters::LevelFilter, span::Id};

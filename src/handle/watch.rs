@@ -1,3 +1,5 @@
+//! The sockets of a server, as diagnostics see them.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::diagnostics::{Buffer, SocketDiagnostics};

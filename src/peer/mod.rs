@@ -2,6 +2,7 @@
 
 mod leftover;
 mod protocol;
+mod put_back;
 mod quiet_end;
 mod recv;
 mod send;
@@ -13,23 +14,20 @@ use std::{
     fmt,
     pin::{Pin, pin},
     sync::{Arc, Weak},
-    time::Duration,
 };
 
-use leftover::{Leftover, keep};
+use leftover::Leftover;
 pub(crate) use protocol::Protocol;
 pub(crate) use quiet_end::QuietEnd;
-use recv::{Receiving, Step};
 use send::SendPath;
 pub use sender::PeerSender;
 pub(crate) use sender::{Encoder, to as sender_to};
 pub use several::PeerPackets;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 use crate::{
-    Addr, BoxError, RecvError, SendError, SpawnError, TrafficClass,
-    socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox},
-    stats::add,
+    Addr, BoxError, SendError, SpawnError, TrafficClass,
+    socket::{SocketState, mailbox::Mailbox},
     transport::{Ancillary, Route},
 };
 
@@ -95,83 +93,6 @@ impl<Req, Res> Peer<Req, Res> {
     fn learn(&mut self, ancillary: Ancillary) {
         self.path.route.local = ancillary.local;
         self.traffic_class = ancillary.traffic_class;
-    }
-
-    /// Receives the next packet of this peer.
-    ///
-    /// It waits as long as [`Limits::idle_timeout`](crate::Limits::idle_timeout) allows. While a handler does not
-    /// receive, what its peer sends waits, in order, up to the [limits](crate::Limits).
-    ///
-    /// # Errors
-    ///
-    /// - [`RecvError::Decode`]: the datagram is not a packet. Answer if you must, and go on. Think
-    ///   twice before answering in a format that the other side might take for a request.
-    /// - [`RecvError::Idle`]: the peer was silent for too long.
-    /// - [`RecvError::Closed`]: serving ends. There is a short grace to say goodbye.
-    ///
-    /// Passing `Idle` or `Closed` on with `?` ends the conversation quietly; also in an error of yours
-    /// that has it as its source, or is transparent to it: that shows its text and source as its own.
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, no packet is lost: the next call returns the one it would have.
-    #[inline]
-    pub fn recv(&mut self) -> impl Future<Output = Result<Req, RecvError>> {
-        Receiving::new(self, Step::Within(Duration::MAX))
-    }
-
-    /// Receives the next packet of this peer, waiting for at most `timeout`.
-    ///
-    /// A packet that is there is returned even when `timeout` is zero.
-    ///
-    /// # Errors
-    ///
-    /// As [`recv`](Self::recv), and [`RecvError::TimedOut`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`recv`](Self::recv).
-    #[inline]
-    pub fn recv_timeout(
-        &mut self,
-        timeout: Duration,
-    ) -> impl Future<Output = Result<Req, RecvError>> {
-        Receiving::new(self, Step::Within(timeout))
-    }
-
-    /// Receives the next packet of this peer, waiting until `deadline` at most: for a loop that passes over
-    /// some packets and must not wait longer because of them.
-    ///
-    /// A packet that is there is returned even when `deadline` has passed.
-    ///
-    /// # Errors
-    ///
-    /// As [`recv_timeout`](Self::recv_timeout).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use datagrammar::{BoxError, Peer};
-    /// use std::time::Duration;
-    /// use tokio::time::Instant;
-    ///
-    /// /// Waits 5 seconds for the acknowledgment of this block, whatever else comes.
-    /// async fn acknowledged(peer: &mut Peer<u16, String>, block: u16) -> Result<(), BoxError> {
-    ///     let deadline = Instant::now() + Duration::from_secs(5);
-    ///     while peer.recv_deadline(deadline).await? != block {}
-    ///     Ok(())
-    /// }
-    /// ```
-    #[inline]
-    pub fn recv_deadline(
-        &mut self,
-        deadline: Instant,
-    ) -> impl Future<Output = Result<Req, RecvError>> {
-        Receiving::new(self, Step::Until(deadline))
     }
 
     /// Completes when serving ends, and `recv` says [`RecvError::Closed`]: for a conversation that waits for
@@ -276,37 +197,6 @@ impl<Req, Res> Peer<Req, Res> {
     {
         let protocol: Weak<Protocol<Req, Res>> = Arc::downgrade(&self.path.protocol);
         PeerSender::new(&self.path.socket, protocol, self.path.route.clone())
-    }
-
-    /// Receives the datagram that opened the conversation, while the worker still has it.
-    #[inline]
-    fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
-        if !self.opening {
-            return None;
-        }
-        self.opening = false;
-        BatchContext::with(self.path.socket.id, |batch| {
-            let datagram = batch.open(self.serial)?;
-            match self.path.protocol.decode(datagram) {
-                Ok(packet) => Some(Ok(packet)),
-                Err(error) => {
-                    keep(&mut self.leftover, &self.path.socket, datagram);
-                    batch.decode_errors += 1;
-                    Some(Err(RecvError::Decode(error)))
-                }
-            }
-        })
-    }
-
-    fn decode(&mut self, taken: Option<(Ancillary, Box<[u8]>)>) -> Result<Req, RecvError> {
-        let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
-        self.learn(ancillary);
-        add(&self.path.socket.counters.delivered, 1);
-        self.path.protocol.decode(&datagram).map_err(|error| {
-            keep(&mut self.leftover, &self.path.socket, &datagram);
-            add(&self.path.socket.counters.decode_errors, 1);
-            RecvError::Decode(error)
-        })
     }
 
     /// What was told beside the last datagram.

@@ -1,3 +1,5 @@
+//! How a packet is received: from the batch of the worker, or from the mailbox.
+
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
@@ -9,8 +11,121 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::Peer;
-use crate::RecvError;
+use super::{Peer, leftover::keep};
+use crate::{RecvError, socket::batch_context::BatchContext, stats::add, transport::Ancillary};
+
+impl<Req, Res> Peer<Req, Res> {
+    /// Receives the next packet of this peer.
+    ///
+    /// It waits as long as [`Limits::idle_timeout`](crate::Limits::idle_timeout) allows. While a handler does not
+    /// receive, what its peer sends waits, in order, up to the [limits](crate::Limits).
+    ///
+    /// # Errors
+    ///
+    /// - [`RecvError::Decode`]: the datagram is not a packet. Answer if you must, and go on. Think
+    ///   twice before answering in a format that the other side might take for a request.
+    /// - [`RecvError::Idle`]: the peer was silent for too long.
+    /// - [`RecvError::Closed`]: serving ends. There is a short grace to say goodbye.
+    ///
+    /// Passing `Idle` or `Closed` on with `?` ends the conversation quietly; also in an error of yours
+    /// that has it as its source, or is transparent to it: that shows its text and source as its own.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, no packet is lost: the next call returns the one it would have.
+    #[inline]
+    pub fn recv(&mut self) -> impl Future<Output = Result<Req, RecvError>> {
+        Receiving::new(self, Step::Within(Duration::MAX))
+    }
+
+    /// Receives the next packet of this peer, waiting for at most `timeout`.
+    ///
+    /// A packet that is there is returned even when `timeout` is zero.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), and [`RecvError::TimedOut`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`recv`](Self::recv).
+    #[inline]
+    pub fn recv_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Req, RecvError>> {
+        Receiving::new(self, Step::Within(timeout))
+    }
+
+    /// Receives the next packet of this peer, waiting until `deadline` at most: for a loop that passes over
+    /// some packets and must not wait longer because of them.
+    ///
+    /// A packet that is there is returned even when `deadline` has passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_timeout`](Self::recv_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Peer};
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    ///
+    /// /// Waits 5 seconds for the acknowledgment of this block, whatever else comes.
+    /// async fn acknowledged(peer: &mut Peer<u16, String>, block: u16) -> Result<(), BoxError> {
+    ///     let deadline = Instant::now() + Duration::from_secs(5);
+    ///     while peer.recv_deadline(deadline).await? != block {}
+    ///     Ok(())
+    /// }
+    /// ```
+    #[inline]
+    pub fn recv_deadline(
+        &mut self,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Req, RecvError>> {
+        Receiving::new(self, Step::Until(deadline))
+    }
+
+    /// Receives the datagram that opened the conversation, while the worker still has it.
+    #[inline]
+    pub(super) fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
+        if !self.opening {
+            return None;
+        }
+        self.opening = false;
+        BatchContext::with(self.path.socket.id, |batch| {
+            let datagram = batch.open(self.serial)?;
+            match self.path.protocol.decode(datagram) {
+                Ok(packet) => Some(Ok(packet)),
+                Err(error) => {
+                    keep(&mut self.leftover, &self.path.socket, datagram);
+                    batch.decode_errors += 1;
+                    Some(Err(RecvError::Decode(error)))
+                }
+            }
+        })
+    }
+
+    pub(super) fn decode(
+        &mut self,
+        taken: Option<(Ancillary, Box<[u8]>)>,
+    ) -> Result<Req, RecvError> {
+        let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
+        self.learn(ancillary);
+        add(&self.path.socket.counters.delivered, 1);
+        self.path.protocol.decode(&datagram).map_err(|error| {
+            keep(&mut self.leftover, &self.path.socket, &datagram);
+            add(&self.path.socket.counters.decode_errors, 1);
+            RecvError::Decode(error)
+        })
+    }
+}
 
 /// What [`Peer::recv`] returns: made by hand, so that one that completes at once, as most do, costs
 /// next to nothing and leaves nothing to be dropped.

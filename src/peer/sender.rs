@@ -1,4 +1,4 @@
-//! Sends to one peer from anywhere.
+//! A sender for one peer that outlives the conversation.
 
 use std::{
     borrow::Borrow,

@@ -1,3 +1,5 @@
+//! Errors of a socket that are about datagrams sent earlier.
+
 use std::io;
 
 /// Whether `error` is an ICMP message about a datagram that was sent earlier: the kernel tells it to

@@ -1,3 +1,5 @@
+//! How datagrams get in and out, for diagnostics.
+
 use std::{fmt, io};
 
 use socket2::SockRef;

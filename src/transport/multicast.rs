@@ -1,3 +1,5 @@
+//! Multicast groups: who can hear them, and how they are joined.
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr},

@@ -1,3 +1,5 @@
+//! Between which addresses a datagram goes.
+
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use crate::{Addr, TrafficClass};

@@ -1,3 +1,5 @@
+//! A buffer of the thread for one encoded datagram.
+
 use std::{cell::Cell, mem, ops::Deref};
 
 use crate::{EncodeError, SendError};

@@ -1,3 +1,5 @@
+//! A signal that wakes the worker of a socket.
+
 use std::{
     sync::{Mutex, PoisonError},
     task::{Context, Waker},

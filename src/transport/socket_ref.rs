@@ -1,3 +1,5 @@
+//! A socket lent for options of the operating system.
+
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;

@@ -1,3 +1,5 @@
+//! Which of several sockets on one address a socket is.
+
 /// Which of the sockets that share an address a socket is for the kernel, which counts them in the order
 /// they were bound.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use rereading::Rereading;
 use send_deadline::SendDeadline;
 use tokio::{
     runtime::Handle,
@@ -22,8 +21,8 @@ use tokio::{
 };
 
 use super::{
-    Application,
     admission::Admission,
+    application::Application,
     conversation::{FutureSlot, HandlerCall, Outcome},
     conversations::{Arrival, Conversations},
     failure::{Backoff, Failure},
@@ -113,6 +112,13 @@ struct Worker<Req, Res, H, F, M> {
     reread: Option<Rereading>,
     // Dropped last: with it the next serving may begin.
     serve_state: Arc<ServeState>,
+}
+
+/// A round of reading.
+struct Rereading {
+    round: u64,
+    /// How many more datagrams it reads at most.
+    left: usize,
 }
 
 const NOT_LENT: &str = "the batch is away only while a conversation is polled inline";

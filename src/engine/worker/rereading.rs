@@ -7,19 +7,14 @@ use std::{
 
 use tokio::task::coop;
 
-use super::{Event, NOT_LENT, Worker};
+use super::{Event, NOT_LENT, Rereading, Worker};
 use crate::{
     Handler,
     engine::conversation::{HandlerCall, Outcome},
 };
 
-/// A round of reading, and how many datagrams there can have been when it began: more than a buffer of the
-/// default size guards. A peer that never stops cannot keep others from their timeouts.
-pub(super) struct Rereading {
-    round: u64,
-    left: usize,
-}
-
+/// How many datagrams a round reads at most: more than a buffer of the default size holds. A peer that never
+/// stops cannot keep others from their timeouts.
 const MOST_REREAD: usize = 16_384;
 /// How many messages one call reads at most.
 const COPIES: usize = 32;

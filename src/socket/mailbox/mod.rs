@@ -1,3 +1,5 @@
+//! The datagrams that wait for one conversation.
+
 use std::{
     collections::VecDeque,
     mem,

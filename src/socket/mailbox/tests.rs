@@ -1,3 +1,5 @@
+//! Tests of the mailbox.
+
 use std::{
     iter,
     sync::{Arc, atomic::AtomicUsize},

@@ -1,3 +1,5 @@
+//! Tests of the outbox, over a kernel that follows orders.
+
 use std::{
     collections::VecDeque,
     net::{Ipv4Addr, SocketAddr},

@@ -1,3 +1,5 @@
+//! Socket addresses as the kernel writes them.
+
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::Addr;

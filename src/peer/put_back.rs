@@ -1,0 +1,110 @@
+//! What a handler leaves: a packet that it puts back, and bytes that did not decode.
+
+use super::{
+    Peer,
+    leftover::{Leftover, PutBack},
+};
+
+impl<Req, Res> Peer<Req, Res> {
+    /// Puts a packet back: the next `recv` returns it, in this conversation or, if the handler returns, in
+    /// the next one, which then begins at once.
+    ///
+    /// A handler that waits for the answer to one request may so leave the next request to another
+    /// conversation. One packet can be put back; another takes its place. It is dropped when the next
+    /// conversation returns without it, and when serving ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Handler, Peer};
+    ///
+    /// enum Request {
+    ///     Read(String),
+    ///     Acknowledge(u16),
+    /// }
+    ///
+    /// struct Files;
+    ///
+    /// impl Handler<Request, Vec<u8>> for Files {
+    ///     async fn handle(&self, peer: &mut Peer<Request, Vec<u8>>) -> Result<(), BoxError> {
+    ///         let Request::Read(name) = peer.recv().await? else { return Ok(()) };
+    ///         peer.send(&name.into_bytes()).await?;
+    ///         match peer.recv().await? {
+    ///             Request::Acknowledge(_) => {}
+    ///             // The peer wants something else now.
+    ///             read => peer.put_back(read),
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    pub fn put_back(&mut self, packet: Req) {
+        self.leftover().put_back = Some(PutBack { packet, inherited: false });
+    }
+
+    /// Returns the bytes of the datagram that the last `recv` has returned a
+    /// [`RecvError::Decode`](crate::RecvError::Decode) for: an answer may need a part of them, as a DNS server copies the id of the
+    /// query that it could not read.
+    ///
+    /// It is `None` after a packet, once another `recv` waits, and if so much waits in the server that there
+    /// is no room for a copy, see [`Limits::max_queued_bytes`](crate::Limits::max_queued_bytes).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Peer, RecvError};
+    ///
+    /// async fn refuse(peer: &mut Peer<String, Vec<u8>>) -> Result<(), BoxError> {
+    ///     if let Err(RecvError::Decode(_)) = peer.recv().await
+    ///         && let Some([id @ .., _]) = peer.undecoded().and_then(|bytes| bytes.first_chunk::<3>())
+    ///     {
+    ///         peer.send(&id.to_vec()).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn undecoded(&self) -> Option<&[u8]> {
+        self.leftover.as_ref()?.undecoded()
+    }
+
+    pub(super) fn has_put_back(&self) -> bool {
+        self.leftover.as_ref().is_some_and(|leftover| leftover.put_back.is_some())
+    }
+
+    /// Receives a packet that was put back.
+    pub(super) fn receive_put_back(&mut self) -> Option<Req> {
+        let leftover = self.leftover.as_mut()?;
+        leftover.forget();
+        if self.mailbox.is_closed() {
+            // No packet comes after the end.
+            leftover.put_back = None;
+        }
+        leftover.put_back.take().map(|PutBack { packet, .. }| packet)
+    }
+
+    fn leftover(&mut self) -> &mut Leftover<Req> {
+        self.leftover.get_or_insert_with(|| Box::new(Leftover::new(&self.path.socket.counters)))
+    }
+
+    /// What nobody has asked for until now, nobody will: memory is for what waits.
+    pub(super) fn forget_undecoded(&mut self) {
+        self.leftover = None;
+    }
+
+    /// The conversation is over. Returns whether a packet was put back in it, which the next one receives.
+    #[inline]
+    pub(crate) fn finish(&mut self) -> bool {
+        self.leftover.is_some() && self.pass_on()
+    }
+
+    #[cold]
+    fn pass_on(&mut self) -> bool {
+        let Some(leftover) = &mut self.leftover else { return false };
+        leftover.forget();
+        let left = leftover.put_back.take();
+        leftover.put_back =
+            left.filter(|left| !left.inherited).map(|left| PutBack { inherited: true, ..left });
+        leftover.put_back.is_some()
+    }
+}
