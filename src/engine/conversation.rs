@@ -1,7 +1,6 @@
 //! One conversation, as the worker polls it first and as a task of its own afterwards.
 
 use std::{
-    error::Error,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -12,11 +11,10 @@ use super::{
     serve_state::{Mode, ServeState},
 };
 use crate::{
-    Addr, BoxError, Handler, Peer, SendError,
-    events::{Scope, caused_by, reads_like},
+    Addr, BoxError, Handler, Peer,
+    events::Scope,
     inside::inside,
     panic::{self, Panicked},
-    peer::QuietEnd,
     socket::{
         SocketState,
         mailbox::{Mailbox, Next},
@@ -121,42 +119,9 @@ fn tell_failed<Req, Res>(
     span: &Scope,
 ) {
     // The error is the user's too, and may panic where it is looked at or dropped.
-    if let Err(panicked) = panic::catch(|| span.run(|| tell(error, conversation, socket, peer))) {
+    if let Err(panicked) = panic::catch(|| span.run(|| conversation.fail(error))) {
         tell_panicked(panicked, socket, peer, span);
     }
-}
-
-fn tell<Req, Res>(
-    error: BoxError,
-    conversation: &Peer<Req, Res>,
-    socket: &SocketState,
-    peer: &Addr,
-) {
-    if caused_by(&*error, |error| matches!(error, SendError::Closed)) {
-        let what = "a conversation could not send any more";
-        add(&socket.counters.panicked, u64::from(!socket.events.warn(peer, &*error, what)));
-    } else {
-        match passed_on(&*error, |news| conversation.has_reported(news)) {
-            Some(QuietEnd::Idle) => add(&socket.counters.idle_timeouts, 1),
-            Some(QuietEnd::Closed) => {}
-            None => socket.report(peer, &error, false),
-        }
-    }
-    drop(error);
-}
-
-/// What `recv` has said and `error` passes on. One that is transparent to it has neither it in its chain
-/// nor anything of its own, so it is known by its text; but only if `recv` did say so.
-fn passed_on(
-    error: &(dyn Error + 'static),
-    has_reported: impl Fn(QuietEnd) -> bool,
-) -> Option<QuietEnd> {
-    let contained = |news: &QuietEnd| caused_by(error, |error| news.is(error));
-    let transparent = |news: &QuietEnd| has_reported(*news) && reads_like(error, &news.error());
-    QuietEnd::ALL
-        .into_iter()
-        .find(contained)
-        .or_else(|| QuietEnd::ALL.into_iter().find(transparent))
 }
 
 /// A conversation that had to wait, and those that follow it without a pause: a task.

@@ -20,6 +20,7 @@ use limiter::Limiter;
 use losses::{Untold, bound};
 pub(crate) use scope::Scope;
 use tokio::time::Instant;
+use tracing::level_filters::LevelFilter;
 
 use crate::{
     Addr, BoxError,
@@ -34,13 +35,20 @@ pub(crate) struct Events {
     counters: Arc<Counters>,
     errors: Mutex<Limiter>,
     warnings: Mutex<Limiter>,
+    details: Mutex<Limiter>,
     losses: Untold,
 }
 
 impl Events {
     pub(crate) fn new(per_second: usize, counters: Arc<Counters>) -> Self {
         let limiter = || Mutex::new(Limiter::new(per_second));
-        Self { counters, errors: limiter(), warnings: limiter(), losses: Untold::default() }
+        Self {
+            counters,
+            errors: limiter(),
+            warnings: limiter(),
+            details: limiter(),
+            losses: Untold::default(),
+        }
     }
 
     /// Tells at ERROR that something of the user's failed in the face of `peer`. Returns whether `error`
@@ -55,6 +63,17 @@ impl Events {
     pub(crate) fn warn(&self, peer: &Addr, error: &(dyn Error + 'static), what: &str) -> bool {
         self.tell(&self.warnings, error, |error, suppressed| {
             tracing::warn!(%peer, %error, suppressed, "{what}");
+        })
+    }
+
+    /// Tells at DEBUG of something that anybody on the network can bring about. It costs next to nothing,
+    /// and does not count as suppressed, where nobody listens at that level.
+    pub(crate) fn debug(&self, peer: &Addr, error: &(dyn Error + 'static), what: &str) -> bool {
+        if LevelFilter::current() < LevelFilter::DEBUG || !listens_at_debug() {
+            return true;
+        }
+        self.tell(&self.details, error, |error, suppressed| {
+            tracing::debug!(%peer, %error, suppressed, "{what}");
         })
     }
 
@@ -120,6 +139,9 @@ impl Events {
         settle(&self.warnings, |suppressed| {
             tracing::warn!(suppressed, "events about peers were suppressed");
         });
+        settle(&self.details, |suppressed| {
+            tracing::debug!(suppressed, "events about peers were suppressed");
+        });
     }
 
     /// Tells of `error`, if one more event may be told now.
@@ -143,6 +165,11 @@ impl Events {
         }
         spoken
     }
+}
+
+/// Whether the subscriber, which may panic as it is asked, wants events at DEBUG.
+fn listens_at_debug() -> bool {
+    panic::catch(|| tracing::enabled!(tracing::Level::DEBUG)).unwrap_or(false)
 }
 
 fn locked(limiter: &Mutex<Limiter>) -> std::sync::MutexGuard<'_, Limiter> {

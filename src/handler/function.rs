@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::Handler;
-use crate::{BoxError, Peer, RecvError};
+use crate::{BoxError, Peer};
 
 impl<Req, Res, F, Fut> Handler<Req, Res> for F
 where
@@ -11,7 +11,7 @@ where
     Res: Send + Sync,
 {
     async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
-        let Some(request) = receive(peer).await? else { return Ok(()) };
+        let Some(request) = peer.recv_request().await? else { return Ok(()) };
         let response = self(request).await;
         Ok(peer.send(&response).await?)
     }
@@ -47,7 +47,7 @@ where
     Res: Send + Sync,
 {
     async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
-        let Some(request) = receive(peer).await? else { return Ok(()) };
+        let Some(request) = peer.recv_request().await? else { return Ok(()) };
         let Some(response) = self.0(request).await else { return Ok(()) };
         Ok(peer.send(&response).await?)
     }
@@ -56,15 +56,5 @@ where
 impl<F> fmt::Debug for ReplyIf<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplyIf").finish_non_exhaustive()
-    }
-}
-
-/// Receives the one request of a function's conversation: `None` for what is not a packet, toward
-/// which a function is silent.
-async fn receive<Req, Res>(peer: &mut Peer<Req, Res>) -> Result<Option<Req>, RecvError> {
-    match peer.recv().await {
-        Ok(request) => Ok(Some(request)),
-        Err(RecvError::Decode(_)) => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -1,5 +1,6 @@
 //! The other side of a conversation, and what it takes to talk to it.
 
+mod failure;
 mod leftover;
 mod protocol;
 mod put_back;
@@ -18,7 +19,7 @@ use std::{
 
 use leftover::Leftover;
 pub(crate) use protocol::Protocol;
-pub(crate) use quiet_end::QuietEnd;
+use quiet_end::QuietEnd;
 use send::SendPath;
 pub use sender::PeerSender;
 pub(crate) use sender::{Encoder, to as sender_to};
@@ -43,8 +44,7 @@ pub struct Peer<Req, Res> {
     traffic_class: Option<TrafficClass>,
     /// Which conversation this is, among those of the socket.
     serial: u64,
-    /// Whether nothing was received yet, so that a first datagram may lie in the worker's batch.
-    opening: bool,
+    progress: Progress,
     /// Ends a `recv` that waits for too long. Set anew by each, which is cheaper than another timer.
     timer: Option<Pin<Box<Sleep>>>,
     leftover: Option<Box<Leftover<Req>>>,
@@ -66,7 +66,7 @@ impl<Req, Res> Peer<Req, Res> {
             mailbox,
             traffic_class,
             serial,
-            opening: true,
+            progress: Progress::Opening,
             timer: None,
             leftover: None,
         }
@@ -77,15 +77,16 @@ impl<Req, Res> Peer<Req, Res> {
         self.path.route.peer.clone_from(addr);
         self.learn(ancillary);
         self.serial = serial;
-        self.opening = true;
+        self.progress = Progress::Opening;
     }
 
     /// Whether `recv` has come to the point where it says `news`. It is asked only where a handler has
     /// failed, so nothing is written down for it.
-    pub(crate) fn has_reported(&self, news: QuietEnd) -> bool {
+    fn has_reported(&self, news: QuietEnd) -> bool {
         match news {
             QuietEnd::Closed => self.mailbox.is_closed(),
             QuietEnd::Idle => self.timer.as_ref().is_some_and(|timer| timer.is_elapsed()),
+            QuietEnd::Undecodable => matches!(self.progress, Progress::Refused),
         }
     }
 
@@ -203,6 +204,16 @@ impl<Req, Res> Peer<Req, Res> {
     pub(crate) const fn ancillary(&self) -> Ancillary {
         Ancillary { local: self.path.route.local, traffic_class: self.traffic_class }
     }
+}
+
+/// How far a conversation has come.
+#[derive(Clone, Copy)]
+enum Progress {
+    /// Nothing was received yet, so a first datagram may lie in the worker's batch.
+    Opening,
+    Received,
+    /// A datagram of this conversation did not decode.
+    Refused,
 }
 
 impl<Req, Res> fmt::Debug for Peer<Req, Res> {

@@ -1,29 +1,39 @@
-//! What a handler may pass on and still end its conversation quietly.
+//! What a handler may pass on without having failed.
 
-use crate::RecvError;
+use std::error::Error;
 
-/// What ends a conversation quietly, if its handler passes it on.
+use crate::{DecodeError, RecvError, events::caused_by};
+
+/// What `recv` has reported, and no fault of the handler that passes it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum QuietEnd {
+pub(super) enum QuietEnd {
     /// [`RecvError::Closed`]
     Closed,
     /// [`RecvError::Idle`]
     Idle,
+    /// [`RecvError::Decode`]
+    Undecodable,
 }
 
 impl QuietEnd {
-    pub(crate) const ALL: [Self; 2] = [Self::Idle, Self::Closed];
+    pub(super) const ALL: [Self; 3] = [Self::Idle, Self::Closed, Self::Undecodable];
 
-    /// What `recv` says.
-    pub(crate) const fn error(self) -> RecvError {
+    /// An error of `recv` with the text of this one.
+    pub(super) fn error(self) -> RecvError {
         match self {
             Self::Closed => RecvError::Closed,
             Self::Idle => RecvError::Idle,
+            Self::Undecodable => RecvError::Decode(DecodeError::codec("")),
         }
     }
 
-    /// Whether an error of `recv` is this.
-    pub(crate) const fn is(self, error: &RecvError) -> bool {
-        matches!((self, error), (Self::Closed, RecvError::Closed) | (Self::Idle, RecvError::Idle))
+    /// Whether `error` is this, or has it among its sources.
+    pub(super) fn is_in(self, error: &(dyn Error + 'static)) -> bool {
+        match self {
+            Self::Closed => caused_by(error, |error| matches!(error, RecvError::Closed)),
+            Self::Idle => caused_by(error, |error| matches!(error, RecvError::Idle)),
+            // The error of the protocol alone, too: it is the source of that of `recv`.
+            Self::Undecodable => caused_by(error, |_: &DecodeError| true),
+        }
     }
 }

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Peer, leftover::keep};
+use super::{Peer, Progress, leftover::keep};
 use crate::{RecvError, socket::batch_context::BatchContext, stats::add, transport::Ancillary};
 
 impl<Req, Res> Peer<Req, Res> {
@@ -95,16 +95,15 @@ impl<Req, Res> Peer<Req, Res> {
     /// Receives the datagram that opened the conversation, while the worker still has it.
     #[inline]
     pub(super) fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
-        if !self.opening {
-            return None;
-        }
-        self.opening = false;
+        let Progress::Opening = self.progress else { return None };
+        self.progress = Progress::Received;
         BatchContext::with(self.path.socket.id, |batch| {
             let datagram = batch.open(self.serial)?;
             match self.path.protocol.decode(datagram) {
                 Ok(packet) => Some(Ok(packet)),
                 Err(error) => {
                     keep(&mut self.leftover, &self.path.socket, datagram);
+                    self.progress = Progress::Refused;
                     batch.decode_errors += 1;
                     Some(Err(RecvError::Decode(error)))
                 }
@@ -121,6 +120,7 @@ impl<Req, Res> Peer<Req, Res> {
         add(&self.path.socket.counters.delivered, 1);
         self.path.protocol.decode(&datagram).map_err(|error| {
             keep(&mut self.leftover, &self.path.socket, &datagram);
+            self.progress = Progress::Refused;
             add(&self.path.socket.counters.decode_errors, 1);
             RecvError::Decode(error)
         })

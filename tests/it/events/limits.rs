@@ -1,8 +1,8 @@
 //! H-11, H-12: no peer can flood the log.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use datagrammar::{Limits, SendError};
+use datagrammar::Limits;
 use tokio::time::sleep;
 use tracing::Level;
 
@@ -74,16 +74,20 @@ async fn the_first_event_after_a_suppression_tells_how_many_were_withheld() {
 async fn each_level_has_its_own_limit_which_can_be_set() {
     let log = Log::capture();
     let net = Net::memory();
+    let Net::Memory(network) = &net else { unreachable!() };
     let handler = conversing!(|peer| {
-        match peer.recv().await?.as_str() {
-            "closed" => Err(SendError::Closed.into()),
-            _ => Err("no such thing".into()),
+        let request = peer.recv().await?;
+        if request == "fail" {
+            return Err("no such thing".into());
         }
+        Ok(peer.send(&request).await?)
     });
     let server = net.serve_text_within(Limits::default().max_events_per_second(2), handler).await;
     let peer = net.peer_of(&server.handle).await;
+    let refused = io::ErrorKind::PermissionDenied;
+    network.fail_send(server.handle.local_addrs()[0].clone(), refused, 3);
 
-    for request in ["closed", "fail", "fail", "fail", "closed", "closed"] {
+    for request in ["lost", "fail", "fail", "fail", "lost", "lost"] {
         peer.send(request).await;
     }
     settle().await;

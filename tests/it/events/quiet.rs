@@ -150,7 +150,7 @@ async fn an_error_of_its_own_is_reported_though_serving_ends_and_so_is_one_that_
 
 /// An error that shows the text and the source of another one as its own, as `thiserror` makes them.
 #[derive(Debug)]
-struct Transparent(RecvError);
+pub struct Transparent(pub RecvError);
 
 impl fmt::Display for Transparent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

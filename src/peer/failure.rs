@@ -1,0 +1,67 @@
+//! At what level the error of a handler is logged, and as what it counts.
+
+use std::error::Error;
+
+use super::{Peer, QuietEnd};
+use crate::{
+    BoxError, RecvError, SendError,
+    events::{caused_by, reads_like},
+    stats::add,
+};
+
+impl<Req, Res> Peer<Req, Res> {
+    /// Counts and logs `error`, which the handler has returned. It is the user's, and may panic as it
+    /// is looked at or dropped.
+    pub(crate) fn fail(&self, error: BoxError) {
+        let (socket, peer) = (&self.path.socket, self.addr());
+        if !socket.outbox.is_open()
+            && caused_by(&*error, |error| matches!(error, SendError::Closed))
+        {
+            let what = "a conversation could not send any more";
+            add(&socket.counters.panicked, u64::from(!socket.events.warn(peer, &*error, what)));
+        } else {
+            match self.passed_on(&*error) {
+                Some(QuietEnd::Idle) => add(&socket.counters.idle_timeouts, 1),
+                Some(QuietEnd::Closed) => {}
+                Some(QuietEnd::Undecodable) => self.log_undecodable(&*error),
+                None => socket.report(peer, &error, false),
+            }
+        }
+        drop(error);
+    }
+
+    /// Logs that a datagram did not decode, of which the handler makes nothing more. Anybody can send
+    /// such a datagram, so it is no news for whoever operates the server.
+    #[cold]
+    pub(crate) fn log_undecodable(&self, error: &(dyn Error + 'static)) {
+        let socket = &self.path.socket;
+        let spoken = socket.events.debug(self.addr(), error, "a datagram could not be decoded");
+        add(&socket.counters.panicked, u64::from(!spoken));
+    }
+
+    /// What `recv` has reported and `error` passes on. An error that is transparent to it has neither it
+    /// in its chain nor anything of its own, so it is known by its text. Either way only if `recv` did
+    /// report it: else it is of another endpoint, which the handler uses.
+    fn passed_on(&self, error: &(dyn Error + 'static)) -> Option<QuietEnd> {
+        let transparent = |news: &QuietEnd| reads_like(error, &news.error());
+        let reported = QuietEnd::ALL.into_iter().filter(|news| self.has_reported(*news));
+        reported
+            .clone()
+            .find(|news| news.is_in(error))
+            .or_else(|| reported.clone().find(transparent))
+    }
+
+    /// Receives the one request of a function: nothing if the datagram is not a packet, toward which a
+    /// function is silent.
+    #[inline]
+    pub(crate) async fn recv_request(&mut self) -> Result<Option<Req>, RecvError> {
+        match self.recv().await {
+            Ok(request) => Ok(Some(request)),
+            Err(error @ RecvError::Decode(_)) => {
+                self.log_undecodable(&error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! H-19, H-20: datagrams that do not decode, and errors of other endpoints.
+
+use std::io;
+
+use datagrammar::{BoxError, Client, Limits, RecvError, Text, reply_if};
+use tracing::{Level, level_filters::LevelFilter};
+
+use super::{Failure, quiet::Transparent, serve, settle};
+use crate::{
+    log::{Log, Told},
+    support::{Bytes, Net, Running, conversing},
+};
+
+const TEXT: &str = "the datagram is not a packet of the protocol: UTF-8 was expected";
+
+/// The one event about a datagram that does not decode, after which the peer must still be served.
+async fn told_of_junk((server, peer): (Running, Bytes), log: &Log) -> Told {
+    peer.send(b"\xe9").await;
+    settle().await;
+
+    let stats = server.handle.stats();
+    assert_eq!((stats.decode_errors, stats.failed, stats.suppressed_events), (1, 0, 0));
+    assert!(log.alarms().is_empty(), "{:?}", log.alarms());
+    let mut told = log.at(Level::DEBUG);
+    assert_eq!(told.len(), 1, "exactly one event was expected: {told:#?}");
+    assert_eq!(told[0].field("peer"), peer.addr().to_string());
+    server.stop().await;
+    told.remove(0)
+}
+
+// H-19
+#[tokio::test(start_paused = true)]
+async fn a_decode_error_that_is_passed_on_is_told_at_debug_without_its_own_source() {
+    let bare: fn(RecvError) -> BoxError = |error| error.into();
+    let wrapped: fn(RecvError) -> BoxError = |error| Failure("no request", error.into()).into();
+    let as_io: fn(RecvError) -> BoxError = |error| io::Error::other(error).into();
+    let transparent: fn(RecvError) -> BoxError = |error| Transparent(error).into();
+    let within: fn(RecvError) -> BoxError =
+        |error| Failure("no request", Transparent(error).into()).into();
+
+    for (wrap, before) in [
+        (bare, ""),
+        (wrapped, "no request: "),
+        (as_io, ""),
+        (transparent, ""),
+        (within, "no request: "),
+    ] {
+        let log = Log::capture();
+        let served = serve(conversing!(|peer| {
+            peer.recv().await.map_err(wrap)?;
+            Ok(())
+        }));
+
+        let told = told_of_junk(served.await, &log).await;
+
+        assert_eq!(told.field("error"), format!("{before}{TEXT}"));
+    }
+}
+
+// H-19
+#[tokio::test(start_paused = true)]
+async fn so_is_the_error_of_the_protocol_alone() {
+    let log = Log::capture();
+    let served = serve(conversing!(|peer| {
+        match peer.recv().await {
+            Err(RecvError::Decode(error)) => Err(error.into()),
+            other => Err(format!("{other:?}").into()),
+        }
+    }));
+
+    let told = told_of_junk(served.await, &log).await;
+
+    assert_eq!(told.field("error"), "UTF-8 was expected");
+}
+
+// H-19
+#[tokio::test(start_paused = true)]
+async fn so_is_one_that_came_after_others_in_a_conversation() {
+    let log = Log::capture();
+    let (server, peer) = serve(conversing!(|peer| {
+        loop {
+            let request = peer.recv().await?;
+            peer.send(&request).await?;
+        }
+    }))
+    .await;
+    peer.ask("hello").await;
+
+    let told = told_of_junk((server, peer), &log).await;
+
+    assert_eq!(told.field("error"), TEXT);
+}
+
+// H-19, D-19
+#[tokio::test(start_paused = true)]
+async fn a_datagram_that_a_function_is_silent_toward_is_told_at_debug() {
+    let log = Log::capture();
+    let told = told_of_junk(serve(async |text: String| text).await, &log).await;
+    assert_eq!(told.field("error"), TEXT);
+
+    let log = Log::capture();
+    let told = told_of_junk(serve(reply_if(async |text: String| Some(text))).await, &log).await;
+    assert_eq!(told.field("error"), TEXT);
+}
+
+// H-19, H-11, H-12
+#[tokio::test(start_paused = true)]
+async fn of_a_hundred_such_datagrams_in_a_second_ten_are_told_and_the_end_tells_how_many_were_not()
+{
+    let log = Log::capture();
+    let (server, peer) = serve(async |text: String| text).await;
+    let handle = server.handle.clone();
+
+    for _ in 0..100 {
+        peer.send(b"\xe9").await;
+    }
+    settle().await;
+    assert_eq!(log.at(Level::DEBUG).len(), 10);
+    server.stop().await;
+
+    let stats = handle.stats();
+    assert_eq!((stats.decode_errors, stats.suppressed_events), (100, 90));
+    let told = log.at(Level::DEBUG);
+    assert_eq!((told.len(), told[10].field("suppressed")), (11, "90"));
+}
+
+// H-19
+#[tokio::test(start_paused = true)]
+async fn where_nobody_listens_at_debug_nothing_is_told_and_nothing_counts_as_suppressed() {
+    let log = Log::capture_behind(LevelFilter::INFO);
+    let net = Net::memory();
+    let limits = Limits::default().max_events_per_second(1);
+    let server = net.serve_text_within(limits, async |text: String| text).await;
+    let handle = server.handle.clone();
+    let peer = net.peer_of(&handle).await;
+
+    for _ in 0..100 {
+        peer.send(b"\xe9").await;
+    }
+    settle().await;
+    server.stop().await;
+
+    let stats = handle.stats();
+    assert_eq!((stats.decode_errors, stats.suppressed_events), (100, 0));
+    assert!(log.at(Level::DEBUG).is_empty() && log.alarms().is_empty());
+}
+
+/// A client whose server is not there.
+fn upstream(net: &Net) -> Client<Text> {
+    let Net::Memory(network) = net else { panic!("a network in memory was expected") };
+    Client::from_socket(network.connect("10.0.0.3:0", "10.0.0.9:9000").unwrap(), Text).unwrap()
+}
+
+// H-20
+#[tokio::test(start_paused = true)]
+async fn that_another_endpoint_is_closed_is_a_failure_of_the_handler_that_passes_it_on() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let client = upstream(&net);
+    client.close();
+    let server = net
+        .serve_text(conversing!(
+            [client] | peer | {
+                let request = peer.recv().await?;
+                match request.as_str() {
+                    "receive" => client.recv().await.map(drop)?,
+                    "receive, transparently" => {
+                        client.recv().await.map(drop).map_err(Transparent)?
+                    }
+                    "receive, as I/O" => client.recv().await.map(drop).map_err(io::Error::other)?,
+                    _ => client.send(&request).await?,
+                }
+                Ok(())
+            }
+        ))
+        .await;
+    let peer = net.peer_of(&server.handle).await;
+
+    for request in ["receive", "receive, transparently", "receive, as I/O", "send"] {
+        peer.send(request).await;
+    }
+    settle().await;
+
+    let alarms = log.alarms();
+    assert_eq!(alarms.len(), 4, "{alarms:?}");
+    for told in alarms {
+        assert_eq!((told.level, told.field("error")), (Level::ERROR, "the endpoint is closed"));
+    }
+    assert_eq!(server.handle.stats().failed, 4);
+    server.stop().await;
+}
+
+// H-20
+#[tokio::test(start_paused = true)]
+async fn that_another_endpoint_was_answered_with_junk_is_a_failure_too() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let client = upstream(&net);
+    let Net::Memory(network) = &net else { unreachable!() };
+    let other = network.connect("10.0.0.9:9000", client.local_addr().socket_addr().unwrap());
+    let other = Bytes(Client::from_socket(other.unwrap(), datagrammar::Raw).unwrap());
+    let server = net
+        .serve_text(conversing!(
+            [client] | peer | {
+                peer.recv().await?;
+                client.recv().await.map(drop)?;
+                Ok(())
+            }
+        ))
+        .await;
+    let peer = net.peer_of(&server.handle).await;
+    other.send(b"\xe9").await;
+
+    peer.send("request").await;
+    settle().await;
+
+    let told = log.alarm();
+    assert_eq!((told.level, told.field("error")), (Level::ERROR, TEXT));
+    assert_eq!(server.handle.stats().failed, 1);
+    server.stop().await;
+}
