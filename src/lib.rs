@@ -105,7 +105,9 @@ pub use error::{
     SendError, SenderError, ServeError, SpawnError,
 };
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
-pub use handler::{BoxHandler, Handler, ReplyIf, reply_if};
+pub use handler::{
+    BoxHandler, Handler, IntoHandler, function, no_reply, reply_if, try_reply, with_state,
+};
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerPackets, PeerSender};
 pub use server::{Server, ServerBuilder};

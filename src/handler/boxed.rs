@@ -1,6 +1,6 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
-use super::Handler;
+use super::{Handler, IntoHandler};
 use crate::{BoxError, Peer, ServerContext};
 
 /// A handler of any type, for packets of two: what a program holds that chooses its handler at run
@@ -25,12 +25,14 @@ pub struct BoxHandler<Req, Res>(Arc<dyn AnyHandler<Req, Res>>);
 
 impl<Req, Res> BoxHandler<Req, Res> {
     /// Puts `handler` behind a type that depends on its packets only.
-    pub fn new(handler: impl Handler<Req, Res>) -> Self
+    pub fn new<H, Form>(handler: H) -> Self
     where
         Req: Send + 'static,
         Res: Send + 'static,
+        H: IntoHandler<Req, Res, Form>,
+        H::Handler: Handler<Req, Res>,
     {
-        Self(Arc::new(handler))
+        Self(Arc::new(handler.into_handler()))
     }
 }
 

@@ -1,12 +1,14 @@
 //! The user's code that serves a peer.
 
 mod boxed;
-mod function;
+pub mod function;
+mod into_handler;
 
 use std::sync::Arc;
 
 pub use boxed::BoxHandler;
-pub use function::{ReplyIf, reply_if};
+pub use function::{no_reply, reply_if, try_reply, with_state};
+pub use into_handler::IntoHandler;
 
 use crate::{BoxError, Peer, ServerContext};
 
@@ -16,9 +18,47 @@ use crate::{BoxError, Peer, ServerContext};
 /// A handler knows packets only. The same handler serves JSON today and another protocol tomorrow,
 /// over a real socket or over a network in memory.
 ///
-/// A plain `async fn(Request) -> Response` is a handler too: it answers each datagram in a
-/// conversation of its own, and is silent toward what is not a packet. [`reply_if`] lets such a
-/// function leave requests unanswered.
+/// # Functions
+///
+/// For one request and one response, a function is enough. Each call is a conversation of its own. A server
+/// takes functions and closures of these forms, and so does [`BoxHandler::new`]:
+///
+/// | function | what it does |
+/// | --- | --- |
+/// | `async fn(Req) -> Res` | answers each request |
+/// | `async fn(Req, Addr) -> Res` | the same, and knows the peer's [address](crate::Addr) |
+/// | `async fn(Req) -> Option<Res>` | sends nothing for `None`; see [`reply_if`] |
+/// | `async fn(Req) -> Result<Res, E>` | logs the error and sends nothing for `Err`; see [`try_reply`] |
+/// | `async fn(Req)` | never answers; see [`no_reply`] |
+/// | [`with_state(state, f)`](with_state) | `f` takes a clone of `state` before the request |
+///
+/// They go together: `with_state(pool, lookup)`, where `lookup` is an
+/// `async fn(Pool, Req, Addr) -> Result<Option<Res>, E>`. An `E` is all that converts to
+/// [`BoxError`], text included.
+///
+/// What a function returns is sent as it is if it is the protocol's response type. So a protocol that sends
+/// `Result`s sends both `Ok` and `Err`. Where the protocol takes its types from the function, as
+/// `Json::new()` does, nobody knows which of the two is meant. Then the compiler asks for types: name
+/// them (`Json::<Req, Res>::new()`), or use [`reply_if`], [`try_reply`] or [`no_reply`].
+///
+/// Two more things to know:
+///
+/// - A datagram that does not decode never reaches the function. It is counted
+///   ([`decode_errors`](crate::ServerStats::decode_errors)) and logged at DEBUG, and nobody is answered.
+/// - One request of a peer is served at a time. While a function waits, for a database perhaps, further
+///   requests of the same peer wait in its queue, up to the [limits](crate::Limits). Requests of different peers never wait for each other.
+///
+/// # What the compiler says
+///
+/// | it says | it means |
+/// | --- | --- |
+/// | `X` does not handle requests of `A` with responses of `B` | `X` is neither a `Handler<A, B>` nor a function of a form above. Its argument or its value has another type than the protocol's packets, it is no `async fn`, or its second argument is not `Addr`. |
+/// | type annotations needed; multiple `impl`s satisfying `Result<…>: IntoReply<_, _>` | The protocol takes its types from a function that returns a `Result` (or an `Option`, or nothing). See above. |
+/// | async closure does not implement `Fn` because it captures state from its environment; or: this closure only implements `FnOnce` | It moves its state away at the first call. Use [`with_state`]. |
+/// | the trait bound `Box<dyn Error + Send + Sync>: From<E>` is not satisfied | The function returns a `Result` whose error is none. Implement `std::error::Error` for `E`, or return text. |
+/// | the trait bound `S: Clone` is not satisfied | [`with_state`] clones the state for each call. Put it into an `Arc`. |
+/// | future cannot be sent between threads safely | Something that must stay on its thread lives across an `await`: an `Rc`, or the guard of a `std::sync::Mutex`. Drop it before. |
+/// | expected `Result<(), Box<dyn Error + Send + Sync>>`, in `handle` | `handle` returns [`BoxError`]; `?` converts errors of your own to it. |
 ///
 /// # Large packets
 ///
@@ -52,9 +92,8 @@ use crate::{BoxError, Peer, ServerContext};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle conversations of `{Req}` and `{Res}`",
     label = "this is not a `Handler<{Req}, {Res}>`",
-    note = "a handler is a type that implements `Handler<{Req}, {Res}>`, or a function like \
-            `async fn(request: {Req}) -> {Res}` whose future is `Send`",
-    note = "its packet types must be those of the protocol"
+    note = "a handler is a type that implements `Handler<{Req}, {Res}>`",
+    note = "a function becomes one by `IntoHandler::into_handler`, which a server calls itself"
 )]
 pub trait Handler<Req, Res>: Send + Sync + 'static {
     /// Sets the service up: called once each time serving starts, before the first datagram.
@@ -73,7 +112,7 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// ServeGuards one conversation, from the datagram that opened it until this returns.
+    /// Serves one conversation, from the datagram that opened it until this returns.
     ///
     /// It is written as `async fn handle`. A peer has at most one conversation at a time; what else
     /// it sends waits. What still waits when this returns opens the next conversation. A
@@ -82,9 +121,51 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An error is logged with the peer's address and ends this conversation only.
-    /// [`RecvError::Closed`](crate::RecvError::Closed) and
-    /// [`RecvError::Idle`](crate::RecvError::Idle) are no news, so they are not logged.
+    /// An error is logged at ERROR with the peer's address, counts as
+    /// [`failed`](crate::ServerStats::failed), and ends this conversation only. Errors that this peer's `recv`
+    /// has returned have another level: [`Closed`](crate::RecvError::Closed) and
+    /// [`Idle`](crate::RecvError::Idle) are no news, so they are not logged, and
+    /// [`Decode`](crate::RecvError::Decode), which anybody can bring about, is logged at DEBUG. None of them
+    /// counts as failed, also not in an error of yours that has it as its source. Errors of another
+    /// endpoint, such as a client that the handler asks, are failures like all others.
+    ///
+    /// # Examples
+    ///
+    /// Code after a loop does not run if the handler panics, or is dropped because it outlives the grace at
+    /// shutdown. A guard cleans up however the conversation ends:
+    ///
+    /// ```
+    /// use datagrammar::{Addr, BoxError, Handler, Peer, PeerSender};
+    /// use std::{collections::HashMap, sync::Mutex};
+    ///
+    /// #[derive(Default)]
+    /// struct Game {
+    ///     players: Mutex<HashMap<Addr, PeerSender<String>>>,
+    /// }
+    ///
+    /// /// A player who is in the game as long as this lives.
+    /// struct Joined<'a>(&'a Game, Addr);
+    ///
+    /// impl Drop for Joined<'_> {
+    ///     fn drop(&mut self) {
+    ///         self.0.players.lock().unwrap().remove(&self.1);
+    ///     }
+    /// }
+    ///
+    /// impl Handler<String, String> for Game {
+    ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+    ///         // Only who can speak the protocol joins.
+    ///         let mut word = peer.recv().await?;
+    ///         let addr = peer.addr().clone();
+    ///         self.players.lock().unwrap().insert(addr.clone(), peer.sender());
+    ///         let _joined = Joined(self, addr);
+    ///         loop {
+    ///             peer.send(&format!("you said {word}")).await?;
+    ///             word = peer.recv().await?;
+    ///         }
+    ///     }
+    /// }
+    /// ```
     fn handle(
         &self,
         peer: &mut Peer<Req, Res>,
@@ -150,8 +231,81 @@ where
 ///
 /// A function of another packet:
 ///
-/// ```compile_fail,E0631
+/// ```compile_fail,E0277
 /// datagrammar::Server::builder(datagrammar::Text, async |number: u64| number);
+/// ```
+///
+/// A function with another value:
+///
+/// ```compile_fail,E0277
+/// datagrammar::Server::builder(datagrammar::Text, async |text: String| text.len());
+/// ```
+///
+/// A second argument that is not the address:
+///
+/// ```compile_fail,E0277
+/// datagrammar::Server::builder(datagrammar::Text, async |text: String, _: u8| text);
+/// ```
+///
+/// A function that is not `async`:
+///
+/// ```compile_fail,E0277
+/// datagrammar::Server::builder(datagrammar::Text, |text: String| text);
+/// ```
+///
+/// A function whose future cannot move between threads:
+///
+/// ```compile_fail
+/// datagrammar::Server::builder(datagrammar::Text, async |text: String| {
+///     let shared = std::rc::Rc::new(text);
+///     tokio::task::yield_now().await;
+///     shared.to_string()
+/// });
+/// ```
+///
+/// A `Result` where nobody says whether it is the packet, or what is in its `Ok`:
+///
+/// ```compile_fail,E0283
+/// # #[cfg(not(feature = "json"))] compile_error!("it takes the feature");
+/// datagrammar::Server::builder(datagrammar::Json::new(), async |text: String| text.parse::<u32>());
+/// ```
+///
+/// ```compile_fail,E0283
+/// # #[cfg(not(feature = "json"))] compile_error!("it takes the feature");
+/// #[derive(serde::Serialize)]
+/// struct NoError;
+///
+/// datagrammar::Server::builder(datagrammar::Json::new(), async |text: String| text.parse::<u32>().map_err(|_| NoError));
+/// ```
+///
+/// An error that is none:
+///
+/// ```compile_fail,E0277
+/// struct NoError;
+///
+/// datagrammar::Server::builder(datagrammar::Text, async |text: String| text.parse::<u32>().map(drop).map_err(|_| NoError));
+/// ```
+///
+/// The same with nothing, which JSON can send:
+///
+/// ```compile_fail,E0283
+/// # #[cfg(not(feature = "json"))] compile_error!("it takes the feature");
+/// datagrammar::Server::builder(datagrammar::Json::new(), async |_: String| {});
+/// ```
+///
+/// State that a closure moves away at its first call:
+///
+/// ```compile_fail,E0525
+/// let state = String::new();
+/// datagrammar::Server::builder(datagrammar::Text, move |text: String| async move { state + &text });
+/// ```
+///
+/// State that cannot be cloned:
+///
+/// ```compile_fail,E0277
+/// struct Pool;
+///
+/// datagrammar::with_state(Pool, async |_: Pool, text: String| text);
 /// ```
 #[cfg(doctest)]
 struct CompileFail;

@@ -11,7 +11,8 @@ pub use builder::ServerBuilder;
 use tokio::task::JoinHandle;
 
 use crate::{
-    Addr, Bind, BindError, DatagramProtocol, Handler, ServeError, ServerHandle, SocketRef,
+    Addr, Bind, BindError, DatagramProtocol, Handler, IntoHandler, ServeError, ServerHandle,
+    SocketRef,
     engine::Engine,
     events::Events,
     handle::{status::Status, watch::SocketWatch},
@@ -66,7 +67,8 @@ pub struct Server {
 impl Server {
     /// Binds a server with the default options: it speaks `protocol`, and `handler` serves its peers.
     ///
-    /// `transport` is an address, several, or any other [transport](Bind).
+    /// `transport` is an address, several, or any other [transport](Bind). A handler is a [`Handler`], or a
+    /// function of one of the forms on [its page](Handler#functions).
     ///
     /// # Errors
     ///
@@ -79,7 +81,7 @@ impl Server {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing stays bound.
-    pub async fn bind<P, H>(
+    pub async fn bind<P, H, Form>(
         transport: impl Bind,
         protocol: P,
         handler: H,
@@ -88,20 +90,24 @@ impl Server {
         P: DatagramProtocol + Send + Sync + 'static,
         P::Incoming: Send + 'static,
         P::Outgoing: Send + 'static,
-        H: Handler<P::Incoming, P::Outgoing>,
+        H: IntoHandler<P::Incoming, P::Outgoing, Form>,
+        H::Handler: Handler<P::Incoming, P::Outgoing>,
     {
         Self::builder(protocol, handler).bind(transport).await
     }
 
     /// Begins a server with options: it speaks `protocol`, and `handler` serves its peers.
-    pub fn builder<P, H>(protocol: P, handler: H) -> ServerBuilder
+    ///
+    /// A handler is a [`Handler`], or a function of one of the forms on [its page](Handler#functions).
+    pub fn builder<P, H, Form>(protocol: P, handler: H) -> ServerBuilder
     where
         P: DatagramProtocol + Send + Sync + 'static,
         P::Incoming: Send + 'static,
         P::Outgoing: Send + 'static,
-        H: Handler<P::Incoming, P::Outgoing>,
+        H: IntoHandler<P::Incoming, P::Outgoing, Form>,
+        H::Handler: Handler<P::Incoming, P::Outgoing>,
     {
-        ServerBuilder::new(protocol, handler)
+        ServerBuilder::new(protocol, handler.into_handler())
     }
 
     /// Returns the address that is bound, with the port the kernel chose; of several, the first.

@@ -4,8 +4,8 @@ use std::{net::UdpSocket, pin::Pin, sync::Arc, time::Duration};
 
 use datagrammar::{
     Addr, AnyTransport, Bind, BindError, BoxError, Client, ClientRecvError, Connect, ConnectError,
-    DatagramProtocol, Handler, Limits, Peer, Raw, ServeError, Server, ServerBuilder, ServerHandle,
-    Udp,
+    DatagramProtocol, Handler, IntoHandler, Limits, Peer, Raw, ServeError, Server, ServerBuilder,
+    ServerHandle, Udp,
     testing::{Conditions, Network},
 };
 use futures_util::FutureExt;
@@ -62,14 +62,17 @@ impl Net {
     }
 
     /// Serves text under the default limits.
-    pub async fn serve_text(&self, handler: impl Handler<String, String>) -> Running {
+    pub async fn serve_text<Form>(
+        &self,
+        handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+    ) -> Running {
         self.serve_text_within(Limits::default(), handler).await
     }
 
-    pub async fn serve_text_within(
+    pub async fn serve_text_within<Form>(
         &self,
         limits: Limits,
-        handler: impl Handler<String, String>,
+        handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
     ) -> Running {
         self.serve(Server::builder(datagrammar::Text, handler).limits(limits)).await
     }

@@ -14,8 +14,8 @@ use std::{
 
 use counting::{KIB, MIB, Memory, allocations};
 use datagrammar::{
-    BoxError, Client, ClientBuilder, DatagramProtocol, DropReason, Handler, Json, Peer, Raw,
-    Server, ServerBuilder, ServerHandle, Udp,
+    BoxError, Client, ClientBuilder, DatagramProtocol, DropReason, Handler, IntoHandler, Json,
+    Peer, Raw, Server, ServerBuilder, ServerHandle, Udp,
     testing::{Conditions, Network},
 };
 use serde::{Deserialize, Serialize};
@@ -67,11 +67,11 @@ fn a_flood_from_one_sender_is_not_kept() {
 #[test]
 fn a_flood_from_many_sources_fills_the_places_and_no_more() {
     alone(async {
-        let (network, handle) = serve(async |packet: Bytes| {
+        let function = async |packet: Bytes| {
             pending::<()>().await;
             packet
-        })
-        .await;
+        };
+        let (network, handle) = serve(function.into_handler()).await;
         let memory = Memory::now();
 
         for n in 1..=164_000 {
@@ -96,13 +96,13 @@ fn a_peer_that_was_answered_costs_nothing_any_more() {
     const BOUND: isize = 16 * MIB / 5;
 
     alone(async {
-        let (network, handle) = serve(async |packet: Bytes| {
+        let function = async |packet: Bytes| {
             if packet == "task" {
                 yield_now().await;
             }
             packet
-        })
-        .await;
+        };
+        let (network, handle) = serve(function.into_handler()).await;
         let mut memory = Memory::now();
 
         for n in 1..=SOURCES {
@@ -163,11 +163,11 @@ fn a_conversation_that_waits_costs_a_few_hundred_bytes() {
 #[test]
 fn small_datagrams_that_wait_pin_no_large_buffers() {
     alone(async {
-        let (network, handle) = serve(async |packet: Bytes| {
+        let function = async |packet: Bytes| {
             pending::<()>().await;
             packet
-        })
-        .await;
+        };
+        let (network, handle) = serve(function.into_handler()).await;
         let small = vec![0; 32].into();
         let memory = Memory::now();
 
@@ -254,9 +254,9 @@ fn echoing_bytes_allocates_the_packet_and_nothing_else() {
         if packet == "allocations" { allocations().to_string().into() } else { packet }
     };
 
+    let request = b"thirty-two bytes, more or less.";
     for way in WAYS {
         let builder = Server::builder(Raw, answer);
-        let request = b"thirty-two bytes, more or less.";
 
         let allocated = allocated_by_requests(way, builder, b"allocations", request);
 

@@ -1,7 +1,7 @@
 //! Several workers on one address.
 
 use std::{
-    future::{Ready, ready},
+    future::ready,
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
 };
@@ -12,11 +12,9 @@ use futures_util::future::join_all;
 use super::{free_addr, is_free, local_addrs, peer_at};
 use crate::support::{Running, conversing, until};
 
-type Echo = fn(String) -> Ready<String>;
-
 /// A server that echoes, with so many workers.
 async fn bind_workers(workers: usize, addrs: impl ToAddrs) -> Result<Server, BindError> {
-    Server::bind(Udp::new(addrs).workers(workers), Text, ready as Echo).await
+    Server::bind(Udp::new(addrs).workers(workers), Text, ready::<String>).await
 }
 
 /// How many bytes wait in each socket that is bound to `port`.
@@ -95,7 +93,7 @@ async fn no_worker_at_all_and_one_socket_for_several_are_invalid_input() {
     let none = bind_workers(0, "127.0.0.1:0").await.unwrap_err();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let udp = Udp::from(socket).workers(2);
-    let of_a_user = Server::bind(udp, Text, ready as Echo).await.unwrap_err();
+    let of_a_user = Server::bind(udp, Text, ready::<String>).await.unwrap_err();
 
     for error in [none, of_a_user] {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);

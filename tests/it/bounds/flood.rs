@@ -10,7 +10,7 @@ use std::{
 };
 
 use datagrammar::{
-    Client, DropReason, Handler, Limits, Raw, Server, Text,
+    Client, DropReason, Handler, IntoHandler, Limits, Raw, Server, Text,
     testing::{Conditions, Network},
 };
 use tokio::{
@@ -57,7 +57,9 @@ async fn next_in_line() {
 }
 
 /// A server whose socket has ten thousand datagrams to begin with.
-async fn flooded(handler: impl Handler<String, String>) -> (Running, Bytes) {
+async fn flooded<Form>(
+    handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+) -> (Running, Bytes) {
     let net = Net::Memory(Network::new(1, Conditions::default().buffer(10_000)));
     let limits = Limits::default().max_queue_len(10_000);
     let server = Server::builder(Text, handler).limits(limits).bind_now(net.socket()).unwrap();

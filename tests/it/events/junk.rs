@@ -8,10 +8,10 @@ use tracing::{Level, level_filters::LevelFilter};
 use super::{Failure, quiet::Transparent, serve, settle};
 use crate::{
     log::{Log, Told},
-    support::{Bytes, Net, Running, conversing},
+    support::{Bytes, Net, Running, client_on, conversing},
 };
 
-const TEXT: &str = "the datagram is not a packet of the protocol: UTF-8 was expected";
+const TEXT: &str = "the datagram is not a packet of the protocol: invalid UTF-8";
 
 /// The one event about a datagram that does not decode, after which the peer must still be served.
 async fn told_of_junk((server, peer): (Running, Bytes), log: &Log) -> Told {
@@ -70,7 +70,7 @@ async fn so_is_the_error_of_the_protocol_alone() {
 
     let told = told_of_junk(served.await, &log).await;
 
-    assert_eq!(told.field("error"), "UTF-8 was expected");
+    assert_eq!(told.field("error"), "invalid UTF-8");
 }
 
 // H-19
@@ -148,7 +148,7 @@ async fn where_nobody_listens_at_debug_nothing_is_told_and_nothing_counts_as_sup
 /// A client whose server is not there.
 fn upstream(net: &Net) -> Client<Text> {
     let Net::Memory(network) = net else { panic!("a network in memory was expected") };
-    Client::from_socket(network.connect("10.0.0.3:0", "10.0.0.9:9000").unwrap(), Text).unwrap()
+    client_on(network.connect("10.0.0.3:0", "10.0.0.9:9000").unwrap(), Text).unwrap()
 }
 
 // H-20
@@ -184,7 +184,7 @@ async fn that_another_endpoint_is_closed_is_a_failure_of_the_handler_that_passes
     let alarms = log.alarms();
     assert_eq!(alarms.len(), 4, "{alarms:?}");
     for told in alarms {
-        assert_eq!((told.level, told.field("error")), (Level::ERROR, "the endpoint is closed"));
+        assert_eq!((told.level, told.field("error")), (Level::ERROR, "the client is closed"));
     }
     assert_eq!(server.handle.stats().failed, 4);
     server.stop().await;
@@ -198,7 +198,7 @@ async fn that_another_endpoint_was_answered_with_junk_is_a_failure_too() {
     let client = upstream(&net);
     let Net::Memory(network) = &net else { unreachable!() };
     let other = network.connect("10.0.0.9:9000", client.local_addr().socket_addr().unwrap());
-    let other = Bytes(Client::from_socket(other.unwrap(), datagrammar::Raw).unwrap());
+    let other = Bytes(client_on(other.unwrap(), datagrammar::Raw).unwrap());
     let server = net
         .serve_text(conversing!(
             [client] | peer | {

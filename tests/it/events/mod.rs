@@ -25,20 +25,23 @@ use std::{
 };
 
 use datagrammar::{
-    Addr, BoxError, DatagramProtocol, DecodeError, EncodeError, Handler, Json, Peer, SendError,
-    Server, ServerContext, Text,
+    Addr, BoxError, DatagramProtocol, DecodeError, EncodeError, Handler, IntoHandler, Json, Peer,
+    SendError, Server, ServerContext, Text,
     testing::{Conditions, Network},
+    try_reply,
 };
 use tokio::{task::yield_now, time::sleep};
 use tracing::Level;
 
 use crate::{
     log::{Log, Told},
-    support::{Bytes, Net, Running, conversing, until},
+    support::{BindNow, Bytes, Net, Running, conversing, until},
 };
 
 /// Serves on a network in memory, with a peer.
-async fn serve(handler: impl Handler<String, String>) -> (Running, Bytes) {
+async fn serve<Form>(
+    handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+) -> (Running, Bytes) {
     let net = Net::memory();
     let server = net.serve_text(handler).await;
     let peer = net.peer_of(&server.handle).await;
@@ -51,7 +54,10 @@ async fn settle() {
 }
 
 /// The report of what went wrong after `datagram` had come, which must be told of that peer, once.
-async fn report(handler: impl Handler<String, String>, datagram: impl AsRef<[u8]>) -> Told {
+async fn report<Form>(
+    handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+    datagram: impl AsRef<[u8]>,
+) -> Told {
     let log = Log::capture();
     let (server, peer) = serve(handler).await;
 
@@ -92,6 +98,28 @@ async fn an_error_is_reported_with_its_sources() {
 
     assert_eq!(told.level, Level::ERROR);
     assert_eq!(told.field("error"), "the order: the item: is unknown");
+}
+
+// D-23, H-1
+#[tokio::test(start_paused = true)]
+async fn an_error_that_a_function_returns_is_reported_with_its_sources() {
+    async fn at_once(text: String) -> Result<String, Failure> {
+        Err(Failure("the order", format!("{} bytes are unknown", text.len()).into()))
+    }
+
+    async fn later(text: String) -> Result<String, Failure> {
+        yield_now().await;
+        at_once(text).await
+    }
+
+    for told in [
+        report(at_once, "request").await,
+        report(later, "request").await,
+        report(try_reply(at_once), "request").await,
+    ] {
+        assert_eq!(told.level, Level::ERROR);
+        assert_eq!(told.field("error"), "the order: 7 bytes are unknown");
+    }
 }
 
 // H-1
@@ -227,7 +255,7 @@ async fn a_conversation_that_could_not_send_any_more_is_warned_of() {
                 peer.send(&"goodbye".to_owned()).await.map_err(wrap)
             }
         );
-        let server = Server::builder(Text, handler).socket(net.socket()).unwrap();
+        let server = Server::builder(Text, handler).bind_now(net.socket()).unwrap();
         let handle = server.handle();
         *serving.lock().unwrap() = Some(Box::pin(async move { server.serve().await.unwrap() }));
         let driver = tokio::spawn(poll_fn(move |cx| match &mut *serving.lock().unwrap() {
@@ -242,7 +270,7 @@ async fn a_conversation_that_could_not_send_any_more_is_warned_of() {
 
         let told = log.alarm();
         assert_eq!((told.level, told.field("peer")), (Level::WARN, &*peer.addr().to_string()));
-        assert!(told.field("error").ends_with("the endpoint is closed"), "{told:?}");
+        assert!(told.field("error").ends_with("the server is not serving"), "{told:?}");
         assert_eq!(handle.stats().failed, 0);
         driver.abort();
     }

@@ -150,15 +150,15 @@ async fn an_error_of_its_own_is_reported_though_serving_ends_and_so_is_one_that_
 
 /// An error that shows the text and the source of another one as its own, as `thiserror` makes them.
 #[derive(Debug)]
-pub struct Transparent(pub RecvError);
+pub struct Transparent<E>(pub E);
 
-impl fmt::Display for Transparent {
+impl<E: Error> fmt::Display for Transparent<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl Error for Transparent {
+impl<E: Error> Error for Transparent<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
     }

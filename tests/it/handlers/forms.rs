@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use datagrammar::{
-    BoxError, BoxHandler, DatagramProtocol, DecodeError, EncodeError, Handler, Peer, Server,
-    ServerContext, Text, reply_if,
+    BoxError, BoxHandler, DatagramProtocol, DecodeError, EncodeError, Handler, IntoHandler, Peer,
+    Server, ServerContext, Text, reply_if,
 };
 use tokio::task::yield_now;
 
@@ -48,7 +48,10 @@ impl Counting {
     }
 }
 
-async fn answers(net: &Net, handler: impl Handler<String, String>) -> [String; 2] {
+async fn answers<Form>(
+    net: &Net,
+    handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+) -> [String; 2] {
     let server = net.serve_text(handler).await;
     let peer = net.peer_of(&server.handle).await;
     let answers = [peer.ask("one").await, peer.ask("two").await];

@@ -2,6 +2,7 @@
 
 mod context;
 mod forms;
+mod functions;
 mod panics;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -7,7 +7,7 @@ use std::{
 };
 
 use datagrammar::{
-    Addr, Handler, Limits, RecvError, ServeError,
+    Addr, Handler, IntoHandler, Limits, RecvError, ServeError,
     testing::{Conditions, Network},
 };
 use tokio::{
@@ -32,11 +32,16 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(handler: impl Handler<String, String>) -> Self {
+    async fn new<Form>(
+        handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+    ) -> Self {
         Self::within(Limits::default(), handler).await
     }
 
-    async fn within(limits: Limits, handler: impl Handler<String, String>) -> Self {
+    async fn within<Form>(
+        limits: Limits,
+        handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+    ) -> Self {
         let network = Network::new(1, Conditions::default());
         let net = Net::Memory(network.clone());
         let server = TestServer::bind_within(limits, &net, handler);

@@ -21,8 +21,8 @@ use std::{
 };
 
 use datagrammar::{
-    BoxError, Handler, Limits, Peer, PeerSender, ServeError, Server, ServerContext, ServerHandle,
-    Text,
+    BoxError, Handler, IntoHandler, Limits, Peer, PeerSender, ServeError, Server, ServerContext,
+    ServerHandle, Text,
 };
 use tokio::{task::JoinHandle, time::sleep};
 
@@ -88,7 +88,7 @@ where
 /// A handler of text that is started by a block: `starting!([gate] |context| { ... Ok(()) }, handler)`.
 macro_rules! starting {
     ($([$($captured:ident),+])? |$context:ident| $body:block, $handler:expr) => {{
-        let handler = $handler;
+        let handler = datagrammar::IntoHandler::<String, String, _>::into_handler($handler);
         $($(let $captured = $captured.clone();)+)?
         let start = $crate::lifecycle::start_of(move |$context| {
             $($(let $captured = $captured.clone();)+)?
@@ -143,11 +143,18 @@ struct TestServer {
 }
 
 impl TestServer {
-    fn bind(net: &Net, handler: impl Handler<String, String>) -> Self {
+    fn bind<Form>(
+        net: &Net,
+        handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+    ) -> Self {
         Self::bind_within(Limits::default(), net, handler)
     }
 
-    fn bind_within(limits: Limits, net: &Net, handler: impl Handler<String, String>) -> Self {
+    fn bind_within<Form>(
+        limits: Limits,
+        net: &Net,
+        handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+    ) -> Self {
         let server = net.bind(Server::builder(Text, handler).limits(limits));
         Self { handle: server.handle(), server: Arc::new(server) }
     }
@@ -184,8 +191,8 @@ async fn abort(serving: JoinHandle<Result<(), ServeError>>) {
 }
 
 /// A server in memory that serves, with a peer.
-async fn in_memory(
-    handler: impl Handler<String, String>,
+async fn in_memory<Form>(
+    handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
 ) -> (TestServer, JoinHandle<Result<(), ServeError>>, Bytes) {
     let net = Net::memory();
     let server = TestServer::bind(&net, handler);

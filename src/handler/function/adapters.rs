@@ -1,0 +1,190 @@
+//! Functions that say what they return, for protocols whose packet types come from the function.
+
+use std::{convert::Infallible, fmt};
+
+use super::{Call, ErrorLogged, Function, IntoReply, NothingSent};
+use crate::Addr;
+
+/// Makes a handler of a function that may leave a request unanswered: `None` sends nothing.
+///
+/// A plain function may return an `Option` too, where the protocol says what is sent. This one is
+/// for protocols whose packet types come from the function, such as `Json::new()`: there it says that the
+/// packet is what is in the `Option`.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Text, Server, reply_if};
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let handler = reply_if(async |request: String| (request == "ping").then(|| "pong".to_owned()));
+/// let server = Server::builder(Text, handler).bind("127.0.0.1:0").await?;
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
+pub const fn reply_if<F>(function: F) -> ReplyIf<F> {
+    ReplyIf(function)
+}
+
+/// A function that may leave requests unanswered, made by [`reply_if`].
+#[derive(Clone, Copy)]
+pub struct ReplyIf<F>(F);
+
+impl<Req, Res, F, Fut, Args> Function<Req, Res, ReplyIf<Args>> for ReplyIf<F>
+where
+    F: Call<Req, Args, Future = Fut>,
+    Fut: Future<Output = Option<Res>>,
+{
+    type Future = Fut;
+    type Error = Infallible;
+
+    #[inline]
+    fn call(&self, request: Req, addr: &Addr) -> Fut {
+        self.0.call(request, addr)
+    }
+
+    #[inline]
+    fn reply(output: Option<Res>) -> Result<Option<Res>, Infallible> {
+        Ok(output)
+    }
+}
+
+/// Makes a handler of a function that may fail: an error is logged with the peer's address, and nothing
+/// is sent.
+///
+/// A plain function may return a `Result` too, where the protocol says what is sent. This one is for
+/// protocols whose packet types come from the function, such as `Json::new()`: there it says that the packet
+/// is what is in the `Ok`. An error is whatever converts to [`BoxError`](crate::BoxError), text included. It counts as
+/// [`failed`](crate::ServerStats::failed).
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "json")] mod example {
+/// use datagrammar::{BoxError, Json, Server, try_reply};
+///
+/// async fn length(path: String) -> Result<u64, BoxError> {
+///     Ok(tokio::fs::metadata(path).await?.len())
+/// }
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let server = Server::builder(Json::new(), try_reply(length)).bind("127.0.0.1:0").await?;
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// # }
+/// ```
+pub const fn try_reply<F>(function: F) -> TryReply<F> {
+    TryReply(function)
+}
+
+/// A function that may fail, made by [`try_reply`].
+#[derive(Clone, Copy)]
+pub struct TryReply<F>(F);
+
+impl<Req, Res, F, Fut, T, E, Args, Output> Function<Req, Res, TryReply<(Args, Output)>>
+    for TryReply<F>
+where
+    F: Call<Req, Args, Future = Fut>,
+    Fut: Future<Output = Result<T, E>>,
+    Result<T, E>: IntoReply<Res, ErrorLogged<Output>, Error = E>,
+{
+    type Future = Fut;
+    type Error = E;
+
+    #[inline]
+    fn call(&self, request: Req, addr: &Addr) -> Fut {
+        self.0.call(request, addr)
+    }
+
+    #[inline]
+    fn reply(output: Result<T, E>) -> Result<Option<Res>, E> {
+        output.into_reply()
+    }
+}
+
+/// Makes a handler of a function that never answers. It may fail: an error is logged.
+///
+/// A plain function may return nothing too, where the protocol says that something else is sent.
+///
+/// # Examples
+///
+/// A collector. What it would send is never sent, so any type will do:
+///
+/// ```
+/// # #[cfg(feature = "json")] mod example {
+/// use datagrammar::{Json, Server, no_reply};
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let collect = no_reply(async |celsius: f64| println!("{celsius} °C"));
+/// let server = Server::builder(Json::<f64>::new(), collect).bind("127.0.0.1:0").await?;
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// # }
+/// ```
+pub const fn no_reply<F>(function: F) -> NoReply<F> {
+    NoReply(function)
+}
+
+/// A function that never answers, made by [`no_reply`].
+#[derive(Clone, Copy)]
+pub struct NoReply<F>(F);
+
+impl<Req, Res, F, Fut, Args> Function<Req, Res, NoReply<(Args, NothingSent)>> for NoReply<F>
+where
+    F: Call<Req, Args, Future = Fut>,
+    Fut: Future<Output = ()>,
+{
+    type Future = Fut;
+    type Error = Infallible;
+
+    #[inline]
+    fn call(&self, request: Req, addr: &Addr) -> Fut {
+        self.0.call(request, addr)
+    }
+
+    #[inline]
+    fn reply((): ()) -> Result<Option<Res>, Infallible> {
+        Ok(None)
+    }
+}
+
+impl<Req, Res, F, Fut, E, Args> Function<Req, Res, NoReply<(Args, ErrorLogged<NothingSent>)>>
+    for NoReply<F>
+where
+    F: Call<Req, Args, Future = Fut>,
+    Fut: Future<Output = Result<(), E>>,
+{
+    type Future = Fut;
+    type Error = E;
+
+    #[inline]
+    fn call(&self, request: Req, addr: &Addr) -> Fut {
+        self.0.call(request, addr)
+    }
+
+    #[inline]
+    fn reply(output: Result<(), E>) -> Result<Option<Res>, E> {
+        output.map(|()| None)
+    }
+}
+
+impl<F> fmt::Debug for ReplyIf<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyIf").finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for TryReply<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryReply").finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for NoReply<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NoReply").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+//! What a function takes: the request, the address of the peer, and state that all calls share.
+
+use std::{fmt, marker::PhantomData};
+
+use crate::Addr;
+
+/// A function that takes a request, whatever it returns; `Args` says what it takes beside it.
+pub trait Call<Req, Args> {
+    /// What the function returns.
+    type Future: Future;
+
+    /// Calls the function with a request of the peer at `addr`.
+    fn call(&self, request: Req, addr: &Addr) -> Self::Future;
+}
+
+/// The arguments of `async fn(Req)`.
+#[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
+#[derive(Debug)]
+pub enum RequestOnly {}
+
+impl<Req, F, Fut> Call<Req, RequestOnly> for F
+where
+    F: Fn(Req) -> Fut,
+    Fut: Future,
+{
+    type Future = Fut;
+
+    #[inline]
+    fn call(&self, request: Req, _: &Addr) -> Fut {
+        self(request)
+    }
+}
+
+/// The arguments of `async fn(Req, Addr)`.
+#[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
+#[derive(Debug)]
+pub enum RequestAndAddr {}
+
+impl<Req, F, Fut> Call<Req, RequestAndAddr> for F
+where
+    F: Fn(Req, Addr) -> Fut,
+    Fut: Future,
+{
+    type Future = Fut;
+
+    #[inline]
+    fn call(&self, request: Req, addr: &Addr) -> Fut {
+        self(request, addr.clone())
+    }
+}
+
+/// Gives a function state that all its calls share: `async fn(state, request)`, or
+/// `async fn(state, request, addr)`.
+///
+/// Each call gets a clone, so put what is not cheap to clone into an [`Arc`](std::sync::Arc). Pools and
+/// clients of databases mostly are handles that are cheap to clone.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Server, Text, with_state};
+/// use std::{collections::HashMap, sync::{Arc, Mutex}};
+///
+/// type Visits = Arc<Mutex<HashMap<String, u32>>>;
+///
+/// async fn visit(visits: Visits, name: String) -> String {
+///     let mut visits = visits.lock().unwrap();
+///     let count = visits.entry(name).or_default();
+///     *count += 1;
+///     count.to_string()
+/// }
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let visits = Visits::default();
+/// let server = Server::builder(Text, with_state(visits.clone(), visit)).bind("[::]:9000").await?;
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
+pub const fn with_state<S, F>(state: S, function: F) -> WithState<S, F>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    WithState { state, function }
+}
+
+/// A function with state, made by [`with_state`].
+#[derive(Clone, Copy)]
+pub struct WithState<S, F> {
+    state: S,
+    function: F,
+}
+
+/// The arguments of a function with state, which takes it before those of `Args`.
+pub struct State<Args>(PhantomData<fn() -> Args>);
+
+impl<Req, S, F, Fut> Call<Req, State<RequestOnly>> for WithState<S, F>
+where
+    S: Clone,
+    F: Fn(S, Req) -> Fut,
+    Fut: Future,
+{
+    type Future = Fut;
+
+    #[inline]
+    fn call(&self, request: Req, _: &Addr) -> Fut {
+        (self.function)(self.state.clone(), request)
+    }
+}
+
+impl<Req, S, F, Fut> Call<Req, State<RequestAndAddr>> for WithState<S, F>
+where
+    S: Clone,
+    F: Fn(S, Req, Addr) -> Fut,
+    Fut: Future,
+{
+    type Future = Fut;
+
+    #[inline]
+    fn call(&self, request: Req, addr: &Addr) -> Fut {
+        (self.function)(self.state.clone(), request, addr.clone())
+    }
+}
+
+impl<S, F> fmt::Debug for WithState<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithState").finish_non_exhaustive()
+    }
+}
+
+impl<Args> fmt::Debug for State<Args> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").finish()
+    }
+}

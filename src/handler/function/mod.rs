@@ -1,0 +1,93 @@
+//! The forms of functions that serve requests.
+//!
+//! Which there are is told on the page of [`Handler`](crate::Handler#functions). Here are the types and traits
+//! behind them, which a program seldom names.
+
+mod adapters;
+mod call;
+mod reply;
+
+use std::{fmt, marker::PhantomData};
+
+pub use adapters::{NoReply, ReplyIf, TryReply, no_reply, reply_if, try_reply};
+pub use call::{Call, RequestAndAddr, RequestOnly, State, WithState, with_state};
+pub use reply::{ErrorLogged, IntoReply, NoneSendsNothing, NothingSent, Sent};
+
+pub use super::into_handler::{AsItIs, OneByOne};
+use crate::{Addr, BoxError, Handler, Peer};
+
+/// A function that serves one request with one response or none: how it is called, and what becomes of
+/// the value that it returns.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not handle requests of `{Req}` with responses of `{Res}`",
+    note = "it takes a function like `async fn(request: {Req}) -> {Res}`, and the page of the adapter says \
+            what that may return"
+)]
+pub trait Function<Req, Res, Form> {
+    /// What the function returns.
+    type Future: Future;
+
+    /// What comes of a call instead of a response. It must convert to [`BoxError`].
+    type Error;
+
+    /// Calls the function with a request of the peer at `addr`.
+    fn call(&self, request: Req, addr: &Addr) -> Self::Future;
+
+    /// Returns the response to send, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The error that the function has returned.
+    fn reply(output: <Self::Future as Future>::Output) -> Result<Option<Res>, Self::Error>;
+}
+
+impl<Req, Res, F, Args, Output> Function<Req, Res, (Args, Output)> for F
+where
+    F: Call<Req, Args>,
+    <F::Future as Future>::Output: IntoReply<Res, Output>,
+{
+    type Future = F::Future;
+    type Error = <<F::Future as Future>::Output as IntoReply<Res, Output>>::Error;
+
+    #[inline]
+    fn call(&self, request: Req, addr: &Addr) -> F::Future {
+        Call::call(self, request, addr)
+    }
+
+    #[inline]
+    fn reply(output: <F::Future as Future>::Output) -> Result<Option<Res>, Self::Error> {
+        output.into_reply()
+    }
+}
+
+/// The handler that a [function](Function) becomes. It serves each request in a conversation of its own.
+pub struct FunctionHandler<F, Form>(F, PhantomData<fn() -> Form>);
+
+impl<F, Form> FunctionHandler<F, Form> {
+    pub(super) const fn new(function: F) -> Self {
+        Self(function, PhantomData)
+    }
+}
+
+impl<Req, Res, F, Form> Handler<Req, Res> for FunctionHandler<F, Form>
+where
+    F: Function<Req, Res, Form> + Send + Sync + 'static,
+    F::Future: Send,
+    F::Error: Into<BoxError>,
+    Form: 'static,
+    Req: Send,
+    Res: Send + Sync,
+{
+    async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
+        let Some(request) = peer.recv_request().await? else { return Ok(()) };
+        let output = self.0.call(request, peer.addr()).await;
+        let Some(response) = F::reply(output).map_err(Into::into)? else { return Ok(()) };
+        Ok(peer.send(&response).await?)
+    }
+}
+
+impl<F, Form> fmt::Debug for FunctionHandler<F, Form> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionHandler").finish_non_exhaustive()
+    }
+}

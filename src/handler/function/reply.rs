@@ -1,0 +1,113 @@
+//! What a function returns: a response, none, or an error.
+
+use std::{convert::Infallible, fmt, marker::PhantomData};
+
+/// What a function may return where responses are `Res`; `Output` says which of the forms it is.
+///
+/// A type of your own may be one more form, with a type of your own for `Output`.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Server, Text, function::IntoReply};
+/// use std::convert::Infallible;
+///
+/// enum Verdict {
+///     Say(&'static str),
+///     Ignore,
+/// }
+///
+/// impl IntoReply<String, Verdict> for Verdict {
+///     type Error = Infallible;
+///
+///     fn into_reply(self) -> Result<Option<String>, Infallible> {
+///         Ok(match self {
+///             Self::Say(text) => Some(text.to_owned()),
+///             Self::Ignore => None,
+///         })
+///     }
+/// }
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let judge = async |text: String| if text == "ping" { Verdict::Say("pong") } else { Verdict::Ignore };
+/// let server = Server::builder(Text, judge).bind("127.0.0.1:0").await?;
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
+pub trait IntoReply<Res, Output> {
+    /// What it may be instead of a response. It must convert to [`BoxError`](crate::BoxError).
+    type Error;
+
+    /// Returns the response to send, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// An error that is logged; nothing is sent.
+    fn into_reply(self) -> Result<Option<Res>, Self::Error>;
+}
+
+/// What a function returns is the response.
+#[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
+#[derive(Debug)]
+pub enum Sent {}
+
+impl<Res> IntoReply<Res, Sent> for Res {
+    type Error = Infallible;
+
+    #[inline]
+    fn into_reply(self) -> Result<Option<Res>, Infallible> {
+        Ok(Some(self))
+    }
+}
+
+/// A function returns an `Option`: `None` sends nothing.
+#[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
+#[derive(Debug)]
+pub enum NoneSendsNothing {}
+
+impl<Res> IntoReply<Res, NoneSendsNothing> for Option<Res> {
+    type Error = Infallible;
+
+    #[inline]
+    fn into_reply(self) -> Result<Self, Infallible> {
+        Ok(self)
+    }
+}
+
+/// A function returns no value: nothing is sent.
+#[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
+#[derive(Debug)]
+pub enum NothingSent {}
+
+impl<Res> IntoReply<Res, NothingSent> for () {
+    type Error = Infallible;
+
+    #[inline]
+    fn into_reply(self) -> Result<Option<Res>, Infallible> {
+        Ok(None)
+    }
+}
+
+/// A function returns a `Result`: an error is logged, and nothing is sent. `Output` says what becomes of
+/// the value.
+pub struct ErrorLogged<Output>(PhantomData<fn() -> Output>);
+
+impl<Res, T, E, Output> IntoReply<Res, ErrorLogged<Output>> for Result<T, E>
+where
+    T: IntoReply<Res, Output, Error = Infallible>,
+{
+    type Error = E;
+
+    #[inline]
+    fn into_reply(self) -> Result<Option<Res>, E> {
+        let Ok(reply) = self?.into_reply();
+        Ok(reply)
+    }
+}
+
+impl<Output> fmt::Debug for ErrorLogged<Output> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErrorLogged").finish()
+    }
+}

@@ -1,0 +1,82 @@
+//! What a server takes for a handler: handlers, and functions.
+
+use std::{fmt, marker::PhantomData};
+
+use super::{
+    Handler,
+    function::{Function, FunctionHandler},
+};
+
+/// What a server takes for a handler: a [`Handler`], or a function of one of the forms that
+/// [its page](Handler#functions) lists.
+///
+/// `Form` says which of them it is. The compiler finds it out, so nobody writes it. Code of yours that takes
+/// what a server takes has a parameter for it, or takes a `Handler`, and is given
+/// `function.into_handler()`.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Handler, IntoHandler, Server, Text};
+///
+/// async fn serve<Form>(
+///     handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
+/// ) -> std::io::Result<Server> {
+///     Server::builder(Text, handler).bind("127.0.0.1:0").await
+/// }
+///
+/// # async fn example() -> std::io::Result<()> {
+/// serve(async |text: String| text.to_uppercase()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not handle requests of `{Req}` with responses of `{Res}`",
+    label = "this is not a handler for `{Req}` and `{Res}`, which are the protocol's packets",
+    note = "a handler is a type that implements `Handler<{Req}, {Res}>`",
+    note = "or a function like `async fn(request: {Req}) -> {Res}`; it may take a second argument, the \
+            peer's `Addr`, and return `Option<{Res}>`, `Result<{Res}, E>` or `()`",
+    note = "`with_state(state, f)` gives a function state; the page of `Handler` has all forms, and \
+            what else the compiler says"
+)]
+pub trait IntoHandler<Req, Res, Form> {
+    /// The handler that it becomes. It is a [`Handler`] if futures are `Send`, and it can be shared.
+    type Handler;
+
+    /// Makes it a handler.
+    fn into_handler(self) -> Self::Handler;
+}
+
+/// The form of what is a [`Handler`] already.
+#[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
+#[derive(Debug)]
+pub enum AsItIs {}
+
+impl<Req, Res, H: Handler<Req, Res>> IntoHandler<Req, Res, AsItIs> for H {
+    type Handler = H;
+
+    fn into_handler(self) -> H {
+        self
+    }
+}
+
+/// The form of a function that serves one request of a peer after the other, `Form` being how it is
+/// called and what it returns.
+pub struct OneByOne<Form>(PhantomData<fn() -> Form>);
+
+impl<Form> fmt::Debug for OneByOne<Form> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OneByOne").finish()
+    }
+}
+
+impl<Req, Res, F, Form> IntoHandler<Req, Res, OneByOne<Form>> for F
+where
+    F: Function<Req, Res, Form>,
+{
+    type Handler = FunctionHandler<F, Form>;
+
+    fn into_handler(self) -> Self::Handler {
+        FunctionHandler::new(self)
+    }
+}
