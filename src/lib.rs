@@ -106,7 +106,8 @@ pub use error::{
 };
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use handler::{
-    BoxHandler, Handler, IntoHandler, function, no_reply, reply_if, try_reply, with_state,
+    BoxHandler, Handler, IntoHandler, concurrent, function, no_reply, reply_if, try_reply,
+    with_state,
 };
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerPackets, PeerSender};

@@ -7,7 +7,7 @@ mod into_handler;
 use std::sync::Arc;
 
 pub use boxed::BoxHandler;
-pub use function::{no_reply, reply_if, try_reply, with_state};
+pub use function::{concurrent, no_reply, reply_if, try_reply, with_state};
 pub use into_handler::IntoHandler;
 
 use crate::{BoxError, Peer, ServerContext};
@@ -31,8 +31,9 @@ use crate::{BoxError, Peer, ServerContext};
 /// | `async fn(Req) -> Result<Res, E>` | logs the error and sends nothing for `Err`; see [`try_reply`] |
 /// | `async fn(Req)` | never answers; see [`no_reply`] |
 /// | [`with_state(state, f)`](with_state) | `f` takes a clone of `state` before the request |
+/// | [`concurrent(n, f)`](concurrent) | serves up to `n` requests of one peer at once |
 ///
-/// They go together: `with_state(pool, lookup)`, where `lookup` is an
+/// They go together: `concurrent(64, with_state(pool, lookup))`, where `lookup` is an
 /// `async fn(Pool, Req, Addr) -> Result<Option<Res>, E>`. An `E` is all that converts to
 /// [`BoxError`], text included.
 ///
@@ -46,7 +47,8 @@ use crate::{BoxError, Peer, ServerContext};
 /// - A datagram that does not decode never reaches the function. It is counted
 ///   ([`decode_errors`](crate::ServerStats::decode_errors)) and logged at DEBUG, and nobody is answered.
 /// - One request of a peer is served at a time. While a function waits, for a database perhaps, further
-///   requests of the same peer wait in its queue, up to the [limits](crate::Limits). Requests of different peers never wait for each other.
+///   requests of the same peer wait in its queue, up to the [limits](crate::Limits). [`concurrent`] changes
+///   that. Requests of different peers never wait for each other.
 ///
 /// # What the compiler says
 ///

@@ -6,6 +6,7 @@ use super::{Peer, QuietEnd};
 use crate::{
     BoxError, RecvError, SendError,
     events::{caused_by, reads_like},
+    panic::Panicked,
     stats::add,
 };
 
@@ -28,6 +29,11 @@ impl<Req, Res> Peer<Req, Res> {
             }
         }
         drop(error);
+    }
+
+    /// Counts and logs that a function has panicked.
+    pub(crate) fn panicked(&self, panicked: Panicked) {
+        self.path.socket.report(self.addr(), &panicked.into(), true);
     }
 
     /// Logs that a datagram did not decode, of which the handler makes nothing more. Anybody can send

@@ -15,7 +15,7 @@ use std::{
 use counting::{KIB, MIB, Memory, allocations};
 use datagrammar::{
     BoxError, Client, ClientBuilder, DatagramProtocol, DropReason, Handler, IntoHandler, Json,
-    Peer, Raw, Server, ServerBuilder, ServerHandle, Udp,
+    Peer, Raw, Server, ServerBuilder, ServerHandle, Udp, concurrent,
     testing::{Conditions, Network},
 };
 use serde::{Deserialize, Serialize};
@@ -257,6 +257,14 @@ fn echoing_bytes_allocates_the_packet_and_nothing_else() {
     let request = b"thirty-two bytes, more or less.";
     for way in WAYS {
         let builder = Server::builder(Raw, answer);
+
+        let allocated = allocated_by_requests(way, builder, b"allocations", request);
+
+        assert!(ONE_FOR_EACH.contains(&allocated), "{way:?}: {allocated} for {REQUESTS} requests");
+    }
+    // D-28
+    for way in WAYS {
+        let builder = Server::builder(Raw, concurrent(8, answer));
 
         let allocated = allocated_by_requests(way, builder, b"allocations", request);
 

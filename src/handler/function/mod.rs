@@ -5,12 +5,14 @@
 
 mod adapters;
 mod call;
+mod concurrent;
 mod reply;
 
 use std::{fmt, marker::PhantomData};
 
 pub use adapters::{NoReply, ReplyIf, TryReply, no_reply, reply_if, try_reply};
 pub use call::{Call, RequestAndAddr, RequestOnly, State, WithState, with_state};
+pub use concurrent::{AtOnce, Concurrent, ConcurrentHandler, concurrent};
 pub use reply::{ErrorLogged, IntoReply, NoneSendsNothing, NothingSent, Sent};
 
 pub use super::into_handler::{AsItIs, OneByOne};

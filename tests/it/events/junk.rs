@@ -2,7 +2,7 @@
 
 use std::io;
 
-use datagrammar::{BoxError, Client, Limits, RecvError, Text, reply_if};
+use datagrammar::{BoxError, Client, Limits, RecvError, Text, concurrent, reply_if};
 use tracing::{Level, level_filters::LevelFilter};
 
 use super::{Failure, quiet::Transparent, serve, settle};
@@ -100,6 +100,10 @@ async fn a_datagram_that_a_function_is_silent_toward_is_told_at_debug() {
 
     let log = Log::capture();
     let told = told_of_junk(serve(reply_if(async |text: String| Some(text))).await, &log).await;
+    assert_eq!(told.field("error"), TEXT);
+
+    let log = Log::capture();
+    let told = told_of_junk(serve(concurrent(8, async |text: String| text)).await, &log).await;
     assert_eq!(told.field("error"), TEXT);
 }
 

@@ -154,7 +154,7 @@ pub struct Transparent<E>(pub E);
 
 impl<E: Error> fmt::Display for Transparent<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Handlers: their errors, their panics, their context. Section H, but for what is logged.
 
+mod concurrent;
 mod context;
 mod forms;
 mod functions;

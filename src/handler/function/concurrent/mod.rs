@@ -1,0 +1,201 @@
+//! Functions that serve several requests of one peer at once.
+
+mod calls;
+mod woken;
+
+use std::{fmt, future::poll_fn, marker::PhantomData, pin::pin, task::Poll};
+
+use calls::Calls;
+
+use super::Function;
+use crate::{
+    BoxError, Handler, IntoHandler, Peer, RecvError,
+    panic::{self, Panicked},
+};
+
+/// Makes a handler of a function that waits for something, such as a database: up to `limit` requests of
+/// one peer are served at once.
+///
+/// Without it, one request of a peer is served at a time, and the next ones wait in the peer's
+/// queue; different peers are served at once in any case. With it, requests wait in that queue when
+/// `limit` of them are being served. Responses leave as the calls complete, so not always in the order of the
+/// requests: clients that have several requests on the way need an id in them.
+///
+/// All calls for a peer are part of one conversation and run in its task, so a function that blocks its
+/// thread still serves one request at a time. A call that fails or panics is logged and counted by itself, and
+/// the others go on. When serving ends, calls have the [grace](crate::Limits::shutdown_grace) to complete,
+/// and are dropped after it.
+///
+/// # Panics
+///
+/// Panics if `limit` is zero.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BoxError, Server, Text, concurrent, with_state};
+///
+/// # #[derive(Clone)] struct Pool;
+/// # impl Pool { async fn lookup(&self, key: &str) -> Result<String, BoxError> { Ok(key.to_owned()) } }
+/// async fn lookup(pool: Pool, key: String) -> Result<String, BoxError> {
+///     Ok(pool.lookup(&key).await?)
+/// }
+///
+/// # async fn example(pool: Pool) -> std::io::Result<()> {
+/// let handler = concurrent(64, with_state(pool, lookup));
+/// let server = Server::builder(Text, handler).bind("[::]:9000").await?;
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
+pub const fn concurrent<F>(limit: usize, function: F) -> Concurrent<F> {
+    assert!(limit > 0, "`concurrent` with a limit of 0 would serve no request");
+    Concurrent { limit, function }
+}
+
+/// A function that serves several requests of a peer at once, made by [`concurrent`].
+#[derive(Clone, Copy)]
+pub struct Concurrent<F> {
+    limit: usize,
+    function: F,
+}
+
+/// The form of a function that serves several requests of a peer at once, `Form` being how it is called and
+/// what it returns.
+pub struct AtOnce<Form>(PhantomData<fn() -> Form>);
+
+#[diagnostic::do_not_recommend]
+impl<Req, Res, F, Form> IntoHandler<Req, Res, AtOnce<Form>> for Concurrent<F>
+where
+    F: Function<Req, Res, Form>,
+{
+    type Handler = ConcurrentHandler<F, Form>;
+
+    fn into_handler(self) -> Self::Handler {
+        ConcurrentHandler { limit: self.limit, function: self.function, form: PhantomData }
+    }
+}
+
+/// The handler that a [`Concurrent`] function becomes.
+pub struct ConcurrentHandler<F, Form> {
+    limit: usize,
+    function: F,
+    form: PhantomData<fn() -> Form>,
+}
+
+impl<Req, Res, F, Form> Handler<Req, Res> for ConcurrentHandler<F, Form>
+where
+    F: Function<Req, Res, Form> + Send + Sync + 'static,
+    F::Future: Send,
+    F::Error: Into<BoxError>,
+    <F::Future as Future>::Output: Send,
+    Form: 'static,
+    Req: Send,
+    Res: Send + Sync,
+{
+    async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
+        let Some(request) = peer.recv_request().await? else { return Ok(()) };
+        let mut first = pin!(self.function.call(request, peer.addr()));
+        // A function that answers at once is done here, as it is without `concurrent`.
+        if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await {
+            let Some(response) = F::reply(output).map_err(Into::into)? else { return Ok(()) };
+            return Ok(peer.send(&response).await?);
+        }
+        let mut calls = Calls::new(first);
+        let mut open = true;
+        while !calls.is_empty() {
+            let room = calls.len() < self.limit;
+            match next(&mut calls, peer, open && room).await {
+                Event::Completed(output) => {
+                    // None of what follows may end the other calls.
+                    if let Err(panicked) = reply::<_, _, F, Form>(peer, output).await {
+                        peer.panicked(panicked);
+                    }
+                }
+                Event::Received(Ok(request)) => {
+                    match panic::catch(|| self.function.call(request, peer.addr())) {
+                        Ok(call) => calls.start(call),
+                        Err(panicked) => peer.panicked(panicked),
+                    }
+                }
+                Event::Received(Err(error @ RecvError::Decode(_))) => peer.log_undecodable(&error),
+                // It waits for us.
+                Event::Received(Err(RecvError::Idle)) => {}
+                Event::Received(Err(_)) => open = false,
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Event<Req, Output> {
+    Received(Result<Req, RecvError>),
+    Completed(Result<Output, Panicked>),
+}
+
+/// Waits until a call has completed or, if that is asked for, a request was received.
+async fn next<Req, Res, Fut: Future>(
+    calls: &mut Calls<'_, Fut>,
+    peer: &mut Peer<Req, Res>,
+    receive: bool,
+) -> Event<Req, Fut::Output> {
+    // If it is dropped, no request is lost.
+    let mut request = pin!(receive.then(|| peer.recv()));
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = calls.poll(cx) {
+            return Poll::Ready(Event::Completed(output));
+        }
+        match request.as_mut().as_pin_mut() {
+            Some(request) => request.poll(cx).map(Event::Received),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Sends what a call has come to.
+///
+/// # Errors
+///
+/// Fails if the user's code panics: the function, the conversion of its error, or the protocol.
+async fn reply<Req, Res, F, Form>(
+    peer: &mut Peer<Req, Res>,
+    output: Result<<F::Future as Future>::Output, Panicked>,
+) -> Result<(), Panicked>
+where
+    F: Function<Req, Res, Form>,
+    F::Error: Into<BoxError>,
+{
+    let output = output?;
+    let sent = match panic::catch(|| F::reply(output).map_err(Into::into))? {
+        Ok(None) => return Ok(()),
+        Ok(Some(response)) => {
+            let mut send = pin!(peer.send(&response));
+            let sent = poll_fn(|cx| panic::poll(send.as_mut(), cx)).await?;
+            sent.map_err(BoxError::from)
+        }
+        Err(error) => Err(error),
+    };
+    match sent {
+        Ok(()) => Ok(()),
+        Err(error) => panic::catch(|| peer.fail(error)),
+    }
+}
+
+impl<F> fmt::Debug for Concurrent<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Concurrent").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+impl<F, Form> fmt::Debug for ConcurrentHandler<F, Form> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrentHandler").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+impl<Form> fmt::Debug for AtOnce<Form> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AtOnce").finish()
+    }
+}
