@@ -22,9 +22,12 @@ use std::{
 /// assert_eq!(addr.port(), Some(5000));
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Addr(pub(crate) Repr);
+
+/// An address by its one name. It is made by [`Addr::canonical`], or from what the kernel reports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Addr {
+pub(crate) enum Repr {
     /// An IP address and a UDP port.
     Ip(SocketAddr),
 }
@@ -33,8 +36,8 @@ impl Addr {
     /// Returns the IP address and port, or `None` for a peer that has none.
     #[must_use]
     pub const fn socket_addr(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Ip(addr) => Some(*addr),
+        match self.0 {
+            Repr::Ip(addr) => Some(addr),
         }
     }
 
@@ -53,18 +56,24 @@ impl Addr {
     /// The one name of the socket at `addr`: IPv4-mapped addresses become IPv4, and the flow label,
     /// which a peer may change at will, is left out. The scope id stays: it tells links apart.
     pub(crate) fn canonical(addr: SocketAddr) -> Self {
-        let SocketAddr::V6(v6) = addr else { return Self::Ip(addr) };
-        Self::Ip(match v6.ip().to_ipv4_mapped() {
+        let SocketAddr::V6(v6) = addr else { return Self(Repr::Ip(addr)) };
+        Self(Repr::Ip(match v6.ip().to_ipv4_mapped() {
             Some(v4) => SocketAddr::from((v4, v6.port())),
             None => SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id())),
-        })
+        }))
+    }
+}
+
+impl fmt::Debug for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ip(addr) => addr.fmt(f),
+        match &self.0 {
+            Repr::Ip(addr) => addr.fmt(f),
         }
     }
 }
@@ -82,9 +91,8 @@ impl FromStr for Addr {
 /// count.
 impl PartialEq<SocketAddr> for Addr {
     fn eq(&self, other: &SocketAddr) -> bool {
-        let Self::Ip(addr) = self;
-        let Self::Ip(other) = Self::canonical(*other);
-        *addr == other
+        let Self(Repr::Ip(other)) = Self::canonical(*other);
+        matches!(self.0, Repr::Ip(addr) if addr == other)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use crate::{Addr, TrafficClass};
+use crate::{
+    TrafficClass,
+    addr::{Addr, Repr},
+};
 
 /// Which address of this host a datagram came to, and the interface it came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +32,15 @@ pub(crate) struct Route {
 impl Route {
     /// The address of this host on this route, for a socket that is bound to `bound`.
     pub(crate) fn local_addr(&self, bound: &Addr) -> Addr {
-        let (Some(Local { ip, interface }), Addr::Ip(bound)) = (self.local, bound) else {
+        let (Some(Local { ip, interface }), Addr(Repr::Ip(bound))) = (self.local, bound) else {
             return bound.clone();
         };
-        Addr::Ip(match ip {
+        Addr(Repr::Ip(match ip {
             IpAddr::V6(ip) if ip.is_unicast_link_local() => {
                 SocketAddrV6::new(ip, bound.port(), 0, interface).into()
             }
             ip => SocketAddr::new(ip, bound.port()),
-        })
+        }))
     }
 }
 

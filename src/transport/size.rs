@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::Addr;
+use crate::addr::{Addr, Repr};
 
 /// More than any datagram has: the length field of UDP counts its header.
 pub(crate) const LONGEST: usize = 65_535;
@@ -16,7 +16,7 @@ const MAX_IPV6: usize = LONGEST - 8;
 #[inline]
 pub(crate) const fn max_len(to: &Addr) -> usize {
     match to {
-        Addr::Ip(SocketAddr::V4(_)) => MAX_IPV4,
-        Addr::Ip(SocketAddr::V6(_)) => MAX_IPV6,
+        Addr(Repr::Ip(SocketAddr::V4(_))) => MAX_IPV4,
+        Addr(Repr::Ip(SocketAddr::V6(_))) => MAX_IPV6,
     }
 }

@@ -12,7 +12,7 @@ use socket2::SockRef;
 use tokio::{io::Interest, net::UdpSocket};
 
 use super::{IoMode, RecvBatch, RecvHalf, Route, SocketRef, Transport, send_despite_the_past};
-use crate::Addr;
+use crate::addr::{Addr, Repr};
 
 /// UDP on every platform that tokio knows, one system call per datagram.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Udp {
     /// `to` as this socket names it: an IPv6 socket knows IPv4 peers by their mapped address, and a
     /// connected one has no name for its peer.
     fn name(&self, to: &Addr) -> Option<SocketAddr> {
-        let Addr::Ip(to) = *to;
+        let Addr(Repr::Ip(to)) = *to;
         match to {
             _ if self.connected => None,
             SocketAddr::V4(v4) if self.ipv6 => {
@@ -212,7 +212,7 @@ mod tests {
                     break;
                 }
                 for i in 0..batch.len() {
-                    let (Addr::Ip(from), port) = batch.get(i);
+                    let (Addr(Repr::Ip(from)), port) = batch.get(i);
                     wrong += usize::from(port != from.port().to_ne_bytes());
                 }
             }

@@ -11,7 +11,7 @@ use std::{
 use own_host::OwnHost;
 
 use crate::{
-    Addr,
+    addr::{Addr, Repr},
     panic::{self, Panicked},
     transport::Local,
 };
@@ -32,9 +32,9 @@ pub(crate) struct Admission {
 
 impl Admission {
     pub(crate) fn new(bound: Arc<[Addr]>, check: Option<Check>) -> Self {
-        let Addr::Ip(first) = &bound[0];
+        let Addr(Repr::Ip(first)) = &bound[0];
         let port = first.port();
-        let one = bound.iter().all(|Addr::Ip(bound)| bound.port() == port);
+        let one = bound.iter().all(|Addr(Repr::Ip(bound))| bound.port() == port);
         let same = if one { u16::MAX } else { 0 };
         Self { bound, port, same, host: OwnHost::new(), check }
     }
@@ -51,7 +51,7 @@ impl Admission {
         from: &Addr,
         local: impl FnOnce() -> Option<Local>,
     ) -> Result<bool, Panicked> {
-        let Addr::Ip(addr) = from;
+        let Addr(Repr::Ip(addr)) = from;
         // Most come from another port.
         let maybe_ours = (addr.port() ^ self.port) & self.same == 0;
         match &self.check {
@@ -66,7 +66,7 @@ impl Admission {
     #[inline(never)]
     fn is_ourselves(&self, from: SocketAddr, local: Option<Local>) -> bool {
         let (mut any_ipv4, mut any_ipv6, mut beside_ipv4) = (false, false, false);
-        for Addr::Ip(bound) in &*self.bound {
+        for Addr(Repr::Ip(bound)) in &*self.bound {
             if *bound == from {
                 return true;
             }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    Addr, AddrError,
+    AddrError,
+    addr::{Addr, Repr},
     transport::{Target, WorkerIndex, config::Udp, options::Options, socket},
 };
 
@@ -108,7 +109,7 @@ async fn resolve(groups: &[Group]) -> Result<Vec<Wanted>, Vec<AddrError>> {
         let both = addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6);
         for addr in addrs {
             // By its one name: an IPv4-mapped address is the IPv4 address.
-            let Addr::Ip(addr) = Addr::canonical(addr);
+            let Addr(Repr::Ip(addr)) = Addr::canonical(addr);
             let at = wanted.iter().position(|known| known.addr == addr).unwrap_or_else(|| {
                 wanted.push(Wanted { addr, group, names: Vec::new(), optional: true });
                 wanted.len() - 1

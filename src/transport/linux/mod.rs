@@ -32,7 +32,7 @@ use super::{
     IoMode, Offload, RecvHalf, Route, SendBatch, SocketRef, Transport, WorkerIndex,
     send_despite_the_past, send_singly, udp::Udp,
 };
-use crate::Addr;
+use crate::addr::{Addr, Repr};
 
 /// UDP with `recvmmsg`, `sendmmsg` and segmentation offload.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Linux {
             (false, _) => Offload::CallerSocket,
         };
         let drops_before = if own { 0 } else { mmsg::drops(fd).unwrap_or(0) };
-        let Addr::Ip(bound) = &udp.local_addr;
+        let Addr(Repr::Ip(bound)) = &udp.local_addr;
         let share = Share::new(place, bound.ip());
         if own && (bound.ip().is_unspecified() || share.is_some()) {
             // On a socket of IPv6, the first is for the IPv4 peers that it may have. A kernel that knows of
@@ -266,7 +266,7 @@ impl Linux {
     /// Writes the name of the peer, unless the socket knows it; returns how many bytes that takes.
     #[inline]
     fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
-        let Addr::Ip(addr) = &to.peer;
+        let Addr(Repr::Ip(addr)) = &to.peer;
         if self.udp.connected { 0 } else { name.write(addr, self.udp.ipv6) }
     }
 

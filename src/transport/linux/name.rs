@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::Addr;
+use crate::addr::{Addr, Repr};
 
 /// A socket address as the kernel writes it: a `sockaddr_in` or a `sockaddr_in6`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +53,7 @@ impl Name {
     pub(super) fn peer(&self) -> Option<Addr> {
         let [f0, f1, p0, p1, rest @ ..] = &self.0;
         match u16::from_ne_bytes([*f0, *f1]) {
-            IPV4 => self.v4().map(|v4| Addr::Ip(v4.into())),
+            IPV4 => self.v4().map(|v4| Addr(Repr::Ip(v4.into()))),
             IPV6 => {
                 let port = u16::from_be_bytes([*p0, *p1]);
                 let (ip, scope) = (rest[4..20].first_chunk()?, rest[20..24].first_chunk()?);

@@ -16,7 +16,7 @@ use super::{
     share::Share,
 };
 use crate::{
-    Addr,
+    addr::{Addr, Repr},
     transport::{RecvBatch, RecvHalf, udp::unless_shut_down},
 };
 
@@ -69,7 +69,7 @@ impl Slots {
             // Most are of this kind; the others cost them nothing.
             match message.name.v4() {
                 Some(v4) if message.told == 0 && message.whole => {
-                    batch.push_at(Addr::Ip(v4.into()), bytes);
+                    batch.push_at(Addr(Repr::Ip(v4.into())), bytes);
                 }
                 _ => {
                     let told = control::read(self.receiver.control(i, &message));

@@ -142,7 +142,10 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
-    use crate::{Addr, transport::linux::name::Name};
+    use crate::{
+        addr::{Addr, Repr},
+        transport::linux::name::Name,
+    };
 
     /// Runs `program` over what begins with the header of IP, as the kernel does: whoever reads beyond
     /// the end returns 0.
@@ -286,7 +289,7 @@ mod tests {
     fn told(source: SocketAddr, workers: u32) -> u32 {
         let mut name = Name::default();
         name.write(&source, source.is_ipv6());
-        let Addr::Ip(peer) = name.peer().unwrap();
+        let Addr(Repr::Ip(peer)) = name.peer().unwrap();
         worker_of(peer.ip(), peer.port(), workers)
     }
 

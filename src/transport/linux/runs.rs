@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::{Addr, transport::SendBatch};
+use crate::{
+    addr::{Addr, Repr},
+    transport::SendBatch,
+};
 
 /// How many segments one send may have, and how many bytes in all: what every kernel takes.
 const MOST_SEGMENTS: u16 = 64;
@@ -110,7 +113,7 @@ impl Run {
 
 /// A few bits that tell most peers apart.
 fn hash(peer: &Addr) -> u8 {
-    let Addr::Ip(addr) = peer;
+    let Addr(Repr::Ip(addr)) = peer;
     let ip = match addr {
         SocketAddr::V4(v4) => v4.ip().to_bits().into(),
         SocketAddr::V6(v6) => v6.ip().to_bits() as u64,

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::reuseport::worker_of;
-use crate::{Addr, transport::WorkerIndex};
+use crate::{
+    addr::{Addr, Repr},
+    transport::WorkerIndex,
+};
 
 /// The peers of one of several sockets on an address.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +24,7 @@ impl Share {
     }
 
     pub(super) fn has(self, peer: &Addr) -> bool {
-        let Addr::Ip(peer) = peer;
+        let Addr(Repr::Ip(peer)) = peer;
         worker_of(peer.ip(), peer.port(), self.0.of) == self.0.number
     }
 }
