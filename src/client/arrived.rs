@@ -2,7 +2,7 @@
 
 use crate::{Addr, transport::RecvBatch};
 
-/// What one system call has received for a client, until somebody takes it.
+/// The datagrams that one system call has received for a client, until they are taken.
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) batch: RecvBatch,
@@ -36,8 +36,8 @@ impl Arrived {
         (self.taken, self.too_long) = (0, 0);
     }
 
-    /// Takes what came first from `peer`. What others had sent before the socket was connected is passed
-    /// over: the kernel keeps it.
+    /// Takes the first datagram from `peer`. Datagrams of others are skipped: they came before the socket was
+    /// connected, and the kernel keeps those.
     pub(super) fn take(&mut self, peer: &Addr) -> Option<Next<'_>> {
         loop {
             if let Some((behind, from)) = self.batch.truncated_behind(self.too_long)

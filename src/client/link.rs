@@ -20,9 +20,9 @@ use crate::{
 pub(super) struct Link {
     socket: Connected,
     pub(super) local_addr: Addr,
-    /// The way to the peer.
+    /// The route to the peer.
     pub(super) route: Route,
-    /// Held from a send until its error is asked for: that of another one would be taken for it.
+    /// Held from a send until its error is asked for, so that it is not mistaken for the error of another send.
     sending: Mutex<()>,
     receiving: Mutex<Receiving>,
 }
@@ -37,7 +37,7 @@ struct Receiving {
 #[derive(Debug)]
 enum Connected {
     Udp {
-        /// Whom any number of tasks may wait for; shared with whoever sets options on it.
+        /// Any number of tasks may wait for it. It is shared with callers that set options on it.
         socket: Arc<tokio::net::UdpSocket>,
         transport: Box<dyn Transport>,
     },
@@ -102,7 +102,7 @@ impl Link {
     /// Receives what is there. With `ask_kernel` it looks into the socket, whatever tokio knows of it:
     /// that finds also what arrived since the runtime looked last.
     pub(super) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
-        // From the call that meets an error to the note of it, no sender asks for its own.
+        // The lock is held from the call that meets an error until it is noted: meanwhile no sender asks for its own.
         let Receiving { half, told } = &mut *locked(&self.receiving);
         let received = if ask_kernel { half.recv_now(batch) } else { half.try_recv(batch) };
         if let Err(error) = &received
@@ -145,7 +145,7 @@ impl Link {
         first.and_then(|()| self.take_error()).map(|()| done)
     }
 
-    /// Begins to send: what was told until now is about something else.
+    /// Begins to send: an error noted until now is about something else.
     fn begin(&self) -> MutexGuard<'_, ()> {
         let sending = locked(&self.sending);
         locked(&self.receiving).told = 0;

@@ -1,4 +1,4 @@
-//! The state that the clones of a client share.
+//! The state that all clones of a client share.
 
 use std::{
     borrow::Borrow,
@@ -29,7 +29,7 @@ pub(super) struct Shared<P> {
     link: Mutex<Option<Arc<Link>>>,
     closed: Notify,
     arrived: Mutex<Arrived>,
-    /// Told when more has arrived than was taken at once.
+    /// Notified when more has arrived than was taken at once.
     more: Notify,
     /// Buffers that nobody uses at the moment.
     received: Mutex<Vec<Vec<u8>>>,
@@ -167,15 +167,15 @@ impl<P: DatagramProtocol> Shared<P> {
         };
         if fetched && !arrived.is_empty() {
             drop(arrived);
-            // Who waits for the socket would hear of nothing: it was emptied. All are told, as one of
-            // them need not come: a stream may lie idle.
+            // The socket is empty now, so tasks that wait for it would not wake. All are notified, since the one
+            // that is woken may not receive: a stream may lie idle.
             self.more.notify_waiters();
         }
         Ok(whole)
     }
 }
 
-/// What is behind `mutex`. Nothing of it is ever left half done by a panic.
+/// Locks `mutex`. No panic leaves its value in an invalid state.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

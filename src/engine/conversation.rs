@@ -23,15 +23,15 @@ use crate::{
     transport::Ancillary,
 };
 
-/// What a handler needs for a conversation. It comes back when the handler returns, to be used for
-/// the next one: so a conversation that never waits costs no allocation and counts no reference. It is
-/// boxed because it travels: into the future, out of it, and to the next.
+/// A call of the handler. It comes back when the handler returns, and the next conversation uses it again: so a
+/// conversation that never waits allocates nothing and counts no reference. It is boxed because it moves into
+/// each future and out of it.
 pub(super) struct HandlerCall<Req, Res, H> {
     application: Arc<Application<Req, Res, H>>,
     pub(super) peer: Peer<Req, Res>,
 }
 
-/// What comes of a conversation.
+/// The call and the result of a conversation.
 pub(super) type Outcome<Req, Res, H> = (Box<HandlerCall<Req, Res, H>>, Result<(), BoxError>);
 
 impl<Req, Res, H: Handler<Req, Res>> HandlerCall<Req, Res, H> {
@@ -60,8 +60,8 @@ impl<Req, Res, H: Handler<Req, Res>> HandlerCall<Req, Res, H> {
     }
 }
 
-/// A place for the future of a conversation, used for one after the other. What has completed holds
-/// nothing any more, and stays until the next takes its place.
+/// Memory for the future of a conversation, used for one after the other. A future that has completed holds
+/// nothing any more, and stays until the next one takes its place.
 pub(super) struct FutureSlot<F>(Pin<Box<F>>);
 
 impl<F: Future> FutureSlot<F> {
@@ -73,8 +73,8 @@ impl<F: Future> FutureSlot<F> {
         self.0.set(conversation);
     }
 
-    /// Polls the conversation for the first time. If it has to wait, whatever it waits for meets its
-    /// real waker when the conversation is polled again, as a task.
+    /// Polls the conversation for the first time, with a waker that does nothing. If it has to wait, it is polled
+    /// again as a task, with the waker of that.
     pub(super) fn poll_first(&mut self, span: &Scope) -> Poll<Result<F::Output, Panicked>> {
         self.poll(span, &mut Context::from_waker(Waker::noop()))
     }
@@ -84,8 +84,7 @@ impl<F: Future> FutureSlot<F> {
     }
 }
 
-/// Counts a conversation that has ended and tells what there is to tell; gives the call back unless
-/// the handler panicked.
+/// Counts and logs how a conversation ended; gives the call back unless the handler panicked.
 pub(super) fn judge<Req, Res, H>(
     outcome: Result<Outcome<Req, Res, H>, Panicked>,
     socket: &SocketState,
@@ -95,23 +94,23 @@ pub(super) fn judge<Req, Res, H>(
     match outcome {
         Ok((call, Ok(()))) => Some(call),
         Ok((call, Err(error))) => {
-            tell_failed(error, &call.peer, socket, peer, span);
+            report_failure(error, &call.peer, socket, peer, span);
             Some(call)
         }
         Err(panicked) => {
-            tell_panicked(panicked, socket, peer, span);
+            report_panic(panicked, socket, peer, span);
             None
         }
     }
 }
 
 #[cold]
-fn tell_panicked(panicked: Panicked, socket: &SocketState, peer: &Addr, span: &Scope) {
+fn report_panic(panicked: Panicked, socket: &SocketState, peer: &Addr, span: &Scope) {
     span.run(|| socket.report(peer, &panicked.into(), true));
 }
 
 #[cold]
-fn tell_failed<Req, Res>(
+fn report_failure<Req, Res>(
     error: BoxError,
     conversation: &Peer<Req, Res>,
     socket: &SocketState,
@@ -120,7 +119,7 @@ fn tell_failed<Req, Res>(
 ) {
     // The error is the user's too, and may panic where it is looked at or dropped.
     if let Err(panicked) = panic::catch(|| span.run(|| conversation.fail(error))) {
-        tell_panicked(panicked, socket, peer, span);
+        report_panic(panicked, socket, peer, span);
     }
 }
 
@@ -130,13 +129,13 @@ pub(super) struct Task<Req, Res, H, F, M> {
     pub(super) span: Scope,
     pub(super) application: Arc<Application<Req, Res, H>>,
     pub(super) converse: M,
-    // Dropped after them: when it tells that the conversation is over, that is true.
+    // Dropped after the future: the conversation is over when this says so.
     pub(super) ending: Ending,
-    // Dropped last: with it the next serving may begin.
+    // Dropped last: the next serving may begin when it is gone.
     pub(super) serve_state: Arc<ServeState>,
 }
 
-/// How many conversations of one peer follow each other before other tasks have their batch.
+/// How many conversations of one peer follow each other before other tasks have the thread.
 const IN_A_ROW: usize = 16;
 
 impl<Req, Res, H, F, M> Future for Task<Req, Res, H, F, M>
@@ -152,7 +151,7 @@ where
         let Ending { socket, mailbox, peer, serial, over } = &mut this.ending;
         for _ in 0..IN_A_ROW {
             if this.serve_state.mode() == Mode::Abandon {
-                // It is about to be aborted, but was woken before that.
+                // The task is about to be aborted, but was woken before that.
                 return Poll::Ready(());
             }
             let poll = || this.slot.poll(&this.span, cx);
@@ -160,11 +159,11 @@ where
             add(&socket.counters.conversations, 1);
             let mut call = judge(outcome, socket, peer, &this.span);
             let mut more = None;
-            // What was put back is the user's, and may panic where it is dropped.
+            // A packet that was put back is the user's, and may panic where it is dropped.
             match call.as_mut().map(|call| panic::catch(|| call.peer.finish())) {
                 Some(Ok(true)) => more = call.as_ref().map(|call| call.peer.ancillary()),
                 Some(Err(panicked)) => {
-                    tell_panicked(panicked, socket, peer, &this.span);
+                    report_panic(panicked, socket, peer, &this.span);
                     call = None;
                 }
                 Some(Ok(false)) | None => {}
@@ -176,7 +175,7 @@ where
                     Next::Nothing => {
                         *over = true;
                         if let Err(panicked) = panic::catch(|| drop(call)) {
-                            tell_panicked(panicked, socket, peer, &this.span);
+                            report_panic(panicked, socket, peer, &this.span);
                         }
                         return Poll::Ready(());
                     }
@@ -199,14 +198,14 @@ where
     }
 }
 
-/// Tells the worker when a conversation has ended, however it did.
+/// Reports to the worker that a conversation has ended, in whatever way.
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) socket: Arc<SocketState>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) peer: Addr,
     pub(super) serial: u64,
-    /// Whether the last handler has returned; else it was dropped at an await point.
+    /// Whether the last handler has returned. If not, it was dropped at an await point.
     pub(super) over: bool,
 }
 

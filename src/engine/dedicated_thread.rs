@@ -7,8 +7,7 @@ use tokio::{
     sync::oneshot,
 };
 
-/// A thread for one worker, while there is something to do, and what wakes it when its socket is
-/// ready.
+/// The thread of one worker while it serves, and the runtime that wakes it when its socket is ready.
 pub(crate) struct DedicatedThread {
     name: String,
     reactor: Arc<Reactor>,
@@ -22,13 +21,13 @@ impl DedicatedThread {
         Ok(Self { name: format!("datagrammar-{number}"), reactor })
     }
 
-    /// Has sockets be registered here that are made while the guard lives.
+    /// Registers sockets with this runtime that are made while the guard lives.
     pub(crate) fn enter(&self) -> EnterGuard<'_> {
         self.reactor.runtime().enter()
     }
 
-    /// Starts the thread with `worker` and returns what waits for its end. If that is dropped, then
-    /// `worker` is too, there, at its await point.
+    /// Runs `worker` on the thread; returns a future that waits for its end. If that future is dropped, the thread
+    /// drops `worker` at its await point.
     pub(crate) fn run<W>(&self, worker: W) -> impl Future<Output = io::Result<()>> + Send + use<W>
     where
         W: Future<Output = io::Result<()>> + Send + 'static,
@@ -45,14 +44,14 @@ impl DedicatedThread {
                 }
             });
             drop(reactor);
-            // Nobody waits for what was abandoned.
+            // Nobody waits for a worker that was abandoned.
             let _ = end.send(result);
         });
         async move {
             let _abandon = abandon;
             let thread = thread?;
             let result = ended.await;
-            // It has nothing left to do, so this takes no time: when `serve` returns, it is gone.
+            // The thread has nothing left to do, so this takes no time. When `serve` returns, it is gone.
             thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             result.unwrap_or_else(|_| unreachable!("a thread that does not panic tells its end"))
         }
@@ -65,7 +64,7 @@ impl fmt::Debug for DedicatedThread {
     }
 }
 
-/// A runtime that may be dropped anywhere, in asynchronous code too.
+/// A runtime that may be dropped anywhere, also in asynchronous code.
 struct Reactor(Option<Runtime>);
 
 impl Reactor {

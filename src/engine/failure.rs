@@ -1,4 +1,4 @@
-//! What an error of a receive means for the loop. No clock: this is tested without a runtime.
+//! How the loop reacts to an error of a receive. It has no clock, so it is tested without a runtime.
 
 use std::{io, time::Duration};
 
@@ -6,12 +6,12 @@ use tokio::runtime::is_rt_shutdown_err;
 
 use crate::transport::is_about_sending;
 
-/// What to do about an error of a receive.
+/// The reaction to an error of a receive.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Go on, after this time: it tells of something that was sent earlier.
+    /// Go on after this time: the error is about a datagram that was sent earlier.
     Passing(Duration),
-    /// Tell of it and try again later.
+    /// Log it and try again after this time.
     Pause(Duration),
     /// The socket can never receive again.
     Fatal,
@@ -19,16 +19,15 @@ pub(super) enum Failure {
 
 /// How long to wait when errors persist: from 1 ms, twice as long each time, up to 1 s.
 ///
-/// Those of the passing kind come one for each datagram that was sent in vain, and thousands of them
-/// may stand before what somebody else has sent. They only must not keep a core busy.
+/// Passing errors come one for each datagram that could not be delivered, and thousands of them may precede a
+/// datagram that somebody has sent. They only must not keep a core busy.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     passing: u32,
     pauses: u32,
 }
 
-/// How many errors of the passing kind may follow each other without a rest of 1 ms: one for each
-/// datagram of a full batch.
+/// How many passing errors may follow each other without a rest of 1 ms: as many as a full batch has datagrams.
 const PASSING: u32 = 64;
 
 impl Backoff {
@@ -46,8 +45,7 @@ impl Backoff {
     }
 }
 
-/// Whether the descriptor is no socket (any more), or one that was never bound, or the runtime that it
-/// belongs to is gone.
+/// Whether the descriptor is not a bound socket (any more), or its runtime is gone.
 fn is_fatal(error: &io::Error) -> bool {
     #[cfg(unix)]
     const NO_SOCKET: [i32; 2] = [libc::EBADF, libc::ENOTSOCK];

@@ -1,4 +1,4 @@
-//! What drives the sockets of a server: workers, the conversations that they open, and who is admitted.
+//! The engine of a server: workers drive sockets, open conversations, and admit peers.
 
 pub(crate) mod admission;
 mod application;
@@ -17,7 +17,7 @@ pub(crate) use self::application::Application;
 use self::{admission::Admission, dedicated_thread::DedicatedThread, serve_state::ServeState};
 use crate::{BoxError, Handler, ServerContext, hook::Hook, socket::SocketState};
 
-/// What is typed of a server: its handler and its protocol, and so its workers.
+/// The part of a server that depends on the types of its packets and its handler.
 pub(crate) trait Engine: Send + Sync {
     /// Runs the start hook of the handler.
     fn start<'a>(&'a self, context: &'a mut ServerContext) -> Hook<'a, Result<(), BoxError>>;
@@ -34,7 +34,7 @@ pub(crate) struct Sockets<Req, Res, H> {
     guarded: Vec<Guarded>,
 }
 
-/// A socket, who may talk to it, and where its worker runs if not beside the conversations.
+/// A socket, its admission, and the thread of its worker, if that has one of its own.
 pub(crate) struct Guarded {
     pub(crate) socket: Arc<SocketState>,
     pub(crate) admission: Arc<Admission>,
@@ -54,7 +54,7 @@ where
     H: Handler<Req, Res>,
 {
     fn start<'a>(&'a self, context: &'a mut ServerContext) -> Hook<'a, Result<(), BoxError>> {
-        // Called where it is polled: it may panic before there is a future.
+        // `start` is called inside the block, since it may panic before it returns a future.
         let start = async { self.application.handler.start(context).await };
         Hook::new(start, "the handler could not start")
     }

@@ -6,30 +6,30 @@ use tokio::sync::Notify;
 
 use crate::{Addr, events::Scope, serve_guard::ServeGuard};
 
-/// One time of serving: what its workers and conversations share of it.
+/// One serving. Its workers and conversations share this.
 #[derive(Debug)]
 pub(crate) struct ServeState {
     mode: AtomicU8,
-    /// Told by each worker that drains and has no conversation.
+    /// Notified by each worker that drains and has no conversation.
     pub(crate) silent: Notify,
-    /// What was current when `serve` was called.
+    /// The span that was current when `serve` was called.
     scope: Scope,
-    /// The server, by its number.
+    /// The number of the server.
     pub(crate) server: u64,
-    /// Whoever has an serve_state is a part of this serving.
+    /// This serving lasts as long as anything holds its `ServeState`.
     _hold: ServeGuard,
 }
 
-/// What workers are to do.
+/// The task of the workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Mode {
     Run,
-    /// Hear those who are in conversation, and nobody else.
+    /// Receive from peers in conversation only.
     Drain,
     /// End all conversations in order.
     Stop,
-    /// Do nothing any more: the future of `serve` was dropped.
+    /// Stop at once: the future of `serve` was dropped.
     Abandon,
 }
 

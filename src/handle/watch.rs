@@ -12,8 +12,7 @@ use crate::{
 
 /// The sockets of a server, to be looked at from anywhere. It keeps none of them alive.
 ///
-/// They are looked at under a lock that the server takes when it is dropped, so that nobody who looks
-/// can be the last to hold one.
+/// A reader holds the lock that the server takes when it is dropped, so that no reader is the last to hold a socket.
 #[derive(Debug)]
 pub(crate) struct SocketWatch(Mutex<Vec<Watched>>);
 
@@ -21,8 +20,8 @@ pub(crate) struct SocketWatch(Mutex<Vec<Watched>>);
 #[derive(Debug)]
 pub(crate) struct Watched {
     socket: Weak<SocketState>,
-    /// What the kernel's count was when it was last read. It is one of 32 bits, which a flood of a
-    /// million per second fills in an hour: whoever reads less often misses a round.
+    /// The kernel's count when it was last read. It has 32 bits, which a flood of a million datagrams per second fills
+    /// in an hour: a program that reads less often misses a round.
     seen: u32,
     dropped: u64,
     /// The receive buffer and the send buffer that somebody has asked for.
@@ -83,7 +82,7 @@ impl SocketWatch {
         found
     }
 
-    /// What there is to say of each address.
+    /// The diagnostics of each address.
     pub(crate) fn explain(&self, counters: &Counters) -> Vec<SocketDiagnostics> {
         let mut reports: Vec<SocketDiagnostics> = Vec::new();
         for socket in &mut *self.lock() {
@@ -97,12 +96,12 @@ impl SocketWatch {
         reports
     }
 
-    /// All that are left, which is all of them while the server lives. Who keeps them must not outlive it.
+    /// The sockets, while the server lives. The caller must not keep them longer than it lives.
     pub(super) fn sockets(&self) -> Vec<Arc<SocketState>> {
         self.lock().iter().filter_map(|watched| watched.socket.upgrade()).collect()
     }
 
-    /// The server is dropped: the sockets are looked at for the last time.
+    /// Reads the sockets for the last time: the server is being dropped.
     pub(crate) fn gone(&self, counters: &Counters) {
         for mut socket in self.lock().drain(..) {
             socket.count_drops(counters);

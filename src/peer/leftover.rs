@@ -1,4 +1,4 @@
-//! What few conversations have: bytes that did not decode, and a packet that was put back.
+//! State that few conversations have: a datagram that did not decode, and a packet that was put back.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::{
     stats::Counters,
 };
 
-/// What few conversations have: the bytes of a datagram that did not decode, and a packet that was put back.
-/// The next conversation of the worker uses the buffer again.
+/// The bytes of a datagram that did not decode, and a packet that was put back. The next conversation of the
+/// worker uses the buffer again.
 #[derive(Debug)]
 pub(super) struct Leftover<Req> {
     counters: Arc<Counters>,
@@ -49,7 +49,7 @@ impl<Req> Leftover<Req> {
     }
 
     pub(super) fn forget(&mut self) {
-        // Larger buffers go back to the allocator: what they hold is counted only as long as it is needed.
+        // Larger buffers go back to the allocator, since their bytes count only as long as they are needed.
         const KEPT: usize = 2 * 1024;
 
         if std::mem::take(&mut self.kept) {

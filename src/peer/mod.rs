@@ -1,4 +1,4 @@
-//! The other side of a conversation, and what it takes to talk to it.
+//! The other side of a conversation: receiving from it, and sending to it.
 
 mod failure;
 mod leftover;
@@ -40,7 +40,7 @@ use crate::{
 pub struct Peer<Req, Res> {
     path: SendPath<Protocol<Req, Res>>,
     mailbox: Arc<Mailbox>,
-    /// That of the last datagram, where the system tells.
+    /// The traffic class of the last datagram, where the system reports it.
     traffic_class: Option<TrafficClass>,
     /// Which conversation this is, among those of the socket.
     serial: u64,
@@ -90,7 +90,7 @@ impl<Req, Res> Peer<Req, Res> {
         }
     }
 
-    /// Remembers what was told beside the last datagram.
+    /// Remembers the ancillary data of the last datagram.
     fn learn(&mut self, ancillary: Ancillary) {
         self.path.route.local = ancillary.local;
         self.traffic_class = ancillary.traffic_class;
@@ -126,7 +126,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// ```
     pub async fn closed(&self) {
         let mut closing = pin!(self.path.socket.closing.notified());
-        // Listen first: what is told between the two steps must not be missed.
+        // Listen first: a notification between the two steps must not be missed.
         closing.as_mut().enable();
         if !self.mailbox.is_closed() {
             closing.await;
@@ -200,7 +200,7 @@ impl<Req, Res> Peer<Req, Res> {
         PeerSender::new(&self.path.socket, protocol, self.path.route.clone())
     }
 
-    /// What was told beside the last datagram.
+    /// The ancillary data of the last datagram.
     pub(crate) const fn ancillary(&self) -> Ancillary {
         Ancillary { local: self.path.route.local, traffic_class: self.traffic_class }
     }

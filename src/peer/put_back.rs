@@ -87,12 +87,12 @@ impl<Req, Res> Peer<Req, Res> {
         self.leftover.get_or_insert_with(|| Box::new(Leftover::new(&self.path.socket.counters)))
     }
 
-    /// What nobody has asked for until now, nobody will: memory is for what waits.
+    /// Forgets the datagram that did not decode: a conversation that waits does not need it any more.
     pub(super) fn forget_undecoded(&mut self) {
         self.leftover = None;
     }
 
-    /// The conversation is over. Returns whether a packet was put back in it, which the next one receives.
+    /// Ends the conversation; returns whether a packet was put back, which the next one receives.
     #[inline]
     pub(crate) fn finish(&mut self) -> bool {
         self.leftover.is_some() && self.pass_on()

@@ -92,7 +92,7 @@ impl<Req, Res> Peer<Req, Res> {
         Receiving::new(self, Step::Until(deadline))
     }
 
-    /// Receives the datagram that opened the conversation, while the worker still has it.
+    /// Receives the datagram that opened the conversation, while it lies in the worker's batch.
     #[inline]
     pub(super) fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
         let Progress::Opening = self.progress else { return None };
@@ -127,27 +127,27 @@ impl<Req, Res> Peer<Req, Res> {
     }
 }
 
-/// What [`Peer::recv`] returns: made by hand, so that one that completes at once, as most do, costs
-/// next to nothing and leaves nothing to be dropped.
+/// The future of [`Peer::recv`]. It is written by hand: most complete at once, and then it costs next to nothing and
+/// leaves nothing to drop.
 pub(super) struct Receiving<'p, Req, Res> {
     peer: &'p mut Peer<Req, Res>,
     step: Step,
 }
 
-/// How far it has come. The times are looked at only where there is something to wait for.
+/// The progress of a `recv`. It asks for the time only if it has to wait.
 #[derive(Clone, Copy)]
 pub(super) enum Step {
-    /// To wait for so long at most.
+    /// It may wait for so long.
     Within(Duration),
-    /// To wait until then.
+    /// It may wait until then.
     Until(Instant),
-    /// It waits, for the datagram or for the timer.
+    /// It waits for a datagram or the timer.
     Waiting(Limit),
-    /// The time is up. Once the worker has read the socket in this round, nothing has come in time.
+    /// The timer has elapsed. It waits until the worker has read the socket in this round.
     Rereading(Limit, u64),
 }
 
-/// What ends a `recv` that waits.
+/// The limit of a `recv` that waits.
 #[derive(Clone, Copy)]
 pub(super) enum Limit {
     None,
@@ -187,12 +187,12 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
     fn poll_mailbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<Req, RecvError>> {
         // A peer that sends faster than its handler works must not keep the thread from the others.
         let budget = ready!(coop::poll_proceed(cx));
-        // Before the mailbox is looked at: what came in time is in there when the round is done.
+        // Asked before the mailbox: when the round is done, a datagram that came in time is in there.
         let too_late = match self.step {
             Step::Rereading(_, round) => self.peer.path.socket.reread.poll(round, cx).is_ready(),
             _ => false,
         };
-        // What is taken is returned at once: nothing is awaited after this that could be dropped.
+        // A datagram that is taken is returned at once, so no cancellation can lose it.
         if let Poll::Ready(taken) = self.peer.mailbox.poll_take(cx, &self.peer.path.socket.counters)
         {
             budget.made_progress();
@@ -225,8 +225,8 @@ impl<'p, Req, Res> Receiving<'p, Req, Res> {
         Poll::Pending
     }
 
-    /// Sets the timer, which every `recv` of a conversation uses again; returns what it will tell, or nothing
-    /// if it is not to wait at all.
+    /// Sets the timer, which each `recv` of a conversation uses again; returns the limit that it stands for, or `None`
+    /// if there is no time to wait.
     fn begin_to_wait(&mut self, timeout: Duration, now: Option<Instant>) -> Option<Limit> {
         self.peer.forget_undecoded();
         let idle = self.peer.path.socket.limits.idle_timeout.unwrap_or(Duration::MAX);

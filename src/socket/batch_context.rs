@@ -1,10 +1,9 @@
-//! What a worker lends to the conversation it polls inline.
+//! The batch that a worker lends to the conversation it polls inline.
 //!
 //! A conversation that finishes at its first poll receives its datagram straight from the receive
 //! batch and leaves its replies in the send batch, without a lock and without a copy. Both travel in
-//! a [`BatchContext`], which lies in a thread-local while the conversation is polled. Whoever uses it has it
-//! borrowed for as long as that lasts, so a protocol that sends while it encodes finds it taken and
-//! goes the way that all other threads go.
+//! a [`BatchContext`], which lies in a thread-local while the conversation is polled. It is borrowed while it is
+//! used. So a protocol that sends while it encodes finds it borrowed, and sends as other threads do.
 
 use std::{
     cell::RefCell,
@@ -20,33 +19,33 @@ use crate::{
 };
 
 thread_local! {
-    /// Without a destructor: that spares each access a look at whether the thread ends. Nothing is in here
-    /// then, since who lends a batch takes it back.
+    /// It has no destructor, so that no access checks whether the thread is ending. It is empty by then, since
+    /// the worker that lends a batch takes it back.
     static CURRENT: RefCell<ManuallyDrop<Option<Box<BatchContext>>>> =
         const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
-/// One batch of one worker, from reception to flush.
+/// One batch of one worker, from the receive to the send.
 #[derive(Debug)]
 pub(crate) struct BatchContext {
     /// The socket this batch belongs to.
     socket: u64,
-    /// The conversation that is polled, and which datagram opened it.
+    /// The conversation that is polled, and the number of the datagram that opened it.
     serial: u64,
     at: usize,
     /// Whether that datagram was received.
     opened: bool,
     pub(crate) received: RecvBatch,
     pub(crate) replies: SendBatch,
-    /// How many inline replies are left before one takes part in tokio's budget.
+    /// How many more inline replies this unit of tokio's budget pays for.
     free_replies: u8,
     returned: u64,
     pub(crate) decode_errors: u64,
     pub(crate) conversations: u64,
 }
 
-/// How many inline replies use up one unit of tokio's budget. A task has 128 of these: 2,048 replies are
-/// what the largest batch asks for that the kernel merges, and leave within a few milliseconds.
+/// How many inline replies one unit of tokio's budget pays for. A task has 128 units, so 2,048 replies: as many as
+/// the largest batch of merged datagrams asks for. They leave within a few milliseconds.
 const REPLIES_PER_UNIT: u8 = 16;
 
 impl BatchContext {
@@ -65,14 +64,14 @@ impl BatchContext {
         })
     }
 
-    /// Makes the datagram number `at` the one that opens the conversation `serial`.
+    /// Opens the conversation `serial` with the datagram number `at`.
     pub(crate) fn offer(&mut self, serial: u64, at: usize) {
         self.serial = serial;
         self.at = at;
         self.opened = false;
     }
 
-    /// The datagram that opens the conversation `serial`, once.
+    /// Returns the datagram that opened the conversation `serial`, once.
     pub(crate) fn open(&mut self, serial: u64) -> Option<&[u8]> {
         let first = self.serial == serial && !self.opened;
         if first {
@@ -82,7 +81,7 @@ impl BatchContext {
         first.then(|| self.received.datagram(self.at))
     }
 
-    /// The datagram that was offered, if nobody has received it.
+    /// The datagram that opened the conversation, if it was not received.
     #[inline]
     pub(crate) fn unread(&self) -> Option<&[u8]> {
         (!self.opened).then(|| self.received.datagram(self.at))
@@ -101,16 +100,16 @@ impl BatchContext {
         Poll::Ready(())
     }
 
-    /// Adds what happened in this batch to the stats.
-    pub(crate) fn tell(&mut self, counters: &Counters) {
+    /// Adds what happened in this batch to the counters.
+    pub(crate) fn count(&mut self, counters: &Counters) {
         add(&counters.delivered, mem::take(&mut self.returned));
         add(&counters.decode_errors, mem::take(&mut self.decode_errors));
         add(&counters.conversations, mem::take(&mut self.conversations));
     }
 
-    /// Runs `poll` with this batch lent to it. A batch that was lent before, by a worker that is driven
-    /// inside a handler of another, comes back afterwards; while that one is in use, as by a protocol
-    /// that drives a worker, none is lent.
+    /// Runs `poll` with this batch lent to it. A handler may itself drive another worker: then the outer batch is
+    /// lent again afterwards. While the outer batch is borrowed, as by a protocol that drives a worker, this one is
+    /// not lent.
     #[inline]
     pub(crate) fn lend<R>(self: Box<Self>, poll: impl FnOnce() -> R) -> (Box<Self>, R) {
         CURRENT.with(|slot| {
@@ -119,13 +118,12 @@ impl BatchContext {
             drop(lent);
             let result = poll();
             let batch = mem::replace(&mut **slot.borrow_mut(), outer);
-            let batch = batch.expect("nobody takes a batch out but who has lent it");
+            let batch = batch.expect("only the worker that has lent a batch takes it out");
             (batch, result)
         })
     }
 
-    /// Runs `f` with the batch that is lent on this thread, if it is one of `socket` and nobody else uses
-    /// it at the moment.
+    /// Runs `f` with the batch that is lent on this thread, if it belongs to `socket` and is not borrowed.
     #[inline]
     pub(crate) fn with<R>(socket: u64, f: impl FnOnce(&mut Self) -> Option<R>) -> Option<R> {
         CURRENT.with(|batch| {

@@ -1,4 +1,4 @@
-//! What the worker of one socket shares with its conversations and senders.
+//! The state of one socket that its worker shares with conversations and senders.
 
 pub(crate) mod batch_context;
 pub(crate) mod mailbox;
@@ -26,10 +26,10 @@ use crate::{
 use outbox::Outbox;
 use reread::Reread;
 
-/// One bound socket of a server with all that its worker, its conversations and its senders share. It
-/// knows neither the packets nor the handler.
+/// One bound socket of a server, with everything that its worker, its conversations and its senders share. It
+/// depends neither on the packets nor on the handler.
 pub(crate) struct SocketState {
-    /// Tells sockets apart, also after one is gone.
+    /// Unique in this process, also after the socket is gone.
     pub(crate) id: u64,
     pub(crate) outbox: Outbox,
     pub(crate) limits: Arc<Limits>,
@@ -38,12 +38,12 @@ pub(crate) struct SocketState {
     ended: Mutex<Vec<(Addr, u64)>>,
     any_ended: AtomicBool,
     pub(crate) reread: Reread,
-    /// Told when serving ends, to the conversations that wait for something else.
+    /// Notified when serving ends, for conversations that wait for something else.
     pub(crate) closing: Notify,
-    /// The conversation that was opened last, as each worker leaves it for the next, so that no two of
-    /// a socket have the same number.
+    /// The number of the conversation that was opened last. Each worker leaves it for the next, so that no two
+    /// conversations of a socket have the same number.
     pub(crate) serial: AtomicU64,
-    /// What conversations start that is to go on after them.
+    /// The background tasks that conversations start.
     pub(crate) tasks: Arc<Tasks>,
 }
 
@@ -72,7 +72,7 @@ impl SocketState {
         }
     }
 
-    /// Tells the worker that a conversation is over, so that its place becomes free.
+    /// Reports to the worker that a conversation is over, so that its place becomes free.
     pub(crate) fn ended(&self, peer: Addr, serial: u64) {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).push((peer, serial));
         self.any_ended.store(true, Ordering::Release);
@@ -82,7 +82,7 @@ impl SocketState {
     /// Calls `end` for each conversation that has ended since the last call.
     pub(crate) fn each_ended(&self, mut end: impl FnMut(&Addr, u64)) {
         if self.any_ended.swap(false, Ordering::Acquire) {
-            // More than a few at once are rare, and what was needed for them goes back.
+            // More than a few at once are rare, so their memory is given back.
             const KEPT: usize = 256;
 
             let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,24 +93,24 @@ impl SocketState {
         }
     }
 
-    /// Has the worker read the socket once more; returns the round to wait for.
+    /// Asks the worker to read the socket once more; returns the round to wait for.
     pub(crate) fn ask_for_reread(&self, cx: &Context<'_>) -> u64 {
         let round = self.reread.ask(cx);
         self.outbox.signal.wake();
         round
     }
 
-    /// Counts datagrams that were dropped, and tells of the first.
+    /// Counts datagrams that were dropped, and logs the first.
     #[cold]
     pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
         self.counters.dropped(reason, datagrams);
         self.events.dropped(reason, self.outbox.transport().local_addr(), &self.limits);
     }
 
-    /// Tells how a conversation went whose handler has returned or panicked.
+    /// Logs and counts the error or panic of a handler.
     pub(crate) fn report(&self, peer: &Addr, error: &BoxError, panicked: bool) {
         let spoken = self.events.error(peer, &**error, "a conversation failed");
-        // Not before: an error that panics as it is told is another one.
+        // Afterwards, since an error that panics while it is formatted counts as a panic.
         let counter =
             if panicked || !spoken { &self.counters.panicked } else { &self.counters.failed };
         add(counter, 1);

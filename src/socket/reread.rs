@@ -1,4 +1,4 @@
-//! How conversations whose time is up have the worker read the socket once more.
+//! How conversations with an elapsed timeout ask the worker to read the socket once more.
 
 use std::{
     mem,
@@ -9,20 +9,20 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// Conversations whose time is up, and who wait until the worker has read what the kernel had by then.
+/// Conversations whose timeout has elapsed. They wait until the worker has read what the kernel had by then.
 ///
 /// After a pause of the whole process both a timer and a datagram that came in time may be due, in any order.
-/// The datagram wins: nobody is told of a timeout before the socket was read once more.
+/// The datagram wins: no timeout is reported before the socket was read once more.
 #[derive(Debug, Default)]
 pub(crate) struct Reread {
-    /// Whether somebody has joined the open round, to be seen without the lock.
+    /// Whether anybody has joined the open round. It can be read without the lock.
     asked: AtomicBool,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The round that those join who ask now.
+    /// The round that the next caller joins.
     open: u64,
     /// The first round that is not done.
     undone: u64,
@@ -44,14 +44,14 @@ impl Reread {
         if round < state.undone {
             return Poll::Ready(());
         }
-        // Whoever is polled for other reasons too is in the list already.
+        // A task that is polled for another reason is in the list already.
         if !state.wakers.last().is_some_and(|last| last.will_wake(cx.waker())) {
             state.wakers.push(cx.waker().clone());
         }
         Poll::Pending
     }
 
-    /// For the worker: begins a round, if somebody asks for one.
+    /// For the worker: begins a round, if one is asked for.
     pub(crate) fn begin(&self) -> Option<u64> {
         if !self.asked.load(Ordering::Relaxed) || !self.asked.swap(false, Ordering::Acquire) {
             return None;

@@ -32,8 +32,8 @@ pub(crate) fn is_about_sending(error: &io::Error) -> bool {
     ) || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
-/// Sends a datagram by `send`. An error that may be about an earlier one, to whomever, costs it nothing:
-/// the kernel tells each once, and has not tried the datagram then. Nor does a signal that came between.
+/// Sends a datagram by `send`, again after an error that may be about an earlier datagram: the kernel reports each
+/// such error once, and has not tried the datagram then. A signal that interrupts the call is no error either.
 #[inline]
 pub(super) fn send_despite_the_past(mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     match send() {
@@ -44,7 +44,7 @@ pub(super) fn send_despite_the_past(mut send: impl FnMut() -> io::Result<()>) ->
 
 #[cold]
 fn send_again(mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
-    /// One may arrive between two tries. More than that, and it is about this datagram.
+    /// One error may arrive between two tries. If more do, they are about this datagram.
     const TRIES: usize = 2;
 
     let mut sent = send();

@@ -1,4 +1,4 @@
-//! What carries datagrams, behind one trait: batches in, batches out.
+//! Transports carry datagrams, in batches: a shared half that sends, and one that receives.
 
 pub(crate) mod config;
 mod icmp;
@@ -52,8 +52,8 @@ pub(crate) use worker_index::WorkerIndex;
 
 use crate::Addr;
 
-/// How many datagrams one batch guards. A batch of 16 already gives everything that batching can give;
-/// more only keeps the runtime's other tasks waiting.
+/// How many datagrams one batch holds. 16 already give everything that batching can give; more only keep the
+/// runtime's other tasks waiting.
 pub(crate) const BATCH: usize = 64;
 
 /// One bound socket. Everybody who sends shares it; a server's worker or a client owns the
@@ -71,12 +71,12 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
         IoMode::Memory
     }
 
-    /// Whether trains of datagrams are received as one.
+    /// Whether the kernel merges datagrams that are received (GRO).
     fn recv_offload(&self) -> Offload {
         Offload::Unavailable
     }
 
-    /// Whether trains of datagrams are sent as one.
+    /// Whether the kernel splits messages that are sent (GSO).
     fn send_offload(&self) -> Offload {
         Offload::Unavailable
     }
@@ -85,8 +85,8 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// the socket, so that each serving may make one anew.
     fn recv_half(&self, first: usize) -> Box<dyn RecvHalf>;
 
-    /// How many datagrams the kernel has dropped on their way to this socket since it was taken over,
-    /// modulo 2^32; `None` where nobody tells.
+    /// How many datagrams the kernel has dropped on their way to this socket since the transport was made, modulo
+    /// 2^32; `None` if the system does not report it.
     fn kernel_drops(&self) -> Option<u32> {
         None
     }
@@ -99,7 +99,7 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
 
     /// Drops what has arrived, about `most` datagrams of it; returns how many.
     fn discard(&self, most: usize) -> usize {
-        // One that persists is for the worker to deal with.
+        // The worker deals with an error that persists.
         const MOST_FAILURES: usize = 64;
 
         let (mut half, mut batch) = (self.recv_half(BATCH), RecvBatch::new(LONGEST));
@@ -118,8 +118,8 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
         discarded
     }
 
-    /// Sends what `batch` guards, in order, and takes it out; false when the kernel has no more room
-    /// for the rest. A datagram that is refused goes to `refused` and costs no other its place.
+    /// Sends the datagrams of `batch`, in order, and takes them out; false if the kernel has no room for the rest. A
+    /// datagram that is refused is reported to `refused`, and the others are sent all the same.
     fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
         send_singly(|to, datagram| self.try_send(to, datagram), batch, refused)
     }
@@ -144,7 +144,7 @@ pub(crate) trait RecvHalf: fmt::Debug + Send + 'static {
         loop {
             ready!(self.poll_ready(cx))?;
             match self.try_recv(batch) {
-                // All of it were copies for other workers.
+                // All messages were copies for other workers.
                 Ok(()) if batch.is_empty() => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 received => return Poll::Ready(received),
@@ -153,7 +153,7 @@ pub(crate) trait RecvHalf: fmt::Debug + Send + 'static {
     }
 }
 
-/// Sends what `batch` guards, with one call of `try_send` for each datagram.
+/// Sends the datagrams of `batch`, with one call of `try_send` for each.
 fn send_singly(
     try_send: impl Fn(&Route, &[u8]) -> io::Result<()>,
     batch: &mut SendBatch,

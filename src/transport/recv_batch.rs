@@ -12,16 +12,16 @@ pub(crate) struct RecvBatch {
     used: usize,
     limit: usize,
     arrived: Vec<(Addr, Range<usize>)>,
-    /// What came beside the datagrams, up to the last of which something was told.
+    /// The ancillary data of the datagrams, up to the last one that has any.
     ancillary: Vec<Ancillary>,
-    /// Behind how many datagrams each one came that was too long, and from whom, if that was told.
+    /// For each datagram that was too long: how many datagrams came before it, and its source, if that is known.
     truncated: Vec<(usize, Option<Addr>)>,
 }
 
 impl RecvBatch {
     /// A batch for datagrams of up to `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        // A limit that nothing can reach is none, and costs no memory.
+        // A limit that no datagram can reach costs no memory.
         let limit = limit.min(LONGEST);
         Self {
             bytes: Vec::new(),
@@ -61,7 +61,7 @@ impl RecvBatch {
         self.truncated.push((self.arrived.len(), from));
     }
 
-    /// Counts all datagrams but the first `whole` as ones that are longer than they may be.
+    /// Counts all datagrams but the first `whole` as longer than the limit.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn truncate(&mut self, whole: usize) {
         for (behind, _) in &mut self.truncated {
@@ -100,8 +100,8 @@ impl RecvBatch {
         }
     }
 
-    /// Adds the datagrams of `segment` bytes each, the last one maybe shorter, that the kernel has
-    /// merged into the `bytes`. Where `segment` is 0, nobody knows the borders.
+    /// Adds the datagrams that the kernel has merged into the `bytes`: each has `segment` bytes, and the last may have
+    /// fewer. If `segment` is 0, nobody knows where they end.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn push_segments(
         &mut self,
@@ -142,7 +142,7 @@ impl RecvBatch {
         no_room || self.arrived.len() + self.truncated.len() >= BATCH
     }
 
-    /// Datagram number `index`, and from whom it came.
+    /// Datagram number `index` and its source.
     pub(crate) fn get(&self, index: usize) -> (&Addr, &[u8]) {
         let (from, bytes) = &self.arrived[index];
         (from, &self.bytes[bytes.clone()])
@@ -152,7 +152,7 @@ impl RecvBatch {
         &self.arrived[index].0
     }
 
-    /// What came beside datagram number `index`.
+    /// The ancillary data of datagram number `index`.
     pub(crate) fn ancillary(&self, index: usize) -> Ancillary {
         self.ancillary.get(index).copied().unwrap_or_default()
     }
@@ -161,13 +161,13 @@ impl RecvBatch {
         self.get(index).1
     }
 
-    /// How many datagrams were longer than the limit, and so are not in the batch.
+    /// How many datagrams were longer than the limit, so that they are not in the batch.
     pub(crate) fn truncated(&self) -> usize {
         self.truncated.len()
     }
 
-    /// Behind how many datagrams of the batch the one came that was too long, of number `i` of these,
-    /// and from whom, if that was told.
+    /// Of datagram number `i` that was too long: how many datagrams of the batch came before it, and its source, if
+    /// that is known.
     pub(crate) fn truncated_behind(&self, i: usize) -> Option<(usize, Option<&Addr>)> {
         self.truncated.get(i).map(|(behind, from)| (*behind, from.as_ref()))
     }
@@ -196,7 +196,7 @@ mod segments {
 
     // D-17
     #[test]
-    fn a_train_is_split_at_its_borders_and_the_last_datagram_may_be_shorter() {
+    fn merged_datagrams_are_split_where_they_end_and_the_last_may_be_shorter() {
         assert_eq!(split(100, 96, 32), (vec![32, 32, 32], 0));
         assert_eq!(split(100, 70, 32), (vec![32, 32, 6], 0));
         assert_eq!(split(100, 32, usize::MAX), (vec![32], 0));
@@ -205,19 +205,19 @@ mod segments {
 
     // R-5, D-17
     #[test]
-    fn a_train_of_unknown_borders_is_not_cut() {
+    fn merged_datagrams_of_unknown_length_are_not_split() {
         assert_eq!(split(100, 96, 0), (vec![], 1));
     }
 
     // R-12, D-17
     #[test]
-    fn each_datagram_of_a_train_meets_the_limit_by_itself() {
+    fn each_of_the_merged_datagrams_meets_the_limit_by_itself() {
         assert_eq!(split(16, 70, 32), (vec![6], 2));
     }
 
     // R-12, S-2
     #[test]
-    fn what_is_told_stays_beside_its_datagrams_whichever_others_are_left_out() {
+    fn ancillary_data_stays_with_its_datagrams_whichever_others_are_left_out() {
         let told = |byte: u8| Ancillary { traffic_class: Some(byte.into()), local: None };
         let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
         let mut batch = RecvBatch::new(16);
@@ -278,7 +278,7 @@ mod tests {
     // R-5, G-9
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[test]
-    fn datagrams_of_unknown_borders_are_counted_behind_those_that_are_known() {
+    fn datagrams_of_unknown_length_are_counted_behind_those_that_are_known() {
         let mut batch = RecvBatch::new(4);
         for datagram in [&b"12345"[..], b"1", b"2", b"12345", b"3"] {
             receive(&mut batch, 1, datagram);

@@ -1,4 +1,4 @@
-//! Between which addresses a datagram goes.
+//! The two addresses of a datagram, and its ancillary data.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
@@ -7,25 +7,25 @@ use crate::{
     addr::{Addr, Repr},
 };
 
-/// Which address of this host a datagram came to, and the interface it came by.
+/// The address of this host that a datagram came to, and the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Local {
     pub(crate) ip: IpAddr,
     pub(crate) interface: u32,
 }
 
-/// What the system tells beside a datagram (ancillary data, RFC 3542).
+/// What the system reports with a datagram (ancillary data, RFC 3542).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ancillary {
     pub(crate) local: Option<Local>,
     pub(crate) traffic_class: Option<TrafficClass>,
 }
 
-/// Between whom a datagram goes.
+/// The two ends of a datagram's way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) peer: Addr,
-    /// The address of this host, where the socket has several and the system tells of them.
+    /// The address of this host, if the socket has several and the system reports which.
     pub(crate) local: Option<Local>,
 }
 

@@ -1,14 +1,14 @@
-//! A buffer of the thread for one encoded datagram.
+//! A buffer of each thread for one encoded datagram.
 
 use std::{cell::Cell, mem, ops::Deref};
 
 use crate::{EncodeError, SendError};
 
-/// One encoded datagram in a buffer of the thread, which is given back when this is dropped.
+/// One encoded datagram in the buffer of this thread. Dropping it gives the buffer back.
 pub(crate) struct Scratch(Vec<u8>);
 
 impl Scratch {
-    /// ServeGuards what `encode` writes, unless it fails or writes more than `max` bytes.
+    /// Holds the datagram that `encode` writes, unless it fails or writes more than `max` bytes.
     pub(crate) fn encode(
         max: usize,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
@@ -31,11 +31,11 @@ impl Deref for Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What no datagram can fill goes back to the allocator.
+        // A buffer that no datagram can fill goes back to the allocator.
         const KEPT: usize = 128 * 1024;
 
         if self.0.capacity() <= KEPT {
-            // Where the thread ends there is nothing to keep a buffer for.
+            // A thread that is ending needs no buffer.
             let _ = SCRATCH.try_with(|scratch| scratch.set(mem::take(&mut self.0)));
         }
     }

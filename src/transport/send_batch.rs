@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::{BATCH, Route};
 use crate::{EncodeError, SendError};
 
-/// Datagrams on their way out, first in, first out. Each has a buffer of its own, so that a protocol
-/// that does more than append can spoil no other datagram; the buffers are used again.
+/// Datagrams on their way out, first in, first out. Each has a buffer of its own, so that a protocol that does more
+/// than append cannot spoil another datagram. The buffers are used again.
 #[derive(Debug, Default)]
 pub(crate) struct SendBatch {
     slots: Vec<(Route, Vec<u8>)>,
@@ -57,7 +57,7 @@ impl SendBatch {
         }
     }
 
-    /// Adds a datagram that is encoded already.
+    /// Adds a datagram that is already encoded.
     pub(crate) fn push(&mut self, to: &Route, datagram: &[u8]) {
         let added = self.encode(to, usize::MAX, |bytes| {
             bytes.extend_from_slice(datagram);
@@ -82,20 +82,20 @@ impl SendBatch {
         }
     }
 
-    /// Datagram number `i`, and to whom it goes.
+    /// Datagram number `i` and its route.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn get(&self, i: usize) -> (&Route, &[u8]) {
         let (to, datagram) = &self.slots[self.pending.start + i];
         (to, datagram)
     }
 
-    /// All datagrams, and to whom they go.
+    /// All datagrams and their routes.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn iter(&self) -> impl Iterator<Item = &(Route, Vec<u8>)> {
         self.slots[self.pending.clone()].iter()
     }
 
-    /// Takes all datagrams out.
+    /// Removes all datagrams.
     pub(crate) fn clear(&mut self) {
         self.pending = 0..0;
         self.bytes = 0;
@@ -105,7 +105,7 @@ impl SendBatch {
         }
     }
 
-    /// Takes those datagrams out for which `keep` is false.
+    /// Removes the datagrams for which `keep` is false.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         let mut kept = Self::default();
@@ -124,7 +124,7 @@ impl SendBatch {
         self.pending.is_empty()
     }
 
-    /// How many bytes wait here.
+    /// How many bytes the datagrams have together.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -10,8 +10,7 @@ use std::{
 pub(crate) struct Signal(Mutex<Option<Waker>>);
 
 impl Signal {
-    /// Has the task of `cx` woken by the next [`wake`](Self::wake). What a wake-up tells must be
-    /// looked at after this, else it can be missed.
+    /// Lets the next [`wake`](Self::wake) wake the task of `cx`. Look for work after this, or a wake-up can be missed.
     pub(crate) fn register(&self, cx: &Context<'_>) {
         let mut waker = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *waker {

@@ -1,4 +1,4 @@
-//! A socket lent for options of the operating system.
+//! A socket of the operating system, lent for its options.
 
 use std::sync::Arc;
 

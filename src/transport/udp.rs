@@ -17,11 +17,11 @@ use crate::addr::{Addr, Repr};
 /// UDP on every platform that tokio knows, one system call per datagram.
 #[derive(Debug)]
 pub(crate) struct Udp {
-    /// Shared with whoever waits for it or sets options on it.
+    /// Shared with the receive half, and with callers that set options on it.
     pub(super) socket: Arc<UdpSocket>,
     pub(super) local_addr: Addr,
     pub(super) ipv6: bool,
-    /// Whether it has one peer, which need not be named.
+    /// Whether it is connected to one peer, whose address the kernel knows.
     pub(super) connected: bool,
 }
 
@@ -43,8 +43,8 @@ impl Udp {
         Ok(Self { connected: true, ..Self::new(socket)? })
     }
 
-    /// `to` as this socket names it: an IPv6 socket knows IPv4 peers by their mapped address, and a
-    /// connected one has no name for its peer.
+    /// The address of `to` for this socket: an IPv6 socket knows IPv4 peers by their mapped address, and a connected
+    /// socket needs none.
     fn name(&self, to: &Addr) -> Option<SocketAddr> {
         let Addr(Repr::Ip(to)) = *to;
         match to {
@@ -110,7 +110,7 @@ impl UdpRecvHalf {
                 Err(error) => return Err(error),
             }
         }
-        // A user may have switched it on since we have the socket, and these calls do not report segments.
+        // A user may have switched GRO on since, and these calls do not report segments.
         #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
         if super::linux::merges(&self.socket) {
             batch.truncate(first);

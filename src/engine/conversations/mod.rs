@@ -1,4 +1,4 @@
-//! Who is talking, and what waits for them. No socket, task or clock: this is tested without a runtime.
+//! The table of conversations. It has no socket, task or clock, so it is tested without a runtime.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -13,8 +13,7 @@ use crate::{
     transport::Ancillary,
 };
 
-/// The conversations of one worker that have become tasks. A peer that is silent is not in here and
-/// costs nothing.
+/// The conversations of one worker that have become tasks. A peer that is not in conversation costs nothing.
 ///
 /// The hash is the standard library's, keyed at random: the keys are addresses that an attacker
 /// chooses.
@@ -32,14 +31,14 @@ struct Conversation<T> {
     task: T,
 }
 
-/// What a datagram means.
+/// The effect of a datagram that arrives.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// Its peer is silent: it may open a conversation.
+    /// Its peer is not in conversation, so it may open one.
     Opening,
     /// It waits for the conversation of its peer.
     Waiting,
-    /// It was dropped, which is still to be counted.
+    /// It was dropped. The caller counts it.
     Dropped(DropReason),
 }
 
@@ -48,7 +47,7 @@ impl<T> Conversations<T> {
         Self { open: HashMap::new(), limits, counters }
     }
 
-    /// Lets a datagram wait if its peer is in conversation. It is looked up only if anybody is.
+    /// Queues a datagram if its peer is in conversation. While nobody is, `datagram` is not called.
     #[inline]
     pub(super) fn arrive<'a>(
         &mut self,
@@ -68,7 +67,7 @@ impl<T> Conversations<T> {
             Offer::Accepted => Arrival::Waiting,
             Offer::Dropped(reason) => Arrival::Dropped(reason),
             Offer::Over => {
-                // It ended a moment ago, and the news of it is still on its way.
+                // It ended a moment ago, and its task has not reported that yet.
                 self.open.remove(from);
                 self.release();
                 Arrival::Opening
@@ -87,13 +86,13 @@ impl<T> Conversations<T> {
         self.counters.active_conversations.fetch_sub(1, Relaxed);
     }
 
-    /// Adds the conversation of a silent peer, in a place that was reserved.
+    /// Adds a conversation, in a place that was reserved.
     pub(super) fn insert(&mut self, peer: Addr, serial: u64, mailbox: Arc<Mailbox>, task: T) {
         let before = self.open.insert(peer, Conversation { serial, mailbox, task });
         debug_assert!(before.is_none(), "a peer has at most one conversation");
     }
 
-    /// Takes the conversation out that has ended, unless another one has taken its place.
+    /// Removes the conversation that has ended, unless another one has taken its place.
     pub(super) fn end(&mut self, peer: &Addr, serial: u64) {
         if let Entry::Occupied(entry) = self.open.entry(peer.clone())
             && entry.get().serial == serial
@@ -104,7 +103,7 @@ impl<T> Conversations<T> {
         }
     }
 
-    /// Gives memory back when the table has become much too large: what a flood has filled is not kept.
+    /// Gives memory back when the table has become much too large, as after a flood.
     fn shrink(&mut self) {
         const KEPT: usize = 1_024;
 
@@ -114,7 +113,7 @@ impl<T> Conversations<T> {
         }
     }
 
-    /// Lets nothing more wait: all peers hear that serving ends.
+    /// Closes all mailboxes: each `recv` returns `Closed`.
     pub(super) fn close(&self) {
         for conversation in self.open.values() {
             conversation.mailbox.close(&self.counters);
@@ -149,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// A table with bounds and stats of its own, whose tasks are none.
+    /// A table without tasks, with limits and counters of its own.
     fn table(limits: Limits) -> (Conversations<()>, Arc<Counters>) {
         let counters = Arc::new(Counters::default());
         (Conversations::new(Arc::new(limits), Arc::clone(&counters)), counters)

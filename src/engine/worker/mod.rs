@@ -1,4 +1,4 @@
-//! The loop that drives one socket: receive a batch, run handlers, flush a batch.
+//! The loop that drives one socket: receive a batch, run handlers, send their replies.
 
 mod opening;
 mod rereading;
@@ -35,12 +35,12 @@ use crate::{
     transport::{BATCH, RecvHalf},
 };
 
-/// Drives one socket until serving ends. Conversations that need not wait are polled here, unless all
-/// are to run `elsewhere`.
+/// Drives one socket until serving ends. It polls each conversation once, and makes a task of one that waits. If
+/// conversations run `elsewhere`, all of them are tasks there.
 ///
 /// # Errors
 ///
-/// Fails if the socket can never receive again; then too all conversations have ended.
+/// Fails if the socket can never receive again. All conversations have ended then too.
 pub(super) async fn run<Req, Res, H>(
     socket: Arc<SocketState>,
     application: Arc<Application<Req, Res, H>>,
@@ -85,32 +85,32 @@ struct Worker<Req, Res, H, F, M> {
     socket: Arc<SocketState>,
     application: Arc<Application<Req, Res, H>>,
     admission: Arc<Admission>,
-    /// Where conversations run, if they must not keep this thread.
+    /// The runtime of the conversations, if they must not block this thread.
     elsewhere: Option<Handle>,
     converse: M,
     conversations: Conversations<AbortHandle>,
-    /// The batch that is worked on; lent while a conversation is polled.
+    /// The current batch. It is lent while a conversation is polled.
     batch: Option<Box<BatchContext>>,
-    /// Which datagram of the batch comes next.
+    /// The number of the next datagram in the batch.
     next: usize,
-    /// The conversation that was opened last.
+    /// The number of the conversation that was opened last.
     serial: u64,
     /// Whether a place is reserved for the next conversation that has to wait.
     reserved: bool,
-    /// Whether other tasks have something to do because of this batch.
+    /// Whether this batch gave other tasks something to do.
     busy: bool,
-    /// What the next inline conversation uses again.
+    /// The next inline conversation uses these again.
     slot: Option<FutureSlot<F>>,
     call: Option<Box<HandlerCall<Req, Res, H>>>,
     mailbox: Arc<Mailbox>,
-    /// After an error of the socket: no reception before this is over.
+    /// After an error of the socket, the worker receives nothing until this is over.
     pause: Option<Pin<Box<Sleep>>>,
-    /// Whether the socket could not receive at all, so that to read it once more tells nothing.
+    /// Whether the socket cannot receive at the moment, so that reading it once more is of no use.
     deaf: bool,
     send_deadline: SendDeadline,
-    /// While conversations whose time is up wait for it: what the kernel has is read to the end.
+    /// The round of reading that conversations with an elapsed timeout wait for.
     reread: Option<Rereading>,
-    // Dropped last: with it the next serving may begin.
+    // Dropped last: the next serving may begin when it is gone.
     serve_state: Arc<ServeState>,
 }
 
@@ -138,7 +138,7 @@ where
     M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
     async fn serve(&mut self) -> io::Result<()> {
-        // A worker of an earlier serving may have been dropped in the middle of a batch.
+        // The worker of an earlier serving may have been dropped in the middle of a batch.
         self.end_batch();
         let mut backoff = Backoff::default();
         loop {
@@ -150,7 +150,7 @@ where
                         self.give_way().await;
                     }
                     let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
-                    // A full batch is one of many: timers have waited long enough.
+                    // More is likely to follow a full batch, and timers have waited long enough.
                     let full = received.is_full();
                     received.clear();
                     self.next = 0;
@@ -174,7 +174,7 @@ where
         }
     }
 
-    /// Lets other tasks have the thread. What the conversations among them answer leaves together.
+    /// Lets other tasks have the thread. The answers of the conversations among them leave together.
     async fn give_way(&mut self) {
         yield_now().await;
         self.end_batch();
@@ -187,12 +187,12 @@ where
         self.socket.outbox.send_replies(replies, Batch::IsOver);
     }
 
-    /// Receives nothing for that long; all else goes on.
+    /// Receives nothing for that long. Everything else goes on.
     fn pause_for(&mut self, pause: Duration) {
         self.pause = Some(Box::pin(sleep_until(Instant::now() + pause)));
     }
 
-    /// Waits for something to do, and meanwhile sends what waits for room in the kernel.
+    /// Waits for something to do. Meanwhile it sends datagrams that wait for room in the kernel.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         self.attend(cx);
         match self.serve_state.mode() {
@@ -221,7 +221,7 @@ where
         }
     }
 
-    /// Frees the places of conversations that have ended and sends what can be sent.
+    /// Frees the places of conversations that have ended, and sends what the kernel has room for.
     fn attend(&mut self, cx: &mut Context<'_>) {
         self.socket.outbox.signal.register(cx);
         self.free_places();
@@ -242,10 +242,10 @@ where
         }
     }
 
-    /// Works on the batch; returns whether it is done, or other tasks must have the thread first.
+    /// Works on the batch; returns false if other tasks must have the thread before the rest of it.
     fn dispatch(&mut self) -> bool {
-        // Half of what a queue holds by default: a train of datagrams to one conversation must not
-        // overflow it before the conversation has had a chance to receive.
+        // Half of the default queue: many datagrams for one conversation must not overflow its queue before
+        // it has had a chance to receive.
         const AT_A_TIME: usize = 32;
 
         let mut batch = self.batch.take().expect(NOT_LENT);
@@ -263,8 +263,8 @@ where
         if mem::take(&mut self.reserved) {
             self.conversations.release();
         }
-        // Told before the replies leave: who has an answer finds it in the stats.
-        batch.tell(&self.socket.counters);
+        // Counted before the replies leave: a peer that has an answer finds it in the stats.
+        batch.count(&self.socket.counters);
         let after = if self.busy { Batch::GoesOn } else { Batch::IsOver };
         self.socket.outbox.send_replies(&mut batch.replies, after);
         let done = self.next == batch.received.len();
@@ -272,7 +272,7 @@ where
         done
     }
 
-    /// Finds out whom the datagram number `at` is for.
+    /// Gives the datagram number `at` to its conversation, opens one, or drops it.
     fn receive(&mut self, batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         let mode = self.serve_state.mode();
         let from = batch.received.from(at);
@@ -309,7 +309,7 @@ where
         batch
     }
 
-    /// Ends all conversations: they hear of it, have the grace to finish, and are dropped then.
+    /// Ends all conversations: their `recv` returns `Closed`, they have the grace to finish, then they are dropped.
     async fn end(&mut self) {
         self.conversations.close();
         self.socket.closing.notify_waiters();
@@ -327,7 +327,7 @@ where
                 cut = true;
                 self.conversations.tasks().for_each(AbortHandle::abort);
             }
-            // What the kernel had no room for all that time is lost.
+            // Datagrams that found no room in the kernel all that time are lost.
             if silent { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;

@@ -1,4 +1,4 @@
-//! How a conversation begins: polled once where its datagram was received, and a task if it has to wait.
+//! How a conversation begins: the worker polls it once, and makes a task of it if it has to wait.
 
 use std::{mem, sync::Arc, task::Poll};
 
@@ -20,7 +20,7 @@ where
     F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
     M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
-    /// Opens a conversation and polls it once, here and now.
+    /// Opens a conversation and polls it once.
     pub(super) fn open(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         self.serial += 1;
         let serial = self.serial;
@@ -73,7 +73,7 @@ where
         batch
     }
 
-    /// Lets a conversation go on that has to wait, with the datagram that opened it if that is unread.
+    /// Keeps a conversation that has to wait, and the datagram that opened it if that is unread.
     fn keep(&mut self, batch: &mut BatchContext, at: usize, slot: FutureSlot<F>, span: Scope) {
         let (peer, ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
         let mailbox = mem::take(&mut self.mailbox);
@@ -86,7 +86,7 @@ where
             self.spawn(slot, span, ending);
             return;
         }
-        // Its datagram cannot wait, so neither can it.
+        // There is no room for its datagram, so the conversation ends.
         self.socket.dropped(DropReason::MemoryLimit, 1);
         batch.conversations += 1;
         if let Err(panicked) = panic::catch(|| drop(slot)) {
@@ -94,7 +94,7 @@ where
         }
     }
 
-    /// Opens the conversation that receives what the last one has put back, as a task.
+    /// Opens the next conversation of this peer as a task. It receives the packet that the last one put back.
     fn follow(
         &mut self,
         batch: &BatchContext,

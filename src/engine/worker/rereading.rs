@@ -1,4 +1,4 @@
-//! What the kernel has is read to the end while conversations whose time is up wait for that.
+//! Reads the socket to its end while conversations with an elapsed timeout wait for that.
 
 use std::{
     io,
@@ -27,8 +27,7 @@ where
     F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
     M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
-    /// Reads what the kernel has, whether or not the runtime has heard of it, if a conversation asks for that
-    /// whose time is up.
+    /// Reads the socket, whatever the runtime knows of it, if a conversation with an elapsed timeout asks for it.
     pub(super) fn poll_reread(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.reread.as_ref().is_some_and(|reread| reread.left == 0) {
             self.end_reread();
@@ -41,7 +40,7 @@ where
         let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
         match self.receiving.recv_now(received) {
             Ok(()) => {
-                // Where all were copies for other workers, nothing is left of what was read.
+                // If all messages were copies for other workers, the batch is empty.
                 let read = if received.is_empty() { COPIES } else { received.len() };
                 reread.left = reread.left.saturating_sub(read);
                 if received.is_empty() {

@@ -1,4 +1,4 @@
-//! What waits for room in the kernel, and for how long.
+//! Limits how long datagrams wait for room in the kernel.
 
 use std::{
     pin::Pin,
@@ -9,12 +9,12 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::socket::outbox::Outbox;
 
-/// Ends the waiting of datagrams that find no room. Set anew for each, which is cheaper than another timer.
+/// Drops datagrams that have waited for room too long. One timer is reset for each, which is cheaper than a new one.
 #[derive(Debug, Default)]
 pub(super) struct SendDeadline(Option<Pin<Box<Sleep>>>);
 
 impl SendDeadline {
-    /// Sends what there is room for, and drops what has waited for too long.
+    /// Sends what there is room for, and drops what has waited too long.
     pub(super) fn attend(&mut self, outbox: &Outbox, cx: &mut Context<'_>) {
         while outbox.poll_flush(cx).is_pending() {
             let Some(deadline) = outbox.deadline() else { return };

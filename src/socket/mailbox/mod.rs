@@ -13,15 +13,14 @@ use crate::{
     transport::Ancillary,
 };
 
-/// What waits for one conversation: shared by the worker, which puts datagrams in, and the
-/// conversation, which takes them out. Each waiting datagram is a copy of exactly its own size, so
+/// The queue of one conversation: the worker puts datagrams in, and the conversation takes them out. Each waiting datagram is a copy of exactly its own size, so
 /// that a small one never pins a large receive buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The datagram that opened the conversation, as long as nobody has received it.
+    /// The datagram that opened the conversation, until it is received.
     opening: Option<Waiting>,
     queue: VecDeque<Waiting>,
     bytes: usize,
@@ -30,29 +29,29 @@ struct State {
     over: bool,
 }
 
-/// Room for so many datagrams a queue keeps: what one burst of the usual size needs.
+/// An empty queue keeps room for so many datagrams: one burst of the usual size.
 const KEPT: usize = 16;
 
-/// A datagram, and what was told beside it.
+/// A datagram and its ancillary data.
 type Waiting = (Ancillary, Box<[u8]>);
 
-/// What became of a datagram that was offered.
+/// The outcome for a datagram that was offered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
     /// It waits. Older ones that were dropped in its favour are counted.
     Accepted,
-    /// It was dropped, which is still to be counted.
+    /// It was dropped. The caller counts it.
     Dropped(DropReason),
     /// The conversation is over: this datagram may open the next.
     Over,
 }
 
-/// How a conversation is followed.
+/// What follows a conversation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// By another one, opened by the datagram that has waited longest, beside which this was told.
+    /// Another one, opened by the datagram that has waited longest, with this ancillary data.
     Conversation(Ancillary),
-    /// By silence.
+    /// No conversation.
     Nothing,
 }
 
@@ -72,7 +71,7 @@ impl Mailbox {
         reserved
     }
 
-    /// Lets `datagram` wait, if the bounds allow it.
+    /// Queues a copy of `datagram`, if the limits allow it.
     pub(crate) fn offer(
         &self,
         ancillary: Ancillary,
@@ -88,7 +87,7 @@ impl Mailbox {
             return Offer::Dropped(DropReason::ShuttingDown);
         }
         if limits.max_queue_len == 0 || datagram.len() > limits.max_queue_bytes {
-            // Not even an empty queue could take it, so none that waits gives way to it.
+            // Not even an empty queue could take it, so no older one is dropped for it.
             return Offer::Dropped(DropReason::QueueFull);
         }
         while state.queue.len() >= limits.max_queue_len
@@ -127,7 +126,7 @@ impl Mailbox {
         Poll::Pending
     }
 
-    /// Lets nothing more in and drops what waits: `recv` says `Closed` from now on.
+    /// Refuses further datagrams and drops those that wait: `recv` returns `Closed` from now on.
     pub(crate) fn close(&self, counters: &Counters) {
         let mut state = self.lock();
         state.closed = true;
@@ -139,7 +138,7 @@ impl Mailbox {
         }
     }
 
-    /// Whether `recv` says `Closed`, once it has returned what is there.
+    /// Whether `recv` returns `Closed`, once it has returned what is there.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }
@@ -169,7 +168,7 @@ impl Mailbox {
         Next::Conversation(ancillary)
     }
 
-    /// Ends a conversation that was dropped, with all that waited for it.
+    /// Ends a conversation that was dropped, and drops what waited for it.
     pub(crate) fn abandon(&self, counters: &Counters) {
         let mut state = self.lock();
         state.over = true;
@@ -182,14 +181,14 @@ impl Mailbox {
 }
 
 impl State {
-    /// Takes what has waited longest out of the queue. Room goes back before more than 5 of 8 places are
-    /// empty: a queue need not run empty for that, and who has it is bound by what waits.
+    /// Takes the oldest datagram out of the queue. Memory is given back before more than 5 of 8 places are empty, so
+    /// that what a queue takes is bounded by what waits in it.
     fn pop(&mut self) -> Option<Waiting> {
         let next = self.queue.pop_front()?;
         self.bytes -= next.1.len();
         let (used, room) = (self.queue.len(), self.queue.capacity());
         if room > KEPT && 8 * used < 3 * room {
-            // Moved, not cut off: an allocator keeps what is cut off apart from its neighbours.
+            // Moved, not shrunk in place: an allocator keeps the piece that is cut off apart from its neighbours.
             let mut queue = VecDeque::with_capacity(KEPT.max(room / 2));
             queue.append(&mut self.queue);
             self.queue = queue;
@@ -232,13 +231,13 @@ impl State {
     }
 }
 
-/// What a datagram that waits takes beside its bytes, at most: its place in a queue of which 5 of 8 may be
-/// empty, and what an allocator adds. So the bound of all bytes is one of memory.
+/// How much memory a datagram that waits takes beyond its bytes, at most: its place in a queue of which 5 of 8 may
+/// be empty, and what an allocator adds. So the limit on bytes is a limit on memory.
 pub(crate) const OVERHEAD: usize = 160;
 
 const _: () = assert!(8 * size_of::<Waiting>() / 3 + 32 <= OVERHEAD);
 
-/// Takes room for a datagram of so many bytes; false if no more may wait.
+/// Reserves memory for a datagram of so many bytes; false if no more may wait.
 pub(crate) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> bool {
     let reserved = |waiting: usize| {
         Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_queued_bytes)
@@ -246,7 +245,7 @@ pub(crate) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> boo
     counters.queued_bytes.fetch_update(Relaxed, Relaxed, reserved).is_ok()
 }
 
-/// Gives the room back.
+/// Gives the memory back.
 pub(crate) fn release(bytes: usize, counters: &Counters) {
     counters.queued_bytes.fetch_sub(bytes + OVERHEAD, Relaxed);
 }

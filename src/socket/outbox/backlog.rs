@@ -11,8 +11,7 @@ use crate::transport::{Route, SendBatch};
 pub(crate) const MOST_DATAGRAMS: usize = 4_096;
 const MOST_BYTES: usize = 4 << 20;
 
-/// How many datagrams are handed to the kernel at a time, and how much later than the first of these the last
-/// one may have come.
+/// How many datagrams a chunk holds at most, and how much later than the first of them the last may have come.
 const AT_A_TIME: usize = 256;
 const SPAN: Duration = Duration::from_millis(10);
 
@@ -22,14 +21,14 @@ pub(super) struct Backlog {
     chunks: VecDeque<Chunk>,
     datagrams: usize,
     bytes: usize,
-    /// Whether the kernel had no room, and something waits for it since then.
+    /// Whether something waits for room in the kernel.
     blocked: bool,
 }
 
 #[derive(Debug, Default)]
 struct Chunk {
     batch: SendBatch,
-    /// While the kernel has no room: since when the first datagram waits.
+    /// While the kernel has no room, the time since when the first datagram waits.
     since: Option<Instant>,
 }
 
@@ -77,7 +76,7 @@ impl Backlog {
         self.chunks.push_front(chunk);
     }
 
-    /// Has `send` send what it can of each chunk, in order. It returns whether that was all of it.
+    /// Calls `send` for each chunk, in order, until it returns that it could not send all of one.
     pub(super) fn flush(&mut self, mut send: impl FnMut(&mut SendBatch) -> bool) {
         while let Some(first) = self.chunks.front_mut() {
             let (datagrams, bytes) = (first.batch.len(), first.batch.bytes());
@@ -96,7 +95,7 @@ impl Backlog {
         self.unblock();
     }
 
-    /// From now on it counts how long a datagram waits.
+    /// From now on the time counts that a datagram waits.
     pub(super) fn block(&mut self) {
         if !mem::replace(&mut self.blocked, true) && !self.is_empty() {
             let now = Instant::now();

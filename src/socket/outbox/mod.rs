@@ -40,7 +40,7 @@ pub(crate) struct Outbox {
     /// How long a datagram may wait for room in the kernel.
     limit: Duration,
     state: Mutex<State>,
-    /// How many datagrams the backlog guards, to be seen without the lock.
+    /// How many datagrams the backlog holds. It can be read without the lock.
     backlog: AtomicUsize,
     room: Notify,
     /// Wakes the worker.
@@ -52,7 +52,7 @@ struct State {
     open: bool,
     batch: bool,
     backlog: Backlog,
-    /// When it was told last that datagrams found no room.
+    /// When it was logged last that datagrams found no room.
     told: Option<Instant>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) enum Batch {
     IsOver,
 }
 
-/// How often it is told that datagrams find no room: a jam drops some every few milliseconds.
+/// How often it is logged that datagrams find no room: a jam drops some every few milliseconds.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Datagrams that the kernel has refused. Nothing is allocated while there are none.
@@ -101,7 +101,7 @@ impl Outbox {
         self.lock().open = true;
     }
 
-    /// Refuses all that is sent from now on, and drops what the kernel had no room for.
+    /// Refuses what is sent from now on, and drops what the kernel had no room for.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         let unsent = state.backlog.len() as u64;
@@ -118,7 +118,7 @@ impl Outbox {
         self.lock().open
     }
 
-    /// Whether the next inline reply may go into the batch of `batch`.
+    /// Whether the next inline reply may go into `batch`.
     pub(crate) fn takes_inline(&self, batch: &mut BatchContext) -> bool {
         if batch.replies.len() >= REPLIES || batch.replies.bytes() >= REPLIES_BYTES {
             self.send_replies(&mut batch.replies, Batch::GoesOn);
@@ -126,7 +126,7 @@ impl Outbox {
         self.backlog.load(Ordering::Acquire) == 0
     }
 
-    /// From now on only the worker sends; what others send waits for the end of the batch.
+    /// From now on only the worker sends. Datagrams of others wait for the end of the batch.
     pub(crate) fn begin_batch(&self) {
         self.lock().batch = true;
     }
@@ -169,12 +169,12 @@ impl Outbox {
         Poll::Ready(())
     }
 
-    /// When the next datagram has waited for room as long as it may; `None` if nothing waits for it.
+    /// When the oldest datagram has waited for room as long as it may; `None` if none waits for room.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.lock().backlog.deadline(self.limit)
     }
 
-    /// Drops what has waited for room as long as it may.
+    /// Drops datagrams that have waited for room as long as they may.
     pub(crate) fn expire(&self) {
         let mut state = self.lock();
         let expired = state.backlog.expire(self.limit);
@@ -207,7 +207,7 @@ impl Outbox {
             let mut room = pin!(self.room.notified());
             // Listen first: room that is made between the two steps must not be missed.
             room.as_mut().enable();
-            // Who has waited for as long as a datagram may does not begin to wait in the backlog too.
+            // A sender that has waited as long as a datagram may does not begin to wait in the backlog too.
             let late = since.elapsed() >= self.limit;
             if (!late || self.is_flushed()) && self.try_send(to, datagram)? {
                 return Ok(());
@@ -216,7 +216,7 @@ impl Outbox {
                 add(&self.counters.send_timeouts, 1);
                 return if self.is_open() { Ok(()) } else { Err(SendError::Closed) };
             }
-            // The worker looks after the time: when it is over for what waits, there is room.
+            // The worker drops what has waited too long, and then there is room.
             room.await;
         }
     }
@@ -253,7 +253,7 @@ impl Outbox {
         self.backlog.store(state.backlog.len(), Ordering::Release);
         drop(state);
         if full {
-            // Not before the datagram is there: the worker looks once and waits again.
+            // After the datagram is there, since the worker looks once and waits again.
             self.signal.wake();
         }
         Ok(true)
@@ -272,7 +272,7 @@ impl Outbox {
         if left == 0 {
             self.room.notify_waiters();
         } else {
-            // As many as there is room for, in the order they came.
+            // As many senders as there is room for, in the order they came.
             (left..before).for_each(|_| self.room.notify_one());
         }
         refusals
@@ -291,7 +291,7 @@ impl Outbox {
         (done, refusals)
     }
 
-    /// Counts and tells what the kernel refused. Never under a lock: whoever hears of it may send.
+    /// Counts and logs what the kernel refused. Never under a lock, since a subscriber may send.
     fn tell(&self, refusals: Refusals) {
         for (to, error) in refusals {
             add(&self.counters.send_errors, 1);

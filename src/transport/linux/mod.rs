@@ -41,11 +41,11 @@ pub(crate) struct Linux {
     sending: Mutex<Sending>,
     /// The longest segment that the kernel has not refused; 0 if it takes none.
     segment_limit: AtomicUsize,
-    /// What the kernel's count of drops was when the socket was taken over.
+    /// The kernel's count of drops when this was made.
     drops_before: u32,
     merges: Offload,
     segments: bool,
-    /// Whose datagrams to many are for this socket, where they come to others too.
+    /// Whose multicast and broadcast datagrams are for this socket, if they come to others too.
     share: Option<Share>,
 }
 
@@ -59,9 +59,9 @@ struct Sending {
 }
 
 impl Linux {
-    /// Drives `udp` in batches. With `offload`, the default, the kernel splits trains that are sent. Only
-    /// if the socket is our `own` or that was asked for it also merges trains that are received, and only
-    /// if it is our own it tells where datagrams came to: on a user's, these are the user's options.
+    /// Drives `udp` in batches. Unless `asked` is `Some(false)`, the kernel splits messages that are sent (GSO). It
+    /// merges datagrams that are received (GRO) if the socket is our `own` or `asked` is `Some(true)`, and reports the
+    /// address that a datagram came to if the socket is our own. On a user's socket, these are the user's options.
     pub(crate) fn new(udp: Udp, place: WorkerIndex, own: bool, asked: Option<bool>) -> Self {
         let fd = udp.socket.as_fd();
         let offload = asked.unwrap_or(true);
@@ -100,13 +100,13 @@ impl Linux {
     }
 }
 
-/// Has the kernel choose among the first `count` sockets that share the port of `socket` by the peer
-/// alone, whatever address of this host it talks to.
+/// Lets the kernel choose among the first `count` sockets that share the port of `socket` by the peer alone,
+/// whatever address of this host it talks to.
 pub(super) fn spread(socket: &impl AsFd, count: u32) -> io::Result<()> {
     mmsg::pick_by(socket.as_fd(), &mut reuseport::program(count))
 }
 
-/// Whether trains that `socket` receives are merged.
+/// Whether the kernel merges datagrams that `socket` receives.
 pub(super) fn merges(socket: &impl AsFd) -> bool {
     matches!(mmsg::option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO), Ok(1..))
 }
@@ -180,7 +180,7 @@ impl Transport for Linux {
     }
 }
 
-/// Where the kernel had no more room: at which run, and after how many of its datagrams.
+/// The place where the kernel had no more room: a run, and how many of its datagrams were sent.
 struct Full {
     run: usize,
     datagrams: usize,
@@ -227,8 +227,8 @@ impl Linux {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };
-            // Each once more, alone: the error may be about the segments, about one datagram, or about
-            // something that was sent earlier.
+            // Each datagram is sent once more, alone: the error may be about the segments, about one datagram, or
+            // about one that was sent earlier.
             let mut accepted = false;
             for (datagrams, (to, datagram)) in runs.datagrams(run).map(|i| batch.get(i)).enumerate()
             {
@@ -240,7 +240,7 @@ impl Linux {
                     Err(error) => refused(&to.peer, error),
                 }
             }
-            // A peer that cannot be reached at all says nothing about segments.
+            // If none is accepted, the peer cannot be reached, and the error is not about segments.
             if accepted && run.segments > 1 {
                 self.remember(&error, run.segment.into());
             }
@@ -249,7 +249,7 @@ impl Linux {
         Ok(())
     }
 
-    /// Sends one datagram from the address that its route tells.
+    /// Sends one datagram from the local address of its route.
     fn send_alone(&self, sender: &mut Sender, to: &Route, datagram: &[u8]) -> io::Result<()> {
         if to.local.is_none() {
             return self.udp.try_send(to, datagram);
@@ -263,7 +263,7 @@ impl Linux {
         })
     }
 
-    /// Writes the name of the peer, unless the socket knows it; returns how many bytes that takes.
+    /// Writes the address of the peer, unless the socket is connected; returns how many bytes that takes.
     #[inline]
     fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
         let Addr(Repr::Ip(addr)) = &to.peer;

@@ -13,8 +13,8 @@ const IPV4: u16 = libc::AF_INET as u16;
 const IPV6: u16 = libc::AF_INET6 as u16;
 
 impl Name {
-    /// Names `addr` for a socket of IPv4, or for one of IPv6, which knows IPv4 by mapped addresses; returns
-    /// how many bytes that takes.
+    /// Writes `addr` for an IPv4 socket, or for an IPv6 socket, which knows IPv4 peers by mapped addresses; returns how
+    /// many bytes that takes.
     #[inline]
     pub(super) fn write(&mut self, addr: &SocketAddr, ipv6: bool) -> libc::socklen_t {
         match addr {

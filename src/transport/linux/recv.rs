@@ -32,7 +32,7 @@ pub(super) struct LinuxRecvHalf {
     slots: Slots,
 }
 
-/// What the messages of one system call lie in.
+/// The memory for the messages of one system call.
 #[derive(Debug)]
 struct Slots {
     receiver: Receiver,

@@ -29,9 +29,9 @@ pub(super) struct Run {
 #[derive(Debug)]
 pub(super) struct Runs {
     runs: Vec<Run>,
-    /// Behind each datagram the next one of its run.
+    /// For each datagram, the next one of its run.
     next: Vec<u16>,
-    /// The newest run of some peer, by a few bits of a hash. Peers that collide merge less, no more.
+    /// The newest run of a peer, by a few bits of a hash. Peers that collide merge less, and that is all.
     newest: [u16; BUCKETS],
 }
 
@@ -41,7 +41,7 @@ impl Default for Runs {
     }
 }
 
-/// Entries of `newest`, one for each hash: four times what a batch guards, so that collisions are rare.
+/// Entries of `newest`, one for each hash: four times as many as a batch has datagrams, so that collisions are rare.
 const BUCKETS: usize = 1 << u8::BITS;
 const NONE: u16 = u16::MAX;
 
@@ -82,7 +82,7 @@ impl Runs {
         }
         *newest = self.runs.len() as u16;
         let segment = len as u16;
-        // What has no bytes is no segment.
+        // An empty datagram cannot be a segment.
         let ended = len == 0;
         self.runs.push(Run { first: at, last: at, segments: 1, segment, bytes: len as u32, ended });
     }

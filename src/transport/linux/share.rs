@@ -1,5 +1,5 @@
-//! What is sent to many comes to each socket that shares the address. Of these copies one is served: that
-//! at the socket which the kernel picks for all else that the peer sends.
+//! A multicast or broadcast datagram comes to each socket that shares the address. One of these copies is served: the
+//! one at the socket that the kernel picks for everything else of that peer.
 
 use std::{
     io,
@@ -31,8 +31,8 @@ impl Share {
 
 /// Whether `ip` is a multicast group or a broadcast address of this host.
 fn is_of_many(ip: IpAddr) -> bool {
-    // Only the kernel knows which addresses are broadcast ones. It tells without that anything is sent:
-    // a socket that did not ask for it cannot be connected to them.
+    // Only the kernel knows the broadcast addresses. It refuses to connect a socket to one that did not ask for
+    // broadcast. Nothing is sent.
     let connect = |ip| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?.connect((ip, 9));
     let refused = |error: io::Error| error.raw_os_error() == Some(libc::EACCES);
     ip.is_multicast() || ip.is_ipv4() && connect(ip).is_err_and(refused)
