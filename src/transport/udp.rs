@@ -112,7 +112,7 @@ impl UdpRecvHalf {
         }
         // A user may have switched GRO on since, and these calls do not report segments.
         #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-        if super::linux::merges(&self.socket) {
+        if super::linux::gro::merges(&self.socket) {
             batch.truncate(first);
         }
         Ok(())

@@ -3,6 +3,7 @@
 mod control;
 #[cfg(test)]
 mod cut;
+pub(super) mod gro;
 mod mmsg;
 mod name;
 mod recv;
@@ -21,6 +22,7 @@ use std::{
 };
 
 use control::ROOM;
+pub(super) use gro::merges;
 use mmsg::Sender;
 use name::Name;
 use recv::LinuxRecvHalf;
@@ -104,11 +106,6 @@ impl Linux {
 /// whatever address of this host it talks to.
 pub(super) fn spread(socket: &impl AsFd, count: u32) -> io::Result<()> {
     mmsg::pick_by(socket.as_fd(), &mut reuseport::program(count))
-}
-
-/// Whether the kernel merges datagrams that `socket` receives.
-pub(super) fn merges(socket: &impl AsFd) -> bool {
-    matches!(mmsg::option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO), Ok(1..))
 }
 
 impl Transport for Linux {
