@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use super::{
@@ -73,13 +73,12 @@ impl<F: Future> FutureSlot<F> {
         self.0.set(conversation);
     }
 
-    /// Polls the conversation for the first time, with a waker that does nothing. If it has to wait, it is polled
-    /// again as a task, with the waker of that.
-    pub(super) fn poll_first(&mut self, span: &Scope) -> Poll<Result<F::Output, Panicked>> {
-        self.poll(span, &mut Context::from_waker(Waker::noop()))
-    }
-
-    fn poll(&mut self, span: &Scope, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panicked>> {
+    /// Polls the conversation in its span.
+    pub(super) fn poll(
+        &mut self,
+        span: &Scope,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<F::Output, Panicked>> {
         span.run(|| panic::poll(self.0.as_mut(), cx))
     }
 }

@@ -35,7 +35,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// If the future is dropped, no packet is lost: the next call returns the one it would have.
     #[inline]
     pub fn recv(&mut self) -> impl Future<Output = Result<Req, RecvError>> {
-        Receiving::new(self, Step::Within(Duration::MAX))
+        Receiving { peer: self, step: Step::Within(Duration::MAX) }
     }
 
     /// Receives the next packet of this peer, waiting for at most `timeout`.
@@ -54,7 +54,7 @@ impl<Req, Res> Peer<Req, Res> {
         &mut self,
         timeout: Duration,
     ) -> impl Future<Output = Result<Req, RecvError>> {
-        Receiving::new(self, Step::Within(timeout))
+        Receiving { peer: self, step: Step::Within(timeout) }
     }
 
     /// Receives the next packet of this peer, waiting until `deadline` at most: for a loop that passes over
@@ -89,7 +89,7 @@ impl<Req, Res> Peer<Req, Res> {
         &mut self,
         deadline: Instant,
     ) -> impl Future<Output = Result<Req, RecvError>> {
-        Receiving::new(self, Step::Until(deadline))
+        Receiving { peer: self, step: Step::Until(deadline) }
     }
 
     /// Receives the datagram that opened the conversation, while it lies in the worker's batch.
@@ -130,8 +130,8 @@ impl<Req, Res> Peer<Req, Res> {
 /// The future of [`Peer::recv`]. It is written by hand: most complete at once, and then it costs next to nothing and
 /// leaves nothing to drop.
 pub(super) struct Receiving<'p, Req, Res> {
-    peer: &'p mut Peer<Req, Res>,
-    step: Step,
+    pub(super) peer: &'p mut Peer<Req, Res>,
+    pub(super) step: Step,
 }
 
 /// The progress of a `recv`. It asks for the time only if it has to wait.
@@ -164,16 +164,7 @@ impl Limit {
     }
 }
 
-impl<'p, Req, Res> Receiving<'p, Req, Res> {
-    pub(super) const fn new(peer: &'p mut Peer<Req, Res>, step: Step) -> Self {
-        Self { peer, step }
-    }
-
-    /// How far it has come, for one that is made anew at each poll.
-    pub(super) const fn step(&self) -> Step {
-        self.step
-    }
-
+impl<Req, Res> Receiving<'_, Req, Res> {
     /// Returns the packet that was put back, if there is one.
     #[cold]
     fn poll_leftover(&mut self, cx: &mut Context<'_>) -> Poll<Option<Req>> {

@@ -146,9 +146,10 @@ impl<Req, Res> PeerPackets<'_, Req, Res> {
             return Poll::Ready(None);
         }
         let begin = || self.until.map_or(Step::Within(Duration::MAX), Step::Until);
-        let mut receiving = Receiving::new(self.peer, self.step.unwrap_or_else(begin));
+        let step = self.step.unwrap_or_else(begin);
+        let mut receiving = Receiving { peer: self.peer, step };
         let polled = Pin::new(&mut receiving).poll(cx);
-        self.step = polled.is_pending().then(|| receiving.step());
+        self.step = polled.is_pending().then_some(receiving.step);
         let packet = ready!(polled);
         if matches!(packet, Err(RecvError::Closed | RecvError::TimedOut)) {
             self.ended = true;

@@ -142,12 +142,7 @@ impl RecvBatch {
         no_room || self.arrived.len() + self.truncated.len() >= BATCH
     }
 
-    /// Datagram number `index` and its source.
-    pub(crate) fn get(&self, index: usize) -> (&Addr, &[u8]) {
-        let (from, bytes) = &self.arrived[index];
-        (from, &self.bytes[bytes.clone()])
-    }
-
+    /// The source of datagram number `index`.
     pub(crate) fn from(&self, index: usize) -> &Addr {
         &self.arrived[index].0
     }
@@ -157,8 +152,9 @@ impl RecvBatch {
         self.ancillary.get(index).copied().unwrap_or_default()
     }
 
+    /// The bytes of datagram number `index`.
     pub(crate) fn datagram(&self, index: usize) -> &[u8] {
-        self.get(index).1
+        &self.bytes[self.arrived[index].1.clone()]
     }
 
     /// How many datagrams were longer than the limit, so that they are not in the batch.

@@ -212,7 +212,7 @@ mod tests {
                     break;
                 }
                 for i in 0..batch.len() {
-                    let (Addr(Repr::Ip(from)), port) = batch.get(i);
+                    let (Addr(Repr::Ip(from)), port) = (batch.from(i), batch.datagram(i));
                     wrong += usize::from(port != from.port().to_ne_bytes());
                 }
             }

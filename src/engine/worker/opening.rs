@@ -1,6 +1,10 @@
 //! How a conversation begins: the worker polls it once, and makes a task of it if it has to wait.
 
-use std::{mem, sync::Arc, task::Poll};
+use std::{
+    mem,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use super::Worker;
 use crate::{
@@ -47,7 +51,9 @@ where
         let span = self.serve_state.conversation(from);
         let mut polled = Poll::Pending;
         if self.elsewhere.is_none() {
-            (batch, ()) = batch.lend(|| polled = slot.poll_first(&span));
+            // If it has to wait, it is polled again as a task, with the waker of that.
+            let mut cx = Context::from_waker(Waker::noop());
+            (batch, ()) = batch.lend(|| polled = slot.poll(&span, &mut cx));
         }
         match polled {
             Poll::Ready(outcome) => {
