@@ -49,8 +49,9 @@
 //! - What changes bytes around a codec: a [`Layer`], such as [`Prefix`], `Zlib`, `Bzip2`, `Zstd`, `Lz4`,
 //!   `Base64`, `Sha256Digest`, `Crc32c`.
 //! - Who is heard: the layers `Signed` and `Sealed` with their keys; [`ReplayWindow`], for a handler to keep.
-//! - Who serves: [`Handler`], or a plain `async fn(Request) -> Response`, [`reply_if`], [`BoxHandler`].
-//!   It talks to a [`Peer`], and keeps a [`PeerSender`] to push packets later.
+//! - Who serves: a plain `async fn(Request) -> Response` or another of the [forms of functions](Handler#functions),
+//!   [`with_state`] and [`concurrent`] among them; or a [`Handler`], which talks to a [`Peer`] for as long as it
+//!   wants, and keeps a [`PeerSender`] to push packets later. [`BoxHandler`] is any of them.
 //! - What runs: [`Server`]; [`ServerContext`] is what a handler sees when it starts, [`ServerHandle`] what
 //!   operators guard: shutdown, drain, [`ServerStats`], an [`Diagnostics`]. A [`Spawner`] starts background tasks. [`Limits`] bound what strangers can
 //!   cost. A [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast, and

@@ -27,8 +27,9 @@ impl<Req, Res> Peer<Req, Res> {
     /// - [`RecvError::Idle`]: the peer was silent for too long.
     /// - [`RecvError::Closed`]: serving ends. There is a short grace to say goodbye.
     ///
-    /// Passing `Idle` or `Closed` on with `?` ends the conversation quietly; also in an error of yours
-    /// that has it as its source, or is transparent to it: that shows its text and source as its own.
+    /// Passing `Idle` or `Closed` on with `?` ends the conversation quietly, and passing `Decode` on is
+    /// logged at DEBUG only; also in an error of yours that has it as its source, or is transparent to it: that
+    /// shows its text and source as its own.
     ///
     /// # Cancel safety
     ///

@@ -101,9 +101,10 @@ pub struct ServerStats {
     pub send_timeouts: u64,
     /// Conversations that have ended, however they did.
     pub conversations: u64,
-    /// Of those, the ones whose handler returned an error that was reported.
+    /// Of those, the ones whose handler returned an error that was reported. Where calls run
+    /// [at once](crate::concurrent), each that failed counts.
     pub failed: u64,
-    /// Of those, the ones whose handler panicked.
+    /// Of those, the ones whose handler panicked. Where calls run at once, each that panicked counts.
     pub panicked: u64,
     /// Of those, the ones that were dropped because they outlived the grace at shutdown.
     pub aborted: u64,

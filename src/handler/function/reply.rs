@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt, marker::PhantomData};
 
 /// What a function may return where responses are `Res`; `Output` says which of the forms it is.
 ///
-/// A type of your own may be one more form, with a type of your own for `Output`.
+/// A type of your own may be one more form, with itself for `Output`.
 ///
 /// # Examples
 ///
@@ -17,7 +17,7 @@ use std::{convert::Infallible, fmt, marker::PhantomData};
 ///     Ignore,
 /// }
 ///
-/// impl IntoReply<String, Verdict> for Verdict {
+/// impl IntoReply<String, Self> for Verdict {
 ///     type Error = Infallible;
 ///
 ///     fn into_reply(self) -> Result<Option<String>, Infallible> {

@@ -261,7 +261,7 @@ everywhere! {
             Ignore,
         }
 
-        impl IntoReply<String, Verdict> for Verdict {
+        impl IntoReply<String, Self> for Verdict {
             type Error = Infallible;
 
             fn into_reply(self) -> Result<Option<String>, Infallible> {
