@@ -56,6 +56,7 @@ use crate::{BoxError, Peer, ServerContext};
 /// | --- | --- |
 /// | `X` does not handle requests of `A` with responses of `B` | `X` is neither a `Handler<A, B>` nor a function of a form above. Its argument or its value has another type than the protocol's packets, it is no `async fn`, or its second argument is not `Addr`. |
 /// | type annotations needed; multiple `impl`s satisfying `Result<…>: IntoReply<_, _>` | The protocol takes its types from a function that returns a `Result` (or an `Option`, or nothing). See above. |
+/// | type annotations needed, at a `collect()`, `into()` or `None` | A closure may return several types, so say which: `async \|text: String\| -> String { … }`. |
 /// | async closure does not implement `Fn` because it captures state from its environment; or: this closure only implements `FnOnce` | It moves its state away at the first call. Use [`with_state`]. |
 /// | the trait bound `Box<dyn Error + Send + Sync>: From<E>` is not satisfied | The function returns a `Result` whose error is none. Implement `std::error::Error` for `E`, or return text. |
 /// | the trait bound `S: Clone` is not satisfied | [`with_state`] clones the state for each call. Put it into an `Arc`. |

@@ -115,7 +115,9 @@ impl ServerBuilder {
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// // A computation that does not await.
-    /// let digits = async |text: String| text.chars().filter(char::is_ascii_digit).collect();
+    /// let digits = async |text: String| -> String {
+    ///     text.chars().filter(char::is_ascii_digit).collect()
+    /// };
     /// let server = Server::builder(Text, digits).dedicated_threads(true).bind("127.0.0.1:0").await?;
     /// let (addr, handle) = (server.local_addr(), server.handle());
     /// let serving = server.spawn();
