@@ -25,9 +25,15 @@ impl<Req, Res> Peer<Req, Res> {
                 Some(QuietEnd::Idle) => add(&socket.counters.idle_timeouts, 1),
                 Some(QuietEnd::Closed) => {}
                 Some(QuietEnd::Undecodable) => self.log_undecodable(&*error),
-                None => socket.report(peer, &error, false),
+                None => return self.failed(error),
             }
         }
+        drop(error);
+    }
+
+    /// Counts and logs `error`, which is none that this peer's `recv` or `send` has returned.
+    pub(crate) fn failed(&self, error: BoxError) {
+        self.socket.report(self.addr(), &error, false);
         drop(error);
     }
 

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use datagrammar::{BoxError, Client, Limits, RecvError, Text, concurrent, reply_if};
+use datagrammar::{
+    BoxError, Client, DatagramProtocol, Limits, RecvError, Text, concurrent, reply_if,
+};
+use tokio::task::yield_now;
 use tracing::{Level, level_filters::LevelFilter};
 
 use super::{Failure, quiet::Transparent, serve, settle};
@@ -147,6 +150,29 @@ async fn where_nobody_listens_at_debug_nothing_is_told_and_nothing_counts_as_sup
     let stats = handle.stats();
     assert_eq!((stats.decode_errors, stats.suppressed_events), (100, 0));
     assert!(log.at(Level::DEBUG).is_empty() && log.alarms().is_empty());
+}
+
+// H-20, D-27
+#[tokio::test(start_paused = true)]
+async fn the_error_of_another_endpoint_is_a_failure_of_a_call_though_the_peer_has_sent_junk_too() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let answered_with_junk = async |text: String| {
+        yield_now().await;
+        Text.decode(b"\xe9").map(|_| text).map_err(RecvError::Decode)
+    };
+    let server = net.serve_text(concurrent(8, answered_with_junk)).await;
+    let peer = net.peer_of(&server.handle).await;
+
+    peer.send("request").await;
+    peer.send(b"\xe9").await;
+    settle().await;
+
+    let told = log.alarm();
+    assert_eq!((told.level, told.field("error")), (Level::ERROR, TEXT));
+    assert_eq!(log.at(Level::DEBUG).len(), 1);
+    assert_eq!(server.handle.stats().failed, 1);
+    server.stop().await;
 }
 
 /// A client whose server is not there.

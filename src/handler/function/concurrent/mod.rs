@@ -167,18 +167,15 @@ where
     F::Error: Into<BoxError>,
 {
     let output = output?;
-    let sent = match panic::catch(|| F::reply(output).map_err(Into::into))? {
-        Ok(None) => return Ok(()),
+    match panic::catch(|| F::reply(output).map_err(Into::into))? {
+        Ok(None) => Ok(()),
         Ok(Some(response)) => {
             let mut send = pin!(peer.send(&response));
             let sent = poll_fn(|cx| panic::poll(send.as_mut(), cx)).await?;
-            sent.map_err(BoxError::from)
+            sent.map_or_else(|error| panic::catch(|| peer.fail(error.into())), Ok)
         }
-        Err(error) => Err(error),
-    };
-    match sent {
-        Ok(()) => Ok(()),
-        Err(error) => panic::catch(|| peer.fail(error)),
+        // It is none of the peer's: no function has seen those.
+        Err(error) => panic::catch(|| peer.failed(error)),
     }
 }
 
