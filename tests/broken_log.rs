@@ -27,7 +27,7 @@ use tracing::{
 /// Names the child process what to be: the runtime, where its subscriber fails, and who listens.
 const ROLE: &str = "DATAGRAMMAR_BROKEN_LOG";
 
-// H-3, H-18
+// H-3, H-18, H-19
 #[test]
 fn serving_goes_on_whatever_becomes_of_its_events_and_spans() {
     if let Ok(role) = env::var(ROLE) {
@@ -42,10 +42,11 @@ fn serving_goes_on_whatever_becomes_of_its_events_and_spans() {
 }
 
 /// Where the subscriber fails.
-const POINTS: [&str; 10] = [
+const POINTS: [&str; 11] = [
     "ERROR",
     "WARN",
     "INFO",
+    "DEBUG",
     "event",
     "enabled",
     "new span",
@@ -95,6 +96,11 @@ impl Scene {
             self.peer.send(request.as_bytes()).unwrap();
             assert_eq!(self.ask("echo"), "echo", "{}: after {request}", self.name);
         }
+        // Told at DEBUG, and at WARN.
+        for (datagram, what) in [(&b"\xe9"[..], "junk"), (&[b'x'; MAX_LEN + 1], "a long one")] {
+            self.peer.send(datagram).unwrap();
+            assert_eq!(self.ask("echo"), "echo", "{}: after {what}", self.name);
+        }
         assert_eq!(self.ask("refuse"), "refuse", "{}", self.name);
         self.peer.send(b"to be refused").unwrap();
         assert_eq!(self.ask("echo"), "echo", "{}: after a refusal", self.name);
@@ -106,7 +112,8 @@ impl Scene {
         self.peer.send(b"stop").unwrap();
         let ended = self.hear(&self.line);
 
-        assert_eq!(stats, "2 failed, 2 panicked, 1 refused", "{}", self.name);
+        let expected = "4 failed, 2 panicked, 1 refused, 1 truncated, 1 undecodable";
+        assert_eq!(stats, expected, "{}", self.name);
         assert_eq!(ended, "cleaned up 1, cut 1", "{}", self.name);
         let deadline = Instant::now() + DEADLINE;
         let status = loop {
@@ -148,6 +155,9 @@ fn socket() -> UdpSocket {
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// The longest datagram that the server takes.
+const MAX_LEN: usize = 400;
+
 /// The other process: serves as `role` says, once until its future is dropped and once to the end.
 fn serve(role: &str) -> Result<(), BoxError> {
     let [runtime, point, parent] = role.split(", ").collect::<Vec<_>>()[..] else {
@@ -165,7 +175,11 @@ fn serve(role: &str) -> Result<(), BoxError> {
     };
     builder.worker_threads(2).enable_all().build()?.block_on(async {
         let server = Server::builder(Text, Fragile)
-            .limits(Limits::default().shutdown_grace(Duration::from_millis(100)))
+            .limits(
+                Limits::default()
+                    .shutdown_grace(Duration::from_millis(100))
+                    .max_datagram_size(MAX_LEN),
+            )
             .dedicated_threads(runtime == "own threads")
             .source_filter(|_: &Addr| {
                 assert!(!REFUSE.swap(false, Relaxed), "as asked");
@@ -247,7 +261,12 @@ impl Handler<String, String> for Fragile {
                 let stats = handle.stats();
                 let (failed, panicked) = (stats.failed, stats.panicked);
                 let refused = stats.dropped(DropReason::Refused);
-                let text = format!("{failed} failed, {panicked} panicked, {refused} refused");
+                let truncated = stats.dropped(DropReason::Truncated);
+                let text = format!(
+                    "{failed} failed, {panicked} panicked, {refused} refused, {truncated} truncated, \
+                     {} undecodable",
+                    stats.decode_errors
+                );
                 Ok(peer.send(&text).await?)
             }
             "stop" => {
