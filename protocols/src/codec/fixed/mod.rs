@@ -26,7 +26,7 @@ use crate::{
 /// | `u8` to `u128`, `i8` to `i128` | 1 to 16, two's complement |
 /// | `f32`, `f64` | 4, 8, as in IEEE 754 |
 /// | `bool` | 1: written as 0 or 1, any other byte is read as `true` too |
-/// | [`FixedText<N>`](FixedText) | `N`: UTF-8, then NULs |
+/// | [`FixedText<N>`](crate::FixedText) | `N`: UTF-8, then NULs |
 /// | arrays, tuples, structs | their elements |
 /// | `Ipv4Addr`, `Ipv6Addr`, `Duration` | 4, 16, 12 |
 /// | `()`, `PhantomData` | none |
