@@ -2,7 +2,8 @@
 
 use crate::serde_format::{mismatch::Mismatch, unread::take};
 
-/// The name that `FixedText` has for serde. It is an array of bytes, but a form of sizes takes all of them at once.
+/// The name that `FixedText` has for serde. It is an array of bytes; a form where each type has a size takes them at
+/// once.
 pub(crate) const TEXT_FIELD: &str = "$datagrammar::FixedText";
 
 /// How a format writes numbers, and which types it takes.

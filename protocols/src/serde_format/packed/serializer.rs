@@ -146,8 +146,7 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Writer<'d, F> {
         number: u32,
         _: &'static str,
     ) -> Result<(), Mismatch> {
-        self.variant(number)?;
-        Ok(())
+        self.variant(number)
     }
 
     #[inline]

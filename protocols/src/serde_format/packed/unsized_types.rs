@@ -3,7 +3,7 @@
 use super::form::Form;
 use crate::serde_format::mismatch::Mismatch;
 
-/// Why a form refuses them all.
+// Why a form refuses them.
 pub(super) const TEXT: &str = "text has no fixed size";
 pub(super) const SEQUENCE: &str = "a sequence has no fixed size";
 pub(super) const MAP: &str = "a map has no fixed size";
