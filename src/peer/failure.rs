@@ -33,7 +33,7 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Counts and logs `error`, which is none that this peer's `recv` or `send` has returned.
     pub(crate) fn failed(&self, error: BoxError) {
-        self.socket.report(self.addr(), &error, false);
+        self.path.socket.report(self.addr(), &error, false);
         drop(error);
     }
 
