@@ -83,6 +83,7 @@ mod handler;
 mod hook;
 mod inside;
 mod limits;
+mod lock;
 mod panic;
 mod peer;
 mod serve_guard;

@@ -1,6 +1,6 @@
 //! What a client is set up with, before it is connected.
 
-use super::{Client, connect::connect};
+use super::{connect::connect, endpoint::Client};
 use crate::{Connect, ConnectError, DatagramProtocol, transport::LONGEST};
 
 /// Sets a [`Client`] up. Everything has a default.
@@ -26,6 +26,33 @@ use crate::{Connect, ConnectError, DatagramProtocol, transport::LONGEST};
 pub struct ClientBuilder<P> {
     protocol: P,
     max_datagram_size: usize,
+}
+
+impl<P: DatagramProtocol> Client<P> {
+    /// Connects to the peer at an address, or over another [transport](Connect); the peer speaks `protocol`.
+    ///
+    /// Of several addresses, or those of a name, the first that works is taken. Connecting sends nothing: a
+    /// peer that is not there shows only by not answering.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::connect`].
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime with I/O enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is left over.
+    pub async fn connect(transport: impl Connect, protocol: P) -> Result<Self, ConnectError> {
+        Self::builder(protocol).connect(transport).await
+    }
+
+    /// Begins a client with options.
+    pub const fn builder(protocol: P) -> ClientBuilder<P> {
+        ClientBuilder::new(protocol)
+    }
 }
 
 impl<P: DatagramProtocol> ClientBuilder<P> {

@@ -6,9 +6,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::shared::locked;
 use crate::{
     Addr, SocketRef,
+    lock::locked,
     transport::{
         RecvBatch, RecvHalf, Route, SendBatch, Transport, is_about_sending, max_len,
         options::Options, socket,

@@ -1,3 +1,5 @@
+//! The packets of a client as a stream.
+
 use std::{
     fmt,
     future::poll_fn,
@@ -10,8 +12,31 @@ use std::{
 use futures_core::Stream;
 use tokio::{task::coop, time::Instant};
 
-use super::Client;
+use super::endpoint::Client;
 use crate::{ClientRecvError, DatagramProtocol};
+
+impl<P: DatagramProtocol> Client<P> {
+    /// Returns the packets that come, as a stream.
+    ///
+    /// # Examples
+    ///
+    /// All answers that come within a second:
+    ///
+    /// ```
+    /// # use datagrammar::{ClientRecvError, Text, Client};
+    /// # use std::time::Duration;
+    /// # async fn example(client: Client<Text>) -> Result<(), ClientRecvError> {
+    /// let mut answers = client.packets().within(Duration::from_secs(1));
+    /// while let Some(answer) = answers.next().await {
+    ///     println!("{}", answer?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn packets(&self) -> Packets<'_, P> {
+        Packets::new(self)
+    }
+}
 
 /// The packets that come to a client, one after the other; made by [`Client::packets`].
 ///

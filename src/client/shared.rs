@@ -4,7 +4,7 @@ use std::{
     borrow::Borrow,
     io,
     ops::ControlFlow,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::{sync::Notify, task::coop, time::Instant};
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     Addr, ClientRecvError, ClientSendError, DatagramProtocol,
+    lock::locked,
     transport::{BATCH, SendBatch, is_about_sending},
 };
 
@@ -173,9 +174,4 @@ impl<P: DatagramProtocol> Shared<P> {
         }
         Ok(whole)
     }
-}
-
-/// Locks `mutex`. No panic leaves its value in an invalid state.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,3 +1,5 @@
+//! What a receive waits for.
+
 use std::{future::pending, sync::Arc};
 
 use tokio::{

@@ -3,11 +3,11 @@
 use std::{any::Any, fmt, sync::Arc};
 
 use super::{
-    Life, Server,
     bind::{self, Bound},
+    endpoint::{Life, Server},
 };
 use crate::{
-    Addr, Bind, BindError, DatagramProtocol, Handler, Limits,
+    Addr, Bind, BindError, DatagramProtocol, Handler, IntoHandler, Limits,
     engine::{
         Application, Engine, Guarded, Sockets,
         admission::{Admission, Check},
@@ -38,6 +38,53 @@ pub struct ServerBuilder {
 
 /// Joins the protocol and the handler, whose types nothing else of a builder knows, to sockets.
 type Assemble = Box<dyn FnOnce(Vec<Guarded>) -> Box<dyn Engine> + Send>;
+
+impl Server {
+    /// Binds a server with the default options: it speaks `protocol`, and `handler` serves its peers.
+    ///
+    /// `transport` is an address, several, or any other [transport](Bind). A handler is a [`Handler`], or a
+    /// function of one of the forms on [its page](Handler#functions).
+    ///
+    /// # Errors
+    ///
+    /// As [`ServerBuilder::bind`].
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime with I/O enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing stays bound.
+    pub async fn bind<P, H, Form>(
+        transport: impl Bind,
+        protocol: P,
+        handler: H,
+    ) -> Result<Self, BindError>
+    where
+        P: DatagramProtocol + Send + Sync + 'static,
+        P::Incoming: Send + 'static,
+        P::Outgoing: Send + 'static,
+        H: IntoHandler<P::Incoming, P::Outgoing, Form>,
+        H::Handler: Handler<P::Incoming, P::Outgoing>,
+    {
+        Self::builder(protocol, handler).bind(transport).await
+    }
+
+    /// Begins a server with options: it speaks `protocol`, and `handler` serves its peers.
+    ///
+    /// A handler is a [`Handler`], or a function of one of the forms on [its page](Handler#functions).
+    pub fn builder<P, H, Form>(protocol: P, handler: H) -> ServerBuilder
+    where
+        P: DatagramProtocol + Send + Sync + 'static,
+        P::Incoming: Send + 'static,
+        P::Outgoing: Send + 'static,
+        H: IntoHandler<P::Incoming, P::Outgoing, Form>,
+        H::Handler: Handler<P::Incoming, P::Outgoing>,
+    {
+        ServerBuilder::new(protocol, handler.into_handler())
+    }
+}
 
 impl ServerBuilder {
     pub(super) fn new<P, H>(protocol: P, handler: H) -> Self

@@ -2,7 +2,7 @@
 
 use std::{io, net::IpAddr};
 
-use super::Server;
+use super::endpoint::Server;
 use crate::{
     Interface, SocketRef,
     transport::{Membership, check_group, hears},

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
-use super::{Server, bind::MOST_DISCARDED};
+use super::{bind::MOST_DISCARDED, endpoint::Server};
 use crate::{
     BoxError, ServeError, ServerContext,
     engine::serve_state::{Mode, ServeState},

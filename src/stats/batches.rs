@@ -1,10 +1,10 @@
+//! How many datagrams came together.
+
 use std::{
     fmt,
     ops::RangeInclusive,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
-
-use super::add;
 
 /// How many datagrams came together, each time that a socket was read: the larger the batches, the less
 /// a datagram costs.
@@ -74,7 +74,7 @@ impl BatchCounters {
     /// Counts a batch of at least one datagram.
     pub(super) fn count(&self, datagrams: usize) {
         let bucket = datagrams.next_power_of_two().ilog2() as usize;
-        add(&self.0[bucket.min(BUCKETS - 1)], 1);
+        self.0[bucket.min(BUCKETS - 1)].fetch_add(1, Relaxed);
     }
 
     pub(super) fn read(&self) -> BatchSizes {

@@ -1,0 +1,113 @@
+//! A bound server.
+
+use std::{any::Any, fmt, sync::Arc};
+
+#[cfg(doc)]
+use crate::Bind;
+use crate::{
+    Addr, ServerHandle, SocketRef,
+    engine::Engine,
+    events::Events,
+    handle::{status::Status, watch::SocketWatch},
+    socket::SocketState,
+    stats::Counters,
+    tasks::Tasks,
+};
+
+/// A server that holds typed conversations with its peers, over UDP and other [transports](Bind).
+///
+/// It is [bound](Self::bind), with options by its [builder](Self::builder), and serves while
+/// [`serve`](Self::serve) runs. A server that is dropped closes its sockets. If `serve` has returned before,
+/// their ports are free at once. If its future was dropped instead, as by an aborted task, conversations share
+/// the sockets until the runtime has dropped them too: [`ServerHandle::stopped`] waits for that.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Text, Client, Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let handler = async |name: String| format!("Hello, {name}.");
+/// let server = Server::bind("127.0.0.1:0", Text, handler).await?;
+/// let (addr, handle) = (server.local_addr(), server.handle());
+/// let serving = server.spawn();
+///
+/// let client = Client::connect(addr, Text).await?;
+/// client.send("world".to_owned()).await?;
+/// assert_eq!(client.recv().await?, "Hello, world.");
+///
+/// handle.shutdown().await;
+/// serving.await??;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Server {
+    pub(super) sockets: Vec<Arc<SocketState>>,
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) events: Arc<Events>,
+    pub(super) tasks: Arc<Tasks>,
+    pub(super) encoder: Arc<dyn Any + Send + Sync>,
+    pub(super) status: Arc<Status>,
+    pub(super) watch: Arc<SocketWatch>,
+    pub(super) local_addr: Addr,
+    // Dropped last: who hears of the end finds the sockets closed.
+    pub(super) _life: Life,
+}
+
+impl Server {
+    /// Returns the address that is bound, with the port the kernel chose; of several, the first.
+    ///
+    /// [`ServerHandle::local_addrs`] has all of them.
+    #[must_use]
+    pub fn local_addr(&self) -> Addr {
+        self.local_addr.clone()
+    }
+
+    /// Returns the handle of this server, to be used from anywhere.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle::new(
+            Arc::clone(&self.status),
+            Arc::clone(&self.counters),
+            Arc::clone(&self.events),
+            Arc::clone(&self.watch),
+            Arc::clone(&self.encoder),
+        )
+    }
+
+    /// Returns the sockets of the server, for options that its [builder](Self::builder) has no setter
+    /// for. A network in memory has none.
+    pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
+        self.sockets.iter().filter_map(|socket| socket.outbox.transport().socket())
+    }
+
+    /// Counts what the kernel has dropped up to now, and logs it.
+    pub(super) fn count_kernel_drops(&self) {
+        self.handle().count_kernel_drops();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.watch.gone(&self.counters);
+    }
+}
+
+/// Tells everybody who has a handle when the server is gone.
+pub(super) struct Life(pub(super) Arc<Status>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.gone();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("local_addrs", &self.status.local_addrs())
+            .finish_non_exhaustive()
+    }
+}
