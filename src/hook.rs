@@ -1,3 +1,5 @@
+//! Futures of the user that no panic leaves.
+
 use std::{
     fmt,
     pin::Pin,

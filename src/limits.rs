@@ -1,3 +1,5 @@
+//! What a server takes on.
+
 use std::time::Duration;
 
 use crate::BindError;

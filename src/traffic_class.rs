@@ -1,3 +1,5 @@
+//! How a datagram is marked for routers.
+
 use std::fmt;
 
 /// How a datagram was marked for the routers on its way: the byte of the IP header that IPv6 calls

@@ -74,7 +74,7 @@ impl Link {
 
     #[cfg(feature = "testing")]
     pub(super) fn memory(socket: crate::transport::memory::MemorySocket) -> io::Result<Self> {
-        let local_addr = socket.addr().clone();
+        let local_addr = socket.local_addr();
         let peer = socket.peer().cloned().ok_or(io::ErrorKind::NotConnected)?;
         Ok(Self::connected(Connected::Memory(socket), local_addr, peer))
     }

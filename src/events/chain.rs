@@ -1,3 +1,5 @@
+//! The chain of sources of an error.
+
 use std::{error::Error, fmt, io};
 
 use crate::{

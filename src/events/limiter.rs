@@ -1,3 +1,5 @@
+//! Limits how many events there are per second.
+
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;

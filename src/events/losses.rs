@@ -1,3 +1,5 @@
+//! Which drops were logged already, and which bound to change.
+
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use crate::{limits::Limits, stats::DropReason};

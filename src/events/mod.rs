@@ -10,7 +10,7 @@ mod scope;
 
 use std::{
     error::Error,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -25,6 +25,7 @@ use tracing::level_filters::LevelFilter;
 use crate::{
     Addr, BoxError,
     limits::Limits,
+    lock::locked,
     panic::{self, Panicked},
     stats::{Counters, DropReason, add},
 };
@@ -170,10 +171,6 @@ impl Events {
 /// Whether the subscriber, which may panic as it is asked, wants events at DEBUG.
 fn listens_at_debug() -> bool {
     panic::catch(|| tracing::enabled!(tracing::Level::DEBUG)).unwrap_or(false)
-}
-
-fn locked(limiter: &Mutex<Limiter>) -> std::sync::MutexGuard<'_, Limiter> {
-    limiter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cold]

@@ -1,3 +1,5 @@
+//! Where a server is in its life.
+
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicU64, Ordering::Relaxed},

@@ -1,3 +1,5 @@
+//! Handlers of any type, chosen at run time.
+
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::{Handler, IntoHandler};

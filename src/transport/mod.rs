@@ -43,7 +43,7 @@ pub(crate) use route::{Ancillary, Local, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use send_batch::SendBatch;
 pub(crate) use signal::Signal;
-pub(crate) use size::{LONGEST, max_len};
+pub(crate) use size::{BATCH, LONGEST, max_len};
 pub use socket_ref::SocketRef;
 pub(crate) use targets::Target;
 pub use targets::ToAddrs;
@@ -51,10 +51,6 @@ pub(crate) use udp::Udp;
 pub(crate) use worker_index::WorkerIndex;
 
 use crate::Addr;
-
-/// How many datagrams one batch holds. 16 already give everything that batching can give; more only keep the
-/// runtime's other tasks waiting.
-pub(crate) const BATCH: usize = 64;
 
 /// One bound socket. Everybody who sends shares it; a server's worker or a client owns the
 /// [receive half](Self::recv_half).

@@ -20,20 +20,10 @@ impl Target {
     /// Each says what was given. Fails with `InvalidInput` if that is no address and cannot be a name, or
     /// is a name without addresses; with `NotFound` if there is no such interface; else as the resolver.
     pub(crate) async fn resolve(&self) -> Result<Vec<SocketAddr>, AddrError> {
-        let (given, host, port) = match self {
-            Self::Addr(addr) => return Ok(vec![*addr]),
-            Self::Text(text) => match text.parse() {
-                Ok(addr) => return Ok(vec![addr]),
-                Err(_) => {
-                    let (host, port) = split(text).map_err(|wrong| refused(text, &wrong))?;
-                    (text, host, port)
-                }
-            },
-            Self::Host(host, port) => (host, host.as_str(), *port),
+        let (given, host, port) = match self.parse()? {
+            Parsed::Addr(addr) => return Ok(vec![addr]),
+            Parsed::Name(given, host, port) => (given, host, port),
         };
-        if let Some(addr) = numeric(given, host, port)? {
-            return Ok(vec![addr]);
-        }
         let unresolved =
             |error| AddrError::caused(format!("the address {given:?} cannot be resolved"), error);
         let addrs: Vec<_> = lookup_host((host, port)).await.map_err(unresolved)?.collect();
@@ -42,6 +32,42 @@ impl Target {
         }
         Ok(addrs)
     }
+}
+
+impl Target {
+    /// The address, if this is one in numbers. No name is resolved.
+    #[cfg(feature = "testing")]
+    pub(crate) fn in_numbers(&self) -> Result<SocketAddr, AddrError> {
+        match self.parse()? {
+            Parsed::Addr(addr) => Ok(addr),
+            Parsed::Name(given, ..) => {
+                Err(refused(given, "is a name, which a network in memory cannot resolve"))
+            }
+        }
+    }
+
+    fn parse(&self) -> Result<Parsed<'_>, AddrError> {
+        let (given, host, port) = match self {
+            Self::Addr(addr) => return Ok(Parsed::Addr(*addr)),
+            Self::Text(text) => match text.parse() {
+                Ok(addr) => return Ok(Parsed::Addr(addr)),
+                Err(_) => {
+                    let (host, port) = split(text).map_err(|wrong| refused(text, &wrong))?;
+                    (text, host, port)
+                }
+            },
+            Self::Host(host, port) => (host, host.as_str(), *port),
+        };
+        let addr = numeric(given, host, port)?;
+        Ok(addr.map_or(Parsed::Name(given, host, port), Parsed::Addr))
+    }
+}
+
+/// What a caller gave, as far as it can be told without a resolver.
+enum Parsed<'a> {
+    Addr(SocketAddr),
+    /// The text that was given, and the name and the port in it.
+    Name(&'a str, &'a str, u16),
 }
 
 /// The host and the port in `text`, or what is wrong with it.

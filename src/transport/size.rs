@@ -1,8 +1,12 @@
-//! How long a datagram of UDP can be.
+//! How long a datagram of UDP can be, and how many are received and sent at once.
 
 use std::net::SocketAddr;
 
 use crate::addr::{Addr, Repr};
+
+/// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
+/// more only keeps the runtime's other tasks waiting.
+pub(crate) const BATCH: usize = 64;
 
 /// More than any datagram has: the length field of UDP counts its header.
 pub(crate) const LONGEST: usize = 65_535;

@@ -1,3 +1,5 @@
+//! The buffers of a socket.
+
 use std::fmt;
 
 /// A buffer of a socket: what was asked for, and what the kernel granted.

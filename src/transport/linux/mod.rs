@@ -15,7 +15,7 @@ use std::{
     io, iter,
     os::fd::AsFd,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll},
@@ -34,7 +34,10 @@ use super::{
     IoMode, Offload, RecvHalf, Route, SendBatch, SocketRef, Transport, WorkerIndex,
     send_despite_the_past, send_singly, udp::Udp,
 };
-use crate::addr::{Addr, Repr};
+use crate::{
+    addr::{Addr, Repr},
+    lock::locked,
+};
 
 /// UDP with `recvmmsg`, `sendmmsg` and segmentation offload.
 #[derive(Debug)]
@@ -277,10 +280,6 @@ impl Linux {
         };
         self.segment_limit.fetch_min(limit, Relaxed);
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

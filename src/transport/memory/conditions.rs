@@ -1,3 +1,5 @@
+//! What a network in memory does to datagrams.
+
 use std::{ops::RangeInclusive, time::Duration};
 
 /// What a [`Network`](super::Network) does to datagrams. By default it delivers all of them at once.

@@ -1,8 +1,10 @@
+//! The network: its hosts, and what becomes of a datagram.
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
     io,
-    net::{SocketAddr, ToSocketAddrs},
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,7 +12,7 @@ use std::{
 use fastrand::Rng;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Conditions, MemorySocket};
+use super::conditions::Conditions;
 use crate::{Addr, transport::unmapped};
 
 /// A network in memory. It is cheap to clone; clones are the same network.
@@ -35,7 +37,7 @@ struct Host {
     recv_errors: VecDeque<io::ErrorKind>,
     send_errors: VecDeque<io::ErrorKind>,
     held: bool,
-    /// Told when something of the above changes.
+    /// Notified when something of the above changes.
     changed: Arc<Notify>,
 }
 
@@ -62,36 +64,12 @@ impl Network {
         self.lock().conditions = conditions;
     }
 
-    /// Binds a socket; port 0 chooses a free one. The name `addr` must be an IP address with a port.
-    ///
-    /// # Errors
-    ///
-    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if it is bound already,
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a wildcard address, which a host of this
-    /// network does not have.
-    pub fn bind(&self, addr: impl ToSocketAddrs) -> io::Result<MemorySocket> {
-        self.open(single(addr)?, None)
-    }
-
-    /// Binds a socket that talks to `peer` only.
-    ///
-    /// # Errors
-    ///
-    /// As [`bind`](Self::bind).
-    pub fn connect(
-        &self,
-        local: impl ToSocketAddrs,
-        peer: impl ToSocketAddrs,
-    ) -> io::Result<MemorySocket> {
-        self.open(single(local)?, Some(single(peer)?.into()))
-    }
-
-    /// Has the next `times` receptions of the socket at `addr` fail with an error of this kind.
+    /// Makes the next `times` receptions of the socket at `addr` fail with an error of this kind.
     pub fn fail_recv(&self, addr: impl Into<Addr>, kind: io::ErrorKind, times: usize) {
         self.change(&addr.into(), |host| host.recv_errors.extend(std::iter::repeat_n(kind, times)));
     }
 
-    /// Has the next `times` datagrams from the socket at `addr` be refused with an error of this kind.
+    /// Refuses the next `times` datagrams from the socket at `addr` with an error of this kind.
     pub fn fail_send(&self, addr: impl Into<Addr>, kind: io::ErrorKind, times: usize) {
         self.change(&addr.into(), |host| host.send_errors.extend(std::iter::repeat_n(kind, times)));
     }
@@ -114,10 +92,15 @@ impl Network {
         self.lock().lost
     }
 
-    fn open(&self, local: SocketAddr, peer: Option<Addr>) -> io::Result<MemorySocket> {
+    /// Binds a host; returns its address, and what tells it of changes.
+    pub(super) fn open(
+        &self,
+        local: SocketAddr,
+        peer: Option<Addr>,
+    ) -> io::Result<(Addr, Arc<Notify>)> {
         let mut local = unmapped(local);
         if local.ip().is_unspecified() {
-            let text = "an address of one host was expected, not a wildcard";
+            let text = format!("{local} is a wildcard address, a socket in memory has one address");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let mut state = self.lock();
@@ -131,10 +114,10 @@ impl Network {
         if state.hosts.contains_key(&addr) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        let host = Host { peer: peer.clone(), ..Host::default() };
+        let host = Host { peer, ..Host::default() };
         let changed = Arc::clone(&host.changed);
         state.hosts.insert(addr.clone(), host);
-        Ok(MemorySocket::new(self.clone(), addr, peer, changed))
+        Ok((addr, changed))
     }
 
     pub(super) fn close(&self, addr: &Addr) {
@@ -231,10 +214,4 @@ impl State {
             }
         }
     }
-}
-
-/// The first address of `addr`.
-fn single(addr: impl ToSocketAddrs) -> io::Result<SocketAddr> {
-    let text = "an IP address with a port was expected";
-    addr.to_socket_addrs()?.next().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, text))
 }

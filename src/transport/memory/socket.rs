@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::pending,
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -15,9 +16,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::Network;
+use super::network::Network;
 use crate::{
-    Addr,
+    Addr, AddrError, ToAddrs,
     transport::{RecvBatch, RecvHalf, Route, Transport},
 };
 
@@ -33,20 +34,40 @@ pub struct MemorySocket {
 
 type Waiting = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
+impl Network {
+    /// Binds a socket; port 0 chooses a free one. Of several addresses, the first counts; a network in
+    /// memory resolves no names.
+    ///
+    /// # Errors
+    ///
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if it is bound already,
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a wildcard address, which a host of this
+    /// network does not have.
+    pub fn bind(&self, addr: impl ToAddrs) -> io::Result<MemorySocket> {
+        MemorySocket::open(self, single(&addr)?, None)
+    }
+
+    /// Binds a socket that talks to `peer` only.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub fn connect(&self, local: impl ToAddrs, peer: impl ToAddrs) -> io::Result<MemorySocket> {
+        MemorySocket::open(self, single(&local)?, Some(single(&peer)?.into()))
+    }
+}
+
 impl MemorySocket {
-    pub(super) fn new(
-        network: Network,
-        local: Addr,
-        peer: Option<Addr>,
-        changed: Arc<Notify>,
-    ) -> Self {
-        Self { network, local, peer, changed, sending: Mutex::default() }
+    fn open(network: &Network, local: SocketAddr, peer: Option<Addr>) -> io::Result<Self> {
+        let (addr, changed) = network.open(local, peer.clone())?;
+        let (network, sending) = (network.clone(), Mutex::default());
+        Ok(Self { network, local: addr, peer, changed, sending })
     }
 
     /// Returns the address of this socket.
     #[must_use]
-    pub const fn addr(&self) -> &Addr {
-        &self.local
+    pub fn local_addr(&self) -> Addr {
+        self.local.clone()
     }
 
     pub(crate) const fn peer(&self) -> Option<&Addr> {
@@ -183,4 +204,12 @@ impl fmt::Debug for MemorySocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemorySocket").field("addr", &self.local).finish_non_exhaustive()
     }
+}
+
+/// The first address of `addrs`.
+fn single(addrs: &impl ToAddrs) -> io::Result<SocketAddr> {
+    let refused = |error: AddrError| io::Error::new(error.kind(), error);
+    let targets = addrs.targets();
+    let first = targets.first().ok_or_else(AddrError::none).map_err(refused)?;
+    first.in_numbers().map_err(refused)
 }
