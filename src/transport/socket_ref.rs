@@ -16,7 +16,9 @@ use tokio::net::UdpSocket;
 /// all of it but long headers of IPv6 (`IPV6_RECVHOPOPTS`, `IPV6_RECVDSTOPTS` and `IPV6_RECVRTHDR`). What has
 /// more beside it than fits is dropped and counted as
 /// [`Truncated`](crate::DropReason::Truncated), to a client a decode error. So is all that arrives
-/// with `UDP_GRO` on a [`batch_io(false)`](crate::ServerBuilder::batch_io) one, which learns no borders.
+/// with `UDP_GRO` on a [`batch_io(false)`](crate::ServerBuilder::batch_io) one, which does not learn where datagrams
+/// end; and on a [`segmentation_offload(false)`](crate::ServerBuilder::segmentation_offload) one, datagrams that are
+/// longer together than one may be.
 ///
 /// # Examples
 ///
