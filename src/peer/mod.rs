@@ -96,8 +96,8 @@ impl<Req, Res> Peer<Req, Res> {
         self.traffic_class = ancillary.traffic_class;
     }
 
-    /// Completes when serving ends, and `recv` says [`RecvError::Closed`]: for a conversation that waits for
-    /// something else.
+    /// Completes when serving ends, and `recv` says [`RecvError::Closed`](crate::RecvError::Closed): for a
+    /// conversation that waits for something else.
     ///
     /// # Cancel safety
     ///

@@ -43,8 +43,8 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// Returns the bytes of the datagram that the last `recv` has returned a
-    /// [`RecvError::Decode`](crate::RecvError::Decode) for: an answer may need a part of them, as a DNS server copies the id of the
-    /// query that it could not read.
+    /// [`RecvError::Decode`](crate::RecvError::Decode) for. An answer may need a part of them: a DNS server copies
+    /// the id of the query that it could not read.
     ///
     /// It is `None` after a packet, once another `recv` waits, and if so much waits in the server that there
     /// is no room for a copy, see [`Limits::max_queued_bytes`](crate::Limits::max_queued_bytes).

@@ -13,8 +13,8 @@ use crate::{
     transport::Ancillary,
 };
 
-/// The queue of one conversation: the worker puts datagrams in, and the conversation takes them out. Each waiting datagram is a copy of exactly its own size, so
-/// that a small one never pins a large receive buffer.
+/// The queue of one conversation: the worker puts datagrams in, and the conversation takes them out. Each is a
+/// copy of exactly its own size, so that a small one never pins a large receive buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox(Mutex<State>);
 
