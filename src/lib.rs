@@ -2,8 +2,8 @@
 //!
 //! A [protocol](DatagramProtocol) turns packets into datagrams and back, one to one. A
 //! [handler](Handler) talks to one peer in plain `async` code: it receives typed requests one after
-//! another, in order, with timeouts. A [server](Server) joins the two. A [client](Client) is the
-//! other side.
+//! another, in order, with timeouts. A [server](Server) joins the two, over UDP and other
+//! [transports](Bind). A [client](Client) is the other side.
 //!
 //! # A server
 //!
@@ -18,7 +18,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), BoxError> {
-//!     let server = Server::builder(Json::new(), sum).bind("[::]:9000").await?;
+//!     let server = Server::bind("[::]:9000", Json::new(), sum).await?;
 //!     Ok(server.serve().await?)
 //! }
 //! # }
@@ -42,33 +42,38 @@
 //!
 //! # The map
 //!
-//! - What is on the wire: [`DatagramProtocol`]; the codecs [`Raw`], [`Text`], [`TextLine`], `Json`,
-//!   `Cbor`, `Msgpack`, `Postcard`, `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a
-//!   `StreamCodec`; [`Converter`] puts types of your domain around those on the wire; [`Split`] receives by
-//!   one protocol and sends by another, and [`or`](DatagramProtocol::or) has several on one port.
-//! - What changes bytes around a codec: a [`Layer`], such as [`Prefix`], `Zlib`, `Bzip2`, `Zstd`, `Lz4`,
-//!   `Base64`, `Sha256Digest`, `Crc32c`.
-//! - Who is heard: the layers `Signed` and `Sealed` with their keys; [`ReplayWindow`], for a handler to keep.
-//! - Who serves: a plain `async fn(Request) -> Response` or another of the [forms of functions](Handler#functions),
-//!   [`with_state`] and [`concurrent`] among them; or a [`Handler`], which talks to a [`Peer`] for as long as it
-//!   wants, and keeps a [`PeerSender`] to push packets later. [`BoxHandler`] is any of them.
-//! - What runs: [`Server`]; [`ServerContext`] is what a handler sees when it starts, [`ServerHandle`] what
-//!   operators guard: shutdown, drain, [`ServerStats`], an [`Diagnostics`]. A [`Spawner`] starts background tasks. [`Limits`] bound what strangers can
-//!   cost. A [`SocketRef`] is for socket options that have no setter; [`Interface`] is for multicast, and
-//!   [`TrafficClass`] tells how a datagram was marked.
-//! - The other side: [`Client`], [`Packets`].
-//! - What goes wrong: [`RecvError`], [`SendError`], [`ServeError`], [`SpawnError`]; below them [`DecodeError`] and
-//!   [`EncodeError`].
-//! - Tests, in the module `testing`: under packet loss, on a network in memory; of a protocol of your own,
-//!   for what every protocol promises.
+//! - **Protocols**: [`DatagramProtocol`]; the codecs [`Raw`], [`Text`], [`TextLine`], `Json`, `Cbor`, `Msgpack`,
+//!   `Postcard`, `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a `StreamCodec`. A [`Converter`] puts
+//!   types of your domain around the packets; [`Split`] receives by one protocol and sends by another, and
+//!   [`or`](DatagramProtocol::or) has several protocols on one port.
+//! - **Layers** change the bytes around a codec: [`Layer`], [`Prefix`], `Zlib`, `Bzip2`, `Zstd`, `Lz4`, `Base64`,
+//!   `Sha256Digest`, `Crc32c`; `Signed` and `Sealed` authenticate with their keys. A handler may keep a
+//!   [`ReplayWindow`].
+//! - **Handlers**: [`Handler`], or a [function](Handler#functions) in one of several forms: plain, with
+//!   [shared state](with_state), with the peer's address, [`reply_if`], [`try_reply`], [`no_reply`],
+//!   [`concurrent`]. [`BoxHandler`] is one chosen at run time. A handler talks to a [`Peer`], and keeps a
+//!   [`PeerSender`] to push packets later.
+//! - **Servers**: [`Server`], with options by a [`ServerBuilder`]. [`ServerContext`] is what a handler receives
+//!   when it starts, [`ServerHandle`] what operators hold: shutdown, drain, [`ServerStats`],
+//!   [`Diagnostics`]. A [`Spawner`] starts background tasks. [`Limits`] bound what a stranger can cost.
+//! - **Clients**: [`Client`], with options by a [`ClientBuilder`]; [`Packets`].
+//! - **Transports** are values that servers and clients are given: an address in any form of [`ToAddrs`],
+//!   [`Udp`] with its options, a socket of yours, [`AnyTransport`], several of these: see [`Bind`] and
+//!   [`Connect`]. An [`Addr`] is the address of a peer or a socket. A [`SocketRef`] is for options that have no
+//!   setter; [`Interface`] is for multicast, and [`TrafficClass`] is how a datagram was marked.
+//! - **Errors**: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`SenderError`], [`SpawnError`] of
+//!   servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`] of clients; below them [`AddrError`],
+//!   [`OptionError`], [`DecodeError`] and [`EncodeError`].
+//! - **Tests**, in the module `testing`: a network in memory that loses packets, and checks of a protocol of your
+//!   own for what every protocol promises.
 //!
-//! # Features
+//! # Feature flags
 //!
 //! - `json` (default), `cbor`, `msgpack`, `postcard`, `bincode`: packets of serde types in the wire format of
 //!   that name. `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers.
 //! - `tokio-codec`: codecs of tokio-util as protocols.
 //! - `zlib`, `bzip2`, `zstd`, `lz4`: layers that compress. `base64`: a layer that makes text. `sha256`,
-//!   `crc32c`: layers that find accidents. `signed`, `sealed`: layers with keys.
+//!   `crc32c`: layers that detect accidental changes. `signed`, `sealed`: layers with keys.
 //! - `testing`: the network in memory, and checks of protocols.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
@@ -128,7 +133,7 @@ pub mod testing {
     //!
     //! The network has loss, delay, duplicates, reordering, an MTU and errors, all of them from a seed.
     //! Servers and clients on it behave as they do over UDP. Under tokio's paused clock a test that spans
-    //! hours takes milliseconds, and the same seed gives the same course of events.
+    //! hours takes milliseconds, and the same seed gives the same sequence of events.
     //!
     //! # Examples
     //!
@@ -141,13 +146,14 @@ pub mod testing {
     //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
     //! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     //! let network = Network::new(42, Conditions::default().loss(0.33));
-    //! let server = Server::builder(Text, async |text: String| text.to_uppercase())
-    //!     .socket(network.bind("10.0.0.1:9000")?)?;
-    //! tokio::spawn(async move { server.serve().await });
+    //! let upper = async |text: String| text.to_uppercase();
+    //! let server = Server::bind(network.bind("10.0.0.1:9000")?, Text, upper).await?;
+    //! server.spawn();
     //!
-    //! let client = Client::from_socket(network.connect("10.0.0.2:0", "10.0.0.1:9000")?, Text)?;
+    //! let socket = network.connect("10.0.0.2:0", "10.0.0.1:9000")?;
+    //! let client = Client::connect(socket, Text).await?;
     //! let answer = loop {
-    //!     client.send(&"hello".to_owned()).await?;
+    //!     client.send("hello".to_owned()).await?;
     //!     if let Ok(answer) = client.recv_timeout(Duration::from_secs(1)).await {
     //!         break answer;
     //!     }

@@ -21,8 +21,8 @@ use super::{
 ///
 /// async fn serve<Form>(
 ///     handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
-/// ) -> std::io::Result<Server> {
-///     Server::builder(Text, handler).bind("127.0.0.1:0").await
+/// ) -> Result<Server, BindError> {
+///     Server::bind("127.0.0.1:0", Text, handler).await
 /// }
 ///
 /// # async fn example() -> std::io::Result<()> {

@@ -15,12 +15,12 @@ use crate::{Addr, BatchSizes, DropReason, IoMode, Offload, ServerStats, events};
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Text, Server};
+/// use datagrammar::{Server, Text, Udp};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
-/// let builder = Server::builder(Text, async |text: String| text);
-/// let server = builder.recv_buffer_size(65_536).bind("127.0.0.1:0").await?;
+/// let udp = Udp::new("127.0.0.1:0").recv_buffer_size(65_536);
+/// let server = Server::bind(udp, Text, async |text: String| text).await?;
 ///
 /// let diagnostics = server.handle().diagnostics();
 /// # #[cfg(target_os = "linux")]
