@@ -105,8 +105,52 @@ pub use addr::Addr;
 pub use client::{Client, ClientBuilder, Packets};
 #[cfg(feature = "tokio-codec")]
 pub use stream_codec::StreamCodec;
-// All of it: which parts there are is for its features to say.
-pub use datagrammar_protocols::*;
+// Each by its name, so that the compiler says which feature a missing one needs.
+#[cfg(feature = "base64")]
+pub use datagrammar_protocols::Base64;
+#[cfg(feature = "bincode")]
+pub use datagrammar_protocols::Bincode;
+#[cfg(feature = "bzip2")]
+pub use datagrammar_protocols::Bzip2;
+#[cfg(feature = "cbor")]
+pub use datagrammar_protocols::Cbor;
+#[cfg(feature = "crc32c")]
+pub use datagrammar_protocols::Crc32c;
+#[cfg(feature = "fixed")]
+pub use datagrammar_protocols::Fixed;
+#[cfg(feature = "fixed")]
+pub use datagrammar_protocols::FixedText;
+#[cfg(feature = "json")]
+pub use datagrammar_protocols::Json;
+#[cfg(any(feature = "sealed", feature = "signed"))]
+pub use datagrammar_protocols::KeyError;
+#[cfg(feature = "lz4")]
+pub use datagrammar_protocols::Lz4;
+#[cfg(feature = "msgpack")]
+pub use datagrammar_protocols::Msgpack;
+#[cfg(feature = "postcard")]
+pub use datagrammar_protocols::Postcard;
+#[cfg(feature = "protobuf")]
+pub use datagrammar_protocols::Protobuf;
+#[cfg(feature = "sealed")]
+pub use datagrammar_protocols::Sealed;
+#[cfg(feature = "sealed")]
+pub use datagrammar_protocols::SealingKey;
+#[cfg(feature = "sha256")]
+pub use datagrammar_protocols::Sha256Digest;
+#[cfg(feature = "signed")]
+pub use datagrammar_protocols::Signed;
+#[cfg(feature = "signed")]
+pub use datagrammar_protocols::SigningKey;
+#[cfg(feature = "zlib")]
+pub use datagrammar_protocols::Zlib;
+#[cfg(feature = "zstd")]
+pub use datagrammar_protocols::Zstd;
+pub use datagrammar_protocols::{
+    BoxError, Choice, Claim, Convert, Converter, ConverterFn, DatagramProtocol, DecodeError,
+    Either, EncodeError, ErrorKind, Layer, Layered, Prefix, Raw, ReplayWindow, Split, Text,
+    TextLine, TryConvert, When, converter_fn, first_byte,
+};
 pub use error::{
     AddrError, BindError, ClientRecvError, ClientSendError, ConnectError, OptionError, RecvError,
     SendError, SenderError, ServeError, SpawnError,
@@ -163,7 +207,6 @@ pub mod testing {
     //! # }
     //! ```
 
-    // By name, since this module hides the one that comes with all of the protocols.
     pub use datagrammar_protocols::testing::Conformance;
 
     pub use crate::transport::memory::{Conditions, MemorySocket, Network};

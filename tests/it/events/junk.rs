@@ -1,9 +1,17 @@
-//! H-19, H-20: datagrams that do not decode, and errors of other endpoints.
+//! H-7, H-19, H-20: a peer that cannot be answered, datagrams that do not decode, and errors of other
+//! endpoints.
 
-use std::io;
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::Poll,
+};
 
 use datagrammar::{
-    BoxError, Client, DatagramProtocol, Limits, RecvError, Text, concurrent, reply_if,
+    BoxError, Client, DatagramProtocol, Limits, RecvError, SendError, Server, Text, concurrent,
+    reply_if,
 };
 use tokio::task::yield_now;
 use tracing::{Level, level_filters::LevelFilter};
@@ -11,8 +19,51 @@ use tracing::{Level, level_filters::LevelFilter};
 use super::{Failure, quiet::Transparent, serve, settle};
 use crate::{
     log::{Log, Told},
-    support::{Bytes, Net, Running, client_on, conversing},
+    support::{BindNow, Bytes, Net, Running, client_on, conversing, until},
 };
+
+// H-7
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_could_not_send_any_more_is_warned_of() {
+    type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    let bare: fn(SendError) -> BoxError = |error| error.into();
+    let wrapped: fn(SendError) -> BoxError = |error| Failure("no goodbye", error.into()).into();
+    let as_io: fn(SendError) -> BoxError = |error| io::Error::other(error).into();
+
+    for wrap in [bare, wrapped, as_io] {
+        let log = Log::capture();
+        let net = Net::memory();
+        let serving = Arc::new(Mutex::new(None::<Serving>));
+        let handler = conversing!(
+            [serving] | peer | {
+                peer.recv().await?;
+                yield_now().await;
+                // Serving ends while this conversation has the thread.
+                drop(serving.lock().unwrap().take());
+                peer.send(&"goodbye".to_owned()).await.map_err(wrap)
+            }
+        );
+        let server = Server::builder(Text, handler).bind_now(net.socket()).unwrap();
+        let handle = server.handle();
+        *serving.lock().unwrap() = Some(Box::pin(async move { server.serve().await.unwrap() }));
+        let driver = tokio::spawn(poll_fn(move |cx| match &mut *serving.lock().unwrap() {
+            Some(serving) => serving.as_mut().poll(cx),
+            None => Poll::Ready(()),
+        }));
+        assert!(handle.ready().await);
+        let peer = net.peer_of(&handle).await;
+
+        peer.send("request").await;
+        until(|| handle.stats().conversations == 1).await;
+
+        let told = log.alarm();
+        assert_eq!((told.level, told.field("peer")), (Level::WARN, &*peer.addr().to_string()));
+        assert!(told.field("error").ends_with("the server is not serving"), "{told:?}");
+        assert_eq!(handle.stats().failed, 0);
+        driver.abort();
+    }
+}
 
 const TEXT: &str = "the datagram is not a packet of the protocol: invalid UTF-8";
 

@@ -3,6 +3,7 @@
 
 mod broken;
 mod diagnostics;
+mod functions;
 mod junk;
 mod limits;
 mod losses;
@@ -11,31 +12,26 @@ mod spans;
 
 use std::{
     error::Error,
-    fmt,
-    future::poll_fn,
-    io,
+    fmt, io,
     panic::panic_any,
-    pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    task::Poll,
     time::Duration,
 };
 
 use datagrammar::{
     Addr, BoxError, DatagramProtocol, DecodeError, EncodeError, Handler, IntoHandler, Json, Peer,
-    SendError, Server, ServerContext, Text, concurrent,
+    Server, ServerContext, Text,
     testing::{Conditions, Network},
-    try_reply,
 };
 use tokio::{task::yield_now, time::sleep};
 use tracing::Level;
 
 use crate::{
     log::{Log, Told},
-    support::{BindNow, Bytes, Net, Running, conversing, until},
+    support::{Bytes, Net, Running, conversing},
 };
 
 /// Serves on a network in memory, with a peer.
@@ -98,46 +94,6 @@ async fn an_error_is_reported_with_its_sources() {
 
     assert_eq!(told.level, Level::ERROR);
     assert_eq!(told.field("error"), "the order: the item: is unknown");
-}
-
-// D-23, D-27, H-1
-#[tokio::test(start_paused = true)]
-async fn an_error_that_a_function_returns_is_reported_with_its_sources() {
-    async fn at_once(text: String) -> Result<String, Failure> {
-        Err(Failure("the order", format!("{} bytes are unknown", text.len()).into()))
-    }
-
-    async fn later(text: String) -> Result<String, Failure> {
-        yield_now().await;
-        at_once(text).await
-    }
-
-    for told in [
-        report(at_once, "request").await,
-        report(later, "request").await,
-        report(try_reply(at_once), "request").await,
-        report(concurrent(8, at_once), "request").await,
-        report(concurrent(8, later), "request").await,
-    ] {
-        assert_eq!(told.level, Level::ERROR);
-        assert_eq!(told.field("error"), "the order: 7 bytes are unknown");
-    }
-}
-
-// D-27, H-3, H-14
-#[tokio::test(start_paused = true)]
-async fn a_panic_of_one_call_among_several_is_reported_in_the_span_of_its_peer() {
-    let panics = async |text: String| {
-        yield_now().await;
-        assert_eq!(text, "fine", "as asked");
-        text
-    };
-
-    let told = report(concurrent(8, panics), "request").await;
-
-    assert_eq!(told.level, Level::ERROR);
-    assert!(told.field("error").starts_with("panicked: assertion"), "{told:?}");
-    assert_eq!(told.spans[0].name, "conversation");
 }
 
 // H-1
@@ -249,49 +205,6 @@ async fn a_panic_of_the_admission_check_is_reported() {
     assert_eq!((told.level, told.field("error")), (Level::ERROR, "panicked: never heard of them"));
     assert_eq!(told.field("peer"), peer.addr().to_string());
     server.stop().await;
-}
-
-// H-7
-#[tokio::test(start_paused = true)]
-async fn a_conversation_that_could_not_send_any_more_is_warned_of() {
-    type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-    let bare: fn(SendError) -> BoxError = |error| error.into();
-    let wrapped: fn(SendError) -> BoxError = |error| Failure("no goodbye", error.into()).into();
-    let as_io: fn(SendError) -> BoxError = |error| io::Error::other(error).into();
-
-    for wrap in [bare, wrapped, as_io] {
-        let log = Log::capture();
-        let net = Net::memory();
-        let serving = Arc::new(Mutex::new(None::<Serving>));
-        let handler = conversing!(
-            [serving] | peer | {
-                peer.recv().await?;
-                yield_now().await;
-                // Serving ends while this conversation has the thread.
-                drop(serving.lock().unwrap().take());
-                peer.send(&"goodbye".to_owned()).await.map_err(wrap)
-            }
-        );
-        let server = Server::builder(Text, handler).bind_now(net.socket()).unwrap();
-        let handle = server.handle();
-        *serving.lock().unwrap() = Some(Box::pin(async move { server.serve().await.unwrap() }));
-        let driver = tokio::spawn(poll_fn(move |cx| match &mut *serving.lock().unwrap() {
-            Some(serving) => serving.as_mut().poll(cx),
-            None => Poll::Ready(()),
-        }));
-        assert!(handle.ready().await);
-        let peer = net.peer_of(&handle).await;
-
-        peer.send("request").await;
-        until(|| handle.stats().conversations == 1).await;
-
-        let told = log.alarm();
-        assert_eq!((told.level, told.field("peer")), (Level::WARN, &*peer.addr().to_string()));
-        assert!(told.field("error").ends_with("the server is not serving"), "{told:?}");
-        assert_eq!(handle.stats().failed, 0);
-        driver.abort();
-    }
 }
 
 // S-9
