@@ -32,6 +32,15 @@ fn echo_sends_its_words_as_json_and_prints_both_sides() {
 }
 
 #[test]
+fn discovery_finds_both_nodes_over_multicast() {
+    let (code, lines) = Program::start("discovery", [] as [&str; 0]).end();
+
+    assert_eq!(code, Some(0), "{lines:?}");
+    assert_eq!(lines.last().map(String::as_str), Some("found: printer, scanner"), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("127.0.0.1:")).count(), 2, "{lines:?}");
+}
+
+#[test]
 fn echo_server_answers_json_in_order_and_the_rest_with_an_error() {
     let server = Program::start("echo_server", ["--bind", "127.0.0.1:0"]);
     let peer = server.peer();

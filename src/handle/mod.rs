@@ -93,8 +93,8 @@ impl ServerHandle {
     /// Returns a sender to a peer that has not spoken: for discovery, for peer-to-peer programs, for any
     /// program that speaks first to many peers from one socket.
     ///
-    /// `Res` is the packet that the server sends. Datagrams leave from the first socket of the server that
-    /// has an address of the peer's family; the peer may be a multicast group, or a broadcast address if
+    /// `Res` is the packet that the server sends. Datagrams leave from the first address of the server that
+    /// is of the peer's family; the peer may be a multicast group, or a broadcast address if
     /// [`Udp::broadcast`](crate::Udp::broadcast) allows it. An answer opens a conversation of the handler, like
     /// any other datagram. The sender works while the server serves.
     ///

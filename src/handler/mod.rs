@@ -67,7 +67,7 @@ use crate::{BoxError, Peer, ServerContext};
 ///
 /// A packet moves by value from the protocol into the handler and back, through up to ten places on the
 /// stack. One of 192 KiB, such as an array, runs over the 2 MiB that a thread of tokio has, which ends the
-/// process. Box what is larger than some 64 KiB; a `Vec`, `String` or `Bytes` is small, whatever it guards.
+/// process. Box what is larger than some 64 KiB; a `Vec`, `String` or `Bytes` is small, whatever it holds.
 ///
 /// # Examples
 ///

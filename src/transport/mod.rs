@@ -81,6 +81,11 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// the socket, so that each serving may make one anew.
     fn recv_half(&self, first: usize) -> Box<dyn RecvHalf>;
 
+    /// Whether the kernel gives the datagrams of `peer` to this socket, of those that share its address.
+    fn is_for(&self, _peer: &Addr) -> bool {
+        true
+    }
+
     /// How many datagrams the kernel has dropped on their way to this socket since the transport was made, modulo
     /// 2^32; `None` if the system does not report it.
     fn kernel_drops(&self) -> Option<u32> {

@@ -19,5 +19,7 @@ pub(crate) fn reaches(transport: &dyn Transport, peer: &Addr) -> bool {
         let socket = transport.socket();
         socket.is_some_and(|socket| matches!(SockRef::from(&socket).only_v6(), Ok(false)))
     };
-    local.is_ipv4() == peer.is_ipv4() || peer.is_ipv4() && local.ip().is_unspecified() && dual()
+    let family = local.is_ipv4() == peer.is_ipv4()
+        || peer.is_ipv4() && local.ip().is_unspecified() && dual();
+    family && transport.is_for(&peer.into())
 }

@@ -52,6 +52,7 @@ pub(crate) struct Linux {
     segments: bool,
     /// Whose multicast and broadcast datagrams are for this socket, if they come to others too.
     share: Option<Share>,
+    index: WorkerIndex,
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +102,7 @@ impl Linux {
             merges,
             segments: offload,
             share,
+            index: place,
         }
     }
 }
@@ -140,6 +142,10 @@ impl Transport for Linux {
     fn recv_half(&self, first: usize) -> Box<dyn RecvHalf> {
         let socket = Arc::clone(&self.udp.socket);
         Box::new(LinuxRecvHalf::new(socket, first, ROOM, self.merged(), self.share))
+    }
+
+    fn is_for(&self, peer: &Addr) -> bool {
+        Share::of(self.index).is_none_or(|share| share.has(peer))
     }
 
     fn kernel_drops(&self) -> Option<u32> {

@@ -17,6 +17,11 @@ use crate::{
 pub(super) struct Share(WorkerIndex);
 
 impl Share {
+    /// The peers of the socket at `place`, if there are others at its address.
+    pub(super) fn of(place: WorkerIndex) -> Option<Self> {
+        (place.of > 1).then_some(Self(place))
+    }
+
     /// The share of the socket at `place`, if what comes to `bound` can come to others too.
     pub(super) fn new(place: WorkerIndex, bound: IpAddr) -> Option<Self> {
         let several = place.of > 1 && (bound.is_unspecified() || is_of_many(bound));

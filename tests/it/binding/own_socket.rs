@@ -148,7 +148,7 @@ async fn trains_are_received_on_a_users_socket_as_it_has_it_unless_somebody_asks
     assert_eq!(received(None), Offload::CallerSocket);
 }
 
-// B-1, B-13
+// B-1, B-13, B-15
 #[tokio::test]
 async fn addresses_options_a_users_socket_and_memory_are_one_server_in_their_order() {
     let network = Network::new(1, Conditions::default());
@@ -197,7 +197,7 @@ async fn a_socket_of_tokio_is_served() {
     server.stop().await;
 }
 
-// B-11
+// B-16
 #[tokio::test]
 async fn an_option_of_clients_is_refused_by_name() {
     let udp = Udp::new("127.0.0.1:0").local_addr("127.0.0.1:0");

@@ -258,3 +258,55 @@ async fn a_users_connected_socket_is_taken_though_it_was_blocking() {
     client.send(&"hello".to_owned()).await.unwrap();
     assert_eq!(peer.recv_text().await, "hello");
 }
+
+// C-21
+#[tokio::test]
+async fn a_client_on_a_users_socket_takes_all_options() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect("127.0.0.1:9").unwrap();
+    socket.set_broadcast(true).unwrap();
+
+    let udp = Udp::from(socket).ttl(7).recv_buffer_size(10_000).batch_io(false);
+    let client = Client::connect(udp, Text).await.unwrap();
+
+    let socket = client.socket_ref().unwrap();
+    let socket = socket2::SockRef::from(&socket);
+    assert_eq!((socket.ttl_v4().unwrap(), socket.broadcast().unwrap()), (7, true));
+    assert!((10_000..60_000).contains(&socket.recv_buffer_size().unwrap()));
+}
+
+// C-21
+#[tokio::test]
+async fn a_client_on_a_socket_of_tokio_is_connected() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.connect(peer.local_addr().unwrap()).await.unwrap();
+
+    let client = Client::connect(socket, Text).await.unwrap();
+
+    client.send("hello".to_owned()).await.unwrap();
+    assert_eq!(peer.recv(&mut [0; 8]).unwrap(), 5);
+}
+
+// B-16, C-21
+#[tokio::test]
+async fn an_option_that_clients_do_not_have_is_refused_by_its_name() {
+    let udp = || Udp::new("127.0.0.1:9");
+    let group = Ipv4Addr::new(239, 255, 77, 30);
+    let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
+    bound.connect("127.0.0.1:9").unwrap();
+
+    for (name, udp) in [
+        ("workers", udp().workers(1)),
+        ("recv_traffic_class", udp().recv_traffic_class(true)),
+        ("ipv6_only", udp().ipv6_only(true)),
+        ("multicast", udp().multicast(group, datagrammar::Interface::Any)),
+        ("reuse_port", udp().reuse_port(true)),
+        ("local_addr", Udp::from(bound).local_addr("127.0.0.1:0")),
+    ] {
+        let error = Client::connect(udp, Text).await.unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().starts_with(&format!("the option `{name}` ")), "{error}");
+    }
+}

@@ -17,6 +17,23 @@ fn timed_out(received: &Result<String, ClientRecvError>) -> bool {
 }
 
 everywhere! {
+    // C-20
+    async fn what_is_there_is_received_without_waiting_and_so_is_the_news_that_nothing_is(net) {
+        let (client, peer) = client(&net);
+        assert!(client.try_recv().is_none());
+
+        peer.send("hello").await;
+        peer.send(b"\xe9").await;
+        // What is sent on this host has arrived when this is received, and the next lies behind it.
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello");
+
+        let junk = client.try_recv();
+        assert!(matches!(junk, Some(Err(ClientRecvError::Decode(_)))), "{junk:?}");
+        assert!(client.try_recv().is_none());
+        client.close();
+        assert!(matches!(client.try_recv(), Some(Err(ClientRecvError::Closed))));
+    }
+
     // C-4, R-2
     async fn a_datagram_that_is_not_a_packet_is_an_error_at_its_place(net) {
         let (client, peer) = client(&net);

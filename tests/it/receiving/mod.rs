@@ -5,6 +5,7 @@ mod beside;
 mod cancellation;
 mod hostile;
 mod in_time;
+mod several;
 mod timeouts;
 mod traffic_class;
 

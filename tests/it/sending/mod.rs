@@ -8,6 +8,7 @@ mod room;
 mod segments;
 mod senders;
 mod size;
+mod speaking_first;
 mod wildcard;
 
 use datagrammar::{BoxError, Peer, SendError};
