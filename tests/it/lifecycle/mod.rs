@@ -8,6 +8,7 @@ mod drain;
 mod dropped;
 mod errors;
 mod grace;
+mod inside;
 mod runtime;
 mod shutdown;
 mod start;
