@@ -169,9 +169,9 @@ fn options() -> Options {
 
 /// Whether `arg` is the second of two words.
 fn second(arg: Option<String>, words: [&str; 2]) -> bool {
-    match arg.and_then(|arg| words.iter().position(|word| *word == arg)) {
+    match words.iter().position(|word| arg.as_deref() == Some(word)) {
         Some(at) => at == 1,
-        None => usage(&format!("{} or {} was expected", words[0], words[1])),
+        None => wrong(arg, &format!("{} or {}", words[0], words[1])),
     }
 }
 
@@ -180,8 +180,13 @@ fn number<T: FromStr>(arg: Option<String>) -> T {
 }
 
 fn value<T: FromStr>(arg: Option<String>, what: &str) -> T {
-    let value = arg.and_then(|arg| arg.parse().ok());
-    value.unwrap_or_else(|| usage(&format!("{what} was expected")))
+    let value = arg.as_ref().and_then(|arg| arg.parse().ok());
+    value.unwrap_or_else(|| wrong(arg, what))
+}
+
+fn wrong(arg: Option<String>, what: &str) -> ! {
+    let arg = arg.unwrap_or_else(|| "nothing".to_owned());
+    usage(&format!("{arg} is not {what}"))
 }
 
 fn usage(problem: &str) -> ! {

@@ -53,7 +53,7 @@ async fn main() -> Result<(), BoxError> {
     let secret = match env::args().nth(1).map(|arg| arg.parse()) {
         None => 42,
         Some(Ok(secret @ 1..=100)) => secret,
-        Some(_) => return Err("a number from 1 to 100 was expected".into()),
+        Some(_) => return Err("the secret is not a number from 1 to 100".into()),
     };
     let handler = GuessTheNumber { secret, patience: Duration::from_secs(1) };
     let server = Server::builder(Text, handler).bind("127.0.0.1:0").await?;

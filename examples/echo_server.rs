@@ -70,7 +70,7 @@ fn addr() -> String {
             ("--port", Some(value)) => {
                 port = value.parse().unwrap_or_else(|_| usage("a port is a number up to 65535"));
             }
-            ("--bind" | "--port", None) => usage(&format!("a value was expected after {arg}")),
+            ("--bind" | "--port", None) => usage(&format!("{arg} has no value")),
             _ => usage(&format!("{arg} is not an option")),
         }
     }

@@ -40,7 +40,7 @@ struct Counter(AtomicU64);
 impl Handler<Request, Response> for Counter {
     async fn handle(&self, peer: &mut Peer<Request, Response>) -> Result<(), BoxError> {
         let Ok(Request::Hello) = peer.recv().await else {
-            println!("server: refused, a signed hello was expected");
+            println!("server: refused, not a signed hello");
             return Ok(());
         };
         let drawn = getrandom::u64()?;
@@ -50,7 +50,7 @@ impl Handler<Request, Response> for Counter {
             match peer.recv_timeout(Duration::from_secs(60)).await {
                 Ok(Request::Add { conversation, sequence, amount }) => {
                     if conversation != drawn || !window.accept(sequence) {
-                        println!("server: refused, a new datagram was expected");
+                        println!("server: refused, a recorded datagram");
                         continue;
                     }
                     let total = self.0.fetch_add(amount, Relaxed).wrapping_add(amount);

@@ -90,30 +90,30 @@ where
         let mut bytes = BytesMut::from(datagram);
         let packet = match codec.decode(&mut bytes) {
             Ok(Some(packet)) => packet,
-            Ok(None) => return Err(DecodeError::codec("the rest of the packet was expected")),
+            Ok(None) => return Err(DecodeError::codec("unexpected end of datagram")),
             Err(error) => {
-                return Err(DecodeError::codec("a packet of the stream codec was expected")
-                    .with_source(error));
+                return Err(
+                    DecodeError::codec("invalid packet of the stream codec").with_source(error)
+                );
             }
         };
 
-        let end = DecodeError::codec("the end of the datagram after the packet was expected");
+        let trailing = DecodeError::codec("trailing bytes after the packet");
         if !bytes.is_empty() {
-            return Err(end);
+            return Err(trailing);
         }
         // The codec may have taken more than it gave.
         match codec.decode_eof(&mut bytes) {
             Ok(None) => Ok(packet),
-            Ok(Some(_)) => Err(end),
-            Err(error) => Err(end.with_source(error)),
+            Ok(Some(_)) => Err(trailing),
+            Err(error) => Err(trailing.with_source(error)),
         }
     }
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         let mut bytes = BytesMut::new();
         Encoder::encode(&mut (self.codec)(), packet.clone(), &mut bytes).map_err(|error| {
-            EncodeError::codec("a packet that the stream codec can express was expected")
-                .with_source(error)
+            EncodeError::codec("the stream codec cannot express the packet").with_source(error)
         })?;
         datagram.extend_from_slice(&bytes);
         Ok(())

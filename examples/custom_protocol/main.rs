@@ -64,7 +64,7 @@ async fn ask(server: &str) -> Result<(), BoxError> {
     let response = client.recv_timeout(Duration::from_secs(5)).await?;
     let arrived = Timestamp::now();
     if response.origin != sent {
-        return Err("an answer to our own request was expected".into());
+        return Err("the answer is not to our request".into());
     }
     // RFC 4330, section 5: T1 to T4 are `sent`, `receive`, `transmit` and `arrived`.
     let offset = (response.receive.since(sent) + response.transmit.since(arrived)) / 2.0;

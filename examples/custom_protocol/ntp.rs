@@ -67,10 +67,10 @@ impl DatagramProtocol for Requests {
         let header = header(datagram)?;
         let (version, mode) = (header[0] >> 3 & 0b111, header[0] & 0b111);
         if !(1..=4).contains(&version) {
-            return Err(DecodeError::codec("a version from 1 to 4 was expected"));
+            return Err(DecodeError::codec("version is not 1 to 4"));
         }
         if mode != CLIENT {
-            return Err(DecodeError::codec("a request of a client was expected"));
+            return Err(DecodeError::codec("not a request of a client"));
         }
         Ok(Request { version, poll: header[2], transmit: timestamp(header, 40) })
     }
@@ -94,11 +94,11 @@ impl DatagramProtocol for Responses {
         let header = header(datagram)?;
         let (leap, mode) = (header[0] >> 6, header[0] & 0b111);
         if mode != SERVER {
-            return Err(DecodeError::codec("a response of a server was expected"));
+            return Err(DecodeError::codec("not a response of a server"));
         }
         let stratum = header[1];
         if leap == ALARM || !(1..=15).contains(&stratum) {
-            return Err(DecodeError::codec("a server whose clock is set was expected"));
+            return Err(DecodeError::codec("the clock of the server is not set"));
         }
         Ok(Response {
             version: header[0] >> 3 & 0b111,
@@ -134,7 +134,7 @@ const ALARM: u8 = 3; // the clock is not set
 
 fn header(datagram: &[u8]) -> Result<&[u8; 48], DecodeError> {
     // Longer ones carry extensions or a signature, and whoever sends these wants them looked at.
-    datagram.try_into().map_err(|_| DecodeError::codec("a header of 48 bytes was expected"))
+    datagram.try_into().map_err(|_| DecodeError::codec("length is not 48 bytes"))
 }
 
 fn timestamp(header: &[u8; 48], at: usize) -> Timestamp {

@@ -74,11 +74,11 @@ mod tests {
     fn the_sources_of_a_decode_error_are_not_printed() {
         let cause: crate::BoxError = "bytes of the peer".into();
         let error =
-            RecvError::Decode(DecodeError::codec("a number was expected").with_source(cause));
+            RecvError::Decode(DecodeError::codec("not a decimal number").with_source(cause));
 
         let text = in_words(&error).unwrap();
 
-        assert_eq!(text, "the datagram is not a packet of the protocol: a number was expected");
+        assert_eq!(text, "the datagram is not a packet of the protocol: not a decimal number");
     }
 
     // H-8

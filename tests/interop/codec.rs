@@ -78,7 +78,7 @@ fn answer<T: DeserializeOwned + Serialize>(
                     Err(_) => "refused".to_owned(),
                 }
             }
-            _ => return Err("`decode HEX` or `encode JSON` was expected".into()),
+            _ => return Err("a line is neither `decode HEX` nor `encode JSON`".into()),
         };
         println!("{answer}");
     }
@@ -88,7 +88,7 @@ fn answer<T: DeserializeOwned + Serialize>(
 fn bytes(digits: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     if !rest.is_empty() {
-        return Err("two digits per byte were expected".into());
+        return Err("odd number of hex digits".into());
     }
     pairs.iter().map(|pair| Ok(u8::from_str_radix(str::from_utf8(pair)?, 16)?)).collect()
 }

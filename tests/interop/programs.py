@@ -84,7 +84,7 @@ def connected(addr: tuple[str, int]) -> Iterator[socket.socket]:
 
 def expect(got: object, wanted: object) -> None:
     if got != wanted:
-        raise AssertionError(f"{got!r} where {wanted!r} was expected")
+        raise AssertionError(f"got {got!r}, not {wanted!r}")
 
 
 def run_all(name: str, checks: list[Callable[[Built], None]], built: Built) -> int:

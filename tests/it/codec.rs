@@ -38,7 +38,7 @@ fn a_codec_that_needs_more_is_an_error() {
     for cut in [&b""[..], b"hello", b"\r"] {
         let error = lines.decode(cut).unwrap_err();
 
-        assert_eq!(error.to_string(), "the rest of the packet was expected");
+        assert_eq!(error.to_string(), "unexpected end of datagram");
         assert_eq!(error.kind(), ErrorKind::Codec);
     }
     for cut in [&b""[..], b"\0\0\0", b"\0\0\0\x05hell"] {
@@ -55,7 +55,7 @@ fn two_packets_or_bytes_left_over_are_an_error() {
     for datagram in [&b"hello\nworld\n"[..], b"hello\n\n", b"hello\nwor", b"hello\n\r"] {
         let error = lines.decode(datagram).unwrap_err();
 
-        assert_eq!(error.to_string(), "the end of the datagram after the packet was expected");
+        assert_eq!(error.to_string(), "trailing bytes after the packet");
     }
     assert_eq!(lengths.decode(b"\0\0\0\x02hi").unwrap(), "hi");
     assert!(lengths.decode(b"\0\0\0\x02hi\0\0\0\x02hi").is_err());
@@ -68,7 +68,7 @@ fn the_empty_packet_of_bytes_is_written_but_not_read() {
     let bytes: StreamCodec<_, Bytes> = StreamCodec::new(BytesCodec::new);
 
     assert_eq!(encode(&bytes, &Bytes::new()), b"");
-    assert_eq!(bytes.decode(b"").unwrap_err().to_string(), "the rest of the packet was expected");
+    assert_eq!(bytes.decode(b"").unwrap_err().to_string(), "unexpected end of datagram");
 }
 
 // P-1 to P-7
@@ -96,7 +96,7 @@ fn an_error_of_the_codec_is_the_source() {
     let not_utf8 = lines.decode(b"\xff\n").unwrap_err();
     let unwritten = lengths.encode(&Bytes::from_static(b"hello"), &mut Vec::new()).unwrap_err();
 
-    assert_eq!(too_long.to_string(), "a packet of the stream codec was expected");
+    assert_eq!(too_long.to_string(), "invalid packet of the stream codec");
     assert!(too_long.source().unwrap().is::<LinesCodecError>());
     assert!(not_utf8.source().unwrap().is::<LinesCodecError>());
     assert_eq!(unwritten.kind(), ErrorKind::Codec);

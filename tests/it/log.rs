@@ -81,7 +81,7 @@ impl Log {
     #[track_caller]
     pub fn alarm(&self) -> Told {
         let mut alarms = self.alarms();
-        assert_eq!(alarms.len(), 1, "exactly one event was expected: {alarms:#?}");
+        assert_eq!(alarms.len(), 1, "not exactly one event: {alarms:#?}");
         alarms.remove(0)
     }
 }

@@ -76,7 +76,7 @@ async fn told_of_junk((server, peer): (Running, Bytes), log: &Log) -> Told {
     assert_eq!((stats.decode_errors, stats.failed, stats.suppressed_events), (1, 0, 0));
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
     let mut told = log.at(Level::DEBUG);
-    assert_eq!(told.len(), 1, "exactly one event was expected: {told:#?}");
+    assert_eq!(told.len(), 1, "not exactly one event: {told:#?}");
     assert_eq!(told[0].field("peer"), peer.addr().to_string());
     server.stop().await;
     told.remove(0)
@@ -228,7 +228,7 @@ async fn the_error_of_another_endpoint_is_a_failure_of_a_call_though_the_peer_ha
 
 /// A client whose server is not there.
 fn upstream(net: &Net) -> Client<Text> {
-    let Net::Memory(network) = net else { panic!("a network in memory was expected") };
+    let Net::Memory(network) = net else { panic!("not a network in memory") };
     client_on(network.connect("10.0.0.3:0", "10.0.0.9:9000").unwrap(), Text).unwrap()
 }
 

@@ -157,6 +157,6 @@ impl DatagramProtocol for ShortText {
 
     fn encode(&self, packet: &String, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         Text.encode(packet, datagram)?;
-        if packet.len() > 4 { Err(EncodeError::codec("four bytes were expected")) } else { Ok(()) }
+        if packet.len() > 4 { Err(EncodeError::codec("longer than 4 bytes")) } else { Ok(()) }
     }
 }
