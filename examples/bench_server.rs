@@ -26,7 +26,7 @@ usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--t
   --workers N   sockets that share the port (default 1)
   --worker-threads  on: each worker has a thread of its own; off: workers are tasks (default)
   --transport   auto: the best of this system (default); portable: what all systems have
-  --offload     on: trains of datagrams pass the kernel as one, where it can (default); off
+  --offload     on: the kernel segments and merges datagrams, where it can (default); off
   --help        this text";
 
 #[derive(Deserialize)]
@@ -120,7 +120,7 @@ where
     let ended = server.serve_until(ctrl_c()).await;
     let stats = server.handle().stats();
     println!(
-        "received {}, returned {}, dropped {}, sent {}, send errors {}",
+        "received {}, delivered {}, dropped {}, sent {}, send errors {}",
         stats.received,
         stats.delivered,
         stats.total_dropped(),

@@ -49,7 +49,7 @@ class Faulty:
         self._process.send_signal(signal.SIGCONT)
 
     def interrupt(self) -> dict[str, int]:
-        """Ends the server as a user does, and returns the figures that it prints."""
+        """Ends the server as a user does, and returns the stats that it prints."""
         self._process.send_signal(signal.SIGINT)
         code, printed, errors = self.end()
         if code != 0:

@@ -112,7 +112,7 @@ class Wire:
 
 @contextmanager
 def serving(built: Built, *args: str) -> Iterator[Callable[[], dict[str, int]]]:
-    """Runs the byte echo; gives what ends it and returns the figures that it prints."""
+    """Runs the byte echo; gives what ends it and returns the stats that it prints."""
     command = [built.example("bench_server"), "--port", str(PORT), *args]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
 
@@ -145,8 +145,8 @@ def from_itself(
             for sport in asked:
                 wire.ask(sport, pairs[0][1])
             answered, refused = len(asked), len(pairs)
-            figures = {"received": answered + refused, "returned": answered, "dropped": refused}
-            expect(interrupt(), figures | {"sent": answered, "send errors": 0})
+            stats = {"received": answered + refused, "delivered": answered, "dropped": refused}
+            expect(interrupt(), stats | {"sent": answered, "send errors": 0})
 
     how = " ".join(args) + ", where every address can be bound" * nonlocal_bind
     check.__doc__ = f"{how}: refuses what comes from itself, over IPv{pairs[0][0].version}"

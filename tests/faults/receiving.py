@@ -30,8 +30,8 @@ def every_second(error: str, transport: str, call: str) -> Callable[[Built], Non
                     peer.send(b"%d" % n)
                     expect(peer.recv(100), b"%d" % n)
             server.expect_injected(20)
-            figures = {"received": 40, "returned": 40, "dropped": 0, "sent": 40, "send errors": 0}
-            expect(server.interrupt(), figures)
+            stats = {"received": 40, "delivered": 40, "dropped": 0, "sent": 40, "send errors": 0}
+            expect(server.interrupt(), stats)
 
     check.__doc__ = f"{call}, {error} every second time: all is received and answered"
     return check

@@ -22,9 +22,9 @@ EVERY_THIRD = "2..11+3"
 LOST = [2, 5, 8, 11]
 
 
-def figures(sent: int, errors: int) -> dict[str, int]:
+def stats(sent: int, errors: int) -> dict[str, int]:
     received = sent + errors
-    return {"received": received, "returned": received, "dropped": 0, "sent": sent, "send errors": errors}
+    return {"received": received, "delivered": received, "dropped": 0, "sent": sent, "send errors": errors}
 
 
 def in_turn(server: Faulty, lost: list[int], errors_each: int) -> None:
@@ -39,7 +39,7 @@ def in_turn(server: Faulty, lost: list[int], errors_each: int) -> None:
                 until(lambda: server.injected() >= errors)
             else:
                 expect(peer.recv(100), b"%d" % n)
-    expect(server.interrupt(), figures(REQUESTS - len(lost), len(lost)))
+    expect(server.interrupt(), stats(REQUESTS - len(lost), len(lost)))
 
 
 # Of a pair whose `sendmmsg` fails, the first is sent alone and the second by another one. So every second
@@ -61,7 +61,7 @@ def in_pairs(server: Faulty, lost: list[int], errors_each: int) -> None:
                 server.expect_injected(errors)
             else:
                 expect(a.recv(100), b"a%d" % n)
-    expect(server.interrupt(), figures(2 * REQUESTS - len(lost), len(lost)))
+    expect(server.interrupt(), stats(2 * REQUESTS - len(lost), len(lost)))
 
 
 # S-9: of a batch that fails, the first is tried alone, and the rest again
@@ -133,7 +133,7 @@ def no_room(built: Built) -> None:
         b.send(b"other")
         a.send(b"second")
         expect([a.recv(100), a.recv(100), b.recv(100)], [b"first", b"second", b"other"])
-        expect(server.interrupt(), figures(3, 0))
+        expect(server.interrupt(), stats(3, 0))
 
 
 # S-9: the place in the batch does not matter
@@ -151,7 +151,7 @@ def one_of_a_batch(place: int) -> Callable[[Built], None]:
                     expect(peer.recv(100), b"%d" % n)
             peers[place].send(b"again")
             expect(peers[place].recv(100), b"again")
-            expect(server.interrupt(), figures(5, 1))
+            expect(server.interrupt(), stats(5, 1))
 
     check.__doc__ = f"sendto, EPERM for number {place + 1} of a batch of five: the others are answered"
     return check
@@ -164,18 +164,18 @@ def segments(error: str, again: bool) -> Callable[[Built], None]:
             faulty(built, {"sendmmsg": f"error={error}:when=1"}) as server,
             connected(server.addr) as peer,
         ):
-            for train in (b"a%d", b"b%d"):
+            for burst in (b"a%d", b"b%d"):
                 with server.stopped():
                     for n in range(8):
-                        peer.send(train % n)
-                expect([peer.recv(100) for _ in range(8)], [train % n for n in range(8)])
+                        peer.send(burst % n)
+                expect([peer.recv(100) for _ in range(8)], [burst % n for n in range(8)])
             # UDP_SEGMENT, which strace does not know by name.
-            trains = server.trace().count("cmsg_type=0x67")
-            expect(trains, 2 if again else 1)
-            expect(server.interrupt(), figures(16, 0))
+            segmented = server.trace().count("cmsg_type=0x67")
+            expect(segmented, 2 if again else 1)
+            expect(server.interrupt(), stats(16, 0))
 
     tried = "tried again" if again else "not tried again"
-    check.__doc__ = f"sendmmsg, {error} for a train: its datagrams are sent singly, and trains are {tried}"
+    check.__doc__ = f"sendmmsg, {error} for segments: they are sent singly, and segmentation is {tried}"
     return check
 
 
