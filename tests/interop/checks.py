@@ -9,8 +9,8 @@ import model_server
 import ntp
 import byte_echo
 import python_types
+import segments
 import serializers
-import trains
 from programs import Built, run_all
 
 CHECKS = [
@@ -20,8 +20,8 @@ CHECKS = [
     *ntp.CHECKS,
     *byte_echo.CHECKS,
     *python_types.CHECKS,
+    *segments.CHECKS,
     *serializers.CHECKS,
-    *trains.CHECKS,
 ]
 
 

@@ -69,12 +69,12 @@ fn echoing_json_allocates_the_name_in_the_packet_and_nothing_else() {
 /// How a server receives and sends, as far as the system has it.
 #[derive(Clone, Copy, Debug)]
 enum Way {
-    BatchesAndTrains,
+    BatchesAndSegments,
     Batches,
     OneByOne,
 }
 
-const WAYS: [Way; 3] = [Way::BatchesAndTrains, Way::Batches, Way::OneByOne];
+const WAYS: [Way; 3] = [Way::BatchesAndSegments, Way::Batches, Way::OneByOne];
 
 const REQUESTS: u64 = 5_000;
 /// Beyond that of the packet the gate is no allocation for a datagram. A batch that is longer than all
@@ -88,7 +88,7 @@ fn allocated_by_requests(way: Way, builder: ServerBuilder, question: &[u8], requ
 
     let udp = Udp::new("127.0.0.1:0");
     let udp = match way {
-        Way::BatchesAndTrains => udp,
+        Way::BatchesAndSegments => udp,
         Way::Batches => udp.segmentation_offload(false),
         Way::OneByOne => udp.batch_io(false),
     };

@@ -8,7 +8,7 @@ use std::{
 use super::*;
 use crate::transport::RecvBatch;
 
-const TRAIN: usize = 16;
+const MERGED: usize = 16;
 const LEN: usize = 48;
 
 /// A transport on `ip`, and its receive half with `room` for what the kernel reports beside each datagram: a lot.
@@ -33,7 +33,7 @@ fn received(half: &mut LinuxRecvHalf) -> RecvBatch {
     let mut batch = RecvBatch::new(LEN);
     loop {
         match half.recv_now(&mut batch) {
-            Ok(()) => assert!(batch.len() <= TRAIN),
+            Ok(()) => assert!(batch.len() <= MERGED),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return batch,
             Err(error) => panic!("{error}"),
         }
@@ -42,7 +42,7 @@ fn received(half: &mut LinuxRecvHalf) -> RecvBatch {
 
 // S-2, R-5, D-17
 #[tokio::test]
-async fn a_train_is_cut_at_its_borders_and_knows_its_address_or_is_dropped() {
+async fn merged_datagrams_are_split_at_their_borders_and_know_their_address_or_are_dropped() {
     let asked: IpAddr = [127, 0, 0, 2].into();
     let mut whole = 0;
     for room in 8..=160 {
@@ -53,13 +53,13 @@ async fn a_train_is_cut_at_its_borders_and_knows_its_address_or_is_dropped() {
             client.connect((asked, addr(&transport).port())).unwrap();
             let sender =
                 Linux::new(Udp::connected(client).unwrap(), WorkerIndex::ALONE, true, Some(true));
-            let mut train = SendBatch::default();
+            let mut merged = SendBatch::default();
             let to = Route::from(transport.local_addr().clone());
-            for n in 0..TRAIN {
-                train.push(&to, &[n as u8; LEN]);
+            for n in 0..MERGED {
+                merged.push(&to, &[n as u8; LEN]);
             }
             sender.udp.socket.writable().await.unwrap();
-            assert!(sender.send_batch(&mut train, &mut |_, error| panic!("{error}")));
+            assert!(sender.send_batch(&mut merged, &mut |_, error| panic!("{error}")));
 
             let batch = received(&mut half);
 
@@ -68,8 +68,8 @@ async fn a_train_is_cut_at_its_borders_and_knows_its_address_or_is_dropped() {
                 continue;
             }
             whole += 1;
-            assert_eq!(batch.len(), TRAIN, "{bound} {room}");
-            for n in 0..TRAIN {
+            assert_eq!(batch.len(), MERGED, "{bound} {room}");
+            for n in 0..MERGED {
                 let told = batch.ancillary(n);
                 assert_eq!(batch.datagram(n), [n as u8; LEN]);
                 assert_eq!(told.local.unwrap().ip, asked);

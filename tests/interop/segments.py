@@ -1,7 +1,7 @@
-"""Trains of datagrams, made and taken apart by the kernel (udp(7): UDP_SEGMENT, UDP_GRO) for a plain socket.
+"""Segments: datagrams that the kernel splits and merges (udp(7): UDP_SEGMENT, UDP_GRO) for a plain socket.
 
-Whoever sends a train, and whoever receives one, knows nothing of us: each datagram must come back with
-its exact borders and in order.
+The sender and the receiver share no code with the server: each datagram must come back with its exact borders
+and in order.
 """
 
 import random
@@ -14,8 +14,8 @@ from programs import Built, connected, expect
 
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
 
-# Per train: the length of its segments, how many there are, and the length of the last one.
-TRAINS = {
+# Per send: the length of the segments, how many there are, and the length of the last one.
+SHAPES = {
     "two small ones": (32, 2, 32),
     "as many as there may be": (32, 64, 32),
     "a shorter last one": (1200, 10, 7),
@@ -32,30 +32,30 @@ SERVERS = {
 
 
 class Peer:
-    """A socket that sends trains, and receives datagrams one by one or, with `merge`, as trains."""
+    """A socket that sends segments, and receives datagrams one by one or, with `merge`, merged."""
 
     def __init__(self, socket: socket.socket, merge: bool) -> None:
         self._socket = socket
         self._arrived: list[bytes] = []
         self._sent = 0
-        self.trains = 0
+        self.merged = 0
         if merge:
             socket.setsockopt(SOL_UDP, UDP_GRO, 1)
 
     def send(self, segment: int, count: int, last: int) -> list[bytes]:
-        """Sends a train, and returns the datagrams that it consists of."""
+        """Sends datagrams as segments of one send, and returns them."""
         datagrams = [self._datagram(segment) for _ in range(count - 1)] + [self._datagram(last)]
         size = (SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment))
         self._socket.sendmsg([b"".join(datagrams)], [size])
         return datagrams
 
     def recv(self) -> bytes:
-        """The next datagram, split off the train that it came in."""
+        """The next datagram, split off those that it was merged with."""
         if not self._arrived:
             bytes, control, _, _ = self._socket.recvmsg(65535, socket.CMSG_SPACE(4))
             sizes = [struct.unpack("=i", data)[0] for *kind, data in control if kind == [SOL_UDP, UDP_GRO]]
             size = sizes[0] if sizes else max(1, len(bytes))
-            self.trains += size < len(bytes)
+            self.merged += size < len(bytes)
             self._arrived = [bytes[at : at + size] for at in range(0, max(1, len(bytes)), size)]
         return self._arrived.pop(0)
 
@@ -69,15 +69,15 @@ def each(name: str, options: list[str], merge: bool) -> Callable[[Built], None]:
     def check(built: Built) -> None:
         with built.serving("bench_server", "--port", "0", *options) as addr, connected(addr) as plain:
             peer = Peer(plain, merge)
-            for what, train in TRAINS.items():
-                sent = peer.send(*train)
+            for what, shape in SHAPES.items():
+                sent = peer.send(*shape)
                 expect((what, [peer.recv() for _ in sent] == sent), (what, True))
             if merge and name == "offload on":
-                # Else nothing was seen of what this is about.
-                expect(peer.trains > 0, True)
+                # Otherwise the check has not seen merged datagrams at all.
+                expect(peer.merged > 0, True)
 
     receiver = "a socket with UDP_GRO" if merge else "a plain socket"
-    check.__doc__ = f"trains to our byte echo ({name}): each datagram comes back to {receiver}"
+    check.__doc__ = f"segments to our byte echo ({name}): each datagram comes back to {receiver}"
     return check
 
 
@@ -86,14 +86,14 @@ def mixed(name: str, options: list[str]) -> Callable[[Built], None]:
     def check(built: Built) -> None:
         with built.serving("bench_server", "--port", "0", *options) as addr, ExitStack() as stack:
             peers = [Peer(stack.enter_context(connected(addr)), n % 2 == 0) for n in range(6)]
-            for turn in range(20):
-                # Each time another train of each peer stands beside another train of the next.
-                trains = [list(TRAINS.values())[(turn + n) % len(TRAINS)] for n in range(len(peers))]
-                sent = [peer.send(*train) for peer, train in zip(peers, trains, strict=True)]
+            for time in range(20):
+                # Each time each peer sends another shape, beside another one of the next peer.
+                shapes = [list(SHAPES.values())[(time + n) % len(SHAPES)] for n in range(len(peers))]
+                sent = [peer.send(*shape) for peer, shape in zip(peers, shapes, strict=True)]
                 for peer, datagrams in zip(peers, sent, strict=True):
                     expect([peer.recv() for _ in datagrams] == datagrams, True)
 
-    check.__doc__ = f"trains of six peers at the same time ({name}): each has its own back, in order"
+    check.__doc__ = f"segments of six peers at the same time ({name}): each has its own back, in order"
     return check
 
 
