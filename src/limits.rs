@@ -147,7 +147,7 @@ impl Limits {
     ///
     /// [`Spawner::spawn`]: crate::Spawner::spawn
     /// [`Peer::spawn`]: crate::Peer::spawn
-    /// [`ServerContext::spawn`]: crate::Service::spawn
+    /// [`ServerContext::spawn`]: crate::ServerContext::spawn
     #[must_use]
     pub const fn max_tasks(mut self, tasks: usize) -> Self {
         self.max_tasks = tasks;

@@ -19,7 +19,7 @@ use crate::{
 
 /// Starts background tasks of a server: from anywhere, while it serves.
 ///
-/// It is made by [`ServerContext::spawner`](crate::Service::spawner) and cheap to clone. What it starts ends
+/// It is made by [`ServerContext::spawner`](crate::ServerContext::spawner) and cheap to clone. What it starts ends
 /// with the server, unlike what `tokio::spawn` starts: when serving ends, each task is dropped at its
 /// await point, after the conversations and before the clean-ups. It keeps nothing alive, and works again
 /// when the server serves again.

@@ -168,8 +168,8 @@ impl<Req, Res> Peer<Req, Res> {
         self.path.route.local_addr(self.path.socket.outbox.transport().local_addr())
     }
 
-    /// Returns how the last datagram was marked, if the server was asked for it by
-    /// [`recv_traffic_class`](crate::ServerBuilder::recv_traffic_class).
+    /// Returns the traffic class of the last datagram, if
+    /// [`recv_traffic_class`](crate::Udp::recv_traffic_class) is set.
     #[must_use]
     pub const fn traffic_class(&self) -> Option<TrafficClass> {
         self.traffic_class

@@ -27,8 +27,8 @@ use std::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchSizes([u64; BUCKETS]);
 
-/// 1, 2, 3–4, and so on to 33–64, which is what a batch guards. More come only as trains that the kernel
-/// has merged.
+/// 1, 2, 3–4, and so on to 33–64, which is as many as one batch receives. Only with datagrams that the
+/// kernel has merged (GRO) are there more.
 const BUCKETS: usize = 8;
 
 impl BatchSizes {

@@ -20,9 +20,9 @@ pub enum DropReason {
     MemoryLimit,
     /// As many peers were in conversation as may.
     ConversationLimit,
-    /// It was longer than the receive limit; or options of a [lent socket](crate::SocketRef) had the kernel
-    /// tell more beside it than there is room for, so that nobody knows all of it. A train that the kernel
-    /// has merged counts as one then.
+    /// It was longer than [`Limits::max_datagram_size`](crate::Limits::max_datagram_size), or its control
+    /// messages did not fit, which only happens if the program sets options of a
+    /// [lent socket](crate::SocketRef). Datagrams that the kernel has merged (GRO) count as one then.
     Truncated,
     /// Its source is none that can be answered, or was refused by the admission check.
     Refused,
@@ -34,9 +34,9 @@ pub enum DropReason {
     ShuttingDown,
     /// The kernel dropped it, mostly because the buffer of the socket was full. It was never received.
     ///
-    /// Only Linux tells, and not with [`portable`](crate::ServerBuilder::batch_io): all that the
-    /// socket lost since the server has it, exact at any time. A train that the kernel has merged counts
-    /// as one.
+    /// Only Linux reports it, and not with [`batch_io(false)`](crate::Udp::batch_io). The count covers all
+    /// that the socket has lost since it belongs to the server, and is exact at any time. Datagrams that the
+    /// kernel has merged (GRO) count as one.
     Kernel,
 }
 

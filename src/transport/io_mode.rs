@@ -28,20 +28,20 @@ impl fmt::Display for IoMode {
     }
 }
 
-/// Whether trains of datagrams pass the kernel as one, or why they do not.
+/// Whether the kernel segments and merges datagrams (GSO and GRO), or why it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Offload {
-    /// They do.
+    /// It does.
     On,
-    /// Those of datagrams of up to so many bytes do: the kernel has refused a longer one once, mostly
+    /// It does for datagrams of up to this many bytes: the kernel has refused a longer one once, mostly
     /// because the path does not carry it in one piece.
     UpTo(usize),
-    /// They were [switched off](crate::ServerBuilder::segmentation_offload).
+    /// [`segmentation_offload(false)`](crate::Udp::segmentation_offload) is set.
     Disabled,
-    /// It is an option of the socket, and the socket is the user's.
+    /// Receiving merged datagrams is an option of the socket, and the socket is the caller's.
     CallerSocket,
-    /// The kernel does not take them, or the network interface cannot sum them up.
+    /// The kernel does not support it, or the network interface does not compute the checksums.
     Refused,
     /// This [method](IoMode) has none.
     Unavailable,

@@ -12,12 +12,14 @@ use tokio::net::UdpSocket;
 /// to its owner. Once it is shut down for reading, serving ends with an error, and so does each `recv` of a
 /// client.
 ///
-/// On Linux you may have the kernel tell more beside datagrams, receive timestamps for one: there is room for
-/// all of it but long headers of IPv6 (`IPV6_RECVHOPOPTS`, `IPV6_RECVDSTOPTS` and `IPV6_RECVRTHDR`). What has
-/// more beside it than fits is dropped and counted as
-/// [`Truncated`](crate::DropReason::Truncated), to a client a decode error. So is all that arrives
-/// with `UDP_GRO` on a [`batch_io(false)`](crate::ServerBuilder::batch_io) one, which does not learn where datagrams
-/// end; and on a [`segmentation_offload(false)`](crate::ServerBuilder::segmentation_offload) one, datagrams that are
+/// On Linux you may set options that make the kernel add control messages to datagrams, such as receive
+/// timestamps. All of them fit but long headers of IPv6 (`IPV6_RECVHOPOPTS`, `IPV6_RECVDSTOPTS` and
+/// `IPV6_RECVRTHDR`). A datagram whose control messages do not fit is dropped and counted as
+/// [`Truncated`](crate::DropReason::Truncated); a client returns a decode error.
+///
+/// The same happens to all datagrams that the kernel has merged if you set `UDP_GRO` on a socket with
+/// [`batch_io(false)`](crate::Udp::batch_io), which cannot see where each one ends. With
+/// [`segmentation_offload(false)`](crate::Udp::segmentation_offload) it happens to merged datagrams that are
 /// longer together than one may be.
 ///
 /// # Examples
