@@ -119,7 +119,7 @@ impl Events {
 
     /// The same of datagrams that the kernel has dropped.
     pub(crate) fn kernel_dropped(&self, local: &Addr) {
-        const BOUND: &str = "ServerBuilder::recv_buffer_size, see ServerHandle::diagnostics";
+        const BOUND: &str = "Udp::recv_buffer_size, see ServerHandle::diagnostics";
 
         if self.losses.is_first(DropReason::Kernel) {
             lost(DropReason::Kernel, local, BOUND);

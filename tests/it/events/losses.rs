@@ -167,7 +167,7 @@ async fn flooded(look: impl AsyncFn(&datagrammar::ServerHandle, &Log)) {
     let told = log.alarm();
     assert_eq!((told.level, told.field("reason")), (Level::WARN, "kernel"));
     assert_eq!(told.field("local"), addr.to_string());
-    assert!(told.field("bound").contains("recv_buffer"), "{told:?}");
+    assert!(told.field("bound").contains("Udp::recv_buffer_size"), "{told:?}");
     assert!(handle.stats().dropped(DropReason::Kernel) > 1);
     assert_eq!(log.alarms().len(), 1);
 }
