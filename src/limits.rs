@@ -161,7 +161,73 @@ impl Limits {
         self
     }
 
-    /// Refuses bounds with which nothing could ever be received.
+    /// Returns how many datagrams may wait for a peer, see [`max_queue_len`](Self::max_queue_len).
+    #[must_use]
+    pub const fn get_max_queue_len(&self) -> usize {
+        self.max_queue_len
+    }
+
+    /// Returns how many bytes may wait for one peer, see [`max_queue_bytes`](Self::max_queue_bytes).
+    #[must_use]
+    pub const fn get_max_queue_bytes(&self) -> usize {
+        self.max_queue_bytes
+    }
+
+    /// Returns which datagram is dropped when a queue is full, see [`overflow`](Self::overflow).
+    #[must_use]
+    pub const fn get_overflow(&self) -> Overflow {
+        self.overflow
+    }
+
+    /// Returns how many bytes may wait for all peers together, see [`max_queued_bytes`](Self::max_queued_bytes).
+    #[must_use]
+    pub const fn get_max_queued_bytes(&self) -> usize {
+        self.max_queued_bytes
+    }
+
+    /// Returns how many peers may be in conversation, see [`max_conversations`](Self::max_conversations).
+    #[must_use]
+    pub const fn get_max_conversations(&self) -> usize {
+        self.max_conversations
+    }
+
+    /// Returns the length of the longest datagram that is received, see [`max_datagram_size`](Self::max_datagram_size).
+    #[must_use]
+    pub const fn get_max_datagram_size(&self) -> usize {
+        self.max_datagram_size
+    }
+
+    /// Returns how long one `recv` may wait, see [`idle_timeout`](Self::idle_timeout).
+    #[must_use]
+    pub const fn get_idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout
+    }
+
+    /// Returns how long conversations may go on at shutdown, see [`shutdown_grace`](Self::shutdown_grace).
+    #[must_use]
+    pub const fn get_shutdown_grace(&self) -> Duration {
+        self.shutdown_grace
+    }
+
+    /// Returns how long a datagram may wait for room in the kernel, see [`send_timeout`](Self::send_timeout).
+    #[must_use]
+    pub const fn get_send_timeout(&self) -> Duration {
+        self.send_timeout
+    }
+
+    /// Returns how many background tasks may run at a time, see [`max_tasks`](Self::max_tasks).
+    #[must_use]
+    pub const fn get_max_tasks(&self) -> usize {
+        self.max_tasks
+    }
+
+    /// Returns how many events about peers are logged per second and level, see [`max_events_per_second`](Self::max_events_per_second).
+    #[must_use]
+    pub const fn get_max_events_per_second(&self) -> usize {
+        self.max_events_per_second
+    }
+
+    /// Refuses bounds with which nothing could ever be received or sent.
     pub(crate) fn check(&self) -> Result<(), BindError> {
         let zero = [
             ("max_queue_bytes", self.max_queue_bytes == 0),
@@ -169,6 +235,7 @@ impl Limits {
             ("max_conversations", self.max_conversations == 0),
             ("max_datagram_size", self.max_datagram_size == 0),
             ("idle_timeout", self.idle_timeout == Some(Duration::ZERO)),
+            ("send_timeout", self.send_timeout.is_zero()),
             ("max_events_per_second", self.max_events_per_second == 0),
         ];
         match zero.iter().find(|(_, zero)| *zero) {
@@ -202,6 +269,54 @@ mod tests {
 
     // G-1
     #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let limits = Limits::default();
+
+        assert_eq!(limits.get_max_queue_len(), 1_024);
+        assert_eq!(limits.get_max_queue_bytes(), 1_048_576);
+        assert_eq!(limits.get_overflow(), Overflow::DropNewest);
+        assert_eq!(limits.get_max_queued_bytes(), 67_108_864);
+        assert_eq!(limits.get_max_conversations(), 16_384);
+        assert_eq!(limits.get_max_datagram_size(), 65_535);
+        assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(60)));
+        assert_eq!(limits.get_shutdown_grace(), Duration::from_millis(750));
+        assert_eq!(limits.get_send_timeout(), Duration::from_millis(100));
+        assert_eq!(limits.get_max_tasks(), 16_384);
+        assert_eq!(limits.get_max_events_per_second(), 10);
+    }
+
+    // G-1
+    #[test]
+    fn each_getter_returns_what_its_setter_has_set() {
+        let limits = Limits::default()
+            .max_queue_len(1)
+            .max_queue_bytes(2)
+            .overflow(Overflow::DropOldest)
+            .max_queued_bytes(3)
+            .max_conversations(4)
+            .max_datagram_size(5)
+            .idle_timeout(Duration::from_secs(6))
+            .shutdown_grace(Duration::from_secs(7))
+            .send_timeout(Duration::from_secs(8))
+            .max_tasks(9)
+            .max_events_per_second(10_000);
+
+        assert_eq!(limits.get_max_queue_len(), 1);
+        assert_eq!(limits.get_max_queue_bytes(), 2);
+        assert_eq!(limits.get_overflow(), Overflow::DropOldest);
+        assert_eq!(limits.get_max_queued_bytes(), 3);
+        assert_eq!(limits.get_max_conversations(), 4);
+        assert_eq!(limits.get_max_datagram_size(), 5);
+        assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(6)));
+        assert_eq!(limits.get_shutdown_grace(), Duration::from_secs(7));
+        assert_eq!(limits.get_send_timeout(), Duration::from_secs(8));
+        assert_eq!(limits.get_max_tasks(), 9);
+        assert_eq!(limits.get_max_events_per_second(), 10_000);
+        assert_eq!(limits.idle_timeout(None).get_idle_timeout(), None);
+    }
+
+    // G-1
+    #[test]
     fn a_bound_of_zero_is_refused_by_name() {
         let zero = Duration::ZERO;
         let refused = [
@@ -210,6 +325,7 @@ mod tests {
             ("max_conversations", Limits::default().max_conversations(0)),
             ("max_datagram_size", Limits::default().max_datagram_size(0)),
             ("idle_timeout", Limits::default().idle_timeout(zero)),
+            ("send_timeout", Limits::default().send_timeout(zero)),
             ("max_events_per_second", Limits::default().max_events_per_second(0)),
         ];
 

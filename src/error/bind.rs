@@ -13,7 +13,7 @@ use super::{AddrError, OptionError, addr};
 pub enum BindError {
     /// These addresses cannot be bound, and no other was at fault. There is at least one.
     Addrs(Vec<AddrError>),
-    /// The [limit](crate::Limits) of this name is 0, with which nothing could ever be received.
+    /// The [limit](crate::Limits) of this name is 0, with which nothing could ever be received or sent.
     ZeroLimit(&'static str),
     /// An option of a transport cannot be set.
     Option(OptionError),

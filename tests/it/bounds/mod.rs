@@ -315,6 +315,7 @@ async fn a_bound_of_zero_with_which_nothing_could_be_received_is_refused_by_its_
         ("max_conversations", Limits::default().max_conversations(0)),
         ("max_datagram_size", Limits::default().max_datagram_size(0)),
         ("idle_timeout", Limits::default().idle_timeout(Duration::ZERO)),
+        ("send_timeout", Limits::default().send_timeout(Duration::ZERO)),
         ("max_events_per_second", Limits::default().max_events_per_second(0)),
     ] {
         for error in refused(limits).await {
