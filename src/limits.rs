@@ -1,14 +1,14 @@
-//! What a server takes on.
+//! Limits of a server.
 
 use std::time::Duration;
 
 use crate::BindError;
 
-/// How much a server takes on. Each bound has a default that a small server on the open internet can
-/// live with, and what is beyond it is dropped and counted, see [`ServerStats`](crate::ServerStats).
+/// Limits of a server. Each has a default that suits a small server on the open internet. Datagrams beyond a
+/// limit are dropped and counted, see [`ServerStats`](crate::ServerStats).
 ///
-/// A bound of zero is refused by `bind`, except for [`max_queue_len`](Self::max_queue_len), [`shutdown_grace`](Self::shutdown_grace) and
-/// [`max_tasks`](Self::max_tasks), where it means none.
+/// `bind` refuses a limit of zero, except for [`max_queue_len`](Self::max_queue_len),
+/// [`shutdown_grace`](Self::shutdown_grace) and [`max_tasks`](Self::max_tasks), where it means none.
 ///
 /// # Examples
 ///
@@ -38,10 +38,10 @@ pub struct Limits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// The one that has just arrived, as the kernel does when a socket buffer is full.
+    /// The datagram that has just arrived. The kernel does the same when a socket buffer is full.
     #[default]
     DropNewest,
-    /// The one that has waited longest: for peers of whom only the latest word counts.
+    /// The datagram that has waited longest. Use it where only the latest datagram of a peer matters.
     DropOldest,
 }
 
@@ -49,11 +49,11 @@ impl Limits {
     /// Sets how many datagrams may wait for a peer that is in conversation, besides the one that
     /// opened it. The default is 1,024.
     ///
-    /// The worker empties the kernel's buffer into these queues, so a queue has to hold what a peer sends at
-    /// once. [`max_queue_bytes`](Self::max_queue_bytes) bounds what they take.
+    /// The worker empties the kernel's buffer into these queues, so a queue must hold as many datagrams as a
+    /// peer sends at once. [`max_queue_bytes`](Self::max_queue_bytes) limits their bytes.
     ///
-    /// 0 means that none may wait: a conversation hears the datagram that opened it and no other, not even in
-    /// a `recv` that waits, and what comes meanwhile is counted as [`DropReason::QueueFull`]. That is for
+    /// 0 means that no datagram may wait: a conversation receives the datagram that opened it and no other,
+    /// not even in a `recv` that waits. Later ones are counted as [`DropReason::QueueFull`]. This is for
     /// handlers that receive once.
     ///
     /// [`DropReason::QueueFull`]: crate::DropReason::QueueFull
@@ -70,7 +70,7 @@ impl Limits {
         self
     }
 
-    /// Sets which datagram is dropped when one of these two bounds is reached. The default is the
+    /// Sets which datagram is dropped when one of these two limits is reached. The default is the
     /// newest.
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
@@ -78,14 +78,13 @@ impl Limits {
         self
     }
 
-    /// Sets how much memory datagrams take that wait for all peers together, in bytes. The default is
-    /// 64 MiB.
+    /// Sets how many bytes may wait for all peers together. The default is 64 MiB.
     ///
-    /// Each counts with its bytes and 160 more, so that empty ones have a bound too: 419,430 of these, or
-    /// 43,018 of 1,400 bytes.
+    /// Each datagram counts with its bytes and 160 more, so that empty ones are limited too: to 419,430, or to
+    /// 43,018 datagrams of 1,400 bytes.
     ///
     /// The datagram that opened a conversation counts when its handler waits for something else
-    /// before it receives it; beyond the bound such a conversation is dropped at that point.
+    /// before it receives it. Beyond the limit such a conversation is dropped at that point.
     #[must_use]
     pub const fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.max_queued_bytes = bytes;
@@ -94,7 +93,7 @@ impl Limits {
 
     /// Sets how many peers may be in conversation. The default is 16,384.
     ///
-    /// A peer whose handler answers without waiting takes no place.
+    /// A peer whose handler answers without waiting does not count.
     #[must_use]
     pub const fn max_conversations(mut self, peers: usize) -> Self {
         self.max_conversations = peers;
@@ -109,8 +108,9 @@ impl Limits {
         self
     }
 
-    /// Sets how long one `recv` may wait before it returns [`RecvError::Idle`], so that peers that
-    /// fell silent cannot hold all places; `None` lets it wait for ever. The default is 60 seconds.
+    /// Sets how long one `recv` may wait before it returns [`RecvError::Idle`], so that silent peers
+    /// cannot use up [`max_conversations`](Self::max_conversations). `None` means no timeout. The default is
+    /// 60 seconds.
     ///
     /// [`RecvError::Idle`]: crate::RecvError::Idle
     #[must_use]
@@ -119,8 +119,8 @@ impl Limits {
         self
     }
 
-    /// Sets how long running conversations have at shutdown before they are dropped. The default is
-    /// 750 ms; 0 means that they have no time.
+    /// Sets how long running conversations may go on at shutdown before they are dropped. The default is
+    /// 750 ms; 0 drops them at once.
     #[must_use]
     pub const fn shutdown_grace(mut self, grace: Duration) -> Self {
         self.shutdown_grace = grace;
@@ -128,22 +128,22 @@ impl Limits {
     }
 
     /// Sets how long a datagram may wait for room in the kernel's send buffer. The default is 100 ms;
-    /// `Duration::MAX` lets it wait for ever.
+    /// `Duration::MAX` means no timeout.
     ///
-    /// A buffer is full for so long when a link is, or when hosts of the local network do not answer: the kernel
-    /// keeps what goes to such a neighbour for 3 seconds. What has waited for this time is dropped, counted in
-    /// [`ServerStats::send_timeouts`](crate::ServerStats::send_timeouts) and told in the log, so that replies to
-    /// others are not late when the jam is over.
+    /// A send buffer stays full when a link is congested, or when hosts of the local network do not answer: the
+    /// kernel keeps datagrams to such a neighbour for 3 seconds. A datagram that has waited for this time is
+    /// dropped, counted in [`ServerStats::send_timeouts`](crate::ServerStats::send_timeouts) and logged, so that
+    /// replies to other peers are not late once there is room again.
     #[must_use]
     pub const fn send_timeout(mut self, timeout: Duration) -> Self {
         self.send_timeout = timeout;
         self
     }
 
-    /// Sets how many background tasks may run at a time that were started by [`Spawner::spawn`] and
-    /// [`Peer::spawn`]. The default is 16,384; 0 means that none may.
+    /// Sets how many background tasks that [`Spawner::spawn`] and [`Peer::spawn`] start may run at a time.
+    /// The default is 16,384; 0 means none.
     ///
-    /// Those that were started by [`ServerContext::spawn`] do not count.
+    /// Tasks that [`ServerContext::spawn`] starts do not count.
     ///
     /// [`Spawner::spawn`]: crate::Spawner::spawn
     /// [`Peer::spawn`]: crate::Peer::spawn
@@ -154,7 +154,7 @@ impl Limits {
         self
     }
 
-    /// Sets how many `tracing` events about peers are told per second and level. The default is 10.
+    /// Sets how many `tracing` events about peers are logged per second and level. The default is 10.
     #[must_use]
     pub const fn max_events_per_second(mut self, events: usize) -> Self {
         self.max_events_per_second = events;

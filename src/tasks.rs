@@ -19,10 +19,10 @@ use crate::{
 
 /// Starts background tasks of a server: from anywhere, while it serves.
 ///
-/// It is made by [`ServerContext::spawner`](crate::ServerContext::spawner) and cheap to clone. What it starts ends
-/// with the server, unlike what `tokio::spawn` starts: when serving ends, each task is dropped at its
-/// await point, after the conversations and before the clean-ups. It keeps nothing alive, and works again
-/// when the server serves again.
+/// [`ServerContext::spawner`](crate::ServerContext::spawner) returns it; it is cheap to clone. Unlike tasks of
+/// `tokio::spawn`, its tasks end with the server: when serving ends, each task is dropped at its await point,
+/// after the conversations and before the clean-ups. A spawner keeps nothing alive, and works again when the
+/// server serves again.
 ///
 /// # Examples
 ///
@@ -60,7 +60,7 @@ impl Spawner {
     /// Runs `task` in the background until it completes or serving ends.
     ///
     /// It runs on the runtime that called `serve`. When serving ends, it is dropped at its await point.
-    /// That it returned an error or panicked is logged, and serving goes on.
+    /// An error or panic of the task is logged, and serving goes on.
     ///
     /// # Errors
     ///
@@ -84,18 +84,18 @@ impl fmt::Debug for Spawner {
 #[derive(Debug)]
 pub(crate) struct Tasks {
     state: Mutex<State>,
-    /// Told when the last one has ended.
+    /// Notified when the last one has ended.
     none: Notify,
     limit: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// What there is while tasks may begin.
+    /// `None` while no task may begin.
     open: Option<Open>,
-    /// What cancels each task that has not ended: nothing for a moment while one begins.
+    /// The tasks that have not ended; `None` for a moment while one begins.
     running: HashMap<u64, Option<AbortHandle>>,
-    /// How many of them count.
+    /// How many of them count towards the limit.
     counted: usize,
     begun: u64,
 }
@@ -103,13 +103,13 @@ struct State {
 #[derive(Clone, Debug)]
 struct Open {
     runtime: Handle,
-    /// Where what happens to tasks is told.
+    /// The span in which errors and panics of tasks are logged.
     scope: Arc<Scope>,
     guard: ServeGuard,
 }
 
 impl Tasks {
-    /// At most `limit` tasks run that count.
+    /// Of the tasks that count, at most `limit` run.
     pub(crate) fn new(limit: usize) -> Self {
         Self { state: Mutex::default(), none: Notify::new(), limit }
     }
@@ -179,7 +179,7 @@ impl Tasks {
         let open = state.open.take();
         let running: Vec<_> = state.running.values().flatten().cloned().collect();
         drop(state);
-        // Neither of these under the lock: who waits for them may go on here.
+        // Not under the lock: aborting may drop a task here, and dropping the guard wakes others.
         running.iter().for_each(AbortHandle::abort);
         drop(open);
     }
@@ -229,11 +229,11 @@ impl Future for Task {
 }
 
 impl Task {
-    /// Drops the task and tells what there is to tell.
+    /// Drops the task and logs its error or panic.
     fn end(&mut self, ended: Result<Result<(), BoxError>, Panicked>) {
         let Some(task) = self.task.take() else { return };
         let dropped = panic::catch(|| drop(task));
-        // What its destructors do is told only if it did nothing worse itself.
+        // A panic of its destructors is logged only if the task itself did not fail.
         self.scope.run(|| match (ended, dropped) {
             (Ok(Err(error)), _) => events::task_failed(error),
             (Err(panicked), _) | (Ok(Ok(())), Err(panicked)) => {

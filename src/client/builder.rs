@@ -1,4 +1,4 @@
-//! What a client is set up with, before it is connected.
+//! The options of a client, before it is connected.
 
 use super::{connect::connect, endpoint::Client};
 use crate::{Connect, ConnectError, DatagramProtocol, transport::LONGEST};
@@ -31,8 +31,8 @@ pub struct ClientBuilder<P> {
 impl<P: DatagramProtocol> Client<P> {
     /// Connects to the peer at an address, or over another [transport](Connect); the peer speaks `protocol`.
     ///
-    /// Of several addresses, or those of a name, the first that works is taken. Connecting sends nothing: a
-    /// peer that is not there shows only by not answering.
+    /// Of several addresses, or those of a name, the first that works is used. Connecting sends nothing, so it
+    /// also succeeds if the peer is not there.
     ///
     /// # Errors
     ///
@@ -60,9 +60,9 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
         Self { protocol, max_datagram_size: LONGEST }
     }
 
-    /// Sets the length of the longest datagram that is received, in bytes; a longer one is a
+    /// Sets the length of the longest datagram that is received, in bytes. A longer one is a
     /// [`ClientRecvError::TooLarge`](crate::ClientRecvError::TooLarge). The default is 65,535, more than UDP
-    /// can carry. The memory of the client follows this size.
+    /// can carry. The client allocates memory for this size.
     pub fn max_datagram_size(mut self, bytes: usize) -> Self {
         // A limit that nothing can reach is none, and costs no memory.
         self.max_datagram_size = bytes.min(LONGEST);
@@ -71,8 +71,8 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
 
     /// Connects to the peer at an address, or over another [transport](Connect).
     ///
-    /// Of several addresses, or those of a name, the first that works is taken. Connecting sends nothing: a
-    /// peer that is not there shows only by not answering. Addresses of another family than the
+    /// Of several addresses, or those of a name, the first that works is used. Connecting sends nothing, so it
+    /// also succeeds if the peer is not there. Addresses of another family than the
     /// [local one](crate::Udp::local_addr) are skipped; an IPv4-mapped address counts as the IPv4 address.
     ///
     /// # Errors

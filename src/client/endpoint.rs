@@ -16,11 +16,12 @@ use crate::{
 
 /// An endpoint that exchanges typed packets with one peer, over UDP and other [transports](Connect).
 ///
-/// It is cheap to clone; clones share one socket, which is closed by [`close`](Self::close) or with
-/// the last of them. Any number of tasks may send and receive at the same time: each packet goes to
-/// one of those that wait, and it is not said which: one that is back soon may get all of them. What nobody
-/// receives stays in the kernel's buffer, but for one batch that was fetched with a single system call, and
-/// what that cannot hold is lost.
+/// It is cheap to clone. Clones share one socket, which is closed by [`close`](Self::close) or with
+/// the last clone.
+///
+/// Any number of tasks may send and receive at the same time. Each packet goes to one of the tasks that wait; a
+/// task that waits again soon may get all of them. Packets that no task receives stay in the kernel's buffer,
+/// except for one batch that was fetched already; those that the buffer cannot hold are lost.
 ///
 /// # Examples
 ///
@@ -54,8 +55,7 @@ impl<P: DatagramProtocol> Client<P> {
 
     /// Sends `packet` to the peer.
     ///
-    /// It waits while the kernel has no room. That it returns `Ok` does not mean that the datagram
-    /// arrives.
+    /// It waits while the kernel has no room. `Ok` does not mean that the datagram arrives.
     ///
     /// # Errors
     ///
@@ -63,11 +63,10 @@ impl<P: DatagramProtocol> Client<P> {
     /// [`ClientSendError::Io`] if the kernel refuses it, [`ClientSendError::Closed`] after [`close`](Self::close). The
     /// client stays usable.
     ///
-    /// If nobody listens at the port of a peer on the same host, Linux knows that at once: each `send`
-    /// fails with [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), whatever other tasks send
-    /// meanwhile. The answer of another host (an ICMP error) comes later. It is passed over, as it is about
-    /// a datagram of the past, and costs no later one; only if it comes during a `send`, that may take it
-    /// for its own.
+    /// If no socket is bound to the port of a peer on the same host, Linux reports that at once: each `send`
+    /// fails with [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), even while other tasks send. The ICMP
+    /// error of another host comes later. It is ignored, since it is about an earlier datagram; but a `send` that
+    /// is in progress when it arrives may return it.
     ///
     /// # Cancel safety
     ///
@@ -90,18 +89,17 @@ impl<P: DatagramProtocol> Client<P> {
         }
     }
 
-    /// Sends `packets` to the peer, in order, with as few system calls as that takes: on Linux, 64 packets
-    /// of one length are one call, and one datagram of the kernel's.
+    /// Sends `packets` to the peer, in order and with few system calls: on Linux, one call sends 64 packets of
+    /// one length, which the kernel splits (GSO).
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), for the first packet that fails. Those before it have been sent. If it
-    /// was the kernel that refused it, some of those after it may have been sent too.
+    /// As [`send`](Self::send), for the first packet that fails. The packets before it were sent. If the kernel
+    /// refused the packet, some of those after it may have been sent too.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the first of the packets were sent and the others not; no datagram was
-    /// cut.
+    /// If the future is dropped, some of the packets were sent, in order from the first, and each of them whole.
     ///
     /// # Examples
     ///
@@ -173,9 +171,8 @@ impl<P: DatagramProtocol> Client<P> {
         self.receive(Instant::now().checked_add(timeout)).await
     }
 
-    /// Receives the next packet, waiting until `deadline` at most: for a loop that passes over some packets
-    /// and must not wait longer because of them. A packet that is there is returned even when `deadline` has
-    /// passed.
+    /// Receives the next packet, waiting until `deadline` at most. Use it in a loop that skips some packets, so
+    /// that these do not make it wait longer. A packet that is there is returned even when `deadline` has passed.
     ///
     /// # Errors
     ///
@@ -197,8 +194,8 @@ impl<P: DatagramProtocol> Client<P> {
         self.shared.receive_now()
     }
 
-    /// Closes the client, and with it all clones: what waits returns `Closed` at once, and so does
-    /// every later call. The socket is closed as soon as nothing waits any more. Closing twice is fine.
+    /// Closes the client and all its clones: calls that wait return `Closed` at once, and so does every later
+    /// call. The socket is closed as soon as no call waits any more. Closing twice is fine.
     pub fn close(&self) {
         self.shared.close();
     }

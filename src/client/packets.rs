@@ -16,11 +16,11 @@ use super::endpoint::Client;
 use crate::{ClientRecvError, DatagramProtocol};
 
 impl<P: DatagramProtocol> Client<P> {
-    /// Returns the packets that come, as a stream.
+    /// Returns the packets that the client receives, as a stream.
     ///
     /// # Examples
     ///
-    /// All answers that come within a second:
+    /// All answers that arrive within a second:
     ///
     /// ```
     /// # use datagrammar::{ClientRecvError, Text, Client};
@@ -38,10 +38,10 @@ impl<P: DatagramProtocol> Client<P> {
     }
 }
 
-/// The packets that come to a client, one after the other; made by [`Client::packets`].
+/// The packets that a client receives, one after the other; made by [`Client::packets`].
 ///
 /// A datagram that is not a packet, or an error of the socket, is an item like others: the stream goes
-/// on. It ends when the client is closed, or when its [limit](Self::within) of time is over.
+/// on. It ends when the client is closed, or when its [time limit](Self::within) is over.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Packets<'a, P: DatagramProtocol> {
     client: &'a Client<P>,
@@ -60,9 +60,9 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
         Self { client, until: None, wait: None, late: 0, ended: false }
     }
 
-    /// Ends the stream after `limit`, counted from now. What is there at that time still comes: with a
-    /// limit of zero, that is all. So that a peer that never stops cannot keep the stream from its end,
-    /// these are at most 16,384 packets.
+    /// Ends the stream after `limit`, counted from now. Packets that have arrived by then are still returned;
+    /// with a limit of zero, these are all. They are at most 16,384, so that a peer that never stops sending
+    /// cannot keep the stream from its end.
     pub fn within(mut self, limit: Duration) -> Self {
         self.until = Instant::now().checked_add(limit);
         self.wait = None;

@@ -104,12 +104,12 @@ impl<P: DatagramProtocol> Shared<P> {
         })
     }
 
-    /// Receives a packet that is there, else tells what to wait for before the next try.
+    /// Receives a packet that is there, else returns what to wait for before the next try.
     pub(super) fn receive(
         &self,
         until: Option<Instant>,
     ) -> ControlFlow<Result<P::Incoming, ClientRecvError>, Wait<'_>> {
-        // Listen first: what is told between the two steps must not be missed.
+        // Listen first: a notification between the two steps must not be missed.
         let (closed, more) = (self.closed.notified(), self.more.notified());
         let Some(link) = self.link() else {
             return ControlFlow::Break(Err(ClientRecvError::Closed));
@@ -130,7 +130,7 @@ impl<P: DatagramProtocol> Shared<P> {
         }
     }
 
-    /// Receives a packet if a datagram is there; `last` finds also one that tokio has not heard of.
+    /// Receives a packet if a datagram is there; `last` finds also one that tokio has not noticed yet.
     fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();
         let packet = match self.try_take(link, last, &mut datagram) {

@@ -7,7 +7,7 @@ use crate::{
     panic::{self, Panicked},
 };
 
-/// Puts an error and its sources into one line, without what a datagram may have put into them.
+/// Puts an error and its sources into one line, without text that may quote a datagram.
 ///
 /// # Errors
 ///
@@ -16,8 +16,8 @@ pub(super) fn in_words(error: &(dyn Error + 'static)) -> Result<String, Panicked
     panic::catch(|| Chain(error).to_string())
 }
 
-/// An error and its sources in one line, without what a datagram may have put into them: the sources
-/// of a [`DecodeError`] may quote it, so they are left out.
+/// An error and its sources in one line. The sources of a [`DecodeError`] may quote the datagram, so they are
+/// left out.
 struct Chain<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
@@ -40,7 +40,7 @@ pub(crate) fn caused_by<T: Error + 'static>(
     any(error, |error| error.downcast_ref().is_some_and(&wanted))
 }
 
-/// Whether `error`, or one of its sources, has the text of `other`, as one that is transparent to it has.
+/// Whether `error`, or one of its sources, has the text of `other`, as transparent errors do.
 pub(crate) fn reads_like(error: &(dyn Error + 'static), other: &dyn Error) -> bool {
     let text = other.to_string();
     any(error, |error| error.to_string() == text)
@@ -57,8 +57,8 @@ fn any(error: &(dyn Error + 'static), wanted: impl Fn(&(dyn Error + 'static)) ->
     false
 }
 
-/// What is in an [`io::Error`] that was made of another error: it shows that one's text and source as
-/// its own, but never the error itself.
+/// Returns the error inside an [`io::Error`] that was made of another error. It shows the text and source of
+/// that error as its own, but never the error itself.
 fn unwrapped<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     inner.map_or(error, |inner| unwrapped(inner))

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// Lets `per_second` events pass in any second: each waits for the one so many before it to be a
-/// second old.
+/// Lets at most `per_second` events pass in any second: an event passes if the one `per_second` before it is
+/// a second old.
 #[derive(Debug)]
 pub(super) struct Limiter {
     per_second: usize,
@@ -30,7 +30,7 @@ impl Limiter {
         Some(self.settle())
     }
 
-    /// Takes back that something was told.
+    /// Takes back events that were admitted but not logged.
     pub(super) fn withhold(&mut self, events: u64) {
         self.withheld += events;
     }

@@ -4,17 +4,17 @@ use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use crate::{limits::Limits, stats::DropReason};
 
-/// For which reasons nobody was told yet that datagrams are lost: one bit each.
+/// The reasons for lost datagrams that were not logged yet: one bit each.
 #[derive(Debug, Default)]
 pub(super) struct Untold(AtomicU16);
 
 impl Untold {
-    /// Serving begins: what happens first for each reason is to be told again.
+    /// Serving begins: the first loss for each reason is logged again.
     pub(super) fn begin(&self) {
         self.0.store(u16::MAX, Relaxed);
     }
 
-    /// Serving ends: nothing is to be told.
+    /// Serving ends: no loss is logged.
     pub(super) fn end(&self) {
         self.0.store(0, Relaxed);
     }
@@ -26,7 +26,7 @@ impl Untold {
     }
 }
 
-/// The bound of ours that is reached where datagrams are dropped for `reason`, as it is set.
+/// The limits, with their values, that lead to drops for `reason`; `None` if no limit of ours does.
 pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
     Some(match reason {
         DropReason::QueueFull => {

@@ -1,7 +1,7 @@
-//! What is told through `tracing`, bounded so that no peer can flood the log.
+//! The events that are logged through `tracing`, limited so that no peer can flood the log.
 //!
-//! All of it goes through [`told`] and [`Scope`], which no panic of a subscriber leaves: one that falls
-//! back to a standard error that is closed panics at whatever it is told, and must not end serving.
+//! All of them go through [`told`] and [`Scope`], which catch panics of a subscriber: one that writes to a
+//! closed standard error panics at each event, and must not end serving.
 
 mod chain;
 mod limiter;
@@ -30,7 +30,7 @@ use crate::{
     stats::{Counters, DropReason, add},
 };
 
-/// Tells of peers, at most so many times per second and level.
+/// Logs events about peers, at most so many per second and level.
 #[derive(Debug)]
 pub(crate) struct Events {
     counters: Arc<Counters>,
@@ -52,23 +52,23 @@ impl Events {
         }
     }
 
-    /// Tells at ERROR that something of the user's failed in the face of `peer`. Returns whether `error`
-    /// could be put into words: if it panicked instead, that was told.
+    /// Logs at ERROR that the user's code failed in a conversation with `peer`. Returns whether `error`
+    /// could be formatted: if it panicked instead, the panic was logged.
     pub(crate) fn error(&self, peer: &Addr, error: &(dyn Error + 'static), what: &str) -> bool {
         self.tell(&self.errors, error, |error, suppressed| {
             tracing::error!(%peer, %error, suppressed, "{what}");
         })
     }
 
-    /// Tells at WARN of a failure that is the peer's own.
+    /// Logs at WARN a failure that the peer caused.
     pub(crate) fn warn(&self, peer: &Addr, error: &(dyn Error + 'static), what: &str) -> bool {
         self.tell(&self.warnings, error, |error, suppressed| {
             tracing::warn!(%peer, %error, suppressed, "{what}");
         })
     }
 
-    /// Tells at DEBUG of something that anybody on the network can bring about. It costs next to nothing,
-    /// and does not count as suppressed, where nobody listens at that level.
+    /// Logs at DEBUG a failure that anybody on the network can cause. Where no subscriber wants that level,
+    /// this costs next to nothing, and the event does not count as suppressed.
     pub(crate) fn debug(&self, peer: &Addr, error: &(dyn Error + 'static), what: &str) -> bool {
         if LevelFilter::current() < LevelFilter::DEBUG || !listens_at_debug() {
             return true;
@@ -78,14 +78,14 @@ impl Events {
         })
     }
 
-    /// Tells at WARN of a socket that could not receive.
+    /// Logs at WARN that a socket could not receive.
     pub(crate) fn receive_failed(&self, local: &Addr, error: &(dyn Error + 'static)) {
         self.tell(&self.warnings, error, |error, suppressed| {
             tracing::warn!(%local, %error, suppressed, "a socket could not receive");
         });
     }
 
-    /// Tells at WARN of datagrams that the kernel had no room for within `limit`.
+    /// Logs at WARN that the kernel had no room for datagrams within `limit`.
     pub(crate) fn no_room(&self, local: &Addr, datagrams: usize, limit: Duration) {
         let error: BoxError = format!("no room for {datagrams} within {limit:?}").into();
         self.tell(&self.warnings, &*error, |error, suppressed| {
@@ -100,14 +100,14 @@ impl Events {
         told(|| tracing::info!(addresses = addresses.join(", "), "serving"));
     }
 
-    /// Serving has ended, of which it was told that it has begun.
+    /// Serving has ended, after [`serving`](Self::serving) was logged.
     pub(crate) fn stopped(&self) {
         self.losses.end();
         told(|| tracing::info!("stopped"));
     }
 
-    /// Tells at WARN that a datagram was dropped at `local`, once for each reason that costs peers what
-    /// they have every right to send, as long as serving lasts. All are counted, so that is enough.
+    /// Logs at WARN that a datagram was dropped at `local`: once for each reason in a time of serving, and
+    /// only for reasons where the peer did nothing wrong. All drops are counted, so once is enough.
     #[inline]
     pub(crate) fn dropped(&self, reason: DropReason, local: &Addr, limits: &Limits) {
         if self.losses.is_first(reason)
@@ -117,7 +117,7 @@ impl Events {
         }
     }
 
-    /// The same of datagrams that the kernel has dropped.
+    /// The same for datagrams that the kernel has dropped.
     pub(crate) fn kernel_dropped(&self, local: &Addr) {
         const BOUND: &str = "Udp::recv_buffer_size, see ServerHandle::diagnostics";
 
@@ -126,7 +126,7 @@ impl Events {
         }
     }
 
-    /// Tells what was withheld and not told since.
+    /// Logs how many events were suppressed since the last event of each level.
     pub(crate) fn tell_suppressed(&self) {
         let settle = |limiter: &Mutex<Limiter>, tell: fn(u64)| {
             let Some(suppressed) = locked(limiter).settle() else { return };
@@ -145,7 +145,7 @@ impl Events {
         });
     }
 
-    /// Tells of `error`, if one more event may be told now.
+    /// Logs `error`, if one more event may be logged now.
     fn tell(
         &self,
         limiter: &Mutex<Limiter>,
@@ -168,7 +168,7 @@ impl Events {
     }
 }
 
-/// Whether the subscriber, which may panic as it is asked, wants events at DEBUG.
+/// Whether the subscriber wants events at DEBUG. It may panic when it is asked.
 fn listens_at_debug() -> bool {
     panic::catch(|| tracing::enabled!(tracing::Level::DEBUG)).unwrap_or(false)
 }
@@ -181,32 +181,32 @@ fn lost(reason: DropReason, local: &Addr, bound: &str) {
     told(|| tracing::warn!(%local, reason = reason.as_str(), bound, "{WHAT}"));
 }
 
-/// Tells that serving is about to end.
+/// Logs that serving is about to end.
 pub(crate) fn stopping() {
     told(|| tracing::info!("stopping"));
 }
 
-/// Tells that a background task has failed.
+/// Logs that a background task has failed.
 pub(crate) fn task_failed(error: BoxError) {
-    // The error is the user's, and may panic as it is put into words or dropped.
+    // The error is the user's, and may panic when it is formatted or dropped.
     let text = in_words(&*error);
     let text = panic::catch(|| drop(error)).and(text);
     let text = text.unwrap_or_else(|panicked| panicked.to_string());
     told(|| tracing::error!(error = %text, "a background task failed"));
 }
 
-/// Tells that a future of the user's which belongs to the server has panicked.
+/// Logs that a [hook](crate::hook) of the user's has panicked.
 pub(crate) fn hook_failed(what: &str, panicked: &Panicked) {
     told(|| tracing::error!(error = %panicked, "{what}"));
 }
 
-/// Tells of buffers that are smaller than was asked for.
+/// Logs buffers that are smaller than requested.
 pub(crate) fn buffers_are_short(buffers: &[String]) {
     let buffers = buffers.join("; ");
     told(|| tracing::debug!(buffers, "the kernel granted less than was asked"));
 }
 
-/// Tells something; false if the subscriber panicked. That goes no further, as nobody is left to tell.
+/// Logs something; false if the subscriber panicked. The panic goes no further: there is nowhere to log it.
 fn told(tell: impl FnOnce()) -> bool {
     panic::catch(tell).is_ok()
 }

@@ -6,11 +6,10 @@ use tracing::{Dispatch, Span, level_filters::LevelFilter, span::Id};
 
 use crate::{Addr, panic};
 
-/// A span of a subscriber that may panic whatever it is told: that goes no further, and what is done in
-/// the span is done all the same.
+/// A span of a subscriber. Panics of the subscriber are caught, and the code in the span runs all the same.
 ///
-/// Most servers have no subscriber that wants it. So it takes no more room than a pointer, and to drop one
-/// that is none takes no call: that is why the compiler is not to drop it.
+/// Most servers have no subscriber that wants the span. So it takes no more room than a pointer, and dropping
+/// none takes no call: for this the compiler must not drop it.
 pub(crate) struct Scope(ManuallyDrop<Option<Box<Span>>>);
 
 impl Scope {
@@ -70,8 +69,8 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// As long as it lives, a span is entered, if there is one. It is left even if the subscriber has panicked
-/// as it was entered: one of several layers may have entered it before that.
+/// While it lives, a span is entered, if there is one. It is exited even if the subscriber panicked on enter:
+/// one of several layers may have entered it before the panic.
 struct Entered<'a>(Option<&'a Span>);
 
 impl<'a> Entered<'a> {

@@ -8,7 +8,7 @@ use crate::{
     socket::SocketState, tasks::Tasks,
 };
 
-/// What [`Handler::start`](crate::Handler::start) receives: the service that is about to begin.
+/// The server that is about to serve, as [`Handler::start`](crate::Handler::start) receives it.
 ///
 /// # Examples
 ///
@@ -52,7 +52,7 @@ impl ServerContext {
         Self { sockets: handle.sockets(), handle, tasks, clean_ups: Vec::new() }
     }
 
-    /// Returns the handle of the server, to be cloned and kept.
+    /// Returns the handle of the server. Clone it to keep it.
     #[must_use]
     pub const fn handle(&self) -> &ServerHandle {
         &self.handle
@@ -69,32 +69,32 @@ impl ServerContext {
         self.sockets.iter().filter_map(|socket| socket.outbox.transport().socket())
     }
 
-    /// Runs `task` in the background as long as the service lasts.
+    /// Runs `task` in the background as long as the server serves.
     ///
-    /// When serving ends, it is dropped at its await point. That it returned an error or panicked is
-    /// logged, and serving goes on.
+    /// When serving ends, the task is dropped at its await point. An error or panic of the task is logged, and
+    /// serving goes on.
     ///
-    /// What is known only later is started by a [`spawner`](Self::spawner) or by
-    /// [`Peer::spawn`](crate::Peer::spawn). `tokio::spawn` starts tasks that the server knows nothing of:
-    /// they go on when it has ended.
+    /// Use a [`spawner`](Self::spawner) or [`Peer::spawn`](crate::Peer::spawn) to start tasks later. Tasks of
+    /// `tokio::spawn` do not belong to the server: they go on when serving has ended.
     pub fn spawn(&mut self, task: impl Future<Output = Result<(), BoxError>> + Send + 'static) {
-        // It may begin: the tasks are closed after the service was lent for the last time.
+        // It may begin: the tasks are closed after the context was lent for the last time.
         let _ = self.tasks.spawn_beside(task);
     }
 
-    /// Returns what starts background tasks later, to be kept.
+    /// Returns a spawner, which starts background tasks later. It can be kept.
     #[must_use]
     pub fn spawner(&self) -> Spawner {
         Spawner(Arc::clone(&self.tasks))
     }
 
-    /// Has `clean_up` awaited when serving ends, after all conversations and background tasks; the
-    /// last one registered comes first.
+    /// Registers `clean_up`, which the server awaits when serving ends, after all conversations and background
+    /// tasks. The last one registered runs first.
     ///
-    /// It runs to its end, however long that takes, also when [`start`](crate::Handler::start) fails
-    /// after this. It is dropped without having run if the future of `serve` is dropped, or the runtime
-    /// is shut down while it serves. In it, [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return
-    /// at once instead of waiting for it; but it must not wait for another task or thread that awaits them.
+    /// It runs to its end, however long that takes, also if [`start`](crate::Handler::start) fails later. If the
+    /// future of `serve` is dropped, or the runtime is shut down during serving, it is dropped without running.
+    ///
+    /// In a clean-up, [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return at once, since they would
+    /// wait for it. A clean-up must not wait for another task or thread that awaits them.
     pub fn on_shutdown(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
         self.clean_ups.push(Hook::new(clean_up, CLEAN_UP_FAILED));
     }

@@ -27,8 +27,8 @@ pub use diagnostics::{Buffer, Diagnostics, SocketDiagnostics};
 
 /// Controls a server from anywhere: other tasks, other threads, its own handler.
 ///
-/// It is cheap to clone and keeps nothing alive. Once the server is dropped, everything that waits
-/// returns at once and [`addresses`](Self::local_addrs) is empty.
+/// It is cheap to clone and keeps nothing alive. Once the server is dropped, all waiting calls return at
+/// once, and [`local_addrs`](Self::local_addrs) is empty.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     status: Arc<Status>,
@@ -61,8 +61,8 @@ impl ServerHandle {
         ready.is_ok_and(|state| state.is_serving())
     }
 
-    /// Returns whether new conversations are opened: the handler has started, and nobody has asked
-    /// for the end.
+    /// Returns whether new conversations are opened: the handler has started, and neither a shutdown nor a
+    /// drain has begun.
     #[must_use]
     pub fn is_serving(&self) -> bool {
         self.status.now().is_serving()
@@ -74,15 +74,15 @@ impl ServerHandle {
         self.status.local_addrs()
     }
 
-    /// Returns what was counted up to now, over all sockets.
+    /// Returns the counters of all sockets together, up to now.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
         self.count_kernel_drops();
         self.counters.read()
     }
 
-    /// Explains how the server is set up, what the kernel granted it, and how that works out: for the
-    /// operator who wonders where datagrams are lost, or why they cost what they do.
+    /// Returns how the server is set up, which buffers the kernel granted, and where datagrams are lost: for
+    /// operators who look for the cause of losses or of high costs.
     #[must_use]
     pub fn diagnostics(&self) -> Diagnostics {
         self.count_kernel_drops();
@@ -146,27 +146,28 @@ impl ServerHandle {
 
     /// Ends serving and waits until it has ended.
     ///
-    /// Nothing more is read; conversations that run have [`Limits::shutdown_grace`](crate::Limits::shutdown_grace),
-    /// in which `recv` says `Closed` and a goodbye still goes out, and are dropped then. The sockets
-    /// stay bound: `serve` may be called again. It returns at once when nothing is served.
+    /// The server reads no more datagrams. Running conversations may go on for
+    /// [`Limits::shutdown_grace`](crate::Limits::shutdown_grace): in them `recv` returns `Closed`, and they can
+    /// still send a goodbye. After it they are dropped. The sockets stay bound: `serve` may be called again. If
+    /// the server does not serve, this returns at once.
     ///
-    /// What would wait for itself does not: awaited by a conversation of this server, or by a clean-up,
-    /// this returns at once, and serving ends after them. A background task is dropped where it awaits
-    /// this. A clean-up that waits for another task which awaits this waits for ever: have that task call
-    /// [`begin_shutdown`](Self::begin_shutdown).
+    /// A conversation of this server, or a clean-up, would wait for itself here. So for these this returns at
+    /// once, and serving ends after them. A background task is dropped where it awaits this. A clean-up must not
+    /// wait for another task that awaits this: both would wait for ever. Such a task calls
+    /// [`begin_shutdown`](Self::begin_shutdown) instead.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not take back that serving ends.
+    /// If the future is dropped, serving ends all the same.
     pub async fn shutdown(&self) {
         self.end(End::Now).await;
     }
 
-    /// Ends serving as [`shutdown`](Self::shutdown) does, without waiting for that.
+    /// Ends serving as [`shutdown`](Self::shutdown) does, without waiting for the end.
     ///
     /// # Examples
     ///
-    /// A server that one of its peers may end:
+    /// A server that any of its peers may shut down:
     ///
     /// ```
     /// use datagrammar::{BoxError, Handler, Peer, ServerHandle, ServerContext};
@@ -194,10 +195,11 @@ impl ServerHandle {
         self.status.ask(self.status.now().generation, End::Now);
     }
 
-    /// Waits until serving is to end: somebody asked for it, a drain has begun, a socket has failed or the
-    /// future of `serve` was dropped. It returns at once when nothing is served.
+    /// Waits until serving begins to end: a shutdown or drain has begun, the future given to `serve_until` has
+    /// completed, a socket has failed, or the future of `serve` was dropped. If the server does not serve, this
+    /// returns at once.
     ///
-    /// It is made to `select!` with, for all that is to end before its server does.
+    /// Use it in `select!`, for work that must end before its server does.
     ///
     /// # Cancel safety
     ///
@@ -209,14 +211,14 @@ impl ServerHandle {
         let _ = state.wait_for(|state| state.generation != generation || !state.goes_on()).await;
     }
 
-    /// Waits until serving has ended, and does not ask for it. It returns at once when nothing is served.
+    /// Waits until serving has ended, without ending it. If the server does not serve, this returns at once.
     ///
-    /// Unlike [`shutdown`](Self::shutdown) it waits also for what is left for a moment when the future of
-    /// `serve` was dropped: conversations and background tasks that the runtime has not dropped yet. They
-    /// share the sockets, so once the server is dropped and this returns, its ports are free.
+    /// When the future of `serve` is dropped, the runtime drops conversations and background tasks a moment
+    /// later. Unlike [`shutdown`](Self::shutdown) this waits for them too. They share the sockets, so once the
+    /// server is dropped and this returns, its ports are free.
     ///
-    /// A conversation or background task that awaits this is dropped there when serving ends. Awaited by
-    /// a clean-up, when all else has ended, it returns at once.
+    /// A conversation or background task that awaits this is dropped there when serving ends. In a clean-up,
+    /// this returns at once.
     ///
     /// # Cancel safety
     ///
@@ -254,12 +256,13 @@ impl ServerHandle {
         unless(cleans_up, ended).await;
     }
 
-    /// Lets the conversations that run come to their end, for at most `within`, and then ends serving.
+    /// Waits until the running conversations have ended, for at most `within`, and then ends serving. Returns
+    /// how many conversations were aborted.
     ///
-    /// Meanwhile peers in conversation are heard and all others are not. What still runs afterwards
-    /// ends as by [`shutdown`](Self::shutdown). Returns how many conversations were cut.
+    /// Meanwhile peers in conversation are served, and datagrams of all others are dropped. Conversations that
+    /// still run afterwards end as in a [`shutdown`](Self::shutdown).
     ///
-    /// What would wait for itself does not, as there: it gets 0.
+    /// In a conversation of this server and in a clean-up it returns 0 at once, as `shutdown` does.
     ///
     /// # Cancel safety
     ///
@@ -276,9 +279,9 @@ impl ServerHandle {
         cut() - before
     }
 
-    /// Counts what the kernel has dropped up to now, and tells of it.
+    /// Counts what the kernel has dropped up to now, and logs it.
     pub(crate) fn count_kernel_drops(&self) {
-        // Not under the lock of the sockets: whoever is told may look at the stats.
+        // Not under the lock of the sockets: a subscriber may read the stats.
         if let Some(local) = self.watch.count_drops(&self.counters) {
             self.events.kernel_dropped(&local);
         }
@@ -300,7 +303,7 @@ impl ServerHandle {
         self.status.ask(generation, end);
         // It fails when the server is gone; then it has ended too.
         let ended = state.wait_for(|state| state.generation != generation || !state.in_progress());
-        // What is inside would wait for itself.
+        // A conversation or clean-up would wait for itself.
         unless(|| self.is_around(), async { drop(ended.await) }).await;
     }
 
@@ -313,9 +316,9 @@ impl ServerHandle {
 /// Waits for `future`, unless `condition` holds when it is polled.
 async fn unless(condition: impl Fn() -> bool, future: impl Future<Output = ()>) {
     let mut future = pin!(future);
-    // Asked at each poll: where a conversation is polled first, nobody tells that it is one.
+    // Checked at each poll: only while it is polled can it be seen that this is part of a conversation.
     poll_fn(|cx| if condition() { Poll::Ready(()) } else { future.as_mut().poll(cx) }).await;
 }
 
-/// For a drain that is to take as long as it takes.
+/// For a drain without a limit of time.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -9,10 +9,10 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{Addr, serve_guard::ServeGuards};
 
-/// Where a server is in its life, seen by all who hold a handle of it.
+/// Where a server is in its life. All handles share it.
 #[derive(Debug)]
 pub(crate) struct Status {
-    /// Tells servers apart, from 1.
+    /// The number of the server, from 1: no two servers have the same.
     pub(crate) server: u64,
     /// What is left of a serving.
     pub(crate) guards: ServeGuards,
@@ -38,7 +38,7 @@ pub(crate) enum Phase {
     Gone,
 }
 
-/// What was asked for, this time of serving.
+/// How this time of serving shall end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     None,

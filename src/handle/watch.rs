@@ -1,4 +1,4 @@
-//! The sockets of a server, as diagnostics see them.
+//! The sockets of a server, for its handles and diagnostics.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -10,7 +10,7 @@ use crate::{
     transport::buffers,
 };
 
-/// The sockets of a server, to be looked at from anywhere. It keeps none of them alive.
+/// The sockets of a server, which handles look at. It keeps none of them alive.
 ///
 /// A reader holds the lock that the server takes when it is dropped, so that no reader is the last to hold a socket.
 #[derive(Debug)]

@@ -26,26 +26,26 @@ use crate::{BoxError, Peer, ServerContext};
 /// | function | what it does |
 /// | --- | --- |
 /// | `async fn(Req) -> Res` | answers each request |
-/// | `async fn(Req, Addr) -> Res` | the same, and knows the peer's [address](crate::Addr) |
+/// | `async fn(Req, Addr) -> Res` | the same, with the peer's [address](crate::Addr) |
 /// | `async fn(Req) -> Option<Res>` | sends nothing for `None`; see [`reply_if`] |
 /// | `async fn(Req) -> Result<Res, E>` | logs the error and sends nothing for `Err`; see [`try_reply`] |
 /// | `async fn(Req)` | never answers; see [`no_reply`] |
 /// | [`with_state(state, f)`](with_state) | `f` takes a clone of `state` before the request |
 /// | [`concurrent(n, f)`](concurrent) | serves up to `n` requests of one peer at once |
 ///
-/// They go together: `concurrent(64, with_state(pool, lookup))`, where `lookup` is an
-/// `async fn(Pool, Req, Addr) -> Result<Option<Res>, E>`. An `E` is all that converts to
+/// They can be combined: `concurrent(64, with_state(pool, lookup))`, where `lookup` is an
+/// `async fn(Pool, Req, Addr) -> Result<Option<Res>, E>`. `E` is any type that converts to
 /// [`BoxError`], text included.
 ///
-/// What a function returns is sent as it is if it is the protocol's response type. So a protocol that sends
+/// If a function returns the protocol's response type, the value is sent as it is. So a protocol that sends
 /// `Result`s sends both `Ok` and `Err`. Where the protocol takes its types from the function, as
-/// `Json::new()` does, nobody knows which of the two is meant. Then the compiler asks for types: name
+/// `Json::new()` does, either could be meant. Then the compiler asks for types: name
 /// them (`Json::<Req, Res>::new()`), or use [`reply_if`], [`try_reply`] or [`no_reply`].
 ///
 /// Two more things to know:
 ///
 /// - A datagram that does not decode never reaches the function. It is counted
-///   ([`decode_errors`](crate::ServerStats::decode_errors)) and logged at DEBUG, and nobody is answered.
+///   ([`decode_errors`](crate::ServerStats::decode_errors)) and logged at DEBUG, and not answered.
 /// - One request of a peer is served at a time. While a function waits, for a database perhaps, further
 ///   requests of the same peer wait in its queue, up to the [limits](crate::Limits). [`concurrent`] changes
 ///   that. Requests of different peers never wait for each other.
@@ -66,8 +66,8 @@ use crate::{BoxError, Peer, ServerContext};
 /// # Large packets
 ///
 /// A packet moves by value from the protocol into the handler and back, through up to ten places on the
-/// stack. One of 192 KiB, such as an array, runs over the 2 MiB that a thread of tokio has, which ends the
-/// process. Box what is larger than some 64 KiB; a `Vec`, `String` or `Bytes` is small, whatever it holds.
+/// stack. A packet of 192 KiB, such as an array, overflows the 2 MiB stack of a thread of tokio, which ends the
+/// process. Box packets of more than 64 KiB. A `Vec`, `String` or `Bytes` is small, however much it holds.
 ///
 /// # Examples
 ///
@@ -99,14 +99,14 @@ use crate::{BoxError, Peer, ServerContext};
     note = "a function becomes one by `IntoHandler::into_handler`, which a server calls itself"
 )]
 pub trait Handler<Req, Res>: Send + Sync + 'static {
-    /// Sets the service up: called once each time serving starts, before the first datagram.
+    /// Prepares for serving. It is called each time serving starts, before the first datagram is received.
     ///
-    /// Here the addresses are known, background tasks are started and clean-ups registered. What
-    /// arrives meanwhile is served afterwards. By default there is nothing to do.
+    /// Here the addresses are known, and the handler can start background tasks and register clean-ups.
+    /// Datagrams that arrive meanwhile are served afterwards. The default does nothing.
     ///
     /// # Errors
     ///
-    /// What this returns is what serving returns, as [`ServeError::Start`](crate::ServeError::Start).
+    /// Serving ends with the error, as [`ServeError::Start`](crate::ServeError::Start).
     fn start(
         &self,
         context: &mut ServerContext,
@@ -117,20 +117,20 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
 
     /// Serves one conversation, from the datagram that opened it until this returns.
     ///
-    /// It is written as `async fn handle`. A peer has at most one conversation at a time; what else
-    /// it sends waits. What still waits when this returns opens the next conversation. A
-    /// conversation that never has to wait runs to its end where the datagram was received; one that
-    /// waits becomes a task. So do not block the thread: nobody else is served meanwhile.
+    /// Write it as `async fn handle`. A peer has at most one conversation at a time; further datagrams of the
+    /// peer wait. Datagrams that still wait when this returns open the next conversation.
+    ///
+    /// A conversation that never waits runs to its end on the thread that received the datagram; one that waits
+    /// becomes a task. So do not block the thread: no other peer is served meanwhile.
     ///
     /// # Errors
     ///
     /// An error is logged at ERROR with the peer's address, counts as
     /// [`failed`](crate::ServerStats::failed), and ends this conversation only. Errors that this peer's `recv`
     /// has returned have another level: [`Closed`](crate::RecvError::Closed) and
-    /// [`Idle`](crate::RecvError::Idle) are no news, so they are not logged, and
-    /// [`Decode`](crate::RecvError::Decode), which anybody can bring about, is logged at DEBUG. None of them
-    /// counts as failed, also not in an error of yours that has it as its source. Errors of another
-    /// endpoint, such as a client that the handler asks, are failures like all others.
+    /// [`Idle`](crate::RecvError::Idle) are not logged, and [`Decode`](crate::RecvError::Decode), which any
+    /// host can cause, is logged at DEBUG. None of them counts as failed, not even as the source of an error of
+    /// yours. Errors of another endpoint, such as a client that the handler uses, are failures like all others.
     ///
     /// # Examples
     ///

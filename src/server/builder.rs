@@ -1,4 +1,4 @@
-//! What a server is set up with, before it is bound.
+//! The options of a server, before it is bound.
 
 use std::{any::Any, fmt, sync::Arc};
 
@@ -108,7 +108,7 @@ impl ServerBuilder {
         }
     }
 
-    /// Sets how much the server takes on.
+    /// Sets the limits of the server.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -118,8 +118,8 @@ impl ServerBuilder {
     /// it decodes or keeps anything of it.
     ///
     /// The filter is called for each datagram, on the thread that receives, so it should be quick. Sources
-    /// that nobody can be at (port 0, multicast and broadcast addresses, the server itself) are
-    /// refused before it. A server on a wildcard address is at each address of the host, with its port.
+    /// that cannot be answered (port 0, multicast and broadcast addresses, the server itself) are refused before
+    /// it is called. A server on a wildcard address has each address of the host, with its port.
     ///
     /// # Examples
     ///
@@ -146,13 +146,13 @@ impl ServerBuilder {
     /// Sets whether each worker has a thread of its own. The default is false: workers are tasks of the
     /// runtime that calls [`serve`](Server::serve).
     ///
-    /// There, a handler that blocks its thread keeps the worker from receiving. A worker on a thread of
-    /// its own, named `datagrammar-0` and so on, goes on while handlers block all threads of the runtime:
-    /// datagrams wait within the [limits](Self::limits) instead of in the socket. Conversations still
-    /// run on the runtime that calls `serve`, each as a task, which costs more where they are short. The
-    /// threads end with `serve`.
+    /// In a task of the runtime, a handler that blocks its thread keeps the worker from receiving. A worker on a
+    /// thread of its own, named `datagrammar-0` and so on, still receives while handlers block all threads of the
+    /// runtime: datagrams wait within the [limits](Self::limits) instead of in the socket. Conversations still
+    /// run on the runtime that calls `serve`, each as a task, which costs more if they are short. The threads end
+    /// with `serve`.
     ///
-    /// A network in memory lives by the clock of that runtime; over it, nothing changes.
+    /// It has no effect on a network in memory, which uses the clock of that runtime.
     ///
     /// # Examples
     ///
@@ -188,15 +188,15 @@ impl ServerBuilder {
     ///
     /// Each distinct address has a socket of its own, or one for each of its [workers](crate::Udp::workers).
     /// `[::]` serves IPv4 too, unless an IPv4 address with the same port is bound beside it. From now on the
-    /// kernel keeps what arrives; it is served once [`Server::serve`] is called.
+    /// kernel keeps datagrams that arrive. They are served once [`Server::serve`] is called.
     ///
     /// # Errors
     ///
-    /// [`BindError::Addrs`] names each address that cannot be bound; then none is. [`BindError::ZeroLimit`] and
-    /// [`BindError::Option`] name a limit or an option that cannot be so; the kind of the latter is
-    /// [`Unsupported`](std::io::ErrorKind::Unsupported) for an option that this system does not have, and for
-    /// several workers where it does not spread peers over them. [`BindError::Io`] if a socket of yours is not a
-    /// bound UDP socket, which is closed then.
+    /// [`BindError::Addrs`] names each address that cannot be bound; then none is bound.
+    /// [`BindError::ZeroLimit`] and [`BindError::Option`] name a limit that is zero or an option that cannot be
+    /// set. The kind of the latter is [`Unsupported`](std::io::ErrorKind::Unsupported) for an option that this
+    /// system does not have, and for several workers where it does not spread peers over them.
+    /// [`BindError::Io`] if a socket of yours is not a bound UDP socket; the socket is closed then.
     ///
     /// # Panics
     ///

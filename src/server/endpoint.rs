@@ -16,10 +16,10 @@ use crate::{
 
 /// A server that holds typed conversations with its peers, over UDP and other [transports](Bind).
 ///
-/// It is [bound](Self::bind), with options by its [builder](Self::builder), and serves while
+/// [`bind`](Self::bind) makes a server, or a [builder](Self::builder) with options; it serves while
 /// [`serve`](Self::serve) runs. A server that is dropped closes its sockets. If `serve` has returned before,
-/// their ports are free at once. If its future was dropped instead, as by an aborted task, conversations share
-/// the sockets until the runtime has dropped them too: [`ServerHandle::stopped`] waits for that.
+/// their ports are free at once. If the future of `serve` was dropped instead, as by an aborted task, conversations
+/// share the sockets until the runtime has dropped them too: [`ServerHandle::stopped`] waits for that.
 ///
 /// # Examples
 ///
@@ -52,7 +52,7 @@ pub struct Server {
     pub(super) status: Arc<Status>,
     pub(super) watch: Arc<SocketWatch>,
     pub(super) local_addr: Addr,
-    // Dropped last: who hears of the end finds the sockets closed.
+    // Dropped last: the sockets are closed before handles learn of the end.
     pub(super) _life: Life,
 }
 
@@ -95,7 +95,7 @@ impl Drop for Server {
     }
 }
 
-/// Tells everybody who has a handle when the server is gone.
+/// Notifies all handles when the server is dropped.
 pub(super) struct Life(pub(super) Arc<Status>);
 
 impl Drop for Life {

@@ -9,10 +9,10 @@ use crate::{
 };
 
 impl Server {
-    /// Joins the multicast group `group` by an interface of this host: from now on the server receives what is
-    /// sent to it.
+    /// Joins the multicast group `group` on an interface of this host: from now on the server receives datagrams
+    /// to the group.
     ///
-    /// Each address that can receive it does: a wildcard address of the family of the group (`[::]` for
+    /// Each address joins that can receive them: a wildcard address of the family of the group (`[::]` for
     /// IPv4 too, where it serves that), or the address of the group itself. Replies leave from a unicast
     /// address. The sockets that [`bind`](super::ServerBuilder::bind) makes receive the groups that they
     /// have joined and no others. An IPv4-mapped group is the group of IPv4.
@@ -21,9 +21,10 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `group` is not a multicast address, the interface cannot be named
-    /// so for its family, or no address can receive it; [`AddrInUse`](io::ErrorKind::AddrInUse) if it is
-    /// joined already; else what the kernel says. Then nothing has changed.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `group` is not a multicast address, its family does not
+    /// allow this form of interface, or no address of the server can receive it;
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if it is joined already; other errors of the kernel. After an
+    /// error nothing has changed.
     /// [`Unsupported`](io::ErrorKind::Unsupported) on a network in memory.
     ///
     /// # Examples

@@ -41,8 +41,8 @@ impl Server {
 
     /// Serves until [`ServerHandle::shutdown`] is called.
     ///
-    /// What arrived since the server was bound is served first. Afterwards the sockets stay bound, so
-    /// that this can be called again; what arrives in between is dropped.
+    /// Datagrams that arrived since the server was bound are served first. Afterwards the sockets stay bound, and
+    /// this can be called again; datagrams that arrive in between are dropped.
     ///
     /// The `tracing` span of each conversation is below the one that is current when this is first polled.
     ///
@@ -58,16 +58,17 @@ impl Server {
     /// # Cancel safety
     ///
     /// If the future is dropped, as `select!` does, conversations and background tasks are dropped at
-    /// their await points and clean-ups do not run; [`serve_until`](Self::serve_until) ends in order. The
-    /// sockets stay bound, and this can be called again: serving begins, with the start hook, when all of
-    /// them are gone. So no peer has two conversations at a time; and a conversation that blocks its thread
-    /// holds up the next serving, until it returns or awaits.
+    /// their await points and clean-ups do not run; [`serve_until`](Self::serve_until) ends in order.
+    ///
+    /// The sockets stay bound, and this can be called again. It calls the start hook when all conversations and
+    /// tasks of the former call are dropped, so that no peer has two conversations at a time. A conversation that
+    /// blocks its thread delays the next call, until it returns or awaits.
     pub async fn serve(&self) -> Result<(), ServeError> {
         self.serve_until(pending::<()>()).await
     }
 
     /// Serves until `until` completes, with any value, or [`ServerHandle::shutdown`] is called. Most programs
-    /// give it `tokio::signal::ctrl_c()`.
+    /// pass `tokio::signal::ctrl_c()`.
     ///
     /// # Errors
     ///

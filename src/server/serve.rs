@@ -147,7 +147,7 @@ impl Serving<'_> {
                     self.end_workers(if end == End::Now { Mode::Stop } else { Mode::Drain });
                 }
                 () = drained => self.server.status.ask(self.number, End::Now),
-                // The last one to tell is the one whose conversations were the last.
+                // The last worker to report is the one whose conversations ended last.
                 () = self.serve_state.silent.notified() => {
                     if self.server.counters.active_conversations.load(Relaxed) == 0 {
                         self.server.status.ask(self.number, End::Now);
@@ -250,7 +250,7 @@ mod tests {
         testing::{Conditions, Network},
     };
 
-    /// Answers what it receives; stays for ever when it is told to, and else says goodbye.
+    /// Echoes the request. Then it stays for ever if that was "stay", else it says goodbye at the end of serving.
     struct Stays;
 
     impl Handler<String, String> for Stays {
@@ -303,7 +303,7 @@ mod tests {
             timeout(DEADLINE, self.peers[peer].recv()).await.unwrap().unwrap()
         }
 
-        /// Has the socket of one worker fail for good; returns what serving comes to.
+        /// Makes the socket of one worker fail for good; returns the result of serving.
         async fn fail(&mut self, worker: usize) -> Result<(), ServeError> {
             let addr = self.handle.local_addrs().swap_remove(worker);
             self.network.fail_recv(addr, ErrorKind::NotConnected, 1);

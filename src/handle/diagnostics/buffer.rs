@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A buffer of a socket: what was asked for, and what the kernel granted.
+/// A buffer of a socket: the size requested, and the size that the kernel granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
     requested: Option<usize>,
@@ -20,30 +20,30 @@ impl Buffer {
         Self { requested, granted, sysctl }
     }
 
-    /// Returns how many bytes were asked for, or `None` if nobody requested any: a user's own socket stays as
-    /// it is.
+    /// Returns how many bytes were requested, or `None` if none were: the buffers of a caller's socket stay as
+    /// they are.
     #[must_use]
     pub const fn requested(&self) -> Option<usize> {
         self.requested
     }
 
-    /// Returns how many bytes the kernel granted, counted as they are asked for.
+    /// Returns how many bytes the kernel granted, in the same unit as [`requested`](Self::requested).
     ///
-    /// Linux reserves as much again for its own bookkeeping, and reports the sum where a program reads
-    /// the option of the socket; here it is not included.
+    /// Linux reserves as much again for its own bookkeeping, and includes it where a program reads the option
+    /// of the socket. Here it is not included.
     #[must_use]
     pub const fn granted(&self) -> usize {
         self.granted
     }
 
-    /// Returns whether less was granted than was asked for.
+    /// Returns whether the kernel granted less than was requested.
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.requested.is_some_and(|requested| self.granted < requested)
     }
 
-    /// Returns the setting of a Linux host by which a short buffer is limited, and the bytes that it has
-    /// to allow: `net.core.rmem_max` or `net.core.wmem_max`.
+    /// Returns the setting of a Linux host that limits a short buffer, `net.core.rmem_max` or
+    /// `net.core.wmem_max`, and the bytes that it must allow.
     #[must_use]
     pub fn sysctl(&self) -> Option<(&'static str, usize)> {
         /// The most that Linux grants: an `int` holds the double of it.

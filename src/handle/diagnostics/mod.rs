@@ -1,4 +1,4 @@
-//! What a server has to say to an operator who asks why it is as fast as it is.
+//! How a server is set up, for operators who look for the cause of losses or of high costs.
 
 mod buffer;
 
@@ -8,9 +8,9 @@ pub use buffer::Buffer;
 
 use crate::{Addr, BatchSizes, DropReason, IoMode, Offload, ServerStats, events};
 
-/// How a server is set up, what the kernel granted it, and how that works out.
+/// How a server is set up, which buffers the kernel granted, and how many datagrams came together.
 ///
-/// It prints as a short text of several lines.
+/// Its `Display` is a short text of several lines.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ use crate::{Addr, BatchSizes, DropReason, IoMode, Offload, ServerStats, events};
 /// # }
 /// ```
 ///
-/// On Linux with its default limits, an operator may read:
+/// On Linux with its default limits the text may be:
 ///
 /// ```text
 /// [::]:9000: 1 worker, many datagrams per system call
@@ -51,7 +51,7 @@ impl Diagnostics {
         Self { sockets, stats }
     }
 
-    /// Returns what there is to say of each address that is bound; of none, once the server is dropped.
+    /// Returns the diagnostics of each address that is bound; of none, once the server is dropped.
     #[must_use]
     pub fn sockets(&self) -> &[SocketDiagnostics] {
         &self.sockets
@@ -63,14 +63,14 @@ impl Diagnostics {
         &self.stats.batches
     }
 
-    /// Returns how many datagrams the kernel has dropped, over all sockets, as far as it tells. See
+    /// Returns how many datagrams the kernel has dropped, over all sockets, as far as it reports them. See
     /// [`DropReason::Kernel`].
     #[must_use]
     pub const fn kernel_drops(&self) -> u64 {
         self.stats.dropped(DropReason::Kernel)
     }
 
-    /// Tells, once, of all buffers that are smaller than was asked for.
+    /// Logs, in one event, all buffers that are smaller than requested.
     pub(crate) fn tell_short_buffers(&self) {
         let text = |addr: &Addr, name, buffer: &Option<Buffer>| {
             let short = buffer.as_ref().filter(|buffer| buffer.is_short())?;
@@ -102,7 +102,7 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// What there is to say of one address of a server.
+/// The diagnostics of one address of a server.
 #[derive(Clone, Debug)]
 pub struct SocketDiagnostics {
     pub(super) addr: Addr,
@@ -122,13 +122,13 @@ impl SocketDiagnostics {
         &self.addr
     }
 
-    /// Returns how many workers share it, each with a socket of its own.
+    /// Returns how many workers share the address, each with a socket of its own.
     #[must_use]
     pub const fn workers(&self) -> usize {
         self.workers
     }
 
-    /// Returns how its datagrams get into the program and back.
+    /// Returns by which calls its datagrams are received and sent.
     #[must_use]
     pub const fn io_mode(&self) -> IoMode {
         self.io_mode
@@ -146,20 +146,20 @@ impl SocketDiagnostics {
         self.send_buffer.as_ref()
     }
 
-    /// Returns whether segments are received in one piece.
+    /// Returns whether the kernel merges received segments (GRO).
     #[must_use]
     pub const fn recv_offload(&self) -> Offload {
         self.recv_offload
     }
 
-    /// Returns whether segments are sent in one piece.
+    /// Returns whether the kernel splits sent segments (GSO).
     #[must_use]
     pub const fn send_offload(&self) -> Offload {
         self.send_offload
     }
 
-    /// Returns how many datagrams the kernel has dropped on their way here, or `None` if it does not
-    /// tell. See [`DropReason::Kernel`].
+    /// Returns how many datagrams for this address the kernel has dropped, or `None` if it does not report
+    /// them. See [`DropReason::Kernel`].
     #[must_use]
     pub const fn kernel_drops(&self) -> Option<u64> {
         self.kernel_drops

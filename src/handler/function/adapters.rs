@@ -7,9 +7,9 @@ use crate::Addr;
 
 /// Makes a handler of a function that may leave a request unanswered: `None` sends nothing.
 ///
-/// A plain function may return an `Option` too, where the protocol says what is sent. This one is
-/// for protocols whose packet types come from the function, such as `Json::new()`: there it says that the
-/// packet is what is in the `Option`.
+/// A plain function may return an `Option` too, where the protocol states its response type. Use this one for
+/// protocols whose packet types come from the function, such as `Json::new()`: it makes the value in the
+/// `Option` the packet.
 ///
 /// # Examples
 ///
@@ -53,9 +53,9 @@ where
 /// Makes a handler of a function that may fail: an error is logged with the peer's address, and nothing
 /// is sent.
 ///
-/// A plain function may return a `Result` too, where the protocol says what is sent. This one is for
-/// protocols whose packet types come from the function, such as `Json::new()`: there it says that the packet
-/// is what is in the `Ok`. An error is whatever converts to [`BoxError`](crate::BoxError), text included. It counts as
+/// A plain function may return a `Result` too, where the protocol states its response type. Use this one for
+/// protocols whose packet types come from the function, such as `Json::new()`: it makes the value in the `Ok` the
+/// packet. The error is any type that converts to [`BoxError`](crate::BoxError), text included. It counts as
 /// [`failed`](crate::ServerStats::failed).
 ///
 /// # Examples
@@ -106,11 +106,11 @@ where
 
 /// Makes a handler of a function that never answers. It may fail: an error is logged.
 ///
-/// A plain function may return nothing too, where the protocol says that something else is sent.
+/// A plain function may return nothing too, where the protocol states another response type.
 ///
 /// # Examples
 ///
-/// A collector. What it would send is never sent, so any type will do:
+/// A collector. It never sends a response, so any response type will do:
 ///
 /// ```
 /// # #[cfg(feature = "json")] mod example {

@@ -52,8 +52,8 @@ where
 /// Gives a function state that all its calls share: `async fn(state, request)`, or
 /// `async fn(state, request, addr)`.
 ///
-/// Each call gets a clone, so put what is not cheap to clone into an [`Arc`](std::sync::Arc). Pools and
-/// clients of databases mostly are handles that are cheap to clone.
+/// Each call gets a clone, so put state that is not cheap to clone into an [`Arc`](std::sync::Arc). Pools and
+/// clients of databases are mostly cheap to clone.
 ///
 /// # Examples
 ///

@@ -1,7 +1,7 @@
 //! The forms of functions that serve requests.
 //!
-//! Which there are is told on the page of [`Handler`](crate::Handler#functions). Here are the types and traits
-//! behind them, which a program seldom names.
+//! The page of [`Handler`](crate::Handler#functions) lists them. Here are the types and traits behind them,
+//! which programs seldom name.
 
 mod adapters;
 mod call;
@@ -18,8 +18,8 @@ pub use reply::{ErrorLogged, IntoReply, NoneSendsNothing, NothingSent, Sent};
 pub use super::into_handler::{AsItIs, OneByOne};
 use crate::{Addr, BoxError, Handler, Peer};
 
-/// A function that serves one request with one response or none: how it is called, and what becomes of
-/// the value that it returns.
+/// A function that serves one request with one response or none: how it is called, and how its value becomes
+/// a response.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle requests of `{Req}` with responses of `{Res}`",
     note = "it takes a function like `async fn(request: {Req}) -> {Res}`, and the page of the adapter says \
@@ -29,7 +29,7 @@ pub trait Function<Req, Res, Form> {
     /// What the function returns.
     type Future: Future;
 
-    /// What comes of a call instead of a response. It must convert to [`BoxError`].
+    /// The error of a call. It must convert to [`BoxError`].
     type Error;
 
     /// Calls the function with a request of the peer at `addr`.

@@ -36,7 +36,7 @@ use std::{convert::Infallible, fmt, marker::PhantomData};
 /// # }
 /// ```
 pub trait IntoReply<Res, Output> {
-    /// What it may be instead of a response. It must convert to [`BoxError`](crate::BoxError).
+    /// The error that it may be instead of a response. It must convert to [`BoxError`](crate::BoxError).
     type Error;
 
     /// Returns the response to send, if there is one.
@@ -89,8 +89,8 @@ impl<Res> IntoReply<Res, NothingSent> for () {
     }
 }
 
-/// A function returns a `Result`: an error is logged, and nothing is sent. `Output` says what becomes of
-/// the value.
+/// A function returns a `Result`: an error is logged, and nothing is sent. `Output` says how the value becomes
+/// a response.
 pub struct ErrorLogged<Output>(PhantomData<fn() -> Output>);
 
 impl<Res, T, E, Output> IntoReply<Res, ErrorLogged<Output>> for Result<T, E>

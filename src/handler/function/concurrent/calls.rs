@@ -101,7 +101,7 @@ impl<'a, F: Future> Calls<'a, F> {
             slot.runs = false;
             self.free.push(number);
             let dropped = self.clear(number);
-            // What its destructors do is told only if it did nothing worse itself.
+            // A panic of its destructors is logged only if the call itself did not fail.
             return Poll::Ready(output.and_then(|output| dropped.map(|()| output)));
         }
         Poll::Pending

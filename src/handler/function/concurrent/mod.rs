@@ -153,7 +153,7 @@ async fn next<Req, Res, Fut: Future>(
     .await
 }
 
-/// Sends what a call has come to.
+/// Sends the response of a call, or logs its error.
 ///
 /// # Errors
 ///
