@@ -56,7 +56,7 @@
 //! - **Servers**: [`Server`], with options by a [`ServerBuilder`]. [`ServerContext`] is what a handler receives
 //!   when it starts, [`ServerHandle`] what operators hold: shutdown, drain, [`ServerStats`],
 //!   [`Diagnostics`]. A [`Spawner`] starts background tasks. [`Limits`] bound what a stranger can cost.
-//! - **Clients**: [`Client`], with options by a [`ClientBuilder`]; [`Packets`].
+//! - **Clients**: [`Client`], with options by a [`ClientBuilder`]; [`Packets`], [`ClientStats`].
 //! - **Transports** are values that servers and clients are given: an address in any form of [`ToAddrs`],
 //!   [`Udp`] with its options, a socket of yours, [`AnyTransport`], several of these: see [`Bind`] and
 //!   [`Connect`]. An [`Addr`] is the address of a peer or a socket. A [`SocketRef`] is for options that have no
@@ -163,7 +163,7 @@ pub use handler::{
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerPackets, PeerSender};
 pub use server::{Server, ServerBuilder};
-pub use stats::{BatchSizes, Counter, DropReason, ServerStats};
+pub use stats::{BatchSizes, ClientStats, Counter, DropReason, ServerStats};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};
 pub use transport::{

@@ -9,8 +9,9 @@ use super::{link::Link, shared::Shared};
 use crate::Connect;
 
 use crate::{
-    Addr, ClientRecvError, ClientSendError, DatagramProtocol, SocketRef,
+    Addr, ClientRecvError, ClientSendError, ClientStats, DatagramProtocol, SocketRef,
     lock::locked,
+    stats::add,
     transport::{BATCH, Scratch},
 };
 
@@ -80,10 +81,16 @@ impl<P: DatagramProtocol> Client<P> {
         let datagram = datagram.map_err(ClientSendError::of_encoding)?;
         loop {
             match link.try_send(&datagram) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    add(&self.shared.counters.sent, 1);
+                    return Ok(());
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(ClientSendError::Io(error)),
+                Err(error) => {
+                    add(&self.shared.counters.send_errors, 1);
+                    return Err(ClientSendError::Io(error));
+                }
             }
             link = self.shared.writable().await?;
         }
@@ -204,6 +211,12 @@ impl<P: DatagramProtocol> Client<P> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.link().is_none()
+    }
+
+    /// Returns what the client and its clones have counted, also after it was closed.
+    #[must_use]
+    pub fn stats(&self) -> ClientStats {
+        self.shared.counters.read()
     }
 
     /// Returns the address of the client, from which its datagrams leave.

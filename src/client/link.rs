@@ -9,6 +9,7 @@ use std::{
 use crate::{
     Addr, SocketRef,
     lock::locked,
+    stats::{ClientCounters, add},
     transport::{
         RecvBatch, RecvHalf, Route, SendBatch, Transport, is_about_sending, max_len,
         options::Options, socket,
@@ -134,14 +135,21 @@ impl Link {
 
     /// Sends what the kernel has room for, and takes it out of `batch`; false if something is left. Of
     /// what it refuses, the first error is returned.
-    pub(super) fn try_send_batch(&self, batch: &mut SendBatch) -> io::Result<bool> {
+    pub(super) fn try_send_batch(
+        &self,
+        batch: &mut SendBatch,
+        counters: &ClientCounters,
+    ) -> io::Result<bool> {
         let _sending = self.begin();
-        let mut first = Ok(());
+        let (mut first, before, mut refused) = (Ok(()), batch.len(), 0);
         let done = self.socket.transport().send_batch(batch, &mut |_, error| {
+            refused += 1;
             if first.is_ok() {
                 first = Err(error);
             }
         });
+        add(&counters.send_errors, refused as u64);
+        add(&counters.sent, (before - batch.len() - refused) as u64);
         first.and_then(|()| self.take_error()).map(|()| done)
     }
 

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Addr, ClientRecvError, ClientSendError, DatagramProtocol,
     lock::locked,
+    stats::{ClientCounters, add},
     transport::{BATCH, SendBatch, is_about_sending},
 };
 
@@ -35,6 +36,7 @@ pub(super) struct Shared<P> {
     /// Buffers that nobody uses at the moment.
     received: Mutex<Vec<Vec<u8>>>,
     pub(super) batches: Mutex<Vec<SendBatch>>,
+    pub(super) counters: ClientCounters,
 }
 
 impl<P> Shared<P> {
@@ -50,6 +52,7 @@ impl<P> Shared<P> {
             more: Notify::new(),
             received: Mutex::default(),
             batches: Mutex::default(),
+            counters: ClientCounters::default(),
         }
     }
 
@@ -82,7 +85,7 @@ impl<P> Shared<P> {
             coop::consume_budget().await;
         }
         let mut link = self.link().ok_or(ClientSendError::Closed)?;
-        while !link.try_send_batch(batch).map_err(ClientSendError::Io)? {
+        while !link.try_send_batch(batch, &self.counters).map_err(ClientSendError::Io)? {
             link = self.writable().await?;
         }
         Ok(())
@@ -133,9 +136,20 @@ impl<P: DatagramProtocol> Shared<P> {
     /// Receives a packet if a datagram is there; `last` finds also one that tokio has not noticed yet.
     fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();
+        let counters = &self.counters;
         let packet = match self.try_take(link, last, &mut datagram) {
-            Ok(true) => Some(self.protocol.decode(&datagram).map_err(ClientRecvError::Decode)),
-            Ok(false) => Some(Err(ClientRecvError::TooLarge { max: self.max_datagram_size })),
+            Ok(true) => {
+                add(&counters.received, 1);
+                Some(self.protocol.decode(&datagram).map_err(|error| {
+                    add(&counters.decode_errors, 1);
+                    ClientRecvError::Decode(error)
+                }))
+            }
+            Ok(false) => {
+                add(&counters.received, 1);
+                add(&counters.too_large, 1);
+                Some(Err(ClientRecvError::TooLarge { max: self.max_datagram_size }))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
             Err(error) => Some(Err(ClientRecvError::Io(error))),
         };

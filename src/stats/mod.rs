@@ -1,6 +1,8 @@
 //! What a server counts: totals over all its sockets, to be read from any thread.
 
 mod batches;
+mod client;
+mod counter;
 
 use std::{
     fmt,
@@ -9,6 +11,9 @@ use std::{
 
 use batches::BatchCounters;
 pub use batches::BatchSizes;
+pub(crate) use client::ClientCounters;
+pub use client::ClientStats;
+pub use counter::Counter;
 
 /// Why a datagram was dropped before a handler received it. Each dropped datagram has one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,23 +167,21 @@ impl ServerStats {
     /// assert!(text.contains("datagrammar_dropped{reason=\"queue_full\"} 0\n"));
     /// ```
     pub fn counters(&self) -> impl Iterator<Item = Counter> {
-        let gauge = |name, value: usize| Counter { name, value: value as u64, gauge: true };
-        let total = |name, value| Counter { name, value, gauge: false };
         [
-            total("received", self.received),
-            total("delivered", self.delivered),
-            total("decode_errors", self.decode_errors),
-            total("sent", self.sent),
-            total("send_errors", self.send_errors),
-            total("send_timeouts", self.send_timeouts),
-            total("conversations", self.conversations),
-            total("failed", self.failed),
-            total("panicked", self.panicked),
-            total("aborted", self.aborted),
-            total("idle_timeouts", self.idle_timeouts),
-            total("suppressed_events", self.suppressed_events),
-            gauge("active_conversations", self.active_conversations),
-            gauge("queued_bytes", self.queued_bytes),
+            Counter::total("received", self.received),
+            Counter::total("delivered", self.delivered),
+            Counter::total("decode_errors", self.decode_errors),
+            Counter::total("sent", self.sent),
+            Counter::total("send_errors", self.send_errors),
+            Counter::total("send_timeouts", self.send_timeouts),
+            Counter::total("conversations", self.conversations),
+            Counter::total("failed", self.failed),
+            Counter::total("panicked", self.panicked),
+            Counter::total("aborted", self.aborted),
+            Counter::total("idle_timeouts", self.idle_timeouts),
+            Counter::total("suppressed_events", self.suppressed_events),
+            Counter::gauge("active_conversations", self.active_conversations),
+            Counter::gauge("queued_bytes", self.queued_bytes),
         ]
         .into_iter()
     }
@@ -191,38 +194,13 @@ impl ServerStats {
     }
 }
 
-/// One counter of [`ServerStats::counters`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counter {
-    /// The name of the field, in `snake_case`.
-    pub name: &'static str,
-    /// What it holds.
-    pub value: u64,
-    gauge: bool,
-}
-
-impl Counter {
-    /// Returns whether the value tells how things are now, and can fall. All others only rise.
-    #[must_use]
-    pub const fn is_gauge(&self) -> bool {
-        self.gauge
-    }
-}
-
 /// Prints each counter and each reason that is not 0, as `received: 3, delivered: 2, dropped (unread): 1`.
 impl fmt::Display for ServerStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for counter in self.counters().filter(|counter| counter.value > 0) {
-            write!(f, "{separator}{}: {}", counter.name, counter.value)?;
-            separator = ", ";
-        }
-        for (reason, datagrams) in self.drops().filter(|(_, datagrams)| *datagrams > 0) {
-            write!(f, "{separator}dropped ({reason}): {datagrams}")?;
-            separator = ", ";
-        }
-        if separator.is_empty() { f.write_str("nothing counted") } else { Ok(()) }
+        let counters = self.counters().map(|counter| (counter.name.to_owned(), counter.value));
+        let drops =
+            self.drops().map(|(reason, datagrams)| (format!("dropped ({reason})"), datagrams));
+        counter::list(counters.chain(drops), f)
     }
 }
 

@@ -17,6 +17,21 @@ fn timed_out(received: &Result<String, ClientRecvError>) -> bool {
 }
 
 everywhere! {
+    // C-22
+    async fn what_is_sent_and_received_is_counted_also_what_is_no_packet(net) {
+        let (client, peer) = client(&net);
+
+        client.send("one".to_owned()).await.unwrap();
+        client.send_all(["two", "three"].map(str::to_owned)).await.unwrap();
+        peer.send("text").await;
+        peer.send(b"\xe9").await;
+        assert!(within_deadline(client.recv()).await.is_ok());
+        assert!(within_deadline(client.recv()).await.is_err());
+        client.close();
+
+        assert_eq!(client.stats().to_string(), "sent: 3, received: 2, decode_errors: 1");
+    }
+
     // C-20
     async fn what_is_there_is_received_without_waiting_and_so_is_the_news_that_nothing_is(net) {
         let (client, peer) = client(&net);
@@ -180,6 +195,7 @@ async fn a_datagram_beyond_the_limit_is_never_taken_for_a_whole_one() {
         let long = within_deadline(client.recv()).await;
         assert!(matches!(long, Err(ClientRecvError::TooLarge { max: 4, .. })), "{long:?}");
     }
+    assert_eq!((client.stats().received, client.stats().too_large), (3, 2));
     assert_eq!(client.recv_timeout(Duration::ZERO).await.unwrap(), "last");
 }
 

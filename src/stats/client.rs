@@ -1,0 +1,80 @@
+//! What a client counts.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use super::counter::{self, Counter};
+
+/// A reading of what a client and its clones have counted; returned by
+/// [`Client::stats`](crate::Client::stats).
+///
+/// No counter ever falls. [`counters`](Self::counters) has all of them by name, for an exporter of metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// Datagrams given to the kernel.
+    pub sent: u64,
+    /// Datagrams that the kernel refused.
+    pub send_errors: u64,
+    /// Datagrams that a `recv` has consumed, as packets or as errors.
+    pub received: u64,
+    /// Of those, the ones that were not packets of the protocol.
+    pub decode_errors: u64,
+    /// Of those, the ones that were longer than
+    /// [`max_datagram_size`](crate::ClientBuilder::max_datagram_size).
+    pub too_large: u64,
+}
+
+impl ClientStats {
+    /// Returns each counter by the name of its field.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::ClientStats;
+    ///
+    /// let names: Vec<_> = ClientStats::default().counters().map(|counter| counter.name).collect();
+    /// assert_eq!(names, ["sent", "send_errors", "received", "decode_errors", "too_large"]);
+    /// ```
+    pub fn counters(&self) -> impl Iterator<Item = Counter> {
+        [
+            Counter::total("sent", self.sent),
+            Counter::total("send_errors", self.send_errors),
+            Counter::total("received", self.received),
+            Counter::total("decode_errors", self.decode_errors),
+            Counter::total("too_large", self.too_large),
+        ]
+        .into_iter()
+    }
+}
+
+/// Prints each counter that is not 0: `sent: 3, received: 2`.
+impl fmt::Display for ClientStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        counter::list(self.counters().map(|counter| (counter.name, counter.value)), f)
+    }
+}
+
+/// The stats as they are counted.
+#[derive(Debug, Default)]
+pub(crate) struct ClientCounters {
+    pub(crate) sent: AtomicU64,
+    pub(crate) send_errors: AtomicU64,
+    pub(crate) received: AtomicU64,
+    pub(crate) decode_errors: AtomicU64,
+    pub(crate) too_large: AtomicU64,
+}
+
+impl ClientCounters {
+    pub(crate) fn read(&self) -> ClientStats {
+        ClientStats {
+            sent: self.sent.load(Relaxed),
+            send_errors: self.send_errors.load(Relaxed),
+            received: self.received.load(Relaxed),
+            decode_errors: self.decode_errors.load(Relaxed),
+            too_large: self.too_large.load(Relaxed),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! A counter by its name.
+
+use std::fmt;
+
+/// One counter of [`ServerStats::counters`](crate::ServerStats::counters) or
+/// [`ClientStats::counters`](crate::ClientStats::counters).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counter {
+    /// The name of the field, in `snake_case`.
+    pub name: &'static str,
+    /// What it holds.
+    pub value: u64,
+    gauge: bool,
+}
+
+impl Counter {
+    pub(super) const fn total(name: &'static str, value: u64) -> Self {
+        Self { name, value, gauge: false }
+    }
+
+    pub(super) const fn gauge(name: &'static str, value: usize) -> Self {
+        Self { name, value: value as u64, gauge: true }
+    }
+
+    /// Returns whether the value tells how things are now, and can fall. All others only rise.
+    #[must_use]
+    pub const fn is_gauge(&self) -> bool {
+        self.gauge
+    }
+}
+
+/// Writes those values that are not 0, each behind its name.
+pub(super) fn list<N: fmt::Display>(
+    counters: impl Iterator<Item = (N, u64)>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let mut separator = "";
+    for (name, value) in counters.filter(|(_, value)| *value > 0) {
+        write!(f, "{separator}{name}: {value}")?;
+        separator = ", ";
+    }
+    if separator.is_empty() { f.write_str("nothing counted") } else { Ok(()) }
+}
