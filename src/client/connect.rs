@@ -16,6 +16,13 @@ use crate::{
 };
 
 pub(super) async fn connect(source: Source) -> Result<Link, ConnectError> {
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(
+            clippy::infallible_destructuring_match,
+            reason = "with networks in memory there are more"
+        )
+    )]
     let udp = match source {
         Source::Udp(udp) => udp,
         #[cfg(feature = "testing")]

@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use super::Linux;
 pub(crate) use super::options::Options;
 use super::{Transport, Udp, WorkerIndex, options::share_port};
-use crate::{AddrError, OptionError};
+use crate::AddrError;
 
 /// Takes over a bound socket of the caller's, and sets on it what `options` ask for.
 pub(crate) fn adopt(socket: UdpSocket, options: &Options) -> io::Result<Box<dyn Transport>> {
@@ -40,7 +40,7 @@ fn prepare(socket: &UdpSocket, options: &Options) -> io::Result<()> {
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     if options.batch_io == Some(false) && super::linux::merges(socket) {
         let problem = "is false, but the socket has `UDP_GRO` on, which needs batches";
-        return Err(OptionError::invalid("batch_io", problem).into());
+        return Err(crate::OptionError::invalid("batch_io", problem).into());
     }
     socket.set_nonblocking(true)?;
     options.adopt(&SockRef::from(socket))

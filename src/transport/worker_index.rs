@@ -3,10 +3,6 @@
 /// Which of the sockets that share an address a socket is for the kernel, which counts them in the order
 /// they were bound.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(
-    any(not(target_os = "linux"), datagrammar_portable),
-    expect(dead_code, reason = "each is alone")
-)]
 pub(crate) struct WorkerIndex {
     pub(crate) number: u32,
     pub(crate) of: u32,

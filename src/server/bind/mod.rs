@@ -68,6 +68,13 @@ struct Sorted {
 fn sorted(sources: Vec<Source>) -> Result<Sorted, OptionError> {
     let Sorted { mut groups, mut others } = Sorted::default();
     for (place, source) in sources.into_iter().enumerate() {
+        #[cfg_attr(
+            not(feature = "testing"),
+            expect(
+                clippy::infallible_destructuring_match,
+                reason = "with networks in memory there are more"
+            )
+        )]
         let udp = match source {
             Source::Udp(udp) => udp,
             #[cfg(feature = "testing")]
@@ -122,6 +129,13 @@ impl Binding {
 
     /// Adds a socket that exists already.
     fn add_other(&mut self, place: usize, source: Source) -> Result<(), BindError> {
+        #[cfg_attr(
+            not(feature = "testing"),
+            expect(
+                clippy::infallible_destructuring_match,
+                reason = "with networks in memory there are more"
+            )
+        )]
         let Udp { on, options, .. } = match source {
             Source::Udp(udp) => udp,
             #[cfg(feature = "testing")]

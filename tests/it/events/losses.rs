@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Peer, Server, Text, Udp};
+use datagrammar::{BoxError, DropReason, Handler, Limits, Overflow, Peer, Server, Text};
 use tokio::time::sleep;
 use tracing::Level;
 
@@ -152,7 +152,8 @@ async fn flooded(look: impl AsyncFn(&datagrammar::ServerHandle, &Log)) {
 
     let log = Log::capture();
     let builder = Server::builder(Text, async |text: String| text);
-    let server = builder.bind(Udp::new("127.0.0.1:0").recv_buffer_size(16 << 10)).await.unwrap();
+    let udp = datagrammar::Udp::new("127.0.0.1:0").recv_buffer_size(16 << 10);
+    let server = builder.bind(udp).await.unwrap();
     let (addr, server) = (server.local_addr(), Running::start(server).await);
     let handle = server.handle.clone();
     let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
