@@ -65,7 +65,9 @@ class Crate:
         self.code[module] = re.sub(r"\b(use\s+[^;]+|mod \w+);", spaces, text)
         for child in re.findall(r"\bmod (\w+);", text):
             stem = "/".join([self.root, *module, child])
-            file = next(name for name in (f"{stem}.rs", f"{stem}/mod.rs") if name in self.sources)
+            file = next((name for name in (f"{stem}.rs", f"{stem}/mod.rs") if name in self.sources), None)
+            if file is None:
+                raise SystemExit(f"the wall: {stem}.rs is not tracked: git add it")
             self.children[module].add(child)
             self._add((*module, child), file, without_tests(self.sources[file]))
 
