@@ -107,6 +107,13 @@ impl ToSocketAddrs for Addr {
     }
 }
 
+/// A clone, so that whatever takes an address takes a reference too.
+impl From<&Self> for Addr {
+    fn from(addr: &Self) -> Self {
+        addr.clone()
+    }
+}
+
 impl From<SocketAddr> for Addr {
     fn from(addr: SocketAddr) -> Self {
         Self::canonical(addr)

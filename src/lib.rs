@@ -28,13 +28,15 @@
 //!
 //! ```no_run
 //! # #[cfg(feature = "json")] mod example {
-//! use datagrammar::{BoxError, Json, Client};
+//! use datagrammar::{BoxError, Client, Json};
+//! use std::time::Duration;
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), BoxError> {
 //!     let client = Client::connect("localhost:9000", Json::<f64, Vec<f64>>::new()).await?;
-//!     client.send(&vec![1.5, 2.5]).await?;
-//!     println!("{}", client.recv().await?);
+//!     client.send(vec![1.5, 2.5]).await?;
+//!     // A datagram can be lost, so wait no longer than an answer can take.
+//!     println!("{}", client.recv_timeout(Duration::from_secs(1)).await?);
 //!     Ok(())
 //! }
 //! # }
@@ -162,7 +164,7 @@ pub use handler::{
 };
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerPackets, PeerSender};
-pub use server::{Server, ServerBuilder};
+pub use server::{Binding, Server, ServerBuilder};
 pub use stats::{BatchSizes, ClientStats, Counter, DropReason, ServerStats};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};

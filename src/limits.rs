@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::BindError;
 
-/// Limits of a server. Each has a default that suits a small server on the open internet. Datagrams beyond a
+/// Limits of a server. Each has a default that bounds what a stranger can cost a small server. Datagrams beyond a
 /// limit are dropped and counted, see [`ServerStats`](crate::ServerStats).
 ///
 /// `bind` refuses a limit of zero, except for [`max_queue_len`](Self::max_queue_len),
@@ -24,7 +24,7 @@ pub struct Limits {
     pub(crate) max_queue_len: usize,
     pub(crate) max_queue_bytes: usize,
     pub(crate) overflow: Overflow,
-    pub(crate) max_queued_bytes: usize,
+    pub(crate) max_total_queue_bytes: usize,
     pub(crate) max_conversations: usize,
     pub(crate) max_datagram_size: usize,
     pub(crate) idle_timeout: Option<Duration>,
@@ -86,8 +86,8 @@ impl Limits {
     /// The datagram that opened a conversation counts when its handler waits for something else
     /// before it receives it. Beyond the limit such a conversation is dropped at that point.
     #[must_use]
-    pub const fn max_queued_bytes(mut self, bytes: usize) -> Self {
-        self.max_queued_bytes = bytes;
+    pub const fn max_total_queue_bytes(mut self, bytes: usize) -> Self {
+        self.max_total_queue_bytes = bytes;
         self
     }
 
@@ -179,10 +179,10 @@ impl Limits {
         self.overflow
     }
 
-    /// Returns how many bytes may wait for all peers together, see [`max_queued_bytes`](Self::max_queued_bytes).
+    /// Returns how many bytes may wait for all peers together, see [`max_total_queue_bytes`](Self::max_total_queue_bytes).
     #[must_use]
-    pub const fn get_max_queued_bytes(&self) -> usize {
-        self.max_queued_bytes
+    pub const fn get_max_total_queue_bytes(&self) -> usize {
+        self.max_total_queue_bytes
     }
 
     /// Returns how many peers may be in conversation, see [`max_conversations`](Self::max_conversations).
@@ -231,7 +231,7 @@ impl Limits {
     pub(crate) fn check(&self) -> Result<(), BindError> {
         let zero = [
             ("max_queue_bytes", self.max_queue_bytes == 0),
-            ("max_queued_bytes", self.max_queued_bytes == 0),
+            ("max_total_queue_bytes", self.max_total_queue_bytes == 0),
             ("max_conversations", self.max_conversations == 0),
             ("max_datagram_size", self.max_datagram_size == 0),
             ("idle_timeout", self.idle_timeout == Some(Duration::ZERO)),
@@ -251,7 +251,7 @@ impl Default for Limits {
             max_queue_len: 1_024,
             max_queue_bytes: 1 << 20,
             overflow: Overflow::default(),
-            max_queued_bytes: 64 << 20,
+            max_total_queue_bytes: 64 << 20,
             max_conversations: 16_384,
             max_datagram_size: 65_535,
             idle_timeout: Some(Duration::from_secs(60)),
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(limits.get_max_queue_len(), 1_024);
         assert_eq!(limits.get_max_queue_bytes(), 1_048_576);
         assert_eq!(limits.get_overflow(), Overflow::DropNewest);
-        assert_eq!(limits.get_max_queued_bytes(), 67_108_864);
+        assert_eq!(limits.get_max_total_queue_bytes(), 67_108_864);
         assert_eq!(limits.get_max_conversations(), 16_384);
         assert_eq!(limits.get_max_datagram_size(), 65_535);
         assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(60)));
@@ -292,7 +292,7 @@ mod tests {
             .max_queue_len(1)
             .max_queue_bytes(2)
             .overflow(Overflow::DropOldest)
-            .max_queued_bytes(3)
+            .max_total_queue_bytes(3)
             .max_conversations(4)
             .max_datagram_size(5)
             .idle_timeout(Duration::from_secs(6))
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(limits.get_max_queue_len(), 1);
         assert_eq!(limits.get_max_queue_bytes(), 2);
         assert_eq!(limits.get_overflow(), Overflow::DropOldest);
-        assert_eq!(limits.get_max_queued_bytes(), 3);
+        assert_eq!(limits.get_max_total_queue_bytes(), 3);
         assert_eq!(limits.get_max_conversations(), 4);
         assert_eq!(limits.get_max_datagram_size(), 5);
         assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(6)));
@@ -321,7 +321,7 @@ mod tests {
         let zero = Duration::ZERO;
         let refused = [
             ("max_queue_bytes", Limits::default().max_queue_bytes(0)),
-            ("max_queued_bytes", Limits::default().max_queued_bytes(0)),
+            ("max_total_queue_bytes", Limits::default().max_total_queue_bytes(0)),
             ("max_conversations", Limits::default().max_conversations(0)),
             ("max_datagram_size", Limits::default().max_datagram_size(0)),
             ("idle_timeout", Limits::default().idle_timeout(zero)),

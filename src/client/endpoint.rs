@@ -24,6 +24,9 @@ use crate::{
 /// task that waits again soon may get all of them. Packets that no task receives stay in the kernel's buffer,
 /// except for one batch that was fetched already; those that the buffer cannot hold are lost.
 ///
+/// A client does not know which answer belongs to which request: an answer that comes after the timeout of its
+/// request is returned by the next `recv`. Put a number into your packets where that matters.
+///
 /// # Examples
 ///
 /// ```
@@ -154,7 +157,7 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// # Errors
     ///
-    /// [`ClientRecvError::Decode`] if a datagram is not a packet, [`ClientRecvError::Io`] if the socket fails: the
+    /// [`ClientRecvError::Decode`] if a datagram is not a packet, [`ClientRecvError::TooLarge`] if it is too long, [`ClientRecvError::Io`] if the socket fails: the
     /// client stays usable. [`ClientRecvError::Closed`] after [`close`](Self::close), at once.
     ///
     /// # Cancel safety
@@ -231,7 +234,7 @@ impl<P: DatagramProtocol> Client<P> {
         self.shared.peer_addr.clone()
     }
 
-    /// Returns the socket, for options that the [builder](Self::builder) has no setter for, or `None` if
+    /// Returns the socket, for options that [`Udp`](crate::Udp) has no setter for, or `None` if
     /// the client was closed or is on a network in memory.
     ///
     /// A socket that is lent when the client is closed stays open until it is given back.

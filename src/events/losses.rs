@@ -35,7 +35,9 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
                 limits.max_queue_len, limits.max_queue_bytes
             )
         }
-        DropReason::MemoryLimit => format!("Limits::max_queued_bytes({})", limits.max_queued_bytes),
+        DropReason::MemoryLimit => {
+            format!("Limits::max_total_queue_bytes({})", limits.max_total_queue_bytes)
+        }
         DropReason::ConversationLimit => {
             format!("Limits::max_conversations({})", limits.max_conversations)
         }

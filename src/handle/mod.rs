@@ -159,6 +159,7 @@ impl ServerHandle {
     /// # Cancel safety
     ///
     /// If the future is dropped, serving ends all the same.
+    #[doc(alias = "stop")]
     pub async fn shutdown(&self) {
         self.end(End::Now).await;
     }

@@ -17,7 +17,7 @@ use super::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Handler, IntoHandler, Server, Text};
+/// use datagrammar::{BindError, Handler, IntoHandler, Server, Text};
 ///
 /// async fn serve<Form>(
 ///     handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,

@@ -33,9 +33,10 @@ use crate::{BoxError, Peer, ServerContext};
 /// | [`with_state(state, f)`](with_state) | `f` takes a clone of `state` before the request |
 /// | [`concurrent(n, f)`](concurrent) | serves up to `n` requests of one peer at once |
 ///
-/// They can be combined: `concurrent(64, with_state(pool, lookup))`, where `lookup` is an
-/// `async fn(Pool, Req, Addr) -> Result<Option<Res>, E>`. `E` is any type that converts to
-/// [`BoxError`], text included.
+/// They can be combined: [`concurrent`] is outermost, then one of [`reply_if`], [`try_reply`] and
+/// [`no_reply`], then [`with_state`]. So `concurrent(64, try_reply(with_state(pool, lookup)))` takes an
+/// `async fn lookup(Pool, Req, Addr) -> Result<Res, E>`. `E` is any type that converts to [`BoxError`], text
+/// included.
 ///
 /// If a function returns the protocol's response type, the value is sent as it is. So a protocol that sends
 /// `Result`s sends both `Ok` and `Err`. Where the protocol takes its types from the function, as

@@ -47,7 +47,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// the id of the query that it could not read.
     ///
     /// It is `None` after a packet, once another `recv` waits, and if so much waits in the server that there
-    /// is no room for a copy, see [`Limits::max_queued_bytes`](crate::Limits::max_queued_bytes).
+    /// is no room for a copy, see [`Limits::max_total_queue_bytes`](crate::Limits::max_total_queue_bytes).
     ///
     /// # Examples
     ///

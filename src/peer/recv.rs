@@ -22,8 +22,10 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Errors
     ///
-    /// - [`RecvError::Decode`]: the datagram is not a packet. Answer if you must, and go on. Think
-    ///   twice before answering in a format that the other side might take for a request.
+    /// - [`RecvError::Decode`]: the datagram is not a packet. If it is the first one of the conversation, return:
+    ///   anybody can send junk from any address, and a conversation that waits for more takes a place of
+    ///   [`Limits::max_conversations`](crate::Limits::max_conversations). Later you may answer and go on, but
+    ///   not in a format that the other side might take for a request.
     /// - [`RecvError::Idle`]: the peer was silent for too long.
     /// - [`RecvError::Closed`]: serving ends. There is a short grace to say goodbye.
     ///

@@ -15,13 +15,15 @@ use crate::{Addr, SendError, socket::SocketState, transport::Route};
 
 /// Sends packets to one peer, from anywhere and at any time while the server serves.
 ///
-/// It is made by [`Peer::sender`](crate::Peer::sender), outlives the conversation, and pushes news to a
-/// subscriber; or by [`ServerHandle::sender`](crate::ServerHandle::sender), for a peer that has not spoken. Two senders are equal when they send to the same peer from the same socket.
-/// A sender keeps nothing alive, neither the conversation nor the server.
+/// [`Peer::sender`](crate::Peer::sender) makes one that outlives the conversation, to push news to a subscriber.
+/// [`ServerHandle::sender`](crate::ServerHandle::sender) makes one for a peer that has not spoken. Two senders are
+/// equal when they send to the same peer from the same socket. A sender keeps nothing alive, neither the
+/// conversation nor the server.
 ///
 /// # Examples
 ///
-/// A hub that tells each message to everybody who has ever said something:
+/// A hub that sends each message to all members. A peer is a member as long as its conversation lasts, so the
+/// [limits](crate::Limits) of conversations bound the members too:
 ///
 /// ```
 /// use datagrammar::{BoxError, Handler, Peer, PeerSender};
@@ -30,18 +32,28 @@ use crate::{Addr, SendError, socket::SocketState, transport::Route};
 /// #[derive(Default)]
 /// struct Hub(Mutex<HashSet<PeerSender<String>>>);
 ///
+/// /// Takes the member out however its conversation ends.
+/// struct Member<'a>(&'a Hub, PeerSender<String>);
+///
+/// impl Drop for Member<'_> {
+///     fn drop(&mut self) {
+///         self.0.0.lock().unwrap().remove(&self.1);
+///     }
+/// }
+///
 /// impl Handler<String, String> for Hub {
 ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
-///         let message = peer.recv().await?;
-///         let members: Vec<_> = {
-///             let mut members = self.0.lock().unwrap();
-///             members.insert(peer.sender());
-///             members.iter().cloned().collect()
-///         };
-///         for member in members {
-///             member.send(&message).await?;
+///         let greeting = peer.recv().await?;
+///         peer.send(format!("{greeting} to you")).await?;
+///         self.0.lock().unwrap().insert(peer.sender());
+///         let _member = Member(self, peer.sender());
+///         loop {
+///             let message = peer.recv().await?;
+///             let members: Vec<_> = self.0.lock().unwrap().iter().cloned().collect();
+///             for member in members {
+///                 member.send(&message).await?;
+///             }
 ///         }
-///         Ok(())
 ///     }
 /// }
 /// ```

@@ -1,6 +1,12 @@
 //! The options of a server, before it is bound.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use super::{
     bind::{self, Bound},
@@ -21,6 +27,7 @@ use crate::{
     socket::{SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
+    transport::config::Source,
 };
 
 /// Sets a [`Server`] up. Everything has a default.
@@ -34,6 +41,25 @@ pub struct ServerBuilder {
     limits: Limits,
     source_filter: Option<Check>,
     dedicated_threads: bool,
+}
+
+/// The future of [`Server::bind`]: the bound server. It has a type of its own, so that a mistake in a handler is
+/// one error of the compiler, not one more at `.await`.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Binding(Pin<Box<dyn Future<Output = Result<Server, BindError>> + Send>>);
+
+impl Future for Binding {
+    type Output = Result<Server, BindError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Binding").finish_non_exhaustive()
+    }
 }
 
 /// Joins the protocol and the handler, whose types nothing else of a builder knows, to sockets.
@@ -56,11 +82,7 @@ impl Server {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing stays bound.
-    pub async fn bind<P, H, Form>(
-        transport: impl Bind,
-        protocol: P,
-        handler: H,
-    ) -> Result<Self, BindError>
+    pub fn bind<P, H, Form>(transport: impl Bind, protocol: P, handler: H) -> Binding
     where
         P: DatagramProtocol + Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -68,7 +90,8 @@ impl Server {
         H: IntoHandler<P::Incoming, P::Outgoing, Form>,
         H::Handler: Handler<P::Incoming, P::Outgoing>,
     {
-        Self::builder(protocol, handler).bind(transport).await
+        let builder = Self::builder(protocol, handler);
+        Binding(Box::pin(builder.bind_all(transport.sources())))
     }
 
     /// Begins a server with options: it speaks `protocol`, and `handler` serves its peers.
@@ -222,7 +245,10 @@ impl ServerBuilder {
     /// ```
     pub async fn bind(self, transport: impl Bind) -> Result<Server, BindError> {
         // Nothing of the transport's type is kept: the future is `Send` whatever it is.
-        let sources = transport.sources();
+        self.bind_all(transport.sources()).await
+    }
+
+    async fn bind_all(self, sources: Vec<Source>) -> Result<Server, BindError> {
         self.limits.check()?;
         let bound = bind::bind(sources, self.dedicated_threads).await?;
         let server = self.build(bound);

@@ -77,8 +77,8 @@ impl Server {
         )
     }
 
-    /// Returns the sockets of the server, for options that its [builder](Self::builder) has no setter
-    /// for. A network in memory has none.
+    /// Returns the sockets of the server, for options that [`Udp`](crate::Udp) has no
+    /// setter for. A network in memory has none.
     pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
         self.sockets.iter().filter_map(|socket| socket.outbox.transport().socket())
     }

@@ -7,5 +7,5 @@ mod multicast;
 mod run;
 mod serve;
 
-pub use builder::ServerBuilder;
+pub use builder::{Binding, ServerBuilder};
 pub use endpoint::Server;

@@ -12,7 +12,13 @@ use crate::ServerHandle;
 impl Server {
     /// Starts [`serve`](Self::serve) as a task of the current runtime, which owns the server from now on.
     ///
-    /// Take a [handle](Self::handle) before, to shut the server down. Aborting the task drops the server.
+    /// Take a [handle](Self::handle) before, to shut the server down: from now on its
+    /// [`shutdown`](ServerHandle::shutdown) and [`drain`](ServerHandle::drain) end this serving. Aborting the task
+    /// drops the server.
+    ///
+    /// # Errors
+    ///
+    /// The task returns what [`serve`](Self::serve) returns.
     ///
     /// # Panics
     ///
@@ -36,10 +42,12 @@ impl Server {
     /// # }
     /// ```
     pub fn spawn(self) -> JoinHandle<Result<(), ServeError>> {
-        tokio::spawn(async move { self.serve().await })
+        // It has begun when this returns, so that nobody asks for its end in vain.
+        let begun = self.status.begin();
+        tokio::spawn(async move { serve(&self, begun, pin!(pending())).await })
     }
 
-    /// Serves until [`ServerHandle::shutdown`] is called.
+    /// Serves until [`ServerHandle::shutdown`] is called. [`spawn`](Self::spawn) does so in a task.
     ///
     /// Datagrams that arrived since the server was bound are served first. Afterwards the sockets stay bound, and
     /// this can be called again; datagrams that arrive in between are dropped.
@@ -83,6 +91,6 @@ impl Server {
     /// As [`serve`](Self::serve).
     pub async fn serve_until<T>(&self, until: impl Future<Output = T>) -> Result<(), ServeError> {
         let until = async { drop(until.await) };
-        serve(self, pin!(until)).await
+        serve(self, None, pin!(until)).await
     }
 }

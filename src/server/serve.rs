@@ -18,12 +18,17 @@ use crate::{
     stats::{DropReason, add},
 };
 
-/// Serves until it is asked to stop, `until` completes, or a socket fails for good.
-pub(super) async fn serve<U>(server: &Server, mut until: Pin<&mut U>) -> Result<(), ServeError>
+/// Serves until it is asked to stop, `until` completes, or a socket fails for good. The serving is the one of
+/// this number if it has begun already, else a new one.
+pub(super) async fn serve<U>(
+    server: &Server,
+    begun: Option<u64>,
+    mut until: Pin<&mut U>,
+) -> Result<(), ServeError>
 where
     U: Future<Output = ()>,
 {
-    let number = server.status.begin().ok_or(ServeError::AlreadyServing)?;
+    let number = begun.or_else(|| server.status.begin()).ok_or(ServeError::AlreadyServing)?;
     let begun = Begun(server);
     let mut asked = server.status.watch();
     if number > 1 {

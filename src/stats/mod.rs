@@ -29,7 +29,7 @@ pub enum DropReason {
     /// messages did not fit, which only happens if the program sets options of a
     /// [lent socket](crate::SocketRef). Datagrams that the kernel has merged (GRO) count as one then.
     Truncated,
-    /// Its source is none that can be answered, or was refused by the admission check.
+    /// Its source is none that can be answered, or was refused by the source filter.
     Refused,
     /// Its handler returned before it asked for it.
     Unread,

@@ -12,7 +12,7 @@ use super::SocketRef;
 pub enum IoMode {
     /// Many of them with each system call: `recvmmsg` and `sendmmsg` of Linux.
     Batched,
-    /// One with each system call, as on every system.
+    /// One with each system call, as on every other system.
     Single,
     /// Over a network in memory.
     Memory,

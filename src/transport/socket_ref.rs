@@ -15,7 +15,7 @@ use tokio::net::UdpSocket;
 /// On Linux you may set options that make the kernel add control messages to datagrams, such as receive
 /// timestamps. All of them fit but long headers of IPv6 (`IPV6_RECVHOPOPTS`, `IPV6_RECVDSTOPTS` and
 /// `IPV6_RECVRTHDR`). A datagram whose control messages do not fit is dropped and counted as
-/// [`Truncated`](crate::DropReason::Truncated); a client returns a decode error.
+/// [`Truncated`](crate::DropReason::Truncated); a client returns `TooLarge`.
 ///
 /// The same happens to all datagrams that the kernel has merged if you set `UDP_GRO` on a socket with
 /// [`batch_io(false)`](crate::Udp::batch_io), which cannot see where each one ends. With

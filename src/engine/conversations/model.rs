@@ -71,7 +71,7 @@ impl Course {
         let limits = Limits::default()
             .max_queue_len(QUEUE)
             .max_queue_bytes(QUEUE_BYTES)
-            .max_queued_bytes(BYTES)
+            .max_total_queue_bytes(BYTES)
             .max_conversations(PLACES)
             .overflow(overflow);
         let (limits, counters) = (Arc::new(limits), Arc::new(Counters::default()));

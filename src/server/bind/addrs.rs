@@ -94,11 +94,11 @@ fn bind_one(
 async fn resolve(groups: &[Group]) -> Result<Vec<Wanted>, Vec<AddrError>> {
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut failed = Vec::new();
-    let targets = groups.iter().map(|group| group.udp.on.targets());
-    let targets = targets
-        .enumerate()
-        .flat_map(|(group, targets)| targets.iter().map(move |target: &Target| (group, target)));
-    for (number, (group, target)) in targets.enumerate() {
+    let mut targets: Vec<(usize, &Target)> = Vec::new();
+    for (group, Group { udp, .. }) in groups.iter().enumerate() {
+        targets.extend(udp.on.targets().iter().map(|target| (group, target)));
+    }
+    for (number, (group, target)) in targets.into_iter().enumerate() {
         let addrs = match target.resolve().await {
             Ok(addrs) => addrs,
             Err(error) => {

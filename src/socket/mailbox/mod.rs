@@ -240,7 +240,7 @@ const _: () = assert!(8 * size_of::<Waiting>() / 3 + 32 <= OVERHEAD);
 /// Reserves memory for a datagram of so many bytes; false if no more may wait.
 pub(crate) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> bool {
     let reserved = |waiting: usize| {
-        Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_queued_bytes)
+        Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_total_queue_bytes)
     };
     counters.queued_bytes.fetch_update(Relaxed, Relaxed, reserved).is_ok()
 }

@@ -146,7 +146,7 @@ fn a_datagram_that_could_not_wait_alone_costs_no_other_its_place() {
 fn the_oldest_is_counted_also_when_the_newest_does_not_fit_after_all() {
     let limits = Limits::default()
         .max_queue_len(1)
-        .max_queued_bytes(OVERHEAD + 4)
+        .max_total_queue_bytes(OVERHEAD + 4)
         .overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
@@ -172,7 +172,7 @@ fn a_queue_of_none_lets_nothing_wait() {
 // G-2: bytes waiting in all
 #[test]
 fn all_peers_share_one_bound_of_bytes() {
-    let post = Post::within(Limits::default().max_queued_bytes(3 * OVERHEAD + 4));
+    let post = Post::within(Limits::default().max_total_queue_bytes(3 * OVERHEAD + 4));
     let other = Mailbox::default();
     let offer =
         |datagram: &[u8]| other.offer(Ancillary::default(), datagram, &post.limits, &post.counters);
@@ -190,7 +190,7 @@ fn all_peers_share_one_bound_of_bytes() {
 // G-2: bytes waiting in all
 #[test]
 fn the_datagram_that_opened_a_conversation_counts_while_it_waits() {
-    let post = Post::within(Limits::default().max_queued_bytes(OVERHEAD + 4));
+    let post = Post::within(Limits::default().max_total_queue_bytes(OVERHEAD + 4));
 
     assert!(!post.open("12345"));
     assert_eq!(post.waiting_bytes(), 0);

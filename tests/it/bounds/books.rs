@@ -31,7 +31,7 @@ everywhere! {
     // G-9, G-14
     async fn each_datagram_was_either_received_or_dropped_for_one_reason(net) {
         let (gate, enemy) = (Gate::closed(), Arc::new(Mutex::new(None)));
-        let limits = Limits::default().max_queue_len(3).max_queued_bytes(6 * OVERHEAD + 20).max_conversations(2).max_datagram_size(10);
+        let limits = Limits::default().max_queue_len(3).max_total_queue_bytes(6 * OVERHEAD + 20).max_conversations(2).max_datagram_size(10);
         let check = {
             let enemy = Arc::clone(&enemy);
             move |peer: &Addr| enemy.lock().unwrap().as_ref() != Some(peer)

@@ -125,9 +125,9 @@ everywhere! {
         server.stop().await;
     }
 
-    // G-1: `max_queued_bytes`
+    // G-1: `max_total_queue_bytes`
     async fn the_bytes_that_wait_for_all_peers_are_bounded(net) {
-        let (gate, limits) = (Gate::closed(), Limits::default().max_queued_bytes(5 * OVERHEAD + 10));
+        let (gate, limits) = (Gate::closed(), Limits::default().max_total_queue_bytes(5 * OVERHEAD + 10));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
         let (peer, other) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
@@ -147,9 +147,9 @@ everywhere! {
         server.stop().await;
     }
 
-    // G-1: `max_queued_bytes`
+    // G-1: `max_total_queue_bytes`
     async fn a_conversation_whose_first_datagram_may_not_wait_is_dropped_when_it_has_to(net) {
-        let limits = Limits::default().max_queued_bytes(OVERHEAD + 10);
+        let limits = Limits::default().max_total_queue_bytes(OVERHEAD + 10);
         let server = net.serve_text_within(limits, conversing!(|peer| {
             yield_now().await;
             let text = peer.recv().await?;
@@ -311,7 +311,7 @@ async fn a_bound_of_zero_with_which_nothing_could_be_received_is_refused_by_its_
 -> Result<(), BoxError> {
     for (name, limits) in [
         ("max_queue_bytes", Limits::default().max_queue_bytes(0)),
-        ("max_queued_bytes", Limits::default().max_queued_bytes(0)),
+        ("max_total_queue_bytes", Limits::default().max_total_queue_bytes(0)),
         ("max_conversations", Limits::default().max_conversations(0)),
         ("max_datagram_size", Limits::default().max_datagram_size(0)),
         ("idle_timeout", Limits::default().idle_timeout(Duration::ZERO)),

@@ -150,7 +150,7 @@ fn circumstances(rng: &mut Rng, in_order: bool) -> (Conditions, Limits) {
     let limits = Limits::default()
         .max_queue_len(rng.usize(1..10))
         .max_queue_bytes(rng.usize(10..100))
-        .max_queued_bytes(rng.usize(300..2_000))
+        .max_total_queue_bytes(rng.usize(300..2_000))
         .max_conversations(rng.usize(1..=CLIENTS))
         .max_datagram_size(rng.usize(6..10))
         .idle_timeout(Duration::from_secs(5));

@@ -50,9 +50,9 @@ async fn a_full_queue_is_warned_of_once() {
 // H-17
 #[tokio::test(start_paused = true)]
 async fn as_many_bytes_as_may_wait_are_warned_of_once() {
-    let limits = Limits::default().max_queued_bytes(5);
+    let limits = Limits::default().max_total_queue_bytes(5);
     let sent = [(0, "open"), (0, "wait"), (0, "lost"), (0, "lost")];
-    is_warned_of(DropReason::MemoryLimit, limits, "Limits::max_queued_bytes(5)", &sent).await;
+    is_warned_of(DropReason::MemoryLimit, limits, "Limits::max_total_queue_bytes(5)", &sent).await;
 }
 
 // H-17
@@ -65,7 +65,7 @@ async fn opening_datagrams_that_may_not_wait_are_warned_of_once() {
         peer.recv().await?;
         Ok(())
     });
-    let server = net.serve_text_within(Limits::default().max_queued_bytes(5), handler).await;
+    let server = net.serve_text_within(Limits::default().max_total_queue_bytes(5), handler).await;
     let peer = net.peer_of(&server.handle).await;
 
     for _ in 0..2 {

@@ -174,7 +174,7 @@ everywhere! {
 #[tokio::test(start_paused = true)]
 async fn bytes_that_did_not_decode_are_not_kept_where_nothing_more_may_wait() {
     let net = Net::memory();
-    let limits = Limits::default().max_queued_bytes(OVERHEAD + 4);
+    let limits = Limits::default().max_total_queue_bytes(OVERHEAD + 4);
     let handler = conversing!(|peer| {
         drop(peer.recv().await);
         let kept = peer.undecoded().map(<[u8]>::len);
