@@ -74,7 +74,7 @@ async fn first_that_works(
     if failed.is_empty() {
         failed.push(AddrError::none());
     }
-    Err(ConnectError::Addrs(failed))
+    Err(ConnectError::addrs(failed))
 }
 
 fn of_other_family(peer: SocketAddr) -> AddrError {

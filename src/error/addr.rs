@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, io};
 
+use super::OptionError;
+
 /// An address that cannot be used, and why: one of a [`BindError::Addrs`](crate::BindError::Addrs) or a
 /// [`ConnectError::Addrs`](crate::ConnectError::Addrs).
 ///
@@ -58,6 +60,18 @@ impl Error for AddrError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.as_ref()?.source()
     }
+}
+
+/// Returns the error of an option, if one of `errors` is about that, and else all of them.
+pub(super) fn of_option(mut errors: Vec<AddrError>) -> Result<OptionError, Vec<AddrError>> {
+    let is_option = |error: &AddrError| {
+        let cause = error.cause.as_ref().and_then(io::Error::get_ref);
+        cause.is_some_and(|cause| cause.is::<OptionError>())
+    };
+    let Some(at) = errors.iter().position(is_option) else { return Err(errors) };
+    let error = errors.swap_remove(at);
+    let option = error.cause.and_then(|cause| cause.downcast().ok());
+    option.ok_or(errors)
 }
 
 /// Writes `errors` as one text.

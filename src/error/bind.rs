@@ -22,6 +22,11 @@ pub enum BindError {
 }
 
 impl BindError {
+    /// What is wrong with some addresses, or with an option that all of them have.
+    pub(crate) fn addrs(errors: Vec<AddrError>) -> Self {
+        addr::of_option(errors).map_or_else(Self::Addrs, Self::Option)
+    }
+
     /// Returns the kind of the error; of several addresses, that of the first.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {

@@ -135,13 +135,15 @@ impl ServerHandle {
     ) -> Result<PeerSender<Res>, SenderError> {
         let peer = peer.into();
         let encoder = self.encoder.downcast_ref().ok_or(SenderError::OtherPackets)?;
-        let sockets = self.watch.sockets();
-        if sockets.is_empty() {
-            return Err(SenderError::Closed);
+        let sender = |socket: &Arc<SocketState>| {
+            reaches(socket.outbox.transport(), &peer)
+                .then(|| sender_to(peer.clone(), socket, encoder))
+        };
+        match self.watch.find(sender) {
+            (Some(sender), _) => Ok(sender),
+            (None, true) => Err(SenderError::Unreachable),
+            (None, false) => Err(SenderError::Closed),
         }
-        let reaches = |socket: &&Arc<SocketState>| reaches(socket.outbox.transport(), &peer);
-        let socket = sockets.iter().find(reaches).ok_or(SenderError::Unreachable)?;
-        Ok(sender_to(peer, socket, encoder))
     }
 
     /// Ends serving and waits until it has ended.

@@ -96,6 +96,20 @@ impl SocketWatch {
         reports
     }
 
+    /// Returns what `find` makes of the first socket of which it makes something, and whether the server lives.
+    /// The socket must not be kept.
+    pub(super) fn find<T>(
+        &self,
+        find: impl Fn(&Arc<SocketState>) -> Option<T>,
+    ) -> (Option<T>, bool) {
+        let sockets = self.lock();
+        let found = sockets
+            .iter()
+            .filter_map(|watched| watched.socket.upgrade())
+            .find_map(|socket| find(&socket));
+        (found, !sockets.is_empty())
+    }
+
     /// The sockets, while the server lives. The caller must not keep them longer than it lives.
     pub(super) fn sockets(&self) -> Vec<Arc<SocketState>> {
         self.lock().iter().filter_map(|watched| watched.socket.upgrade()).collect()

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use super::{Peer, QuietEnd};
 use crate::{
-    BoxError, RecvError, SendError,
+    BoxError, ClientRecvError, ClientSendError, RecvError, SendError,
     events::{caused_by, reads_like},
     panic::Panicked,
     stats::add,
@@ -55,6 +55,11 @@ impl<Req, Res> Peer<Req, Res> {
     /// in its chain nor anything of its own, so it is known by its text. Either way only if `recv` did
     /// report it: else it is of another endpoint, which the handler uses.
     fn passed_on(&self, error: &(dyn Error + 'static)) -> Option<QuietEnd> {
+        let of_client = caused_by(error, |_: &ClientRecvError| true)
+            || caused_by(error, |_: &ClientSendError| true);
+        if of_client {
+            return None;
+        }
         let transparent = |news: &QuietEnd| reads_like(error, &news.error());
         let reported = QuietEnd::ALL.into_iter().filter(|news| self.has_reported(*news));
         reported

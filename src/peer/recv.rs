@@ -121,6 +121,7 @@ impl<Req, Res> Peer<Req, Res> {
         let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
         self.learn(ancillary);
         add(&self.path.socket.counters.delivered, 1);
+        self.progress = Progress::Received;
         self.path.protocol.decode(&datagram).map_err(|error| {
             keep(&mut self.leftover, &self.path.socket, &datagram);
             self.progress = Progress::Refused;

@@ -44,20 +44,23 @@ impl<Req, Res> Peer<Req, Res> {
     /// }
     /// ```
     pub fn try_recv(&mut self) -> Option<Result<Req, RecvError>> {
-        if self.leftover.is_some()
+        if self.has_put_back()
             && let Some(packet) = self.receive_put_back()
         {
             return Some(Ok(packet));
         }
-        if let Some(packet) = self.receive_inline() {
-            return Some(packet);
+        let received = self.receive_inline().or_else(|| {
+            // No `recv` waits at the same time, whose waker this could replace.
+            let cx = Context::from_waker(Waker::noop());
+            match self.mailbox.poll_take(&cx, &self.path.socket.counters) {
+                Poll::Ready(taken) => Some(self.decode(taken)),
+                Poll::Pending => None,
+            }
+        })?;
+        if received.is_ok() {
+            self.forget_undecoded();
         }
-        // No `recv` waits at the same time, whose waker this could replace.
-        let cx = Context::from_waker(Waker::noop());
-        match self.mailbox.poll_take(&cx, &self.path.socket.counters) {
-            Poll::Ready(taken) => Some(self.decode(taken)),
-            Poll::Pending => None,
-        }
+        Some(received)
     }
 
     /// Returns the packets of this peer as a stream.
@@ -127,6 +130,7 @@ impl<Req, Res> PeerPackets<'_, Req, Res> {
     /// limit of zero, that is all. A peer that never stops gets at most 16,384 packets more.
     pub fn within(mut self, limit: Duration) -> Self {
         self.until = Instant::now().checked_add(limit);
+        self.step = None;
         self
     }
 

@@ -21,5 +21,9 @@ pub(crate) fn reaches(transport: &dyn Transport, peer: &Addr) -> bool {
     };
     let family = local.is_ipv4() == peer.is_ipv4()
         || peer.is_ipv4() && local.ip().is_unspecified() && dual();
-    family && transport.is_for(&peer.into())
+    // A socket on a loopback address reaches this host alone, and other sockets do not reach it there.
+    let loopback = local.ip().is_unspecified()
+        || peer.ip().is_multicast()
+        || local.ip().is_loopback() == peer.ip().is_loopback();
+    family && loopback && transport.is_for(&peer.into())
 }

@@ -279,7 +279,7 @@ where
         let admitted = match self.admission.admits(from, || batch.received.ancillary(at).local) {
             Ok(admitted) => admitted,
             Err(panicked) => {
-                self.socket.events.error(from, &panicked, "the admission check failed");
+                self.socket.events.error(from, &panicked, "the source filter failed");
                 false
             }
         };

@@ -11,10 +11,10 @@ use crate::{
     transport::{Target, WorkerIndex, config::Udp, options::Options, socket},
 };
 
-/// Addresses with the same options.
+/// The addresses of one transport, which have the same options.
 pub(super) struct Group {
     pub(super) udp: Udp,
-    /// The place of the first of them among all that the server is bound to.
+    /// Its place among all transports of the server.
     pub(super) place: usize,
 }
 
@@ -27,8 +27,13 @@ pub(super) struct BoundAddr {
 
 /// Binds each distinct address of `groups`, one after the other, as many times as it has workers; if one
 /// cannot be bound, then none stays bound.
-pub(super) async fn bind(groups: &[Group]) -> Result<Vec<BoundAddr>, Vec<AddrError>> {
-    bind_all(&resolve(groups).await?, groups, socket::lacks_family)
+///
+/// At the ports `ipv4_ports`, sockets that exist already have an IPv4 address.
+pub(super) async fn bind(
+    groups: &[Group],
+    ipv4_ports: &[u16],
+) -> Result<Vec<BoundAddr>, Vec<AddrError>> {
+    bind_all(&resolve(groups).await?, groups, ipv4_ports, socket::lacks_family)
 }
 
 /// An address to be bound.
@@ -46,16 +51,18 @@ struct Wanted {
 fn bind_all(
     wanted: &[Wanted],
     groups: &[Group],
+    ipv4_ports: &[u16],
     lacks: impl Fn(SocketAddr, &io::Error) -> bool,
 ) -> Result<Vec<BoundAddr>, Vec<AddrError>> {
-    let beside_ipv4 =
-        |port| wanted.iter().any(|wanted| wanted.addr.is_ipv4() && wanted.addr.port() == port);
+    let wanted_ipv4 = wanted.iter().map(|wanted| wanted.addr).filter(SocketAddr::is_ipv4);
+    let ipv4_ports: Vec<_> =
+        wanted_ipv4.map(|addr| addr.port()).chain(ipv4_ports.iter().copied()).collect();
     let mut bound = Vec::new();
     let mut bound_names = Vec::new();
     let mut failed = Vec::new();
     for &Wanted { addr, group, ref names, optional } in wanted {
         let Udp { options, workers, .. } = &groups[group].udp;
-        let ipv6_only = options.ipv6_only.unwrap_or_else(|| beside_ipv4(addr.port()));
+        let ipv6_only = options.ipv6_only.unwrap_or_else(|| ipv4_ports.contains(&addr.port()));
         match bind_one(addr, ipv6_only, options, workers.unwrap_or(1)) {
             Ok(sockets) => {
                 let one = |(socket, index)| BoundAddr { socket, index, group };
@@ -90,12 +97,15 @@ fn bind_one(
     Ok(vec![(socket, WorkerIndex::ALONE)])
 }
 
-/// The distinct addresses of `groups`. Where two groups have the same one, the first group binds it.
+/// The distinct addresses of `groups`.
 async fn resolve(groups: &[Group]) -> Result<Vec<Wanted>, Vec<AddrError>> {
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut failed = Vec::new();
     let mut targets: Vec<(usize, &Target)> = Vec::new();
     for (group, Group { udp, .. }) in groups.iter().enumerate() {
+        if udp.on.targets().is_empty() {
+            failed.push(AddrError::none());
+        }
         targets.extend(udp.on.targets().iter().map(|target| (group, target)));
     }
     for (number, (group, target)) in targets.into_iter().enumerate() {
@@ -110,16 +120,21 @@ async fn resolve(groups: &[Group]) -> Result<Vec<Wanted>, Vec<AddrError>> {
         for addr in addrs {
             // By its one name: an IPv4-mapped address is the IPv4 address.
             let Addr(Repr::Ip(addr)) = Addr::canonical(addr);
-            let at = wanted.iter().position(|known| known.addr == addr).unwrap_or_else(|| {
+            let is_like = |other: usize| groups[group].udp.is_like(&groups[other].udp);
+            // Port 0 is another port for each set of options.
+            let same =
+                |known: &Wanted| known.addr == addr && (addr.port() != 0 || is_like(known.group));
+            let at = wanted.iter().position(same).unwrap_or_else(|| {
                 wanted.push(Wanted { addr, group, names: Vec::new(), optional: true });
                 wanted.len() - 1
             });
+            if !is_like(wanted[at].group) {
+                let problem = format!("the address {addr} is given twice, with different options");
+                failed.push(AddrError::refused(problem, io::ErrorKind::InvalidInput));
+            }
             wanted[at].names.extend(both.then_some(number));
             wanted[at].optional &= both;
         }
-    }
-    if wanted.is_empty() && failed.is_empty() && !groups.is_empty() {
-        failed.push(AddrError::none());
     }
     if failed.is_empty() { Ok(wanted) } else { Err(failed) }
 }
@@ -148,7 +163,7 @@ mod tests {
         };
         let wanted: Vec<_> = wanted.iter().map(one).collect();
         let lacks = |addr: SocketAddr, _: &io::Error| lacking && addr.is_ipv6();
-        let bound = bind_all(&wanted, &group("[::]:0"), lacks);
+        let bound = bind_all(&wanted, &group("[::]:0"), &[], lacks);
         bound.map(|sockets| sockets.len()).map_err(BindError::Addrs)
     }
 

@@ -2,6 +2,8 @@
 
 mod addrs;
 
+use std::net::SocketAddr;
+
 use addrs::{BoundAddr, Group};
 
 use super::multicast;
@@ -39,7 +41,7 @@ pub(super) async fn bind(
     if groups.is_empty() && others.is_empty() {
         return Err(BindError::Addrs(vec![AddrError::none()]));
     }
-    let addrs = addrs::bind(&groups).await.map_err(BindError::Addrs)?;
+    let addrs = addrs::bind(&groups, &ipv4_ports(&others)).await.map_err(BindError::addrs)?;
     let mut binding = Binding { dedicated_threads, bound: Vec::new() };
     for BoundAddr { socket, index, group } in addrs {
         let Group { udp, place } = &groups[group];
@@ -59,7 +61,7 @@ pub(super) async fn bind(
 /// What a server is bound to, by what has to be done for it; each with its place among all sources.
 #[derive(Default)]
 struct Sorted {
-    /// The addresses, those with the same options together.
+    /// The addresses, by transport.
     groups: Vec<Group>,
     /// The sockets that exist already.
     others: Vec<(usize, Source)>,
@@ -88,12 +90,18 @@ fn sorted(sources: Vec<Source>) -> Result<Sorted, OptionError> {
             others.push((place, Source::Udp(udp)));
             continue;
         }
-        match groups.iter_mut().find(|group| group.udp.is_like(&udp)) {
-            Some(group) => group.udp.on.join(udp.on),
-            None => groups.push(Group { udp, place }),
-        }
+        groups.push(Group { udp, place });
     }
     Ok(Sorted { groups, others })
+}
+
+/// The ports at which sockets of the caller's have an IPv4 address.
+fn ipv4_ports(others: &[(usize, Source)]) -> Vec<u16> {
+    let addr = |(_, source): &(usize, Source)| match source {
+        Source::Udp(Udp { on: On::Socket(socket), .. }) => socket.local_addr().ok(),
+        _ => None,
+    };
+    others.iter().filter_map(addr).filter(SocketAddr::is_ipv4).map(|addr| addr.port()).collect()
 }
 
 /// The sockets that are bound so far, with their places.

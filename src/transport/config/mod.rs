@@ -30,9 +30,9 @@ use crate::ToAddrs;
     note = "a server is bound to an address like \"[::]:9000\", a `SocketAddr`, several addresses, \
             `Udp::new(..)`, a UDP socket of std or tokio, or a tuple of these"
 )]
-pub trait Bind: Sources {}
+pub trait Bind: Sources + Send {}
 
-impl<T: Sources> Bind for T {}
+impl<T: Sources + Send> Bind for T {}
 
 /// What a [`Client`](crate::Client) can be connected to: the address of its peer in any form of [`ToAddrs`],
 /// or a transport that has it.
@@ -50,9 +50,9 @@ impl<T: Sources> Bind for T {}
     note = "a client is connected to an address like \"localhost:9000\", a `SocketAddr`, `Udp::new(..)`, or \
             over a connected UDP socket of std or tokio"
 )]
-pub trait Connect: Destination {}
+pub trait Connect: Destination + Send {}
 
-impl<T: Destination> Connect for T {}
+impl<T: Destination + Send> Connect for T {}
 
 mod sealed {
     use super::Udp;
@@ -208,13 +208,17 @@ impl<T: Targets, const N: usize> Destination for [T; N] {
 
 impl<T: Sources> Sources for Vec<T> {
     fn sources(self) -> Vec<Source> {
+        if self.is_empty() {
+            // An empty list of addresses is an error wherever it stands.
+            return vec![addrs::<[SocketAddr; 0]>([])];
+        }
         self.into_iter().flat_map(Sources::sources).collect()
     }
 }
 
 impl<T: Sources, const N: usize> Sources for [T; N] {
     fn sources(self) -> Vec<Source> {
-        self.into_iter().flat_map(Sources::sources).collect()
+        Vec::from(self).sources()
     }
 }
 

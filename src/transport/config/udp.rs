@@ -55,13 +55,6 @@ impl On {
             Self::Socket(_) => &[],
         }
     }
-
-    /// Adds the addresses of `other`.
-    pub(crate) fn join(&mut self, other: Self) {
-        if let (Self::Addrs(these), Self::Addrs(mut those)) = (self, other) {
-            these.append(&mut those);
-        }
-    }
 }
 
 /// A socket of the caller's.
@@ -150,8 +143,8 @@ impl Udp {
     }
 
     /// Sets how many routers a datagram may pass, 1 to 255: the time to live of IPv4, the hop limit of
-    /// IPv6; of multicast too, where the peer is a group. The default is that of the system, mostly 64; 1
-    /// keeps datagrams on the local network.
+    /// IPv6, for multicast too. The default is that of the system, mostly 64, and 1 for multicast; 1 keeps
+    /// datagrams on the local network.
     pub const fn ttl(mut self, hops: u8) -> Self {
         self.options.ttl = Some(hops);
         self
@@ -333,6 +326,13 @@ impl From<tokio::net::UdpSocket> for Udp {
 }
 
 impl CallerSocket {
+    pub(crate) fn local_addr(&self) -> std::io::Result<std::net::SocketAddr> {
+        match self {
+            Self::Std(socket) => socket.local_addr(),
+            Self::Tokio(socket) => socket.local_addr(),
+        }
+    }
+
     pub(crate) fn into_std(self) -> std::io::Result<std::net::UdpSocket> {
         match self {
             Self::Std(socket) => Ok(socket),

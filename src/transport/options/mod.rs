@@ -77,10 +77,6 @@ impl Options {
         #[cfg(target_os = "linux")]
         only_own_groups(socket, addr.is_ipv6());
         let families = Families { socket, ipv6: addr.is_ipv6(), dual };
-        if let Some(hops) = self.ttl.filter(|_| addr.ip().is_multicast()) {
-            let multicast = [Socket::set_multicast_ttl_v4, Socket::set_multicast_hops_v6];
-            families.set(multicast, hops.into()).map_err(refused("ttl"))?;
-        }
         self.set_asked(&families)
     }
 
@@ -105,6 +101,8 @@ impl Options {
         if let Some(hops) = self.ttl {
             let unicast = [Socket::set_ttl_v4, Socket::set_unicast_hops_v6];
             families.set(unicast, hops.into()).map_err(refused("ttl"))?;
+            let multicast = [Socket::set_multicast_ttl_v4, Socket::set_multicast_hops_v6];
+            families.set(multicast, hops.into()).map_err(refused("ttl"))?;
         }
         if self.dscp.is_some() || self.ecn.is_some() {
             let set = families.set([mark_v4, mark_v6], (self.dscp, self.ecn));

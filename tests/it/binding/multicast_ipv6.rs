@@ -33,6 +33,16 @@ fn enter_network(interface: &str) -> bool {
     ip(format!("link set {interface}p addrgenmode none up"));
     ip(format!("address add fe80::d:1/64 dev {interface} nodad"));
     ip(format!("address add 2001:db8::d:1/64 dev {interface} nodad"));
+    // The kernel sends nothing by it before it has noticed that the other end is up.
+    let is_up = || {
+        let link = Command::new("ip").args(["-o", "link", "show", interface]).output().unwrap();
+        String::from_utf8_lossy(&link.stdout).contains("state UP")
+    };
+    let begun = std::time::Instant::now();
+    while !is_up() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{interface} does not come up");
+        thread::sleep(Duration::from_millis(1));
+    }
     true
 }
 

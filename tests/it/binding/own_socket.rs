@@ -262,3 +262,98 @@ async fn a_users_socket_belongs_to_the_server() {
     drop(server);
     assert!(is_free(addr));
 }
+
+// B-15
+#[tokio::test]
+async fn addresses_are_listed_in_the_order_given_whatever_their_options() {
+    let socket = UdpSocket::bind("127.0.0.4:0").unwrap();
+    let transports = ("127.0.0.1:0", Udp::new("127.0.0.2:0").ttl(1), "127.0.0.3:0", socket);
+
+    let server = builder().bind(transports).await.unwrap();
+
+    let hosts =
+        server.handle().local_addrs().into_iter().map(|addr| addr.ip().unwrap().to_string());
+    let hosts: Vec<_> = hosts.collect();
+    assert_eq!(hosts, ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"]);
+}
+
+// B-3, B-15
+#[tokio::test]
+async fn one_address_with_two_sets_of_options_is_refused_but_port_0_is_two_ports() {
+    let addr = super::free_addr("127.0.0.1");
+    let error = builder().bind((addr, Udp::new(addr).ttl(1))).await.unwrap_err();
+    let text = format!("the address {addr} is given twice, with different options");
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::InvalidInput, text));
+    assert!(is_free(addr));
+
+    let both = builder().bind(("127.0.0.1:0", Udp::new("127.0.0.1:0").ttl(1))).await.unwrap();
+    assert_eq!(both.handle().local_addrs().len(), 2);
+}
+
+// B-5, B-15
+#[tokio::test]
+async fn a_list_without_addresses_is_an_error_beside_an_address_too() {
+    let none: [&str; 0] = [];
+    for error in [
+        builder().bind((none.to_vec(), "127.0.0.1:0")).await.unwrap_err(),
+        builder().bind((Udp::new(none).ttl(4), "127.0.0.1:0")).await.unwrap_err(),
+    ] {
+        assert_eq!(
+            (error.kind(), &*error.to_string()),
+            (ErrorKind::InvalidInput, "no address was given")
+        );
+    }
+}
+
+// B-7, B-15
+#[tokio::test]
+async fn beside_an_ipv4_socket_of_the_users_the_wildcard_of_ipv6_leaves_ipv4_to_it() {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+
+    let server = builder().bind((socket, ("::", port))).await.unwrap();
+
+    let only_v6 = SockRef::from(&server.sockets().nth(1).unwrap()).only_v6().unwrap();
+    assert!(only_v6);
+}
+
+// B-1, C-1: the futures can be spawned, whatever they are given
+#[tokio::test]
+async fn what_is_bound_and_connected_can_be_spawned() {
+    fn is_send<F: Future + Send>(future: F) -> F {
+        future
+    }
+    let echo = || async |text: String| text;
+    let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
+
+    assert!(is_send(Server::bind("127.0.0.1:0", Text, echo())).await.is_ok());
+    assert!(is_send(builder().bind(["127.0.0.1:0"].as_slice())).await.is_ok());
+    assert!(is_send(builder().bind(Udp::new(("127.0.0.1", 0)))).await.is_ok());
+    assert!(is_send(builder().bind((socket(), vec!["127.0.0.1:0".to_owned()]))).await.is_ok());
+    assert!(is_send(Client::connect("127.0.0.1:9", Text)).await.is_ok());
+    assert!(is_send(Client::connect(Udp::new("127.0.0.1:9"), Text)).await.is_ok());
+    drop(is_send(Client::connect(socket(), Text)));
+}
+
+// B-16, C-21
+#[tokio::test]
+async fn the_ttl_is_that_of_multicast_too() {
+    let udp = || Udp::new("0.0.0.0:0").ttl(7);
+    let user = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for server in [
+        builder().bind(udp()).await.unwrap(),
+        builder().bind(Udp::from(user).ttl(7)).await.unwrap(),
+    ] {
+        let socket = server.sockets().next().unwrap();
+        assert_eq!(SockRef::from(&socket).multicast_ttl_v4().unwrap(), 7);
+    }
+}
+
+// B-13, B-16
+#[tokio::test]
+async fn an_option_that_the_system_refuses_is_an_error_of_the_option() {
+    let error = builder().bind(Udp::new("127.0.0.1:0").bind_device("no such")).await.unwrap_err();
+
+    let BindError::Option(error) = error else { panic!("{error:?}") };
+    assert_eq!(error.name(), "bind_device");
+}

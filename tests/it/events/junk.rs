@@ -273,6 +273,34 @@ async fn that_another_endpoint_is_closed_is_a_failure_of_the_handler_that_passes
 
 // H-20
 #[tokio::test(start_paused = true)]
+async fn junk_of_the_peer_does_not_hide_that_another_endpoint_was_answered_with_junk() {
+    let log = Log::capture();
+    let net = Net::memory();
+    let client = upstream(&net);
+    let Net::Memory(network) = &net else { unreachable!() };
+    let other = network.connect("10.0.0.9:9000", client.local_addr()).unwrap();
+    let other = Bytes(client_on(other, datagrammar::Raw).unwrap());
+    let server = net
+        .serve_text(conversing!(
+            [client] | peer | {
+                assert!(peer.recv().await.is_err());
+                client.recv().await.map(drop)?;
+                Ok(())
+            }
+        ))
+        .await;
+    let peer = net.peer_of(&server.handle).await;
+    other.send(b"\xe9").await;
+
+    peer.send(b"\xe9").await;
+    settle().await;
+
+    assert_eq!((log.alarm().level, server.handle.stats().failed), (Level::ERROR, 1));
+    server.stop().await;
+}
+
+// H-20
+#[tokio::test(start_paused = true)]
 async fn that_another_endpoint_was_answered_with_junk_is_a_failure_too() {
     let log = Log::capture();
     let net = Net::memory();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use datagrammar::{
-    DropReason, RecvError, ServerHandle, ServerStats,
+    DropReason, RecvError, Server, ServerHandle, ServerStats, Text,
     testing::{Conditions, Network},
 };
 use tokio::{
@@ -304,4 +304,23 @@ async fn a_shutdown_that_is_given_up_still_ends_serving() {
     assert!(asked.is_err());
     ended(serving).await.unwrap();
     until(|| !server.handle.is_serving()).await;
+}
+
+// L-14: serving has begun when `spawn` returns
+#[tokio::test]
+async fn a_shutdown_right_after_a_spawn_ends_that_serving() {
+    for drain in [false, true] {
+        let server = Server::bind("127.0.0.1:0", Text, async |text: String| text).await.unwrap();
+        let handle = server.handle();
+        let serving = server.spawn();
+
+        if drain {
+            within_deadline(handle.drain(Duration::from_secs(1))).await;
+        } else {
+            within_deadline(handle.shutdown()).await;
+        }
+
+        within_deadline(serving).await.unwrap().unwrap();
+        assert!(!handle.is_serving());
+    }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use datagrammar::{Limits, RecvError};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep},
@@ -145,4 +145,52 @@ async fn a_stream_ends_when_serving_does_and_nothing_is_there_after_that() {
     server.stop().await;
 
     assert_eq!(peer.recv_text().await, "goodbye");
+}
+
+//
+#[tokio::test(start_paused = true)]
+async fn that_nothing_is_there_leaves_what_did_not_decode_to_be_read() {
+    let net = Net::memory();
+    let server = net
+        .serve_text(conversing!(|peer| {
+            assert!(peer.try_recv().is_some_and(|junk| junk.is_err()));
+            assert!(peer.try_recv().is_none());
+            let len = peer.undecoded().map(<[u8]>::len);
+            peer.send(format!("{len:?}")).await?;
+            peer.recv().await?;
+            assert!(peer.undecoded().is_none());
+            Ok(())
+        }))
+        .await;
+    let peer = net.peer_of(&server.handle).await;
+
+    peer.send(b"\xe9").await;
+
+    assert_eq!(peer.recv_text().await, "Some(1)");
+    peer.send("bye").await;
+    until(|| server.handle.stats().conversations == 1).await;
+    assert_eq!(server.handle.stats().panicked, 0);
+    server.stop().await;
+}
+
+//
+#[tokio::test(start_paused = true)]
+async fn a_limit_counts_from_when_it_is_set_also_while_the_stream_is_used() {
+    let net = Net::memory();
+    let server = net
+        .serve_text(conversing!(|peer| {
+            peer.recv().await?;
+            let begun = Instant::now();
+            let mut packets = peer.packets().within(Duration::from_secs(10));
+            assert!(StreamExt::next(&mut packets).now_or_never().is_none());
+            let mut packets = packets.within(Duration::from_secs(1));
+            assert!(StreamExt::next(&mut packets).await.is_none());
+            let took = begun.elapsed().as_secs();
+            Ok(peer.send(format!("{took} s")).await?)
+        }))
+        .await;
+    let peer = net.peer_of(&server.handle).await;
+
+    assert_eq!(peer.ask("begin").await, "1 s");
+    server.stop().await;
 }
