@@ -10,25 +10,24 @@ use tokio_util::{
 
 /// A codec of [tokio-util] as a protocol: its [`Decoder`]'s item is received, `O` is sent.
 ///
-/// For a codec that exists already, because the same packets go over TCP elsewhere. Such a codec is
+/// Use it for a codec that exists already, because the same packets go over TCP elsewhere. Such a codec is
 /// made for streams, where packets come in pieces and several at once. Here each datagram is
 /// exactly one packet, so these are decode errors:
 ///
-/// - The codec says that it needs more bytes. The end of the datagram does not count as the end of
-///   a stream: to [`LinesCodec`](tokio_util::codec::LinesCodec) a line without its terminator is
-///   cut. So no packet is read from the empty datagram, also where the codec writes one so, as
+/// - The codec needs more bytes. The end of the datagram does not count as the end of a stream: for
+///   [`LinesCodec`](tokio_util::codec::LinesCodec) a line without its terminator is incomplete. So the empty
+///   datagram is never a packet, even if the codec writes one so, as
 ///   [`BytesCodec`](tokio_util::codec::BytesCodec) does for empty bytes.
-/// - Bytes are left over, or the codec has another packet once it is told that no more will follow.
+/// - Bytes are left over, or the codec returns another packet at the end of the datagram.
 ///
-/// Each datagram, both ways, has a codec of its own, which the closure makes. So what one leaves
-/// behind, be it half a packet or an error, never reaches the next, unless the codecs themselves
-/// share something.
+/// The closure makes a new codec for each datagram, both ways. So half a packet or an error of one datagram
+/// never affects the next, unless the codecs themselves share state.
 ///
 /// # Limits
 ///
-/// A codec costs what it costs. A [`LengthDelimitedCodec`](tokio_util::codec::LengthDelimitedCodec)
-/// reserves what a datagram declares, up to 8 MiB of virtual memory for a datagram of 4 bytes, so
-/// give it a `max_frame_length`, as in the example.
+/// The memory that a codec takes is not limited here. A
+/// [`LengthDelimitedCodec`](tokio_util::codec::LengthDelimitedCodec) reserves the length that a datagram declares,
+/// up to 8 MiB of virtual memory for a datagram of 4 bytes, so give it a `max_frame_length`, as in the example.
 ///
 /// A datagram is copied once each way, and a packet is cloned before it is encoded, since an
 /// [`Encoder`] wants to own it.

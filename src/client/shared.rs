@@ -80,7 +80,7 @@ impl<P> Shared<P> {
 
     /// Sends all of `batch`.
     pub(super) async fn flush(&self, batch: &mut SendBatch) -> Result<(), ClientSendError> {
-        // Each datagram costs what it would cost alone: whoever sends many gives way as often.
+        // Each datagram takes as much of the task's budget as a send of its own: large batches give way as often.
         for _ in 0..batch.len() {
             coop::consume_budget().await;
         }

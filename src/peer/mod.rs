@@ -136,8 +136,8 @@ impl<Req, Res> Peer<Req, Res> {
     /// Sends `packet`, or a reference to one, to this peer.
     ///
     /// It returns once the datagram is accepted: replies of one batch leave together. It waits only
-    /// while the kernel has no room. UDP gives no guarantee that a datagram arrives, and what the
-    /// kernel objects to later is told in the log and the [stats](crate::ServerStats).
+    /// while the kernel has no room. UDP does not guarantee that a datagram arrives. Datagrams that the kernel
+    /// refuses later are logged and counted in the [stats](crate::ServerStats).
     ///
     /// # Errors
     ///
@@ -158,11 +158,11 @@ impl<Req, Res> Peer<Req, Res> {
         &self.path.route.peer
     }
 
-    /// Returns the address that the last datagram came to, and replies leave from.
+    /// Returns the address that the last datagram was sent to, which replies leave from.
     ///
-    /// Where a server is bound to a wildcard address, this is the address of the host that the peer
-    /// knows; on systems that do not tell it, the wildcard address. What was sent to a multicast or
-    /// broadcast address is answered from a unicast address of the host, which is told here.
+    /// If the server is bound to a wildcard address, this is the address of the host that the peer has used; on
+    /// systems that do not report it, the wildcard address. Datagrams to a multicast or broadcast address are
+    /// answered from a unicast address of the host, which this returns then.
     #[must_use]
     pub fn local_addr(&self) -> Addr {
         self.path.route.local_addr(self.path.socket.outbox.transport().local_addr())

@@ -115,7 +115,7 @@ pub struct ServerStats {
     pub aborted: u64,
     /// Of those, the ones that ended because the peer was silent for longer than the idle limit.
     pub idle_timeouts: u64,
-    /// Events about peers that were not told, because too many came at once or the subscriber panicked.
+    /// Events about peers that were not logged, because there were too many at once or the subscriber panicked.
     pub suppressed_events: u64,
     /// Peers in conversation now, beyond those whose handler answers at once.
     pub active_conversations: usize,
@@ -140,8 +140,8 @@ impl ServerStats {
 
     /// Returns all other counters by name: each field but the [batches](Self::batches).
     ///
-    /// Together with [`drops`](Self::drops) this is what an exporter of metrics needs, today and with the
-    /// counters that later versions add. [`is_gauge`](Counter::is_gauge) tells those that can fall.
+    /// Together with [`drops`](Self::drops), an exporter of metrics needs nothing else, and includes counters
+    /// that later versions add. [`is_gauge`](Counter::is_gauge) marks those that can fall.
     ///
     /// # Examples
     ///
@@ -194,6 +194,25 @@ impl ServerStats {
     }
 }
 
+/// One counter of [`ServerStats::counters`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counter {
+    /// The name of the field, in `snake_case`.
+    pub name: &'static str,
+    /// The value of the counter.
+    pub value: u64,
+    gauge: bool,
+}
+
+impl Counter {
+    /// Returns whether this is a gauge: its value is the current one, and can fall. All others only rise.
+    #[must_use]
+    pub const fn is_gauge(&self) -> bool {
+        self.gauge
+    }
+}
+
 /// Prints each counter and each reason that is not 0, as `received: 3, delivered: 2, dropped (unread): 1`.
 impl fmt::Display for ServerStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -204,7 +223,7 @@ impl fmt::Display for ServerStats {
     }
 }
 
-/// The stats as they are counted. Workers add up what a batch did and tell it here once.
+/// The stats as they are counted. A worker adds the sums of each batch once.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) received: AtomicU64,

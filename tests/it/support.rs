@@ -162,7 +162,7 @@ impl Bytes {
     }
 
     /// Whether nothing is there to receive now. Wait for an effect first that comes after what must not
-    /// come: a figure, or the answer to another peer.
+    /// come: a counter, or the answer to another peer.
     pub async fn hears_nothing(&self) -> bool {
         matches!(self.0.recv_timeout(Duration::ZERO).await, Err(ClientRecvError::TimedOut))
     }

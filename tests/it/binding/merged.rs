@@ -1,4 +1,4 @@
-//! Sockets that merge trains of datagrams, driven in a way that does not know where one ends.
+//! Sockets that merge datagrams (GRO), driven in a way that does not know where one ends.
 #![cfg(all(target_os = "linux", not(datagrammar_portable)))]
 
 use std::{io::ErrorKind, net::UdpSocket};
@@ -10,7 +10,7 @@ use crate::support::{BindNow, Running, Switch, conversing, set, until, within_de
 const MERGED: Switch = (libc::SOL_UDP, libc::UDP_GRO, 1);
 const SINGLE: Switch = (libc::SOL_UDP, libc::UDP_GRO, 0);
 
-fn train() -> Vec<String> {
+fn same_sized() -> Vec<String> {
     (0..16).map(|n| format!("{n:048}")).collect()
 }
 
@@ -32,8 +32,8 @@ async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_bor
         let server = builder().bind_now(socket()).unwrap();
         let client = Client::connect(server.local_addr(), Text).await.unwrap();
         let server = Running::start(server).await;
-        client.send_all(train()).await.unwrap();
-        for request in train() {
+        client.send_all(same_sized()).await.unwrap();
+        for request in same_sized() {
             assert_eq!(within_deadline(client.recv()).await.unwrap(), request);
         }
         server.stop().await;
@@ -50,12 +50,12 @@ async fn what_a_portable_server_receives_without_borders_is_dropped_and_counted(
         let asked = if ip == "::1" { "::1" } else { "127.0.0.1" };
         let client =
             Client::connect((asked, server.local_addr().port().unwrap()), Text).await.unwrap();
-        client.send_all(train()).await.unwrap();
+        client.send_all(same_sized()).await.unwrap();
         let serve = async {
             until(|| server.handle().stats().received > 0).await;
             server.sockets().for_each(|socket| set(&socket, SINGLE).unwrap());
-            client.send_all(train()).await.unwrap();
-            for request in train() {
+            client.send_all(same_sized()).await.unwrap();
+            for request in same_sized() {
                 assert_eq!(within_deadline(client.recv()).await.unwrap(), request);
             }
         };
@@ -73,7 +73,7 @@ async fn what_a_portable_server_receives_without_borders_is_dropped_and_counted(
 async fn what_a_portable_client_receives_without_borders_is_no_packet() {
     let handler = conversing!(|peer| {
         peer.recv().await?;
-        for answer in train() {
+        for answer in same_sized() {
             peer.send(&answer).await?;
         }
         Ok(())
@@ -93,7 +93,7 @@ async fn what_a_portable_client_receives_without_borders_is_no_packet() {
     set(&socket, SINGLE).unwrap();
     client.send(&"single".to_owned()).await.unwrap();
 
-    for answer in train() {
+    for answer in same_sized() {
         assert_eq!(within_deadline(client.recv()).await.unwrap(), answer);
     }
     server.stop().await;

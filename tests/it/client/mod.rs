@@ -70,11 +70,7 @@ impl DatagramProtocol for Fragile {
     fn encode(&self, packet: &String, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         Text.encode(packet, datagram)?;
         assert_ne!(packet, "panic");
-        if packet == "error" {
-            Err(EncodeError::codec("another text was expected"))
-        } else {
-            Ok(())
-        }
+        if packet == "error" { Err(EncodeError::codec("this text is refused")) } else { Ok(()) }
     }
 }
 

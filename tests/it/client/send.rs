@@ -17,7 +17,7 @@ everywhere! {
         client.send(&"fine".to_owned()).await.unwrap();
 
         let Err(ClientSendError::Encode(error)) = refused else { panic!("it cannot be encoded") };
-        assert_eq!(error.to_string(), "another text was expected");
+        assert_eq!(error.to_string(), "this text is refused");
         assert_eq!(peer.recv_text().await, "fine");
         assert!(peer.hears_nothing().await);
     }

@@ -86,7 +86,7 @@ async fn client_of(server: SocketAddr) -> Client<Text> {
     builder.connect(Udp::new(server).dscp(46).ecn(Ecn::Ect1)).await.unwrap()
 }
 
-fn train() -> Vec<String> {
+fn same_sized() -> Vec<String> {
     (0..TRAIN).map(|n| format!("{n:048}")).collect()
 }
 
@@ -104,10 +104,10 @@ async fn a_server_knows_borders_addresses_and_marks_whatever_else_the_kernel_tel
                 let server = SocketAddr::new(ip.parse().unwrap(), port);
                 let client = client_of(server).await;
 
-                client.send_all(train()).await.unwrap();
+                client.send_all(same_sized()).await.unwrap();
                 client.send(&"alone".to_owned()).await.unwrap();
 
-                for request in train().into_iter().chain(["alone".to_owned()]) {
+                for request in same_sized().into_iter().chain(["alone".to_owned()]) {
                     let expected = format!("{request} at {server} DSCP 46, ECT(1)");
                     assert_eq!(recv(&client).await, expected, "{bound} {switches:?}");
                 }
@@ -127,9 +127,9 @@ async fn a_client_knows_the_borders_whatever_else_the_kernel_tells() {
             let client = client_of(server).await;
             switch_on(&client.socket_ref().unwrap(), switches);
 
-            client.send_all(train()).await.unwrap();
+            client.send_all(same_sized()).await.unwrap();
 
-            for request in train() {
+            for request in same_sized() {
                 let expected = format!("{request} at {server} DSCP 46, ECT(1)");
                 assert_eq!(recv(&client).await, expected, "{switches:?}");
             }

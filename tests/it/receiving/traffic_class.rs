@@ -67,15 +67,15 @@ async fn each_datagram_tells_how_it_is_marked_whether_it_waited_or_not() {
 async fn datagrams_of_one_train_are_marked_alike_and_the_next_one_is_not() {
     let (server, port) = serve("127.0.0.1", true).await;
     let client = Client::connect(("127.0.0.1", port), Text).await.unwrap();
-    let train = vec!["datagram".to_owned(); 20];
+    let datagrams = vec!["datagram".to_owned(); 20];
 
     for byte in [0x02, 0x03] {
         mark(&client, byte);
-        client.send_all(&train).await.unwrap();
+        client.send_all(&datagrams).await.unwrap();
     }
 
     for class in ["DSCP 0, ECT(0)", "DSCP 0, CE"] {
-        for _ in 0..train.len() {
+        for _ in 0..datagrams.len() {
             assert_eq!(within_deadline(client.recv()).await.unwrap(), class);
         }
     }

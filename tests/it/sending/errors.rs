@@ -33,7 +33,7 @@ impl DatagramProtocol for AllBut {
 
     fn encode(&self, packet: &String, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         Text.encode(packet, datagram)?;
-        if packet == self.0 { Err(EncodeError::codec("another text was expected")) } else { Ok(()) }
+        if packet == self.0 { Err(EncodeError::codec("this text is refused")) } else { Ok(()) }
     }
 }
 
@@ -52,7 +52,7 @@ everywhere! {
         let peer = net.peer_of(&server.handle).await;
 
         for way in WAYS {
-            assert_eq!(peer.ask(way).await, "another text was expected");
+            assert_eq!(peer.ask(way).await, "this text is refused");
         }
 
         until(|| server.handle.stats().sent == WAYS.len() as u64).await;
