@@ -94,7 +94,7 @@ impl ServerHandle {
     /// program that speaks first to many peers from one socket.
     ///
     /// `Res` is the packet that the server sends. Datagrams leave from the first address of the server that
-    /// is of the peer's family; the peer may be a multicast group, or a broadcast address if
+    /// is of the peer's family, and a loopback address if the peer has one; the peer may be a multicast group, or a broadcast address if
     /// [`Udp::broadcast`](crate::Udp::broadcast) allows it. An answer opens a conversation of the handler, like
     /// any other datagram. The sender works while the server serves.
     ///

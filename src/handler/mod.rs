@@ -41,7 +41,8 @@ use crate::{BoxError, Peer, ServerContext};
 /// If a function returns the protocol's response type, the value is sent as it is. So a protocol that sends
 /// `Result`s sends both `Ok` and `Err`. Where the protocol takes its types from the function, as
 /// `Json::new()` does, either could be meant. Then the compiler asks for types: name
-/// them (`Json::<Req, Res>::new()`), or use [`reply_if`], [`try_reply`] or [`no_reply`].
+/// them (`Json::<Req, Res>::new()`), or use [`reply_if`], [`try_reply`] or [`no_reply`]. A protocol that sends
+/// `()` needs a type that implements `Handler`.
 ///
 /// Two more things to know:
 ///

@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Counter {
     /// The name of the field, in `snake_case`.
     pub name: &'static str,
-    /// What it holds.
+    /// The value of the counter.
     pub value: u64,
     gauge: bool,
 }
@@ -23,7 +23,7 @@ impl Counter {
         Self { name, value: value as u64, gauge: true }
     }
 
-    /// Returns whether the value tells how things are now, and can fall. All others only rise.
+    /// Returns whether this is a gauge: its value is the current one, and can fall. All others only rise.
     #[must_use]
     pub const fn is_gauge(&self) -> bool {
         self.gauge

@@ -194,25 +194,6 @@ impl ServerStats {
     }
 }
 
-/// One counter of [`ServerStats::counters`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counter {
-    /// The name of the field, in `snake_case`.
-    pub name: &'static str,
-    /// The value of the counter.
-    pub value: u64,
-    gauge: bool,
-}
-
-impl Counter {
-    /// Returns whether this is a gauge: its value is the current one, and can fall. All others only rise.
-    #[must_use]
-    pub const fn is_gauge(&self) -> bool {
-        self.gauge
-    }
-}
-
 /// Prints each counter and each reason that is not 0, as `received: 3, delivered: 2, dropped (unread): 1`.
 impl fmt::Display for ServerStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
