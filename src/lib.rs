@@ -149,7 +149,7 @@ pub use datagrammar_protocols::Zlib;
 #[cfg(feature = "zstd")]
 pub use datagrammar_protocols::Zstd;
 pub use datagrammar_protocols::{
-    BoxError, Choice, Claim, Convert, Converter, ConverterFn, DatagramProtocol, DecodeError,
+    BoxError, Bytes, Choice, Claim, Convert, Converter, ConverterFn, DatagramProtocol, DecodeError,
     Either, EncodeError, ErrorKind, Layer, Layered, Prefix, Raw, ReplayWindow, Split, Text,
     TextLine, TryConvert, When, converter_fn, first_byte,
 };

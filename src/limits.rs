@@ -83,8 +83,8 @@ impl Limits {
     /// Each datagram counts with its bytes and 160 more, so that empty ones are limited too: to 419,430, or to
     /// 43,018 datagrams of 1,400 bytes.
     ///
-    /// The datagram that opened a conversation counts when its handler waits for something else
-    /// before it receives it. Beyond the limit such a conversation is dropped at that point.
+    /// The opening datagram of a conversation counts too, once the handler awaits anything before its first
+    /// `recv`. If there is no room for it then, the conversation is dropped.
     #[must_use]
     pub const fn max_total_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_total_queue_bytes = bytes;

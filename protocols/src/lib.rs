@@ -141,6 +141,9 @@ pub use self::layer::sealed::Sealed;
 pub use self::layer::sha256::Sha256Digest;
 #[cfg(feature = "signed")]
 pub use self::layer::signed::Signed;
+/// Bytes that are cheap to clone: the packets of [`Raw`].
+pub use bytes::Bytes;
+
 pub use self::{
     codec::{raw::Raw, text::Text, text_line::TextLine},
     combinator::{

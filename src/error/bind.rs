@@ -11,7 +11,7 @@ use super::{AddrError, OptionError, addr};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BindError {
-    /// These addresses cannot be bound, and no other was at fault. There is at least one.
+    /// These addresses cannot be bound; all others could be. There is at least one.
     Addrs(Vec<AddrError>),
     /// The [limit](crate::Limits) of this name is 0, with which nothing could ever be received or sent.
     ZeroLimit(&'static str),
@@ -43,7 +43,7 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Addrs(errors) => addr::list(errors, f),
-            Self::ZeroLimit(name) => write!(f, "the limit `{name}` is 0, the least is 1"),
+            Self::ZeroLimit(name) => write!(f, "the limit `{name}` is 0, with which nothing works"),
             Self::Option(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }

@@ -8,7 +8,7 @@ use crate::BoxError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The server is serving already; that is not disturbed.
+    /// The server is serving already, and goes on.
     AlreadyServing,
     /// [`Handler::start`](crate::Handler::start) failed with this error.
     Start(BoxError),

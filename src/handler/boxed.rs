@@ -5,8 +5,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 use super::{Handler, IntoHandler};
 use crate::{BoxError, Peer, ServerContext};
 
-/// A handler of any type, for packets of two: what a program holds that chooses its handler at run
-/// time.
+/// A handler of erased type, for a program that chooses its handler at run time.
 ///
 /// It costs one allocation per conversation.
 ///

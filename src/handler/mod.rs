@@ -60,7 +60,7 @@ use crate::{BoxError, Peer, ServerContext};
 /// | type annotations needed; multiple `impl`s satisfying `Result<…>: IntoReply<_, _>` | The protocol takes its types from a function that returns a `Result` (or an `Option`, or nothing). See above. |
 /// | type annotations needed, at a `collect()`, `into()` or `None` | A closure may return several types, so say which: `async \|text: String\| -> String { … }`. |
 /// | async closure does not implement `Fn` because it captures state from its environment; or: this closure only implements `FnOnce` | It moves its state away at the first call. Use [`with_state`]. |
-/// | the trait bound `Box<dyn Error + Send + Sync>: From<E>` is not satisfied | The function returns a `Result` whose error is none. Implement `std::error::Error` for `E`, or return text. |
+/// | the trait bound `Box<dyn Error + Send + Sync>: From<E>` is not satisfied | The function returns a `Result` whose error type does not convert to `BoxError`. Implement `std::error::Error` for `E`, or return text. |
 /// | the trait bound `S: Clone` is not satisfied | [`with_state`] clones the state for each call. Put it into an `Arc`. |
 /// | future cannot be sent between threads safely | Something that must stay on its thread lives across an `await`: an `Rc`, or the guard of a `std::sync::Mutex`. Drop it before. |
 /// | expected `Result<(), Box<dyn Error + Send + Sync>>`, in `handle` | `handle` returns [`BoxError`]; `?` converts errors of your own to it. |

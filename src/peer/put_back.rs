@@ -9,8 +9,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// Puts a packet back: the next `recv` returns it, in this conversation or, if the handler returns, in
     /// the next one, which then begins at once.
     ///
-    /// A handler that waits for the answer to one request may so leave the next request to another
-    /// conversation. One packet can be put back; another takes its place. It is dropped when the next
+    /// So a handler that waits for an answer can leave an unexpected request to the next conversation. One packet can be put back; another takes its place. It is dropped when the next
     /// conversation returns without it, and when serving ends.
     ///
     /// # Examples

@@ -68,8 +68,8 @@ impl Server {
     /// If the future is dropped, as `select!` does, conversations and background tasks are dropped at
     /// their await points and clean-ups do not run; [`serve_until`](Self::serve_until) ends in order.
     ///
-    /// The sockets stay bound, and this can be called again. It calls the start hook when all conversations and
-    /// tasks of the former call are dropped, so that no peer has two conversations at a time. A conversation that
+    /// The sockets stay bound, and this can be called again. It calls
+    /// [`Handler::start`](crate::Handler::start) when all conversations and tasks of the former call are dropped, so that no peer has two conversations at a time. A conversation that
     /// blocks its thread delays the next call, until it returns or awaits.
     pub async fn serve(&self) -> Result<(), ServeError> {
         self.serve_until(pending::<()>()).await

@@ -19,21 +19,23 @@ pub use counter::Counter;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// As many datagrams or bytes waited for this peer as may.
+    /// The peer's queue was full: [`max_queue_len`](crate::Limits::max_queue_len) or
+    /// [`max_queue_bytes`](crate::Limits::max_queue_bytes).
     QueueFull,
-    /// As many bytes waited for all peers as may.
+    /// The queues of all peers together were full:
+    /// [`max_total_queue_bytes`](crate::Limits::max_total_queue_bytes).
     MemoryLimit,
-    /// As many peers were in conversation as may.
+    /// [`max_conversations`](crate::Limits::max_conversations) was reached.
     ConversationLimit,
     /// It was longer than [`Limits::max_datagram_size`](crate::Limits::max_datagram_size), or its control
     /// messages did not fit, which only happens if the program sets options of a
     /// [lent socket](crate::SocketRef). Datagrams that the kernel has merged (GRO) count as one then.
     Truncated,
-    /// Its source is none that can be answered, or was refused by the source filter.
+    /// Its source cannot be answered, or the [source filter](crate::ServerBuilder::source_filter) refused it.
     Refused,
-    /// Its handler returned before it asked for it.
+    /// The handler returned without receiving it.
     Unread,
-    /// It arrived while nothing was served, after an earlier serving had ended.
+    /// It arrived while the server was not serving, after an earlier serving had ended.
     Stale,
     /// It came or waited while serving was ending.
     ShuttingDown,
@@ -117,7 +119,8 @@ pub struct ServerStats {
     pub idle_timeouts: u64,
     /// Events about peers that were not logged, because there were too many at once or the subscriber panicked.
     pub suppressed_events: u64,
-    /// Peers in conversation now, beyond those whose handler answers at once.
+    /// Conversations that occupy a place of [`max_conversations`](crate::Limits::max_conversations) now. One whose
+    /// handler answers at once takes none.
     pub active_conversations: usize,
     /// Bytes of datagrams that wait for handlers now.
     pub queued_bytes: usize,

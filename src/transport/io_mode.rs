@@ -39,7 +39,7 @@ pub enum Offload {
     UpTo(usize),
     /// [`segmentation_offload(false)`](crate::Udp::segmentation_offload) is set.
     Disabled,
-    /// Receiving merged datagrams is an option of the socket, and the socket is the caller's.
+    /// It is the caller's socket, so its GRO setting was left alone.
     CallerSocket,
     /// The kernel does not support it, or the network interface does not compute the checksums.
     Refused,

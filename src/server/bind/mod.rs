@@ -42,7 +42,7 @@ pub(super) async fn bind(
         return Err(BindError::Addrs(vec![AddrError::none()]));
     }
     let addrs = addrs::bind(&groups, &ipv4_ports(&others)).await.map_err(BindError::addrs)?;
-    let mut binding = Binding { dedicated_threads, bound: Vec::new() };
+    let mut binding = BoundSockets { dedicated_threads, bound: Vec::new() };
     for BoundAddr { socket, index, group } in addrs {
         let Group { udp, place } = &groups[group];
         let make = || socket::transport(socket, index, &udp.options, true);
@@ -105,12 +105,12 @@ fn ipv4_ports(others: &[(usize, Source)]) -> Vec<u16> {
 }
 
 /// The sockets that are bound so far, with their places.
-struct Binding {
+struct BoundSockets {
     dedicated_threads: bool,
     bound: Vec<(usize, Bound)>,
 }
 
-impl Binding {
+impl BoundSockets {
     /// Adds the socket that `make` makes for one worker of an address.
     fn add(
         &mut self,

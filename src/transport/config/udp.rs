@@ -12,8 +12,7 @@ use crate::{
 ///
 /// It is made of [addresses](Self::new), or from a socket of yours (`std::net::UdpSocket`,
 /// `tokio::net::UdpSocket`) by `Udp::from`: bound for a server, connected for a client. On a socket of yours
-/// the options that you set here are set, and all others stay as they are, but for non-blocking mode. The
-/// receive buffer that most systems give a socket holds a few hundred datagrams, so set a larger
+/// only the options that you set here change, and it is made non-blocking. The receive buffer that most systems give a socket holds a few hundred datagrams, so set a larger
 /// [`recv_buffer_size`](Self::recv_buffer_size) there.
 ///
 /// # Examples
