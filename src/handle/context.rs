@@ -76,6 +76,45 @@ impl ServerContext {
     ///
     /// Use a [`spawner`](Self::spawner) or [`Peer::spawn`](crate::Peer::spawn) to start tasks later. Tasks of
     /// `tokio::spawn` do not belong to the server: they go on when serving has ended.
+    ///
+    /// # Examples
+    ///
+    /// State that both the task and the handler use lies behind an `Arc`. The task passes over errors of one
+    /// player: `?` would end it for all.
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Handler, Peer, PeerSender, ServerContext};
+    /// use std::{collections::HashSet, sync::{Arc, Mutex}, time::Duration};
+    ///
+    /// #[derive(Default)]
+    /// struct Game {
+    ///     players: Arc<Mutex<HashSet<PeerSender<String>>>>,
+    /// }
+    ///
+    /// impl Handler<String, String> for Game {
+    ///     async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
+    ///         let players = Arc::clone(&self.players);
+    ///         context.spawn(async move {
+    ///             let mut ticks = tokio::time::interval(Duration::from_millis(33));
+    ///             loop {
+    ///                 ticks.tick().await;
+    ///                 let all: Vec<_> = players.lock().unwrap().iter().cloned().collect();
+    ///                 for player in all {
+    ///                     let _ = player.send("tick".to_owned()).await;
+    ///                 }
+    ///             }
+    ///         });
+    ///         Ok(())
+    ///     }
+    ///
+    ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+    ///         peer.recv().await?;
+    ///         self.players.lock().unwrap().insert(peer.sender());
+    ///         peer.closed().await;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     pub fn spawn(&mut self, task: impl Future<Output = Result<(), BoxError>> + Send + 'static) {
         // It may begin: the tasks are closed after the context was lent for the last time.
         let _ = self.tasks.spawn_beside(task);
