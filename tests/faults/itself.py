@@ -60,8 +60,8 @@ def write(path: str, text: str) -> None:
         file.write(text)
 
 
-def checksum(bytes: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(bytes) // 2}H", bytes))
+def checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return total ^ 0xFFFF
@@ -105,8 +105,8 @@ class Wire:
         # From whichever address: the portable transport does not know where it was asked.
         answer = stranger.packed + struct.pack("!HHH", PORT, sport, 8 + len(payload))
         while True:
-            bytes = self._socket.recv(2_000)
-            if answer in bytes and bytes.endswith(payload):
+            heard = self._socket.recv(2_000)
+            if answer in heard and heard.endswith(payload):
                 return
 
 

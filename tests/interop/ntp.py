@@ -48,9 +48,9 @@ def an_hour_ahead(datagram: bytes) -> bytes:
     response.stratum, response.ref_id = 3, int.from_bytes(b"TEST")
     response.recv_timestamp = response.tx_timestamp = ntplib.system_to_ntp_time(time.time() + 3600)
     # A float cannot hold all 64 bits of a timestamp, so the one to send back is copied.
-    bytes = bytearray(response.to_data())
-    bytes[24:32] = datagram[40:48]
-    return bytes(bytes)
+    reply = bytearray(response.to_data())
+    reply[24:32] = datagram[40:48]
+    return bytes(reply)
 
 
 CHECKS = [our_server, our_client]
