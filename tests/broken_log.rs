@@ -114,7 +114,7 @@ impl Scene {
 
         let expected = "4 failed, 2 panicked, 1 refused, 1 truncated, 1 undecodable";
         assert_eq!(stats, expected, "{}", self.name);
-        assert_eq!(ended, "cleaned up 1, cut 1", "{}", self.name);
+        assert_eq!(ended, "cleaned up 1, aborted 1", "{}", self.name);
         let deadline = Instant::now() + DEADLINE;
         let status = loop {
             assert!(Instant::now() < deadline, "{}: the server ends", self.name);
@@ -207,8 +207,8 @@ fn serve(role: &str) -> Result<(), BoxError> {
         }
         line.send(server.local_addr().to_string().as_bytes())?;
         second.await??;
-        let (cleaned_up, cut) = (CLEANED_UP.load(Relaxed), handle.stats().aborted);
-        line.send(format!("cleaned up {cleaned_up}, cut {cut}").as_bytes())?;
+        let (cleaned_up, aborted) = (CLEANED_UP.load(Relaxed), handle.stats().aborted);
+        line.send(format!("cleaned up {cleaned_up}, aborted {aborted}").as_bytes())?;
         Ok(())
     })
 }

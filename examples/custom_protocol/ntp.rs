@@ -133,7 +133,7 @@ const SERVER: u8 = 4;
 const ALARM: u8 = 3; // the clock is not set
 
 fn header(datagram: &[u8]) -> Result<&[u8; 48], DecodeError> {
-    // Longer ones carry extensions or a signature, and whoever sends these wants them looked at.
+    // Longer ones carry extensions or a signature, and their senders want them checked.
     datagram.try_into().map_err(|_| DecodeError::codec("length is not 48 bytes"))
 }
 

@@ -2,7 +2,7 @@
 
 /// Tells whether a number that counts up is new: for datagrams that somebody recorded and sends again.
 ///
-/// A signature says who wrote a datagram, not when; whoever recorded it can send it again. So the
+/// A signature says who wrote a datagram, not when; anyone who recorded it can send it again. So the
 /// sender counts its packets, and the receiver keeps a window per sender. A protocol has no memory,
 /// so this is for the handler to do, with a number that is in the packet.
 ///

@@ -43,7 +43,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// Logs that a datagram did not decode, of which the handler makes nothing more. Anybody can send
-    /// such a datagram, so it is no news for whoever operates the server.
+    /// such a datagram, so it is no news for the operator.
     #[cold]
     pub(crate) fn log_undecodable(&self, error: &(dyn Error + 'static)) {
         let socket = &self.path.socket;

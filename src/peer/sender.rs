@@ -131,7 +131,7 @@ impl<Res> fmt::Debug for PeerSender<Res> {
     }
 }
 
-/// The half of a server's protocol that encodes, for whoever names the packets that it sends.
+/// The half of a server's protocol that encodes, for code that names the type of the packets that it sends.
 pub(crate) struct Encoder<Res>(Weak<dyn Encode<Res>>);
 
 impl<Res: 'static> Encoder<Res> {

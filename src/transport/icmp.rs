@@ -3,7 +3,7 @@
 use std::io;
 
 /// Whether `error` is an ICMP message about a datagram that was sent earlier: the kernel tells it to
-/// whoever uses the socket next.
+/// the next call on the socket.
 ///
 /// On Linux these are what `icmp_err_convert` and `icmpv6_err_convert` make of such messages.
 pub(crate) fn is_about_sending(error: &io::Error) -> bool {

@@ -11,7 +11,7 @@ use crate::error::{DecodeError, EncodeError};
 /// Appends a signature that only a key makes, and refuses datagrams without one.
 ///
 /// The signature is HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the bytes of the protocol inside: 32
-/// bytes behind them. Whoever has the key can sign, so both sides trust each other, and nobody else
+/// bytes behind them. Everyone who has the key can sign, so both sides trust each other, and nobody else
 /// is heard. The bytes stay readable; [`Sealed`](crate::Sealed) hides them too.
 ///
 /// What is altered, cut, too short or signed with another key is refused with one same error, before

@@ -12,7 +12,7 @@ use serde::de::{self, Expected, Unexpected, Visitor, value::BorrowedBytesDeseria
 
 use crate::error::DecodeError;
 
-/// Of one reading, the numbers beyond `f32` that were given to whoever takes anything.
+/// Of one reading, the numbers beyond `f32` that were given to a type that takes anything.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Beyond {
     seen: usize,

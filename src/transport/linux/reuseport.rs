@@ -147,7 +147,7 @@ mod tests {
         transport::linux::name::Name,
     };
 
-    /// Runs `program` over what begins with the header of IP, as the kernel does: whoever reads beyond
+    /// Runs `program` over what begins with the header of IP, as the kernel does: a read beyond
     /// the end returns 0.
     fn run(program: &[sock_filter], packet: &[u8]) -> u32 {
         let bytes = |offset: u32, len: usize| {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 /// A value that each thread makes once and lends for one datagram after the other.
 ///
 /// The state of a compressor is up to some hundred KiB: to allocate and clear it takes longer than
-/// to compress a datagram. Whoever borrows it resets it first, so nothing of a datagram reaches the
+/// to compress a datagram. The borrower resets it first, so nothing of a datagram reaches the
 /// next. While it is lent, or after a panic, another one is made.
 pub(super) struct Kept<T>(Cell<Option<T>>);
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// What the next bytes are; of an array or map, what its head tells.
+/// What the next bytes are; of an array or map, what its head says.
 #[allow(dead_code, reason = "the features decide which of them there are")]
 pub(crate) enum Item<'de> {
     Unsigned(u64),
@@ -15,7 +15,7 @@ pub(crate) enum Item<'de> {
     },
     /// Bytes, in one piece unless they came in several.
     Bytes(Cow<'de, [u8]>),
-    /// The bytes of text, whose UTF-8 nobody has looked at yet.
+    /// The bytes of text, not yet checked to be UTF-8.
     Text(Cow<'de, [u8]>),
     /// So many elements follow, or what ends them.
     Array(Option<u64>),

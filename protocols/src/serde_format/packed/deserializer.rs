@@ -185,7 +185,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
         })
     }
 
-    // Whoever asks for so many takes so many.
+    // The visitor takes as many as the type asks for.
     #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(
         self,
