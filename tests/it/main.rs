@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
+mod alone;
 #[cfg(target_os = "linux")]
 mod icmp;
 mod log;

@@ -1,14 +1,12 @@
-//! A log that cannot be written: standard output and standard error are pipes whose readers are gone, as
-//! in `server 2>&1 | logger` when the logger has died, and whatever subscriber looks at our events and
-//! spans panics. The server runs in a process of its own, as some of that once aborted it.
-
-#![cfg(unix)]
+//! A log that cannot be written: standard output and standard error are pipes without a reader, as in
+//! `server 2>&1 | logger` when the logger has died, and the subscriber panics at our events and spans. The
+//! server runs in a process of its own, since some of that once aborted it.
 
 use std::{
     env,
     future::pending,
     net::UdpSocket,
-    process::{Child, Command, Stdio, exit},
+    process::{Child, Stdio, exit},
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
@@ -24,12 +22,16 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-/// Names the child process what to be: the runtime, where its subscriber fails, and who listens.
+use super::command;
+
+/// Tells the child process its role: the runtime, where its subscriber fails, and the address of the test.
 const ROLE: &str = "DATAGRAMMAR_BROKEN_LOG";
+/// The test, which the child process runs too.
+const TEST: &str = "alone::broken_log::serving_goes_on_when_events_and_spans_fail";
 
 // H-3, H-18, H-19
 #[test]
-fn serving_goes_on_whatever_becomes_of_its_events_and_spans() {
+fn serving_goes_on_when_events_and_spans_fail() {
     if let Ok(role) = env::var(ROLE) {
         exit(serve(&role).map_or(1, |()| 0));
     }
@@ -60,7 +62,7 @@ const POINTS: [&str; 11] = [
 struct Scene {
     name: String,
     child: Child,
-    /// What the process says beside its service.
+    /// Over which the process reports to the test.
     line: UdpSocket,
     peer: UdpSocket,
 }
@@ -69,18 +71,15 @@ impl Scene {
     fn new(runtime: &str, point: &str) -> Self {
         let (line, peer) = (socket(), socket());
         let name = format!("{runtime}, {point}");
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "serving_goes_on_whatever_becomes_of_its_events_and_spans"])
-            .args(["--nocapture", "--test-threads=1"])
+        let mut child = command(TEST)
             .env(ROLE, format!("{name}, {}", line.local_addr().unwrap()))
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let (_, process) = line.recv_from(&mut [0; 8]).expect("the process says hello");
         line.connect(process).unwrap();
-        // From now on nobody reads what it prints.
+        // From now on its output has no reader.
         drop((child.stdout.take(), child.stderr.take()));
         line.send(b"go").unwrap();
         let scene = Self { name, child, line, peer };
@@ -89,14 +88,14 @@ impl Scene {
         scene
     }
 
-    /// Has much go wrong in the server, and looks whether all else goes right.
+    /// Makes many things fail in the server, and checks that everything else works.
     fn play(mut self) {
         let requests = ["fail", "panic", "close", "later fail", "later panic", "later close"];
         for request in requests {
             self.peer.send(request.as_bytes()).unwrap();
             assert_eq!(self.ask("echo"), "echo", "{}: after {request}", self.name);
         }
-        // Told at DEBUG, and at WARN.
+        // The first is logged at DEBUG, the second at WARN.
         for (datagram, what) in [(&b"\xe9"[..], "junk"), (&[b'x'; MAX_LEN + 1], "a long one")] {
             self.peer.send(datagram).unwrap();
             assert_eq!(self.ask("echo"), "echo", "{}: after {what}", self.name);
@@ -218,7 +217,7 @@ static REFUSE: AtomicBool = AtomicBool::new(false);
 static CLEANED_UP: AtomicU64 = AtomicU64::new(0);
 static CONTROL: OnceLock<ServerHandle> = OnceLock::new();
 
-/// Does what its peer asks for, which is mostly to fail.
+/// Does what its peer asks for. Most of that fails.
 struct Fragile;
 
 impl Handler<String, String> for Fragile {
@@ -234,7 +233,7 @@ impl Handler<String, String> for Fragile {
     }
 
     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
-        /// What cannot be dropped.
+        /// Panics when it is dropped.
         struct Bomb;
 
         impl Drop for Bomb {
@@ -270,7 +269,7 @@ impl Handler<String, String> for Fragile {
                 Ok(peer.send(&text).await?)
             }
             "stop" => {
-                // Not awaited here, or this conversation would be cut.
+                // Not awaited here, since shutdown waits for this conversation.
                 tokio::spawn(handle.shutdown());
                 Ok(())
             }
@@ -282,7 +281,7 @@ impl Handler<String, String> for Fragile {
     }
 }
 
-/// A subscriber that falls back to standard error, which is broken too, wherever it is told to.
+/// A subscriber that fails at one point: it writes to standard error, which is broken too.
 struct Broken(&'static str);
 
 impl Broken {

@@ -1,5 +1,5 @@
-//! H-14 wherever conversations may run: their spans are kept by a subscriber for all threads, which a
-//! process has one of.
+//! H-14 on every thread that conversations run on. A subscriber for all threads records their spans, and a
+//! process can have one such subscriber.
 
 use std::{
     net::UdpSocket,
@@ -15,6 +15,8 @@ use tracing_subscriber::{
     layer::{Context, SubscriberExt},
     registry::LookupSpan,
 };
+
+use super::alone;
 
 /// The parents of all spans of conversations.
 #[derive(Clone, Default)]
@@ -47,7 +49,13 @@ impl Handler<String, String> for Echo {
 
 // H-14
 #[test]
-fn the_span_around_serving_is_the_parent_of_each_conversation_on_whatever_thread() {
+fn the_span_around_serving_is_the_parent_of_each_conversation_on_every_thread() {
+    alone(|| {
+        parents_of_conversations();
+    });
+}
+
+fn parents_of_conversations() {
     let parents = Parents::default();
     let subscriber = Registry::default().with(parents.clone());
     tracing::subscriber::set_global_default(subscriber).unwrap();

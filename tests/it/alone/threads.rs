@@ -1,7 +1,5 @@
-//! Workers on threads of their own. They are counted in a process of its own: other tests start such
-//! threads too.
-
-#![cfg(target_os = "linux")]
+//! Workers on threads of their own. Other tests start such threads too, so these are counted in a process where
+//! no other test runs.
 
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -11,6 +9,8 @@ use std::{
 
 use datagrammar::{BoxError, Handler, Peer, ServeError, Server, Text, Udp};
 use tokio::{runtime::Builder, task::JoinHandle};
+
+use super::alone;
 
 /// How many threads of this process belong to workers.
 fn threads() -> usize {
@@ -83,11 +83,13 @@ async fn serve(server: &Arc<Server>) -> JoinHandle<Result<(), ServeError>> {
 // One test: what is counted is the threads of the process.
 #[test]
 fn workers_on_their_own_threads_come_and_go_with_serving() {
-    receive_while_handlers_block_all_threads_of_the_runtime();
-    leave_no_thread_when_serve_has_returned();
-    end_at_once_when_the_serve_future_is_dropped();
-    leave_no_thread_when_the_server_is_dropped();
-    leave_no_thread_when_the_runtime_is_dropped();
+    alone(|| {
+        receive_while_handlers_block_all_threads_of_the_runtime();
+        leave_no_thread_when_serve_has_returned();
+        end_at_once_when_the_serve_future_is_dropped();
+        leave_no_thread_when_the_server_is_dropped();
+        leave_no_thread_when_the_runtime_is_dropped();
+    });
 }
 
 // G-2, D-15

@@ -1,5 +1,5 @@
-//! What peers can make a server hold. Memory is counted as it is allocated, in
-//! a process of its own: other tests allocate too.
+//! How much memory peers can make a server hold. Other tests allocate too, so it is counted in a process where no
+//! other test runs.
 
 mod counting;
 mod requests;
@@ -7,7 +7,7 @@ mod requests;
 use std::{
     future::pending,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -22,6 +22,8 @@ use tokio::{
     task::yield_now,
     time::{sleep, timeout},
 };
+
+use super::alone;
 
 type Bytes = <Raw as DatagramProtocol>::Incoming;
 
@@ -42,80 +44,86 @@ fn a_flood_from_one_sender_is_not_kept() {
         }
     }
 
-    alone(async {
-        let (network, handle) = serve(Busy).await;
-        let flooder = source(&network, 1).await;
-        let flood = vec![0; 1_400].into();
-        let memory = Memory::now();
+    alone(|| {
+        paused(async {
+            let (network, handle) = serve(Busy).await;
+            let flooder = source(&network, 1).await;
+            let flood = vec![0; 1_400].into();
+            let memory = Memory::now();
 
-        for n in 1..=500_000_u64 {
-            flooder.send(&flood).await.unwrap();
-            give_way(&handle, n).await;
-        }
+            for n in 1..=500_000_u64 {
+                flooder.send(&flood).await.unwrap();
+                pause(&handle, n).await;
+            }
 
-        let stats = handle.stats();
-        assert_eq!((stats.received, stats.active_conversations), (500_000, 1));
-        assert!(stats.dropped(DropReason::QueueFull) > 499_000);
-        assert!(memory.most_growth() < 16 * MIB, "{} KiB", memory.most_growth() / KIB);
-        within_deadline(handle.shutdown()).await;
+            let stats = handle.stats();
+            assert_eq!((stats.received, stats.active_conversations), (500_000, 1));
+            assert!(stats.dropped(DropReason::QueueFull) > 499_000);
+            assert!(memory.most_growth() < 16 * MIB, "{} KiB", memory.most_growth() / KIB);
+            within_deadline(handle.shutdown()).await;
+        });
     });
 }
 
 // G-6
 #[test]
 fn a_flood_from_many_sources_fills_the_places_and_no_more() {
-    alone(async {
-        let function = async |packet: Bytes| {
-            pending::<()>().await;
-            packet
-        };
-        let (network, handle) = serve(function.into_handler()).await;
-        let memory = Memory::now();
+    alone(|| {
+        paused(async {
+            let function = async |packet: Bytes| {
+                pending::<()>().await;
+                packet
+            };
+            let (network, handle) = serve(function.into_handler()).await;
+            let memory = Memory::now();
 
-        for n in 1..=164_000 {
-            source(&network, n).await.send(&"let me in".into()).await.unwrap();
-            give_way(&handle, n).await;
-        }
+            for n in 1..=164_000 {
+                source(&network, n).await.send(&"let me in".into()).await.unwrap();
+                pause(&handle, n).await;
+            }
 
-        let stats = handle.stats();
-        assert_eq!((stats.received, stats.active_conversations), (164_000, 16_384));
-        assert_eq!(stats.dropped(DropReason::ConversationLimit), 164_000 - 16_384);
-        assert!(memory.most_growth() < 128 * MIB, "{} KiB", memory.most_growth() / KIB);
-        within_deadline(handle.shutdown()).await;
+            let stats = handle.stats();
+            assert_eq!((stats.received, stats.active_conversations), (164_000, 16_384));
+            assert_eq!(stats.dropped(DropReason::ConversationLimit), 164_000 - 16_384);
+            assert!(memory.most_growth() < 128 * MIB, "{} KiB", memory.most_growth() / KIB);
+            within_deadline(handle.shutdown()).await;
+        });
     });
 }
 
 // G-7
 #[test]
-fn a_peer_that_was_answered_costs_nothing_any_more() {
+fn a_peer_that_was_answered_takes_no_memory() {
     // A fifth of the million, and of the 16 MiB, so that it stays quick without optimization. Half of
     // them are answered by a task.
     const SOURCES: u64 = 200_000;
     const BOUND: isize = 16 * MIB / 5;
 
-    alone(async {
-        let function = async |packet: Bytes| {
-            if packet == "task" {
-                yield_now().await;
-            }
-            packet
-        };
-        let (network, handle) = serve(function.into_handler()).await;
-        let mut memory = Memory::now();
+    alone(|| {
+        paused(async {
+            let function = async |packet: Bytes| {
+                if packet == "task" {
+                    yield_now().await;
+                }
+                packet
+            };
+            let (network, handle) = serve(function.into_handler()).await;
+            let mut memory = Memory::now();
 
-        for n in 1..=SOURCES {
-            let packet = if n % 2 == 0 { "task" } else { "inline" };
-            source(&network, n).await.send(&packet.into()).await.unwrap();
-            give_way(&handle, n).await;
-            if n == 1_000 {
-                memory = Memory::now();
+            for n in 1..=SOURCES {
+                let packet = if n % 2 == 0 { "task" } else { "inline" };
+                source(&network, n).await.send(&packet.into()).await.unwrap();
+                pause(&handle, n).await;
+                if n == 1_000 {
+                    memory = Memory::now();
+                }
             }
-        }
-        until(|| handle.stats().sent == SOURCES).await;
-        until(|| handle.stats().active_conversations == 0).await;
+            until(|| handle.stats().sent == SOURCES).await;
+            until(|| handle.stats().active_conversations == 0).await;
 
-        assert!(memory.growth() < BOUND, "{} KiB", memory.growth() / KIB);
-        within_deadline(handle.shutdown()).await;
+            assert!(memory.growth() < BOUND, "{} KiB", memory.growth() / KIB);
+            within_deadline(handle.shutdown()).await;
+        });
     });
 }
 
@@ -138,12 +146,12 @@ fn a_conversation_that_waits_costs_a_few_hundred_bytes() {
     /// How many bytes each of the conversations takes.
     fn bytes<const KEPT: usize>() -> isize {
         let mut bytes = 0;
-        alone(async {
+        paused(async {
             let (network, handle) = serve(Waiting::<KEPT>).await;
             let memory = Memory::now();
             for n in 1..=PEERS {
                 source(&network, n).await.send(&"hello".into()).await.unwrap();
-                give_way(&handle, n).await;
+                pause(&handle, n).await;
             }
             until(|| handle.stats().active_conversations == PEERS as usize).await;
             bytes = memory.growth() / PEERS as isize;
@@ -152,35 +160,39 @@ fn a_conversation_that_waits_costs_a_few_hundred_bytes() {
         bytes
     }
 
-    let (little, much) = (bytes::<8>(), bytes::<1_008>());
-    assert!(little < 1_024, "{little} bytes");
-    assert!((990..1_100).contains(&(much - little)), "{little} and {much} bytes");
+    alone(|| {
+        let (little, much) = (bytes::<8>(), bytes::<1_008>());
+        assert!(little < 1_024, "{little} bytes");
+        assert!((990..1_100).contains(&(much - little)), "{little} and {much} bytes");
+    });
 }
 
 // G-8
 #[test]
 fn small_datagrams_that_wait_pin_no_large_buffers() {
-    alone(async {
-        let function = async |packet: Bytes| {
-            pending::<()>().await;
-            packet
-        };
-        let (network, handle) = serve(function.into_handler()).await;
-        let small = vec![0; 32].into();
-        let memory = Memory::now();
+    alone(|| {
+        paused(async {
+            let function = async |packet: Bytes| {
+                pending::<()>().await;
+                packet
+            };
+            let (network, handle) = serve(function.into_handler()).await;
+            let small = vec![0; 32].into();
+            let memory = Memory::now();
 
-        for n in 0..200 {
-            let source = source(&network, n).await;
-            for _ in 0..51 {
-                source.send(&small).await.unwrap();
+            for n in 0..200 {
+                let source = source(&network, n).await;
+                for _ in 0..51 {
+                    source.send(&small).await.unwrap();
+                }
+                until(|| handle.stats().received == (n + 1) * 51).await;
             }
-            until(|| handle.stats().received == (n + 1) * 51).await;
-        }
 
-        until(|| handle.stats().queued_bytes == 10_000 * (32 + 160)).await;
-        assert_eq!(handle.stats().total_dropped(), 0);
-        assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
-        within_deadline(handle.shutdown()).await;
+            until(|| handle.stats().queued_bytes == 10_000 * (32 + 160)).await;
+            assert_eq!(handle.stats().total_dropped(), 0);
+            assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
+            within_deadline(handle.shutdown()).await;
+        });
     });
 }
 
@@ -198,20 +210,22 @@ fn small_packets_that_handlers_keep_pin_no_large_buffers() {
         }
     }
 
-    alone(async {
-        let hoarder = Hoarder::default();
-        let (network, handle) = serve(hoarder.clone()).await;
-        let source = source(&network, 1).await;
-        let memory = Memory::now();
+    alone(|| {
+        paused(async {
+            let hoarder = Hoarder::default();
+            let (network, handle) = serve(hoarder.clone()).await;
+            let source = source(&network, 1).await;
+            let memory = Memory::now();
 
-        for n in 1..=10_000 {
-            source.send(&vec![0; 32].into()).await.unwrap();
-            give_way(&handle, n).await;
-        }
+            for n in 1..=10_000 {
+                source.send(&vec![0; 32].into()).await.unwrap();
+                pause(&handle, n).await;
+            }
 
-        assert_eq!(hoarder.0.lock().unwrap().len(), 10_000);
-        assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
-        within_deadline(handle.shutdown()).await;
+            assert_eq!(hoarder.0.lock().unwrap().len(), 10_000);
+            assert!(memory.growth() < 8 * MIB, "{} KiB", memory.growth() / KIB);
+            within_deadline(handle.shutdown()).await;
+        });
     });
 }
 
@@ -231,37 +245,34 @@ fn a_client_holds_as_much_as_its_datagrams_may_be_long() {
         memory.growth()
     }
 
-    real_time(async {
-        let small = || Client::builder(Raw).max_datagram_size(512);
-        memory(small(), |udp| udp).await; // what the runtime allocates once
+    alone(|| {
+        real_time(async {
+            let small = || Client::builder(Raw).max_datagram_size(512);
+            memory(small(), |udp| udp).await; // the runtime allocates some memory once
 
-        let merged = memory(Client::builder(Raw), |udp| udp).await;
-        let singly = memory(small(), |udp| udp.segmentation_offload(false)).await;
-        let portable = memory(small(), |udp| udp.batch_io(false)).await;
+            let merged = memory(Client::builder(Raw), |udp| udp).await;
+            let singly = memory(small(), |udp| udp.segmentation_offload(false)).await;
+            let portable = memory(small(), |udp| udp.batch_io(false)).await;
 
-        assert!(merged < 320 * KIB, "{} KiB", merged / KIB);
-        assert!(singly < 32 * KIB, "{} KiB", singly / KIB);
-        assert!(portable < 32 * KIB, "{} KiB", portable / KIB);
+            assert!(merged < 320 * KIB, "{} KiB", merged / KIB);
+            assert!(singly < 32 * KIB, "{} KiB", singly / KIB);
+            assert!(portable < 32 * KIB, "{} KiB", portable / KIB);
+        });
     });
 }
 
-/// Held by the one test that runs.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// Runs a test on a current-thread runtime with a paused clock, while no other test runs.
-fn alone(test: impl Future<Output = ()>) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+/// Runs a test on a current-thread runtime with a paused clock.
+fn paused(test: impl Future<Output = ()>) {
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(test);
 }
 
-/// Runs a test on a runtime whose clock is that of the system, while no other test runs.
+/// Runs a test on a runtime whose clock is that of the system.
 fn real_time(test: impl Future<Output = ()>) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
-/// Serves bytes on a network that itself keeps next to nothing.
+/// Serves bytes on a network that keeps almost nothing itself.
 async fn serve(handler: impl Handler<Bytes, Bytes>) -> (Network, ServerHandle) {
     let network = Network::new(1, Conditions::default().buffer(100));
     let server = Server::bind(network.bind(SERVER).unwrap(), Raw, handler).await.unwrap();
@@ -278,8 +289,8 @@ async fn source(network: &Network, n: u64) -> Client<Raw> {
     Client::connect(socket, Raw).await.unwrap()
 }
 
-/// Has the server read all of the `sent` datagrams, every now and then.
-async fn give_way(handle: &ServerHandle, sent: u64) {
+/// Waits, after each 50 datagrams, until the server has read all of the `sent` ones.
+async fn pause(handle: &ServerHandle, sent: u64) {
     if sent.is_multiple_of(50) {
         until(|| handle.stats().received == sent).await;
     }
@@ -295,5 +306,5 @@ async fn until(condition: impl Fn() -> bool) {
 }
 
 async fn within_deadline<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future).await.expect("it comes within the deadline")
+    timeout(Duration::from_secs(20), future).await.expect("the effect comes within the deadline")
 }

@@ -1,22 +1,22 @@
 //! D-14, G-7: how often a server allocates for a request.
 
-use std::{
-    net::UdpSocket,
-    ops::Range,
-    sync::{PoisonError, mpsc},
-    thread,
-    time::Duration,
-};
+use std::{net::UdpSocket, ops::Range, sync::mpsc, thread, time::Duration};
 
 use datagrammar::{Json, Raw, Server, ServerBuilder, Udp, concurrent};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 
-use crate::{ALONE, Bytes, counting::allocations, within_deadline};
+use super::{super::alone, Bytes, counting::allocations, within_deadline};
 
 // D-14, G-7: bytes are answered at the price of one allocation, that of the packet itself
 #[test]
 fn echoing_bytes_allocates_the_packet_and_nothing_else() {
+    alone(|| {
+        echo_bytes();
+    });
+}
+
+fn echo_bytes() {
     let answer = async |packet: Bytes| {
         if packet == "allocations" { allocations().to_string().into() } else { packet }
     };
@@ -50,6 +50,12 @@ struct Member {
 // D-14, G-7: a typed packet is answered at the price of its own allocations, here one name
 #[test]
 fn echoing_json_allocates_the_name_in_the_packet_and_nothing_else() {
+    alone(|| {
+        echo_json();
+    });
+}
+
+fn echo_json() {
     let answer = async |member: Member| match &*member.name {
         "allocations" => Member { name: allocations().to_string(), ..member },
         _ => member,
@@ -92,7 +98,6 @@ fn allocated_by_requests(way: Way, builder: ServerBuilder, question: &[u8], requ
         Way::Batches => udp.segmentation_offload(false),
         Way::OneByOne => udp.batch_io(false),
     };
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (tell, told) = mpsc::channel();
     let serving = thread::spawn(move || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
