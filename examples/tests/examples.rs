@@ -1,6 +1,6 @@
-//! Starts each example as a user would, and looks at what it prints and sends.
+//! Starts each example as a user does, and checks what it prints and sends.
 
-#[path = "../examples/custom_protocol/ntp.rs"]
+#[path = "../custom_protocol/ntp.rs"]
 mod ntp;
 
 use std::{
@@ -243,39 +243,6 @@ fn the_seconds_between_two_timestamps_span_the_turn_of_2036() {
 
     assert_eq!(after.since(before), 1.5);
     assert_eq!(before.since(after), -1.5);
-}
-
-#[test]
-fn bench_server_echoes_bytes() {
-    for handler in ["one-shot", "loop"] {
-        let server = Program::start("bench_server", ["--port", "0", "--handler", handler]);
-        let peer = server.peer();
-        for request in [b"first".as_slice(), b"", &[0xff; 1400]] {
-            peer.send(request).unwrap();
-            assert_eq!(recv(&peer), request, "{handler}");
-        }
-    }
-}
-
-#[test]
-fn bench_server_answers_typed_json() {
-    let server = Program::start("bench_server", ["--port", "0", "--json"]);
-    let peer = server.peer();
-
-    peer.send(br#"{"id":7,"name":"x","values":[1,2,3,4,5,6,7,8.5]}"#).unwrap();
-
-    assert_eq!(recv(&peer), br#"{"id":7,"ok":true,"name":"x","sum":36.5,"max":8.5}"#);
-}
-
-#[test]
-fn bench_server_explains_itself() {
-    let (code, help) = Program::start("bench_server", ["--help"]).end();
-
-    assert_eq!(code, Some(0));
-    for option in ["--port N", "--json", "--handler", "--help"] {
-        assert!(help.iter().any(|line| line.contains(option)), "{option}");
-    }
-    assert_eq!(Program::start("bench_server", ["--handler", "none"]).end().0, Some(2));
 }
 
 /// An example that runs, until it ends or this is dropped.

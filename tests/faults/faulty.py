@@ -70,7 +70,7 @@ def faulty(built: Built, inject: dict[str, str], *args: str) -> Iterator[Faulty]
         command = ["strace", "-D", "-f", "-qq", "-o", trace.name, "-e", f"trace={CALLS}"]
         for call, how in inject.items():
             command += ["-e", f"inject={call}:{how}"]
-        command += [built.example("bench_server"), "--port", "0", *args]
+        command += [built.program("bench_server"), "--port", "0", *args]
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:

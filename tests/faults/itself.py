@@ -113,7 +113,7 @@ class Wire:
 @contextmanager
 def serving(built: Built, *args: str) -> Iterator[Callable[[], dict[str, int]]]:
     """Runs the byte echo; gives what ends it and returns the stats that it prints."""
-    command = [built.example("bench_server"), "--port", str(PORT), *args]
+    command = [built.program("bench_server"), "--port", str(PORT), *args]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
 
         def interrupt() -> dict[str, int]:

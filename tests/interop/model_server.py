@@ -45,7 +45,7 @@ def serving() -> Iterator[str]:
 def example(built: Built) -> None:
     """our echo_client, model's server: its words come back"""
     with serving() as addr:
-        lines = finished([built.example("echo_client"), "--to", addr, "Hello", "wörld"])
+        lines = finished([built.program("echo_client"), "--to", addr, "Hello", "wörld"])
     sent, received = lines.decode().splitlines()
     packet = {"command-line arguments": ["Hello", "wörld"]}
     expect(json.loads(sent.removeprefix("sent: ")), packet)
@@ -57,7 +57,7 @@ def rust_test(name: str, doc: str) -> Callable[[Built], None]:
 
     def check(built: Built) -> None:
         with serving() as addr:
-            command = [built.test("interop"), "--exact", name]
+            command = [built.program("interop"), "--exact", name]
             expect(b"1 passed" in finished(command, ECHO_SERVER=addr), True)
 
     check.__doc__ = f"our client, model's server: {doc}"

@@ -26,7 +26,7 @@ def our_client(built: Built) -> None:
         server.settimeout(DEADLINE)
         server.bind(("127.0.0.1", 0))
         host, port = server.getsockname()
-        command = [built.example("custom_protocol"), "ask", f"{host}:{port}"]
+        command = [built.program("custom_protocol"), "ask", f"{host}:{port}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
             try:
                 datagram, peer = server.recvfrom(65535)

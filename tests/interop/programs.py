@@ -20,18 +20,14 @@ class Built:
 
     def __init__(self, path: str) -> None:
         self._folder = os.path.dirname(path)
-        self._paths: dict[tuple[str, str], str] = {}
+        self._paths: dict[str, str] = {}
         with open(path, encoding="utf-8") as lines:
             for message in map(json.loads, lines):
                 if message.get("executable"):
-                    target = message["target"]
-                    self._paths[target["kind"][0], target["name"]] = message["executable"]
+                    self._paths[message["target"]["name"]] = message["executable"]
 
-    def example(self, name: str) -> str:
-        return self._paths["example", name]
-
-    def test(self, name: str) -> str:
-        return self._paths["test", name]
+    def program(self, name: str) -> str:
+        return self._paths[name]
 
     def beside(self, name: str) -> str:
         """What `run` has put into the folder of what it has built."""
@@ -39,8 +35,8 @@ class Built:
 
     @contextmanager
     def serving(self, name: str, *args: str) -> Iterator[tuple[str, int]]:
-        """Runs an example that serves, and gives the address that it says it listens on."""
-        with started([self.example(name), *args]) as line:
+        """Runs a program that serves, and gives the address that it says it listens on."""
+        with started([self.program(name), *args]) as line:
             host, port = line.removeprefix("listening on ").rsplit(":", 1)
             yield host, int(port)
 

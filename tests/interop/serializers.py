@@ -86,7 +86,7 @@ class Row:
 
     def _answers(self, built: Built, lines: list[str]) -> list[str]:
         request = "".join(line + "\n" for line in lines).encode()
-        return finished([built.test("codec"), self.ours], request).decode().splitlines()
+        return finished([built.program("codec"), self.ours], request).decode().splitlines()
 
 
 class Person(NamedTuple):

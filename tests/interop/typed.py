@@ -56,7 +56,7 @@ class Exchange:
         for of in dict.fromkeys(types):
             at = [n for n, other in enumerate(types) if other == of]
             request = "".join(lines[n] + "\n" for n in at).encode()
-            answered = finished([built.test("codec"), f"{self.codec} of {of}"], request).decode()
+            answered = finished([built.program("codec"), f"{self.codec} of {of}"], request).decode()
             answers.update(zip(at, answered.splitlines(), strict=True))
         return [answers[n] for n in range(len(types))]
 

@@ -1,6 +1,6 @@
 //! What a codec costs, beside a direct call of a crate.
 //!
-//! `benches/plot` makes the table and the plot of `docs/codecs.md` of it.
+//! `benches/codecs/plot` makes the table and the plot of `docs/codecs.md` of it.
 
 mod rows;
 

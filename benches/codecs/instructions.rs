@@ -1,6 +1,6 @@
-//! One codec at work, for a tool that counts instructions. `benches/counts` calls it.
+//! One codec at work, for a tool that counts instructions. `benches/codecs/counts` calls it.
 
-#[path = "codecs/rows.rs"]
+
 mod rows;
 
 use std::env;
