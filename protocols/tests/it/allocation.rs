@@ -1,6 +1,4 @@
-//! What a datagram may make a codec allocate. A binary of its own, for the allocator that counts.
-
-mod counting;
+//! How much memory a datagram can make a codec allocate.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -13,7 +11,7 @@ use datagrammar_protocols::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use self::counting::peak_of;
+use crate::counting::peak_of;
 
 // P-5
 #[test]

@@ -1,11 +1,8 @@
-//! What a datagram may make a layer allocate that inflates it. A binary of its own, for the allocator
-//! that counts.
-
-mod counting;
+//! How much memory a datagram can make the layers allocate that inflate it.
 
 use datagrammar_protocols::{Bzip2, Layer, Lz4, Zlib};
 
-use self::counting::peak_of;
+use crate::counting::peak_of;
 
 // P-24
 #[test]

@@ -12,6 +12,37 @@ mod replay;
 mod text;
 mod text_line;
 
+#[cfg(all(
+    feature = "bincode",
+    feature = "cbor",
+    feature = "msgpack",
+    feature = "postcard",
+    feature = "testing"
+))]
+mod allocation;
+#[allow(dead_code, reason = "the features decide who uses it")]
+mod counting;
+#[cfg(all(feature = "bzip2", feature = "lz4", feature = "zlib"))]
+mod inflation;
+#[cfg(all(
+    feature = "bincode",
+    feature = "cbor",
+    feature = "fixed",
+    feature = "json",
+    feature = "msgpack",
+    feature = "postcard"
+))]
+mod stack;
+#[cfg(all(
+    feature = "cbor",
+    feature = "json",
+    feature = "msgpack",
+    feature = "sealed",
+    feature = "sha256",
+    feature = "signed"
+))]
+mod vectors;
+
 // P-28: whatever is behind a feature is tested with it, and the rest compiles without.
 #[cfg(feature = "base64")]
 mod base64;

@@ -1,6 +1,6 @@
-//! The longest datagrams that nest as deep as they can, on the stack of a tokio worker. What runs
-//! over a stack aborts the process, so a child process reads them: this program once more, told by
-//! its environment which part it is.
+//! The longest datagrams that nest as deep as they can, on the stack of a tokio worker. A stack overflow
+//! aborts the process, so a child process reads them: this program once more, with its part in an
+//! environment variable.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 #[test]
 fn no_datagram_runs_over_the_stack() {
     match part() {
-        None => assert_eq!(ending("no_datagram_runs_over_the_stack", "").code(), Some(DONE)),
+        None => assert_eq!(ending("stack::no_datagram_runs_over_the_stack", "").code(), Some(DONE)),
         Some(_) => child(read_the_deepest_datagrams),
     }
 }
@@ -30,7 +30,7 @@ fn no_datagram_runs_over_the_stack() {
 #[test]
 fn the_deepest_packets_are_read() {
     match part() {
-        None => assert_eq!(ending("the_deepest_packets_are_read", "").code(), Some(DONE)),
+        None => assert_eq!(ending("stack::the_deepest_packets_are_read", "").code(), Some(DONE)),
         Some(_) => child(|| {
             fits::<Untagged>(json!(1), |inner| json!([inner]));
             fits::<Untagged>(json!(1), |inner| json!({"n": inner}));
@@ -62,7 +62,7 @@ fn fits<T: DeserializeOwned>(innermost: Value, around: fn(Value) -> Value) {
 fn without_the_limit_the_stack_is_run_over() {
     let Some(codec) = part() else {
         for codec in ["bincode", "cbor", "json", "msgpack", "postcard"] {
-            let ending = ending("without_the_limit_the_stack_is_run_over", codec);
+            let ending = ending("stack::without_the_limit_the_stack_is_run_over", codec);
             // Not by a panic, and not by reading to the end: by the system.
             assert!(!matches!(ending.code(), Some(0..=DONE)), "{codec}: {ending}");
         }

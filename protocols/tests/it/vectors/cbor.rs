@@ -6,7 +6,7 @@ use datagrammar_protocols::{Cbor, DatagramProtocol};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
-use crate::{
+use super::{
     any::{Any, float, list, map, text},
     hex, item, json_file, read, refused, sets,
 };

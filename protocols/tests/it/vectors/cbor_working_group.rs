@@ -3,7 +3,7 @@
 use datagrammar_protocols::Cbor;
 use serde::de::IgnoredAny;
 
-use crate::{
+use super::{
     any::Any,
     cbor::{Data, NESTING, in_an_unknown_field, passed_over},
     file,

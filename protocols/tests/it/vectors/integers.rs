@@ -36,18 +36,18 @@ impl Whole {
 /// other one, and tells how many types that are.
 macro_rules! of_each_type {
     ($Codec:ident, $datagram:expr, $number:expr, $what:expr) => {
-        $crate::integers::of_each_type!($Codec, $datagram, $number, $what;
+        $crate::vectors::integers::of_each_type!($Codec, $datagram, $number, $what;
             u8 u16 u32 u64 u128 i8 i16 i32 i64 i128)
     };
     ($Codec:ident, $datagram:expr, $number:expr, $what:expr; $($Integer:ty)*) => {{
-        let number: Option<$crate::integers::Whole> = $number;
+        let number: Option<$crate::vectors::integers::Whole> = $number;
         let mut types = 0;
         $(
             let codec = $Codec::<$Integer, ()>::new();
             let what = format!("{} as {}", $what, stringify!($Integer));
-            match number.and_then($crate::integers::Whole::as_type::<$Integer>) {
-                Some(number) => assert_eq!($crate::read(&codec, $datagram, &what), number, "{what}"),
-                None => $crate::refused(&codec, $datagram, &what),
+            match number.and_then($crate::vectors::integers::Whole::as_type::<$Integer>) {
+                Some(number) => assert_eq!($crate::vectors::read(&codec, $datagram, &what), number, "{what}"),
+                None => $crate::vectors::refused(&codec, $datagram, &what),
             }
             types += 1;
         )*

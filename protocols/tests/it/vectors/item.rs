@@ -1,7 +1,7 @@
 //! A reader of CBOR (RFC 8949) that shares nothing with ours: the sets of the working group are CBOR
 //! themselves, and tell by it what is right.
 
-use crate::any::{Any, float};
+use super::any::{Any, float};
 
 /// What the bytes are, without tags, and `undefined` as `null`; they must be well-formed.
 pub(crate) fn whole(mut bytes: &[u8]) -> Any {

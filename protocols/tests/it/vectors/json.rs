@@ -3,7 +3,7 @@
 use datagrammar_protocols::{DatagramProtocol, Json};
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{
+use super::{
     any::{Any, float, list, map, text},
     files, read, refused, sets,
 };

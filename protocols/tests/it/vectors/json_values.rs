@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use datagrammar_protocols::Json;
 use serde::de::DeserializeOwned;
 
-use crate::{
+use super::{
     any::{Any, float, list, map, text},
     files, read, refused, sets,
 };

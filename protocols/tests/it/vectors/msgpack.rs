@@ -4,7 +4,7 @@ use datagrammar_protocols::Msgpack;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use crate::{
+use super::{
     any::{Any, float, list, map, text},
     hex, json_file, read, sets,
 };

@@ -6,7 +6,7 @@ use datagrammar_protocols::{DatagramProtocol, Msgpack};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Number, Value};
 
-use crate::{
+use super::{
     any::Any,
     hex,
     integers::{Whole, of_each_type},

@@ -3,7 +3,7 @@
 use datagrammar_protocols::{DatagramProtocol, Raw, Sealed, SealingKey};
 use serde::Deserialize;
 
-use crate::{hex, json_file, read, refused, sets};
+use super::{hex, json_file, read, refused, sets};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -3,7 +3,7 @@
 use datagrammar_protocols::{DatagramProtocol, Layer, Raw, Sha256Digest, Signed, SigningKey};
 use serde::Deserialize;
 
-use crate::{hex, json_file, read, refused, sets};
+use super::{hex, json_file, read, refused, sets};
 
 // RFC 4231, section 4
 #[test]
