@@ -1,18 +1,28 @@
-//! What goes wrong between packets and bytes.
+//! Errors of protocols.
 //!
-//! Both types are opaque so that protocols can be put around each other without an error type per
-//! level, and cheap because strangers choose how often they are made: without a source, nothing is
-//! allocated.
+//! Both error types are opaque, so that protocols can wrap each other without a new error type for
+//! each level. They are cheap, since an attacker decides how often they are made: without a source
+//! they allocate nothing.
 
 use std::{error::Error, fmt};
 
-/// Any error, boxed, as converters and handlers return it.
+/// Any error, boxed: what converters and handlers return.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::BoxError;
+///
+/// let error: BoxError = "temperature is below absolute zero".into();
+///
+/// assert_eq!(error.to_string(), "temperature is below absolute zero");
+/// ```
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Tells that a datagram is not a packet.
+/// The error of a datagram that is not a valid packet.
 ///
-/// `Display` says what is wrong, in words fixed at compile time: it never repeats a byte of
-/// the datagram, so it is fit for a log. The [source](Error::source), if there is one, may quote
+/// `Display` says what is wrong, in words that are fixed at compile time. It never contains bytes
+/// of the datagram, so it is safe to log. The [source](Error::source), if there is one, may quote
 /// the datagram.
 ///
 /// # Examples
@@ -32,24 +42,50 @@ impl DecodeError {
     /// Creates the error of a codec: the bytes are not in its format.
     ///
     /// `problem` says what is wrong, such as `"header is shorter than 12 bytes"`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DecodeError, ErrorKind};
+    ///
+    /// let error = DecodeError::codec("header is shorter than 12 bytes");
+    ///
+    /// assert_eq!(error.kind(), ErrorKind::Codec);
+    /// ```
     #[must_use]
     pub const fn codec(problem: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Codec, problem))
     }
 
-    /// Creates the error of a layer: the bytes around the inner protocol's are not as agreed.
+    /// Creates the error of a layer: the bytes that the layer adds are wrong, such as a signature.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DecodeError, ErrorKind};
+    ///
+    /// assert_eq!(DecodeError::layer("wrong checksum").kind(), ErrorKind::Layer);
+    /// ```
     #[must_use]
     pub const fn layer(problem: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Layer, problem))
     }
 
-    /// Creates the error of a converter: the codec understood the packet, the domain refuses it.
+    /// Creates the error of a converter: the codec decoded the packet, and your domain refuses it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DecodeError, ErrorKind};
+    ///
+    /// assert_eq!(DecodeError::converter("unknown player").kind(), ErrorKind::Converter);
+    /// ```
     #[must_use]
     pub const fn converter(problem: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Converter, problem))
     }
 
-    /// Adds what caused this error.
+    /// Sets the cause of this error, which [`source`](Error::source) returns.
     ///
     /// # Examples
     ///
@@ -69,6 +105,17 @@ impl DecodeError {
     }
 
     /// Returns which part of the protocol refused the datagram.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, ErrorKind, Prefix, Text};
+    ///
+    /// let protocol = Text.layer(Prefix::new(*b"QZ"));
+    ///
+    /// assert_eq!(protocol.decode(b"hello").unwrap_err().kind(), ErrorKind::Layer);
+    /// assert_eq!(protocol.decode(b"QZ\xff").unwrap_err().kind(), ErrorKind::Codec);
+    /// ```
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -87,10 +134,10 @@ impl Error for DecodeError {
     }
 }
 
-/// Tells that a packet cannot be written as a datagram.
+/// The error of a packet that cannot be encoded as a datagram.
 ///
-/// As with [`DecodeError`], `Display` is fixed at compile time and the details are in the
-/// [source](Error::source).
+/// As with [`DecodeError`], the text of `Display` is fixed at compile time. The
+/// [source](Error::source), if there is one, has the details.
 ///
 /// # Examples
 ///
@@ -109,30 +156,78 @@ impl EncodeError {
     /// Creates the error of a codec: its format cannot express the packet.
     ///
     /// `problem` says what is wrong, such as `"name is longer than 255 bytes"`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{EncodeError, ErrorKind};
+    ///
+    /// let error = EncodeError::codec("name is longer than 255 bytes");
+    ///
+    /// assert_eq!(error.kind(), ErrorKind::Codec);
+    /// ```
     #[must_use]
     pub const fn codec(problem: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Codec, problem))
     }
 
     /// Creates the error of a layer: it cannot wrap the bytes of the inner protocol.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{EncodeError, ErrorKind};
+    ///
+    /// assert_eq!(EncodeError::layer("payload is longer than 64 KiB").kind(), ErrorKind::Layer);
+    /// ```
     #[must_use]
     pub const fn layer(problem: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Layer, problem))
     }
 
-    /// Creates the error of a converter: the domain refuses to send the packet.
+    /// Creates the error of a converter: your domain refuses to send the packet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{EncodeError, ErrorKind};
+    ///
+    /// assert_eq!(EncodeError::converter("unknown player").kind(), ErrorKind::Converter);
+    /// ```
     #[must_use]
     pub const fn converter(problem: &'static str) -> Self {
         Self(Fault::new(ErrorKind::Converter, problem))
     }
 
-    /// Adds what caused this error.
+    /// Sets the cause of this error, which [`source`](Error::source) returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use datagrammar_protocols::EncodeError;
+    ///
+    /// let error = EncodeError::codec("name is too long").with_source("name is 300 bytes, limit is 255");
+    ///
+    /// assert_eq!(error.source().unwrap().to_string(), "name is 300 bytes, limit is 255");
+    /// ```
     #[must_use]
     pub fn with_source(self, source: impl Into<BoxError>) -> Self {
         Self(self.0.with_source(source.into()))
     }
 
     /// Returns which part of the protocol refused the packet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, ErrorKind, TextLine};
+    ///
+    /// let mut datagram = Vec::new();
+    /// let error = TextLine::new().encode(&"é".to_owned(), &mut datagram).unwrap_err();
+    ///
+    /// assert_eq!(error.kind(), ErrorKind::Codec);
+    /// ```
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -151,17 +246,38 @@ impl Error for EncodeError {
     }
 }
 
-/// Which part of a protocol refused a packet or a datagram.
+/// The part of a protocol that refused a packet or a datagram.
+///
+/// More kinds may be added, so a `match` needs a `_` arm.
+///
+/// # Examples
+///
+/// A datagram with a wrong prefix comes from somebody else. A datagram with a correct prefix and
+/// invalid text is a bug of a peer:
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, ErrorKind, Prefix, Text};
+///
+/// let protocol = Text.layer(Prefix::new(*b"QZ"));
+///
+/// let is_bug = |datagram: &[u8]| match protocol.decode(datagram) {
+///     Ok(_) => false,
+///     Err(error) => error.kind() != ErrorKind::Layer,
+/// };
+///
+/// assert!(!is_bug(b"GET /"));
+/// assert!(is_bug(b"QZ\xff"));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A codec: the bytes or the packet do not fit the format.
     Codec,
 
-    /// A layer: the bytes around those of the codec are not as agreed, a signature for example.
+    /// A layer: the bytes around those of the codec are wrong, such as a signature.
     Layer,
 
-    /// A converter: the format was fine, but the packet means nothing valid.
+    /// A converter: the format is correct, but your domain refuses the packet.
     Converter,
 }
 

@@ -1,50 +1,66 @@
-//! Datagrams to typed packets and back: codecs and converters without a socket, task, clock or
-//! thread.
+//! Codecs, layers and converters for typed datagram protocols: bytes to packets and back, without
+//! I/O.
 //!
-//! A *datagram* is the bytes the network carries in one piece, a *packet* the typed value it
-//! stands for. A [`DatagramProtocol`] maps one to the other, and that is all there is to it:
-//! `&[u8]` in, a packet out, and back. So a protocol can be tested with literals, fuzzed, and used
-//! over any transport. The servers and clients that put one on the network are in the crate
-//! `datagrammar`.
+//! # Overview
 //!
-//! # The map
+//! A *datagram* is the bytes that the network carries in one piece. A *packet* is the typed value
+//! that a datagram stands for. A [`DatagramProtocol`] maps one to the other:
+//! [`decode`](DatagramProtocol::decode) makes a packet of `&[u8]`, and
+//! [`encode`](DatagramProtocol::encode) appends the bytes of a packet to a `Vec<u8>`.
 //!
-//! | you want | use | feature |
+//! This crate has no socket, task, clock or thread. So a protocol can be tested with literals,
+//! fuzzed, and used over any transport. The crate `datagrammar` has servers and clients for tokio,
+//! and re-exports everything that is here. That is why the examples say `use datagrammar::…`; a
+//! program that depends on this crate alone writes `datagrammar_protocols` instead.
+//!
+//! Codecs turn packets into bytes:
+//!
+//! | packets | codec | feature |
 //! | --- | --- | --- |
-//! | bytes as they are | [`Raw`] | |
-//! | UTF-8 text as it is | [`Text`] | |
+//! | bytes, unchanged | [`Raw`] | |
+//! | UTF-8 text, unchanged | [`Text`] | |
 //! | a line of text, without its terminator | [`TextLine`] | |
-//! | JSON of serde types | `Json` | `json` (default) |
-//! | CBOR of serde types | `Cbor` | `cbor` |
-//! | MessagePack of serde types | `Msgpack` | `msgpack` |
-//! | postcard's wire format of serde types, the smallest | `Postcard` | `postcard` |
-//! | bincode's wire format of serde types | `Bincode` | `bincode` |
-//! | fields of fixed size, one after another | `Fixed`, with `FixedText` | `fixed` |
-//! | Protocol Buffers of prost's types | `Protobuf` | `protobuf` |
-//! | your own types instead of those on the wire | [`DatagramProtocol::convert`] with a [`Converter`] | |
-//! | other bytes on the wire, with a [`Layer`] | [`DatagramProtocol::layer`] | |
-//! | first bytes that tell your datagrams from others | [`Prefix`] | |
-//! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] | |
-//! | fewer bytes, for everyone | `Zlib` | `zlib` |
-//! | fewer bytes, with a dictionary that both sides have | `Zstd` | `zstd` |
-//! | fewer bytes, for next to no time | `Lz4` | `lz4` |
-//! | fewer bytes, for who speaks it already | `Bzip2` | `bzip2` |
-//! | datagrams that are text | `Base64` | `base64` |
-//! | accidents found, for 4 bytes or for 32 | `Crc32c`, `Sha256Digest` | `crc32c`, `sha256` |
-//! | nobody heard who has not your key | `Signed` with a `SigningKey` | `signed` |
-//! | nor anything read | `Sealed` with a `SealingKey` | `sealed` |
-//! | packets that were recorded and sent again refused | [`ReplayWindow`], in a handler | |
-//! | one protocol to receive, another to send | [`Split`] | |
-//! | a protocol chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` | |
-//! | a format of your own | an implementation of [`DatagramProtocol`] | |
-//! | to test that | `testing::Conformance` | `testing` |
+//! | JSON of serde types | [`Json`] | `json` (default) |
+//! | CBOR of serde types | [`Cbor`] | `cbor` |
+//! | MessagePack of serde types | [`Msgpack`] | `msgpack` |
+//! | postcard's wire format of serde types, the smallest | [`Postcard`] | `postcard` |
+//! | bincode's wire format of serde types | [`Bincode`] | `bincode` |
+//! | structs of fields of fixed size | [`Fixed`], [`FixedText`] | `fixed` |
+//! | Protocol Buffers, with the types of prost | [`Protobuf`] | `protobuf` |
 //!
-//! What goes wrong is a [`DecodeError`] or an [`EncodeError`], whatever the protocol is made of.
+//! [Layers](Layer) change the bytes of a protocol. [`DatagramProtocol::layer`] adds one:
 //!
-//! # A protocol by hand
+//! | purpose | layer | feature |
+//! | --- | --- | --- |
+//! | magic number or version before each datagram | [`Prefix`] | |
+//! | authentication (HMAC-SHA-256) | [`Signed`], with a [`SigningKey`] | `signed` |
+//! | encryption and authentication (XChaCha20-Poly1305) | [`Sealed`], with a [`SealingKey`] | `sealed` |
+//! | detection of accidental changes (CRC-32C, 4 bytes) | [`Crc32c`] | `crc32c` |
+//! | detection of accidental changes (SHA-256, 32 bytes) | [`Sha256Digest`] | `sha256` |
+//! | compression (zlib), which every language can read | [`Zlib`] | `zlib` |
+//! | compression (Zstandard), best with a dictionary that both sides have | [`Zstd`] | `zstd` |
+//! | compression (LZ4), the fastest | [`Lz4`] | `lz4` |
+//! | compression (bzip2), for peers that already use it | [`Bzip2`] | `bzip2` |
+//! | text instead of bytes (base64) | [`Base64`] | `base64` |
 //!
-//! The Time Protocol ([RFC 868]), as a server sees it. A request is the empty datagram, the
-//! response is the number of seconds since 1900 in 32 bits, big-endian:
+//! Combinators make a protocol of others:
+//!
+//! | purpose | use |
+//! | --- | --- |
+//! | your own types instead of the types on the wire | [`DatagramProtocol::convert`], with a [`Converter`] |
+//! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] |
+//! | one protocol to receive, another to send | [`Split`] |
+//! | a protocol that is chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` |
+//!
+//! [`ReplayWindow`] detects packets that somebody recorded and sends again (anti-replay); a handler
+//! uses it. `testing::Conformance` tests a protocol of your own.
+//!
+//! Every protocol returns the same two error types: [`DecodeError`] and [`EncodeError`].
+//! # Writing a protocol
+//!
+//! Implement [`DatagramProtocol`]. This one is the Time Protocol ([RFC 868]) as a server sees it. A
+//! request is the empty datagram. The response is the number of seconds since 1900 in 32 bits,
+//! big-endian:
 //!
 //! ```
 //! use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError};
@@ -77,8 +93,78 @@
 //! # Ok::<(), datagrammar_protocols::BoxError>(())
 //! ```
 //!
+//! # Feature flags
+//!
+//! | feature | adds | default |
+//! | --- | --- | --- |
+//! | `json` | [`Json`] | yes |
+//! | `bincode` | [`Bincode`] | |
+//! | `cbor` | [`Cbor`] | |
+//! | `fixed` | [`Fixed`], [`FixedText`] | |
+//! | `msgpack` | [`Msgpack`] | |
+//! | `postcard` | [`Postcard`] | |
+//! | `protobuf` | [`Protobuf`] | |
+//! | `base64` | [`Base64`] | |
+//! | `bzip2` | [`Bzip2`] | |
+//! | `crc32c` | [`Crc32c`] | |
+//! | `lz4` | [`Lz4`] | |
+//! | `sealed` | [`Sealed`], [`SealingKey`] | |
+//! | `sha256` | [`Sha256Digest`] | |
+//! | `signed` | [`Signed`], [`SigningKey`] | |
+//! | `zlib` | [`Zlib`] | |
+//! | `zstd` | [`Zstd`]; needs a C compiler | |
+//! | `testing` | `testing::Conformance` | |
+//!
 //! [RFC 868]: https://www.rfc-editor.org/rfc/rfc868
 
+// A link to an item whose feature is off leads to the table of features.
+#![cfg_attr(feature = "base64", doc = "[`Base64`]: crate::Base64")]
+#![cfg_attr(not(feature = "base64"), doc = "[`Base64`]: #feature-flags")]
+#![cfg_attr(feature = "bincode", doc = "[`Bincode`]: crate::Bincode")]
+#![cfg_attr(not(feature = "bincode"), doc = "[`Bincode`]: #feature-flags")]
+#![cfg_attr(feature = "bzip2", doc = "[`Bzip2`]: crate::Bzip2")]
+#![cfg_attr(not(feature = "bzip2"), doc = "[`Bzip2`]: #feature-flags")]
+#![cfg_attr(feature = "cbor", doc = "[`Cbor`]: crate::Cbor")]
+#![cfg_attr(not(feature = "cbor"), doc = "[`Cbor`]: #feature-flags")]
+#![cfg_attr(feature = "crc32c", doc = "[`Crc32c`]: crate::Crc32c")]
+#![cfg_attr(not(feature = "crc32c"), doc = "[`Crc32c`]: #feature-flags")]
+#![cfg_attr(feature = "fixed", doc = "[`Fixed`]: crate::Fixed\n[`FixedText`]: crate::FixedText")]
+#![cfg_attr(
+    not(feature = "fixed"),
+    doc = "[`Fixed`]: #feature-flags\n[`FixedText`]: #feature-flags"
+)]
+#![cfg_attr(feature = "json", doc = "[`Json`]: crate::Json")]
+#![cfg_attr(not(feature = "json"), doc = "[`Json`]: #feature-flags")]
+#![cfg_attr(feature = "lz4", doc = "[`Lz4`]: crate::Lz4")]
+#![cfg_attr(not(feature = "lz4"), doc = "[`Lz4`]: #feature-flags")]
+#![cfg_attr(feature = "msgpack", doc = "[`Msgpack`]: crate::Msgpack")]
+#![cfg_attr(not(feature = "msgpack"), doc = "[`Msgpack`]: #feature-flags")]
+#![cfg_attr(feature = "postcard", doc = "[`Postcard`]: crate::Postcard")]
+#![cfg_attr(not(feature = "postcard"), doc = "[`Postcard`]: #feature-flags")]
+#![cfg_attr(feature = "protobuf", doc = "[`Protobuf`]: crate::Protobuf")]
+#![cfg_attr(not(feature = "protobuf"), doc = "[`Protobuf`]: #feature-flags")]
+#![cfg_attr(
+    feature = "sealed",
+    doc = "[`Sealed`]: crate::Sealed\n[`SealingKey`]: crate::SealingKey"
+)]
+#![cfg_attr(
+    not(feature = "sealed"),
+    doc = "[`Sealed`]: #feature-flags\n[`SealingKey`]: #feature-flags"
+)]
+#![cfg_attr(feature = "sha256", doc = "[`Sha256Digest`]: crate::Sha256Digest")]
+#![cfg_attr(not(feature = "sha256"), doc = "[`Sha256Digest`]: #feature-flags")]
+#![cfg_attr(
+    feature = "signed",
+    doc = "[`Signed`]: crate::Signed\n[`SigningKey`]: crate::SigningKey"
+)]
+#![cfg_attr(
+    not(feature = "signed"),
+    doc = "[`Signed`]: #feature-flags\n[`SigningKey`]: #feature-flags"
+)]
+#![cfg_attr(feature = "zlib", doc = "[`Zlib`]: crate::Zlib")]
+#![cfg_attr(not(feature = "zlib"), doc = "[`Zlib`]: #feature-flags")]
+#![cfg_attr(feature = "zstd", doc = "[`Zstd`]: crate::Zstd")]
+#![cfg_attr(not(feature = "zstd"), doc = "[`Zstd`]: #feature-flags")]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -141,7 +227,17 @@ pub use self::layer::sealed::Sealed;
 pub use self::layer::sha256::Sha256Digest;
 #[cfg(feature = "signed")]
 pub use self::layer::signed::Signed;
-/// Bytes that are cheap to clone: the packets of [`Raw`].
+/// Bytes that are cheap to clone: the packets of [`Raw`]. This is [`bytes::Bytes`].
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::Bytes;
+///
+/// let packet = Bytes::from_static(b"ping");
+///
+/// assert_eq!(packet.slice(1..), b"ing"[..]);
+/// ```
 pub use bytes::Bytes;
 
 pub use self::{

@@ -1,4 +1,4 @@
-//! The trait that everything else in this crate implements.
+//! The trait of every protocol, and the trait of protocols that recognize their own datagrams.
 
 use std::sync::Arc;
 
@@ -13,19 +13,53 @@ use crate::{
 
 /// Maps packets to datagrams and back, one to one.
 ///
-/// A datagram is the bytes the network carries in one piece; a packet is the typed value it stands
-/// for. A protocol is what both endpoints agree on. It comes as a codec ([`Raw`](crate::Raw),
-/// [`Text`](crate::Text), …), as a [`Convert`] around another protocol, or written by hand: see the
-/// [crate documentation](crate) for an example.
+/// A datagram is the bytes that the network carries in one piece. A packet is the typed value that
+/// it stands for. Both endpoints must use the same protocol. A protocol is a codec
+/// ([`Raw`](crate::Raw), [`Text`](crate::Text), …), or a combination of others, such as a
+/// [`Convert`] around a codec, or a type of your own that implements this trait.
 ///
-/// # What an implementation keeps to
+/// # Requirements
 ///
-/// - **One datagram is exactly one packet.** There is no "more bytes are needed" and nothing is
-///   left over for later.
-/// - **No memory.** The result depends on the argument alone, never on the datagrams before it,
-///   which is why both methods take `&self`. One value serves all peers.
-/// - **No panic.** Every datagram comes from a stranger; whatever it holds, `decode` returns, and
-///   reserves no more memory than the bytes it has really got can justify.
+/// Every implementation must keep these rules. The kit `testing::Conformance` tests them.
+///
+/// - **One datagram is exactly one packet.** A protocol cannot ask for more bytes, and it cannot
+///   leave bytes for later.
+/// - **No memory.** The result depends on the argument only, not on earlier datagrams. That is why
+///   both methods take `&self`. One value serves all peers.
+/// - **No panic.** Every datagram may come from an attacker. `decode` returns for any bytes, and it
+///   never reserves more memory than the received bytes justify.
+///
+/// # Examples
+///
+/// A protocol of two numbers; the [crate documentation](crate#writing-a-protocol) has another one.
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError};
+///
+/// /// A point as two bytes.
+/// struct Point;
+///
+/// impl DatagramProtocol for Point {
+///     type Incoming = (u8, u8);
+///     type Outgoing = (u8, u8);
+///
+///     fn decode(&self, datagram: &[u8]) -> Result<(u8, u8), DecodeError> {
+///         match *datagram {
+///             [x, y] => Ok((x, y)),
+///             _ => Err(DecodeError::codec("a point is 2 bytes")),
+///         }
+///     }
+///
+///     fn encode(&self, &(x, y): &(u8, u8), datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+///         datagram.extend([x, y]);
+///         Ok(())
+///     }
+/// }
+///
+/// assert_eq!(Point.decode(&[3, 4])?, (3, 4));
+/// assert!(Point.decode(&[3, 4, 5]).is_err());
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a datagram protocol",
     label = "expected a protocol such as `Json<Request, Response>`, `Text` or `Raw`",
@@ -40,27 +74,51 @@ pub trait DatagramProtocol {
 
     /// Decodes the packet that the whole of `datagram` stands for.
     ///
-    /// Bytes left over after the packet are an error. The empty datagram is a datagram as any
-    /// other.
+    /// Bytes after the packet are an error. The empty datagram is valid input like any other; the
+    /// protocol decides whether it is a packet.
     ///
     /// # Errors
     ///
-    /// Returns an error if `datagram` is not exactly one packet, with the [kind](DecodeError::kind)
-    /// of what refused it.
+    /// Returns an error if `datagram` is not exactly one packet. Its [kind](DecodeError::kind) says
+    /// which part of the protocol refused it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Text};
+    ///
+    /// assert_eq!(Text.decode(b"hello")?, "hello");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError>;
 
     /// Appends the bytes of `packet` to `datagram`.
     ///
-    /// What is in the buffer already stays as it is. When encoding fails, the caller discards what
-    /// was appended, usually by truncating the buffer to the length it had; the servers and clients
-    /// of `datagrammar` do.
+    /// The bytes that are already in the buffer do not change. After an error the buffer may hold a
+    /// part of the packet; the caller discards it, usually by truncating the buffer to its old
+    /// length. The servers and clients of `datagrammar` do that.
     ///
     /// # Errors
     ///
     /// Returns an error if the protocol has no bytes for `packet`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Text};
+    ///
+    /// let mut datagram = b"before ".to_vec();
+    /// Text.encode(&"hello".to_owned(), &mut datagram)?;
+    ///
+    /// assert_eq!(datagram, b"before hello");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
 
-    /// Puts a converter around this protocol, so that packets become the types of your domain.
+    /// Wraps this protocol with a converter, so that packets become types of your domain.
+    ///
+    /// The bytes on the wire stay the same. The converter never sees a datagram that this protocol
+    /// refuses.
     ///
     /// # Examples
     ///
@@ -94,10 +152,10 @@ pub trait DatagramProtocol {
         Convert::new(self, converter)
     }
 
-    /// Puts a layer around this protocol, which changes its bytes.
+    /// Wraps this protocol with a layer, which changes its bytes.
     ///
-    /// Layers nest from the inside out: the last one is the first that a received datagram meets,
-    /// so put there what refuses strangers, and compress before you sign.
+    /// The last layer is the outermost one: it sees a received datagram first. So put the layer
+    /// that refuses attackers last, and compress before you sign.
     ///
     /// # Examples
     ///
@@ -119,9 +177,9 @@ pub trait DatagramProtocol {
     /// Restricts this protocol to datagrams that meet a condition, such as
     /// [`first_byte`](crate::first_byte).
     ///
-    /// Others are refused both ways: a packet whose bytes do not meet it is an encode error, since
-    /// the other side would take it for something else. Refusing costs the condition and nothing
-    /// more.
+    /// `decode` refuses other datagrams before this protocol sees them. `encode` refuses a packet
+    /// whose bytes do not meet the condition, since the other side would give them to another
+    /// protocol. The condition is the only cost.
     ///
     /// # Examples
     ///
@@ -142,15 +200,16 @@ pub trait DatagramProtocol {
         When::new(self, condition)
     }
 
-    /// Puts another protocol beside this one, for the datagrams that this one does not
-    /// [claim](Claim).
+    /// Combines this protocol with another one, which receives the datagrams that this one does not
+    /// [claim](Claim). So several protocols share a port.
     ///
-    /// So several protocols share a port. Each datagram is decoded by exactly one of them, chosen
-    /// before it is decoded: what that one refuses is refused. Packets are [`Either`](crate::Either),
-    /// and the side of a packet chooses how it is encoded; one whose bytes another protocol before
-    /// it claims is an encode error.
+    /// Each datagram is decoded by exactly one protocol, which is chosen before decoding. If that
+    /// one refuses the datagram, no other one is tried. Packets are [`Either`](crate::Either), and
+    /// the side of a packet chooses the protocol that encodes it. It is an encode error if an
+    /// earlier protocol claims the encoded bytes.
     ///
-    /// The last protocol has the rest, the empty datagram with it, unless it has a condition too.
+    /// The last protocol receives all remaining datagrams, also the empty one, unless it has a
+    /// condition too.
     ///
     /// # Examples
     ///
@@ -169,8 +228,8 @@ pub trait DatagramProtocol {
     /// # Ok::<(), datagrammar_protocols::BoxError>(())
     /// ```
     ///
-    /// Two whose datagrams begin with a letter of ours, which they do not see themselves, in one type
-    /// of your own:
+    /// Two protocols in one enum of your own. A letter before each datagram selects the protocol,
+    /// and the inner protocols do not see that letter:
     ///
     /// ```
     /// use bytes::Bytes;
@@ -224,15 +283,16 @@ pub trait DatagramProtocol {
     }
 }
 
-/// A protocol that tells its own datagrams from those of others, so that another one can stand
-/// beside it: [`protocol.or(…)`](DatagramProtocol::or).
+/// A protocol that recognizes its own datagrams, so that another protocol can share the port:
+/// [`protocol.or(…)`](DatagramProtocol::or).
 ///
-/// Any protocol becomes one by a condition, [`protocol.when(…)`](DatagramProtocol::when). One with
-/// the layer [`Prefix`](crate::Prefix) around it is one already, and so are two of them with `or`
-/// between. Implement it for a protocol of your own that knows itself by more than that.
+/// [`protocol.when(…)`](DatagramProtocol::when) adds a condition to any protocol, and the result
+/// implements this trait. A protocol with the layer [`Prefix`](crate::Prefix) implements it too,
+/// and so does `one.or(other)` if both sides do. Implement it for a protocol of your own if a
+/// simple condition is not enough.
 ///
-/// An implementation keeps to this: what it encodes, it claims. And it is cheap, since every
-/// datagram comes by, and a choice among many asks more than once.
+/// An implementation must claim every datagram that it encodes. It should be cheap: it runs for
+/// each received datagram, and more than once in a choice of several protocols.
 ///
 /// # Examples
 ///
@@ -279,7 +339,7 @@ pub trait DatagramProtocol {
     note = "write `protocol.when(first_byte(128..=191))` or `protocol.layer(Prefix::new(*b\"magic\"))`"
 )]
 pub trait Claim: DatagramProtocol {
-    /// Tells whether `datagram` is this protocol's, which does not yet mean that it is valid.
+    /// Returns whether `datagram` belongs to this protocol. The datagram may still be invalid.
     fn claims(&self, datagram: &[u8]) -> bool;
 }
 

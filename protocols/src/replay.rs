@@ -1,22 +1,24 @@
-//! A window of sequence numbers, to refuse datagrams that are sent again.
+//! A window of sequence numbers that detects replayed datagrams.
 
-/// Tells whether a number that counts up is new: for datagrams that somebody recorded and sends again.
+/// Detects replayed packets (anti-replay): returns whether a sequence number is new.
 ///
-/// A signature says who wrote a datagram, not when; anyone who recorded it can send it again. So the
-/// sender counts its packets, and the receiver keeps a window per sender. A protocol has no memory,
-/// so this is for the handler to do, with a number that is in the packet.
+/// A signature says who wrote a datagram, not when. Somebody who recorded a signed datagram can
+/// send it again. So the sender numbers its packets, and the receiver keeps one window per sender.
+/// Protocols have no memory, so this is the task of the handler: it passes the number that is in
+/// the packet to [`accept`](Self::accept).
 ///
-/// The window is the greatest number so far and the 63 before it, as in IPsec ([RFC 4303], section
-/// 3.4.3) and DTLS ([RFC 9147], section 4.5.1): what the network has reordered within it is
-/// accepted, each number once. What is older is refused, new or not. It takes 16 bytes.
+/// The window is the greatest number so far and the 63 numbers before it, as in IPsec ([RFC 4303],
+/// section 3.4.3) and DTLS ([RFC 9147], section 4.5.1). Packets that the network reorders within
+/// the window are accepted, each number once. Older numbers are refused, whether they are new or
+/// not. A window takes 16 bytes.
 ///
-/// A window knows of its own conversation only. What was recorded in another one, before the program
-/// was started again, or is sent from another address, has to be told apart by something else in the
-/// packet: a number that the receiver draws for each conversation. The example `signed_counter` of
-/// `datagrammar` does so.
+/// A window knows one conversation only. It cannot detect a packet that was recorded in another
+/// conversation, before a restart of the program, or from another address. For that, put something
+/// else into the packet: a random number that the receiver chooses for each conversation. The
+/// example `signed_counter` of `datagrammar` shows how.
 ///
-/// Only numbers that are signed or sealed mean anything: with others a stranger could move the
-/// window to the end, and what is honest would be refused from there on.
+/// Use numbers that are signed or sealed only. With other numbers, an attacker could send a very
+/// great one, and the window would then refuse all honest packets.
 ///
 /// [RFC 4303]: https://www.rfc-editor.org/rfc/rfc4303#section-3.4.3
 /// [RFC 9147]: https://www.rfc-editor.org/rfc/rfc9147#section-4.5.1
@@ -37,12 +39,20 @@
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ReplayWindow {
     greatest: u64,
-    /// Bit n stands for `greatest - n`. Without any bit nothing was accepted yet.
+    /// Bit n stands for `greatest - n`. No bit is set before the first number.
     accepted: u64,
 }
 
 impl ReplayWindow {
-    /// Creates a window that has seen no number, so that it accepts any first one.
+    /// Creates a window that has seen no number, so it accepts any first number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::ReplayWindow;
+    ///
+    /// assert!(ReplayWindow::new().accept(1_000_000));
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { greatest: 0, accepted: 0 }
@@ -50,11 +60,12 @@ impl ReplayWindow {
 
     /// Returns whether `sequence` is new, and remembers it.
     ///
-    /// It is one step, where IPsec has two (look, check the signature, then remember): here nobody
-    /// has a number in hands before its datagram was verified, as it is part of a packet.
+    /// IPsec needs two steps: it looks up the number, checks the signature, and then remembers the
+    /// number. One step is enough here, because the number is part of a packet and so its datagram
+    /// was verified before.
     ///
-    /// All of `u64` is fine, 0 too. There is nothing greater after [`u64::MAX`], and no way back: a
-    /// sender that counts packets never gets there.
+    /// All values of `u64` are valid, also 0. Nothing is greater than [`u64::MAX`], and a window
+    /// cannot go back; a sender that counts packets never gets there.
     ///
     /// # Examples
     ///

@@ -1,13 +1,27 @@
-//! What the methods of a protocol return: the protocol, and what stands around or beside it.
+//! The types that the methods of `DatagramProtocol` return.
 //!
-//! Only the types are here, so that the trait can name them. How each encodes and decodes stands in a file
-//! of its own.
+//! Only the types are here, so that the trait can name them. Each one has a file with its `impl` of
+//! `DatagramProtocol`.
 
 use std::fmt;
 
-/// A protocol with a converter around it, made by [`DatagramProtocol::convert`](crate::DatagramProtocol::convert).
+/// A protocol with a converter around it, made by
+/// [`DatagramProtocol::convert`](crate::DatagramProtocol::convert).
 ///
-/// What the protocol inside cannot decode, the converter never sees.
+/// The converter never sees a datagram that the inner protocol refuses.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{Convert, DatagramProtocol, Text, TryConvert};
+///
+/// type Chars = Convert<Text, TryConvert<String, Box<str>, String, String>>;
+///
+/// let protocol: Chars = Text.convert(TryConvert::new());
+///
+/// assert_eq!(&*protocol.decode(b"hello")?, "hello");
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Convert<P, C> {
     pub(crate) protocol: P,
@@ -20,7 +34,21 @@ impl<P, C> Convert<P, C> {
     }
 }
 
-/// A protocol with a layer around it, made by [`DatagramProtocol::layer`](crate::DatagramProtocol::layer).
+/// A protocol with a layer around it, made by
+/// [`DatagramProtocol::layer`](crate::DatagramProtocol::layer).
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Layered, Prefix, Text};
+///
+/// fn protocol() -> Layered<Text, Prefix<2>> {
+///     Text.layer(Prefix::new(*b"QZ"))
+/// }
+///
+/// assert_eq!(protocol().decode(b"QZhello")?, "hello");
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layered<P, L> {
     pub(crate) protocol: P,
@@ -33,7 +61,19 @@ impl<P, L> Layered<P, L> {
     }
 }
 
-/// A protocol for datagrams that meet a condition, made by [`DatagramProtocol::when`](crate::DatagramProtocol::when).
+/// A protocol with a condition, made by [`DatagramProtocol::when`](crate::DatagramProtocol::when):
+/// it accepts only datagrams that meet the condition.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{Claim, DatagramProtocol, Text, When};
+///
+/// let commands: When<Text, fn(&[u8]) -> bool> = Text.when(|datagram| datagram.starts_with(b"/"));
+///
+/// assert!(commands.claims(b"/join"));
+/// assert!(!commands.claims(b"hello"));
+/// ```
 #[derive(Clone, Copy)]
 pub struct When<P, F> {
     pub(crate) protocol: P,
@@ -52,8 +92,22 @@ impl<P: fmt::Debug, F> fmt::Debug for When<P, F> {
     }
 }
 
-/// One protocol for the datagrams that it claims, and another for the rest, made by
-/// [`DatagramProtocol::or`](crate::DatagramProtocol::or).
+/// Two protocols on one port, made by [`DatagramProtocol::or`](crate::DatagramProtocol::or): one
+/// for the datagrams that it claims, the other for the rest.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{Choice, DatagramProtocol, Either, Layered, Prefix, Raw, Text};
+///
+/// fn protocol() -> Choice<Layered<Text, Prefix<1>>, Raw> {
+///     Text.layer(Prefix::new(*b"T")).or(Raw)
+/// }
+///
+/// assert_eq!(protocol().decode(b"Thello")?, Either::Left("hello".to_owned()));
+/// assert_eq!(protocol().decode(b"hello")?, Either::Right(b"hello"[..].into()));
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Choice<A, B> {
     pub(crate) one: A,

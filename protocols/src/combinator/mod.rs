@@ -1,4 +1,4 @@
-//! Protocols made of others: with other packets, with other bytes, several on one port.
+//! Protocols made of other protocols: converters, layers, choices, and `Split`.
 
 pub(crate) mod adapter;
 pub(crate) mod choice;

@@ -1,4 +1,4 @@
-//! One protocol to receive, another to send.
+//! One protocol to receive, another one to send.
 
 use crate::{
     error::{DecodeError, EncodeError},
@@ -7,8 +7,8 @@ use crate::{
 
 /// Decodes with one protocol and encodes with another.
 ///
-/// For protocols whose two directions have nothing in common: commands as text, measurements as
-/// bytes.
+/// Use it where the two directions have different formats: for example, commands as text and
+/// measurements as bytes.
 ///
 /// # Examples
 ///
@@ -33,6 +33,20 @@ pub struct Split<I, O> {
 
 impl<I, O> Split<I, O> {
     /// Creates a protocol that decodes with `incoming` and encodes with `outgoing`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Prefix, Split, Text};
+    ///
+    /// let incoming = Text.layer(Prefix::new(*b"?"));
+    /// let outgoing = Text.layer(Prefix::new(*b"!"));
+    /// let server = Split::new(incoming, outgoing);
+    ///
+    /// assert_eq!(server.decode(b"?time")?, "time");
+    /// assert!(server.decode(b"!noon").is_err());
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new(incoming: I, outgoing: O) -> Self {
         Self { incoming, outgoing }

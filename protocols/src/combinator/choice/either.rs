@@ -1,22 +1,38 @@
-//! A packet of one protocol or of the other.
+//! A packet of one of two protocols.
 
-/// A packet of the one protocol or of the other.
+/// A packet of one of two protocols.
 ///
-/// What a [`Choice`](crate::Choice) receives and sends. Where more than two are nested, an `enum` of
-/// your own reads better in handlers: [`DatagramProtocol::or`](crate::DatagramProtocol::or) shows
-/// how.
+/// A [`Choice`](crate::Choice) receives and sends these packets. With three or more protocols they
+/// are nested. An `enum` of your own then reads better in handlers;
+/// [`DatagramProtocol::or`](crate::DatagramProtocol::or) shows how to convert to one.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{DatagramProtocol, Either, Text};
+///
+/// let protocol = Text.when(|datagram| datagram.starts_with(b"/")).or(Text);
+///
+/// let command = match protocol.decode(b"/join")? {
+///     Either::Left(command) => command,
+///     Either::Right(chat) => panic!("{chat} is not a command"),
+/// };
+///
+/// assert_eq!(command, "/join");
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[expect(clippy::exhaustive_enums, reason = "there are two sides of an `or`")]
 pub enum Either<L, R> {
     /// A packet of the protocol before the `or`.
     Left(L),
 
-    /// A packet of the protocol behind it.
+    /// A packet of the protocol after the `or`.
     Right(R),
 }
 
 impl<L, R> Either<L, R> {
-    /// Returns the packet, if it is of the protocol before the `or`.
+    /// Returns the packet if it belongs to the protocol before the `or`.
     ///
     /// # Examples
     ///
@@ -36,7 +52,7 @@ impl<L, R> Either<L, R> {
         }
     }
 
-    /// Returns the packet, if it is of the protocol behind the `or`.
+    /// Returns the packet if it belongs to the protocol after the `or`.
     ///
     /// # Examples
     ///

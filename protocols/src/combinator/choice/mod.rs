@@ -1,4 +1,4 @@
-//! One protocol beside another on one port, told apart by the bytes of the datagram.
+//! Two protocols on one port, distinguished by the bytes of the datagram.
 
 pub(crate) mod either;
 pub(crate) mod when;
@@ -30,7 +30,7 @@ impl<A: Claim, B: DatagramProtocol> DatagramProtocol for Choice<A, B> {
 
         let start = datagram.len();
         self.other.encode(packet, datagram)?;
-        // The other side would take it for something else.
+        // The other side would decode it with the first protocol.
         if datagram.get(start..).is_some_and(|bytes| self.one.claims(bytes)) {
             return Err(EncodeError::layer("another protocol claims these bytes"));
         }

@@ -1,4 +1,4 @@
-//! A protocol with a condition: which datagrams are its own.
+//! A protocol with a condition, which decides which datagrams belong to it.
 
 use std::ops::RangeBounds;
 
@@ -8,10 +8,11 @@ use crate::{
     protocol::{Claim, DatagramProtocol},
 };
 
-/// A condition for [`DatagramProtocol::when`]: the first byte is one of these.
+/// Returns a condition for [`DatagramProtocol::when`]: the first byte is in `bytes`.
 ///
-/// So protocols are told apart that were not made to share a port, see [RFC 7983]. The byte stays a
-/// part of the datagram. The empty datagram has none, so it never holds for that.
+/// Use it to put protocols on one port that were not made to share one, see [RFC 7983]. The byte
+/// stays part of the datagram. The empty datagram has no first byte, so it never meets the
+/// condition.
 ///
 /// # Examples
 ///

@@ -1,21 +1,54 @@
-//! The trait of what stands between the packets on the wire and those of a domain.
+//! The trait that converts between the packets on the wire and the packets of a domain.
 
 use crate::error::BoxError;
 
-/// Turns packets as they are on the wire into those of your domain, and back; it may refuse both
-/// ways.
+/// Converts the packets on the wire to types of your domain, and back. It may refuse a packet in
+/// both directions.
 ///
-/// A codec knows the shape of a packet, a converter what it means. What it lets through needs no
-/// more checks, so a handler sees valid values only.
+/// A codec checks the format of a packet, a converter checks its meaning. So a handler sees valid
+/// values only, and needs no more checks.
 ///
-/// Implement it for a type of your own, or use [`converter_fn()`](crate::converter_fn()) for two closures, or
-/// [`TryConvert`](crate::TryConvert) where the types have [`TryFrom`] or [`From`] already.
+/// Implement it for a type of your own. Or use [`converter_fn()`](crate::converter_fn()) for two
+/// closures, or [`TryConvert`](crate::TryConvert) if the types already implement [`TryFrom`] or
+/// [`From`].
+///
+/// # Examples
+///
+/// A converter that refuses names which are not known. The names are a setting of the converter:
+///
+/// ```
+/// use datagrammar_protocols::{BoxError, Converter, DatagramProtocol, Text};
+///
+/// struct Known(&'static [&'static str]);
+///
+/// impl Converter for Known {
+///     type WireIncoming = String;
+///     type Incoming = &'static str;
+///     type Outgoing = &'static str;
+///     type WireOutgoing = String;
+///
+///     fn convert_incoming(&self, packet: String) -> Result<&'static str, BoxError> {
+///         let known = self.0.iter().find(|name| **name == packet);
+///         known.copied().ok_or_else(|| "the name is not known".into())
+///     }
+///
+///     fn convert_outgoing(&self, packet: &&'static str) -> Result<String, BoxError> {
+///         Ok((*packet).to_owned())
+///     }
+/// }
+///
+/// let protocol = Text.convert(Known(&["kitchen", "cellar"]));
+///
+/// assert_eq!(protocol.decode(b"cellar")?, "cellar");
+/// assert!(protocol.decode(b"attic").is_err());
+/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a converter",
     label = "expected a converter such as `TryConvert::new()` or `converter_fn(incoming, outgoing)`"
 )]
 pub trait Converter {
-    /// The packet as the protocol inside decodes it.
+    /// The packet that the inner protocol decodes.
     type WireIncoming;
 
     /// The packet that this endpoint receives.
@@ -24,20 +57,22 @@ pub trait Converter {
     /// The packet that this endpoint sends.
     type Outgoing;
 
-    /// The packet as the protocol inside encodes it.
+    /// The packet that the inner protocol encodes.
     type WireOutgoing;
 
     /// Converts a packet that was decoded.
     ///
     /// # Errors
     ///
-    /// Returns why the packet is refused; it becomes the source of a [`DecodeError`](crate::DecodeError).
+    /// Returns the reason if it refuses the packet. The reason becomes the source of a
+    /// [`DecodeError`](crate::DecodeError).
     fn convert_incoming(&self, packet: Self::WireIncoming) -> Result<Self::Incoming, BoxError>;
 
-    /// Converts a packet that is to be encoded.
+    /// Converts a packet before it is encoded.
     ///
     /// # Errors
     ///
-    /// Returns why the packet is refused; it becomes the source of an [`EncodeError`](crate::EncodeError).
+    /// Returns the reason if it refuses the packet. The reason becomes the source of an
+    /// [`EncodeError`](crate::EncodeError).
     fn convert_outgoing(&self, packet: &Self::Outgoing) -> Result<Self::WireOutgoing, BoxError>;
 }

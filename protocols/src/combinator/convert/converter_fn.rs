@@ -5,11 +5,12 @@ use std::{fmt, marker::PhantomData};
 use super::converter::Converter;
 use crate::error::BoxError;
 
-/// Makes a converter of two closures: one for what is received, one for what is sent.
+/// Makes a converter of two closures: `incoming` converts received packets, `outgoing` converts
+/// packets to send.
 ///
-/// Each returns a `Result` whose error may be any error or text; one that fails in several ways
-/// says `-> Result<_, BoxError>`. The arguments need their types written out: nothing else names
-/// them.
+/// Each closure returns a `Result`. Its error type may be any error type or text; a closure with
+/// several error types needs `-> Result<_, BoxError>`. Write the types of the arguments, since the
+/// compiler cannot infer them.
 ///
 /// # Examples
 ///
@@ -39,7 +40,26 @@ where
     ConverterFn { incoming, outgoing, arguments: PhantomData }
 }
 
-/// A converter of two closures, made by [`converter_fn`].
+/// A converter made of two closures. [`converter_fn`] makes it.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar_protocols::{BoxError, Converter, ConverterFn, converter_fn};
+///
+/// type Port = ConverterFn<
+///     fn(String) -> Result<u16, std::num::ParseIntError>,
+///     fn(&u16) -> Result<String, BoxError>,
+///     String,
+///     u16,
+/// >;
+///
+/// let converter: Port = converter_fn(|text| text.parse(), |port| Ok(port.to_string()));
+///
+/// assert_eq!(converter.convert_incoming("9000".to_owned())?, 9000);
+/// assert_eq!(converter.convert_outgoing(&9000)?, "9000");
+/// # Ok::<(), BoxError>(())
+/// ```
 pub struct ConverterFn<F, G, WI, O> {
     incoming: F,
     outgoing: G,

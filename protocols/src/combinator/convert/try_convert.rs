@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use super::converter::Converter;
 use crate::{error::BoxError, plain::plain};
 
-/// A converter of the conversions that the types have already: [`TryFrom`], and with it [`From`].
+/// Converts packets with the [`TryFrom`] or [`From`] impls of their types.
 ///
-/// `I` is made from `WI`, and `WO` from `&O`. All four types are inferred where they are named by
-/// the protocol inside and by the handler.
+/// It makes `I` from `WI`, and `WO` from `&O`. The compiler infers all four types if the inner
+/// protocol and the handler name them.
 ///
 /// # Examples
 ///
@@ -44,6 +44,18 @@ pub struct TryConvert<WI, I, O, WO> {
 
 impl<WI, I, O, WO> TryConvert<WI, I, O, WO> {
     /// Creates the converter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Converter, TryConvert};
+    ///
+    /// let converter = TryConvert::<u16, u8, u8, u16>::new();
+    ///
+    /// assert_eq!(converter.convert_incoming(7)?, 7);
+    /// assert!(converter.convert_incoming(700).is_err());
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { incoming: PhantomData, outgoing: PhantomData }
