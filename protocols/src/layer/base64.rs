@@ -10,20 +10,20 @@ use ::base64::{
 use super::{interface::Layer, replace::replace};
 use crate::error::{DecodeError, EncodeError};
 
-/// Writes each datagram as base64 ([RFC 4648]), url-safe and padded, so that it is text whatever is
-/// in it.
+/// Encodes each datagram as base64 ([RFC 4648]), url-safe and padded, so that it is always text.
 ///
-/// Four bytes for each three, and the last three are padded with `=`. Read strictly, so that a
-/// payload has one datagram only: white space, lacking or excess padding, bits that are not used and
-/// not zero, and bytes of another alphabet are refused. The empty payload is the empty datagram.
+/// Three bytes become four characters, and `=` pads the last group. Decoding is strict, so that
+/// each payload has exactly one datagram. It refuses white space, missing or extra padding, nonzero
+/// unused bits, and characters of another alphabet. The empty payload is the empty datagram.
 ///
-/// Put it outside of what compresses and what signs.
+/// Put it outside of layers that compress or sign.
 ///
 /// [RFC 4648]: https://www.rfc-editor.org/rfc/rfc4648
 ///
 /// # Cost
 ///
-/// A buffer each way, and a third more bytes: 0.04 µs to write 100 bytes and 0.07 µs to read them.
+/// One buffer in each direction, and a third more bytes. Encoding 100 bytes takes 0.04 µs, decoding
+/// them 0.07 µs.
 ///
 /// # Examples
 ///
@@ -47,6 +47,15 @@ pub struct Base64 {
 
 impl Base64 {
     /// Creates the layer with the url-safe alphabet: `-` and `_` (RFC 4648, section 5).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Base64, DatagramProtocol, Text};
+    ///
+    /// assert_eq!(Text.layer(Base64::new()).decode(b"aGk=")?, "hi");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { engine: &URL_SAFE }

@@ -1,20 +1,20 @@
-//! The trait of every layer.
+//! The trait of all layers.
 
 use std::{borrow::Cow, sync::Arc};
 
 use crate::error::{DecodeError, EncodeError};
 
-/// Changes the bytes of a protocol on their way out, and undoes that on their way in.
+/// Changes the bytes of a protocol when it encodes, and undoes the change when it decodes.
 ///
-/// A layer knows nothing of packets, so it goes around any protocol:
-/// [`protocol.layer(…)`](crate::DatagramProtocol::layer). What an implementation keeps to is what a
-/// [protocol](crate::DatagramProtocol#what-an-implementation-keeps-to) keeps to: the whole datagram is its
-/// own, it has no memory, it does not panic, and it costs no more than what was really received can
-/// justify, or than a limit that the user has set.
+/// A layer does not know packets, so it wraps any protocol:
+/// [`protocol.layer(…)`](crate::DatagramProtocol::layer). An implementation must keep the [rules of
+/// a protocol](crate::DatagramProtocol#requirements): it processes the whole datagram, it has no
+/// memory, it does not panic, and it uses no more memory than the received bytes, or a limit that
+/// the user has set, justify.
 ///
 /// # Examples
 ///
-/// A layer of your own, which hides bytes from the eyes of nobody:
+/// A layer that masks bytes. It does not protect them:
 ///
 /// ```
 /// use std::borrow::Cow;
@@ -49,21 +49,43 @@ use crate::error::{DecodeError, EncodeError};
     note = "a layer of your own implements `Layer`"
 )]
 pub trait Layer {
-    /// Changes the bytes that the protocol inside has appended to `datagram`: those from `start`
-    /// on. What is before them stays as it is.
+    /// Changes the bytes that the inner protocol has appended to `datagram`: the bytes from `start`
+    /// on. The bytes before `start` do not change.
     ///
     /// # Errors
     ///
-    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if it cannot. The caller then
-    /// discards what is behind `start`.
+    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if it cannot change the bytes. The
+    /// caller then discards the bytes from `start` on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Layer, Prefix};
+    ///
+    /// let mut datagram = b"before text".to_vec();
+    /// Prefix::new(*b"QZ").apply(&mut datagram, 7)?;
+    ///
+    /// assert_eq!(datagram, b"before QZtext");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError>;
 
-    /// Returns the bytes of the protocol inside: a part of `datagram`, or bytes made from it.
+    /// Returns the bytes of the inner protocol: a part of `datagram`, or bytes made from it.
     ///
     /// # Errors
     ///
-    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if the whole of `datagram` is not
-    /// what [`apply`](Self::apply) makes of something.
+    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if [`apply`](Self::apply) cannot
+    /// have made the whole of `datagram`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Layer, Prefix};
+    ///
+    /// assert_eq!(*Prefix::new(*b"QZ").undo(b"QZtext")?, *b"text");
+    /// assert!(Prefix::new(*b"QZ").undo(b"text").is_err());
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError>;
 }
 

@@ -1,13 +1,13 @@
-//! Keys: 32 bytes that two sides share, and that nobody else may see.
+//! Secret keys of 32 bytes that two sides share.
 
 use std::{error::Error, fmt, str::FromStr};
 
 use base64ct::{Base64Url, Encoding};
 use zeroize::Zeroizing;
 
-/// Tells that something is no key, or that no key could be made.
+/// The error of an invalid key, or of a key that could not be generated.
 ///
-/// It repeats nothing of what was given, as that may be a key but for one byte.
+/// It never contains any part of the input, since the input may be a key with one wrong byte.
 ///
 /// # Examples
 ///
@@ -55,8 +55,9 @@ macro_rules! key {
     ($(#[$attribute:meta])* $Key:ident) => {
         $(#[$attribute])*
         ///
-        /// `Debug` does not show it, and its bytes are zeroed when it is dropped. Rust may have left
-        /// copies where it was moved from: this is a precaution, no guarantee.
+        /// `Debug` does not show the key. Its bytes are zeroed when it is dropped. Rust may leave
+        /// copies in places from which the key was moved, so this is a precaution and not a
+        /// guarantee.
         ///
         /// # Examples
         ///
@@ -73,12 +74,12 @@ macro_rules! key {
         pub struct $Key(Zeroizing<[u8; 32]>);
 
         impl $Key {
-            /// Makes a new key of 32 random bytes of the operating system.
+            /// Generates a new key: 32 random bytes from the operating system.
             ///
             /// # Errors
             ///
-            /// Returns an error if the operating system has no randomness to give, which on a
-            /// system that has started completely does not happen.
+            /// Returns an error if the operating system's random generator fails. That does not
+            /// happen on a system that has finished its start.
             ///
             /// # Examples
             ///
@@ -98,11 +99,11 @@ macro_rules! key {
                 }
             }
 
-            /// Writes the key as the url-safe base64 ([RFC 4648], section 5) that it can be parsed
-            /// from: 44 characters, in time that does not depend on the key.
+            /// Encodes the key as url-safe base64 ([RFC 4648], section 5): 44 characters, which
+            /// [`FromStr`] parses. The time it takes does not depend on the key.
             ///
-            /// What is returned is the key, for you to store where nobody else reads it. Nothing
-            /// zeroes it.
+            /// The returned text is the secret key, and nothing zeroes it. Store it where nobody
+            /// else can read it.
             ///
             /// [RFC 4648]: https://www.rfc-editor.org/rfc/rfc4648#section-5
             ///
@@ -141,7 +142,7 @@ macro_rules! key {
             }
         }
 
-        /// Takes exactly 32 bytes, such as the whole of a file.
+        /// Takes exactly 32 bytes, such as the content of a file.
         impl TryFrom<&[u8]> for $Key {
             type Error = KeyError;
 
@@ -153,10 +154,10 @@ macro_rules! key {
             }
         }
 
-        /// Parses the url-safe base64 ([RFC 4648], section 5) of 32 bytes, padded: 44 characters and
-        /// nothing around them. So a line of a file is trimmed first.
+        /// Parses the url-safe base64 ([RFC 4648], section 5) of 32 bytes: 44 characters with
+        /// padding, and nothing around them. Trim a line of a file first.
         ///
-        /// The time it takes tells whether the text was a key, and nothing else of it.
+        /// The time it takes reveals whether the text was a key, and nothing else about it.
         ///
         /// [RFC 4648]: https://www.rfc-editor.org/rfc/rfc4648#section-5
         impl FromStr for $Key {
@@ -175,13 +176,13 @@ macro_rules! key {
 
 #[cfg(feature = "signed")]
 key! {
-    /// The key that datagrams are [`Signed`](crate::Signed) with: exactly 32 bytes.
+    /// The key of [`Signed`](crate::Signed): exactly 32 bytes.
     SigningKey
 }
 
 #[cfg(feature = "sealed")]
 key! {
-    /// The key that datagrams are [`Sealed`](crate::Sealed) with: exactly 32 bytes.
+    /// The key of [`Sealed`](crate::Sealed): exactly 32 bytes.
     SealingKey
 }
 

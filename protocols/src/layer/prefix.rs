@@ -1,4 +1,4 @@
-//! Fixed bytes before each datagram.
+//! Fixed bytes at the start of each datagram.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use crate::{
     protocol::{Claim, DatagramProtocol},
 };
 
-/// Puts fixed bytes before each datagram, and refuses what does not begin with them.
+/// Puts fixed bytes before each datagram, and refuses datagrams that do not begin with them.
 ///
-/// A magic number and a version, most often: what strangers and older programs send is refused
-/// before anything else looks at it. As the outermost layer it costs one comparison. It protects
-/// from accidents, not from attackers, who can write these bytes too.
+/// Typical are a magic number and a version. As the outermost layer it refuses datagrams of other
+/// or older programs before anything else looks at them, at the cost of one comparison. It does not
+/// protect from attackers, who can write these bytes too.
 ///
 /// # Examples
 ///
@@ -33,7 +33,18 @@ use crate::{
 pub struct Prefix<const N: usize>([u8; N]);
 
 impl<const N: usize> Prefix<N> {
-    /// Creates the layer of these bytes.
+    /// Creates a layer that writes and requires these bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Prefix, Text};
+    ///
+    /// const VERSION: Prefix<1> = Prefix::new([2]);
+    ///
+    /// assert_eq!(Text.layer(VERSION).decode(b"\x02hello")?, "hello");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new(bytes: [u8; N]) -> Self {
         Self(bytes)

@@ -1,12 +1,12 @@
-//! How a layer puts other bytes in the place of those it is given.
+//! Replaces the bytes of the inner protocol with those of a layer.
 
 use crate::error::EncodeError;
 
-/// Puts in the place of the bytes from `start` on what `write` makes of them.
+/// Replaces the bytes from `start` on with the bytes that `write` makes of them.
 ///
-/// `write` is lent these bytes and room for `most` others, and returns how many it has written
-/// there. The room is behind them in the same buffer, so nothing is allocated once that is long
-/// enough.
+/// `write` gets these bytes, and room for `most` new ones. It returns how many bytes it has
+/// written. The room is in the same buffer, behind the old bytes, so nothing is allocated if the
+/// buffer is long enough.
 pub(super) fn replace(
     datagram: &mut Vec<u8>,
     start: usize,

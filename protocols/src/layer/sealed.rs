@@ -10,31 +10,33 @@ use chacha20poly1305::{
 use super::{interface::Layer, key::SealingKey};
 use crate::error::{DecodeError, EncodeError};
 
-/// Hides datagrams from all who have not the key, and refuses those that were not sealed with it.
+/// Encrypts and authenticates datagrams with a shared key. It refuses datagrams that were not
+/// sealed with that key.
 ///
-/// The cipher is XChaCha20-Poly1305 ([draft-irtf-cfrg-xchacha-03], built from [RFC 8439]), as in
-/// libsodium. A sealed datagram is 41 bytes longer than the bytes of the protocol inside:
+/// The cipher is XChaCha20-Poly1305 ([draft-irtf-cfrg-xchacha-03], based on [RFC 8439]), as in
+/// libsodium. A sealed datagram is 41 bytes longer than the bytes of the inner protocol:
 ///
 /// | bytes | what |
 /// | --- | --- |
-/// | 1 | the id of the key |
-/// | 24 | nonce: random bytes of the operating system, others for each datagram |
-/// | as many as inside | ciphertext |
+/// | 1 | id of the key |
+/// | 24 | nonce: random bytes from the operating system, new for each datagram |
+/// | length of the inner bytes | ciphertext |
 /// | 16 | tag |
 ///
-/// The associated data, which the tag vouches for too, are the id and then the
-/// [context](Self::context).
+/// The tag authenticates the associated data too: the id, followed by the [context](Self::context).
 ///
-/// What is altered, cut, too short, sealed with another key or in another context is refused with one
-/// same error, before the protocol inside sees anything of it. Tags are compared in constant time.
+/// A datagram is refused if it is altered, cut, too short, sealed with another key, or sealed in
+/// another context. All these cases give the same error, before the inner protocol sees any byte.
+/// Tags are compared in constant time.
 ///
-/// It does not hide how long a datagram is, when it is sent and to whom. It does not refuse what was
-/// sealed once and is sent again: for that, count packets and keep a
+/// It does not hide the length, time and destination of a datagram. It does not refuse a sealed
+/// datagram that somebody recorded and sends again: for that, count packets and keep a
 /// [`ReplayWindow`](crate::ReplayWindow).
 ///
-/// Nonces of 192 random bits do not repeat: the chance is below 2⁻³² for the first 2⁸⁰ datagrams of a
-/// key. They are the operating system's, so to seal takes a system call. To open takes a buffer as long
-/// as the datagram, the forged ones too; what is too short or has an unknown id costs nothing.
+/// Nonces of 192 random bits do not repeat in practice: the chance is below 2⁻³² for the first 2⁸⁰
+/// datagrams of a key. Each nonce comes from the operating system, so sealing takes a system call.
+/// Opening allocates a buffer as long as the datagram, also for a forged one. A datagram that is
+/// too short or has an unknown id is refused without that cost.
 ///
 /// [draft-irtf-cfrg-xchacha-03]: https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha-03
 /// [RFC 8439]: https://www.rfc-editor.org/rfc/rfc8439
@@ -63,23 +65,38 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    /// Creates the layer that seals with `key`, and opens what is sealed with it.
+    /// Creates a layer that seals with `key`, and opens datagrams that are sealed with it.
     ///
-    /// The `id` is on the wire, so that the other side finds the key among those that it accepts.
-    /// Any number does, as long as each key has its own.
+    /// The `id` is sent with each datagram, so that the receiver finds the key among those that it
+    /// accepts. Any number works, as long as each key has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Sealed, SealingKey, Text};
+    ///
+    /// let key = SealingKey::from([7; 32]); // from a file, in a program
+    /// let protocol = Text.layer(Sealed::new(1, &key));
+    ///
+    /// let mut datagram = Vec::new();
+    /// protocol.encode(&"swordfish".to_owned(), &mut datagram)?;
+    ///
+    /// assert_eq!(datagram[0], 1);
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub fn new(id: u8, key: &SealingKey) -> Self {
         Self { sealing: Key::new(id, key, &[]), accepted: Vec::new() }
     }
 
-    /// Opens what is sealed with `key` under this `id` too, for the time in which one key takes the
-    /// place of another.
+    /// Also opens datagrams that are sealed with `key` under this `id`, while one key replaces
+    /// another.
     ///
-    /// More keys cost nothing, as the id tells which one it is.
+    /// More keys cost no time, as the id selects the key.
     ///
     /// # Panics
     ///
-    /// Panics if there is a key with this id already.
+    /// Panics if another key has this id already.
     ///
     /// # Examples
     ///
@@ -103,15 +120,15 @@ impl Sealed {
         self
     }
 
-    /// Binds datagrams to bytes that both sides know: what is sealed in one context is refused in
-    /// every other. Those bytes are not sent. The default is none.
+    /// Binds datagrams to bytes that both sides know: a datagram that is sealed in one context is
+    /// refused in every other one. The context is not sent. The default is empty.
     ///
-    /// It keeps datagrams of one key apart: those to the server from those to the client, those of
-    /// one program, version or room from those of another.
+    /// It separates datagrams of one key: those to the server from those to the client, and those
+    /// of one program, version or room from those of another.
     ///
     /// # Examples
     ///
-    /// A server to which nobody can send back what it has sent itself:
+    /// A server that refuses its own datagrams if somebody sends them back:
     ///
     /// ```
     /// use datagrammar_protocols::{DatagramProtocol, Sealed, SealingKey, Split, Text};
@@ -146,8 +163,8 @@ impl Sealed {
 
 impl Layer for Sealed {
     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
-        // Of the operating system each time: a generator in this process would give the same nonces
-        // again in a fork of it, or in a copy of its virtual machine.
+        // From the operating system each time. A generator in this process would repeat its nonces
+        // in a fork of the process, or in a copy of its virtual machine.
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(|error| {
             EncodeError::layer("the operating system's random generator failed").with_source(error)
@@ -196,7 +213,8 @@ impl fmt::Debug for Sealed {
 #[derive(Clone)]
 struct Key {
     cipher: XChaCha20Poly1305,
-    /// The id, so that it cannot be altered to that of the same key under another, and the context.
+    /// The id, followed by the context. The id is authenticated, so nobody can change it to the id
+    /// of another entry with the same key.
     associated: Box<[u8]>,
 }
 
@@ -231,7 +249,7 @@ mod tests {
     use chacha20poly1305::XChaCha20Poly1305;
     use zeroize::ZeroizeOnDrop;
 
-    // P-21: without the feature `zeroize` of the cipher this does not compile.
+    // P-21: this does not compile without the feature `zeroize` of the cipher.
     #[test]
     fn what_a_key_was_taken_into_is_zeroed_too() {
         fn is_zeroed<T: ZeroizeOnDrop>() {}

@@ -7,17 +7,19 @@ use sha2::{Digest, Sha256};
 use super::interface::Layer;
 use crate::error::{DecodeError, EncodeError};
 
-/// Appends the SHA-256 digest ([RFC 6234]) of each datagram, 32 bytes, and refuses what does not
-/// match its own.
+/// Appends the SHA-256 digest ([RFC 6234]) to each datagram, in 32 bytes, and refuses datagrams
+/// whose digest does not match.
 ///
-/// It finds every accident. It protects from no attacker, who can compute it too: for that there are
-/// layers with a key. What is altered, cut or too short gives one and the same error.
+/// It detects every accidental change. It does not protect from attackers, who can compute it too;
+/// `Signed` does. A datagram that is altered, cut or too short gives the same error. Digests are
+/// compared in constant time.
 ///
 /// [RFC 6234]: https://www.rfc-editor.org/rfc/rfc6234
 ///
 /// # Cost
 ///
-/// Nothing is allocated. With the processor's instructions for it, 0.1 µs for 100 bytes and 0.55 µs for 1,000.
+/// It allocates nothing. With the processor's SHA instructions it takes 0.1 µs for 100 bytes and
+/// 0.55 µs for 1,000.
 ///
 /// # Examples
 ///

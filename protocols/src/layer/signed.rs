@@ -1,4 +1,4 @@
-//! Signatures: HMAC-SHA-256.
+//! Authentication: HMAC-SHA-256.
 
 use std::{borrow::Cow, fmt};
 
@@ -8,22 +8,25 @@ use sha2::Sha256;
 use super::{interface::Layer, key::SigningKey};
 use crate::error::{DecodeError, EncodeError};
 
-/// Appends a signature that only a key makes, and refuses datagrams without one.
+/// Authenticates datagrams with a shared key: it appends a signature, and refuses datagrams without
+/// a valid one.
 ///
-/// The signature is HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the bytes of the protocol inside: 32
-/// bytes behind them. Everyone who has the key can sign, so both sides trust each other, and nobody else
-/// is heard. The bytes stay readable; [`Sealed`](crate::Sealed) hides them too.
+/// The signature is the HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the bytes of the inner protocol:
+/// 32 bytes after them. Everyone who has the key can sign, so the two sides must trust each other.
+/// The bytes stay readable; [`Sealed`] encrypts them too.
 ///
-/// What is altered, cut, too short or signed with another key is refused with one same error, before
-/// the protocol inside sees anything of it. Signatures are compared in constant time.
+/// A datagram is refused if it is altered, cut, too short or signed with another key. All these
+/// cases give the same error, before the inner protocol sees any byte. Signatures are compared in
+/// constant time.
 ///
-/// It does not refuse what was signed once and is sent again: for that, count packets and keep a
-/// [`ReplayWindow`](crate::ReplayWindow). Nor does it say in which direction a datagram went: with
-/// one key for both, a request can be thrown back at its sender. Where that could be taken for a
-/// response, give each direction a key of its own, with [`Split`](crate::Split).
+/// It does not refuse a signed datagram that somebody recorded and sends again: for that, count
+/// packets and keep a [`ReplayWindow`](crate::ReplayWindow). The signature also does not contain
+/// the direction. With one key for both directions, an attacker can send a request back to its
+/// sender. If that could look like a response, use one key per direction, with
+/// [`Split`](crate::Split).
 ///
-/// Nothing is allocated. To sign or to verify costs two blocks of SHA-256 and one more for each 64
-/// bytes after the first 55; to refuse costs that for each key that is accepted.
+/// It allocates nothing. Signing or verifying costs two blocks of SHA-256, and one more for each 64
+/// bytes after the first 55. Refusing costs that much for each accepted key.
 ///
 /// [RFC 2104]: https://www.rfc-editor.org/rfc/rfc2104
 /// [FIPS 180-4]: https://doi.org/10.6028/NIST.FIPS.180-4
@@ -47,23 +50,37 @@ use crate::error::{DecodeError, EncodeError};
 /// ```
 #[derive(Clone)]
 pub struct Signed {
-    /// Each has taken in its key already, and is cloned for each datagram.
+    /// Each one has processed its key already, and is cloned for each datagram.
     signing: Hmac<Sha256>,
     accepted: Vec<Hmac<Sha256>>,
 }
 
 impl Signed {
-    /// Creates the layer that signs with `key`, and accepts what is signed with it.
+    /// Creates a layer that signs with `key`, and accepts datagrams that are signed with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Signed, SigningKey, Text};
+    ///
+    /// let key = SigningKey::from([7; 32]); // from a file, in a program
+    /// let other = SigningKey::from([8; 32]);
+    ///
+    /// let mut datagram = Vec::new();
+    /// Text.layer(Signed::new(&key)).encode(&"open".to_owned(), &mut datagram)?;
+    ///
+    /// assert!(Text.layer(Signed::new(&other)).decode(&datagram).is_err());
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub fn new(key: &SigningKey) -> Self {
         Self { signing: keyed(key), accepted: Vec::new() }
     }
 
-    /// Accepts what is signed with `key` too, for the time in which one key takes the place of
-    /// another.
+    /// Also accepts datagrams that are signed with `key`, while one key replaces another.
     ///
-    /// Keys are tried one after another, so each one makes a datagram that is refused dearer. Which
-    /// of them has signed can be told from the time it takes; it is no secret.
+    /// Keys are tried one after another, so each one adds to the cost of a refused datagram. The
+    /// time reveals which key has signed; that is not a secret.
     ///
     /// # Examples
     ///
@@ -128,8 +145,8 @@ mod tests {
     use sha2::Sha256;
     use zeroize::ZeroizeOnDrop;
 
-    // P-21: the state of an `Hmac` is two of `Sha256` and its buffer, and has no drop of its own.
-    // Without the feature `zeroize` of both crates this does not compile.
+    // P-21: the state of an `Hmac` is two `Sha256` and a buffer, and has no drop of its own. This
+    // does not compile without the feature `zeroize` of both crates.
     #[test]
     fn what_a_key_was_taken_into_is_zeroed_too() {
         fn is_zeroed<T: ZeroizeOnDrop>() {}

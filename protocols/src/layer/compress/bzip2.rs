@@ -12,20 +12,20 @@ use crate::{
 
 /// Compresses each datagram as one bzip2 stream, as the program [bzip2] writes it.
 ///
-/// For peers that speak it already: it takes ten times the time of [`Zlib`](crate::Zlib), and is
-/// better only at long texts. The stream is the whole datagram: one that is cut or corrupt, or that
-/// anything follows, is refused. A checksum (CRC-32) finds accidents. An empty payload takes 14
-/// bytes, a small one some 40 more than with zlib.
+/// Use it for peers that already use bzip2. It takes ten times the time of [`Zlib`](crate::Zlib), and compresses
+/// better only for long texts. The stream must be the whole datagram: a stream that is cut or
+/// corrupt, or with bytes after it, is refused. A checksum (CRC-32) detects accidental changes. An
+/// empty payload takes 14 bytes, and a small one about 40 bytes more than with zlib.
 ///
 /// [bzip2]: https://sourceware.org/bzip2/
 ///
 /// # Limits
 ///
-/// Fifty bytes can become 45 MB. A datagram that would inflate to more bytes than the limit is
-/// refused. What inflates needs memory for a whole block before the first byte comes out: 400 KB
-/// for each 80,000 bytes of the limit or a part of them, 3.6 MB at most. It is the limit that
-/// decides, not the size of block that a datagram declares. What is sent has no limit, and needs
-/// about 1.2 MB for each 79,000 bytes, 7.6 MB at most, while it is compressed.
+/// 50 bytes can decompress to 45 MB. A datagram that would decompress to more bytes than the limit
+/// is refused. Decompression needs memory for a whole block before the first byte: 400 KB for each
+/// started 80,000 bytes of the limit, at most 3.6 MB. The limit decides this, not the block size
+/// that a datagram declares. Compression has no limit. It needs about 1.2 MB for each 79,000 bytes,
+/// at most 7.6 MB.
 ///
 /// # Examples
 ///
@@ -49,21 +49,49 @@ pub struct Bzip2 {
 }
 
 impl Bzip2 {
-    /// Creates the layer, which inflates to at most `limit` bytes.
+    /// Creates a layer that refuses datagrams which decompress to more than `limit` bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Bzip2, DatagramProtocol, Text};
+    ///
+    /// let protocol = Text.layer(Bzip2::with_limit(1_200));
+    ///
+    /// let mut datagram = Vec::new();
+    /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
+    ///
+    /// assert_eq!(protocol.decode(&datagram)?, "ping");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {
         Self { limit, level: 9 }
     }
 
-    /// Sets the size of a block, in 100,000 bytes, 1 to 9. The default is 9.
+    /// Sets the block size in units of 100,000 bytes, 1 to 9. The default is 9.
     ///
-    /// It is written into the datagram, and tells receivers other than this one how much memory they
-    /// need. Payloads below 79,000 bytes fit in one block of every level, so nothing else depends
-    /// on it. Streams of every level are read.
+    /// The level is in each datagram, and tells receivers how much memory they need; this layer
+    /// ignores it when it decodes. A payload below 79,000 bytes fits in one block at every level,
+    /// so the level changes nothing else for it. Streams of every level can be decompressed.
     ///
     /// # Panics
     ///
     /// Panics if `level` is not between 1 and 9.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Bzip2, DatagramProtocol, Text};
+    ///
+    /// let protocol = Text.layer(Bzip2::with_limit(1_200).level(1));
+    ///
+    /// let mut datagram = Vec::new();
+    /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
+    ///
+    /// assert!(datagram.starts_with(b"BZh1"));
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn level(self, level: u8) -> Self {
         assert!(matches!(level, 1..=9), "the level is not within 1 to 9");
@@ -75,8 +103,8 @@ impl Layer for Bzip2 {
     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError> {
         let payload = datagram.len() - start;
         let most = payload + payload / 100 + 600; // bzip2's manual, section 3.4
-        // With runs coded a payload is longer by a quarter at most. If it fits in a block of a lower
-        // level, then that level gives the same bytes, for less memory.
+        // bzip2's run-length coding makes a payload at most a quarter longer. If it then fits in a
+        // block of a lower level, that level gives the same bytes with less memory.
         let level = usize::from(self.level).min(payload / 79_000 + 1);
         replace(datagram, start, most, |payload, room| {
             let mut compress = Compress::new(Compression::new(level as u32), 0);
@@ -93,7 +121,7 @@ impl Layer for Bzip2 {
         else {
             return Err(DecodeError::layer("invalid header of a bzip2 stream"));
         };
-        // A block that is too long for this one inflates to more than the limit.
+        // A block that is too long for this level decompresses to more than the limit.
         let enough = (self.limit / 80_000 + 1).min(9) as u8;
         let header = [b'B', b'Z', b'h', level.min(b'0' + enough)];
 

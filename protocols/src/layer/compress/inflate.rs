@@ -1,25 +1,25 @@
-//! Buffers to inflate into.
+//! Buffers for decompression.
 //!
-//! They grow with what really comes out of a stranger's datagram, up to the limit and one byte more,
-//! whatever it declares.
+//! A buffer grows with the bytes that a datagram really decompresses to, up to the limit and one
+//! byte more. Declared lengths are ignored.
 
 use std::borrow::Cow;
 
 use crate::error::DecodeError;
 
-/// Returns at most `limit` bytes, as `inflate` writes them into the room that it is lent.
+/// Returns at most `limit` bytes, which `inflate` writes into a buffer.
 ///
-/// `inflate` begins anew each time. It returns how many bytes it has written, or `None` if they
-/// may need more room.
+/// `inflate` starts from the beginning each time. It returns how many bytes it has written, or
+/// `None` if it may need a longer buffer.
 ///
-/// Most payloads fit in the first room, and for the others the room grows so fast that beginning
-/// anew costs a seventh at most. No room is there beside another.
+/// Most payloads fit in the first buffer. Each further one is eight times longer, so the repeated
+/// work costs at most a seventh. Only one buffer is alive at a time.
 pub(super) fn inflate<'d>(
     datagram: &[u8],
     limit: usize,
     mut inflate: impl FnMut(&mut [u8]) -> Result<Option<usize>, DecodeError>,
 ) -> Result<Cow<'d, [u8]>, DecodeError> {
-    // One byte past the limit tells "exactly full" from "too long".
+    // One byte past the limit distinguishes "exactly full" from "too long".
     let most = limit.saturating_add(1);
     let mut room = datagram.len().saturating_mul(4).clamp(1, most);
     loop {

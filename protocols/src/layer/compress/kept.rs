@@ -1,12 +1,12 @@
-//! Contexts that a thread keeps for the next datagram.
+//! Compression contexts that a thread reuses for the next datagram.
 
 use std::cell::Cell;
 
-/// A value that each thread makes once and lends for one datagram after the other.
+/// A value that each thread creates once, and lends for one datagram after another.
 ///
-/// The state of a compressor is up to some hundred KiB: to allocate and clear it takes longer than
-/// to compress a datagram. The borrower resets it first, so nothing of a datagram reaches the
-/// next. While it is lent, or after a panic, another one is made.
+/// The state of a compressor takes up to some hundred KiB. Allocating and clearing it takes longer
+/// than compressing a datagram. The borrower resets the value first, so nothing of one datagram
+/// reaches the next. If the value is lent already, or was lost in a panic, another one is created.
 pub(super) struct Kept<T>(Cell<Option<T>>);
 
 impl<T> Kept<T> {

@@ -10,21 +10,22 @@ use crate::{
     layer::{interface::Layer, replace::replace},
 };
 
-/// Compresses each datagram as one LZ4 block ([block format]), which costs next to no time.
+/// Compresses each datagram as one LZ4 block ([block format]). It is the fastest of the compression
+/// layers.
 ///
-/// A block is nothing but the compressed bytes: no magic number, no length, no checksum. So a
-/// payload that does not compress takes one byte more for each 255 and one for the rest, and the
-/// empty payload takes one. It also means that a datagram that was altered or cut may well be read as
-/// another payload: put a [`Crc32c`](crate::Crc32c), or a layer with a key, around it where the
-/// network below does not check (UDP does, with 16 bits). The frames that the program `lz4` writes
-/// and blocks behind their length are other formats, and not read.
+/// A block contains only the compressed bytes: no magic number, no length, no checksum. So a
+/// payload that does not compress grows by one byte for each 255 bytes and one for the rest, and
+/// the empty payload takes one byte. It also means that an altered or cut datagram may decode as
+/// another payload. Where the network does not check (UDP does, with 16 bits), put a [`Crc32c`](crate::Crc32c), or
+/// a layer with a key, around it. The frames of the program `lz4`, and blocks after a length, are
+/// other formats, which this layer cannot read.
 ///
 /// [block format]: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
 ///
 /// # Limits
 ///
-/// One byte can become 255. A datagram that would inflate to more bytes than the limit is refused,
-/// and costs no more memory than the limit. What is sent has no limit.
+/// One byte can decompress to 255. A datagram that would decompress to more bytes than the limit is
+/// refused, and takes no more memory than the limit. Compression has no limit.
 ///
 /// # Examples
 ///
@@ -47,7 +48,21 @@ pub struct Lz4 {
 }
 
 impl Lz4 {
-    /// Creates the layer, which inflates to at most `limit` bytes.
+    /// Creates a layer that refuses datagrams which decompress to more than `limit` bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Lz4, Text};
+    ///
+    /// let protocol = Text.layer(Lz4::with_limit(1_200));
+    ///
+    /// let mut datagram = Vec::new();
+    /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
+    ///
+    /// assert_eq!(protocol.decode(&datagram)?, "ping");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {
         Self { limit }

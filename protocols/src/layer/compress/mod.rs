@@ -1,4 +1,4 @@
-//! Layers that compress: fewer bytes on the wire, for time.
+//! Layers that compress: fewer bytes on the wire, at the cost of time.
 
 #[cfg(feature = "bzip2")]
 pub(crate) mod bzip2;

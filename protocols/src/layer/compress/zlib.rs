@@ -10,23 +10,23 @@ use crate::{
     layer::{interface::Layer, replace::replace},
 };
 
-/// Compresses each datagram as one zlib stream ([RFC 1950]), which everything else can read.
+/// Compresses each datagram as one zlib stream ([RFC 1950]), which every language can read.
 ///
-/// The stream is the whole datagram: one that is cut or altered, or that anything follows, is
-/// refused, and so is one with a preset dictionary. Its checksum (Adler-32) finds accidents. A
-/// payload that does not compress, as most small ones, takes about 11 bytes more, and an eighth more
-/// at level 1.
+/// The stream must be the whole datagram. A stream that is cut or altered, that has bytes after it,
+/// or that has a preset dictionary, is refused. A checksum (Adler-32) detects accidental changes.
+/// Most small payloads do not compress: such a payload grows by about 11 bytes, at level 1 by an
+/// eighth more.
 ///
 /// [RFC 1950]: https://www.rfc-editor.org/rfc/rfc1950
 ///
 /// # Limits
 ///
-/// One byte can become 1,030. A datagram that would inflate to more bytes than the limit is
-/// refused, and costs no more memory than the limit and 64 KiB. The longest packet that
-/// you expect is a good one. What is sent has no limit.
+/// One byte can decompress to 1,030. A datagram that would decompress to more bytes than the limit
+/// is refused, and takes no more memory than the limit and 64 KiB. Set the limit to the longest
+/// packet that you expect. Compression has no limit.
 ///
-/// Each thread that compresses keeps 370 KiB for the next datagram, one that inflates 50 KiB; both
-/// take less than half of the time so.
+/// Each thread that compresses keeps 370 KiB for the next datagram, and each thread that
+/// decompresses keeps 50 KiB. That more than halves the time.
 ///
 /// # Examples
 ///
@@ -50,15 +50,29 @@ pub struct Zlib {
 }
 
 impl Zlib {
-    /// Creates the layer, which inflates to at most `limit` bytes.
+    /// Creates a layer that refuses datagrams which decompress to more than `limit` bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Text, Zlib};
+    ///
+    /// let protocol = Text.layer(Zlib::with_limit(1_200));
+    ///
+    /// let mut datagram = Vec::new();
+    /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
+    ///
+    /// assert_eq!(protocol.decode(&datagram)?, "ping");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {
         Self { limit, level: 6 }
     }
 
-    /// Sets how hard to try: 0 stores, 1 is fastest, 9 takes longest. The default is 6.
+    /// Sets the compression level: 0 stores, 1 is the fastest, 9 compresses best. The default is 6.
     ///
-    /// Streams of every level are read.
+    /// Streams of every level can be decompressed.
     ///
     /// # Panics
     ///
@@ -101,7 +115,7 @@ impl Layer for Zlib {
     }
 }
 
-/// What deflates at one level.
+/// A compressor of one level.
 struct Deflater {
     level: u8,
     compress: Compress,

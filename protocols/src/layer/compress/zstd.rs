@@ -16,26 +16,26 @@ use crate::{
 /// Compresses each datagram as one Zstandard frame ([RFC 8878]), best with a dictionary that both
 /// sides have.
 ///
-/// The frame is the whole datagram: one that is cut or that anything follows is refused, and so are
-/// skippable frames. What is written has no checksum: a datagram that was altered may be read as
-/// another payload, so put a [`Crc32c`](crate::Crc32c), or a layer with a key, around it where the
-/// network below does not check (UDP does, with 16 bits). A frame that comes with a checksum is
-/// checked. A payload that does not compress takes 9 to 12 bytes more.
+/// The frame must be the whole datagram. A frame that is cut, that has bytes after it, or that is
+/// skippable, is refused. This layer writes no checksum, so an altered datagram may decode as
+/// another payload. Where the network does not check (UDP does, with 16 bits), put a [`Crc32c`](crate::Crc32c), or
+/// a layer with a key, around it. A checksum in a received frame is checked. A payload that does
+/// not compress grows by 9 to 12 bytes.
 ///
-/// This layer is written in C, as the only part of this crate, and needs a C compiler.
+/// This layer is the only part of this crate that uses C code, so it needs a C compiler.
 ///
 /// [RFC 8878]: https://www.rfc-editor.org/rfc/rfc8878
 ///
 /// # Limits
 ///
-/// One byte can become 32,000. A datagram that would inflate to more bytes than the limit is
-/// refused, and costs no more memory than the limit, whatever length it declares. It is inflated
-/// as a whole and needs no window, so the size of window that it declares costs nothing. What is sent
-/// has no limit.
+/// One byte can decompress to 32,000. A datagram that would decompress to more bytes than the limit
+/// is refused, and takes no more memory than the limit, whatever length it declares. A frame is
+/// decompressed in one step without a window, so the window size that it declares costs nothing.
+/// Compression has no limit.
 ///
-/// Each thread that inflates keeps 96 KiB for the next datagram. One that compresses keeps 26 KiB
-/// after small datagrams, 650 KiB after the longest, and at the highest levels 1.8 MiB. For small
-/// datagrams both take less than half of the time so.
+/// Each thread that decompresses keeps 96 KiB for the next datagram. A thread that compresses keeps
+/// 26 KiB after small datagrams, 650 KiB after the longest ones, and 1.8 MiB at the highest levels.
+/// That more than halves the time for small datagrams.
 ///
 /// # Examples
 ///
@@ -60,19 +60,48 @@ pub struct Zstd {
 }
 
 impl Zstd {
-    /// Creates the layer, which inflates to at most `limit` bytes.
+    /// Creates a layer that refuses datagrams which decompress to more than `limit` bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Text, Zstd};
+    ///
+    /// let protocol = Text.layer(Zstd::with_limit(1_200));
+    ///
+    /// let mut datagram = Vec::new();
+    /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
+    ///
+    /// assert_eq!(protocol.decode(&datagram)?, "ping");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {
         Self { limit, level: 3, dictionary: None }
     }
 
-    /// Sets how hard to try: -7 is fastest, 22 takes longest. The default is 3.
+    /// Sets the compression level: -7 is the fastest, 22 compresses best. The default is 3.
     ///
-    /// Frames of every level are read.
+    /// Frames of every level can be decompressed.
     ///
     /// # Panics
     ///
     /// Panics if `level` is not between -7 and 22.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Text, Zstd};
+    ///
+    /// let fast = Text.layer(Zstd::with_limit(1_200).level(-7));
+    /// let best = Text.layer(Zstd::with_limit(1_200).level(22));
+    ///
+    /// let mut datagram = Vec::new();
+    /// fast.encode(&"ping".to_owned(), &mut datagram)?;
+    ///
+    /// assert_eq!(best.decode(&datagram)?, "ping");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub fn level(self, level: i32) -> Self {
         assert!((-7..=22).contains(&level), "the level {level} is not within -7 to 22");
@@ -83,20 +112,22 @@ impl Zstd {
         }
     }
 
-    /// Sets the dictionary, which both sides must have: bytes that packets have in common.
+    /// Sets the dictionary: bytes that packets have in common. Both sides must have the same
+    /// dictionary.
     ///
-    /// A small datagram alone has nothing that repeats. With a dictionary of typical packets it
-    /// repeats those, and often takes a third of the bytes. `zstd --train` makes one of many samples;
-    /// a few packets one after the other do as well, the most typical ones last. A trained dictionary
-    /// has a number, which takes up to four bytes of each datagram, and a datagram made with another
-    /// one is refused. Plain bytes have none: if those of the two sides differ, then a datagram is
-    /// refused or read as another payload.
+    /// A small datagram contains little that repeats. With a dictionary of typical packets it
+    /// repeats parts of those, and often takes a third of the bytes. `zstd --train` makes a
+    /// dictionary of many samples. A few packets, one after another with the most typical ones
+    /// last, also work. A trained dictionary has a number, which takes up to four bytes of each
+    /// datagram, and a datagram that was made with another dictionary is refused. Plain bytes have
+    /// no number: if the two sides have different bytes, a datagram is refused or decodes as
+    /// another payload.
     ///
-    /// It is prepared here, once, for all clones of this layer; the bytes are copied.
+    /// The dictionary is prepared here, once for all clones of this layer. The bytes are copied.
     ///
     /// # Panics
     ///
-    /// Panics if `bytes` begin as a trained dictionary does and are none.
+    /// Panics if `bytes` begin like a trained dictionary but are not a valid one.
     ///
     /// # Examples
     ///
@@ -140,7 +171,8 @@ impl Layer for Zstd {
     }
 
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-        // Else zstd reads several frames, and passes over skippable ones, which begin otherwise.
+        // Otherwise zstd reads several frames, and skips the skippable ones, which begin with
+        // another number.
         if !datagram.starts_with(&MAGIC) {
             return Err(DecodeError::layer("wrong magic number of a zstd frame"));
         }
@@ -177,7 +209,7 @@ impl fmt::Debug for Zstd {
     }
 }
 
-/// Bytes that both sides know, prepared for both ways.
+/// Bytes that both sides know, prepared for compression and decompression.
 struct Dictionary {
     bytes: Box<[u8]>,
     deflate: CDict<'static>,
