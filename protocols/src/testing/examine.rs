@@ -50,7 +50,8 @@ impl<I, O> Conformance<'_, I, O> {
         self.outcome(Origin::Given, datagram).map(drop)
     }
 
-    /// The datagram of a packet, which is read as that packet, and after other bytes, too.
+    /// Returns the datagram of a packet, after checking that it decodes as that packet, also after
+    /// other bytes.
     fn comes_back(
         &self,
         origin: Origin,
@@ -95,7 +96,8 @@ impl<I, O> Conformance<'_, I, O> {
         if (self.same)(sent, read) {
             return true;
         }
-        // What is not equal to itself, as a float that is no number, has nothing else to go by.
+        // A packet that is not equal to itself, such as a float that is NaN, is compared by its
+        // bytes.
         let Some(read) = (self.back)(read).filter(|back| !(self.same)(back, read)) else {
             return false;
         };
@@ -105,7 +107,7 @@ impl<I, O> Conformance<'_, I, O> {
             && one == other
     }
 
-    /// A packet ends where its datagram ends, and not before.
+    /// Checks that a packet ends exactly where its datagram ends.
     fn ends(&self, number: usize, datagram: &[u8]) -> Result<(), Failure> {
         let may_follow = |byte: u8| self.trailing[usize::from(byte)];
         let refused = |promise, origin, datagram: &[u8]| match self.outcome(origin, datagram)? {
@@ -116,7 +118,8 @@ impl<I, O> Conformance<'_, I, O> {
         for byte in (0..=u8::MAX).filter(|byte| !may_follow(*byte)) {
             refused(TRAILING, Origin::Followed(number), &[datagram, &[byte]].concat())?;
         }
-        // May be a packet of its own: a list that ends where its datagram ends, of twice the length.
+        // It may be a valid packet, such as a list of twice the length that ends where its datagram
+        // ends.
         self.outcome(Origin::Twice(number), &datagram.repeat(2))?;
         for len in hostile::places(datagram.len()).chain(datagram.len().checked_sub(1)) {
             let origin = Origin::Cut { packet: number, len };
@@ -153,7 +156,8 @@ impl<I, O> Conformance<'_, I, O> {
         Ok(met)
     }
 
-    /// In another order too, each datagram has the outcome that it had, and packets come back.
+    /// Checks in another order that each datagram has the same outcome as before, and that packets
+    /// come back.
     fn has_no_memory(&self, samples: &[Sample<O>], met: &[Met]) -> Result<(), Failure> {
         for (Met { origin, datagram, outcome }, sample) in met.iter().zip(samples.iter().cycle()) {
             let again = self.outcome(*origin, datagram)?;
@@ -176,7 +180,8 @@ impl<I, O> Conformance<'_, I, O> {
         Ok(())
     }
 
-    /// What becomes of a datagram. If it is a packet, and may be sent, it comes back.
+    /// Returns the outcome of a datagram. If it is a packet and can be encoded, checks that it
+    /// comes back.
     fn outcome(&self, origin: Origin, datagram: &[u8]) -> Result<Outcome, Failure> {
         let packet = match self.decode(origin, datagram)? {
             Ok(packet) => packet,
@@ -250,7 +255,8 @@ impl<I, O> Conformance<'_, I, O> {
     }
 }
 
-/// Nobody writes a hundred texts by hand, so more of them are made of the datagrams.
+/// Nobody writes a hundred texts by hand, so a greater number means that they are made of the
+/// datagrams.
 fn has_fixed_texts(met: &[Met]) -> Result<(), Failure> {
     let mut texts = BTreeSet::new();
     for Met { origin, datagram, outcome } in met {
@@ -269,7 +275,7 @@ struct Sample<O> {
     datagram: Vec<u8>,
 }
 
-/// A datagram that was met, and what became of it.
+/// A datagram that was tried, and its outcome.
 struct Met {
     origin: Origin,
     datagram: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What a failed check says.
+//! The message of a failed check.
 
 use std::{any::Any, error::Error, fmt};
 
@@ -15,7 +15,7 @@ impl Failure {
         Self("there is no packet to check".to_owned())
     }
 
-    /// Adds the bytes that it is about.
+    /// Adds the bytes that the failure is about.
     pub(super) fn with(self, bytes: &[u8]) -> Self {
         let (text, len, hex) = (self.0, bytes.len(), Hex(bytes));
         Self(format!("{text}\n{len} bytes: {hex}"))
@@ -28,7 +28,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Where a datagram comes from.
+/// The origin of a datagram.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Origin {
     Given,
@@ -73,7 +73,7 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 pub(super) fn message(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<String>()
@@ -82,7 +82,7 @@ pub(super) fn message(payload: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a message")
 }
 
-/// Bytes in hexadecimal, in groups of four, the first ones if there are many.
+/// Bytes in hexadecimal, in groups of four. Shows the first ones only if there are many.
 struct Hex<'o>(&'o [u8]);
 
 impl fmt::Display for Hex<'_> {

@@ -2,14 +2,16 @@
 
 use fastrand::Rng;
 
-/// Some of the numbers below `len`, evenly spread: all, unless bytes times numbers were too many.
+/// Returns places below `len`, evenly spread: all, unless the number of bytes times places is too
+/// great.
 pub(super) fn places(len: usize) -> impl Iterator<Item = usize> {
     const WORK: usize = 1024 * 1024; // bytes
     let step = (len * len).div_ceil(WORK).max(1);
     (0..len).step_by(step)
 }
 
-/// Puts at each place what length fields and numbers may be wrong with; in a short datagram, any byte.
+/// Returns copies with wrong lengths and numbers at each place. In a short datagram it also tries
+/// every byte.
 pub(super) fn altered(datagram: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let put = move |at, wrong: &[u8]| {
         let mut altered = datagram.to_vec();
@@ -25,7 +27,7 @@ pub(super) fn altered(datagram: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-/// A packet with a few edits, among them parts of others.
+/// Returns a packet with a few edits, among them parts of other packets.
 pub(super) fn mixed(random: &mut Rng, datagrams: &[&[u8]]) -> Vec<u8> {
     let mut mixed = random.choice(datagrams).map_or_else(Vec::new, |datagram| datagram.to_vec());
     for _ in 0..random.usize(1..=4) {
@@ -51,7 +53,7 @@ pub(super) fn mixed(random: &mut Rng, datagrams: &[&[u8]]) -> Vec<u8> {
     mixed
 }
 
-/// Bytes at random: any, small ones, which are what tags and lengths are made of, or printable ones.
+/// Returns random bytes: any bytes, small ones (tags and lengths are small), or printable ones.
 pub(super) fn random(random: &mut Rng) -> Vec<u8> {
     let bytes = match random.u8(..3) {
         0 => 0..=u8::MAX,
@@ -62,7 +64,8 @@ pub(super) fn random(random: &mut Rng) -> Vec<u8> {
     std::iter::repeat_with(|| random.u8(bytes.clone())).take(len).collect()
 }
 
-/// The longest datagrams of one byte. In many formats one of them is nested as deep as can be.
+/// Returns the longest datagrams of one repeated byte. In many formats one of them is nested as
+/// deep as possible.
 pub(super) fn repeated() -> impl Iterator<Item = Vec<u8>> {
     (0..=u8::MAX).map(|byte| vec![byte; LONGEST])
 }

@@ -1,4 +1,4 @@
-//! What a protocol promises, checked. For tests: nothing here belongs into a program.
+//! Tests for protocols: they check what every protocol promises. For test code only.
 
 mod examine;
 mod failure;
@@ -16,34 +16,35 @@ use crate::{
     protocol::DatagramProtocol,
 };
 
-/// Checks that a protocol keeps its [promises](DatagramProtocol#what-an-implementation-keeps-to), given
-/// some packets of it.
+/// Checks that a protocol keeps its [promises](DatagramProtocol#requirements), given some of its
+/// packets.
 ///
-/// One line in a test, and it panics as an assertion does if one of these does not hold:
+/// It takes one line in a test. It panics, like an assertion, if one of these promises is broken:
 ///
-/// - **Round trip.** Each packet can be encoded, and is decoded as the same packet.
-/// - **What is in the buffer stays**, whether the packet is encoded or refused.
-/// - **Trailing bytes are refused**: each of the 256 bytes after a packet. A format that has no end
-///   says so with [`allow_trailing`](Self::allow_trailing).
-/// - **One to one.** Whatever is decoded, from whatever bytes, and can be encoded, is decoded as the
+/// - **Round trip.** Each packet can be encoded, and decodes as the same packet.
+/// - **Bytes in the buffer stay**, whether the packet is encoded or refused.
+/// - **Trailing bytes are refused**: each of the 256 bytes after a packet. For a format without an
+///   end, call [`allow_trailing`](Self::allow_trailing).
+/// - **One to one.** A packet that was decoded from any bytes, and can be encoded, decodes as the
 ///   same packet again.
-/// - **No panic** for datagrams that are cut, altered, random, or the longest there are. One that
-///   overflows the stack ends the test too, though without a message. Those that are cut or altered are
-///   refused where you say so: [`refuse_cuts`](Self::refuse_cuts),
-///   [`refuse_altered`](Self::refuse_altered).
-/// - **No memory.** A datagram has the same outcome whichever datagrams came before it.
+/// - **No panic** for datagrams that are cut, altered, random, or as long as possible. A stack
+///   overflow ends the test too, but without a message. Call [`refuse_cuts`](Self::refuse_cuts) and
+///   [`refuse_altered`](Self::refuse_altered) if the protocol must refuse all cut or altered
+///   datagrams.
+/// - **No memory.** A datagram has the same outcome, whichever datagrams came before it.
 /// - **Errors say what is wrong**, in words that do not depend on the datagram.
-/// - **No allocation** beyond a limit, where there is a [`peak`](Self::peak) to measure it.
+/// - **No allocation** beyond a limit, if there is a [`peak`](Self::peak) to measure it.
 ///
-/// The message of the panic tells which of them, for which packet, and the datagram in hexadecimal.
-/// All is drawn from a [`seed`](Self::seed), so that a failure comes back.
+/// The message of the panic names the promise and the packet, and has the datagram in hexadecimal.
+/// Random numbers depend on a [`seed`](Self::seed) only, so a failure is reproducible.
 ///
-/// What no check can know is which bytes you mean: compare those of a few packets with a literal.
+/// No check can know which bytes you mean: compare the bytes of a few packets with literals too.
 ///
 /// # Cost
 ///
-/// Some thousand calls of the protocol per packet, most often less than 0.1 s in an unoptimized test.
-/// For datagrams of more than 1,024 bytes not every length and place is tried, so that it stays so.
+/// Some thousand calls of the protocol per packet. Most protocols take less than 0.1 s per packet
+/// in an unoptimized test; layers with keys or digests take longer. For datagrams of more than
+/// 1,024 bytes it does not try every length and place, to limit the time.
 ///
 /// # Examples
 ///
@@ -92,7 +93,7 @@ pub struct Conformance<'p, I, O = I> {
     encode: Box<dyn Fn(&O, &mut Vec<u8>) -> Result<(), EncodeError> + 'p>,
     decode: Box<dyn Fn(&[u8]) -> Result<I, DecodeError> + 'p>,
     same: Box<dyn Fn(&O, &I) -> bool + 'p>,
-    /// What was received, as something to send: known where both are of one type.
+    /// A received packet as a packet to send, if both have the same type.
     back: fn(&I) -> Option<&O>,
     kind: Option<ErrorKind>,
     trailing: [bool; 256],
@@ -104,10 +105,18 @@ pub struct Conformance<'p, I, O = I> {
 }
 
 impl<'p, T: 'p> Conformance<'p, T> {
-    /// Checks a protocol that receives what it sends.
+    /// Checks a protocol that receives and sends the same type.
     ///
-    /// Packets are the same if they are equal. One that is not even equal to itself, for a float in it
-    /// that is not a number, is the same if it is encoded as the same bytes.
+    /// Packets are the same if they are equal. If a packet is not equal to itself, because it
+    /// contains a float that is NaN, it is compared by its encoded bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{TextLine, testing::Conformance};
+    ///
+    /// Conformance::new(TextLine::new()).allow_trailing(0..=127).run(["HELO".to_owned()]);
+    /// ```
     #[must_use]
     pub fn new(protocol: impl DatagramProtocol<Incoming = T, Outgoing = T> + 'p) -> Self
     where
@@ -116,10 +125,11 @@ impl<'p, T: 'p> Conformance<'p, T> {
         Self::of_one(protocol, T::eq)
     }
 
-    /// Checks a protocol of packets that cannot be compared: they are the same if they are encoded as
-    /// the same bytes.
+    /// Checks a protocol of packets that cannot be compared: they are the same if their encoded
+    /// bytes are the same.
     ///
-    /// Not for a protocol that may write a packet in several ways, such as one that encrypts.
+    /// This does not work for a protocol that can write a packet in several ways, such as one that
+    /// encrypts.
     ///
     /// # Examples
     ///
@@ -159,9 +169,9 @@ impl<'p, T: 'p> Conformance<'p, T> {
 }
 
 impl<'p> Conformance<'p, Bytes> {
-    /// Checks a layer, put around [`Raw`]: its packets are the bytes of a protocol inside.
+    /// Checks a layer around [`Raw`]: its packets stand for the bytes of any inner protocol.
     ///
-    /// Its errors have to be of the [kind](ErrorKind) `Layer`.
+    /// All errors must have the [kind](ErrorKind) `Layer`.
     ///
     /// # Examples
     ///
@@ -179,13 +189,14 @@ impl<'p> Conformance<'p, Bytes> {
 }
 
 impl<'p, I, O> Conformance<'p, I, O> {
-    /// Checks what one protocol sends and another one receives, such as a client's requests.
+    /// Checks packets that one protocol sends and another one receives, such as a client's
+    /// requests.
     ///
-    /// `same` tells whether a packet is the one that was sent. Where both are of one type it is mostly
-    /// `PartialEq::eq`. Check the other direction with the two protocols exchanged.
+    /// `same` returns whether a received packet is the packet that was sent. If both have the same
+    /// type, pass `PartialEq::eq`. To check the other direction, exchange the two protocols.
     ///
-    /// That the packets of altered and random datagrams can be sent again (*one to one*) is not checked,
-    /// as nobody sends them.
+    /// This does not check whether packets of altered and random datagrams can be sent again (*one
+    /// to one*), as nobody sends them.
     ///
     /// # Examples
     ///
@@ -223,11 +234,19 @@ impl<'p, I, O> Conformance<'p, I, O> {
         }
     }
 
-    /// Lets a packet be followed by these bytes, after which the datagram is a packet, too: that
-    /// format cannot tell.
+    /// Allows these bytes after a packet, for formats in which a packet with more bytes is another
+    /// valid packet.
     ///
-    /// All of them (`0..=255`) for a format that has no end, such as text; white space
-    /// (`*b" \t\r\n"`) for JSON.
+    /// Allow all bytes (`0..=255`) for a format without an end, such as text, and white space (`*b"
+    /// \t\r\n"`) for JSON.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Text, testing::Conformance};
+    ///
+    /// Conformance::new(Text).allow_trailing(0..=255).run(["hello".to_owned()]);
+    /// ```
     #[must_use]
     pub fn allow_trailing(mut self, bytes: impl IntoIterator<Item = u8>) -> Self {
         for byte in bytes {
@@ -236,42 +255,78 @@ impl<'p, I, O> Conformance<'p, I, O> {
         self
     }
 
-    /// Demands that a datagram is refused wherever it is cut.
+    /// Requires that every cut datagram is refused.
     ///
-    /// So it is in a format that tells its length, or has one. Otherwise the part may be another
-    /// packet, as it is for text.
+    /// This holds for a format that has a fixed length or contains its length. In other formats,
+    /// such as text, the rest may be another packet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Prefix, testing::Conformance};
+    ///
+    /// # #[cfg(feature = "crc32c")]
+    /// Conformance::layer(datagrammar_protocols::Crc32c).refuse_cuts().run(["hello".into()]);
+    /// ```
     #[must_use]
     pub fn refuse_cuts(self) -> Self {
         Self { cuts: Changed::Refused, ..self }
     }
 
-    /// Demands that a datagram is refused whatever bytes of it are altered.
+    /// Requires that every altered datagram is refused.
     ///
-    /// So it is where a digest or a signature is in it.
+    /// This holds if the datagram contains a digest or a signature.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::testing::Conformance;
+    ///
+    /// # #[cfg(feature = "sha256")]
+    /// Conformance::layer(datagrammar_protocols::Sha256Digest).refuse_altered().run(["hello".into()]);
+    /// ```
     #[must_use]
     pub fn refuse_altered(self) -> Self {
         Self { altered: Changed::Refused, ..self }
     }
 
-    /// Sets how many datagrams are drawn at random, and how many by altering others; 1,000 of each by
-    /// default.
+    /// Sets how many random datagrams are tried, and how many altered ones. The default is 1,000 of
+    /// each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Raw, testing::Conformance};
+    ///
+    /// Conformance::new(Raw).allow_trailing(0..=255).rounds(10).run(["".into()]);
+    /// ```
     #[must_use]
     pub fn rounds(self, rounds: usize) -> Self {
         Self { rounds, ..self }
     }
 
-    /// Sets what random numbers begin with; 0 by default.
+    /// Sets the seed of the random numbers. The default is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Raw, testing::Conformance};
+    ///
+    /// for seed in 0..3 {
+    ///     Conformance::new(Raw).allow_trailing(0..=255).rounds(10).seed(seed).run(["".into()]);
+    /// }
+    /// ```
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 
-    /// Demands that decoding any datagram holds no more than `bytes` of memory at a time, as `measure`
-    /// tells: it is to call its argument once and return the peak.
+    /// Requires that decoding a datagram never holds more than `bytes` of memory at a time.
     ///
-    /// To measure is the work of a global allocator, which a program can have only one of, so the
-    /// test brings it: one that counts what the thread holds, or a crate that does. A datagram may
-    /// have up to 65,507 bytes, so a limit below some times that is too low for most formats.
+    /// `measure` must call its argument once, and return the peak of the memory that the call held.
+    /// Only a global allocator can measure that, and a program can have only one, so the test
+    /// provides it: an allocator that counts what the thread holds, or a crate that does. A
+    /// datagram may have up to 65,507 bytes, so most formats need a limit of several times that.
     ///
     /// # Examples
     ///
@@ -300,37 +355,54 @@ impl<'p, I, O> Conformance<'p, I, O> {
         Self { peak: Some(Peak { bytes, measure: Box::new(measure) }), ..self }
     }
 
-    /// Runs all checks. There has to be a packet, and better one of each kind.
+    /// Runs all checks. It needs at least one packet; one of each kind is better.
     ///
     /// # Panics
     ///
-    /// Panics if one of the promises is not kept, or if there is no packet.
+    /// Panics if the protocol breaks one of the promises, or if there is no packet.
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// use datagrammar_protocols::{Text, testing::Conformance};
+    ///
+    /// // Text has no end, so this says: "trailing bytes are refused: packet 0 and one byte …".
+    /// Conformance::new(Text).run(["hello".to_owned()]);
+    /// ```
     #[track_caller]
     pub fn run(&self, packets: impl IntoIterator<Item = O>) {
         fail_if(self.examine(packets.into_iter().collect()));
     }
 
-    /// Checks one packet: it comes back, or is refused, and what is in the buffer stays.
+    /// Checks one packet: it comes back or is refused, and the bytes in the buffer stay.
     ///
-    /// For packets that are drawn at random, by a fuzzer for instance.
+    /// Use it for packets that are generated at random, for example by a fuzzer.
     ///
     /// # Panics
     ///
-    /// Panics if one of the promises is not kept.
+    /// Panics if the protocol breaks one of the promises.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Text, testing::Conformance};
+    ///
+    /// Conformance::new(Text).packet(&"hello".to_owned());
+    /// ```
     #[track_caller]
     pub fn packet(&self, packet: &O) {
         fail_if(self.examine_packet(packet));
     }
 
-    /// Checks one datagram, from wherever: it is refused, or stands for a packet that can be sent again.
+    /// Checks one datagram of any bytes: it is refused, or it is a packet that can be sent again.
     ///
     /// # Panics
     ///
-    /// Panics if one of the promises is not kept.
+    /// Panics if the protocol breaks one of the promises.
     ///
     /// # Examples
     ///
-    /// All that a fuzz target has to do:
+    /// A fuzz target needs nothing else:
     ///
     /// ```
     /// use datagrammar_protocols::{Text, testing::Conformance};
@@ -364,7 +436,7 @@ struct Peak<'p> {
     measure: Box<dyn Fn(&mut dyn FnMut()) -> usize + 'p>,
 }
 
-/// What becomes of a datagram that was changed.
+/// The required outcome of a datagram that was changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Changed {
     MayBeRead,
