@@ -1,4 +1,4 @@
-//! Codecs: the protocols that turn packets into bytes themselves.
+//! Codecs: protocols that turn packets into bytes without an inner protocol.
 
 #[cfg(feature = "bincode")]
 pub(crate) mod bincode;

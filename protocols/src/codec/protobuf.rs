@@ -1,4 +1,4 @@
-//! Protocol Buffers, by prost.
+//! Protocol Buffers, with the crate prost.
 
 use std::marker::PhantomData;
 
@@ -12,28 +12,31 @@ use crate::{
 
 /// [Protocol Buffers] of types made by [prost] 0.14: `I` is received, `O` is sent.
 ///
-/// The whole datagram is one message, without a length before it. The types are made from `.proto`
-/// files by `prost-build`, or written by hand with `#[derive(prost::Message)]`.
+/// The whole datagram is one message, without a length before it. `prost-build` makes the types
+/// from `.proto` files, or you write them with `#[derive(prost::Message)]`.
 ///
-/// The format is made for messages whose fields change over the years, so it tells less than others
-/// whether a datagram is what was meant. Fields that the type does not know are skipped, those that
-/// are missing have their default, and of a field given twice the last one counts, or both are
-/// merged. So the empty datagram is the message of defaults, a datagram cut between two fields is a
-/// message too, and so is one with further fields behind it. Where that matters, put a
-/// [layer](DatagramProtocol::layer) around it that protects the datagram as a whole.
+/// The format is made for messages whose fields change over the years, so it detects fewer wrong
+/// datagrams than other formats. Unknown fields are skipped, and missing fields have their default.
+/// If a field is there twice, the last one counts, or both are merged. So the empty datagram is the
+/// message of defaults. A datagram that is cut between two fields, or that has more fields after
+/// it, is a message too. Where that matters, add a [layer](DatagramProtocol::layer) that protects
+/// the datagram as a whole.
 ///
-/// In two things prost differs from what `protoc` makes for other languages. A field that is marked `required` may be
-/// missing: it has its default then, and whether it was there cannot be told. And a field that the type knows, but with
-/// another wire type, is an error and not an unknown field: readers with an older `.proto` refuse a message
-/// in which a `fixed32` has become an `int32`. Give such a field a new number.
+/// prost differs from the code that `protoc` makes for other languages in two ways:
+///
+/// - A field that is marked `required` may be missing. It then has its default, and nothing shows
+///   whether it was there.
+/// - A known field with another wire type is an error, not an unknown field. Readers with an older
+///   `.proto` refuse a message in which a `fixed32` has become an `int32`. Give such a field a new
+///   number.
 ///
 /// # Limits
 ///
-/// - Messages may be nested 100 levels deep. That is prost's limit, which any crate in the program
-///   can switch off with prost's feature `no-recursion-limit`: see that none does.
-/// - A declared length must be there in full before anything is allocated for it.
-/// - An element of a repeated field takes two bytes at least on the wire, and as much memory as its
-///   type has: of a type of 200 bytes a datagram of 64 KiB may hold 6.5 MB, and take up to three
+/// - Messages may be nested 100 levels deep. That is prost's limit. Any crate in the program can
+///   switch it off with prost's feature `no-recursion-limit`, so check that none does.
+/// - The bytes of a declared length must all be there before anything is allocated for them.
+/// - An element of a repeated field takes at least two bytes on the wire, and as much memory as its
+///   type. For a type of 200 bytes, a datagram of 64 KiB may hold 6.5 MB, and take up to three
 ///   times that while the list grows.
 ///
 /// The source of an error is for people to read; its type may change.
@@ -43,12 +46,12 @@ use crate::{
 ///
 /// # Cost
 ///
-/// That of prost: a message of an integer, 21 characters and eight floats takes about 400 instructions to
-/// write and 1,400 to read, of which most are allocations.
+/// The cost of prost: a message of an integer, 21 characters and eight floats takes about 400
+/// instructions to write and 1,400 to read. Most of them are allocations.
 ///
 /// # Examples
 ///
-/// The first example of the documentation of the format:
+/// The first example of the format's documentation:
 ///
 /// ```
 /// use datagrammar_protocols::{DatagramProtocol, Protobuf};
@@ -73,8 +76,21 @@ pub struct Protobuf<I, O = I> {
 }
 
 impl<I, O> Protobuf<I, O> {
-    /// Creates the codec; both types are inferred from the handler or named: `Protobuf::<Question,
-    /// Answer>::new()`.
+    /// Creates the codec.
+    ///
+    /// Both types are inferred from the handler or named: `Protobuf::<Question, Answer>::new()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Protobuf};
+    ///
+    /// // prost implements `Message` for the types of Google's "wrappers.proto": `u32` is `UInt32Value`.
+    /// let protocol: Protobuf<u32> = Protobuf::new();
+    ///
+    /// assert_eq!(protocol.decode(&[0x08, 0x07])?, 7);
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { types: PhantomData }

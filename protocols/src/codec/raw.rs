@@ -1,4 +1,4 @@
-//! Bytes as they are.
+//! Bytes, unchanged.
 
 use bytes::Bytes;
 
@@ -7,12 +7,12 @@ use crate::{
     protocol::DatagramProtocol,
 };
 
-/// Bytes as they are: every datagram is a packet, the empty one included.
+/// Bytes, unchanged: every datagram is a packet, also the empty one.
 ///
 /// # Cost
 ///
-/// A copy each way, and an allocation to receive it: a packet of its own size, so keeping one keeps nothing
-/// else in memory.
+/// One copy in each direction, and one allocation to receive. Each packet has its own allocation,
+/// so keeping one keeps no other memory alive.
 ///
 /// # Examples
 ///

@@ -1,17 +1,17 @@
-//! UTF-8 text as it is.
+//! UTF-8 text, unchanged.
 
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
 };
 
-/// UTF-8 text as it is: nothing is added, trimmed or normalized.
+/// UTF-8 text, unchanged: nothing is added, trimmed or normalized.
 ///
-/// The empty text is the empty datagram, and a line feed at the end is part of the text.
+/// The empty text is the empty datagram. A line feed at the end is part of the text.
 ///
 /// # Cost
 ///
-/// To receive, a look at each byte, a copy, and its allocation; to send, a copy.
+/// To receive: a check of each byte, one allocation and one copy. To send: one copy.
 ///
 /// # Examples
 ///

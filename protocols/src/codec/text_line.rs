@@ -7,19 +7,22 @@ use crate::{
 
 /// A line of text, as programs send it that were made for terminals and streams.
 ///
-/// Such programs end a line, and so a datagram, with a terminator: LF unless [`cr`](Self::cr) or
-/// [`crlf`](Self::crlf) is asked for. When reading, all terminators at the end are removed, unless
-/// they are [kept](Self::keep_terminator); those of another kind, and those before the end, are
-/// part of the text. When writing, nothing is added: the end of the datagram ends the line. Where
-/// the other side wants to see a terminator, put it into the text.
+/// Such programs end a line, and so a datagram, with a terminator. It is LF, or [`cr`](Self::cr) or
+/// [`crlf`](Self::crlf) selects another one.
 ///
-/// Text is ASCII, and anything else is refused both ways, unless [UTF-8](Self::utf8) is asked for.
-/// The empty text is the empty datagram.
+/// - Decoding removes all terminators at the end of the datagram, unless you
+///   [keep](Self::keep_terminator) them. Other terminators, and those before the end, are part of
+///   the text.
+/// - Encoding adds no terminator: the end of the datagram ends the line. If the other side needs a
+///   terminator, put it into the text.
+///
+/// The text is ASCII, and other text is refused in both directions, unless you select
+/// [UTF-8](Self::utf8). The empty text is the empty datagram.
 ///
 /// # Cost
 ///
-/// To receive, a look at each byte, a copy, and its allocation of as many bytes as the text has; to send, a
-/// look and a copy.
+/// To receive: a check of each byte, and one copy in an allocation of the text's size. To send: a
+/// check and one copy.
 ///
 /// # Examples
 ///
@@ -44,21 +47,39 @@ pub struct TextLine {
 }
 
 impl TextLine {
-    /// Creates the codec of lines in ASCII that end with LF, U+000A.
+    /// Creates the codec of ASCII lines that end with LF, U+000A.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, TextLine};
+    ///
+    /// assert_eq!(TextLine::new().decode(b"QUIT\n")?, "QUIT");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { terminator: "\n", keep: false, utf8: false }
     }
 
     /// Selects CR, U+000D, as the terminator.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, TextLine};
+    ///
+    /// assert_eq!(TextLine::new().cr().decode(b"QUIT\r")?, "QUIT");
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn cr(self) -> Self {
         Self { terminator: "\r", ..self }
     }
 
-    /// Selects CR and LF as the terminator, as the protocols of the Internet have it.
+    /// Selects CR LF as the terminator, as the protocols of the Internet use it.
     ///
-    /// A CR or LF by itself is then no terminator.
+    /// A single CR or LF is then part of the text.
     ///
     /// # Examples
     ///
@@ -76,7 +97,7 @@ impl TextLine {
         Self { terminator: "\r\n", ..self }
     }
 
-    /// Leaves the terminators in the text, so that a packet is its datagram to the byte.
+    /// Keeps the terminators in the text, so that a packet has exactly the bytes of its datagram.
     ///
     /// # Examples
     ///
@@ -91,7 +112,7 @@ impl TextLine {
         Self { keep: true, ..self }
     }
 
-    /// Reads and writes UTF-8 instead of ASCII.
+    /// Decodes and encodes UTF-8 instead of ASCII.
     ///
     /// # Examples
     ///

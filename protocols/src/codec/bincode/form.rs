@@ -1,8 +1,9 @@
-//! The two forms of numbers that bincode has.
+//! The two forms of numbers in bincode.
 
 use crate::serde_format::{mismatch::Mismatch, packed::form::Form, unread::take};
 
-/// The standard form of bincode 2: numbers up to 250 in one byte, greater ones behind a mark.
+/// The standard form of bincode 2: numbers up to 250 take one byte, greater ones come after a
+/// marker.
 pub(super) enum Standard {}
 
 impl Form for Standard {

@@ -16,27 +16,34 @@ use crate::{
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
 ///
-/// Compact, and not self-describing: both sides must have the same types. Little-endian; integers
-/// of 0 to 250 take one byte, greater ones a marker (`fb`, `fc`, `fd`, `fe`) and 2, 4, 8 or 16
-/// bytes, signed ones are zigzag-coded first; floats are IEEE 754; text, sequences and maps follow
-/// their length, an enum's content its variant's number; structs and tuples are their fields and
-/// nothing else. [`fixed`](Self::fixed) selects the form of bincode 1.x.
+/// Compact, and not self-describing: both sides must have the same types. Numbers are
+/// little-endian.
 ///
-/// For a new protocol consider `Postcard` instead: the crate bincode, whose format this is, is no
-/// longer maintained (RUSTSEC-2025-0141). It is not used here.
+/// - Integers of 0 to 250 take one byte. Greater ones take a marker (`fb`, `fc`, `fd`, `fe`) and 2,
+///   4, 8 or 16 bytes. Signed ones are zigzag-coded first.
+/// - Floats are IEEE 754.
+/// - Text, sequences and maps come after their length.
+/// - The content of an enum comes after the number of its variant.
+/// - Structs and tuples are their fields and nothing else.
 ///
-/// serde attributes that need a self-describing format do not work here: `flatten`, `untagged`,
-/// `tag` and `skip_serializing_if` among them.
+/// [`fixed`](Self::fixed) selects the form of bincode 1.x.
+///
+/// For a new protocol prefer `Postcard`: the crate bincode, which defines this format, is no longer
+/// maintained (RUSTSEC-2025-0141). This codec does not use that crate.
+///
+/// serde attributes that need a self-describing format do not work here, among them `flatten`,
+/// `untagged`, `tag` and `skip_serializing_if`.
 ///
 /// # Limits
 ///
-/// A datagram costs what its bytes justify, whatever lengths it declares:
+/// A datagram costs only what its bytes justify; declared lengths alone cost nothing:
 ///
-/// - Text and bytes: at most what the datagram really holds.
+/// - Text and bytes: at most the bytes that the datagram really holds.
 /// - Sequences and maps: together at most as many elements as the datagram has bytes, and 1,024
-///   more to leave room for elements that take none, such as `()`.
+///   more for elements that take no bytes, such as `()`.
 /// - Nesting: at most 64 levels, see [`nesting_limit`](Self::nesting_limit).
-/// - The datagram: at most 1 MiB. No datagram of UDP gets there; other transports have longer ones.
+/// - Datagram: at most 1 MiB. No UDP datagram is that long; datagrams of other transports can be
+///   longer.
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///
@@ -44,8 +51,8 @@ use crate::{
 ///
 /// # Cost
 ///
-/// A struct of an integer, 21 characters and eight floats takes 95 bytes, about 180 instructions to write and
-/// 460 to read. Nothing is allocated but the packet.
+/// A struct of an integer, 21 characters and eight floats takes 95 bytes, about 180 instructions to
+/// write and 460 to read. Only the packet is allocated.
 ///
 /// # Examples
 ///
@@ -78,13 +85,24 @@ impl<I, O> Bincode<I, O> {
     /// Creates the codec in bincode 2's standard form.
     ///
     /// Both types are inferred from the handler or named: `Bincode::<Question, Answer>::new()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Bincode, DatagramProtocol};
+    ///
+    /// let protocol: Bincode<(u8, bool)> = Bincode::new();
+    ///
+    /// assert_eq!(protocol.decode(&[7, 1])?, (7, true));
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { form: Form::Variable, levels: 64, types: PhantomData }
     }
 
-    /// Selects the form of bincode 1.x: integers in their full width, lengths in 8 bytes, variants
-    /// in 4.
+    /// Selects the form of bincode 1.x: integers in their full width, lengths in 8 bytes, variant
+    /// numbers in 4.
     ///
     /// # Examples
     ///
@@ -101,12 +119,12 @@ impl<I, O> Bincode<I, O> {
         Self { form: Form::Fixed, ..self }
     }
 
-    /// Sets how many levels deep a packet that is received may be nested.
+    /// Sets how many levels deep a received packet may be nested. The default is 64, which fits a
+    /// stack of 2 MiB by a wide margin.
     ///
     /// Each sequence, map, tuple, struct, newtype, `Some` and enum variant with content is a level,
-    /// so a list whose nodes are structs linked by `Option<Box<_>>` takes two levels per node. The
-    /// limit is there for types that contain themselves: without it a datagram would choose how
-    /// much stack they take. The default is 64, which fits a stack of 2 MiB by a wide margin.
+    /// so a list whose nodes are structs linked by `Option<Box<_>>` takes two levels per node.
+    /// Without the limit, a datagram could choose how much stack a type takes that contains itself.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Floats of half precision (IEEE 754 binary16; RFC 8949, appendix D), to the bit.
+//! Floats of half precision (IEEE 754 binary16; RFC 8949, appendix D), exact to the bit.
 
 /// Returns the float of half precision that is exactly `single`, if there is one.
 pub(super) fn half_of(single: f32) -> Option<u16> {

@@ -20,35 +20,35 @@ use crate::{
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
 ///
-/// Self-describing as JSON is, in fewer bytes. Structs are maps of names to
-/// fields, an enum's variant is its name, or a map of its name to its content. Integers and floats
-/// take the shortest form that loses nothing, a float of 1.5 three bytes; integers beyond 64 bits
-/// are tags 2 and 3; lengths are definite. `Vec<u8>` is an array of integers; where the other side
-/// wants a byte string, use a type such as those of the crate `serde_bytes`. `Some(None)` and `Some(())` have no
-/// CBOR of their own and read as `None`, with tags around them, too.
+/// Self-describing like JSON, in fewer bytes. A struct is a map of names to fields. An enum variant
+/// is its name, or a map of its name to its content. Integers and floats take the shortest form
+/// that loses nothing: a float of 1.5 takes three bytes. Integers beyond 64 bits are tags 2 and 3.
+/// Lengths are definite. `Vec<u8>` is an array of integers; if the other side needs a byte string,
+/// use a type such as those of the crate `serde_bytes`. `Some(None)` and `Some(())` have no CBOR of
+/// their own and decode as `None`, also with tags around them.
 ///
-/// Every width of a number is read, and every length, definite or not. Read is also
+/// Decoding accepts every width of a number, and definite and indefinite lengths. It also accepts:
 ///
-/// - for a float, an integer; for an integer, a float that is whole and in range, as JavaScript writes those beyond 32
-///   bits (`-0.0` is 0). Under serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it
-///   before it knows the type: take an `f64` there;
-/// - for the name of a field or variant, a byte string.
+/// - An integer for a float. For an integer, a float that is whole and in range, as JavaScript
+///   writes integers beyond 32 bits (`-0.0` is 0). Under serde's attributes `untagged`, `flatten`
+///   and `tag` it stays a float, since serde keeps it before it knows the type: use an `f64` there.
+/// - A byte string for the name of a field or variant.
 ///
-/// Tags that no type asks for are skipped, and so are entries of a struct that it has no field for, whatever their key
-/// is, with simple values that nobody has assigned yet, too; a field given twice is refused. The types of
-/// `ciborium::tag` ask for tags and write them: any type can that uses the same names. One that takes whatever comes,
-/// such as `ciborium::Value`, sees no tags.
+/// Tags are skipped unless the type asks for them. Entries for which a struct has no field are
+/// skipped, whatever their key is, also with unassigned simple values. A field that is there twice
+/// is refused. The types of `ciborium::tag` read and write tags, and so does any type that uses the
+/// same names. A type that takes any value, such as `ciborium::Value`, sees no tags.
 ///
 /// # Limits
 ///
-/// A datagram costs what its bytes justify, whatever lengths it declares:
+/// A datagram costs only what its bytes justify; declared lengths alone cost nothing:
 ///
-/// - Text and byte strings: at most what the datagram really holds.
+/// - Text and byte strings: at most the bytes that the datagram really holds.
 /// - Arrays and maps: together at most as many elements as the datagram has bytes.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
-/// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from a copy that
-///   serde keeps, and copied again on each level; where variants overlap, the time doubles with each level. Give
-///   such a type a low limit of nesting.
+/// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from
+///   a copy that serde keeps, and copied again on each level. If variants overlap, the time doubles
+///   with each level. Set a low nesting limit for such a type.
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///
@@ -56,8 +56,8 @@ use crate::{
 ///
 /// # Cost
 ///
-/// A struct of an integer, 21 characters and eight floats takes 98 bytes, about 650 instructions to write and
-/// 1,850 to read. Nothing is allocated but the packet.
+/// A struct of an integer, 21 characters and eight floats takes 98 bytes, about 650 instructions to
+/// write and 1,850 to read. Only the packet is allocated.
 ///
 /// [RFC 8949]: https://www.rfc-editor.org/rfc/rfc8949
 ///
@@ -88,18 +88,30 @@ pub struct Cbor<I, O = I> {
 }
 
 impl<I, O> Cbor<I, O> {
-    /// Creates the codec; both types are inferred from the handler or named: `Cbor::<Question,
-    /// Answer>::new()`.
+    /// Creates the codec.
+    ///
+    /// Both types are inferred from the handler or named: `Cbor::<Question, Answer>::new()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{Cbor, DatagramProtocol};
+    ///
+    /// let protocol: Cbor<(u8, bool)> = Cbor::new();
+    ///
+    /// assert_eq!(protocol.decode(b"\x82\x07\xf5")?, (7, true));
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { levels: 100, types: PhantomData }
     }
 
-    /// Sets how many levels deep a packet that is received may be nested.
+    /// Sets how many levels deep a received packet may be nested. The default is 100, which fits a
+    /// stack of 2 MiB by a wide margin.
     ///
-    /// Each array, map and enum variant with content is a level, those that are skipped too. The
-    /// limit is there for types that contain themselves: without it a datagram would choose how
-    /// much stack they take. The default is 100, which fits a stack of 2 MiB by a wide margin.
+    /// Each array, map and enum variant with content is a level, also in skipped entries. Without
+    /// the limit, a datagram could choose how much stack a type takes that contains itself.
     ///
     /// # Examples
     ///

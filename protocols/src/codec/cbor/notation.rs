@@ -153,7 +153,7 @@ impl Notation for Rfc8949 {
     }
 }
 
-/// An integer of `number`, or of -1 minus that.
+/// Returns the integer `number`, or -1 - `number`.
 fn put_integer(major: u8, bignum: u64, number: u128, datagram: &mut Vec<u8>) {
     match u64::try_from(number) {
         Ok(number) => head::write(datagram, major, number),
@@ -198,7 +198,7 @@ fn number(initial: u8, unread: &mut &[u8]) -> Result<u64, Mismatch> {
     head::argument(initial, unread)?.ok_or(UNKNOWN)
 }
 
-/// Bytes, of text too, that are in one piece unless their length is indefinite.
+/// Takes the bytes of a byte string or text: borrowed, unless the length is indefinite.
 #[inline]
 fn bytes<'de>(initial: u8, unread: &mut &'de [u8]) -> Result<Cow<'de, [u8]>, Mismatch> {
     if let Some(len) = head::argument(initial, unread)? {
@@ -218,7 +218,7 @@ fn pieces(whole: u8, unread: &mut &[u8]) -> Result<Vec<u8>, Mismatch> {
         let len = number(initial, unread)?;
         let piece = piece(unread, len)?;
         if whole & major::MASK == major::TEXT {
-            // Each piece is text by itself (RFC 8949, section 3.2.3).
+            // Each chunk is text by itself (RFC 8949, section 3.2.3).
             utf8(piece)?;
         }
         bytes.extend_from_slice(piece);

@@ -1,4 +1,4 @@
-//! The form of numbers in a fixed layout: as many bytes as the type has, in one order.
+//! Numbers in a fixed layout: as many bytes as the type has, in one order.
 
 use crate::serde_format::{mismatch::Mismatch, packed::form::Form, unread::take};
 

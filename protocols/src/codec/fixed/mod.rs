@@ -1,4 +1,4 @@
-//! Fields one after another, each of the size that its type has.
+//! Fields one after another, each with the size of its type.
 
 mod layout;
 pub(crate) mod text;
@@ -17,36 +17,37 @@ use crate::{
 
 /// A fixed layout of serde types: `I` is received, `O` is sent.
 ///
-/// The fields follow each other in the order of the type, without names, lengths or padding, as RFCs
-/// draw headers and C programs send packed structs. In network order, so big-endian, unless
-/// [`little_endian`](Self::little_endian) is asked for.
+/// The fields follow each other in the order of the type, without names, lengths or padding, as in
+/// the headers of RFCs and in packed structs of C. Numbers are in network order (big-endian), or
+/// [`little_endian`](Self::little_endian).
 ///
 /// | type | bytes |
 /// | --- | --- |
 /// | `u8` to `u128`, `i8` to `i128` | 1 to 16, two's complement |
 /// | `f32`, `f64` | 4, 8, as in IEEE 754 |
-/// | `bool` | 1: written as 0 or 1, any other byte is read as `true` too |
+/// | `bool` | 1: written as 0 or 1; any other byte decodes as `true` too |
 /// | [`FixedText<N>`](crate::FixedText) | `N`: UTF-8, then NULs |
 /// | arrays, tuples, structs | their elements |
 /// | `Ipv4Addr`, `Ipv6Addr`, `Duration` | 4, 16, 12 |
 /// | `()`, `PhantomData` | none |
 ///
-/// A datagram is as long as its packet or it is refused: no length is ever taken from the wire.
+/// A datagram must be exactly as long as its packet. The datagram contains no lengths.
 ///
-/// What has no size of its own is an error, which shows with the first packet: `Vec`, `String`,
-/// `Option`, maps, `char`, enums; and what serde's attributes `flatten`, `tag`, `untagged` and
-/// `skip_serializing_if` make. An enum becomes a number of a chosen size with `try_from` and `into`, as
-/// in the example. serde knows arrays of up to 32 elements; one of 64 bytes is `[[u8; 32]; 2]`.
+/// These types have no fixed size, so they give an error with the first packet: `Vec`, `String`,
+/// `Option`, maps, `char`, enums, and types with serde's attributes `flatten`, `tag`, `untagged`
+/// and `skip_serializing_if`. With `try_from` and `into` an enum becomes a number of a chosen size,
+/// as in the example. serde supports arrays of up to 32 elements; write 64 bytes as `[[u8; 32];
+/// 2]`.
 ///
 /// # Limits
 ///
-/// Types may be nested 64 levels deep, which ends those that contain themselves without end.
-/// Decoding allocates what the fields are: nothing but for the text and boxes among them.
+/// Types may be nested 64 levels deep. That stops types that contain themselves without end.
+/// Decoding allocates only for text and boxes among the fields.
 ///
 /// # Cost
 ///
-/// A struct of an integer, a field of 24 characters and eight floats takes 96 bytes, about 170 instructions to write
-/// and 400 to read. Nothing is allocated but the packet.
+/// A struct of an integer, a field of 24 characters and eight floats takes 96 bytes, about 170
+/// instructions to write and 400 to read. Only the packet is allocated.
 ///
 /// # Examples
 ///
@@ -107,12 +108,23 @@ impl<I, O> Fixed<I, O> {
     /// Creates the codec in network order.
     ///
     /// Both types are inferred from the handler or named: `Fixed::<Question, Answer>::new()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Fixed};
+    ///
+    /// let protocol: Fixed<(u8, u16)> = Fixed::new();
+    ///
+    /// assert_eq!(protocol.decode(&[1, 0, 2])?, (1, 2));
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { order: Order::Network, types: PhantomData }
     }
 
-    /// Reads and writes the least significant byte of each number first, as most processors do.
+    /// Decodes and encodes numbers with the least significant byte first, as most processors do.
     ///
     /// # Examples
     ///
@@ -155,7 +167,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Fixed<I, O> {
 
 plain!(Fixed < I, O > { order });
 
-/// In which order the bytes of a number are.
+/// The order of the bytes of a number.
 #[derive(Clone, Copy, Debug)]
 enum Order {
     Network,

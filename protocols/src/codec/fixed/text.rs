@@ -12,13 +12,13 @@ use crate::serde_format::packed::form::TEXT_FIELD;
 
 /// Text in a field of `N` bytes, for [`Fixed`](crate::Fixed): UTF-8, padded with NULs.
 ///
-/// Made from text with `into`, and used as a `&str`. How long the text is is looked at when it is
-/// encoded: more than `N` bytes are an error then, and never cut. When it is decoded, the NULs at
-/// the end are removed, so text that ends with one is an error when it is encoded, and never sent as another
-/// text; what is not UTF-8 is an error.
+/// Make it from text with `into`, and use it as a `&str`. Its length is checked when it is encoded:
+/// text of more than `N` bytes is an encode error, and is never cut. Decoding removes the NULs at
+/// the end. So text that ends with NUL is an encode error too, since it would decode as another
+/// text. Bytes that are not UTF-8 are a decode error.
 ///
-/// To other formats of serde it is an array of `N` bytes, and text to those that people read, JSON
-/// for one.
+/// In other serde formats it is an array of `N` bytes, or text if people read the format, as with
+/// JSON.
 ///
 /// # Examples
 ///
@@ -124,7 +124,7 @@ impl<const N: usize> PartialEq<&str> for FixedText<N> {
     }
 }
 
-/// The bytes of a field: an array, but all at once for `Fixed`, which says so.
+/// The bytes of a field. serde sees an array; `Fixed` asks for all bytes at once.
 struct Field<const N: usize>([u8; N]);
 
 impl<const N: usize> Serialize for Field<N> {
@@ -168,10 +168,10 @@ impl<'de, const N: usize> Visitor<'de> for FieldVisitor<N> {
 }
 
 enum Unfit<const N: usize> {
-    /// So many bytes.
+    /// The text has this many bytes.
     TooLong(usize),
 
-    /// It would be taken for padding.
+    /// The NUL would be read as padding.
     EndsWithNul,
 }
 

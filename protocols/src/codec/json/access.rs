@@ -1,4 +1,4 @@
-//! What serde is given to go through a list, an object, or an enum.
+//! Access for serde to the parts of a list, an object or an enum.
 
 use serde::de::{
     self, DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, Unexpected,
@@ -69,7 +69,8 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     }
 }
 
-/// What stands before a colon, from its quotation mark on: text, and what can be written as text.
+/// The name before a colon, from its quotation mark on. It is text, or a value that can be written
+/// as text.
 struct Key<'r, 'de>(&'r mut Reader<'de>);
 
 macro_rules! numbers {
@@ -146,8 +147,9 @@ impl<'de> Key<'_, 'de> {
     }
 }
 
-/// serde_json's own types would take it for a number or for JSON in text, depending on its features,
-/// which any crate of the program sets for all.
+/// Returns whether a name is free to use. serde_json's own types would read such an object as a
+/// number, or as JSON in text. That depends on features of serde_json, which any crate of the
+/// program sets for all.
 #[inline]
 fn is_ours(name: &str) -> bool {
     !name.starts_with("$serde_json::private::")
@@ -155,7 +157,7 @@ fn is_ours(name: &str) -> bool {
 
 const OTHER_KEY: Mismatch = Mismatch::new("the name is not of the type of the keys");
 
-/// A variant by its name alone.
+/// A variant given by its name alone.
 pub(super) struct Unit<'r, 'de>(pub(super) &'r mut Reader<'de>);
 
 impl<'de> EnumAccess<'de> for Unit<'_, 'de> {
@@ -191,7 +193,7 @@ impl<'de> VariantAccess<'de> for Unit<'_, 'de> {
     }
 }
 
-/// A variant by its name, with its content.
+/// A variant given by its name, with its content.
 pub(super) struct Variant<'r, 'de>(pub(super) &'r mut Reader<'de>);
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {

@@ -1,4 +1,4 @@
-//! What JSON is read as, type by type.
+//! Reads JSON as serde types, type by type.
 
 use std::iter;
 
@@ -241,7 +241,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         })
     }
 
-    /// Never from a list, of which a field that comes or goes would change what the others are.
+    /// Never from a list: a field that is added or removed would change the meaning of the others.
     #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
@@ -285,5 +285,5 @@ impl<'de> Reader<'de> {
     }
 }
 
-// As which serde_json's `RawValue` asks for the JSON of a value.
+// The name under which serde_json's `RawValue` asks for the JSON of a value.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";

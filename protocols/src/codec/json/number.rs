@@ -1,4 +1,4 @@
-//! Numbers, of which JSON has one kind, and types have many.
+//! Numbers: JSON has one kind, types have many.
 
 use super::reader::Reader;
 use crate::serde_format::mismatch::Mismatch;
@@ -6,17 +6,17 @@ use crate::serde_format::mismatch::Mismatch;
 pub(super) enum Number<'de> {
     Unsigned(u64),
     Negative(i64),
-    /// `-0`, an integer as it is written, but to a float it has a sign.
+    /// `-0`: an integer by its form, but a sign that only a float has.
     MinusZero,
     /// An integer beyond 64 bits.
     Long(Decimal<'de>),
     Float(Decimal<'de>),
 }
 
-/// A number that is no integer of 64 bits.
+/// A number that is not an integer of 64 bits.
 pub(super) struct Decimal<'de> {
     pub(super) text: &'de str,
-    /// Its digits and the power of ten that they are multiplied with, unless there are too many.
+    /// Its digits and the power of ten that multiplies them, unless there are too many digits.
     parts: Option<(u64, i32)>,
 }
 
@@ -51,7 +51,8 @@ impl<'de> Reader<'de> {
         })
     }
 
-    /// Takes what digits there are, behind those there were; of too many something is lost.
+    /// Takes the next digits and appends them to `digits`. With more than 19 in total, the result
+    /// wraps.
     #[inline]
     fn digits(&mut self, mut digits: u64) -> u64 {
         let bytes = &self.text.as_bytes()[self.at..];
@@ -104,10 +105,12 @@ impl<'de> Reader<'de> {
 
 macro_rules! nearest {
     ($name:ident: $type:ident, $powers:ident) => {
-        /// Returns the float that is nearest to the number, if the type reaches so far.
+        /// Returns the float that is nearest to the number, unless the number is out of the range
+        /// of the type.
         #[inline]
         pub(super) fn $name(self) -> Result<$type, Mismatch> {
-            // Where both are exact as floats, the result is rounded once, and so to the nearest one.
+            // If digits and power are exact as floats, the result is rounded once, and so to the
+            // nearest one.
             if let Some((digits, power)) = self.parts
                 && digits < 1 << $type::MANTISSA_DIGITS
                 && let Some(ten) = $powers.get(power.unsigned_abs() as usize)
@@ -134,13 +137,13 @@ const DOUBLE_TENS: [f64; 23] = [
 ];
 const SINGLE_TENS: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
 
-/// The floating-point unit of old 32-bit processors rounds to another precision first.
+/// Old 32-bit processors round to another precision first.
 const ROUNDS_ONCE: bool = !cfg!(all(target_arch = "x86", not(target_feature = "sse2")));
 
-/// How many digits fit into 64 bits, whatever they are.
+/// The number of digits that always fit into 64 bits.
 const FIT: usize = 19;
 
-/// A power of ten that no float has, nor with a fraction that a datagram holds.
+/// A power of ten that no float reaches, even with the longest fraction that a datagram can hold.
 const OUT_OF_REACH: usize = 1 << 20;
 
 const OUT_OF_RANGE: Mismatch = Mismatch::new("number out of range of its type");

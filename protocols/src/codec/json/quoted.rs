@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use crate::serde_format::mismatch::Mismatch;
 
-/// Text, as it is in the datagram if it is there as it is.
+/// Text: borrowed from the datagram if it has no escapes.
 pub(super) enum Quoted<'de, 'r> {
     AsItIs(&'de str),
     Unescaped(&'r str),
@@ -23,7 +23,7 @@ impl<'de> Reader<'de> {
         Ok(Quoted::Unescaped(&self.unescaped))
     }
 
-    /// Passes over text, which has to be well-formed all the same.
+    /// Skips text, which must be well-formed nevertheless.
     pub(super) fn skip_quoted(&mut self) -> Result<(), Mismatch> {
         self.at += 1;
         while self.plain()? == b'\\' {
@@ -33,7 +33,8 @@ impl<'de> Reader<'de> {
         Ok(())
     }
 
-    /// Passes over what stands for itself, and returns the quotation mark or backslash behind it.
+    /// Skips characters without a special meaning, and returns the quotation mark or backslash
+    /// after them.
     #[inline]
     fn plain(&mut self) -> Result<u8, Mismatch> {
         let bytes = &self.text.as_bytes()[self.at..];
@@ -125,9 +126,9 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// The highest bit of each of eight bytes that is a quotation mark, a backslash or a control character.
+/// Sets the highest bit of each byte that is a quotation mark, a backslash or a control character.
 ///
-/// The first one is right. Those behind it may be wrong, as what is subtracted borrows from there.
+/// The first set bit is correct. Later ones may be wrong, since the subtractions borrow from there.
 const fn special(bytes: u64) -> u64 {
     let each = u64::MAX / 0xff;
     let quote = bytes ^ (each * b'"' as u64);

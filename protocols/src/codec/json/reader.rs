@@ -1,4 +1,4 @@
-//! The reader of one JSON text, within what it may cost.
+//! The reader of one JSON text, and its limits.
 
 use std::mem;
 
@@ -9,34 +9,34 @@ use crate::serde_format::{
     mismatch::{Mismatch, TOO_DEEP},
 };
 
-/// Reads one JSON text, within what it may cost.
+/// Reads one JSON text within its limits.
 pub(super) struct Reader<'de> {
     pub(super) text: &'de str,
-    /// The next byte, always at the border of a character.
+    /// The position of the next byte, always at the start of a character.
     pub(super) at: usize,
-    /// How many levels deeper it may go from here.
+    /// How many more levels of nesting are allowed.
     levels: usize,
-    /// How many newtypes and `Some` may follow without a byte between them.
+    /// How many more newtypes and `Some` are allowed without a byte between them.
     wrappers: usize,
-    /// The last text that was not there as it is.
+    /// The last text that had escapes, without them.
     pub(super) unescaped: String,
     pub(super) beyond: Beyond,
     pub(super) zero: MinusZero,
     broken: Option<Broken>,
-    /// Whether a list or object was left before its end: what follows is not what it seems to be.
+    /// Whether reading of a list or object ended early: the position then has no meaning.
     unfinished: bool,
 }
 
-/// What `-0` is to those that take anything: JSON does not tell integers from floats.
+/// How to read `-0` for a type that takes anything: JSON does not distinguish integers from floats.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum MinusZero {
     Float,
-    /// As before, and there was one.
+    /// As a float, and there was one.
     FloatSeen,
     Integer,
 }
 
-/// In what way a text is no JSON.
+/// Why a text is not JSON.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Broken {
     Cut,
@@ -58,32 +58,32 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// In what way the text turned out to be no JSON, also where a type did not care.
+    /// Returns why the text is not JSON, also if the type ignored the error.
     pub(super) const fn broken(&self) -> Option<Broken> {
         self.broken
     }
 
-    /// Returns the packet that was read, if nothing but white space is behind it, and all was JSON.
+    /// Returns the packet if only white space follows and everything was valid JSON.
     #[inline]
     pub(super) fn whole<T>(&mut self, packet: T) -> Result<T, Mismatch> {
         if self.next().is_some() {
             return Err(self.fault("trailing characters after the JSON text"));
         }
-        // Also where a type passes over an error.
+        // Also if a type ignored an error.
         match self.broken {
             None if !self.unfinished => Ok(packet),
             _ => Err(Mismatch::new("invalid JSON within the text")),
         }
     }
 
-    /// The line and the column that were reached, counted from 1.
+    /// Returns the line and the column of the position, counted from 1.
     pub(super) fn position(&self) -> (usize, usize) {
         let bytes = &self.text.as_bytes()[..self.at.min(self.text.len())];
         let lines = bytes.split(|byte| *byte == b'\n');
         lines.fold((0, 0), |(line, _), bytes| (line + 1, bytes.len() + 1))
     }
 
-    /// Passes over white space, and returns the byte behind it.
+    /// Skips white space, and returns the byte after it.
     #[inline]
     pub(super) fn next(&mut self) -> Option<u8> {
         loop {
@@ -100,7 +100,7 @@ impl<'de> Reader<'de> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Takes that byte, if it is next.
+    /// Takes this byte if it is next.
     #[inline]
     pub(super) fn take(&mut self, byte: u8, otherwise: &'static str) -> Result<(), Mismatch> {
         if self.next() == Some(byte) {
@@ -111,7 +111,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Takes a name of JSON's own.
+    /// Takes `true`, `false` or `null`.
     #[inline]
     pub(super) fn word(&mut self, word: &'static str) -> Result<(), Mismatch> {
         let rest = &self.text.as_bytes()[self.at..];
@@ -144,7 +144,7 @@ impl<'de> Reader<'de> {
         read
     }
 
-    /// Reads what takes no bytes of its own.
+    /// Reads a wrapper that takes no bytes of its own.
     #[inline]
     pub(super) fn wrapped<T>(
         &mut self,
@@ -159,7 +159,7 @@ impl<'de> Reader<'de> {
         read
     }
 
-    /// Goes to the next element of a list or object that ends with that byte, if there is one.
+    /// Goes to the next element of a list or object that ends with this byte, if there is one.
     #[inline]
     pub(super) fn one_more(&mut self, first: &mut bool, end: u8) -> Result<bool, Mismatch> {
         match self.next() {
@@ -174,7 +174,7 @@ impl<'de> Reader<'de> {
         Ok(true)
     }
 
-    /// Takes the end of a list or object of which the type has read as much as it wants.
+    /// Takes the end of a list or object, after the type has read all elements that it needs.
     #[inline]
     pub(super) fn end(&mut self, end: u8) -> Result<(), Mismatch> {
         if self.next() == Some(b',') {
@@ -183,7 +183,7 @@ impl<'de> Reader<'de> {
         self.take(end, "missing comma or end")
     }
 
-    /// Reads what stands in text, from its quotation mark on: all of it, or it is none.
+    /// Reads the value within text, from its quotation mark on. The value must be the whole text.
     pub(super) fn within_quotes<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, Mismatch>,
@@ -197,7 +197,8 @@ impl<'de> Reader<'de> {
             return Ok(None);
         }
         let read = read(self);
-        // That the text is text was seen before.
+        // The quotation marks and the text between them were valid before, so an error here is not
+        // about them.
         let is_broken = mem::replace(&mut self.broken, broken) != broken;
         let is_all = self.at + 1 == end;
         self.at = end;
@@ -207,7 +208,7 @@ impl<'de> Reader<'de> {
         read.map(Some)
     }
 
-    /// Passes over a value, of which only the grammar is looked at.
+    /// Skips a value, and checks only its grammar.
     pub(super) fn skip(&mut self) -> Result<(), Mismatch> {
         match self.next() {
             Some(b'"') => self.skip_quoted(),
@@ -236,7 +237,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Looks for the quotation mark that a name starts with.
+    /// Checks that a name starts here, with its quotation mark.
     #[inline]
     pub(super) fn name(&mut self) -> Result<(), Mismatch> {
         if self.byte() == Some(b'"') {
@@ -245,7 +246,7 @@ impl<'de> Reader<'de> {
         Err(self.fault("name is not in quotation marks"))
     }
 
-    /// What is next is not what the type wants.
+    /// Returns the error of a value that has another type than the visitor wants.
     #[cold]
     pub(super) fn other<'v, V: Visitor<'v>>(&mut self, visitor: &V) -> Mismatch {
         let found = match self.next() {
@@ -260,7 +261,7 @@ impl<'de> Reader<'de> {
         de::Error::invalid_type(Unexpected::Other(found), visitor)
     }
 
-    /// The text is no JSON from here on.
+    /// Returns the error of a text that is not JSON from this position on.
     #[cold]
     pub(super) fn fault(&mut self, what: &'static str) -> Mismatch {
         let is_cut = self.at >= self.text.len();
@@ -269,5 +270,5 @@ impl<'de> Reader<'de> {
     }
 }
 
-// More in a row has only a type that contains itself and nothing else.
+// Only a type that contains nothing but itself has more in a row.
 const WRAPPERS: usize = 64;

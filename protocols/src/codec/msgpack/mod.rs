@@ -16,36 +16,41 @@ use crate::{
 
 /// [MessagePack] of serde types: `I` is received, `O` is sent.
 ///
-/// Self-describing as JSON is, in fewer bytes. Structs are maps of names to
-/// fields, an enum's variant is its name, or a map of its name to its content; integers take the
-/// shortest form, floats the width of their type. `Vec<u8>` is an array of integers; where the
-/// other side wants the binary form, use a type such as those of the crate `serde_bytes`. What
-/// MessagePack has no form for: integers of 128 bits, which are 16 bytes of binary, big-endian,
-/// and `Some(None)` and `Some(())`, which read as `None`.
+/// Self-describing like JSON, in fewer bytes. A struct is a map of names to fields. An enum variant
+/// is its name, or a map of its name to its content. Integers take the shortest form, floats the
+/// width of their type. `Vec<u8>` is an array of integers; if the other side needs the binary form,
+/// use a type such as those of the crate `serde_bytes`. MessagePack has no form for integers of 128
+/// bits, which are 16 bytes of binary in big-endian order. It has none for `Some(None)` and
+/// `Some(())` either, which decode as `None`.
 ///
-/// Read leniently where the sender's language may know less of types:
+/// Decoding is lenient where the sender's language may know less about types:
 ///
-/// - for a struct, an array of its fields; for a variant, its place as an integer, as `rmp_serde` once wrote it;
-/// - for bytes, text; for a `String` or a name, binary that is UTF-8;
-/// - for a float, an integer; for an integer, a float that is whole and in range, as JavaScript writes those beyond 32
-///   bits (`-0.0` is 0). Under serde's attributes `untagged`, `flatten` and `tag` it stays a float, since serde keeps it
-///   before it knows the type: take an `f64` there. The wider form of a number is read for all.
+/// - A struct may be an array of its fields. A variant may be its index as an integer, as
+///   `rmp_serde` once wrote it.
+/// - Bytes may be text. A `String` or a name may be binary that is UTF-8.
+/// - A float may be an integer. An integer may be a float that is whole and in range, as JavaScript
+///   writes integers beyond 32 bits (`-0.0` is 0). Under serde's attributes `untagged`, `flatten`
+///   and `tag` it stays a float, since serde keeps it before it knows the type: use an `f64` there.
+///   Every type accepts the wider forms of a number.
 ///
-/// Entries of a struct that it has no field for are skipped, whatever their key is, extensions too; a field given
-/// twice is refused. Where a type asks for an extension, such as a timestamp, as those for the crate `rmp_serde` do (a
-/// newtype struct that serde knows as `_ExtStruct`, around a tuple of an `i8` and bytes), it is read and written. The
-/// extension of type 0 and the byte 0 is nil to all others, and in an `Option`: msgpackr sends it for `undefined`.
+/// Entries for which a struct has no field are skipped, whatever their key or value is, extensions
+/// too. A field that is there twice is refused.
+///
+/// A type can read and write an extension, such as a timestamp, in the way of the crate
+/// `rmp_serde`: with a newtype struct that serde knows as `_ExtStruct`, around a tuple of an `i8`
+/// and bytes. For all other types, and in an `Option`, the extension of type 0 with the byte 0 is
+/// nil: msgpackr sends it for `undefined`.
 ///
 /// # Limits
 ///
-/// A datagram costs what its bytes justify, whatever lengths it declares:
+/// A datagram costs only what its bytes justify; declared lengths alone cost nothing:
 ///
-/// - Text and binary: at most what the datagram really holds.
+/// - Text and binary: at most the bytes that the datagram really holds.
 /// - Arrays and maps: together at most as many elements as the datagram has bytes.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
-/// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from a copy that
-///   serde keeps, and copied again on each level; where variants overlap, the time doubles with each level. Give
-///   such a type a low limit of nesting.
+/// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from
+///   a copy that serde keeps, and copied again on each level. If variants overlap, the time doubles
+///   with each level. Set a low nesting limit for such a type.
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///
@@ -53,8 +58,8 @@ use crate::{
 ///
 /// # Cost
 ///
-/// A struct of an integer, 21 characters and eight floats takes 120 bytes, about 280 instructions to write and
-/// 1,550 to read. Nothing is allocated but the packet.
+/// A struct of an integer, 21 characters and eight floats takes 120 bytes, about 280 instructions
+/// to write and 1,550 to read. Only the packet is allocated.
 ///
 /// [MessagePack]: https://github.com/msgpack/msgpack/blob/master/spec.md
 ///
@@ -85,18 +90,30 @@ pub struct Msgpack<I, O = I> {
 }
 
 impl<I, O> Msgpack<I, O> {
-    /// Creates the codec; both types are inferred from the handler or named: `Msgpack::<Question,
-    /// Answer>::new()`.
+    /// Creates the codec.
+    ///
+    /// Both types are inferred from the handler or named: `Msgpack::<Question, Answer>::new()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Msgpack};
+    ///
+    /// let protocol: Msgpack<(u8, bool)> = Msgpack::new();
+    ///
+    /// assert_eq!(protocol.decode(b"\x92\x07\xc3")?, (7, true));
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { levels: 100, types: PhantomData }
     }
 
-    /// Sets how many levels deep a packet that is received may be nested.
+    /// Sets how many levels deep a received packet may be nested. The default is 100, which fits a
+    /// stack of 2 MiB by a wide margin.
     ///
-    /// Each array, map and enum variant with content is a level, those that are skipped too. The
-    /// limit is there for types that contain themselves: without it a datagram would choose how
-    /// much stack they take. The default is 100, which fits a stack of 2 MiB by a wide margin.
+    /// Each array, map and enum variant with content is a level, also in skipped entries. Without
+    /// the limit, a datagram could choose how much stack a type takes that contains itself.
     ///
     /// # Examples
     ///

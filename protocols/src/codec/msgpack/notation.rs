@@ -59,7 +59,8 @@ impl Notation for Markers {
         })
     }
 
-    /// Nil, or the extension of type 0 and the byte 0: the `undefined` of JavaScript, to notepack and msgpackr.
+    /// Nil, or the extension of type 0 with the byte 0: notepack and msgpackr write `undefined` of
+    /// JavaScript so.
     #[inline]
     fn null(unread: &mut &[u8]) -> bool {
         match *unread {
@@ -94,7 +95,7 @@ impl Notation for Markers {
         }
     }
 
-    // There is no integer of 128 bits. As `rmp_serde` has it, it is bytes.
+    // MessagePack has no integer of 128 bits. It is bytes, as in `rmp_serde`.
 
     fn put_unsigned_128(number: u128, datagram: &mut Vec<u8>) {
         put(BIN_8, [16], datagram);
@@ -206,7 +207,7 @@ fn len(len: usize) -> Result<u32, Mismatch> {
     u32::try_from(len).map_err(|_| Mismatch::new("length has more than 32 bits"))
 }
 
-/// Appends a length of 8, 16 or 32 bits behind the marker that tells which.
+/// Appends a length of 8, 16 or 32 bits, after the marker that says which.
 fn put_len(markers: [u8; 3], len: u32, datagram: &mut Vec<u8>) {
     match len {
         0..0x100 => put(markers[0], [len as u8], datagram),
@@ -221,7 +222,7 @@ fn put<const N: usize>(marker: u8, bytes: [u8; N], datagram: &mut Vec<u8>) {
     datagram.extend_from_slice(&bytes);
 }
 
-// Those with a `FIX` hold a number or a length in their lower bits.
+// Markers with `FIX` hold a number or a length in their lower bits.
 const FIXMAP: u8 = 0x80;
 const FIXARRAY: u8 = 0x90;
 const FIXSTR: u8 = 0xa0;

@@ -1,8 +1,8 @@
-//! The form of numbers that postcard has: LEB128.
+//! LEB128, the form in which postcard writes numbers.
 
 use crate::serde_format::{mismatch::Mismatch, packed::form::Form, unread::take};
 
-/// Numbers in groups of seven bits, the lowest first, each byte but the last with its top bit set
+/// Numbers in groups of seven bits, the lowest first. Each byte but the last has its top bit set
 /// (LEB128).
 pub(super) enum Leb128 {}
 
@@ -53,7 +53,7 @@ impl Form for Leb128 {
     }
 }
 
-/// Refuses a last byte with bits that the type has not.
+/// Refuses a last byte with bits that the type does not have.
 #[inline]
 fn within<const BYTES: usize>(last: u8, shift: usize) -> Result<(), Mismatch> {
     let room = 8 * BYTES - shift;

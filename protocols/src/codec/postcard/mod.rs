@@ -17,22 +17,27 @@ use crate::{
 /// The [wire format of postcard 1] for serde types: `I` is received, `O` is sent.
 ///
 /// The smallest of the codecs, and not self-describing: both sides must have the same types.
-/// Integers beyond 8 bits take 7 bits per byte, the lowest first, signed ones are zigzag-coded
-/// before; floats are IEEE 754, little-endian; text, sequences and maps follow their length, an
-/// enum's content its variant's number; structs and tuples are their fields and nothing else. So a
-/// field or variant that is added at the end, or takes another place, changes the format: agree on
-/// a version, by a [`Prefix`](crate::Prefix) for example.
 ///
-/// serde attributes that need a self-describing format do not work here: `flatten`, `untagged`,
-/// `tag` and `skip_serializing_if` among them.
+/// - Integers beyond 8 bits have 7 bits per byte, the lowest first; signed ones are zigzag-coded
+///   before.
+/// - Floats are IEEE 754, little-endian.
+/// - Text, sequences and maps come after their length.
+/// - The content of an enum comes after the number of its variant.
+/// - Structs and tuples are their fields and nothing else.
+///
+/// So a new field or variant, even at the end, or another order changes the format. Add a version
+/// to the datagrams, for example with a [`Prefix`](crate::Prefix).
+///
+/// serde attributes that need a self-describing format do not work here, among them `flatten`,
+/// `untagged`, `tag` and `skip_serializing_if`.
 ///
 /// # Limits
 ///
-/// A datagram costs what its bytes justify, whatever lengths it declares:
+/// A datagram costs only what its bytes justify; declared lengths alone cost nothing:
 ///
-/// - Text and bytes: at most what the datagram really holds.
+/// - Text and bytes: at most the bytes that the datagram really holds.
 /// - Sequences and maps: together at most as many elements as the datagram has bytes, and 1,024
-///   more to leave room for elements that take none, such as `()`.
+///   more for elements that take no bytes, such as `()`.
 /// - Nesting: at most 64 levels, see [`nesting_limit`](Self::nesting_limit).
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
@@ -41,8 +46,8 @@ use crate::{
 ///
 /// # Cost
 ///
-/// A struct of an integer, 21 characters and eight floats takes 93 bytes, about 230 instructions to write and
-/// 450 to read. Nothing is allocated but the packet.
+/// A struct of an integer, 21 characters and eight floats takes 93 bytes, about 230 instructions to
+/// write and 450 to read. Only the packet is allocated.
 ///
 /// [wire format of postcard 1]: https://postcard.jamesmunns.com/wire-format
 ///
@@ -73,19 +78,31 @@ pub struct Postcard<I, O = I> {
 }
 
 impl<I, O> Postcard<I, O> {
-    /// Creates the codec; both types are inferred from the handler or named: `Postcard::<Question,
-    /// Answer>::new()`.
+    /// Creates the codec.
+    ///
+    /// Both types are inferred from the handler or named: `Postcard::<Question, Answer>::new()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar_protocols::{DatagramProtocol, Postcard};
+    ///
+    /// let protocol: Postcard<(u8, bool)> = Postcard::new();
+    ///
+    /// assert_eq!(protocol.decode(&[7, 1])?, (7, true));
+    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { levels: 64, types: PhantomData }
     }
 
-    /// Sets how many levels deep a packet that is received may be nested.
+    /// Sets how many levels deep a received packet may be nested. The default is 64, which fits a
+    /// stack of 2 MiB by a wide margin.
     ///
     /// Each sequence, map, tuple, struct, newtype, `Some` and enum variant with content is a level,
-    /// so a list whose nodes are structs linked by `Option<Box<_>>` takes two levels per node. The
-    /// limit is there for types that contain themselves: without it a datagram would choose how
-    /// much stack they take. The default is 64, which fits a stack of 2 MiB by a wide margin.
+    /// so a list whose nodes are structs linked by `Option<Box<_>>` takes two levels per node.
+    /// Without the limit, a datagram could choose how much stack a type takes that contains itself.
     ///
     /// # Examples
     ///
