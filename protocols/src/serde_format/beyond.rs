@@ -1,10 +1,12 @@
-//! Numbers beyond `f32` where serde reads a copy, so that none becomes infinity.
+//! Refuses numbers beyond `f32` where serde reads a copy of the data, so that none becomes
+//! infinity.
 //!
-//! A field that is an `f32` asks a reader for one, which refuses what is beyond. But for its attributes `tag`,
-//! `content`, `flatten` and `untagged` serde keeps a copy of what is there before it knows the type, and of that
-//! copy a field takes any float: an `f64` as it is, an `f32` as infinity, and nobody is told which of the two it
-//! was. Only in an error serde says which type it wants. So a datagram with such a number is read once more
-//! with something else in its place that neither takes.
+//! A field of type `f32` asks the reader for one, and the reader refuses a number that is too
+//! great. But for the attributes `tag`, `content`, `flatten` and `untagged`, serde keeps a copy of
+//! the data before it knows the type. From that copy a field accepts any float: an `f64` unchanged,
+//! and an `f32` as infinity. Nothing shows which of the two it was, except the text of an error, in
+//! which serde names the type that it wants. So a datagram with such a number is read again, with a
+//! value in place of the number that neither type accepts.
 
 use std::cell::Cell;
 
@@ -12,11 +14,12 @@ use serde::de::{self, Expected, Unexpected, Visitor, value::BorrowedBytesDeseria
 
 use crate::error::DecodeError;
 
-/// Of one reading, the numbers beyond `f32` that were given to a type that takes anything.
+/// The numbers beyond `f32` that one reading has given to a type that accepts anything.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Beyond {
     seen: usize,
-    /// The highest bit and their number, if there were any, and the packet is not yet known to be right.
+    /// The highest bit and the number of such numbers, if there were any and the packet is not yet
+    /// known to be valid.
     doubt: usize,
 }
 
@@ -43,15 +46,15 @@ impl Beyond {
         again.is_some_and(|again| again.withheld == self.seen)
     }
 
-    /// Whether a packet may have infinity for one of them: then not zero.
+    /// Not zero if the packet may have infinity in place of such a number.
     #[inline]
     pub(crate) const fn doubt(self) -> usize {
         self.doubt
     }
 }
 
-/// Returns the packet of a datagram whose reading was in doubt: it is read `again`, and refused if a number
-/// became an `f32`.
+/// Returns the packet of a datagram whose reading was in doubt. Reads it `again`, and refuses it if
+/// a number became an `f32`.
 #[cold]
 #[inline(never)]
 pub(crate) fn without_doubt<T>(
@@ -73,26 +76,26 @@ pub(crate) fn is_beyond(number: f64) -> bool {
     number.is_finite() && (number as f32).is_infinite()
 }
 
-/// Returns whether an `f32` took one of the numbers in a reading that had so many errors.
+/// Returns whether an `f32` accepted one of the numbers, in a reading with `errors` errors.
 fn is_single(seen: usize, errors: usize, read: &mut dyn FnMut()) -> bool {
-    // Of more than a few those that are spread over the packet: a stranger chooses how many there are.
+    // An attacker chooses how many there are, so only some are checked, spread over the packet.
     let readings = seen.min(READINGS);
     (0..readings).any(|nth| {
         let again = Again::withholding(1 + nth * (seen - 1) / (readings - 1).max(1), read);
-        // One variant of an `untagged` enum may ask for an `f32` after another could take the number as it is. If
-        // that did, then nothing was refused from there on.
+        // A variant of an `untagged` enum may ask for an `f32` after another variant has accepted
+        // the number unchanged. In that case no error follows.
         again.single && (again.single_first || errors > again.errors_before)
     })
 }
 
-/// What a datagram is read again for, and what its errors tell, also those of which serde makes nothing.
+/// The state of a repeated reading: what it withholds, and its errors, also those that serde drops.
 #[derive(Clone, Copy, Default)]
 struct Again {
-    /// Which one of the numbers is withheld, counted from 1.
+    /// The index of the withheld number, counted from 1.
     withheld: usize,
-    /// How many errors there were.
+    /// The number of errors.
     errors: usize,
-    /// How many there were before a type was wanted in the place of the number.
+    /// The number of errors before the first one that names a type in place of the number.
     errors_before: usize,
     anything: bool,
     single: bool,
@@ -101,7 +104,7 @@ struct Again {
 
 impl Again {
     fn withholding(withheld: usize, read: &mut dyn FnMut()) -> Self {
-        /// The reading may panic, as it runs the code of types.
+        /// Ends the repeated reading also after a panic: reading runs code of the types.
         struct End;
 
         impl Drop for End {
@@ -117,7 +120,7 @@ impl Again {
     }
 }
 
-/// An error of the type is made.
+/// Counts an error of the type.
 #[cold]
 #[inline(never)]
 pub(crate) fn note_error() {
@@ -126,7 +129,7 @@ pub(crate) fn note_error() {
     }
 }
 
-/// As before, and it says which type is wanted.
+/// Notes which type an error wants in place of the withheld number.
 #[cold]
 #[inline(never)]
 pub(crate) fn note_expected(found: Unexpected<'_>, expected: &dyn Expected) {
@@ -143,14 +146,17 @@ pub(crate) fn note_expected(found: Unexpected<'_>, expected: &dyn Expected) {
 }
 
 thread_local! {
-    // An error is made without a reader at hand, and serde drops those of variants that do not fit.
+    // A thread-local, since errors are made without access to the reader, and serde drops those of
+    // variants that do not fit.
     static AGAIN: Cell<Option<Again>> = const { Cell::new(None) };
 }
 
-/// What is withheld becomes a newtype of these bytes: next to no type takes that, text neither.
+/// The withheld number becomes a newtype of these bytes. Almost no type accepts that, not even
+/// text.
 const NO_TEXT: &[u8] = b"\xff";
 
-/// How often a stranger can have a datagram read with a number withheld.
+/// The greatest number of repeated readings with a number withheld: a limit on what an attacker can
+/// cause.
 const READINGS: usize = 8;
 
 const DOUBT: usize = 1 << (usize::BITS - 1);

@@ -7,7 +7,7 @@ use serde::{de, ser};
 #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack"))]
 use crate::serde_format::beyond;
 
-/// Why a packet of serde and a format do not go together: the source of a codec's error.
+/// Why a packet does not fit a format, or a format the packet: the source of a codec's error.
 #[derive(Debug)]
 pub(crate) struct Mismatch(Cow<'static, str>);
 
@@ -16,7 +16,8 @@ impl Mismatch {
         Self(Cow::Borrowed(what))
     }
 
-    /// Adds the limit of levels, if that was reached. A reader counts down and does not know it any more.
+    /// Adds the nesting limit to the error if it was reached. The reader only counts down, and does
+    /// not know the limit any more.
     #[cold]
     pub(crate) fn with_limit(self, levels: usize) -> Self {
         if self.0 == TOO_DEEP.0 {
@@ -34,10 +35,10 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
-/// A packet has more levels than it may have.
+/// A packet has more levels than the limit allows.
 pub(crate) const TOO_DEEP: Mismatch = Mismatch::new("recursion limit reached");
 
-// What the type itself refuses, or serde in its place.
+// Errors of the type itself, or of serde for it.
 
 impl de::Error for Mismatch {
     #[cold]

@@ -1,4 +1,4 @@
-//! How serde's types become bytes: the two families of formats, and what they share.
+//! Formats of serde types: the two families of formats, and what they share.
 
 #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack"))]
 pub(crate) mod beyond;

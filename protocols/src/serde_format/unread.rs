@@ -1,8 +1,8 @@
-//! What our formats take from the bytes of a datagram.
+//! Takes pieces from the unread bytes of a datagram.
 
 use crate::{error::DecodeError, serde_format::mismatch::Mismatch};
 
-/// Takes the next bytes.
+/// Takes the next `N` bytes.
 #[inline]
 pub(crate) fn take<const N: usize>(unread: &mut &[u8]) -> Result<[u8; N], Mismatch> {
     let (bytes, rest) = unread.split_first_chunk().ok_or(CUT)?;
@@ -10,7 +10,7 @@ pub(crate) fn take<const N: usize>(unread: &mut &[u8]) -> Result<[u8; N], Mismat
     Ok(*bytes)
 }
 
-/// Takes as many bytes as a length says.
+/// Takes the next `len` bytes.
 #[inline]
 pub(crate) fn piece<'de>(unread: &mut &'de [u8], len: u64) -> Result<&'de [u8], Mismatch> {
     let len = usize::try_from(len).map_err(|_| CUT)?;
@@ -19,13 +19,13 @@ pub(crate) fn piece<'de>(unread: &mut &'de [u8], len: u64) -> Result<&'de [u8], 
     Ok(piece)
 }
 
-/// Takes bytes for text.
+/// Checks that bytes are UTF-8.
 #[inline]
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Mismatch> {
     str::from_utf8(bytes).map_err(|_| Mismatch::new("invalid UTF-8"))
 }
 
-// Out of the way of packets that are read.
+// Separate functions, to keep errors out of the code that reads valid packets.
 
 #[cold]
 #[inline(never)]

@@ -7,10 +7,10 @@ pub(super) fn half_of(single: f32) -> Option<u16> {
     let exponent = bits >> 23 & 0xff;
     let fraction = bits & 0x7f_ffff;
 
-    // How many bits of the fraction have no place, and what stands before those that have one.
+    // How many bits of the fraction do not fit, and the bits before those that fit.
     let (lost, leading) = match exponent {
         0 if fraction == 0 => return Some(sign),
-        103..=112 => (126 - exponent, 0x80_0000), // subnormal: the leading one is written
+        103..=112 => (126 - exponent, 0x80_0000), // subnormal: the leading one is explicit
         113..=142 => (13, (exponent - 112) << 23),
         255 => (13, 0x1f << 23),
         _ => return None,
@@ -80,7 +80,7 @@ mod tests {
         for single in [65_520.0, 1e-8, f32::MAX, f32::MIN_POSITIVE, f32::from_bits(1)] {
             assert_eq!(half_of(single), None, "{single}");
         }
-        // No number, in a bit that a half has not.
+        // A NaN whose only set bit does not fit into a half.
         assert_eq!(half_of(f32::from_bits(0x7f80_0001)), None);
     }
 }

@@ -12,11 +12,11 @@ pub(super) mod major {
     pub(in super::super) const MAP: u8 = 5 << 5;
     pub(in super::super) const TAG: u8 = 6 << 5;
 
-    /// Where they are in the first byte.
+    /// The bits of the first byte that hold the major type.
     pub(in super::super) const MASK: u8 = 7 << 5;
 }
 
-// Heads of one byte, and those of floats. Those from the first up to `FALSE` nobody has assigned yet.
+// Heads of one byte, and heads of floats. The values before `FALSE` are not assigned yet.
 pub(super) const FIRST_SIMPLE: u8 = 0xe0;
 pub(super) const FALSE: u8 = 0xf4;
 pub(super) const TRUE: u8 = 0xf5;
@@ -28,7 +28,7 @@ pub(super) const SINGLE: u8 = 0xfa;
 pub(super) const DOUBLE: u8 = 0xfb;
 pub(super) const BREAK: u8 = 0xff;
 
-// The lowest simple value of two bytes (RFC 8949, section 3.3). Nobody has assigned one of them yet.
+// The lowest simple value of two bytes (RFC 8949, section 3.3). None of them is assigned yet.
 pub(super) const FIRST_OF_TWO: u8 = 32;
 
 // Tags of integers beyond 64 bits (RFC 8949, section 3.4.3).
@@ -49,7 +49,7 @@ pub(super) fn write(datagram: &mut Vec<u8>, major: u8, argument: u64) {
     }
 }
 
-/// Appends a head of which the argument takes these bytes.
+/// Appends a head with these bytes as its argument.
 #[inline]
 pub(super) fn with_argument<const N: usize>(
     datagram: &mut Vec<u8>,

@@ -60,15 +60,16 @@ use crate::{
 /// # Limits
 ///
 /// A datagram costs only what its bytes justify, since JSON declares no lengths. Nesting is limited
-/// to 127 levels, see [`nesting_limit`](Self::nesting_limit). Three limits are about types that
-/// contain themselves:
+/// to 127 levels, see [`nesting_limit`](Self::nesting_limit). Types that contain themselves
+/// have further limits:
 ///
-/// - If only newtypes and `Option` are between, the type is refused after 64 of them.
+/// - A type that contains itself with only newtypes and `Option` between is refused after 64 of
+///   them.
 /// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from
 ///   a copy that serde keeps, and copied again on each level. If variants overlap, the time doubles
 ///   with each level, so twenty levels may take seconds.
-/// - If nothing else than these attributes is between, do not receive the type: serde follows it
-///   within its copy until the stack overflows.
+/// - Never receive a type that contains itself by these attributes with nothing else between: serde
+///   follows it within its copy until the stack overflows.
 ///
 /// # Cost
 ///

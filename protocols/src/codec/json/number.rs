@@ -52,7 +52,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Takes the next digits and appends them to `digits`. With more than 19 in total, the result
-    /// wraps.
+    /// may wrap.
     #[inline]
     fn digits(&mut self, mut digits: u64) -> u64 {
         let bytes = &self.text.as_bytes()[self.at..];

@@ -197,8 +197,7 @@ impl<'de> Reader<'de> {
             return Ok(None);
         }
         let read = read(self);
-        // The quotation marks and the text between them were valid before, so an error here is not
-        // about them.
+        // The JSON text is valid up to here, so an error within this name does not make it invalid.
         let is_broken = mem::replace(&mut self.broken, broken) != broken;
         let is_all = self.at + 1 == end;
         self.at = end;

@@ -1,4 +1,4 @@
-//! What serde is given to go through an array, a map, or an enum.
+//! Access for serde to the parts of an array, a map or an enum.
 
 use serde::de::{
     self, DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess,
@@ -30,7 +30,8 @@ impl<'d, 'de, N: Notation> Elements<'d, 'de, N> {
         !self.ended
     }
 
-    /// A tuple takes no more than it needs. What follows it would be read as its neighbour.
+    /// Refuses further elements: a tuple takes no more than it needs, and the rest would be read as
+    /// the next value.
     #[inline]
     pub(super) fn end(mut self) -> Result<(), Mismatch> {
         if self.one_more() { Err(SURPLUS) } else { Ok(()) }
@@ -104,7 +105,8 @@ impl<'de, N: Notation> MapAccess<'de> for Fields<'_, '_, 'de, N> {
     }
 }
 
-/// The name of a field: to serde a number is its place, but only text is a name on the wire, or its bytes.
+/// The name of a field. serde would read a number as the index of a field, but on the wire a name
+/// is text or bytes.
 struct Name<'d, 'de, N>(&'d mut Reader<'de, N>);
 
 impl<'de, N: Notation> Name<'_, 'de, N> {
@@ -112,12 +114,12 @@ impl<'de, N: Notation> Name<'_, 'de, N> {
         let start = self.0.unread;
         match self.0.item() {
             Ok(item @ Item::Text(_)) => self.0.value(item, visitor),
-            // As text, since that is all that some visitors know.
+            // As text, since some visitors accept nothing else.
             Ok(Item::Bytes(name)) => match str::from_utf8(&name) {
                 Ok(name) => visitor.visit_str(name),
                 Err(_) => visitor.visit_bytes(&name),
             },
-            // Whether there may be a field that the type does not have is for the visitor to say.
+            // The visitor decides whether fields are allowed that the type does not have.
             _ => {
                 self.0.unread = start;
                 self.0.skip()?;
@@ -127,7 +129,7 @@ impl<'de, N: Notation> Name<'_, 'de, N> {
     }
 }
 
-/// What no field can be called, as it is not UTF-8.
+/// A name that no field can have, as it is not UTF-8.
 const NO_NAME: &[u8] = &[0xff];
 
 impl<'de, N: Notation> de::Deserializer<'de> for Name<'_, 'de, N> {
@@ -147,7 +149,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for Name<'_, 'de, N> {
     }
 }
 
-/// A variant by its name or place, alone or with its content.
+/// A variant by its name or index, alone or with its content.
 pub(super) struct Named<'d, 'de, I, N> {
     name: I,
     content: Option<&'d mut Reader<'de, N>>,
@@ -189,7 +191,7 @@ impl<'de, N: Notation> VariantAccess<'de> for Content<'_, 'de, N> {
 
     #[inline]
     fn unit_variant(self) -> Result<(), Mismatch> {
-        // Some write a null for the content that there is not.
+        // Some encoders write a null as the content of a variant without content.
         if self.0.is_none_or(Reader::null) {
             Ok(())
         } else {

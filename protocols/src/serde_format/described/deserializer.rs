@@ -1,4 +1,4 @@
-//! What items are read as, type by type.
+//! Reads items as serde types, type by type.
 
 use serde::de::{
     self, Visitor,
@@ -50,7 +50,8 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
             return visitor.visit_f64(double);
         }
         match self.item()? {
-            // Rounded once: a sum of what was rounded could be the neighbour of what was meant.
+            // Rounded once: rounding before the addition could give the neighbour of the nearest
+            // float.
             Item::Negative(number) => visitor.visit_f64(-((u128::from(number) + 1) as f64)),
             Item::Big { negative, digits } => {
                 let number = magnitude(&digits)?.saturating_add(negative.into()) as f64;
@@ -60,7 +61,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
         }
     }
 
-    /// Exact to the bit, where it is exact.
+    /// Exact to the bit where the float has single precision.
     #[inline]
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         let start = self.unread;
@@ -161,7 +162,8 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
         self.wrapped(|reader| visitor.visit_newtype_struct(reader))
     }
 
-    /// Bytes are no text, which the visitors of text do not know; those of MessagePack may be, to it.
+    /// Bytes are not text, and visitors of text do not accept them. In MessagePack they may be
+    /// text.
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         if let Some(text) = self.short_text()? {
@@ -179,7 +181,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
         self.deserialize_str(visitor)
     }
 
-    /// Nobody sends bytes for a character.
+    /// No encoder writes bytes for a character.
     #[inline]
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
@@ -188,7 +190,8 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
         }
     }
 
-    /// A list of bytes is bytes, too; text was, in MessagePack, before it knew both.
+    /// A list of bytes is bytes too. In MessagePack so is text, since its first version had only
+    /// one type for both.
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
             item @ (Item::Bytes(_) | Item::Array(_)) => self.value(item, visitor),
@@ -202,7 +205,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
         self.deserialize_bytes(visitor)
     }
 
-    /// Bytes are also read as a list of them.
+    /// Bytes can also be read as a list of bytes.
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
@@ -249,7 +252,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
         }
     }
 
-    /// The key of a map that may be the name of a field, as with `flatten`, or be anything else.
+    /// The key of a map, which may be the name of a field, as with `flatten`, or any other item.
     #[inline]
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.short_text()? {
@@ -291,7 +294,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
 
 const TEXT: Mismatch = Mismatch::new("the item is not text");
 
-/// A variant of this name, alone or with its content.
+/// Visits a variant of this name, alone or with its content.
 #[inline]
 fn variant<'de, N: Notation, V: Visitor<'de>>(
     name: Item<'de>,

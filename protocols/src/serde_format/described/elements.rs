@@ -1,4 +1,4 @@
-//! Arrays, maps and tags, while they are written.
+//! Writes arrays, maps and tags, element by element.
 
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -18,7 +18,7 @@ pub(super) struct Elements<'s, 'd, N> {
     is_tag: bool,
 }
 
-/// What appends the head of an array or map.
+/// A function that appends the head of an array or map.
 type Head = fn(usize, &mut Vec<u8>) -> Result<(), Mismatch>;
 
 impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
@@ -35,7 +35,7 @@ impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
         Ok(Self { writer, head, start, declared, written: 0, is_tag: false })
     }
 
-    /// A tag, of which the first element is the number.
+    /// A tag: its first element is the number.
     pub(super) fn of_tag(writer: &'s mut Writer<'d, N>) -> Self {
         let start = writer.datagram.len();
         let declared = Some(2);
@@ -57,7 +57,7 @@ impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
         }
     }
 
-    /// Puts the length, which is known only now, before the elements.
+    /// Inserts the length before the elements, since it is known only now.
     #[cold]
     fn put_head(self) -> Result<(), Mismatch> {
         let datagram = &mut *self.writer.datagram;
@@ -69,7 +69,7 @@ impl<'s, 'd, N: Notation> Elements<'s, 'd, N> {
     }
 }
 
-/// Lists of which serde knows more or less; on the wire all are arrays.
+/// The kinds of lists that serde has. On the wire all are arrays.
 macro_rules! arrays {
     ($($trait:ident: $method:ident,)*) => {$(
         impl<N: Notation> $trait for Elements<'_, '_, N> {

@@ -1,7 +1,7 @@
-//! Extensions, where a type asks for them.
+//! Extensions, for types that ask for them.
 //!
-//! serde knows none. A newtype struct of a certain name, around a tuple of the extension's type and its
-//! bytes, stands for one: so `rmp_serde` has it, and the crates that followed.
+//! serde has no extensions. A newtype struct of a certain name, around a tuple of the extension's
+//! type and its bytes, stands for one. `rmp_serde` introduced this, and other crates follow it.
 
 use serde::de::{
     Visitor,
@@ -25,7 +25,7 @@ pub(super) fn read<'de, V: Visitor<'de>>(
     if pair.is_taken() { Ok(value) } else { Err(OTHER) }
 }
 
-/// Makes an extension of the tuple that was written as any other at the end of the datagram.
+/// Makes an extension of the tuple that was just written to the end of the datagram.
 pub(super) fn write<N: Notation>(start: usize, datagram: &mut Vec<u8>) -> Result<(), Mismatch> {
     let written = datagram.split_off(start);
     let mut unread = &*written;

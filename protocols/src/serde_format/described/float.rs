@@ -1,5 +1,5 @@
-//! Floats in narrower and wider formats of IEEE 754, to the bit: of what is no number, too, where a
-//! conversion by `as` or `From` may change bits.
+//! Converts floats between formats of IEEE 754, exact to the bit. This includes NaN, whose bits a
+//! conversion by `as` or `From` may change.
 
 /// Returns the float of single precision that is exactly `double`, if there is one.
 pub(crate) fn single_of(double: f64) -> Option<f32> {
@@ -23,11 +23,11 @@ pub(crate) fn double_of(single: f32) -> f64 {
     f64::from_bits((bits & 0x8000_0000) << 32 | 0x7ff << 52 | (bits & 0x7f_ffff) << 29)
 }
 
-/// Returns the number `n` of the integer `n`, or of -1 - `n` if the flag is set, that is `double`, if
-/// there is one. Of -0.0 the sign is lost.
+/// Returns the integer that is exactly `double`, if there is one: as `(false, n)` for `n`, and as
+/// `(true, n)` for -1 - `n`. It loses the sign of -0.0.
 pub(super) fn integer_of(double: f64) -> Option<(bool, u128)> {
     let magnitude = double.abs();
-    // Of 2^128 and more `as` makes the highest number there is.
+    // For 2^128 and more, `as` returns the greatest integer.
     let number = (magnitude < BEYOND).then_some(magnitude as u128)?;
     if number as f64 != magnitude {
         return None;

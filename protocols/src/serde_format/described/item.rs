@@ -1,31 +1,31 @@
-//! The kinds of items that formats of the described family have.
+//! The kinds of items in formats of the described family.
 
 use std::borrow::Cow;
 
-/// What the next bytes are; of an array or map, what its head says.
+/// The next item; for an array or map, only its head.
 #[allow(dead_code, reason = "the features decide which of them there are")]
 pub(crate) enum Item<'de> {
     Unsigned(u64),
-    /// An integer of -1 minus this.
+    /// The integer -1 minus this number.
     Negative(u64),
-    /// An integer of these digits, big-endian, or of -1 minus that.
+    /// The integer of these digits in big-endian order, or -1 minus that.
     Big {
         negative: bool,
         digits: Cow<'de, [u8]>,
     },
-    /// Bytes, in one piece unless they came in several.
+    /// Bytes: borrowed, unless they came in several chunks.
     Bytes(Cow<'de, [u8]>),
     /// The bytes of text, not yet checked to be UTF-8.
     Text(Cow<'de, [u8]>),
-    /// So many elements follow, or what ends them.
+    /// The number of elements, or `None` if an end mark follows them.
     Array(Option<u64>),
-    /// So many entries follow, or what ends them.
+    /// The number of entries, or `None` if an end mark follows them.
     Map(Option<u64>),
     Float(f64),
     Bool(bool),
     Null,
-    /// A value without content that nobody has assigned a meaning yet.
+    /// A simple value that is not assigned yet.
     Simple,
-    /// Bytes of an application's own type.
+    /// Bytes of an application-defined type.
     Extension(i8, &'de [u8]),
 }

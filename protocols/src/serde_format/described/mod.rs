@@ -1,8 +1,8 @@
-//! Formats of which the bytes tell what is there, as JSON's do, but in binary.
+//! Self-describing binary formats: the bytes say what type each item has, as in JSON.
 //!
-//! A struct is a map of names to fields, an enum's variant its name, or a map of that to its content.
-//! Such formats have the same kinds of items, and differ in how they write them, which is their
-//! [`Notation`].
+//! A struct is a map of names to fields. An enum variant is its name, or a map of its name to its
+//! content. All these formats have the same kinds of items. Each one writes them in its own way,
+//! which is its [`Notation`].
 
 mod access;
 mod deserializer;
@@ -39,7 +39,8 @@ pub(crate) fn write<N: Notation, T: Serialize>(
     packet.serialize(&mut Writer::<N>::new(datagram))
 }
 
-/// Reads one packet, nested at most `levels` deep, and returns how many bytes are left after it.
+/// Reads one packet, nested at most `levels` deep, and returns how many bytes of the datagram
+/// remain.
 #[inline]
 pub(crate) fn read<'de, N: Notation, T: Deserialize<'de>>(
     datagram: &'de [u8],
@@ -50,8 +51,8 @@ pub(crate) fn read<'de, N: Notation, T: Deserialize<'de>>(
     Ok((packet, reader.left()))
 }
 
-/// Returns the packet that was read, if no bytes are left of its datagram, which is read `again` where that is in
-/// doubt.
+/// Returns the packet if no bytes of its datagram remain. Reads the datagram `again` if the packet
+/// is in doubt.
 #[inline]
 pub(crate) fn whole<T>(
     read: Result<(T, usize), Mismatch>,

@@ -1,47 +1,47 @@
-//! How formats of the described family differ.
+//! The differences between formats of the described family.
 
 use super::item::Item;
 use crate::serde_format::mismatch::Mismatch;
 
 /// How a format writes items.
 ///
-/// What takes is to take nothing, or a whole item, or an array's or map's head. What appends returns an
-/// error only for lengths that the format cannot tell.
+/// A method that takes bytes must take nothing, or a whole item, or the head of an array or map. A
+/// method that appends bytes returns an error only for a length that the format cannot express.
 pub(crate) trait Notation {
-    /// Whether a struct may be an array of its fields, a unit struct an empty one, a variant its place, text bytes,
-    /// and bytes text.
+    /// Whether these are allowed: an array of its fields for a struct, an empty array for a unit
+    /// struct, its index for a variant, bytes for text, and text for bytes.
     const LENIENT: bool;
 
-    /// Whether items may have a tag, as `ciborium::tag` asks for them.
+    /// Whether items may have a tag, which `ciborium::tag` can ask for.
     const TAGS: bool;
 
-    /// Whether there are extensions, as `rmp_serde` has them.
+    /// Whether the format has extensions, in the way of `rmp_serde`.
     const EXTENSIONS: bool;
 
-    /// The highest number that is an item of one byte, as are all below it.
+    /// The greatest number that is an item of one byte, like all smaller ones.
     const SMALL: u8;
 
-    /// How many bytes the longest text may have of which the length is a part of the first byte.
+    /// The greatest length of text, in bytes, that fits into the first byte.
     const SHORT: u8;
 
-    /// That byte, of the text of no length.
+    /// The first byte of the empty text.
     const SHORT_TEXT: u8;
 
-    /// The byte that comes before a float of double precision, in network order.
+    /// The byte before a float of double precision, which is in network order.
     const DOUBLE: u8;
 
-    /// Takes the next item, whatever it is.
+    /// Takes the next item of any kind.
     fn item<'de>(unread: &mut &'de [u8]) -> Result<Item<'de>, Mismatch>;
 
-    /// Takes what stands for nothing, if that is next.
+    /// Takes the item for "no value" if it is next.
     fn null(unread: &mut &[u8]) -> bool;
 
-    /// Takes the end of an array or map whose length was not told, if that is next.
+    /// Takes the end of an array or map of unknown length if it is next.
     fn ended(_: &mut &[u8]) -> bool {
         false
     }
 
-    /// Takes a tag, if one is next.
+    /// Takes a tag if one is next.
     fn tag(_: &mut &[u8]) -> Result<Option<u64>, Mismatch> {
         Ok(None)
     }

@@ -1,10 +1,10 @@
-//! Two values that a type takes as a tuple.
+//! Two values that a type reads as a tuple.
 
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess};
 
 use crate::serde_format::mismatch::Mismatch;
 
-/// Two values that a type takes as a tuple, though they are none on the wire.
+/// Two values that a type reads as a tuple, although they are not one on the wire.
 pub(super) struct Pair<A, B> {
     first: Option<A>,
     second: Option<B>,

@@ -1,4 +1,4 @@
-//! What a described format reads from: the bytes of a datagram, and what they may still cost.
+//! The reader of described formats: the unread bytes of a datagram, and the limits that are left.
 
 use std::{marker::PhantomData, mem};
 
@@ -9,14 +9,15 @@ use crate::serde_format::{
     unread::{piece, utf8},
 };
 
-/// What was not read yet of a datagram, within what it may cost.
+/// The unread bytes of a datagram, and the limits that are left.
 pub(super) struct Reader<'de, N> {
     pub(super) unread: &'de [u8],
-    /// How many levels deeper it may go from here.
+    /// How many more levels of nesting are allowed.
     levels: usize,
-    /// How many newtypes and `Some` may follow without a byte between them.
+    /// How many more newtypes and `Some` are allowed without a byte between them.
     wrappers: usize,
-    /// How many elements may still be declared: each takes a byte, so honest ones are no more.
+    /// How many more elements may be declared. Each takes at least one byte, so honest packets have
+    /// no more.
     budget: usize,
     pub(super) beyond: Beyond,
     notation: PhantomData<N>,
@@ -29,7 +30,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         Self { unread: datagram, levels, wrappers, budget, beyond, notation: PhantomData }
     }
 
-    /// How many bytes were not read yet; far more if the packet is in doubt.
+    /// The number of unread bytes; a far greater number if the packet is in doubt.
     #[inline]
     pub(super) const fn left(&self) -> usize {
         self.unread.len() | self.beyond.doubt()
@@ -40,7 +41,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         N::item(&mut self.unread)
     }
 
-    // What is read most often, without a look at all that it could be.
+    // Fast paths for the most frequent items, which do not check all kinds of items.
 
     #[inline]
     pub(super) fn small(&mut self) -> Option<u8> {
@@ -74,7 +75,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         utf8(piece(&mut self.unread, len.into())?).map(Some)
     }
 
-    /// Reads what contains others.
+    /// Reads an item that contains others.
     #[inline]
     pub(super) fn nested<T>(
         &mut self,
@@ -91,7 +92,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         read
     }
 
-    /// Reads what takes no bytes of its own.
+    /// Reads a wrapper that takes no bytes of its own.
     #[inline]
     pub(super) fn wrapped<T>(
         &mut self,
@@ -106,13 +107,13 @@ impl<'de, N: Notation> Reader<'de, N> {
         read
     }
 
-    /// Takes a null, if one is next.
+    /// Takes a null if one is next.
     #[inline]
     pub(super) fn null(&mut self) -> bool {
         N::null(&mut self.unread)
     }
 
-    /// Takes a declared number of elements from what the datagram can hold, before any of them is read.
+    /// Takes a declared number of elements from the budget, before any of them is read.
     #[inline]
     pub(super) fn claim(
         &mut self,
@@ -128,14 +129,14 @@ impl<'de, N: Notation> Reader<'de, N> {
         Ok(Some(declared as usize))
     }
 
-    /// Passes over a whole item, which has to be well-formed all the same.
+    /// Skips a whole item, which must be well-formed nevertheless.
     pub(super) fn skip(&mut self) -> Result<(), Mismatch> {
-        // What a tag asks of its item only those know who want it.
+        // A tag may require something of its item. Only a type that asks for the tag checks that.
         while N::tag(&mut self.unread)?.is_some() {}
         let (len, each) = match self.item()? {
             Item::Array(len) => (len, 1),
             Item::Map(len) => (len, 2),
-            // That of MessagePack may be bytes.
+            // In MessagePack, text may have any bytes.
             Item::Text(text) if !N::LENIENT => return utf8(&text).map(drop),
             _ => return Ok(()),
         };
@@ -150,7 +151,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         })
     }
 
-    /// Tells whether an element follows, of which as many are left, or which a break ends.
+    /// Returns whether another element follows: by the number that is left, or until an end mark.
     #[inline]
     pub(super) fn one_more(&mut self, left: &mut Option<usize>) -> bool {
         match left {
@@ -165,10 +166,11 @@ impl<'de, N: Notation> Reader<'de, N> {
 }
 
 impl<N: Notation> Reader<'_, N> {
-    /// Takes an element of a list that has not declared its length. A type that takes errors for values would
-    /// find one more for ever behind the end of a datagram: the list ends instead, and the packet does not.
+    /// Takes an element of a list without a declared length. A type that treats errors as values
+    /// would find elements forever after the end of a datagram. So the list ends after as many
+    /// elements as there can be, and the packet is refused.
     fn undeclared(&mut self) -> bool {
-        // What no item of CBOR begins with, and MessagePack has no such lists.
+        // No item of CBOR begins with this byte, and MessagePack has no such lists.
         const NOTHING: &[u8] = &[0xfc];
 
         let left = self.budget.checked_sub(1);
@@ -182,5 +184,5 @@ impl<N: Notation> Reader<'_, N> {
 
 pub(super) const SURPLUS: Mismatch = Mismatch::new("more elements than the type has");
 
-// More in a row has only a type that contains itself and nothing else.
+// Only a type that contains nothing but itself has more in a row.
 const WRAPPERS: usize = 64;

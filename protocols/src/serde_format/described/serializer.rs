@@ -1,4 +1,4 @@
-//! How serde types are written, type by type.
+//! Writes serde types, type by type.
 
 use serde::ser::{self, Serialize};
 

@@ -1,7 +1,7 @@
-//! Tags, where a type asks for them.
+//! Tags, for types that ask for them.
 //!
-//! serde knows no tags. The types of `ciborium::tag` ask for one by an enum of a certain name with these
-//! two variants, which other crates have taken over from there.
+//! serde has no tags. The types of `ciborium::tag` ask for one with an enum of a certain name and
+//! these two variants. Other crates use the same names.
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, VariantAccess, Visitor,
@@ -15,7 +15,7 @@ pub(super) const ENUM: &str = "@@TAG@@";
 pub(super) const TAGGED: &str = "@@TAGGED@@";
 pub(super) const UNTAGGED: &str = "@@UNTAGGED@@";
 
-/// A value with the tag in front of it, or without one.
+/// A value with the tag before it, or without a tag.
 pub(super) struct Access<D> {
     tag: Option<u64>,
     value: D,

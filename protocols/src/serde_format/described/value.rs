@@ -1,4 +1,4 @@
-//! What an item is to serde: a number, text, bytes, an array, a map.
+//! Gives an item to serde as a number, text, bytes, an array or a map.
 
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         self.elements(len, 2, |entries| visitor.visit_map(entries))
     }
 
-    /// A map of which the keys are names of fields.
+    /// A map whose keys are names of fields.
     #[inline]
     pub(super) fn fields<V: Visitor<'de>>(
         &mut self,
@@ -86,7 +86,7 @@ impl<'de, N: Notation> Reader<'de, N> {
         }
     }
 
-    /// Reads an integer. Languages that have one type of number may write it as a float.
+    /// Reads an integer. Languages with one type of number may write it as a float.
     #[inline]
     pub(super) fn integer<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.item()? {
@@ -99,7 +99,7 @@ impl<'de, N: Notation> Reader<'de, N> {
     }
 }
 
-/// Visits an integer of `number`, or of -1 minus that, as the narrowest type that has it.
+/// Visits the integer `number`, or -1 - `number`, as the narrowest type that fits.
 fn wide<'de, V: Visitor<'de>>(
     negative: bool,
     number: u128,
@@ -117,7 +117,7 @@ fn wide<'de, V: Visitor<'de>>(
     }
 }
 
-/// The number of big-endian digits.
+/// Returns the number of these big-endian digits.
 pub(super) fn magnitude(digits: &[u8]) -> Result<u128, Mismatch> {
     let zeros = digits.iter().take_while(|digit| **digit == 0).count();
     let digits = &digits[zeros..];

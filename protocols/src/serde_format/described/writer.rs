@@ -1,4 +1,4 @@
-//! What a described format writes to: the end of a datagram.
+//! The writer of described formats.
 
 use std::marker::PhantomData;
 
@@ -17,7 +17,7 @@ impl<'d, N: Notation> Writer<'d, N> {
         Self { datagram, notation: PhantomData }
     }
 
-    /// Makes a tag of the number that was written at the end of the datagram.
+    /// Makes a tag of the number that was just written to the end of the datagram.
     pub(super) fn make_tag_of(&mut self, start: usize) -> Result<(), Mismatch> {
         let Item::Unsigned(tag) = N::item(&mut &self.datagram[start..])? else {
             return Err(Mismatch::new("the tag is not a number"));
@@ -27,7 +27,7 @@ impl<'d, N: Notation> Writer<'d, N> {
         Ok(())
     }
 
-    /// The beginning of a variant with content.
+    /// Appends the beginning of a variant with content.
     pub(super) fn variant(&mut self, name: &str) -> Result<(), Mismatch> {
         N::put_map(1, self.datagram)?;
         N::put_text(name, self.datagram)

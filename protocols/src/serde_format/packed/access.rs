@@ -1,4 +1,4 @@
-//! What serde is given to go through a list, a map, a struct or an enum.
+//! Access for serde to the parts of a list, a map, a struct or an enum.
 
 use serde::de::{
     self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
@@ -20,7 +20,7 @@ impl<'d, 'de, F: Form> Elements<'d, 'de, F> {
         Self { reader, left }
     }
 
-    /// What a type does not take would be read as what follows.
+    /// Refuses elements that the type has not taken: they would be read as the next value.
     #[inline]
     pub(super) fn end(self) -> Result<(), Mismatch> {
         if self.left == 0 {
@@ -29,8 +29,8 @@ impl<'d, 'de, F: Form> Elements<'d, 'de, F> {
         Err(Mismatch::new("more elements than the type has"))
     }
 
-    /// Collections reserve room for so many. For those that take no bytes they need none: a short
-    /// datagram could ask for the room of 1,024 big ones.
+    /// Collections reserve room for this many elements: at most the length of the datagram.
+    /// Otherwise a short datagram could reserve room for 1,024 big elements that take no bytes.
     #[inline]
     fn hint(&self) -> Option<usize> {
         Some(self.left.min(self.reader.bytes))
@@ -90,7 +90,7 @@ impl<'de, F: Form> EnumAccess<'de> for &mut Reader<'de, F> {
     }
 }
 
-// A level of its own only with content.
+// Only a variant with content is a level of its own.
 impl<'de, F: Form> VariantAccess<'de> for &mut Reader<'de, F> {
     type Error = Mismatch;
 

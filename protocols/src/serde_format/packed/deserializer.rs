@@ -1,4 +1,4 @@
-//! What packed bytes are read as, type by type.
+//! Reads packed bytes as serde types, type by type.
 
 use serde::de::{self, Visitor};
 
@@ -185,7 +185,7 @@ impl<'de, F: Form> de::Deserializer<'de> for &mut Reader<'de, F> {
         })
     }
 
-    // The visitor takes as many as the type asks for.
+    // The visitor takes as many elements as the type has.
     #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(
         self,

@@ -1,4 +1,4 @@
-//! Lists, maps, and what is its fields, while they are written.
+//! Writes lists, maps and structs, element by element.
 
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::serde_format::mismatch::Mismatch;
 
-/// The elements of a list or the entries of a map, as many as were declared.
+/// The elements of a list or the entries of a map, exactly as many as were declared.
 pub(super) struct Elements<'s, 'd, F> {
     writer: &'s mut Writer<'d, F>,
     left: usize,
@@ -78,7 +78,7 @@ impl<F: Form> SerializeMap for Elements<'_, '_, F> {
     }
 }
 
-/// What is its fields, and nothing else.
+/// Types that are their fields and nothing else.
 macro_rules! fields {
     ($($trait:ident: $method:ident($($name:ident)?),)*) => {$(
         impl<F: Form> $trait for &mut Writer<'_, F> {
@@ -95,7 +95,7 @@ macro_rules! fields {
             }
 
             $(
-                // For `skip_serializing_if`: the fields behind it would be elsewhere.
+                // `skip_serializing_if` would move the fields after it to another position.
                 #[inline]
                 fn skip_field(&mut self, $name: &'static str) -> Result<(), Mismatch> {
                     allow::<F>(unsized_types::MISSING_FIELD)

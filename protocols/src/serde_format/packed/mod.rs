@@ -1,9 +1,10 @@
-//! Formats of which the bytes tell values only: the types, which both sides have, tell all else.
+//! Compact formats without type information: the bytes hold values only, and both sides know the
+//! types.
 //!
-//! A struct or tuple is its fields, one after another; a list or map follows its length, text and bytes
-//! theirs, an enum's content the number of its variant, a value that may lack a zero or a one. Such
-//! formats differ in how they write numbers, which is their [`Form`]. One that takes types of fixed size only has
-//! no lengths and numbers of variants either.
+//! A struct or tuple is its fields, one after another. Lists, maps, text and bytes come after their
+//! length. The content of an enum comes after the number of its variant, and an optional value
+//! after a zero or a one. Each format writes numbers in its own way, which is its [`Form`]. A form
+//! of fixed sizes has no lengths and no variant numbers.
 
 mod access;
 mod deserializer;
@@ -34,7 +35,8 @@ pub(crate) fn write<F: Form, T: Serialize>(
     packet.serialize(&mut Writer::<F>::new(datagram))
 }
 
-/// Reads one packet, nested at most `levels` deep, and returns how many bytes are left after it.
+/// Reads one packet, nested at most `levels` deep, and returns how many bytes of the datagram
+/// remain.
 #[inline]
 pub(crate) fn read<'de, F: Form, T: Deserialize<'de>>(
     datagram: &'de [u8],
@@ -45,7 +47,7 @@ pub(crate) fn read<'de, F: Form, T: Deserialize<'de>>(
     Ok((packet, reader.left()))
 }
 
-/// Returns the packet that was read, if no bytes are left of its datagram.
+/// Returns the packet if no bytes of its datagram remain.
 #[inline]
 pub(crate) fn whole<T>(
     read: Result<(T, usize), Mismatch>,

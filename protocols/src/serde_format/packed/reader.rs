@@ -1,4 +1,4 @@
-//! What a packed format reads from: the bytes of a datagram, and what they may still cost.
+//! The reader of packed formats: the unread bytes of a datagram, and the limits that are left.
 
 use std::marker::PhantomData;
 
@@ -8,14 +8,14 @@ use crate::serde_format::{
     unread::{piece, take, utf8},
 };
 
-/// What was not read yet of a datagram, within what it may cost.
+/// The unread bytes of a datagram, and the limits that are left.
 pub(super) struct Reader<'de, F> {
     pub(super) unread: &'de [u8],
-    /// How many bytes there were at first.
+    /// The length of the datagram.
     pub(super) bytes: usize,
-    /// How many levels deeper it may go from here.
+    /// How many more levels of nesting are allowed.
     levels: usize,
-    /// How many elements may still be declared.
+    /// How many more elements may be declared.
     elements: usize,
     form: PhantomData<F>,
 }
@@ -28,13 +28,13 @@ impl<'de, F: Form> Reader<'de, F> {
         Self { unread: datagram, bytes, levels, elements, form: PhantomData }
     }
 
-    /// How many bytes were not read yet.
+    /// The number of unread bytes.
     #[inline]
     pub(super) const fn left(&self) -> usize {
         self.unread.len()
     }
 
-    /// Reads what contains others.
+    /// Reads a value that contains others.
     #[inline]
     pub(super) fn nested<T>(
         &mut self,
@@ -49,11 +49,11 @@ impl<'de, F: Form> Reader<'de, F> {
         read
     }
 
-    /// Takes the length of a list or map, and as many elements from what the datagram may have, before
-    /// any of them is read.
+    /// Takes the length of a list or map, and takes that many elements from the budget before any
+    /// of them is read.
     ///
-    /// Every element starts with a byte that starts no other element of a list or map, but for those
-    /// that take none, so honest lengths add up to little more than the bytes there are.
+    /// Each element that takes bytes begins with a byte of its own, so the lengths of an honest
+    /// packet add up to little more than the number of its bytes.
     #[inline]
     pub(super) fn elements(&mut self) -> Result<usize, Mismatch> {
         let declared = F::take::<8>(&mut self.unread)?;
@@ -67,7 +67,7 @@ impl<'de, F: Form> Reader<'de, F> {
         }
     }
 
-    /// Takes bytes that follow their length.
+    /// Takes bytes after their length.
     #[inline]
     pub(super) fn piece(&mut self) -> Result<&'de [u8], Mismatch> {
         let len = F::take::<8>(&mut self.unread)?;
@@ -109,6 +109,6 @@ impl<'de, F: Form> Reader<'de, F> {
     }
 }
 
-// `()` and its like take no bytes. Enough for honest lists of them, too few for a datagram to keep a
+// For elements that take no bytes, such as `()`. Enough for honest lists of them, too few to keep a
 // thread busy.
 const EMPTY_ELEMENTS: usize = 1_024;

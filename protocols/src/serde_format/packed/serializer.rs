@@ -1,4 +1,4 @@
-//! How serde types are written, type by type.
+//! Writes serde types, type by type.
 
 use serde::ser::{self, Serialize};
 
@@ -227,7 +227,7 @@ impl<'s, 'd, F: Form> ser::Serializer for &'s mut Writer<'d, F> {
         Ok(self)
     }
 
-    // Text fields know by this that their bytes may come at once.
+    // By this, a text field knows that it may write its bytes at once.
     #[inline]
     fn is_human_readable(&self) -> bool {
         self.in_text_field

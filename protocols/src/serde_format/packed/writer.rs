@@ -1,4 +1,4 @@
-//! What a packed format writes to: the end of a datagram.
+//! The writer of packed formats.
 
 use std::marker::PhantomData;
 
@@ -11,7 +11,7 @@ use crate::serde_format::mismatch::Mismatch;
 /// Appends values to a datagram.
 pub(super) struct Writer<'d, F> {
     pub(super) datagram: &'d mut Vec<u8>,
-    /// Whether what comes next is the bytes of a text field.
+    /// Whether the next bytes are those of a text field.
     pub(super) in_text_field: bool,
     form: PhantomData<F>,
 }
