@@ -5,7 +5,7 @@ use crate::error::EncodeError;
 /// Replaces the bytes from `start` on with the bytes that `write` makes of them.
 ///
 /// `write` gets these bytes, and room for `most` new ones. It returns how many bytes it has
-/// written. The room is in the same buffer, behind the old bytes, so nothing is allocated if the
+/// written. The room is in the same buffer, after the old bytes, so nothing is allocated if the
 /// buffer is long enough.
 pub(super) fn replace(
     datagram: &mut Vec<u8>,

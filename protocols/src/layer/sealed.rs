@@ -199,7 +199,7 @@ impl Layer for Sealed {
                 .ok()?;
             Some(inner.into())
         };
-        opened().ok_or(DecodeError::layer("the datagram is sealed with no accepted key"))
+        opened().ok_or(DecodeError::layer("the datagram is not sealed with any accepted key"))
     }
 }
 
@@ -251,7 +251,7 @@ mod tests {
 
     // P-21: this does not compile without the feature `zeroize` of the cipher.
     #[test]
-    fn what_a_key_was_taken_into_is_zeroed_too() {
+    fn the_state_made_from_a_key_is_zeroed_too() {
         fn is_zeroed<T: ZeroizeOnDrop>() {}
 
         is_zeroed::<XChaCha20Poly1305>();

@@ -112,7 +112,7 @@ impl Layer for Signed {
     }
 
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
-        let refused = DecodeError::layer("the signature is of no accepted key");
+        let refused = DecodeError::layer("the signature does not match any accepted key");
         let Some((inner, signature)) = datagram.split_last_chunk::<32>() else {
             return Err(refused);
         };
@@ -148,7 +148,7 @@ mod tests {
     // P-21: the state of an `Hmac` is two `Sha256` and a buffer, and has no drop of its own. This
     // does not compile without the feature `zeroize` of both crates.
     #[test]
-    fn what_a_key_was_taken_into_is_zeroed_too() {
+    fn the_state_made_from_a_key_is_zeroed_too() {
         fn is_zeroed<T: ZeroizeOnDrop>() {}
 
         is_zeroed::<Sha256>();

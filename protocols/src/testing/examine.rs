@@ -60,7 +60,7 @@ impl<I, O> Conformance<'_, I, O> {
         let mut buffer = BEFORE.to_vec();
         let appended = self.encode(origin, packet, &mut buffer)?;
         let Some(after) = buffer.strip_prefix(BEFORE) else {
-            let what = "changes what was in the buffer, which now holds these";
+            let what = "changes the bytes in the buffer, which now holds these";
             return Err(Failure::new(APPENDED, origin, what).with(&buffer));
         };
         let mut datagram = Vec::new();
@@ -243,7 +243,7 @@ impl<I, O> Conformance<'_, I, O> {
 
     fn is_told(&self, origin: Origin, kind: ErrorKind, text: &str) -> Result<(), Failure> {
         if text.is_empty() {
-            return Err(Failure::new(ERRORS, origin, "is refused without a word"));
+            return Err(Failure::new(ERRORS, origin, "is refused with an empty text"));
         }
         match self.kind {
             Some(expected) if kind != expected => {
@@ -263,7 +263,7 @@ fn has_fixed_texts(met: &[Met]) -> Result<(), Failure> {
         let Outcome::Refused(_, text) = outcome else { continue };
         texts.insert(text);
         if texts.len() > 100 {
-            let what = format!("and others are refused with ever new texts, such as {text:?}");
+            let what = format!("and others are refused with more than 100 different texts, such as {text:?}");
             return Err(Failure::new(ERRORS, *origin, what).with(datagram));
         }
     }
@@ -289,7 +289,7 @@ enum Outcome {
 }
 
 const ROUND_TRIP: &str = "round trip";
-const APPENDED: &str = "what is in the buffer stays";
+const APPENDED: &str = "bytes in the buffer stay";
 const TRAILING: &str = "trailing bytes are refused";
 const CUT: &str = "cut datagrams are refused";
 const ALTERED: &str = "altered datagrams are refused";

@@ -208,7 +208,7 @@ const TEXTS: [&str; 18] = [
     "the CRC-32C does not match",
     "the SHA-256 digest does not match",
     "the payload exceeds the limit",
-    "the signature is of no accepted key",
+    "the signature does not match any accepted key",
     "trailing bytes after the bzip2 stream",
     "trailing bytes after the zlib stream",
     "trailing bytes after the zstd frame",
@@ -216,5 +216,5 @@ const TEXTS: [&str; 18] = [
     "unexpected end of the zlib stream",
     "wrong magic number of a zstd frame",
     "wrong prefix",
-    "the datagram is sealed with no accepted key",
+    "the datagram is not sealed with any accepted key",
 ];

@@ -192,7 +192,7 @@ fn debug_shows_the_ids_of_keys_and_no_key() {
 fn refused<T>(decoded: Result<T, DecodeError>) {
     let Err(error) = decoded else { panic!("it was accepted") };
     assert_eq!(error.kind(), ErrorKind::Layer);
-    assert_eq!(error.to_string(), "the datagram is sealed with no accepted key");
+    assert_eq!(error.to_string(), "the datagram is not sealed with any accepted key");
     assert!(error.source().is_none());
 }
 

@@ -138,7 +138,7 @@ fn debug_shows_how_many_keys_are_accepted_and_none_of_them() {
 fn refused<T>(decoded: Result<T, DecodeError>) {
     let Err(error) = decoded else { panic!("it was accepted") };
     assert_eq!(error.kind(), ErrorKind::Layer);
-    assert_eq!(error.to_string(), "the signature is of no accepted key");
+    assert_eq!(error.to_string(), "the signature does not match any accepted key");
     assert!(error.source().is_none());
 }
 

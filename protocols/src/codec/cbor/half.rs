@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_between_two_halves_is_none() {
+    fn floats_between_two_halves_give_none() {
         for half in (0..0x7bff).chain(0x8000..0xfbff) {
             let (one, next) = (single_of_half(half), single_of_half(half + 1));
             let between = f32::midpoint(one, next);

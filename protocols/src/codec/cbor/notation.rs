@@ -213,7 +213,7 @@ fn pieces(whole: u8, unread: &mut &[u8]) -> Result<Vec<u8>, Mismatch> {
     while !Rfc8949::ended(unread) {
         let [initial] = take(unread)?;
         if initial & major::MASK != whole & major::MASK {
-            return Err(Mismatch::new("a piece of the string has another type"));
+            return Err(Mismatch::new("a chunk of the string has another type"));
         }
         let len = number(initial, unread)?;
         let piece = piece(unread, len)?;

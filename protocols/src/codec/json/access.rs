@@ -155,7 +155,7 @@ fn is_ours(name: &str) -> bool {
     !name.starts_with("$serde_json::private::")
 }
 
-const OTHER_KEY: Mismatch = Mismatch::new("the name is not of the type of the keys");
+const OTHER_KEY: Mismatch = Mismatch::new("the name does not have the type of the keys");
 
 /// A variant given by its name alone.
 pub(super) struct Unit<'r, 'de>(pub(super) &'r mut Reader<'de>);

@@ -55,7 +55,7 @@ impl Notation for Markers {
             MAP_16 => Item::Map(Some(number::<2>(unread)?)),
             MAP_32 => Item::Map(Some(number::<4>(unread)?)),
             NEGATIVE_FIXINT.. => signed((marker as i8).into()),
-            NEVER_USED => return Err(Mismatch::new("the format byte is never used")),
+            NEVER_USED => return Err(Mismatch::new("the format byte 0xc1 is reserved")),
         })
     }
 

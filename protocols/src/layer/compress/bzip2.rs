@@ -72,7 +72,7 @@ impl Bzip2 {
     /// Sets the block size in units of 100,000 bytes, 1 to 9. The default is 9.
     ///
     /// The level is in each datagram, and tells receivers how much memory they need; this layer
-    /// ignores it when it decodes. A payload below 79,000 bytes fits in one block at every level,
+    /// uses its limit instead. A payload below 79,000 bytes fits in one block at every level,
     /// so the level changes nothing else for it. Streams of every level can be decompressed.
     ///
     /// # Panics

@@ -248,7 +248,7 @@ impl<'de, N: Notation> de::Deserializer<'de> for &mut Reader<'de, N> {
         match self.item()? {
             Item::Map(len) => self.fields(len, visitor),
             Item::Array(len) if N::LENIENT => self.array(len, visitor),
-            _ => Err(Mismatch::new("the item is not a map of the fields")),
+            _ => Err(Mismatch::new("the item is not a map")),
         }
     }
 
@@ -313,7 +313,7 @@ fn variant<'de, N: Notation, V: Visitor<'de>>(
 }
 
 fn sixteen(bytes: &[u8]) -> Result<[u8; 16], Mismatch> {
-    bytes.try_into().map_err(|_| Mismatch::new("the integer is not of 16 bytes"))
+    bytes.try_into().map_err(|_| Mismatch::new("the integer is not 16 bytes"))
 }
 
 const OUT_OF_RANGE: Mismatch = Mismatch::new("number out of range of its type");

@@ -42,4 +42,4 @@ pub(super) fn write<N: Notation>(start: usize, datagram: &mut Vec<u8>) -> Result
     N::put_extension(kind.ok_or(OTHER)?, &bytes, datagram)
 }
 
-const OTHER: Mismatch = Mismatch::new("the extension is not a type of 8 bits and bytes");
+const OTHER: Mismatch = Mismatch::new("the extension is not a pair of an i8 and bytes");

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_number_keeps_its_bits() {
+    fn nan_keeps_its_bits() {
         for bits in [0x7ff8_0000_0000_0000, 0xfff8_0000_0000_0000, 0x7ff0_0000_2000_0000] {
             let single = single_of(f64::from_bits(bits)).unwrap();
 
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn doubles_that_are_no_singles_are_none() {
+    fn doubles_without_an_exact_single_give_none() {
         for double in [0.1, 1e300, 5e-324, f64::from(f32::MAX) * 2.0, 16_777_217.0] {
             assert_eq!(single_of(double), None, "{double}");
         }

@@ -63,4 +63,4 @@ impl<'de, D: Deserializer<'de, Error = Mismatch>> VariantAccess<'de> for Access<
     }
 }
 
-const OTHER: Mismatch = Mismatch::new("the type does not take a tag and its value");
+const OTHER: Mismatch = Mismatch::new("the type does not accept a tag and its value");

@@ -49,7 +49,7 @@ macro_rules! refuse {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Mismatch> {
             allow::<F>(unsized_types::OF_THE_BYTES)?;
-            Err(Mismatch::new("the type needs a format that describes itself, and this one does not"))
+            Err(Mismatch::new("the type needs a self-describing format"))
         }
     )*};
 }

@@ -22,7 +22,7 @@ impl<'s, 'd, F: Form> Elements<'s, 'd, F> {
     #[inline]
     pub(super) fn new(writer: &'s mut Writer<'d, F>, len: Option<usize>) -> Result<Self, Mismatch> {
         let Some(len) = len else {
-            return Err(Mismatch::new("the length is not known beforehand"));
+            return Err(Mismatch::new("the length is not known in advance"));
         };
         F::put::<8>(len as u64, writer.datagram);
         Ok(Self { writer, left: len })

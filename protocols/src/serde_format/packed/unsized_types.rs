@@ -9,7 +9,7 @@ pub(super) const SEQUENCE: &str = "a sequence has no fixed size";
 pub(super) const MAP: &str = "a map has no fixed size";
 pub(super) const ENUM: &str = "an enum has no fixed size";
 pub(super) const OPTION: &str = "an option has no fixed size";
-pub(super) const OF_THE_BYTES: &str = "a type that depends on the bytes has no fixed size";
+pub(super) const OF_THE_BYTES: &str = "a type that the datagram selects has no fixed size";
 pub(super) const MISSING_FIELD: &str = "a field that may be missing has no fixed size";
 
 /// Refuses a type without a fixed size if the form requires fixed sizes.

@@ -70,7 +70,7 @@ fn a_codec_that_clears_the_buffer_is_found() {
 
     let failure = failure(|| Conformance::new(clearing).run([vec![5, 6]]));
 
-    let expected = "what is in the buffer stays: packet 0 changes what was in the buffer, which \
+    let expected = "bytes in the buffer stay: packet 0 changes the bytes in the buffer, which \
         now holds these\n3 bytes: 020506";
     assert_eq!(failure, expected);
 }
@@ -85,7 +85,7 @@ fn a_codec_that_clears_the_buffer_when_it_refuses_is_found() {
 
     let failure = failure(|| Conformance::new(clearing).packet(&vec![0; 300]));
 
-    assert!(failure.starts_with("what is in the buffer stays: this one changes"), "{failure}");
+    assert!(failure.starts_with("bytes in the buffer stay: this one changes"), "{failure}");
 }
 
 // P-1
@@ -106,7 +106,7 @@ fn a_codec_that_takes_the_buffer_for_its_own_bytes_is_found() {
 
     let failure = failure(|| Conformance::new(summing).run([vec![5, 6]]));
 
-    assert!(failure.starts_with("what is in the buffer stays: packet 0 is not read"), "{failure}");
+    assert!(failure.starts_with("bytes in the buffer stay: packet 0 is not read"), "{failure}");
 }
 
 // P-2
@@ -205,7 +205,7 @@ fn a_layer_that_changes_what_was_there_is_found() {
 
     let failure = failure(|| Conformance::layer(Mask).allow_trailing(0..=255).run(["text".into()]));
 
-    assert!(failure.starts_with("what is in the buffer stays: packet 0 changes"), "{failure}");
+    assert!(failure.starts_with("bytes in the buffer stay: packet 0 changes"), "{failure}");
 }
 
 #[test]
