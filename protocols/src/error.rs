@@ -11,7 +11,8 @@ use std::{error::Error, fmt};
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::BoxError;
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::BoxError;
 ///
 /// let error: BoxError = "temperature is below absolute zero".into();
 ///
@@ -28,7 +29,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, ErrorKind, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, ErrorKind, Text};
 ///
 /// let error = Text.decode(b"\xe9").unwrap_err();
 ///
@@ -46,7 +48,8 @@ impl DecodeError {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DecodeError, ErrorKind};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DecodeError, ErrorKind};
     ///
     /// let error = DecodeError::codec("header is shorter than 12 bytes");
     ///
@@ -62,7 +65,8 @@ impl DecodeError {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DecodeError, ErrorKind};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DecodeError, ErrorKind};
     ///
     /// assert_eq!(DecodeError::layer("wrong checksum").kind(), ErrorKind::Layer);
     /// ```
@@ -76,7 +80,8 @@ impl DecodeError {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DecodeError, ErrorKind};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DecodeError, ErrorKind};
     ///
     /// assert_eq!(DecodeError::converter("unknown player").kind(), ErrorKind::Converter);
     /// ```
@@ -90,8 +95,9 @@ impl DecodeError {
     /// # Examples
     ///
     /// ```
+    /// # use datagrammar_protocols as datagrammar;
     /// use std::error::Error;
-    /// use datagrammar_protocols::DecodeError;
+    /// use datagrammar::DecodeError;
     ///
     /// let cause = "x7".parse::<u32>().unwrap_err();
     ///
@@ -109,7 +115,8 @@ impl DecodeError {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, ErrorKind, Prefix, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, ErrorKind, Prefix, Text};
     ///
     /// let protocol = Text.layer(Prefix::new(*b"QZ"));
     ///
@@ -142,7 +149,8 @@ impl Error for DecodeError {
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{EncodeError, ErrorKind};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{EncodeError, ErrorKind};
 ///
 /// let error = EncodeError::codec("name is longer than 255 bytes");
 ///
@@ -160,7 +168,8 @@ impl EncodeError {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{EncodeError, ErrorKind};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{EncodeError, ErrorKind};
     ///
     /// let error = EncodeError::codec("name is longer than 255 bytes");
     ///
@@ -176,7 +185,8 @@ impl EncodeError {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{EncodeError, ErrorKind};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{EncodeError, ErrorKind};
     ///
     /// assert_eq!(EncodeError::layer("payload is longer than 64 KiB").kind(), ErrorKind::Layer);
     /// ```
@@ -190,7 +200,8 @@ impl EncodeError {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{EncodeError, ErrorKind};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{EncodeError, ErrorKind};
     ///
     /// assert_eq!(EncodeError::converter("unknown player").kind(), ErrorKind::Converter);
     /// ```
@@ -204,8 +215,9 @@ impl EncodeError {
     /// # Examples
     ///
     /// ```
+    /// # use datagrammar_protocols as datagrammar;
     /// use std::error::Error;
-    /// use datagrammar_protocols::EncodeError;
+    /// use datagrammar::EncodeError;
     ///
     /// let error = EncodeError::codec("name is too long").with_source("name is 300 bytes, limit is 255");
     ///
@@ -221,7 +233,8 @@ impl EncodeError {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, ErrorKind, TextLine};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, ErrorKind, TextLine};
     ///
     /// let mut datagram = Vec::new();
     /// let error = TextLine::new().encode(&"é".to_owned(), &mut datagram).unwrap_err();
@@ -256,7 +269,8 @@ impl Error for EncodeError {
 /// invalid text is a bug of a peer:
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, ErrorKind, Prefix, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, ErrorKind, Prefix, Text};
 ///
 /// let protocol = Text.layer(Prefix::new(*b"QZ"));
 ///

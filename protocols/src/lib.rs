@@ -63,7 +63,8 @@
 //! big-endian:
 //!
 //! ```
-//! use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError};
+//! # use datagrammar_protocols as datagrammar;
+//! use datagrammar::{DatagramProtocol, DecodeError, EncodeError};
 //!
 //! struct Time;
 //!
@@ -90,7 +91,7 @@
 //! assert_eq!(datagram, [0x83, 0xaa, 0x7e, 0x80]);
 //! assert!(Time.decode(b"").is_ok());
 //! assert!(Time.decode(b"?").is_err());
-//! # Ok::<(), datagrammar_protocols::BoxError>(())
+//! # Ok::<(), datagrammar::BoxError>(())
 //! ```
 //!
 //! # Feature flags
@@ -232,7 +233,8 @@ pub use self::layer::signed::Signed;
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::Bytes;
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::Bytes;
 ///
 /// let packet = Bytes::from_static(b"ping");
 ///

@@ -34,7 +34,8 @@ use crate::{
 /// A protocol of two numbers; the [crate documentation](crate#writing-a-protocol) has another one.
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, DecodeError, EncodeError};
 ///
 /// /// A point as two bytes.
 /// struct Point;
@@ -58,7 +59,7 @@ use crate::{
 ///
 /// assert_eq!(Point.decode(&[3, 4])?, (3, 4));
 /// assert!(Point.decode(&[3, 4, 5]).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a datagram protocol",
@@ -85,10 +86,11 @@ pub trait DatagramProtocol {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Text};
     ///
     /// assert_eq!(Text.decode(b"hello")?, "hello");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError>;
 
@@ -105,13 +107,14 @@ pub trait DatagramProtocol {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Text};
     ///
     /// let mut datagram = b"before ".to_vec();
     /// Text.encode(&"hello".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(datagram, b"before hello");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
 
@@ -125,7 +128,8 @@ pub trait DatagramProtocol {
     /// A temperature that cannot be below absolute zero, sent as text:
     ///
     /// ```
-    /// use datagrammar_protocols::{BoxError, DatagramProtocol, Text, converter_fn};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{BoxError, DatagramProtocol, Text, converter_fn};
     ///
     /// struct Celsius(i32);
     ///
@@ -160,12 +164,13 @@ pub trait DatagramProtocol {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Prefix, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Prefix, Text};
     ///
     /// let protocol = Text.layer(Prefix::new(*b"inner ")).layer(Prefix::new(*b"outer "));
     ///
     /// assert_eq!(protocol.decode(b"outer inner text")?, "text");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     fn layer<L: Layer>(self, layer: L) -> Layered<Self, L>
     where
@@ -184,13 +189,14 @@ pub trait DatagramProtocol {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Text};
     ///
     /// let protocol = Text.when(|datagram| datagram.starts_with(b"/"));
     ///
     /// assert_eq!(protocol.decode(b"/join")?, "/join");
     /// assert!(protocol.decode(b"hello").is_err());
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     fn when<F>(self, condition: F) -> When<Self, F>
     where
@@ -213,10 +219,11 @@ pub trait DatagramProtocol {
     ///
     /// # Examples
     ///
-    /// Three protocols on a port, told apart by their first byte as in [RFC 7983]:
+    /// Three protocols on a port, distinguished by their first byte as in [RFC 7983]:
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Either, Raw, Text, first_byte};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Either, Raw, Text, first_byte};
     ///
     /// let stun = Raw.when(first_byte(0..=3));
     /// let media = Raw.when(first_byte(128..=191));
@@ -225,15 +232,15 @@ pub trait DatagramProtocol {
     /// assert!(matches!(protocol.decode(&[0x00, 0x01])?, Either::Left(Either::Left(_))));
     /// assert!(matches!(protocol.decode(&[0x80, 0x60])?, Either::Left(Either::Right(_))));
     /// assert_eq!(protocol.decode(b"hello")?, Either::Right("hello".to_owned()));
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     ///
     /// Two protocols in one enum of your own. A letter before each datagram selects the protocol,
     /// and the inner protocols do not see that letter:
     ///
     /// ```
-    /// use bytes::Bytes;
-    /// use datagrammar_protocols::{DatagramProtocol, Either, Prefix, Raw, Text, TryConvert};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Bytes, DatagramProtocol, Either, Prefix, Raw, Text, TryConvert};
     ///
     /// #[derive(Clone, Debug, PartialEq)]
     /// enum Packet {
@@ -270,7 +277,7 @@ pub trait DatagramProtocol {
     /// assert_eq!(datagram, b"Thello");
     /// assert_eq!(protocol.decode(b"V\xf8")?, Packet::Voice(Bytes::from_static(b"\xf8")));
     /// assert!(protocol.decode(b"hello").is_err());
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     ///
     /// [RFC 7983]: https://www.rfc-editor.org/rfc/rfc7983
@@ -297,7 +304,8 @@ pub trait DatagramProtocol {
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{Claim, DatagramProtocol, DecodeError, EncodeError, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Claim, DatagramProtocol, DecodeError, EncodeError, Text};
 ///
 /// /// A request of STUN for an address (RFC 8489), as its transaction id.
 /// struct Binding;
@@ -331,7 +339,7 @@ pub trait DatagramProtocol {
 ///
 /// assert_eq!(protocol.decode(b"\0\x01\0\0\x21\x12\xa4\x42transaction!")?.left(), Some(*b"transaction!"));
 /// assert_eq!(protocol.decode(b"\0\x01 is text")?.right(), Some("\0\x01 is text".to_owned()));
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell which datagrams are its own",

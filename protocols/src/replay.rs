@@ -26,7 +26,8 @@
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::ReplayWindow;
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::ReplayWindow;
 ///
 /// let mut window = ReplayWindow::new();
 ///
@@ -49,7 +50,8 @@ impl ReplayWindow {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::ReplayWindow;
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::ReplayWindow;
     ///
     /// assert!(ReplayWindow::new().accept(1_000_000));
     /// ```
@@ -70,7 +72,8 @@ impl ReplayWindow {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::ReplayWindow;
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::ReplayWindow;
     ///
     /// let mut window = ReplayWindow::new();
     /// let recorded = [0, 1, 3, 2, 3, 0];

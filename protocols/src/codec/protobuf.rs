@@ -54,7 +54,8 @@ use crate::{
 /// The first example of the format's documentation:
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Protobuf};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Protobuf};
 ///
 /// #[derive(PartialEq, prost::Message)]
 /// struct Test1 {
@@ -69,7 +70,7 @@ use crate::{
 ///
 /// assert_eq!(datagram, [0x08, 0x96, 0x01]);
 /// assert_eq!(protocol.decode(&datagram)?, Test1 { a: Some(150) });
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 pub struct Protobuf<I, O = I> {
     types: PhantomData<fn(O) -> I>,
@@ -83,13 +84,14 @@ impl<I, O> Protobuf<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Protobuf};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Protobuf};
     ///
     /// // prost implements `Message` for the types of Google's "wrappers.proto": `u32` is `UInt32Value`.
     /// let protocol: Protobuf<u32> = Protobuf::new();
     ///
     /// assert_eq!(protocol.decode(&[0x08, 0x07])?, 7);
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {

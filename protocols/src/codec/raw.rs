@@ -17,14 +17,15 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Raw};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Raw};
 ///
 /// let packet = Raw.decode(b"\x00\xff")?;
 /// let mut datagram = Vec::new();
 /// Raw.encode(&packet, &mut datagram)?;
 ///
 /// assert_eq!(datagram, b"\x00\xff");
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "bytes as they are have no settings")]

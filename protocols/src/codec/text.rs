@@ -16,11 +16,12 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Text};
 ///
 /// assert_eq!(Text.decode("¿qué?".as_bytes())?, "¿qué?");
 /// assert!(Text.decode(b"\xff").is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "text as it is has no settings")]

@@ -27,7 +27,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, TextLine};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, TextLine};
 ///
 /// let protocol = TextLine::new();
 ///
@@ -37,7 +38,7 @@ use crate::{
 /// assert_eq!(datagram, b"HELO example");
 /// assert_eq!(protocol.decode(b"250 OK\n")?, "250 OK");
 /// assert!(protocol.decode("¿qué?\n".as_bytes()).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TextLine {
@@ -52,10 +53,11 @@ impl TextLine {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, TextLine};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, TextLine};
     ///
     /// assert_eq!(TextLine::new().decode(b"QUIT\n")?, "QUIT");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {
@@ -67,10 +69,11 @@ impl TextLine {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, TextLine};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, TextLine};
     ///
     /// assert_eq!(TextLine::new().cr().decode(b"QUIT\r")?, "QUIT");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn cr(self) -> Self {
@@ -84,13 +87,14 @@ impl TextLine {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, TextLine};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, TextLine};
     ///
     /// let protocol = TextLine::new().crlf();
     ///
     /// assert_eq!(protocol.decode(b"QUIT\r\n")?, "QUIT");
     /// assert_eq!(protocol.decode(b"QUIT\n")?, "QUIT\n");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn crlf(self) -> Self {
@@ -102,10 +106,11 @@ impl TextLine {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, TextLine};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, TextLine};
     ///
     /// assert_eq!(TextLine::new().keep_terminator().decode(b"QUIT\n")?, "QUIT\n");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn keep_terminator(self) -> Self {
@@ -117,10 +122,11 @@ impl TextLine {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, TextLine};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, TextLine};
     ///
     /// assert_eq!(TextLine::new().utf8().decode("¿qué?\n".as_bytes())?, "¿qué?");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn utf8(self) -> Self {

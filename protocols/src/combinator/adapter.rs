@@ -13,14 +13,15 @@ use std::fmt;
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{Convert, DatagramProtocol, Text, TryConvert};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Convert, DatagramProtocol, Text, TryConvert};
 ///
 /// type Chars = Convert<Text, TryConvert<String, Box<str>, String, String>>;
 ///
 /// let protocol: Chars = Text.convert(TryConvert::new());
 ///
 /// assert_eq!(&*protocol.decode(b"hello")?, "hello");
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Convert<P, C> {
@@ -40,14 +41,15 @@ impl<P, C> Convert<P, C> {
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Layered, Prefix, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Layered, Prefix, Text};
 ///
 /// fn protocol() -> Layered<Text, Prefix<2>> {
 ///     Text.layer(Prefix::new(*b"QZ"))
 /// }
 ///
 /// assert_eq!(protocol().decode(b"QZhello")?, "hello");
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layered<P, L> {
@@ -67,7 +69,8 @@ impl<P, L> Layered<P, L> {
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{Claim, DatagramProtocol, Text, When};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Claim, DatagramProtocol, Text, When};
 ///
 /// let commands: When<Text, fn(&[u8]) -> bool> = Text.when(|datagram| datagram.starts_with(b"/"));
 ///
@@ -98,7 +101,8 @@ impl<P: fmt::Debug, F> fmt::Debug for When<P, F> {
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{Choice, DatagramProtocol, Either, Layered, Prefix, Raw, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Choice, DatagramProtocol, Either, Layered, Prefix, Raw, Text};
 ///
 /// fn protocol() -> Choice<Layered<Text, Prefix<1>>, Raw> {
 ///     Text.layer(Prefix::new(*b"T")).or(Raw)
@@ -106,7 +110,7 @@ impl<P: fmt::Debug, F> fmt::Debug for When<P, F> {
 ///
 /// assert_eq!(protocol().decode(b"Thello")?, Either::Left("hello".to_owned()));
 /// assert_eq!(protocol().decode(b"hello")?, Either::Right(b"hello"[..].into()));
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Choice<A, B> {

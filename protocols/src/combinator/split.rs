@@ -13,7 +13,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Raw, Split, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Raw, Split, Text};
 ///
 /// let protocol = Split::new(Text, Raw);
 ///
@@ -23,7 +24,7 @@ use crate::{
 ///
 /// assert_eq!(command, "measure");
 /// assert_eq!(datagram, [0xff, 0x00]);
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Split<I, O> {
@@ -37,7 +38,8 @@ impl<I, O> Split<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Prefix, Split, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Prefix, Split, Text};
     ///
     /// let incoming = Text.layer(Prefix::new(*b"?"));
     /// let outgoing = Text.layer(Prefix::new(*b"!"));
@@ -45,7 +47,7 @@ impl<I, O> Split<I, O> {
     ///
     /// assert_eq!(server.decode(b"?time")?, "time");
     /// assert!(server.decode(b"!noon").is_err());
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new(incoming: I, outgoing: O) -> Self {

@@ -28,7 +28,8 @@ use crate::error::{DecodeError, EncodeError};
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{Base64, DatagramProtocol, Raw};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Base64, DatagramProtocol, Raw};
 ///
 /// let protocol = Raw.layer(Base64::new());
 ///
@@ -38,7 +39,7 @@ use crate::error::{DecodeError, EncodeError};
 /// assert_eq!(datagram, b"-__-AA==");
 /// assert_eq!(protocol.decode(b"-__-AA==")?, b"\xfb\xff\xfe\x00"[..]);
 /// assert!(protocol.decode(b"-__-AA").is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Base64 {
@@ -51,10 +52,11 @@ impl Base64 {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Base64, DatagramProtocol, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Base64, DatagramProtocol, Text};
     ///
     /// assert_eq!(Text.layer(Base64::new()).decode(b"aGk=")?, "hi");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {
@@ -66,13 +68,14 @@ impl Base64 {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Base64, DatagramProtocol, Raw};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Base64, DatagramProtocol, Raw};
     ///
     /// let protocol = Raw.layer(Base64::new().standard());
     ///
     /// assert_eq!(protocol.decode(b"+//+")?, b"\xfb\xff\xfe"[..]);
     /// assert!(protocol.decode(b"-__-").is_err());
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn standard(self) -> Self {

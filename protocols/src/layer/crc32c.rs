@@ -29,7 +29,8 @@ use crate::error::{DecodeError, EncodeError};
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{Crc32c, DatagramProtocol, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Crc32c, DatagramProtocol, Text};
 ///
 /// let protocol = Text.layer(Crc32c);
 ///
@@ -39,7 +40,7 @@ use crate::error::{DecodeError, EncodeError};
 /// assert_eq!(datagram, b"123456789\x83\x92\x06\xe3");
 /// datagram[0] = b'0';
 /// assert!(protocol.decode(&datagram).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "the checksum has no settings")]

@@ -17,9 +17,10 @@ use crate::error::{DecodeError, EncodeError};
 /// A layer that masks bytes. It does not protect them:
 ///
 /// ```
+/// # use datagrammar_protocols as datagrammar;
 /// use std::borrow::Cow;
 ///
-/// use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError, Layer, Text};
+/// use datagrammar::{DatagramProtocol, DecodeError, EncodeError, Layer, Text};
 ///
 /// struct Mask(u8);
 ///
@@ -41,7 +42,7 @@ use crate::error::{DecodeError, EncodeError};
 ///
 /// assert_eq!(datagram, b"HELLO");
 /// assert_eq!(protocol.decode(b"HELLO")?, "hello");
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer",
@@ -60,13 +61,14 @@ pub trait Layer {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Layer, Prefix};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Layer, Prefix};
     ///
     /// let mut datagram = b"before text".to_vec();
     /// Prefix::new(*b"QZ").apply(&mut datagram, 7)?;
     ///
     /// assert_eq!(datagram, b"before QZtext");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError>;
 
@@ -80,11 +82,12 @@ pub trait Layer {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Layer, Prefix};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Layer, Prefix};
     ///
     /// assert_eq!(*Prefix::new(*b"QZ").undo(b"QZtext")?, *b"text");
     /// assert!(Prefix::new(*b"QZ").undo(b"text").is_err());
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError>;
 }

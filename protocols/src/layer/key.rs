@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 /// # Examples
 ///
 /// ```
+/// # use datagrammar_protocols as datagrammar;
 /// # #[cfg(feature = "signed")] {
-/// use datagrammar_protocols::SigningKey;
+/// use datagrammar::SigningKey;
 ///
 /// let error = "swordfish".parse::<SigningKey>().unwrap_err();
 ///
@@ -62,14 +63,15 @@ macro_rules! key {
         /// # Examples
         ///
         /// ```
-        #[doc = concat!("use datagrammar_protocols::", stringify!($Key), ";")]
+        /// # use datagrammar_protocols as datagrammar;
+        #[doc = concat!("use datagrammar::", stringify!($Key), ";")]
         ///
         #[doc = concat!("let key: ", stringify!($Key), " =")]
         ///     "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".parse()?; // do not use this one
         ///
         #[doc = concat!("assert_eq!(format!(\"{key:?}\"), \"", stringify!($Key), " { .. }\");")]
         #[doc = concat!("assert!(", stringify!($Key), "::try_from(&[7; 31][..]).is_err());")]
-        /// # Ok::<(), datagrammar_protocols::KeyError>(())
+        /// # Ok::<(), datagrammar::KeyError>(())
         /// ```
         pub struct $Key(Zeroizing<[u8; 32]>);
 
@@ -84,12 +86,13 @@ macro_rules! key {
             /// # Examples
             ///
             /// ```
-            #[doc = concat!("use datagrammar_protocols::", stringify!($Key), ";")]
+            /// # use datagrammar_protocols as datagrammar;
+            #[doc = concat!("use datagrammar::", stringify!($Key), ";")]
             ///
             #[doc = concat!("let (key, other) = (", stringify!($Key), "::generate()?, ", stringify!($Key), "::generate()?);")]
             ///
             /// assert_ne!(key.to_base64(), other.to_base64());
-            /// # Ok::<(), datagrammar_protocols::KeyError>(())
+            /// # Ok::<(), datagrammar::KeyError>(())
             /// ```
             pub fn generate() -> Result<Self, KeyError> {
                 let mut bytes = Zeroizing::new([0; 32]);
@@ -110,7 +113,8 @@ macro_rules! key {
             /// # Examples
             ///
             /// ```
-            #[doc = concat!("use datagrammar_protocols::", stringify!($Key), ";")]
+            /// # use datagrammar_protocols as datagrammar;
+            #[doc = concat!("use datagrammar::", stringify!($Key), ";")]
             ///
             #[doc = concat!("let key = ", stringify!($Key), "::from([0xff; 32]);")]
             ///

@@ -18,7 +18,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Prefix, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Prefix, Text};
 ///
 /// let protocol = Text.layer(Prefix::new(*b"QZ\x02")); // our quiz, version 2
 ///
@@ -27,7 +28,7 @@ use crate::{
 ///
 /// assert_eq!(datagram, b"QZ\x022 + 2?");
 /// assert!(protocol.decode(b"QZ\x012 + 2?").is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Prefix<const N: usize>([u8; N]);
@@ -38,12 +39,13 @@ impl<const N: usize> Prefix<N> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Prefix, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Prefix, Text};
     ///
     /// const VERSION: Prefix<1> = Prefix::new([2]);
     ///
     /// assert_eq!(Text.layer(VERSION).decode(b"\x02hello")?, "hello");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new(bytes: [u8; N]) -> Self {

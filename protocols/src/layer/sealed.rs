@@ -44,7 +44,8 @@ use crate::error::{DecodeError, EncodeError};
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Sealed, SealingKey, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Sealed, SealingKey, Text};
 ///
 /// let key = SealingKey::generate()?;
 /// let protocol = Text.layer(Sealed::new(1, &key));
@@ -56,7 +57,7 @@ use crate::error::{DecodeError, EncodeError};
 /// assert_eq!(protocol.decode(&datagram)?, "swordfish");
 /// datagram[30] ^= 1;
 /// assert!(protocol.decode(&datagram).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone)]
 pub struct Sealed {
@@ -73,7 +74,8 @@ impl Sealed {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Sealed, SealingKey, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Sealed, SealingKey, Text};
     ///
     /// let key = SealingKey::from([7; 32]); // from a file, in a program
     /// let protocol = Text.layer(Sealed::new(1, &key));
@@ -82,7 +84,7 @@ impl Sealed {
     /// protocol.encode(&"swordfish".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(datagram[0], 1);
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub fn new(id: u8, key: &SealingKey) -> Self {
@@ -101,7 +103,8 @@ impl Sealed {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Sealed, SealingKey, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Sealed, SealingKey, Text};
     ///
     /// let (old, new) = (SealingKey::generate()?, SealingKey::generate()?);
     /// let server = Text.layer(Sealed::new(2, &new).accepting(1, &old));
@@ -111,7 +114,7 @@ impl Sealed {
     /// client.encode(&"swordfish".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(server.decode(&datagram)?, "swordfish");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub fn accepting(mut self, id: u8, key: &SealingKey) -> Self {
@@ -131,7 +134,8 @@ impl Sealed {
     /// A server that refuses its own datagrams if somebody sends them back:
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Sealed, SealingKey, Split, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Sealed, SealingKey, Split, Text};
     ///
     /// let sealed = Sealed::new(1, &SealingKey::generate()?);
     /// let server = Split::new(
@@ -143,7 +147,7 @@ impl Sealed {
     /// server.encode(&"2 + 2?".to_owned(), &mut datagram)?;
     ///
     /// assert!(server.decode(&datagram).is_err());
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub fn context(mut self, context: &[u8]) -> Self {

@@ -24,7 +24,8 @@ use crate::error::{DecodeError, EncodeError};
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Sha256Digest, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Sha256Digest, Text};
 ///
 /// let protocol = Text.layer(Sha256Digest);
 ///
@@ -35,7 +36,7 @@ use crate::error::{DecodeError, EncodeError};
 /// assert_eq!(protocol.decode(&datagram)?, "hello");
 /// datagram[0] = b'j';
 /// assert!(protocol.decode(&datagram).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "the digest has no settings")]

@@ -34,7 +34,8 @@ use crate::error::{DecodeError, EncodeError};
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Signed, SigningKey, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Signed, SigningKey, Text};
 ///
 /// let key = SigningKey::generate()?;
 /// let protocol = Text.layer(Signed::new(&key));
@@ -46,7 +47,7 @@ use crate::error::{DecodeError, EncodeError};
 /// assert_eq!(protocol.decode(&datagram)?, "open");
 /// datagram[0] ^= 1;
 /// assert!(protocol.decode(&datagram).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone)]
 pub struct Signed {
@@ -61,7 +62,8 @@ impl Signed {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Signed, SigningKey, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Signed, SigningKey, Text};
     ///
     /// let key = SigningKey::from([7; 32]); // from a file, in a program
     /// let other = SigningKey::from([8; 32]);
@@ -70,7 +72,7 @@ impl Signed {
     /// Text.layer(Signed::new(&key)).encode(&"open".to_owned(), &mut datagram)?;
     ///
     /// assert!(Text.layer(Signed::new(&other)).decode(&datagram).is_err());
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub fn new(key: &SigningKey) -> Self {
@@ -85,7 +87,8 @@ impl Signed {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Signed, SigningKey, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Signed, SigningKey, Text};
     ///
     /// let (old, new) = (SigningKey::generate()?, SigningKey::generate()?);
     /// let server = Text.layer(Signed::new(&new).accepting(&old));
@@ -95,7 +98,7 @@ impl Signed {
     /// client.encode(&"open".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(server.decode(&datagram)?, "open");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub fn accepting(mut self, key: &SigningKey) -> Self {

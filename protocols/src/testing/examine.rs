@@ -263,7 +263,9 @@ fn has_fixed_texts(met: &[Met]) -> Result<(), Failure> {
         let Outcome::Refused(_, text) = outcome else { continue };
         texts.insert(text);
         if texts.len() > 100 {
-            let what = format!("and others are refused with more than 100 different texts, such as {text:?}");
+            let what = format!(
+                "and others are refused with more than 100 different texts, such as {text:?}"
+            );
             return Err(Failure::new(ERRORS, *origin, what).with(datagram));
         }
     }

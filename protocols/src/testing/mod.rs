@@ -51,7 +51,8 @@ use crate::{
 /// A reading of a sensor, as two numbers in network order:
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError, testing::Conformance};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, DecodeError, EncodeError, testing::Conformance};
 ///
 /// struct Readings;
 ///
@@ -113,7 +114,8 @@ impl<'p, T: 'p> Conformance<'p, T> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{TextLine, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{TextLine, testing::Conformance};
     ///
     /// Conformance::new(TextLine::new()).allow_trailing(0..=127).run(["HELO".to_owned()]);
     /// ```
@@ -134,7 +136,8 @@ impl<'p, T: 'p> Conformance<'p, T> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Text, TryConvert, DatagramProtocol, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Text, TryConvert, DatagramProtocol, testing::Conformance};
     ///
     /// struct Name(String);
     ///
@@ -176,7 +179,8 @@ impl<'p> Conformance<'p, Bytes> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Prefix, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Prefix, testing::Conformance};
     ///
     /// let layer = Prefix::new(*b"QZ\x02");
     ///
@@ -201,7 +205,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Raw, Split, Text, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Raw, Split, Text, testing::Conformance};
     ///
     /// let client = Split::new(Raw, Text); // receives bytes, sends text
     /// let server = Split::new(Text, Raw);
@@ -243,7 +248,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Text, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Text, testing::Conformance};
     ///
     /// Conformance::new(Text).allow_trailing(0..=255).run(["hello".to_owned()]);
     /// ```
@@ -263,10 +269,11 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Prefix, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::testing::Conformance;
     ///
     /// # #[cfg(feature = "crc32c")]
-    /// Conformance::layer(datagrammar_protocols::Crc32c).refuse_cuts().run(["hello".into()]);
+    /// Conformance::layer(datagrammar::Crc32c).refuse_cuts().run(["hello".into()]);
     /// ```
     #[must_use]
     pub fn refuse_cuts(self) -> Self {
@@ -280,10 +287,11 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::testing::Conformance;
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::testing::Conformance;
     ///
     /// # #[cfg(feature = "sha256")]
-    /// Conformance::layer(datagrammar_protocols::Sha256Digest).refuse_altered().run(["hello".into()]);
+    /// Conformance::layer(datagrammar::Sha256Digest).refuse_altered().run(["hello".into()]);
     /// ```
     #[must_use]
     pub fn refuse_altered(self) -> Self {
@@ -296,7 +304,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Raw, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Raw, testing::Conformance};
     ///
     /// Conformance::new(Raw).allow_trailing(0..=255).rounds(10).run(["".into()]);
     /// ```
@@ -310,7 +319,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Raw, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Raw, testing::Conformance};
     ///
     /// for seed in 0..3 {
     ///     Conformance::new(Raw).allow_trailing(0..=255).rounds(10).seed(seed).run(["".into()]);
@@ -331,7 +341,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Text, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Text, testing::Conformance};
     ///
     /// /// Asks the allocator of this test how much `call` has held.
     /// fn peak_of(call: &mut dyn FnMut()) -> usize {
@@ -364,7 +375,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # Examples
     ///
     /// ```should_panic
-    /// use datagrammar_protocols::{Text, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Text, testing::Conformance};
     ///
     /// // Text has no end, so this says: "trailing bytes are refused: packet 0 and one byte …".
     /// Conformance::new(Text).run(["hello".to_owned()]);
@@ -385,7 +397,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Text, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Text, testing::Conformance};
     ///
     /// Conformance::new(Text).packet(&"hello".to_owned());
     /// ```
@@ -405,7 +418,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// A fuzz target needs nothing else:
     ///
     /// ```
-    /// use datagrammar_protocols::{Text, testing::Conformance};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Text, testing::Conformance};
     ///
     /// fn fuzz(datagram: &[u8]) {
     ///     Conformance::new(Text).datagram(datagram);

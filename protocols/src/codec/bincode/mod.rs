@@ -57,7 +57,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{Bincode, DatagramProtocol};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Bincode, DatagramProtocol};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -73,7 +74,7 @@ use crate::{
 ///
 /// assert_eq!(datagram, [0x01, 0x07, 0xfb, 0x2c, 0x01]);
 /// assert_eq!(protocol.decode(&[0x00])?, Command::Ping);
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 pub struct Bincode<I, O = I> {
     form: Form,
@@ -89,12 +90,13 @@ impl<I, O> Bincode<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Bincode, DatagramProtocol};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Bincode, DatagramProtocol};
     ///
     /// let protocol: Bincode<(u8, bool)> = Bincode::new();
     ///
     /// assert_eq!(protocol.decode(&[7, 1])?, (7, true));
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {
@@ -107,12 +109,13 @@ impl<I, O> Bincode<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Bincode, DatagramProtocol};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Bincode, DatagramProtocol};
     ///
     /// let protocol: Bincode<String> = Bincode::new().fixed();
     ///
     /// assert_eq!(protocol.decode(b"\x02\0\0\0\0\0\0\0hi")?, "hi");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn fixed(self) -> Self {
@@ -129,7 +132,8 @@ impl<I, O> Bincode<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Bincode, DatagramProtocol};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Bincode, DatagramProtocol};
     ///
     /// let protocol: Bincode<Vec<Vec<u8>>> = Bincode::new().nesting_limit(1);
     ///

@@ -64,7 +64,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{Cbor, DatagramProtocol};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Cbor, DatagramProtocol};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -80,7 +81,7 @@ use crate::{
 ///
 /// assert_eq!(datagram, b"\xa2\x62id\x07\x67celsius\xf9\x3e\x00");
 /// assert_eq!(protocol.decode(b"\xa1\x62id\x07")?, Reading { id: 7, celsius: None });
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 pub struct Cbor<I, O = I> {
     levels: usize,
@@ -95,12 +96,13 @@ impl<I, O> Cbor<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Cbor, DatagramProtocol};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Cbor, DatagramProtocol};
     ///
     /// let protocol: Cbor<(u8, bool)> = Cbor::new();
     ///
     /// assert_eq!(protocol.decode(b"\x82\x07\xf5")?, (7, true));
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {
@@ -116,7 +118,8 @@ impl<I, O> Cbor<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Cbor, DatagramProtocol};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Cbor, DatagramProtocol};
     ///
     /// let protocol: Cbor<Vec<Vec<u8>>> = Cbor::new().nesting_limit(1);
     ///

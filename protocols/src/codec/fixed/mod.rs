@@ -52,7 +52,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Fixed, FixedText};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Fixed, FixedText};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -97,7 +98,7 @@ use crate::{
 /// assert_eq!(datagram, b"\x02John\0\0\0\0\0\x14");
 /// assert_eq!(protocol.decode(&datagram)?, score);
 /// assert!(protocol.decode(&datagram[1..]).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 pub struct Fixed<I, O = I> {
     order: Order,
@@ -112,12 +113,13 @@ impl<I, O> Fixed<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Fixed};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Fixed};
     ///
     /// let protocol: Fixed<(u8, u16)> = Fixed::new();
     ///
     /// assert_eq!(protocol.decode(&[1, 0, 2])?, (1, 2));
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {
@@ -129,12 +131,13 @@ impl<I, O> Fixed<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Fixed};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Fixed};
     ///
     /// let protocol: Fixed<(u8, u16)> = Fixed::new().little_endian();
     ///
     /// assert_eq!(protocol.decode(&[1, 2, 0])?, (1, 2));
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn little_endian(self) -> Self {

@@ -23,7 +23,8 @@ use crate::serde_format::packed::form::TEXT_FIELD;
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Fixed, FixedText};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Fixed, FixedText};
 ///
 /// let protocol: Fixed<FixedText<8>> = Fixed::new();
 ///
@@ -33,7 +34,7 @@ use crate::serde_format::packed::form::TEXT_FIELD;
 /// assert_eq!(datagram, "naïve\0\0".as_bytes());
 /// assert_eq!(protocol.decode(&datagram)?, "naïve");
 /// assert!(protocol.encode(&"more than 8".into(), &mut datagram).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FixedText<const N: usize>(String);

@@ -81,7 +81,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Json};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Json};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Deserialize)]
@@ -104,7 +105,7 @@ use crate::{
 ///
 /// assert_eq!(question.text, "2 + 2 = 4?");
 /// assert_eq!(datagram, br#"{"id":7,"right":true}"#);
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 pub struct Json<I, O = I> {
     ascii: bool,
@@ -120,12 +121,13 @@ impl<I, O> Json<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Json};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Json};
     ///
     /// let protocol: Json<Vec<u8>> = Json::new();
     ///
     /// assert_eq!(protocol.decode(b"[1, 2]")?, [1, 2]);
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {
@@ -140,7 +142,8 @@ impl<I, O> Json<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Json};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Json};
     ///
     /// let protocol: Json<String> = Json::new().ascii();
     ///
@@ -148,7 +151,7 @@ impl<I, O> Json<I, O> {
     /// protocol.encode(&"5 €".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(datagram, br#""5 \u20ac""#);
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn ascii(self) -> Self {
@@ -164,7 +167,8 @@ impl<I, O> Json<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Json};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Json};
     ///
     /// let protocol: Json<Vec<Vec<u8>>> = Json::new().nesting_limit(1);
     ///

@@ -66,7 +66,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Msgpack};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Msgpack};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -82,7 +83,7 @@ use crate::{
 ///
 /// assert_eq!(datagram, b"\x82\xa2id\x07\xa7celsius\xfb");
 /// assert_eq!(protocol.decode(b"\x81\xa2id\x07")?, Reading { id: 7, celsius: None });
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 pub struct Msgpack<I, O = I> {
     levels: usize,
@@ -97,12 +98,13 @@ impl<I, O> Msgpack<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Msgpack};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Msgpack};
     ///
     /// let protocol: Msgpack<(u8, bool)> = Msgpack::new();
     ///
     /// assert_eq!(protocol.decode(b"\x92\x07\xc3")?, (7, true));
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {
@@ -118,7 +120,8 @@ impl<I, O> Msgpack<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Msgpack};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Msgpack};
     ///
     /// let protocol: Msgpack<Vec<Vec<u8>>> = Msgpack::new().nesting_limit(1);
     ///

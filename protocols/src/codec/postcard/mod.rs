@@ -54,7 +54,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Postcard};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Postcard};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -70,7 +71,7 @@ use crate::{
 ///
 /// assert_eq!(datagram, [0x01, 0x07, 0xac, 0x02]);
 /// assert_eq!(protocol.decode(&[0x00])?, Command::Ping);
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 pub struct Postcard<I, O = I> {
     levels: usize,
@@ -85,12 +86,13 @@ impl<I, O> Postcard<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Postcard};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Postcard};
     ///
     /// let protocol: Postcard<(u8, bool)> = Postcard::new();
     ///
     /// assert_eq!(protocol.decode(&[7, 1])?, (7, true));
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {
@@ -107,7 +109,8 @@ impl<I, O> Postcard<I, O> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Postcard};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Postcard};
     ///
     /// let protocol: Postcard<Vec<Vec<u8>>> = Postcard::new().nesting_limit(1);
     ///

@@ -9,7 +9,8 @@
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Either, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Either, Text};
 ///
 /// let protocol = Text.when(|datagram| datagram.starts_with(b"/")).or(Text);
 ///
@@ -19,7 +20,7 @@
 /// };
 ///
 /// assert_eq!(command, "/join");
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[expect(clippy::exhaustive_enums, reason = "there are two sides of an `or`")]
@@ -37,7 +38,8 @@ impl<L, R> Either<L, R> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::Either;
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::Either;
     ///
     /// let packet: Either<u8, &str> = Either::Left(7);
     ///
@@ -57,7 +59,8 @@ impl<L, R> Either<L, R> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::Either;
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::Either;
     ///
     /// let packet: Either<u8, &str> = Either::Right("seven");
     ///

@@ -17,7 +17,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::first_byte;
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::first_byte;
 ///
 /// let is_media = first_byte(128..=191);
 ///

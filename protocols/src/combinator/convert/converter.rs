@@ -17,7 +17,8 @@ use crate::error::BoxError;
 /// A converter that refuses names which are not known. The names are a setting of the converter:
 ///
 /// ```
-/// use datagrammar_protocols::{BoxError, Converter, DatagramProtocol, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{BoxError, Converter, DatagramProtocol, Text};
 ///
 /// struct Known(&'static [&'static str]);
 ///
@@ -41,7 +42,7 @@ use crate::error::BoxError;
 ///
 /// assert_eq!(protocol.decode(b"cellar")?, "cellar");
 /// assert!(protocol.decode(b"attic").is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a converter",

@@ -15,8 +15,9 @@ use crate::error::BoxError;
 /// # Examples
 ///
 /// ```
+/// # use datagrammar_protocols as datagrammar;
 /// use std::convert::Infallible;
-/// use datagrammar_protocols::{DatagramProtocol, Text, converter_fn};
+/// use datagrammar::{DatagramProtocol, Text, converter_fn};
 ///
 /// let protocol = Text.convert(converter_fn(
 ///     |text: String| text.parse::<u16>(),
@@ -25,7 +26,7 @@ use crate::error::BoxError;
 ///
 /// assert_eq!(protocol.decode(b"9000")?, 9000);
 /// assert!(protocol.decode(b"90000").is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 pub const fn converter_fn<F, G, WI, I, O, WO, E1, E2>(
     incoming: F,
@@ -45,7 +46,8 @@ where
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{BoxError, Converter, ConverterFn, converter_fn};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{BoxError, Converter, ConverterFn, converter_fn};
 ///
 /// type Port = ConverterFn<
 ///     fn(String) -> Result<u16, std::num::ParseIntError>,

@@ -13,7 +13,8 @@ use crate::{error::BoxError, plain::plain};
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Text, TryConvert};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Text, TryConvert};
 ///
 /// struct Port(u16);
 ///
@@ -35,7 +36,7 @@ use crate::{error::BoxError, plain::plain};
 ///
 /// assert_eq!(protocol.decode(b"9000")?.0, 9000);
 /// assert!(protocol.decode(b"90000").is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 pub struct TryConvert<WI, I, O, WO> {
     incoming: PhantomData<fn(WI) -> I>,
@@ -48,13 +49,14 @@ impl<WI, I, O, WO> TryConvert<WI, I, O, WO> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Converter, TryConvert};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Converter, TryConvert};
     ///
     /// let converter = TryConvert::<u16, u8, u8, u16>::new();
     ///
     /// assert_eq!(converter.convert_incoming(7)?, 7);
     /// assert!(converter.convert_incoming(700).is_err());
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn new() -> Self {

@@ -30,7 +30,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{Bzip2, DatagramProtocol, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Bzip2, DatagramProtocol, Text};
 ///
 /// let protocol = Text.layer(Bzip2::with_limit(4_096));
 ///
@@ -40,7 +41,7 @@ use crate::{
 /// assert!(datagram.starts_with(b"BZh9"));
 /// assert_eq!(protocol.decode(&datagram)?.len(), 500);
 /// assert!(Text.layer(Bzip2::with_limit(499)).decode(&datagram).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Bzip2 {
@@ -54,7 +55,8 @@ impl Bzip2 {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Bzip2, DatagramProtocol, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Bzip2, DatagramProtocol, Text};
     ///
     /// let protocol = Text.layer(Bzip2::with_limit(1_200));
     ///
@@ -62,7 +64,7 @@ impl Bzip2 {
     /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(protocol.decode(&datagram)?, "ping");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {
@@ -82,7 +84,8 @@ impl Bzip2 {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{Bzip2, DatagramProtocol, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Bzip2, DatagramProtocol, Text};
     ///
     /// let protocol = Text.layer(Bzip2::with_limit(1_200).level(1));
     ///
@@ -90,7 +93,7 @@ impl Bzip2 {
     /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
     ///
     /// assert!(datagram.starts_with(b"BZh1"));
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn level(self, level: u8) -> Self {

@@ -30,7 +30,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Lz4, Text};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Lz4, Text};
 ///
 /// let protocol = Text.layer(Lz4::with_limit(4_096));
 ///
@@ -40,7 +41,7 @@ use crate::{
 /// assert!(datagram.len() < 20);
 /// assert_eq!(protocol.decode(&datagram)?.len(), 500);
 /// assert!(Text.layer(Lz4::with_limit(499)).decode(&datagram).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Lz4 {
@@ -53,7 +54,8 @@ impl Lz4 {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Lz4, Text};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Lz4, Text};
     ///
     /// let protocol = Text.layer(Lz4::with_limit(1_200));
     ///
@@ -61,7 +63,7 @@ impl Lz4 {
     /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(protocol.decode(&datagram)?, "ping");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {

@@ -31,7 +31,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Text, Zlib};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Text, Zlib};
 ///
 /// let protocol = Text.layer(Zlib::with_limit(4_096));
 ///
@@ -41,7 +42,7 @@ use crate::{
 /// assert!(datagram.len() < 30);
 /// assert_eq!(protocol.decode(&datagram)?.len(), 500);
 /// assert!(Text.layer(Zlib::with_limit(499)).decode(&datagram).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Zlib {
@@ -55,7 +56,8 @@ impl Zlib {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Text, Zlib};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Text, Zlib};
     ///
     /// let protocol = Text.layer(Zlib::with_limit(1_200));
     ///
@@ -63,7 +65,7 @@ impl Zlib {
     /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(protocol.decode(&datagram)?, "ping");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {
@@ -81,7 +83,8 @@ impl Zlib {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::Zlib;
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::Zlib;
     ///
     /// const FAST: Zlib = Zlib::with_limit(1_200).level(1);
     /// ```

@@ -40,7 +40,8 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar_protocols::{DatagramProtocol, Text, Zstd};
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{DatagramProtocol, Text, Zstd};
 ///
 /// let protocol = Text.layer(Zstd::with_limit(4_096));
 ///
@@ -50,7 +51,7 @@ use crate::{
 /// assert!(datagram.len() < 30);
 /// assert_eq!(protocol.decode(&datagram)?.len(), 500);
 /// assert!(Text.layer(Zstd::with_limit(499)).decode(&datagram).is_err());
-/// # Ok::<(), datagrammar_protocols::BoxError>(())
+/// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[derive(Clone)]
 pub struct Zstd {
@@ -65,7 +66,8 @@ impl Zstd {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Text, Zstd};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Text, Zstd};
     ///
     /// let protocol = Text.layer(Zstd::with_limit(1_200));
     ///
@@ -73,7 +75,7 @@ impl Zstd {
     /// protocol.encode(&"ping".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(protocol.decode(&datagram)?, "ping");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub const fn with_limit(limit: usize) -> Self {
@@ -91,7 +93,8 @@ impl Zstd {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Text, Zstd};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Text, Zstd};
     ///
     /// let fast = Text.layer(Zstd::with_limit(1_200).level(-7));
     /// let best = Text.layer(Zstd::with_limit(1_200).level(22));
@@ -100,7 +103,7 @@ impl Zstd {
     /// fast.encode(&"ping".to_owned(), &mut datagram)?;
     ///
     /// assert_eq!(best.decode(&datagram)?, "ping");
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub fn level(self, level: i32) -> Self {
@@ -132,7 +135,8 @@ impl Zstd {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar_protocols::{DatagramProtocol, Text, Zstd};
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Text, Zstd};
     ///
     /// let plain = Text.layer(Zstd::with_limit(4_096));
     /// let known = Text.layer(Zstd::with_limit(4_096).dictionary(br#"{"sensor":"kitchen","celsius":21.5}"#));
@@ -145,7 +149,7 @@ impl Zstd {
     /// assert!(short.len() < packet.len() && packet.len() < long.len());
     /// assert_eq!(known.decode(&short)?, packet);
     /// assert!(plain.decode(&short).is_err());
-    /// # Ok::<(), datagrammar_protocols::BoxError>(())
+    /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     #[must_use]
     pub fn dictionary(self, bytes: &[u8]) -> Self {
