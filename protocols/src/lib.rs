@@ -166,6 +166,7 @@
 #![cfg_attr(not(feature = "zlib"), doc = "[`Zlib`]: #feature-flags")]
 #![cfg_attr(feature = "zstd", doc = "[`Zstd`]: crate::Zstd")]
 #![cfg_attr(not(feature = "zstd"), doc = "[`Zstd`]: #feature-flags")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -259,3 +260,8 @@ pub use self::{
     protocol::{Claim, DatagramProtocol},
     replay::ReplayWindow,
 };
+
+/// The examples of the README, as tests.
+#[cfg(all(doctest, feature = "json"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
