@@ -3,6 +3,7 @@
 mod examine;
 mod failure;
 mod hostile;
+mod settings;
 
 use std::{fmt, sync::Arc};
 
@@ -89,6 +90,8 @@ use crate::{
 ///     Reading { sensor: 7, centidegrees: 2150 },
 /// ]);
 /// ```
+#[doc(alias = "test")]
+#[must_use = "it checks nothing before `run`, `packet` or `datagram`"]
 #[expect(clippy::type_complexity, reason = "each closure is that of one method")]
 pub struct Conformance<'p, I, O = I> {
     encode: Box<dyn Fn(&O, &mut Vec<u8>) -> Result<(), EncodeError> + 'p>,
@@ -119,7 +122,6 @@ impl<'p, T: 'p> Conformance<'p, T> {
     ///
     /// Conformance::new(TextLine::new()).allow_trailing(0..=127).run(["HELO".to_owned()]);
     /// ```
-    #[must_use]
     pub fn new(protocol: impl DatagramProtocol<Incoming = T, Outgoing = T> + 'p) -> Self
     where
         T: PartialEq,
@@ -157,7 +159,6 @@ impl<'p, T: 'p> Conformance<'p, T> {
     ///
     /// Conformance::by_bytes(protocol).allow_trailing(0..=255).run([Name("Zoë".to_owned())]);
     /// ```
-    #[must_use]
     pub fn by_bytes(protocol: impl DatagramProtocol<Incoming = T, Outgoing = T> + 'p) -> Self {
         Self::of_one(protocol, |_, _| false)
     }
@@ -186,7 +187,6 @@ impl<'p> Conformance<'p, Bytes> {
     ///
     /// Conformance::layer(layer).allow_trailing(0..=255).run(["".into(), "2 + 2?".into()]);
     /// ```
-    #[must_use]
     pub fn layer(layer: impl Layer + 'p) -> Self {
         Self { kind: Some(ErrorKind::Layer), ..Self::new(Raw.layer(layer)) }
     }
@@ -218,7 +218,6 @@ impl<'p, I, O> Conformance<'p, I, O> {
     ///     .allow_trailing(0..=255)
     ///     .run([vec![0xff, 0x00].into()]);
     /// ```
-    #[must_use]
     pub fn between(
         sender: impl DatagramProtocol<Outgoing = O> + 'p,
         receiver: impl DatagramProtocol<Incoming = I> + 'p,
@@ -237,133 +236,6 @@ impl<'p, I, O> Conformance<'p, I, O> {
             seed: 0,
             peak: None,
         }
-    }
-
-    /// Allows these bytes after a packet, for formats in which a packet with more bytes is another
-    /// valid packet.
-    ///
-    /// Allow all bytes (`0..=255`) for a format without an end, such as text, and white space (`*b"
-    /// \t\r\n"`) for JSON.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use datagrammar_protocols as datagrammar;
-    /// use datagrammar::{Text, testing::Conformance};
-    ///
-    /// Conformance::new(Text).allow_trailing(0..=255).run(["hello".to_owned()]);
-    /// ```
-    #[must_use]
-    pub fn allow_trailing(mut self, bytes: impl IntoIterator<Item = u8>) -> Self {
-        for byte in bytes {
-            self.trailing[usize::from(byte)] = true;
-        }
-        self
-    }
-
-    /// Requires that every cut datagram is refused.
-    ///
-    /// This holds for a format that has a fixed length or contains its length. In other formats,
-    /// such as text, the rest may be another packet.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use datagrammar_protocols as datagrammar;
-    /// use datagrammar::testing::Conformance;
-    ///
-    /// # #[cfg(feature = "crc32c")]
-    /// Conformance::layer(datagrammar::Crc32c).refuse_cuts().run(["hello".into()]);
-    /// ```
-    #[must_use]
-    pub fn refuse_cuts(self) -> Self {
-        Self { cuts: Changed::Refused, ..self }
-    }
-
-    /// Requires that every altered datagram is refused.
-    ///
-    /// This holds if the datagram contains a digest or a signature.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use datagrammar_protocols as datagrammar;
-    /// use datagrammar::testing::Conformance;
-    ///
-    /// # #[cfg(feature = "sha256")]
-    /// Conformance::layer(datagrammar::Sha256Digest).refuse_altered().run(["hello".into()]);
-    /// ```
-    #[must_use]
-    pub fn refuse_altered(self) -> Self {
-        Self { altered: Changed::Refused, ..self }
-    }
-
-    /// Sets how many random datagrams are tried, and how many altered ones. The default is 1,000 of
-    /// each.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use datagrammar_protocols as datagrammar;
-    /// use datagrammar::{Raw, testing::Conformance};
-    ///
-    /// Conformance::new(Raw).allow_trailing(0..=255).rounds(10).run(["".into()]);
-    /// ```
-    #[must_use]
-    pub fn rounds(self, rounds: usize) -> Self {
-        Self { rounds, ..self }
-    }
-
-    /// Sets the seed of the random numbers. The default is 0.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use datagrammar_protocols as datagrammar;
-    /// use datagrammar::{Raw, testing::Conformance};
-    ///
-    /// for seed in 0..3 {
-    ///     Conformance::new(Raw).allow_trailing(0..=255).rounds(10).seed(seed).run(["".into()]);
-    /// }
-    /// ```
-    #[must_use]
-    pub fn seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
-    }
-
-    /// Requires that decoding a datagram never holds more than `bytes` of memory at a time.
-    ///
-    /// `measure` must call its argument once, and return the peak of the memory that the call held.
-    /// Only a global allocator can measure that, and a program can have only one, so the test
-    /// provides it: an allocator that counts what the thread holds, or a crate that does. A
-    /// datagram may have up to 65,507 bytes, so most formats need a limit of several times that.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use datagrammar_protocols as datagrammar;
-    /// use datagrammar::{Text, testing::Conformance};
-    ///
-    /// /// Asks the allocator of this test how much `call` has held.
-    /// fn peak_of(call: &mut dyn FnMut()) -> usize {
-    /// #   #[cfg(false)] {
-    ///     ALLOCATOR.reset();
-    /// #   }
-    ///     call();
-    /// #   #[cfg(false)] {
-    ///     ALLOCATOR.peak()
-    /// #   }
-    /// #   0
-    /// }
-    ///
-    /// Conformance::new(Text)
-    ///     .allow_trailing(0..=255)
-    ///     .peak(1024 * 1024, peak_of)
-    ///     .run(["text".to_owned()]);
-    /// ```
-    #[must_use]
-    pub fn peak(self, bytes: usize, measure: impl Fn(&mut dyn FnMut()) -> usize + 'p) -> Self {
-        Self { peak: Some(Peak { bytes, measure: Box::new(measure) }), ..self }
     }
 
     /// Runs all checks. It needs at least one packet; one of each kind is better.
