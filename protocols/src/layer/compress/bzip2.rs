@@ -12,10 +12,10 @@ use crate::{
 
 /// Compresses each datagram as one bzip2 stream, as the program [bzip2] writes it.
 ///
-/// Use it for peers that already use bzip2. It takes ten times the time of [`Zlib`](crate::Zlib), and compresses
-/// better only for long texts. The stream must be the whole datagram: a stream that is cut or
-/// corrupt, or with bytes after it, is refused. A checksum (CRC-32) detects accidental changes. An
-/// empty payload takes 14 bytes, and a small one about 40 bytes more than with zlib.
+/// Use it for peers that already use bzip2. It takes ten times the time of [`Zlib`](crate::Zlib),
+/// and compresses better only for long texts. The stream must be the whole datagram: a stream that
+/// is cut or corrupt, or with bytes after it, is refused. A checksum (CRC-32) detects accidental
+/// changes. An empty payload takes 14 bytes, and a small one about 40 bytes more than with zlib.
 ///
 /// [bzip2]: https://sourceware.org/bzip2/
 ///
@@ -43,7 +43,8 @@ use crate::{
 /// assert!(Text.layer(Bzip2::with_limit(499)).decode(&datagram).is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[doc(alias = "compress")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Bzip2 {
     limit: usize,
     level: u8,
@@ -97,7 +98,7 @@ impl Bzip2 {
     /// ```
     #[must_use]
     pub const fn level(self, level: u8) -> Self {
-        assert!(matches!(level, 1..=9), "the level is not within 1 to 9");
+        assert!(matches!(level, 1..=9), "level is not 1 to 9");
         Self { level, ..self }
     }
 }

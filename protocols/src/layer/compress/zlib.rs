@@ -44,7 +44,8 @@ use crate::{
 /// assert!(Text.layer(Zlib::with_limit(499)).decode(&datagram).is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[doc(alias("compress", "deflate"))]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Zlib {
     limit: usize,
     level: u8,
@@ -90,7 +91,7 @@ impl Zlib {
     /// ```
     #[must_use]
     pub const fn level(self, level: u8) -> Self {
-        assert!(level <= 9, "the level is above 9");
+        assert!(level <= 9, "level is above 9");
         Self { level, ..self }
     }
 }

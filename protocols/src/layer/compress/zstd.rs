@@ -18,9 +18,9 @@ use crate::{
 ///
 /// The frame must be the whole datagram. A frame that is cut, that has bytes after it, or that is
 /// skippable, is refused. This layer writes no checksum, so an altered datagram may decode as
-/// another payload. Where the network does not check (UDP does, with 16 bits), put a [`Crc32c`](crate::Crc32c), or
-/// a layer with a key, around it. A checksum in a received frame is checked. A payload that does
-/// not compress grows by 9 to 12 bytes.
+/// another payload. Where the network does not check (UDP does, with 16 bits), put a
+/// [`Crc32c`](crate::Crc32c), or a layer with a key, around it. A checksum in a received frame is
+/// checked. A payload that does not compress grows by 9 to 12 bytes.
 ///
 /// This layer is the only part of this crate that uses C code, so it needs a C compiler.
 ///
@@ -53,6 +53,7 @@ use crate::{
 /// assert!(Text.layer(Zstd::with_limit(499)).decode(&datagram).is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[doc(alias = "compress")]
 #[derive(Clone)]
 pub struct Zstd {
     limit: usize,
@@ -107,7 +108,7 @@ impl Zstd {
     /// ```
     #[must_use]
     pub fn level(self, level: i32) -> Self {
-        assert!((-7..=22).contains(&level), "the level {level} is not within -7 to 22");
+        assert!((-7..=22).contains(&level), "level is {level}, not -7 to 22");
         let layer = Self { level, dictionary: None, ..self };
         match self.dictionary {
             Some(dictionary) => layer.dictionary(&dictionary.bytes),
@@ -226,7 +227,7 @@ impl Dictionary {
         let (Some(deflate), Some(inflate)) =
             (CDict::try_create(bytes, level), DDict::try_create(bytes))
         else {
-            panic!("the dictionary of zstd is invalid");
+            panic!("invalid zstd dictionary");
         };
         Self { bytes: bytes.into(), deflate, inflate }
     }

@@ -41,7 +41,7 @@ fn every_level_is_written_and_read() {
 }
 
 #[test]
-#[should_panic(expected = "the level is not within 1 to 9")]
+#[should_panic(expected = "level is not 1 to 9")]
 fn there_is_no_level_0() {
     let _ = BZIP2.level(0);
 }

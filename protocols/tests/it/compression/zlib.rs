@@ -45,7 +45,7 @@ fn every_level_is_written_and_read() {
 }
 
 #[test]
-#[should_panic(expected = "the level is above 9")]
+#[should_panic(expected = "level is above 9")]
 fn there_is_no_level_10() {
     let _ = ZLIB.level(10);
 }
