@@ -31,36 +31,23 @@ use crate::{
 ///
 /// # Examples
 ///
-/// A protocol of two numbers; the [crate documentation](crate#writing-a-protocol) has another one.
+/// The [crate documentation](crate#writing-a-protocol) shows how to implement this trait. This
+/// function accepts any protocol:
 ///
 /// ```
 /// # use datagrammar_protocols as datagrammar;
-/// use datagrammar::{DatagramProtocol, DecodeError, EncodeError};
+/// use datagrammar::{DatagramProtocol, EncodeError, Text};
 ///
-/// /// A point as two bytes.
-/// struct Point;
-///
-/// impl DatagramProtocol for Point {
-///     type Incoming = (u8, u8);
-///     type Outgoing = (u8, u8);
-///
-///     fn decode(&self, datagram: &[u8]) -> Result<(u8, u8), DecodeError> {
-///         match *datagram {
-///             [x, y] => Ok((x, y)),
-///             _ => Err(DecodeError::codec("a point is 2 bytes")),
-///         }
-///     }
-///
-///     fn encode(&self, &(x, y): &(u8, u8), datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-///         datagram.extend([x, y]);
-///         Ok(())
-///     }
+/// fn size<P: DatagramProtocol>(protocol: &P, packet: &P::Outgoing) -> Result<usize, EncodeError> {
+///     let mut datagram = Vec::new();
+///     protocol.encode(packet, &mut datagram)?;
+///     Ok(datagram.len())
 /// }
 ///
-/// assert_eq!(Point.decode(&[3, 4])?, (3, 4));
-/// assert!(Point.decode(&[3, 4, 5]).is_err());
-/// # Ok::<(), datagrammar::BoxError>(())
+/// assert_eq!(size(&Text, &"hello".to_owned())?, 5);
+/// # Ok::<(), EncodeError>(())
 /// ```
+#[doc(alias("codec", "serializer"))]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a datagram protocol",
     label = "expected a protocol such as `Json<Request, Response>`, `Text` or `Raw`",
@@ -148,6 +135,8 @@ pub trait DatagramProtocol {
     /// assert!(protocol.decode(b"-300").is_err());
     /// # Ok::<(), BoxError>(())
     /// ```
+    #[doc(alias = "map")]
+    #[must_use]
     fn convert<C>(self, converter: C) -> Convert<Self, C>
     where
         Self: Sized,
@@ -172,6 +161,7 @@ pub trait DatagramProtocol {
     /// assert_eq!(protocol.decode(b"outer inner text")?, "text");
     /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
+    #[must_use]
     fn layer<L: Layer>(self, layer: L) -> Layered<Self, L>
     where
         Self: Sized,
@@ -198,6 +188,7 @@ pub trait DatagramProtocol {
     /// assert!(protocol.decode(b"hello").is_err());
     /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
+    #[must_use]
     fn when<F>(self, condition: F) -> When<Self, F>
     where
         Self: Sized,
@@ -281,6 +272,7 @@ pub trait DatagramProtocol {
     /// ```
     ///
     /// [RFC 7983]: https://www.rfc-editor.org/rfc/rfc7983
+    #[must_use]
     fn or<P>(self, other: P) -> Choice<Self, P>
     where
         Self: Claim + Sized,
@@ -342,12 +334,26 @@ pub trait DatagramProtocol {
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not tell which datagrams are its own",
+    message = "`{Self}` does not say which datagrams belong to it",
     label = "expected a protocol with a condition or a prefix",
     note = "write `protocol.when(first_byte(128..=191))` or `protocol.layer(Prefix::new(*b\"magic\"))`"
 )]
 pub trait Claim: DatagramProtocol {
     /// Returns whether `datagram` belongs to this protocol. The datagram may still be invalid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Claim, DatagramProtocol, Prefix, TextLine};
+    ///
+    /// let protocol = TextLine::new().layer(Prefix::new(*b"L"));
+    ///
+    /// assert!(protocol.claims(b"Lhello"));
+    /// assert!(protocol.claims(b"L\xff")); // although this is not ASCII
+    /// assert!(!protocol.claims(b"hello"));
+    /// ```
+    #[must_use]
     fn claims(&self, datagram: &[u8]) -> bool;
 }
 

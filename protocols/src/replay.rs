@@ -37,7 +37,8 @@
 /// assert!(window.accept(99)); // late
 /// assert!(!window.accept(36)); // too late: 64 behind
 /// ```
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[doc(alias = "anti-replay")]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct ReplayWindow {
     greatest: u64,
     /// Bit n stands for `greatest - n`. No bit is set before the first number.

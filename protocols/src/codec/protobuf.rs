@@ -72,6 +72,7 @@ use crate::{
 /// assert_eq!(protocol.decode(&datagram)?, Test1 { a: Some(150) });
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[doc(alias = "prost")]
 pub struct Protobuf<I, O = I> {
     types: PhantomData<fn(O) -> I>,
 }

@@ -27,7 +27,8 @@ use crate::{
 /// assert_eq!(datagram, b"\x00\xff");
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[doc(alias = "bytes")]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "bytes as they are have no settings")]
 pub struct Raw;
 

@@ -23,7 +23,8 @@ use crate::{
 /// assert!(Text.decode(b"\xff").is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[doc(alias("utf8", "string"))]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "text as it is has no settings")]
 pub struct Text;
 

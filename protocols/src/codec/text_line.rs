@@ -40,7 +40,8 @@ use crate::{
 /// assert!(protocol.decode("¿qué?\n".as_bytes()).is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[doc(alias = "lines")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct TextLine {
     terminator: &'static str,
     keep: bool,

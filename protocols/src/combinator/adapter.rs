@@ -23,6 +23,7 @@ use std::fmt;
 /// assert_eq!(&*protocol.decode(b"hello")?, "hello");
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[doc(alias = "map")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Convert<P, C> {
     pub(crate) protocol: P,

@@ -42,7 +42,8 @@ use crate::error::{DecodeError, EncodeError};
 /// assert!(protocol.decode(&datagram).is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[doc(alias = "checksum")]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "the checksum has no settings")]
 pub struct Crc32c;
 

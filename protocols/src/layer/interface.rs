@@ -44,9 +44,10 @@ use crate::error::{DecodeError, EncodeError};
 /// assert_eq!(protocol.decode(b"HELLO")?, "hello");
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[doc(alias = "middleware")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer",
-    label = "expected something that changes bytes, such as `Prefix`",
+    label = "expected a layer such as `Prefix` or `Zlib`",
     note = "a layer of your own implements `Layer`"
 )]
 pub trait Layer {

@@ -89,7 +89,8 @@ macro_rules! key {
             /// # use datagrammar_protocols as datagrammar;
             #[doc = concat!("use datagrammar::", stringify!($Key), ";")]
             ///
-            #[doc = concat!("let (key, other) = (", stringify!($Key), "::generate()?, ", stringify!($Key), "::generate()?);")]
+            #[doc = concat!("let key = ", stringify!($Key), "::generate()?;")]
+            #[doc = concat!("let other = ", stringify!($Key), "::generate()?;")]
             ///
             /// assert_ne!(key.to_base64(), other.to_base64());
             /// # Ok::<(), datagrammar::KeyError>(())

@@ -30,7 +30,8 @@ use crate::{
 /// assert!(protocol.decode(b"QZ\x012 + 2?").is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[doc(alias("magic", "version"))]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Prefix<const N: usize>([u8; N]);
 
 impl<const N: usize> Prefix<N> {

@@ -59,6 +59,7 @@ use crate::error::{DecodeError, EncodeError};
 /// assert!(protocol.decode(&datagram).is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[doc(alias("encrypt", "aead"))]
 #[derive(Clone)]
 pub struct Sealed {
     sealing: Key,

@@ -13,7 +13,7 @@ use crate::error::{DecodeError, EncodeError};
 ///
 /// The signature is the HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the bytes of the inner protocol:
 /// 32 bytes after them. Everyone who has the key can sign, so the two sides must trust each other.
-/// The bytes stay readable; [`Sealed`] encrypts them too.
+/// The bytes stay readable; [`Sealed`](crate::Sealed) encrypts them too.
 ///
 /// A datagram is refused if it is altered, cut, too short or signed with another key. All these
 /// cases give the same error, before the inner protocol sees any byte. Signatures are compared in
@@ -49,6 +49,7 @@ use crate::error::{DecodeError, EncodeError};
 /// assert!(protocol.decode(&datagram).is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[doc(alias("hmac", "authenticate"))]
 #[derive(Clone)]
 pub struct Signed {
     /// Each one has processed its key already, and is cloned for each datagram.

@@ -147,8 +147,8 @@ impl<'de> Key<'_, 'de> {
     }
 }
 
-/// Returns whether a name is free to use. serde_json's own types would read such an object as a
-/// number, or as JSON in text. That depends on features of serde_json, which any crate of the
+/// Returns whether a name is free to use. `serde_json`'s own types would read such an object as a
+/// number, or as JSON in text. That depends on features of `serde_json`, which any crate of the
 /// program sets for all.
 #[inline]
 fn is_ours(name: &str) -> bool {

@@ -16,7 +16,7 @@ impl Formatter for AsciiFormatter {
         write_ascii(writer, fragment)
     }
 
-    // JSON that a packet already contains, such as serde_json's `RawValue`.
+    // JSON that a packet already contains, such as `serde_json`'s `RawValue`.
     fn write_raw_fragment<W: io::Write + ?Sized>(
         &mut self,
         writer: &mut W,

@@ -285,5 +285,5 @@ impl<'de> Reader<'de> {
     }
 }
 
-// The name under which serde_json's `RawValue` asks for the JSON of a value.
+// The name under which `serde_json`'s `RawValue` asks for the JSON of a value.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";

@@ -40,9 +40,9 @@ use crate::{
 /// There, only the grammar and the nesting are checked. serde's attribute `deny_unknown_fields` on
 /// the type refuses such fields.
 ///
-/// The result of decoding does not depend on the features of serde_json, such as
+/// The result of decoding does not depend on the features of `serde_json`, such as
 /// `arbitrary_precision`, which any crate of a program sets for all: this crate has its own reader.
-/// That is why names that begin with `$serde_json::private::` are refused: serde_json's types would
+/// That is why names that begin with `$serde_json::private::` are refused: `serde_json`'s types would
 /// read such an object as a number, or as JSON in text.
 ///
 /// # Attributes of serde
@@ -74,7 +74,7 @@ use crate::{
 /// # Cost
 ///
 /// A struct of an integer, 21 characters and eight floats takes 122 bytes. Encoding takes about
-/// 2,300 instructions, by serde_json, and decoding 3,700. Only the packet is allocated.
+/// 2,300 instructions, by `serde_json`, and decoding 3,700. Only the packet is allocated.
 ///
 /// [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 ///
@@ -222,7 +222,7 @@ plain!(Json<I, O> { ascii, levels });
 #[cold]
 fn described(error: &Mismatch, reader: &Reader<'_>) -> DecodeError {
     let (line, column) = reader.position();
-    // serde_json parses the line and the column from the text of such an error.
+    // `serde_json` parses the line and the column from the text of such an error.
     let source: serde_json::Error =
         de::Error::custom(format_args!("{error} at line {line} column {column}"));
     DecodeError::codec(match reader.broken() {

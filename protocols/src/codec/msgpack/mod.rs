@@ -85,6 +85,7 @@ use crate::{
 /// assert_eq!(protocol.decode(b"\x81\xa2id\x07")?, Reading { id: 7, celsius: None });
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[doc(alias = "messagepack")]
 pub struct Msgpack<I, O = I> {
     levels: usize,
     types: PhantomData<fn(O) -> I>,

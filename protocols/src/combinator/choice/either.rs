@@ -22,6 +22,7 @@
 /// assert_eq!(command, "/join");
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[doc(alias = "or")]
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[expect(clippy::exhaustive_enums, reason = "there are two sides of an `or`")]
 pub enum Either<L, R> {

@@ -67,6 +67,22 @@ pub trait Converter {
     ///
     /// Returns the reason if it refuses the packet. The reason becomes the source of a
     /// [`DecodeError`](crate::DecodeError).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{BoxError, Converter, converter_fn};
+    ///
+    /// let converter = converter_fn(
+    ///     |wire: u16| u8::try_from(wire),
+    ///     |sent: &u8| Ok::<_, BoxError>(u16::from(*sent)),
+    /// );
+    ///
+    /// assert_eq!(converter.convert_incoming(7)?, 7);
+    /// assert!(converter.convert_incoming(700).is_err());
+    /// # Ok::<(), BoxError>(())
+    /// ```
     fn convert_incoming(&self, packet: Self::WireIncoming) -> Result<Self::Incoming, BoxError>;
 
     /// Converts a packet before it is encoded.
@@ -75,5 +91,21 @@ pub trait Converter {
     ///
     /// Returns the reason if it refuses the packet. The reason becomes the source of an
     /// [`EncodeError`](crate::EncodeError).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{BoxError, Converter, converter_fn};
+    ///
+    /// let converter = converter_fn(
+    ///     |wire: u8| Ok::<_, BoxError>(wire),
+    ///     |sent: &u16| u8::try_from(*sent),
+    /// );
+    ///
+    /// assert_eq!(converter.convert_outgoing(&7)?, 7);
+    /// assert!(converter.convert_outgoing(&700).is_err());
+    /// # Ok::<(), BoxError>(())
+    /// ```
     fn convert_outgoing(&self, packet: &Self::Outgoing) -> Result<Self::WireOutgoing, BoxError>;
 }

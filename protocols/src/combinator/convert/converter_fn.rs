@@ -28,6 +28,7 @@ use crate::error::BoxError;
 /// assert!(protocol.decode(b"90000").is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[must_use]
 pub const fn converter_fn<F, G, WI, I, O, WO, E1, E2>(
     incoming: F,
     outgoing: G,
@@ -98,6 +99,8 @@ impl<F: Clone, G: Clone, WI, O> Clone for ConverterFn<F, G, WI, O> {
         }
     }
 }
+
+impl<F: Copy, G: Copy, WI, O> Copy for ConverterFn<F, G, WI, O> {}
 
 impl<F, G, WI, O> fmt::Debug for ConverterFn<F, G, WI, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

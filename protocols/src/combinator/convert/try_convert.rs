@@ -52,7 +52,7 @@ impl<WI, I, O, WO> TryConvert<WI, I, O, WO> {
     /// # use datagrammar_protocols as datagrammar;
     /// use datagrammar::{Converter, TryConvert};
     ///
-    /// let converter = TryConvert::<u16, u8, u8, u16>::new();
+    /// let converter = TryConvert::<u16, u8, String, String>::new();
     ///
     /// assert_eq!(converter.convert_incoming(7)?, 7);
     /// assert!(converter.convert_incoming(700).is_err());
