@@ -37,7 +37,7 @@
 //! | encryption and authentication (XChaCha20-Poly1305) | [`Sealed`], with a [`SealingKey`] | `sealed` |
 //! | detection of accidental changes (CRC-32C, 4 bytes) | [`Crc32c`] | `crc32c` |
 //! | detection of accidental changes (SHA-256, 32 bytes) | [`Sha256Digest`] | `sha256` |
-//! | compression (zlib), which every language can read | [`Zlib`] | `zlib` |
+//! | compression (zlib), which nearly every language can read | [`Zlib`] | `zlib` |
 //! | compression (Zstandard), best with a dictionary that both sides have | [`Zstd`] | `zstd` |
 //! | compression (LZ4), the fastest | [`Lz4`] | `lz4` |
 //! | compression (bzip2), for peers that already use it | [`Bzip2`] | `bzip2` |
@@ -56,6 +56,7 @@
 //! uses it. `testing::Conformance` tests a protocol of your own.
 //!
 //! Every protocol returns the same two error types: [`DecodeError`] and [`EncodeError`].
+//!
 //! # Writing a protocol
 //!
 //! Implement [`DatagramProtocol`]. This one is the Time Protocol ([RFC 868]) as a server sees it. A

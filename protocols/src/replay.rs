@@ -67,7 +67,7 @@ impl ReplayWindow {
     /// number. One step is enough here, because the number is part of a packet and so its datagram
     /// was verified before.
     ///
-    /// All values of `u64` are valid, also 0. Nothing is greater than [`u64::MAX`], and a window
+    /// All values of `u64` are valid, also 0. After [`u64::MAX`] no number is newer, and a window
     /// cannot go back; a sender that counts packets never gets there.
     ///
     /// # Examples

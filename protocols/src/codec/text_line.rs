@@ -5,10 +5,10 @@ use crate::{
     protocol::DatagramProtocol,
 };
 
-/// A line of text, as programs send it that were made for terminals and streams.
+/// A line of text, for programs that were made for terminals and streams.
 ///
-/// Such programs end a line, and so a datagram, with a terminator. It is LF, or [`cr`](Self::cr) or
-/// [`crlf`](Self::crlf) selects another one.
+/// Such programs end a line, and so a datagram, with a terminator. The default is LF;
+/// [`cr`](Self::cr) and [`crlf`](Self::crlf) select another one.
 ///
 /// - Decoding removes all terminators at the end of the datagram, unless you
 ///   [keep](Self::keep_terminator) them. Other terminators, and those before the end, are part of

@@ -9,8 +9,8 @@ use crate::error::{DecodeError, EncodeError};
 /// A layer does not know packets, so it wraps any protocol:
 /// [`protocol.layer(…)`](crate::DatagramProtocol::layer). An implementation must keep the [rules of
 /// a protocol](crate::DatagramProtocol#requirements): it processes the whole datagram, it has no
-/// memory, it does not panic, and it uses no more memory than the received bytes, or a limit that
-/// the user has set, justify.
+/// memory, and it does not panic. It allocates no more than the received bytes justify, or than a
+/// limit of the user allows.
 ///
 /// # Examples
 ///

@@ -81,7 +81,7 @@ macro_rules! key {
             /// # Errors
             ///
             /// Returns an error if the operating system's random generator fails. That does not
-            /// happen on a system that has finished its start.
+            /// happen after the system has started completely.
             ///
             /// # Examples
             ///

@@ -11,7 +11,7 @@ use crate::{
 
 /// Puts fixed bytes before each datagram, and refuses datagrams that do not begin with them.
 ///
-/// Typical are a magic number and a version. As the outermost layer it refuses datagrams of other
+/// Use it for a magic number and a version. As the outermost layer it refuses datagrams of other
 /// or older programs before anything else looks at them, at the cost of one comparison. It does not
 /// protect from attackers, who can write these bytes too.
 ///

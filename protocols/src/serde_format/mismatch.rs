@@ -7,7 +7,7 @@ use serde::{de, ser};
 #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack"))]
 use crate::serde_format::beyond;
 
-/// Why a packet does not fit a format, or a format the packet: the source of a codec's error.
+/// Why a packet and a format do not fit each other: the source of a codec's error.
 #[derive(Debug)]
 pub(crate) struct Mismatch(Cow<'static, str>);
 

@@ -6,8 +6,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// Allows these bytes after a packet, for formats in which a packet with more bytes is another
     /// valid packet.
     ///
-    /// Allow all bytes (`0..=255`) for a format without an end, such as text, and white space (`*b"
-    /// \t\r\n"`) for JSON.
+    /// Allow all bytes (`0..=255`) for a format without an end, such as text, and white
+    /// space (`*b" \t\r\n"`) for JSON.
     ///
     /// # Examples
     ///

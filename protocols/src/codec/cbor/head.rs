@@ -2,7 +2,7 @@
 
 use crate::serde_format::{mismatch::Mismatch, unread::take};
 
-/// A major type, in the three bits that it has in a head.
+/// The major types, in the upper three bits of the first byte.
 pub(super) mod major {
     pub(in super::super) const UNSIGNED: u8 = 0 << 5;
     pub(in super::super) const NEGATIVE: u8 = 1 << 5;

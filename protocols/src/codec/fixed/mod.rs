@@ -36,8 +36,8 @@ use crate::{
 /// These types have no fixed size, so they give an error with the first packet: `Vec`, `String`,
 /// `Option`, maps, `char`, enums, and types with serde's attributes `flatten`, `tag`, `untagged`
 /// and `skip_serializing_if`. With `try_from` and `into` an enum becomes a number of a chosen size,
-/// as in the example. serde supports arrays of up to 32 elements; write 64 bytes as `[[u8; 32];
-/// 2]`.
+/// as in the example. serde supports arrays of up to 32 elements; write 64 bytes as
+/// `[[u8; 32]; 2]`.
 ///
 /// # Limits
 ///

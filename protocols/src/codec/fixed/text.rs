@@ -17,8 +17,8 @@ use crate::serde_format::packed::form::TEXT_FIELD;
 /// the end. So text that ends with NUL is an encode error too, since it would decode as another
 /// text. Bytes that are not UTF-8 are a decode error.
 ///
-/// In other serde formats it is an array of `N` bytes, or text if people read the format, as with
-/// JSON.
+/// In other serde formats it is an array of `N` bytes, or text if the format is human-readable, such
+/// as JSON.
 ///
 /// # Examples
 ///

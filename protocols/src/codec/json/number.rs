@@ -6,7 +6,7 @@ use crate::serde_format::mismatch::Mismatch;
 pub(super) enum Number<'de> {
     Unsigned(u64),
     Negative(i64),
-    /// `-0`: an integer by its form, but a sign that only a float has.
+    /// `-0`: written as an integer, but only a float has its sign.
     MinusZero,
     /// An integer beyond 64 bits.
     Long(Decimal<'de>),

@@ -126,7 +126,8 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// Sets the highest bit of each byte that is a quotation mark, a backslash or a control character.
+/// Returns a number in which the highest bit of a byte is set if that byte of `bytes` is a quotation
+/// mark, a backslash or a control character.
 ///
 /// The first set bit is correct. Later ones may be wrong, since the subtractions borrow from there.
 const fn special(bytes: u64) -> u64 {

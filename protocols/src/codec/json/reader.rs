@@ -23,7 +23,8 @@ pub(super) struct Reader<'de> {
     pub(super) beyond: Beyond,
     pub(super) zero: MinusZero,
     broken: Option<Broken>,
-    /// Whether reading of a list or object ended early: the position then has no meaning.
+    /// Whether a list or object was left before its end. The bytes at the position are then the rest
+    /// of it, whatever they look like.
     unfinished: bool,
 }
 

@@ -59,8 +59,8 @@ impl Notation for Markers {
         })
     }
 
-    /// Nil, or the extension of type 0 with the byte 0: notepack and msgpackr write `undefined` of
-    /// JavaScript so.
+    /// Takes nil, or the extension of type 0 with the byte 0, which notepack and msgpackr write for
+    /// JavaScript's `undefined`.
     #[inline]
     fn null(unread: &mut &[u8]) -> bool {
         match *unread {
@@ -95,7 +95,7 @@ impl Notation for Markers {
         }
     }
 
-    // MessagePack has no integer of 128 bits. It is bytes, as in `rmp_serde`.
+    // MessagePack has no integer of 128 bits. It is 16 bytes of binary here, as in `rmp_serde`.
 
     fn put_unsigned_128(number: u128, datagram: &mut Vec<u8>) {
         put(BIN_8, [16], datagram);

@@ -14,7 +14,7 @@ use crate::error::BoxError;
 ///
 /// # Examples
 ///
-/// A converter that refuses names which are not known. The names are a setting of the converter:
+/// A converter that refuses unknown names. The known names are a setting of the converter:
 ///
 /// ```
 /// # use datagrammar_protocols as datagrammar;

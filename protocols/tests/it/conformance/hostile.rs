@@ -200,8 +200,8 @@ fn errors_without_a_word_are_found() {
 
     let failure = failure(|| Conformance::new(silent).run([vec![]]));
 
-    let expected = "errors say what is wrong: packet 0 and one byte is refused without a \
-        word\n2 bytes: 0000";
+    let expected = "errors say what is wrong: packet 0 and one byte is refused with an empty \
+        text\n2 bytes: 0000";
     assert_eq!(failure, expected);
 }
 
