@@ -11,8 +11,7 @@ use crate::error::{DecodeError, EncodeError};
 /// whose digest does not match.
 ///
 /// It detects every accidental change. It does not protect from attackers, who can compute it too;
-/// `Signed` does. A datagram that is altered, cut or too short gives the same error. Digests are
-/// compared in constant time.
+/// `Signed` does. A datagram that is altered, cut or too short gives the same error.
 ///
 /// [RFC 6234]: https://www.rfc-editor.org/rfc/rfc6234
 ///
