@@ -1,4 +1,4 @@
-//! One conversation, as the worker polls it first and as a task of its own afterwards.
+//! One conversation: first the worker polls it inline; if it has to wait, it becomes a task.
 
 use std::{
     pin::Pin,
@@ -23,9 +23,9 @@ use crate::{
     transport::Ancillary,
 };
 
-/// A call of the handler. It comes back when the handler returns, and the next conversation uses it again: so a
-/// conversation that never waits allocates nothing and counts no reference. It is boxed because it moves into
-/// each future and out of it.
+/// A call of the handler. When the handler returns, the future returns the call, and the next conversation
+/// uses it again. So a conversation that never waits does not allocate and does not touch a reference count.
+/// The call is boxed because it moves into each future and out again.
 pub(super) struct HandlerCall<Req, Res, H> {
     application: Arc<Application<Req, Res, H>>,
     pub(super) peer: Peer<Req, Res>,
@@ -60,8 +60,8 @@ impl<Req, Res, H: Handler<Req, Res>> HandlerCall<Req, Res, H> {
     }
 }
 
-/// Memory for the future of a conversation, used for one after the other. A future that has completed holds
-/// nothing any more, and stays until the next one takes its place.
+/// Memory for the future of a conversation. Conversations use it one after the other. A completed future owns
+/// nothing any more, so it stays here until the next one replaces it.
 pub(super) struct FutureSlot<F>(Pin<Box<F>>);
 
 impl<F: Future> FutureSlot<F> {
@@ -83,7 +83,7 @@ impl<F: Future> FutureSlot<F> {
     }
 }
 
-/// Counts and logs how a conversation ended; gives the call back unless the handler panicked.
+/// Counts and logs how a conversation ended. Returns the call, unless the handler panicked.
 pub(super) fn judge<Req, Res, H>(
     outcome: Result<Outcome<Req, Res, H>, Panicked>,
     socket: &SocketState,
@@ -116,25 +116,25 @@ fn report_failure<Req, Res>(
     peer: &Addr,
     span: &Scope,
 ) {
-    // The error is the user's too, and may panic where it is looked at or dropped.
+    // The error has a type of the user's, so it may panic when it is formatted or dropped.
     if let Err(panicked) = panic::catch(|| span.run(|| conversation.fail(error))) {
         report_panic(panicked, socket, peer, span);
     }
 }
 
-/// A conversation that had to wait, and those that follow it without a pause: a task.
+/// The task of a conversation that had to wait. It also runs the conversations that follow without a pause.
 pub(super) struct Task<Req, Res, H, F, M> {
     pub(super) slot: FutureSlot<F>,
     pub(super) span: Scope,
     pub(super) application: Arc<Application<Req, Res, H>>,
     pub(super) converse: M,
-    // Dropped after the future: the conversation is over when this says so.
+    // Dropped after the future, because it reports that the conversation is over.
     pub(super) ending: Ending,
-    // Dropped last: the next serving may begin when it is gone.
+    // Dropped last, because the next serving may begin after that.
     pub(super) serve_state: Arc<ServeState>,
 }
 
-/// How many conversations of one peer follow each other before other tasks have the thread.
+/// How many conversations of one peer run in a row before the task yields to other tasks.
 const IN_A_ROW: usize = 16;
 
 impl<Req, Res, H, F, M> Future for Task<Req, Res, H, F, M>
@@ -150,7 +150,7 @@ where
         let Ending { socket, mailbox, peer, serial, over } = &mut this.ending;
         for _ in 0..IN_A_ROW {
             if this.serve_state.mode() == Mode::Abandon {
-                // The task is about to be aborted, but was woken before that.
+                // The task was woken shortly before it is aborted.
                 return Poll::Ready(());
             }
             let poll = || this.slot.poll(&this.span, cx);
@@ -158,7 +158,7 @@ where
             add(&socket.counters.conversations, 1);
             let mut call = judge(outcome, socket, peer, &this.span);
             let mut more = None;
-            // A packet that was put back is the user's, and may panic where it is dropped.
+            // A packet that was put back has a type of the user's, so it may panic when it is dropped.
             match call.as_mut().map(|call| panic::catch(|| call.peer.finish())) {
                 Some(Ok(true)) => more = call.as_ref().map(|call| call.peer.ancillary()),
                 Some(Err(panicked)) => {
@@ -197,7 +197,7 @@ where
     }
 }
 
-/// Reports to the worker that a conversation has ended, in whatever way.
+/// Reports to the worker that a conversation has ended, whether its handler returned, panicked or was dropped.
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) socket: Arc<SocketState>,

@@ -21,13 +21,13 @@ impl DedicatedThread {
         Ok(Self { name: format!("datagrammar-{number}"), reactor })
     }
 
-    /// Registers sockets with this runtime that are made while the guard lives.
+    /// While the guard lives, new sockets are registered with this runtime.
     pub(crate) fn enter(&self) -> EnterGuard<'_> {
         self.reactor.runtime().enter()
     }
 
-    /// Runs `worker` on the thread; returns a future that waits for its end. If that future is dropped, the thread
-    /// drops `worker` at its await point.
+    /// Runs `worker` on the thread, and returns a future that waits for its end. If you drop that future, the
+    /// thread drops `worker` at its await point.
     pub(crate) fn run<W>(&self, worker: W) -> impl Future<Output = io::Result<()>> + Send + use<W>
     where
         W: Future<Output = io::Result<()>> + Send + 'static,
@@ -44,14 +44,15 @@ impl DedicatedThread {
                 }
             });
             drop(reactor);
-            // Nobody waits for a worker that was abandoned.
+            // If the future was dropped, nothing receives the result.
             let _ = end.send(result);
         });
         async move {
             let _abandon = abandon;
             let thread = thread?;
             let result = ended.await;
-            // The thread has nothing left to do, so this takes no time. When `serve` returns, it is gone.
+            // The thread has nothing left to do, so joining takes no time. When `serve` returns, the thread
+            // has ended.
             thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             result.unwrap_or_else(|_| unreachable!("a thread that does not panic tells its end"))
         }
@@ -64,7 +65,7 @@ impl fmt::Debug for DedicatedThread {
     }
 }
 
-/// A runtime that may be dropped anywhere, also in asynchronous code.
+/// A runtime that may be dropped anywhere, even in asynchronous code.
 struct Reactor(Option<Runtime>);
 
 impl Reactor {

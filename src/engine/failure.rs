@@ -1,4 +1,4 @@
-//! How the loop reacts to an error of a receive. It has no clock, so it is tested without a runtime.
+//! How the worker loop reacts to a receive error. It has no clock, so its tests need no runtime.
 
 use std::{io, time::Duration};
 
@@ -6,7 +6,7 @@ use tokio::runtime::is_rt_shutdown_err;
 
 use crate::transport::is_about_sending;
 
-/// The reaction to an error of a receive.
+/// The reaction to a receive error.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// Go on after this time: the error is about a datagram that was sent earlier.
@@ -17,17 +17,18 @@ pub(super) enum Failure {
     Fatal,
 }
 
-/// How long to wait when errors persist: from 1 ms, twice as long each time, up to 1 s.
+/// How long to wait when errors persist: 1 ms first, then twice as long each time, up to 1 s.
 ///
-/// Passing errors come one for each datagram that could not be delivered, and thousands of them may precede a
-/// datagram that somebody has sent. They only must not keep a core busy.
+/// The kernel reports one passing error for each datagram that could not be delivered. Thousands of them may
+/// come before the next datagram from a peer, so the loop skips them quickly. It rests just enough to leave
+/// the core to other tasks.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     passing: u32,
     pauses: u32,
 }
 
-/// How many passing errors may follow each other without a rest of 1 ms: as many as a full batch has datagrams.
+/// The loop rests for 1 ms after this many passing errors: as many as a full batch has datagrams.
 const PASSING: u32 = 64;
 
 impl Backoff {
@@ -45,7 +46,7 @@ impl Backoff {
     }
 }
 
-/// Whether the descriptor is not a bound socket (any more), or its runtime is gone.
+/// Whether the descriptor is not a bound socket, or no longer one, or its runtime has shut down.
 fn is_fatal(error: &io::Error) -> bool {
     #[cfg(unix)]
     const NO_SOCKET: [i32; 2] = [libc::EBADF, libc::ENOTSOCK];
@@ -81,7 +82,7 @@ mod tests {
 
     // L-23
     #[test]
-    fn other_errors_are_waited_for_up_to_a_second() {
+    fn after_other_errors_the_loop_waits_for_up_to_a_second() {
         let mut backoff = Backoff::default();
 
         let pauses: Vec<_> = (0..12)
@@ -96,7 +97,7 @@ mod tests {
 
     // L-22
     #[test]
-    fn passing_errors_that_do_not_pass_leave_the_core_to_others() {
+    fn endless_passing_errors_leave_the_core_to_others() {
         let mut backoff = Backoff::default();
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
 
@@ -112,7 +113,7 @@ mod tests {
 
     // L-24
     #[test]
-    fn a_socket_that_is_none_is_given_up() {
+    fn a_descriptor_that_is_not_a_bound_socket_is_given_up() {
         let mut backoff = Backoff::default();
 
         assert_eq!(backoff.judge(&io::ErrorKind::NotConnected.into()), Failure::Fatal);

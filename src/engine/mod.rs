@@ -28,13 +28,13 @@ pub(crate) trait Engine: Send + Sync {
 
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// An application with the sockets that it is served on.
+/// An application and the sockets that serve it.
 pub(crate) struct Sockets<Req, Res, H> {
     application: Arc<Application<Req, Res, H>>,
     guarded: Vec<Guarded>,
 }
 
-/// A socket, its admission, and the thread of its worker, if that has one of its own.
+/// A socket, its admission, and the dedicated thread of its worker, if there is one.
 pub(crate) struct Guarded {
     pub(crate) socket: Arc<SocketState>,
     pub(crate) admission: Arc<Admission>,

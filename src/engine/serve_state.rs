@@ -1,4 +1,4 @@
-//! One serving, as its workers and conversations share it.
+//! The state of one run of a server, which its workers and conversations share.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use crate::{Addr, events::Scope, serve_guard::ServeGuard};
 
-/// One serving. Its workers and conversations share this.
+/// The state of one serving: from one call of `serve` to its end. Its workers and conversations share this.
 #[derive(Debug)]
 pub(crate) struct ServeState {
     mode: AtomicU8,
@@ -16,18 +16,18 @@ pub(crate) struct ServeState {
     scope: Scope,
     /// The number of the server.
     pub(crate) server: u64,
-    /// This serving lasts as long as anything holds its `ServeState`.
+    /// The serving lasts as long as a clone of its `Arc<ServeState>` exists.
     _hold: ServeGuard,
 }
 
-/// The task of the workers.
+/// What the workers have to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Mode {
     Run,
-    /// Receive from peers in conversation only.
+    /// Receive only from peers that are in conversation.
     Drain,
-    /// End all conversations in order.
+    /// Close all conversations and give their handlers time to finish.
     Stop,
     /// Stop at once: the future of `serve` was dropped.
     Abandon,

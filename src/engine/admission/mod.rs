@@ -1,4 +1,4 @@
-//! Who may talk at all: looked at before anything is decoded, and without keeping anything.
+//! Decides which source addresses are accepted, before anything is decoded, and without memory per peer.
 
 mod own_host;
 
@@ -16,14 +16,14 @@ use crate::{
     transport::Local,
 };
 
-/// A user's own check of who may talk.
+/// The user's filter on source addresses.
 pub(crate) type Check = Arc<dyn Fn(&Addr) -> bool + Send + Sync>;
 
 /// The admission of one socket.
 pub(crate) struct Admission {
-    /// All addresses that the server is bound to: what comes from one of them is an answer of its own.
+    /// All addresses that the server is bound to. A datagram from one of them is a reply of this server.
     bound: Arc<[Addr]>,
-    /// The port of the first of them, and 0 if others have other ones, else all bits.
+    /// The port of the first address, and a mask: all bits set if all addresses have that port, else 0.
     port: u16,
     same: u16,
     host: OwnHost,
@@ -39,8 +39,8 @@ impl Admission {
         Self { bound, port, same, host: OwnHost::new(), check }
     }
 
-    /// Whether a datagram from `from` is looked at, which came to the address `local` of this host, if
-    /// that was told.
+    /// Whether the server accepts a datagram from `from`. `local` returns the address of this host that the
+    /// datagram came to, if the system reported it.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl Admission {
         local: impl FnOnce() -> Option<Local>,
     ) -> Result<bool, Panicked> {
         let Addr(Repr::Ip(addr)) = from;
-        // Most come from another port.
+        // Most datagrams come from another port, so this check is cheap.
         let maybe_ours = (addr.port() ^ self.port) & self.same == 0;
         match &self.check {
             _ if !is_possible(addr) => Ok(false),
@@ -62,7 +62,7 @@ impl Admission {
         }
     }
 
-    /// Whether `from` is one of our sockets. On a wildcard address we are at each address of the host.
+    /// Whether `from` is one of our sockets. A socket on a wildcard address is at each address of the host.
     #[inline(never)]
     fn is_ourselves(&self, from: SocketAddr, local: Option<Local>) -> bool {
         let (mut any_ipv4, mut any_ipv6, mut beside_ipv4) = (false, false, false);
@@ -76,7 +76,7 @@ impl Admission {
                 any_ipv6 |= bound.is_ipv6() && bound.ip().is_unspecified();
             }
         }
-        // `[::]` is all addresses of IPv4 too, unless one of these is bound beside it.
+        // `[::]` includes all IPv4 addresses, unless an IPv4 address is bound too.
         let anywhere = match from {
             SocketAddr::V4(_) => any_ipv4 || any_ipv6 && !beside_ipv4,
             SocketAddr::V6(_) => any_ipv6,
@@ -91,7 +91,8 @@ impl fmt::Debug for Admission {
     }
 }
 
-/// Whether a peer can be at `from` at all: nobody can be answered at port 0 or at an address of many.
+/// Whether a peer can have the address `from`: no reply can go to port 0, or to an unspecified, multicast or
+/// broadcast address.
 #[inline]
 fn is_possible(from: &SocketAddr) -> bool {
     let many = match from.ip() {
@@ -119,7 +120,7 @@ mod tests {
 
     // D-18
     #[test]
-    fn sources_that_nobody_can_be_at_are_refused() {
+    fn source_addresses_that_no_peer_can_have_are_refused() {
         let admission = admission(&["192.0.2.1:9000"], None);
 
         for impossible in [
@@ -141,7 +142,7 @@ mod tests {
 
     // D-18, B-7
     #[test]
-    fn a_wildcard_of_one_family_is_nowhere_in_the_other() {
+    fn a_wildcard_of_one_family_covers_no_address_of_the_other() {
         let at = |bound: &[&str], from| admits(&admission(bound, None), from);
 
         assert!(at(&["0.0.0.0:9000", "[2001:db8::1]:9000"], "[::1]:9000"));
@@ -164,7 +165,7 @@ mod tests {
             assert!(!admits_to("192.0.2.1:9000", "192.0.2.1"));
             assert!(admits_to("192.0.2.1:9001", "192.0.2.1"));
             assert!(!admits_to("[::ffff:192.0.2.1]:9000", "192.0.2.1"));
-            // Over IPv4 nothing comes from there.
+            // An IPv4 socket receives nothing from an IPv6 address.
             assert_eq!(admits_to("[fe80::1%6]:9000", "fe80::1"), bound == "0.0.0.0:9000");
             assert!(admits_to("[2001:db8::7]:9000", "2001:db8::1"));
         }
@@ -172,7 +173,7 @@ mod tests {
 
     // D-18
     #[test]
-    fn the_sockets_of_a_server_do_not_hear_each_other() {
+    fn the_sockets_of_a_server_refuse_datagrams_of_each_other() {
         let admission = admission(&["192.0.2.1:9000", "192.0.2.2:9001", "[fe80::1%6]:9000"], None);
 
         for ours in ["192.0.2.1:9000", "192.0.2.2:9001", "[fe80::1%6]:9000"] {

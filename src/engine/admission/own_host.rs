@@ -1,4 +1,4 @@
-//! Which addresses are this host's own: what comes from one of them with our port comes from ourselves.
+//! Finds out which addresses belong to this host: a datagram from one of them with our port is our own.
 
 use std::{
     fmt,
@@ -11,31 +11,31 @@ use std::{
 
 use crate::transport::Local;
 
-/// What a server on a wildcard address knows of the host's addresses. They come and go, so an answer of the
-/// kernel is good for a second.
+/// The addresses of this host, as far as a server on a wildcard address knows them. They can change, so an
+/// answer of the kernel is valid for one second.
 pub(super) struct OwnHost(Mutex<Known>);
 
 struct Known {
     kernel: fn(SocketAddr) -> io::Result<bool>,
     since: Instant,
-    /// How often the kernel may still be asked.
+    /// How many more times the kernel may be asked in this second.
     asks: u32,
-    /// Of each address a hash, the last bit of which says whether the host has it; no more than strangers
-    /// can fill. Empty until there is something to know.
+    /// A hash of each known address. Its lowest bit says whether the host has the address. The size is fixed,
+    /// so an attacker cannot make it grow. It is empty until the first answer.
     answers: Box<[[u64; WAYS]]>,
-    /// So that no stranger can foresee the hashes.
+    /// Random, so that an attacker cannot predict the hashes.
     keys: [u64; 2],
-    /// Where a datagram came to last.
+    /// The address that the last datagram came to.
     here: Option<Host>,
 }
 
-/// An address, and of one that is good on its link only, also the interface.
+/// An address. For a link-local address also the interface, else 0.
 type Host = (IpAddr, u32);
 
 const GOOD_FOR: Duration = Duration::from_secs(1);
-/// How often the kernel is asked within that time, a few microseconds each.
+/// How often the kernel is asked within that time. Each question takes a few microseconds.
 const ASKS: u32 = 256;
-/// How many answers are kept: so many times so many.
+/// `SETS * WAYS` answers are kept.
 const SETS: usize = 256;
 const WAYS: usize = 4;
 
@@ -56,10 +56,12 @@ impl OwnHost {
         }))
     }
 
-    /// Whether the host is at `from`, of a datagram that came to its address `local`, if that was told.
+    /// Whether this host has the address `from`. The datagram came to the address `local`, if the system
+    /// reported it.
     ///
-    /// If the kernel cannot be asked, then not. A datagram that goes in a circle among the addresses of the
-    /// host comes from where it came to before, so it is known the next time.
+    /// Returns false if the kernel cannot be asked. Suppose that datagrams then circulate between two
+    /// addresses of this host: the source of the second one is the address that the first one came to, so it
+    /// is recognized.
     pub(super) fn is_at(&self, from: SocketAddr, local: Option<Local>) -> bool {
         let scope = if let SocketAddr::V6(v6) = from { v6.scope_id() } else { 0 };
         let host = host(from.ip(), scope);
@@ -67,7 +69,7 @@ impl OwnHost {
         if from.ip().is_loopback() || here == Some(host) {
             return true;
         }
-        // Nothing of it is ever left half done.
+        // A panic cannot leave this half updated, so a poisoned lock is fine.
         let known = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.refresh(Instant::now());
         let own = known.answer(host, from);
@@ -115,13 +117,13 @@ impl Known {
         if self.answers.is_empty() {
             self.answers = vec![[0; WAYS]; SETS].into();
         }
-        // The oldest of those that share a set gives way.
+        // This replaces the oldest answer of the set.
         let set = &mut self.answers[set(hash)];
         set.rotate_right(1);
         set[0] = hash | u64::from(own);
     }
 
-    /// A number that tells addresses apart, the last bit of which is free.
+    /// A hash of an address. Its lowest bit is 0, free for the answer.
     fn hash(&self, (ip, interface): Host) -> u64 {
         let bits = match ip {
             IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
@@ -147,13 +149,13 @@ fn ask(addr: SocketAddr) -> io::Result<bool> {
         Err(error) if error.kind() == ErrorKind::AddrNotAvailable => return Ok(false),
         Err(error) => return Err(error),
     };
-    // Linux can be told to bind also what it does not have (`ip_nonlocal_bind`).
+    // With `ip_nonlocal_bind`, Linux also binds addresses that it does not have.
     if addr.is_ipv4() {
-        // It finds no way from there then. A broadcast address is refused for what it is.
+        // Then it finds no route from that address. It refuses a broadcast address with `PermissionDenied`.
         let denied = |error: io::Error| error.kind() == ErrorKind::PermissionDenied;
         return Ok(socket.connect(addr).map_or_else(denied, |()| true));
     }
-    // A host talks to an address of its own from that address (RFC 6724, section 5, rule 1).
+    // A host sends to its own address from that same address (RFC 6724, section 5, rule 1).
     let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?;
     Ok(socket.connect(addr).is_ok() && socket.local_addr()?.ip() == addr.ip())
 }
@@ -182,14 +184,14 @@ mod tests {
         Some(Local { ip: ip.parse().unwrap(), interface })
     }
 
-    /// A kernel of a host at 192.0.2.1, 192.0.2.2 and fe80::1 on interface 6.
+    /// The kernel of a host that has 192.0.2.1, 192.0.2.2 and, on interface 6, fe80::1.
     fn kernel(addr: SocketAddr) -> io::Result<bool> {
         ASKED.set(ASKED.get() + 1);
         let own = ["192.0.2.1:9000", "192.0.2.2:9000", "[fe80::1%6]:9000"];
         Ok(own.contains(&addr.to_string().as_str()))
     }
 
-    /// One that has no descriptor left, for example.
+    /// A kernel that cannot answer, for example because no descriptor is left.
     fn silent_kernel(_: SocketAddr) -> io::Result<bool> {
         Err(io::Error::other("no descriptor is left"))
     }
@@ -204,14 +206,14 @@ mod tests {
             assert!(host.is_at(addr("192.0.2.2:9000"), local("192.0.2.1", 6)));
             assert!(!host.is_at(addr("192.0.2.7:9000"), local("192.0.2.1", 6)));
             assert!(host.is_at(addr("[fe80::1%6]:9000"), None));
-            assert!(!host.is_at(addr("[fe80::1%7]:9000"), None), "that is another link");
+            assert!(!host.is_at(addr("[fe80::1%7]:9000"), None), "fe80::1 on another link");
         }
         assert_eq!(ASKED.get(), 5);
     }
 
     // D-18
     #[test]
-    fn a_datagram_from_where_it_came_to_comes_from_ourselves() {
+    fn a_datagram_with_the_same_source_and_destination_is_our_own() {
         let host = OwnHost::asking(silent_kernel);
 
         assert!(host.is_at(addr("127.0.0.9:9000"), None));
@@ -222,7 +224,7 @@ mod tests {
 
     // D-18
     #[test]
-    fn without_the_kernel_a_circle_is_broken_after_one_round() {
+    fn without_the_kernel_datagrams_circulate_for_one_round_only() {
         let host = OwnHost::asking(silent_kernel);
 
         assert!(!host.is_at(addr("[fe80::1%6]:9000"), local("2001:db8::1", 6)));
@@ -231,7 +233,7 @@ mod tests {
 
     // D-18
     #[test]
-    fn strangers_cannot_have_the_kernel_asked_without_end() {
+    fn strangers_cannot_make_us_ask_the_kernel_without_end() {
         let host = OwnHost::asking(kernel);
         host.0.lock().unwrap().since = Instant::now() + Duration::from_secs(3_600);
 
@@ -260,7 +262,7 @@ mod tests {
     #[test]
     fn the_kernel_knows_its_own_addresses() {
         for own in ["127.0.0.1:9000", "127.0.0.7:9000", "[::1]:9000"] {
-            // Not each system has all of them.
+            // Not every system has all of these addresses.
             if UdpSocket::bind((addr(own).ip(), 0)).is_ok() {
                 assert!(ask(addr(own)).unwrap(), "{own}");
             }

@@ -1,4 +1,4 @@
-//! The table of conversations. It has no socket, task or clock, so it is tested without a runtime.
+//! The table of conversations. It has no socket, task or clock, so its tests need no runtime.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -15,8 +15,8 @@ use crate::{
 
 /// The conversations of one worker that have become tasks. A peer that is not in conversation costs nothing.
 ///
-/// The hash is the standard library's, keyed at random: the keys are addresses that an attacker
-/// chooses.
+/// An attacker can choose addresses, the keys of the table. So it uses the hash of the standard library, which
+/// has random keys.
 #[derive(Debug)]
 pub(super) struct Conversations<T> {
     open: HashMap<Addr, Conversation<T>>,
@@ -31,7 +31,7 @@ struct Conversation<T> {
     task: T,
 }
 
-/// The effect of a datagram that arrives.
+/// What the table did with a datagram that arrived.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
     /// Its peer is not in conversation, so it may open one.
@@ -47,7 +47,7 @@ impl<T> Conversations<T> {
         Self { open: HashMap::new(), limits, counters }
     }
 
-    /// Queues a datagram if its peer is in conversation. While nobody is, `datagram` is not called.
+    /// Queues a datagram if its peer is in conversation. While no peer is, it does not call `datagram`.
     #[inline]
     pub(super) fn arrive<'a>(
         &mut self,
@@ -75,8 +75,8 @@ impl<T> Conversations<T> {
         }
     }
 
-    /// Takes a place for one more peer, if one is free. It must be given to [`insert`](Self::insert)
-    /// or back to [`release`](Self::release).
+    /// Reserves a place for one more peer; returns false if none is free. Call [`insert`](Self::insert) or
+    /// [`release`](Self::release) afterwards.
     pub(super) fn reserve(&self) -> bool {
         let reserved = |peers: usize| (peers < self.limits.max_conversations).then_some(peers + 1);
         self.counters.active_conversations.fetch_update(Relaxed, Relaxed, reserved).is_ok()
@@ -86,13 +86,13 @@ impl<T> Conversations<T> {
         self.counters.active_conversations.fetch_sub(1, Relaxed);
     }
 
-    /// Adds a conversation, in a place that was reserved.
+    /// Adds a conversation in a reserved place.
     pub(super) fn insert(&mut self, peer: Addr, serial: u64, mailbox: Arc<Mailbox>, task: T) {
         let before = self.open.insert(peer, Conversation { serial, mailbox, task });
         debug_assert!(before.is_none(), "a peer has at most one conversation");
     }
 
-    /// Removes the conversation that has ended, unless another one has taken its place.
+    /// Removes the conversation that has ended, unless the table already holds a later one of the same peer.
     pub(super) fn end(&mut self, peer: &Addr, serial: u64) {
         if let Entry::Occupied(entry) = self.open.entry(peer.clone())
             && entry.get().serial == serial
@@ -103,7 +103,7 @@ impl<T> Conversations<T> {
         }
     }
 
-    /// Gives memory back when the table has become much too large, as after a flood.
+    /// Frees memory when the table is much larger than it needs to be, for example after a flood.
     fn shrink(&mut self) {
         const KEPT: usize = 1_024;
 
@@ -162,7 +162,7 @@ mod tests {
         table.arrive(&peer(port), || (Ancillary::default(), datagram))
     }
 
-    /// Opens the conversation number `serial` of `peer`, which waits.
+    /// Opens conversation number `serial` with `peer`, as a conversation that waits.
     fn open(table: &mut Conversations<()>, peer: &Addr, serial: u64) -> Arc<Mailbox> {
         let mailbox = Arc::<Mailbox>::default();
         assert!(table.reserve());
@@ -177,7 +177,7 @@ mod tests {
 
     // D-1, D-8
     #[test]
-    fn what_a_silent_peer_sends_may_open_a_conversation_and_what_else_comes_waits() {
+    fn the_first_datagram_of_a_peer_may_open_a_conversation_and_later_ones_wait() {
         let (mut table, counters) = table(Limits::default());
 
         assert_eq!(arrive(&mut table, 1, b"a"), Arrival::Opening);
@@ -192,7 +192,7 @@ mod tests {
 
     // D-16
     #[test]
-    fn the_full_queue_of_one_peer_is_no_concern_of_another() {
+    fn the_full_queue_of_one_peer_does_not_affect_another_peer() {
         let (mut table, _) = table(Limits::default().max_queue_len(1));
         open(&mut table, &peer(1), 1);
         open(&mut table, &peer(2), 2);
@@ -205,7 +205,7 @@ mod tests {
 
     // D-12, G-4
     #[test]
-    fn a_datagram_that_meets_an_ended_conversation_may_open_the_next_and_finds_the_place_free() {
+    fn a_datagram_for_an_ended_conversation_may_open_the_next_and_finds_its_place_free() {
         let (mut table, counters) = table(Limits::default().max_conversations(1));
         let mailbox = open(&mut table, &peer(1), 1);
         mailbox.finish(&counters);
@@ -218,7 +218,7 @@ mod tests {
 
     // D-8
     #[test]
-    fn late_news_of_a_conversation_do_not_end_the_one_after_it() {
+    fn a_late_report_of_an_end_does_not_end_the_next_conversation() {
         let (mut table, counters) = table(Limits::default());
         open(&mut table, &peer(1), 1).finish(&counters);
         arrive(&mut table, 1, b"a");
@@ -232,7 +232,7 @@ mod tests {
 
     // G-4
     #[test]
-    fn there_are_as_many_places_as_allowed_and_an_ended_conversation_frees_its_own() {
+    fn the_limit_sets_the_number_of_places_and_an_ended_conversation_frees_one() {
         let (mut table, counters) = table(Limits::default().max_conversations(2));
         open(&mut table, &peer(1), 1);
         open(&mut table, &peer(2), 2);
@@ -267,7 +267,7 @@ mod tests {
 
     // R-11, L-12
     #[test]
-    fn at_the_end_all_peers_hear_of_it() {
+    fn closing_the_table_closes_all_mailboxes() {
         let (mut table, counters) = table(Limits::default());
         let mailboxes = [open(&mut table, &peer(1), 1), open(&mut table, &peer(2), 2)];
         arrive(&mut table, 2, b"a");
@@ -282,7 +282,7 @@ mod tests {
 
     // G-13
     #[test]
-    fn no_two_tables_sort_addresses_alike() {
+    fn each_table_hashes_addresses_differently() {
         let hash = |(table, _): (Conversations<()>, _)| table.open.hasher().hash_one(peer(1));
 
         assert_ne!(hash(table(Limits::default())), hash(table(Limits::default())));

@@ -1,5 +1,4 @@
-//! The table and its mailboxes beside a model that is too simple to be wrong, on random courses of
-//! events.
+//! Compares the table and its mailboxes with a very simple model, over random sequences of events.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -23,7 +22,7 @@ const PLACES: usize = 4;
 /// One peer as the model sees it.
 #[derive(Debug, Default)]
 struct Waiting {
-    /// Whether it is in conversation; if so, whether the table has still to hear of its end.
+    /// Whether it is in conversation.
     talking: bool,
     opening: Option<Vec<u8>>,
     queue: Vec<Vec<u8>>,
@@ -50,11 +49,11 @@ struct Course {
     table: Conversations<()>,
     counters: Arc<Counters>,
     limits: Arc<Limits>,
-    /// The conversations' own ends of the mailboxes.
+    /// Per peer, the mailbox and serial number that its conversation holds.
     talks: Vec<Option<(u64, Arc<Mailbox>)>>,
-    /// Conversations whose end the table has not heard of.
+    /// Conversations that have ended, but whose end was not reported to the table yet.
     news: Vec<(usize, u64)>,
-    /// Those of them that it has found out by itself.
+    /// Those whose end the table noticed before the report.
     late: Vec<(usize, u64)>,
     serial: u64,
     number: u64,
@@ -105,7 +104,7 @@ impl Course {
         self.check();
     }
 
-    /// A datagram comes in, and the worker does with it what workers do.
+    /// A datagram arrives, and this does the same with it as a worker.
     fn arrive(&mut self, peer: usize) {
         self.number += 1;
         self.received += 1;
@@ -124,7 +123,7 @@ impl Course {
         }
     }
 
-    /// What the model makes of a datagram.
+    /// Returns the result that the model expects for a datagram.
     fn expected(&mut self, peer: usize, datagram: &[u8]) -> Arrival {
         if !self.model[peer].talking {
             self.late.extend(self.news.extract_if(.., |(ended, _)| *ended == peer));
@@ -230,7 +229,7 @@ impl Course {
         self.news.push((peer, serial));
     }
 
-    /// The table hears of the end of some conversation, and of one that is no news.
+    /// Reports the end of a conversation to the table, and also one end that it noticed already.
     fn hear(&mut self) {
         if let Some((peer, serial)) = self.late.pop() {
             self.table.end(&addr(peer), serial);
@@ -272,8 +271,8 @@ fn addr(peer: usize) -> Addr {
 
 // D-5, D-8, D-12, G-2, G-3, G-4, G-9
 #[test]
-fn any_course_of_events_is_as_in_the_model_and_leaves_nothing_behind() {
-    // Miri takes seconds for each.
+fn the_table_agrees_with_the_model_on_random_events_and_is_empty_at_the_end() {
+    // Miri takes seconds for each seed.
     for seed in 0..if cfg!(miri) { 4 } else { 500 } {
         let mut course = Course::new(seed);
 

@@ -35,12 +35,12 @@ use crate::{
     transport::{BATCH, RecvHalf},
 };
 
-/// Drives one socket until serving ends. It polls each conversation once, and makes a task of one that waits. If
-/// conversations run `elsewhere`, all of them are tasks there.
+/// Drives one socket until serving ends. It polls each conversation once. A conversation that has to wait
+/// becomes a task. If there is another runtime `elsewhere`, every conversation is a task of that runtime.
 ///
 /// # Errors
 ///
-/// Fails if the socket can never receive again. All conversations have ended then too.
+/// Fails if the socket can never receive again. By then all conversations have ended too.
 pub(super) async fn run<Req, Res, H>(
     socket: Arc<SocketState>,
     application: Arc<Application<Req, Res, H>>,
@@ -85,7 +85,7 @@ struct Worker<Req, Res, H, F, M> {
     socket: Arc<SocketState>,
     application: Arc<Application<Req, Res, H>>,
     admission: Arc<Admission>,
-    /// The runtime of the conversations, if they must not block this thread.
+    /// The runtime of the conversations, if they must not run on this thread.
     elsewhere: Option<Handle>,
     converse: M,
     conversations: Conversations<AbortHandle>,
@@ -97,27 +97,27 @@ struct Worker<Req, Res, H, F, M> {
     serial: u64,
     /// Whether a place is reserved for the next conversation that has to wait.
     reserved: bool,
-    /// Whether this batch gave other tasks something to do.
+    /// Whether this batch made other tasks ready to run.
     busy: bool,
-    /// The next inline conversation uses these again.
+    /// The slot and the call that the next inline conversation uses again.
     slot: Option<FutureSlot<F>>,
     call: Option<Box<HandlerCall<Req, Res, H>>>,
     mailbox: Arc<Mailbox>,
-    /// After an error of the socket, the worker receives nothing until this is over.
+    /// After an error of the socket, the worker receives nothing until this completes.
     pause: Option<Pin<Box<Sleep>>>,
-    /// Whether the socket cannot receive at the moment, so that reading it once more is of no use.
+    /// Whether the socket cannot receive at the moment, so that another attempt to read it is useless.
     deaf: bool,
     send_deadline: SendDeadline,
     /// The round of reading that conversations with an elapsed timeout wait for.
     reread: Option<Rereading>,
-    // Dropped last: the next serving may begin when it is gone.
+    // Dropped last, because the next serving may begin after that.
     serve_state: Arc<ServeState>,
 }
 
 /// A round of reading.
 struct Rereading {
     round: u64,
-    /// How many more datagrams it reads at most.
+    /// The most datagrams that it may still read.
     left: usize,
 }
 
@@ -150,7 +150,7 @@ where
                         self.give_way().await;
                     }
                     let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
-                    // More is likely to follow a full batch, and timers have waited long enough.
+                    // More datagrams probably follow a full batch, and timers have waited long enough.
                     let full = received.is_full();
                     received.clear();
                     self.next = 0;
@@ -174,20 +174,20 @@ where
         }
     }
 
-    /// Lets other tasks have the thread. The answers of the conversations among them leave together.
+    /// Lets other tasks run. The replies of conversations among them leave together.
     async fn give_way(&mut self) {
         yield_now().await;
         self.end_batch();
         self.free_places();
     }
 
-    /// Sends what is left of the batch. From then on, others send without waiting for this worker.
+    /// Sends the rest of the batch. From then on, other senders do not have to wait for this worker.
     fn end_batch(&mut self) {
         let replies = &mut self.batch.as_mut().expect(NOT_LENT).replies;
         self.socket.outbox.send_replies(replies, Batch::IsOver);
     }
 
-    /// Receives nothing for that long. Everything else goes on.
+    /// Stops receiving for the time `pause`. Everything else goes on.
     fn pause_for(&mut self, pause: Duration) {
         self.pause = Some(Box::pin(sleep_until(Instant::now() + pause)));
     }
@@ -242,10 +242,10 @@ where
         }
     }
 
-    /// Works on the batch; returns false if other tasks must have the thread before the rest of it.
+    /// Works on the batch. Returns false if other tasks must run before the rest of it.
     fn dispatch(&mut self) -> bool {
-        // Half of the default queue: many datagrams for one conversation must not overflow its queue before
-        // it has had a chance to receive.
+        // Half the length of a queue by default: many datagrams for one conversation must not overflow its
+        // queue before the conversation can receive.
         const AT_A_TIME: usize = 32;
 
         let mut batch = self.batch.take().expect(NOT_LENT);
@@ -263,7 +263,8 @@ where
         if mem::take(&mut self.reserved) {
             self.conversations.release();
         }
-        // Counted before the replies leave: a peer that has an answer finds it in the stats.
+        // Counted before the replies leave, so that the stats include every datagram that a peer has a reply
+        // to.
         batch.count(&self.socket.counters);
         let after = if self.busy { Batch::GoesOn } else { Batch::IsOver };
         self.socket.outbox.send_replies(&mut batch.replies, after);
@@ -272,7 +273,7 @@ where
         done
     }
 
-    /// Gives the datagram number `at` to its conversation, opens one, or drops it.
+    /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
     fn receive(&mut self, batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         let mode = self.serve_state.mode();
         let from = batch.received.from(at);
@@ -309,7 +310,8 @@ where
         batch
     }
 
-    /// Ends all conversations: their `recv` returns `Closed`, they have the grace to finish, then they are dropped.
+    /// Ends all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then
+    /// they are dropped.
     async fn end(&mut self) {
         self.conversations.close();
         self.socket.closing.notify_waiters();
@@ -327,7 +329,7 @@ where
                 cut = true;
                 self.conversations.tasks().for_each(AbortHandle::abort);
             }
-            // Datagrams that found no room in the kernel all that time are lost.
+            // Datagrams that have found no room in the kernel until now are lost.
             if silent { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;

@@ -1,4 +1,4 @@
-//! How a conversation begins: the worker polls it once, and makes a task of it if it has to wait.
+//! How a conversation begins: the worker polls it once, and turns it into a task if it has to wait.
 
 use std::{
     mem,
@@ -51,7 +51,7 @@ where
         let span = self.serve_state.conversation(from);
         let mut polled = Poll::Pending;
         if self.elsewhere.is_none() {
-            // If it has to wait, it is polled again as a task, with the waker of that.
+            // If it has to wait, its task polls it again with a real waker.
             let mut cx = Context::from_waker(Waker::noop());
             (batch, ()) = batch.lend(|| polled = slot.poll(&span, &mut cx));
         }
@@ -79,7 +79,8 @@ where
         batch
     }
 
-    /// Keeps a conversation that has to wait, and the datagram that opened it if that is unread.
+    /// Keeps a conversation that has to wait, and the datagram that opened it if the handler has not received
+    /// it.
     fn keep(&mut self, batch: &mut BatchContext, at: usize, slot: FutureSlot<F>, span: Scope) {
         let (peer, ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
         let mailbox = mem::take(&mut self.mailbox);
@@ -92,7 +93,7 @@ where
             self.spawn(slot, span, ending);
             return;
         }
-        // There is no room for its datagram, so the conversation ends.
+        // The memory limit leaves no room for its datagram, so the conversation ends.
         self.socket.dropped(DropReason::MemoryLimit, 1);
         batch.conversations += 1;
         if let Err(panicked) = panic::catch(|| drop(slot)) {
@@ -118,7 +119,7 @@ where
         self.spawn(slot, span, ending);
     }
 
-    /// Makes a task of a conversation that has to wait.
+    /// Turns a conversation that has to wait into a task.
     fn spawn(&mut self, slot: FutureSlot<F>, span: Scope, ending: Ending) {
         let (peer, serial) = (ending.peer.clone(), ending.serial);
         let mailbox = Arc::clone(&ending.mailbox);

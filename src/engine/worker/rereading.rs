@@ -1,4 +1,4 @@
-//! Reads the socket to its end while conversations with an elapsed timeout wait for that.
+//! Reads the socket until it is empty, for conversations whose timeout has elapsed.
 
 use std::{
     io,
@@ -13,10 +13,10 @@ use crate::{
     engine::conversation::{HandlerCall, Outcome},
 };
 
-/// How many datagrams a round reads at most: more than a buffer of the default size holds. A peer that never
-/// stops cannot keep others from their timeouts.
+/// The most datagrams that one round reads: more than a buffer of the default size holds. With a limit, a
+/// peer that sends without end cannot delay the timeouts of others.
 const MOST_REREAD: usize = 16_384;
-/// How many messages one call reads at most.
+/// The most messages that one call reads.
 const COPIES: usize = 32;
 
 impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
@@ -27,7 +27,8 @@ where
     F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
     M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
-    /// Reads the socket, whatever the runtime knows of it, if a conversation with an elapsed timeout asks for it.
+    /// Reads the socket if a conversation with an elapsed timeout asks for it. It asks the kernel, even if the
+    /// runtime considers the socket not readable.
     pub(super) fn poll_reread(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.reread.as_ref().is_some_and(|reread| reread.left == 0) {
             self.end_reread();

@@ -9,12 +9,13 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::socket::outbox::Outbox;
 
-/// Drops datagrams that have waited for room too long. One timer is reset for each, which is cheaper than a new one.
+/// Drops datagrams that have waited too long for room. It resets one timer, which is cheaper than a new timer
+/// for each datagram.
 #[derive(Debug, Default)]
 pub(super) struct SendDeadline(Option<Pin<Box<Sleep>>>);
 
 impl SendDeadline {
-    /// Sends what there is room for, and drops what has waited too long.
+    /// Sends the datagrams that the kernel has room for, and drops those that have waited too long.
     pub(super) fn attend(&mut self, outbox: &Outbox, cx: &mut Context<'_>) {
         while outbox.poll_flush(cx).is_pending() {
             let Some(deadline) = outbox.deadline() else { return };
