@@ -11,7 +11,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Fails if the error, which may be of a user's type, panics.
+/// Fails if the error panics; it may have a type of the user's.
 pub(super) fn in_words(error: &(dyn Error + 'static)) -> Result<String, Panicked> {
     panic::catch(|| Chain(error).to_string())
 }
@@ -57,8 +57,8 @@ fn any(error: &(dyn Error + 'static), wanted: impl Fn(&(dyn Error + 'static)) ->
     false
 }
 
-/// Returns the error inside an [`io::Error`] that was made of another error. It shows the text and source of
-/// that error as its own, but never the error itself.
+/// Returns the error inside an [`io::Error`] that wraps another error. Such an `io::Error` shows the text and
+/// the source of the inner error as its own, but it does not show the inner error as its source.
 fn unwrapped<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     inner.map_or(error, |inner| unwrapped(inner))

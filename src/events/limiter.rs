@@ -4,8 +4,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// Lets at most `per_second` events pass in any second: an event passes if the one `per_second` before it is
-/// a second old.
+/// Admits at most `per_second` events in any second: an event passes if the one that passed `per_second` events
+/// earlier is at least one second old.
 #[derive(Debug)]
 pub(super) struct Limiter {
     per_second: usize,
@@ -47,7 +47,7 @@ mod tests {
 
     // H-11, H-12
     #[test]
-    fn ten_events_pass_in_a_second_and_the_next_one_tells_how_many_did_not() {
+    fn ten_events_pass_in_a_second_and_the_next_one_reports_how_many_did_not() {
         let mut limiter = Limiter::new(10);
         let start = Instant::now();
 
@@ -61,7 +61,7 @@ mod tests {
 
     // H-11
     #[test]
-    fn no_second_sees_more_events_than_allowed_wherever_it_begins() {
+    fn no_interval_of_one_second_has_more_events_than_allowed() {
         let mut limiter = Limiter::new(2);
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);

@@ -1,32 +1,32 @@
-//! Which drops were logged already, and which bound to change.
+//! Remembers for which reasons a drop was logged, and names the limit to change.
 
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use crate::{limits::Limits, stats::DropReason};
 
-/// The reasons for lost datagrams that were not logged yet: one bit each.
+/// The reasons for drops that were not logged yet: one bit each.
 #[derive(Debug, Default)]
 pub(super) struct Untold(AtomicU16);
 
 impl Untold {
-    /// Serving begins: the first loss for each reason is logged again.
+    /// Serving begins: the first drop for each reason is logged again.
     pub(super) fn begin(&self) {
         self.0.store(u16::MAX, Relaxed);
     }
 
-    /// Serving ends: no loss is logged.
+    /// Serving ends: no drop is logged.
     pub(super) fn end(&self) {
         self.0.store(0, Relaxed);
     }
 
-    /// Whether this is the first time for `reason`.
+    /// Whether this is the first drop for `reason`.
     pub(super) fn is_first(&self, reason: DropReason) -> bool {
         let bit = 1 << reason as u16;
         self.0.load(Relaxed) & bit != 0 && self.0.fetch_and(!bit, Relaxed) & bit != 0
     }
 }
 
-/// The limits, with their values, that lead to drops for `reason`; `None` if no limit of ours does.
+/// The limits, with their values, that cause drops for `reason`; `None` if no limit of ours causes them.
 pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
     Some(match reason {
         DropReason::QueueFull => {
@@ -56,9 +56,9 @@ mod tests {
 
     // H-17
     #[test]
-    fn each_reason_comes_first_once_in_each_time_of_serving() {
+    fn each_reason_is_new_once_per_serving() {
         let untold = Untold::default();
-        assert!(!untold.is_first(DropReason::QueueFull), "nothing is served yet");
+        assert!(!untold.is_first(DropReason::QueueFull), "serving has not begun yet");
 
         for _ in 0..2 {
             untold.begin();

@@ -1,7 +1,7 @@
-//! The events that are logged through `tracing`, limited so that no peer can flood the log.
+//! Logs events through `tracing`, with a limit so that no peer can flood the log.
 //!
-//! All of them go through [`told`] and [`Scope`], which catch panics of a subscriber: one that writes to a
-//! closed standard error panics at each event, and must not end serving.
+//! All events go through [`told`] and [`Scope`], which catch panics of the subscriber. For example, a
+//! subscriber that writes to a closed standard error panics at each event. That must not end serving.
 
 mod chain;
 mod limiter;
@@ -30,7 +30,7 @@ use crate::{
     stats::{Counters, DropReason, add},
 };
 
-/// Logs events about peers, at most so many per second and level.
+/// Logs events about peers, up to a limit per second and level.
 #[derive(Debug)]
 pub(crate) struct Events {
     counters: Arc<Counters>,
@@ -67,8 +67,8 @@ impl Events {
         })
     }
 
-    /// Logs at DEBUG a failure that anybody on the network can cause. Where no subscriber wants that level,
-    /// this costs next to nothing, and the event does not count as suppressed.
+    /// Logs at DEBUG a failure that any host on the network can cause. If no subscriber wants that level, this
+    /// costs almost nothing, and the event does not count as suppressed.
     pub(crate) fn debug(&self, peer: &Addr, error: &(dyn Error + 'static), what: &str) -> bool {
         if LevelFilter::current() < LevelFilter::DEBUG || !listens_at_debug() {
             return true;
@@ -106,8 +106,8 @@ impl Events {
         told(|| tracing::info!("stopped"));
     }
 
-    /// Logs at WARN that a datagram was dropped at `local`: once for each reason in a time of serving, and
-    /// only for reasons where the peer did nothing wrong. All drops are counted, so once is enough.
+    /// Logs at WARN that a datagram was dropped at `local`: once per serving for each reason, and only for
+    /// reasons that are not the fault of the peer. All drops are counted, so one event is enough.
     #[inline]
     pub(crate) fn dropped(&self, reason: DropReason, local: &Addr, limits: &Limits) {
         if self.losses.is_first(reason)
@@ -117,7 +117,7 @@ impl Events {
         }
     }
 
-    /// The same for datagrams that the kernel has dropped.
+    /// Does the same as [`dropped`](Self::dropped), for datagrams that the kernel has dropped.
     pub(crate) fn kernel_dropped(&self, local: &Addr) {
         const BOUND: &str = "Udp::recv_buffer_size, see ServerHandle::diagnostics";
 
@@ -168,7 +168,7 @@ impl Events {
     }
 }
 
-/// Whether the subscriber wants events at DEBUG. It may panic when it is asked.
+/// Whether the subscriber wants events at DEBUG. The subscriber may panic when it is asked.
 fn listens_at_debug() -> bool {
     panic::catch(|| tracing::enabled!(tracing::Level::DEBUG)).unwrap_or(false)
 }
@@ -188,7 +188,7 @@ pub(crate) fn stopping() {
 
 /// Logs that a background task has failed.
 pub(crate) fn task_failed(error: BoxError) {
-    // The error is the user's, and may panic when it is formatted or dropped.
+    // The error has a type of the user's, so it may panic when it is formatted or dropped.
     let text = in_words(&*error);
     let text = panic::catch(|| drop(error)).and(text);
     let text = text.unwrap_or_else(|panicked| panicked.to_string());
@@ -206,7 +206,7 @@ pub(crate) fn buffers_are_short(buffers: &[String]) {
     told(|| tracing::debug!(buffers, "the kernel granted less than was asked"));
 }
 
-/// Logs something; false if the subscriber panicked. The panic goes no further: there is nowhere to log it.
+/// Logs an event; returns false if the subscriber panicked. The panic is ignored, since it cannot be logged.
 fn told(tell: impl FnOnce()) -> bool {
     panic::catch(tell).is_ok()
 }

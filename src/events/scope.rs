@@ -6,10 +6,10 @@ use tracing::{Dispatch, Span, level_filters::LevelFilter, span::Id};
 
 use crate::{Addr, panic};
 
-/// A span of a subscriber. Panics of the subscriber are caught, and the code in the span runs all the same.
+/// A span of a subscriber. Panics of the subscriber are caught, and the code in the span runs anyway.
 ///
-/// Most servers have no subscriber that wants the span. So it takes no more room than a pointer, and dropping
-/// none takes no call: for this the compiler must not drop it.
+/// Most servers have no subscriber that wants the span. So a `Scope` is as small as a pointer, and dropping
+/// an empty one makes no call. That is why it is a `ManuallyDrop`, which the compiler does not drop.
 pub(crate) struct Scope(ManuallyDrop<Option<Box<Span>>>);
 
 impl Scope {
@@ -49,7 +49,7 @@ impl Scope {
 
     #[cold]
     fn close(&mut self) {
-        // It may be dropped because of a panic, and a second one would be the end of the process.
+        // This may run during a panic, and a second panic would abort the process.
         let _ = panic::catch(|| *self.0 = None);
     }
 }
@@ -69,8 +69,8 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// While it lives, a span is entered, if there is one. It is exited even if the subscriber panicked on enter:
-/// one of several layers may have entered it before the panic.
+/// Enters a span, if there is one, until it is dropped. It exits the span even if the subscriber panicked on
+/// enter, because one of several layers may have entered it before the panic.
 struct Entered<'a>(Option<&'a Span>);
 
 impl<'a> Entered<'a> {

@@ -1,9 +1,10 @@
 //! The batch that a worker lends to the conversation it polls inline.
 //!
-//! A conversation that finishes at its first poll receives its datagram straight from the receive
-//! batch and leaves its replies in the send batch, without a lock and without a copy. Both travel in
-//! a [`BatchContext`], which lies in a thread-local while the conversation is polled. It is borrowed while it is
-//! used. So a protocol that sends while it encodes finds it borrowed, and sends as other threads do.
+//! A conversation that finishes at its first poll receives its datagram directly from the receive batch. It
+//! puts its replies into the send batch. Neither needs a lock or a copy. Both batches are in a
+//! [`BatchContext`], which is in a thread-local variable while the conversation is polled. Each use borrows
+//! it. So if a protocol sends while it encodes, the context is borrowed already, and the datagram takes the
+//! same way as from other threads.
 
 use std::{
     cell::RefCell,
@@ -19,8 +20,8 @@ use crate::{
 };
 
 thread_local! {
-    /// It has no destructor, so that no access checks whether the thread is ending. It is empty by then, since
-    /// the worker that lends a batch takes it back.
+    /// Without a destructor, no access has to check whether the thread is ending. At that time the variable is
+    /// empty, because the worker that lends a batch takes it back.
     static CURRENT: RefCell<ManuallyDrop<Option<Box<BatchContext>>>> =
         const { RefCell::new(ManuallyDrop::new(None)) };
 }
@@ -30,22 +31,22 @@ thread_local! {
 pub(crate) struct BatchContext {
     /// The socket this batch belongs to.
     socket: u64,
-    /// The conversation that is polled, and the number of the datagram that opened it.
+    /// The serial number of the conversation that is polled, and the number of the datagram that opened it.
     serial: u64,
     at: usize,
     /// Whether that datagram was received.
     opened: bool,
     pub(crate) received: RecvBatch,
     pub(crate) replies: SendBatch,
-    /// How many more inline replies this unit of tokio's budget pays for.
+    /// How many more inline replies are free before they cost another unit of tokio's budget.
     free_replies: u8,
     returned: u64,
     pub(crate) decode_errors: u64,
     pub(crate) conversations: u64,
 }
 
-/// How many inline replies one unit of tokio's budget pays for. A task has 128 units, so 2,048 replies: as many as
-/// the largest batch of merged datagrams asks for. They leave within a few milliseconds.
+/// How many inline replies cost one unit of tokio's budget. A task has 128 units, so it can send 2,048
+/// replies: as many as the largest batch of merged datagrams needs. They leave within a few milliseconds.
 const REPLIES_PER_UNIT: u8 = 16;
 
 impl BatchContext {
@@ -64,7 +65,7 @@ impl BatchContext {
         })
     }
 
-    /// Opens the conversation `serial` with the datagram number `at`.
+    /// Opens the conversation `serial` with datagram number `at`.
     pub(crate) fn offer(&mut self, serial: u64, at: usize) {
         self.serial = serial;
         self.at = at;
@@ -87,7 +88,7 @@ impl BatchContext {
         (!self.opened).then(|| self.received.datagram(self.at))
     }
 
-    /// Completes when one more reply may be made inline, before other tasks have the thread.
+    /// Completes when one more inline reply is allowed; it is pending when other tasks must run first.
     #[inline]
     pub(crate) fn poll_proceed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.free_replies.checked_sub(1) {
@@ -107,9 +108,9 @@ impl BatchContext {
         add(&counters.conversations, mem::take(&mut self.conversations));
     }
 
-    /// Runs `poll` with this batch lent to it. A handler may itself drive another worker: then the outer batch is
-    /// lent again afterwards. While the outer batch is borrowed, as by a protocol that drives a worker, this one is
-    /// not lent.
+    /// Runs `poll` and lends it this batch. A handler may itself drive another worker. Then the outer batch
+    /// is lent again afterwards. If the outer batch is borrowed, for example by a protocol that drives a
+    /// worker, this batch is not lent.
     #[inline]
     pub(crate) fn lend<R>(self: Box<Self>, poll: impl FnOnce() -> R) -> (Box<Self>, R) {
         CURRENT.with(|slot| {
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_there_only_while_it_is_lent_and_only_for_its_own_socket() {
+    fn a_batch_is_available_only_while_it_is_lent_and_only_for_its_own_socket() {
         let seen = |socket| BatchContext::with(socket, |batch| Some(batch.socket));
 
         let (_, inside) = batch(7).lend(|| (seen(7), seen(8), seen(7)));

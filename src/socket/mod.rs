@@ -29,7 +29,7 @@ use reread::Reread;
 /// One bound socket of a server, with everything that its worker, its conversations and its senders share. It
 /// depends neither on the packets nor on the handler.
 pub(crate) struct SocketState {
-    /// Unique in this process, also after the socket is gone.
+    /// Unique in this process, even after the socket is closed.
     pub(crate) id: u64,
     pub(crate) outbox: Outbox,
     pub(crate) limits: Arc<Limits>,
@@ -38,10 +38,10 @@ pub(crate) struct SocketState {
     ended: Mutex<Vec<(Addr, u64)>>,
     any_ended: AtomicBool,
     pub(crate) reread: Reread,
-    /// Notified when serving ends, for conversations that wait for something else.
+    /// Notified when serving ends, for conversations that do not wait in `recv`.
     pub(crate) closing: Notify,
-    /// The number of the conversation that was opened last. Each worker leaves it for the next, so that no two
-    /// conversations of a socket have the same number.
+    /// The number of the conversation that was opened last. The worker of the next serving continues from it,
+    /// so that no two conversations of a socket have the same number.
     pub(crate) serial: AtomicU64,
     /// The background tasks that conversations start.
     pub(crate) tasks: Arc<Tasks>,
@@ -82,7 +82,7 @@ impl SocketState {
     /// Calls `end` for each conversation that has ended since the last call.
     pub(crate) fn each_ended(&self, mut end: impl FnMut(&Addr, u64)) {
         if self.any_ended.swap(false, Ordering::Acquire) {
-            // More than a few at once are rare, so their memory is given back.
+            // More than a few at once are rare, so the list does not keep memory for them.
             const KEPT: usize = 256;
 
             let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,7 +100,7 @@ impl SocketState {
         round
     }
 
-    /// Counts datagrams that were dropped, and logs the first.
+    /// Counts dropped datagrams, and logs the first one for each reason.
     #[cold]
     pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
         self.counters.dropped(reason, datagrams);
@@ -110,7 +110,7 @@ impl SocketState {
     /// Logs and counts the error or panic of a handler.
     pub(crate) fn report(&self, peer: &Addr, error: &BoxError, panicked: bool) {
         let spoken = self.events.error(peer, &**error, "a conversation failed");
-        // Afterwards, since an error that panics while it is formatted counts as a panic.
+        // Counted after logging, because an error that panics while it is formatted counts as a panic.
         let counter =
             if panicked || !spoken { &self.counters.panicked } else { &self.counters.failed };
         add(counter, 1);

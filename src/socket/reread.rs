@@ -9,13 +9,14 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// Conversations whose timeout has elapsed. They wait until the worker has read what the kernel had by then.
+/// Conversations whose timeout has elapsed. They wait until the worker has read all datagrams that had
+/// arrived by then.
 ///
-/// After a pause of the whole process both a timer and a datagram that came in time may be due, in any order.
-/// The datagram wins: no timeout is reported before the socket was read once more.
+/// If the whole process was paused, a timer can elapse although a datagram arrived in time. The datagram has
+/// priority: no timeout is reported before the worker has read the socket once more.
 #[derive(Debug, Default)]
 pub(crate) struct Reread {
-    /// Whether anybody has joined the open round. It can be read without the lock.
+    /// Whether a conversation has joined the open round. It can be read without the lock.
     asked: AtomicBool,
     state: Mutex<State>,
 }
@@ -30,7 +31,8 @@ struct State {
 }
 
 impl Reread {
-    /// Asks for the socket to be read once more; returns the round to wait for. The worker has to be woken.
+    /// Asks the worker to read the socket once more; returns the round to wait for. The caller must wake the
+    /// worker.
     pub(crate) fn ask(&self, cx: &Context<'_>) -> u64 {
         let mut state = self.lock();
         state.wakers.push(cx.waker().clone());
@@ -38,7 +40,7 @@ impl Reread {
         state.open
     }
 
-    /// Completes when the socket was read after `round` was asked for.
+    /// Completes when the worker has read the socket in `round`.
     pub(crate) fn poll(&self, round: u64, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if round < state.undone {
@@ -51,7 +53,7 @@ impl Reread {
         Poll::Pending
     }
 
-    /// For the worker: begins a round, if one is asked for.
+    /// For the worker: begins a round, if a conversation has asked for one.
     pub(crate) fn begin(&self) -> Option<u64> {
         if !self.asked.load(Ordering::Relaxed) || !self.asked.swap(false, Ordering::Acquire) {
             return None;
@@ -61,7 +63,7 @@ impl Reread {
         Some(state.open - 1)
     }
 
-    /// For the worker: the socket was read until nothing was left.
+    /// For the worker: ends a round, after it has read the socket until nothing was left.
     pub(crate) fn finish(&self, round: u64) {
         let mut state = self.lock();
         state.undone = round + 1;
@@ -85,7 +87,7 @@ mod tests {
 
     //
     #[test]
-    fn who_asks_while_the_socket_is_read_waits_for_the_next_time() {
+    fn a_request_during_a_round_waits_for_the_next_round() {
         let reread = Reread::default();
         assert_eq!(reread.begin(), None);
         let early = reread.ask(&cx());

@@ -13,8 +13,9 @@ use crate::{
     transport::Ancillary,
 };
 
-/// The queue of one conversation: the worker puts datagrams in, and the conversation takes them out. Each is a
-/// copy of exactly its own size, so that a small one never pins a large receive buffer.
+/// The queue of one conversation: the worker puts datagrams in, and the conversation takes them out. Each
+/// datagram is a copy of exactly its own size, so that a small one never keeps a large receive buffer in
+/// memory.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox(Mutex<State>);
 
@@ -29,34 +30,34 @@ struct State {
     over: bool,
 }
 
-/// An empty queue keeps room for so many datagrams: one burst of the usual size.
+/// An empty queue keeps memory for this many datagrams: one burst of the usual size.
 const KEPT: usize = 16;
 
 /// A datagram and its ancillary data.
 type Waiting = (Ancillary, Box<[u8]>);
 
-/// The outcome for a datagram that was offered.
+/// The result of [`Mailbox::offer`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
-    /// It waits. Older ones that were dropped in its favour are counted.
+    /// The datagram waits. Older ones that were dropped to make room are already counted.
     Accepted,
-    /// It was dropped. The caller counts it.
+    /// The datagram was dropped. The caller counts it.
     Dropped(DropReason),
-    /// The conversation is over: this datagram may open the next.
+    /// The conversation is over, so this datagram may open the next one.
     Over,
 }
 
 /// What follows a conversation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Another one, opened by the datagram that has waited longest, with this ancillary data.
+    /// Another conversation, opened by the datagram that has waited longest, with this ancillary data.
     Conversation(Ancillary),
     /// No conversation.
     Nothing,
 }
 
 impl Mailbox {
-    /// Keeps a copy of the datagram that opened the conversation; false if no more bytes may wait.
+    /// Keeps a copy of the datagram that opened the conversation; returns false if no more bytes may wait.
     pub(crate) fn open(
         &self,
         ancillary: Ancillary,
@@ -87,7 +88,7 @@ impl Mailbox {
             return Offer::Dropped(DropReason::ShuttingDown);
         }
         if limits.max_queue_len == 0 || datagram.len() > limits.max_queue_bytes {
-            // Not even an empty queue could take it, so no older one is dropped for it.
+            // Even an empty queue could not take it, so there is no reason to drop older ones.
             return Offer::Dropped(DropReason::QueueFull);
         }
         while state.queue.len() >= limits.max_queue_len
@@ -110,7 +111,7 @@ impl Mailbox {
         Offer::Accepted
     }
 
-    /// Takes the next datagram, `None` once the mailbox is closed.
+    /// Takes the next datagram; returns `None` once the mailbox is closed.
     pub(crate) fn poll_take(&self, cx: &Context<'_>, counters: &Counters) -> Poll<Option<Waiting>> {
         let mut state = self.lock();
         if let Some(datagram) = state.take(counters) {
@@ -138,13 +139,13 @@ impl Mailbox {
         }
     }
 
-    /// Whether `recv` returns `Closed`, once it has returned what is there.
+    /// Whether `recv` returns `Closed` after it has returned the datagrams that still wait.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// Ends a conversation whose handler has returned, and has put a packet back for the next one. False if
-    /// there is none, since serving ends.
+    /// Ends a conversation whose handler has returned and has put back a packet for the next conversation.
+    /// Returns false if there is no next one, because serving ends.
     pub(crate) fn finish_with_more(&self, counters: &Counters) -> bool {
         let mut state = self.lock();
         if !state.closed {
@@ -159,7 +160,7 @@ impl Mailbox {
         let mut state = self.lock();
         state.waker = None;
         state.drop_unread(counters);
-        // From opening to queue and back: its bytes stay reserved all the while.
+        // The datagram moves from the queue to `opening`: its bytes stay reserved.
         let Some((ancillary, opening)) = state.pop() else {
             state.over = true;
             return Next::Nothing;
@@ -168,7 +169,7 @@ impl Mailbox {
         Next::Conversation(ancillary)
     }
 
-    /// Ends a conversation that was dropped, and drops what waited for it.
+    /// Ends a conversation that was dropped, and drops the datagrams that waited for it.
     pub(crate) fn abandon(&self, counters: &Counters) {
         let mut state = self.lock();
         state.over = true;
@@ -181,14 +182,15 @@ impl Mailbox {
 }
 
 impl State {
-    /// Takes the oldest datagram out of the queue. Memory is given back before more than 5 of 8 places are empty, so
-    /// that what a queue takes is bounded by what waits in it.
+    /// Takes the oldest datagram out of the queue. It frees memory before more than 5 of 8 places are empty,
+    /// so that the datagrams that wait in a queue limit the memory of the queue.
     fn pop(&mut self) -> Option<Waiting> {
         let next = self.queue.pop_front()?;
         self.bytes -= next.1.len();
         let (used, room) = (self.queue.len(), self.queue.capacity());
         if room > KEPT && 8 * used < 3 * room {
-            // Moved, not shrunk in place: an allocator keeps the piece that is cut off apart from its neighbours.
+            // A new queue instead of `shrink_to`: an allocator that shrinks in place does not join the piece
+            // that it cuts off with its neighbours.
             let mut queue = VecDeque::with_capacity(KEPT.max(room / 2));
             queue.append(&mut self.queue);
             self.queue = queue;
@@ -231,13 +233,14 @@ impl State {
     }
 }
 
-/// How much memory a datagram that waits takes beyond its bytes, at most: its place in a queue of which 5 of 8 may
-/// be empty, and what an allocator adds. So the limit on bytes is a limit on memory.
+/// The most memory, in bytes, that a waiting datagram takes in addition to its own bytes: its place in a
+/// queue of which 5 of 8 places may be empty, and the overhead of an allocator. So the limit on bytes is a
+/// limit on memory.
 pub(crate) const OVERHEAD: usize = 160;
 
 const _: () = assert!(8 * size_of::<Waiting>() / 3 + 32 <= OVERHEAD);
 
-/// Reserves memory for a datagram of so many bytes; false if no more may wait.
+/// Reserves memory for a datagram of `bytes` bytes; returns false if no more may wait.
 pub(crate) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> bool {
     let reserved = |waiting: usize| {
         Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_total_queue_bytes)
@@ -245,7 +248,7 @@ pub(crate) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> boo
     counters.queued_bytes.fetch_update(Relaxed, Relaxed, reserved).is_ok()
 }
 
-/// Gives the memory back.
+/// Releases the memory that was reserved for a datagram of `bytes` bytes.
 pub(crate) fn release(bytes: usize, counters: &Counters) {
     counters.queued_bytes.fetch_sub(bytes + OVERHEAD, Relaxed);
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::*;
 
-/// A mailbox with bounds and stats of its own.
+/// A mailbox with its own limits and counters.
 #[derive(Debug)]
 struct Post {
     mailbox: Mailbox,
@@ -39,7 +39,7 @@ impl Post {
             .map(|taken| taken.map(text))
     }
 
-    /// Takes all that waits.
+    /// Takes all datagrams that wait.
     fn empty(&self) -> Vec<String> {
         let next = || match self.take() {
             Poll::Ready(datagram) => datagram,
@@ -80,7 +80,7 @@ const FULL: Offer = Offer::Dropped(DropReason::QueueFull);
 
 // D-8, G-2
 #[test]
-fn beyond_the_bound_the_newest_is_dropped_and_the_rest_waits_in_order() {
+fn when_the_queue_is_full_the_newest_is_dropped_and_the_rest_waits_in_order() {
     let post = Post::within(Limits::default().max_queue_len(2));
     post.open("a");
 
@@ -93,7 +93,7 @@ fn beyond_the_bound_the_newest_is_dropped_and_the_rest_waits_in_order() {
 
 // G-3
 #[test]
-fn the_oldest_makes_room_where_that_was_chosen() {
+fn with_drop_oldest_the_oldest_datagrams_make_room() {
     let post = Post::within(Limits::default().max_queue_len(2).overflow(Overflow::DropOldest));
     post.open("a");
 
@@ -117,7 +117,7 @@ fn the_bytes_of_a_peer_are_bounded_and_the_bound_itself_fits() {
 
 // G-3, G-9
 #[test]
-fn as_many_of_the_oldest_are_dropped_as_it_takes_and_each_is_counted() {
+fn drop_oldest_drops_as_many_as_necessary_and_counts_each() {
     let limits = Limits::default().max_queue_bytes(4).overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
@@ -130,20 +130,20 @@ fn as_many_of_the_oldest_are_dropped_as_it_takes_and_each_is_counted() {
 
 // G-3, G-9
 #[test]
-fn a_datagram_that_could_not_wait_alone_costs_no_other_its_place() {
+fn a_datagram_that_is_too_long_for_the_queue_replaces_no_other() {
     let limits = Limits::default().max_queue_bytes(4).overflow(Overflow::DropOldest);
     let post = Post::within(limits);
 
     let offers = post.offer_all(&["1", "2", "12345"]);
 
     assert_eq!(offers, [ACCEPTED, ACCEPTED, FULL]);
-    assert_eq!(post.dropped(DropReason::QueueFull), 0, "the worker counts what was offered");
+    assert_eq!(post.dropped(DropReason::QueueFull), 0, "the worker counts the offered datagram");
     assert_eq!(post.empty(), ["1", "2"]);
 }
 
 // G-9
 #[test]
-fn the_oldest_is_counted_also_when_the_newest_does_not_fit_after_all() {
+fn a_dropped_oldest_is_counted_even_if_the_newest_then_does_not_fit() {
     let limits = Limits::default()
         .max_queue_len(1)
         .max_total_queue_bytes(OVERHEAD + 4)
@@ -159,7 +159,7 @@ fn the_oldest_is_counted_also_when_the_newest_does_not_fit_after_all() {
 
 // G-1
 #[test]
-fn a_queue_of_none_lets_nothing_wait() {
+fn with_a_queue_length_of_0_no_datagram_waits() {
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
         let post = Post::within(Limits::default().max_queue_len(0).overflow(overflow));
         assert!(post.open("a"));
@@ -171,7 +171,7 @@ fn a_queue_of_none_lets_nothing_wait() {
 
 // G-2: bytes waiting in all
 #[test]
-fn all_peers_share_one_bound_of_bytes() {
+fn all_peers_share_one_limit_of_bytes() {
     let post = Post::within(Limits::default().max_total_queue_bytes(3 * OVERHEAD + 4));
     let other = Mailbox::default();
     let offer =
@@ -214,7 +214,7 @@ fn a_datagram_without_bytes_waits_like_any_other() {
 
 // D-5, D-8
 #[test]
-fn what_has_waited_longest_opens_the_next_conversation() {
+fn the_datagram_that_waited_longest_opens_the_next_conversation() {
     let post = Post::within(Limits::default());
     post.open("a");
     post.offer_all(&["b", "cc"]);
@@ -229,7 +229,7 @@ fn what_has_waited_longest_opens_the_next_conversation() {
 
 // G-2
 #[test]
-fn what_opens_the_next_conversation_leaves_its_place_in_the_queue() {
+fn the_datagram_that_opens_the_next_conversation_frees_its_place_in_the_queue() {
     let post = Post::within(Limits::default().max_queue_len(1).max_queue_bytes(1));
     post.offer("a");
     post.finish();
@@ -240,7 +240,7 @@ fn what_opens_the_next_conversation_leaves_its_place_in_the_queue() {
 
 // D-3
 #[test]
-fn an_opening_datagram_that_nobody_received_is_counted_and_gone() {
+fn an_opening_datagram_that_was_not_received_is_dropped_and_counted() {
     let post = Post::within(Limits::default());
     post.open("a");
     post.offer("b");
@@ -266,7 +266,7 @@ fn after_the_last_datagram_the_conversation_is_over_and_the_next_may_open_anothe
 
 // L-12, R-11
 #[test]
-fn a_closed_mailbox_drops_what_waits_and_lets_nothing_in() {
+fn a_closed_mailbox_drops_waiting_datagrams_and_accepts_no_more() {
     let post = Post::within(Limits::default());
     post.open("a");
     post.offer_all(&["b", "c"]);
@@ -282,7 +282,7 @@ fn a_closed_mailbox_drops_what_waits_and_lets_nothing_in() {
 
 // H-4, L-11
 #[test]
-fn an_abandoned_mailbox_counts_what_waited_and_is_over() {
+fn an_abandoned_mailbox_counts_waiting_datagrams_as_dropped_and_is_over() {
     let post = Post::within(Limits::default());
     post.open("a");
     post.offer_all(&["b", "c"]);
@@ -296,7 +296,7 @@ fn an_abandoned_mailbox_counts_what_waited_and_is_over() {
 
 // D-12, D-13
 #[test]
-fn whoever_waited_last_is_woken_once_by_a_datagram_or_the_end() {
+fn the_latest_waker_is_woken_once_by_a_datagram_or_by_closing() {
     let post = Post::within(Limits::default());
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
@@ -315,7 +315,7 @@ fn whoever_waited_last_is_woken_once_by_a_datagram_or_the_end() {
 
 // G-8
 #[test]
-fn a_burst_gives_its_memory_back_when_nothing_waits_any_more() {
+fn the_queue_frees_memory_after_a_burst_once_it_is_empty() {
     let post = Post::within(Limits::default().max_queue_len(1_000));
     for _ in 0..1_000 {
         post.offer("a");
@@ -330,7 +330,7 @@ fn a_burst_gives_its_memory_back_when_nothing_waits_any_more() {
 
 // G-8
 #[test]
-fn a_burst_gives_its_memory_back_also_where_something_always_waits() {
+fn the_queue_frees_memory_after_a_burst_even_if_it_is_never_empty() {
     let burst = || {
         let post = Post::within(Limits::default());
         for _ in 0..1_000 {

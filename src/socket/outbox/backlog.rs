@@ -6,16 +6,16 @@ use tokio::time::Instant;
 
 use crate::transport::{Route, SendBatch};
 
-/// How many datagrams or bytes wait before `send` waits too. At 40,000 replies per second, these are all
-/// that come within the default time that one may wait.
+/// How many datagrams or bytes wait before `send` waits too. At 40,000 replies per second, this is about the
+/// number of replies within the default time that a datagram may wait.
 pub(crate) const MOST_DATAGRAMS: usize = 4_096;
 const MOST_BYTES: usize = 4 << 20;
 
-/// How many datagrams a chunk holds at most, and how much later than the first of them the last may have come.
+/// The most datagrams of a chunk, and the longest time between the arrival of its first and its last.
 const AT_A_TIME: usize = 256;
 const SPAN: Duration = Duration::from_millis(10);
 
-/// There is always one chunk, so that its buffers are used again.
+/// The datagrams that wait, in chunks. There is always at least one chunk, so that its buffers are used again.
 #[derive(Debug)]
 pub(super) struct Backlog {
     chunks: VecDeque<Chunk>,
@@ -28,7 +28,7 @@ pub(super) struct Backlog {
 #[derive(Debug, Default)]
 struct Chunk {
     batch: SendBatch,
-    /// While the kernel has no room, the time since when the first datagram waits.
+    /// While the kernel has no room, the time at which the first datagram began to wait.
     since: Option<Instant>,
 }
 
@@ -67,7 +67,8 @@ impl Backlog {
         self.bytes += datagram.len();
     }
 
-    /// Puts what is left of `replies`, which are older than all that waits, before it: the kernel had no room.
+    /// Puts the rest of `replies` at the front, because the kernel had no room. They are older than all
+    /// datagrams that wait.
     pub(super) fn prepend(&mut self, replies: &mut SendBatch) {
         self.block();
         self.datagrams += replies.len();
@@ -76,7 +77,7 @@ impl Backlog {
         self.chunks.push_front(chunk);
     }
 
-    /// Calls `send` for each chunk, in order, until it returns that it could not send all of one.
+    /// Calls `send` for each chunk, in order, until it returns false because it could not send the whole chunk.
     pub(super) fn flush(&mut self, mut send: impl FnMut(&mut SendBatch) -> bool) {
         while let Some(first) = self.chunks.front_mut() {
             let (datagrams, bytes) = (first.batch.len(), first.batch.bytes());
@@ -95,7 +96,7 @@ impl Backlog {
         self.unblock();
     }
 
-    /// From now on the time counts that a datagram waits.
+    /// The kernel has no room: from now on the waiting time of datagrams counts.
     pub(super) fn block(&mut self) {
         if !mem::replace(&mut self.blocked, true) && !self.is_empty() {
             let now = Instant::now();
@@ -103,7 +104,7 @@ impl Backlog {
         }
     }
 
-    /// Nothing waits any more.
+    /// No datagram waits any more.
     fn unblock(&mut self) {
         self.blocked = false;
         self.chunks.truncate(1);
@@ -112,14 +113,14 @@ impl Backlog {
         }
     }
 
-    /// When something has waited for `limit`, if anything does.
+    /// The time when the oldest datagrams will have waited for `limit`; `None` if none waits for room.
     pub(super) fn deadline(&self, limit: Duration) -> Option<Instant> {
-        // The last datagram of a chunk has come up to a span later than the first.
+        // The last datagram of a chunk came up to `SPAN` later than the first.
         let first = self.chunks.iter().find(|chunk| !chunk.batch.is_empty())?;
         first.since?.checked_add(limit)?.checked_add(SPAN)
     }
 
-    /// Drops what has waited for `limit`; returns how many datagrams.
+    /// Drops the datagrams that have waited for `limit`; returns their number.
     pub(super) fn expire(&mut self, limit: Duration) -> usize {
         let (now, before) = (Instant::now(), self.datagrams);
         while self.deadline(limit).is_some_and(|deadline| deadline <= now) {
@@ -152,7 +153,7 @@ mod tests {
 
     // S-10
     #[tokio::test(start_paused = true)]
-    async fn what_has_waited_for_the_limit_is_dropped_and_what_came_later_is_not() {
+    async fn datagrams_that_waited_for_the_limit_are_dropped_and_later_ones_are_not() {
         let mut backlog = Backlog::default();
         push(&mut backlog, 300);
         backlog.block();
@@ -172,7 +173,7 @@ mod tests {
 
     // S-10
     #[tokio::test(start_paused = true)]
-    async fn what_waits_for_the_worker_alone_has_no_limit() {
+    async fn datagrams_that_wait_only_for_the_worker_have_no_time_limit() {
         let mut backlog = Backlog::default();
         push(&mut backlog, 1);
 
@@ -183,7 +184,7 @@ mod tests {
 
     // S-10
     #[tokio::test(start_paused = true)]
-    async fn when_the_jam_is_over_nothing_of_it_is_left() {
+    async fn after_a_full_flush_no_deadline_is_left() {
         let mut backlog = Backlog::default();
         push(&mut backlog, 600);
         backlog.flush(|batch| {

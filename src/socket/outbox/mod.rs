@@ -1,4 +1,4 @@
-//! The way out of one socket.
+//! The outbox: everything that one socket sends goes through it.
 
 mod backlog;
 
@@ -24,14 +24,14 @@ use crate::{
     transport::{Route, SendBatch, Signal, Transport},
 };
 
-/// The way out of one socket, for its worker and for everybody else, in one order per peer.
+/// Sends the datagrams of one socket, for its worker and for all other senders. It keeps the order per peer.
 ///
 /// - A conversation that is polled inline puts replies into the batch of its [`BatchContext`]; they leave
 ///   together when the batch ends.
-/// - Everybody else sends at once, unless a batch is in progress or the kernel has no room: then the
-///   datagram joins the backlog, which the worker sends after its own batch.
-/// - As soon as the backlog holds something, inline replies join it too: what was sent later must not
-///   overtake.
+/// - Other senders send at once, unless a batch is in progress or the kernel has no room. Then the datagram
+///   joins the backlog, which the worker sends after its own batch.
+/// - While the backlog is not empty, inline replies join it too, so that they do not overtake earlier
+///   datagrams.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     transport: Box<dyn Transport>,
@@ -52,25 +52,26 @@ struct State {
     open: bool,
     batch: bool,
     backlog: Backlog,
-    /// When it was logged last that datagrams found no room.
+    /// The time of the last event in the log about datagrams that found no room.
     told: Option<Instant>,
 }
 
-/// What becomes of a batch once its replies are sent.
+/// Whether a batch goes on after its replies are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Batch {
-    /// It goes on: what others send still waits for its end.
+    /// It goes on: datagrams of other senders still wait for its end.
     GoesOn,
     IsOver,
 }
 
-/// How often it is logged that datagrams find no room: a jam drops some every few milliseconds.
+/// The shortest time between two events in the log about datagrams that found no room. While the kernel has
+/// no room, some are dropped every few milliseconds.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
-/// Datagrams that the kernel has refused. Nothing is allocated while there are none.
+/// Datagrams that the kernel has refused. An empty list allocates nothing.
 type Refusals = Vec<(Addr, io::Error)>;
 
-/// How many datagrams or bytes an inline conversation leaves in a batch before they are sent.
+/// How many datagrams or bytes of replies a batch collects before they are sent.
 const REPLIES: usize = 256;
 const REPLIES_BYTES: usize = 1 << 20;
 
@@ -101,7 +102,7 @@ impl Outbox {
         self.lock().open = true;
     }
 
-    /// Refuses what is sent from now on, and drops what the kernel had no room for.
+    /// Refuses all datagrams from now on, and drops those that the kernel had no room for.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         let unsent = state.backlog.len() as u64;
@@ -126,16 +127,16 @@ impl Outbox {
         self.backlog.load(Ordering::Acquire) == 0
     }
 
-    /// From now on only the worker sends. Datagrams of others wait for the end of the batch.
+    /// From now on only the worker sends. Datagrams of other senders wait for the end of the batch.
     pub(crate) fn begin_batch(&self) {
         self.lock().batch = true;
     }
 
-    /// Sends `replies`, which are older than all of the backlog. If the batch is over, it sends the backlog too,
-    /// and from then on everybody may send.
+    /// Sends `replies`, which are older than the whole backlog. If the batch is over, it sends the backlog
+    /// too, and from then on all senders may send.
     pub(crate) fn send_replies(&self, replies: &mut SendBatch, batch: Batch) {
-        // Nobody else sends during a batch, so this needs no lock. But serving may have been cut short in the
-        // middle of it, by a task that dropped its future.
+        // No other sender sends during a batch, so this needs no lock. But the outbox may be closed: a task
+        // may have dropped the future of `serve` in the middle of the batch.
         let open = replies.is_empty() || self.is_open();
         let (done, mut refusals) =
             if open { self.send_batch(replies) } else { (false, Vec::new()) };
@@ -154,10 +155,10 @@ impl Outbox {
         self.tell(refusals);
     }
 
-    /// Sends what waits for room in the kernel; pending while something still does.
+    /// Sends the datagrams that wait for room in the kernel. It is pending while some still wait.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<()> {
         while self.backlog.load(Ordering::Acquire) > 0 {
-            // An error means that the runtime is going away, and the worker with it.
+            // An error means that the runtime is shutting down, and so is the worker.
             let Poll::Ready(Ok(())) = self.transport.poll_send_ready(cx) else {
                 return Poll::Pending;
             };
@@ -169,12 +170,13 @@ impl Outbox {
         Poll::Ready(())
     }
 
-    /// When the oldest datagram has waited for room as long as it may; `None` if none waits for room.
+    /// The time when the oldest datagram has waited for room for the longest allowed time; `None` if none
+    /// waits.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.lock().backlog.deadline(self.limit)
     }
 
-    /// Drops datagrams that have waited for room as long as they may.
+    /// Drops datagrams that have waited for room for the longest allowed time.
     pub(crate) fn expire(&self) {
         let mut state = self.lock();
         let expired = state.backlog.expire(self.limit);
@@ -200,14 +202,14 @@ impl Outbox {
         self.backlog.load(Ordering::Acquire) == 0
     }
 
-    /// Sends one encoded datagram. While the backlog is full it waits, but not longer than a datagram may.
+    /// Sends one encoded datagram. While the backlog is full, it waits, but not longer than `limit`.
     pub(crate) async fn send(&self, to: &Route, datagram: &[u8]) -> Result<(), SendError> {
         let since = Instant::now();
         loop {
             let mut room = pin!(self.room.notified());
-            // Listen first: room that is made between the two steps must not be missed.
+            // Register first: otherwise a notification between the two steps could be missed.
             room.as_mut().enable();
-            // A sender that has waited as long as a datagram may does not begin to wait in the backlog too.
+            // After `limit`, the datagram must not wait in the backlog as well.
             let late = since.elapsed() >= self.limit;
             if (!late || self.is_flushed()) && self.try_send(to, datagram)? {
                 return Ok(());
@@ -216,12 +218,12 @@ impl Outbox {
                 add(&self.counters.send_timeouts, 1);
                 return if self.is_open() { Ok(()) } else { Err(SendError::Closed) };
             }
-            // The worker drops what has waited too long, and then there is room.
+            // The worker drops datagrams that have waited too long, so there will be room.
             room.await;
         }
     }
 
-    /// Sends one datagram or puts it into the backlog; false if that is full.
+    /// Sends one datagram, or puts it into the backlog; returns false if the backlog is full.
     pub(crate) fn try_send(&self, to: &Route, datagram: &[u8]) -> Result<bool, SendError> {
         let mut state = self.lock();
         if !state.open {
@@ -253,7 +255,7 @@ impl Outbox {
         self.backlog.store(state.backlog.len(), Ordering::Release);
         drop(state);
         if full {
-            // After the datagram is there, since the worker looks once and waits again.
+            // Only now that the datagram is in the backlog, because the worker looks once and then waits again.
             self.signal.wake();
         }
         Ok(true)
@@ -272,13 +274,13 @@ impl Outbox {
         if left == 0 {
             self.room.notify_waiters();
         } else {
-            // As many senders as there is room for, in the order they came.
+            // Wakes as many senders as there is room for, in the order in which they came.
             (left..before).for_each(|_| self.room.notify_one());
         }
         refusals
     }
 
-    /// Sends what the kernel has room for; returns whether that was all.
+    /// Sends as many datagrams as the kernel has room for; returns whether it sent all.
     fn send_batch(&self, batch: &mut SendBatch) -> (bool, Refusals) {
         let mut refusals = Vec::new();
         if batch.is_empty() {
@@ -291,7 +293,8 @@ impl Outbox {
         (done, refusals)
     }
 
-    /// Counts and logs what the kernel refused. Never under a lock, since a subscriber may send.
+    /// Counts and logs the datagrams that the kernel refused. The caller must hold no lock, because a
+    /// subscriber may send.
     fn tell(&self, refusals: Refusals) {
         for (to, error) in refusals {
             add(&self.counters.send_errors, 1);

@@ -4,7 +4,7 @@ use super::*;
 
 // S-10
 #[tokio::test(start_paused = true)]
-async fn what_finds_no_room_within_the_limit_is_dropped_and_counted() {
+async fn datagrams_that_find_no_room_within_the_limit_are_dropped_and_counted() {
     let limit = Duration::from_millis(100);
     let bench = Bench::within(limit);
     let to = peer(1);
@@ -18,7 +18,7 @@ async fn what_finds_no_room_within_the_limit_is_dropped_and_counted() {
 
     assert!(bench.outbox.is_flushed() && bench.outbox.deadline().is_none());
     assert_eq!(bench.stats().send_timeouts, MOST_DATAGRAMS as u64);
-    // What has waited in `send` has waited for as long; what comes now has a limit of its own.
+    // The datagram in `send` has waited just as long; a new datagram has a new limit.
     assert!(matches!(poll(waiting), Poll::Ready(Ok(()))));
     bench.send(1, "later");
     tokio::time::sleep(limit / 2).await;
@@ -30,7 +30,7 @@ async fn what_finds_no_room_within_the_limit_is_dropped_and_counted() {
 
 // S-9
 #[test]
-fn a_refused_datagram_fails_no_other_whichever_place_it_has() {
+fn a_refused_datagram_does_not_stop_the_others_at_any_position_in_the_batch() {
     for place in 0..5 {
         let mut bench = Bench::new();
         let mut outcomes = VecDeque::from([Ok(()); 5]);
@@ -51,7 +51,7 @@ fn a_refused_datagram_fails_no_other_whichever_place_it_has() {
 
 // S-9
 #[test]
-fn each_refused_datagram_is_counted_and_told() {
+fn each_refused_datagram_is_counted_and_logged() {
     let mut bench = Bench::new();
     bench.kernel.told().outcomes = [Err(io::ErrorKind::NetworkUnreachable); 4].into();
 
@@ -62,7 +62,7 @@ fn each_refused_datagram_is_counted_and_told() {
     bench.finish_batch();
     bench.send(1, "at once");
 
-    // One event was told, the others withheld.
+    // One event was logged; the others were suppressed.
     let stats = bench.stats();
     assert_eq!((stats.sent, stats.send_errors, stats.suppressed_events), (0, 4, 3));
 }
@@ -103,7 +103,7 @@ fn a_send_waits_while_the_backlog_is_full() {
 // S-10
 #[test]
 fn the_worker_is_woken_when_there_is_something_to_flush() {
-    /// Sees what a worker on another thread would see at once.
+    /// Records what a worker on another thread would see immediately.
     struct Worker(Weak<Outbox>, Mutex<Vec<bool>>);
 
     impl Wake for Worker {
@@ -140,7 +140,7 @@ fn a_send_that_is_dropped_while_it_waits_leaves_nothing_behind() {
 
 // S-15
 #[test]
-fn closing_ends_what_waits_and_opening_begins_anew() {
+fn closing_drops_waiting_datagrams_and_opening_starts_empty() {
     let bench = Bench::new();
     let to = peer(1);
     bench.kernel.fill(true);

@@ -1,4 +1,4 @@
-//! Tests of the outbox, over a kernel that follows orders.
+//! Tests of the outbox, with a simulated kernel.
 
 mod failures;
 
@@ -12,7 +12,7 @@ use std::{
 use super::{backlog::MOST_DATAGRAMS, *};
 use crate::{ServerStats, transport::RecvHalf};
 
-/// A kernel that does as it is told.
+/// A simulated kernel. Each test sets how it behaves.
 #[derive(Debug, Default)]
 struct Kernel(Mutex<Told>);
 
@@ -21,7 +21,7 @@ static ADDR: LazyLock<Addr> = LazyLock::new(|| peer(9).peer);
 #[derive(Debug, Default)]
 struct Told {
     full: bool,
-    /// What the next datagrams meet; afterwards all are taken.
+    /// The outcomes for the next datagrams; the kernel takes all later ones.
     outcomes: VecDeque<Result<(), io::ErrorKind>>,
     sent: Vec<(Addr, String)>,
 }
@@ -35,7 +35,7 @@ impl Kernel {
         self.told().full = full;
     }
 
-    /// What was sent to the peer `to`.
+    /// The datagrams that were sent to the peer `to`.
     fn sent(&self, to: u16) -> Vec<String> {
         let told = self.told();
         told.sent.iter().filter(|sent| sent.0 == peer(to).peer).map(|sent| sent.1.clone()).collect()
@@ -78,7 +78,7 @@ impl Bench {
         Self::within(Duration::MAX)
     }
 
-    /// With a kernel that may have no room for so long.
+    /// With a time limit for datagrams that find no room in the kernel.
     fn within(limit: Duration) -> Self {
         let (kernel, counters) = (Arc::new(Kernel::default()), Arc::new(Counters::default()));
         // All events but the first are counted as suppressed.
@@ -89,7 +89,7 @@ impl Bench {
         Self { kernel, counters, outbox, batch: BatchContext::new(1, 16) }
     }
 
-    /// Replies as a conversation does that is polled inline.
+    /// Replies like a conversation that is polled inline.
     fn reply(&mut self, to: u16, text: &str) {
         if self.outbox.takes_inline(&mut self.batch) {
             self.batch.replies.push(&peer(to), text.as_bytes());
@@ -98,7 +98,7 @@ impl Bench {
         }
     }
 
-    /// Sends as everybody else does.
+    /// Sends like any other sender.
     fn send(&self, to: u16, text: &str) {
         assert!(matches!(self.poll_send(to, text), Poll::Ready(Ok(()))));
     }
@@ -135,7 +135,7 @@ fn numbers(to: usize) -> Vec<String> {
 
 // S-4
 #[test]
-fn what_is_sent_inline_and_from_elsewhere_leaves_in_the_order_it_was_sent() {
+fn inline_replies_and_other_datagrams_leave_in_the_order_in_which_they_were_sent() {
     let mut bench = Bench::new();
 
     bench.send(1, "0");
@@ -152,7 +152,7 @@ fn what_is_sent_inline_and_from_elsewhere_leaves_in_the_order_it_was_sent() {
 
 // S-4, S-10
 #[test]
-fn a_full_kernel_changes_no_order_and_loses_nothing() {
+fn while_the_kernel_has_no_room_the_order_is_kept_and_nothing_is_lost() {
     let mut bench = Bench::new();
     bench.kernel.fill(true);
 
@@ -173,7 +173,7 @@ fn a_full_kernel_changes_no_order_and_loses_nothing() {
 
 // S-4, S-10
 #[test]
-fn a_batch_that_meets_a_full_kernel_comes_before_what_was_sent_meanwhile() {
+fn a_batch_that_finds_no_room_leaves_before_datagrams_that_were_sent_meanwhile() {
     let mut bench = Bench::new();
 
     bench.outbox.begin_batch();
@@ -189,7 +189,7 @@ fn a_batch_that_meets_a_full_kernel_comes_before_what_was_sent_meanwhile() {
 
 // S-4
 #[test]
-fn what_others_send_while_a_batch_goes_on_leaves_at_its_end_behind_its_replies() {
+fn datagrams_sent_during_a_batch_leave_at_its_end_after_its_replies() {
     let mut bench = Bench::new();
 
     bench.outbox.begin_batch();
@@ -222,7 +222,7 @@ fn more_replies_than_a_batch_holds_leave_in_order() {
 
 // S-4, S-10
 #[test]
-fn more_replies_than_a_batch_holds_wait_for_a_full_kernel_in_order() {
+fn more_replies_than_a_batch_holds_wait_in_order_while_the_kernel_has_no_room() {
     let mut bench = Bench::new();
     let expected = numbers(REPLIES + 2);
     bench.kernel.fill(true);
@@ -240,7 +240,7 @@ fn more_replies_than_a_batch_holds_wait_for_a_full_kernel_in_order() {
 
 // S-4, S-10
 #[test]
-fn more_than_the_backlog_holds_leaves_in_the_order_in_which_it_was_sent() {
+fn more_datagrams_than_the_backlog_holds_leave_in_the_order_in_which_they_were_sent() {
     let bench = Bench::new();
     let expected = numbers(MOST_DATAGRAMS + 2);
     let to = peer(1);
