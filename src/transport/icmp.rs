@@ -1,11 +1,11 @@
-//! Errors of a socket that are about datagrams sent earlier.
+//! Socket errors that are about datagrams sent earlier.
 
 use std::io;
 
-/// Whether `error` is an ICMP message about a datagram that was sent earlier: the kernel tells it to
-/// the next call on the socket.
+/// Whether `error` is an ICMP message about a datagram that was sent earlier. The kernel returns such an
+/// error from the next call on the socket.
 ///
-/// On Linux these are what `icmp_err_convert` and `icmpv6_err_convert` make of such messages.
+/// On Linux, `icmp_err_convert` and `icmpv6_err_convert` turn ICMP messages into these errors.
 pub(crate) fn is_about_sending(error: &io::Error) -> bool {
     #[cfg(unix)]
     const CODES: [i32; 6] = [
@@ -32,8 +32,9 @@ pub(crate) fn is_about_sending(error: &io::Error) -> bool {
     ) || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
-/// Sends a datagram by `send`, again after an error that may be about an earlier datagram: the kernel reports each
-/// such error once, and has not tried the datagram then. A signal that interrupts the call is no error either.
+/// Sends a datagram with `send`. It tries again after an error that may be about an earlier datagram: the
+/// kernel reports each such error once, instead of sending the datagram. It also tries again if a signal
+/// interrupted the call.
 #[inline]
 pub(super) fn send_despite_the_past(mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     match send() {
@@ -44,7 +45,7 @@ pub(super) fn send_despite_the_past(mut send: impl FnMut() -> io::Result<()>) ->
 
 #[cold]
 fn send_again(mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
-    /// One error may arrive between two tries. If more do, they are about this datagram.
+    /// One error may arrive between two tries. A further error is about this datagram.
     const TRIES: usize = 2;
 
     let mut sent = send();
@@ -67,7 +68,7 @@ mod tests {
 
     // C-6, L-22, S-8
     #[test]
-    fn what_icmp_tells_is_about_sending() {
+    fn icmp_errors_are_about_sending() {
         for kind in [
             io::ErrorKind::ConnectionRefused,
             io::ErrorKind::ConnectionReset,
@@ -81,7 +82,7 @@ mod tests {
     // C-6, L-22, S-8
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_a_firewall_tells_is_about_sending() {
+    fn errors_caused_by_a_firewall_are_about_sending() {
         for code in [
             libc::EACCES,
             libc::ECONNREFUSED,
@@ -101,7 +102,7 @@ mod tests {
 
     // C-6, S-8
     #[test]
-    fn errors_of_the_past_cost_no_datagram_and_one_of_its_own_is_told() {
+    fn earlier_errors_stop_no_datagram_and_an_error_of_its_own_is_returned() {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let send = |mut errors: Vec<io::Error>| {
             let mut tries = 0;
@@ -125,7 +126,7 @@ mod tests {
 
     // C-12, L-23
     #[test]
-    fn what_fails_a_receive_is_not() {
+    fn errors_of_a_receive_are_not_about_sending() {
         for kind in [
             io::ErrorKind::NotConnected,
             io::ErrorKind::OutOfMemory,

@@ -62,9 +62,9 @@ impl fmt::Display for Offload {
     }
 }
 
-/// The receive buffer and the send buffer of `socket`, in bytes as they are asked for.
+/// The sizes of the receive buffer and the send buffer of `socket`, in the bytes that a caller requests.
 pub(crate) fn buffers(socket: &SocketRef<'_>) -> io::Result<[usize; 2]> {
-    /// Linux says twice what it granted: as much again is for its own bookkeeping.
+    /// Linux reports twice the granted size, because it adds as much for its own bookkeeping.
     const TIMES: usize = if cfg!(any(target_os = "android", target_os = "linux")) { 2 } else { 1 };
 
     let socket = SockRef::from(socket);

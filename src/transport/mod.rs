@@ -1,4 +1,4 @@
-//! Transports carry datagrams, in batches: a shared half that sends, and one that receives.
+//! Transports carry datagrams in batches. Each has a shared half that sends, and a half that receives.
 
 pub(crate) mod config;
 mod icmp;
@@ -52,7 +52,7 @@ pub(crate) use worker_index::WorkerIndex;
 
 use crate::Addr;
 
-/// One bound socket. Everybody who sends shares it; a server's worker or a client owns the
+/// One bound socket. All senders share it. The worker of a server, or a client, owns the
 /// [receive half](Self::recv_half).
 pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     fn local_addr(&self) -> &Addr;
@@ -67,21 +67,22 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
         IoMode::Memory
     }
 
-    /// Whether the kernel merges datagrams that are received (GRO).
+    /// Whether the kernel merges received datagrams (GRO), or why not.
     fn recv_offload(&self) -> Offload {
         Offload::Unavailable
     }
 
-    /// Whether the kernel splits messages that are sent (GSO).
+    /// Whether the kernel splits sent messages into datagrams (GSO), or why not.
     fn send_offload(&self) -> Offload {
         Offload::Unavailable
     }
 
-    /// Makes the receive half, with room for about `first` datagrams to begin with. What has arrived lies in
-    /// the socket, so that each serving may make one anew.
+    /// Makes the receive half, with room for about `first` datagrams at the beginning. Datagrams that have
+    /// arrived stay in the socket, so each serving may make a new receive half.
     fn recv_half(&self, first: usize) -> Box<dyn RecvHalf>;
 
-    /// Whether the kernel gives the datagrams of `peer` to this socket, of those that share its address.
+    /// Whether the kernel delivers the datagrams of `peer` to this socket, and not to another one on its
+    /// address.
     fn is_for(&self, _peer: &Addr) -> bool {
         true
     }
@@ -95,12 +96,12 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Hands one datagram to the kernel, whole or not at all; `WouldBlock` when there is no room.
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()>;
 
-    /// Completes when `try_send` is worth trying.
+    /// Completes when the socket may have room to send.
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Drops what has arrived, about `most` datagrams of it; returns how many.
+    /// Drops datagrams that have arrived, about `most` of them; returns how many.
     fn discard(&self, most: usize) -> usize {
-        // The worker deals with an error that persists.
+        // If an error persists, the worker handles it.
         const MOST_FAILURES: usize = 64;
 
         let (mut half, mut batch) = (self.recv_half(BATCH), RecvBatch::new(LONGEST));
@@ -119,8 +120,9 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
         discarded
     }
 
-    /// Sends the datagrams of `batch`, in order, and takes them out; false if the kernel has no room for the rest. A
-    /// datagram that is refused is reported to `refused`, and the others are sent all the same.
+    /// Sends the datagrams of `batch` in order, and removes them from it. Returns false if the kernel has no
+    /// room for the rest. Each datagram that the kernel refuses is reported to `refused`, and the others are
+    /// still sent.
     fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
         send_singly(|to, datagram| self.try_send(to, datagram), batch, refused)
     }
@@ -128,19 +130,20 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
 
 /// The receive half of a socket. It keeps the socket open.
 pub(crate) trait RecvHalf: fmt::Debug + Send + 'static {
-    /// Adds what has arrived to `batch`, up to its bounds; `WouldBlock` when nothing is there.
+    /// Adds datagrams that have arrived to `batch`, up to its bounds; `WouldBlock` when none is there.
     ///
-    /// An error that comes after at least one datagram is kept for the next call by the transport or
-    /// returned again by the kernel, so that no datagram is lost by it.
+    /// If an error comes after at least one datagram, this call succeeds. The next call returns the error: the
+    /// transport keeps it or the kernel returns it again. So the datagrams are not lost.
     fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()>;
 
-    /// As [`try_recv`](Self::try_recv), but asks the kernel, whatever the runtime knows of the socket.
+    /// Does the same as [`try_recv`](Self::try_recv), but asks the kernel even if the runtime considers the
+    /// socket not readable.
     fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()>;
 
-    /// Completes when `try_recv` is worth trying.
+    /// Completes when there may be something to receive.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Receives at least one datagram into `batch`, which is empty.
+    /// Receives at least one datagram into `batch`, which must be empty.
     fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut RecvBatch) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_ready(cx))?;

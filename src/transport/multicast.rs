@@ -1,4 +1,4 @@
-//! Multicast groups: who can hear them, and how they are joined.
+//! Multicast groups: which sockets can receive from them, and how to join them.
 
 use std::{
     io,
@@ -73,7 +73,8 @@ impl From<Ipv4Addr> for Interface {
     }
 }
 
-/// Returns the problem if `group` is not a multicast group, or its interface cannot be given so.
+/// Returns the problem if `group` is not a multicast group, or if its family does not accept this form of
+/// `interface`.
 pub(crate) fn check(group: IpAddr, interface: Interface) -> Result<(), String> {
     if !group.is_multicast() {
         return Err(format!("{group} is not a multicast address"));
@@ -84,7 +85,7 @@ pub(crate) fn check(group: IpAddr, interface: Interface) -> Result<(), String> {
     Ok(())
 }
 
-/// What a socket is to do with a group.
+/// What to do with a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Membership {
     Join,
@@ -92,7 +93,7 @@ pub(crate) enum Membership {
 }
 
 impl Membership {
-    /// Has `socket` join or leave `group`.
+    /// Makes `socket` join or leave `group`.
     pub(crate) fn change(
         self,
         socket: &SocketRef<'_>,
@@ -136,8 +137,8 @@ impl Membership {
     }
 }
 
-/// Whether what is sent to `group` can come to `socket` at all: most systems compare it with the
-/// address that is bound.
+/// Whether `socket` can receive datagrams that are sent to `group`: most systems compare the group with the
+/// address that the socket is bound to.
 pub(crate) fn hears(socket: &SocketRef<'_>, group: IpAddr) -> bool {
     let socket = SockRef::from(socket);
     let Some(local) = socket.local_addr().ok().and_then(|addr| addr.as_socket()) else {
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_group_can_be_joined_by_what_names_an_interface_there() {
+    fn only_a_multicast_group_with_an_interface_for_its_family_is_accepted() {
         let check = |group: &str, interface| check(group.parse().unwrap(), interface);
 
         for (group, interface) in [

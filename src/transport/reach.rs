@@ -5,7 +5,7 @@ use socket2::SockRef;
 use super::Transport;
 use crate::Addr;
 
-/// Whether `transport` has an address of the family of `peer`, and somebody can be there.
+/// Whether `transport` can send to the family of `peer`, and a peer can have that address.
 pub(crate) fn reaches(transport: &dyn Transport, peer: &Addr) -> bool {
     let (Some(peer), Some(local)) = (peer.socket_addr(), transport.local_addr().socket_addr())
     else {
@@ -14,14 +14,15 @@ pub(crate) fn reaches(transport: &dyn Transport, peer: &Addr) -> bool {
     if peer.port() == 0 || peer.ip().is_unspecified() {
         return false;
     }
-    // `[::]` is all addresses of IPv4 too, unless its socket is for IPv6 alone.
+    // `[::]` includes all IPv4 addresses, unless its socket is for IPv6 only.
     let dual = || {
         let socket = transport.socket();
         socket.is_some_and(|socket| matches!(SockRef::from(&socket).only_v6(), Ok(false)))
     };
     let family = local.is_ipv4() == peer.is_ipv4()
         || peer.is_ipv4() && local.ip().is_unspecified() && dual();
-    // A socket on a loopback address reaches this host alone, and other sockets do not reach it there.
+    // A socket on a loopback address reaches only this host. A socket on another address does not reach
+    // loopback addresses.
     let loopback = local.ip().is_unspecified()
         || peer.ip().is_multicast()
         || local.ip().is_loopback() == peer.ip().is_loopback();

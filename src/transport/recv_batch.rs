@@ -14,14 +14,15 @@ pub(crate) struct RecvBatch {
     arrived: Vec<(Addr, Range<usize>)>,
     /// The ancillary data of the datagrams, up to the last one that has any.
     ancillary: Vec<Ancillary>,
-    /// For each datagram that was too long: how many datagrams came before it, and its source, if that is known.
+    /// For each datagram that was too long: the number of datagrams before it, and its source, if that is
+    /// known.
     truncated: Vec<(usize, Option<Addr>)>,
 }
 
 impl RecvBatch {
     /// A batch for datagrams of up to `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        // A limit that no datagram can reach costs no memory.
+        // A limit above the longest possible datagram must not cost memory.
         let limit = limit.min(LONGEST);
         Self {
             bytes: Vec::new(),
@@ -33,11 +34,12 @@ impl RecvBatch {
         }
     }
 
-    /// Room for one more datagram, or `None` when the batch is full.
+    /// Returns memory for one more datagram, or `None` when the batch is full.
     pub(crate) fn room(&mut self) -> Option<&mut [u8]> {
         if self.bytes.is_empty() {
-            // One byte more than the limit tells "exactly full" from "too long". Four of the largest fit
-            // into a batch, or 64 of up to 3 KiB; pages that are never touched cost no memory.
+            // One byte more than the limit shows whether a datagram of the limit's length was longer. A batch
+            // holds four of the largest datagrams, or 64 of up to 3 KiB. Pages that are never touched cost no
+            // memory.
             self.bytes = vec![0; 4 * (self.limit + 1)];
         }
         if self.is_full() {
@@ -46,7 +48,7 @@ impl RecvBatch {
         self.bytes[self.used..].get_mut(..=self.limit)
     }
 
-    /// Adds the datagram of which the first `len` bytes were written to [`room`](Self::room).
+    /// Adds a datagram. Its first `len` bytes were written to [`room`](Self::room).
     pub(crate) fn push(&mut self, from: Addr, len: usize) {
         if len > self.limit {
             self.push_truncated(Some(from));
@@ -61,7 +63,7 @@ impl RecvBatch {
         self.truncated.push((self.arrived.len(), from));
     }
 
-    /// Counts all datagrams but the first `whole` as longer than the limit.
+    /// Counts all datagrams after the first `whole` ones as longer than the limit.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn truncate(&mut self, whole: usize) {
         for (behind, _) in &mut self.truncated {
@@ -71,8 +73,9 @@ impl RecvBatch {
         self.truncated.extend(others.map(|(from, _)| (whole, Some(from))));
     }
 
-    /// Room for at least `count` messages, and how long each slot is: one byte more than a datagram may be, or
-    /// than any message is, where the kernel may have `merged` datagrams. The batch must be empty.
+    /// Returns memory for at least `count` messages, and the length of each slot: one byte more than the
+    /// limit of a datagram. If the kernel may have `merged` datagrams, a slot is one byte longer than the
+    /// longest message. The batch must be empty.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn slots(&mut self, count: usize, merged: bool) -> (&mut [u8], usize) {
         let slot = if merged { LONGEST + 1 } else { self.limit + 1 };
@@ -83,7 +86,7 @@ impl RecvBatch {
         (&mut self.bytes, slot)
     }
 
-    /// How many bytes there is room for.
+    /// The size of the buffer in bytes.
     #[cfg(all(test, target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn capacity(&self) -> usize {
         self.bytes.len()
@@ -100,8 +103,8 @@ impl RecvBatch {
         }
     }
 
-    /// Adds the datagrams that the kernel has merged into the `bytes`: each has `segment` bytes, and the last may have
-    /// fewer. If `segment` is 0, nobody knows where they end.
+    /// Adds the datagrams that the kernel has merged into the `bytes`. Each has `segment` bytes, and the last
+    /// may have fewer. If `segment` is 0, the borders between them are unknown.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn push_segments(
         &mut self,
@@ -157,13 +160,13 @@ impl RecvBatch {
         &self.bytes[self.arrived[index].1.clone()]
     }
 
-    /// How many datagrams were longer than the limit, so that they are not in the batch.
+    /// How many datagrams are not in the batch because they were longer than the limit.
     pub(crate) fn truncated(&self) -> usize {
         self.truncated.len()
     }
 
-    /// Of datagram number `i` that was too long: how many datagrams of the batch came before it, and its source, if
-    /// that is known.
+    /// For number `i` of the datagrams that were too long: how many datagrams of the batch came before it,
+    /// and its source, if that is known.
     pub(crate) fn truncated_behind(&self, i: usize) -> Option<(usize, Option<&Addr>)> {
         self.truncated.get(i).map(|(behind, from)| (*behind, from.as_ref()))
     }
@@ -213,7 +216,7 @@ mod segments {
 
     // R-12, S-2
     #[test]
-    fn ancillary_data_stays_with_its_datagrams_whichever_others_are_left_out() {
+    fn ancillary_data_stays_with_its_datagrams_when_others_are_left_out() {
         let told = |byte: u8| Ancillary { traffic_class: Some(byte.into()), local: None };
         let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
         let mut batch = RecvBatch::new(16);
@@ -265,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_nothing_can_reach_costs_no_memory() {
+    fn a_limit_above_the_longest_datagram_costs_no_memory() {
         let room = |limit| RecvBatch::new(limit).room().map(|room| room.len());
 
         assert_eq!(room(usize::MAX), room(LONGEST));
@@ -274,7 +277,7 @@ mod tests {
     // R-5, G-9
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[test]
-    fn datagrams_of_unknown_length_are_counted_behind_those_that_are_known() {
+    fn datagrams_of_unknown_length_are_counted_after_the_known_ones() {
         let mut batch = RecvBatch::new(4);
         for datagram in [&b"12345"[..], b"1", b"2", b"12345", b"3"] {
             receive(&mut batch, 1, datagram);

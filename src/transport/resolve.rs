@@ -1,4 +1,4 @@
-//! Resolves what a caller gave as an address, and says what is wrong with it.
+//! Resolves the addresses that callers give, and reports what is wrong with them.
 
 use std::{
     io,
@@ -12,13 +12,14 @@ use super::Target;
 use crate::AddrError;
 
 impl Target {
-    /// The addresses that this stands for, at least one. Nobody is asked for what is in numbers, nor for
-    /// the interface that it names.
+    /// Returns the addresses that this stands for, at least one. It does not ask the resolver for numeric
+    /// addresses or for interface names.
     ///
     /// # Errors
     ///
-    /// Each says what was given. Fails with `InvalidInput` if that is no address and cannot be a name, or
-    /// is a name without addresses; with `NotFound` if there is no such interface; else as the resolver.
+    /// Each error quotes the given text. Fails with `InvalidInput` if the text is not an address and cannot
+    /// be a name, or is a name without addresses. Fails with `NotFound` if this host has no such interface.
+    /// Otherwise returns the error of the resolver.
     pub(crate) async fn resolve(&self) -> Result<Vec<SocketAddr>, AddrError> {
         let (given, host, port) = match self.parse()? {
             Parsed::Addr(addr) => return Ok(vec![addr]),
@@ -35,7 +36,7 @@ impl Target {
 }
 
 impl Target {
-    /// The address, if this is one in numbers. No name is resolved.
+    /// Returns the address if it is numeric. It does not resolve names.
     #[cfg(feature = "testing")]
     pub(crate) fn in_numbers(&self) -> Result<SocketAddr, AddrError> {
         match self.parse()? {
@@ -63,14 +64,14 @@ impl Target {
     }
 }
 
-/// What a caller gave, as far as it can be told without a resolver.
+/// The given text, parsed as far as possible without a resolver.
 enum Parsed<'a> {
     Addr(SocketAddr),
     /// The text that was given, and the name and the port in it.
     Name(&'a str, &'a str, u16),
 }
 
-/// The host and the port in `text`, or what is wrong with it.
+/// Returns the host and the port in `text`, or what is wrong with it.
 fn split(text: &str) -> Result<(&str, u16), String> {
     let no_port = || "has no port".to_owned();
     if text.parse::<u16>().is_ok() {
@@ -79,7 +80,7 @@ fn split(text: &str) -> Result<(&str, u16), String> {
     let (host, port) = text.rsplit_once(':').ok_or_else(no_port)?;
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let whole = text.trim_start_matches('[').trim_end_matches(']');
-    // An address of IPv6 without brackets has its port behind the last colon, as for the standard library.
+    // An IPv6 address without brackets has its port after the last colon, as in the standard library.
     let alone = bracketed.is_none() && !is_ipv6(host) && (text.ends_with(']') || is_ipv6(whole));
     if alone || port.is_empty() {
         return Err(no_port());
@@ -89,18 +90,18 @@ fn split(text: &str) -> Result<(&str, u16), String> {
     Ok((bracketed.filter(|host| is_ipv6(host)).unwrap_or(host), port))
 }
 
-/// A number of digits alone. The standard library takes a sign too.
+/// A number that consists of digits only. `str::parse` of the standard library would accept a sign too.
 fn number<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Whether `host` is an address of IPv6, with or without a zone.
+/// Whether `host` is an IPv6 address, with or without a zone.
 fn is_ipv6(host: &str) -> bool {
     let ip = host.split_once('%').map_or(host, |(ip, _)| ip);
     ip.parse::<Ipv6Addr>().is_ok()
 }
 
-/// The address of a host that is given in numbers, or `None` if it may be a name.
+/// Returns the address of a numeric host, or `None` if `host` may be a name.
 fn numeric(given: &str, host: &str, port: u16) -> Result<Option<SocketAddr>, AddrError> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(Some(SocketAddr::new(ip, port)));
@@ -127,7 +128,7 @@ fn numeric(given: &str, host: &str, port: u16) -> Result<Option<SocketAddr>, Add
         _ if host.contains([':', '%', '[', ']']) => {
             Err(refused(given, &format!("has the host {host:?}, which is not an IPv6 address")))
         }
-        // Whoever is asked for such a name may know one that ends so.
+        // The resolver could append a search domain to such a name and find an address.
         _ if is_out_of_range(host) => {
             Err(refused(given, &format!("has the host {host:?}, which is not an IPv4 address")))
         }
@@ -135,7 +136,7 @@ fn numeric(given: &str, host: &str, port: u16) -> Result<Option<SocketAddr>, Add
     }
 }
 
-/// Whether `host` is four numbers of which one is too large for an address of IPv4.
+/// Whether `host` consists of four numbers, and one is too large for an IPv4 address.
 fn is_out_of_range(host: &str) -> bool {
     let numbers: Result<Vec<u64>, _> = host.split('.').map(str::parse).collect();
     numbers.is_ok_and(|numbers| numbers.len() == 4 && numbers.iter().any(|number| *number > 255))
@@ -143,7 +144,8 @@ fn is_out_of_range(host: &str) -> bool {
 
 /// The index of the network interface with this name, if there is one.
 pub(super) fn interface_index(name: &str) -> Option<u32> {
-    // The resolver knows it on every system, since it reads zones. For what is in numbers it asks nobody.
+    // The resolver can look up the index on every system, because it parses zones. For a numeric address it
+    // sends no query.
     let mut addrs = (format!("fe80::1%{name}").as_str(), 0).to_socket_addrs().ok()?;
     match addrs.next()? {
         SocketAddr::V6(addr) => Some(addr.scope_id()).filter(|index| *index > 0),
@@ -155,7 +157,7 @@ fn refused(given: &str, wrong: &str) -> AddrError {
     AddrError::refused(format!("the address {given:?} {wrong}"), io::ErrorKind::InvalidInput)
 }
 
-/// `addr`, but an IPv4-mapped one as the IPv4 address that it stands for.
+/// Returns `addr`; if it is an IPv4-mapped address, returns the IPv4 address that it stands for.
 pub(crate) fn unmapped(addr: SocketAddr) -> SocketAddr {
     match addr.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, addr.port()),
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_is_behind_the_last_colon() {
+    fn the_port_is_after_the_last_colon() {
         assert_eq!(split("localhost:9000"), Ok(("localhost", 9000)));
         assert_eq!(split("[fe80::1%eth0]:0"), Ok(("fe80::1%eth0", 0)));
         assert_eq!(split("::1:9000"), Ok(("::1", 9000)));
@@ -182,7 +184,7 @@ mod tests {
 
     // B-5
     #[tokio::test]
-    async fn what_cannot_be_an_address_is_named_with_what_is_wrong_and_nobody_is_asked() {
+    async fn text_that_cannot_be_an_address_is_refused_with_the_reason_and_without_a_resolver() {
         for (text, wrong) in [
             ("", "has no port"),
             ("localhost", "has no port"),
@@ -212,7 +214,7 @@ mod tests {
     // B-5
     #[tokio::test]
     async fn the_error_of_the_resolver_is_kept_and_names_the_address() {
-        // No label of a name has more than 63 bytes, so nobody is asked for this one.
+        // A label of a name has at most 63 bytes, so the resolver refuses this one without a query.
         let text = format!("{}:9000", "a".repeat(64));
         let of_resolver = lookup_host(&text).await.err().unwrap();
 
@@ -236,7 +238,7 @@ mod tests {
 
     // B-9
     #[tokio::test]
-    async fn an_interface_that_is_not_there_is_named() {
+    async fn the_error_for_a_missing_interface_names_the_interface() {
         for (text, zone) in [("[fe80::1%no such]:9", "no such"), ("[fe80::1%]:9", "")] {
             let error = resolved(text).await.unwrap_err();
 

@@ -21,11 +21,11 @@ pub(crate) struct Ancillary {
     pub(crate) traffic_class: Option<TrafficClass>,
 }
 
-/// The two ends of a datagram's way.
+/// The two addresses between which a datagram travels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) peer: Addr,
-    /// The address of this host, if the socket has several and the system reports which.
+    /// The address of this host, if the socket has several addresses and the system reports which one it is.
     pub(crate) local: Option<Local>,
 }
 
@@ -56,7 +56,7 @@ mod tests {
 
     // S-2, B-9
     #[test]
-    fn an_address_of_one_link_alone_is_shown_with_it() {
+    fn a_link_local_address_is_shown_with_its_interface() {
         let bound = "[::]:9000".parse::<SocketAddr>().unwrap().into();
         let local_addr = |ip: &str| {
             let local = Some(Local { ip: ip.parse().unwrap(), interface: 6 });

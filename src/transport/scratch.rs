@@ -1,10 +1,10 @@
-//! A buffer of each thread for one encoded datagram.
+//! A buffer per thread, for one encoded datagram.
 
 use std::{cell::Cell, mem, ops::Deref};
 
 use crate::{EncodeError, SendError};
 
-/// One encoded datagram in the buffer of this thread. Dropping it gives the buffer back.
+/// One encoded datagram in the buffer of this thread. The drop returns the buffer to the thread.
 pub(crate) struct Scratch(Vec<u8>);
 
 impl Scratch {
@@ -31,7 +31,7 @@ impl Deref for Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A buffer that no datagram can fill goes back to the allocator.
+        // A buffer that is larger than any datagram is freed.
         const KEPT: usize = 128 * 1024;
 
         if self.0.capacity() <= KEPT {
@@ -59,7 +59,7 @@ mod tests {
 
     // S-6
     #[test]
-    fn a_buffer_is_used_again_unless_no_datagram_can_fill_it() {
+    fn a_buffer_is_used_again_unless_it_is_larger_than_any_datagram() {
         let usual = encode(1_000).unwrap().0.as_ptr();
         assert_eq!(encode(500).unwrap().0.as_ptr(), usual);
 

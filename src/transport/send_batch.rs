@@ -5,18 +5,18 @@ use std::ops::Range;
 use super::{BATCH, Route};
 use crate::{EncodeError, SendError};
 
-/// Datagrams on their way out, first in, first out. Each has a buffer of its own, so that a protocol that does more
-/// than append cannot spoil another datagram. The buffers are used again.
+/// Datagrams to be sent, first in, first out. Each has its own buffer, so that a protocol that does not only
+/// append cannot damage another datagram. The buffers are used again.
 #[derive(Debug, Default)]
 pub(crate) struct SendBatch {
     slots: Vec<(Route, Vec<u8>)>,
     pending: Range<usize>,
     bytes: usize,
-    /// Whether a buffer has become larger than is kept.
+    /// Whether a buffer has become larger than [`KEPT`].
     oversize: bool,
 }
 
-/// Larger buffers go back to the allocator: 64 of the largest would hold 4 MiB for ever.
+/// Larger buffers are freed, because 64 of the largest would occupy 4 MiB forever.
 const KEPT: usize = 16 * 1024;
 
 impl SendBatch {
@@ -49,7 +49,7 @@ impl SendBatch {
     #[cold]
     fn add_slot(&mut self, to: &Route) {
         if self.pending.start > self.pending.len() {
-            // A batch that never gets empty uses the buffers again that it has sent.
+            // So a batch that never gets empty also uses the buffers of sent datagrams again.
             self.slots.rotate_left(self.pending.start);
             self.pending = 0..self.pending.len();
         } else {

@@ -10,7 +10,8 @@ use std::{
 pub(crate) struct Signal(Mutex<Option<Waker>>);
 
 impl Signal {
-    /// Lets the next [`wake`](Self::wake) wake the task of `cx`. Look for work after this, or a wake-up can be missed.
+    /// The next [`wake`](Self::wake) wakes the task of `cx`. The caller must look for work after this call,
+    /// otherwise it can miss a wake-up.
     pub(crate) fn register(&self, cx: &Context<'_>) {
         let mut waker = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *waker {

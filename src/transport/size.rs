@@ -1,22 +1,22 @@
-//! How long a datagram of UDP can be, and how many are received and sent at once.
+//! How long a UDP datagram can be, and how many are received and sent at once.
 
 use std::net::SocketAddr;
 
 use crate::addr::{Addr, Repr};
 
-/// How many datagrams one batch holds. A batch of 16 already gives everything that batching can give;
-/// more only keeps the runtime's other tasks waiting.
+/// How many datagrams one batch holds. 16 are enough for the full benefit of batching; a much larger batch
+/// only delays the other tasks of the runtime.
 pub(crate) const BATCH: usize = 64;
 
-/// More than any datagram has: the length field of UDP counts its header.
+/// More bytes than any datagram has, because the length field of UDP includes its header.
 pub(crate) const LONGEST: usize = 65_535;
 
 /// The largest payload of an IPv4 datagram: 65,535 less the headers of IP and UDP.
 const MAX_IPV4: usize = LONGEST - 20 - 8;
-/// The largest payload over IPv6, whose length field does not count its own header.
+/// The largest payload over IPv6. The length field of IPv6 does not include its header.
 const MAX_IPV6: usize = LONGEST - 8;
 
-/// The longest datagram that can go to `to`, in bytes.
+/// The length of the longest datagram that can be sent to `to`, in bytes.
 #[inline]
 pub(crate) const fn max_len(to: &Addr) -> usize {
     match to {

@@ -1,4 +1,4 @@
-//! Sockets of the operating system: made here, or taken over from a user.
+//! Sockets of the operating system: created here, or taken over from the caller.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ pub(crate) use super::options::Options;
 use super::{Transport, Udp, WorkerIndex, options::share_port};
 use crate::AddrError;
 
-/// Takes over a bound socket of the caller's, and sets on it what `options` ask for.
+/// Takes over a bound socket of the caller's, and sets the `options` on it.
 pub(crate) fn adopt(socket: UdpSocket, options: &Options) -> io::Result<Box<dyn Transport>> {
     if check(&socket)?.port() == 0 {
         let text = "the socket is not bound";
@@ -24,7 +24,7 @@ pub(crate) fn adopt(socket: UdpSocket, options: &Options) -> io::Result<Box<dyn 
     transport(socket, WorkerIndex::ALONE, options, false)
 }
 
-/// As [`adopt`], for a connected socket; returns its peer too.
+/// Does the same as [`adopt`], for a connected socket; also returns its peer.
 pub(crate) fn adopt_connected(
     socket: UdpSocket,
     options: &Options,
@@ -46,7 +46,7 @@ fn prepare(socket: &UdpSocket, options: &Options) -> io::Result<()> {
     options.adopt(&SockRef::from(socket))
 }
 
-/// A new non-blocking socket for the family of `addr`, with `options`.
+/// Creates a non-blocking socket for the family of `addr`, with `options`.
 fn open(addr: SocketAddr, dual: bool, options: &Options) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
@@ -54,8 +54,8 @@ fn open(addr: SocketAddr, dual: bool, options: &Options) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What drives a bound non-blocking socket best, which is at `place` on its address. If it is our `own`
-/// and not a user's, it may get options that it does not have yet.
+/// Returns the fastest transport for a bound non-blocking socket, which is at `place` on its address. Only a
+/// socket of our `own`, not one of the user's, may get options in addition.
 pub(crate) fn transport(
     socket: UdpSocket,
     place: WorkerIndex,
@@ -65,7 +65,8 @@ pub(crate) fn transport(
     Ok(driven(Udp::new(socket)?, place, options, own))
 }
 
-/// As [`transport`], for a connected socket; with it, the socket for whoever waits for it.
+/// Does the same as [`transport`], for a connected socket. Also returns the socket, so that the client can
+/// wait for it.
 pub(crate) fn connected(
     socket: UdpSocket,
     options: &Options,
@@ -87,7 +88,8 @@ fn driven(udp: Udp, place: WorkerIndex, options: &Options, own: bool) -> Box<dyn
     Box::new(udp)
 }
 
-/// A new non-blocking socket bound to `addr`. One on `[::]` takes IPv4 too, unless `ipv6_only`.
+/// Creates a non-blocking socket that is bound to `addr`. On `[::]` it receives IPv4 too, unless `ipv6_only`
+/// is set.
 pub(crate) fn bind(addr: SocketAddr, ipv6_only: bool, options: &Options) -> io::Result<UdpSocket> {
     let socket = open(addr, !ipv6_only, options)?;
     bind_opened(&socket, addr, ipv6_only, options)?;
@@ -103,7 +105,8 @@ fn bind_opened(
     if addr.is_ipv6() {
         socket.set_only_v6(ipv6_only)?;
     }
-    // With it, Linux may choose a port for port 0 that somebody else shares: then it is asked for later.
+    // If port sharing is set before the bind, Linux may answer port 0 with a port that another socket shares.
+    // So for port 0 it is set after the bind.
     let early = cfg!(not(target_os = "linux")) || addr.port() != 0;
     let shared = options.reuse_port == Some(true);
     if shared && early {
@@ -116,12 +119,13 @@ fn bind_opened(
     Ok(())
 }
 
-/// `count` new sockets that share `addr` and its port, as by [`bind`]. The kernel has each peer
-/// meet one of them, always the same.
+/// Creates `count` sockets with [`bind`] that share `addr` and its port. The kernel delivers all datagrams of
+/// a peer to the same one of them.
 ///
-/// The last of them has the first place. When a socket is closed, the kernel gives its place to the one
-/// in the last place; so if they are closed in their order here, or by the kernel, which begins with the
-/// lowest descriptor, then another server's on that address keep their places among themselves.
+/// The last socket in the returned list has the first place in the kernel's list. When a socket is closed,
+/// the kernel moves the socket in the last place to the free place. So if the sockets are closed in the order
+/// of the returned list, the sockets of another server on that address keep their order. The kernel also
+/// closes them in that order, because it begins with the lowest descriptor.
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(crate) fn bind_several(
     mut addr: SocketAddr,
@@ -144,7 +148,7 @@ pub(crate) fn bind_several(
     Ok(sockets.into_iter().zip((0..of).rev()).map(place).collect())
 }
 
-/// `count` sockets that share `addr`, on systems that spread no peers over sockets.
+/// Creates `count` sockets that share `addr`, on systems that cannot spread peers over several sockets.
 #[cfg(any(not(target_os = "linux"), datagrammar_portable))]
 pub(crate) fn bind_several(
     _addr: SocketAddr,
@@ -156,11 +160,11 @@ pub(crate) fn bind_several(
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
-/// A new non-blocking socket connected to `peer`, which is of the same family as `local`.
+/// Creates a non-blocking socket that is connected to `peer`, which must be of the same family as `local`.
 ///
 /// # Errors
 ///
-/// Each names the address that is at fault.
+/// Each error names the address that caused it.
 pub(crate) fn connect(
     local: Option<SocketAddr>,
     peer: SocketAddr,
@@ -179,22 +183,23 @@ pub(crate) fn connect(
     Ok(socket.into())
 }
 
-/// Whether the host has no addresses of the family of `addr`, which could not be bound for this `error`.
+/// Whether the host has no addresses of the family of `addr`. `error` is the reason why `addr` could not be
+/// bound.
 pub(crate) fn lacks_family(addr: SocketAddr, error: &io::Error) -> bool {
     #[cfg(unix)]
     const FAMILY: i32 = libc::EAFNOSUPPORT;
     #[cfg(windows)]
     const FAMILY: i32 = 10_047;
 
-    // An address that is not of this host is another matter: where it has others of that family, there is
-    // a way to it. To ask for the way sends nothing.
+    // The host may have addresses of that family, just not this one. Then it has a route to `addr`. Looking
+    // up the route sends nothing.
     let no_way = |socket: Socket| socket.connect(&addr.into()).is_err();
     error.raw_os_error() == Some(FAMILY)
         || error.kind() == io::ErrorKind::AddrNotAvailable
             && Socket::new(Domain::for_address(addr), Type::DGRAM, None).is_ok_and(no_way)
 }
 
-/// Returns the address of `socket`; refuses what is not a datagram socket of IP.
+/// Returns the address of `socket`. Fails if it is not an IP datagram socket.
 pub(crate) fn check(socket: &UdpSocket) -> io::Result<SocketAddr> {
     let refused = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
     if SockRef::from(socket).r#type()? != Type::DGRAM {
@@ -209,7 +214,7 @@ mod tests {
 
     // B-6
     #[test]
-    fn a_family_is_lacking_when_the_kernel_says_so() {
+    fn a_family_is_missing_when_the_kernel_says_so() {
         let loopback = "[::1]:9".parse().unwrap();
 
         #[cfg(unix)]
@@ -221,18 +226,18 @@ mod tests {
     // B-4, B-6
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_family_is_not_lacking_where_there_is_a_way_to_its_addresses() {
+    fn a_family_is_not_missing_when_there_is_a_route_to_its_addresses() {
         let [here, nowhere] =
             ["127.0.0.1:9", "127.255.255.255:9"].map(|addr| addr.parse().unwrap());
 
         assert!(!lacks_family(here, &io::ErrorKind::AddrNotAvailable.into()));
-        // Without leave to broadcast, the kernel finds none.
+        // Without permission to broadcast, the kernel finds no route.
         assert!(lacks_family(nowhere, &io::ErrorKind::AddrNotAvailable.into()));
     }
 
     // B-10
     #[test]
-    fn a_new_socket_is_bound_for_itself() {
+    fn a_new_socket_does_not_share_its_address() {
         let socket = bind("127.0.0.1:0".parse().unwrap(), false, &Options::default()).unwrap();
 
         assert!(!SockRef::from(&socket).reuse_address().unwrap());
@@ -240,7 +245,7 @@ mod tests {
 
     // B-7
     #[test]
-    fn a_new_socket_says_which_families_it_serves() {
+    fn a_new_socket_sets_explicitly_whether_it_is_for_ipv6_only() {
         let any = "[::]:0".parse().unwrap();
 
         for ipv6_only in [false, true] {
@@ -250,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_set() {
+    fn the_requested_options_are_set() {
         let options = Options { ttl: Some(7), broadcast: Some(true), ..Options::default() };
         let peer = |text: &str| text.parse().unwrap();
 

@@ -33,7 +33,7 @@ mod sealed {
     #[expect(unnameable_types, reason = "the types that seal a trait are not to be named")]
     pub enum Target {
         Addr(std::net::SocketAddr),
-        /// An address or a name, with a port behind it.
+        /// An address or a name, followed by a port.
         Text(String),
         /// An IP address or a name, and a port.
         Host(String, u16),

@@ -17,16 +17,16 @@ use crate::addr::{Addr, Repr};
 /// UDP on every platform that tokio knows, one system call per datagram.
 #[derive(Debug)]
 pub(crate) struct Udp {
-    /// Shared with the receive half, and with callers that set options on it.
+    /// The receive half shares it, and so do callers that set options on it.
     pub(super) socket: Arc<UdpSocket>,
     pub(super) local_addr: Addr,
     pub(super) ipv6: bool,
-    /// Whether it is connected to one peer, whose address the kernel knows.
+    /// Whether the socket is connected to one peer, so that the kernel knows the peer's address.
     pub(super) connected: bool,
 }
 
 impl Udp {
-    /// Takes a bound socket over; it must be in non-blocking mode.
+    /// Takes over a bound socket, which must be in non-blocking mode.
     ///
     /// # Panics
     ///
@@ -38,13 +38,13 @@ impl Udp {
         Ok(Self { socket, local_addr, ipv6, connected: false })
     }
 
-    /// As [`new`](Self::new), for a socket that is connected to the one peer that it talks to.
+    /// Does the same as [`new`](Self::new), for a connected socket.
     pub(crate) fn connected(socket: std::net::UdpSocket) -> io::Result<Self> {
         Ok(Self { connected: true, ..Self::new(socket)? })
     }
 
-    /// The address of `to` for this socket: an IPv6 socket knows IPv4 peers by their mapped address, and a connected
-    /// socket needs none.
+    /// The address of `to` as this socket needs it. An IPv6 socket uses mapped addresses for IPv4 peers. A
+    /// connected socket needs no address.
     fn name(&self, to: &Addr) -> Option<SocketAddr> {
         let Addr(Repr::Ip(to)) = *to;
         match to {
@@ -92,7 +92,7 @@ struct UdpRecvHalf {
 }
 
 impl UdpRecvHalf {
-    /// Receives one datagram after the other, as long as there are some, and room for them.
+    /// Receives datagrams one by one, as long as some are there and the batch has room.
     fn fill(
         &self,
         batch: &mut RecvBatch,
@@ -103,14 +103,14 @@ impl UdpRecvHalf {
         while let Some(room) = batch.room() {
             match recv(room) {
                 Ok((len, from)) => batch.push(Addr::canonical(from), len),
-                // Windows reports a datagram that did not fit by an error, without its source.
+                // Windows reports a datagram that did not fit as an error without its source.
                 #[cfg(windows)]
                 Err(error) if error.raw_os_error() == Some(10_040) => batch.push_truncated(None),
                 Err(_) if !batch.is_empty() => break,
                 Err(error) => return Err(error),
             }
         }
-        // A user may have switched GRO on since, and these calls do not report segments.
+        // The user may have switched GRO on later, and these calls do not report segments.
         #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
         if super::linux::gro::merges(&self.socket) {
             batch.truncate(first);
@@ -127,10 +127,10 @@ impl RecvHalf for UdpRecvHalf {
 
     fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
         let socket = SockRef::from(&*self.socket);
-        // Of the safe calls, only this one gives both at once without asking tokio. A look at the source
-        // beforehand could be at another datagram, if somebody else reads too.
+        // Of the safe calls that bypass tokio, only this one returns a datagram together with its source.
+        // Peeking at the source first could show another datagram, if another reader takes one in between.
         let Ok(socket) = socket.try_clone().map(std::net::UdpSocket::from) else {
-            // No descriptor is left. Then what tokio knows must do.
+            // No descriptor is left, so this falls back to tokio's view of the socket.
             return self.try_recv(batch);
         };
         self.fill(batch, |room| socket.recv_from(room))
@@ -141,8 +141,8 @@ impl RecvHalf for UdpRecvHalf {
     }
 }
 
-/// The `error` of a receive. If it says to wait, and somebody has shut the socket down for reading, another
-/// one: such a socket counts as readable for ever, so there is no waiting.
+/// Returns the `error` of a receive. If it is `WouldBlock` and the socket was shut down for reading, returns
+/// another error instead: such a socket always counts as readable, so waiting for it would never pause.
 pub(super) fn unless_shut_down(socket: &UdpSocket, error: io::Error) -> io::Error {
     if error.kind() != io::ErrorKind::WouldBlock {
         return error;
@@ -181,7 +181,7 @@ mod tests {
 
     //
     #[tokio::test]
-    async fn the_source_belongs_to_the_datagram_whoever_else_reads() {
+    async fn the_source_belongs_to_the_datagram_even_if_others_read_too() {
         const EACH: usize = 20_000;
 
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -1,7 +1,7 @@
-//! Which of several sockets on one address a socket is.
+//! The position of a socket among several sockets on one address.
 
-/// Which of the sockets that share an address a socket is for the kernel, which counts them in the order
-/// they were bound.
+/// The position of a socket among the sockets that share its address. The kernel numbers them in the order in
+/// which they were bound.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WorkerIndex {
     pub(crate) number: u32,
@@ -9,6 +9,6 @@ pub(crate) struct WorkerIndex {
 }
 
 impl WorkerIndex {
-    /// That of a socket that has its address for itself.
+    /// The index of a socket that does not share its address.
     pub(crate) const ALONE: Self = Self { number: 0, of: 1 };
 }

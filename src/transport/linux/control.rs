@@ -4,41 +4,43 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::transport::{Ancillary, Local};
 
-/// Room for what the kernel tells of a datagram that is received. We read the local address (40 bytes, on
-/// IPv6 sockets 72), the size of segments (24) and the traffic class (24). Whatever else a user asks for on a
-/// socket that is lent comes too, in an order that the kernel chooses: some 500 bytes if it is everything but
-/// the headers of IPv6 that a sender may add.
+/// The buffer size for the control messages of a received datagram. We read the local address (40 bytes, on
+/// IPv6 sockets 72), the segment size (24) and the traffic class (24). A user can enable more on a lent
+/// socket. These messages come too, in an order that the kernel chooses. All of them together take some 500
+/// bytes, without the IPv6 extension headers that a sender may add.
 pub(super) const ROOM: usize = 640;
 
-/// A buffer for the control messages of a datagram that is sent: the local address (40 bytes at most) and
-/// the size of segments (24).
+/// A buffer for the control messages of a datagram to send: the local address (at most 40 bytes) and the
+/// segment size (24).
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 pub(super) struct Control([u8; Self::SIZE]);
 
-/// What the kernel tells of a datagram.
+/// What the kernel reports about a received datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
-    /// The length of the datagrams that were merged into this one, but for the last; 0 if that is not said.
+    /// The length of each datagram that was merged into this message, except the last. 0 if the kernel merged
+    /// datagrams but reports no valid length.
     pub(super) segment: Option<usize>,
     pub(super) ancillary: Ancillary,
     /// Whether it was sent to a multicast group or a broadcast address.
     pub(super) many: bool,
 }
 
-/// What control messages begin at a multiple of: 8 bytes on most machines, 4 on those of 32 bits.
+/// The alignment of control messages: 8 bytes on most machines, 4 on 32-bit machines.
 const WORD: usize = size_of::<usize>();
-/// The head of a control message: its length, with the head, in a word, its level and its type.
+/// The size of the head of a control message: a word with the length (including the head), the level and the
+/// type.
 const HEAD: usize = WORD + 8;
 
 impl Control {
     const SIZE: usize = 128;
 
-    /// Writes what the kernel is to know of a datagram that is sent; returns how many bytes that takes.
+    /// Writes the control messages for a datagram to send; returns how many bytes they take.
     pub(super) fn write(&mut self, local: Option<Local>, segment: Option<u16>) -> usize {
         let mut len = 0;
         match local.map(|Local { ip, interface }| (ip, interface)) {
-            // No interface, here and below: the way back is for the routing table to choose.
+            // No interface, here and below, so that the routing table chooses the way to the peer.
             Some((IpAddr::V4(ip), _)) => {
                 let mut info = [0; 12];
                 info[4..8].copy_from_slice(&ip.octets());
@@ -76,7 +78,7 @@ impl Default for Control {
     }
 }
 
-/// Reads what the kernel wrote; what it does not know it passes over.
+/// Reads the control messages that the kernel wrote; skips those that it does not know.
 pub(super) fn read(mut bytes: &[u8]) -> Told {
     let mut told = Told::default();
     while let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() {
@@ -105,8 +107,8 @@ pub(super) fn read(mut bytes: &[u8]) -> Told {
     told
 }
 
-/// `struct in_pktinfo`: the interface, the local address, the address in the header. For a datagram to
-/// many, the local address is the one that the kernel would answer from.
+/// `struct in_pktinfo`: the interface, the local address, the address in the header. For a multicast or
+/// broadcast datagram, the local address is the one that the kernel would reply from.
 fn ipv4_info(data: &[u8], told: &mut Told) {
     let Some((interface, rest)) = data.split_first_chunk() else { return };
     let Some((ip, header)) = rest.split_first_chunk::<4>() else { return };
@@ -115,8 +117,9 @@ fn ipv4_info(data: &[u8], told: &mut Told) {
     told.many = header.first_chunk().is_some_and(|header| header != ip);
 }
 
-/// `struct in6_pktinfo`: the address in the header, the interface. Nobody can answer from an address of
-/// many, and of an IPv4-mapped one only `in_pktinfo`, which comes with it, tells whether it is that.
+/// `struct in6_pktinfo`: the address in the header, the interface. No reply can come from a multicast
+/// address. An IPv4-mapped address may be a broadcast address. Only `in_pktinfo`, which comes with it, shows
+/// whether it is one.
 fn ipv6_info(data: &[u8], told: &mut Told) {
     let Some((ip, rest)) = data.split_first_chunk::<16>() else { return };
     let Some(interface) = rest.first_chunk() else { return };
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn written_control_messages_can_be_read() {
         for (ip, interface) in [("192.0.2.7", 0), ("2001:db8::1", 0), ("fe80::1", 6)] {
             let local = Some(Local { ip: ip.parse().unwrap(), interface });
             let mut control = Control::default();
@@ -152,7 +155,7 @@ mod tests {
 
     // B-12
     #[test]
-    fn what_was_sent_to_many_is_told_from_what_was_sent_to_one() {
+    fn multicast_and_broadcast_are_distinguished_from_unicast() {
         let received = |local: &str, header: &str| {
             let [local, header] = [local, header].map(|ip| ip.parse::<Ipv4Addr>().unwrap());
             let mut info = [0; 12];
@@ -160,7 +163,7 @@ mod tests {
             info[8..].copy_from_slice(&header.octets());
             let (mut control, mut len) = (Control::default(), 0);
             control.append(&mut len, libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
-            // On a socket of IPv6 it is told a second time.
+            // An IPv6 socket reports it a second time.
             info_of_ipv6(&mut control, &mut len, header.to_ipv6_mapped());
             let told = read(control.first(len));
             assert_eq!(told.ancillary.local.unwrap().ip, local);
@@ -185,7 +188,7 @@ mod tests {
 
     // S-3
     #[test]
-    fn what_was_sent_to_many_is_not_answered_from_there() {
+    fn no_reply_comes_from_a_multicast_or_broadcast_address() {
         for ip in ["ff02::1", "::ffff:127.255.255.255"] {
             let local = Some(Local { ip: ip.parse().unwrap(), interface: 6 });
             let mut control = Control::default();
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_segments_has_the_layout_of_the_kernel() {
+    fn the_segment_size_has_the_layout_of_the_kernel() {
         let mut control = Control::default();
 
         let len = control.write(None, Some(1200));
@@ -210,7 +213,7 @@ mod tests {
 
     // R-5, D-17
     #[test]
-    fn a_size_of_segments_that_says_nothing_is_none() {
+    fn an_invalid_segment_size_counts_as_unknown() {
         for data in [&[][..], &[9; 3], &0_i32.to_ne_bytes(), &(-1_i32).to_ne_bytes()] {
             let (mut control, mut len) = (Control::default(), 0);
 
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_are_taken_for_more_than_they_are() {
+    fn incomplete_control_messages_are_ignored() {
         let mut control = Control::default();
         let len = control.write(Some(Local { ip: Ipv4Addr::LOCALHOST.into(), interface: 1 }), None);
 

@@ -1,4 +1,4 @@
-//! What becomes of a message when the kernel had to cut what it tells beside it.
+//! Tests of messages whose control messages the kernel had to cut.
 
 use std::{
     io::ErrorKind,
@@ -11,7 +11,8 @@ use crate::transport::RecvBatch;
 const MERGED: usize = 16;
 const LEN: usize = 48;
 
-/// A transport on `ip`, and its receive half with `room` for what the kernel reports beside each datagram: a lot.
+/// A transport on `ip`, and its receive half with `room` bytes for the control messages of each datagram. The
+/// kernel adds many of them here.
 fn transport(ip: &str, room: usize) -> (Linux, LinuxRecvHalf) {
     let socket = UdpSocket::bind((ip, 0)).unwrap();
     socket.set_nonblocking(true).unwrap();
@@ -28,7 +29,7 @@ fn addr(transport: &Linux) -> SocketAddr {
     transport.local_addr().socket_addr().unwrap()
 }
 
-/// All that is there to receive.
+/// Receives everything that has arrived.
 fn received(half: &mut LinuxRecvHalf) -> RecvBatch {
     let mut batch = RecvBatch::new(LEN);
     loop {
@@ -42,7 +43,7 @@ fn received(half: &mut LinuxRecvHalf) -> RecvBatch {
 
 // S-2, R-5, D-17
 #[tokio::test]
-async fn merged_datagrams_are_split_at_their_borders_and_know_their_address_or_are_dropped() {
+async fn merged_datagrams_are_split_correctly_with_their_local_address_or_are_dropped() {
     let asked: IpAddr = [127, 0, 0, 2].into();
     let mut whole = 0;
     for room in 8..=160 {

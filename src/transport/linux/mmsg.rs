@@ -1,7 +1,7 @@
-//! `recvmmsg`, `sendmmsg`, options: the only place that hands pointers to the kernel.
+//! `recvmmsg`, `sendmmsg` and socket options: the only file that passes pointers to the kernel.
 //!
-//! Headers are built once and point to names and control messages that live as long as they do. What
-//! comes and goes, the bytes of datagrams, is borrowed for the length of one system call.
+//! Headers are built once. They point to names and control messages that live as long as the headers. The
+//! bytes of datagrams are borrowed for the time of one system call.
 #![allow(unsafe_code)]
 
 use std::{
@@ -20,19 +20,19 @@ pub(super) struct Receiver {
     headers: Vec<libc::mmsghdr>,
     slots: Vec<libc::iovec>,
     names: Vec<Name>,
-    /// For the control messages of each datagram, `room` bytes.
+    /// `room` bytes for the control messages of each datagram.
     controls: Vec<u8>,
     room: usize,
     /// How many headers the kernel has written to.
     used: usize,
 }
 
-// SAFETY: the pointers in the headers and slots point to what the same value owns, or to a buffer that
-// is borrowed anew for each call; nothing is tied to a thread.
+// SAFETY: the pointers in the headers and slots point to memory that the same value owns, or to a buffer that
+// each call borrows anew; nothing is tied to a thread.
 unsafe impl Send for Receiver {}
 
 impl Receiver {
-    /// For up to `slots` datagrams, with `room` bytes for what is told beside each.
+    /// Makes a receiver for up to `slots` messages, with `room` bytes for the control messages of each.
     pub(super) fn new(slots: usize, room: usize) -> Self {
         let mut this = Self {
             headers: vec![header(); slots],
@@ -43,7 +43,7 @@ impl Receiver {
             room,
             used: slots,
         };
-        // One pointer into each vector, so that none is made invalid by a later borrow of its neighbour.
+        // One pointer into each vector, so that no later borrow of a neighbour makes a pointer invalid.
         let (names, controls) = (this.names.as_mut_ptr(), this.controls.as_mut_ptr());
         let slots = this.slots.as_mut_ptr();
         for (i, header) in this.headers.iter_mut().enumerate() {
@@ -56,12 +56,12 @@ impl Receiver {
         this
     }
 
-    /// Receives up to `count` datagrams, each into a part of `bytes` that is `slot` bytes long, one
-    /// after the other; returns how many came.
+    /// Receives up to `count` messages. `bytes` consists of consecutive slots of `slot` bytes, one per
+    /// message. Returns how many messages came.
     ///
     /// # Panics
     ///
-    /// Panics if `bytes` has not so many slots.
+    /// Panics if `bytes` has fewer than `count` slots.
     pub(super) fn recv(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -74,7 +74,7 @@ impl Receiver {
         }
         let mut rooms = bytes.chunks_exact_mut(slot);
         assert!(count <= rooms.len() && count <= self.headers.len());
-        // The kernel wrote here how much of each it had used.
+        // Resets the lengths, because the kernel wrote there how much it had used.
         for header in &mut self.headers[..self.used] {
             header.msg_hdr.msg_namelen = size_of::<Name>() as libc::socklen_t;
             header.msg_hdr.msg_controllen = self.room as _;
@@ -112,20 +112,20 @@ impl Receiver {
         })
     }
 
-    /// What is told beside `message`, which was number `at` of the last call.
+    /// The control messages of `message`, which was number `at` of the last call.
     pub(super) fn control(&self, at: usize, message: &Message<'_>) -> &[u8] {
         self.controls[at * self.room..][..self.room].get(..message.told).unwrap_or_default()
     }
 }
 
-/// A message that was received; its bytes are where they were asked for.
+/// A received message; its bytes are in its slot.
 pub(super) struct Message<'r> {
     pub(super) name: &'r Name,
     /// How many bytes of control messages there are.
     pub(super) told: usize,
-    /// How many bytes it has, as far as they fitted.
+    /// How many of its bytes fitted into the slot.
     pub(super) len: usize,
-    /// Whether they did, and all that is told beside them.
+    /// Whether all bytes and all control messages fitted.
     pub(super) whole: bool,
 }
 
@@ -138,12 +138,12 @@ pub(super) struct Sender {
     controls: Vec<Control>,
 }
 
-// SAFETY: the pointers in the headers point to what the same value owns, those in the pieces to bytes
-// that are borrowed anew for each call; nothing is tied to a thread.
+// SAFETY: the pointers in the headers point to memory that the same value owns. Those in the pieces point to
+// bytes that each call borrows anew. Nothing is tied to a thread.
 unsafe impl Send for Sender {}
 
 impl Sender {
-    /// Begins a call that sends up to `count` datagrams.
+    /// Prepares a call that sends up to `count` datagrams.
     pub(super) fn fill<'o>(&mut self, count: usize) -> Filling<'_, 'o> {
         if self.headers.len() < count {
             self.grow(count);
@@ -175,12 +175,12 @@ pub(super) struct Filling<'s, 'o> {
 }
 
 impl<'o> Filling<'_, 'o> {
-    /// Adds a message to whom `name` writes, of which the bytes are the `pieces`, one behind the other,
-    /// and the control messages what `control` writes. Both return how many bytes they wrote.
+    /// Adds a message. `name` writes its destination and `control` its control messages; both return how many
+    /// bytes they wrote. Its bytes are the `pieces`, one after the other.
     ///
     /// # Panics
     ///
-    /// Panics if there are more pieces than datagrams were announced.
+    /// Panics if the call gets more pieces than the `count` of [`fill`](Sender::fill).
     #[inline]
     pub(super) fn push(
         &mut self,
@@ -195,7 +195,7 @@ impl<'o> Filling<'_, 'o> {
                 libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() };
             self.datagrams += 1;
         }
-        // What has no length is not looked at, so it may be of an earlier call.
+        // The kernel ignores parts of length 0, so they may hold data of an earlier call.
         let header = &mut headers[at].msg_hdr;
         header.msg_iovlen = (self.datagrams - first) as _;
         header.msg_namelen = name(&mut names[at]);
@@ -219,7 +219,7 @@ impl<'o> Filling<'_, 'o> {
         let rest = &mut self.sender.headers[first..self.messages];
         // SAFETY: each header points to a name and a control buffer of the sender, which is borrowed, and
         // to pieces that were added to this call, with their true sizes; the pieces point to bytes that
-        // live for 'o, so until after this call. The kernel writes into nothing but `msg_len`.
+        // live for 'o, so until after this call. The kernel writes only to `msg_len`.
         let sent = unsafe {
             libc::sendmmsg(
                 fd.as_raw_fd(),
@@ -233,16 +233,16 @@ impl<'o> Filling<'_, 'o> {
 }
 
 fn header() -> libc::mmsghdr {
-    // SAFETY: integers and pointers, for which all zeros are valid values.
+    // SAFETY: it consists of integers and pointers, for which all zeros are valid values.
     unsafe { mem::zeroed() }
 }
 
-/// Sets an option of a socket to one.
+/// Sets an option of a socket to 1.
 pub(super) fn enable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
     set(fd, level, option, 1)
 }
 
-/// Sets an option of a socket to zero.
+/// Sets an option of a socket to 0.
 pub(super) fn disable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
     set(fd, level, option, 0)
 }
@@ -262,13 +262,13 @@ pub(super) fn option(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<
 
 /// Reads how many datagrams the kernel has dropped on their way to a socket, modulo 2^32.
 pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
-    /// `SK_MEMINFO_DROPS`: the last of the numbers that Linux has told since it tells any (4.12).
+    /// `SK_MEMINFO_DROPS`: the last of the numbers that Linux has reported since 4.12.
     const DROPS: usize = 8;
 
     read(fd, libc::SOL_SOCKET, libc::SO_MEMINFO).map(|info: [_; DROPS + 1]| info[DROPS] as u32)
 }
 
-/// Reads an option of a socket that is one number or several. What the kernel does not fill in is 0.
+/// Reads a socket option of one or several numbers. Numbers that the kernel does not fill in are 0.
 fn read<const N: usize>(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<[i32; N]> {
     let mut numbers = [0; N];
     let mut len = size_of_val(&numbers) as libc::socklen_t;
@@ -280,17 +280,17 @@ fn read<const N: usize>(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Resu
     if told == 0 { Ok(numbers) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Has `program` pick one of the sockets that share the port of `fd`, for each datagram.
+/// Attaches `program`, which picks one of the sockets that share the port of `fd`, for each datagram.
 pub(super) fn pick_by(fd: BorrowedFd<'_>, program: &mut [libc::sock_filter]) -> io::Result<()> {
-    // Of the architectures that Rust knows, this one alone has numbers of its own.
+    // Of the architectures that Rust supports, only this one has a different number.
     const ATTACH: libc::c_int = if cfg!(target_arch = "sparc64") { 53 } else { 51 };
 
     let len = program.len().try_into().map_err(io::Error::other)?;
     let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
     let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
     let program = (&raw const program).cast();
-    // SAFETY: the kernel reads one live `sock_fprog` with its true size, and so many instructions where
-    // it points to; it keeps a copy.
+    // SAFETY: the kernel reads one live `sock_fprog` with its true size, and the instructions that it points
+    // to, as many as it says; it keeps a copy.
     let set = unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, ATTACH, program, size) };
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

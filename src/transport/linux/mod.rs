@@ -1,4 +1,4 @@
-//! UDP on Linux: many datagrams per system call, and several of one size as one message (GSO, GRO).
+//! UDP on Linux: many datagrams per system call, and several datagrams of one size as one message (GSO, GRO).
 
 mod control;
 #[cfg(test)]
@@ -44,13 +44,14 @@ use crate::{
 pub(crate) struct Linux {
     udp: Udp,
     sending: Mutex<Sending>,
-    /// The longest segment that the kernel has not refused; 0 if it takes none.
+    /// The length of the longest segment to try, since the kernel has refused longer ones; 0 if it accepts no
+    /// segments.
     segment_limit: AtomicUsize,
-    /// The kernel's count of drops when this was made.
+    /// The kernel's count of drops when this transport was made.
     drops_before: u32,
     merges: Offload,
     segments: bool,
-    /// Whose multicast and broadcast datagrams are for this socket, if they come to others too.
+    /// The peers whose multicast and broadcast datagrams this socket serves, if other sockets receive them too.
     share: Option<Share>,
     index: WorkerIndex,
 }
@@ -58,26 +59,27 @@ pub(crate) struct Linux {
 #[derive(Debug, Default)]
 struct Sending {
     sender: Sender,
-    /// For one datagram while a batch is on its way.
+    /// For single datagrams while a batch is being sent.
     alone: Sender,
     runs: Runs,
     unsent: Vec<bool>,
 }
 
 impl Linux {
-    /// Drives `udp` in batches. Unless `asked` is `Some(false)`, the kernel splits messages that are sent (GSO). It
-    /// merges datagrams that are received (GRO) if the socket is our `own` or `asked` is `Some(true)`, and reports the
-    /// address that a datagram came to if the socket is our own. On a user's socket, these are the user's options.
+    /// Drives `udp` in batches. Unless `asked` is `Some(false)`, the kernel splits sent messages (GSO). It
+    /// merges received datagrams (GRO) if the socket is our `own` or `asked` is `Some(true)`. It reports the
+    /// address that a datagram came to if the socket is our own. On a socket of the user's, we leave these
+    /// options to the user.
     pub(crate) fn new(udp: Udp, place: WorkerIndex, own: bool, asked: Option<bool>) -> Self {
         let fd = udp.socket.as_fd();
         let offload = asked.unwrap_or(true);
         let merges = match (own || asked.is_some(), offload) {
             (true, false) => {
-                // A kernel that does not know of it merges nothing.
+                // A kernel that does not support it merges nothing.
                 let _ = mmsg::disable(fd, libc::SOL_UDP, libc::UDP_GRO);
                 Offload::Disabled
             }
-            // A kernel that does not know of it says so, and delivers datagrams singly.
+            // A kernel that does not support it returns an error, and delivers datagrams singly.
             (true, true) if mmsg::enable(fd, libc::SOL_UDP, libc::UDP_GRO).is_ok() => Offload::On,
             (true, true) => Offload::Refused,
             (false, _) if merges(&fd) => Offload::On,
@@ -87,8 +89,8 @@ impl Linux {
         let Addr(Repr::Ip(bound)) = &udp.local_addr;
         let share = Share::new(place, bound.ip());
         if own && (bound.ip().is_unspecified() || share.is_some()) {
-            // On a socket of IPv6, the first is for the IPv4 peers that it may have. A kernel that knows of
-            // neither answers as the routing table says.
+            // On an IPv6 socket, the first one is for its IPv4 peers, if it has any. A kernel that supports
+            // neither chooses the source of replies by its routing table.
             let _ = mmsg::enable(fd, libc::IPPROTO_IP, libc::IP_PKTINFO);
             if bound.is_ipv6() {
                 let _ = mmsg::enable(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO);
@@ -107,8 +109,8 @@ impl Linux {
     }
 }
 
-/// Lets the kernel choose among the first `count` sockets that share the port of `socket` by the peer alone,
-/// whatever address of this host it talks to.
+/// Makes the kernel choose among the first `count` sockets that share the port of `socket`. The choice
+/// depends only on the peer, not on the address of this host that the peer sends to.
 pub(super) fn spread(socket: &impl AsFd, count: u32) -> io::Result<()> {
     mmsg::pick_by(socket.as_fd(), &mut reuseport::program(count))
 }
@@ -166,7 +168,7 @@ impl Transport for Linux {
 
     fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
         if batch.len() == 1 {
-            // For one datagram, a system call of its own is the cheaper one.
+            // For one datagram, a plain system call is cheaper.
             return send_singly(|to, datagram| self.try_send(to, datagram), batch, refused);
         }
         let mut sending = locked(&self.sending);
@@ -186,20 +188,20 @@ impl Transport for Linux {
     }
 }
 
-/// The place where the kernel had no more room: a run, and how many of its datagrams were sent.
+/// The position at which the kernel had no more room: a run, and how many of its datagrams were sent.
 struct Full {
     run: usize,
     datagrams: usize,
 }
 
 impl Linux {
-    /// Whether a message that is received may be several datagrams. On a user's socket, the user may switch
-    /// that on at any time.
+    /// Whether a received message may consist of several datagrams. On a socket of the user's, the user may
+    /// switch this on at any time.
     fn merged(&self) -> bool {
         matches!(self.merges, Offload::On | Offload::CallerSocket)
     }
 
-    /// Sends one run after the other.
+    /// Sends the runs one after the other.
     fn send_runs(
         &self,
         sender: &mut Sender,
@@ -233,8 +235,8 @@ impl Linux {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };
-            // Each datagram is sent once more, alone: the error may be about the segments, about one datagram, or
-            // about one that was sent earlier.
+            // Sends each datagram of the run again, alone: the error may be about the segments, about one
+            // datagram, or about a datagram that was sent earlier.
             let mut accepted = false;
             for (datagrams, (to, datagram)) in runs.datagrams(run).map(|i| batch.get(i)).enumerate()
             {
@@ -246,7 +248,7 @@ impl Linux {
                     Err(error) => refused(&to.peer, error),
                 }
             }
-            // If none is accepted, the peer cannot be reached, and the error is not about segments.
+            // If the kernel accepts none, the peer cannot be reached, and the error is not about segments.
             if accepted && run.segments > 1 {
                 self.remember(&error, run.segment.into());
             }
@@ -269,15 +271,15 @@ impl Linux {
         })
     }
 
-    /// Writes the address of the peer, unless the socket is connected; returns how many bytes that takes.
+    /// Writes the address of the peer, unless the socket is connected; returns how many bytes it wrote.
     #[inline]
     fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
         let Addr(Repr::Ip(addr)) = &to.peer;
         if self.udp.connected { 0 } else { name.write(addr, self.udp.ipv6) }
     }
 
-    /// Tries nothing again that the kernel has refused once: segments that are longer than the path
-    /// carries, or any at all, on an interface that cannot sum them up.
+    /// Remembers segments that the kernel refused, so that they are not tried again: segments that are longer
+    /// than the path carries, or all segments, on an interface that cannot compute their checksums.
     fn remember(&self, error: &io::Error, segment: usize) {
         let limit = match error.raw_os_error() {
             Some(libc::EMSGSIZE | libc::EINVAL) => segment - 1,
@@ -302,7 +304,7 @@ mod tests {
 
     // S-12
     #[tokio::test]
-    async fn what_the_kernel_refused_once_is_remembered_and_told() {
+    async fn segments_that_the_kernel_refused_are_remembered_and_reported() {
         let transport = transport(true, None);
         let refuse = |errno, len| transport.remember(&io::Error::from_raw_os_error(errno), len);
 
@@ -318,7 +320,7 @@ mod tests {
 
     // B-13
     #[tokio::test]
-    async fn why_nothing_is_merged_is_told() {
+    async fn the_reason_why_nothing_is_merged_is_reported() {
         let offloads = |own, offload| {
             let transport = transport(own, offload);
             (transport.recv_offload(), transport.send_offload())

@@ -1,10 +1,10 @@
-//! Socket addresses as the kernel writes them.
+//! Socket addresses in the format of the kernel.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::addr::{Addr, Repr};
 
-/// A socket address as the kernel writes it: a `sockaddr_in` or a `sockaddr_in6`.
+/// A socket address in the format of the kernel: a `sockaddr_in` or a `sockaddr_in6`.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(8))]
 pub(super) struct Name([u8; 28]);
@@ -13,15 +13,15 @@ const IPV4: u16 = libc::AF_INET as u16;
 const IPV6: u16 = libc::AF_INET6 as u16;
 
 impl Name {
-    /// Writes `addr` for an IPv4 socket, or for an IPv6 socket, which knows IPv4 peers by mapped addresses; returns how
-    /// many bytes that takes.
+    /// Writes `addr` for an IPv4 socket, or for an IPv6 socket, which uses mapped addresses for IPv4 peers.
+    /// Returns how many bytes it wrote.
     #[inline]
     pub(super) fn write(&mut self, addr: &SocketAddr, ipv6: bool) -> libc::socklen_t {
         match addr {
             SocketAddr::V4(v4) if !ipv6 => {
                 let ([f0, f1], [p0, p1]) = (IPV4.to_ne_bytes(), v4.port().to_be_bytes());
                 let [a, b, c, d] = v4.ip().octets();
-                // The kernel does not look at what follows.
+                // The kernel ignores the bytes that follow.
                 self.0[..8].copy_from_slice(&[f0, f1, p0, p1, a, b, c, d]);
                 16
             }
@@ -39,7 +39,7 @@ impl Name {
         28
     }
 
-    /// The address, if it is one of IPv4.
+    /// The address, if it is an IPv4 address.
     #[inline]
     pub(super) const fn v4(&self) -> Option<SocketAddrV4> {
         let [f0, f1, p0, p1, a, b, c, d, ..] = self.0;
@@ -49,7 +49,7 @@ impl Name {
         Some(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([p0, p1])))
     }
 
-    /// The peer at this address, unless it is of another family.
+    /// The peer at this address; `None` if the family is neither IPv4 nor IPv6.
     pub(super) fn peer(&self) -> Option<Addr> {
         let [f0, f1, p0, p1, rest @ ..] = &self.0;
         match u16::from_ne_bytes([*f0, *f1]) {
@@ -70,7 +70,7 @@ impl Name {
 mod tests {
     use super::*;
 
-    /// The name of `addr`, written over another one.
+    /// The name of `addr`, written over an earlier name.
     fn name(addr: &str, ipv6: bool) -> Name {
         let mut name = Name([0xff; 28]);
         let len = name.write(&addr.parse().unwrap(), ipv6);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_laid_out_as_the_kernel_does_it() {
+    fn an_address_has_the_layout_of_the_kernel() {
         let (v4, mapped) = (name("192.0.2.7:9000", false), name("192.0.2.7:9000", true));
         let v6 = name("[fe80::1%6]:9000", true);
 

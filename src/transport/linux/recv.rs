@@ -20,10 +20,10 @@ use crate::{
     transport::{RecvBatch, RecvHalf, udp::unless_shut_down},
 };
 
-/// How many messages one system call receives at most. 16 already give everything that batching can give.
+/// The most messages that one system call receives. 16 are enough for the full benefit of batching.
 pub(super) const SLOTS: usize = 32;
-/// How many slots a call has at least: it takes one slot to see that nothing more is there. A call has twice as
-/// many slots as messages came last.
+/// The fewest slots of a call: one slot must stay empty to show that nothing more is there. A call has twice
+/// as many slots as the last call received messages.
 const FEW: usize = 4;
 
 #[derive(Debug)]
@@ -38,14 +38,16 @@ struct Slots {
     receiver: Receiver,
     /// How many slots the next call has.
     count: usize,
-    /// Whether a message may be several datagrams, so that it may be longer than a datagram may.
+    /// Whether a message may consist of several datagrams, so that it may be longer than the limit of a
+    /// datagram.
     merged: bool,
-    /// Whose multicast and broadcast datagrams are for this socket, where they come to others too.
+    /// The peers whose multicast and broadcast datagrams this socket serves, if other sockets receive them too.
     share: Option<Share>,
 }
 
 impl LinuxRecvHalf {
-    /// With slots for about `first` messages, and `room` bytes for what the kernel reports beside each.
+    /// Makes a receive half with slots for about `first` messages, and `room` bytes for the control messages
+    /// of each.
     pub(super) fn new(
         socket: Arc<UdpSocket>,
         first: usize,
@@ -60,13 +62,14 @@ impl LinuxRecvHalf {
 }
 
 impl Slots {
-    /// Receives what has arrived; returns whether all slots were used, so that there may be more.
+    /// Receives datagrams that have arrived. Returns whether all slots were used, because then there may be
+    /// more.
     fn fill(&mut self, socket: &UdpSocket, batch: &mut RecvBatch) -> io::Result<bool> {
         let (bytes, slot) = batch.slots(self.count, self.merged);
         let count = self.receiver.recv(socket.as_fd(), bytes, slot, self.count)?;
         for (i, message) in self.receiver.messages(count).enumerate() {
             let bytes = i * slot..i * slot + message.len;
-            // Most are of this kind; the others cost them nothing.
+            // A fast path for most messages: IPv4 without control messages.
             match message.name.v4() {
                 Some(v4) if message.told == 0 && message.whole => {
                     batch.push_at(Addr(Repr::Ip(v4.into())), bytes);
@@ -87,8 +90,8 @@ impl RecvHalf for LinuxRecvHalf {
     fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
         let Self { socket, slots } = self;
         let received = socket.try_io(Interest::READABLE, || {
-            // If not all slots were used, nothing more is there: tokio may wait again without another call
-            // that finds nothing.
+            // If some slots are unused, nothing more is there. So tokio may wait again, without another call
+            // that would find nothing.
             let more =
                 slots.fill(socket, batch).map_err(|error| unless_shut_down(socket, error))?;
             if more { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
@@ -108,7 +111,7 @@ impl RecvHalf for LinuxRecvHalf {
     }
 }
 
-/// Adds a message with what the kernel reports beside it.
+/// Adds a message together with the report of the kernel.
 fn take(
     message: &Message<'_>,
     told: Told,
@@ -118,10 +121,10 @@ fn take(
 ) {
     let Some(peer) = message.name.peer() else { return };
     if told.many && share.is_some_and(|share| !share.has(&peer)) {
-        // A copy. It is served and counted where the peer belongs.
+        // This is a copy. The socket that serves this peer also counts the datagram.
         return;
     }
-    // Where something is missing, nobody knows what it was: an address, or where the datagrams end.
+    // Something was cut off. It may be an address, or the size at which to split the datagrams.
     if !message.whole {
         batch.push_truncated(Some(peer));
         return;
@@ -137,7 +140,7 @@ mod tests {
     use super::*;
     use crate::transport::{Transport, Udp, WorkerIndex, linux::Linux};
 
-    /// How many bytes a batch has for messages, after so many datagrams have come at once.
+    /// How many bytes a batch has for messages, after `bursts` of that many datagrams.
     async fn room(limit: usize, offload: bool, bursts: &[usize]) -> usize {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
@@ -166,7 +169,7 @@ mod tests {
         assert_eq!(room(512, false, &[1, 8]).await, 8 * 513);
         assert_eq!(room(512, false, &[100]).await, SLOTS * 513);
         assert_eq!(room(usize::MAX, false, &[1]).await, FEW * 65_536);
-        // Merged datagrams may be as long together as a message can be.
+        // Merged datagrams together may be as long as the longest message.
         assert_eq!(room(512, true, &[1]).await, FEW * 65_536);
     }
 

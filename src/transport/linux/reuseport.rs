@@ -1,28 +1,28 @@
-//! Which of several sockets on one address a datagram goes to, decided in the kernel.
+//! A program for the kernel that decides which of several sockets on one address receives a datagram.
 //!
-//! Left alone the kernel hashes the source and the destination, over as many sockets as share the port.
-//! So a peer meets another socket when somebody joins in, and on kernels before 5.0 also when it talks
-//! to another address of a wildcard. This program of the classic Berkeley packet filter picks by the
-//! source alone, among those that were there first.
+//! Without this program, the kernel hashes the source and the destination over all sockets that share the
+//! port. Then a peer moves to another socket when a socket is added. On kernels before 5.0 it also moves when
+//! it sends to another address of a wildcard. This program, a classic Berkeley packet filter, uses only the
+//! source. It picks among the sockets that were there first.
 //!
-//! It hashes with constants, not with a secret: a server that is started beside another one, to take
-//! over from it, then leaves each peer where it is. Whoever chooses addresses so that all of them meet
-//! one worker spares the others.
+//! It hashes with constants, not with a secret. So a second server that is started to take over from the
+//! first one leaves each peer at its socket. An attacker can choose addresses that all belong to one worker,
+//! but then the other workers are not affected.
 
 use std::net::IpAddr;
 
 use libc::sock_filter;
 
-/// Offsets from here on count from the header of IP; those from 0 on count from what UDP carries.
+/// Offsets from `IP` on count from the IP header; offsets from 0 on count from the payload of UDP.
 const IP: u32 = libc::SKF_NET_OFF.cast_unsigned();
 
-/// A program that returns a number below `workers`, the same for all datagrams of a peer.
+/// Returns a program that returns a number below `workers`, the same number for all datagrams of a peer.
 ///
-/// A peer is an address and a port. Where headers stand between those of IPv6 and of UDP, which is as
-/// good as never, it is the address alone.
+/// A peer is an address and a port. If extension headers are between the headers of IPv6 and UDP, which is
+/// very rare, a peer is only the address.
 pub(super) fn program(workers: u32) -> Vec<sock_filter> {
     let mut ipv4 = vec![
-        // The length of the header, in words of four bytes: options may follow the addresses.
+        // The length of the header in words of 4 bytes: options may follow the addresses.
         load_byte(IP),
         instruction(ALU_AND, 0x0f),
         instruction(ALU_SHIFT_LEFT, 2),
@@ -51,7 +51,7 @@ pub(super) fn program(workers: u32) -> Vec<sock_filter> {
     ];
     program.append(&mut ipv4);
     program.append(&mut ipv6);
-    // The last steps of MurmurHash3: without them, low bits would know nothing of high ones.
+    // The last steps of MurmurHash3. Without them, the low bits would not depend on the high bits.
     program.push(instruction(LOAD, HASH));
     program.extend(fold(16));
     program.push(instruction(ALU_TIMES, LAST[0]));
@@ -79,9 +79,9 @@ pub(super) fn worker_of(source: IpAddr, port: u16, workers: u32) -> u32 {
     fold(hash, 16) % workers
 }
 
-/// What each word is multiplied by: 2^32 divided by the golden ratio, and odd.
+/// The factor for each word: about 2^32 divided by the golden ratio, and odd.
 const EACH: u32 = 0x9e37_79b1;
-/// What the hash is multiplied by in the last steps.
+/// The factors of the last steps.
 const LAST: [u32; 2] = [0x85eb_ca6b, 0xc2b2_ae35];
 
 /// Mixes the four bytes at `offset` into the hash.
@@ -109,12 +109,12 @@ fn instruction(code: u32, k: u32) -> sock_filter {
     sock_filter { code: code as u16, jt: 0, jf: 0, k }
 }
 
-/// Skips so many instructions if the accumulator is `k`, and so many if not.
+/// Skips `equal` instructions if the accumulator is `k`, and `other` instructions if not.
 fn branch(k: u32, equal: u8, other: u8) -> sock_filter {
     sock_filter { code: IF_EQUAL as u16, jt: equal, jf: other, k }
 }
 
-/// The cell of memory that holds the hash.
+/// The memory cell that holds the hash.
 const HASH: u32 = 0;
 
 const LOAD_WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
@@ -147,7 +147,7 @@ mod tests {
         transport::linux::name::Name,
     };
 
-    /// Runs `program` over what begins with the header of IP, as the kernel does: a read beyond
+    /// Runs `program` on a packet that begins with the IP header, as the kernel does: a read beyond
     /// the end returns 0.
     fn run(program: &[sock_filter], packet: &[u8]) -> u32 {
         let bytes = |offset: u32, len: usize| {
@@ -193,7 +193,7 @@ mod tests {
         [high, low, 0x23, 0x28, 0, 8, 0, 0]
     }
 
-    /// A datagram of IPv4 with so many words of options.
+    /// An IPv4 datagram with `options` words of options.
     fn ipv4(source: (Ipv4Addr, u16), to: Ipv4Addr, options: u8) -> Vec<u8> {
         let mut packet = vec![0; 20 + 4 * usize::from(options)];
         packet[0] = 0x45 + options;
@@ -204,7 +204,7 @@ mod tests {
         packet
     }
 
-    /// A datagram of IPv6 with the flow label `flow` and the header `next`.
+    /// An IPv6 datagram with the flow label `flow` and the next header `next`.
     fn ipv6(source: (Ipv6Addr, u16), to: Ipv6Addr, flow: u8, next: u8) -> Vec<u8> {
         let mut packet = vec![0; 40];
         packet[0] = 0x60;
@@ -222,7 +222,7 @@ mod tests {
 
     // B-12
     #[test]
-    fn a_peer_meets_one_worker_whatever_address_it_talks_to() {
+    fn a_peer_has_one_worker_for_all_addresses_that_it_sends_to() {
         let program = program(7);
 
         for port in 0..1_000 {
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_another_header_of_ipv6_it_is_the_address_that_counts() {
+    fn behind_an_ipv6_extension_header_only_the_address_counts() {
         let program = program(7);
         let hop_by_hop = |port| run(&program, &ipv6((V6, port), V6, 0, 0));
 
@@ -285,7 +285,7 @@ mod tests {
         }
     }
 
-    /// The worker of a peer whose address the kernel tells as `source`.
+    /// The worker of a peer whose address the kernel reports as `source`.
     fn told(source: SocketAddr, workers: u32) -> u32 {
         let mut name = Name::default();
         name.write(&source, source.is_ipv6());
@@ -295,7 +295,7 @@ mod tests {
 
     // B-12
     #[test]
-    fn the_kernel_and_we_find_the_same_worker_for_a_peer() {
+    fn the_program_and_worker_of_find_the_same_worker_for_a_peer() {
         let mut rng = Rng::with_seed(12);
 
         for workers in (1..=16).chain([255, 65_521]) {
@@ -304,7 +304,7 @@ mod tests {
                 let (ip, port) = (Ipv4Addr::from_bits(rng.u32(..)), rng.u16(..));
                 let picked = run(&program, &ipv4((ip, port), V4, 0));
                 assert_eq!(told((ip, port).into(), workers), picked, "{ip}:{port}");
-                // So a socket of IPv6 sees it, though no header of IPv6 was ever there.
+                // An IPv6 socket sees this address, although the packet has no IPv6 header.
                 assert_eq!(told((ip.to_ipv6_mapped(), port).into(), workers), picked);
 
                 let (ip, port) = (Ipv6Addr::from_bits(rng.u128(..)), rng.u16(..));
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_goes_to_the_first_worker() {
+    fn truncated_packets_go_to_the_first_worker() {
         let packet = ipv4((V4, 5_000), V4, 0);
 
         assert!((0..16).all(|len| run(&program(7), &packet[..len]) == 0));

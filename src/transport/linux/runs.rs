@@ -1,4 +1,4 @@
-//! Which replies leave together: runs of one length to one peer, as one segmented send.
+//! Finds replies that can leave together: a run of equal length to one peer becomes one segmented send.
 
 use std::net::SocketAddr;
 
@@ -7,31 +7,32 @@ use crate::{
     transport::SendBatch,
 };
 
-/// How many segments one send may have, and how many bytes in all: what every kernel takes.
+/// The most segments of one send, and the most bytes in total, that every kernel accepts.
 const MOST_SEGMENTS: u16 = 64;
 const MOST_BYTES: u32 = 65_000;
 
-/// Datagrams that leave as one message: several segments, or one datagram as it is.
+/// Datagrams that leave as one message: several segments, or one plain datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) first: u16,
     last: u16,
     pub(super) segments: u16,
-    /// The length of each segment but the last, which may be shorter.
+    /// The length of each segment, except the last, which may be shorter.
     pub(super) segment: u16,
     bytes: u32,
-    /// Whether nothing can follow: the last segment is a short one.
+    /// Whether no segment can follow, because the last one is shorter.
     ended: bool,
 }
 
-/// A batch, sorted into runs. The datagrams to one peer stay in their order; those to different peers
-/// may change places.
+/// A batch, sorted into runs. Datagrams to one peer keep their order; datagrams to different peers may be
+/// reordered.
 #[derive(Debug)]
 pub(super) struct Runs {
     runs: Vec<Run>,
     /// For each datagram, the next one of its run.
     next: Vec<u16>,
-    /// The newest run of a peer, by a few bits of a hash. Peers that collide merge less, and that is all.
+    /// The newest run of a peer, by a few bits of a hash. If peers collide, fewer datagrams are merged,
+    /// without other effects.
     newest: [u16; BUCKETS],
 }
 
@@ -41,7 +42,8 @@ impl Default for Runs {
     }
 }
 
-/// Entries of `newest`, one for each hash: four times as many as a batch has datagrams, so that collisions are rare.
+/// The number of entries of `newest`, one per hash: four times the datagrams of a batch, so that collisions
+/// are rare.
 const BUCKETS: usize = 1 << u8::BITS;
 const NONE: u16 = u16::MAX;
 
@@ -63,8 +65,8 @@ impl Runs {
         self.newest.fill(NONE);
     }
 
-    /// Adds datagram number `at` of the batch: `len` bytes to a peer whose address hashes to `hash`, and
-    /// is the one of datagram `i` if `same_peer(i)`.
+    /// Adds datagram number `at` of the batch. It has `len` bytes, and the address of its peer hashes to
+    /// `hash`. `same_peer(i)` returns whether datagram `i` goes to the same peer.
     #[inline]
     fn add(&mut self, at: usize, hash: u8, len: usize, same_peer: impl Fn(usize) -> bool) {
         let at = at as u16;
@@ -111,14 +113,14 @@ impl Run {
     }
 }
 
-/// A few bits that tell most peers apart.
+/// A hash of a few bits, which is different for most peers.
 fn hash(peer: &Addr) -> u8 {
     let Addr(Repr::Ip(addr)) = peer;
     let ip = match addr {
         SocketAddr::V4(v4) => v4.ip().to_bits().into(),
         SocketAddr::V6(v6) => v6.ip().to_bits() as u64,
     };
-    // The golden ratio spreads neighbouring addresses and ports.
+    // The golden ratio spreads adjacent addresses and ports.
     let spread = (ip ^ u64::from(addr.port())).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (spread >> 32) as u8
 }
@@ -127,7 +129,7 @@ fn hash(peer: &Addr) -> u8 {
 mod tests {
     use super::*;
 
-    /// Sorts datagrams, each a peer and a length, and shows the runs.
+    /// Sorts datagrams, each a peer and a length, and returns the runs.
     fn runs(datagrams: &[(usize, usize)]) -> Vec<Vec<usize>> {
         let mut runs = Runs::default();
         runs.clear(datagrams.len());
@@ -139,7 +141,7 @@ mod tests {
 
     // S-12
     #[test]
-    fn datagrams_of_one_length_to_one_peer_leave_together_whoever_is_between() {
+    fn datagrams_of_one_length_to_one_peer_leave_together_even_with_others_in_between() {
         let datagrams = [(1, 32), (2, 32), (1, 32), (3, 32), (2, 32), (1, 32)];
 
         assert_eq!(runs(&datagrams), [vec![0, 2, 5], vec![1, 4], vec![3]]);
@@ -161,7 +163,7 @@ mod tests {
 
     // S-12
     #[test]
-    fn no_run_is_longer_than_the_kernel_takes() {
+    fn no_run_is_longer_than_the_kernel_accepts() {
         let small = vec![(1, 8); 200];
         let large = vec![(1, 9_000); 20];
 

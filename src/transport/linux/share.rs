@@ -1,5 +1,6 @@
-//! A multicast or broadcast datagram comes to each socket that shares the address. One of these copies is served: the
-//! one at the socket that the kernel picks for everything else of that peer.
+//! Decides which socket serves a multicast or broadcast datagram. The kernel delivers a copy to each socket
+//! that shares the address. Only one copy is served: the one at the socket that receives the unicast
+//! datagrams of that peer.
 
 use std::{
     io,
@@ -17,12 +18,13 @@ use crate::{
 pub(super) struct Share(WorkerIndex);
 
 impl Share {
-    /// The peers of the socket at `place`, if there are others at its address.
+    /// The peers of the socket at `place`, if other sockets share its address.
     pub(super) fn of(place: WorkerIndex) -> Option<Self> {
         (place.of > 1).then_some(Self(place))
     }
 
-    /// The share of the socket at `place`, if what comes to `bound` can come to others too.
+    /// The share of the socket at `place`, if other sockets can receive copies of datagrams that come to
+    /// `bound`.
     pub(super) fn new(place: WorkerIndex, bound: IpAddr) -> Option<Self> {
         let several = place.of > 1 && (bound.is_unspecified() || is_of_many(bound));
         several.then_some(Self(place))
@@ -36,8 +38,8 @@ impl Share {
 
 /// Whether `ip` is a multicast group or a broadcast address of this host.
 fn is_of_many(ip: IpAddr) -> bool {
-    // Only the kernel knows the broadcast addresses. It refuses to connect a socket to one that did not ask for
-    // broadcast. Nothing is sent.
+    // Only the kernel knows the broadcast addresses. It refuses to connect a socket to one of them unless the
+    // socket asked for broadcast. Nothing is sent.
     let connect = |ip| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?.connect((ip, 9));
     let refused = |error: io::Error| error.raw_os_error() == Some(libc::EACCES);
     ip.is_multicast() || ip.is_ipv4() && connect(ip).is_err_and(refused)
@@ -49,7 +51,7 @@ mod tests {
 
     // B-12
     #[test]
-    fn an_address_of_many_is_known() {
+    fn multicast_and_broadcast_addresses_are_recognized() {
         for many in ["239.255.77.1", "ff02::1", "255.255.255.255", "127.255.255.255"] {
             assert!(is_of_many(many.parse().unwrap()), "{many}");
         }
@@ -72,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_comes_twice_nothing_is_looked_at() {
+    fn there_is_no_share_if_no_other_socket_receives_copies() {
         let share =
             |of, bound: &str| Share::new(WorkerIndex { number: 0, of }, bound.parse().unwrap());
 

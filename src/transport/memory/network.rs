@@ -1,4 +1,4 @@
-//! The network: its hosts, and what becomes of a datagram.
+//! The network: its hosts, and how it delivers, delays or loses a datagram.
 
 use std::{
     cmp::Reverse,
@@ -31,17 +31,18 @@ struct State {
 /// One bound socket, as the network sees it.
 #[derive(Debug, Default)]
 struct Host {
-    /// The only source it hears, if it is connected.
+    /// The only peer that it receives from, if it is connected.
     peer: Option<Addr>,
     arriving: BinaryHeap<Reverse<Arriving>>,
     recv_errors: VecDeque<io::ErrorKind>,
     send_errors: VecDeque<io::ErrorKind>,
     held: bool,
-    /// Notified when something of the above changes.
+    /// Notified when one of the fields above changes.
     changed: Arc<Notify>,
 }
 
-/// Ordered by the time of arrival; at the same time what was sent first comes first.
+/// Ordered by the time of arrival. Of two datagrams with the same time, the one that was sent first comes
+/// first.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Arriving {
     at: Instant,
@@ -92,7 +93,7 @@ impl Network {
         self.lock().lost
     }
 
-    /// Binds a host; returns its address, and what tells it of changes.
+    /// Binds a host; returns its address, and the `Notify` for its changes.
     pub(super) fn open(
         &self,
         local: SocketAddr,
@@ -124,7 +125,7 @@ impl Network {
         self.lock().hosts.remove(addr);
     }
 
-    /// When something is there to receive at `addr`: now, at a time, or nobody knows.
+    /// The time when `addr` has something to receive; `None` if nothing is under way.
     pub(super) fn next_arrival(&self, addr: &Addr) -> Option<Instant> {
         let state = self.lock();
         let host = state.hosts.get(addr)?;
@@ -188,8 +189,8 @@ impl Network {
 }
 
 impl State {
-    /// Lets chance decide what becomes of a datagram. The draws are the same for each, whatever the
-    /// outcome, so that one lost datagram does not change the fate of all others.
+    /// Decides by chance whether a datagram is lost, duplicated, reordered or delayed. It draws equally many
+    /// random numbers for each datagram, so that a lost one does not change the results for all later ones.
     fn carry(&mut self, from: &Addr, to: &Addr, datagram: &[u8]) {
         let Conditions { loss, duplicate, reorder, delay, mtu, buffer } = &self.conditions;
         let lost = self.rng.f64() < *loss || datagram.len() > *mtu;

@@ -28,7 +28,7 @@ pub struct MemorySocket {
     local: Addr,
     peer: Option<Addr>,
     changed: Arc<Notify>,
-    /// What a server's worker waits for, from one poll to the next.
+    /// The future that the worker of a server waits for, kept from one poll to the next.
     sending: Mutex<Waiting>,
 }
 
@@ -96,7 +96,7 @@ fn readable(
     wait_until(Arc::clone(changed), move || network.next_arrival(&local))
 }
 
-/// Waits for the time that `when` returns, asking again whenever something has changed.
+/// Waits for the time that `when` returns. It calls `when` again after each change.
 async fn wait_until(changed: Arc<Notify>, when: impl Fn() -> Option<Instant> + Send) {
     loop {
         let mut change = std::pin::pin!(changed.notified());
@@ -118,13 +118,14 @@ async fn wait_until(changed: Arc<Notify>, when: impl Fn() -> Option<Instant> + S
     }
 }
 
-/// Polls the future that is waited for. Each time it has completed, the next poll makes a new one.
+/// Polls the future in `waiting`. After it has completed, the next poll makes a new one.
 fn poll<F: Future<Output = ()> + Send + 'static>(
     waiting: &mut Waiting,
     cx: &mut Context<'_>,
     make: impl FnOnce() -> F,
 ) -> Poll<io::Result<()>> {
-    // As a socket of the kernel does: what is always ready must not keep the thread for ever.
+    // Like tokio's sockets, this uses the task's budget: a socket that is always ready must not occupy the
+    // thread forever.
     let budget = ready!(coop::poll_proceed(cx));
     let polled = waiting.get_or_insert_with(|| Box::pin(make())).as_mut().poll(cx);
     if polled.is_ready() {
@@ -155,18 +156,18 @@ impl Transport for MemorySocket {
     }
 }
 
-/// It keeps nothing open: once the socket is dropped, nothing arrives any more.
+/// The receive half. It does not keep the socket open: once the socket is dropped, nothing arrives any more.
 struct MemoryRecvHalf {
     network: Network,
     local: Addr,
     changed: Arc<Notify>,
-    /// What is waited for, from one poll to the next.
+    /// The future that it waits for, kept from one poll to the next.
     waiting: Waiting,
 }
 
 impl RecvHalf for MemoryRecvHalf {
     fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
-        // An error waits until it can be returned, so that none is lost.
+        // An error stays queued until it can be returned, so that it is not lost.
         while batch.is_empty() || !self.network.fails(&self.local) {
             let Some(room) = batch.room() else { break };
             match self.network.take(&self.local, room) {
