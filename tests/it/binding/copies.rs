@@ -1,4 +1,4 @@
-//! What is sent to many, of which the kernel hands a copy to each of several workers.
+//! Multicast and broadcast datagrams with several workers: the kernel delivers a copy to each worker.
 
 use std::{
     io::ErrorKind,
@@ -14,8 +14,8 @@ use crate::support::{Running, conversing, until, within_deadline};
 const BROADCAST: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
 const LOOPBACK: Interface = Interface::Addr(Ipv4Addr::LOCALHOST);
 
-/// A server that hears `group`, if that is one, and answers each packet with its number in the
-/// conversation, which stays.
+/// A server that joins `group`, if it is a multicast group. It answers each packet with its number in
+/// the conversation, which does not end.
 async fn counting(workers: usize, group: Ipv4Addr, addr: impl ToAddrs) -> Server {
     let handler = conversing!(|peer| {
         let mut count = 0;
@@ -30,7 +30,7 @@ async fn counting(workers: usize, group: Ipv4Addr, addr: impl ToAddrs) -> Server
     Server::bind(udp, Text, handler).await.unwrap()
 }
 
-/// A peer with a port of its own that may send to many, over the loopback.
+/// A peer with its own port that may send multicast and broadcast over the loopback interface.
 fn caller() -> UdpSocket {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
@@ -40,8 +40,8 @@ fn caller() -> UdpSocket {
     UdpSocket::from_std(socket.into()).unwrap()
 }
 
-/// Has 50 peers send a datagram to each of the addresses `to`, one after the other. Each must be served
-/// once, and all of a peer in one conversation.
+/// Makes 50 peers send a datagram to each of the addresses `to`, one after the other. Each datagram must
+/// be served once, and all datagrams of a peer in one conversation.
 async fn each_is_served_once(server: Running, to: &[Ipv4Addr]) {
     let port = server.handle.local_addrs()[0].socket_addr().unwrap().port();
     let callers: Vec<_> = (0..50).map(|_| caller()).collect();
@@ -60,7 +60,7 @@ async fn each_is_served_once(server: Running, to: &[Ipv4Addr]) {
             assert_eq!(answer, format!("{ip} is number {}", n + 1));
         }
     }
-    // What else there is, somebody receives.
+    // The other workers receive the remaining copies.
     until(|| waiting(port).iter().all(|bytes| *bytes == 0)).await;
     assert_eq!(server.handle.stats().active_conversations, callers.len());
     let handle = server.handle.clone();
@@ -68,13 +68,13 @@ async fn each_is_served_once(server: Running, to: &[Ipv4Addr]) {
     let (stats, sent) = (handle.stats(), (callers.len() * to.len()) as u64);
     assert_eq!((stats.received, stats.delivered, stats.sent), (sent, sent, sent));
     for caller in &callers {
-        assert!(caller.try_recv(&mut []).is_err(), "nothing else was answered");
+        assert!(caller.try_recv(&mut []).is_err(), "there is no second answer");
     }
 }
 
 // B-12, D-8, S-3
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_sent_to_many_is_served_by_the_one_worker_of_its_peer() {
+async fn multicast_and_broadcast_datagrams_are_served_only_by_the_worker_of_their_peer() {
     let group = Ipv4Addr::new(239, 255, 77, 17);
     let (one, two) = (Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2));
     for any in ["0.0.0.0", "::"] {
@@ -90,7 +90,7 @@ async fn what_is_sent_to_many_is_served_by_the_one_worker_of_its_peer() {
 
 // B-12, D-8
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_an_address_of_many_each_worker_serves_its_own_peers() {
+async fn on_a_multicast_or_broadcast_address_each_worker_serves_its_own_peers() {
     for many in [Ipv4Addr::new(239, 255, 77, 18), BROADCAST] {
         let server = counting(3, many, (many, 0)).await;
 
@@ -100,7 +100,7 @@ async fn on_an_address_of_many_each_worker_serves_its_own_peers() {
 
 // B-12, D-8
 #[tokio::test]
-async fn a_group_that_is_joined_later_is_heard_by_all_workers_until_it_is_left() {
+async fn all_workers_receive_a_group_that_is_joined_later_until_it_is_left() {
     let group = Ipv4Addr::new(239, 255, 77, 19);
     let server = counting(4, Ipv4Addr::UNSPECIFIED, "0.0.0.0:0").await;
     let port = server.local_addr().port().unwrap();
@@ -124,7 +124,7 @@ async fn a_group_that_is_joined_later_is_heard_by_all_workers_until_it_is_left()
 
 // B-12, D-8
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_takes_over_from_another_server_serves_each_peer_by_one_worker_too() {
+async fn after_a_takeover_from_another_server_one_worker_serves_each_peer() {
     for any in ["0.0.0.0", "::"] {
         let first = counting(4, Ipv4Addr::UNSPECIFIED, (any, 0)).await;
         let port = first.local_addr().port().unwrap();
@@ -139,7 +139,7 @@ async fn who_takes_over_from_another_server_serves_each_peer_by_one_worker_too()
 
 // B-11, B-12
 #[tokio::test]
-async fn several_workers_are_more_than_the_calls_that_all_systems_have() {
+async fn several_workers_are_refused_without_batch_io() {
     let builder = Server::builder(Text, async |text: String| text);
 
     let error = builder.bind(Udp::new("127.0.0.1:0").workers(2).batch_io(false)).await.unwrap_err();

@@ -11,7 +11,7 @@ use datagrammar::{Addr, Raw, Server, Text};
 use super::{bind, local_addrs, peer_at};
 use crate::support::{Bytes, Net, Running, client_on, conversing, until};
 
-/// Where peers on this host reach the wildcard address `any`.
+/// The address at which peers on this host reach the wildcard address `any`.
 fn loopback(ip: impl Into<IpAddr>, any: &Addr) -> SocketAddr {
     SocketAddr::new(ip.into(), any.socket_addr().unwrap().port())
 }
@@ -30,7 +30,7 @@ async fn the_ipv6_wildcard_alone_serves_ipv4_too() {
     server.stop().await;
 }
 
-/// Both wildcards on one port, in the order that `swap` says.
+/// Binds both wildcards on one port; `swap` reverses the order.
 async fn both_wildcards(swap: bool) -> Server {
     for _ in 0..100 {
         let any = bind("[::]:0").await.unwrap();
@@ -43,16 +43,16 @@ async fn both_wildcards(swap: bool) -> Server {
         }
         match bind(both).await {
             Ok(server) => return server,
-            // Somebody else was faster.
+            // Another process took the port first.
             Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse),
         }
     }
-    panic!("no port stays free");
+    panic!("no port is free for both wildcards");
 }
 
 // B-7
 #[tokio::test]
-async fn both_wildcards_on_one_port_serve_a_family_each() {
+async fn both_wildcards_on_one_port_serve_one_family_each() {
     for swap in [false, true] {
         let server = both_wildcards(swap).await;
         let any = server.handle().local_addrs().remove(0);
@@ -99,7 +99,7 @@ async fn an_ipv4_peer_of_a_dual_stack_socket_is_a_plain_ipv4_peer() {
 
 // B-9
 #[tokio::test(start_paused = true)]
-async fn peers_that_differ_only_in_their_scope_are_two_peers() {
+async fn two_addresses_that_differ_only_in_scope_are_two_peers() {
     let net = Net::memory();
     let Net::Memory(network) = &net else { unreachable!() };
     let server = net

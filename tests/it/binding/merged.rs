@@ -1,4 +1,4 @@
-//! Sockets that merge datagrams (GRO), driven in a way that does not know where one ends.
+//! Sockets that merge datagrams (GRO), with portable calls that do not report where each datagram ends.
 #![cfg(all(target_os = "linux", not(datagrammar_portable)))]
 
 use std::{io::ErrorKind, net::UdpSocket};
@@ -16,7 +16,7 @@ fn same_sized() -> Vec<String> {
 
 // B-13, D-17
 #[tokio::test]
-async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_borders() {
+async fn a_users_socket_with_gro_is_served_unless_the_borders_of_datagrams_are_unknown() {
     for ip in ["127.0.0.1", "::1"] {
         let socket = || {
             let socket = UdpSocket::bind((ip, 0)).unwrap();
@@ -42,7 +42,7 @@ async fn a_users_socket_that_merges_trains_is_served_unless_nobody_knows_the_bor
 
 // D-17, R-5, G-9
 #[tokio::test]
-async fn what_a_portable_server_receives_without_borders_is_dropped_and_counted() {
+async fn a_portable_server_drops_and_counts_merged_datagrams() {
     for ip in ["127.0.0.1", "::1", "::"] {
         let builder = Server::builder(Text, async |text: String| text);
         let server = builder.bind(Udp::new((ip, 0)).batch_io(false)).await.unwrap();
@@ -70,7 +70,7 @@ async fn what_a_portable_server_receives_without_borders_is_dropped_and_counted(
 
 // D-17, R-5
 #[tokio::test]
-async fn what_a_portable_client_receives_without_borders_is_no_packet() {
+async fn a_portable_client_returns_an_error_for_merged_datagrams() {
     let handler = conversing!(|peer| {
         peer.recv().await?;
         for answer in same_sized() {

@@ -26,7 +26,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::support::{Bytes, Running};
 
-/// A server that answers with what it was asked.
+/// An echo server.
 async fn bind(addrs: impl Bind) -> Result<Server, BindError> {
     Server::bind(addrs, Text, async |text: String| text).await
 }
@@ -39,7 +39,7 @@ async fn peer_at(addr: SocketAddr) -> Bytes {
     Bytes(Client::connect(addr, Raw).await.unwrap())
 }
 
-/// An address that is free, and that no other test uses: each gives another `ip`.
+/// A free address that no other test uses, because each test passes a different `ip`.
 fn free_addr(ip: &str) -> SocketAddr {
     UdpSocket::bind((ip, 0)).unwrap().local_addr().unwrap()
 }
@@ -129,7 +129,7 @@ async fn no_address_at_all_is_invalid_input() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_name_that_cannot_be_resolved_fails_with_the_error_of_the_resolver() {
-    // No label of a name has more than 63 bytes, so nobody is asked for this one.
+    // A label of a name has at most 63 bytes, so the resolver refuses this one without a query.
     let name = format!("{}:9000", "a".repeat(64));
     let addr = free_addr("127.0.0.23");
 
@@ -141,7 +141,7 @@ async fn a_name_that_cannot_be_resolved_fails_with_the_error_of_the_resolver() {
 
 // B-3, B-6
 #[tokio::test]
-async fn a_name_is_bound_at_the_addresses_that_it_has_here() {
+async fn a_name_is_bound_at_its_addresses_on_this_host() {
     let server = bind(["localhost:0", "127.0.0.1:0"]).await.unwrap();
 
     let bound = local_addrs(&server);
@@ -162,7 +162,7 @@ async fn an_address_belongs_to_one_server() {
 
 // B-10
 #[tokio::test]
-async fn nobody_takes_the_address_by_asking_to_reuse_it() {
+async fn reuse_address_does_not_let_another_socket_take_the_address() {
     let server = bind("127.0.0.1:0").await.unwrap();
     let thief = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     thief.set_reuse_address(true).unwrap();

@@ -1,4 +1,4 @@
-//! Groups: heard from when they are joined until they are left.
+//! Multicast groups: a server receives their datagrams from joining until leaving.
 
 use std::{
     io::ErrorKind,
@@ -17,7 +17,7 @@ fn builder() -> ServerBuilder {
     Server::builder(Text, async |text: String| text)
 }
 
-/// A peer that sends to groups over the loopback.
+/// A peer that sends to groups over the loopback interface.
 struct Caller(UdpSocket);
 
 impl Caller {
@@ -34,7 +34,7 @@ impl Caller {
         self.0.send_to(text.as_bytes(), (to, server.port())).unwrap();
     }
 
-    /// The next answer, and from where it came; others run meanwhile.
+    /// The next answer and its source; other tasks run meanwhile.
     async fn answer(&self) -> (String, SocketAddr) {
         let socket = self.0.try_clone().unwrap();
         let answer = tokio::task::spawn_blocking(move || {
@@ -48,7 +48,7 @@ impl Caller {
 
 // S-3
 #[tokio::test]
-async fn what_is_sent_to_a_group_is_answered_from_an_address_of_the_host() {
+async fn a_datagram_to_a_group_is_answered_from_an_address_of_the_host() {
     let group = Ipv4Addr::new(239, 255, 77, 11);
     for any in ["0.0.0.0:0", "[::]:0"] {
         let server = builder().bind(Udp::new(any).multicast(group, LOOPBACK)).await.unwrap();
@@ -65,12 +65,12 @@ async fn what_is_sent_to_a_group_is_answered_from_an_address_of_the_host() {
 }
 
 #[tokio::test]
-async fn a_group_is_heard_until_it_is_left() {
+async fn datagrams_to_a_group_are_received_until_it_is_left() {
     let group = Ipv4Addr::new(239, 255, 77, 12);
     let caller = Caller::new();
     let server = bind("0.0.0.0:0").await.unwrap();
     let addr = local_addrs(&server)[0];
-    // Others keep it joined on this host.
+    // Another socket keeps the group joined on this host.
     let other = UdpSocket::bind("0.0.0.0:0").unwrap();
     other.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST).unwrap();
 
@@ -134,7 +134,7 @@ async fn a_group_is_joined_by_the_name_of_an_interface() {
 }
 
 #[tokio::test]
-async fn a_group_is_joined_on_all_addresses_that_hear_it_or_on_none() {
+async fn a_group_is_joined_on_all_addresses_that_can_receive_it_or_on_none() {
     let group = Ipv4Addr::new(239, 255, 77, 14);
     let server = bind(["0.0.0.0:0", "239.255.77.14:0", "127.0.0.1:0"]).await.unwrap();
     let last = server.sockets().nth(1).unwrap();
@@ -150,7 +150,7 @@ async fn a_group_is_joined_on_all_addresses_that_hear_it_or_on_none() {
 }
 
 #[tokio::test]
-async fn a_group_that_no_address_can_hear_is_an_error_and_nothing_stays_bound() {
+async fn a_group_that_no_address_can_receive_is_an_error_and_nothing_stays_bound() {
     let group = Ipv4Addr::new(239, 255, 77, 15);
     let addr = super::free_addr("127.0.0.1");
 

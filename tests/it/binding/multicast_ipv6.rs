@@ -1,5 +1,5 @@
-//! Groups of IPv6 over a network interface that carries them, in a network of the test's own: the loopback
-//! of a host does not.
+//! IPv6 multicast groups, in a network namespace of the test, over an interface that carries multicast. The
+//! loopback interface of a host does not.
 
 use std::{
     net::{Ipv6Addr, SocketAddrV6, UdpSocket},
@@ -13,10 +13,10 @@ use datagrammar::{Interface, Server, Text, Udp};
 use super::local_addrs;
 use crate::support::{Running, within_deadline};
 
-/// Moves this thread, and what it starts, into a network that has but one interface, of this name. False
-/// if that is not allowed.
+/// Moves this thread, and the threads and processes that it starts, into a network namespace with one
+/// interface of this name. Returns false if that is not allowed.
 fn enter_network(interface: &str) -> bool {
-    // SAFETY: it takes no pointer, and changes nothing but what this thread sees.
+    // SAFETY: it takes no pointer, and changes only what this thread sees.
     #[allow(unsafe_code)]
     if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
         let error = std::io::Error::last_os_error();
@@ -27,11 +27,12 @@ fn enter_network(interface: &str) -> bool {
     true
 }
 
-/// Makes the interface, on a thread of its own: a child holds copies of the files of its thread until it runs its
-/// program, and the tests beside this one say that the port of a closed socket is free at once.
+/// Makes the interface, on a separate thread. Until a child process runs its program, it holds copies of the
+/// files of its thread. Other tests in this process require that the port of a closed socket is free at once.
 fn make_interface(interface: &str) {
     let (first, last) = (3, libc::c_uint::MAX);
-    // SAFETY: it takes no pointer. This thread opens its files after it, and uses no other thread's.
+    // SAFETY: it takes no pointer. This thread opens its files after the call, and uses no file of another
+    // thread.
     #[allow(unsafe_code)]
     let closed = unsafe {
         libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_UNSHARE as libc::c_uint)
@@ -47,7 +48,7 @@ fn make_interface(interface: &str) {
     ip(format!("link set {interface}p addrgenmode none up"));
     ip(format!("address add fe80::d:1/64 dev {interface} nodad"));
     ip(format!("address add 2001:db8::d:1/64 dev {interface} nodad"));
-    // The kernel sends nothing by it before it has noticed that the other end is up.
+    // The kernel sends nothing over the interface until it has noticed that the other end is up.
     let is_up = || {
         let link = Command::new("ip").args(["-o", "link", "show", interface]).output().unwrap();
         String::from_utf8_lossy(&link.stdout).contains("state UP")
@@ -59,7 +60,7 @@ fn make_interface(interface: &str) {
     }
 }
 
-/// Runs `test` on a thread with a network of its own, if there can be one.
+/// Runs `test` on a thread with its own network namespace, if the system permits one.
 fn in_a_network<F: Future<Output = ()>>(
     interface: &'static str,
     test: impl FnOnce() -> F + Send + 'static,
@@ -73,7 +74,7 @@ fn in_a_network<F: Future<Output = ()>>(
     thread::spawn(in_network).join().unwrap();
 }
 
-/// Sends `text` to `group` by the interface, and returns what is answered, from where.
+/// Sends `text` to `group` over the interface; returns the answer and its source.
 async fn ask(group: Ipv6Addr, port: u16, index: u32, text: &'static str) -> (String, SocketAddrV6) {
     let asked = move || {
         let local: Ipv6Addr = "fe80::d:1".parse().unwrap();
@@ -90,7 +91,7 @@ async fn ask(group: Ipv6Addr, port: u16, index: u32, text: &'static str) -> (Str
 
 // S-3, B-9
 #[test]
-fn a_group_of_ipv6_is_heard_and_answered_from_an_address_of_the_host_until_it_is_left() {
+fn datagrams_to_an_ipv6_group_are_answered_from_an_address_of_the_host_until_it_is_left() {
     in_a_network("dgr6", || async {
         let interface: Interface = "dgr6".parse().unwrap();
         let Interface::Index(index) = interface else { panic!("{interface:?}") };
@@ -119,14 +120,14 @@ const WORKERS: usize = if cfg!(datagrammar_portable) { 1 } else { 3 };
 
 // B-9
 #[test]
-fn a_group_of_ipv6_is_not_heard_before_it_is_joined_nor_after_it_is_left() {
+fn datagrams_to_an_ipv6_group_are_not_received_before_joining_or_after_leaving() {
     in_a_network("dgr7", || async {
         let interface: Interface = "dgr7".parse().unwrap();
         let Interface::Index(index) = interface else { panic!("{interface:?}") };
         let group: Ipv6Addr = "ff02::4d:22".parse().unwrap();
         let server = Server::builder(Text, async |text: String| text).bind("[::]:0").await.unwrap();
         let port = local_addrs(&server)[0].port();
-        // Others keep it joined on this host.
+        // Another socket keeps the group joined on this host.
         let other = UdpSocket::bind("[::]:0").unwrap();
         other.join_multicast_v6(&group, index).unwrap();
         let caller = UdpSocket::bind("[::]:0").unwrap();

@@ -1,4 +1,4 @@
-//! What sockets are asked for, by setters and through the borrowed socket.
+//! Socket options, set by setters and through the borrowed socket.
 
 use std::{io::ErrorKind, net::UdpSocket};
 
@@ -14,7 +14,7 @@ fn builder() -> ServerBuilder {
 
 // G-1
 #[tokio::test]
-async fn each_socket_of_a_server_has_what_was_asked_for() {
+async fn each_socket_of_a_server_has_the_requested_options() {
     let server = builder()
         .bind(
             Udp::new(["127.0.0.1:0", "127.0.0.1:0"])
@@ -69,7 +69,7 @@ async fn a_network_in_memory_lends_no_sockets() {
 
 // B-7
 #[tokio::test]
-async fn an_ipv6_wildcard_that_is_for_ipv6_only_leaves_ipv4_to_others() {
+async fn an_ipv6_only_wildcard_leaves_the_ipv4_port_free() {
     let both = builder().bind("[::]:0").await.unwrap();
     assert!(UdpSocket::bind(("0.0.0.0", local_addrs(&both)[0].port())).is_err());
 
@@ -117,7 +117,7 @@ async fn a_client_marks_what_it_sends() {
 
 // C-8
 #[tokio::test]
-async fn the_socket_of_a_client_is_closed_once_nobody_has_borrowed_it() {
+async fn the_socket_of_a_client_is_closed_when_the_last_borrow_ends() {
     let client = Client::connect("127.0.0.1:9", Text).await.unwrap();
     let local = client.local_addr().socket_addr().unwrap();
     let lent = client.socket_ref().unwrap();

@@ -55,7 +55,7 @@ async fn the_options_of_a_users_socket_stay() {
 
 // B-13
 #[tokio::test]
-async fn what_is_asked_for_is_set_on_a_users_socket() {
+async fn requested_options_are_set_on_a_users_socket() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_broadcast(true).unwrap();
 
@@ -77,7 +77,7 @@ async fn what_is_asked_for_is_set_on_a_users_socket() {
 
 // B-13
 #[tokio::test]
-async fn a_buffer_that_is_short_of_what_was_asked_for_is_told_for_a_users_socket_too() {
+async fn a_buffer_smaller_than_requested_is_logged_for_a_users_socket_too() {
     let log = Log::capture();
     let told = || log.all().iter().filter(|told| told.fields.contains_key("buffers")).count();
     let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -93,7 +93,7 @@ async fn a_buffer_that_is_short_of_what_was_asked_for_is_told_for_a_users_socket
 // B-11, B-13
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn what_a_bound_socket_cannot_be_asked_for_any_more_is_refused_by_name() {
+async fn options_that_a_bound_socket_cannot_change_are_refused_by_name() {
     let socket = || UdpSocket::bind("[::]:0").unwrap();
     let refused = [
         ("reuse_port", builder().bind_now(Udp::from(socket()).reuse_port(true))),
@@ -111,7 +111,7 @@ async fn what_a_bound_socket_cannot_be_asked_for_any_more_is_refused_by_name() {
 // B-13
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_users_socket_joins_the_groups_that_were_asked_for() {
+async fn a_users_socket_joins_the_requested_groups() {
     let group = Ipv4Addr::new(239, 255, 77, 20);
     let loopback = Interface::Addr(Ipv4Addr::LOCALHOST);
     let socket = || UdpSocket::bind("0.0.0.0:0").unwrap();
@@ -127,7 +127,7 @@ async fn a_users_socket_joins_the_groups_that_were_asked_for() {
 // B-13
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 #[tokio::test]
-async fn trains_are_received_on_a_users_socket_as_it_has_it_unless_somebody_asks() {
+async fn the_gro_setting_of_a_users_socket_changes_only_on_request() {
     use datagrammar::Offload;
 
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -150,7 +150,7 @@ async fn trains_are_received_on_a_users_socket_as_it_has_it_unless_somebody_asks
 
 // B-1, B-13, B-15
 #[tokio::test]
-async fn addresses_options_a_users_socket_and_memory_are_one_server_in_their_order() {
+async fn addresses_options_a_users_socket_and_memory_make_one_server_in_the_given_order() {
     let network = Network::new(1, Conditions::default());
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let of_user = socket.local_addr().unwrap();
@@ -210,7 +210,7 @@ async fn an_option_of_clients_is_refused_by_name() {
 
 // B-13
 #[tokio::test]
-async fn a_users_socket_is_served_though_it_was_blocking() {
+async fn a_users_blocking_socket_is_served() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let (addr, same) = (socket.local_addr().unwrap(), socket.try_clone().unwrap());
 
@@ -292,7 +292,7 @@ async fn one_address_with_two_sets_of_options_is_refused_but_port_0_is_two_ports
 
 // B-5, B-15
 #[tokio::test]
-async fn a_list_without_addresses_is_an_error_beside_an_address_too() {
+async fn an_empty_list_is_an_error_even_beside_an_address() {
     let none: [&str; 0] = [];
     for error in [
         builder().bind((none.to_vec(), "127.0.0.1:0")).await.unwrap_err(),
@@ -307,7 +307,7 @@ async fn a_list_without_addresses_is_an_error_beside_an_address_too() {
 
 // B-7, B-15
 #[tokio::test]
-async fn beside_an_ipv4_socket_of_the_users_the_wildcard_of_ipv6_leaves_ipv4_to_it() {
+async fn the_ipv6_wildcard_leaves_ipv4_to_a_users_ipv4_socket_beside_it() {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     let port = socket.local_addr().unwrap().port();
 
@@ -317,9 +317,9 @@ async fn beside_an_ipv4_socket_of_the_users_the_wildcard_of_ipv6_leaves_ipv4_to_
     assert!(only_v6);
 }
 
-// B-1, C-1: the futures can be spawned, whatever they are given
+// B-1, C-1: the futures can be spawned, for every kind of address
 #[tokio::test]
-async fn what_is_bound_and_connected_can_be_spawned() {
+async fn the_futures_of_bind_and_connect_can_be_spawned() {
     fn is_send<F: Future + Send>(future: F) -> F {
         future
     }
@@ -337,7 +337,7 @@ async fn what_is_bound_and_connected_can_be_spawned() {
 
 // B-16, C-21
 #[tokio::test]
-async fn the_ttl_is_that_of_multicast_too() {
+async fn the_ttl_applies_to_multicast_too() {
     let udp = || Udp::new("0.0.0.0:0").ttl(7);
     let user = UdpSocket::bind("127.0.0.1:0").unwrap();
     for server in [

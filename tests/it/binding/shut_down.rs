@@ -1,4 +1,4 @@
-//! A socket that somebody shuts down for reading: the kernel then says for ever that it is readable.
+//! A socket that is shut down for reading: from then on the kernel always reports it as readable.
 
 use std::{io::ErrorKind, net::Shutdown};
 
@@ -8,7 +8,7 @@ use socket2::SockRef;
 use crate::support::{BindNow, Net, Running, within_deadline};
 
 fn shut_down(socket: &SocketRef<'_>) {
-    // That a socket without a peer is not connected is said, but it is shut down all the same.
+    // For a socket without a peer, the call fails with "not connected", but it still shuts the socket down.
     let _ = SockRef::from(socket).shutdown(Shutdown::Read);
 }
 
@@ -29,7 +29,7 @@ async fn serving_ends_with_an_error_when_its_socket_is_shut_down_for_reading() {
 
 // L-24
 #[tokio::test]
-async fn so_it_does_while_it_serves() {
+async fn serving_ends_with_an_error_when_its_socket_is_shut_down_later() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let same = socket.try_clone().unwrap();
     let builder = Server::builder(Text, async |text: String| text);
@@ -45,7 +45,7 @@ async fn so_it_does_while_it_serves() {
 
 // C-12
 #[tokio::test]
-async fn a_client_says_so_when_its_socket_is_shut_down_for_reading() {
+async fn recv_of_a_client_fails_when_its_socket_is_shut_down_for_reading() {
     for portable in [false, true] {
         let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let client = Client::builder(Text);

@@ -1,4 +1,4 @@
-//! Addresses as text: what errors say of them, and interfaces by their names.
+//! Addresses as text: error messages about them, and the names of interfaces.
 
 use std::io;
 use std::{io::ErrorKind, net::UdpSocket};
@@ -7,7 +7,7 @@ use datagrammar::{Client, Text, Udp};
 
 use super::{bind, local_addrs};
 
-/// What is no address, and what an error says of it.
+/// Texts that are not addresses, each with its error message.
 const NONE: [(&str, &str); 6] = [
     ("localhost", r#"the address "localhost" has no port"#),
     ("9123", r#"the address "9123" has no host, only a port"#),
@@ -19,7 +19,7 @@ const NONE: [(&str, &str); 6] = [
 
 // B-5, C-15
 #[tokio::test]
-async fn what_is_no_address_is_named_whoever_is_given_it() {
+async fn servers_and_clients_quote_a_text_that_is_not_an_address() {
     for (text, expected) in NONE {
         let local = Udp::new("127.0.0.1:9").local_addr(text);
         for error in [
@@ -36,7 +36,7 @@ async fn what_is_no_address_is_named_whoever_is_given_it() {
 
 // B-4
 #[tokio::test]
-async fn of_several_each_that_is_no_address_is_named() {
+async fn each_of_several_texts_that_are_not_addresses_is_quoted() {
     let texts = NONE.map(|(text, _)| text);
 
     let of_server = bind(texts).await.unwrap_err().to_string();
@@ -49,7 +49,7 @@ async fn of_several_each_that_is_no_address_is_named() {
 
 // B-9
 #[tokio::test]
-async fn an_interface_that_is_not_there_is_named_whoever_is_given_it() {
+async fn servers_and_clients_name_an_interface_that_does_not_exist() {
     let text = "[fe80::1%eth999]:9123";
     let local = Udp::new("[::1]:9").local_addr(text);
 

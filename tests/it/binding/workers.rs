@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use super::{free_addr, is_free, local_addrs, peer_at};
 use crate::support::{Running, conversing, until};
 
-/// A server that echoes, with so many workers.
+/// An echo server with `workers` workers.
 async fn bind_workers(workers: usize, addrs: impl ToAddrs) -> Result<Server, BindError> {
     Server::bind(Udp::new(addrs).workers(workers), Text, ready::<String>).await
 }
@@ -61,7 +61,7 @@ async fn port_0_is_never_a_port_that_another_server_shares() {
 
 // B-4
 #[tokio::test]
-async fn if_one_address_cannot_be_bound_by_all_workers_then_none_is_and_the_error_names_it_once() {
+async fn if_not_all_workers_can_bind_an_address_nothing_is_bound_and_the_error_names_it_once() {
     let holder = UdpSocket::bind("127.0.0.27:0").unwrap();
     let used = holder.local_addr().unwrap();
     let free = free_addr("127.0.0.27");
@@ -89,7 +89,7 @@ async fn a_port_is_shared_only_if_both_sides_ask_for_it() {
 
 // B-13
 #[tokio::test]
-async fn no_worker_at_all_and_one_socket_for_several_are_invalid_input() {
+async fn zero_workers_and_one_socket_for_several_workers_are_invalid_input() {
     let none = bind_workers(0, "127.0.0.1:0").await.unwrap_err();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let udp = Udp::from(socket).workers(2);
@@ -115,7 +115,7 @@ async fn peers_are_spread_over_the_workers() {
             peer.send_to(b"hello", to).unwrap();
         }
 
-        // Whoever gets none of a hundred has bad luck once in 10^17 times.
+        // The chance that a given worker gets none of a hundred peers is about 1 in 10^17.
         assert!(waiting(port).iter().filter(|bytes| **bytes > 0).count() >= 3, "{ip}");
     }
 }
@@ -129,7 +129,7 @@ fn send_to_each(to: &[Ipv4Addr], port: u16) -> Vec<UdpSocket> {
     peers
 }
 
-/// A server whose conversations want the numbers 0, 1, 2 and then stay.
+/// A server whose conversations require the numbers 0, 1, 2 and then do not end.
 async fn counting(ip: &str) -> Server {
     let handler = conversing!(|peer| {
         for n in 0..3 {
@@ -157,7 +157,7 @@ async fn each_peer_is_served_by_one_worker_in_one_conversation() {
 
 // B-12, D-10
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_that_talks_to_two_addresses_of_a_wildcard_is_served_by_one_worker() {
+async fn a_peer_that_sends_to_two_addresses_of_a_wildcard_is_served_by_one_worker() {
     for ip in ["0.0.0.0", "::"] {
         let server = counting(ip).await;
         let port = server.local_addr().port().unwrap();
@@ -174,7 +174,7 @@ async fn a_peer_that_talks_to_two_addresses_of_a_wildcard_is_served_by_one_worke
 
 // B-11, B-12
 #[tokio::test]
-async fn peers_stay_where_they_are_when_another_server_shares_the_port() {
+async fn peers_stay_with_their_worker_when_another_server_shares_the_port() {
     for ip in ["127.0.0.1", "::1", "0.0.0.0", "::"] {
         let first = bind_workers(2, (ip, 0)).await.unwrap();
         let port = first.local_addr().port().unwrap();
@@ -188,7 +188,7 @@ async fn peers_stay_where_they_are_when_another_server_shares_the_port() {
         assert_eq!(second.handle.stats().received, 0);
         first.stop().await;
 
-        // It has closed its sockets, so now the other one is there for all.
+        // The first server has closed its sockets, so now the other one serves all peers.
         for _ in 0..50 {
             peer_at(to).await.ask("hello").await;
         }

@@ -1,4 +1,4 @@
-//! How many datagrams come together.
+//! How many datagrams are received together.
 
 use datagrammar::{Server, Text};
 

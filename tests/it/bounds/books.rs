@@ -76,7 +76,7 @@ everywhere! {
     }
 
     // G-9
-    async fn the_books_balance_while_nothing_is_under_way(net) {
+    async fn the_stats_balance_while_nothing_is_in_progress(net) {
         let server = net.serve_text_within(Limits::default().max_queue_len(1_000), conversing!(|peer| {
             match peer.recv().await?.parse::<u32>()? % 5 {
                 0 => yield_now().await,
@@ -109,7 +109,7 @@ everywhere! {
     }
 
     // G-14
-    async fn stats_never_fall_and_any_thread_may_read_them(net) {
+    async fn stats_never_decrease_and_any_thread_may_read_them(net) {
         let server = net.serve_text(async |text: String| {
             if text.ends_with('7') {
                 yield_now().await;
@@ -141,7 +141,7 @@ everywhere! {
     }
 }
 
-/// What never falls.
+/// The counters that never decrease.
 fn totals(stats: &ServerStats) -> [u64; 6] {
     let ServerStats { received, delivered, sent, conversations, .. } = *stats;
     [received, delivered, sent, conversations, stats.decode_errors, stats.total_dropped()]

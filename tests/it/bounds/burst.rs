@@ -5,7 +5,7 @@ use tokio::task::yield_now;
 
 use crate::support::{Gate, Net, conversing, everywhere, until};
 
-/// What a peer sends at once.
+/// The datagrams that a peer sends at once.
 fn burst(datagrams: usize) -> impl Iterator<Item = String> {
     (0..datagrams).map(|n| format!("{n:032}"))
 }
@@ -21,7 +21,7 @@ everywhere! {
 
         peer.send_all(burst(1_000)).await;
 
-        // A kernel with a small buffer may have lost some before we saw them.
+        // A kernel with a small buffer may have dropped some before we received them.
         let stats = || server.handle.stats();
         until(|| stats().received + stats().dropped(DropReason::Kernel) == 1_000).await;
         until(|| stats().sent == stats().received).await;

@@ -1,4 +1,4 @@
-//! Floods: the loop gives way to others.
+//! Floods: the worker loop yields to other tasks.
 
 use std::{
     future::poll_fn,
@@ -25,12 +25,11 @@ use crate::support::{
 /// How many datagrams may be received between two turns of another task. Two batches are 128.
 const AT_A_TIME: u64 = 256;
 
-/// After so many datagrams a source that is never empty is empty, so that a server which never gives
-/// way fails its test instead of staying in it.
+/// After this many datagrams an endless source stops, so that the test fails instead of hanging if the
+/// server never yields.
 const ENOUGH: u32 = 100_000;
 
-/// How many datagrams were received at most between two turns of another task, until there have been
-/// `turns` of them.
+/// Returns the most datagrams that were received between two turns of another task, over `turns` turns.
 async fn longest_turn(server: &Running, turns: usize) -> u64 {
     let (mut longest, mut before) = (0, server.handle.stats().received);
     for _ in 0..turns {
@@ -42,8 +41,8 @@ async fn longest_turn(server: &Running, turns: usize) -> u64 {
     longest
 }
 
-/// Gives way to the tasks that are ready now. Unlike `yield_now` it does not wait for the runtime to
-/// look at timers and sockets first, which it does after 61 of them.
+/// Yields to the tasks that are ready now. Unlike `yield_now` it does not wait until the runtime has
+/// checked timers and sockets, which happens after 61 polls of tasks.
 async fn next_in_line() {
     let mut waited = false;
     poll_fn(|cx| {
@@ -56,7 +55,7 @@ async fn next_in_line() {
     .await;
 }
 
-/// A server whose socket has ten thousand datagrams to begin with.
+/// A server that finds ten thousand datagrams in its socket when it starts.
 async fn flooded<Form>(
     handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
 ) -> (Running, Bytes) {
@@ -72,7 +71,7 @@ async fn flooded<Form>(
 
 // G-11
 #[tokio::test(start_paused = true)]
-async fn others_have_their_turn_while_a_flood_is_answered() {
+async fn other_tasks_run_while_a_flood_is_answered() {
     let (server, _peer) = flooded(async |text: String| text).await;
 
     let longest = longest_turn(&server, 50).await;
@@ -84,7 +83,7 @@ async fn others_have_their_turn_while_a_flood_is_answered() {
 
 // G-11
 #[tokio::test(start_paused = true)]
-async fn others_have_their_turn_while_a_flood_waits_for_one_conversation() {
+async fn other_tasks_run_while_a_flood_waits_for_one_conversation() {
     let (server, _peer) = flooded(async |text: String| {
         std::future::pending::<()>().await;
         text
@@ -100,7 +99,7 @@ async fn others_have_their_turn_while_a_flood_waits_for_one_conversation() {
 
 // G-11
 #[tokio::test(start_paused = true)]
-async fn others_have_their_turn_while_one_peer_is_served_without_a_pause() {
+async fn other_tasks_run_while_one_peer_is_served_without_a_pause() {
     let (server, _peer) = flooded(async |text: String| {
         yield_now().await;
         text
@@ -121,9 +120,9 @@ async fn others_have_their_turn_while_one_peer_is_served_without_a_pause() {
 
 // G-11
 #[tokio::test(start_paused = true)]
-async fn others_have_their_turn_while_one_conversation_follows_the_other() {
+async fn other_tasks_run_while_conversations_follow_each_other() {
     let gate = Gate::closed();
-    // From the second on they return at once: nothing in them would ever give way.
+    // From the second on, conversations return at once: they never yield.
     let opened = Arc::new(AtomicU32::new(0));
     let handler = conversing!(
         [gate, opened] | _peer | {
@@ -156,7 +155,7 @@ async fn others_have_their_turn_while_one_conversation_follows_the_other() {
 
 // G-11
 #[tokio::test(start_paused = true)]
-async fn others_have_their_turn_while_each_datagram_brings_the_next() {
+async fn other_tasks_run_while_each_datagram_causes_the_next() {
     let network = Network::new(1, Conditions::default());
     let feeder = Arc::new(OnceLock::<Client<Raw>>::new());
     let fed = Arc::new(AtomicU32::new(0));
@@ -164,7 +163,7 @@ async fn others_have_their_turn_while_each_datagram_brings_the_next() {
         [feeder, fed] | peer | {
             peer.recv().await?;
             if fed.fetch_add(1, SeqCst) < ENOUGH {
-                // However much has been sent: this never gives way by itself.
+                // This never yields, no matter how much was sent before.
                 coop::unconstrained(feeder.get().unwrap().send(&"next".into())).await?;
             }
             Ok(())
@@ -185,14 +184,14 @@ async fn others_have_their_turn_while_each_datagram_brings_the_next() {
 
 // G-11
 #[tokio::test]
-async fn others_have_their_turn_and_the_end_comes_while_the_kernel_always_has_another_datagram() {
+async fn other_tasks_run_and_serving_can_end_while_the_kernel_always_has_another_datagram() {
     let sender = Arc::new(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
     let fed = Arc::new(AtomicU32::new(0));
     let handler = conversing!(
         [sender, fed] | peer | {
             peer.recv().await?;
             if fed.fetch_add(1, SeqCst) < ENOUGH {
-                // To this very server: it is there before the next reception.
+                // Sends to this server: the datagram arrives before the server receives again.
                 sender.send(b"next")?;
             }
             Ok(())
@@ -211,7 +210,7 @@ async fn others_have_their_turn_and_the_end_comes_while_the_kernel_always_has_an
 
 // G-11
 #[tokio::test]
-async fn others_have_their_turn_while_a_flood_comes_through_the_kernel() {
+async fn other_tasks_run_while_a_flood_comes_through_the_kernel() {
     let server = Server::builder(Text, async |text: String| text);
     let server = server.bind("127.0.0.1:0").await.unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -229,7 +228,7 @@ async fn others_have_their_turn_while_a_flood_comes_through_the_kernel() {
 
 // G-2, D-7
 #[tokio::test(start_paused = true)]
-async fn what_arrives_at_once_does_not_overflow_the_queue_of_a_quick_handler() {
+async fn datagrams_that_arrive_together_do_not_overflow_the_queue_of_a_quick_handler() {
     let net = Net::memory();
     let limits = Limits::default().max_queue_len(40);
     let server = net

@@ -1,4 +1,4 @@
-//! A conversation that never waits leaves the thread to the others.
+//! A conversation that never waits still yields the thread to other tasks.
 
 use std::{
     sync::{
@@ -12,11 +12,11 @@ use datagrammar::{Limits, RecvError, Server, ServerHandle, Text};
 
 use crate::support::{Bytes, Net, Running, conversing, everywhere, within_deadline};
 
-/// After so many rounds a loop that never gives way ends by itself, so that its test fails instead of
-/// staying in it.
+/// After this many rounds a loop ends by itself, so that the test fails instead of hanging if the loop
+/// never yields.
 const ENOUGH: u32 = 300_000;
 
-/// Rounds of a loop that should not come to its end.
+/// Counts the rounds of a loop that must not reach `ENOUGH`.
 #[derive(Clone, Default)]
 struct Rounds(Arc<AtomicU32>);
 
@@ -30,13 +30,13 @@ impl Rounds {
     }
 }
 
-/// A server that cuts what runs when it is asked to end.
+/// A server that aborts running conversations at shutdown.
 async fn serve(net: &Net, handler: impl datagrammar::Handler<String, String>) -> Running {
     let limits = Limits::default().shutdown_grace(Duration::ZERO);
     net.serve(Server::builder(Text, handler).limits(limits)).await
 }
 
-/// Another peer is answered and serving ends, while the loop that `peer` has begun goes on.
+/// Asserts that another peer is answered and serving ends, while the loop that `peer` has started runs.
 async fn assert_gives_way(net: &Net, server: Running, peer: &Bytes, rounds: &Rounds) {
     peer.send("loop").await;
     let other = net.peer_of(&server.handle).await;
@@ -67,7 +67,7 @@ everywhere! {
     }
 
     // G-11, L-9, L-11
-    async fn a_conversation_that_asks_for_what_is_there_again_and_again(net) {
+    async fn a_conversation_that_polls_recv_in_a_loop(net) {
         let rounds = Rounds::default();
         let server = serve(&net, conversing!(
             [rounds] | peer | {
@@ -87,7 +87,7 @@ everywhere! {
     }
 
     // G-11, L-9
-    async fn a_task_that_pushes_without_a_pause(net) {
+    async fn a_task_that_sends_without_a_pause(net) {
         let rounds = Rounds::default();
         let server = serve(&net, conversing!(
             [rounds] | peer | {
@@ -109,7 +109,7 @@ everywhere! {
 
     // G-11
     async fn a_conversation_that_answers_all_others(net) {
-        // Each request is answered many times: what one batch asks for is more than one turn gives.
+        // Each request gets many replies, so one batch causes more replies than one turn allows.
         let server = serve(&net, conversing!(|peer| {
             let request = peer.recv().await?;
             for _ in 0..1_000 {

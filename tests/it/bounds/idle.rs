@@ -1,4 +1,4 @@
-//! Peers that fall silent.
+//! Peers that stop sending.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
 
 // G-12
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_falls_silent_gives_its_place_back_quietly_after_a_minute() {
+async fn a_peer_that_stops_sending_frees_its_place_quietly_after_a_minute() {
     let (net, log) = (Net::memory(), Log::capture());
     let server = net
         .serve_text(conversing!(|peer| {
@@ -38,7 +38,7 @@ async fn a_peer_that_falls_silent_gives_its_place_back_quietly_after_a_minute() 
 
 // G-12
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_speaks_now_and_then_is_not_idle() {
+async fn a_peer_that_sends_from_time_to_time_is_not_idle() {
     let net = Net::memory();
     let server = net
         .serve_text(conversing!(|peer| {
@@ -117,9 +117,9 @@ async fn without_the_limit_a_conversation_waits_for_ever() {
     server.stop().await;
 }
 
-// G-12: a timeout of the handler's own comes first if it is shorter
+// G-12: the timeout of the handler elapses first if it is shorter
 #[tokio::test(start_paused = true)]
-async fn the_shorter_of_timeout_and_idle_limit_is_told() {
+async fn recv_reports_the_shorter_of_timeout_and_idle_limit() {
     let net = Net::memory();
     let server = net
         .serve_text_within(

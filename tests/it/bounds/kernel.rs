@@ -1,4 +1,4 @@
-//! G-10: what the kernel dropped because nobody received it.
+//! G-10: datagrams that the kernel dropped because they were not received in time.
 
 use std::{net::UdpSocket, sync::Arc};
 
@@ -7,13 +7,13 @@ use socket2::SockRef;
 
 use crate::support::{until, within_deadline};
 
-/// A server of which the sockets hold a few datagrams only.
+/// A server whose sockets hold only a few datagrams.
 async fn server(addrs: impl ToAddrs) -> Server {
     let udp = Udp::new(addrs).recv_buffer_size(16 << 10);
     Server::bind(udp, Text, async |text: String| text).await.unwrap()
 }
 
-/// Sends that many; over the loopback each has arrived, or was dropped, when this returns.
+/// Sends that many datagrams. Over the loopback interface each has arrived or was dropped when this returns.
 fn flood(from: &UdpSocket, to: &Addr, datagrams: usize) {
     for _ in 0..datagrams {
         from.send_to(b"flood", to).unwrap();
@@ -26,7 +26,7 @@ fn dropped(server: &ServerHandle) -> u64 {
 
 // G-9, G-10
 #[tokio::test]
-async fn what_a_full_buffer_costs_is_told_at_once_and_exactly() {
+async fn drops_for_a_full_buffer_are_counted_at_once_and_exactly() {
     const SENT: u64 = 20_000;
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     let server = Arc::new(server("127.0.0.1:0").await);
@@ -71,7 +71,7 @@ async fn the_total_survives_another_serving_and_the_server_itself() {
 
 // B-13, G-10
 #[tokio::test]
-async fn what_a_users_socket_lost_before_is_not_the_servers_affair() {
+async fn drops_before_the_server_took_the_users_socket_are_not_counted() {
     let (peer, socket) = (UdpSocket::bind("127.0.0.1:0"), UdpSocket::bind("127.0.0.1:0"));
     let (peer, socket) = (peer.unwrap(), socket.unwrap());
     let addr = socket.local_addr().unwrap().into();

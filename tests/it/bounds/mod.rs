@@ -1,4 +1,4 @@
-//! Bounds: section G. Those of memory are in `tests/memory`.
+//! Bounds: section G. The tests of memory bounds are in `tests/memory`.
 
 mod batches;
 mod books;
@@ -16,7 +16,7 @@ use tokio::task::{coop, yield_now};
 
 use crate::support::{BindNow, Bytes, Gate, Net, OVERHEAD, Running, conversing, everywhere, until};
 
-/// Says that it was opened, and echoes what comes once the gate is open.
+/// A handler that sends "opened", waits for the gate, and then echoes.
 fn held_up(gate: &Gate) -> impl Handler<String, String> + use<> {
     conversing!(
         [gate] | peer | {
@@ -40,7 +40,7 @@ async fn send_numbers(peer: &Bytes, range: std::ops::Range<u64>) {
     }
 }
 
-/// Waits until so many datagrams were dropped for `reason`.
+/// Waits until `datagrams` datagrams were dropped for `reason`.
 async fn until_dropped(server: &Running, reason: DropReason, datagrams: u64) {
     until(|| server.handle.stats().dropped(reason) == datagrams).await;
 }
@@ -90,7 +90,7 @@ everywhere! {
     }
 
     // G-3
-    async fn beyond_its_queue_the_oldest_give_way_if_that_is_chosen(net) {
+    async fn beyond_its_queue_the_oldest_datagrams_are_dropped_if_that_is_chosen(net) {
         let (gate, limits) = (Gate::closed(), Limits::default().max_queue_len(64).overflow(Overflow::DropOldest));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
         let peer = net.peer_of(&server.handle).await;
@@ -148,7 +148,7 @@ everywhere! {
     }
 
     // G-1: `max_total_queue_bytes`
-    async fn a_conversation_whose_first_datagram_may_not_wait_is_dropped_when_it_has_to(net) {
+    async fn a_conversation_is_dropped_when_its_opening_datagram_would_have_to_wait_but_may_not(net) {
         let limits = Limits::default().max_total_queue_bytes(OVERHEAD + 10);
         let server = net.serve_text_within(limits, conversing!(|peer| {
             yield_now().await;
@@ -167,8 +167,8 @@ everywhere! {
         server.stop().await;
     }
 
-    // G-1: a queue of none
-    async fn a_queue_of_none_lets_a_conversation_be_but_nothing_wait(net) {
+    // G-1: a queue of length 0
+    async fn with_a_queue_length_of_0_conversations_run_but_no_datagram_waits(net) {
         let (gate, limits) = (Gate::closed(), Limits::default().max_queue_len(0));
         let server = net.serve_text_within(limits, conversing!([gate] |peer| {
             let text = peer.recv().await?;
@@ -188,8 +188,8 @@ everywhere! {
         server.stop().await;
     }
 
-    // G-1, G-12: nor for a `recv` that waits
-    async fn without_a_queue_a_conversation_hears_nothing_but_what_opened_it(net) {
+    // G-1, G-12: also for a `recv` that waits
+    async fn without_a_queue_a_conversation_receives_only_its_opening_datagram(net) {
         let limits = Limits::default().max_queue_len(0).idle_timeout(Duration::from_millis(200));
         let server = net.serve_text_within(limits, conversing!(|peer| {
             loop {
@@ -210,7 +210,7 @@ everywhere! {
     }
 
     // G-4
-    async fn beyond_the_places_further_peers_are_not_heard_until_one_is_free(net) {
+    async fn when_all_places_are_taken_other_peers_are_dropped_until_one_is_free(net) {
         let (gate, limits) = (Gate::closed(), Limits::default().max_conversations(3));
         let server = net.serve_text_within(limits, held_up(&gate)).await;
         let mut peers = Vec::new();
@@ -238,12 +238,12 @@ everywhere! {
     }
 
     // G-4
-    async fn a_place_is_free_again_however_a_conversation_ended(net) {
+    async fn each_end_of_a_conversation_frees_its_place(net) {
         let limits = Limits::default().max_conversations(1).idle_timeout(Duration::from_millis(20));
         let server = net.serve_text_within(limits, conversing!(|peer| {
             let text = peer.recv().await?;
             peer.send(&text).await?;
-            // All of them wait, so all of them take the place.
+            // All conversations wait, so each takes the place.
             yield_now().await;
             match &*text {
                 "fail" => Err("as it was asked to".into()),
@@ -267,13 +267,13 @@ everywhere! {
 
 // G-4
 #[tokio::test(start_paused = true)]
-async fn a_place_that_becomes_free_in_the_middle_of_a_batch_is_free_for_the_rest_of_it() {
+async fn a_place_freed_in_the_middle_of_a_batch_is_free_for_the_rest_of_the_batch() {
     let net = Net::memory();
     let handler = conversing!(|peer| {
         let text = peer.recv().await?;
         match &*text {
             "wait" => yield_now().await,
-            // The thread goes to other tasks before this has ended, in the middle of the batch.
+            // Other tasks run before this conversation has ended, in the middle of the batch.
             "work" => {
                 for _ in 0..2_000 {
                     coop::consume_budget().await;
@@ -298,7 +298,7 @@ async fn a_place_that_becomes_free_in_the_middle_of_a_batch_is_free_for_the_rest
     server.stop().await;
 }
 
-/// Says what is wrong with `limits`, to a server that is bound and to one that has a socket.
+/// Returns the errors for `limits`, of a server that binds and of a server on a socket of the caller's.
 async fn refused(limits: Limits) -> [BindError; 2] {
     let builder = || Server::builder(Text, async |text: String| text).limits(limits.clone());
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -307,8 +307,8 @@ async fn refused(limits: Limits) -> [BindError; 2] {
 
 // G-1
 #[tokio::test]
-async fn a_bound_of_zero_with_which_nothing_could_be_received_is_refused_by_its_name()
--> Result<(), BoxError> {
+async fn a_limit_of_0_that_would_block_all_packets_is_refused_by_its_name() -> Result<(), BoxError>
+{
     for (name, limits) in [
         ("max_queue_bytes", Limits::default().max_queue_bytes(0)),
         ("max_total_queue_bytes", Limits::default().max_total_queue_bytes(0)),
