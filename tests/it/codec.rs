@@ -16,7 +16,7 @@ use tokio_util::{
 fn encode<P: DatagramProtocol>(protocol: &P, packet: &P::Outgoing) -> Vec<u8> {
     let mut datagram = b"before|".to_vec();
     protocol.encode(packet, &mut datagram).expect("the packet can be encoded");
-    datagram.strip_prefix(b"before|").expect("what was there stays").to_vec()
+    datagram.strip_prefix(b"before|").expect("encode appends").to_vec()
 }
 
 // P-27, P-1
@@ -62,7 +62,7 @@ fn two_packets_or_bytes_left_over_are_an_error() {
     assert!(lengths.decode(b"\0\0\0\x02hi\0").is_err());
 }
 
-// P-27: a codec that is asked for more cannot tell nothing from an empty packet.
+// P-27: with an empty datagram, a codec cannot distinguish "no packet" from an empty packet.
 #[test]
 fn the_empty_packet_of_bytes_is_written_but_not_read() {
     let bytes: StreamCodec<_, Bytes> = StreamCodec::new(BytesCodec::new);
@@ -73,7 +73,7 @@ fn the_empty_packet_of_bytes_is_written_but_not_read() {
 
 // P-1 to P-7
 #[test]
-fn stream_codecs_keep_what_all_protocols_promise() {
+fn stream_codecs_keep_the_guarantees_of_all_protocols() {
     let lines: StreamCodec<_, String> = StreamCodec::new(LinesCodec::new);
     let lengths: StreamCodec<_, Bytes> = StreamCodec::new(LengthDelimitedCodec::new);
     let bytes: StreamCodec<_, BytesMut> = StreamCodec::new(BytesCodec::new);
@@ -105,7 +105,7 @@ fn an_error_of_the_codec_is_the_source() {
 
 // P-27, P-6
 #[test]
-fn what_one_datagram_left_behind_never_reaches_the_next() {
+fn leftovers_of_one_datagram_never_reach_the_next() {
     let lines: StreamCodec<_, String> = StreamCodec::new(|| LinesCodec::new_with_max_length(8));
 
     for left_behind in [&b"half"[..], b"longer than the limit", b"\xff\n", b"one\ntwo"] {
@@ -115,7 +115,7 @@ fn what_one_datagram_left_behind_never_reaches_the_next() {
 }
 
 #[test]
-fn bytes_are_themselves_but_for_the_empty_datagram() {
+fn bytes_pass_unchanged_except_the_empty_datagram() {
     let bytes: StreamCodec<_, Bytes> = StreamCodec::new(BytesCodec::new);
 
     assert_eq!(encode(&bytes, &Bytes::from_static(b"\0\xff")), b"\0\xff");
@@ -123,7 +123,7 @@ fn bytes_are_themselves_but_for_the_empty_datagram() {
     assert!(bytes.decode(b"").is_err());
 }
 
-// P-27: bytes that the codec has taken out of the buffer are left over too.
+// P-27: bytes that the codec has taken out of the buffer but not returned count as trailing bytes too.
 #[test]
 fn a_codec_that_hides_bytes_is_caught() {
     let hiding: StreamCodec<_, u8> = StreamCodec::new(Hiding::default);
@@ -162,7 +162,7 @@ async fn a_server_may_speak_a_stream_codec() {
     serving.abort();
 }
 
-/// Takes all bytes at once, and gives them one by one.
+/// Takes all bytes at once, and returns them one by one.
 #[derive(Default)]
 struct Hiding(Vec<u8>);
 
@@ -185,7 +185,7 @@ impl Encoder<u8> for Hiding {
     }
 }
 
-/// Has a packet more, whatever there is.
+/// Always returns one more packet, even without bytes.
 struct Endless;
 
 impl Decoder for Endless {

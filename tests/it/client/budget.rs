@@ -1,4 +1,4 @@
-//! Calls in an endless loop: others have their turns.
+//! Calls in an endless loop: other tasks and branches still run.
 
 use std::{
     future::poll_fn,
@@ -19,8 +19,8 @@ use tokio::task::yield_now;
 use super::{Fragile, client, client_of};
 use crate::support::Net;
 
-/// Calls until others had their turns: another task, and another branch of the same one. That many calls
-/// are too many.
+/// If `CALLS` calls succeed before another task, or another branch of the same task, has run, the test
+/// fails.
 const CALLS: u32 = 1_000;
 
 async fn gives_way(mut call: impl AsyncFnMut()) {
@@ -34,7 +34,7 @@ async fn gives_way(mut call: impl AsyncFnMut()) {
     });
     let mut calls = 0;
     while turns.load(Relaxed) < 2 {
-        assert!(calls < CALLS, "no other task has had a turn");
+        assert!(calls < CALLS, "no other task has run after {calls} calls");
         call().await;
         calls += 1;
     }
@@ -47,7 +47,7 @@ async fn gives_way(mut call: impl AsyncFnMut()) {
     };
     tokio::select! {
         biased;
-        () = calling => panic!("no other branch has had a turn"),
+        () = calling => panic!("no other branch has run after {CALLS} calls"),
         () = yield_now() => {}
     }
 }
@@ -68,7 +68,7 @@ async fn poll_next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
 
 each_net! {
     // C-10
-    async fn who_sends_without_end_gives_way(net) {
+    async fn endless_send_calls_let_others_run(net) {
         let (client, _peer) = client(&net);
 
         gives_way(async || client.send(&"again".to_owned()).await.unwrap()).await;
@@ -77,7 +77,7 @@ each_net! {
     }
 
     // C-10
-    async fn who_sends_in_vain_without_end_gives_way(net) {
+    async fn endless_failing_send_calls_let_others_run(net) {
         let (client, _peer) = client_of(&net, Fragile);
         let (wrong, long) = ("error".to_owned(), "x".repeat(70_000));
 
@@ -99,7 +99,7 @@ each_net! {
     }
 
     // C-10
-    async fn one_send_without_end_gives_way(net) {
+    async fn one_endless_send_all_lets_others_run(net) {
         let (client, _peer) = client(&net);
         let turn = AtomicBool::new(false);
         let packet = "again".to_owned();
@@ -113,12 +113,12 @@ each_net! {
         let (all, ()) = tokio::join!(client.send_all(packets.inspect(|_| sent += 1)), other);
 
         all.unwrap();
-        // As many as without `send_all`, and a batch.
-        assert!(sent <= 3 * 128 + 64, "{sent} packets were sent before another branch had its turn");
+        // As many as without `send_all`, plus one batch.
+        assert!(sent <= 3 * 128 + 64, "{sent} packets were sent before another branch ran");
     }
 
     // C-10
-    async fn who_asks_without_end_gives_way(net) {
+    async fn endless_recv_calls_without_packets_let_others_run(net) {
         let (client, _peer) = client(&net);
         let timed_out = async || {
             let heard = client.recv_timeout(Duration::ZERO).await;
@@ -139,7 +139,7 @@ each_net! {
     }
 
     // C-10
-    async fn who_asks_again_after_the_end_gives_way(net) {
+    async fn endless_calls_on_a_closed_client_let_others_run(net) {
         let (client, _peer) = client(&net);
         let mut packets = client.packets();
         client.close();
@@ -154,7 +154,7 @@ each_net! {
 
 // C-10
 #[tokio::test(start_paused = true)]
-async fn who_receives_without_end_gives_way() {
+async fn endless_recv_calls_let_others_run() {
     let (client, peer) = client(&Net::memory());
     let fill = async || {
         for n in 0..2 * CALLS {
@@ -175,7 +175,7 @@ async fn who_receives_without_end_gives_way() {
 
 // C-10
 #[tokio::test(start_paused = true)]
-async fn who_meets_errors_of_the_socket_without_end_gives_way() {
+async fn endless_socket_errors_let_others_run() {
     let net = Net::memory();
     let Net::Memory(network) = &net else { unreachable!() };
     let (client, _peer) = client(&net);
@@ -192,9 +192,9 @@ async fn who_meets_errors_of_the_socket_without_end_gives_way() {
 
 // C-10
 #[tokio::test]
-async fn who_connects_without_end_gives_way() {
+async fn endless_connect_calls_let_others_run() {
     gives_way(async || drop(Client::connect("127.0.0.1:9", Text).await.unwrap())).await;
-    // It has no scope.
+    // The address lacks its scope.
     gives_way(async || drop(Client::connect("[fe80::1]:9", Text).await.unwrap_err())).await;
 }
 

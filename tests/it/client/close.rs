@@ -13,7 +13,7 @@ fn is_closed<T>(received: &Result<T, ClientRecvError>) -> bool {
 
 everywhere! {
     // C-8
-    async fn after_close_everything_says_closed(net) {
+    async fn after_close_all_calls_return_closed(net) {
         let (client, peer) = client(&net);
         let same = client.clone();
         peer.send("too late").await;
@@ -82,7 +82,7 @@ async fn client_at(ip: &str) -> Client<Text> {
 // C-8
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn closing_closes_the_socket_whoever_has_a_clone() {
+async fn close_closes_the_socket_even_if_there_are_clones() {
     let client = client_at("127.0.0.33").await;
     let (addr, _same) = (client.local_addr().socket_addr().unwrap(), client.clone());
     assert!(UdpSocket::bind(addr).is_err());

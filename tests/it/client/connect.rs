@@ -1,4 +1,4 @@
-//! How clients are made, and whom they hear.
+//! How clients are made, and from whom they receive.
 
 use std::{
     io::ErrorKind,
@@ -12,9 +12,9 @@ use socket2::{Domain, Socket, Type};
 use super::client;
 use crate::support::{Bytes, Net, client_on, everywhere, within_deadline};
 
-/// Connecting to it fails on every host, as long as broadcasting is not asked for.
+/// Connecting to this address fails on every host, unless broadcast is enabled.
 const IMPOSSIBLE: &str = "127.255.255.255:9000";
-/// So does this, as it has no scope.
+/// Connecting to this address fails too, because it lacks its scope.
 const INCOMPLETE: &str = "[fe80::1]:9000";
 
 fn addr(text: &str) -> SocketAddr {
@@ -60,7 +60,7 @@ async fn without_a_local_address_the_route_decides() {
 
 everywhere! {
     // C-3
-    async fn datagrams_of_others_are_not_seen(net) {
+    async fn datagrams_of_others_are_not_returned(net) {
         let (client, peer) = client(&net);
         let to = client.local_addr().socket_addr().unwrap();
         match &net {
@@ -83,7 +83,7 @@ everywhere! {
 
 // C-3, C-16
 #[tokio::test]
-async fn what_others_sent_before_the_socket_was_connected_is_not_seen() {
+async fn datagrams_of_others_from_before_connecting_are_not_returned() {
     let ((stranger, _), (peer, peer_addr)) = (peer(), peer());
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let to = socket.local_addr().unwrap();
@@ -99,7 +99,7 @@ async fn what_others_sent_before_the_socket_was_connected_is_not_seen() {
 
 // C-14
 #[tokio::test]
-async fn of_several_addresses_the_first_that_works_is_taken() {
+async fn the_first_of_several_addresses_that_works_is_used() {
     let ((_first, first), (_second, second)) = (peer(), peer());
     let addrs = [addr(IMPOSSIBLE), addr(INCOMPLETE), first, second];
 
@@ -122,7 +122,7 @@ async fn if_no_address_works_the_error_names_each() {
 
 // C-14
 #[tokio::test]
-async fn a_local_address_skips_those_of_another_family() {
+async fn addresses_of_another_family_than_the_local_one_are_skipped() {
     let (_peer, peer_addr) = peer();
     let client = Client::builder(Text);
 
@@ -164,7 +164,7 @@ async fn a_name_is_looked_up() {
 // C-15
 #[test]
 fn a_numeric_address_is_never_looked_up() {
-    // Names are looked up by threads for what blocks: here there is one, and it is busy.
+    // A blocking thread of the runtime resolves names. Here there is only one, and it is busy.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(1)
         .enable_all()
@@ -176,7 +176,7 @@ fn a_numeric_address_is_never_looked_up() {
     runtime.block_on(async {
         for numeric in ["127.0.0.1:9000", "[::1]:9000", "[fe80::1%1]:9000"] {
             let connected = Client::connect(numeric, Text);
-            // Whether it works is of no interest here.
+            // The result does not matter here.
             drop(within_deadline(connected).await);
         }
         let name = Client::connect("localhost:9000", Text);
@@ -244,7 +244,7 @@ async fn a_socket_of_a_wrong_family_is_refused() {
 
 // C-16
 #[tokio::test]
-async fn a_users_connected_socket_is_taken_though_it_was_blocking() {
+async fn a_users_connected_blocking_socket_is_accepted() {
     let (peer, peer_addr) = peer();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(peer_addr).unwrap();

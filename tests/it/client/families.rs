@@ -9,7 +9,7 @@ use datagrammar::{Addr, Client, Text, Udp, testing::Network};
 
 use crate::support::{client_on, within_deadline};
 
-/// An echo of one datagram, on IPv4.
+/// A socket on IPv4, and its address.
 fn peer() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = socket.local_addr().unwrap();
@@ -20,7 +20,7 @@ fn mapped(addr: SocketAddr) -> String {
     format!("[::ffff:{}]:{}", addr.ip(), addr.port())
 }
 
-/// Has a client and its IPv4 peer hear each other.
+/// Asserts that a client and its IPv4 peer receive each other's datagrams.
 async fn both_hear(client: &Client<Text>, peer: &UdpSocket) {
     assert_eq!(client.peer_addr(), peer.local_addr().unwrap());
     client.send(&"hello".to_owned()).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_local_port_of_the_ipv6_wildcard_is_kept_towards_an_ipv4_peer() {
 
 // C-14
 #[tokio::test]
-async fn of_several_local_addresses_one_of_the_family_of_the_peer_is_taken() {
+async fn the_local_address_of_the_family_of_the_peer_is_used() {
     let (peer, addr) = peer();
 
     let client = Client::builder(Text);
@@ -114,7 +114,7 @@ async fn a_users_socket_of_ipv6_may_have_a_mapped_peer() {
 
 // B-8
 #[tokio::test(start_paused = true)]
-async fn a_network_in_memory_knows_a_mapped_address_as_the_ipv4_address() {
+async fn a_network_in_memory_treats_a_mapped_address_as_the_ipv4_address() {
     let network = Network::new(1, Default::default());
     let peer = network.connect("[::ffff:10.0.0.1]:9000", "10.0.0.2:9000").unwrap();
     let client = network.connect("10.0.0.2:9000", "[::ffff:10.0.0.1]:9000").unwrap();

@@ -1,4 +1,4 @@
-//! ICMP errors about what was sent earlier: no datagram that is sent later is lost by them.
+//! ICMP errors about earlier datagrams: they cause no loss of later datagrams.
 
 use std::{net::UdpSocket, time::Duration};
 
@@ -29,7 +29,7 @@ async fn hears_nothing(client: &Client<Text>) -> bool {
 
 // C-6
 #[tokio::test]
-async fn an_error_of_the_past_costs_no_datagram_that_is_sent_now() {
+async fn an_earlier_error_causes_no_loss_of_a_new_datagram() {
     for (ip, portable) in WAYS {
         let Some(icmp) = Icmp::new(ip.parse().unwrap()) else { return };
         let (client, peer) = client(ip, portable).await;

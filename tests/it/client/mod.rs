@@ -48,13 +48,13 @@ fn linked(net: &Net) -> (AnyTransport, AnyTransport) {
     }
 }
 
-/// Polls a future that is to wait, so that it does.
+/// Polls a future once, and asserts that it has to wait.
 async fn waits<F: Future>(mut future: Pin<&mut F>) {
     let polled = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending()));
-    assert!(polled.await, "there was nothing to wait for");
+    assert!(polled.await, "the future did not have to wait");
 }
 
-/// Text with words that it cannot stand.
+/// Text; some words make it fail or panic.
 #[derive(Clone, Copy, Debug)]
 struct Fragile;
 

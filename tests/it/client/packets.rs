@@ -1,4 +1,4 @@
-//! The packets that come, as a stream.
+//! Received packets as a stream.
 
 use std::{io::ErrorKind, net::UdpSocket, pin::pin, time::Duration};
 
@@ -38,7 +38,7 @@ everywhere! {
         peer.send("one").await;
         peer.send("two").await;
         tokio::task::yield_now().await;
-        // What has arrived may be closed away, but nothing may come out of order.
+        // `close` may discard packets that have arrived, but the others must come in order.
         client.close();
 
         let collected = within_deadline(collecting).await.unwrap();
@@ -47,7 +47,7 @@ everywhere! {
     }
 
     // C-11
-    async fn a_limit_of_zero_yields_what_is_there(net) {
+    async fn a_time_limit_of_zero_yields_the_packets_that_have_arrived(net) {
         let (client, peer) = client(&net);
         for n in 0..100 {
             peer.send(n.to_string()).await;
@@ -80,7 +80,7 @@ everywhere! {
 
 // C-11
 #[tokio::test(start_paused = true)]
-async fn a_limit_counts_also_for_what_is_waited_for_already() {
+async fn a_time_limit_also_applies_to_a_wait_that_has_begun() {
     let (client, _peer) = client(&Net::memory());
     let mut packets = client.packets();
     waits(pin!(StreamExt::next(&mut packets))).await;
@@ -109,7 +109,7 @@ async fn an_error_of_the_socket_is_an_item_like_others() {
 
 // C-11
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_time_yields_what_comes_and_ends() {
+async fn a_time_limit_yields_the_packets_that_come_and_ends() {
     let (client, peer) = client(&Net::memory());
     tokio::spawn(async move {
         for n in 0.. {
@@ -128,7 +128,7 @@ async fn a_limit_of_time_yields_what_comes_and_ends() {
 
 // C-11
 #[tokio::test(start_paused = true)]
-async fn a_limit_without_end_is_none() {
+async fn an_endless_time_limit_is_no_limit() {
     let (client, peer) = client(&Net::memory());
     let mut packets = client.packets().within(Duration::MAX);
     tokio::spawn(async move {
@@ -141,7 +141,7 @@ async fn a_limit_without_end_is_none() {
 
 // C-11
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_time_ends_also_what_comes_faster_than_it_is_taken() {
+async fn a_time_limit_ends_a_stream_that_gets_packets_faster_than_they_are_taken() {
     let (client, peer) = client(&Net::memory());
     tokio::spawn(async move {
         loop {
@@ -161,7 +161,7 @@ async fn a_limit_of_time_ends_also_what_comes_faster_than_it_is_taken() {
 
 // C-10, C-11
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_lies_idle_keeps_no_packet_from_others() {
+async fn an_unused_stream_withholds_no_packet_from_others() {
     for way in [0, 1] {
         let (client, peer) = client(&Net::memory());
         let mut idle = client.packets();
@@ -177,7 +177,7 @@ async fn a_stream_that_lies_idle_keeps_no_packet_from_others() {
             peer.send(packet).await;
         }
 
-        // All were fetched with the first.
+        // All packets were fetched together with the first one.
         assert_eq!(client.recv_timeout(Duration::ZERO).await.unwrap(), "one");
         for (other, packet) in others.into_iter().zip(["two", "three"]) {
             assert_eq!(within_deadline(other).await.unwrap(), packet);
@@ -187,7 +187,7 @@ async fn a_stream_that_lies_idle_keeps_no_packet_from_others() {
 
 // C-11
 #[tokio::test(start_paused = true)]
-async fn both_ways_to_the_next_packet_are_one() {
+async fn next_and_stream_next_return_the_same_sequence() {
     let (client, peer) = client(&Net::memory());
     let mut packets = client.packets();
 
@@ -208,7 +208,7 @@ async fn both_ways_to_the_next_packet_are_one() {
 // C-8, C-17
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_stream_of_which_next_was_dropped_keeps_no_socket() {
+async fn a_stream_whose_next_was_dropped_keeps_no_socket_open() {
     let local = "127.0.0.37:0";
     let client = Client::connect(Udp::new("127.0.0.1:9").local_addr(local), Text).await.unwrap();
     let addr = client.local_addr().socket_addr().unwrap();
@@ -223,8 +223,8 @@ async fn a_stream_of_which_next_was_dropped_keeps_no_socket() {
 
 // C-11
 #[tokio::test]
-async fn a_stream_needs_no_protocol_that_threads_can_share() {
-    /// Text, with something that no thread may share.
+async fn the_protocol_of_a_stream_need_not_be_sync() {
+    /// Text, with a field that threads cannot share.
     #[derive(Debug, Default)]
     struct Local(std::cell::Cell<usize>);
 

@@ -18,7 +18,7 @@ fn timed_out(received: &Result<String, ClientRecvError>) -> bool {
 
 everywhere! {
     // C-22
-    async fn what_is_sent_and_received_is_counted_also_what_is_no_packet(net) {
+    async fn sent_and_received_packets_and_decode_errors_are_counted(net) {
         let (client, peer) = client(&net);
 
         client.send("one".to_owned()).await.unwrap();
@@ -33,13 +33,13 @@ everywhere! {
     }
 
     // C-20
-    async fn what_is_there_is_received_without_waiting_and_so_is_the_news_that_nothing_is(net) {
+    async fn try_recv_returns_at_once_with_or_without_a_packet(net) {
         let (client, peer) = client(&net);
         assert!(client.try_recv().is_none());
 
         peer.send("hello").await;
         peer.send(b"\xe9").await;
-        // What is sent on this host has arrived when this is received, and the next lies behind it.
+        // Both datagrams were sent on this host, so when the first is received, the second has arrived too.
         assert_eq!(within_deadline(client.recv()).await.unwrap(), "hello");
 
         let junk = client.try_recv();
@@ -137,7 +137,7 @@ everywhere! {
     }
 
     // C-5
-    async fn a_recv_that_timed_out_is_followed_by_one_that_receives(net) {
+    async fn after_a_recv_timed_out_the_next_one_receives(net) {
         let (client, peer) = client(&net);
 
         assert!(timed_out(&client.recv_timeout(Duration::from_millis(1)).await));
@@ -149,7 +149,7 @@ everywhere! {
 
 // C-5
 #[tokio::test(start_paused = true)]
-async fn recv_waits_for_ever() {
+async fn recv_waits_without_a_limit() {
     let (client, peer) = client(&Net::memory());
 
     assert!(timeout(Duration::from_secs(365 * 24 * 3600), client.recv()).await.is_err());
@@ -160,7 +160,7 @@ async fn recv_waits_for_ever() {
 
 // C-5
 #[tokio::test(start_paused = true)]
-async fn a_timeout_is_as_long_as_was_asked_for() {
+async fn a_timeout_takes_as_long_as_requested() {
     let (client, _peer) = client(&Net::memory());
     let start = tokio::time::Instant::now();
 
@@ -171,7 +171,7 @@ async fn a_timeout_is_as_long_as_was_asked_for() {
 
 // C-5
 #[tokio::test]
-async fn a_timeout_is_not_shorter_than_was_asked_for() {
+async fn a_timeout_is_not_shorter_than_requested() {
     let (client, _peer) = client(&Net::Loopback("127.0.0.1"));
     let start = Instant::now();
 
@@ -182,7 +182,7 @@ async fn a_timeout_is_not_shorter_than_was_asked_for() {
 
 // C-4, R-12
 #[tokio::test]
-async fn a_datagram_beyond_the_limit_is_never_taken_for_a_whole_one() {
+async fn a_datagram_beyond_the_limit_is_never_returned_as_a_whole_one() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     let client = Client::builder(Text).max_datagram_size(4);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
@@ -201,7 +201,7 @@ async fn a_datagram_beyond_the_limit_is_never_taken_for_a_whole_one() {
 
 // C-4, R-12
 #[tokio::test]
-async fn a_limit_beyond_all_datagrams_costs_nothing() {
+async fn a_limit_above_the_longest_datagram_costs_nothing() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     let client = Client::builder(Text).max_datagram_size(usize::MAX);
     let client = client.connect(peer.local_addr().unwrap()).await.unwrap();
@@ -213,7 +213,7 @@ async fn a_limit_beyond_all_datagrams_costs_nothing() {
 
 // C-6
 #[tokio::test(start_paused = true)]
-async fn an_icmp_error_that_the_kernel_tells_to_recv_is_passed_over() {
+async fn recv_ignores_an_icmp_error() {
     for kind in [
         ErrorKind::ConnectionRefused,
         ErrorKind::ConnectionReset,
@@ -233,7 +233,7 @@ async fn an_icmp_error_that_the_kernel_tells_to_recv_is_passed_over() {
 
 // C-12
 #[tokio::test(start_paused = true)]
-async fn another_error_of_the_socket_is_told_and_the_client_stays_usable() {
+async fn recv_returns_another_socket_error_and_the_client_stays_usable() {
     let net = Net::memory();
     let Net::Memory(network) = &net else { unreachable!() };
     let (client, peer) = client(&net);
@@ -250,7 +250,7 @@ async fn another_error_of_the_socket_is_told_and_the_client_stays_usable() {
 
 // C-13
 #[tokio::test(start_paused = true)]
-async fn what_nobody_receives_is_lost_beyond_the_buffer_of_the_socket() {
+async fn packets_that_are_not_received_are_lost_when_the_buffer_of_the_socket_is_full() {
     let net = Net::memory();
     let Net::Memory(network) = &net else { unreachable!() };
     network.set_conditions(Conditions::default().buffer(16));
@@ -270,7 +270,7 @@ async fn what_nobody_receives_is_lost_beyond_the_buffer_of_the_socket() {
 
 // C-13
 #[tokio::test]
-async fn the_kernel_keeps_what_nobody_receives_as_far_as_its_buffer_goes() {
+async fn the_kernel_keeps_packets_that_are_not_received_until_its_buffer_is_full() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     let client = Client::builder(Text);
     let client = client

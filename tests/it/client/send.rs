@@ -10,13 +10,13 @@ use crate::support::{Bytes, Net, client_on, everywhere, within_deadline};
 
 everywhere! {
     // C-6, S-5
-    async fn what_cannot_be_encoded_is_not_sent_and_the_client_stays_usable(net) {
+    async fn a_packet_that_cannot_be_encoded_is_not_sent_and_the_client_stays_usable(net) {
         let (client, peer) = client_of(&net, Fragile);
 
         let refused = client.send(&"error".to_owned()).await;
         client.send(&"fine".to_owned()).await.unwrap();
 
-        let Err(ClientSendError::Encode(error)) = refused else { panic!("it cannot be encoded") };
+        let Err(ClientSendError::Encode(error)) = refused else { panic!("the packet was encoded") };
         assert_eq!(error.to_string(), "this text is refused");
         assert_eq!(peer.recv_text().await, "fine");
         assert!(peer.hears_nothing().await);
@@ -36,14 +36,14 @@ everywhere! {
     }
 
     // C-6, S-6, S-7
-    async fn a_packet_longer_than_a_datagram_is_refused_and_one_of_exactly_its_length_goes_out(net) {
+    async fn a_packet_longer_than_a_datagram_is_refused_and_one_of_exactly_the_limit_is_sent(net) {
         let (client, peer) = client(&net);
         let longest = if client.peer_addr().socket_addr().unwrap().is_ipv4() { 65_507 } else { 65_527 };
 
         let long = client.send(&"x".repeat(longest + 1)).await;
         client.send(&"x".repeat(longest)).await.unwrap();
 
-        let Err(ClientSendError::TooLarge { len, max, .. }) = long else { panic!("it is too long") };
+        let Err(ClientSendError::TooLarge { len, max, .. }) = long else { panic!("a packet that is too long was sent") };
         assert_eq!((len, max), (longest + 1, longest));
         assert_eq!(peer.recv().await.len(), longest);
         assert!(peer.hears_nothing().await);
@@ -93,7 +93,7 @@ async fn a_send_that_is_dropped_while_it_waits_sends_nothing() {
 
 // C-6
 #[tokio::test(start_paused = true)]
-async fn what_the_kernel_refuses_is_the_error_of_that_send_alone() {
+async fn a_datagram_that_the_kernel_refuses_fails_only_its_own_send() {
     let net = Net::memory();
     let Net::Memory(network) = &net else { unreachable!() };
     let (client, peer) = client(&net);
@@ -110,11 +110,11 @@ async fn what_the_kernel_refuses_is_the_error_of_that_send_alone() {
     assert_eq!(peer.recv_text().await, "fine");
 }
 
-/// A port that is closed, and stays so: nobody else can take it.
+/// A closed port. It stays closed, because no other socket can take it.
 #[cfg(target_os = "linux")]
 pub(super) fn closed_port(ip: &str) -> UdpSocket {
     let socket = UdpSocket::bind((ip, 0)).unwrap();
-    // It talks to itself: the kernel refuses what others send.
+    // The socket is connected to itself, so the kernel refuses datagrams of others.
     socket.connect(socket.local_addr().unwrap()).unwrap();
     socket
 }
@@ -127,7 +127,7 @@ fn is_refused(sent: &Result<(), ClientSendError>) -> bool {
 // C-7, C-6
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_send_to_a_closed_port_is_refused_each_time_and_recv_does_not_tell_of_it() {
+async fn a_send_to_a_closed_port_is_refused_each_time_and_recv_does_not_report_it() {
     for ip in ["127.0.0.1", "::1"] {
         let closed = closed_port(ip);
         let client = Client::connect(closed.local_addr().unwrap(), Text).await.unwrap();
@@ -145,7 +145,7 @@ async fn a_send_to_a_closed_port_is_refused_each_time_and_recv_does_not_tell_of_
 // C-7
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_port_that_is_closed_refuses_what_is_sent_until_it_is_open_again() {
+async fn a_closed_port_refuses_packets_until_it_is_open_again() {
     for ip in ["127.0.0.1", "::1"] {
         let port = UdpSocket::bind((ip, 0)).unwrap();
         let at = port.local_addr().unwrap();

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::{Fragile, client, client_of, waits};
 use crate::support::{Net, everywhere, within_deadline};
 
-/// Texts of different lengths, in runs that a system may carry as one.
+/// Texts of different lengths, in runs of equal length that GSO and GRO can merge.
 fn texts(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{n:0width$}", width = 4 + n / 7 % 5)).collect()
 }
@@ -37,8 +37,8 @@ everywhere! {
     }
 
     // D-17, S-12
-    async fn trains_come_back_from_a_server_as_they_went(net) {
-        // A worker on a thread of its own is faster than the handlers.
+    async fn segments_come_back_from_a_server_unchanged(net) {
+        // A worker on a dedicated thread is faster than the handlers, so the queue must be long.
         let limits = Limits::default().max_queue_len(1_000);
         let server = net.serve_text_within(limits, async |text: String| text).await;
         let client = net.peer_of(&server.handle).await;
@@ -54,7 +54,7 @@ everywhere! {
     }
 
     // C-6, S-5, S-6
-    async fn what_comes_before_a_packet_that_fails_is_sent_and_the_rest_is_not(net) {
+    async fn packets_before_a_failing_packet_are_sent_and_the_rest_is_not(net) {
         let (client, peer) = client_of(&net, Fragile);
         let long = "x".repeat(70_000);
 
@@ -85,7 +85,7 @@ everywhere! {
         assert!(panicked.await.unwrap_err().is_panic());
         client.send_all(["d", "e"].map(str::to_owned)).await.unwrap();
 
-        // What was encoded with the one that panicked is not sent later.
+        // Packets that were encoded in the same call as the panic are not sent later.
         for _ in 0..64 {
             assert_eq!(peer.recv_text().await, "c");
         }
@@ -95,7 +95,7 @@ everywhere! {
     }
 
     // C-10
-    async fn what_one_task_leaves_of_a_batch_wakes_the_others(net) {
+    async fn packets_of_a_batch_that_one_task_leaves_wake_the_others(net) {
         let (client, peer) = client(&net);
         let heard = Arc::new(AtomicU32::new(0));
         let mut tasks = JoinSet::new();
@@ -118,7 +118,7 @@ everywhere! {
     }
 
     // C-8
-    async fn a_client_that_is_closed_sends_nothing_and_forgets_what_has_arrived(net) {
+    async fn a_closed_client_sends_nothing_and_discards_packets_that_have_arrived(net) {
         let (client, peer) = client(&net);
         peer.send_all((0..8).map(|n| n.to_string())).await;
         assert_eq!(within_deadline(client.recv()).await.unwrap(), "0");
@@ -133,7 +133,7 @@ everywhere! {
 
 // C-6, S-10, S-11
 #[tokio::test(start_paused = true)]
-async fn without_room_the_rest_waits_and_is_given_up_with_the_future() {
+async fn without_room_the_rest_waits_and_is_dropped_with_the_future() {
     let net = Net::memory();
     let Net::Memory(network) = &net else { unreachable!() };
     let (client, peer) = client(&net);
@@ -160,7 +160,7 @@ async fn without_room_the_rest_waits_and_is_given_up_with_the_future() {
 // C-7
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn where_nobody_listens_the_first_packets_tell() {
+async fn send_all_to_a_closed_port_is_refused() {
     for portable in [false, true] {
         let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let client =
@@ -168,7 +168,9 @@ async fn where_nobody_listens_the_first_packets_tell() {
 
         for _ in 0..3 {
             let refused = client.send_all(&texts(10)).await;
-            let Err(ClientSendError::Io(error)) = refused else { panic!("nobody is there") };
+            let Err(ClientSendError::Io(error)) = refused else {
+                panic!("a packet to a closed port was sent")
+            };
             assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
             client.send_all(&texts(0)).await.unwrap();
         }

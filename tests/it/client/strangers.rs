@@ -1,4 +1,5 @@
-//! What others than the peer had sent before the socket was connected: the kernel keeps it.
+//! Datagrams that strangers sent before the socket was connected. The kernel keeps them, but the client must
+//! not return them.
 
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -34,7 +35,7 @@ impl Three {
         self.peer.send_to(datagram, self.to).unwrap();
     }
 
-    /// Connects to the peer: what comes from now on is of the peer.
+    /// Connects to the peer: from now on only datagrams of the peer arrive.
     fn connect(&self) -> Client<Text> {
         self.socket.connect(self.peer.local_addr().unwrap()).unwrap();
         client_on(self.socket.try_clone().unwrap(), Text).unwrap()
@@ -53,7 +54,7 @@ const IPS: [&str; 2] = ["127.0.0.1", "::1"];
 
 // C-3
 #[tokio::test]
-async fn what_they_sent_behind_a_datagram_of_the_peer_is_not_seen() {
+async fn datagrams_of_strangers_between_those_of_the_peer_are_not_returned() {
     for ip in IPS {
         let three = three(ip);
         for _ in 0..50 {
@@ -74,7 +75,7 @@ async fn what_they_sent_behind_a_datagram_of_the_peer_is_not_seen() {
 
 // C-3, C-5
 #[tokio::test]
-async fn who_waits_while_only_they_have_sent_goes_on_waiting() {
+async fn recv_waits_if_only_strangers_have_sent() {
     for ip in IPS {
         let three = three(ip);
         for _ in 0..100 {
@@ -95,13 +96,13 @@ async fn who_waits_while_only_they_have_sent_goes_on_waiting() {
 // C-3, C-6
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn what_they_sent_is_not_seen_either_if_the_socket_has_an_error() {
+async fn datagrams_of_strangers_are_not_returned_if_the_socket_has_an_error() {
     for ip in IPS {
         let three = three(ip);
         three.stranger_sends(b"you");
         let at = three.peer.local_addr().unwrap();
         three.socket.connect(at).unwrap();
-        // It talks to itself: the kernel refuses what others send.
+        // The peer is connected to itself, so the kernel refuses datagrams of others.
         three.peer.connect(at).unwrap();
         three.socket.send(b"anybody there?").unwrap();
         three.peer.connect(three.to).unwrap();
@@ -115,7 +116,7 @@ async fn what_they_sent_is_not_seen_either_if_the_socket_has_an_error() {
 
 // C-3, B-8
 #[tokio::test]
-async fn a_peer_of_ipv4_is_known_by_whatever_name() {
+async fn an_ipv4_peer_is_recognized_by_each_form_of_its_address() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = peer.local_addr().unwrap().port();
     for name in ["127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "[::ffff:0.0.0.0]"] {
@@ -129,7 +130,7 @@ async fn a_peer_of_ipv4_is_known_by_whatever_name() {
 
 // C-3
 #[tokio::test]
-async fn a_peer_of_ipv6_is_known_by_whatever_name() {
+async fn an_ipv6_peer_is_recognized_by_each_form_of_its_address() {
     let peer = UdpSocket::bind("[::1]:0").unwrap();
     let port = peer.local_addr().unwrap().port();
     for name in ["::1", "::1%1", "::"] {
@@ -144,7 +145,7 @@ async fn a_peer_of_ipv6_is_known_by_whatever_name() {
 // C-3, R-12
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_client_of_a_known_address_does_not_see_them_however_much_they_send() {
+async fn a_flood_of_strangers_is_not_returned_by_a_client_with_a_known_address() {
     let Three { stranger, peer, socket, to: _ } = three("127.0.0.36");
     let (at, peer_at) = (socket.local_addr().unwrap(), peer.local_addr().unwrap());
     drop(socket);
@@ -152,7 +153,7 @@ async fn a_client_of_a_known_address_does_not_see_them_however_much_they_send() 
     let here = Arc::downgrade(&going);
     let sending = thread::spawn(move || {
         while here.strong_count() > 0 {
-            // Where nobody is bound it is refused.
+            // The kernel refuses the datagram while no socket is bound there.
             let _ = stranger.send_to(b"a long greeting of a stranger", at);
         }
     });

@@ -20,7 +20,7 @@ use crate::support::{everywhere, within_deadline};
 
 everywhere! {
     // C-10
-    async fn a_send_goes_out_while_a_recv_waits(net) {
+    async fn a_send_completes_while_a_recv_waits(net) {
         let (client, peer) = client(&net);
         let mut receiving = pin!(client.recv());
         waits(receiving.as_mut()).await;
@@ -34,7 +34,7 @@ everywhere! {
     }
 
     // C-10
-    async fn of_several_tasks_that_receive_each_packet_goes_to_exactly_one(net) {
+    async fn each_packet_goes_to_exactly_one_of_several_tasks_that_receive(net) {
         let (client, peer) = client(&net);
         let mut tasks = JoinSet::new();
         for _ in 0..4 {
@@ -75,7 +75,7 @@ everywhere! {
         let sent: Arc<[AtomicU32; 8]> = Arc::default();
         for task in 0..sent.len() {
             let (client, sent) = (client.clone(), Arc::clone(&sent));
-            // It never waits for anything but `send`.
+            // It waits only in `send`.
             tasks.spawn(async move {
                 loop {
                     client.send(&task.to_string()).await.unwrap();
@@ -84,7 +84,7 @@ everywhere! {
             });
         }
 
-        // A paused clock stands still as long as these tasks have something to do.
+        // A paused clock does not advance while these tasks are busy.
         within_deadline(async {
             while !sent.iter().all(|sent| sent.load(Relaxed) > 1_000) {
                 yield_now().await;
@@ -98,7 +98,7 @@ everywhere! {
 // C-7, C-10
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn each_send_to_a_closed_port_is_refused_whoever_sends_beside_it() {
+async fn each_send_to_a_closed_port_is_refused_even_if_other_tasks_send_too() {
     for ip in ["127.0.0.1", "::1"] {
         let closed = closed_port(ip);
         let client = Client::connect(closed.local_addr().unwrap(), Text).await.unwrap();
@@ -111,7 +111,9 @@ async fn each_send_to_a_closed_port_is_refused_whoever_sends_beside_it() {
                         0 => client.send_all(["anybody", "there?"].map(str::to_owned)).await,
                         _ => client.send(&"anybody there?".to_owned()).await,
                     };
-                    let Err(ClientSendError::Io(error)) = sent else { panic!("nobody is there") };
+                    let Err(ClientSendError::Io(error)) = sent else {
+                        panic!("a packet to a closed port was sent")
+                    };
                     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
                 }
             });

@@ -1,4 +1,4 @@
-//! Sources that admission refuses.
+//! Sources that the source filter refuses.
 
 use std::{
     collections::HashSet,
@@ -15,7 +15,7 @@ use crate::{
 
 everywhere! {
     // D-18
-    async fn of_a_refused_source_nothing_is_decoded_handled_or_kept(net) {
+    async fn datagrams_of_a_refused_source_are_not_decoded_handled_or_kept(net) {
         let log = Log::capture();
         let (decoded, refused) = (Counted::default(), Arc::new(Mutex::new(HashSet::new())));
         let check = {

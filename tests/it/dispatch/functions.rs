@@ -62,7 +62,7 @@ everywhere! {
     }
 
     // D-19
-    async fn a_function_is_silent_toward_what_is_not_a_packet(net) {
+    async fn a_function_does_not_answer_a_datagram_that_does_not_decode(net) {
         let log = Log::capture();
         let server = net.serve_text(async |text: String| text).await;
         let peer = net.peer_of(&server.handle).await;
@@ -78,7 +78,7 @@ everywhere! {
     }
 
     // D-19
-    async fn a_function_that_may_be_silent_is_so_toward_what_is_not_a_packet(net) {
+    async fn a_function_with_optional_replies_does_not_answer_a_datagram_that_does_not_decode(net) {
         let server = net.serve_text(reply_if(async |text: String| Some(text))).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -103,7 +103,7 @@ everywhere! {
     }
 }
 
-/// What a server says to four requests, in `protocol`.
+/// The answers of a server to four requests, in `protocol`.
 async fn knock<P>(net: &Net, protocol: impl Fn() -> P) -> Vec<String>
 where
     P: DatagramProtocol<Incoming = String, Outgoing = String> + Send + Sync + 'static,

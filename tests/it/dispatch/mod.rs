@@ -22,7 +22,7 @@ use crate::{
     support::{Gate, Running, conversing, everywhere, until, within_deadline},
 };
 
-/// Text that counts what it decodes.
+/// Text that counts the datagrams that it decodes.
 #[derive(Clone, Debug, Default)]
 struct Counted(Arc<AtomicU32>);
 
@@ -42,7 +42,7 @@ impl DatagramProtocol for Counted {
 
 everywhere! {
     // D-1
-    async fn a_datagram_of_a_silent_peer_opens_a_conversation(net) {
+    async fn a_datagram_of_a_peer_without_conversation_opens_one(net) {
         let server = net.serve_text(async |text: String| text.to_uppercase()).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -162,7 +162,7 @@ everywhere! {
     }
 
     // D-4
-    async fn a_conversation_hears_its_own_peer_only(net) {
+    async fn a_conversation_receives_only_from_its_own_peer(net) {
         let server = net.serve_text(conversing!(|peer| {
             let mut heard = String::new();
             loop {
@@ -183,7 +183,7 @@ everywhere! {
     }
 
     // D-5
-    async fn what_waits_when_a_handler_returns_opens_the_next_conversation(net) {
+    async fn a_datagram_that_waits_when_a_handler_returns_opens_the_next_conversation(net) {
         let conversations = Arc::new(AtomicU32::new(0));
         let server = net.serve_text(conversing!([conversations] |peer| {
             let number = conversations.fetch_add(1, SeqCst);
@@ -272,7 +272,7 @@ everywhere! {
     }
 
     // D-11
-    async fn a_datagram_without_bytes_opens_a_conversation_and_is_answered_by_one(net) {
+    async fn an_empty_datagram_opens_a_conversation_and_can_be_the_answer(net) {
         let decoded = Counted::default();
         let server = net.serve(Server::builder(decoded.clone(), async |text: String| text)).await;
         let peer = net.peer_of(&server.handle).await;
@@ -307,7 +307,7 @@ everywhere! {
 
 // D-10
 #[tokio::test]
-async fn a_source_that_talks_to_two_addresses_is_two_peers() {
+async fn a_source_that_sends_to_two_addresses_is_two_peers() {
     let handler = conversing!(|peer| {
         let mut heard = String::new();
         loop {

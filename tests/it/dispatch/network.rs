@@ -1,4 +1,4 @@
-//! The network in memory itself: what it does to datagrams, and that a seed decides it.
+//! The network in memory itself: how it treats datagrams, and that a seed determines it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::support::{Bytes, client_on, within_deadline};
 
-/// Two ends that talk to each other.
+/// Two connected sockets.
 fn ends(network: &Network) -> (Bytes, Bytes) {
     let end = |local, peer| {
         let socket = network.connect(local, peer).unwrap();
@@ -19,7 +19,7 @@ fn ends(network: &Network) -> (Bytes, Bytes) {
     (end("10.0.0.1:1", "10.0.0.2:2"), end("10.0.0.2:2", "10.0.0.1:1"))
 }
 
-/// What arrives, and when, of a hundred datagrams that are sent a millisecond apart.
+/// Sends a hundred datagrams, one per millisecond; returns those that arrive, with their times.
 async fn arrivals(seed: u64, conditions: Conditions) -> Vec<(Duration, String)> {
     let (near, far) = ends(&Network::new(seed, conditions));
     let start = Instant::now();
@@ -44,7 +44,7 @@ fn numbers(arrived: &[(Duration, String)]) -> Vec<usize> {
 
 // D-21
 #[tokio::test(start_paused = true)]
-async fn the_same_seed_gives_the_same_course_and_another_seed_another() {
+async fn the_same_seed_gives_the_same_results_and_another_seed_gives_others() {
     let delay = Duration::from_millis(1)..=Duration::from_millis(50);
     let rough = || Conditions::default().loss(0.2).duplicate(0.2).reorder(0.3).delay(delay.clone());
 
@@ -67,7 +67,7 @@ async fn a_perfect_network_delivers_everything_once_in_order_and_at_once() {
 
 // D-21
 #[tokio::test(start_paused = true)]
-async fn the_fate_of_a_datagram_does_not_depend_on_that_of_others() {
+async fn the_result_for_a_datagram_does_not_depend_on_other_datagrams() {
     let loss = |probability| Conditions::default().loss(probability);
 
     let few = numbers(&arrivals(3, loss(0.6)).await);
@@ -129,7 +129,7 @@ async fn a_datagram_above_the_mtu_is_not_delivered_at_all() {
 
 // D-21
 #[tokio::test(start_paused = true)]
-async fn what_finds_the_buffer_of_its_receiver_full_is_lost() {
+async fn a_datagram_for_a_receiver_with_a_full_buffer_is_lost() {
     let network = Network::new(1, Conditions::default().buffer(2));
     let (near, far) = ends(&network);
 

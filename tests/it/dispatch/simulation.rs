@@ -1,4 +1,4 @@
-//! Whole courses of events on a bad network, with handlers of every kind: a seed decides them all.
+//! Simulations on a bad network, with handlers of every kind. A seed determines each simulation.
 
 use std::{
     collections::HashSet,
@@ -25,34 +25,35 @@ use crate::support::{BindNow, Bytes, Running, client_on, everywhere, until};
 const CLIENTS: usize = 5;
 const REQUESTS: usize = 30;
 
-/// What happened, in the order it did.
+/// One event of a simulation.
 #[derive(Debug, PartialEq)]
 enum Event {
     Heard { at: Instant, peer: Addr, packet: String },
     Answered { at: Instant, client: usize, packet: String },
 }
 
-/// Everything that a course of events leaves behind.
+/// All results of a simulation.
 #[derive(Debug, PartialEq)]
 struct Course {
-    /// Times count from the beginning.
+    /// Each event with its time since the start.
     events: Vec<(Duration, String)>,
     stats: ServerStats,
     sent: u64,
     lost: u64,
 }
 
-/// Handles conversations in every way there is, as chance will have it.
+/// A handler that chooses at random among all ways to handle a conversation.
 #[derive(Clone)]
 struct Moody {
     rng: Arc<Mutex<Rng>>,
     talking: Arc<Mutex<HashSet<Addr>>>,
-    /// Whether a peer ever had two conversations. A panic would be taken for one of the handler's.
+    /// Whether a peer ever had two conversations. The handler must not panic instead, because panics of the
+    /// handler are expected here.
     twice: Arc<AtomicBool>,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
-/// A peer is in conversation as long as this lives.
+/// Marks a peer as in conversation until it is dropped.
 struct Talk<'a> {
     moody: &'a Moody,
     peer: Addr,
@@ -96,7 +97,7 @@ impl Moody {
         let packet = match self.chance(5) {
             0 => peer.recv_timeout(Duration::ZERO).await,
             1 => peer.recv_timeout(Duration::from_millis(u64::from(self.chance(20)))).await,
-            // Dropped at its await point, and made anew.
+            // Drops `recv` at its await point, and calls it again.
             2 => tokio::select! {
                 packet = peer.recv() => packet,
                 () = sleep(Duration::from_millis(5)) => peer.recv().await,
@@ -122,7 +123,7 @@ impl Handler<String, String> for Moody {
             peer.send(&packet).await?;
             match self.chance(16) {
                 0 => return Err("a bad day".into()),
-                // Unlike `panic!` it writes nothing.
+                // Unlike `panic!` this prints nothing.
                 1 => resume_unwind(Box::new("a very bad day")),
                 2..8 => return Ok(()),
                 8 => self.dawdle().await,
@@ -138,7 +139,7 @@ impl Drop for Talk<'_> {
     }
 }
 
-/// What the seed makes of the network and of the bounds.
+/// Chooses the network conditions and the limits at random.
 fn circumstances(rng: &mut Rng, in_order: bool) -> (Conditions, Limits) {
     let ms = Duration::from_millis;
     let conditions = Conditions::default().loss(rng.f64() * 0.3).duplicate(rng.f64() * 0.3);
@@ -157,7 +158,7 @@ fn circumstances(rng: &mut Rng, in_order: bool) -> (Conditions, Limits) {
     (conditions, limits)
 }
 
-/// One course of events, up to `rest` after the last request, and the end of serving.
+/// One simulation: the requests, then a pause of `rest`, then the end of serving.
 async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr, String)>) {
     let mut rng = Rng::with_seed(seed);
     let (conditions, limits) = circumstances(&mut rng, in_order);
@@ -197,7 +198,7 @@ async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr
     (course, heard)
 }
 
-/// Sends requests at moments of its own choice; what comes back is told.
+/// Sends requests at random times, and records the answers.
 async fn request(client: usize, peer: Bytes, mut rng: Rng, moody: Moody) -> Bytes {
     let answers = peer.clone();
     let listening = tokio::spawn(async move {
@@ -222,7 +223,7 @@ async fn request(client: usize, peer: Bytes, mut rng: Rng, moody: Moody) -> Byte
     peer
 }
 
-/// G-9: the books balance, and nobody is in conversation any more.
+/// G-9: the stats balance, and no conversation is left.
 fn at_rest(stats: &ServerStats) {
     assert_eq!(stats.received, stats.delivered + stats.total_dropped(), "{stats:?}");
     assert_eq!((stats.active_conversations, stats.queued_bytes), (0, 0), "{stats:?}");
@@ -253,7 +254,7 @@ fn simulate(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr, St
 
 everywhere! {
     // D-8, D-12, H-4, G-9
-    async fn however_a_storm_of_requests_is_handled_it_comes_to_rest(net) {
+    async fn after_a_storm_of_requests_nothing_is_left(net) {
         let moody = Moody::new(99);
         let limits = Limits::default().max_queue_len(8).max_conversations(4).idle_timeout(Duration::from_millis(200));
         let server = net.serve_text_within(limits, moody.clone()).await;
@@ -288,7 +289,7 @@ everywhere! {
 
 // D-8, D-12, D-21, H-4, G-9, G-12
 #[test]
-fn any_course_comes_to_rest_with_balanced_books_and_is_the_same_again() {
+fn each_simulation_ends_with_balanced_stats_and_can_be_repeated() {
     let rest = Duration::from_secs(200);
 
     for seed in 0..200 {
@@ -301,7 +302,7 @@ fn any_course_comes_to_rest_with_balanced_books_and_is_the_same_again() {
 
 // D-8: the order of arrival
 #[test]
-fn on_a_network_that_keeps_the_order_each_peer_is_heard_in_order() {
+fn on_a_network_that_keeps_the_order_each_peer_is_received_in_order() {
     for seed in 1_000..1_200 {
         let (_, heard) = simulate(seed, true, Duration::from_secs(200));
 
@@ -315,7 +316,7 @@ fn on_a_network_that_keeps_the_order_each_peer_is_heard_in_order() {
 
 // L-12, G-9
 #[test]
-fn serving_may_end_in_the_middle_of_any_course() {
+fn serving_may_end_in_the_middle_of_any_simulation() {
     for seed in 2_000..2_200 {
         simulate(seed, false, Duration::from_millis(seed % 100));
     }

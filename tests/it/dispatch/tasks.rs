@@ -22,7 +22,7 @@ use crate::support::{
 
 everywhere! {
     // D-8
-    async fn a_peer_never_has_two_conversations_and_is_heard_in_order(net) {
+    async fn a_peer_never_has_two_conversations_and_is_received_in_order(net) {
         let (talking, twice) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let limits = Limits::default().max_queue_len(1_000);
         let server = net.serve_text_within(limits, conversing!([talking, twice] |peer| {
@@ -65,10 +65,10 @@ everywhere! {
     }
 
     // D-12
-    async fn no_datagram_is_left_lying_at_the_end_of_a_conversation(net) {
+    async fn no_datagram_is_forgotten_at_the_end_of_a_conversation(net) {
         let server = net.serve_text(conversing!(|peer| {
             let text = peer.recv().await?;
-            // The answer is on its way before the conversation is over, and so may be the next request.
+            // The reply leaves before the conversation ends, so the next request can arrive before that too.
             if text.ends_with('1') {
                 yield_now().await;
             }
@@ -89,7 +89,7 @@ everywhere! {
     }
 
     // D-12
-    async fn no_datagram_is_left_lying_when_many_peers_end_conversations_at_a_time(net) {
+    async fn no_datagram_is_forgotten_when_many_conversations_end_at_the_same_time(net) {
         let server = net.serve_text(conversing!(|peer| {
             yield_now().await;
             while let Ok(text) = peer.recv_timeout(Duration::ZERO).await {
@@ -150,7 +150,7 @@ everywhere! {
         let server = net.serve_text(conversing!(|peer| {
             let first = peer.recv().await?;
             peer.send(&"more".to_owned()).await?;
-            // Nothing is awaited between the reply and this, so it is polled inline first.
+            // Nothing waits between the reply and this call, so it is first polled inline.
             let second = peer.recv().await?;
             Ok(peer.send(&(first + &second)).await?)
         })).await;
@@ -177,7 +177,7 @@ everywhere! {
         })).await;
         let peer = net.peer_of(&server.handle).await;
         let tasks = || Handle::current().metrics().num_alive_tasks();
-        // Once it answers, its worker is there.
+        // When it has answered, its worker runs.
         peer.ask("now").await;
         let without = tasks();
 
@@ -203,7 +203,7 @@ everywhere! {
     }
 
     // D-15
-    async fn a_waiting_conversation_keeps_nobody_else_waiting(net) {
+    async fn a_waiting_conversation_does_not_delay_other_peers(net) {
         let gate = Gate::closed();
         let server = net.serve_text(conversing!([gate] |peer| {
             let text = peer.recv().await?;
@@ -223,8 +223,7 @@ everywhere! {
     }
 }
 
-/// Sends two requests at a time, of which the second meets the conversation of the first wherever it
-/// may be.
+/// Sends two requests at a time. The second one can arrive at any point of the first one's conversation.
 async fn ask_in_twos(peer: Bytes) {
     for n in 0..100 {
         let [first, second] = [format!("{n}a"), format!("{n}b")];
@@ -263,7 +262,7 @@ async fn a_handler_that_sleeps_ten_seconds_delays_its_own_peer_only() {
 
 // D-16
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_floods_a_full_queue_delays_nobody() {
+async fn a_peer_that_floods_a_full_queue_does_not_delay_other_peers() {
     let net = Net::memory();
     let floods = Arc::new(AtomicU32::new(0));
     let server = net
@@ -291,7 +290,7 @@ async fn a_peer_that_floods_a_full_queue_delays_nobody() {
     for n in 0..100 {
         let asked = Instant::now();
         assert_eq!(quick.ask(&n.to_string()).await, n.to_string());
-        // Before the clock moves, so before the flood goes on.
+        // The answer comes before the clock advances, so before the flood goes on.
         assert_eq!(asked.elapsed(), Duration::ZERO);
         sleep(Duration::from_millis(10)).await;
     }
@@ -310,7 +309,7 @@ async fn a_conversation_may_end_between_two_datagrams_of_one_batch() {
         let text = peer.recv().await?;
         match &*text {
             "wait" => yield_now().await,
-            // The thread goes to other tasks before this has ended, in the middle of the batch.
+            // Other tasks run before this conversation has ended, in the middle of the batch.
             "work" => {
                 for _ in 0..200 {
                     coop::consume_budget().await;
