@@ -1,4 +1,4 @@
-//! H-18: a subscriber that panics. What that once did to a whole process is in `tests/broken_log.rs`.
+//! H-18: a subscriber that panics. `tests/broken_log.rs` tests this for a whole process.
 
 use std::sync::{
     Arc,
@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, layer::Context};
 use super::{serve, settle};
 use crate::{log::Log, support::conversing};
 
-/// Panics when it is told something, as long as it is broken.
+/// A layer that panics at each event or span of its kind, as long as it is broken.
 #[derive(Clone)]
 struct Fuse {
     point: &'static str,
@@ -49,7 +49,7 @@ impl<S: Subscriber> Layer<S> for Fuse {
 
 // H-12, H-18
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_told_counts_as_suppressed_and_the_next_event_says_so() {
+async fn events_that_could_not_be_logged_count_as_suppressed_and_the_next_event_reports_them() {
     let fuse = Fuse::broken_at("ERROR");
     let log = Log::capture_behind(fuse.clone());
     let (server, peer) = serve(conversing!(|peer| {
@@ -73,7 +73,7 @@ async fn what_could_not_be_told_counts_as_suppressed_and_the_next_event_says_so(
 
 // H-12, H-18
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_told_is_told_when_serving_ends() {
+async fn events_that_could_not_be_logged_are_reported_when_serving_ends() {
     let fuse = Fuse::broken_at("ERROR");
     let log = Log::capture_behind(fuse.clone());
     let (server, peer) = serve(conversing!(|peer| {
@@ -93,7 +93,7 @@ async fn what_could_not_be_told_is_told_when_serving_ends() {
 
 // H-15, H-18
 #[tokio::test(start_paused = true)]
-async fn a_span_that_the_subscriber_fails_to_enter_or_to_leave_is_left_nevertheless() {
+async fn a_span_is_exited_even_if_the_subscriber_panics_on_enter_or_exit() {
     for point in ["enter", "exit"] {
         let log = Log::capture_behind(Fuse::broken_at(point));
         let (server, peer) = serve(conversing!(|peer| {

@@ -1,4 +1,4 @@
-//! What a server explains when an operator asks.
+//! The diagnostics of a server.
 
 use datagrammar::{Server, ServerBuilder, Text, Udp};
 use tracing::Level;
@@ -14,7 +14,7 @@ fn builder() -> ServerBuilder {
 
 // G-1
 #[tokio::test]
-async fn each_address_is_explained_with_what_was_asked_and_granted() {
+async fn the_diagnostics_show_requested_and_granted_buffers_of_each_address() {
     let builder = builder();
     let server = builder
         .bind(
@@ -42,7 +42,7 @@ async fn each_address_is_explained_with_what_was_asked_and_granted() {
 
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 #[tokio::test]
-async fn how_datagrams_are_carried_is_explained_for_every_kind_of_socket() {
+async fn the_diagnostics_show_the_io_mode_and_offload_of_every_kind_of_socket() {
     use datagrammar::{IoMode, Offload};
 
     use crate::support::{BindNow, Net};
@@ -76,7 +76,7 @@ async fn how_datagrams_are_carried_is_explained_for_every_kind_of_socket() {
 
 // H-9
 #[tokio::test]
-async fn buffers_that_are_smaller_than_asked_for_are_told_once_and_quietly() {
+async fn buffers_smaller_than_requested_are_logged_once_at_a_quiet_level() {
     let log = Log::capture();
     let told = || {
         let all = log.all().into_iter();
@@ -101,7 +101,7 @@ async fn buffers_that_are_smaller_than_asked_for_are_told_once_and_quietly() {
 }
 
 #[tokio::test]
-async fn batches_are_explained_as_they_are_counted() {
+async fn the_diagnostics_show_the_counted_batches() {
     let server = builder().bind("127.0.0.1:0").await.unwrap();
     let addr = server.local_addr();
     let server = Running::start(server).await;

@@ -1,4 +1,4 @@
-//! D-23, D-27: what is logged of functions.
+//! D-23, D-27: what is logged about functions.
 
 use datagrammar::{concurrent, try_reply};
 use tokio::task::yield_now;

@@ -1,4 +1,4 @@
-//! H-7, H-19, H-20: a peer that cannot be answered, datagrams that do not decode, and errors of other
+//! H-7, H-19, H-20: replies that cannot be sent, datagrams that do not decode, and errors of other
 //! endpoints.
 
 use std::{
@@ -24,7 +24,7 @@ use crate::{
 
 // H-7
 #[tokio::test(start_paused = true)]
-async fn a_conversation_that_could_not_send_any_more_is_warned_of() {
+async fn a_conversation_that_could_no_longer_send_logs_a_warning() {
     type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
     let bare: fn(SendError) -> BoxError = |error| error.into();
@@ -39,7 +39,7 @@ async fn a_conversation_that_could_not_send_any_more_is_warned_of() {
             [serving] | peer | {
                 peer.recv().await?;
                 yield_now().await;
-                // Serving ends while this conversation has the thread.
+                // Serving ends while this conversation runs.
                 drop(serving.lock().unwrap().take());
                 peer.send(&"goodbye".to_owned()).await.map_err(wrap)
             }
@@ -67,7 +67,7 @@ async fn a_conversation_that_could_not_send_any_more_is_warned_of() {
 
 const TEXT: &str = "the datagram is not a packet of the protocol: invalid UTF-8";
 
-/// The one event about a datagram that does not decode, after which the peer must still be served.
+/// Sends a datagram that does not decode; returns the one event about it. It must not count as a failure.
 async fn told_of_junk((server, peer): (Running, Bytes), log: &Log) -> Told {
     peer.send(b"\xe9").await;
     settle().await;
@@ -76,7 +76,7 @@ async fn told_of_junk((server, peer): (Running, Bytes), log: &Log) -> Told {
     assert_eq!((stats.decode_errors, stats.failed, stats.suppressed_events), (1, 0, 0));
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
     let mut told = log.at(Level::DEBUG);
-    assert_eq!(told.len(), 1, "not exactly one event: {told:#?}");
+    assert_eq!(told.len(), 1, "expected exactly one event: {told:#?}");
     assert_eq!(told[0].field("peer"), peer.addr().to_string());
     server.stop().await;
     told.remove(0)
@@ -84,7 +84,7 @@ async fn told_of_junk((server, peer): (Running, Bytes), log: &Log) -> Told {
 
 // H-19
 #[tokio::test(start_paused = true)]
-async fn a_decode_error_that_is_passed_on_is_told_at_debug_without_its_own_source() {
+async fn a_returned_decode_error_is_logged_at_debug_without_its_own_source() {
     let bare: fn(RecvError) -> BoxError = |error| error.into();
     let wrapped: fn(RecvError) -> BoxError = |error| Failure("no request", error.into()).into();
     let as_io: fn(RecvError) -> BoxError = |error| io::Error::other(error).into();
@@ -113,7 +113,7 @@ async fn a_decode_error_that_is_passed_on_is_told_at_debug_without_its_own_sourc
 
 // H-19
 #[tokio::test(start_paused = true)]
-async fn so_is_the_error_of_the_protocol_alone() {
+async fn a_returned_error_of_the_protocol_is_logged_at_debug() {
     let log = Log::capture();
     let served = serve(conversing!(|peer| {
         match peer.recv().await {
@@ -129,7 +129,7 @@ async fn so_is_the_error_of_the_protocol_alone() {
 
 // H-19
 #[tokio::test(start_paused = true)]
-async fn so_is_one_that_came_after_others_in_a_conversation() {
+async fn a_returned_decode_error_after_other_packets_is_logged_at_debug() {
     let log = Log::capture();
     let (server, peer) = serve(conversing!(|peer| {
         loop {
@@ -147,7 +147,7 @@ async fn so_is_one_that_came_after_others_in_a_conversation() {
 
 // H-19, D-19
 #[tokio::test(start_paused = true)]
-async fn a_datagram_that_a_function_is_silent_toward_is_told_at_debug() {
+async fn a_datagram_that_does_not_decode_for_a_function_is_logged_at_debug() {
     let log = Log::capture();
     let told = told_of_junk(serve(async |text: String| text).await, &log).await;
     assert_eq!(told.field("error"), TEXT);
@@ -163,8 +163,8 @@ async fn a_datagram_that_a_function_is_silent_toward_is_told_at_debug() {
 
 // H-19, H-11, H-12
 #[tokio::test(start_paused = true)]
-async fn of_a_hundred_such_datagrams_in_a_second_ten_are_told_and_the_end_tells_how_many_were_not()
-{
+async fn for_a_hundred_such_datagrams_in_a_second_ten_events_are_logged_and_the_rest_is_reported_at_the_end()
+ {
     let log = Log::capture();
     let (server, peer) = serve(async |text: String| text).await;
     let handle = server.handle.clone();
@@ -184,7 +184,7 @@ async fn of_a_hundred_such_datagrams_in_a_second_ten_are_told_and_the_end_tells_
 
 // H-19
 #[tokio::test(start_paused = true)]
-async fn where_nobody_listens_at_debug_nothing_is_told_and_nothing_counts_as_suppressed() {
+async fn without_a_subscriber_at_debug_nothing_is_logged_and_nothing_counts_as_suppressed() {
     let log = Log::capture_behind(LevelFilter::INFO);
     let net = Net::memory();
     let limits = Limits::default().max_events_per_second(1);
@@ -205,7 +205,7 @@ async fn where_nobody_listens_at_debug_nothing_is_told_and_nothing_counts_as_sup
 
 // H-20, D-27
 #[tokio::test(start_paused = true)]
-async fn the_error_of_another_endpoint_is_a_failure_of_a_call_though_the_peer_has_sent_junk_too() {
+async fn the_error_of_another_endpoint_is_a_failure_of_a_call_even_if_the_peer_has_sent_junk_too() {
     let log = Log::capture();
     let net = Net::memory();
     let answered_with_junk = async |text: String| {
@@ -226,7 +226,7 @@ async fn the_error_of_another_endpoint_is_a_failure_of_a_call_though_the_peer_ha
     server.stop().await;
 }
 
-/// A client whose server is not there.
+/// A client whose server does not exist.
 fn upstream(net: &Net) -> Client<Text> {
     let Net::Memory(network) = net else { panic!("not a network in memory") };
     client_on(network.connect("10.0.0.3:0", "10.0.0.9:9000").unwrap(), Text).unwrap()
@@ -234,7 +234,7 @@ fn upstream(net: &Net) -> Client<Text> {
 
 // H-20
 #[tokio::test(start_paused = true)]
-async fn that_another_endpoint_is_closed_is_a_failure_of_the_handler_that_passes_it_on() {
+async fn a_handler_that_returns_the_closed_error_of_another_endpoint_has_failed() {
     let log = Log::capture();
     let net = Net::memory();
     let client = upstream(&net);
@@ -273,7 +273,7 @@ async fn that_another_endpoint_is_closed_is_a_failure_of_the_handler_that_passes
 
 // H-20
 #[tokio::test(start_paused = true)]
-async fn junk_of_the_peer_does_not_hide_that_another_endpoint_was_answered_with_junk() {
+async fn junk_of_the_peer_does_not_hide_a_decode_error_of_another_endpoint() {
     let log = Log::capture();
     let net = Net::memory();
     let client = upstream(&net);
@@ -301,7 +301,7 @@ async fn junk_of_the_peer_does_not_hide_that_another_endpoint_was_answered_with_
 
 // H-20
 #[tokio::test(start_paused = true)]
-async fn that_another_endpoint_was_answered_with_junk_is_a_failure_too() {
+async fn a_handler_that_returns_the_decode_error_of_another_endpoint_has_failed() {
     let log = Log::capture();
     let net = Net::memory();
     let client = upstream(&net);

@@ -14,7 +14,7 @@ use crate::{
 
 const FAILURES: u64 = 10_000;
 
-/// How many events were withheld according to those that were told.
+/// The number of suppressed events according to the logged events.
 fn suppressed(told: &[Told]) -> u64 {
     told.iter().filter_map(|told| told.field("suppressed").parse::<u64>().ok()).sum()
 }
@@ -25,7 +25,8 @@ fn of_peers(told: &[Told]) -> u64 {
 
 // H-11, H-12
 #[tokio::test(start_paused = true)]
-async fn of_ten_thousand_failures_in_a_second_ten_are_told_and_the_end_tells_how_many_were_not() {
+async fn for_ten_thousand_failures_in_a_second_ten_events_are_logged_and_the_rest_is_reported_at_the_end()
+ {
     let log = Log::capture();
     let (server, peer) = serve(failing()).await;
     let handle = server.handle.clone();
@@ -48,7 +49,7 @@ async fn of_ten_thousand_failures_in_a_second_ten_are_told_and_the_end_tells_how
 
 // H-12
 #[tokio::test(start_paused = true)]
-async fn the_first_event_after_a_suppression_tells_how_many_were_withheld() {
+async fn the_first_event_after_a_suppression_reports_how_many_were_suppressed() {
     let log = Log::capture();
     let (server, peer) = serve(failing()).await;
     for _ in 0..15 {
@@ -101,7 +102,7 @@ async fn each_level_has_its_own_limit_which_can_be_set() {
 
 // H-12
 #[tokio::test(start_paused = true)]
-async fn what_was_withheld_is_told_too_when_the_serve_future_is_dropped() {
+async fn suppressed_events_are_reported_when_the_serve_future_is_dropped() {
     let log = Log::capture();
     let (server, peer) = serve(failing()).await;
     for _ in 0..15 {
@@ -117,7 +118,7 @@ async fn what_was_withheld_is_told_too_when_the_serve_future_is_dropped() {
 
 // H-12
 #[tokio::test(start_paused = true)]
-async fn nothing_is_told_of_suppression_where_nothing_was_withheld() {
+async fn without_suppressed_events_nothing_about_suppression_is_logged() {
     let log = Log::capture();
     let (server, peer) = serve(failing()).await;
 

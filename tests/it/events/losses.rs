@@ -1,5 +1,5 @@
-//! H-17: what peers have every right to send, and a bound of the server costs them, is warned of once for
-//! each reason and time of serving.
+//! H-17: when a limit of the server causes the drop of legitimate datagrams, one warning is logged per
+//! reason and serving.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::{
     support::{Net, conversing},
 };
 
-/// Has `peers` of a server within these limits send that, in turn; the server must warn once, of
-/// `reason`, and name the bound.
+/// Starts a server with these limits, to which two peers send the datagrams `sent`, in turn. The server must
+/// log one warning, with `reason` and the `bound`.
 async fn is_warned_of(reason: DropReason, limits: Limits, bound: &str, sent: &[(usize, &str)]) {
     let log = Log::capture();
     let net = Net::memory();
@@ -31,14 +31,17 @@ async fn is_warned_of(reason: DropReason, limits: Limits, bound: &str, sent: &[(
     assert_eq!((told.level, told.field("local")), (Level::WARN, &*address));
     assert_eq!(told.field("reason"), reason.as_str());
     assert!(told.field("bound").contains(bound), "{told:?}");
-    assert!(server.handle.stats().dropped(reason) > 1, "the others are only counted");
+    assert!(
+        server.handle.stats().dropped(reason) > 1,
+        "only the first drop is logged, the others are counted"
+    );
     server.stop().await;
     assert_eq!(log.alarms().len(), 1);
 }
 
 // G-2, H-17
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_is_warned_of_once() {
+async fn a_full_queue_logs_one_warning() {
     let limits = Limits::default().max_queue_len(1);
     let sent = [(0, "open"), (0, "wait"), (0, "lost"), (0, "lost"), (1, "open"), (1, "wait")];
     is_warned_of(DropReason::QueueFull, limits.clone(), "Limits::max_queue_len(1)", &sent).await;
@@ -49,7 +52,7 @@ async fn a_full_queue_is_warned_of_once() {
 
 // H-17
 #[tokio::test(start_paused = true)]
-async fn as_many_bytes_as_may_wait_are_warned_of_once() {
+async fn reaching_the_memory_limit_logs_one_warning() {
     let limits = Limits::default().max_total_queue_bytes(5);
     let sent = [(0, "open"), (0, "wait"), (0, "lost"), (0, "lost")];
     is_warned_of(DropReason::MemoryLimit, limits, "Limits::max_total_queue_bytes(5)", &sent).await;
@@ -57,7 +60,7 @@ async fn as_many_bytes_as_may_wait_are_warned_of_once() {
 
 // H-17
 #[tokio::test(start_paused = true)]
-async fn opening_datagrams_that_may_not_wait_are_warned_of_once() {
+async fn opening_datagrams_that_may_not_wait_log_one_warning() {
     let log = Log::capture();
     let net = Net::memory();
     let handler = conversing!(|peer| {
@@ -80,7 +83,7 @@ async fn opening_datagrams_that_may_not_wait_are_warned_of_once() {
 
 // G-4, H-17
 #[tokio::test(start_paused = true)]
-async fn places_that_are_all_taken_are_warned_of_once() {
+async fn reaching_the_conversation_limit_logs_one_warning() {
     let limits = Limits::default().max_conversations(1);
     let sent = [(0, "open"), (1, "lost"), (1, "lost")];
     is_warned_of(DropReason::ConversationLimit, limits, "Limits::max_conversations(1)", &sent)
@@ -89,7 +92,7 @@ async fn places_that_are_all_taken_are_warned_of_once() {
 
 // H-17, R-12
 #[tokio::test(start_paused = true)]
-async fn datagrams_that_are_too_long_are_warned_of_once() {
+async fn datagrams_that_are_too_long_log_one_warning() {
     let limits = Limits::default().max_datagram_size(3);
     let sent = [(0, "lost"), (1, "lost")];
     is_warned_of(DropReason::Truncated, limits, "Limits::max_datagram_size(3)", &sent).await;
@@ -97,7 +100,7 @@ async fn datagrams_that_are_too_long_are_warned_of_once() {
 
 // H-17
 #[tokio::test(start_paused = true)]
-async fn each_time_of_serving_and_each_reason_is_warned_of_anew() {
+async fn each_serving_and_each_reason_logs_a_new_warning() {
     use crate::support::BindNow;
 
     let log = Log::capture();
@@ -128,7 +131,7 @@ async fn each_time_of_serving_and_each_reason_is_warned_of_anew() {
 
 // G-3, H-9
 #[tokio::test(start_paused = true)]
-async fn that_the_oldest_gives_way_as_was_asked_for_is_quiet() {
+async fn drops_of_the_oldest_by_drop_oldest_are_quiet() {
     let log = Log::capture();
     let net = Net::memory();
     let limits = Limits::default().max_queue_len(1).overflow(Overflow::DropOldest);
@@ -145,7 +148,7 @@ async fn that_the_oldest_gives_way_as_was_asked_for_is_quiet() {
     assert!(log.alarms().is_empty(), "{:?}", log.alarms());
 }
 
-/// A server of which the socket holds a few datagrams only, flooded while it serves.
+/// Floods a server whose socket holds only a few datagrams, and calls `look` while it serves.
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 async fn flooded(look: impl AsyncFn(&datagrammar::ServerHandle, &Log)) {
     use crate::support::Running;
@@ -158,7 +161,7 @@ async fn flooded(look: impl AsyncFn(&datagrammar::ServerHandle, &Log)) {
     let handle = server.handle.clone();
     let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
 
-    // All on the one thread of this test: the server has no chance to receive.
+    // This occupies the only thread of the test, so the server cannot receive meanwhile.
     for _ in 0..2_000 {
         peer.send_to(b"flood", &addr).unwrap();
     }
@@ -176,7 +179,7 @@ async fn flooded(look: impl AsyncFn(&datagrammar::ServerHandle, &Log)) {
 // G-10, H-17
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 #[tokio::test]
-async fn what_the_kernel_dropped_is_warned_of_when_somebody_looks() {
+async fn drops_of_the_kernel_are_logged_when_stats_or_diagnostics_are_read() {
     flooded(async |handle, log| {
         let _ = handle.stats();
         assert_eq!(log.alarms().len(), 1);
@@ -192,7 +195,7 @@ async fn what_the_kernel_dropped_is_warned_of_when_somebody_looks() {
 // G-10, H-17
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 #[tokio::test]
-async fn what_the_kernel_dropped_is_warned_of_when_serving_ends_if_nobody_has_looked() {
+async fn drops_of_the_kernel_are_logged_when_serving_ends_if_not_before() {
     flooded(async |_, log| assert!(log.alarms().is_empty())).await;
 }
 

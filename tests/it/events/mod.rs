@@ -1,4 +1,4 @@
-//! What is logged, and what is not: the rest of section H, and every claim of a rule that something is
+//! What is logged and what is not: the rest of section H, and each rule that says that something is
 //! reported or quiet.
 
 mod broken;
@@ -44,12 +44,13 @@ async fn serve<Form>(
     (server, peer)
 }
 
-/// Lets all that can happen now happen.
+/// Waits until all tasks that can run now have run.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
-/// The report of what went wrong after `datagram` had come, which must be told of that peer, once.
+/// Sends `datagram` to a server with this handler; returns the one event at WARN or above, which must name
+/// the peer.
 async fn report<Form>(
     handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
     datagram: impl AsRef<[u8]>,
@@ -66,7 +67,7 @@ async fn report<Form>(
     alarm
 }
 
-/// An error with what it comes from.
+/// An error with a text and a source.
 #[derive(Debug)]
 struct Failure(&'static str, BoxError);
 
@@ -98,7 +99,7 @@ async fn an_error_is_reported_with_its_sources() {
 
 // H-1
 #[tokio::test(start_paused = true)]
-async fn an_error_after_waiting_is_reported_alike() {
+async fn an_error_after_waiting_is_reported_in_the_same_way() {
     let handler = conversing!(|peer| {
         peer.recv().await?;
         sleep(Duration::from_secs(5)).await;
@@ -190,7 +191,7 @@ async fn a_panic_of_the_protocol_is_reported_like_one_of_the_handler() {
 
 // H-6
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_the_admission_check_is_reported() {
+async fn a_panic_of_the_source_filter_is_reported() {
     let log = Log::capture();
     let net = Net::memory();
     let check = |_: &Addr| panic!("never heard of them");
@@ -209,7 +210,7 @@ async fn a_panic_of_the_admission_check_is_reported() {
 
 // S-9
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_the_kernel_refuses_is_warned_of() {
+async fn a_reply_that_the_kernel_refuses_logs_a_warning() {
     let log = Log::capture();
     let network = Network::new(1, Conditions::default());
     let net = Net::Memory(network.clone());
@@ -255,7 +256,7 @@ async fn no_event_repeats_bytes_of_a_datagram_however_the_error_is_wrapped() {
 
 // H-13, H-19
 #[tokio::test(start_paused = true)]
-async fn the_error_of_a_parser_that_quotes_what_it_has_read_is_not_told() {
+async fn the_error_of_a_parser_that_quotes_its_input_is_not_logged() {
     struct PassesOn;
 
     impl Handler<u32, u32> for PassesOn {
@@ -282,7 +283,7 @@ async fn the_error_of_a_parser_that_quotes_what_it_has_read_is_not_told() {
 
 // H-3
 #[tokio::test(start_paused = true)]
-async fn an_error_that_panics_when_it_is_told_is_reported_as_a_panic() {
+async fn an_error_that_panics_when_it_is_formatted_is_reported_as_a_panic() {
     let handler = conversing!(|peer| {
         peer.recv().await?;
         Err(Unspeakable.into())
@@ -293,7 +294,7 @@ async fn an_error_that_panics_when_it_is_told_is_reported_as_a_panic() {
     assert_eq!((told.level, told.field("error")), (Level::ERROR, "panicked: no words"));
 }
 
-/// An error that cannot be told.
+/// An error that panics when it is formatted.
 #[derive(Debug)]
 struct Unspeakable;
 
@@ -351,7 +352,7 @@ async fn a_background_task_that_fails_is_reported_once_and_serving_goes_on() {
 
 // H-16
 #[tokio::test(start_paused = true)]
-async fn a_background_task_that_returns_is_no_news() {
+async fn a_background_task_that_returns_is_not_reported() {
     static DONE: AtomicU64 = AtomicU64::new(0);
     let log = Log::capture();
     let work = || {

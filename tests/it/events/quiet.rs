@@ -1,4 +1,4 @@
-//! H-8, H-9 and what other rules call quiet.
+//! H-8, H-9, and everything else that the rules call quiet.
 
 use std::{error::Error, fmt, io, time::Duration};
 
@@ -41,7 +41,7 @@ async fn normal_operation_is_quiet() {
 
 // H-9
 #[tokio::test]
-async fn so_is_normal_operation_over_the_loopback() {
+async fn normal_operation_over_the_loopback_is_quiet() {
     let log = Log::capture();
     let server = Server::builder(Text, async |text: String| text).bind("127.0.0.1:0").await;
     let server = Running::start(server.unwrap()).await;
@@ -55,7 +55,7 @@ async fn so_is_normal_operation_over_the_loopback() {
 
 // H-8
 #[tokio::test(start_paused = true)]
-async fn that_serving_ends_is_no_error_of_a_handler_that_passes_it_on() {
+async fn a_handler_that_returns_the_closed_error_at_shutdown_has_not_failed() {
     let log = Log::capture();
     let net = Net::memory();
     let server = net
@@ -88,7 +88,7 @@ async fn that_serving_ends_is_no_error_of_a_handler_that_passes_it_on() {
 
 // H-8, G-12
 #[tokio::test(start_paused = true)]
-async fn that_a_peer_fell_silent_is_no_error_of_a_handler_that_passes_it_on() {
+async fn a_handler_that_returns_the_idle_error_has_not_failed() {
     let log = Log::capture();
     let (server, peer) = serve(conversing!(|peer| {
         loop {
@@ -109,7 +109,7 @@ async fn that_a_peer_fell_silent_is_no_error_of_a_handler_that_passes_it_on() {
 
 // H-8, G-12
 #[tokio::test(start_paused = true)]
-async fn that_a_peer_fell_silent_is_known_through_an_error_that_is_transparent_to_it() {
+async fn the_idle_error_is_recognized_inside_a_transparent_error() {
     let log = Log::capture();
     let (server, peer) = serve(conversing!(|peer| {
         peer.recv().await?;
@@ -128,7 +128,7 @@ async fn that_a_peer_fell_silent_is_known_through_an_error_that_is_transparent_t
 
 // H-1, H-8
 #[tokio::test(start_paused = true)]
-async fn an_error_of_its_own_is_reported_though_serving_ends_and_so_is_one_that_only_reads_alike() {
+async fn other_errors_are_reported_even_at_shutdown_or_with_the_same_text() {
     let log = Log::capture();
     let (server, peer) = serve(conversing!(|peer| {
         if peer.recv().await? == "early" {
@@ -148,7 +148,8 @@ async fn an_error_of_its_own_is_reported_though_serving_ends_and_so_is_one_that_
     assert_eq!(errors, ["the server is shutting down", "the goodbye was not found"]);
 }
 
-/// An error that shows the text and the source of another one as its own, as `thiserror` makes them.
+/// An error that shows the text and the source of another one as its own, like `#[error(transparent)]` of
+/// `thiserror`.
 #[derive(Debug)]
 pub struct Transparent<E>(pub E);
 
@@ -166,7 +167,7 @@ impl<E: Error> Error for Transparent<E> {
 
 // D-3, D-19, R-3
 #[tokio::test(start_paused = true)]
-async fn what_is_not_received_not_answered_or_dealt_with_is_quiet() {
+async fn datagrams_that_are_unread_unanswered_or_handled_are_quiet() {
     let log = Log::capture();
     let (unread, peer) = serve(conversing!(|_peer| { Ok(()) })).await;
     peer.send("unread").await;
@@ -195,7 +196,7 @@ async fn what_is_not_received_not_answered_or_dealt_with_is_quiet() {
 
 // D-18
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_refused_is_quiet() {
+async fn a_refused_source_is_quiet() {
     let log = Log::capture();
     let net = Net::memory();
     let builder = Server::builder(Text, async |text: String| text).source_filter(|_| false);
@@ -212,7 +213,7 @@ async fn a_source_that_is_refused_is_quiet() {
 
 // L-11, L-12
 #[tokio::test(start_paused = true)]
-async fn conversations_that_are_cut_and_datagrams_that_wait_at_shutdown_are_quiet() {
+async fn aborted_conversations_and_waiting_datagrams_at_shutdown_are_quiet() {
     let log = Log::capture();
     let (server, peer) = serve(Sleeps).await;
     let handle = server.handle.clone();

@@ -1,4 +1,4 @@
-//! H-10, H-14: the events of serving, the spans of conversations.
+//! H-10, H-14: the events of serving, and the spans of conversations.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,7 +21,7 @@ fn conversation(peer: &crate::support::Bytes) -> Scope {
 
 // H-10
 #[tokio::test(start_paused = true)]
-async fn each_time_of_serving_tells_that_it_serves_stops_and_has_stopped() {
+async fn each_serving_logs_serving_stopping_and_stopped() {
     let log = Log::capture();
     let net = Net::memory();
     let server = Server::builder(Text, async |text: String| text).bind_now(net.socket()).unwrap();
@@ -41,7 +41,7 @@ async fn each_time_of_serving_tells_that_it_serves_stops_and_has_stopped() {
 
 // H-10
 #[tokio::test]
-async fn that_it_serves_is_told_with_every_address() {
+async fn the_serving_event_names_every_address() {
     let log = Log::capture();
     let server = Server::builder(Text, async |text: String| text)
         .bind(["127.0.0.1:0", "[::1]:0"])
@@ -61,7 +61,7 @@ async fn that_it_serves_is_told_with_every_address() {
 
 // H-10
 #[tokio::test(start_paused = true)]
-async fn stopping_is_told_before_conversations_hear_of_it_and_stopped_after_the_last_has_ended() {
+async fn stopping_is_logged_before_conversations_are_closed_and_stopped_after_the_last_has_ended() {
     let log = Log::capture();
     let (server, peer) = serve(conversing!(|peer| {
         peer.recv().await?;
@@ -83,7 +83,7 @@ async fn stopping_is_told_before_conversations_hear_of_it_and_stopped_after_the_
 
 // H-10
 #[tokio::test(start_paused = true)]
-async fn a_drain_is_told_as_stopping_once() {
+async fn a_drain_logs_stopping_once() {
     let log = Log::capture();
     let (server, peer) = serve(conversing!(|peer| {
         peer.recv().await?;
@@ -102,7 +102,7 @@ async fn a_drain_is_told_as_stopping_once() {
 
 // H-10, L-19
 #[tokio::test(start_paused = true)]
-async fn a_serve_future_that_is_dropped_tells_that_it_has_stopped() {
+async fn a_dropped_serve_future_logs_stopped() {
     let log = Log::capture();
     let (server, _peer) = serve(async |text: String| text).await;
 
@@ -135,7 +135,7 @@ async fn every_conversation_has_a_span_below_the_one_in_which_the_server_serves(
 
     first.ask("now").await;
     second.ask("wait").await;
-    // The second of these opens its conversation in the task of the first.
+    // The second datagram opens its conversation in the task of the first one.
     first.send("wait").await;
     first.send("now").await;
     assert_eq!([first.recv_text().await, first.recv_text().await], ["wait", "now"]);
@@ -184,7 +184,7 @@ async fn without_a_span_around_serving_conversations_are_at_the_top() {
 
 // H-14
 #[tokio::test(start_paused = true)]
-async fn what_goes_wrong_in_a_conversation_is_told_in_its_span() {
+async fn failures_of_a_conversation_are_logged_in_its_span() {
     let log = Log::capture();
     let (server, peer) = serve(conversing!(|peer| {
         if peer.recv().await? == "wait" {
@@ -205,7 +205,7 @@ async fn what_goes_wrong_in_a_conversation_is_told_in_its_span() {
 
 // H-14, H-15
 #[tokio::test(start_paused = true)]
-async fn the_span_of_a_conversation_is_left_with_it_however_it_ends() {
+async fn the_span_of_a_conversation_is_exited_however_the_conversation_ends() {
     let log = Log::capture();
     let (server, peer) = serve(conversing!(|peer| {
         let request = peer.recv().await?;

@@ -1,4 +1,4 @@
-//! H-15: what a conversation sets around itself is its own.
+//! H-15: the context that a conversation sets, such as task-local values and spans, is not visible to others.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn context() -> String {
 
 everywhere! {
     // H-15
-    async fn a_task_local_value_is_seen_by_no_later_conversation(net) {
+    async fn a_task_local_value_is_not_visible_to_later_conversations(net) {
         let server = net.serve_text(conversing!(|peer| {
             let request = peer.recv().await?;
             if request == "set" {
@@ -41,7 +41,7 @@ everywhere! {
     }
 
     // H-15
-    async fn a_task_local_value_of_a_conversation_that_waits_is_seen_by_no_other(net) {
+    async fn a_task_local_value_of_a_conversation_that_waits_is_not_visible_to_others(net) {
         let gate = Arc::new(Notify::new());
         let server = net.serve_text(conversing!([gate] |peer| {
             let request = peer.recv().await?;
@@ -66,7 +66,7 @@ everywhere! {
     }
 
     // H-15
-    async fn a_task_local_value_of_a_conversation_that_panics_is_seen_by_no_other(net) {
+    async fn a_task_local_value_of_a_conversation_that_panics_is_not_visible_to_others(net) {
         let server = net.serve_text(conversing!(|peer| {
             let request = peer.recv().await?;
             if request == "look" {
@@ -92,7 +92,7 @@ everywhere! {
 
 // H-15
 #[tokio::test(start_paused = true)]
-async fn a_span_that_a_conversation_has_entered_is_seen_by_no_other() {
+async fn a_span_that_a_conversation_has_entered_is_not_visible_to_others() {
     let log = Log::capture();
     let net = Net::memory();
     let gate = Arc::new(Notify::new());

@@ -1,4 +1,4 @@
-//! What is a handler: types, functions, and what is put around them.
+//! The forms of handlers: types, functions, and wrappers around them.
 
 use std::sync::{
     Arc,
@@ -22,7 +22,7 @@ async fn shout_later(text: String) -> String {
     text.to_uppercase()
 }
 
-/// Counts how often it was started and how many conversations it held.
+/// Counts how often it was started and how many conversations it handled.
 #[derive(Default)]
 struct Counting {
     started: AtomicUsize,
@@ -75,7 +75,7 @@ everywhere! {
     }
 
     // D-19
-    async fn a_function_that_may_leave_requests_unanswered_does(net) {
+    async fn a_function_with_reply_if_leaves_requests_unanswered(net) {
         let handler = reply_if(async |text: String| {
             if text.contains("later") {
                 yield_now().await;
@@ -116,7 +116,7 @@ everywhere! {
         assert_eq!(counting.seen(), (2, 4));
     }
 
-    async fn boxed_handlers_are_of_one_type(net) {
+    async fn boxed_handlers_have_one_type(net) {
         let handlers: [BoxHandler<String, String>; 3] = [
             BoxHandler::new(shout),
             BoxHandler::new(reply_if(async |text: String| Some(text + "?"))),
@@ -132,7 +132,7 @@ everywhere! {
     }
 
     // H-1
-    async fn a_function_whose_answer_cannot_be_encoded_has_failed(net) {
+    async fn a_function_whose_response_cannot_be_encoded_has_failed(net) {
         let server = net.serve(Server::builder(ShortText, shout)).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -144,7 +144,7 @@ everywhere! {
     }
 }
 
-/// Text that is written only up to four bytes.
+/// Text that encodes at most 4 bytes.
 struct ShortText;
 
 impl DatagramProtocol for ShortText {

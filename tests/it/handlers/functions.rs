@@ -17,7 +17,7 @@ use tokio::task::yield_now;
 
 use crate::support::{Net, everywhere, until};
 
-/// An error of a user's.
+/// An error type of the user's.
 #[derive(Debug)]
 struct Unknown;
 
@@ -29,7 +29,8 @@ impl fmt::Display for Unknown {
 
 impl std::error::Error for Unknown {}
 
-/// What becomes of three requests, of which the handler answers the last one only.
+/// Sends three requests to a handler that answers only the last one. Returns the answer and the number of
+/// failures.
 async fn answers_the_third<Form>(
     net: &Net,
     handler: impl IntoHandler<String, String, Form, Handler: Handler<String, String>>,
@@ -175,7 +176,8 @@ everywhere! {
         server.stop().await;
     }
 
-    // D-23, D-24: adapters say what is sent where the protocol takes its types from the function.
+    // D-23, D-24: adapters determine the type of the response if the protocol takes its types from the
+    // function.
     async fn a_protocol_takes_its_types_from_adapted_functions(net) {
         async fn half(number: u32) -> Result<f64, BoxError> {
             if number == 0 { Err("nothing".into()) } else { Ok(f64::from(number) / 2.0) }
@@ -230,7 +232,7 @@ everywhere! {
     }
 
     // D-19
-    async fn functions_of_all_forms_are_silent_toward_what_is_not_a_packet(net) {
+    async fn functions_of_all_forms_do_not_answer_a_datagram_that_does_not_decode(net) {
         let state = Arc::new(());
         let handlers: [BoxHandler<String, String>; 5] = [
             BoxHandler::new(may_fail),
@@ -255,7 +257,7 @@ everywhere! {
     }
 
     // D-23
-    async fn a_value_of_a_users_type_becomes_what_that_says(net) {
+    async fn a_value_of_a_users_type_becomes_the_reply_that_into_reply_returns(net) {
         enum Verdict {
             Say(&'static str),
             Ignore,

@@ -1,4 +1,4 @@
-//! Handlers: their errors, their panics, their context. Section H, but for what is logged.
+//! Handlers: their errors, their panics, their context. Section H, without logging.
 
 mod concurrent;
 mod context;
@@ -34,7 +34,7 @@ everywhere! {
     }
 
     // H-19
-    async fn a_decode_error_that_is_passed_on_ends_its_conversation_without_a_reply(net) {
+    async fn a_returned_decode_error_ends_its_conversation_without_a_reply(net) {
         let server = net.serve_text(conversing!(|peer| {
             let request = peer.recv().await?;
             Ok(peer.send(&request).await?)
@@ -88,7 +88,7 @@ everywhere! {
     }
 
     // H-2
-    async fn an_error_after_waiting_and_before_the_first_recv_does_so_too(net) {
+    async fn an_error_after_waiting_but_before_the_first_recv_discards_the_opening_datagram(net) {
         let server = net.serve_text(FailsFirst::before(true)).await;
         let peer = net.peer_of(&server.handle).await;
 

@@ -1,4 +1,4 @@
-//! H-3 to H-6: panics of handlers, of protocols and of the admission check.
+//! H-3 to H-6: panics of handlers, of protocols and of the source filter.
 
 use std::{
     panic::panic_any,
@@ -19,7 +19,7 @@ use crate::support::{OVERHEAD, Running, conversing, everywhere, until};
 
 everywhere! {
     // H-3, H-4
-    async fn a_panic_at_the_first_poll_ends_its_conversation_only(net) {
+    async fn a_panic_at_the_first_poll_ends_only_its_conversation(net) {
         let server = net.serve_text(panics_on_request(false)).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -32,7 +32,7 @@ everywhere! {
     }
 
     // H-3, H-4
-    async fn a_panic_after_waiting_ends_its_conversation_only(net) {
+    async fn a_panic_after_waiting_ends_only_its_conversation(net) {
         let server = net.serve_text(panics_on_request(true)).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -45,7 +45,7 @@ everywhere! {
     }
 
     // H-3, H-4
-    async fn what_waits_while_a_handler_panics_opens_the_next_conversation(net) {
+    async fn a_datagram_that_waits_while_a_handler_panics_opens_the_next_conversation(net) {
         let gate = Arc::new(Notify::new());
         let server = net.serve_text(conversing!([gate] |peer| {
             let request = peer.recv().await?;
@@ -120,7 +120,7 @@ everywhere! {
     }
 
     // H-3
-    async fn an_error_that_panics_when_it_is_told_does_no_harm(net) {
+    async fn an_error_that_panics_when_it_is_formatted_does_no_harm(net) {
         #[derive(Debug)]
         struct Unspeakable;
 
@@ -156,7 +156,7 @@ everywhere! {
     }
 
     // H-5, H-4
-    async fn a_panic_of_the_protocol_while_it_decodes_ends_the_conversation_only(net) {
+    async fn a_panic_in_decode_ends_only_its_conversation(net) {
         let server = net.serve(Server::builder(Fragile, Echo { waits: false })).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -169,7 +169,7 @@ everywhere! {
     }
 
     // H-5, H-4
-    async fn a_panic_of_the_protocol_while_it_decodes_in_a_task_does_so_too(net) {
+    async fn a_panic_in_decode_in_a_task_ends_only_its_conversation(net) {
         let server = net.serve(Server::builder(Fragile, Echo { waits: true })).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -182,7 +182,7 @@ everywhere! {
     }
 
     // H-5, H-4
-    async fn a_panic_of_the_protocol_while_it_encodes_sends_nothing(net) {
+    async fn a_panic_in_encode_sends_nothing(net) {
         let server = net.serve(Server::builder(Fragile, Echo { waits: false })).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -195,7 +195,7 @@ everywhere! {
     }
 
     // H-5, H-4
-    async fn a_panic_of_the_protocol_while_it_encodes_in_a_task_sends_nothing_either(net) {
+    async fn a_panic_in_encode_in_a_task_sends_nothing(net) {
         let server = net.serve(Server::builder(Fragile, Echo { waits: true })).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -208,7 +208,7 @@ everywhere! {
     }
 
     // H-5
-    async fn a_panic_of_a_converter_ends_the_conversation_only(net) {
+    async fn a_panic_of_a_converter_ends_only_its_conversation(net) {
         let protocol = Text.convert(converter_fn(
             |text: String| -> Result<String, BoxError> {
                 assert_ne!(text, "break decode");
@@ -227,7 +227,7 @@ everywhere! {
     }
 
     // H-5
-    async fn a_panic_of_the_protocol_under_a_sender_reaches_its_caller(net) {
+    async fn a_panic_of_the_protocol_in_a_sender_reaches_the_caller(net) {
         let sender = Arc::new(Mutex::new(None::<PeerSender<String>>));
         let handler = Stores(Arc::clone(&sender));
         let server = net.serve(Server::builder(Fragile, handler)).await;
@@ -247,7 +247,7 @@ everywhere! {
     }
 
     // H-6
-    async fn a_panic_of_the_admission_check_refuses_the_datagram(net) {
+    async fn a_panic_of_the_source_filter_refuses_the_datagram(net) {
         let panics = Arc::new(AtomicBool::new(true));
         let check = {
             let panics = Arc::clone(&panics);
@@ -277,8 +277,8 @@ fn panics_on_request(waits: bool) -> impl Handler<String, String> {
     })
 }
 
-/// Checks that nobody is in conversation, that so many conversations were held, and that each
-/// datagram is accounted for.
+/// Asserts that no conversation is left, that `conversations` conversations have ended and `panicked` of them
+/// have panicked, and that each datagram is counted.
 async fn assert_books(server: &Running, conversations: u64, panicked: u64) {
     let quiet = |stats: &ServerStats| {
         stats.active_conversations == 0
@@ -291,7 +291,7 @@ async fn assert_books(server: &Running, conversations: u64, panicked: u64) {
     assert_eq!(server.handle.stats().failed, 0);
 }
 
-/// Text, in which some words are more than it bears.
+/// Text; some words make it panic.
 struct Fragile;
 
 impl DatagramProtocol for Fragile {

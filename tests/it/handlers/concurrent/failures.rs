@@ -77,7 +77,7 @@ everywhere! {
     }
 }
 
-/// Text of up to five bytes, in which one word is more than it bears.
+/// Text of at most 5 bytes; one word makes it panic.
 struct Fragile;
 
 impl DatagramProtocol for Fragile {

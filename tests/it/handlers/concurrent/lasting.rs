@@ -1,4 +1,4 @@
-//! D-28, D-29: what calls at once cost, and how long they last.
+//! D-28, D-29: what concurrent calls cost, and how long they last.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use crate::{
 
 everywhere! {
     // G-9
-    async fn a_function_that_answers_at_once_has_a_conversation_for_each_request(net) {
+    async fn a_function_that_answers_immediately_has_one_conversation_per_request(net) {
         let server = net.serve_text(concurrent(8, async |text: String| text)).await;
         let peer = net.peer_of(&server.handle).await;
 
@@ -34,7 +34,7 @@ everywhere! {
     }
 
     // D-29, L-10
-    async fn calls_that_run_complete_within_the_grace(net) {
+    async fn running_calls_can_complete_within_the_grace(net) {
         let gate = Gate::closed();
         let limits = Limits::default().shutdown_grace(Duration::from_secs(20));
         let handler = concurrent(2, with_state(gate.clone(), as_told));
@@ -98,7 +98,7 @@ everywhere! {
 
 // D-28
 #[tokio::test(start_paused = true)]
-async fn one_task_serves_all_that_one_peer_waits_for_and_none_serves_what_is_answered_at_once() {
+async fn one_task_serves_all_waiting_requests_of_a_peer_and_immediate_answers_need_no_task() {
     async fn tasks(gate: Gate, text: String) -> String {
         if text == "wait" {
             gate.pass().await;
@@ -150,7 +150,7 @@ async fn a_call_may_take_longer_than_the_idle_limit() {
 
 // D-28, G-11
 #[tokio::test(start_paused = true)]
-async fn calls_that_wake_themselves_all_the_time_let_others_have_the_thread() {
+async fn calls_that_wake_themselves_all_the_time_let_other_tasks_run() {
     let net = Net::memory();
     let busy = Arc::new(AtomicBool::new(true));
     let spin = async |busy: Arc<AtomicBool>, text: String| {

@@ -15,7 +15,7 @@ use tokio::{sync::Barrier, task::yield_now};
 
 use crate::support::{Gate, OVERHEAD, everywhere, until};
 
-/// Echoes; what begins with `wait` only after the gate was opened, and the rest is as it says.
+/// Echoes a text. A text that begins with `wait` waits for the gate; `fail` and `panic` do what they say.
 async fn as_told(gate: Gate, text: String) -> Result<String, BoxError> {
     match text.as_str() {
         "fail" => return Err("as told".into()),
@@ -33,7 +33,7 @@ async fn as_told(gate: Gate, text: String) -> Result<String, BoxError> {
 
 everywhere! {
     // D-26
-    async fn as_many_requests_of_one_peer_are_served_at_once_as_is_allowed(net) {
+    async fn up_to_the_limit_requests_of_one_peer_are_served_at_the_same_time(net) {
         let barrier = Arc::new(Barrier::new(3));
         let meet = async |barrier: Arc<Barrier>, text: String| {
             barrier.wait().await;
@@ -53,7 +53,7 @@ everywhere! {
     }
 
     // D-26
-    async fn no_more_are_served_at_once_and_the_next_ones_wait_in_the_queue(net) {
+    async fn beyond_the_limit_requests_wait_in_the_queue(net) {
         let (gate, running, most) =
             (Gate::closed(), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let state = (gate.clone(), Arc::clone(&running), Arc::clone(&most));
@@ -85,7 +85,7 @@ everywhere! {
     }
 
     // D-26
-    async fn what_finds_no_room_in_the_queue_meanwhile_is_dropped(net) {
+    async fn requests_that_find_no_room_in_the_queue_are_dropped(net) {
         let gate = Gate::closed();
         let limits = Limits::default().max_queue_len(2);
         let handler = concurrent(1, with_state(gate.clone(), as_told));
@@ -131,7 +131,7 @@ everywhere! {
     // D-26
     async fn a_thousand_requests_that_wait_for_other_tasks_are_all_answered(net) {
         let work = async |text: String| {
-            // Its end comes from another task, on another thread perhaps.
+            // Another task completes it, perhaps on another thread.
             let work = tokio::spawn(async move {
                 for _ in 0..text.len() {
                     yield_now().await;
