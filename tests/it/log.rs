@@ -1,4 +1,4 @@
-//! What is told through `tracing` on the thread of a test, kept to be looked at.
+//! Captures the events that are logged through `tracing` on the thread of a test.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Keeps the events of this thread as long as it lives: for tests on a current-thread runtime.
+/// Captures the events of this thread until it is dropped: for tests on a current-thread runtime.
 pub struct Log {
     told: Arc<Mutex<Vec<Told>>>,
     _guard: DefaultGuard,
@@ -30,7 +30,7 @@ pub struct Told {
     pub level: Level,
     pub message: String,
     pub fields: BTreeMap<String, String>,
-    /// The spans it was told in, from the inside out.
+    /// The spans in which it was logged, from the innermost to the outermost.
     pub spans: Vec<Scope>,
 }
 
@@ -46,10 +46,10 @@ impl Log {
         Self::capture_behind(Identity::new())
     }
 
-    /// As [`capture`](Self::capture), after `first` has been told.
+    /// Does the same as [`capture`](Self::capture), but `first` gets each event before the capture.
     pub fn capture_behind(first: impl Layer<Registry> + Send + Sync) -> Self {
-        /// As long as there is only one dispatcher, a thread without it can decide for all threads
-        /// that a place in the code tells nothing. Beside these two none is ever alone.
+        /// While there is only one dispatcher, a thread without it can disable a callsite for all
+        /// threads. With these two more, there is never only one.
         static NEVER_ALONE: LazyLock<[Dispatch; 2]> = LazyLock::new(|| {
             [Dispatch::new(Registry::default()), Dispatch::new(Registry::default())]
         });
@@ -68,7 +68,7 @@ impl Log {
         self.all().into_iter().filter(|told| told.level == level).collect()
     }
 
-    /// What was told at WARN or above: nothing, if all was quiet.
+    /// The events at WARN or above.
     pub fn alarms(&self) -> Vec<Told> {
         self.all().into_iter().filter(|told| told.level <= Level::WARN).collect()
     }
@@ -81,13 +81,13 @@ impl Log {
     #[track_caller]
     pub fn alarm(&self) -> Told {
         let mut alarms = self.alarms();
-        assert_eq!(alarms.len(), 1, "not exactly one event: {alarms:#?}");
+        assert_eq!(alarms.len(), 1, "expected exactly one event: {alarms:#?}");
         alarms.remove(0)
     }
 }
 
 impl Told {
-    /// A field by its name, empty if it has none of this name.
+    /// The field with this name; empty if there is none.
     pub fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", |value| value)
     }

@@ -1,4 +1,4 @@
-//! What a user may rely on, rule by rule: a test names the rule of the contract that it holds.
+//! Tests of the contract, rule by rule. Each test names the rule that it checks.
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 

@@ -11,18 +11,18 @@ use datagrammar::{
 use futures_util::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 
-/// What a server under test listens on.
+/// The transport of a server under test.
 #[derive(Clone, Debug)]
 pub enum Net {
     /// A perfect network in memory, under tokio's paused clock.
     Memory(Network),
-    /// The kernel's loopback, over this address, in the way that is best on this system.
+    /// The kernel's loopback, over this address, with the fastest I/O of this system.
     Loopback(&'static str),
-    /// The same in the way that works on every system.
+    /// The same with `batch_io(false)`, which works on every system.
     Portable(&'static str),
-    /// The same with two workers, where there can be several.
+    /// The same with two workers, if the system supports several.
     Workers(&'static str),
-    /// The same with each worker on a thread of its own.
+    /// The same with each worker on a dedicated thread.
     Threads(&'static str),
 }
 
@@ -90,7 +90,7 @@ impl Net {
     }
 }
 
-/// Binds where nothing has to be waited for, as no name has to be resolved.
+/// Binds without waiting, because no name has to be resolved.
 pub trait BindNow {
     fn bind_now(self, transport: impl Bind) -> Result<Server, BindError>;
 }
@@ -109,7 +109,7 @@ pub fn client_on<P: DatagramProtocol>(
     Client::connect(socket, protocol).now_or_never().expect("no name has to be resolved")
 }
 
-/// A server that serves, in a task of its own.
+/// A server that serves in a task.
 pub struct Running {
     pub handle: ServerHandle,
     pub serving: JoinHandle<Result<(), ServeError>>,
@@ -130,10 +130,10 @@ impl Running {
     }
 }
 
-/// What a datagram that waits counts beside its bytes.
+/// How many bytes a datagram that waits counts in addition to its own.
 pub const OVERHEAD: usize = 160;
 
-/// The other side of a server, without any protocol.
+/// A peer of a server, without a protocol.
 #[derive(Clone, Debug)]
 pub struct Bytes(pub Client<Raw>);
 
@@ -147,7 +147,7 @@ impl Bytes {
         self.0.send_all(packets).await.unwrap();
     }
 
-    /// The next datagram; it must come.
+    /// Returns the next datagram, which must come within the deadline.
     pub async fn recv(&self) -> Vec<u8> {
         within_deadline(self.0.recv()).await.unwrap().to_vec()
     }
@@ -161,8 +161,8 @@ impl Bytes {
         self.recv_text().await
     }
 
-    /// Whether nothing is there to receive now. Wait for an effect first that comes after what must not
-    /// come: a counter, or the answer to another peer.
+    /// Whether there is nothing to receive now. First wait for an effect that comes later than the unwanted
+    /// datagram would: a counter, or the answer to another peer.
     pub async fn hears_nothing(&self) -> bool {
         matches!(self.0.recv_timeout(Duration::ZERO).await, Err(ClientRecvError::TimedOut))
     }
@@ -172,12 +172,12 @@ impl Bytes {
     }
 }
 
-/// Awaits what must come, and fails when it does not.
+/// Awaits `future`; panics if it does not complete within 20 s.
 pub async fn within_deadline<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future).await.expect("it comes within the deadline")
+    timeout(Duration::from_secs(20), future).await.expect("the future did not complete within 20 s")
 }
 
-/// Waits until `condition` holds; it must come to hold.
+/// Waits until `condition` holds; panics if that takes longer than the deadline.
 pub async fn until(condition: impl Fn() -> bool) {
     within_deadline(async {
         while !condition() {
@@ -191,9 +191,9 @@ pub async fn until(condition: impl Fn() -> bool) {
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub type Switch = (i32, i32, i32);
 
-/// Sets any option that is a number, as programs do on the sockets that are lent to them.
+/// Sets any socket option that is a number, like programs do on lent sockets.
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-#[allow(unsafe_code, reason = "no crate here sets whatever option it is given")]
+#[allow(unsafe_code, reason = "no dependency sets arbitrary socket options")]
 pub fn set(socket: &impl std::os::fd::AsFd, (level, option, value): Switch) -> std::io::Result<()> {
     use std::os::fd::AsRawFd;
 
@@ -206,7 +206,7 @@ pub fn set(socket: &impl std::os::fd::AsFd, (level, option, value): Switch) -> s
     }
 }
 
-/// Holds handlers up until it is opened.
+/// Handlers wait at it until it is opened.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Semaphore>);
 
@@ -250,9 +250,8 @@ where
     }
 }
 
-/// A handler of text conversations: `conversing!(|peer| { ... Ok(()) })`. What the block needs of
-/// its surroundings is named before it and cloned for each conversation:
-/// `conversing!([gate, log] |peer| { ... })`.
+/// A handler of text conversations: `conversing!(|peer| { ... Ok(()) })`. Variables that the block uses
+/// are listed before it, and cloned for each conversation: `conversing!([gate, log] |peer| { ... })`.
 macro_rules! conversing {
     ($([$($captured:ident),+])? |$peer:ident| $body:block) => {{
         $($(let $captured = $captured.clone();)+)?
@@ -264,9 +263,9 @@ macro_rules! conversing {
 }
 pub(crate) use conversing;
 
-/// Runs a test over memory with a paused clock, and over the kernel's loopback with IPv4 and IPv6, on
-/// a current-thread and on a multi-thread runtime, with two workers, and with these on threads of their
-/// own.
+/// Runs a test over memory with a paused clock, and over the kernel's loopback: with IPv4 and IPv6, on a
+/// current-thread and on a multi-thread runtime, with two workers, and with two workers on dedicated
+/// threads.
 macro_rules! everywhere {
     ($($(#[$attr:meta])* async fn $name:ident($net:ident) $body:block)+) => {
         $($(#[$attr])* mod $name {

@@ -1,4 +1,4 @@
-//! D-8 and L-19 over two times of serving: the second begins when nothing is left of the first.
+//! D-8 and L-19 with two servings: the second begins when nothing is left of the first.
 
 use std::{
     collections::HashSet,
@@ -18,7 +18,7 @@ use crate::support::{Bytes, Net, conversing, until, within_deadline};
 
 // D-8, L-2, L-19
 #[tokio::test(start_paused = true)]
-async fn serving_begins_when_nothing_is_left_of_the_one_that_was_dropped() {
+async fn serving_begins_when_nothing_is_left_of_the_dropped_serving() {
     let net = Net::memory();
     let (steps, peer) = (Steps::default(), Arc::new(Mutex::new(None::<Bytes>)));
     let handler = starting!(
@@ -69,13 +69,13 @@ async fn serving_begins_when_nothing_is_left_of_the_one_that_was_dropped() {
     assert_eq!(steps[4..], ["start", "conversation"]);
 }
 
-/// Who is in conversation, as a user would keep book of it.
+/// The peers in conversation, as a handler of the user's would track them.
 #[derive(Clone, Default)]
 struct Registry {
     present: Arc<Mutex<HashSet<Addr>>>,
     entered: Arc<AtomicUsize>,
     overlaps: Arc<AtomicUsize>,
-    /// Sends once from each, before the first conversation.
+    /// Each of them sends one datagram, before the first conversation.
     peers: Arc<Mutex<Vec<UdpSocket>>>,
 }
 
@@ -124,7 +124,7 @@ const SERVINGS: usize = 30;
 
 // D-8, L-19
 #[test]
-fn no_conversation_begins_while_the_peer_has_one_of_a_serving_that_was_dropped() {
+fn no_conversation_begins_while_the_peer_still_has_one_of_a_dropped_serving() {
     let several = if cfg!(all(target_os = "linux", not(datagrammar_portable))) { 2 } else { 1 };
     for (threads, workers, dedicated_threads) in
         [(1, 1, false), (2, 1, false), (4, several, false), (1, 1, true), (2, several, true)]
@@ -159,7 +159,7 @@ fn no_conversation_begins_while_the_peer_has_one_of_a_serving_that_was_dropped()
 
 // L-9, L-14, L-19
 #[test]
-fn a_serving_that_waits_for_a_conversation_which_blocks_its_thread_can_be_shut_down() {
+fn serving_that_waits_for_a_blocked_conversation_can_be_shut_down() {
     for dedicated_threads in [false, true] {
         runtime(3).block_on(async {
             let (blocked, is_blocked) = mpsc::channel();
@@ -195,7 +195,7 @@ fn a_serving_that_waits_for_a_conversation_which_blocks_its_thread_can_be_shut_d
             let serving = server.begin();
             settle().await;
             assert!(!server.handle.is_serving());
-            // Until it has begun there is nothing to shut down.
+            // Before serving has begun, a shutdown has no effect, so this repeats it.
             within_deadline(async {
                 while !serving.is_finished() {
                     server.handle.shutdown().await;
@@ -209,7 +209,7 @@ fn a_serving_that_waits_for_a_conversation_which_blocks_its_thread_can_be_shut_d
             release.send(()).unwrap();
             let serving = server.serve().await;
             peer.send("hello").await;
-            // What was held up may still be answered before.
+            // The request that was blocked may be answered first.
             while peer.recv_text().await != "hello" {}
             assert_eq!(steps.all(), ["start", "start"]);
             server.stop(serving).await;

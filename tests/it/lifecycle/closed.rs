@@ -1,4 +1,4 @@
-//! Conversations that wait for something else hear that serving ends.
+//! Conversations that do not wait in `recv` can wait for the end of serving.
 
 use std::future::pending;
 
@@ -9,8 +9,8 @@ use crate::support::{conversing, everywhere, until, within_deadline};
 
 everywhere! {
     // R-16, L-10
-    async fn a_conversation_that_waits_for_something_else_says_goodbye_at_the_end(net) {
-        // Whoever has not heard of the end stays until the deadline of the test.
+    async fn a_conversation_that_waits_for_closed_can_send_a_last_packet(net) {
+        // A conversation that misses the end of serving runs until the deadline of the test.
         let limits = Limits::default().shutdown_grace(Duration::from_secs(3_600));
         let server = net.serve_text_within(limits, conversing!(|peer| {
             let text = peer.recv().await?;
@@ -20,7 +20,7 @@ everywhere! {
                 () = pending() => {}
             }
             peer.send(&"goodbye".to_owned()).await?;
-            // It stays so.
+            // From now on it completes at once.
             peer.closed().await;
             Ok(())
         })).await;

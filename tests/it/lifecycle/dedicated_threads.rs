@@ -1,4 +1,4 @@
-//! D-12 for workers on threads of their own: bursts that meet a thread which starts, waits or works.
+//! D-12 for workers on dedicated threads: bursts that arrive while the thread starts, waits or works.
 
 use std::{net::UdpSocket, sync::Arc};
 
@@ -8,7 +8,7 @@ use super::{TestServer, echo};
 use crate::support::until;
 
 const ROUNDS: usize = 50;
-/// Elsewhere nobody tells how many found the socket's buffer full, so all must find room.
+/// Other systems do not report how many datagrams found the buffer of the socket full, so there all must fit.
 const BURST: u64 =
     if cfg!(all(target_os = "linux", not(datagrammar_portable))) { 1_000 } else { 250 };
 const PEERS: usize = 8;
@@ -20,8 +20,8 @@ fn burst(peers: &[UdpSocket]) {
     }
 }
 
-/// Has fresh servers meet a burst that comes before they serve and one that comes as soon as they do,
-/// and waits until what is to come of each datagram has come of it, without another one being sent.
+/// Sends to new servers one burst before they serve, and one as soon as they serve. Then it waits until each
+/// datagram was handled or dropped, without sending another one.
 async fn meet_bursts(threads: &str) {
     for round in 0..ROUNDS {
         let limits = Limits::default().max_queue_len(if round % 2 == 0 { 64 } else { 1_000 });
@@ -57,12 +57,12 @@ async fn meet_bursts(threads: &str) {
 
 // D-12, G-9
 #[tokio::test]
-async fn no_burst_is_left_lying_beside_a_runtime_of_one_thread() {
+async fn no_burst_is_forgotten_with_a_runtime_of_one_thread() {
     meet_bursts("one thread").await;
 }
 
 // D-12, G-9
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_burst_is_left_lying_beside_a_runtime_of_several_threads() {
+async fn no_burst_is_forgotten_with_a_runtime_of_several_threads() {
     meet_bursts("two threads").await;
 }

@@ -1,4 +1,5 @@
-//! L-4, L-5, L-19: futures of the user's that panic where they are dropped, or before there is one.
+//! L-4, L-5, L-19: futures of the user's that panic when they are dropped, and hooks that panic before they
+//! return a future.
 
 use std::future::pending;
 
@@ -20,7 +21,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Never starts, and panics where that is dropped.
+/// A handler that never finishes its start. The future of the start panics when it is dropped.
 fn never_starts(steps: &Steps) -> impl Handler<String, String> {
     starting!(
         [steps] | context | {
@@ -36,7 +37,7 @@ fn never_starts(steps: &Steps) -> impl Handler<String, String> {
 
 // L-5
 #[tokio::test(start_paused = true)]
-async fn a_start_that_panics_where_shutdown_drops_it_is_told_and_cleaned_up_after() {
+async fn a_start_that_panics_when_shutdown_drops_it_is_logged_and_clean_ups_run() {
     let (log, steps) = (Log::capture(), Steps::default());
     let server = TestServer::bind(&Net::memory(), never_starts(&steps));
     let serving = server.begin();
@@ -52,7 +53,7 @@ async fn a_start_that_panics_where_shutdown_drops_it_is_told_and_cleaned_up_afte
 
 // L-5, L-19
 #[tokio::test(start_paused = true)]
-async fn a_start_that_panics_where_it_is_dropped_with_the_serve_future_leaves_nothing_behind() {
+async fn a_start_that_panics_when_it_is_dropped_with_the_serve_future_leaves_nothing_behind() {
     let (log, steps) = (Log::capture(), Steps::default());
     let server = TestServer::bind(&Net::memory(), never_starts(&steps));
 
@@ -69,7 +70,7 @@ async fn a_start_that_panics_where_it_is_dropped_with_the_serve_future_leaves_no
 
 // L-19
 #[tokio::test(start_paused = true)]
-async fn clean_ups_that_panic_where_they_are_dropped_unheard_do_no_harm() {
+async fn clean_ups_that_panic_when_they_are_dropped_unpolled_do_no_harm() {
     let log = Log::capture();
     let handler = starting!(
         |context| {
@@ -94,7 +95,7 @@ async fn clean_ups_that_panic_where_they_are_dropped_unheard_do_no_harm() {
 
 // L-4
 #[tokio::test(start_paused = true)]
-async fn a_start_that_panics_before_there_is_a_future_fails_like_any_other() {
+async fn a_start_that_panics_before_it_returns_a_future_fails_like_any_other() {
     struct Hasty;
 
     impl Handler<String, String> for Hasty {

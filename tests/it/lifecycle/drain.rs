@@ -1,4 +1,4 @@
-//! L-17, L-18: the gentle end.
+//! L-17, L-18: draining.
 
 use std::{future::ready, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::support::{Bytes, Gate, Net, Running, conversing, everywhere, until, w
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Echoes until it is told to end.
+/// Echoes until a peer sends "end".
 fn talks() -> impl Handler<String, String> {
     conversing!(|peer| {
         loop {
@@ -26,7 +26,7 @@ fn talks() -> impl Handler<String, String> {
     })
 }
 
-/// Asks for a drain; what the task returns is how many conversations were cut.
+/// Starts a drain in a task. The task returns how many conversations were aborted.
 async fn drain(server: &TestServer, within: Duration) -> JoinHandle<u64> {
     let handle = server.handle.clone();
     let drain = tokio::spawn(async move { handle.drain(within).await });
@@ -36,7 +36,7 @@ async fn drain(server: &TestServer, within: Duration) -> JoinHandle<u64> {
 
 everywhere! {
     // L-17, L-18
-    async fn a_drain_hears_those_in_conversation_until_the_last_has_ended(net) {
+    async fn a_drain_serves_peers_in_conversation_until_the_last_conversation_has_ended(net) {
         let server = TestServer::bind(&net, talks());
         let serving = server.serve().await;
         let (first, last) =
@@ -56,7 +56,7 @@ everywhere! {
     }
 
     // L-18
-    async fn a_drain_returns_at_once_where_nobody_is_in_conversation(net) {
+    async fn a_drain_returns_at_once_if_no_peer_is_in_conversation(net) {
         let server = TestServer::bind(&net, echo);
         let peer = net.peer_of(&server.handle).await;
 
@@ -84,7 +84,7 @@ everywhere! {
 
 // L-17
 #[tokio::test(start_paused = true)]
-async fn during_a_drain_nobody_new_is_heard() {
+async fn during_a_drain_new_peers_are_dropped() {
     let net = Net::memory();
     let server = TestServer::bind(&net, talks());
     let serving = server.serve().await;
@@ -107,7 +107,7 @@ async fn during_a_drain_nobody_new_is_heard() {
 
 // L-17
 #[tokio::test(start_paused = true)]
-async fn during_a_drain_what_waits_is_served_in_conversations_that_follow() {
+async fn during_a_drain_datagrams_that_wait_are_served_in_further_conversations() {
     let (gate, steps) = (Gate::closed(), Steps::default());
     let (server, serving, peer) = in_memory(conversing!(
         [gate, steps] | peer | {
@@ -135,7 +135,7 @@ async fn during_a_drain_what_waits_is_served_in_conversations_that_follow() {
 
 // L-18
 #[tokio::test(start_paused = true)]
-async fn what_outlives_a_drain_ends_as_by_a_shutdown_and_is_counted() {
+async fn conversations_that_outlive_a_drain_end_like_in_a_shutdown_and_are_counted() {
     let (server, serving, peer) = in_memory(Sleeps).await;
     let (gentle, _gentle_serving, gentle_peer) = in_memory(conversing!(|peer| {
         let request = peer.recv().await?;
@@ -224,7 +224,7 @@ async fn a_drain_while_the_handler_starts_ends_serving_like_a_shutdown() {
 
 // L-17
 #[tokio::test]
-async fn during_a_drain_nobody_new_is_heard_at_an_address_where_nobody_is_in_conversation() {
+async fn during_a_drain_an_address_without_conversations_drops_new_peers() {
     let server = Server::builder(Text, talks()).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
     let server = Running::start(server).await;
     let handle = server.handle.clone();
@@ -249,7 +249,7 @@ async fn during_a_drain_nobody_new_is_heard_at_an_address_where_nobody_is_in_con
 
 // L-14, L-18
 #[tokio::test(start_paused = true)]
-async fn a_drain_may_be_awaited_in_the_future_given_to_serve_until() {
+async fn the_future_of_serve_until_may_await_a_drain() {
     let net = Net::memory();
     let server = TestServer::bind(&net, talks());
     let peer = net.peer_of(&server.handle).await;

@@ -1,4 +1,4 @@
-//! L-19, L-20: what is left when the future of `serve`, or the server, is dropped.
+//! L-19, L-20: the state after the future of `serve`, or the server, was dropped.
 
 use std::{
     net::UdpSocket,
@@ -53,7 +53,7 @@ everywhere! {
     }
 
     // L-20
-    async fn the_control_of_a_server_that_was_dropped_lives_on(net) {
+    async fn the_handle_of_a_dropped_server_stays_usable(net) {
         let loops = Loops::default();
         let server = TestServer::bind(&net, loops.clone());
         let serving = server.serve().await;
@@ -76,7 +76,7 @@ everywhere! {
     }
 
     // L-20
-    async fn who_waits_for_a_server_to_be_ready_hears_that_it_was_dropped(net) {
+    async fn ready_returns_false_when_the_server_is_dropped(net) {
         let server = TestServer::bind(&net, echo);
         let ready = tokio::spawn({
             let handle = server.handle.clone();
@@ -91,7 +91,7 @@ everywhere! {
 
 // L-20
 #[tokio::test]
-async fn the_port_of_a_server_that_was_dropped_is_free() {
+async fn the_port_of_a_dropped_server_is_free() {
     for ip in ["127.0.0.1", "::1"] {
         let server = TestServer::bind(&Net::Loopback(ip), Loops::default());
         let address = server.handle.local_addrs()[0].socket_addr().unwrap();
@@ -108,7 +108,7 @@ async fn the_port_of_a_server_that_was_dropped_is_free() {
 
 // L-20
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_ports_of_a_server_that_was_dropped_in_the_middle_are_free() {
+async fn the_ports_of_a_server_that_was_dropped_while_it_served_are_free() {
     let server = Server::builder(Text, Sleeps).bind(["127.0.0.1:0", "[::1]:0"]).await.unwrap();
     let handle = server.handle();
     let addresses = handle.local_addrs();
@@ -126,7 +126,7 @@ async fn the_ports_of_a_server_that_was_dropped_in_the_middle_are_free() {
 
 // L-19
 #[tokio::test(start_paused = true)]
-async fn dropping_the_serve_future_while_the_handler_starts_leaves_nothing() {
+async fn dropping_the_serve_future_while_the_handler_starts_leaves_nothing_behind() {
     let steps = Steps::default();
     let handler = starting!(
         [steps] | context | {
@@ -173,7 +173,7 @@ async fn meanwhile<T>(
 
 // L-19
 #[tokio::test(start_paused = true)]
-async fn no_handler_and_no_background_task_goes_on_after_the_serve_future_was_dropped() {
+async fn no_handler_or_background_task_goes_on_after_the_serve_future_was_dropped() {
     let (steps, gate) = (Steps::default(), Gate::closed());
     let handler = starting!(
         [steps, gate] | context | {
@@ -247,7 +247,7 @@ async fn the_serve_future_can_be_dropped_in_the_grace_and_in_a_clean_up() {
         sleep(after).await;
         abort(serving).await;
         stopping.await.unwrap();
-        assert_eq!(begun.elapsed(), after, "who waits for the end waits no longer");
+        assert_eq!(begun.elapsed(), after, "a call that waits for the end returns");
         sleep(Duration::from_secs(5)).await;
 
         assert!(!steps.all().iter().any(|step| step.ends_with("goes on")), "{:?}", steps.all());
@@ -260,7 +260,7 @@ async fn the_serve_future_can_be_dropped_in_the_grace_and_in_a_clean_up() {
 
 // L-19, D-8
 #[tokio::test(start_paused = true)]
-async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
+async fn a_conversation_of_a_dropped_serving_does_not_end_one_of_the_next_serving() {
     let net = Net::memory();
     let peer = Arc::new(Mutex::new(None::<Bytes>));
     let handler = starting!(
@@ -301,7 +301,7 @@ async fn a_conversation_of_the_dropped_serving_does_not_end_one_of_the_next() {
 
 // L-19
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_the_future_given_to_serve_until_reaches_the_caller_and_leaves_nothing() {
+async fn a_panic_of_the_future_of_serve_until_reaches_the_caller_and_leaves_nothing_behind() {
     let net = Net::memory();
     let server = TestServer::bind(&net, Sleeps);
     let peer = net.peer_of(&server.handle).await;

@@ -65,7 +65,7 @@ const ICMP: [ErrorKind; 4] = [
 
 // L-22
 #[tokio::test(start_paused = true)]
-async fn an_icmp_error_of_a_receive_costs_no_datagram_and_no_time_and_is_quiet() {
+async fn an_icmp_error_of_a_receive_causes_no_loss_or_delay_and_is_quiet() {
     let log = Log::capture();
     let scene = Scene::new(echo).await;
     let begun = Instant::now();
@@ -104,7 +104,7 @@ async fn ten_thousand_icmp_errors_in_a_row_delay_a_datagram_by_less_than_a_secon
 
 // L-22, S-8
 #[tokio::test(start_paused = true)]
-async fn an_icmp_error_of_a_send_ends_nothing() {
+async fn an_icmp_error_of_a_send_ends_no_conversation() {
     let scene = Scene::new(echo).await;
 
     for kind in ICMP {
@@ -120,7 +120,7 @@ async fn an_icmp_error_of_a_send_ends_nothing() {
 // L-22
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn ten_thousand_replies_to_closed_ports_disturb_nobody() {
+async fn ten_thousand_replies_to_closed_ports_do_not_disturb_other_peers() {
     for ip in ["127.0.0.1", "::1"] {
         let log = Log::capture();
         let net = Net::Loopback(ip);
@@ -141,8 +141,7 @@ async fn ten_thousand_replies_to_closed_ports_disturb_nobody() {
     }
 }
 
-/// Ports that no other test can be given meanwhile. What comes from anywhere but `only`, the kernel
-/// answers as for ports where nobody is.
+/// Ports that are reserved for this test. The kernel treats them as closed for all senders except `only`.
 #[cfg(target_os = "linux")]
 fn closed_to_all_but(only: &UdpSocket) -> Vec<UdpSocket> {
     let only = only.local_addr().unwrap();
@@ -156,7 +155,7 @@ fn closed_to_all_but(only: &UdpSocket) -> Vec<UdpSocket> {
 
 // L-23
 #[tokio::test(start_paused = true)]
-async fn another_error_of_a_receive_is_warned_of_and_the_loop_goes_on() {
+async fn another_receive_error_logs_a_warning_and_the_loop_goes_on() {
     let log = Log::capture();
     let scene = Scene::new(echo).await;
 
@@ -171,7 +170,7 @@ async fn another_error_of_a_receive_is_warned_of_and_the_loop_goes_on() {
 
 // L-23
 #[tokio::test(start_paused = true)]
-async fn an_error_that_persists_is_tried_less_and_less_often_up_to_once_a_second() {
+async fn while_an_error_persists_the_loop_retries_less_and_less_often_down_to_once_a_second() {
     for (times, expected) in [(1, 1), (2, 3), (10, 1_023), (12, 3_023), (30, 21_023)] {
         let scene = Scene::new(echo).await;
         scene.peer.ask("hello").await;
@@ -188,7 +187,7 @@ async fn an_error_that_persists_is_tried_less_and_less_often_up_to_once_a_second
 
 // L-23, H-11
 #[tokio::test(start_paused = true)]
-async fn errors_that_persist_are_not_all_told() {
+async fn not_every_persisting_error_is_logged() {
     let log = Log::capture();
     let scene = Scene::within(Limits::default().max_events_per_second(3), echo).await;
 
@@ -205,7 +204,7 @@ async fn errors_that_persist_are_not_all_told() {
 
 // L-23
 #[tokio::test(start_paused = true)]
-async fn while_a_socket_cannot_receive_conversations_and_the_shutdown_go_on() {
+async fn conversations_and_shutdown_work_while_a_socket_cannot_receive() {
     let scene = Scene::new(conversing!(|peer| {
         let request = peer.recv().await?;
         peer.send(&request).await?;
@@ -232,7 +231,7 @@ async fn while_a_socket_cannot_receive_conversations_and_the_shutdown_go_on() {
 
 // L-24
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_can_never_receive_again_ends_serving_in_order() {
+async fn a_socket_that_can_never_receive_again_ends_serving_gracefully() {
     let steps = Steps::default();
     let loops = Loops::default();
     let handler = starting!(

@@ -1,4 +1,4 @@
-//! L-10 to L-13 and L-21: what conversations, background tasks and clean-ups may still do.
+//! L-10 to L-13 and L-21: what conversations, background tasks and clean-ups may still do during a shutdown.
 
 use std::{future::pending, time::Duration};
 
@@ -35,7 +35,7 @@ everywhere! {
     }
 
     // L-12
-    async fn what_waits_at_shutdown_is_never_handled(net) {
+    async fn datagrams_that_wait_at_shutdown_are_never_handled(net) {
         let steps = Steps::default();
         let limits = Limits::default().shutdown_grace(Duration::ZERO);
         let server = TestServer::bind_within(limits, &net, conversing!([steps] |peer| {
@@ -88,13 +88,14 @@ everywhere! {
     }
 }
 
-/// The next datagram, which must have arrived.
+/// Returns the next datagram, which must have arrived already.
 async fn at_hand(peer: &Bytes) -> String {
     let datagram = peer.0.recv_timeout(Duration::ZERO).await.unwrap();
     String::from_utf8(datagram.to_vec()).unwrap()
 }
 
-/// How long the shutdown takes while a conversation needs `needed` more, and how many are cut.
+/// Shuts down while a conversation needs the time `needed`. Returns how many milliseconds the shutdown took,
+/// and how many conversations were aborted.
 async fn shutdown_with(limits: Limits, needed: Duration) -> (u128, u64) {
     let net = Net::memory();
     let handler = conversing!(|peer| {
@@ -166,7 +167,7 @@ async fn senders_stay_open_until_the_conversations_have_ended() {
 
 // L-11
 #[tokio::test(start_paused = true)]
-async fn a_conversation_that_is_cut_runs_its_destructors_and_nothing_else() {
+async fn an_aborted_conversation_runs_its_destructors_and_nothing_else() {
     let log = Log::capture();
     let steps = Steps::default();
     let (server, serving, peer) = in_memory(conversing!(
@@ -195,7 +196,7 @@ async fn a_conversation_that_is_cut_runs_its_destructors_and_nothing_else() {
 
 // L-11
 #[tokio::test(start_paused = true)]
-async fn a_destructor_that_panics_when_its_conversation_is_cut_does_no_harm() {
+async fn a_destructor_that_panics_when_its_conversation_is_aborted_does_no_harm() {
     struct Bomb;
 
     impl Drop for Bomb {
@@ -305,7 +306,7 @@ async fn background_tasks_are_dropped_and_none_is_left() {
 
 // L-21
 #[tokio::test(start_paused = true)]
-async fn replies_that_wait_for_room_leave_in_the_grace_or_are_given_up() {
+async fn replies_that_wait_for_room_leave_within_the_grace_or_are_dropped() {
     for (room, left, refused) in [(true, 3, 0), (false, 0, 3)] {
         let network = Network::new(1, Conditions::default());
         let net = Net::Memory(network.clone());
@@ -341,7 +342,7 @@ async fn replies_that_wait_for_room_leave_in_the_grace_or_are_given_up() {
 
 // L-11
 #[tokio::test(start_paused = true)]
-async fn each_conversation_that_is_cut_is_counted() {
+async fn each_aborted_conversation_is_counted() {
     let net = Net::memory();
     let server = net.serve_text(Sleeps).await;
     let handle = server.handle.clone();

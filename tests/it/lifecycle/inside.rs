@@ -1,4 +1,4 @@
-//! L-9 and L-14: shutdowns that a part of the server awaits: a handler, a background task, a clean-up.
+//! L-9 and L-14: a handler, a background task or a clean-up awaits the shutdown of its own server.
 
 use std::{
     sync::{Arc, Mutex},
@@ -37,7 +37,7 @@ async fn a_shutdown_awaited_by_a_handler_returns_at_once() {
         peer.send("shut down").await;
 
         ended(serving).await.unwrap();
-        assert!(begun.elapsed() < Duration::from_millis(750), "it had no need of the grace");
+        assert!(begun.elapsed() < Duration::from_millis(750), "the shutdown waited for the grace");
         assert_eq!(server.handle.stats().aborted, 0);
     }
 }

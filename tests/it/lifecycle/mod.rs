@@ -29,7 +29,7 @@ use tokio::{task::JoinHandle, time::sleep};
 
 use crate::support::{Bytes, Net, within_deadline};
 
-/// What happened, in order.
+/// Records steps in their order.
 #[derive(Clone, Debug, Default)]
 struct Steps(Arc<Mutex<Vec<String>>>);
 
@@ -38,7 +38,7 @@ impl Steps {
         self.0.lock().unwrap().push(step.into());
     }
 
-    /// Notes `step` when what this returns is dropped.
+    /// Returns a guard that notes `step` when it is dropped.
     fn on_drop(&self, step: &'static str) -> impl Send + use<> {
         struct Noting(Steps, &'static str);
 
@@ -173,14 +173,14 @@ impl TestServer {
         serving
     }
 
-    /// Shuts down what is served; it must end without an error.
+    /// Shuts the server down; serving must end without an error.
     async fn stop(&self, serving: JoinHandle<Result<(), ServeError>>) {
         within_deadline(self.handle.shutdown()).await;
         ended(serving).await.unwrap();
     }
 }
 
-/// What serving has come to; it must end.
+/// Waits for the end of serving, which must come within the deadline; returns its result.
 async fn ended(serving: JoinHandle<Result<(), ServeError>>) -> Result<(), ServeError> {
     within_deadline(serving).await.unwrap()
 }
@@ -202,7 +202,7 @@ async fn in_memory<Form>(
     (server, serving, peer)
 }
 
-/// Lets all that can happen now happen; under a paused clock.
+/// Waits, under a paused clock, until all tasks that can run now have run.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }

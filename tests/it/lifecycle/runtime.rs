@@ -1,4 +1,4 @@
-//! L-25: the runtime goes away while a server serves.
+//! L-25: the runtime is dropped while a server serves.
 
 use std::{
     future::pending,
@@ -26,12 +26,14 @@ fn multi_thread() -> Runtime {
 fn within_time<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
     thread::spawn(move || done.send(body()));
-    result.recv_timeout(Duration::from_secs(20)).expect("it ends within the deadline, and well")
+    result
+        .recv_timeout(Duration::from_secs(20))
+        .expect("the test panicked or did not end within 20 s")
 }
 
 const NET: Net = Net::Loopback("127.0.0.1");
 
-/// What is left of a server, and what happened to its parts.
+/// The rest of a server, and the steps of its parts.
 struct Left {
     handle: ServerHandle,
     address: SocketAddr,
@@ -73,7 +75,7 @@ async fn serve() -> (Left, Bytes) {
     (Left { handle: server.handle, address, loops, steps }, peer)
 }
 
-/// Ends a runtime in which a server serves, and looks at what is left.
+/// Ends a runtime in which a server serves, and checks what is left.
 fn end(runtime: Runtime, end: impl FnOnce(Runtime) + Send + 'static) {
     within_time(move || {
         let (left, peer) = runtime.block_on(serve());
@@ -142,7 +144,7 @@ fn a_server_that_is_dropped_after_its_runtime_frees_its_port() {
 
 // L-25
 #[test]
-fn serving_on_a_thread_of_its_own_ends_with_an_error_when_the_runtime_is_dropped() {
+fn serving_on_another_thread_ends_with_an_error_when_the_runtime_is_dropped() {
     within_time(|| {
         let runtime = multi_thread();
         let server = runtime.block_on(async { TestServer::bind(&NET, Sleeps) });
@@ -166,7 +168,7 @@ fn serving_on_a_thread_of_its_own_ends_with_an_error_when_the_runtime_is_dropped
 
 // L-13, L-25
 #[test]
-fn no_clean_up_begins_when_the_runtime_is_gone_though_serving_ends_after_it() {
+fn no_clean_up_begins_after_the_runtime_is_dropped_even_if_serving_ends_later() {
     for dedicated_threads in [false, true] {
         within_time(move || {
             let runtime = multi_thread();
@@ -187,7 +189,7 @@ fn no_clean_up_begins_when_the_runtime_is_gone_though_serving_ends_after_it() {
             let builder = Server::builder(Text, handler).dedicated_threads(dedicated_threads);
             let server = runtime.block_on(builder.bind("127.0.0.1:0")).unwrap();
             let (handle, on) = (server.handle(), runtime.handle().clone());
-            // Its future is no task of the runtime, so that it is polled to its end.
+            // The future is not a task of the runtime, so it is polled until it completes.
             let serving = thread::spawn(move || on.block_on(server.serve()));
             assert!(runtime.block_on(within_deadline(handle.ready())));
 
@@ -202,7 +204,7 @@ fn no_clean_up_begins_when_the_runtime_is_gone_though_serving_ends_after_it() {
 
 // L-24, L-25
 #[test]
-fn a_server_whose_runtime_is_gone_cannot_serve_in_another() {
+fn a_server_whose_runtime_was_dropped_cannot_serve_in_another() {
     within_time(|| {
         let runtime = current_thread();
         let builder = Server::builder(Text, echo);

@@ -1,4 +1,4 @@
-//! L-7 to L-9 and L-14 to L-16: the end of serving, and the next time.
+//! L-7 to L-9 and L-14 to L-16: the end of serving, and the next serving.
 
 use std::{
     future::{pending, ready},
@@ -26,7 +26,7 @@ use crate::{
 
 everywhere! {
     // L-7
-    async fn the_future_given_to_serve_until_ends_serving_like_a_shutdown(net) {
+    async fn when_the_future_of_serve_until_completes_serving_ends_like_in_a_shutdown(net) {
         let loops = Loops::default();
         let server = TestServer::bind(&net, loops.clone());
         let peer = net.peer_of(&server.handle).await;
@@ -46,7 +46,7 @@ everywhere! {
     }
 
     // L-7
-    async fn a_future_that_is_ready_lets_no_conversation_open(net) {
+    async fn serve_until_with_a_ready_future_opens_no_conversation(net) {
         let server = TestServer::bind(&net, echo);
         let peer = net.peer_of(&server.handle).await;
         peer.send("early").await;
@@ -58,7 +58,7 @@ everywhere! {
     }
 
     // L-14
-    async fn shutting_down_returns_at_once_where_nothing_is_served(net) {
+    async fn shutdown_returns_at_once_if_the_server_does_not_serve(net) {
         let server = TestServer::bind(&net, echo);
 
         for _ in 0..2 {
@@ -98,7 +98,7 @@ everywhere! {
     }
 
     // L-16
-    async fn what_comes_between_two_times_of_serving_is_dropped_before_the_handler_starts(net) {
+    async fn datagrams_from_between_two_servings_are_dropped_before_the_handler_starts(net) {
         let stale = Arc::new(Mutex::new(Vec::new()));
         let handler = starting!([stale] |context| {
             let stats = context.handle().stats();
@@ -126,7 +126,7 @@ everywhere! {
 
 // L-16
 #[tokio::test(start_paused = true)]
-async fn an_error_of_the_socket_hides_nothing_stale() {
+async fn after_an_error_of_the_socket_stale_datagrams_are_still_dropped() {
     let network = Network::new(1, Conditions::default());
     let net = Net::Memory(network.clone());
     let server = TestServer::bind(&net, echo);
@@ -157,7 +157,7 @@ async fn ten_shutdowns(handle: &ServerHandle) {
 
 // L-7, L-18
 #[tokio::test(start_paused = true)]
-async fn the_future_given_to_serve_until_ends_a_drain_too() {
+async fn the_future_of_serve_until_also_ends_a_drain() {
     let net = Net::memory();
     let server = TestServer::bind(&net, Sleeps);
     let peer = net.peer_of(&server.handle).await;
@@ -255,7 +255,7 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
 
 // L-9
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_is_prompt_whatever_conversations_do() {
+async fn shutdown_is_prompt_even_if_conversations_are_busy() {
     let waits = || {
         conversing!(|peer| {
             let request = peer.recv().await?;
@@ -295,7 +295,7 @@ async fn assert_prompt(handle: &ServerHandle) {
 
 // L-14
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_that_is_given_up_still_ends_serving() {
+async fn a_dropped_shutdown_future_still_ends_serving() {
     let (server, serving, peer) = in_memory(Sleeps).await;
     peer.ask("hello").await;
 

@@ -23,7 +23,7 @@ use crate::{
 
 everywhere! {
     // L-1
-    async fn what_comes_before_the_first_serve_is_served_in_order(net) {
+    async fn datagrams_from_before_the_first_serve_are_served_in_order(net) {
         let server = TestServer::bind(&net, echo);
         let peer = net.peer_of(&server.handle).await;
         for datagram in ["one", "two", "three"] {
@@ -38,7 +38,7 @@ everywhere! {
     }
 
     // L-2
-    async fn what_comes_while_the_handler_starts_is_served_afterwards(net) {
+    async fn datagrams_that_come_while_the_handler_starts_are_served_afterwards(net) {
         let (steps, gate) = (Steps::default(), Gate::closed());
         let handler = starting!([steps, gate] |_service| {
             steps.note("starts");
@@ -64,7 +64,7 @@ everywhere! {
     }
 
     // L-2
-    async fn the_handler_starts_once_each_time_serving_starts(net) {
+    async fn the_handler_starts_once_per_serving(net) {
         let steps = Steps::default();
         let handler = starting!([steps] |_service| { steps.note("starts"); Ok(()) }, echo);
         let server = TestServer::bind(&net, handler);
@@ -81,7 +81,7 @@ everywhere! {
     }
 
     // L-2
-    async fn a_handler_that_starts_knows_the_addresses_and_has_the_control(net) {
+    async fn the_start_hook_gets_the_addresses_and_the_handle(net) {
         let steps = Steps::default();
         let handler = starting!([steps] |context| {
             assert_eq!(context.local_addrs(), context.handle().local_addrs());
@@ -102,7 +102,7 @@ everywhere! {
     }
 
     // L-3
-    async fn the_control_tells_when_the_server_serves(net) {
+    async fn the_handle_reports_whether_the_server_serves(net) {
         let (steps, gate) = (Steps::default(), Gate::closed());
         let handler = starting!([steps, gate] |_service| {
             steps.note("starts");
@@ -112,15 +112,15 @@ everywhere! {
         let server = TestServer::bind(&net, handler);
         let is_serving = || server.handle.is_serving();
 
-        assert!(!is_serving(), "it is bound only");
+        assert!(!is_serving(), "the server is only bound");
         let serving = server.begin();
         until(|| steps.contain("starts")).await;
-        assert!(!is_serving(), "it starts");
+        assert!(!is_serving(), "the handler has not started yet");
         gate.open();
         assert!(server.handle.ready().await);
-        assert!(is_serving(), "it has started");
+        assert!(is_serving(), "the server serves");
         within_deadline(server.handle.shutdown()).await;
-        assert!(!is_serving(), "it was shut down");
+        assert!(!is_serving(), "the server was shut down");
         ended(serving).await.unwrap();
     }
 
@@ -157,7 +157,7 @@ everywhere! {
     }
 
     // L-6
-    async fn serving_twice_at_a_time_is_refused_and_disturbs_nothing(net) {
+    async fn serving_twice_at_the_same_time_is_refused_and_disturbs_nothing(net) {
         let (steps, gate) = (Steps::default(), Gate::closed());
         let handler = starting!([steps, gate] |_service| {
             steps.note("starts");
@@ -266,7 +266,7 @@ async fn a_server_that_is_shut_down_while_it_starts_is_never_ready() {
     ended(serving).await.unwrap();
     settle().await;
 
-    assert!(!ready.is_finished(), "another serving may come");
+    assert!(!ready.is_finished(), "`ready` waits for the next serving");
     drop(server);
     assert!(!ready.await.unwrap());
 }
@@ -315,7 +315,7 @@ async fn a_server_that_is_stopping_is_not_ready() {
 
     let ready = timeout(Duration::from_secs(5), server.handle.ready()).await;
 
-    assert!(ready.is_err(), "it would be ready when it serves again");
+    assert!(ready.is_err(), "`ready` waits until the server serves again");
     stopping.await.unwrap();
     ended(serving).await.unwrap();
 }

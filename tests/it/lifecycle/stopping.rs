@@ -1,4 +1,5 @@
-//! L-14: who asks for the end, waits for it or waits until it begins, from inside too.
+//! L-14: calls that ask for the end of serving, wait for it, or wait until it begins, also from inside the
+//! server.
 
 use std::{
     future::pending,
@@ -14,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Sleeps, Steps, TestServer, abort, echo, ended, in_memory, settle, starting};
 use crate::support::{Net, conversing, everywhere, until, within_deadline};
 
-/// Asks for the end of its own server in the way that it is told, and says goodbye then.
+/// Ends its own server in the way that the request says, and then sends "goodbye".
 #[derive(Clone, Default)]
 struct Quits(Arc<Mutex<Option<ServerHandle>>>);
 
@@ -44,7 +45,7 @@ impl Handler<String, String> for Quits {
 
 everywhere! {
     // L-9, L-14
-    async fn a_conversation_that_asks_for_the_end_of_its_server_goes_on(net) {
+    async fn a_conversation_that_ends_its_server_goes_on(net) {
         let server = TestServer::bind(&net, Quits::default());
         let peer = net.peer_of(&server.handle).await;
         for way in ["begin", "shutdown", "drain", "begin later", "shutdown later", "drain later"] {
@@ -58,7 +59,7 @@ everywhere! {
     }
 
     // L-14
-    async fn all_that_is_to_end_before_its_server_hears_that_it_stops(net) {
+    async fn stopping_completes_before_the_server_has_ended(net) {
         let quits = Quits::default();
         let server = TestServer::bind(&net, conversing!([quits] |peer| {
             let request = peer.recv().await?;
@@ -87,7 +88,7 @@ everywhere! {
     }
 
     // L-14
-    async fn nobody_waits_for_the_end_where_nothing_is_served(net) {
+    async fn stopping_and_stopped_return_at_once_if_the_server_does_not_serve(net) {
         let server = TestServer::bind(&net, echo);
         let handle = server.handle.clone();
 
@@ -96,7 +97,7 @@ everywhere! {
             within_deadline(handle.stopping()).await;
             within_deadline(handle.stopped()).await;
             let serving = server.serve().await;
-            assert!(handle.stopping().now_or_never().is_none(), "asked before it served");
+            assert!(handle.stopping().now_or_never().is_none(), "the request was made before serving began");
             assert!(handle.stopped().now_or_never().is_none());
             server.stop(serving).await;
         }
@@ -110,7 +111,7 @@ everywhere! {
 
 // L-14
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_the_end_hears_of_it_when_it_begins_and_when_it_is_over() {
+async fn stopping_completes_when_the_end_begins_and_stopped_when_it_is_over() {
     let (server, serving, peer) = in_memory(Sleeps).await;
     peer.ask("hello").await;
     let begun = Instant::now();
@@ -135,7 +136,7 @@ async fn who_waits_for_the_end_hears_of_it_when_it_begins_and_when_it_is_over() 
 
 // L-14, L-19
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_the_end_hears_that_the_serve_future_was_dropped() {
+async fn stopping_and_stopped_complete_when_the_serve_future_is_dropped() {
     let (server, serving, _peer) = in_memory(echo).await;
     let (handle, other) = (server.handle.clone(), server.handle.clone());
     let stopping = tokio::spawn(async move { handle.stopping().await });
@@ -150,7 +151,7 @@ async fn who_waits_for_the_end_hears_that_the_serve_future_was_dropped() {
 
 // L-11, L-14
 #[tokio::test(start_paused = true)]
-async fn a_conversation_that_waits_until_its_server_has_ended_is_cut() {
+async fn a_conversation_that_waits_until_its_server_has_ended_is_aborted() {
     let handle = Arc::new(Mutex::new(None::<ServerHandle>));
     let (server, serving, peer) = in_memory(conversing!(
         [handle] | peer | {
@@ -170,7 +171,7 @@ async fn a_conversation_that_waits_until_its_server_has_ended_is_cut() {
     assert_eq!((server.handle.stats().aborted, server.handle.stats().panicked), (1, 0));
 }
 
-/// Asks for the end and waits for it, in every way.
+/// Ends serving and waits for the end, in every way.
 async fn wait_for_the_end(handle: &ServerHandle) {
     handle.shutdown().await;
     handle.stopped().await;
@@ -179,7 +180,7 @@ async fn wait_for_the_end(handle: &ServerHandle) {
 
 // L-14
 #[tokio::test(start_paused = true)]
-async fn a_clean_up_may_wait_for_the_end_beside_something_else() {
+async fn a_clean_up_may_wait_for_the_end_together_with_other_futures() {
     let steps = Steps::default();
     let handler = starting!(
         [steps] | context | {
@@ -204,7 +205,7 @@ async fn a_clean_up_may_wait_for_the_end_beside_something_else() {
 
 // L-14
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clean_up_may_block_its_thread_on_the_end() {
+async fn a_clean_up_may_block_its_thread_until_the_end() {
     let steps = Steps::default();
     let handler = starting!(
         [steps] | context | {
@@ -228,7 +229,7 @@ async fn a_clean_up_may_block_its_thread_on_the_end() {
 
 // L-13, L-14
 #[tokio::test(start_paused = true)]
-async fn another_task_that_a_clean_up_waits_for_waits_for_the_clean_up_unless_it_only_asks() {
+async fn another_task_that_awaits_a_shutdown_waits_for_the_clean_ups_and_begin_shutdown_does_not() {
     let steps = Steps::default();
     let handler = starting!(
         [steps] | context | {
@@ -300,7 +301,7 @@ async fn the_port_is_free_when_serve_has_returned_and_the_server_is_dropped() {
 
 // L-19, L-20
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_port_is_free_when_the_rest_of_an_aborted_server_has_stopped() {
+async fn the_port_is_free_when_an_aborted_server_has_stopped_completely() {
     for _ in 0..TRIES {
         let (server, handle, peer) = busy().await;
         let serving = tokio::spawn(async move { server.serve().await });

@@ -1,4 +1,4 @@
-//! L-8, L-13 and H-16 for what conversations start and what is to go on after them.
+//! L-8, L-13 and H-16 for tasks that conversations start and that outlive them.
 
 use std::{
     future::pending,
@@ -22,7 +22,7 @@ use crate::{
 
 everywhere! {
     // L-8, L-13
-    async fn what_a_conversation_spawned_ends_with_serving(net) {
+    async fn tasks_that_a_conversation_spawned_end_with_serving(net) {
         let steps = Steps::default();
         let handler = starting!(
             [steps] |context| {
@@ -51,7 +51,7 @@ everywhere! {
     }
 
     // L-13, L-19
-    async fn what_a_conversation_spawned_is_dropped_with_the_serve_future(net) {
+    async fn tasks_that_a_conversation_spawned_are_dropped_with_the_serve_future(net) {
         let steps = Steps::default();
         let server = TestServer::bind(&net, conversing!([steps] |peer| {
             let request = peer.recv().await?;
@@ -73,7 +73,7 @@ everywhere! {
     }
 }
 
-/// Keeps what its start hook is lent.
+/// Keeps the spawner that its start hook gets.
 #[derive(Clone, Default)]
 struct Keeps(Arc<Mutex<Option<Spawner>>>);
 
@@ -151,7 +151,7 @@ async fn a_conversation_can_spawn_in_the_grace_and_its_task_ends_with_serving() 
 
 // L-13
 #[tokio::test(start_paused = true)]
-async fn a_task_that_is_dropped_can_start_no_other() {
+async fn a_dropped_task_can_start_no_other_task() {
     struct Respawns(Spawner, Steps);
 
     impl Drop for Respawns {
@@ -179,7 +179,7 @@ async fn a_task_that_is_dropped_can_start_no_other() {
 
 // G-1
 #[tokio::test(start_paused = true)]
-async fn as_many_tasks_run_as_allowed_and_an_ended_one_makes_room() {
+async fn up_to_the_limit_tasks_run_and_an_ended_one_makes_room() {
     let (keeps, gate, steps) = (Keeps::default(), Gate::closed(), Steps::default());
     let limits = Limits::default().max_tasks(2);
     let server = TestServer::bind_within(limits, &Net::memory(), keeps.clone());
@@ -271,7 +271,7 @@ async fn each_failure_of_a_spawned_task_is_reported_once() {
 
 // L-2
 #[tokio::test]
-async fn the_start_hook_is_lent_the_sockets() {
+async fn the_start_hook_can_access_the_sockets() {
     let net = Net::Loopback("127.0.0.1");
     let handler = starting!(
         |context| {

@@ -96,7 +96,7 @@ everywhere! {
     }
 
     // R-15, G-11, R-11
-    async fn a_packet_that_is_put_back_for_ever_leaves_the_thread_to_others(net) {
+    async fn putting_a_packet_back_forever_lets_other_tasks_run(net) {
         let server = net.serve_text(conversing!(|peer| {
             let mut text = peer.recv().await?;
             while text == "again" {
@@ -110,14 +110,14 @@ everywhere! {
         peer.send("again").await;
         assert_eq!(other.ask("hello").await, "hello");
 
-        // It hears of the end, and is not cut.
+        // The conversation is closed, not aborted.
         let handle = server.handle.clone();
         server.stop().await;
         assert_eq!((handle.stats().aborted, handle.stats().conversations), (0, 2));
     }
 
     //
-    async fn the_bytes_of_what_did_not_decode_are_lent_until_the_next_packet(net) {
+    async fn the_bytes_that_did_not_decode_are_available_until_the_next_packet(net) {
         let server = net.serve_text(conversing!(|peer| {
             loop {
                 let word = match peer.recv().await {
@@ -151,7 +151,7 @@ everywhere! {
                 heard += 1;
             }
             assert!(Instant::now() >= deadline);
-            // What is there is returned all the same.
+            // After the deadline, `recv_deadline` still returns a packet that waits.
             peer.send(&heard.to_string()).await?;
             gate.pass().await;
             let late = peer.recv_deadline(deadline).await?;
@@ -170,9 +170,9 @@ everywhere! {
     }
 }
 
-// the bound of all that waits
+// the limit of all bytes that wait
 #[tokio::test(start_paused = true)]
-async fn bytes_that_did_not_decode_are_not_kept_where_nothing_more_may_wait() {
+async fn bytes_that_did_not_decode_are_not_kept_beyond_the_memory_limit() {
     let net = Net::memory();
     let limits = Limits::default().max_total_queue_bytes(OVERHEAD + 4);
     let handler = conversing!(|peer| {

@@ -1,5 +1,5 @@
-//! What the kernel is asked to tell beside datagrams, through the sockets that are lent: whatever it is, it
-//! costs no datagram its borders, its addresses or its marks.
+//! Users can enable control messages on lent sockets. Such messages do not affect the borders, the addresses
+//! or the traffic class of datagrams.
 #![cfg(all(target_os = "linux", not(datagrammar_portable)))]
 
 use std::{net::SocketAddr, os::fd::AsFd};
@@ -9,15 +9,15 @@ use tokio::task::yield_now;
 
 use crate::support::{Running, Switch, conversing, set, within_deadline};
 
-/// Received, by software.
+/// Software receive timestamps.
 const TIMESTAMPING: Switch = (libc::SOL_SOCKET, libc::SO_TIMESTAMPING, 0x18);
 const TIMESTAMPNS: Switch = (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
-/// `SO_RCVMARK`, which is for the superuser.
+/// `SO_RCVMARK`, which only a superuser may set.
 const MARK: Switch = (libc::SOL_SOCKET, 75, 1);
 
-/// All that the kernel tells without that a peer sends more than a datagram.
+/// All control messages that the kernel adds to a plain datagram.
 const ALL: [Switch; 20] = [
-    // Hardware and software, received and sent, and by which interface.
+    // Hardware and software timestamps, for receiving and sending, and the interface.
     (libc::SOL_SOCKET, libc::SO_TIMESTAMPING, 0x3f | 1 << 13),
     TIMESTAMPNS,
     MARK,
@@ -40,11 +40,11 @@ const ALL: [Switch; 20] = [
     (libc::IPPROTO_IPV6, libc::IPV6_2292PKTINFO, 1),
 ];
 
-/// Of each family, and of both, some options and all of them.
+/// One option, two, three, and all of them.
 const SETS: [&[Switch]; 4] =
     [&[TIMESTAMPING], &[TIMESTAMPING, TIMESTAMPNS], &[TIMESTAMPING, TIMESTAMPNS, MARK], &ALL];
 
-/// Where a server is bound, and addresses of it that are asked.
+/// Addresses to which a server is bound, each with the addresses to which a client sends.
 const BOUND: [(&str, &[&str]); 5] = [
     ("127.0.0.1", &["127.0.0.1"]),
     ("::1", &["::1"]),
@@ -55,13 +55,13 @@ const BOUND: [(&str, &[&str]); 5] = [
 
 const TRAIN: usize = 16;
 
-/// Switches on what there is of `switches`: not each is for each family and for everybody.
+/// Enables those of `switches` that work here: some are for one family only, or for a superuser.
 fn switch_on(socket: &impl AsFd, switches: &[Switch]) {
     let known = switches.iter().filter(|switch| set(socket, **switch).is_ok()).count();
     assert!(known > 0 || switches.is_empty());
 }
 
-/// A server that answers each request with where it came to and how it was marked.
+/// A server that answers each request with the address that it came to and its traffic class.
 async fn serve(ip: &str, switches: &[Switch]) -> (Running, u16) {
     let handler = conversing!(|peer| {
         loop {
@@ -80,7 +80,7 @@ async fn serve(ip: &str, switches: &[Switch]) -> (Running, u16) {
     (Running::start(server).await, port)
 }
 
-/// A client that hears `server` alone, and marks what it sends.
+/// A client that is connected to `server`, and marks the datagrams that it sends.
 async fn client_of(server: SocketAddr) -> Client<Text> {
     let builder = Client::builder(Text);
     builder.connect(Udp::new(server).dscp(46).ecn(Ecn::Ect1)).await.unwrap()
@@ -96,7 +96,7 @@ async fn recv(client: &Client<Text>) -> String {
 
 // S-2, D-17
 #[tokio::test]
-async fn a_server_knows_borders_addresses_and_marks_whatever_else_the_kernel_tells() {
+async fn a_server_knows_borders_addresses_and_traffic_classes_with_other_control_messages() {
     for (bound, asked) in BOUND {
         for switches in SETS {
             let (server, port) = serve(bound, switches).await;
@@ -119,7 +119,7 @@ async fn a_server_knows_borders_addresses_and_marks_whatever_else_the_kernel_tel
 
 // D-17
 #[tokio::test]
-async fn a_client_knows_the_borders_whatever_else_the_kernel_tells() {
+async fn a_client_knows_the_borders_with_other_control_messages() {
     let (server, port) = serve("::", &[]).await;
     for ip in ["127.0.0.1", "::1"] {
         for switches in SETS {

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::support::{Gate, Net, conversing, everywhere, until};
 
-/// Polls `recv` once: what it returns, or `None` if it was dropped while it waited.
+/// Polls `recv` once. Returns its packet, or `None` if it had to wait and was dropped.
 async fn poll_recv_once(peer: &mut Peer<String, String>) -> Option<String> {
     let mut recv = pin!(peer.recv());
     poll_fn(|cx| match recv.as_mut().poll(cx) {
@@ -38,7 +38,7 @@ everywhere! {
     }
 
     //
-    async fn whatever_a_dropped_recv_would_have_returned_the_next_one_does(net) {
+    async fn a_packet_of_a_dropped_recv_is_returned_by_the_next_one(net) {
         let server = net.serve_text_within(Limits::default().max_queue_len(1_000), conversing!(|peer| {
             loop {
                 let text = tokio::select! {
@@ -63,12 +63,12 @@ everywhere! {
     }
 
     //
-    async fn a_recv_dropped_for_want_of_budget_has_taken_nothing(net) {
+    async fn a_recv_that_is_dropped_without_budget_takes_nothing(net) {
         let gate = Gate::closed();
         let server = net.serve_text(conversing!([gate] |peer| {
             gate.pass().await;
             for n in 0.. {
-                // The more of its share this task has used up, the earlier `recv` has to give way.
+                // The more of its budget this task has used, the earlier `recv` has to yield.
                 for _ in 0..(n * 37) % 128 {
                     coop::consume_budget().await;
                 }

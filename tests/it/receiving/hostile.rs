@@ -1,4 +1,4 @@
-//! Bytes that nobody meant to be a packet.
+//! Random bytes instead of packets.
 
 use datagrammar::{DatagramProtocol, Json, RecvError, Server, Text};
 use fastrand::Rng;
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{conversing, everywhere};
 
-/// What a server under test understands.
+/// The packet type of a server under test.
 #[derive(Debug, Deserialize, Serialize)]
 struct Order {
     item: String,
     count: Option<u32>,
 }
 
-/// Bytes at random, some of them close to what a protocol expects.
+/// Random bytes, some of them similar to valid packets.
 fn bytes(rng: &mut Rng) -> Vec<u8> {
     let mut bytes = match rng.u8(..4) {
         0 => br#"{"item":"tea","count":2}"#.to_vec(),
@@ -34,7 +34,7 @@ fn bytes(rng: &mut Rng) -> Vec<u8> {
 
 everywhere! {
     // R-5
-    async fn bytes_are_either_the_text_they_stand_for_or_an_error(net) {
+    async fn bytes_decode_to_their_text_or_to_an_error(net) {
         let server = net.serve_text(conversing!(|peer| {
             loop {
                 let answer = match peer.recv().await {
@@ -63,7 +63,7 @@ everywhere! {
     }
 
     // R-5
-    async fn bytes_are_either_the_structure_they_stand_for_or_an_error(net) {
+    async fn bytes_decode_to_their_structure_or_to_an_error(net) {
         let protocol = Json::<Order, String>::new();
         let server = net.serve(Server::builder(protocol, async |order: Order| {
             format!("{order:?}")

@@ -1,4 +1,5 @@
-//! A datagram that the kernel has in time wins over the clock, however late the runtime hears of both.
+//! If a datagram arrives in time at the kernel, no timeout is reported, even if the runtime notices both only
+//! later.
 
 use std::{net::UdpSocket, thread, time::Duration};
 
@@ -9,10 +10,10 @@ use datagrammar::{
 
 use crate::support::{Net, Running, conversing, within_deadline};
 
-/// How long a conversation waits. What follows takes longer than that on every machine, by itself.
+/// How long a conversation waits. The pause in the tests is longer than that on every machine.
 const LIMIT: Duration = Duration::from_millis(50);
 
-/// Many conversations wait when everything stands still, and meanwhile each peer sends something.
+/// Many conversations wait while the whole thread is paused, and each peer sends a datagram during the pause.
 async fn after_a_pause_all_hear(server: Running, peers: usize) {
     let addr = server.handle.local_addrs()[0].socket_addr().unwrap();
     let peers: Vec<_> = (0..peers)
@@ -30,7 +31,7 @@ async fn after_a_pause_all_hear(server: Running, peers: usize) {
         assert_eq!(heard(peer).await, "hello");
     }
 
-    // Nothing of this is an await: the thread, and all that it should do, stands still.
+    // There is no `await` here, so nothing else runs on this thread meanwhile.
     for peer in &peers {
         peer.try_send(b"in time").unwrap();
     }
@@ -49,7 +50,7 @@ async fn heard(socket: &tokio::net::UdpSocket) -> String {
     String::from_utf8(datagram[..len].to_vec()).unwrap()
 }
 
-/// Says hello, and then what it hears within the limit.
+/// A server that echoes one packet. Then it sends back the next packet, or "timed out" after the limit.
 async fn waits_for_a_while(net: &Net) -> Running {
     net.serve_text(conversing!(|peer| {
         let hello = peer.recv().await?;
@@ -63,7 +64,7 @@ async fn waits_for_a_while(net: &Net) -> Running {
     .await
 }
 
-/// The same, where the limit is that of silence.
+/// The same with the idle limit: it sends "idle" instead.
 async fn waits_until_it_is_idle(net: &Net) -> Running {
     let limits = Limits::default().idle_timeout(LIMIT);
     let handler = conversing!(|peer| {
@@ -81,21 +82,21 @@ async fn waits_until_it_is_idle(net: &Net) -> Running {
 
 //
 #[tokio::test]
-async fn no_timeout_is_told_of_what_came_in_time() {
+async fn no_timeout_is_reported_for_a_datagram_that_came_in_time() {
     let net = Net::Loopback("127.0.0.1");
     after_a_pause_all_hear(waits_for_a_while(&net).await, 200).await;
 }
 
 //
 #[tokio::test]
-async fn no_timeout_is_told_of_what_came_in_time_on_the_portable_path() {
+async fn no_timeout_is_reported_for_a_datagram_that_came_in_time_with_portable_io() {
     let net = Net::Portable("127.0.0.1");
     after_a_pause_all_hear(waits_for_a_while(&net).await, 200).await;
 }
 
 //
 #[tokio::test]
-async fn nobody_is_idle_who_spoke_in_time() {
+async fn a_peer_that_sent_in_time_is_not_idle() {
     let net = Net::Loopback("127.0.0.1");
     after_a_pause_all_hear(waits_until_it_is_idle(&net).await, 200).await;
 }
@@ -107,7 +108,7 @@ async fn several_workers_ask_the_kernel_too() {
     after_a_pause_all_hear(waits_for_a_while(&net).await, 200).await;
 }
 
-// with threads of their own
+// with dedicated threads
 #[tokio::test]
 async fn workers_on_their_own_threads_ask_the_kernel_too() {
     let net = Net::Threads("127.0.0.1");
@@ -116,13 +117,13 @@ async fn workers_on_their_own_threads_ask_the_kernel_too() {
 
 //
 #[tokio::test(start_paused = true)]
-async fn what_arrives_at_the_very_end_of_the_time_has_come_in_time() {
+async fn a_datagram_that_arrives_exactly_at_the_limit_is_in_time() {
     let conditions = Conditions::default().delay(LIMIT..=LIMIT);
     let net = Net::Memory(Network::new(1, conditions));
     let server = waits_for_a_while(&net).await;
     let peer = net.peer_of(&server.handle).await;
 
-    // One datagram arrives as the conversation begins to wait, the other when its time is up.
+    // One datagram arrives when the conversation begins to wait, the other exactly when the limit elapses.
     peer.send("hello").await;
     tokio::time::sleep(LIMIT).await;
     peer.send("in time").await;

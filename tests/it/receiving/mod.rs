@@ -26,7 +26,7 @@ use crate::{
     support::{Gate, Net, conversing, everywhere, until},
 };
 
-/// What `recv` said, in one word.
+/// The result of `recv` in short words.
 fn word(received: &Result<String, RecvError>) -> &str {
     match received {
         Ok(text) => text,
@@ -45,7 +45,7 @@ fn is_about_utf8(error: &DecodeError) -> bool {
 
 everywhere! {
     //
-    async fn what_is_not_a_packet_is_told_with_kind_and_source_and_the_conversation_goes_on(net) {
+    async fn a_decode_error_has_kind_and_source_and_the_conversation_goes_on(net) {
         let server = net.serve_text(conversing!(|peer| {
             let Err(RecvError::Decode(error)) = peer.recv().await else { panic!() };
             peer.send(&format!("about UTF-8: {}", is_about_utf8(&error))).await?;
@@ -63,7 +63,7 @@ everywhere! {
     }
 
     //
-    async fn a_task_too_is_told_with_kind_and_source_what_is_not_a_packet(net) {
+    async fn a_decode_error_in_a_task_has_kind_and_source(net) {
         let server = net.serve_text(conversing!(|peer| {
             yield_now().await;
             let Err(RecvError::Decode(error)) = peer.recv().await else { panic!() };
@@ -82,7 +82,7 @@ everywhere! {
     }
 
     //
-    async fn a_decode_error_consumes_its_own_datagram_only_and_at_its_place(net) {
+    async fn a_decode_error_consumes_only_its_own_datagram_and_keeps_the_order(net) {
         let gate = Gate::closed();
         let server = net.serve_text(conversing!([gate] |peer| {
             gate.pass().await;
@@ -107,7 +107,7 @@ everywhere! {
     }
 
     //
-    async fn a_decode_error_that_the_handler_dealt_with_is_quiet_and_counted_once(net) {
+    async fn a_decode_error_that_the_handler_has_handled_is_quiet_and_counted_once(net) {
         let log = Log::capture();
         let server = net.serve_text(conversing!(|peer| {
             let received = peer.recv().await;
@@ -126,7 +126,7 @@ everywhere! {
     }
 
     //
-    async fn what_the_converter_refuses_is_told_with_its_own_error(net) {
+    async fn a_packet_that_the_converter_refuses_is_an_error_with_the_converters_own_error(net) {
         let protocol = Text.convert(converter_fn(
             |text: String| text.parse().map(|number: u8| number.to_string()),
             |text: &String| Ok::<_, Infallible>(text.clone()),
@@ -187,7 +187,7 @@ everywhere! {
     }
 
     //
-    async fn a_conversation_too_never_gets_a_part_of_a_datagram(net) {
+    async fn a_conversation_never_gets_a_part_of_a_datagram(net) {
         let server = net.serve_text_within(Limits::default().max_datagram_size(1), conversing!(|peer| {
             loop {
                 let text = peer.recv().await?;
@@ -206,7 +206,7 @@ everywhere! {
     }
 
     //
-    async fn the_longest_datagram_there_is_arrives_whole(net) {
+    async fn the_longest_possible_datagram_arrives_whole(net) {
         let server = net.serve_text(async |text: String| text.len().to_string()).await;
         let peer = net.peer_of(&server.handle).await;
 

@@ -13,7 +13,7 @@ use crate::support::{Net, conversing, everywhere, until};
 
 everywhere! {
     //
-    async fn what_is_there_is_returned_at_once_and_nothing_is_waited_for(net) {
+    async fn try_recv_returns_packets_that_wait_and_never_waits(net) {
         let go = Arc::new(Semaphore::new(0));
         let server = net.serve_text(conversing!([go] |peer| {
             let mut all = vec![peer.try_recv().expect("the opening datagram is there")?];
@@ -66,7 +66,7 @@ everywhere! {
 
 //
 #[tokio::test(start_paused = true)]
-async fn what_is_no_packet_and_a_silent_peer_are_items_of_the_stream() {
+async fn decode_errors_and_the_idle_error_are_items_of_the_stream() {
     let net = Net::memory();
     let limits = Limits::default().idle_timeout(Duration::from_secs(5));
     let server = net
@@ -96,7 +96,7 @@ async fn what_is_no_packet_and_a_silent_peer_are_items_of_the_stream() {
 
 //
 #[tokio::test(start_paused = true)]
-async fn a_stream_ends_with_its_limit_of_time_whatever_has_come() {
+async fn a_stream_ends_at_its_time_limit_even_if_packets_came() {
     let net = Net::memory();
     let server = net
         .serve_text(conversing!(|peer| {
@@ -125,7 +125,7 @@ async fn a_stream_ends_with_its_limit_of_time_whatever_has_come() {
 
 //
 #[tokio::test(start_paused = true)]
-async fn a_stream_ends_when_serving_does_and_nothing_is_there_after_that() {
+async fn a_stream_ends_when_serving_ends_and_no_packet_follows() {
     let net = Net::memory();
     let server = net
         .serve_text(conversing!(|peer| {
@@ -149,7 +149,7 @@ async fn a_stream_ends_when_serving_does_and_nothing_is_there_after_that() {
 
 //
 #[tokio::test(start_paused = true)]
-async fn that_nothing_is_there_leaves_what_did_not_decode_to_be_read() {
+async fn an_empty_try_recv_keeps_the_bytes_that_did_not_decode() {
     let net = Net::memory();
     let server = net
         .serve_text(conversing!(|peer| {
@@ -175,7 +175,7 @@ async fn that_nothing_is_there_leaves_what_did_not_decode_to_be_read() {
 
 //
 #[tokio::test(start_paused = true)]
-async fn a_limit_counts_from_when_it_is_set_also_while_the_stream_is_used() {
+async fn a_time_limit_counts_from_when_it_is_set_even_on_a_stream_in_use() {
     let net = Net::memory();
     let server = net
         .serve_text(conversing!(|peer| {

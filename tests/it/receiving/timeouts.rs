@@ -117,7 +117,7 @@ everywhere! {
     }
 }
 
-/// Tells what the second `recv` of a conversation says that is made by `recv`, and how long it took.
+/// Runs `$recv` as the second `recv` of a conversation; returns its result and how long it took.
 macro_rules! second_recv {
     (|$peer:ident| $recv:expr) => {{
         let (tell, told) = mpsc::unbounded_channel();
@@ -135,7 +135,7 @@ macro_rules! second_recv {
     }};
 }
 
-/// Has a peer send one datagram, and another a thousand days later.
+/// A peer sends one datagram, and another one a thousand days later.
 async fn second_recv(
     handler: impl Handler<String, String>,
     mut told: mpsc::UnboundedReceiver<(String, Duration)>,
@@ -152,7 +152,7 @@ async fn second_recv(
     };
     let told = tokio::select! {
         told = told.recv() => told.unwrap(),
-        () = second => panic!("nothing was told in all that time"),
+        () = second => panic!("`recv` did not return within a thousand days"),
     };
     assert_eq!(peer.recv_text().await, "still here");
     server.stop().await;
@@ -171,7 +171,7 @@ async fn recv_waits_as_long_as_it_takes() {
 
 //
 #[tokio::test(start_paused = true)]
-async fn the_longest_timeouts_there_are_overflow_nothing() {
+async fn the_longest_possible_timeouts_do_not_overflow() {
     let most = second_recv!(|peer| word(&peer.recv_timeout(Duration::MAX).await).to_owned());
     let less = Duration::MAX - Duration::from_nanos(1);
     let almost = second_recv!(|peer| word(&peer.recv_timeout(less).await).to_owned());
@@ -204,7 +204,7 @@ async fn a_third_recv_times_out_like_the_second() {
 
 //
 #[tokio::test(start_paused = true)]
-async fn a_timeout_of_tokio_around_recv_fires_alike() {
+async fn a_timeout_of_tokio_around_recv_elapses_in_the_same_way() {
     let told = second_recv!(|peer| timeout(SECOND, peer.recv()).await.is_err().to_string());
 
     assert_eq!(told, ("true".to_owned(), SECOND));

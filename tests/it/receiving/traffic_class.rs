@@ -1,4 +1,4 @@
-//! How datagrams are marked on their way.
+//! The traffic class of datagrams.
 #![cfg(all(target_os = "linux", not(datagrammar_portable)))]
 
 use datagrammar::{Client, Ecn, Server, Text, TrafficClass, Udp};
@@ -6,7 +6,7 @@ use tokio::task::yield_now;
 
 use crate::support::{BindNow, Running, conversing, until, within_deadline};
 
-/// A server that answers each request with how it is marked.
+/// A server that answers each request with its traffic class.
 async fn serve(addr: &str, asked: bool) -> (Running, u16) {
     let handler = conversing!(|peer| {
         loop {
@@ -30,7 +30,7 @@ async fn ask(client: &Client<Text>, request: &str) -> String {
     within_deadline(client.recv()).await.unwrap()
 }
 
-/// Marks what `client` sends from now on.
+/// Sets the traffic class of all datagrams that `client` sends from now on.
 fn mark(client: &Client<Text>, byte: u8) {
     let socket = client.socket_ref().unwrap();
     let socket = socket2::SockRef::from(&socket);
@@ -42,7 +42,7 @@ fn mark(client: &Client<Text>, byte: u8) {
 }
 
 #[tokio::test]
-async fn each_datagram_tells_how_it_is_marked_whether_it_waited_or_not() {
+async fn each_datagram_has_its_traffic_class_whether_it_waited_or_not() {
     for (bound, peer) in [("127.0.0.1", "127.0.0.1"), ("[::]", "127.0.0.1"), ("[::]", "[::1]")] {
         let (server, port) = serve(bound, true).await;
         let builder = Client::builder(Text);
@@ -64,7 +64,7 @@ async fn each_datagram_tells_how_it_is_marked_whether_it_waited_or_not() {
 
 // D-17
 #[tokio::test]
-async fn datagrams_of_one_train_are_marked_alike_and_the_next_one_is_not() {
+async fn merged_datagrams_have_the_traffic_class_of_their_own_send() {
     let (server, port) = serve("127.0.0.1", true).await;
     let client = Client::connect(("127.0.0.1", port), Text).await.unwrap();
     let datagrams = vec!["datagram".to_owned(); 20];
@@ -84,7 +84,7 @@ async fn datagrams_of_one_train_are_marked_alike_and_the_next_one_is_not() {
 }
 
 #[tokio::test]
-async fn nothing_is_told_that_nobody_asked_for() {
+async fn without_recv_traffic_class_there_is_no_traffic_class() {
     let (server, port) = serve("127.0.0.1", false).await;
     let builder = Client::builder(Text);
     let client = builder.connect(Udp::new(("127.0.0.1", port)).dscp(46)).await.unwrap();
@@ -95,7 +95,7 @@ async fn nothing_is_told_that_nobody_asked_for() {
 
 // B-13
 #[tokio::test]
-async fn on_a_socket_of_the_users_it_is_told_if_the_user_asks_the_kernel() {
+async fn a_users_socket_reports_the_traffic_class_if_the_user_enabled_it() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     socket2::SockRef::from(&socket).set_recv_tos_v4(true).unwrap();
     let addr = socket.local_addr().unwrap();

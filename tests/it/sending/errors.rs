@@ -1,4 +1,4 @@
-//! What `send` fails with, and what it does not fail with.
+//! The errors of `send`, and errors of the network that do not fail it.
 
 use std::{
     io::ErrorKind,
@@ -19,7 +19,7 @@ use crate::{
     support::{Bytes, Gate, Net, Running, conversing, everywhere, until},
 };
 
-/// Text, all but one.
+/// Text that refuses to encode one text.
 #[derive(Clone, Copy, Debug)]
 struct AllBut(&'static str);
 
@@ -39,12 +39,12 @@ impl DatagramProtocol for AllBut {
 
 everywhere! {
     // S-5
-    async fn what_cannot_be_encoded_is_not_sent_and_the_conversation_goes_on(net) {
+    async fn a_packet_that_cannot_be_encoded_is_not_sent_and_the_conversation_goes_on(net) {
         let server = net.serve(Server::builder(AllBut("never"), conversing!(|peer| {
             loop {
                 let way = peer.recv().await?;
                 let SendError::Encode(error) = send(&way, peer, "never").await?.unwrap_err() else {
-                    panic!("it cannot be encoded");
+                    panic!("the packet was encoded");
                 };
                 peer.send(&error.to_string()).await?;
             }
@@ -61,7 +61,7 @@ everywhere! {
     }
 
     // S-8
-    async fn a_peer_that_has_gone_fails_no_send_and_no_receive(net) {
+    async fn a_peer_that_has_left_fails_no_send_and_no_receive(net) {
         let gate = Gate::closed();
         let server = net.serve_text(conversing!([gate] |peer| {
             let request = peer.recv().await?;
@@ -92,7 +92,7 @@ everywhere! {
 // S-8
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn an_icmp_error_that_the_kernel_tells_to_another_send_does_not_fail_it() {
+async fn an_icmp_error_does_not_fail_the_send_of_another_datagram() {
     let senders = Arc::new(Mutex::new(Vec::<PeerSender<String>>::new()));
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let same = socket.try_clone().unwrap();
@@ -113,7 +113,7 @@ async fn an_icmp_error_that_the_kernel_tells_to_another_send_does_not_fail_it() 
     let (staying, going) = (connect(staying), connect(going));
     assert_eq!(staying.ask("hello").await, "hello");
     assert_eq!(going.ask("hello").await, "hello");
-    // The kernel tells ICMP errors to connected sockets only. Nobody is there once it has moved away.
+    // The kernel reports ICMP errors only to connected sockets. After this drop, no socket is bound there.
     drop(going);
     let _taken = Bytes(Client::connect(staying_at, Raw).await.unwrap());
     same.connect(going_at).unwrap();
@@ -159,9 +159,9 @@ async fn refuse_in_a_batch(refused: usize, peers: usize) -> (Vec<bool>, Log, Run
     (answered, log, server)
 }
 
-// S-9; every place of a batch: `socket::outbox::tests`
+// S-9; `socket::outbox::tests` tests every position in a batch
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_the_kernel_refuses_is_told_and_fails_no_other() {
+async fn a_reply_that_the_kernel_refuses_is_logged_and_fails_no_other() {
     let (answered, log, server) = refuse_in_a_batch(1, 3).await;
 
     assert_eq!(answered, [false, true, true]);
@@ -185,7 +185,7 @@ async fn many_refused_replies_do_not_flood_the_log() {
 
 // S-9
 #[tokio::test(start_paused = true)]
-async fn what_the_kernel_refuses_is_no_error_of_send() {
+async fn a_datagram_that_the_kernel_refuses_does_not_fail_send() {
     let log = Log::capture();
     let net = Net::memory();
     let Net::Memory(network) = net.clone() else { unreachable!() };

@@ -1,4 +1,4 @@
-//! ICMP errors about what a server sent earlier: no reply that is sent later is lost by them.
+//! ICMP errors about earlier replies of a server: they cause no loss of later replies.
 
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -16,7 +16,7 @@ use crate::{
 
 // S-8
 #[tokio::test]
-async fn an_error_of_the_past_costs_no_reply_that_is_sent_now() {
+async fn an_earlier_error_causes_no_loss_of_a_new_reply() {
     for ip in ["127.0.0.1", "::1"] {
         let Some(icmp) = Icmp::new(ip.parse().unwrap()).map(Arc::new) else { return };
         let senders = Arc::new(Mutex::new(Vec::<PeerSender<String>>::new()));
@@ -30,7 +30,7 @@ async fn an_error_of_the_past_costs_no_reply_that_is_sent_now() {
                 senders.lock().unwrap().push(peer.sender());
                 let to = peer.addr().socket_addr().unwrap();
                 for error in telling.unreachable() {
-                    // What is sent meanwhile leaves when the handler waits.
+                    // The replies leave when the handler waits.
                     for n in 0..count {
                         peer.send(&format!("{error:?} {n}")).await?;
                     }
@@ -42,7 +42,7 @@ async fn an_error_of_the_past_costs_no_reply_that_is_sent_now() {
         );
         let server = Running::start(Server::builder(Text, handler).bind_now(socket).unwrap()).await;
         let peer = connect(from);
-        // The kernel tells ICMP errors to connected sockets only.
+        // The kernel reports ICMP errors only to connected sockets.
         let to = peer.addr().socket_addr().unwrap();
         same.connect(to).unwrap();
 

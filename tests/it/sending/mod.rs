@@ -14,7 +14,7 @@ mod wildcard;
 use datagrammar::{BoxError, Peer, SendError};
 use tokio::task::yield_now;
 
-/// Ways to send to a peer; each is what a peer says to have itself answered that way.
+/// Ways to send to a peer. A peer sends one of these texts, and gets its answer in that way.
 const WAYS: [&str; 3] = ["inline", "as a task", "by a sender"];
 
 async fn send(

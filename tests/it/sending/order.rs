@@ -1,4 +1,4 @@
-//! From where replies leave, and in which order.
+//! The source address and the order of replies.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ everywhere! {
         let server = net.serve_text(conversing!(|peer| {
             let rounds = peer.recv().await?.parse::<usize>()?;
             for round in 0..rounds {
-                // Inline at first, then as a task, and by a sender on another thread, if there is one.
+                // First inline, then as a task, then with a sender on another thread, if there is one.
                 for n in 0..5 {
                     peer.send(&(10 * round + n).to_string()).await?;
                 }

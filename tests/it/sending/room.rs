@@ -1,4 +1,4 @@
-//! When the kernel has no room.
+//! Sending while the kernel has no room.
 
 use std::{
     sync::{Arc, Mutex},
@@ -16,9 +16,9 @@ use crate::{
     support::{Bytes, Net, Running, conversing, until, within_deadline},
 };
 
-/// How many datagrams a server keeps for the kernel.
+/// How many datagrams a server keeps while the kernel has no room.
 const BACKLOG: usize = 4_096;
-/// How long each of them may wait, unless something else is said.
+/// How long each of them may wait by default.
 const LIMIT: Duration = Duration::from_millis(100);
 
 /// A server in memory, the network, and one peer that it knows.
@@ -30,13 +30,13 @@ struct Scene {
 }
 
 impl Scene {
-    /// Where a datagram may wait for ever.
+    /// A scene without a send timeout.
     async fn new() -> Self {
         Self::within(Limits::default().send_timeout(Duration::MAX)).await
     }
 
     async fn within(limits: Limits) -> Self {
-        // What is kept for the kernel leaves at once, and nobody receives it meanwhile.
+        // The whole backlog leaves at once, before the peer receives, so the buffer must hold it.
         let net = Net::Memory(Network::new(1, Conditions::default().buffer(2 * BACKLOG)));
         let Net::Memory(network) = net.clone() else { unreachable!() };
         let known = Arc::new(Mutex::new(None));
@@ -62,7 +62,7 @@ impl Scene {
         self.network.hold_sends(self.server.handle.local_addrs().remove(0), held);
     }
 
-    /// Takes what the server keeps for the kernel to its bound, with the numbers from 0.
+    /// Fills the backlog of the server up to its limit, with the numbers from 0.
     async fn fill(&self) {
         self.hold_sends(true);
         for n in 0..BACKLOG {
@@ -82,7 +82,7 @@ impl Scene {
 async fn without_room_replies_wait_in_order_and_reception_goes_on() {
     let scene = Scene::new().await;
     scene.hold_sends(true);
-    // One conversation waits with its reply, and what is asked afterwards in its queue.
+    // One conversation waits to send its reply, and the later requests wait in its queue.
     let asked = BACKLOG + 40;
 
     for n in 0..asked {
@@ -100,7 +100,7 @@ async fn without_room_replies_wait_in_order_and_reception_goes_on() {
 
 // S-10
 #[tokio::test(start_paused = true)]
-async fn without_room_other_peers_are_still_heard() {
+async fn without_room_other_peers_are_still_received() {
     let scene = Scene::new().await;
     let net = Net::Memory(scene.network.clone());
     scene.fill().await;
@@ -135,7 +135,7 @@ async fn without_room_a_send_waits_until_there_is_some() {
 
 // S-10
 #[tokio::test(start_paused = true)]
-async fn a_single_packet_that_met_no_room_leaves_when_there_is_some() {
+async fn a_single_packet_that_found_no_room_leaves_when_there_is_room() {
     let scene = Scene::new().await;
     scene.hold_sends(true);
     within_deadline(scene.sender.send(&"0".to_owned())).await.unwrap();
@@ -165,7 +165,7 @@ async fn a_send_that_is_dropped_while_it_waits_sends_nothing() {
 
 // S-15
 #[tokio::test(start_paused = true)]
-async fn a_send_that_waits_is_told_when_serving_ends() {
+async fn a_send_that_waits_returns_closed_when_serving_ends() {
     let scene = Scene::new().await;
     scene.fill().await;
     let sender = scene.sender.clone();
@@ -180,7 +180,7 @@ async fn a_send_that_waits_is_told_when_serving_ends() {
 
 // S-10
 #[tokio::test(start_paused = true)]
-async fn what_finds_no_room_within_the_limit_is_dropped_and_the_next_is_not_late() {
+async fn a_datagram_that_finds_no_room_within_the_limit_is_dropped_without_delaying_the_next() {
     let (scene, log) = (Scene::within(Limits::default()).await, Log::capture());
     scene.fill().await;
     let sender = scene.sender.clone();
@@ -188,7 +188,7 @@ async fn what_finds_no_room_within_the_limit_is_dropped_and_the_next_is_not_late
 
     tokio::time::sleep(LIMIT * 3).await;
     let stats = scene.server.handle.stats();
-    // It could not get in until the others had waited for as long as they may.
+    // It had to wait until the others were dropped at their limit.
     within_deadline(waiting).await.unwrap().unwrap();
     assert_eq!((stats.sent, stats.send_timeouts), (1, BACKLOG as u64 + 1));
     assert_eq!(log.alarms().len(), 1, "{:?}", log.alarms());
@@ -204,7 +204,7 @@ async fn what_finds_no_room_within_the_limit_is_dropped_and_the_next_is_not_late
 
 // S-10
 #[tokio::test(start_paused = true)]
-async fn up_to_the_limit_nothing_is_lost() {
+async fn before_the_send_timeout_nothing_is_lost() {
     let scene = Scene::within(Limits::default()).await;
     scene.fill().await;
 

@@ -1,10 +1,10 @@
-//! Replies that leave together where the kernel can do so: nobody sees the difference.
+//! Replies that leave as segments of one message (GSO): the peer sees no difference.
 
 use crate::support::{conversing, everywhere};
 
 everywhere! {
     // S-12, S-4, D-17
-    async fn replies_of_one_length_arrive_as_the_datagrams_they_are(net) {
+    async fn replies_of_one_length_arrive_as_separate_datagrams(net) {
         let server = net.serve_text(conversing!(|peer| {
             let wanted = peer.recv().await?;
             for n in 0..150 {

@@ -1,4 +1,4 @@
-//! What outlives a conversation: `PeerSender`.
+//! `PeerSender`, which can outlive its conversation.
 
 use std::{
     collections::HashSet,
@@ -15,7 +15,7 @@ use crate::support::{BindNow, Net, Running, conversing, everywhere, until, withi
 struct Senders(Arc<Mutex<Vec<PeerSender<String>>>>);
 
 impl Senders {
-    /// A handler that answers one request and leaves a sender here.
+    /// A handler that answers one request and stores a sender here.
     fn handler(&self) -> impl Handler<String, String> + use<> {
         let senders = self.clone();
         conversing!(
@@ -49,7 +49,7 @@ everywhere! {
         let sender = senders.all().remove(0);
         sender.send(&"news".to_owned()).await.unwrap();
 
-        // The peer hears nobody but the address that it asked.
+        // The peer receives only from the address that it sent to.
         assert_eq!(peer.recv_text().await, "news");
         assert_eq!(*sender.addr(), peer.addr());
         let stats = server.handle.stats();
@@ -58,7 +58,7 @@ everywhere! {
     }
 
     // S-13
-    async fn senders_are_equal_when_their_peer_is_the_same(net) {
+    async fn senders_to_the_same_peer_are_equal(net) {
         let senders = Senders::default();
         let server = net.serve_text(senders.handler()).await;
         let (one, other) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
@@ -77,7 +77,7 @@ everywhere! {
     }
 
     // S-16
-    async fn a_sender_takes_no_place_among_the_peers(net) {
+    async fn a_sender_does_not_count_as_a_conversation(net) {
         let senders = Senders::default();
         let handler = conversing!([senders] |peer| {
             let request = peer.recv().await?;
@@ -99,7 +99,7 @@ everywhere! {
     }
 
     // S-16, L-20
-    async fn a_sender_keeps_no_socket_of_a_dropped_server(net) {
+    async fn a_sender_keeps_no_socket_of_a_dropped_server_open(net) {
         let senders = Senders::default();
         let server = net.serve_text(senders.handler()).await;
         let peer = net.peer_of(&server.handle).await;
@@ -150,13 +150,13 @@ everywhere! {
     }
 
     // S-17
-    async fn what_a_hundred_tasks_send_arrives_whole_and_once(net) {
+    async fn packets_of_a_hundred_tasks_arrive_whole_and_once(net) {
         let senders = Senders::default();
         let server = net.serve_text(senders.handler()).await;
         let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
         let sender = senders.all().remove(0);
-        // Of many lengths, so that what is cut or mixed would show.
+        // Packets of many lengths, so that the test notices packets that are cut or mixed.
         let packet = |task: usize, n: usize| format!("{task}/{n}").repeat(1 + task);
 
         for task in 0..100 {
@@ -169,7 +169,7 @@ everywhere! {
         }
         let mut heard = HashSet::new();
         for _ in 0..200 {
-            assert!(heard.insert(peer.recv_text().await), "each packet comes once");
+            assert!(heard.insert(peer.recv_text().await), "a packet came twice");
         }
 
         let sent = (0..100).flat_map(|task| (0..2).map(move |n| packet(task, n)));

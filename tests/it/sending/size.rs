@@ -20,7 +20,7 @@ everywhere! {
                 let way = peer.recv().await?;
                 let packet = "x".repeat(max(peer.addr()) + 1);
                 let Err(SendError::TooLarge { len, max, .. }) = send(&way, peer, &packet).await? else {
-                    panic!("it is too long");
+                    panic!("a packet that is too long was sent");
                 };
                 send(&way, peer, &format!("{len} {max}")).await??;
             }
@@ -37,7 +37,7 @@ everywhere! {
     }
 
     // S-6
-    async fn a_reply_that_is_too_long_leaves_the_others_of_its_batch_alone(net) {
+    async fn a_reply_that_is_too_long_does_not_affect_the_others_of_its_batch(net) {
         let server = net.serve_text(conversing!(|peer| {
             let request = peer.recv().await?;
             peer.send(&format!("{request} before")).await?;
@@ -60,7 +60,7 @@ everywhere! {
     }
 
     // S-7, C-6
-    async fn a_packet_of_exactly_the_longest_length_goes_out(net) {
+    async fn a_packet_of_exactly_the_longest_length_is_sent(net) {
         let server = net.serve_text(conversing!(|peer| {
             loop {
                 let way = peer.recv().await?;
@@ -79,7 +79,7 @@ everywhere! {
 
 // S-7
 #[tokio::test]
-async fn an_ipv4_peer_of_a_dual_stack_socket_gets_as_much_as_ipv4_carries() {
+async fn an_ipv4_peer_of_a_dual_stack_socket_gets_datagrams_up_to_the_ipv4_limit() {
     let server = Server::builder(
         Text,
         conversing!(|peer| {

@@ -1,4 +1,4 @@
-//! Senders to peers that have not spoken: `ServerHandle::sender`.
+//! Senders to peers that have not sent anything: `ServerHandle::sender`.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use tokio::net::UdpSocket;
 
 use crate::support::{Net, Running, conversing, everywhere, until, within_deadline};
 
-/// A server of text that answers nothing but "ping".
+/// A text server that answers only "ping".
 async fn serve(net: &Net) -> Running {
     let pong = reply_if(async |text: String| (text == "ping").then(|| "pong".to_owned()));
     net.serve_text(pong).await
@@ -19,13 +19,13 @@ fn sender(server: &Running, peer: impl Into<datagrammar::Addr>) -> PeerSender<St
 
 everywhere! {
     // S-18
-    async fn a_peer_that_has_not_spoken_hears_from_the_address_that_it_would_ask(net) {
+    async fn a_peer_that_has_not_sent_anything_receives_from_the_address_of_the_server(net) {
         let server = serve(&net).await;
         let peer = net.peer_of(&server.handle).await;
 
         sender(&server, peer.addr()).send("who is there?".to_owned()).await.unwrap();
 
-        // The peer hears nobody but the address of the server.
+        // The peer receives only from the address of the server.
         assert_eq!(peer.recv_text().await, "who is there?");
         assert_eq!(peer.ask("ping").await, "pong");
         assert_eq!(server.handle.stats().received, 1);
@@ -33,7 +33,7 @@ everywhere! {
     }
 
     // S-18, S-13
-    async fn a_sender_equals_that_of_a_conversation_of_the_same_peer(net) {
+    async fn a_sender_equals_the_sender_of_a_conversation_with_the_same_peer(net) {
         let senders = std::sync::Mutex::new(Vec::new());
         let senders = std::sync::Arc::new(senders);
         let server = net.serve_text(conversing!([senders] |peer| {
@@ -53,7 +53,7 @@ everywhere! {
     }
 
     // S-18
-    async fn many_peers_are_spoken_to_from_one_socket_and_each_answer_is_a_conversation(net) {
+    async fn one_socket_sends_to_many_peers_and_each_answer_opens_a_conversation(net) {
         let server = serve(&net).await;
         let mut peers = Vec::new();
         for _ in 0..3 {
@@ -95,7 +95,7 @@ async fn a_sender_works_while_its_server_serves_and_keeps_nothing_alive() {
 
 // S-18
 #[tokio::test]
-async fn packets_that_the_server_does_not_send_and_addresses_it_cannot_reach_have_no_sender() {
+async fn there_is_no_sender_for_other_packet_types_or_unreachable_addresses() {
     let server = Server::bind("127.0.0.1:0", Text, async |text: String| text).await.unwrap();
     let handle = server.handle();
     let sender = |addr: &str| handle.sender::<String>(addr.parse::<SocketAddr>().unwrap());
@@ -110,7 +110,7 @@ async fn packets_that_the_server_does_not_send_and_addresses_it_cannot_reach_hav
 
 // S-18, B-7
 #[tokio::test]
-async fn of_several_sockets_one_of_the_family_of_the_peer_speaks() {
+async fn the_socket_of_the_family_of_the_peer_is_used_for_sending() {
     let peers =
         [UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("[::1]:0").await.unwrap()];
     let both = || async { Server::bind("[::]:0", Text, async |text: String| text).await };

@@ -1,4 +1,4 @@
-//! From which of its addresses a host answers, where a server is bound to all of them.
+//! The source address of replies if a server is bound to a wildcard address.
 #![cfg(all(target_os = "linux", not(datagrammar_portable)))]
 
 use std::{
@@ -11,8 +11,8 @@ use tokio::{net::UdpSocket, task::yield_now};
 
 use crate::support::{Running, conversing, until, within_deadline};
 
-/// Runs a test over wildcard addresses, each with addresses of this host that it serves: of IPv4 and of
-/// IPv6, inline and, on a multi-thread runtime, from other threads.
+/// Runs a test on two wildcard addresses, each with addresses of this host that it serves: IPv4 on a
+/// current-thread runtime, and both families on a multi-thread runtime.
 macro_rules! on_wildcards {
     ($($(#[$attr:meta])* async fn $name:ident($wildcard:ident, $ips:ident) $body:block)+) => {
         $($(#[$attr])* mod $name {
@@ -33,8 +33,8 @@ macro_rules! on_wildcards {
     };
 }
 
-/// A server that answers each request with where it was asked, many times where a number says so, at
-/// once or, for what begins with "later", as a task.
+/// A server that answers each request with the address that it came to. A number in the request says how
+/// often. A request that begins with "later" is answered as a task.
 async fn serve(addr: impl Bind) -> (Running, u16) {
     let handler = conversing!(|peer| {
         loop {
@@ -56,7 +56,7 @@ async fn serve(addr: impl Bind) -> (Running, u16) {
     (Running::start(server).await, port)
 }
 
-/// A peer that hears from `server` alone.
+/// A peer that receives only from `server`.
 async fn connected(server: SocketAddr) -> UdpSocket {
     let ip = if server.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
     let peer = UdpSocket::bind(ip).await.unwrap();
@@ -108,7 +108,7 @@ on_wildcards! {
 
 // S-2, S-14
 #[tokio::test]
-async fn a_sender_keeps_the_address_that_its_peer_knows() {
+async fn a_sender_sends_from_the_address_that_its_peer_knows() {
     let kept = Arc::new(Mutex::new(None::<PeerSender<String>>));
     let handler = conversing!(
         [kept] | peer | {
@@ -150,7 +150,7 @@ async fn a_broadcast_is_answered_from_an_address_of_the_host() {
 
 // S-2
 #[tokio::test]
-async fn where_a_datagram_came_to_is_known_before_it_is_received() {
+async fn the_local_address_of_a_datagram_is_known_before_it_is_received() {
     let (asked, mut seen) = tokio::sync::mpsc::unbounded_channel();
     let handler = conversing!(
         [asked] | peer | {
