@@ -38,7 +38,7 @@ fn the_vectors_of_the_rfc_hold() {
 
 // P-19
 #[test]
-fn what_is_not_written_so_is_refused() {
+fn text_in_another_form_is_refused() {
     let refused = [
         "Zg",
         "Zg=",
@@ -49,7 +49,7 @@ fn what_is_not_written_so_is_refused() {
         "=",
         "====", // padding
         "Zh==",
-        "Zm9=", // bits that are not used
+        "Zm9=", // unused bits that are not 0
         "Zm9v\n",
         " Zm9v",
         "Zm 9v",
@@ -79,7 +79,7 @@ fn the_other_alphabet_is_refused() {
     assert!(Raw.layer(Base64::new().standard()).decode(b"-__-").is_err());
 }
 
-// P-19: each payload has one datagram, and each datagram that is read is it.
+// P-19: each payload has exactly one datagram, and only that one is accepted.
 #[test]
 fn whatever_is_read_is_what_would_be_written() {
     let alphabet = b"ABCDwxyz0189-_+/= \n\0";

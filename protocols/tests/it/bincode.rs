@@ -1,4 +1,4 @@
-//! Bincode: the bytes of both forms, and the refusals of the format.
+//! Bincode: the bytes of both forms, and the datagrams that are refused.
 
 use datagrammar_protocols::{Bincode, DatagramProtocol};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ impl Command {
 
 // P-29 w25
 #[test]
-fn a_tuple_is_its_fields() {
+fn a_tuple_is_written_as_its_fields() {
     let bincode: Bincode<(Vec<u32>, Option<u32>)> = Bincode::new();
 
     let datagram = encode(&bincode, &(vec![1, 2, 3], None));
@@ -40,7 +40,7 @@ fn the_standard_form_is_the_default() {
 
 // P-29 w27, P-26
 #[test]
-fn the_form_of_1x_is_written_if_asked_for() {
+fn the_form_of_version_1_is_written_on_request() {
     let bincode: Bincode<Command> = Bincode::new().fixed();
 
     let datagrams = Command::one_of_each().map(|packet| encode(&bincode, &packet));

@@ -1,4 +1,4 @@
-//! Bincode: limits on nesting and on the size of what is decoded.
+//! Bincode: limits on nesting and on the decoded size.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{encode, hex, on_small_stack};
 
-// P-5: no recursive type, whatever links it, lets a datagram choose how deep the stack goes.
+// P-5: with no kind of recursive type can a datagram choose the depth of the stack.
 #[test]
 fn endless_nesting_is_an_ordinary_error() {
     on_small_stack(|| {
@@ -46,7 +46,7 @@ fn the_nesting_limit_can_be_set() {
 }
 
 #[test]
-fn what_contains_nothing_is_no_level() {
+fn empty_values_are_not_a_level() {
     let number = Bincode::<u8>::new().nesting_limit(0);
     let unit_variant = Bincode::<List>::new().nesting_limit(0);
 
@@ -55,7 +55,7 @@ fn what_contains_nothing_is_no_level() {
 }
 
 #[test]
-fn neighbours_do_not_add_up_to_levels() {
+fn values_beside_each_other_do_not_add_up_to_levels() {
     let bincode: Bincode<Vec<Vec<u8>>> = Bincode::new();
     let packet = vec![vec![1, 2, 3]; 1_000];
 
@@ -80,7 +80,7 @@ fn a_declared_length_beyond_the_bytes_is_refused_at_once() {
 
 // P-5
 #[test]
-fn the_lengths_of_all_sequences_together_are_bounded() {
+fn the_total_length_of_all_sequences_is_bounded() {
     let bincode: Bincode<Vec<Vec<()>>> = Bincode::new();
     let packet = vec![vec![(); 200]; 100];
 
@@ -96,7 +96,7 @@ fn a_thousand_elements_without_bytes_are_read() {
 
 // P-26
 #[test]
-fn a_datagram_beyond_the_limit_of_size_is_refused() {
+fn a_datagram_beyond_the_size_limit_is_refused() {
     let bincode: Bincode<String> = Bincode::new();
     let datagram = |bytes| encode(&bincode, &"a".repeat(bytes - 5)); // 5 for the length
 
@@ -176,7 +176,7 @@ struct Tree(Vec<Self>);
 #[expect(dead_code)]
 struct Map(BTreeMap<u8, Self>);
 
-/// A type without values, which takes no bytes to follow for ever.
+/// A type without values: decoding it recurses without end and reads no bytes.
 #[derive(Deserialize)]
 #[expect(dead_code)]
 struct Bottomless(Box<Self>);

@@ -1,4 +1,4 @@
-//! Several protocols on one port: which one decodes a datagram, and which one encodes a packet.
+//! Several protocols on one port: the choice of the protocol that decodes a datagram or encodes a packet.
 
 use std::cell::Cell;
 
@@ -45,7 +45,7 @@ fn the_variant_chooses_how_a_packet_is_encoded() {
 }
 
 #[test]
-fn what_nobody_claims_goes_to_the_last_one() {
+fn a_datagram_that_no_condition_matches_goes_to_the_last_protocol() {
     let protocol = Raw.when(first_byte(0..=3)).or(Text);
 
     assert_eq!(protocol.decode(b"text").unwrap().right().unwrap(), "text");
@@ -54,7 +54,7 @@ fn what_nobody_claims_goes_to_the_last_one() {
 }
 
 #[test]
-fn the_last_one_may_have_a_condition_too() {
+fn the_last_protocol_may_have_a_condition_too() {
     let protocol = Raw.when(first_byte(0..=3)).or(Text.when(first_byte(b' '..)));
 
     assert_eq!(protocol.decode(b"text").unwrap().right().unwrap(), "text");
@@ -68,7 +68,7 @@ fn the_last_one_may_have_a_condition_too() {
 
 // P-5
 #[test]
-fn what_the_chosen_one_refuses_no_other_one_sees() {
+fn a_datagram_that_the_chosen_protocol_refuses_reaches_no_other() {
     let asked = Cell::new(0);
     let counted = Text.convert(converter_fn(
         |_: String| {
@@ -86,7 +86,7 @@ fn what_the_chosen_one_refuses_no_other_one_sees() {
 }
 
 #[test]
-fn a_packet_that_would_be_taken_for_another_ones_is_an_encode_error() {
+fn a_packet_whose_bytes_match_another_protocol_is_an_encode_error() {
     let protocol = Text.when(first_byte(b'/'..=b'/')).or(Text);
 
     let as_chat = protocol.encode(&Either::Right("/quit".to_owned()), &mut Vec::new());
@@ -134,7 +134,7 @@ fn both_ways_of_nesting_choose_the_same() {
 }
 
 #[test]
-fn a_converter_claims_what_the_protocol_inside_claims() {
+fn a_converter_has_the_condition_of_the_protocol_inside() {
     let number = Text.when(first_byte(b'0'..=b'9')).convert(converter_fn(
         |text: String| text.parse::<u32>(),
         |number: &u32| Ok::<_, BoxError>(number.to_string()),

@@ -31,14 +31,14 @@ fn a_pointer_to_a_protocol_is_that_protocol() {
 
 // P-9
 #[test]
-fn split_decodes_with_the_one_and_encodes_with_the_other_only() {
+fn split_decodes_with_one_protocol_and_encodes_with_the_other() {
     let protocol = Split::new(Half::Decodes, Half::Encodes);
 
     assert_eq!(protocol.decode(b"").unwrap(), "decoded");
     assert_eq!(encode(&protocol, &"encoded"), b"encoded");
 }
 
-/// A protocol of which one direction must not be used.
+/// A protocol with one direction that must not be used.
 enum Half {
     Decodes,
     Encodes,

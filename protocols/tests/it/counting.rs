@@ -9,7 +9,7 @@ use std::{
 
 use datagrammar_protocols::DecodeError;
 
-/// The most bytes that `decode` held at one time on this thread.
+/// Returns the most bytes that `decode` had allocated at one time on this thread.
 pub(crate) fn peak_of<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> usize {
     HELD.set(0);
     PEAK.set(0);
@@ -27,14 +27,14 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call goes to the system's allocator as it is; counting touches neither pointer nor
+// SAFETY: every call goes to the system's allocator unchanged; counting does not change the pointer or the
 // layout.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let held = HELD.get().saturating_add(layout.size());
         HELD.set(held);
         PEAK.set(PEAK.get().max(held));
-        // SAFETY: the caller keeps to the contract of `alloc`.
+        // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 

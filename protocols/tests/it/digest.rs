@@ -1,4 +1,4 @@
-//! The layers that detect accidents: CRC-32C and SHA-256.
+//! The layers that detect accidental changes: CRC-32C and SHA-256.
 
 #[cfg(feature = "crc32c")]
 mod crc32c {
@@ -8,7 +8,7 @@ mod crc32c {
 
     use crate::{encode, hex, laws::applied};
 
-    // RFC 3720, appendix B.4: the bytes as iSCSI sends them.
+    // RFC 3720, appendix B.4: the bytes in the order of iSCSI.
     #[test]
     fn the_bytes_are_those_of_iscsi_and_sctp() {
         let ascending: Vec<u8> = (0..32).collect();
@@ -32,7 +32,7 @@ mod crc32c {
     }
 
     #[test]
-    fn what_is_altered_cut_or_too_short_is_one_same_error() {
+    fn altered_cut_and_short_datagrams_give_the_same_error() {
         let datagram = encode(&Raw.layer(Crc32c), &b"hello"[..].into());
 
         for strange in super::altered_and_cut(&datagram) {
@@ -64,7 +64,7 @@ mod sha256 {
     // P-29: w11
     #[cfg(feature = "base64")]
     #[test]
-    fn as_base64_it_is_text() {
+    fn with_base64_it_is_text() {
         use datagrammar_protocols::{Base64, Text};
 
         let protocol = Text.layer(Sha256Digest).layer(Base64::new());
@@ -76,7 +76,7 @@ mod sha256 {
 
     // P-20
     #[test]
-    fn what_is_altered_cut_or_too_short_is_one_same_error() {
+    fn altered_cut_and_short_datagrams_give_the_same_error() {
         let datagram = encode(&Raw.layer(Sha256Digest), &b"hello"[..].into());
 
         for strange in super::altered_and_cut(&datagram) {
@@ -87,7 +87,7 @@ mod sha256 {
     }
 }
 
-/// The datagram with each bit altered, cut to each length, and with a byte behind.
+/// The datagram with each bit altered, cut to each length, and with one byte appended.
 #[cfg(any(feature = "crc32c", feature = "sha256"))]
 fn altered_and_cut(datagram: &[u8]) -> Vec<Vec<u8>> {
     let mut strange: Vec<Vec<u8>> = (0..datagram.len()).map(|len| datagram[..len].into()).collect();

@@ -1,4 +1,4 @@
-//! JSON: the bytes that are written, and the white space that is read.
+//! JSON: the bytes that are written, and the white space that is accepted.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ fn text_is_written_as_utf8() {
 
 // P-29 w3, P-14
 #[test]
-fn text_is_written_as_ascii_if_asked_for() {
+fn text_is_written_as_ascii_on_request() {
     let json: Json<String> = Json::new().ascii();
 
     let datagram = encode(&json, &"é€😀".to_owned());
@@ -49,7 +49,7 @@ fn text_is_written_as_ascii_if_asked_for() {
 
 // P-29 w4
 #[test]
-fn what_must_be_escaped_is_escaped_in_its_shortest_form() {
+fn characters_that_need_an_escape_get_the_shortest_one() {
     let json: Json<String> = Json::new().ascii();
 
     let datagram = encode(&json, &"\x7f/\x08\x0c\x0a\x0d\x09\"\\\x01".to_owned());

@@ -1,4 +1,4 @@
-//! JSON: numbers of every type, and where they are refused.
+//! JSON: numbers of every type, and when they are refused.
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -24,7 +24,7 @@ enum Untagged<T> {
     Alone(T),
 }
 
-// P-12: a number as RFC 8259 has it, and as C's printf writes -0.3 without its fraction.
+// P-12: RFC 8259 allows -0, and C's printf writes it for -0.3 without its fraction.
 #[test]
 fn minus_zero_is_zero_to_integers() {
     fn is_zero<T: Debug + DeserializeOwned + From<u8> + Ord>() {
@@ -51,7 +51,7 @@ fn minus_zero_is_zero_to_integers() {
     assert_eq!(read::<usize>("-0"), Some(0));
 }
 
-// Of which serde keeps a copy, but not for integers of 128 bits.
+// For these attributes serde keeps a copy of the number, except for integers of 128 bits.
 #[test]
 fn minus_zero_is_zero_to_integers_under_every_attribute() {
     fn is_zero<T: Debug + DeserializeOwned + From<u8> + PartialEq>() {
@@ -70,12 +70,12 @@ fn minus_zero_is_zero_to_integers_under_every_attribute() {
     is_zero::<i64>();
 }
 
-/// Zeros and other numbers that are floats as they are written, and what is no number.
+/// Zeros and other numbers that are written as floats, and texts that are not numbers.
 const OTHER: [&str; 8] = ["-0.0", "-0e0", "-1e-400", "-00", "- 0", "0.0", "1.0", "1e2"];
 
-// P-12: the two things that a text is read again for do not hide each other.
+// P-12: a text is read again for minus zero and for numbers beyond `f32`. One case does not hide the other.
 #[test]
-fn minus_zero_for_an_integer_makes_no_infinity_of_what_is_beyond() {
+fn minus_zero_for_an_integer_does_not_turn_a_large_number_into_infinity() {
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(tag = "t")]
     enum Both<F> {
@@ -127,14 +127,14 @@ fn floats_are_read_as_the_nearest_one_or_refused() {
     assert_eq!(read::<f64>("1e-400"), Some(0.0));
     assert_eq!(read::<f32>("3.4028235e38"), Some(f32::MAX));
     assert_eq!(read::<f32>("3.4028236e38"), None);
-    // Exactly once rounded: by way of a double it would be 1.
+    // It is rounded only once. If it were rounded to `f64` first, the result would be 1.
     assert_eq!(read::<f32>("1.000000059604644775390626"), Some(1.0 + f32::EPSILON));
     assert_eq!(read::<f64>(&"9".repeat(400)), None);
     assert_eq!(read::<f64>(&format!("0.{}", "9".repeat(5_000))), Some(1.0));
 }
 
 #[test]
-fn names_are_read_as_numbers_where_the_keys_are() {
+fn names_are_read_as_numbers_if_the_keys_are_numbers() {
     assert_eq!(read(r#"{"-7":1,"12":2}"#), Some(BTreeMap::from([(-7, 1), (12, 2)])));
     assert_eq!(read(r#"{"true":1}"#), Some(BTreeMap::from([(true, 1)])));
     for json in [
@@ -153,9 +153,9 @@ fn names_are_read_as_numbers_where_the_keys_are() {
     }
 }
 
-// What a type makes of a number that it did not ask for is its own affair, but what is read is JSON.
+// A type may ignore the error for a number of another type, but the text must be valid JSON.
 #[test]
-fn a_type_that_passes_over_what_is_no_json_is_refused() {
+fn a_type_that_ignores_invalid_json_is_refused() {
     #[derive(Debug, PartialEq)]
     struct Lenient(Option<u8>);
 
@@ -171,7 +171,7 @@ fn a_type_that_passes_over_what_is_no_json_is_refused() {
 }
 
 #[test]
-fn a_type_that_passes_over_an_error_within_a_list_gets_nothing_of_what_follows() {
+fn a_type_that_ignores_an_error_in_a_list_gets_none_of_the_following_values() {
     #[derive(Debug, Default, PartialEq)]
     struct Lenient(Vec<u8>);
 
@@ -185,21 +185,21 @@ fn a_type_that_passes_over_an_error_within_a_list_gets_nothing_of_what_follows()
     // No bracket closes the list that the error is in.
     assert_eq!(read::<Vec<Lenient>>("[[-1,[5]]"), None);
     assert_eq!(read::<BTreeMap<String, Lenient>>(r#"{"a":[-1,"b":[5]}"#), None);
-    // And the name of an entry ends where it ends.
+    // The name of an entry must be a number without anything after it.
     assert_eq!(read::<BTreeMap<u8, u8>>(r#"{"1 ":1,"2":2}"#), None);
 }
 
 #[test]
-fn values_of_any_shape_are_as_serde_json_has_them() {
+fn values_of_any_shape_are_the_same_as_in_serde_json() {
     let packet = json!({"a": [1, -1, 0.5, 1e300, u64::MAX, i64::MIN, true, null], "é": {"": "\n"}});
     let json: Json<Value> = Json::new();
 
     assert_eq!(json.decode(&encode(&json, &packet)).unwrap(), packet);
 }
 
-// The same where `arbitrary_precision` is on, see `protocols/tests/features`.
+// `protocols/tests/features` tests the same with `arbitrary_precision`.
 #[test]
-fn what_serde_json_uses_itself_is_no_name() {
+fn the_internal_names_of_serde_json_are_refused() {
     for name in ["$serde_json::private::Number", "$serde_json::private::RawValue"] {
         for json in [
             format!(r#"{{"{name}":"12"}}"#),

@@ -10,7 +10,7 @@ use crate::on_small_stack;
 
 // P-12
 #[test]
-fn what_is_not_json_is_refused() {
+fn texts_that_are_not_json_are_refused() {
     let json: Json<Value> = Json::new();
     let refused: [&[u8]; 35] = [
         b"",
@@ -117,9 +117,9 @@ fn nesting_of_127_is_read_and_more_is_refused() {
     });
 }
 
-// P-13: a level is what it is, also in a field that the type does not have.
+// P-13: levels count in the same way in a field that the type does not have.
 #[test]
-fn what_is_skipped_nests_no_deeper() {
+fn skipped_values_have_the_same_nesting_limit() {
     let json = Json::<Data, ()>::new();
     let skipped = |depth| {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
@@ -133,7 +133,7 @@ fn what_is_skipped_nests_no_deeper() {
 
 // P-13
 #[test]
-fn the_limit_of_nesting_is_what_it_was_set_to() {
+fn the_nesting_limit_is_the_one_that_was_set() {
     on_small_stack(|| {
         for limit in [0, 1, 2, 200] {
             let json: Json<Value> = Json::new().nesting_limit(limit);
@@ -146,7 +146,7 @@ fn the_limit_of_nesting_is_what_it_was_set_to() {
     });
 }
 
-// P-12: what its elements are would depend on the order of the fields.
+// P-12: otherwise the meaning of its elements would depend on the order of the fields.
 #[test]
 fn a_list_is_not_read_as_a_struct() {
     #[derive(Debug, Deserialize)]
@@ -226,7 +226,7 @@ fn an_integer_of_5000_digits_is_an_ordinary_error() {
 
 // P-7
 #[test]
-fn the_message_tells_apart_a_cut_text_no_json_and_another_shape() {
+fn the_message_distinguishes_a_cut_text_invalid_json_and_another_shape() {
     let json = Json::<Data, ()>::new();
 
     let message = |datagram: &[u8]| json.decode(datagram).unwrap_err().to_string();
@@ -249,7 +249,7 @@ fn the_message_repeats_no_byte_of_the_datagram_and_the_source_is_serde_jsons() {
 }
 
 #[test]
-fn the_source_tells_where_the_text_went_wrong() {
+fn the_source_names_the_position_of_the_error() {
     let json = Json::<Data, ()>::new();
 
     let error = json.decode(b"{\n  \"data\": 1,\n}").unwrap_err();

@@ -1,4 +1,4 @@
-//! Keys: their length, their text, and that they stay secret.
+//! Keys: their length, their text form, and their secrecy.
 
 use std::{error::Error, fmt::Debug, str::FromStr};
 
@@ -8,7 +8,7 @@ const TEXT: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 // P-21, P-29 w14
 #[test]
-fn a_key_is_32_bytes_or_their_url_safe_base64() {
+fn a_key_is_32_bytes_or_their_url_safe_base64_text() {
     let bytes: [u8; 32] = std::array::from_fn(|n| n as u8);
 
     assert_eq!(SigningKey::from(bytes).to_base64(), TEXT);
@@ -21,7 +21,7 @@ fn a_key_is_32_bytes_or_their_url_safe_base64() {
 
 // P-21
 #[test]
-fn bytes_that_are_not_32_are_no_key() {
+fn other_than_32_bytes_are_not_a_key() {
     for len in [0, 1, 16, 31, 33, 44, 64] {
         let bytes = vec![b'A'; len];
 
@@ -38,7 +38,7 @@ fn bytes_that_are_not_32_are_no_key() {
 
 // P-21, P-19
 #[test]
-fn text_that_is_not_exactly_such_base64_is_no_key() {
+fn text_in_another_form_is_not_a_key() {
     let strange = [
         "".to_owned(),
         "=".to_owned(),
@@ -49,14 +49,14 @@ fn text_that_is_not_exactly_such_base64_is_no_key() {
         format!("{TEXT}\n"),
         format!(" {TEXT}"),
         TEXT.replace('B', " "),
-        TEXT.replace("8=", "9="), // bits that are not used
+        TEXT.replace("8=", "9="), // unused bits that are not 0
         TEXT.replace("8=", "=="), // 31 bytes
         TEXT.replace("8=", "8AAA"),
         "A".repeat(44), // 33 bytes
         format!("{}A==", "A".repeat(41)),
         "A".repeat(40),
         "A".repeat(1_000_000),
-        "+".repeat(43) + "=", // of the other alphabet
+        "+".repeat(43) + "=", // the other alphabet
         "/".repeat(42) + "8=",
         "00".repeat(32), // hexadecimal
     ];

@@ -1,4 +1,4 @@
-//! Every protocol of ours keeps what all protocols promise (P-1 to P-7): one line each.
+//! Every protocol of this crate keeps the rules P-1 to P-7 of all protocols: one test each.
 
 use bytes::Bytes;
 use datagrammar_protocols::{
@@ -117,7 +117,7 @@ fn zlib() {
 fn bzip2() {
     use datagrammar_protocols::Bzip2;
 
-    // The shorter ones: it is slow without optimization.
+    // Only the shorter payloads, because bzip2 is slow without optimization.
     let bytes = bytes().into_iter().take(3);
     Conformance::layer(Bzip2::with_limit(4_096)).refuse_cuts().run(bytes);
 }
@@ -215,7 +215,7 @@ fn pointers() {
     Conformance::new(boxed).allow_trailing(EVERY_BYTE).run(texts());
 }
 
-/// What a layer gets from the protocol inside: nothing, little, text, and all bytes often.
+/// Payloads for a layer: empty, short, text, and many times all byte values.
 fn bytes() -> [Bytes; 4] {
     [
         "".into(),

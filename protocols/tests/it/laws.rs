@@ -1,4 +1,4 @@
-//! What every layer keeps to, whatever it does to the bytes.
+//! The rules that every layer keeps.
 
 use std::thread;
 
@@ -50,7 +50,7 @@ fn layers_nest_in_any_order() {
 
 // P-2
 #[test]
-fn one_byte_behind_is_refused() {
+fn one_byte_more_is_refused() {
     for (name, layer) in layers().into_iter().filter(|&(name, _)| name != "prefix") {
         for payload in payloads() {
             let datagram = applied(&*layer, &payload);
@@ -100,7 +100,7 @@ fn bytes_that_are_cut_altered_or_random_never_panic() {
                 altered.extend((0..random.usize(..2)).map(|_| random.u8(..)));
                 is_refused_or_read(name, &*layer, &altered);
 
-                // The first bytes are there to be recognized, the rest is anyone's guess.
+                // The first bytes stay, so that the layer recognizes its format; the rest is random.
                 let begin = datagram.len().min(random.usize(..12));
                 altered.truncate(begin);
                 altered.extend((0..random.usize(..64)).map(|_| random.u8(..)));
@@ -110,9 +110,9 @@ fn bytes_that_are_cut_altered_or_random_never_panic() {
     }
 }
 
-// P-6: what one datagram left behind never reaches the next, after errors too.
+// P-6: data of one datagram never affects the next one, not even after errors.
 #[test]
-fn a_layer_has_no_memory() {
+fn a_layer_keeps_nothing_between_datagrams() {
     let mut random = Rng::with_seed(6);
 
     for _ in 0..40 {
@@ -135,7 +135,7 @@ fn a_layer_has_no_memory() {
     }
 }
 
-/// What is read can be written, and reads as the same then.
+/// Asserts that a datagram is refused, or that its payload can be written and read again.
 fn is_refused_or_read(name: &str, layer: &dyn Layer, datagram: &[u8]) {
     match layer.undo(datagram) {
         Ok(payload) => {
@@ -180,7 +180,7 @@ fn layers() -> Vec<(&'static str, Box<dyn Layer>)> {
         ("lz4", Box::new(datagrammar_protocols::Lz4::with_limit(LIMIT))),
         #[cfg(feature = "sha256")]
         ("sha256", Box::new(datagrammar_protocols::Sha256Digest)),
-        // Not `Sealed`, which gives other bytes each time; its own tests hold the rest.
+        // Not `Sealed`, because its bytes differ each time; it has its own tests.
         #[cfg(feature = "signed")]
         ("signed", Box::new(datagrammar_protocols::Signed::new(&[7; 32].into()))),
         #[cfg(feature = "zlib")]
@@ -197,7 +197,7 @@ fn layers() -> Vec<(&'static str, Box<dyn Layer>)> {
 
 const LIMIT: usize = 65_000;
 
-/// What layers say is wrong.
+/// The error messages of the layers.
 const TEXTS: [&str; 18] = [
     "invalid LZ4 block",
     "invalid base64",

@@ -1,4 +1,4 @@
-//! Layers: nesting, pointers, and a layer of one's own.
+//! Layers: nesting, pointers, and a custom layer.
 
 use std::{borrow::Cow, error::Error, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::encode;
 
 // P-10
 #[test]
-fn layers_nest_from_the_inside_out_and_are_undone_in_reverse() {
+fn layers_apply_from_the_inside_out_and_are_undone_in_reverse() {
     let protocol = Text.layer(Prefix::new(*b"1")).layer(Prefix::new(*b"2"));
 
     assert_eq!(encode(&protocol, &"text".to_owned()), b"21text");
@@ -20,7 +20,7 @@ fn layers_nest_from_the_inside_out_and_are_undone_in_reverse() {
 
 // P-7
 #[test]
-fn what_a_layer_refuses_the_protocol_inside_never_sees() {
+fn a_datagram_that_a_layer_refuses_never_reaches_the_protocol_inside() {
     let protocol = Text.layer(Prefix::new(*b"ours"));
 
     for strange in [&b"our"[..], b"", b"yours", b"our\xff"] {

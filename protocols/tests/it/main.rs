@@ -1,5 +1,4 @@
-//! What the protocols promise. A comment such as `// P-2` names the rule of the contract that a
-//! test holds.
+//! Tests of the protocols. A comment such as `// P-2` names the rule of the contract that a test checks.
 
 mod choice;
 mod composition;
@@ -43,7 +42,7 @@ mod stack;
 ))]
 mod vectors;
 
-// P-28: whatever is behind a feature is tested with it, and the rest compiles without.
+// P-28: the code behind a feature is tested with the feature, and the rest compiles without it.
 #[cfg(feature = "base64")]
 mod base64;
 #[cfg(feature = "bincode")]
@@ -90,11 +89,11 @@ mod signed;
 
 use datagrammar_protocols::DatagramProtocol;
 
-/// How far apart tests of every bit and every length look: ciphers are slow under Miri.
+/// The step of tests that try every bit or every length. It is larger under Miri, where ciphers are slow.
 #[cfg(any(feature = "sealed", all(feature = "json", feature = "signed")))]
 const STEP: usize = if cfg!(miri) { 29 } else { 1 };
 
-/// The bytes of `packet` in a datagram of its own.
+/// Encodes `packet` into a new datagram.
 fn encode<P: DatagramProtocol>(protocol: &P, packet: &P::Outgoing) -> Vec<u8> {
     let mut datagram = Vec::new();
     protocol.encode(packet, &mut datagram).expect("the packet can be encoded");
@@ -109,7 +108,7 @@ fn hex(digits: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
-/// Runs `test` on a stack of 2 MiB, that of a tokio worker; running over it aborts the process.
+/// Runs `test` on a stack of 2 MiB, like that of a tokio worker. An overflow aborts the process.
 #[allow(dead_code, reason = "the features decide who uses it")]
 fn on_small_stack(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(test);

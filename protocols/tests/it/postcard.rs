@@ -1,4 +1,4 @@
-//! Postcard: the bytes of the format, and the refusals.
+//! Postcard: the bytes of the format, and the datagrams that are refused.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ impl Command {
 
 // P-1
 #[test]
-fn a_packet_is_its_fields() {
+fn a_packet_is_written_as_its_fields() {
     let tuple: Postcard<(Vec<u32>, Option<u32>)> = Postcard::new();
     let command: Postcard<Command> = Postcard::new();
 
@@ -87,7 +87,7 @@ fn a_datagram_that_is_cut_anywhere_is_refused() {
 }
 
 #[test]
-fn what_is_not_of_the_type_is_refused() {
+fn datagrams_of_another_type_are_refused() {
     refuses::<bool>("02");
     refuses::<Option<u8>>("0200");
     refuses::<u16>("ffff04");

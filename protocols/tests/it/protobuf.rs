@@ -1,4 +1,4 @@
-//! Protocol Buffers: the bytes of the format, unknown fields, and the refusals.
+//! Protocol Buffers: the bytes of the format, unknown fields, and the datagrams that are refused.
 
 use std::{collections::HashMap, error::Error};
 
@@ -7,7 +7,7 @@ use prost::Message;
 
 use crate::{encode, hex, on_small_stack};
 
-/// The messages of https://protobuf.dev/programming-guides/encoding/, in one.
+/// The messages of https://protobuf.dev/programming-guides/encoding/ as one message.
 #[derive(Clone, PartialEq, Message)]
 struct Example {
     #[prost(int32, optional, tag = "1")]
@@ -32,7 +32,7 @@ struct Example {
 
 const EXAMPLE: Protobuf<Example> = Protobuf::new();
 
-// P-29: the bytes of the documentation of the format.
+// P-29: the bytes from the documentation of the format.
 #[test]
 fn a_message_has_the_bytes_of_the_format() {
     let number = Example { number: Some(150), ..Default::default() };
@@ -78,7 +78,7 @@ fn packets_come_back() {
 }
 
 #[test]
-fn unknown_fields_are_skipped_and_of_two_the_last_one_counts() {
+fn unknown_fields_are_skipped_and_the_last_of_two_fields_counts() {
     let unknown = hex("08 96 01  f8 01 2a  7a 02 6869  5b 08 01 5c");
     let twice = hex("08 01 08 02");
 
@@ -86,7 +86,7 @@ fn unknown_fields_are_skipped_and_of_two_the_last_one_counts() {
     assert_eq!(EXAMPLE.decode(&twice).unwrap().number, Some(2));
 }
 
-// What prost does not do as protoc's parsers do.
+// Here prost differs from the parsers of protoc.
 #[test]
 fn required_fields_may_be_missing_and_known_ones_of_another_wire_type_are_refused() {
     #[derive(PartialEq, Message)]
@@ -105,19 +105,19 @@ fn required_fields_may_be_missing_and_known_ones_of_another_wire_type_are_refuse
 
 // P-7
 #[test]
-fn what_is_no_message_is_refused() {
+fn bytes_that_are_not_a_message_are_refused() {
     let hostile = [
         "08",                        // a field without a value
         "08 96",                     // a number without an end
         "08 ffffffffffffffffffffff", // a number beyond 64 bits
         "00 01",                     // field 0
-        "0d 00000000",               // another type than the field's
-        "0f",                        // a wire type that there is not
-        "12 05 6869",                // text that is not there
+        "0d 00000000",               // another type than that of the field
+        "0f",                        // a wire type that does not exist
+        "12 05 6869",                // text that is cut
         "12 01 ff",                  // not UTF-8
         "12 ffffffffffffffff7f",     // a length of 2^63 - 1
         "1a 01 08 96 01",            // a field beyond its message
-        "0c",                        // the end of a group that did not begin
+        "0c",                        // the end of a group without a beginning
         "7b 08 01",                  // a group without an end
         "7b 08 01 74",               // a group with another end
     ];
@@ -165,7 +165,7 @@ fn a_hundred_levels_of_messages_are_read() {
 
 // P-5
 #[test]
-fn any_bytes_are_refused_or_are_the_packet_they_stand_for() {
+fn any_bytes_are_refused_or_decode_to_their_packet() {
     let mut random = fastrand::Rng::with_seed(11);
 
     for _ in 0..20_000 {
@@ -190,7 +190,7 @@ fn a_message_is_appended() {
 }
 
 #[test]
-fn the_two_directions_may_have_types_of_their_own() {
+fn the_two_directions_may_have_different_types() {
     #[derive(Message)]
     struct Answer {
         #[prost(bool, tag = "1")]

@@ -7,7 +7,7 @@ use crate::encode;
 
 // P-15
 #[test]
-fn every_datagram_is_itself() {
+fn every_datagram_passes_unchanged() {
     for bytes in [&b""[..], b"\x00", b"hello\r\n", &[0xff; 65_507]] {
         let packet = Raw.decode(bytes).unwrap();
 
@@ -18,12 +18,12 @@ fn every_datagram_is_itself() {
 
 // P-15
 #[test]
-fn nothing_is_the_empty_datagram() {
+fn an_empty_packet_is_the_empty_datagram() {
     assert_eq!(encode(&Raw, &Bytes::new()), b"");
 }
 
 #[test]
-fn a_packet_keeps_no_hold_on_the_datagram() {
+fn a_packet_does_not_borrow_the_datagram() {
     let mut datagram = vec![1, 2, 3];
 
     let packet = Raw.decode(&datagram).unwrap();

@@ -1,4 +1,4 @@
-//! The window against replays, which handlers keep since protocols have no memory (P-6).
+//! The replay window. Handlers keep it, because protocols have no memory (P-6).
 
 use std::collections::HashSet;
 
@@ -26,7 +26,7 @@ fn any_number_may_be_the_first() {
 }
 
 #[test]
-fn what_is_late_is_accepted_within_63_of_the_greatest() {
+fn a_late_number_is_accepted_within_63_of_the_greatest() {
     let mut window = ReplayWindow::new();
 
     assert!(window.accept(100));
@@ -37,20 +37,20 @@ fn what_is_late_is_accepted_within_63_of_the_greatest() {
 }
 
 #[test]
-fn a_jump_far_ahead_leaves_behind_what_was_before() {
+fn after_a_large_jump_old_numbers_are_refused() {
     for ahead in [63, 64, 65, 127, 128, 1 << 32, u64::MAX - 1] {
         let mut window = ReplayWindow::new();
         assert!(window.accept(1));
 
         assert!(window.accept(1 + ahead), "{ahead}");
         assert!(!window.accept(1 + ahead), "{ahead}");
-        assert!(window.accept(ahead), "one less is in the window, not seen yet");
-        assert!(!window.accept(1), "seen, or too old: {ahead}");
+        assert!(window.accept(ahead), "the number before is in the window and not seen yet");
+        assert!(!window.accept(1), "1 is seen or too old after {ahead}");
     }
 }
 
 #[test]
-fn the_greatest_number_of_all_closes_nothing_behind_it() {
+fn after_the_greatest_number_the_window_still_works() {
     let mut window = ReplayWindow::new();
 
     assert!(window.accept(u64::MAX));
@@ -88,7 +88,7 @@ fn it_agrees_with_a_set_of_all_numbers_seen() {
 }
 
 #[test]
-fn it_takes_16_bytes_and_copies() {
+fn it_takes_16_bytes_and_is_copy() {
     let mut window = ReplayWindow::new();
     let mut before = window;
 

@@ -1,4 +1,4 @@
-//! The sealed layer: the cipher, contexts, keys, and refusals.
+//! The sealed layer: the cipher, contexts, keys, and the datagrams that are refused.
 
 use std::{collections::HashSet, error::Error};
 
@@ -9,8 +9,8 @@ use datagrammar_protocols::{
 
 use crate::{STEP, encode, hex};
 
-// P-22: the bytes are those of draft-irtf-cfrg-xchacha-03, A.3.1. Its associated data begin with
-// 50, which is our id.
+// P-22: the bytes are from draft-irtf-cfrg-xchacha-03, A.3.1. Its associated data begin with 50, which
+// is our id.
 #[test]
 fn the_cipher_is_xchacha20_poly1305() {
     let key = SealingKey::from(std::array::from_fn(|n| 0x80 + n as u8));
@@ -61,7 +61,7 @@ fn a_packet_sealed_twice_gives_different_bytes() {
 
 // P-22, P-2, P-3
 #[test]
-fn what_is_altered_cut_followed_or_sealed_by_another_is_refused_with_one_same_error() {
+fn altered_cut_extended_and_foreign_datagrams_are_refused_with_the_same_error() {
     let protocol = Text.layer(sealed());
     let honest = encode(&protocol, &"hello".to_owned());
 
@@ -117,12 +117,12 @@ fn two_keys_cannot_have_one_id() {
 
 // P-22
 #[test]
-fn what_is_sealed_in_one_context_is_refused_in_every_other() {
+fn a_datagram_sealed_in_one_context_is_refused_in_every_other() {
     let old = SealingKey::from([8; 32]);
     let contexts: [&[u8]; 4] = [b"", b"a", b"ab", b"\x01"];
 
     for from in contexts {
-        // Of all keys, in whatever order things are said.
+        // The context applies to all keys, in any order of the setters.
         let before = Text.layer(sealed().context(from).accepting(2, &old));
         let after = Text.layer(sealed().accepting(2, &old).context(b"x").context(from));
         let datagrams = [
@@ -142,7 +142,7 @@ fn what_is_sealed_in_one_context_is_refused_in_every_other() {
 
 // P-1, P-10
 #[test]
-fn only_what_was_appended_is_sealed_and_seals_nest() {
+fn only_the_appended_bytes_are_sealed_and_seals_nest() {
     let protocol = Text.layer(sealed()).layer(Sealed::new(2, &[8; 32].into()));
     let mut datagram = b"before|".to_vec();
 
@@ -153,9 +153,9 @@ fn only_what_was_appended_is_sealed_and_seals_nest() {
     assert_eq!(protocol.decode(&datagram[7..]).unwrap(), "text");
 }
 
-// P-22: before anything else is parsed.
+// P-22: the seal is checked before anything else is parsed.
 #[test]
-fn the_protocol_inside_sees_only_what_was_sealed() {
+fn the_protocol_inside_sees_only_datagrams_that_were_sealed() {
     let protocol = Text.layer(sealed());
     let datagram = encode(&Raw.layer(sealed()), &Bytes::from_static(b"\xff"));
 

@@ -1,4 +1,4 @@
-//! The signed layer: the bytes, keys, and refusals.
+//! The signed layer: the bytes, keys, and the datagrams that are refused.
 
 use std::{borrow::Cow, error::Error};
 
@@ -13,7 +13,7 @@ use crate::{STEP, encode};
 
 // P-29 w12, P-20
 #[test]
-fn the_signature_is_hmac_sha_256_of_the_bytes_behind_them() {
+fn the_signature_is_the_hmac_sha_256_of_the_bytes_and_follows_them() {
     let protocol = Text.layer(Signed::new(&k()));
     let bytes = base64("aGVsbG9TxAJypwwVyk7gr03x8VX9bEHgDOIwfYmH7NS7NqfpkA==");
 
@@ -41,7 +41,7 @@ fn json_is_signed_as_it_is_written() {
 
 // P-20, P-2, P-3
 #[test]
-fn what_is_altered_cut_followed_or_signed_by_another_is_refused_with_one_same_error() {
+fn altered_cut_extended_and_foreign_datagrams_are_refused_with_the_same_error() {
     let protocol = Text.layer(Signed::new(&k()));
     let honest = encode(&protocol, &"hello".to_owned());
 
@@ -93,7 +93,7 @@ fn one_key_signs_and_several_are_accepted() {
 
 // P-1, P-10
 #[test]
-fn only_what_was_appended_is_signed_and_signatures_nest() {
+fn only_the_appended_bytes_are_signed_and_signatures_nest() {
     let protocol = Text.layer(Signed::new(&[1; 32].into())).layer(Signed::new(&[2; 32].into()));
     let mut datagram = b"before|".to_vec();
 
@@ -106,7 +106,7 @@ fn only_what_was_appended_is_signed_and_signatures_nest() {
     refused(reverse.decode(&datagram[7..]));
 }
 
-// P-20: what is verified is a part of the datagram, not a copy.
+// P-20: the verified payload is a part of the datagram, not a copy.
 #[test]
 fn verifying_borrows() {
     let layer = Signed::new(&k());
@@ -115,9 +115,9 @@ fn verifying_borrows() {
     assert!(matches!(layer.undo(&datagram), Ok(Cow::Borrowed(b"text"))));
 }
 
-// P-20: before anything else is parsed.
+// P-20: the signature is checked before anything else is parsed.
 #[test]
-fn the_protocol_inside_sees_only_what_is_signed() {
+fn the_protocol_inside_sees_only_datagrams_that_are_signed() {
     let protocol = Text.layer(Signed::new(&k()));
     let signed = encode(&Raw.layer(Signed::new(&k())), &Bytes::from_static(b"\xff"));
 
@@ -142,7 +142,7 @@ fn refused<T>(decoded: Result<T, DecodeError>) {
     assert!(error.source().is_none());
 }
 
-/// The key K of the contract's wire vectors.
+/// The key K of the wire vectors in the contract.
 fn k() -> SigningKey {
     std::array::from_fn(|n| n as u8).into()
 }

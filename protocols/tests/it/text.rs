@@ -8,7 +8,7 @@ use crate::encode;
 
 // P-15
 #[test]
-fn text_is_its_utf8_and_nothing_else() {
+fn text_is_written_as_utf8_and_nothing_else() {
     for text in ["", "hello, world.", " padded \r\n", "é€😀", "\0", "\u{feff}bom"] {
         let datagram = encode(&Text, &text.to_owned());
 

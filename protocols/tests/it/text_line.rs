@@ -31,7 +31,7 @@ fn all_terminators_at_the_end_are_removed() {
 
 // P-16
 #[test]
-fn terminators_of_another_kind_and_inner_ones_stay() {
+fn other_and_inner_terminators_stay() {
     assert_eq!(LF.decode(b"\na\nb\r").unwrap(), "\na\nb\r");
     assert_eq!(CR.decode(b"a\rb\n").unwrap(), "a\rb\n");
     assert_eq!(CR.decode(b"a\r\n").unwrap(), "a\r\n");
@@ -41,7 +41,7 @@ fn terminators_of_another_kind_and_inner_ones_stay() {
 
 // P-16
 #[test]
-fn terminators_are_kept_if_asked_for() {
+fn terminators_are_kept_on_request() {
     for line in [LF, CR, CRLF] {
         assert_eq!(line.keep_terminator().decode(b"a\r\n\n\r").unwrap(), "a\r\n\n\r");
     }
@@ -74,7 +74,7 @@ fn only_ascii_is_read_and_written_by_default() {
 
 // P-16, P-4
 #[test]
-fn utf8_is_read_and_written_if_asked_for() {
+fn utf8_is_read_and_written_on_request() {
     let protocol = CRLF.utf8();
 
     let datagram = encode(&protocol, &"é€😀\r\n".to_owned());
@@ -97,7 +97,7 @@ fn what_is_not_utf8_is_refused() {
 
 // P-15
 #[test]
-fn nothing_is_the_empty_datagram() {
+fn an_empty_packet_is_the_empty_datagram() {
     for line in [LF, CR, CRLF, LF.utf8(), LF.keep_terminator()] {
         assert_eq!(encode(&line, &String::new()), b"");
         assert_eq!(line.decode(b"").unwrap(), "");

@@ -1,4 +1,4 @@
-//! CBOR: the bytes of structs, enums and tuples, and which datagrams are refused.
+//! CBOR: the bytes of structs, enums and tuples, and the datagrams that are refused.
 
 mod names;
 mod numbers;
@@ -52,7 +52,7 @@ fn indefinite_lengths_are_read() {
     reads("9fff", &Vec::<u8>::new());
 }
 
-// P-25: a tuple asks for no more than its elements, so it does not see the end of the array.
+// P-25: a tuple reads only its elements, so it does not see the end of the array.
 #[test]
 fn tuples_of_indefinite_length_are_read() {
     reads("9f 01 9f 02 03 ff 04 ff", &(1, (2, 3), 4));
@@ -74,7 +74,7 @@ fn names_and_variants_of_indefinite_length_are_read() {
 
 // P-25
 #[test]
-fn lengths_are_definite_where_serde_does_not_know_them() {
+fn lengths_are_definite_even_if_serde_does_not_know_them() {
     #[derive(Serialize)]
     struct Open {
         id: u8,
@@ -126,7 +126,7 @@ fn an_enum_is_its_variants_name_or_a_map_of_it() {
 }
 
 #[test]
-fn tags_that_nobody_asked_for_and_unknown_fields_are_skipped() {
+fn tags_that_the_type_does_not_ask_for_and_unknown_fields_are_skipped() {
     reads("d9d9f7 a1 6464617461 c1 182a", &BTreeMap::from([("data".to_owned(), 42)]));
     reads(
         "a3 6161 c1 f93e00 636b6579 80 6162 82 c2 41ff 5f4100ff",
@@ -135,7 +135,7 @@ fn tags_that_nobody_asked_for_and_unknown_fields_are_skipped() {
 }
 
 #[test]
-fn a_type_of_any_shape_sees_what_is_tagged_without_its_tag() {
+fn a_type_of_any_shape_sees_tagged_values_without_their_tag() {
     let read: serde_json::Value =
         Cbor::<_, ()>::new().decode(&hex("a1 6161 82 c1 182a d82a 6162")).unwrap();
 
@@ -143,7 +143,7 @@ fn a_type_of_any_shape_sees_what_is_tagged_without_its_tag() {
 }
 
 #[test]
-fn tags_are_read_and_written_where_a_type_asks_for_them() {
+fn tags_are_read_and_written_if_a_type_asks_for_them() {
     use ciborium::tag::{Accepted, Captured, Required};
 
     reads("82 c1 182a 07", &(Required::<u8, 1>(42), 7));
@@ -159,7 +159,7 @@ fn tags_are_read_and_written_where_a_type_asks_for_them() {
 }
 
 #[test]
-fn text_of_any_length_and_form_is_read_whatever_a_type_asks_for() {
+fn text_of_any_length_and_form_is_read_for_every_request_of_a_type() {
     #[derive(Debug, PartialEq)]
     struct Asks(String);
 
@@ -223,7 +223,7 @@ fn a_datagram_that_is_cut_anywhere_is_refused() {
     }
 }
 
-// P-2: what a tuple leaves of an array is not read as the tuple's neighbour.
+// P-2: the elements that a tuple leaves of an array are not read as the value after the tuple.
 #[test]
 fn an_array_longer_than_its_type_is_refused() {
     refuses::<((u8, u8), u8)>("82 83010203");
@@ -234,7 +234,7 @@ fn an_array_longer_than_its_type_is_refused() {
 }
 
 #[test]
-fn what_is_not_cbor_or_not_of_the_type_is_refused() {
+fn invalid_cbor_and_values_of_another_type_are_refused() {
     for datagram in [
         "",
         "ff",

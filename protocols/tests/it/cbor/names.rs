@@ -1,4 +1,4 @@
-//! Names of fields and variants that are no text, and entries that a type does not have.
+//! Names of fields and variants that are not text.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Command, Row, reads, refuses};
 
-// P-25: Python sends it for `{b"bar": 42}`.
+// P-25: Python sends such names for `{b"bar": 42}`.
 #[test]
 fn names_of_fields_as_byte_strings_are_read() {
     let row = Row { key: vec![1], data: Some(42) };
@@ -16,19 +16,19 @@ fn names_of_fields_as_byte_strings_are_read() {
     reads("a2 5803 6b6579 81 01 5b0000000000000004 64617461 18 2a", &row);
     reads("bf 5f 42 6b65 40 41 79 ff 81 01 5f 44 64617461 ff 18 2a ff", &row);
     reads("d90103 a2 d840 43 6b6579 81 01 d840 44 64617461 18 2a", &row);
-    refuses::<Row>("a2 42 6b65 81 01 44 64617461 18 2a"); // "ke" is no field, and "key" is missing
-    refuses::<Row>("a2 c2 43 6b6579 81 01 64 64617461 18 2a"); // a big integer is no name
+    refuses::<Row>("a2 42 6b65 81 01 44 64617461 18 2a"); // "ke" is not a field, and "key" is missing
+    refuses::<Row>("a2 c2 43 6b6579 81 01 64 64617461 18 2a"); // a big integer is not a name
     refuses::<Row>("a2 5f 63 6b6579 ff 81 01 64 64617461 18 2a"); // text in a byte string
 }
 
 #[test]
-fn a_field_given_twice_is_refused_in_whatever_form_its_name_is() {
+fn a_field_given_twice_is_refused_in_all_forms_of_its_name() {
     refuses::<Row>("a3 63 6b6579 80 43 6b6579 80 64 64617461 01");
     refuses::<Row>("a3 43 6b6579 80 43 6b6579 80 64 64617461 01");
 }
 
 #[test]
-fn names_of_fields_as_byte_strings_are_read_by_visitors_that_know_text_only() {
+fn names_of_fields_as_byte_strings_are_read_by_visitors_for_text_only() {
     #[derive(Debug, PartialEq)]
     struct Fields(u8);
 
@@ -74,9 +74,9 @@ fn names_of_variants_as_byte_strings_are_read() {
     refuses::<Command>("c2 44 50696e67");
 }
 
-// Whether a name may be a byte string does not depend on an attribute of serde.
+// A name may be a byte string with every attribute of serde.
 #[test]
-fn names_as_byte_strings_are_read_whatever_the_attributes_of_the_type() {
+fn names_as_byte_strings_are_read_under_every_attribute() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Inner {
         k: u8,

@@ -37,7 +37,7 @@ fn integers_beyond_64_bits_are_tags_2_and_3() {
 
 // P-4
 #[test]
-fn floats_that_are_no_numbers_keep_their_bits() {
+fn nan_and_infinity_keep_their_bits() {
     for bits in [0x7fc0_0000, 0xffc0_0000, 0x7f80_0001, 0x7fa0_0000] {
         let read = Cbor::<f32, ()>::new().decode(&cbor_of(&f32::from_bits(bits))).unwrap();
 
@@ -59,22 +59,22 @@ fn floats_of_every_width_are_read() {
     }
 }
 
-// Languages with one type of number write those that are whole as integers.
+// Languages with only one number type write whole numbers as integers.
 #[test]
-fn an_integer_is_read_where_a_float_is_expected() {
+fn an_integer_is_read_if_a_float_is_expected() {
     reads("01", &1.0_f64);
     reads("3903e7", &-1000.0_f32);
     reads("3bffffffffffffffff", &-18_446_744_073_709_551_616.0_f64);
-    // Rounded once, and so exact where the float is.
+    // Rounded only once, so it equals the float.
     reads("3b00303b96791b7709", &-13_576_316_345_087_754.0_f64);
     reads("c347303b96791b7709", &-13_576_316_345_087_754.0_f64);
     reads("3a00ffffff", &-16_777_216.0_f32);
     reads("c249010000000000000000", &18_446_744_073_709_551_616.0_f32);
 }
 
-// P-25: and as floats, where integers would not do.
+// P-25: such languages write whole numbers as floats if integers are not large enough.
 #[test]
-fn a_whole_float_is_read_where_an_integer_is_expected() {
+fn a_whole_float_is_read_if_an_integer_is_expected() {
     for whole in ["f95140", "fa42280000", "fb4045000000000000", "c1 fb4045000000000000"] {
         reads(whole, &42_u8);
         reads(whole, &42_u16);
@@ -100,7 +100,7 @@ fn a_whole_float_is_read_where_an_integer_is_expected() {
     reads("f93c00", &Some(Some(std::num::NonZero::<u16>::MIN)));
 }
 
-// P-25: nothing but its sign is lost.
+// P-25: only its sign is lost.
 #[test]
 fn negative_zero_is_read_as_an_integer() {
     for zero in ["f98000", "fa80000000", "fb8000000000000000"] {
@@ -137,7 +137,7 @@ fn floats_are_read_to_the_bounds_of_an_integer_and_not_beyond() {
 }
 
 #[test]
-fn a_float_that_is_not_whole_or_not_finite_is_no_integer() {
+fn a_float_that_is_not_whole_or_not_finite_is_not_an_integer() {
     for float in [
         "f93e00",             // 1.5
         "fa3fc00000",         // 1.5
@@ -163,9 +163,9 @@ fn a_float_that_is_not_whole_or_not_finite_is_no_integer() {
     }
 }
 
-// P-4: what finds out by itself what is there finds what was sent.
+// P-4: a type that adapts to the received value gets the value that was sent.
 #[test]
-fn a_whole_float_stays_one_where_a_type_takes_both() {
+fn a_whole_float_stays_a_float_if_a_type_accepts_both() {
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(untagged)]
     enum Number {
@@ -186,9 +186,9 @@ fn small_integers_that_are_written_as_big_ones_are_read() {
     refuses::<i128>("c350ffffffffffffffffffffffffffffffff");
 }
 
-// Of which there are those of 256 bits.
+// Integers of 256 bits exist, for example.
 #[test]
-fn integers_beyond_128_bits_are_bytes_or_passed_over() {
+fn integers_beyond_128_bits_are_bytes_or_skipped() {
     let big = format!("c25820{}", "01".repeat(32));
 
     reads(&big, &CString::new([1; 32]).unwrap());
@@ -198,7 +198,7 @@ fn integers_beyond_128_bits_are_bytes_or_passed_over() {
 }
 
 #[test]
-fn whatever_integers_are_written_as_the_type_is_given_what_it_asks_for() {
+fn a_type_gets_the_integer_that_it_asks_for_in_every_encoding() {
     struct Only(i128);
 
     impl<'de> Deserialize<'de> for Only {

@@ -1,4 +1,4 @@
-//! What the encoders of others send, byte by byte as they sent it, is read as what it stands for.
+//! Bytes that other encoders have written are read with the same meaning.
 
 use std::{collections::BTreeMap, ffi::CString, fmt::Debug};
 
@@ -68,7 +68,7 @@ fn node_cbor() {
     bar("a263626172182a820102a1616101", 42); // and an array
 }
 
-// @std/cbor, `encodeCbor`, as its source has it
+// @std/cbor, `encodeCbor`, according to its source
 #[test]
 fn deno() {
     bar("a1636261721b0000019365481d03", 1_732_571_045_123_u64);
@@ -91,7 +91,7 @@ fn cbor2() {
     bar("a263626172182a6178f7", 42); // and "x": undefined
 }
 
-// ciborium 0.2.2, `into_writer`; the serializer of ours is compared with it elsewhere
+// ciborium 0.2.2, `into_writer`; other tests compare our serializer with it
 #[test]
 fn ciborium() {
     bar("a163626172f93c00", 1.0);

@@ -1,16 +1,16 @@
-//! Simple values (RFC 8949, section 3.3), null among them.
+//! Simple values (RFC 8949, section 3.3), including null.
 
 use serde::de::IgnoredAny;
 
 use super::{Command, Row, reads, refuses};
 
-/// All of them that nobody has assigned yet: the numbers 0 to 19, and 32 to 255.
+/// All simple values that are not assigned yet: the numbers 0 to 19, and 32 to 255.
 fn unassigned() -> impl Iterator<Item = String> {
     let short = (0..=19).map(|number| format!("{:02x}", 0xe0 | number));
     short.chain((32..=255).map(|number| format!("f8 {number:02x}")))
 }
 
-// P-25: a value that is assigned later does not cost the packets that hold it.
+// P-25: if a value is assigned later, packets that contain it can still be read.
 #[test]
 fn simple_values_that_are_not_assigned_are_skipped() {
     let row = Row { key: vec![], data: Some(42) };
@@ -27,7 +27,7 @@ fn simple_values_that_are_not_assigned_are_skipped() {
 }
 
 #[test]
-fn simple_values_that_are_not_assigned_are_nothing_else() {
+fn simple_values_that_are_not_assigned_are_not_read_as_another_type() {
     for simple in unassigned() {
         refuses::<()>(&simple);
         refuses::<bool>(&simple);
@@ -43,9 +43,9 @@ fn simple_values_that_are_not_assigned_are_nothing_else() {
     }
 }
 
-// RFC 8949, section 3.3: there is one form of each.
+// RFC 8949, section 3.3: each value has only one form.
 #[test]
-fn simple_values_in_two_bytes_that_have_one_are_refused() {
+fn simple_values_in_two_bytes_instead_of_one_are_refused() {
     for number in 0x00..=0x1f {
         let simple = format!("f8 {number:02x}");
 
@@ -63,9 +63,9 @@ fn simple_values_in_two_bytes_that_have_one_are_refused() {
     }
 }
 
-// Tags are skipped around everything, so around null, too.
+// Tags are skipped around everything, including null.
 #[test]
-fn null_is_none_within_tags() {
+fn null_inside_tags_is_none() {
     reads("c1 f6", &None::<u8>);
     reads("d9d9f7 c1 f7", &None::<u8>);
     reads("d9d9f7 a2 63 6b6579 80 64 64617461 c1 f6", &Row { key: vec![], data: None });

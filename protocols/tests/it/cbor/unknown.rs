@@ -6,9 +6,9 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::{Command, Row, reads, refuses};
 use crate::{hex, on_small_stack};
 
-// P-25: what is added to a packet later may be keyed by anything.
+// P-25: an entry that is added to a packet later may have any key.
 #[test]
-fn an_unknown_entry_is_skipped_whatever_its_key_is() {
+fn an_unknown_entry_is_skipped_with_any_key() {
     for key in KEYS {
         let row = Row { key: vec![], data: Some(42) };
 
@@ -20,7 +20,7 @@ fn an_unknown_entry_is_skipped_whatever_its_key_is() {
 }
 
 #[test]
-fn a_field_without_a_name_is_not_what_is_skipped() {
+fn a_field_with_an_empty_name_is_not_confused_with_a_skipped_entry() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Nameless {
         #[serde(rename = "")]
@@ -32,13 +32,13 @@ fn a_field_without_a_name_is_not_what_is_skipped() {
 }
 
 #[test]
-fn a_number_is_no_place_of_a_field() {
+fn a_number_is_not_the_position_of_a_field() {
     refuses::<Row>("a2 00 80 01 182a");
     reads("a3 63 6b6579 80 00 f6 01 01", &Row { key: vec![], data: None });
 }
 
 #[test]
-fn a_type_that_wants_no_unknown_fields_refuses_them_whatever_the_key_is() {
+fn a_type_that_denies_unknown_fields_refuses_them_with_any_key() {
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(deny_unknown_fields)]
     struct Closed {
@@ -51,7 +51,7 @@ fn a_type_that_wants_no_unknown_fields_refuses_them_whatever_the_key_is() {
     }
 }
 
-// serde keeps the entries of a flattened part, and knows keys of one value only.
+// serde keeps the entries of a flattened part, and supports only keys that are a single value.
 #[test]
 fn an_unknown_entry_beside_a_flattened_part_is_skipped_if_its_key_is_one_value() {
     #[derive(Debug, Deserialize, PartialEq)]
@@ -73,7 +73,7 @@ fn an_unknown_entry_beside_a_flattened_part_is_skipped_if_its_key_is_one_value()
     }
 }
 
-// serde keeps all entries, and takes as the name of a field what it knows as one.
+// serde keeps all entries, and accepts as a field name only text and bytes.
 #[test]
 fn an_unknown_entry_of_a_variant_with_a_tag_inside_is_skipped_if_its_key_is_text_or_bytes() {
     #[derive(Debug, Deserialize, PartialEq)]
@@ -93,17 +93,17 @@ fn an_unknown_entry_of_a_variant_with_a_tag_inside_is_skipped_if_its_key_is_text
 
 // P-2
 #[test]
-fn what_is_not_well_formed_is_refused_in_what_is_skipped() {
+fn malformed_items_are_refused_in_skipped_values() {
     for item in [
         "1c", // reserved
         "3e",
         "5d",
         "fc",
-        "ff",   // a break of nothing
-        "f800", // simple values in two bytes that have one
+        "ff",   // a break without a beginning
+        "f800", // simple values in two bytes instead of one
         "f814",
         "f81f",
-        "c1", // a tag of nothing, which takes the next item: one is missing
+        "c1", // a tag without content: it takes the next item, so one is missing
         "c2",
         "df",        // a tag of indefinite length
         "63 eda080", // a lone surrogate
@@ -135,7 +135,7 @@ fn what_is_not_well_formed_is_refused_in_what_is_skipped() {
 
 // P-25, P-5
 #[test]
-fn keys_that_are_skipped_have_the_nesting_limit() {
+fn skipped_keys_have_the_nesting_limit() {
     on_small_stack(|| {
         let row = |depth: usize, piece: &str, end: &str| {
             hex(&format!("a2 63 6b6579 80 {}{end} 00", piece.repeat(depth)))
@@ -150,9 +150,9 @@ fn keys_that_are_skipped_have_the_nesting_limit() {
     });
 }
 
-// As any tag: what it says of its item is for those to know who want that.
+// It is skipped like any other tag, because only types that ask for big integers interpret it.
 #[test]
-fn a_tag_of_big_integers_around_something_else_is_skipped() {
+fn a_tag_of_big_integers_around_another_value_is_skipped() {
     reads("a3 63 6b6579 80 01 c2 182a 02 81 c3 f6", &Row { key: vec![], data: None });
     reads("a2 63 6b6579 80 c2 01 f6", &Row { key: vec![], data: None });
     assert!(Cbor::<IgnoredAny, ()>::new().decode(&hex("c2 182a")).is_ok());
@@ -162,7 +162,7 @@ fn a_tag_of_big_integers_around_something_else_is_skipped() {
     refuses::<Option<u64>>("c2 f6");
 }
 
-// Every kind of item that is no name of a field.
+// Every kind of item that is not the name of a field.
 const KEYS: [&str; 35] = [
     "00",
     "01",

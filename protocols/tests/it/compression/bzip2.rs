@@ -1,4 +1,4 @@
-//! The bzip2 layer: its bytes, levels and refusals.
+//! The bzip2 layer: its bytes, levels, and the datagrams that are refused.
 
 use std::error::Error;
 
@@ -46,7 +46,7 @@ fn there_is_no_level_0() {
     let _ = BZIP2.level(0);
 }
 
-// The level in the header is not always the one that compressed.
+// The header does not always contain the level that was used to compress.
 #[test]
 fn a_block_that_fits_gives_the_bytes_of_its_level_for_less_memory() {
     for len in [1, 78_999, 79_000, 157_999, 158_000] {
@@ -58,9 +58,10 @@ fn a_block_that_fits_gives_the_bytes_of_its_level_for_less_memory() {
     }
 }
 
-// A long block may decode to little: the block that is declared is what a limit allows.
+// The decoder uses the block size that the limit requires, not the declared one. A block can hold more coded
+// bytes than its payload has.
 #[test]
-fn whatever_the_size_of_block_a_payload_within_the_limit_is_read() {
+fn a_payload_within_the_limit_is_read_with_every_block_size() {
     for len in [79_999, 80_000, 159_999, 160_000] {
         let payload = runs_of_four(len);
         let datagram = reference(&payload, 9);
@@ -72,7 +73,7 @@ fn whatever_the_size_of_block_a_payload_within_the_limit_is_read() {
 
 // P-23
 #[test]
-fn what_is_cut_corrupt_or_followed_says_what_is_wrong() {
+fn errors_for_cut_corrupt_and_extended_streams_name_the_problem() {
     let datagram = applied(&BZIP2, D);
     let mut corrupt = datagram.clone();
     corrupt[10] ^= 1; // the checksum of the block
@@ -93,7 +94,7 @@ fn what_is_cut_corrupt_or_followed_says_what_is_wrong() {
     );
 }
 
-// P-23: the level is not protected, and neither are the last bits, which fill a byte.
+// P-23: the checksum does not cover the level and the last bits, which only fill a byte.
 #[test]
 fn an_altered_byte_is_refused_or_changes_nothing() {
     let datagram = applied(&BZIP2, D);
@@ -110,7 +111,7 @@ fn an_altered_byte_is_refused_or_changes_nothing() {
     }
 }
 
-/// What bzip2 codes worst, before it sorts: five bytes for each four.
+/// The worst case for the first step of bzip2: it writes five bytes for every four.
 fn runs_of_four(len: usize) -> Vec<u8> {
     noise(len / 4 + 1).into_iter().flat_map(|byte| [byte; 4]).take(len).collect()
 }

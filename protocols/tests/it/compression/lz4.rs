@@ -1,4 +1,4 @@
-//! The LZ4 layer: its bytes and refusals.
+//! The LZ4 layer: its bytes, and the datagrams that are refused.
 
 use std::error::Error;
 
@@ -9,7 +9,7 @@ use crate::{hex, laws::applied};
 const LZ4: Lz4 = Lz4::with_limit(4_096);
 
 #[test]
-fn a_datagram_is_a_block_and_nothing_else() {
+fn a_datagram_is_one_block_and_nothing_else() {
     let literals = hex("b0 7b2264617461223a34327d"); // a token: eleven literals
     let nothing = hex("00");
 
@@ -21,14 +21,14 @@ fn a_datagram_is_a_block_and_nothing_else() {
 
 // From the description of the block format: token, literals, offset, length of the match.
 #[test]
-fn a_match_may_overlap_what_it_makes() {
+fn a_match_may_overlap_its_own_output() {
     let block = hex("1f 61 0100 05 50 6262626262");
 
     assert_eq!(LZ4.undo(&block).unwrap(), [&[b'a'; 25][..], b"bbbbb"].concat());
 }
 
 #[test]
-fn what_is_no_block_is_refused() {
+fn bytes_that_are_not_a_block_are_refused() {
     let nothing_to_copy_yet = hex("0f 0100 05 50 6262626262");
     let before_the_first_byte = hex("1f 61 0200 05 50 6262626262");
     let offset_of_zero = hex("1f 61 0000 05 50 6262626262");

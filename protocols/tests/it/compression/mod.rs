@@ -1,4 +1,4 @@
-//! Layers that compress. What they have in common is here, and in `laws`.
+//! Layers that compress. Tests for all of them are here and in `laws`.
 
 #[cfg(feature = "bzip2")]
 mod bzip2;
@@ -36,7 +36,7 @@ fn a_payload_of_the_limit_is_read_and_one_byte_more_is_refused() {
 
 // P-24
 #[test]
-fn what_inflates_to_more_than_the_limit_is_told_so() {
+fn a_payload_that_inflates_beyond_the_limit_has_its_own_error() {
     for (name, with_limit) in layers() {
         let datagram = applied(&*with_limit(0), &b"to ti".repeat(200));
 
@@ -48,7 +48,7 @@ fn what_inflates_to_more_than_the_limit_is_told_so() {
 }
 
 #[test]
-fn a_limit_beyond_all_memory_is_a_limit() {
+fn a_limit_beyond_all_memory_is_accepted() {
     for (name, with_limit) in layers() {
         let datagram = applied(&*with_limit(0), &[b'a'; 100_000]);
 
@@ -74,7 +74,7 @@ fn the_empty_datagram_is_refused() {
 
 // P-23
 #[test]
-fn a_second_stream_behind_the_first_is_refused() {
+fn a_second_stream_after_the_first_is_refused() {
     for (name, with_limit) in layers() {
         let layer = with_limit(4_096);
         for second in [applied(&*layer, b""), applied(&*layer, b"{\"data\":42}")] {
@@ -100,7 +100,7 @@ fn layers() -> Vec<(&'static str, UpTo)> {
     ]
 }
 
-/// Bytes that nothing compresses.
+/// Bytes that no layer can compress.
 fn noise(len: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(len as u64);
     (0..len).map(|_| random.u8(..)).collect()

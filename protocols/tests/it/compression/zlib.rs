@@ -1,4 +1,4 @@
-//! The zlib layer: its bytes, levels and refusals.
+//! The zlib layer: its bytes, levels, and the datagrams that are refused.
 
 use std::error::Error;
 
@@ -30,7 +30,7 @@ fn the_bytes_are_those_of_the_reference_implementation() {
 fn every_level_is_written_and_read() {
     for level in 0..=9 {
         for len in [0, 1, 100, 65_000, 200_000] {
-            // Level 1 has nine bits for each of these.
+            // Level 1 writes nine bits for each of these bytes.
             let rare = noise(len).into_iter().map(|byte| byte % 112 + 144).collect();
             for payload in [vec![0xff; len], noise(len), rare, D.repeat(len / 11)] {
                 let datagram = applied(&ZLIB.level(level), &payload);
@@ -79,7 +79,7 @@ fn other_formats_of_deflate_are_refused() {
 
 // P-23
 #[test]
-fn what_is_cut_corrupt_or_followed_says_what_is_wrong() {
+fn errors_for_cut_corrupt_and_extended_streams_name_the_problem() {
     let datagram = applied(&ZLIB, D);
     let mut corrupt = datagram.clone();
     *corrupt.last_mut().unwrap() ^= 1;
@@ -93,7 +93,7 @@ fn what_is_cut_corrupt_or_followed_says_what_is_wrong() {
     assert_eq!(expected(&[&datagram[..], b"\0"].concat()), "trailing bytes after the zlib stream");
 }
 
-// P-23: two bits of the header tell the level, for the curious only.
+// P-23: two bits of the header contain the level, only for information.
 #[test]
 fn an_altered_byte_is_refused_or_changes_nothing() {
     let datagram = applied(&ZLIB, D);

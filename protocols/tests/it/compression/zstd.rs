@@ -1,4 +1,4 @@
-//! The zstd layer: its bytes, levels, dictionaries and refusals.
+//! The zstd layer: its bytes, levels, dictionaries, and the datagrams that are refused.
 
 use std::error::Error;
 
@@ -55,7 +55,7 @@ fn a_frame_without_its_size_or_with_a_checksum_is_read() {
     }
 }
 
-// P-5: what a datagram declares is not believed.
+// P-5: the size that a datagram declares is checked.
 #[test]
 fn a_declared_size_is_refused_if_it_is_not_true() {
     let of_many_exabytes = hex("28b52ffd e0 0b000000000000f0 590000 7b2264617461223a34327d");
@@ -74,7 +74,7 @@ fn a_declared_window_costs_nothing() {
     let of_2_tib = hex("28b52ffd 00 f8 590000 7b2264617461223a34327d");
 
     assert_eq!(ZSTD.undo(&of_1_gib).unwrap(), D);
-    assert!(ZSTD.undo(&of_2_tib).is_err()); // more than zstd knows
+    assert!(ZSTD.undo(&of_2_tib).is_err()); // more than zstd supports
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn anything_but_one_frame_is_refused() {
 }
 
 #[test]
-fn what_is_cut_is_refused_at_each_byte() {
+fn a_frame_is_refused_wherever_it_is_cut() {
     let datagram = applied(&ZSTD, &D.repeat(20));
 
     for len in 4..datagram.len() {
@@ -122,11 +122,11 @@ fn a_dictionary_makes_small_datagrams_smaller() {
     assert_eq!(known.undo(&datagram).unwrap(), &packet[..]);
     assert_eq!(known.clone().level(19).undo(&datagram).unwrap(), &packet[..]);
     assert!(ZSTD.undo(&datagram).is_err());
-    assert_eq!(known.undo(&hex(FRAME)).unwrap(), D); // which needs none
+    assert_eq!(known.undo(&hex(FRAME)).unwrap(), D); // a frame that needs no dictionary
 }
 
 #[test]
-fn a_level_keeps_the_dictionary_whichever_is_set_first() {
+fn level_and_dictionary_can_be_set_in_any_order() {
     let bytes = br#"{"sensor":"kitchen","data":21}"#;
     let (first, last) = (ZSTD.dictionary(bytes).level(9), ZSTD.level(9).dictionary(bytes));
 
@@ -135,7 +135,7 @@ fn a_level_keeps_the_dictionary_whichever_is_set_first() {
 }
 
 #[test]
-fn a_trained_dictionary_is_told_from_others() {
+fn a_trained_dictionary_is_distinguished_from_others() {
     let one = ZSTD.dictionary(&trained(7));
     let other = ZSTD.dictionary(&trained(8));
 
@@ -152,7 +152,7 @@ fn a_broken_dictionary_is_refused_when_it_is_set() {
     let _ = ZSTD.dictionary(&trained(7)[..20]);
 }
 
-/// A dictionary of 256 bytes as `zstd --train` makes it, with a number of our own.
+/// A dictionary of 256 bytes like those of `zstd --train`, with our own number.
 fn trained(number: u8) -> Vec<u8> {
     let mut dictionary = hex("\
          37a430ec070000001e10d84be90cc3300c834f499228444a29a594697b9da0d6d6d6d6d6d6b605c3 \

@@ -1,4 +1,4 @@
-//! What goes wrong with packets that honest peers send.
+//! Faults that show with packets of honest peers.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ fn a_sound_codec_passes() {
 }
 
 #[test]
-fn a_packet_that_is_refused_is_no_sample() {
+fn a_packet_that_is_refused_is_not_a_valid_sample() {
     let failure = failure(|| Conformance::new(Sound).run([vec![0; 300]]));
 
     assert_eq!(failure, "round trip: packet 0 is refused: more than 255 bytes");
@@ -28,7 +28,7 @@ fn without_packets_nothing_is_checked() {
 }
 
 #[test]
-fn a_packet_that_comes_back_as_another_one_is_found() {
+fn a_packet_that_comes_back_as_another_packet_is_found() {
     let sorting = codec(
         |datagram| {
             let mut packet = Sound.decode(datagram)?;
@@ -90,7 +90,7 @@ fn a_codec_that_clears_the_buffer_when_it_refuses_is_found() {
 
 // P-1
 #[test]
-fn a_codec_that_takes_the_buffer_for_its_own_bytes_is_found() {
+fn a_codec_that_assumes_an_empty_buffer_is_found() {
     let total = |bytes: &[u8]| bytes.iter().copied().fold(0, u8::wrapping_add);
     let summing = codec(
         |datagram| match datagram.split_last() {
@@ -132,7 +132,7 @@ fn a_codec_that_ignores_trailing_bytes_is_found() {
 
 // P-3
 #[test]
-fn a_codec_that_reads_what_is_left_of_a_packet_is_found_if_it_is_asked_for() {
+fn a_codec_that_accepts_cut_packets_is_found_on_request() {
     let text = || ["text".to_owned()];
 
     let failure =
@@ -145,7 +145,7 @@ fn a_codec_that_reads_what_is_left_of_a_packet_is_found_if_it_is_asked_for() {
 }
 
 #[test]
-fn what_is_read_and_cannot_be_written_so_that_it_is_read_is_found() {
+fn a_packet_that_is_read_but_changes_when_it_is_written_is_found() {
     let trimming = codec(
         |datagram| Ok(datagram.trim_ascii_end().to_vec()),
         |packet, datagram| {
@@ -162,7 +162,7 @@ fn what_is_read_and_cannot_be_written_so_that_it_is_read_is_found() {
 
 // P-7
 #[test]
-fn a_layer_whose_errors_are_of_another_kind_is_found() {
+fn a_layer_with_errors_of_another_kind_is_found() {
     struct Wrong;
 
     impl Layer for Wrong {
@@ -189,7 +189,7 @@ fn a_layer_whose_errors_are_of_another_kind_is_found() {
 
 // P-1
 #[test]
-fn a_layer_that_changes_what_was_there_is_found() {
+fn a_layer_that_changes_earlier_bytes_is_found() {
     struct Mask;
 
     impl Layer for Mask {
@@ -209,7 +209,7 @@ fn a_layer_that_changes_what_was_there_is_found() {
 }
 
 #[test]
-fn what_one_side_sends_the_other_must_receive() {
+fn each_packet_of_one_side_must_be_received_by_the_other() {
     let (client, server) = (Split::new(Raw, Text), Split::new(Raw, Text));
 
     let failure = failure(|| {
@@ -221,7 +221,7 @@ fn what_one_side_sends_the_other_must_receive() {
 }
 
 #[test]
-fn a_float_that_is_not_equal_to_itself_comes_back_all_the_same() {
+fn nan_passes_although_it_is_not_equal_to_itself() {
     struct Float;
 
     impl DatagramProtocol for Float {

@@ -1,4 +1,4 @@
-//! What goes wrong with datagrams that no honest peer sends.
+//! Faults that show with datagrams of hostile peers.
 
 use std::cell::Cell;
 
@@ -8,7 +8,7 @@ use super::{Sound, codec, failure, packets};
 
 // P-20
 #[test]
-fn a_checksum_that_does_not_see_all_bytes_is_found_if_it_is_asked_for() {
+fn a_checksum_that_does_not_cover_all_bits_is_found_on_request() {
     let summing = |digits: fn(u8) -> u8| {
         codec(
             move |datagram| match datagram.split_last() {
@@ -80,7 +80,7 @@ fn a_codec_that_panics_while_it_encodes_is_found() {
 
 // P-5
 #[test]
-fn a_codec_that_allocates_what_a_length_claims_is_found() {
+fn a_codec_that_allocates_a_declared_length_is_found() {
     let claimed = Cell::new(0);
     let reserving = codec(
         |datagram| {
@@ -88,7 +88,7 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
                 return Err(DecodeError::codec("no length"));
             };
             let len = u32::from_be_bytes(*len) as usize;
-            claimed.set(len); // as `Vec::with_capacity` does
+            claimed.set(len); // like `Vec::with_capacity`
             match bytes.len() == len {
                 true => Ok(bytes.to_vec()),
                 false => Err(DecodeError::codec("fewer bytes than claimed")),
@@ -116,7 +116,7 @@ fn a_codec_that_allocates_what_a_length_claims_is_found() {
 
 // P-6
 #[test]
-fn a_codec_that_remembers_what_was_left_over_is_found() {
+fn a_codec_that_keeps_trailing_bytes_for_the_next_datagram_is_found() {
     let left_over = Cell::new(Vec::new());
     let streaming = codec(
         |datagram| {
@@ -137,7 +137,7 @@ fn a_codec_that_remembers_what_was_left_over_is_found() {
 
 // P-6
 #[test]
-fn a_codec_that_refuses_all_after_an_error_is_found() {
+fn a_codec_that_refuses_everything_after_an_error_is_found() {
     let broken = Cell::new(false);
     let latched = codec(
         |datagram| match broken.get() {
@@ -160,7 +160,7 @@ fn a_codec_that_mixes_in_the_packet_before_is_found() {
         |datagram| {
             let packet = Sound.decode(datagram)?;
             let before = last.replace(packet.clone());
-            // As if a buffer that is used again had not been cleared.
+            // Like a reused buffer that was not cleared.
             Ok(if before.len() == 2 && packet.len() == 1 { before } else { packet })
         },
         |packet, datagram| Sound.encode(packet, datagram),
@@ -192,7 +192,7 @@ fn errors_that_quote_the_datagram_are_found() {
 
 // P-7
 #[test]
-fn errors_without_a_word_are_found() {
+fn errors_without_text_are_found() {
     let silent = codec(
         |datagram| Sound.decode(datagram).map_err(|_| DecodeError::codec("")),
         |packet, datagram| Sound.encode(packet, datagram),
@@ -206,7 +206,7 @@ fn errors_without_a_word_are_found() {
 }
 
 #[test]
-fn a_failure_comes_back_from_its_seed() {
+fn a_failure_can_be_repeated_from_its_seed() {
     let rare = || {
         codec(
             |datagram| match datagram {
@@ -231,7 +231,7 @@ fn a_failure_comes_back_from_its_seed() {
 }
 
 #[test]
-fn of_a_long_datagram_the_first_bytes_are_told() {
+fn the_first_bytes_of_a_long_datagram_are_shown() {
     let panicking = codec(|_| panic!("too long"), |_, _| Ok(()));
 
     let failure = failure(|| Conformance::new(panicking).datagram(&[0xaa; 60_000]));

@@ -1,5 +1,4 @@
-//! The test kit finds what is wrong with a protocol, and says what. Each of these codecs breaks one
-//! promise.
+//! The test kit finds faults of a protocol and names them. Each of these codecs breaks one rule.
 
 mod honest;
 mod hostile;
@@ -8,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use datagrammar_protocols::{DatagramProtocol, DecodeError, EncodeError};
 
-/// At most 255 bytes after their number.
+/// A correct codec: up to 255 bytes after their count.
 struct Sound;
 
 impl DatagramProtocol for Sound {
@@ -36,7 +35,7 @@ fn packets() -> [Vec<u8>; 4] {
     [vec![], vec![1], vec![3, 2, 1], vec![7; 255]]
 }
 
-/// A codec of two closures.
+/// A codec from two closures.
 fn codec<D, E>(decode: D, encode: E) -> Codec<D, E>
 where
     D: Fn(&[u8]) -> Result<Vec<u8>, DecodeError>,
@@ -67,7 +66,7 @@ where
     }
 }
 
-/// What the test kit says of a protocol that is not sound.
+/// The message with which the test kit panics.
 fn failure(checks: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(checks)).expect_err("nothing has failed");
     *payload.downcast().expect("the kit panics with text")

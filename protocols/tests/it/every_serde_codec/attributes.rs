@@ -1,5 +1,5 @@
-//! Types whose shape serde finds out while it reads, by attributes: what the formats that describe
-//! themselves are for.
+//! Types with attributes for which serde finds out their shape only while it reads. Only self-describing
+//! formats support them.
 
 use std::{collections::BTreeMap, ffi::CString, fmt::Debug};
 
@@ -72,7 +72,7 @@ fn enums_of_every_representation_come_back() {
 
 // P-4
 #[test]
-fn maps_with_keys_that_are_no_text_come_back() {
+fn maps_with_keys_that_are_not_text_come_back() {
     #[derive(Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
     enum Key {
         Unit,
@@ -87,7 +87,7 @@ fn maps_with_keys_that_are_no_text_come_back() {
 
 // P-4
 #[test]
-fn extensions_come_back_from_where_serde_keeps_what_it_reads() {
+fn extensions_come_back_even_if_serde_keeps_a_copy() {
     #[derive(Debug, Deserialize, PartialEq, Serialize)]
     #[serde(rename = "_ExtStruct")]
     struct Extension((i8, CString));
@@ -104,9 +104,9 @@ fn extensions_come_back_from_where_serde_keeps_what_it_reads() {
     assert_eq!(msgpack.decode(&encode(&msgpack, &packet)).unwrap(), packet);
 }
 
-// What serde keeps for these attributes is what was sent, since it keeps it before it knows the type.
+// For these attributes serde keeps the value as it was sent, because it does not know the type yet.
 #[test]
-fn a_whole_float_is_an_integer_where_serde_does_not_keep_it() {
+fn a_whole_float_is_an_integer_only_if_serde_keeps_no_copy() {
     #[derive(Deserialize, Debug, PartialEq)]
     struct Flat<T> {
         own: u64,
@@ -140,9 +140,9 @@ fn a_whole_float_is_an_integer_where_serde_does_not_keep_it() {
     assert_eq!(both::<Inside<u64>>(&inside), [None, None]);
 }
 
-// The levels that one element has taken are there for the next one, too.
+// Each element gets all levels again, even if an element before was refused.
 #[test]
-fn what_a_type_refuses_and_passes_over_leaves_no_trace() {
+fn an_error_that_a_type_ignores_leaves_no_trace() {
     #[derive(Debug, PartialEq)]
     struct Lenient(Option<u8>);
 

@@ -1,4 +1,5 @@
-//! Numbers beyond the range of their type: refused, also where serde keeps a copy of them, never infinity.
+//! Numbers beyond the range of their type: they are refused, and never become infinity, even if serde keeps a
+//! copy.
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -51,7 +52,7 @@ const BEYOND: [f64; 4] = [1e39, -1e39, f64::MAX, f64::MIN];
 
 // P-12
 #[test]
-fn what_is_beyond_a_single_float_is_refused_under_every_attribute() {
+fn a_number_beyond_a_single_float_is_refused_under_every_attribute() {
     for number in BEYOND {
         is_for_doubles_only::<f64, f32>(&number);
         is_for_doubles_only::<Option<f64>, Option<f32>>(&Some(number));
@@ -64,7 +65,7 @@ fn what_is_beyond_a_single_float_is_refused_under_every_attribute() {
     }
 }
 
-/// That `packet` comes back as the one type under every attribute, and is refused as the other.
+/// Asserts that `packet` comes back as type `D` under every attribute, and is refused as type `S`.
 #[track_caller]
 fn is_for_doubles_only<D, S>(packet: &D)
 where
@@ -82,7 +83,7 @@ where
         inner: BTreeMap::from([("a".to_owned(), clone(packet))]),
     });
     alone::<Untagged<D>, Untagged<S>>(&Untagged::A { f: clone(packet) });
-    // Where the content comes before the tag, serde keeps it.
+    // If the content comes before the tag, serde keeps a copy.
     for read in read::<Beside<D>>(&beside(packet)) {
         assert_eq!(read.unwrap(), Beside::A(clone(packet)));
     }
@@ -109,7 +110,7 @@ fn clone<T: DeserializeOwned + Serialize>(packet: &T) -> T {
     serde_json::from_value(json!(packet)).unwrap()
 }
 
-/// Writes the packet in each format that describes itself, and reads it.
+/// Writes the packet in each self-describing format, and reads it.
 fn read<T: DeserializeOwned>(packet: &impl Serialize) -> [Result<T, DecodeError>; 3] {
     [
         Json::<T, ()>::new().decode(&encode(&Json::<(), _>::new(), packet)),
@@ -119,7 +120,7 @@ fn read<T: DeserializeOwned>(packet: &impl Serialize) -> [Result<T, DecodeError>
 }
 
 #[test]
-fn what_rounds_to_the_greatest_single_float_is_read() {
+fn a_number_that_rounds_to_the_greatest_single_float_is_read() {
     let number = 3.402_823_5e38;
 
     for read in read::<Tagged<f32>>(&Tagged::A { f: number }) {
@@ -130,9 +131,9 @@ fn what_rounds_to_the_greatest_single_float_is_read() {
     }
 }
 
-// P-4: an infinity that was sent is one.
+// P-4: an infinity that was sent is received as infinity.
 #[test]
-fn infinity_itself_is_read_from_binary() {
+fn infinity_is_read_from_binary_formats() {
     let infinity = Tagged::A { f: f64::INFINITY };
 
     for read in &read::<Tagged<f32>>(&infinity)[1..] {
@@ -156,7 +157,7 @@ fn integers_beyond_a_single_float_are_refused() {
 }
 
 #[test]
-fn each_of_several_numbers_is_looked_at() {
+fn each_of_several_numbers_is_checked() {
     #[derive(Debug, Deserialize)]
     #[expect(dead_code)]
     #[serde(tag = "t")]
@@ -173,9 +174,9 @@ fn each_of_several_numbers_is_looked_at() {
     }
 }
 
-// P-4: there may be any number of them.
+// P-4: a packet may contain any number of them.
 #[test]
-fn doubles_come_back_however_many_are_beyond_a_single_one() {
+fn any_number_of_doubles_beyond_a_single_float_come_back() {
     let packet = Tagged::A { f: vec![f64::MAX; 1_000] };
 
     for read in read::<Tagged<Vec<f64>>>(&packet) {
@@ -194,9 +195,9 @@ enum Either<A, B, C = u8> {
     Third { f: A, more: C },
 }
 
-// P-4: the first variant that fits is the one, as ever.
+// P-4: as always, the first variant that fits is used.
 #[test]
-fn a_variant_that_takes_the_number_comes_before_one_that_cannot() {
+fn a_variant_that_accepts_the_number_before_one_that_cannot_is_used() {
     let packet = Plain { f: 1e300 };
 
     for read in read::<Either<f64, f32>>(&packet) {
@@ -210,7 +211,7 @@ fn a_variant_that_takes_the_number_comes_before_one_that_cannot() {
     }
 }
 
-// It would have become infinity.
+// Otherwise the first variant would contain infinity.
 #[test]
 fn a_variant_that_cannot_take_the_number_is_refused_even_before_one_that_could() {
     let packet = Plain { f: 1e300 };
@@ -223,9 +224,9 @@ fn a_variant_that_cannot_take_the_number_is_refused_even_before_one_that_could()
     }
 }
 
-// P-6: nothing of it is left for another datagram of the same thread.
+// P-6: nothing is left that affects another datagram on the same thread.
 #[test]
-fn a_type_that_panics_while_a_datagram_is_read_again_leaves_no_trace() {
+fn a_panic_while_a_datagram_is_read_again_leaves_no_trace() {
     use std::{cell::Cell, panic};
 
     thread_local! {

@@ -1,4 +1,4 @@
-//! What codecs of serde types say when they refuse, and what they are whatever their types are.
+//! The error messages of codecs of serde types, and their traits for all packet types.
 
 use std::{error::Error, fmt::Debug, rc::Rc};
 
@@ -65,7 +65,7 @@ fn source(codec: impl DatagramProtocol<Incoming: Debug>, datagram: &[u8]) -> Str
 
 // P-7
 #[test]
-fn what_fails_to_be_written_is_an_encode_error() {
+fn a_packet_that_fails_to_serialize_is_an_encode_error() {
     struct Never;
 
     impl Serialize for Never {
@@ -90,7 +90,7 @@ fn what_fails_to_be_written_is_an_encode_error() {
 
 // P-7
 #[test]
-fn a_sequence_of_unknown_length_is_an_encode_error_where_a_length_is_in_front() {
+fn a_sequence_of_unknown_length_is_an_encode_error_if_the_format_needs_a_length() {
     struct Endless;
 
     impl Serialize for Endless {
@@ -104,7 +104,7 @@ fn a_sequence_of_unknown_length_is_an_encode_error_where_a_length_is_in_front() 
 }
 
 #[test]
-fn codecs_can_cross_threads_whatever_their_packets_are() {
+fn codecs_can_cross_threads_for_all_packet_types() {
     fn is_plain<T: Send + Sync + Copy + Debug + Default>() {}
 
     is_plain::<Json<Rc<u8>>>();

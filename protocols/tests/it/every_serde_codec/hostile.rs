@@ -1,5 +1,5 @@
-//! Bytes that no honest peer sends, beside those of the test kit: almost JSON, and what bincode itself
-//! makes of them. From seeds, so that a failure comes back.
+//! Bytes that no honest peer sends, in addition to those of the test kit: texts that are almost JSON, and
+//! comparisons with the reference implementations. They come from seeds, so that failures can be repeated.
 
 use std::{error::Error, io::Cursor};
 
@@ -15,7 +15,7 @@ use crate::{encode, hex};
 
 // P-5, R-5
 #[test]
-fn random_json_is_refused_or_is_the_packet_it_stands_for() {
+fn random_json_is_refused_or_decodes_to_its_packet() {
     let pieces = [
         "[",
         "]",
@@ -57,9 +57,9 @@ fn random_json_is_refused_or_is_the_packet_it_stands_for() {
     }
 }
 
-// P-12: nothing is read that serde_json refuses, nothing refused that it reads, and all is the same.
+// P-12: we accept exactly the texts that serde_json accepts, with the same result.
 #[test]
-fn json_is_what_the_reference_implementation_reads() {
+fn json_is_read_like_the_reference_implementation() {
     let pieces = [
         "[",
         "]",
@@ -127,10 +127,9 @@ fn json_is_what_the_reference_implementation_reads() {
     assert!(accepted[0] > 5_000 && accepted[1] > 1_000, "only {accepted:?} texts were packets");
 }
 
-// P-26, P-2: nothing is refused that the format's own crate accepts, and nothing accepted that it
-// refuses.
+// P-26, P-2: we accept exactly the datagrams that the crate of the format accepts.
 #[test]
-fn bincode_is_what_the_reference_implementation_reads_and_writes_to_the_last_byte() {
+fn bincode_is_read_and_written_like_the_reference_implementation_to_the_last_byte() {
     fn agrees<C: bincode::config::Config>(ours: &Bincode<Shape>, config: C, seed: u64) {
         let write = |packet: &Shape| bincode::serde::encode_to_vec(packet, config).unwrap();
         let read = |datagram: &[u8]| {
@@ -145,11 +144,11 @@ fn bincode_is_what_the_reference_implementation_reads_and_writes_to_the_last_byt
 }
 
 #[test]
-fn postcard_is_what_the_reference_implementation_reads_and_writes_to_the_last_byte() {
+fn postcard_is_read_and_written_like_the_reference_implementation_to_the_last_byte() {
     let write = |packet: &Shape| postcard::to_extend(packet, Vec::new()).unwrap();
     let read = |datagram: &[u8]| {
         let (packet, left) = postcard::take_from_bytes::<Shape>(datagram).ok()?;
-        // Of text for a character it reads the first one, and lets the others be.
+        // From a text for a `char`, postcard reads the first character and ignores the others.
         if let Shape::Tuple(.., char) = packet {
             let text = char.to_string();
             let alone = [&[text.len() as u8], text.as_bytes()].concat();
@@ -193,9 +192,9 @@ fn agrees_with<P: DatagramProtocol<Incoming = Shape, Outgoing = Shape>>(
     assert!(accepted > 100, "only {accepted} datagrams were packets");
 }
 
-// P-25: what another implementation reads, too, is the same packet, and written alike.
+// P-25: if another implementation accepts a datagram too, the packet and its encoding are the same.
 #[test]
-fn cbor_is_what_the_reference_implementation_reads_and_writes() {
+fn cbor_is_read_and_written_like_the_reference_implementation() {
     let write = |packet: &Shape| {
         let mut bytes = Vec::new();
         ciborium::into_writer(packet, &mut bytes).unwrap();
@@ -213,7 +212,7 @@ fn cbor_is_what_the_reference_implementation_reads_and_writes() {
 
 // P-25
 #[test]
-fn msgpack_is_what_the_reference_implementation_reads_and_writes() {
+fn msgpack_is_read_and_written_like_the_reference_implementation() {
     let write = |packet: &Shape| rmp_serde::to_vec_named(packet).unwrap();
 
     let read = |datagram: &[u8]| {
@@ -225,8 +224,8 @@ fn msgpack_is_what_the_reference_implementation_reads_and_writes() {
     agrees_where_both_read(&Msgpack::new(), write, read, 10);
 }
 
-/// The crates read less, such as whole floats for integers. More they read only where a packet would be another
-/// than was sent.
+/// The crates accept less than we do, for example no whole floats for integers. They accept more only if the
+/// packet would differ from the one that was sent.
 fn agrees_where_both_read<P: DatagramProtocol<Incoming = Shape, Outgoing = Shape>>(
     ours: &P,
     write: impl Fn(&Shape) -> Vec<u8>,
@@ -262,18 +261,18 @@ fn agrees_where_both_read<P: DatagramProtocol<Incoming = Shape, Outgoing = Shape
     assert!(accepted > 1_000, "only {accepted} datagrams were packets");
 }
 
-/// What the crates take for a neighbour, drop, or make another number of.
+/// Our errors in cases in which the crates read a value as the next one, drop it, or change a number.
 const REFUSED_RIGHTLY: [&str; 7] = [
     "more elements than the type has",
     "declared length exceeds the datagram",
     "invalid length",
-    "the variant has no content", // ciborium takes what follows, where there is a tag
+    "the variant has no content", // ciborium takes the next value if there is a tag
     "the variant has content",
     "a big integer has no bytes", // ciborium skips tags 2 and 3
-    "expected u128",              // rmp-serde makes one of a negative number
+    "expected u128",              // rmp-serde converts a negative number
 ];
 
-/// The formats that describe themselves.
+/// Checks the self-describing formats.
 fn described_hold<T: DeserializeOwned + Serialize>(datagram: &[u8]) {
     Conformance::by_bytes(Json::<T>::new()).datagram(datagram);
     Conformance::by_bytes(Json::<T>::new().ascii()).datagram(datagram);
@@ -290,8 +289,8 @@ struct Message {
 
 // P-5
 #[test]
-fn a_type_that_takes_errors_for_values_comes_to_an_end() {
-    /// Anything, also what cannot be read.
+fn a_type_that_accepts_errors_as_values_does_not_loop_forever() {
+    /// Accepts anything, even a value that cannot be read.
     struct Whatever;
 
     impl<'de> Deserialize<'de> for Whatever {

@@ -1,4 +1,4 @@
-//! Codecs of serde types keep what all protocols promise (P-1 to P-7): one line each.
+//! Codecs of serde types keep the rules P-1 to P-7 of all protocols: one test each.
 
 use std::{collections::BTreeMap, ffi::CString};
 
@@ -32,13 +32,13 @@ fn bincode() {
 }
 
 #[test]
-fn bincode_of_what_takes_no_bytes() {
+fn bincode_of_elements_without_bytes() {
     Conformance::new(Bincode::<()>::new()).run([()]);
     Conformance::new(Bincode::<Vec<()>>::new()).refuse_cuts().run([vec![], vec![(); 300]]);
 }
 
 #[test]
-fn bincode_of_what_takes_more_memory_than_bytes() {
+fn bincode_of_values_that_take_more_memory_than_bytes() {
     type Sparse = Vec<Option<Box<[u64; 32]>>>;
     type Named = BTreeMap<CString, Vec<char>>;
     let sparse = || vec![None, Some(Box::new([7; 32])), None];

@@ -1,4 +1,4 @@
-//! What every codec of serde types promises alike.
+//! Tests that apply to every codec of serde types.
 
 mod attributes;
 mod beyond;

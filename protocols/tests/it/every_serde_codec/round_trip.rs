@@ -1,4 +1,4 @@
-//! What is sent is what is received, for every codec of serde types.
+//! Every codec of serde types returns the packet that was sent.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -97,7 +97,7 @@ fn booleans_options_and_collections_come_back() {
     comes_back(&[[0.5_f64; 3]; 2]);
 }
 
-// P-4: every shape that serde knows passes the guard of the binary codecs.
+// P-4: the binary codecs accept every shape of type that serde has.
 #[test]
 fn every_shape_of_type_comes_back() {
     for shape in Shape::one_of_each() {
@@ -126,7 +126,7 @@ fn a_document_of_7_kib_comes_back() {
     comes_back(&document);
 }
 
-// P-25: bytes that look like the beginning of an indefinite length in CBOR change nothing.
+// P-25: bytes that look like the start of an indefinite length in CBOR have no effect.
 #[test]
 fn in_cbor_every_packet_has_one_form() {
     for shape in Shape::one_of_each() {

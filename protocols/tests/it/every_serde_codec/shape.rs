@@ -1,4 +1,4 @@
-//! A type with every shape that serde knows.
+//! A type with every shape that serde has.
 
 use std::collections::BTreeMap;
 

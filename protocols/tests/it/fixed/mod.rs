@@ -1,4 +1,4 @@
-//! The fixed layout: bytes, sizes and what comes back.
+//! The fixed layout: bytes, sizes and round trips.
 
 mod text;
 mod types;
@@ -49,7 +49,7 @@ fn a_tuple_is_laid_out_as_a_struct() {
 
 // P-17
 #[test]
-fn numbers_are_little_endian_if_asked_for() {
+fn numbers_are_little_endian_on_request() {
     let fixed: Fixed<Move> = Fixed::new().little_endian();
     let bytes = hex("ffffffff 0200 0300000000000000 01 61626300000000000000 000000000000f83f");
 
@@ -82,7 +82,7 @@ fn a_datagram_of_another_size_is_refused() {
 
 // P-17
 #[test]
-fn any_byte_but_zero_is_true() {
+fn any_byte_except_zero_is_true() {
     let fixed: Fixed<bool> = Fixed::new();
 
     assert_eq!((encode(&fixed, &false), encode(&fixed, &true)), (vec![0], vec![1]));
@@ -108,7 +108,7 @@ fn every_type_of_fixed_size_comes_back() {
 
 // P-5
 #[test]
-fn any_bytes_are_refused_or_are_the_packet_they_stand_for() {
+fn any_bytes_are_refused_or_decode_to_their_packet() {
     let fixed: Fixed<Move> = Fixed::new();
     let mut random = fastrand::Rng::with_seed(17);
     let mut accepted = 0;
@@ -118,7 +118,7 @@ fn any_bytes_are_refused_or_are_the_packet_they_stand_for() {
         datagram.fill_with(|| random.u8(..128));
 
         if let Ok(packet) = fixed.decode(&datagram) {
-            datagram[14] = packet.jumps.into(); // the byte of which any value but 0 is true
+            datagram[14] = packet.jumps.into(); // the byte that is true for every value except 0
             assert_eq!(encode(&fixed, &packet), datagram);
             accepted += 1;
         }
@@ -127,7 +127,7 @@ fn any_bytes_are_refused_or_are_the_packet_they_stand_for() {
 }
 
 #[test]
-fn neighbours_do_not_add_up_to_levels() {
+fn values_beside_each_other_do_not_add_up_to_levels() {
     comes_back(&[[Wrapped(1); 16]; 16], 1024);
 }
 
@@ -143,7 +143,7 @@ fn fields_are_appended() {
 }
 
 #[test]
-fn the_codec_can_cross_threads_whatever_its_packets_are() {
+fn the_codec_can_cross_threads_for_all_packet_types() {
     fn is_plain<T: Send + Sync + Copy + std::fmt::Debug + Default>() {}
 
     is_plain::<Fixed<Rc<u8>>>();

@@ -1,4 +1,4 @@
-//! Types that a fixed layout refuses, and those that refuse their bytes.
+//! Types that a fixed layout refuses, and types that refuse their bytes.
 
 use std::error::Error;
 
@@ -10,7 +10,7 @@ use crate::encode;
 
 // P-7
 #[test]
-fn a_type_without_a_size_of_its_own_is_an_error_both_ways() {
+fn a_type_without_a_fixed_size_is_an_error_in_both_directions() {
     refuses(&vec![1_u8]);
     refuses(&"text".to_owned());
     refuses(&'c');
@@ -27,7 +27,7 @@ fn a_type_without_a_size_of_its_own_is_an_error_both_ways() {
 
 // P-7
 #[test]
-fn what_would_only_be_written_is_an_error_too() {
+fn a_field_that_would_only_be_written_is_an_error_too() {
     let untagged: Fixed<Untagged> = Fixed::new();
     let skipping: Fixed<(), Skipping> = Fixed::new();
 
@@ -51,16 +51,16 @@ fn names_of_fields_and_their_aliases_change_nothing() {
 }
 
 #[test]
-fn what_a_type_refuses_is_a_decode_error() {
+fn a_value_that_a_type_refuses_is_a_decode_error() {
     let fixed: Fixed<std::num::NonZeroU16> = Fixed::new();
 
     assert_eq!(fixed.decode(&[1, 0]).unwrap().get(), 256);
     assert!(fixed.decode(&[0, 0]).unwrap_err().source().is_some());
 }
 
-// P-5: an endless type takes a byte per level, or none.
+// P-5: a recursive type takes one byte per level, or none.
 #[test]
-fn a_type_that_contains_itself_without_end_is_an_ordinary_error() {
+fn an_endlessly_recursive_type_is_an_ordinary_error() {
     #[derive(Deserialize)]
     #[expect(dead_code)]
     struct Newtype(Box<Self>);

@@ -1,12 +1,12 @@
-//! The extension that JavaScript's libraries send for `undefined`.
+//! The extension that JavaScript libraries send for `undefined`.
 
 use serde::Deserialize;
 
 use super::{Command, Row, reads, refuses};
 
-// msgpackr, and notepack before it, send it for what a property of JavaScript is that is not there.
+// msgpackr, and notepack before it, send it for `undefined`, the value of a missing property in JavaScript.
 #[test]
-fn the_extension_of_type_0_and_the_byte_0_is_read_as_nil_where_nobody_asks_for_an_extension() {
+fn the_extension_of_type_0_and_the_byte_0_is_nil_if_the_type_asks_for_no_extension() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Marker;
     #[derive(Debug, Deserialize, PartialEq)]
@@ -37,11 +37,11 @@ fn the_extension_of_type_0_and_the_byte_0_is_read_as_nil_where_nobody_asks_for_a
 }
 
 #[test]
-fn a_type_that_asks_for_an_extension_is_given_that_one_too() {
+fn a_type_that_asks_for_an_extension_also_gets_that_one() {
     reads("d40000", &Extension((0, Bytes(vec![0]))));
     reads("92 d40000 d40000", &(Extension((0, Bytes(vec![0]))), ()));
     reads("d40001", &Some(Extension((0, Bytes(vec![1])))));
-    // What it cannot be told from.
+    // This cannot be distinguished from nil.
     reads("d40000", &None::<Extension>);
 }
 

@@ -1,4 +1,4 @@
-//! MessagePack: the bytes of structs, enums and values, and which datagrams are refused.
+//! MessagePack: the bytes of structs, enums and values, and the datagrams that are refused.
 
 mod extensions;
 mod names;
@@ -44,7 +44,7 @@ fn a_struct_is_a_map_of_names() {
 
 // P-4
 #[test]
-fn floats_that_are_no_numbers_keep_their_bits() {
+fn nan_and_infinity_keep_their_bits() {
     let read = Msgpack::<f32, ()>::new().decode(&hex("ca7f800001")).unwrap();
 
     assert_eq!(read.to_bits(), 0x7f80_0001);
@@ -86,7 +86,7 @@ fn an_enum_is_its_variants_name_or_a_map_of_it() {
 }
 
 #[test]
-fn what_other_languages_write_is_read() {
+fn encodings_of_other_languages_are_read() {
     reads("92 9101 c0", &Row { key: vec![1], data: None });
     reads("83 a178 d60100000000 a36b6579 90 a179 c7020a0000", &Row { key: vec![], data: None });
     reads("cf0000000000000001", &1_u8);
@@ -119,18 +119,18 @@ fn a_unit_struct_is_an_empty_array_and_read_as_nil_too() {
     refuses::<Marker>("91c0");
 }
 
-// Before the format knew both, text was bytes, and is still where Lua writes it.
+// Old versions of the format had one type for text and bytes, and Lua libraries still write that type.
 #[test]
-fn text_is_read_where_bytes_are_expected() {
+fn text_is_read_if_bytes_are_expected() {
     reads("a26869", &c"hi".to_owned());
     reads("a2fffe", &c"\xff\xfe".to_owned());
     reads("82 a36b6579 90 a162 a2fffe", &Row { key: vec![], data: None });
     refuses::<String>("a2fffe");
 }
 
-// As rmp-serde reads it, and as Python sends `{b"a": 1}`.
+// rmp-serde reads it in the same way, and Python sends it for `{b"a": 1}`.
 #[test]
-fn binary_is_read_where_text_is_expected_if_it_is_utf_8() {
+fn binary_is_read_if_text_is_expected_and_it_is_utf_8() {
     reads("c4026869", &"hi".to_owned());
     reads("c400", &String::new());
     reads("c50002c3a9", &"é".to_owned());
@@ -144,7 +144,7 @@ fn binary_is_read_where_text_is_expected_if_it_is_utf_8() {
 }
 
 #[test]
-fn extensions_are_read_and_written_where_a_type_asks_for_them() {
+fn extensions_are_read_and_written_if_a_type_asks_for_them() {
     #[derive(Debug, Deserialize, PartialEq, Serialize)]
     #[serde(rename = "_ExtStruct")]
     struct Extension((i8, CString));
@@ -171,7 +171,7 @@ fn extensions_are_read_and_written_where_a_type_asks_for_them() {
 }
 
 #[test]
-fn what_is_no_extension_is_an_encode_error() {
+fn an_invalid_extension_is_an_encode_error() {
     #[derive(Serialize)]
     #[serde(rename = "_ExtStruct")]
     struct Extension<T>(T);
@@ -216,7 +216,7 @@ fn a_datagram_that_is_cut_anywhere_is_refused() {
     }
 }
 
-// P-2: what a tuple leaves of an array or of binary is not dropped.
+// P-2: the elements that a tuple leaves of an array or of binary are not dropped silently.
 #[test]
 fn an_array_longer_than_its_type_is_refused() {
     refuses::<((u8, u8), u8)>("92 93010203");
@@ -226,7 +226,7 @@ fn an_array_longer_than_its_type_is_refused() {
 }
 
 #[test]
-fn what_is_not_messagepack_or_not_of_the_type_is_refused() {
+fn invalid_messagepack_and_values_of_another_type_are_refused() {
     for datagram in ["", "c1", "91c1", "a2c328", "a2", "92", "81a161"] {
         refuses::<String>(datagram);
         refuses::<Vec<String>>(datagram);

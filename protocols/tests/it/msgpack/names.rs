@@ -1,10 +1,10 @@
-//! Names of fields and variants that are no text, and entries that a type does not have.
+//! Names of fields and variants that are not text.
 
 use serde::Deserialize;
 
 use super::{Command, Row, reads, refuses};
 
-// P-25: Python sends it for `{b"bar": 42}`.
+// P-25: Python sends such names for `{b"bar": 42}`.
 #[test]
 fn names_of_fields_as_binary_are_read() {
     let row = Row { key: vec![1], data: Some(42) };
@@ -12,12 +12,12 @@ fn names_of_fields_as_binary_are_read() {
     reads("82 c403 6b6579 91 01 c404 64617461 2a", &row);
     reads("82 a3 6b6579 91 01 c404 64617461 2a", &row);
     reads("82 c50003 6b6579 91 01 c600000004 64617461 2a", &row);
-    refuses::<Row>("82 c402 6b65 91 01 c404 64617461 2a"); // "ke" is no field, and "key" is missing
-    refuses::<Row>("82 d503 6b65 91 01 c404 64617461 2a"); // an extension is no name
+    refuses::<Row>("82 c402 6b65 91 01 c404 64617461 2a"); // "ke" is not a field, and "key" is missing
+    refuses::<Row>("82 d503 6b65 91 01 c404 64617461 2a"); // an extension is not a name
 }
 
 #[test]
-fn a_field_given_twice_is_refused_in_whatever_form_its_name_is() {
+fn a_field_given_twice_is_refused_in_all_forms_of_its_name() {
     refuses::<Row>("83 a3 6b6579 90 c403 6b6579 90 a4 64617461 01");
     refuses::<Row>("83 c403 6b6579 90 c403 6b6579 90 a4 64617461 01");
 }
@@ -32,9 +32,9 @@ fn names_of_variants_as_binary_are_read() {
     refuses::<Command>("c404 5069ff67");
 }
 
-// So rmp-serde wrote variants until its version 0.15.
+// rmp-serde wrote variants by their position until version 0.15.
 #[test]
-fn variants_are_read_by_their_place() {
+fn variants_are_read_by_their_position() {
     for place in ["00", "cc00", "cd0000", "ce00000000", "cf0000000000000000", "d000"] {
         reads(place, &Command::Ping);
         reads(&format!("81 {place} c0"), &Command::Ping);
@@ -60,9 +60,9 @@ fn variants_are_read_by_their_place() {
     refuses::<Command>("82 00 c0 00 c0");
 }
 
-// Whether a name may be binary does not depend on an attribute of serde.
+// A name may be binary with every attribute of serde.
 #[test]
-fn names_as_binary_are_read_whatever_the_attributes_of_the_type() {
+fn names_as_binary_are_read_under_every_attribute() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Inner {
         k: u8,

@@ -7,9 +7,9 @@ use datagrammar_protocols::{DatagramProtocol, Msgpack};
 use super::{reads, refuses};
 use crate::hex;
 
-// P-25: languages with one type of number write those as floats that are beyond 32 bits.
+// P-25: languages with only one number type write whole numbers beyond 32 bits as floats.
 #[test]
-fn a_whole_float_is_read_where_an_integer_is_expected() {
+fn a_whole_float_is_read_if_an_integer_is_expected() {
     for whole in ["ca42280000", "cb4045000000000000"] {
         reads(whole, &42_u8);
         reads(whole, &42_u16);
@@ -33,7 +33,7 @@ fn a_whole_float_is_read_where_an_integer_is_expected() {
     reads("81 cb4279365481d03000 ca3f800000", &BTreeMap::from([(1_732_571_045_123_u64, 1_i8)]));
 }
 
-// P-25: nothing but its sign is lost.
+// P-25: only its sign is lost.
 #[test]
 fn negative_zero_is_read_as_an_integer() {
     for zero in ["ca80000000", "cb8000000000000000"] {
@@ -64,7 +64,7 @@ fn floats_are_read_to_the_bounds_of_an_integer_and_not_beyond() {
 }
 
 #[test]
-fn a_float_that_is_not_whole_or_not_finite_is_no_integer() {
+fn a_float_that_is_not_whole_or_not_finite_is_not_an_integer() {
     for float in [
         "ca3fc00000",         // 1.5
         "cb3ff8000000000000", // 1.5
@@ -86,8 +86,8 @@ fn a_float_that_is_not_whole_or_not_finite_is_no_integer() {
     }
 }
 
-// P-4: what finds out by itself what is there finds what was sent.
+// P-4: a type that adapts to the received value gets the value that was sent.
 #[test]
-fn a_whole_float_stays_one_where_a_type_takes_both() {
+fn a_whole_float_stays_a_float_if_a_type_accepts_both() {
     reads("92 01 cb3ff0000000000000", &serde_json::json!([1, 1.0]));
 }

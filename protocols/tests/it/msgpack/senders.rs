@@ -1,4 +1,4 @@
-//! What the encoders of others send, byte by byte as they sent it, is read as what it stands for.
+//! Bytes that other encoders have written are read with the same meaning.
 
 use std::{collections::BTreeMap, ffi::CString, fmt::Debug};
 
@@ -41,7 +41,7 @@ fn msgpackr() {
     refuses::<Packet<u64>>("de0001a3626172cb3ff8000000000000");
 }
 
-// @msgpack/msgpack 3.1.3, `encode`; as it is, and with `forceIntegerToFloat`, and with `forceFloat32`
+// @msgpack/msgpack 3.1.3, `encode`: by default, with `forceIntegerToFloat`, and with `forceFloat32`
 #[test]
 fn msgpack_of_msgpack() {
     bar("81a3626172cf0000019365481d03", 1_732_571_045_123_u64);
@@ -59,7 +59,7 @@ fn msgpack_of_msgpack() {
     refuses::<Packet<u64>>("81a3626172ca3fc00000"); // 1.5
 }
 
-// @std/msgpack, `encode`, as its source has it: a double for what is beyond 32 bits
+// @std/msgpack, `encode`, according to its source: a double for integers beyond 32 bits
 #[test]
 fn deno() {
     bar("81a3626172cb4279365481d03000", 1_732_571_045_123_u64);
@@ -86,13 +86,13 @@ fn msgpack_of_python() {
     bar("85a36261722acb3ff800000000000002c00192010203c301", 42); // and 1.5, None, (1, 2), True
 }
 
-// rmp-serde 1.3.1, `to_vec_named` and `to_vec`, and what it wrote once
+// rmp-serde 1.3.1, `to_vec_named` and `to_vec`, and an old form of it
 #[test]
 fn rmp_serde() {
     bar("81a3626172a450696e67", Command::Ping);
     bar("9181a45061697292 01 02", Command::Pair(1, 2));
     bar("91cb3ff0000000000000", 1_u8); // an `f64` in the type of the sender
-    bar("9100", Command::Ping); // a variant by its place, until 0.15
+    bar("9100", Command::Ping); // a variant by its position, until 0.15
     bar("9181029201 02", Command::Pair(1, 2));
     bar("91c40161", "a".to_owned());
 }

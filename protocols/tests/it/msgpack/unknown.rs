@@ -6,9 +6,9 @@ use serde::Deserialize;
 use super::{Command, Row, reads, refuses};
 use crate::{hex, on_small_stack};
 
-// P-25: what is added to a packet later may be keyed by anything.
+// P-25: an entry that is added to a packet later may have any key.
 #[test]
-fn an_unknown_entry_is_skipped_whatever_its_key_is() {
+fn an_unknown_entry_is_skipped_with_any_key() {
     for key in KEYS {
         let row = Row { key: vec![], data: Some(42) };
 
@@ -19,13 +19,13 @@ fn an_unknown_entry_is_skipped_whatever_its_key_is() {
 }
 
 #[test]
-fn a_number_is_no_place_of_a_field() {
+fn a_number_is_not_the_position_of_a_field() {
     refuses::<Row>("82 00 90 01 2a");
     reads("83 a3 6b6579 90 00 c0 01 01", &Row { key: vec![], data: None });
 }
 
 #[test]
-fn a_type_that_wants_no_unknown_fields_refuses_them_whatever_the_key_is() {
+fn a_type_that_denies_unknown_fields_refuses_them_with_any_key() {
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(deny_unknown_fields)]
     struct Closed {
@@ -40,7 +40,7 @@ fn a_type_that_wants_no_unknown_fields_refuses_them_whatever_the_key_is() {
 
 // P-2
 #[test]
-fn what_is_not_well_formed_is_refused_in_what_is_skipped() {
+fn malformed_items_are_refused_in_skipped_values() {
     for item in ["c1", "91", "81", "81 01", "92 01", "dd ffffffff", "c6 7fffffff", "c7 05 01", "d9"]
     {
         let data = "a4 64617461 2a";
@@ -55,7 +55,7 @@ fn what_is_not_well_formed_is_refused_in_what_is_skipped() {
 
 // P-25, P-5
 #[test]
-fn keys_that_are_skipped_have_the_nesting_limit() {
+fn skipped_keys_have_the_nesting_limit() {
     on_small_stack(|| {
         let row = |depth: usize, piece: &str, end: &str| {
             hex(&format!("82 a3 6b6579 90 {}{end} 00", piece.repeat(depth)))
@@ -70,7 +70,7 @@ fn keys_that_are_skipped_have_the_nesting_limit() {
     });
 }
 
-// Every kind of item that is no name of a field.
+// Every kind of item that is not the name of a field.
 const KEYS: [&str; 24] = [
     "00",
     "01",

@@ -1,4 +1,4 @@
-//! A type that takes whatever comes, and keeps all that a format tells.
+//! A type that accepts every value, and keeps everything that a format reports about it.
 
 use std::fmt;
 
@@ -12,16 +12,16 @@ pub(crate) enum Any {
     Null,
     Bool(bool),
     Integer(i128),
-    /// The bits, so that what is no number is equal to itself, and zero is not to minus zero.
+    /// The bits, so that NaN is equal to itself, and zero is not equal to minus zero.
     Float(u64),
     Bytes(Vec<u8>),
     Text(String),
     List(Vec<Self>),
-    /// In the order of the datagram, keys that are there twice too.
+    /// The entries in the order of the datagram, including duplicate keys.
     Map(Vec<(Self, Self)>),
-    /// Of MessagePack.
+    /// An extension of MessagePack.
     Extension(i8, Vec<u8>),
-    /// Of CBOR, one that nobody has assigned yet. No format gives it to a type.
+    /// A simple value of CBOR that is not assigned yet. No format passes it to a type.
     Simple(u8),
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn map<const N: usize>(entries: [(Any, Any); N]) -> Any {
 }
 
 impl Any {
-    /// Whether there is a value in it that no format gives to a type.
+    /// Whether it contains a value that no format passes to a type.
     pub(crate) fn holds_simple(&self) -> bool {
         match self {
             Self::Simple(_) => true,
@@ -54,7 +54,7 @@ impl Any {
         }
     }
 
-    /// The value that a map of texts has there.
+    /// The value with the key `name` in a map with text keys.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         let Self::Map(entries) = self else { panic!("not a map: {self:?}") };
         entries.iter().find(|(key, _)| *key == text(name)).map(|(_, value)| value)

@@ -13,7 +13,7 @@ use super::{
 
 // P-25
 #[test]
-fn examples_of_appendix_a_are_what_it_says() {
+fn examples_of_appendix_a_have_their_values() {
     let numbers = (1..=25).map(Any::Integer).collect();
     let one_to_five = list([1.into(), list([2.into(), 3.into()]), list([4.into(), 5.into()])]);
     let a_and_b = map([(text("a"), 1.into()), (text("b"), list([2.into(), 3.into()]))]);
@@ -77,9 +77,9 @@ fn examples_of_appendix_a_are_what_it_says() {
     }
 }
 
-// RFC 8949, section 3.3: all of them are well-formed, but for those that have a shorter form.
+// RFC 8949, section 3.3: all of them are well-formed, except those that have a shorter form.
 #[test]
-fn simple_values_that_nobody_has_assigned_yet_are_passed_over() {
+fn simple_values_that_are_not_assigned_yet_are_skipped() {
     let of_one_byte = (0xe0..=0xf3_u8).map(|initial| vec![initial]);
     let of_two = (0x20..=0xff_u8).map(|value| vec![0xf8, value]);
 
@@ -94,7 +94,7 @@ fn simple_values_that_nobody_has_assigned_yet_are_passed_over() {
 
 // P-25
 #[test]
-fn whole_floats_are_integers_where_the_type_is_one() {
+fn whole_floats_are_integers_for_integer_types() {
     let cbor = |digits| hex(&format!("a1 64 64617461 {digits}"));
     let reads = |digits, data| {
         assert_eq!(read(&Cbor::<Data, ()>::new(), &cbor(digits), digits), Data { data });
@@ -112,7 +112,7 @@ fn whole_floats_are_integers_where_the_type_is_one() {
 }
 
 #[test]
-fn the_whole_of_appendix_a_is_what_it_says() {
+fn all_vectors_of_appendix_a_have_their_values() {
     #[derive(Deserialize)]
     struct Example {
         hex: String,
@@ -127,7 +127,7 @@ fn the_whole_of_appendix_a_is_what_it_says() {
     for Example { hex: digits, roundtrip, decoded, diagnostic } in &examples {
         let datagram = hex(digits);
         if digits == "f818" {
-            // The file is of RFC 7049; in RFC 8949 a value below 32 in two bytes is not well-formed.
+            // The file follows RFC 7049. In RFC 8949 a value below 32 in two bytes is not well-formed.
             refused(&Cbor::<IgnoredAny, ()>::new(), &datagram, digits);
             continue;
         }
@@ -139,7 +139,7 @@ fn the_whole_of_appendix_a_is_what_it_says() {
         }
         assert_eq!(read(&Cbor::<Any, ()>::new(), &datagram, digits), expected, "{digits}");
         if let Some(decoded) = decoded.as_ref().filter(|decoded| decoded.as_f64().is_none()) {
-            // The numbers of the file are JSON's, and so not all exact.
+            // The numbers in the file are JSON numbers, so not all of them are exact.
             let value = read(&Cbor::<Value, ()>::new(), &datagram, digits);
             assert_eq!(value, *decoded, "{digits}");
             if *roundtrip {
@@ -160,7 +160,7 @@ fn the_whole_of_appendix_a_is_what_it_says() {
     assert_eq!((examples.len(), written_alike), (82, 17));
 }
 
-/// Compares with that part of the notation (RFC 8949, section 8) that the file has.
+/// Compares a value with the diagnostic notation (RFC 8949, section 8), as far as the file uses it.
 fn is_as_the_diagnostic_notation_has_it(notation: &str, datagram: &[u8]) {
     let any = read(&Cbor::<Any, ()>::new(), datagram, notation);
     let untagged = match notation.split_once('(') {
@@ -183,7 +183,7 @@ fn is_as_the_diagnostic_notation_has_it(notation: &str, datagram: &[u8]) {
     assert_eq!(any, expected, "{notation}");
 }
 
-/// Tells that what is no part of a type is passed over, and the rest of the packet is read.
+/// Asserts that a value of a field that the type does not have is skipped, and the rest of the packet is read.
 #[track_caller]
 pub(crate) fn passed_over(datagram: &[u8], what: &str) {
     let cbor = Cbor::<IgnoredAny, ()>::new().nesting_limit(NESTING);
@@ -205,5 +205,5 @@ pub(crate) struct Data {
     pub(crate) data: u64,
 }
 
-/// More levels than any vector has.
+/// More levels than in any vector.
 pub(crate) const NESTING: usize = 1_000;

@@ -1,4 +1,5 @@
-//! The vectors of the CBOR working group: each file is CBOR itself, and has what is to be read, and what as.
+//! The vectors of the CBOR working group. Each file is CBOR itself, and contains the bytes to read and the
+//! expected values.
 
 use datagrammar_protocols::Cbor;
 use serde::de::IgnoredAny;
@@ -37,7 +38,7 @@ fn good_vectors_are_read_as_values_as_types_and_in_unknown_fields() {
             assert_eq!(vectors.len(), len, "{name}");
             for (what, datagram, decoded) in vectors {
                 let what = format!("{name}: {what}, {datagram:02x?}");
-                let decoded = decoded.expect("what is good is something");
+                let decoded = decoded.expect("a good vector has a value");
                 passed_over(&datagram, &what);
                 let cbor = Cbor::<Any, ()>::new().nesting_limit(NESTING);
                 if decoded.holds_simple() {
@@ -61,8 +62,8 @@ fn bad_vectors_are_refused_in_unknown_fields_too() {
         let mut well_formed = 0;
         for (what, datagram, _) in &vectors {
             if what.starts_with("date: ") {
-                // A map in the tags of dates is well-formed. Tags that no type asks for are passed over, so it
-                // is refused where the type is a date's.
+                // A map inside a date tag is well-formed. Tags that no type asks for are skipped, so only the
+                // types of dates refuse it.
                 well_formed += 1;
                 refused(&Cbor::<String, ()>::new(), datagram, what);
                 refused(&Cbor::<f64, ()>::new(), datagram, what);
@@ -77,22 +78,22 @@ fn bad_vectors_are_refused_in_unknown_fields_too() {
     });
 }
 
-/// The description of each, the bytes, and what they are to be read as.
+/// Returns the description, the bytes and the expected value of each vector.
 fn vectors(file: &[u8]) -> Vec<(String, Vec<u8>, Option<Any>)> {
     let file = whole(file);
-    let Some(Any::List(tests)) = file.get("tests") else { panic!("it is a list of tests") };
+    let Some(Any::List(tests)) = file.get("tests") else { panic!("the file has no list of tests") };
     let vector = |test: &Any| {
         let (Some(Any::Text(description)), Some(Any::Bytes(encoded))) =
             (test.get("description"), test.get("encoded"))
         else {
-            panic!("it has a description and bytes")
+            panic!("a vector has no description or no bytes")
         };
         (description.clone(), encoded.clone(), test.get("decoded").cloned())
     };
     tests.iter().map(vector).collect()
 }
 
-/// Reads a number as each type of numbers, and tells as how many types of integers.
+/// Reads a number as each number type; returns how many integer types it has tried.
 fn as_a_type(datagram: &[u8], decoded: &Any, what: &str) -> usize {
     match *decoded {
         Any::Integer(number) => {

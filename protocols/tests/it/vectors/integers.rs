@@ -1,6 +1,6 @@
-//! Numbers as every type of integers, whatever form they have on the wire.
+//! Reads numbers as every integer type, for every form on the wire.
 
-/// A number that some type of integers has.
+/// A number that fits into an integer type.
 #[derive(Clone, Copy)]
 pub(crate) enum Whole {
     Negative(i128),
@@ -12,7 +12,8 @@ impl Whole {
         u128::try_from(number).map_or(Self::Negative(number), Self::Positive)
     }
 
-    /// The number that a float is exactly. The bounds are floats too, the powers of two.
+    /// The integer that equals `float`, if there is one. The bounds are powers of two, so they are exact
+    /// floats.
     pub(crate) fn of_float(float: f64) -> Option<Self> {
         if float.trunc() != float || float >= 2_f64.powi(128) || float < -2_f64.powi(127) {
             return None;
@@ -32,8 +33,8 @@ impl Whole {
     }
 }
 
-/// Asserts that a datagram is read as each type in the range of which the number is, and refused as each
-/// other one, and tells how many types that are.
+/// Asserts that a datagram is read as each integer type that can hold the number, and refused as each other
+/// one. Returns how many types it has tried.
 macro_rules! of_each_type {
     ($Codec:ident, $datagram:expr, $number:expr, $what:expr) => {
         $crate::vectors::integers::of_each_type!($Codec, $datagram, $number, $what;

@@ -1,9 +1,9 @@
-//! A reader of CBOR (RFC 8949) that shares nothing with ours: the sets of the working group are CBOR
-//! themselves, and tell by it what is right.
+//! A reader of CBOR (RFC 8949) that shares no code with ours. The sets of the working group are CBOR
+//! themselves, so the expected values need an independent reader.
 
 use super::any::{Any, float};
 
-/// What the bytes are, without tags, and `undefined` as `null`; they must be well-formed.
+/// Returns the value of the bytes, without tags, and with `undefined` as `null`. The bytes must be well-formed.
 pub(crate) fn whole(mut bytes: &[u8]) -> Any {
     let any = item(&mut bytes);
     assert!(bytes.is_empty());
@@ -57,7 +57,7 @@ fn half(bits: u16) -> Any {
     }
 }
 
-/// The bits of a float as those of one of double precision; of what is no number all that it tells.
+/// Converts the bits of a float to those of a double-precision float. A NaN keeps its payload.
 fn wide(bits: u64, exponent: u32, fraction: u32) -> u64 {
     let infinite = (1 << exponent) - 1;
     if bits >> fraction & infinite != infinite {

@@ -1,4 +1,4 @@
-//! JSON texts that are to be read or refused, as JSONTestSuite has them.
+//! JSON texts of JSONTestSuite, which must be read or refused.
 
 use datagrammar_protocols::{DatagramProtocol, Json};
 use serde::{Deserialize, de::IgnoredAny};
@@ -8,9 +8,9 @@ use super::{
     files, read, refused, sets,
 };
 
-// P-12: what is refused without any set, `json_strict.rs` has.
+// P-12: `json_strict.rs` tests refused texts without any set.
 #[test]
-fn what_is_json_is_read() {
+fn texts_that_are_json_are_read() {
     let texts = [
         ("[[]   ]", list([list([])])),
         ("[1\n]", list([1.into()])),
@@ -36,7 +36,7 @@ fn what_is_json_is_read() {
 }
 
 #[test]
-fn what_is_nearly_json_is_refused_in_unknown_fields_too() {
+fn texts_that_are_almost_json_are_refused_in_unknown_fields_too() {
     let texts = [
         "[1 true]",
         "[\"\": 1]",
@@ -92,7 +92,8 @@ fn texts_of_json_test_suite_are_read_and_refused_as_their_names_say() {
                 invalid += 1;
             }
             b'i' => {
-                // What is a value can be passed over, too; the other way round numbers and surrogates differ.
+                // A text that is read as a value can be skipped too. The reverse is not true for numbers and
+                // surrogates.
                 let as_a_value = Json::<Any, ()>::new().decode(&json);
                 let skipped = Json::<IgnoredAny, ()>::new().decode(&json);
                 assert!(as_a_value.is_err() || skipped.is_ok(), "{name}");

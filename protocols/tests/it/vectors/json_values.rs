@@ -1,4 +1,4 @@
-//! Numbers, keys and texts on which readers of JSON disagree, as `test_transform` of JSONTestSuite has them.
+//! Numbers, keys and texts on which JSON readers disagree, from `test_transform` of JSONTestSuite.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{
     files, read, refused, sets,
 };
 
-// P-12, P-13: with and without the fraction, since a reader may go another way for each.
+// P-12, P-13: with and without a fraction, because a reader may handle them differently.
 #[test]
 fn numbers_on_which_readers_disagree_are_exact_or_refused() {
     reads("-0", &0_u8);
@@ -34,9 +34,9 @@ fn numbers_on_which_readers_disagree_are_exact_or_refused() {
     refuses::<f32>("1e39");
 }
 
-// P-12: what differs in what it is made of only is another key.
+// P-12: keys that differ only in their code points are different keys.
 #[test]
-fn keys_that_look_the_same_are_two() {
+fn keys_that_only_look_the_same_are_different() {
     let keys = BTreeMap::from([("é".to_owned(), 1), ("e\u{301}".to_owned(), 2)]);
 
     reads("{\"é\":1,\"e\u{301}\":2}", &keys);
@@ -50,7 +50,7 @@ fn the_transformed_texts_of_json_test_suite_have_the_right_values() {
     let (nfc, nfd) = ((text("é"), text("NFC")), (text("e\u{301}"), text("NFD")));
     let expected = BTreeMap::from([
         ("number_-9223372036854775808.json", number(-9_223_372_036_854_775_808)),
-        // Beyond 64 bits there are floats for a type of any shape.
+        // Beyond 64 bits, a type of any shape gets a float.
         ("number_-9223372036854775809.json", Some(list([float(-9_223_372_036_854_775_808.0)]))),
         ("number_1.0.json", Some(list([float(1.0)]))),
         ("number_1.000000000000000005.json", Some(list([float(1.0)]))),
@@ -84,7 +84,7 @@ fn the_transformed_texts_of_json_test_suite_have_the_right_values() {
             None => refused(&Json::<Any, ()>::new(), json, name),
         }
     }
-    // A type that asks for more than 64 bits is given them.
+    // A type that asks for more than 64 bits gets them.
     let beyond = &files[1].1;
     assert_eq!(read(&Json::<[i128; 1], ()>::new(), beyond, "i128"), [-9_223_372_036_854_775_809]);
 }

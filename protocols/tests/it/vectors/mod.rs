@@ -1,8 +1,8 @@
-//! What others have published to try formats with, by their verdicts.
+//! Published test vectors for formats, with their expected results.
 //!
-//! Tables of what is representative are here and always run. The sets themselves are not, as their sizes
-//! and licences differ: they are read from the folder that the environment variable `DATAGRAMMAR_VECTORS`
-//! names. Each test of a set holds how many vectors it has tried, so that it cannot try none.
+//! Tables of representative vectors are here and always run. The complete sets are not here, because their
+//! sizes and licences differ. They are read from the folder in the environment variable `DATAGRAMMAR_VECTORS`.
+//! Each test of a set asserts how many vectors it has tried, so that it cannot pass without any.
 
 mod any;
 mod cbor;
@@ -30,12 +30,12 @@ use serde::de::DeserializeOwned;
 fn sets() -> Option<&'static Path> {
     static SETS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let Some(folder) = env::var_os("DATAGRAMMAR_VECTORS") else {
-            // Past the capture of the test harness, which swallows what is printed by a test that passes.
+            // Written to stderr directly, because the test harness hides the prints of a test that passes.
             let _ = writeln!(stderr(), "DATAGRAMMAR_VECTORS names no folder: no published sets");
             return None;
         };
         let folder = PathBuf::from(folder);
-        assert!(folder.is_dir(), "DATAGRAMMAR_VECTORS names a folder");
+        assert!(folder.is_dir(), "DATAGRAMMAR_VECTORS is not a folder");
         Some(folder)
     });
     SETS.as_deref()
@@ -46,10 +46,10 @@ fn file(path: &Path) -> Vec<u8> {
 }
 
 fn json_file<T: DeserializeOwned>(path: &Path) -> T {
-    serde_json::from_slice(&file(path)).expect("it has the shape of the set")
+    serde_json::from_slice(&file(path)).expect("the file has the format of the set")
 }
 
-/// The names of the files of a folder and what is in them, sorted.
+/// The names and contents of the files in a folder, sorted by name.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries =
         fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -61,13 +61,13 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// The bytes written in hexadecimal; what is no digit is passed over.
+/// The bytes written in hexadecimal; other characters are skipped.
 fn hex(digits: &str) -> Vec<u8> {
     let digits: Vec<u32> = digits.chars().filter_map(|c| c.to_digit(16)).collect();
     digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
 }
 
-/// Reads or refuses the datagram; `what` tells which one it was.
+/// Reads the datagram; `what` names it in a failure.
 #[track_caller]
 fn read<P: DatagramProtocol>(protocol: &P, datagram: &[u8], what: &str) -> P::Incoming {
     protocol.decode(datagram).unwrap_or_else(|error| panic!("{what} is refused: {error}"))
@@ -78,7 +78,7 @@ fn refused<P: DatagramProtocol>(protocol: &P, datagram: &[u8], what: &str) {
     assert!(protocol.decode(datagram).is_err(), "{what} is read");
 }
 
-/// Runs `test` with room for what is nested deeper than a datagram may be by default.
+/// Runs `test` on a stack that is large enough for nesting beyond the default limit.
 fn on_a_large_stack(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(64 * 1024 * 1024).spawn(test);
     thread.expect("a thread can be started").join().expect("the test passes");

@@ -1,4 +1,4 @@
-//! Every format of MessagePack, and what `msgpack-test-suite` has of them, as values.
+//! Every format of MessagePack, and the vectors of `msgpack-test-suite`, read as values.
 
 use datagrammar_protocols::Msgpack;
 use serde::{Deserialize, de::IgnoredAny};
@@ -82,7 +82,7 @@ fn all_encodings_of_msgpack_test_suite_are_read_as_values() {
     assert_eq!(encodings, 233);
 }
 
-/// One value of the set: what kind it is, and how it can be written.
+/// One value of the set: its kind, and all its encodings.
 pub(crate) struct Entry {
     pub(crate) kind: String,
     pub(crate) value: Value,
@@ -91,9 +91,9 @@ pub(crate) struct Entry {
 
 pub(crate) fn entries(set: &Map<String, Value>) -> Vec<Entry> {
     let entry = |entry: &Value| {
-        let Value::Object(fields) = entry else { panic!("an entry is an object") };
+        let Value::Object(fields) = entry else { panic!("an entry is not an object") };
         let kind = fields.keys().find(|kind| !["bignum", "msgpack"].contains(&kind.as_str()));
-        // The digits of a number that JavaScript has not, or not exactly.
+        // The digits of a number that JavaScript cannot represent, or not exactly.
         let digits = fields.get("bignum").and_then(Value::as_str);
         let kind = kind.map_or("number", String::as_str).to_owned();
         let value = digits.map_or_else(|| fields[&kind].clone(), |digits| digits.parse().unwrap());
@@ -141,7 +141,7 @@ fn time(any: &Any) -> Value {
     serde_json::json!([seconds, nanoseconds])
 }
 
-/// Tells that what is no part of a type is passed over, and the rest of the packet is read.
+/// Asserts that a value of a field that the type does not have is skipped, and the rest of the packet is read.
 #[track_caller]
 fn passed_over(datagram: &[u8], what: &str) {
     #[derive(Debug, Deserialize, PartialEq)]

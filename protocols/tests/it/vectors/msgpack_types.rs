@@ -1,4 +1,4 @@
-//! Every encoding of MessagePack where a type tells what it wants, which is what programs receive.
+//! Every encoding of MessagePack, read as types that ask for a certain value, as in programs.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use super::{
     read, sets,
 };
 
-// P-25: what JavaScript writes of an integer above 2^32.
+// P-25: JavaScript writes integers above 2^32 in this way.
 #[test]
-fn whole_floats_are_integers_where_the_type_is_one() {
+fn whole_floats_are_integers_for_integer_types() {
     let numbers = [
         ("ca 00000000", Some(0)),
         ("ca 42280000", Some(42)),
@@ -74,13 +74,13 @@ fn all_encodings_of_msgpack_test_suite_are_read_as_types() {
                     reads(datagram, &map);
                 }
                 ("timestamp" | "ext", _) => {
-                    // As the crates that have types for them ask.
+                    // Asks for an extension in the same way as the crates that have types for them.
                     let value = read(&Msgpack::<Any, ()>::new(), datagram, digits);
                     let Extension((kind, bytes)) = read(&Msgpack::<_, ()>::new(), datagram, digits);
                     let Any::Bytes(bytes) = bytes else { panic!("not bytes: {bytes:?}") };
                     assert_eq!(Any::Extension(kind, bytes), value, "{digits}");
                 }
-                (kind, _) => panic!("{kind} is a kind that was not there"),
+                (kind, _) => panic!("{kind} is a new kind"),
             }
             encodings += 1;
         }

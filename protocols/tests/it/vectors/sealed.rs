@@ -1,4 +1,4 @@
-//! What Project Wycheproof has of XChaCha20-Poly1305. The vector of the draft is in `sealed.rs` in `it`.
+//! The vectors of Project Wycheproof for XChaCha20-Poly1305. The vector of the draft is in `sealed.rs` in `it`.
 
 use datagrammar_protocols::{DatagramProtocol, Raw, Sealed, SealingKey};
 use serde::Deserialize;
@@ -33,9 +33,9 @@ struct Test {
     result: String,
 }
 
-// P-22: of our layout, the id is the first byte of the associated data, and the context is the rest of them.
+// P-22: in our layout, the first byte of the associated data is the id, and the rest is the context.
 #[test]
-fn datagrams_of_wycheproof_are_opened_and_refused_as_it_says() {
+fn datagrams_of_wycheproof_are_opened_and_refused_as_expected() {
     let Some(sets) = sets() else { return };
     let set: Set = json_file(&sets.join("wycheproof/testvectors_v1/xchacha20_poly1305_test.json"));
     let [mut opened, mut refused_ones, mut without_data, mut other_nonces] = [0; 4];

@@ -1,4 +1,4 @@
-//! HMAC-SHA-256: RFC 4231, and what Project Wycheproof has of it.
+//! HMAC-SHA-256: the vectors of RFC 4231 and of Project Wycheproof.
 
 use datagrammar_protocols::{DatagramProtocol, Layer, Raw, Sha256Digest, Signed, SigningKey};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use super::{hex, json_file, read, refused, sets};
 
 // RFC 4231, section 4
 #[test]
-fn signatures_are_those_of_rfc_4231() {
+fn signatures_match_rfc_4231() {
     let hash_first = "Test Using Larger Than Block-Size Key - Hash Key First";
     let both_larger = "This is a test using a larger than block-size key and a larger than block-size \
         data. The key needs to be hashed before being used by the HMAC algorithm.";
@@ -55,7 +55,7 @@ fn signatures_are_those_of_rfc_4231() {
     }
 }
 
-// RFC 4231, section 4.6: half a signature is none.
+// RFC 4231, section 4.6: half a signature is not accepted.
 #[test]
 fn a_truncated_signature_is_refused() {
     let protocol = Raw.layer(Signed::new(&key_for(&[0x0c; 20]).unwrap()));
@@ -92,19 +92,19 @@ struct Test {
 
 // P-20
 #[test]
-fn signatures_of_wycheproof_are_accepted_and_refused_as_it_says() {
+fn signatures_of_wycheproof_are_accepted_and_refused_as_expected() {
     let Some(sets) = sets() else { return };
     let set: Set = json_file(&sets.join("wycheproof/testvectors_v1/hmac_sha256_test.json"));
     let [mut accepted, mut refused_ones, mut truncated] = [0; 3];
 
     for group in &set.test_groups {
         for test in &group.tests {
-            let key = key_for(&hex(&test.key)).expect("no key has 33 to 64 bytes");
+            let key = key_for(&hex(&test.key)).expect("the set has no key of 33 to 64 bytes");
             let protocol = Raw.layer(Signed::new(&key));
             let datagram = [hex(&test.msg), hex(&test.tag)].concat();
             let what = format!("{}: {}", test.tc_id, test.comment);
             if group.tag_size != 256 {
-                // Valid elsewhere, since there half a signature is one.
+                // Valid for implementations that accept half a signature.
                 refused(&protocol, &datagram, &what);
                 truncated += 1;
             } else if test.result == "valid" {
@@ -120,8 +120,8 @@ fn signatures_of_wycheproof_are_accepted_and_refused_as_it_says() {
     assert_eq!((counted, counted.iter().sum()), ([33, 54, 87], set.number_of_tests));
 }
 
-/// The key of 32 bytes that stands for one of another length: HMAC (RFC 2104, section 2) pads short ones with
-/// zeros, and hashes those that are longer than a block. Those of 33 to 64 bytes no other one stands for.
+/// Returns the key of 32 bytes that is equivalent to `key`. HMAC (RFC 2104, section 2) pads short keys with
+/// zeros, and hashes keys that are longer than a block. For keys of 33 to 64 bytes there is no equivalent.
 fn key_for(key: &[u8]) -> Option<SigningKey> {
     let mut bytes = key.to_vec();
     match key.len() {
