@@ -1,5 +1,5 @@
-//! What all fuzz targets have in common. Each input is taken twice: as a datagram that a stranger
-//! sends, and as the choices from which a packet is drawn that is sent and has to come back.
+//! The common code of all fuzz targets. Each input is used twice: as a datagram from a stranger, and as the
+//! random choices for a packet that must survive a round trip.
 
 mod packet;
 
@@ -11,7 +11,7 @@ use datagrammar_protocols::{DatagramProtocol, Layer, Raw, testing::Conformance};
 
 pub use self::packet::Packet;
 
-/// Fuzzes a protocol of which packets can be drawn.
+/// Fuzzes a protocol whose packets can be drawn from the input.
 pub fn protocol<T>(protocol: impl DatagramProtocol<Incoming = T, Outgoing = T>, input: &[u8])
 where
     T: for<'a> Arbitrary<'a> + PartialEq,
@@ -27,7 +27,7 @@ where
     }
 }
 
-/// Fuzzes a protocol of whose packets there are some only.
+/// Fuzzes a protocol with a fixed list of packets.
 pub fn datagrams<T: PartialEq>(
     protocol: impl DatagramProtocol<Incoming = T, Outgoing = T>,
     packets: impl IntoIterator<Item = T>,
@@ -44,9 +44,9 @@ pub fn layer(layer: impl Layer, input: &[u8]) {
     layer_applied_to_each(1, layer, input);
 }
 
-/// Fuzzes a layer that takes its time: of inputs, one in `length` is also a payload.
+/// Fuzzes a slow layer: only inputs whose length is a multiple of `length` are also used as payloads.
 ///
-/// What is received is where strangers come in, so that is what the time is for.
+/// Strangers control received datagrams, so most of the time is spent on those.
 pub fn layer_applied_to_each(length: usize, layer: impl Layer, input: &[u8]) {
     if input.is_empty() {
         let payloads = ["", "hello, world.", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0\x01"];
@@ -63,7 +63,7 @@ fn drawn_from<T: for<'a> Arbitrary<'a>>(choices: &[u8]) -> Option<T> {
     T::arbitrary_take_rest(Unstructured::new(choices)).ok()
 }
 
-/// Writes datagrams to the folder that `SEEDS` names, if it names one.
+/// Writes datagrams to the folder in the environment variable `SEEDS`, if it is set.
 fn write_seeds<P: DatagramProtocol>(protocol: &P, packets: impl IntoIterator<Item = P::Outgoing>) {
     let Some(folder) = env::var_os("SEEDS") else { return };
     let folder = Path::new(&folder);

@@ -1,18 +1,20 @@
+//! The packet type of the fuzz targets.
+
 use std::collections::BTreeMap;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use serde::{Deserialize, Serialize};
 
-/// A packet of every shape that serde knows. A datagram may nest it without end; what is drawn is
-/// nested a few levels deep, as formats have limits.
+/// A packet with every shape that serde has. A datagram may nest it without end. Drawn packets are nested
+/// only a few levels deep, because formats have limits.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum Packet {
-    /// A variant with nothing in it.
+    /// A variant without content.
     Unit,
     /// Integers of all widths and signs.
     Integers(i8, u16, i32, u64, i128),
-    /// Fields with names. Floats are finite: there are formats without others.
+    /// Named fields. Floats are finite, because some formats have no others.
     Struct {
         /// Single precision.
         single: f32,
@@ -21,15 +23,15 @@ pub enum Packet {
         /// Text.
         text: String,
     },
-    /// What may lack.
+    /// An optional value.
     Optional(Option<Box<Self>>),
-    /// What there are many of.
+    /// A list.
     Many(Vec<Self>),
-    /// What has names.
+    /// A map with text keys.
     Named(BTreeMap<String, Self>),
     /// Bytes, as numbers.
     Bytes(Vec<u8>),
-    /// What is short and fixed.
+    /// Short values of fixed size.
     Fixed([u8; 2], (), bool, char),
 }
 

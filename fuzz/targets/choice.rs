@@ -6,7 +6,7 @@ use datagrammar_protocols::{
 
 type Packets = Either<(u8, u32), Either<String, String>>;
 
-/// [`Packets`], so that they can be drawn: `Either` itself cannot.
+/// The same as [`Packets`], but it can be drawn from an input, which `Either` cannot.
 #[derive(Arbitrary, Clone, PartialEq)]
 enum Packet {
     Media(u8, u32),

@@ -9,8 +9,8 @@ use tokio_util::{
 };
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    // Of a line that ends with CR it leaves that out when it reads, and writes it, so not every packet
-    // that is read can be sent again.
+    // The codec removes a CR at the end of a line when it reads, but not when it writes. So not every packet
+    // can be written and read again.
     let lines = StreamCodec::<_, String>::new(LinesCodec::new);
     Conformance::between(&lines, &lines, PartialEq::eq).datagram(input);
 

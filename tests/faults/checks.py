@@ -1,4 +1,4 @@
-"""Runs all checks: `checks.py BUILT`, where BUILT is what cargo said while it built the example."""
+"""Runs all checks: `checks.py BUILT`, where BUILT is the file with the messages of cargo about the build."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A server under strace, which fails some of its system calls."""
+"""A server under strace, which makes some of its system calls fail."""
 
 import os
 import re
@@ -11,12 +11,12 @@ from time import monotonic, sleep
 
 from programs import DEADLINE, Built, expect
 
-# The calls that receive and send, in batches and one by one.
+# The system calls that receive and send, in batches and one by one.
 CALLS = "recvmmsg,sendmmsg,recvfrom,sendto"
 
 
 class Faulty:
-    """The server, and what strace tells of it."""
+    """The server, and the output of strace about it."""
 
     def __init__(self, process: subprocess.Popen[str], trace: str) -> None:
         self._process = process
@@ -35,13 +35,13 @@ class Faulty:
         return self.trace().count("(INJECTED)")
 
     def expect_injected(self, errors: int) -> None:
-        """There were so many. The tracer writes of a call a moment after the server has gone on."""
+        """Expects this number of injected errors. strace writes each one a moment after the server has gone on."""
         until(lambda: self.injected() >= errors)
         expect(self.injected(), errors)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Lets the server do nothing meanwhile, so that it then finds all that came at once."""
+        """Stops the server meanwhile, so that it then finds all datagrams at once."""
         self._process.send_signal(signal.SIGSTOP)
         if not os.WIFSTOPPED(os.waitpid(self._process.pid, os.WUNTRACED)[1]):
             raise RuntimeError("the server has ended")
@@ -49,7 +49,7 @@ class Faulty:
         self._process.send_signal(signal.SIGCONT)
 
     def interrupt(self) -> dict[str, int]:
-        """Ends the server as a user does, and returns the stats that it prints."""
+        """Ends the server with SIGINT, like a user; returns the stats that it prints."""
         self._process.send_signal(signal.SIGINT)
         code, printed, errors = self.end()
         if code != 0:
@@ -64,7 +64,7 @@ class Faulty:
 
 @contextmanager
 def faulty(built: Built, inject: dict[str, str], *args: str) -> Iterator[Faulty]:
-    """Runs the byte echo; `inject` has for a system call what strace's `-e inject` takes."""
+    """Runs the byte echo. `inject` contains, for each system call, the argument of strace's `-e inject`."""
     with tempfile.NamedTemporaryFile() as trace:
         # -D: the server is our child, so that we can stop and end it.
         command = ["strace", "-D", "-f", "-qq", "-o", trace.name, "-e", f"trace={CALLS}"]
@@ -81,9 +81,9 @@ def faulty(built: Built, inject: dict[str, str], *args: str) -> Iterator[Faulty]
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Waits for what must come to hold."""
+    """Waits until `condition` holds; fails after the deadline."""
     since = monotonic()
     while not condition():
         if monotonic() - since > DEADLINE:
-            raise TimeoutError("it did not come to hold")
+            raise TimeoutError("the condition did not hold before the deadline")
         sleep(0.005)

@@ -1,7 +1,7 @@
-"""What a server does with datagrams that claim to come from itself: `itself.py BUILT`, in a network namespace of
-its own, where BUILT is what cargo said while it built the example.
+"""How a server handles datagrams that claim to come from itself: `itself.py BUILT`, in its own network namespace.
+BUILT is the file with the messages of cargo about the build.
 
-Frames are written by hand to one end of a pair of interfaces; the other end has the addresses of the host.
+The checks write raw frames to one end of a pair of interfaces. The other end has the addresses of the host.
 """
 
 import re
@@ -27,7 +27,7 @@ LINK_LOCAL = ip_address("fe80::1")
 STRANGERS = {4: ip_address("192.0.2.9"), 6: ip_address("2001:db8::9")}
 
 PORT = 9000
-# Of a stranger, so many that each of two workers has some.
+# The ports of a stranger: enough that each of two workers gets some of them.
 PORTS = range(50_000, 50_032)
 
 
@@ -36,7 +36,7 @@ def ip(*args: str) -> None:
 
 
 def set_up() -> None:
-    """Makes `inside`, which has the addresses, and `outside`, where we are."""
+    """Makes the pair: `inside` has the addresses of the host, and the checks use `outside`."""
     ip("link", "set", "lo", "up")
     peer = ["peer", "name", "outside", "address", OUTSIDE]
     ip("link", "add", "inside", "address", INSIDE, "type", "veth", *peer)
@@ -50,7 +50,7 @@ def set_up() -> None:
     for address in STRANGERS.values():
         ip("neighbor", "add", str(address), "lladdr", OUTSIDE, "dev", "inside", "nud", "permanent")
     for name in ("all", "inside"):
-        # Or the kernel itself drops sources that are its own, of IPv4.
+        # Otherwise the kernel drops IPv4 datagrams whose source is its own address.
         write(f"/proc/sys/net/ipv4/conf/{name}/accept_local", "1")
         write(f"/proc/sys/net/ipv4/conf/{name}/rp_filter", "0")
 
@@ -68,7 +68,7 @@ def checksum(data: bytes) -> int:
 
 
 def frame(source: Address, sport: int, to: Address, payload: bytes) -> bytes:
-    """A datagram to our port as it is on the wire; the length of the payload is even."""
+    """Returns the frame of a datagram to our port. The length of the payload must be even."""
     length = 8 + len(payload)
     pseudo = source.packed + to.packed + struct.pack("!2xHH", socket.IPPROTO_UDP, length)
     header = struct.pack("!HHH", sport, PORT, length)
@@ -98,11 +98,12 @@ class Wire:
         self._socket.send(frame(source, sport, to, payload))
 
     def ask(self, sport: int, to: Address) -> None:
-        """A stranger asks, and must be answered."""
+        """Sends a request from a stranger, which must be answered."""
         stranger = STRANGERS[to.version]
         payload = b"%06d" % sport
         self.send(stranger, sport, to, payload)
-        # From whichever address: the portable transport does not know where it was asked.
+        # The source address of the answer is not checked, because the portable transport does not know where the
+        # request came to.
         answer = stranger.packed + struct.pack("!HHH", PORT, sport, 8 + len(payload))
         while True:
             heard = self._socket.recv(2_000)
@@ -112,7 +113,7 @@ class Wire:
 
 @contextmanager
 def serving(built: Built, *args: str) -> Iterator[Callable[[], dict[str, int]]]:
-    """Runs the byte echo; gives what ends it and returns the stats that it prints."""
+    """Runs the byte echo; yields a function that ends it and returns the stats that it prints."""
     command = [built.program("bench_server"), "--port", str(PORT), *args]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
 
@@ -140,7 +141,7 @@ def from_itself(
             wire = Wire()
             for source, to in pairs:
                 wire.send(source, PORT, to, b"hello!")
-            # Another host may have the same port: many protocols have one for both sides.
+            # Another host may use the same port, because many protocols use one port on both sides.
             asked = [PORT, *PORTS]
             for sport in asked:
                 wire.ask(sport, pairs[0][1])
@@ -149,7 +150,7 @@ def from_itself(
             expect(interrupt(), stats | {"sent": answered, "send errors": 0})
 
     how = " ".join(args) + ", where every address can be bound" * nonlocal_bind
-    check.__doc__ = f"{how}: refuses what comes from itself, over IPv{pairs[0][0].version}"
+    check.__doc__ = f"{how}: refuses datagrams from itself, over IPv{pairs[0][0].version}"
     return check
 
 
@@ -165,7 +166,7 @@ WAYS = [
 PAIRS = [("::", PAIRS6), ("::", PAIRS4), ("0.0.0.0", PAIRS4)]
 CHECKS = [
     *[from_itself(pairs, "--ip", wildcard, *way) for wildcard, pairs in PAIRS for way in WAYS],
-    # As on hosts that share an address and take turns.
+    # Like on hosts that share an address, which only one of them has at a time.
     *[
         from_itself(pairs, "--ip", wildcard, "--transport", transport, nonlocal_bind=True)
         for wildcard, pairs in PAIRS

@@ -1,4 +1,4 @@
-"""What a server does when it cannot receive."""
+"""How a server behaves when receiving fails."""
 
 import errno
 import os
@@ -8,9 +8,9 @@ from time import monotonic
 from faulty import faulty
 from programs import Built, connected, expect
 
-# Of each transport, the arguments that choose it and the system call that receives.
+# Each transport, with the system call by which it receives.
 TRANSPORTS = {"auto": "recvmmsg", "portable": "recvfrom"}
-# What tells of something that was sent earlier, to whomever; an interruption; and want of memory.
+# Errors about earlier datagrams, an interruption; and then errors from a lack of memory.
 PASSING = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EPROTO", "ECONNRESET", "EINTR"]
 PAUSING = ["ENOMEM", "ENOBUFS"]
 FATAL = ["EBADF", "ENOTSOCK", "ENOTCONN"]
@@ -20,7 +20,7 @@ FATAL = ["EBADF", "ENOTSOCK", "ENOTCONN"]
 def every_second(error: str, transport: str, call: str) -> Callable[[Built], None]:
     def check(built: Built) -> None:
         with (
-            # Not for ever: tokio hears of our signal by a `recvfrom` of its own.
+            # Not without end: tokio receives our signal with a `recvfrom` too.
             faulty(built, {call: f"error={error}:when=2..40+2"}, "--transport", transport) as server,
             connected(server.addr) as a,
             connected(server.addr) as b,
@@ -33,7 +33,7 @@ def every_second(error: str, transport: str, call: str) -> Callable[[Built], Non
             stats = {"received": 40, "delivered": 40, "dropped": 0, "sent": 40, "send errors": 0}
             expect(server.interrupt(), stats)
 
-    check.__doc__ = f"{call}, {error} every second time: all is received and answered"
+    check.__doc__ = f"{call}, {error} every second time: all datagrams are received and answered"
     return check
 
 
@@ -50,7 +50,7 @@ def in_a_row(error: str, transport: str, call: str) -> Callable[[Built], None]:
             server.expect_injected(200)
             expect(server.interrupt()["received"], 3)
 
-    check.__doc__ = f"{call}, {error} 200 times in a row: all is received and answered"
+    check.__doc__ = f"{call}, {error} 200 times in a row: all datagrams are received and answered"
     return check
 
 
@@ -66,7 +66,7 @@ def pausing(built: Built) -> None:
         since = monotonic()
         peer.send(b"meanwhile")
         expect(peer.recv(100), b"meanwhile")
-        # 11 pauses, the last of them cut to a second. No machine can be faster than that.
+        # 11 pauses, the last of them limited to one second. No machine can be faster than that.
         expect(monotonic() - since > 2.0, True)
         expect(server.trace().count("recvmmsg("), 13)
         expect(server.interrupt()["received"], 2)

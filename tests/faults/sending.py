@@ -1,8 +1,8 @@
-"""What a server does when it cannot send.
+"""How a server behaves when sending fails.
 
-On Linux the replies of a batch leave by `sendmmsg`. What that refuses is tried again alone, by `sendto`, as
-is a reply that is the only one of its batch, each one of the portable transport, and each one of a handler
-that has become a task.
+On Linux the replies of a batch leave with `sendmmsg`. If it refuses a datagram, that datagram is tried again alone,
+with `sendto`. A reply that is the only one of its batch also leaves with `sendto`, and so do all replies of the
+portable transport and of handlers that have become tasks.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from faulty import Faulty, faulty, until
 from programs import Built, connected, expect
 
-# What may be the answer to an earlier datagram, and the like: the same one is tried once more.
+# Errors that may be about an earlier datagram, and an interruption: the same datagram is tried again.
 PASSING = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EPROTO", "EACCES", "EMSGSIZE", "EINTR"]
-# What is the answer to this datagram.
+# Errors about this datagram.
 REFUSING = ["EPERM", "EINVAL", "EIO", "ENOBUFS", "ENOMEM"]
 
 REQUESTS = 12
@@ -28,7 +28,7 @@ def stats(sent: int, errors: int) -> dict[str, int]:
 
 
 def in_turn(server: Faulty, lost: list[int], errors_each: int) -> None:
-    """Two peers ask one after the other; all is answered but what is `lost`."""
+    """Two peers send requests one after the other; all are answered except those in `lost`."""
     with connected(server.addr) as a, connected(server.addr) as b:
         errors = 0
         for n in range(1, REQUESTS + 1):
@@ -42,13 +42,13 @@ def in_turn(server: Faulty, lost: list[int], errors_each: int) -> None:
     expect(server.interrupt(), stats(REQUESTS - len(lost), len(lost)))
 
 
-# Of a pair whose `sendmmsg` fails, the first is sent alone and the second by another one. So every second
-# round fails, if every third call does.
+# If `sendmmsg` fails for a pair, the first datagram is sent alone, and the second one by another `sendmmsg`. So if
+# every third call fails, every second round is affected.
 LOST_OF_PAIRS = [2, 4, 6, 8]
 
 
 def in_pairs(server: Faulty, lost: list[int], errors_each: int) -> None:
-    """Two peers ask at once; all is answered but the first one's request in the rounds that are `lost`."""
+    """Two peers send at once; all requests are answered except those of the first peer in the rounds in `lost`."""
     with connected(server.addr) as a, connected(server.addr) as b:
         errors = 0
         for n in range(1, REQUESTS + 1):
@@ -64,20 +64,20 @@ def in_pairs(server: Faulty, lost: list[int], errors_each: int) -> None:
     expect(server.interrupt(), stats(2 * REQUESTS - len(lost), len(lost)))
 
 
-# S-9: of a batch that fails, the first is tried alone, and the rest again
+# S-9: if a batch fails, the first datagram is tried alone, and the rest again
 def batches(error: str) -> Callable[[Built], None]:
     def check(built: Built) -> None:
         with faulty(built, {"sendmmsg": f"error={error}:when={EVERY_THIRD}"}) as server:
             in_pairs(server, [], 0)
             server.expect_injected(len(LOST))
 
-    check.__doc__ = f"sendmmsg, {error} every third time: all is answered"
+    check.__doc__ = f"sendmmsg, {error} every third time: all requests are answered"
     return check
 
 
 # S-9
 def batches_and_datagrams(error: str) -> Callable[[Built], None]:
-    # What may be about the past is tried again, twice.
+    # An error that may be about an earlier datagram is tried again, twice.
     tries = 3 if error in PASSING else 1
 
     def check(built: Built) -> None:
@@ -89,7 +89,7 @@ def batches_and_datagrams(error: str) -> Callable[[Built], None]:
             in_pairs(server, LOST_OF_PAIRS, 1 + tries)
             server.expect_injected((1 + tries) * len(LOST))
 
-    check.__doc__ = f"sendmmsg and sendto, {error}: what is refused is counted, the rest is answered"
+    check.__doc__ = f"sendmmsg and sendto, {error}: refused replies are counted, the others are sent"
     return check
 
 
@@ -101,13 +101,13 @@ def passing(error: str) -> Callable[[Built], None]:
             in_turn(server, [], 0)
             server.expect_injected(len(LOST))
 
-    check.__doc__ = f"sendto, {error} every third time: all is answered"
+    check.__doc__ = f"sendto, {error} every third time: all requests are answered"
     return check
 
 
 # S-9
 def refusing(error: str, sender: str, lost: list[int], *args: str) -> Callable[[Built], None]:
-    # Not for ever: tokio tells itself of our signal by a `sendto` too.
+    # Not without end: tokio passes our signal on with a `sendto` too.
     every_third = f"2..{3 * len(lost)}+3"
 
     def check(built: Built) -> None:
@@ -115,13 +115,13 @@ def refusing(error: str, sender: str, lost: list[int], *args: str) -> Callable[[
             in_turn(server, lost, 1)
             server.expect_injected(len(lost))
 
-    check.__doc__ = f"sendto of a {sender}, {error} every third time: what is refused is counted, the rest is answered"
+    check.__doc__ = f"sendto of a {sender}, {error} every third time: refused replies are counted, the others are sent"
     return check
 
 
 # S-10
 def no_room(built: Built) -> None:
-    """sendto, EAGAIN: a reply waits for room, and leaves before those that come later"""
+    """sendto, EAGAIN: a reply waits for room, and leaves before later replies"""
     with (
         faulty(built, {"sendto": "error=EAGAIN:when=1"}) as server,
         connected(server.addr) as a,
@@ -129,17 +129,17 @@ def no_room(built: Built) -> None:
     ):
         a.send(b"first")
         until(lambda: server.injected() == 1)
-        # The kernel has never been full, so it tells of room only when it tells of something else.
+        # The send buffer was never really full, so the kernel reports room only together with another event.
         b.send(b"other")
         a.send(b"second")
         expect([a.recv(100), a.recv(100), b.recv(100)], [b"first", b"second", b"other"])
         expect(server.interrupt(), stats(3, 0))
 
 
-# S-9: the place in the batch does not matter
+# S-9: the position in the batch does not matter
 def one_of_a_batch(place: int) -> Callable[[Built], None]:
     def check(built: Built) -> None:
-        # The batch fails as a whole as often as it takes until the datagram in question is the first.
+        # The whole batch fails until the chosen datagram is its first one.
         inject = {"sendmmsg": f"error=EPERM:when=1..{place + 1}", "sendto": f"error=EPERM:when={place + 1}"}
         with faulty(built, inject) as server, ExitStack() as stack:
             peers = [stack.enter_context(connected(server.addr)) for _ in range(5)]
@@ -169,7 +169,7 @@ def segments(error: str, again: bool) -> Callable[[Built], None]:
                     for n in range(8):
                         peer.send(burst % n)
                 expect([peer.recv(100) for _ in range(8)], [burst % n for n in range(8)])
-            # UDP_SEGMENT, which strace does not know by name.
+            # UDP_SEGMENT; strace does not know its name.
             segmented = server.trace().count("cmsg_type=0x67")
             expect(segmented, 2 if again else 1)
             expect(server.interrupt(), stats(16, 0))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from programs import Built, connected, expect, finished
 
-# Bytes that are no text, and no line.
+# Bytes that are neither text nor a line.
 REQUEST = bytes(range(256))
 
 

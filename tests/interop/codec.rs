@@ -1,8 +1,8 @@
-//! A codec as a program, so that one in another language can be compared with it: `codec PROTOCOL`
-//! reads lines, and answers each with one line.
+//! A codec as a program, to compare it with a codec in another language: `codec PROTOCOL` reads lines, and
+//! answers each with one line.
 //!
-//! `decode HEX` is answered with the packet as JSON, or `refused`; `encode JSON` with the datagram in
-//! hexadecimal, or `refused`.
+//! The answer to `decode HEX` is the packet as JSON, or `refused`. The answer to `encode JSON` is the datagram
+//! in hexadecimal, or `refused`.
 
 mod typed;
 

@@ -1,4 +1,4 @@
-"""Our CBOR and MessagePack of types against cbor-x, cborg, msgpackr and @msgpack/msgpack."""
+"""Our typed CBOR and MessagePack against cbor-x, cborg, msgpackr and @msgpack/msgpack."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typed import REFUSED, Exchange, tagged
 
 @dataclass(frozen=True)
 class Library:
-    """A library as `peer.js` names it. What it sends are expressions of JavaScript."""
+    """A library, by its name in `peer.js`. Its packets are JavaScript expressions."""
 
     name: str
 
@@ -35,10 +35,10 @@ def field(packet: Any) -> Any:
     return dict(packet["map"])["bar"] if "map" in packet else packet["bar"]
 
 
-NOW = 1732571045123  # as Date.now() gives it, in milliseconds
+NOW = 1732571045123  # a value of Date.now(), in milliseconds
 SAFE = 2**53 - 1  # Number.MAX_SAFE_INTEGER
 
-# What all of them have.
+# Values that all libraries support.
 SENT = [
     ("{bar: 42}", "u8", 42),
     (f"{{bar: {NOW}}}", "u64", NOW),
@@ -57,7 +57,7 @@ SENT = [
     ("{bar: 1.5}", "f64", 1.5),
     ("{bar: 0.1}", "f64", 0.1),
     ("{bar: 3}", "f64", 3.0),
-    ("{bar: Infinity}", "f64", None),  # which JSON has not
+    ("{bar: Infinity}", "f64", None),  # JSON has no infinity
     ("{bar: 1.5}", "u64", REFUSED),
     ("{bar: NaN}", "u64", REFUSED),
     ("{bar: Infinity}", "i64", REFUSED),
@@ -133,11 +133,11 @@ TIMESTAMPS = [
     ("{bar: 42, at: new Date(0)}", "u64", 42),
 ]
 THE_GREATEST = ("u64", 2**64 - 1, 2**64 - 1)
-# The keys of an object are text, those of whole numbers first.
+# The keys of an object are text; whole numbers come first.
 BY_INTEGERS = ("map by integers", {"-2": "b", "1": "a"}, {"1": "a", "-2": "b"})
 TIMESTAMP = ("extension", [-1, [103, 68, 239, 165]], {"date": 1732571045000})
-# What these write of `{bar: 42}` unless they are told not to is of their own: no map, but a list with a number
-# for the names, or several items. So what they read of a map is a `Map`.
+# By default, these libraries write `{bar: 42}` in a format of their own: not a map, but a list with a number that
+# stands for the names, or several items. So they read a map as a `Map`.
 RECORDS = [("{bar: 42}", "u64", REFUSED), ("new Map([['bar', 42]])", "u64", 42)]
 RECORDS_RECEIVED = [("u64", NOW, NOW), ("map by integers", {"1": "a"}, {"map": [[1, "a"]]})]
 
@@ -159,7 +159,7 @@ EXCHANGES = [
             ("{bar: new Set([1, 2, 3])}", "list of u64", [1, 2, 3]),
             ("{bar: new Set([1, 2, 3])}", "tagged list of u64", tagged(258, [1, 2, 3])),
             ("{bar: 42, at: new Date(0), all: new Set([[]]), re: /a/, error: new Error('a')}", "u64", 42),
-            (r"{bar: '\ud800'}", "text", REFUSED),  # it writes surrogates, which are no UTF-8
+            (r"{bar: '\ud800'}", "text", REFUSED),  # it writes surrogates, which are not UTF-8
             (r"{bar: 42, more: '\ud800'}", "u64", REFUSED),
         ],
         [
@@ -201,7 +201,7 @@ EXCHANGES = [
             *BIG_INTEGERS,
             *TIMESTAMPS,
             (BYTES_FOR_TEXT, "text", "abc"),
-            ("{bar: undefined}", "optional u64", None),  # an extension of its own
+            ("{bar: undefined}", "optional u64", None),  # its own extension
             ("{bar: new Set([1, 2, 3])}", "list of u64", [1, 2, 3]),
             (r"{bar: '\ud800'}", "text", "\ufffd"),
         ],
@@ -215,7 +215,7 @@ EXCHANGES = [
             *SENT,
             *TIMESTAMPS,
             ("{bar: undefined}", "optional u64", None),
-            # It writes maps and sets as maps of nothing.
+            # It writes maps and sets as empty maps.
             ("{bar: new Map([[1, 'a']])}", "map by integers", {}),
             ("{bar: new Set([1, 2, 3])}", "list of u64", REFUSED),
             (r"{bar: '\ud800'}", "text", REFUSED),

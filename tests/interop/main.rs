@@ -1,4 +1,4 @@
-//! Our client against an echo server that we did not write, whose address is in `ECHO_SERVER`.
+//! Our client against an echo server that we did not write. `ECHO_SERVER` contains its address.
 //! `tests/interop/run` starts the server and these tests.
 
 use std::{env, time::Duration};
@@ -22,7 +22,7 @@ async fn json_of_every_kind_comes_back_equal() {
 
     for request in requests {
         client.send(&request).await.unwrap();
-        // As text, since 0.0 and -0.0 are equal.
+        // Compared as text, because 0.0 and -0.0 are equal.
         assert_eq!(recv(&client).await.to_string(), request.to_string());
     }
 }
@@ -61,7 +61,7 @@ async fn three_in_flight_come_back_in_order() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_answered_with_an_error() {
+async fn a_datagram_that_is_not_json_is_answered_with_an_error() {
     let client = connect(Split::new(Json::<Value, ()>::new(), Raw)).await;
 
     for request in [b"{".as_slice(), b"", b"\xff", b"[1,]", b"nothing"] {

@@ -37,15 +37,15 @@ def ask(model: UDPNetworkClient, packet: object) -> object:
 
 
 def json_comes_back_equal(built: Built) -> None:
-    """model's client, our server: JSON of every kind comes back equal"""
+    """easynetwork's client, our server: JSON of every kind comes back equal"""
     with built.serving("echo_server", "--bind", "127.0.0.1:0") as addr, client(addr) as model:
         for packet in PACKETS:
-            # As text, since to Python 1, 1.0 and True are equal, and so are 0.0 and -0.0.
+            # Compared as text, because in Python 1, 1.0 and True are equal, and so are 0.0 and -0.0.
             expect(*(json.dumps(value, sort_keys=True) for value in (ask(model, packet), packet)))
 
 
 def utf_8_is_read(built: Built) -> None:
-    """model's client, our server: text in UTF-8 and in ASCII comes back equal"""
+    """plain socket, our server: text in UTF-8 and in ASCII comes back equal"""
     with built.serving("echo_server", "--bind", "127.0.0.1:0") as addr, connected(addr) as plain:
         for ascii_only in (True, False):
             plain.send(json.dumps("é€😀", ensure_ascii=ascii_only).encode())
@@ -53,7 +53,7 @@ def utf_8_is_read(built: Built) -> None:
 
 
 def async_client(built: Built) -> None:
-    """model's async client, our server: JSON comes back equal"""
+    """easynetwork's async client, our server: JSON comes back equal"""
 
     async def talk(addr: tuple[str, int]) -> object:
         async with AsyncUDPNetworkClient(addr, DatagramProtocol(JSONSerializer())) as model:
@@ -65,7 +65,7 @@ def async_client(built: Built) -> None:
 
 
 def wildcard(built: Built) -> None:
-    """model's client, our server: it answers over IPv4 and IPv6 when bound to all addresses"""
+    """easynetwork's client, our server: it answers over IPv4 and IPv6 when bound to all addresses"""
     with built.serving("echo_server", "--port", "0") as (_, port):
         for host in ("127.0.0.1", "::1"):
             with client((host, port)) as model:
@@ -73,7 +73,7 @@ def wildcard(built: Built) -> None:
 
 
 def bad_json(built: Built) -> None:
-    """model's client, our server: what is not JSON is answered as in its tutorial"""
+    """plain socket, our server: invalid JSON gets the same answer as in easynetwork's tutorial"""
     with built.serving("echo_server", "--bind", "127.0.0.1:0") as addr, connected(addr) as plain:
         for datagram in (b"{", b"[1,]", b"\xff", b"nothing", b"\0", b"{}{}"):
             plain.send(datagram)
@@ -81,14 +81,14 @@ def bad_json(built: Built) -> None:
 
 
 def nan(built: Built) -> None:
-    """model's client, our server: NaN and Infinity, which it writes, are not JSON"""
+    """easynetwork's client, our server: it writes NaN and Infinity, which our server refuses as invalid JSON"""
     with built.serving("echo_server", "--bind", "127.0.0.1:0") as addr, client(addr) as model:
         for number in (math.nan, math.inf):
             expect(ask(model, number), ERROR)
 
 
 def zero_length(built: Built) -> None:
-    """model's client, our server: a datagram of no bytes is answered, and ends nothing"""
+    """plain socket, our server: an empty datagram is answered, and the server goes on"""
     with built.serving("echo_server", "--bind", "127.0.0.1:0") as addr, connected(addr) as plain:
         plain.send(b"")
         expect(json.loads(plain.recv(65535)), ERROR)
@@ -97,7 +97,7 @@ def zero_length(built: Built) -> None:
 
 
 def three_in_flight(built: Built) -> None:
-    """model's client, our server: three in flight come back in order"""
+    """easynetwork's client, our server: three requests in flight are answered in order"""
     with built.serving("echo_server", "--bind", "127.0.0.1:0") as addr, client(addr) as model:
         for packet in (1, 2, 3):
             model.send_packet(packet)

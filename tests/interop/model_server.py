@@ -1,6 +1,6 @@
 """Our client against easynetwork's server.
 
-As a program, this file is that server: it echoes JSON as the package's tutorial has it.
+As a program, this file is that server: it echoes JSON like the server in the tutorial of easynetwork.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ def serving() -> Iterator[str]:
 
 
 def example(built: Built) -> None:
-    """our echo_client, model's server: its words come back"""
+    """our echo_client, easynetwork's server: the words come back"""
     with serving() as addr:
         lines = finished([built.program("echo_client"), "--to", addr, "Hello", "wörld"])
     sent, received = lines.decode().splitlines()
@@ -53,14 +53,14 @@ def example(built: Built) -> None:
 
 
 def rust_test(name: str, doc: str) -> Callable[[Built], None]:
-    """A check that is a test in `main.rs`."""
+    """A check that runs a test of `main.rs`."""
 
     def check(built: Built) -> None:
         with serving() as addr:
             command = [built.program("interop"), "--exact", name]
             expect(b"1 passed" in finished(command, ECHO_SERVER=addr), True)
 
-    check.__doc__ = f"our client, model's server: {doc}"
+    check.__doc__ = f"our client, easynetwork's server: {doc}"
     return check
 
 
@@ -72,10 +72,10 @@ CHECKS = [
         "typed packets come back equal, in UTF-8 and in ASCII",
     ),
     rust_test(
-        "what_is_not_json_is_answered_with_an_error",
-        "what is not JSON is answered as in its tutorial",
+        "a_datagram_that_is_not_json_is_answered_with_an_error",
+        "invalid JSON gets the same answer as in easynetwork's tutorial",
     ),
-    rust_test("three_in_flight_come_back_in_order", "three in flight come back in order"),
+    rust_test("three_in_flight_come_back_in_order", "three requests in flight are answered in order"),
 ]
 
 if __name__ == "__main__":

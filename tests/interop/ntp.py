@@ -10,7 +10,7 @@ from programs import DEADLINE, Built, expect
 
 
 def our_server(built: Built) -> None:
-    """ntplib's client, our SNTP server: it tells the time, in versions 1 to 4"""
+    """ntplib's client, our SNTP server: it sends the time, in versions 1 to 4"""
     with built.serving("custom_protocol", "serve", "127.0.0.1:0") as (host, port):
         for version in (1, 2, 3, 4):
             response = ntplib.NTPClient().request(host, version, port, DEADLINE)
@@ -21,7 +21,7 @@ def our_server(built: Built) -> None:
 
 
 def our_client(built: Built) -> None:
-    """our SNTP client, ntplib's packets: it reckons a server an hour ahead"""
+    """our SNTP client, ntplib's packets: it notices that the server is an hour ahead"""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.settimeout(DEADLINE)
         server.bind(("127.0.0.1", 0))
@@ -47,7 +47,7 @@ def an_hour_ahead(datagram: bytes) -> bytes:
     response = ntplib.NTPPacket(version=4, mode=4)
     response.stratum, response.ref_id = 3, int.from_bytes(b"TEST")
     response.recv_timestamp = response.tx_timestamp = ntplib.system_to_ntp_time(time.time() + 3600)
-    # A float cannot hold all 64 bits of a timestamp, so the one to send back is copied.
+    # A float cannot hold all 64 bits of a timestamp, so the timestamp of the client is copied as bytes.
     reply = bytearray(response.to_data())
     reply[24:32] = datagram[40:48]
     return bytes(reply)

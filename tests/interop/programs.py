@@ -1,4 +1,4 @@
-"""The programs that cargo has built, and what it takes to run them."""
+"""The programs that cargo has built, and functions to run them."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from itertools import chain
 from queue import SimpleQueue
 from threading import Thread
 
-DEADLINE = 20.0  # seconds, for anything that must come
+DEADLINE = 20.0  # seconds, for everything that a check waits for
 
 
 class Built:
-    """Where cargo has put the executables."""
+    """The executables that cargo has built."""
 
     def __init__(self, path: str) -> None:
         self._folder = os.path.dirname(path)
@@ -30,12 +30,12 @@ class Built:
         return self._paths[name]
 
     def beside(self, name: str) -> str:
-        """What `run` has put into the folder of what it has built."""
+        """The path of a file that `run` has put into its output folder."""
         return os.path.join(self._folder, name)
 
     @contextmanager
     def serving(self, name: str, *args: str) -> Iterator[tuple[str, int]]:
-        """Runs a program that serves, and gives the address that it says it listens on."""
+        """Runs a program that serves; yields the address that it prints."""
         with started([self.program(name), *args]) as line:
             host, port = line.removeprefix("listening on ").rsplit(":", 1)
             yield host, int(port)
@@ -43,10 +43,10 @@ class Built:
 
 @contextmanager
 def started(command: list[str]) -> Iterator[str]:
-    """Runs a program as long as it is needed, and gives the first line that it prints."""
+    """Runs a program as long as it is needed; yields the first line that it prints."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as program:
         lines: SimpleQueue[str] = SimpleQueue()
-        # All that it prints is read, or it would have to wait when the pipe is full.
+        # Reads everything that it prints; otherwise the program would block when the pipe is full.
         reader = Thread(target=lambda: [lines.put(line) for line in chain(program.stdout, [""])])
         reader.start()
         try:
@@ -60,7 +60,7 @@ def started(command: list[str]) -> Iterator[str]:
 
 
 def finished(command: list[str], request: bytes = b"", **env: str) -> bytes:
-    """Runs a program to its end, which must be a good one, and returns what it printed."""
+    """Runs a program to its end; returns what it printed. Fails if the exit code is not 0."""
     ended = subprocess.run(
         command, input=request, capture_output=True, timeout=60, env={**os.environ, **env}
     )
@@ -71,7 +71,7 @@ def finished(command: list[str], request: bytes = b"", **env: str) -> bytes:
 
 @contextmanager
 def connected(addr: tuple[str, int]) -> Iterator[socket.socket]:
-    """A plain socket, without any protocol."""
+    """A plain socket, without a protocol."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
         plain.settimeout(DEADLINE)
         plain.connect(addr)
@@ -85,7 +85,7 @@ def expect(got: object, wanted: object) -> None:
 
 def run_all(name: str, checks: list[Callable[[Built], None]], built: Built) -> int:
     """Runs the checks, one line each; returns the exit code."""
-    # As an exception it passes through every `with`, so that nothing that was started stays.
+    # An exception leaves every `with`, so that no started program is left.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: not done in time"))
     failed = 0
     for check in checks:

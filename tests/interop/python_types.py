@@ -1,4 +1,4 @@
-"""Our CBOR and MessagePack of types against cbor2 and msgpack."""
+"""Our typed CBOR and MessagePack against cbor2 and msgpack."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ RECEIVED = [
     ("command", {"Add": {"a": 1, "b": 2}}, {"Add": {"a": 1, "b": 2}}),
 ]
 
-# What only CBOR has, or has a tag for.
+# Values that only CBOR supports, or for which it has a tag.
 TAGS = [
     ({"bar": 2**64}, "i128", 2**64),
     ({"bar": -(2**70)}, "i128", -(2**70)),
@@ -151,7 +151,7 @@ EXCHANGES = [
         ],
         [],
     ),
-    # Floats as short as they go.
+    # It writes floats in their shortest form.
     Exchange(Package("cbor2, canonical", canonical, cbor2.loads), "cbor", SENT, []),
     Exchange(
         Package("msgpack", pack, unpack),

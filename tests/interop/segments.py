@@ -1,7 +1,7 @@
 """Segments: datagrams that the kernel splits and merges (udp(7): UDP_SEGMENT, UDP_GRO) for a plain socket.
 
-The sender and the receiver share no code with the server: each datagram must come back with its exact borders
-and in order.
+The sender and the receiver share no code with the server. Each datagram must come back with its exact borders and
+in order.
 """
 
 import random
@@ -14,7 +14,7 @@ from programs import Built, connected, expect
 
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
 
-# Per send: the length of the segments, how many there are, and the length of the last one.
+# Per send: the length of the segments, their number, and the length of the last one.
 SHAPES = {
     "two small ones": (32, 2, 32),
     "as many as there may be": (32, 64, 32),
@@ -43,14 +43,14 @@ class Peer:
             socket.setsockopt(SOL_UDP, UDP_GRO, 1)
 
     def send(self, segment: int, count: int, last: int) -> list[bytes]:
-        """Sends datagrams as segments of one send, and returns them."""
+        """Sends datagrams as segments of one call; returns them."""
         datagrams = [self._datagram(segment) for _ in range(count - 1)] + [self._datagram(last)]
         size = (SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment))
         self._socket.sendmsg([b"".join(datagrams)], [size])
         return datagrams
 
     def recv(self) -> bytes:
-        """The next datagram, split off those that it was merged with."""
+        """Returns the next datagram, separated from those that it was merged with."""
         if not self._arrived:
             bytes, control, _, _ = self._socket.recvmsg(65535, socket.CMSG_SPACE(4))
             sizes = [struct.unpack("=i", data)[0] for *kind, data in control if kind == [SOL_UDP, UDP_GRO]]
@@ -73,7 +73,7 @@ def each(name: str, options: list[str], merge: bool) -> Callable[[Built], None]:
                 sent = peer.send(*shape)
                 expect((what, [peer.recv() for _ in sent] == sent), (what, True))
             if merge and name == "offload on":
-                # Otherwise the check has not seen merged datagrams at all.
+                # Otherwise the check would not have tested merged datagrams.
                 expect(peer.merged > 0, True)
 
     receiver = "a socket with UDP_GRO" if merge else "a plain socket"
@@ -87,13 +87,13 @@ def mixed(name: str, options: list[str]) -> Callable[[Built], None]:
         with built.serving("bench_server", "--port", "0", *options) as addr, ExitStack() as stack:
             peers = [Peer(stack.enter_context(connected(addr)), n % 2 == 0) for n in range(6)]
             for time in range(20):
-                # Each time each peer sends another shape, beside another one of the next peer.
+                # In each round, each peer sends another shape, and the next peer sends a different one.
                 shapes = [list(SHAPES.values())[(time + n) % len(SHAPES)] for n in range(len(peers))]
                 sent = [peer.send(*shape) for peer, shape in zip(peers, shapes, strict=True)]
                 for peer, datagrams in zip(peers, sent, strict=True):
                     expect([peer.recv() for _ in datagrams] == datagrams, True)
 
-    check.__doc__ = f"segments of six peers at the same time ({name}): each has its own back, in order"
+    check.__doc__ = f"segments of six peers at the same time ({name}): each peer gets its own back, in order"
     return check
 
 

@@ -1,6 +1,6 @@
-"""Our codecs and layers against serializers that we did not write, datagram by datagram, both ways.
+"""Our codecs and layers against serializers that we did not write, datagram by datagram, in both directions.
 
-A further codec is a row of `ROWS` here, and a line in `codec.rs`.
+To add a codec, add a row to `ROWS` here, and a line to `codec.rs`.
 """
 
 import json
@@ -30,7 +30,7 @@ from programs import Built, expect, finished
 
 
 class Serializer(Protocol):
-    """What those of easynetwork are."""
+    """The interface of the serializers of easynetwork."""
 
     def serialize(self, packet: Any, /) -> bytes: ...
 
@@ -49,10 +49,10 @@ class Functions:
 class Row:
     theirs: str
     serializer: Serializer
-    ours: str  # as `codec.rs` names it
+    ours: str  # its name in `codec.rs`
     packets: list[Any]
     same_bytes: bool = True  # whether both write the same bytes, or only read them
-    refused: list[bytes] = field(default_factory=list)  # what they read and we do not
+    refused: list[bytes] = field(default_factory=list)  # datagrams that they accept and we refuse
     as_json: Callable[[Any], Any] = lambda packet: packet
     from_json: Callable[[Any], Any] = lambda packet: packet
 
@@ -61,7 +61,7 @@ class Row:
             datagrams = [self.serializer.serialize(packet) for packet in self.packets]
             answers = self._answers(built, [f"decode {datagram.hex()}" for datagram in datagrams])
             for answer, packet in zip(answers, self.packets, strict=True):
-                # As text, since 0.0 and -0.0 are equal, and so are 1 and 1.0.
+                # Compared as text, because 0.0 and -0.0 are equal, and so are 1 and 1.0.
                 expect(repr(self.from_json(json.loads(answer))), repr(packet))
 
         def encode(built: Built) -> None:
@@ -80,8 +80,8 @@ class Row:
         decode.__doc__ = f"{self.theirs} writes, our {self.ours} reads"
         encode.__doc__ = f"our {self.ours} writes, {self.theirs} reads"
         if self.same_bytes:
-            encode.__doc__ += ", and would have written the same"
-        refuse.__doc__ = f"what {self.theirs} reads beyond the standard, our {self.ours} refuses"
+            encode.__doc__ += ", and writes the same bytes"
+        refuse.__doc__ = f"our {self.ours} refuses datagrams beyond the standard that {self.theirs} reads"
         return [decode, encode, *([refuse] if self.refused else [])]
 
     def _answers(self, built: Built, lines: list[str]) -> list[str]:
@@ -126,7 +126,7 @@ def reading() -> Serializer:
 
 
 def without_nothing(packet: Any) -> Any:
-    """The packet without the messages in it that there are not."""
+    """The packet without the fields of absent messages."""
     before = packet.pop("before", None)
     return packet if before is None else {**packet, "before": without_nothing(before)}
 
@@ -145,7 +145,7 @@ ANY = [
     'é€😀 \x7f \\ / " \b\f\n\r\t\x01',
     [],
     {},
-    {"data": None, "key": [1, 2, 3]},  # sorted, as our packets of any shape are
+    {"data": None, "key": [1, 2, 3]},  # sorted, because our packets of any shape are sorted too
     [[[{"deep": [{}]}]], list(range(300)), "x" * 70_000],
 ]
 FLOATS = [0.1, 1e16, 1e-7, 5e-324, 1.7976931348623157e308]

@@ -1,6 +1,6 @@
-"""Our CBOR and MessagePack of types against encoders that programs in other languages use, both ways.
+"""Our typed CBOR and MessagePack against encoders of other languages, in both directions.
 
-What is sent and what is received are packets of one field, `bar`, whose type `typed.rs` names.
+All packets have one field, `bar`. `typed.rs` contains its types.
 """
 
 import json
@@ -17,19 +17,19 @@ class Peer(Protocol):
     name: str
 
     def encode(self, built: Built, packets: list[Any]) -> list[str]:
-        """The datagrams of the packets, in hexadecimal."""
+        """Returns the datagrams of the packets, in hexadecimal."""
 
     def decode(self, built: Built, datagrams: list[str]) -> list[Any]:
-        """The fields of the packets that the datagrams are."""
+        """Returns the field of each packet in the datagrams."""
 
 
 @dataclass(frozen=True)
 class Exchange:
     peer: Peer
-    codec: str  # as `typed.rs` names it
-    # A packet as the peer has it, the type of its field, and what we read as that, or `REFUSED`.
+    codec: str  # its name in `typed.rs`
+    # A packet of the peer, the type of its field, and the value that we read as this type, or `REFUSED`.
     sent: list[tuple[Any, str, Any]]
-    # The type of the field of a packet, what we write as that, and what the peer reads.
+    # The type of the field of a packet, the value that we write as this type, and the value that the peer reads.
     received: list[tuple[str, Any, Any]]
 
     def checks(self) -> list[Callable[[Built], None]]:
@@ -47,8 +47,8 @@ class Exchange:
             answers = self.peer.decode(built, datagrams)
             expect_each(zip(types, values, datagrams, strict=True), answers, wanted)
 
-        read.__doc__ = f"{self.peer.name} writes, our {self.codec} of types reads what is of the type"
-        write.__doc__ = f"our {self.codec} of types writes, {self.peer.name} reads"
+        read.__doc__ = f"{self.peer.name} writes, our typed {self.codec} reads values of the right type"
+        write.__doc__ = f"our typed {self.codec} writes, {self.peer.name} reads"
         return [read] + [write] * bool(self.received)
 
     def _ours(self, built: Built, types: tuple[str, ...], lines: list[str]) -> list[str]:
@@ -62,12 +62,12 @@ class Exchange:
 
 
 def expect_each(rows: Iterable[Any], got: Sequence[Any], wanted: Sequence[Any]) -> None:
-    # As text, since to Python 1, 1.0 and True are equal, and so are 0.0 and -0.0.
+    # Compared as text, because in Python 1, 1.0 and True are equal, and so are 0.0 and -0.0.
     compared = zip(rows, map(repr, got), map(repr, wanted), strict=True)
     wrong = [(row, got, wanted) for row, got, wanted in compared if got != wanted]
     expect(wrong, [])
 
 
 def tagged(tag: int, content: Any) -> dict[str, Any]:
-    """A tag of CBOR as `typed.rs` has it."""
+    """A CBOR tag in the form of `typed.rs`."""
     return {"@@TAGGED@@": [tag, content]}

@@ -1,6 +1,6 @@
-//! Packets of one field whose type is named: `cbor of u64`, `msgpack of text`.
+//! Packets with one field, whose type is in the name of the protocol: `cbor of u64`, `msgpack of text`.
 //!
-//! What a packet of any shape tells nothing about: which forms a type takes, and which ones it refuses.
+//! They show which forms a type accepts and which it refuses. A packet of any shape cannot show that.
 
 use std::{collections::BTreeMap, error::Error, fmt};
 
@@ -60,7 +60,7 @@ enum Command {
     Text(String),
 }
 
-/// A tag of CBOR, as the types of `ciborium::tag` have it.
+/// A CBOR tag, in the same form as the types of `ciborium::tag`.
 #[derive(Deserialize, Serialize)]
 #[serde(rename = "@@TAG@@")]
 enum Tagged<T> {
@@ -70,7 +70,7 @@ enum Tagged<T> {
     Untagged(T),
 }
 
-/// An extension of MessagePack, as the crates that follow `rmp_serde` have it.
+/// A MessagePack extension, in the same form as in crates that follow `rmp_serde`.
 #[derive(Deserialize, Serialize)]
 #[serde(rename = "_ExtStruct")]
 struct Extension((i8, Bytes));

@@ -1,7 +1,7 @@
-// A codec of JavaScript as a program: `node peer.js LIBRARY` reads lines, and answers each with one line.
+// A JavaScript codec as a program: `node peer.js LIBRARY` reads lines, and answers each with one line.
 //
-// `encode EXPRESSION` is answered with the datagram of that value in hexadecimal; `decode HEX` with the
-// value as JSON, or more than that where JavaScript has more. Either is answered with `throws` if it does.
+// The answer to `encode EXPRESSION` is the datagram of that value in hexadecimal. The answer to `decode HEX` is the
+// value as JSON, with special forms for values that JSON does not have. If the library throws, the answer is `throws`.
 
 import * as msgpack from '@msgpack/msgpack';
 import * as cborX from 'cbor-x';

@@ -37,7 +37,7 @@ fn integers_beyond_64_bits_are_tags_2_and_3() {
 
 // P-4
 #[test]
-fn nan_and_infinity_keep_their_bits() {
+fn nan_keeps_its_bits() {
     for bits in [0x7fc0_0000, 0xffc0_0000, 0x7f80_0001, 0x7fa0_0000] {
         let read = Cbor::<f32, ()>::new().decode(&cbor_of(&f32::from_bits(bits))).unwrap();
 

@@ -44,7 +44,7 @@ fn a_struct_is_a_map_of_names() {
 
 // P-4
 #[test]
-fn nan_and_infinity_keep_their_bits() {
+fn nan_keeps_its_bits() {
     let read = Msgpack::<f32, ()>::new().decode(&hex("ca7f800001")).unwrap();
 
     assert_eq!(read.to_bits(), 0x7f80_0001);
