@@ -137,7 +137,7 @@ fn from_is_a_converter_that_never_refuses() {
 }
 
 #[test]
-fn the_types_of_a_converter_are_inferred_where_the_packets_are_named() {
+fn the_types_of_a_converter_are_inferred_if_the_packet_types_are_named() {
     fn serve<Req, Res>(
         protocol: impl DatagramProtocol<Incoming = Req, Outgoing = Res>,
         handler: impl Fn(Req) -> Res,

@@ -82,7 +82,7 @@ fn a_field_given_twice_is_refused() {
 
 // P-12
 #[test]
-fn what_is_not_utf8_is_refused_in_skipped_fields_too() {
+fn invalid_utf8_is_refused_in_skipped_fields_too() {
     let json = Json::<Data, ()>::new();
 
     assert!(json.decode(b"{\"data\":1,\"skipped\":\"\xff\"}").is_err());

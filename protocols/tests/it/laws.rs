@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 // P-1
 #[test]
-fn a_layer_changes_nothing_before_its_start_and_undoes_what_it_did() {
+fn a_layer_changes_nothing_before_its_start_and_undoes_its_own_changes() {
     for (name, layer) in layers() {
         for payload in payloads() {
             let alone = applied(&*layer, &payload);

@@ -19,7 +19,7 @@ fn text_is_written_as_utf8_and_nothing_else() {
 
 // P-15
 #[test]
-fn what_is_not_utf8_is_refused() {
+fn invalid_utf8_is_refused() {
     let overlong = b"\xc0\xaf";
     let surrogate = b"\xed\xa0\x80";
     let cut = b"\xe2\x82";

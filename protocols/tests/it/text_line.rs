@@ -85,7 +85,7 @@ fn utf8_is_read_and_written_on_request() {
 
 // P-5
 #[test]
-fn what_is_not_utf8_is_refused() {
+fn invalid_utf8_is_refused() {
     for datagram in [&b"\xe9"[..], b"\xc0\xaf", b"abc\xff\n", &[0xff; 65_507]] {
         let error = LF.utf8().decode(datagram).unwrap_err();
 

@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// A table without tasks, with limits and counters of its own.
+    /// A table without tasks, with its own limits and counters.
     fn table(limits: Limits) -> (Conversations<()>, Arc<Counters>) {
         let counters = Arc::new(Counters::default());
         (Conversations::new(Arc::new(limits), Arc::clone(&counters)), counters)

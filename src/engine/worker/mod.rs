@@ -221,7 +221,7 @@ where
         }
     }
 
-    /// Frees the places of conversations that have ended, and sends what the kernel has room for.
+    /// Frees the places of conversations that have ended, and sends the datagrams that the kernel has room for.
     fn attend(&mut self, cx: &mut Context<'_>) {
         self.socket.outbox.signal.register(cx);
         self.free_places();

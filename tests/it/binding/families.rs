@@ -145,7 +145,7 @@ fn link_local() -> Option<String> {
     })
 }
 
-// B-9, where the host has such an address
+// B-9, if the host has such an address
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_link_local_address_is_bound_on_its_interface() {

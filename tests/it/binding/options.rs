@@ -105,7 +105,7 @@ async fn a_port_is_not_shared_if_one_side_only_asks_for_it() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_client_marks_what_it_sends() {
+async fn a_client_sets_the_traffic_class_of_its_datagrams() {
     let client =
         Client::builder(Text).connect(Udp::new("127.0.0.1:9").dscp(46).ttl(7)).await.unwrap();
 

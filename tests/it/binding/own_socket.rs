@@ -265,7 +265,7 @@ async fn a_users_socket_belongs_to_the_server() {
 
 // B-15
 #[tokio::test]
-async fn addresses_are_listed_in_the_order_given_whatever_their_options() {
+async fn addresses_are_listed_in_the_given_order_for_all_options() {
     let socket = UdpSocket::bind("127.0.0.4:0").unwrap();
     let transports = ("127.0.0.1:0", Udp::new("127.0.0.2:0").ttl(1), "127.0.0.3:0", socket);
 

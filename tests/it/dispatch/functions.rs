@@ -92,7 +92,7 @@ everywhere! {
     }
 
     // D-20
-    async fn one_handler_converses_alike_over_every_protocol(net) {
+    async fn one_handler_behaves_the_same_over_every_protocol(net) {
         let expected = ["Who is there?", "Hello, Ann.", "What else?", "Who is there?"];
 
         assert_eq!(knock(&net, || Text).await, expected);

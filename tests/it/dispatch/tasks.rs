@@ -1,4 +1,4 @@
-//! Conversations that wait: one per peer, many peers at a time, and no wake-up is lost.
+//! Conversations that wait: one per peer, many peers at the same time, and no lost wake-ups.
 
 use std::{
     sync::{

@@ -163,7 +163,7 @@ const A_THOUSAND_DAYS: Duration = Duration::from_secs(1_000 * 24 * 3_600);
 
 //
 #[tokio::test(start_paused = true)]
-async fn recv_waits_as_long_as_it_takes() {
+async fn recv_waits_for_any_time() {
     let told = second_recv!(|peer| word(&peer.recv().await).to_owned());
 
     assert_eq!(told, ("second".to_owned(), A_THOUSAND_DAYS));

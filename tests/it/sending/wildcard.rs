@@ -89,7 +89,7 @@ on_wildcards! {
     }
 
     // S-2
-    async fn a_peer_is_answered_from_where_it_asked_last(wildcard, ips) {
+    async fn replies_come_from_the_address_that_the_peer_used_last(wildcard, ips) {
         let (server, port) = serve((wildcard, 0)).await;
         let local = if ips[0].contains(':') { "[::1]:0" } else { "127.0.0.1:0" };
         let peer = UdpSocket::bind(local).await.unwrap();
