@@ -16,7 +16,7 @@ use tokio::task::{coop, yield_now};
 
 use crate::support::{BindNow, Bytes, Gate, Net, OVERHEAD, Running, conversing, everywhere, until};
 
-/// A handler that sends "opened", waits for the gate, and then echoes.
+/// A handler that echoes one packet, waits for the gate, and then echoes until it receives "bye".
 fn held_up(gate: &Gate) -> impl Handler<String, String> + use<> {
     conversing!(
         [gate] | peer | {
