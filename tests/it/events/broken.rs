@@ -1,4 +1,4 @@
-//! H-18: a subscriber that panics. `tests/broken_log.rs` tests this for a whole process.
+//! H-18: a subscriber that panics. `alone/broken_log.rs` tests this for a whole process.
 
 use std::sync::{
     Arc,
