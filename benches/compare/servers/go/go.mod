@@ -1,0 +1,3 @@
+module udp_go
+
+go 1.19
