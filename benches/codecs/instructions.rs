@@ -1,6 +1,5 @@
 //! One codec at work, for a tool that counts instructions. `benches/codecs/counts` calls it.
 
-
 mod rows;
 
 use std::env;
