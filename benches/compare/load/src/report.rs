@@ -17,7 +17,8 @@ pub fn print(load: &Load, first: &Snapshot, last: &Snapshot) {
         Mode::Flood => (1.0 - answered / sent.max(1.0)).max(0.0),
         Mode::Closed | Mode::Many => lost as f64 / sent.max(1.0),
     };
-    let busy = 1.0 - (to.idle - from.idle) as f64 / ns;
+    // A pause counts when it ends, so one that began before the measurement may be longer than it.
+    let busy = (1.0 - (to.idle - from.idle) as f64 / ns).max(0.0);
     let own_cpu = (last.own_cpu - first.own_cpu) as f64;
     let time = |quantile| requests.times.value_at_quantile(quantile) as f64 / 1000.0;
     let per_request = |ns: f64| ns / 1000.0 / answered.max(1.0);
