@@ -3,6 +3,7 @@
 mod custom_protocol;
 mod echo;
 mod program;
+mod recipes;
 
 use program::Program;
 
