@@ -18,3 +18,9 @@ fn shared_state_counts_the_visitors_of_all_calls() {
     ];
     assert_eq!(printed("shared_state"), lines);
 }
+
+#[test]
+fn background_task_saves_what_the_handler_has_collected() {
+    let lines = ["saved 21.5", "saved 22", "the task has ended"];
+    assert_eq!(printed("background_task"), lines);
+}
