@@ -24,3 +24,10 @@ fn background_task_saves_what_the_handler_has_collected() {
     let lines = ["saved 21.5", "saved 22", "the task has ended"];
     assert_eq!(printed("background_task"), lines);
 }
+
+#[test]
+fn peer_address_is_the_address_that_the_client_is_bound_to() {
+    let lines = printed("peer_address");
+    let addr = lines[0].strip_prefix("client: bound to 127.0.0.1:").unwrap();
+    assert_eq!(lines[1..], [format!("server: your address is 127.0.0.1:{addr}")]);
+}
