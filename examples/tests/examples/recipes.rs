@@ -31,3 +31,12 @@ fn peer_address_is_the_address_that_the_client_is_bound_to() {
     let addr = lines[0].strip_prefix("client: bound to 127.0.0.1:").unwrap();
     assert_eq!(lines[1..], [format!("server: your address is 127.0.0.1:{addr}")]);
 }
+
+#[test]
+fn concurrency_answers_all_requests_in_time_and_one_after_another_does_not() {
+    let lines = printed("concurrency");
+    assert_eq!(lines[1], "concurrent(8, _): 20 of 20");
+    let answered = lines[0].strip_prefix("one after another: ").unwrap();
+    let (answered, _) = answered.split_once(" of 20").unwrap();
+    assert!(answered.parse::<u32>().unwrap() < 20, "{lines:?}");
+}
