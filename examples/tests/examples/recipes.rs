@@ -40,3 +40,9 @@ fn concurrency_answers_all_requests_in_time_and_one_after_another_does_not() {
     let (answered, _) = answered.split_once(" of 20").unwrap();
     assert!(answered.parse::<u32>().unwrap() < 20, "{lines:?}");
 }
+
+#[test]
+fn timeouts_clean_up_after_a_silent_peer_and_at_shutdown() {
+    let lines = ["Ada: hello", "Ada is silent", "Ada has left", "Bob has left"];
+    assert_eq!(printed("timeouts"), lines);
+}
