@@ -46,3 +46,8 @@ fn timeouts_clean_up_after_a_silent_peer_and_at_shutdown() {
     let lines = ["Ada: hello", "Ada is silent", "Ada has left", "Bob has left"];
     assert_eq!(printed("timeouts"), lines);
 }
+
+#[test]
+fn push_sends_the_state_to_all_peers() {
+    assert_eq!(printed("push"), ["Ada: [1.5, 2.0], Bob: [1.5, 2.0]"]);
+}
