@@ -51,3 +51,13 @@ fn timeouts_clean_up_after_a_silent_peer_and_at_shutdown() {
 fn push_sends_the_state_to_all_peers() {
     assert_eq!(printed("push"), ["Ada: [1.5, 2.0], Bob: [1.5, 2.0]"]);
 }
+
+#[test]
+fn retries_outlast_a_server_that_is_not_up_and_pass_over_late_answers() {
+    let lines = printed("retries");
+    let loss = if cfg!(target_os = "linux") { 1 } else { 0 };
+    assert!(lines[..loss].iter().all(|line| line.starts_with("attempt 1: ")), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| *line == "HELLO").count(), 1, "{lines:?}");
+    assert!(lines.contains(&"late: an answer to request 1".to_owned()), "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "WORLD", "{lines:?}");
+}
