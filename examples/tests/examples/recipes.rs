@@ -61,3 +61,13 @@ fn retries_outlast_a_server_that_is_not_up_and_pass_over_late_answers() {
     assert!(lines.contains(&"late: an answer to request 1".to_owned()), "{lines:?}");
     assert_eq!(lines.last().unwrap(), "WORLD", "{lines:?}");
 }
+
+#[test]
+fn several_protocols_tell_datagrams_apart_by_their_first_byte() {
+    let lines = [
+        r#"/received Command("/join")"#,
+        "/received Position([1.5, 2.0])",
+        r#"/received Voice(b"\x80\x01")"#,
+    ];
+    assert_eq!(printed("several_protocols"), lines);
+}
