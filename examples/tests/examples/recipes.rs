@@ -71,3 +71,10 @@ fn several_protocols_tell_datagrams_apart_by_their_first_byte() {
     ];
     assert_eq!(printed("several_protocols"), lines);
 }
+
+#[cfg(all(feature = "signed", feature = "zlib"))]
+#[test]
+fn layers_refuse_a_stranger() {
+    let lines = ["answer: 500", "stranger: Err(TimedOut)", "refused by the server: 1"];
+    assert_eq!(printed("layers"), lines);
+}
