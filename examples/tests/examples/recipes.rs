@@ -78,3 +78,14 @@ fn layers_refuse_a_stranger() {
     let lines = ["answer: 500", "stranger: Err(TimedOut)", "refused by the server: 1"];
     assert_eq!(printed("layers"), lines);
 }
+
+#[cfg(feature = "testing")]
+#[test]
+fn lossy_network_loses_datagrams_and_no_request() {
+    let lines = printed("lossy_network");
+    assert!(lines[0].starts_with("1000 answers in "), "{lines:?}");
+    let (lost, sent) = lines[1].split_once(" of ").unwrap();
+    let (lost, sent): (u64, u64) =
+        (lost.parse().unwrap(), sent.strip_suffix(" datagrams lost").unwrap().parse().unwrap());
+    assert!(0 < lost && lost < sent && sent > 2_000, "{lines:?}");
+}
