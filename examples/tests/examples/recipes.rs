@@ -89,3 +89,9 @@ fn lossy_network_loses_datagrams_and_no_request() {
         (lost.parse().unwrap(), sent.strip_suffix(" datagrams lost").unwrap().parse().unwrap());
     assert!(0 < lost && lost < sent && sent > 2_000, "{lines:?}");
 }
+
+#[cfg(feature = "axum")]
+#[test]
+fn beside_axum_answers_both_and_ends_both() {
+    assert_eq!(printed("beside_axum"), ["datagram: hello, page: received 1"]);
+}

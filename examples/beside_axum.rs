@@ -1,0 +1,44 @@
+//! A datagram server and an HTTP server in one program, with a page of counters. One signal ends both.
+//!
+//! ```sh
+//! cargo run --example beside_axum --features axum
+//! ```
+
+use axum::{Router, routing::get};
+use datagrammar::{Addr, BoxError, Client, Server, ServerHandle, Text};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+async fn metrics(server: ServerHandle) -> String {
+    let stats = server.stats();
+    stats.counters().map(|counter| format!("{} {}\n", counter.name, counter.value)).collect()
+}
+
+/// Asks both servers once. A program that runs longer waits for `tokio::signal::ctrl_c()` instead.
+async fn ask(server: Addr, mut http: TcpStream) -> Result<(), BoxError> {
+    let client = Client::connect(server, Text).await?;
+    client.send("hello".to_owned()).await?;
+    let (answer, mut page) = (client.recv().await?, String::new());
+    http.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await?;
+    http.read_to_string(&mut page).await?;
+    let received = page.lines().find(|line| line.starts_with("received")).unwrap_or("no such line");
+    println!("datagram: {answer}, page: {received}");
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let server = Server::bind("127.0.0.1:0", Text, async |text: String| text).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let until = ask(server.local_addr(), TcpStream::connect(listener.local_addr()?).await?);
+
+    let (handle, ended) = (server.handle(), server.handle());
+    let app = Router::new().route("/metrics", get(move || metrics(handle.clone())));
+    let serving = tokio::spawn(async move { server.serve_until(until).await });
+    ended.ready().await;
+    // HTTP ends after the datagrams, so that its page counts the last of them.
+    axum::serve(listener, app).with_graceful_shutdown(async move { ended.stopped().await }).await?;
+    Ok(serving.await??)
+}
