@@ -1,9 +1,10 @@
 //! Typed datagram protocols for tokio.
 //!
-//! A [protocol](DatagramProtocol) turns packets into datagrams and back, one to one. A
-//! [handler](Handler) talks to one peer in plain `async` code: it receives typed requests one after
-//! another, in order, with timeouts. A [server](Server) joins the two, over UDP and other
-//! [transports](Bind). A [client](Client) is the other side.
+//! A *datagram* is the bytes that the network carries in one piece. A *packet* is the typed value that a datagram
+//! stands for. A [protocol](DatagramProtocol) turns packets into datagrams and back, one to one. A
+//! [handler](Handler) talks to one peer in plain `async` code: it receives typed requests one after another, in
+//! order, with timeouts. A [server](Server) joins the two over UDP and other [transports](Bind). A [client](Client)
+//! is the other side.
 //!
 //! # A server
 //!
@@ -35,51 +36,104 @@
 //! async fn main() -> Result<(), BoxError> {
 //!     let client = Client::connect("localhost:9000", Json::<f64, Vec<f64>>::new()).await?;
 //!     client.send(vec![1.5, 2.5]).await?;
-//!     // A datagram can be lost, so wait no longer than an answer can take.
+//!     // A datagram can be lost, so set a timeout.
 //!     println!("{}", client.recv_timeout(Duration::from_secs(1)).await?);
 //!     Ok(())
 //! }
 //! # }
 //! ```
 //!
-//! # The map
+//! # Where to find things
 //!
-//! - **Protocols**: [`DatagramProtocol`]; the codecs [`Raw`], [`Text`], [`TextLine`], `Json`, `Cbor`, `Msgpack`,
-//!   `Postcard`, `Bincode`, `Fixed`, `Protobuf`, and those of tokio-util as a `StreamCodec`. A [`Converter`] puts
-//!   types of your domain around the packets; [`Split`] receives by one protocol and sends by another, and
-//!   [`or`](DatagramProtocol::or) has several protocols on one port.
-//! - **Layers** change the bytes around a codec: [`Layer`], [`Prefix`], `Zlib`, `Bzip2`, `Zstd`, `Lz4`, `Base64`,
-//!   `Sha256Digest`, `Crc32c`; `Signed` and `Sealed` authenticate with their keys. A handler may keep a
-//!   [`ReplayWindow`].
-//! - **Handlers**: [`Handler`], or a [function](Handler#functions) in one of several forms: plain, with
-//!   [shared state](with_state), with the peer's address, [`reply_if`], [`try_reply`], [`no_reply`],
-//!   [`concurrent`]. [`BoxHandler`] is one chosen at run time. A handler talks to a [`Peer`], and keeps a
-//!   [`PeerSender`] to push packets later.
-//! - **Servers**: [`Server`], with options by a [`ServerBuilder`]. [`ServerContext`] is what a handler receives
-//!   when it starts, [`ServerHandle`] what operators hold: shutdown, drain, [`ServerStats`],
-//!   [`Diagnostics`]. A [`Spawner`] starts background tasks. [`Limits`] bound what a stranger can cost.
-//! - **Clients**: [`Client`], with options by a [`ClientBuilder`]; [`Packets`], [`ClientStats`].
-//! - **Transports** are values that servers and clients are given: an address in any form of [`ToAddrs`],
-//!   [`Udp`] with its options, a socket of yours, [`AnyTransport`], several of these: see [`Bind`] and
-//!   [`Connect`]. An [`Addr`] is the address of a peer or a socket. A [`SocketRef`] is for options that have no
-//!   setter; [`Interface`] is for multicast, and [`TrafficClass`] is how a datagram was marked.
-//! - **Errors**: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`SenderError`], [`SpawnError`] of
-//!   servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`] of clients; below them [`AddrError`],
-//!   [`OptionError`], [`DecodeError`] and [`EncodeError`].
-//! - **Tests**, in the module `testing`: a network in memory that loses packets, and checks of a protocol of your
-//!   own for what every protocol promises.
+//! | you want | look at |
+//! | --- | --- |
+//! | to serve requests | [`Server`], [`ServerBuilder`]; a [function](Handler#functions) or a [`Handler`] that holds a conversation with a [`Peer`] |
+//! | to send requests | [`Client`], [`ClientBuilder`], [`Packets`] |
+//! | to share state, know the peer's address, serve several requests of a peer at once | [`with_state`], [`function`], [`concurrent`] |
+//! | to send nothing for some requests | [`reply_if`], [`try_reply`], [`no_reply`] |
+//! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
+//! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
+//! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`ClientStats`], [`Diagnostics`] |
+//! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
+//! | socket options, other transports, several sockets | [`Udp`], [`Bind`], [`Connect`], [`AnyTransport`], [`SocketRef`], [`Interface`], [`TrafficClass`] |
+//! | a codec | [`Raw`], [`Text`], [`TextLine`], [`Json`], [`Cbor`], [`Msgpack`], [`Postcard`], [`Bincode`], [`Fixed`], [`Protobuf`], [`StreamCodec`]; [how to choose](_documentation::codecs) |
+//! | compression, checksums, text | [`Zlib`], [`Zstd`], [`Lz4`], [`Bzip2`], [`Crc32c`], [`Sha256Digest`], [`Base64`], [`Prefix`]; [in which order](_documentation::layers) |
+//! | authentication, encryption | [`Signed`], [`Sealed`], [`ReplayWindow`]; [keys](_documentation::keys) |
+//! | your own types instead of those on the wire | [`DatagramProtocol::convert`], [`Converter`] |
+//! | one protocol to receive and another to send, several on one port | [`Split`], [`DatagramProtocol::or`] |
+//! | a protocol of your own | [`DatagramProtocol`], [`Layer`]; [how to write one](_documentation::codecs_of_your_own) |
+//! | tests | [`testing`]: a network in memory, and [`Conformance`](testing::Conformance) |
+//! | a program for a common task | [the cookbook](_documentation::cookbook) |
+//! | the reason why a server does not answer | [a list of checks](_documentation::troubleshooting) |
+//!
+//! # Errors
+//!
+//! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`SenderError`]
+//! and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`] and [`ClientSendError`] of clients. They contain
+//! [`AddrError`], [`OptionError`], [`DecodeError`] and [`EncodeError`]. [`BoxError`] takes all of them by `?`.
 //!
 //! # Feature flags
 //!
-//! - `json` (default), `cbor`, `msgpack`, `postcard`, `bincode`: packets of serde types in the wire format of
-//!   that name. `fixed`: packets of a fixed layout. `protobuf`: packets as Protocol Buffers.
-//! - `tokio-codec`: codecs of tokio-util as protocols.
-//! - `zlib`, `bzip2`, `zstd`, `lz4`: layers that compress. `base64`: a layer that makes text. `sha256`,
-//!   `crc32c`: layers that detect accidental changes. `signed`, `sealed`: layers with keys.
-//! - `testing`: the network in memory, and checks of protocols.
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `json` (default), `cbor`, `msgpack`, `postcard`, `bincode` | a codec for serde types in the wire format of that name |
+//! | `fixed` | [`Fixed`], for packets whose fields have a fixed size |
+//! | `protobuf` | [`Protobuf`], for types of prost |
+//! | `tokio-codec` | [`StreamCodec`], for codecs of tokio-util |
+//! | `zlib`, `zstd`, `lz4`, `bzip2` | layers that compress |
+//! | `crc32c`, `sha256` | layers that detect accidental changes |
+//! | `base64` | a layer that makes text |
+//! | `signed`, `sealed` | layers that authenticate and encrypt |
+//! | `testing` | the module [`testing`] |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// The pages of docs.rs have all features; without some, links to what they bring lead nowhere.
+#![cfg_attr(
+    not(all(
+        feature = "base64",
+        feature = "bincode",
+        feature = "bzip2",
+        feature = "cbor",
+        feature = "crc32c",
+        feature = "fixed",
+        feature = "json",
+        feature = "lz4",
+        feature = "msgpack",
+        feature = "postcard",
+        feature = "protobuf",
+        feature = "sealed",
+        feature = "sha256",
+        feature = "signed",
+        feature = "testing",
+        feature = "tokio-codec",
+        feature = "zlib",
+        feature = "zstd",
+    )),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+// The examples of the chapters need most features, so they are tested with all of them.
+#[cfg(all(
+    doc,
+    any(
+        not(doctest),
+        all(
+            feature = "base64",
+            feature = "bzip2",
+            feature = "cbor",
+            feature = "fixed",
+            feature = "json",
+            feature = "sealed",
+            feature = "sha256",
+            feature = "signed",
+            feature = "testing",
+            feature = "tokio-codec",
+            feature = "zlib",
+        )
+    )
+))]
+pub mod _documentation;
 mod addr;
 mod client;
 mod engine;
@@ -218,13 +272,3 @@ pub mod testing {
 #[cfg(all(doctest, feature = "json"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// And so are those of the guide.
-#[cfg(all(doctest, feature = "sealed", feature = "signed"))]
-#[doc = include_str!("../docs/keys.md")]
-struct Keys;
-
-/// And those of how to write codecs.
-#[cfg(all(doctest, feature = "testing"))]
-#[doc = include_str!("../docs/codecs-of-your-own.md")]
-struct CodecsOfYourOwn;

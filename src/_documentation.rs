@@ -1,0 +1,58 @@
+//! Chapters that are longer than the page of an item. The same files are in the repository.
+//!
+//! - [`cookbook`]: ten programs for what most services need.
+//! - [`troubleshooting`]: what to check when a server does not answer.
+//! - [`coming_from`]: for users of EasyNetwork, `UdpFramed` and `recv_from` loops.
+//! - [`codecs`], [`layers`], [`keys`]: which to choose, and what each costs.
+//! - [`codecs_of_your_own`]: how to write and test a protocol.
+//! - [`performance`]: measurements, beside other servers.
+//! - [`contract`]: the behaviour that you can rely on, rule by rule.
+//! - [`design`]: the structure of the code, and the reasons for its decisions.
+//! - [`changelog`]: what has changed.
+
+/// Where the links of a chapter lead to in these pages. In Markdown the first definition of a link counts, so
+/// these precede those at the end of each file, which are for readers of the repository.
+macro_rules! links {
+    () => {
+        "[changelog]: crate::_documentation::changelog
+[codecs]: crate::_documentation::codecs
+[codecs-of-your-own]: crate::_documentation::codecs_of_your_own
+[coming-from]: crate::_documentation::coming_from
+[contract]: crate::_documentation::contract
+[cookbook]: crate::_documentation::cookbook
+[design]: crate::_documentation::design
+[keys]: crate::_documentation::keys
+[layers]: crate::_documentation::layers
+[performance]: crate::_documentation::performance
+[troubleshooting]: crate::_documentation::troubleshooting
+[plot]: #plot
+
+"
+    };
+}
+
+macro_rules! chapters {
+    ($($chapter:ident: $file:literal $(, with $plot:literal)?;)*) => {$(
+        #[doc = concat!(links!(), include_str!($file))]
+        $(#[doc = concat!(
+            "\n\n<div id=\"plot\">\n<img alt=\"The plot\" src='data:image/svg+xml;utf8,",
+            include_str!($plot),
+            "'/>\n</div>"
+        )])?
+        pub mod $chapter {}
+    )*};
+}
+
+chapters! {
+    changelog: "../CHANGELOG.md";
+    codecs: "../docs/codecs.md", with "../docs/codecs.svg";
+    codecs_of_your_own: "../docs/codecs-of-your-own.md";
+    coming_from: "../docs/coming-from.md";
+    contract: "../docs/contract.md";
+    cookbook: "../docs/cookbook.md";
+    design: "../DESIGN.md";
+    keys: "../docs/keys.md";
+    layers: "../docs/layers.md";
+    performance: "../docs/performance.md", with "../docs/performance.svg";
+    troubleshooting: "../docs/troubleshooting.md";
+}
