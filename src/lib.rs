@@ -166,6 +166,8 @@ pub use stream_codec::StreamCodec;
 pub use datagrammar_protocols::Base64;
 #[cfg(feature = "bincode")]
 pub use datagrammar_protocols::Bincode;
+#[cfg(feature = "bincode-derive")]
+pub use datagrammar_protocols::BincodeDerive;
 #[cfg(feature = "bzip2")]
 pub use datagrammar_protocols::Bzip2;
 #[cfg(feature = "cbor")]

@@ -192,6 +192,8 @@ pub mod testing;
 
 #[cfg(feature = "bincode")]
 pub use self::codec::bincode::Bincode;
+#[cfg(feature = "bincode-derive")]
+pub use self::codec::bincode_derive::BincodeDerive;
 #[cfg(feature = "cbor")]
 pub use self::codec::cbor::Cbor;
 #[cfg(feature = "fixed")]

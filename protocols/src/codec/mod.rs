@@ -2,6 +2,8 @@
 
 #[cfg(feature = "bincode")]
 pub(crate) mod bincode;
+#[cfg(feature = "bincode-derive")]
+pub(crate) mod bincode_derive;
 #[cfg(feature = "cbor")]
 pub(crate) mod cbor;
 #[cfg(feature = "fixed")]
