@@ -45,6 +45,31 @@ fn fixed() {
     }
 }
 
+#[cfg(feature = "bincode-derive")]
+#[test]
+fn bincode_derive() {
+    use bincode::{Decode, Encode};
+    use datagrammar_protocols::BincodeDerive;
+
+    #[derive(Debug, Decode, Encode, PartialEq)]
+    enum Tree {
+        Leaf(u16, f64, String),
+        Branch { left: Box<Self>, right: Option<Box<Self>> },
+        Branches(std::collections::BTreeMap<String, Self>),
+        Bytes(Vec<u8>, [u8; 2], ()),
+    }
+    let leaf = || Tree::Leaf(300, f64::NAN, "né".to_owned());
+    let packets = || {
+        let (left, right) =
+            (Box::new(leaf()), Some(Box::new(Tree::Bytes(vec![0, 255], [1, 2], ()))));
+        [leaf(), Tree::Branches([("a".to_owned(), leaf())].into()), Tree::Branch { left, right }]
+    };
+
+    for bincode in [BincodeDerive::<Tree>::new(), BincodeDerive::new().fixed()] {
+        Conformance::new(bincode).refuse_cuts().run(packets());
+    }
+}
+
 #[cfg(feature = "protobuf")]
 #[test]
 fn protobuf() {

@@ -47,6 +47,8 @@ mod vectors;
 mod base64;
 #[cfg(feature = "bincode")]
 mod bincode;
+#[cfg(feature = "bincode-derive")]
+mod bincode_derive;
 #[cfg(feature = "bincode")]
 mod bincode_limits;
 #[cfg(feature = "cbor")]

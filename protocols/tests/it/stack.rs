@@ -94,14 +94,14 @@ fn without_limit<P: DatagramProtocol>(codec: P, piece: &[u8]) -> Result<P::Incom
 /// Says to a child process which part of a test it is.
 const PART: &str = "DATAGRAMMAR_STACK_TEST";
 /// What a child process ends with that has done its part. A test that panics ends with 101.
-const DONE: i32 = 102;
+pub(crate) const DONE: i32 = 102;
 
-fn part() -> Option<String> {
+pub(crate) fn part() -> Option<String> {
     env::var(PART).ok()
 }
 
 /// Runs a part of the `test` in a process of its own, and tells how that ended.
-fn ending(test: &str, part: &str) -> ExitStatus {
+pub(crate) fn ending(test: &str, part: &str) -> ExitStatus {
     let this = env::current_exe().expect("a test knows its program");
     let mut child = Command::new(this);
     child.args(["--exact", test]).env(PART, part).stdout(Stdio::null()).stderr(Stdio::null());
@@ -109,7 +109,7 @@ fn ending(test: &str, part: &str) -> ExitStatus {
 }
 
 /// Reads on the stack of a tokio worker, and ends this process.
-fn child(read: impl FnOnce() + Send + 'static) -> ! {
+pub(crate) fn child(read: impl FnOnce() + Send + 'static) -> ! {
     let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(read);
     thread.expect("a thread can be started").join().expect("nothing panics");
     exit(DONE)
@@ -213,7 +213,7 @@ fn hollow<T: DeserializeOwned>() {
 }
 
 /// The longest UDP datagram over IPv4, full of a piece.
-fn repeated(piece: &[u8]) -> Vec<u8> {
+pub(crate) fn repeated(piece: &[u8]) -> Vec<u8> {
     piece.iter().copied().cycle().take(65_507).collect()
 }
 

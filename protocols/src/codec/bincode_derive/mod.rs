@@ -23,8 +23,7 @@ use crate::{
 /// is sent.
 ///
 /// For programs that have such types without serde. The bytes are those of `Bincode`, so one side may derive serde's
-/// traits and the other bincode's. One thing differs: an enum whose variants have numbers (`Ping = 5`) is written
-/// with these numbers here, and with the places of the variants there.
+/// traits and the other bincode's.
 ///
 /// The derive macros are yours: add `bincode = "2"` to your program, with its default features. What is received must
 /// own its data, and must not need a context. For a new protocol consider `Postcard` instead: bincode is no longer
