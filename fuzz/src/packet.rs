@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// A packet with every shape that serde has. A datagram may nest it without end. Drawn packets are nested
 /// only a few levels deep, because formats have limits.
-#[derive(Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Debug, Decode, Deserialize, Encode, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum Packet {
     /// A variant without content.
