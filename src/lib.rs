@@ -56,7 +56,7 @@
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`ClientStats`], [`Diagnostics`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
 //! | socket options, other transports, several sockets | [`Udp`], [`Bind`], [`Connect`], [`AnyTransport`], [`SocketRef`], [`Interface`], [`TrafficClass`] |
-//! | a codec | [`Raw`], [`Text`], [`TextLine`], [`Json`], [`Cbor`], [`Msgpack`], [`Postcard`], [`Bincode`], [`Fixed`], [`Protobuf`], [`StreamCodec`]; [how to choose](_documentation::codecs) |
+//! | a codec | [`Raw`], [`Text`], [`TextLine`], [`Json`], [`Cbor`], [`Msgpack`], [`Postcard`], [`Bincode`], [`BincodeDerive`], [`Fixed`], [`Protobuf`], [`StreamCodec`]; [how to choose](_documentation::codecs) |
 //! | compression, checksums, text | [`Zlib`], [`Zstd`], [`Lz4`], [`Bzip2`], [`Crc32c`], [`Sha256Digest`], [`Base64`], [`Prefix`]; [in which order](_documentation::layers) |
 //! | authentication, encryption | [`Signed`], [`Sealed`], [`ReplayWindow`]; [keys](_documentation::keys) |
 //! | your own types instead of those on the wire | [`DatagramProtocol::convert`], [`Converter`] |
@@ -77,6 +77,7 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `json` (default), `cbor`, `msgpack`, `postcard`, `bincode` | a codec for serde types in the wire format of that name |
+//! | `bincode-derive` | [`BincodeDerive`], for types that derive bincode's own traits |
 //! | `fixed` | [`Fixed`], for packets whose fields have a fixed size |
 //! | `protobuf` | [`Protobuf`], for types of prost |
 //! | `tokio-codec` | [`StreamCodec`], for codecs of tokio-util |
@@ -92,6 +93,7 @@
     not(all(
         feature = "base64",
         feature = "bincode",
+        feature = "bincode-derive",
         feature = "bzip2",
         feature = "cbor",
         feature = "crc32c",

@@ -25,6 +25,7 @@
 //! | MessagePack of serde types | [`Msgpack`] | `msgpack` |
 //! | postcard's wire format of serde types, the smallest | [`Postcard`] | `postcard` |
 //! | bincode's wire format of serde types | [`Bincode`] | `bincode` |
+//! | bincode's wire format, of types that derive bincode's own traits | [`BincodeDerive`] | `bincode-derive` |
 //! | structs of fields of fixed size | [`Fixed`], [`FixedText`] | `fixed` |
 //! | Protocol Buffers, with the types of prost | [`Protobuf`] | `protobuf` |
 //!
@@ -101,6 +102,7 @@
 //! | --- | --- | --- |
 //! | `json` | [`Json`] | yes |
 //! | `bincode` | [`Bincode`] | |
+//! | `bincode-derive` | [`BincodeDerive`] | bincode |
 //! | `cbor` | [`Cbor`] | |
 //! | `fixed` | [`Fixed`], [`FixedText`] | |
 //! | `msgpack` | [`Msgpack`] | |
@@ -124,6 +126,8 @@
 #![cfg_attr(not(feature = "base64"), doc = "[`Base64`]: #feature-flags")]
 #![cfg_attr(feature = "bincode", doc = "[`Bincode`]: crate::Bincode")]
 #![cfg_attr(not(feature = "bincode"), doc = "[`Bincode`]: #feature-flags")]
+#![cfg_attr(feature = "bincode-derive", doc = "[`BincodeDerive`]: crate::BincodeDerive")]
+#![cfg_attr(not(feature = "bincode-derive"), doc = "[`BincodeDerive`]: #feature-flags")]
 #![cfg_attr(feature = "bzip2", doc = "[`Bzip2`]: crate::Bzip2")]
 #![cfg_attr(not(feature = "bzip2"), doc = "[`Bzip2`]: #feature-flags")]
 #![cfg_attr(feature = "cbor", doc = "[`Cbor`]: crate::Cbor")]

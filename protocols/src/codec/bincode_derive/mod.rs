@@ -25,9 +25,9 @@ use crate::{
 /// For programs that have such types without serde. The bytes are those of `Bincode`, so one side may derive serde's
 /// traits and the other bincode's.
 ///
-/// The derive macros are yours: add `bincode = "2"` to your program, with its default features. What is received must
-/// own its data, and must not need a context. For a new protocol consider `Postcard` instead: bincode is no longer
-/// maintained (RUSTSEC-2025-0141). Unlike `Bincode`, this codec uses that crate.
+/// The derive macros come from bincode: add `bincode = "2"` to your program, with its default features. Packets that
+/// are received own their data, and need no context (`Decode<()>`). For a new protocol consider `Postcard` instead: the
+/// crate bincode is no longer maintained (RUSTSEC-2025-0141). This codec uses it, `Bincode` does not.
 ///
 /// # Limits
 ///
@@ -38,24 +38,24 @@ use crate::{
 /// - Nesting: at most 128 KiB of stack, 512 KiB in debug builds, see [`stack_limit`](Self::stack_limit).
 /// - The datagram: at most 1 MiB.
 ///
-/// Encoding has no limits, so it can write packets that the other side refuses. A packet of yours that nests
-/// thousands of levels deep overflows the stack.
+/// Encoding has no limits, so it can write packets that the other side refuses. And it can overflow the stack, if a
+/// packet of your own nests thousands of levels deep.
 ///
 /// The source of an error is for people to read; its type may change.
 ///
-/// # What has no limit
+/// # Types without a limit
 ///
 /// bincode calls this codec only where a type reads bytes. So do not receive these types from strangers:
 ///
 /// - Collections of elements that take no bytes in the datagram, such as `Vec<()>`, `Vec<Box<()>>` and lists of
-///   unit structs. A datagram of 9 bytes declares 2^64 - 1 elements, and decoding takes that many steps. For a
-///   `HashSet<()>` it reserves as many bytes, which panics or aborts the process.
+///   unit structs. A datagram of 9 bytes can declare 2^64 - 1 elements, and decoding may take as many steps. A
+///   `HashSet<()>` also reserves memory for each, which panics or aborts the process.
 /// - Types that contain themselves before they read a byte, such as `struct Endless(Box<Endless>)`. Each datagram
 ///   overflows the stack.
-/// - Types with a `Decode` written by hand that reserves memory for a declared length, unless it calls
-///   `claim_container_read` or `claim_bytes_read` first.
+/// - Types with a hand-written `Decode` that reserves memory for a declared length, unless it first calls
+///   `claim_container_read` or `claim_bytes_read`.
 ///
-/// `Bincode` limits all of these.
+/// `Bincode` has limits for the first two.
 ///
 /// # Examples
 ///
@@ -116,17 +116,17 @@ impl<I, O> BincodeDerive<I, O> {
 
     /// Sets how many bytes of memory a datagram may claim at one time.
     ///
-    /// It is the limit that bincode calls `with_limit`, and its decoder counts: a number claims the size of its type,
-    /// text and bytes their length and 8 bytes more, an array its size. A list or map claims the size of each element
-    /// that it declares, before it reserves memory. When an element is read, the list releases its part, and the
-    /// element claims its own.
+    /// This is the limit that bincode's configuration sets by `with_limit`, and bincode's decoder counts. A number
+    /// claims the size of its type, text its length and 8 bytes more. A list or map claims the size of each element
+    /// that it declares, before it reserves memory. When an element is read, the list releases the claim for it, and
+    /// the element claims for what it holds.
     ///
-    /// So it does not count all the memory of the elements that were read. Each of these took a byte of the datagram
+    /// So elements that were read may take more memory than the limit. But each of them takes a byte of the datagram
     /// or more.
     ///
     /// By default a datagram may claim 32 bytes for each of its bytes, and never less than 128 KiB. That fits every
-    /// packet whose elements take at most 32 bytes of memory for each byte in the datagram. Where a large type is often
-    /// short in the datagram, as `None` or a unit variant, a long list of it needs a higher limit.
+    /// packet whose elements take at most 32 bytes of memory for each byte in the datagram. Set a higher limit for
+    /// long lists of a large type that is often short in the datagram, as `None` or a unit variant.
     ///
     /// # Examples
     ///
@@ -147,16 +147,17 @@ impl<I, O> BincodeDerive<I, O> {
     /// Sets how many bytes of the stack decoding a packet may take.
     ///
     /// The limit is there for types that contain themselves: without it a datagram would choose how much stack they
-    /// take. It is measured where the packet reads bytes, so the frames of one level, with its large arrays, come on
-    /// top.
+    /// take. The codec compares addresses on the stack each time the packet reads bytes, so what a single level takes
+    /// comes on top, with its large arrays.
     ///
-    /// How many levels fit depends on the type and the build. The default is 128 KiB with optimizations: a list of
-    /// boxes may have 2,000 levels, an enum of 136 bytes 150. In builds with debug assertions a level takes 5 to 10
-    /// times as much, so the default is 512 KiB: 900 and 100 levels. Both fit a stack of 2 MiB by a wide margin, and so
-    /// does it to drop, clone, compare or print such a packet with what Rust derives.
+    /// The type and the build decide how many levels fit. The default is 128 KiB in optimized builds: 2,000 levels of a
+    /// list of boxes, 150 of an enum of 136 bytes. With debug assertions the default is 512 KiB, as a level takes 5
+    /// to 10 times as much there: 900 and 100 levels. A stack of 2 MiB has room for that, and also for dropping,
+    /// cloning, comparing, encoding and printing (`{:?}`) such a packet, if these traits are derived.
     ///
-    /// Tools that move variables off the stack, such as AddressSanitizer with its detection of use after return, make
-    /// the measure wrong. Under Miri there is no limit.
+    /// AddressSanitizer moves variables off the stack, which makes the measure wrong: set
+    /// `ASAN_OPTIONS=detect_stack_use_after_return=0`, except for optimized builds of cargo-fuzz. Under Miri there is
+    /// no limit.
     ///
     /// # Examples
     ///
