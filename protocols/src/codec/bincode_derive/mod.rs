@@ -19,27 +19,28 @@ use crate::{
     protocol::DatagramProtocol,
 };
 
-/// The wire format of bincode 2 for types that derive `bincode::Encode` and `bincode::Decode`: `I` is received, `O`
-/// is sent.
+/// The wire format of bincode 2 for types that derive `bincode::Encode` and `bincode::Decode`: `I` is
+/// received, `O` is sent.
 ///
-/// For programs that have such types without serde. The bytes are those of `Bincode`, so one side may derive serde's
-/// traits and the other bincode's.
+/// For programs that have such types without serde. The bytes are those of `Bincode`, so one side may
+/// derive serde's traits and the other bincode's.
 ///
-/// The derive macros come from bincode: add `bincode = "2"` to your program, with its default features. Packets that
-/// are received own their data, and need no context (`Decode<()>`). For a new protocol consider `Postcard` instead: the
-/// crate bincode is no longer maintained (RUSTSEC-2025-0141). This codec uses it, `Bincode` does not.
+/// The derive macros come from bincode: add `bincode = "2"` to your program, with its default features.
+/// Packets that are received own their data, and need no context (`Decode<()>`). For a new protocol
+/// consider `Postcard` instead: the crate bincode is no longer maintained (RUSTSEC-2025-0141). This codec
+/// uses it, `Bincode` does not.
 ///
 /// # Limits
 ///
 /// A datagram costs what its bytes justify, whatever lengths it declares:
 ///
-/// - Memory: declared lengths reserve at most 32 bytes for each byte of the datagram, or 128 KiB if that is more, see
-///   [`memory_limit`](Self::memory_limit). A `HashMap` or `HashSet` takes up to 5 times as much.
+/// - Memory: declared lengths reserve at most 32 bytes for each byte of the datagram, or 128 KiB if that is
+///   more, see [`memory_limit`](Self::memory_limit). A `HashMap` or `HashSet` takes up to 5 times as much.
 /// - Nesting: at most 128 KiB of stack, 512 KiB in debug builds, see [`stack_limit`](Self::stack_limit).
 /// - The datagram: at most 1 MiB.
 ///
-/// Encoding has no limits, so it can write packets that the other side refuses. And it can overflow the stack, if a
-/// packet of your own nests thousands of levels deep.
+/// Encoding has no limits, so it can write packets that the other side refuses. And it can overflow the
+/// stack, if a packet of your own nests thousands of levels deep.
 ///
 /// The source of an error is for people to read; its type may change.
 ///
@@ -47,11 +48,11 @@ use crate::{
 ///
 /// bincode calls this codec only where a type reads bytes. So do not receive these types from strangers:
 ///
-/// - Collections of elements that take no bytes in the datagram, such as `Vec<()>`, `Vec<Box<()>>` and lists of
-///   unit structs. A datagram of 9 bytes can declare 2^64 - 1 elements, and decoding may take as many steps. A
-///   `HashSet<()>` also reserves memory for each, which panics or aborts the process.
-/// - Types that contain themselves before they read a byte, such as `struct Endless(Box<Endless>)`. Each datagram
-///   overflows the stack.
+/// - Collections of elements that take no bytes in the datagram, such as `Vec<()>`, `Vec<Box<()>>` and
+///   lists of unit structs. A datagram of 9 bytes can declare 2^64 - 1 elements, and decoding may take as
+///   many steps. A `HashSet<()>` also reserves memory for each, which panics or aborts the process.
+/// - Types that contain themselves before they read a byte, such as `struct Endless(Box<Endless>)`. Each
+///   datagram overflows the stack.
 /// - Types with a hand-written `Decode` that reserves memory for a declared length, unless it first calls
 ///   `claim_container_read` or `claim_bytes_read`.
 ///
@@ -95,8 +96,8 @@ impl<I, O> BincodeDerive<I, O> {
         Self { form: Form::Variable, memory: None, stack: STACK_LIMIT, types: PhantomData }
     }
 
-    /// Selects the form of bincode 1.x, which is that of `bincode::config::legacy()`: integers in their full width,
-    /// lengths in 8 bytes, variants in 4.
+    /// Selects the form of bincode 1.x, which is that of `bincode::config::legacy()`: integers in their
+    /// full width, lengths in 8 bytes, variants in 4.
     ///
     /// # Examples
     ///
@@ -116,17 +117,18 @@ impl<I, O> BincodeDerive<I, O> {
 
     /// Sets how many bytes of memory a datagram may claim at one time.
     ///
-    /// This is the limit that bincode's configuration sets by `with_limit`, and bincode's decoder counts. A number
-    /// claims the size of its type, text its length and 8 bytes more. A list or map claims the size of each element
-    /// that it declares, before it reserves memory. When an element is read, the list releases the claim for it, and
-    /// the element claims for what it holds.
+    /// This is the limit that bincode's configuration sets by `with_limit`, and bincode's decoder counts. A
+    /// number claims the size of its type, text its length and 8 bytes more. A list or map claims the size
+    /// of each element that it declares, before it reserves memory. When an element is read, the list
+    /// releases the claim for it, and the element claims for what it holds.
     ///
-    /// So elements that were read may take more memory than the limit. But each of them takes a byte of the datagram
-    /// or more.
+    /// So elements that were read may take more memory than the limit. But each of them takes a byte of the
+    /// datagram or more.
     ///
-    /// By default a datagram may claim 32 bytes for each of its bytes, and never less than 128 KiB. That fits every
-    /// packet whose elements take at most 32 bytes of memory for each byte in the datagram. Set a higher limit for
-    /// long lists of a large type that is often short in the datagram, as `None` or a unit variant.
+    /// By default a datagram may claim 32 bytes for each of its bytes, and never less than 128 KiB. That
+    /// fits every packet whose elements take at most 32 bytes of memory for each byte in the datagram. Set
+    /// a higher limit for long lists of a large type that is often short in the datagram, as `None` or a
+    /// unit variant.
     ///
     /// # Examples
     ///
@@ -146,18 +148,19 @@ impl<I, O> BincodeDerive<I, O> {
 
     /// Sets how many bytes of the stack decoding a packet may take.
     ///
-    /// The limit is there for types that contain themselves: without it a datagram would choose how much stack they
-    /// take. The codec compares addresses on the stack each time the packet reads bytes, so what a single level takes
-    /// comes on top, with its large arrays.
+    /// The limit is there for types that contain themselves: without it a datagram would choose how much
+    /// stack they take. The codec compares addresses on the stack each time the packet reads bytes, so what
+    /// a single level takes comes on top, with its large arrays.
     ///
-    /// The type and the build decide how many levels fit. The default is 128 KiB in optimized builds: 2,000 levels of a
-    /// list of boxes, 150 of an enum of 136 bytes. With debug assertions the default is 512 KiB, as a level takes 5
-    /// to 10 times as much there: 900 and 100 levels. A stack of 2 MiB has room for that, and also for dropping,
-    /// cloning, comparing, encoding and printing (`{:?}`) such a packet, if these traits are derived.
+    /// The type and the build decide how many levels fit. The default is 128 KiB in optimized builds: 2,000
+    /// levels of a list of boxes, 150 of an enum of 136 bytes. With debug assertions the default is 512
+    /// KiB, as a level takes 5 to 10 times as much there: 900 and 100 levels. A stack of 2 MiB has room for
+    /// that, and also for dropping, cloning, comparing, encoding and printing (`{:?}`) such a packet, if
+    /// these traits are derived.
     ///
     /// AddressSanitizer moves variables off the stack, which makes the measure wrong: set
-    /// `ASAN_OPTIONS=detect_stack_use_after_return=0`, except for optimized builds of cargo-fuzz. Under Miri there is
-    /// no limit.
+    /// `ASAN_OPTIONS=detect_stack_use_after_return=0`, except for optimized builds of cargo-fuzz. Under
+    /// Miri there is no limit.
     ///
     /// # Examples
     ///
@@ -186,7 +189,8 @@ impl<I, O> BincodeDerive<I, O> {
         let memory =
             self.memory.unwrap_or_else(|| LEAST_MEMORY_LIMIT.max(MEMORY_PER_BYTE * datagram.len()));
         let mut decoder = DecoderImpl::new(StackReader::new(datagram, self.stack), config, ());
-        // bincode's limit is a constant, and the greatest there is. So what is above ours is claimed in advance.
+        // bincode's limit is a constant, here the greatest number. What is above ours is claimed first, so the
+        // datagram can claim the rest.
         let packet = decoder
             .claim_bytes_read(usize::MAX - memory)
             .and_then(|()| I::decode(&mut decoder))
@@ -280,5 +284,6 @@ fn trailing(left: usize) -> DecodeError {
 const SIZE_LIMIT: usize = 1024 * 1024; // bytes
 const LEAST_MEMORY_LIMIT: usize = 128 * 1024; // bytes: a hash set of bytes reserves 4 times as much
 const MEMORY_PER_BYTE: usize = 32; // more than a `String` takes, whose shortest is one byte in a datagram
-/// In release builds a packet that is printed takes up to 8 times the stack of decoding it, in others less than that.
+/// In release builds a packet that is printed takes up to 8 times the stack of decoding it, in others less
+/// than that.
 const STACK_LIMIT: usize = if cfg!(debug_assertions) { 512 * 1024 } else { 128 * 1024 };

@@ -1,5 +1,5 @@
-//! What the longest datagrams do to the stack of a tokio worker, read by `BincodeDerive`. A child process reads
-//! them: this program once more, as for the other codecs.
+//! What the longest datagrams do to the stack of a tokio worker, read by `BincodeDerive`. A child process
+//! reads them: this program once more, as for the other codecs.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -69,8 +69,8 @@ fn the_deepest_packets_can_be_used() {
     }
 }
 
-// That the tests above would notice. A list of boxes of 65,506 nodes does not fit while it is read, and maps in
-// maps not even while they are dropped.
+// That the tests above would notice. A list of boxes of 65,506 nodes does not fit while it is read, and
+// maps in maps not even while they are dropped.
 #[test]
 fn without_the_limit_the_stack_overflows() {
     let Some(step) = part() else {
@@ -123,7 +123,8 @@ fn read_as<T: Decode<()> + Encode>() {
     }
 }
 
-/// Finds the deepest packet that is read, of `around` so many times and `end`, and does with it what programs do.
+/// Finds the deepest packet that is read, of `around` so many times and `end`, and does with it what
+/// programs do.
 fn use_deepest<T>(around: &[u8], end: &[u8], least: usize)
 where
     T: Clone + Debug + Decode<()> + Encode + PartialEq,
