@@ -102,7 +102,7 @@
 //! | --- | --- | --- |
 //! | `json` | [`Json`] | yes |
 //! | `bincode` | [`Bincode`] | |
-//! | `bincode-derive` | [`BincodeDerive`] | bincode |
+//! | `bincode-derive` | [`BincodeDerive`] | |
 //! | `cbor` | [`Cbor`] | |
 //! | `fixed` | [`Fixed`], [`FixedText`] | |
 //! | `msgpack` | [`Msgpack`] | |
