@@ -30,10 +30,27 @@ use crate::{
     transport::config::Source,
 };
 
-/// Sets a [`Server`] up. Everything has a default.
+/// The options of a [`Server`] that is not bound yet; made by [`Server::builder`]. Every option has a
+/// default.
 ///
-/// The options of sockets are those of the transport that the server is bound to, such as
-/// [`Udp`](crate::Udp).
+/// Options of the sockets, such as buffer sizes and workers, are set on the transport that is given to
+/// [`bind`](Self::bind): see [`Udp`](crate::Udp).
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Limits, Server, Text, Udp};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let server = Server::builder(Text, async |text: String| text)
+///     .limits(Limits::default().max_conversations(100))
+///     .bind(Udp::new("127.0.0.1:0").recv_buffer_size(65_536))
+///     .await?;
+/// assert_ne!(server.local_addr().port(), Some(0));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a server is made by `bind`"]
 pub struct ServerBuilder {
     assemble: Assemble,
@@ -43,8 +60,24 @@ pub struct ServerBuilder {
     dedicated_threads: bool,
 }
 
-/// The future of [`Server::bind`]: the bound server. It has a type of its own, so that a mistake in a handler is
-/// one error of the compiler, not one more at `.await`.
+/// The future that [`Server::bind`] returns. Its output is the bound server.
+///
+/// It is a named type, not an `async fn`, so that the compiler reports a mistake in a handler once, and not a
+/// second time at `.await`.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Binding, Server, Text};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let binding: Binding = Server::bind("127.0.0.1:0", Text, async |text: String| text);
+/// let server = binding.await?;
+/// assert!(server.local_addr().ip().is_some_and(|ip| ip.is_loopback()));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Binding(Pin<Box<dyn Future<Output = Result<Server, BindError>> + Send>>);
 
@@ -62,14 +95,17 @@ impl fmt::Debug for Binding {
     }
 }
 
-/// Joins the protocol and the handler, whose types nothing else of a builder knows, to sockets.
+/// Makes an engine of sockets, the protocol and the handler. Only this closure knows the types of the
+/// protocol and the handler; the builder has no type parameters.
 type Assemble = Box<dyn FnOnce(Vec<Guarded>) -> Box<dyn Engine> + Send>;
 
 impl Server {
-    /// Binds a server with the default options: it speaks `protocol`, and `handler` serves its peers.
+    /// Binds a server with the default options. It encodes and decodes packets with `protocol`, and `handler`
+    /// serves its peers.
     ///
-    /// `transport` is an address, several, or any other [transport](Bind). A handler is a [`Handler`], or a
-    /// function of one of the forms on [its page](Handler#functions).
+    /// `transport` is an address, several addresses, or another [transport](Bind). `handler` is a type that
+    /// implements [`Handler`], or a function in one of the [forms](Handler#functions) that its page lists.
+    /// The server handles no datagram before [`serve`](Self::serve) or [`spawn`](Self::spawn) is called.
     ///
     /// # Errors
     ///
@@ -94,9 +130,25 @@ impl Server {
         Binding(Box::pin(builder.bind_all(transport.sources())))
     }
 
-    /// Begins a server with options: it speaks `protocol`, and `handler` serves its peers.
+    /// Returns a builder, to set options before the server is bound. The server encodes and decodes packets
+    /// with `protocol`, and `handler` serves its peers.
     ///
-    /// A handler is a [`Handler`], or a function of one of the forms on [its page](Handler#functions).
+    /// `handler` is a type that implements [`Handler`], or a function in one of the
+    /// [forms](Handler#functions) that its page lists.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Server, Text};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let builder = Server::builder(Text, async |name: String| format!("Hello, {name}."));
+    /// let server = builder.dedicated_threads(true).bind("127.0.0.1:0").await?;
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder<P, H, Form>(protocol: P, handler: H) -> ServerBuilder
     where
         P: DatagramProtocol + Send + Sync + 'static,
@@ -131,18 +183,38 @@ impl ServerBuilder {
         }
     }
 
-    /// Sets the limits of the server.
+    /// Sets the [limits](Limits) of the server: how much memory and how many conversations its peers can
+    /// cause. The default is `Limits::default()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Limits, Server, Text};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let limits = Limits::default().max_queue_len(16).idle_timeout(Duration::from_secs(10));
+    /// let server = Server::builder(Text, async |text: String| text)
+    ///     .limits(limits)
+    ///     .bind("127.0.0.1:0")
+    ///     .await?;
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets a filter on source addresses: the server drops a datagram for which `filter` returns false, before
-    /// it decodes or keeps anything of it.
+    /// Sets a filter on source addresses. If `filter` returns false for the source of a datagram, the server
+    /// drops that datagram, before it decodes or stores any part of it. By default there is no filter.
     ///
-    /// The filter is called for each datagram, on the thread that receives, so it should be quick. Sources
-    /// that cannot be answered (port 0, multicast and broadcast addresses, the server itself) are refused before
-    /// it is called. A server on a wildcard address has each address of the host, with its port.
+    /// The server calls the filter for each datagram, on the thread that receives. So the filter should be
+    /// fast. The server itself drops datagrams from sources that cannot be answered, and does not call the
+    /// filter for them: port 0, multicast and broadcast addresses, and the server's own addresses. A server
+    /// on a wildcard address counts each address of the host, with the server's port, as its own.
     ///
     /// # Examples
     ///
@@ -158,6 +230,7 @@ impl ServerBuilder {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "firewall")]
     #[doc(alias = "admit")]
     #[doc(alias = "allow")]
     #[doc(alias = "rate_limit")]
@@ -166,16 +239,20 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets whether each worker has a thread of its own. The default is false: workers are tasks of the
-    /// runtime that calls [`serve`](Server::serve).
+    /// Sets whether each worker has its own thread. The default is false: workers are tasks of the runtime
+    /// that calls [`serve`](Server::serve).
     ///
-    /// In a task of the runtime, a handler that blocks its thread keeps the worker from receiving. A worker on a
-    /// thread of its own, named `datagrammar-0` and so on, still receives while handlers block all threads of the
-    /// runtime: datagrams wait within the [limits](Self::limits) instead of in the socket. Conversations still
-    /// run on the runtime that calls `serve`, each as a task, which costs more if they are short. The threads end
-    /// with `serve`.
+    /// If the worker is a task of the runtime, a handler that blocks its thread also stops the worker from
+    /// receiving. A worker on its own thread (named `datagrammar-0`, `datagrammar-1` and so on) still
+    /// receives while handlers block all threads of the runtime. Then datagrams wait in the server, within
+    /// its [limits](Self::limits), and not in the socket.
     ///
-    /// It has no effect on a network in memory, which uses the clock of that runtime.
+    /// Conversations still run on the runtime that calls `serve`. Each of them is a task, which costs more
+    /// time per conversation if they are short. The threads end when `serve` ends. For one blocking call in a
+    /// handler, `tokio::task::spawn_blocking` is enough.
+    ///
+    /// This option has no effect on a network in memory, because such a network uses the clock of the
+    /// runtime.
     ///
     /// # Examples
     ///
@@ -201,25 +278,32 @@ impl ServerBuilder {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "spawn_blocking")]
+    #[doc(alias = "thread pool")]
     pub fn dedicated_threads(mut self, dedicated_threads: bool) -> Self {
         self.dedicated_threads = dedicated_threads;
         self
     }
 
-    /// Binds the server to an address, to several, or to other [transports](Bind); port 0 lets the kernel
-    /// choose one.
+    /// Binds the server to an address, to several addresses, or to other [transports](Bind). With port 0, the
+    /// kernel chooses a free port.
     ///
-    /// Each distinct address has a socket of its own, or one for each of its [workers](crate::Udp::workers).
-    /// `[::]` serves IPv4 too, unless an IPv4 address with the same port is bound beside it. From now on the
-    /// kernel keeps datagrams that arrive. They are served once [`Server::serve`] is called.
+    /// Each distinct address has its own socket, or one socket for each of its
+    /// [workers](crate::Udp::workers). `[::]` serves IPv4 too, unless an IPv4 address with the same port is
+    /// bound as well. From then on, the kernel keeps the datagrams that arrive. The server handles them once
+    /// [`Server::serve`] is called.
     ///
     /// # Errors
     ///
-    /// [`BindError::Addrs`] names each address that cannot be bound; then none is bound.
-    /// [`BindError::ZeroLimit`] and [`BindError::Option`] name a limit that is zero or an option that cannot be
-    /// set. The kind of the latter is [`Unsupported`](std::io::ErrorKind::Unsupported) for an option that this
-    /// system does not have, and for several workers where it does not spread peers over them.
-    /// [`BindError::Io`] if a socket of yours is not a bound UDP socket; the socket is closed then.
+    /// After an error nothing is bound.
+    ///
+    /// - [`BindError::Addrs`] names each address that cannot be bound.
+    /// - [`BindError::ZeroLimit`] names a limit that is zero.
+    /// - [`BindError::Option`] names an option that cannot be set. Its kind is
+    ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option, or if
+    ///   several workers are requested and this system cannot distribute peers among them.
+    /// - [`BindError::Io`] if your own socket is not a bound UDP socket; that socket is closed then. Also if
+    ///   a thread could not be started.
     ///
     /// # Panics
     ///
@@ -244,7 +328,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub async fn bind(self, transport: impl Bind) -> Result<Server, BindError> {
-        // Nothing of the transport's type is kept: the future is `Send` whatever it is.
+        // Converted before the first await, so that the future is `Send` for every type of transport.
         self.bind_all(transport.sources()).await
     }
 
@@ -256,7 +340,7 @@ impl ServerBuilder {
         Ok(server)
     }
 
-    /// Builds a server on these sockets, of which there is at least one.
+    /// Builds a server on these sockets. There is at least one.
     pub(super) fn build(self, bound: Vec<Bound>) -> Server {
         let limits = Arc::new(self.limits);
         let counters = Arc::new(Counters::default());

@@ -14,12 +14,15 @@ use crate::{
     tasks::Tasks,
 };
 
-/// A server that holds typed conversations with its peers, over UDP and other [transports](Bind).
+/// A server that exchanges typed packets with many peers, over UDP and other [transports](Bind).
 ///
-/// [`bind`](Self::bind) makes a server, or a [builder](Self::builder) with options; it serves while
-/// [`serve`](Self::serve) runs. A server that is dropped closes its sockets. If `serve` has returned before,
-/// their ports are free at once. If the future of `serve` was dropped instead, as by an aborted task, conversations
-/// share the sockets until the runtime has dropped them too: [`ServerHandle::stopped`] waits for that.
+/// [`bind`](Self::bind) makes a server with the default options, and [`builder`](Self::builder) sets others.
+/// The server handles datagrams while [`serve`](Self::serve) runs; [`spawn`](Self::spawn) runs it as a task.
+///
+/// Dropping a server closes its sockets. If `serve` has returned before, the ports are free at once. If the
+/// future of `serve` was dropped instead, for example because its task was aborted, conversations hold the
+/// sockets open until the runtime has dropped these conversations too. [`ServerHandle::stopped`] waits for
+/// that.
 ///
 /// # Examples
 ///
@@ -42,6 +45,8 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "UdpFramed")]
+#[doc(alias = "UdpSocket")]
 pub struct Server {
     pub(super) sockets: Vec<Arc<SocketState>>,
     pub(super) engine: Box<dyn Engine>,
@@ -52,20 +57,22 @@ pub struct Server {
     pub(super) status: Arc<Status>,
     pub(super) watch: Arc<SocketWatch>,
     pub(super) local_addr: Addr,
-    // Dropped last: the sockets are closed before handles learn of the end.
+    // Dropped last: the sockets must be closed before the handles are notified.
     pub(super) _life: Life,
 }
 
 impl Server {
-    /// Returns the address that is bound, with the port the kernel chose; of several, the first.
+    /// Returns the address that the server is bound to, with the port that the kernel chose. If there are
+    /// several addresses, this is the first.
     ///
-    /// [`ServerHandle::local_addrs`] has all of them.
+    /// [`ServerHandle::local_addrs`] returns all of them.
     #[must_use]
     pub fn local_addr(&self) -> Addr {
         self.local_addr.clone()
     }
 
-    /// Returns the handle of this server, to be used from anywhere.
+    /// Returns a handle to this server. It can be cloned and used from any task or thread: to shut the server
+    /// down, to read its stats, and to send to peers.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle::new(
@@ -77,13 +84,13 @@ impl Server {
         )
     }
 
-    /// Returns the sockets of the server, for options that [`Udp`](crate::Udp) has no
-    /// setter for. A network in memory has none.
+    /// Returns the sockets of the server, to set options for which [`Udp`](crate::Udp) has no setter. A
+    /// network in memory has no such sockets.
     pub fn sockets(&self) -> impl Iterator<Item = SocketRef<'_>> {
         self.sockets.iter().filter_map(|socket| socket.outbox.transport().socket())
     }
 
-    /// Counts what the kernel has dropped up to now, and logs it.
+    /// Counts the datagrams that the kernel has dropped so far, and logs their number.
     pub(super) fn count_kernel_drops(&self) {
         self.handle().count_kernel_drops();
     }

@@ -9,23 +9,25 @@ use crate::{
 };
 
 impl Server {
-    /// Joins the multicast group `group` on an interface of this host: from now on the server receives datagrams
-    /// to the group.
+    /// Joins the multicast group `group` on an interface of this host. From then on, the server receives
+    /// datagrams that are sent to the group.
     ///
-    /// Each address joins that can receive them: a wildcard address of the family of the group (`[::]` for
-    /// IPv4 too, where it serves that), or the address of the group itself. Replies leave from a unicast
-    /// address. The sockets that [`bind`](super::ServerBuilder::bind) makes receive the groups that they
-    /// have joined and no others. An IPv4-mapped group is the group of IPv4.
+    /// All addresses of the server that can receive such datagrams join: a wildcard address of the family of
+    /// the group (`[::]` for IPv4 too, if it serves IPv4), or the address of the group itself. Replies leave
+    /// from a unicast address. The sockets that [`bind`](super::ServerBuilder::bind) makes receive only the
+    /// groups that they have joined. An IPv4-mapped group counts as the IPv4 group.
     ///
-    /// `"eth0".parse()?` is the interface of that name.
+    /// `"eth0".parse()?` makes an [`Interface`] from its name.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `group` is not a multicast address, its family does not
-    /// allow this form of interface, or no address of the server can receive it;
-    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if it is joined already; other errors of the kernel. After an
-    /// error nothing has changed.
-    /// [`Unsupported`](io::ErrorKind::Unsupported) on a network in memory.
+    /// After an error nothing has changed.
+    ///
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput) if `group` is not a multicast address, if its family
+    ///   does not allow this form of interface, or if no address of the server can receive it.
+    /// - [`AddrInUse`](io::ErrorKind::AddrInUse) if the server has joined the group already.
+    /// - [`Unsupported`](io::ErrorKind::Unsupported) on a network in memory.
+    /// - Other errors of the kernel.
     ///
     /// # Examples
     ///
@@ -49,12 +51,13 @@ impl Server {
         join(self.sockets().collect(), group, interface)
     }
 
-    /// Leaves a multicast group that the server joined by this interface.
+    /// Leaves a multicast group that the server has joined on this interface.
     ///
     /// # Errors
     ///
-    /// As [`join_multicast`](Self::join_multicast), but
-    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) if it was not joined so.
+    /// The same as [`join_multicast`](Self::join_multicast), except that the kind is
+    /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) if the server has not joined the group on this
+    /// interface.
     pub fn leave_multicast(
         &self,
         group: impl Into<IpAddr>,
@@ -64,7 +67,7 @@ impl Server {
         let members = members(self.sockets().collect(), group, interface)?;
         let mut left = Ok(());
         for socket in &members {
-            // One that fails keeps no other in the group.
+            // If one socket cannot leave, the others still do.
             let this = Membership::Leave.change(socket, group, interface);
             left = left.and(this);
         }
@@ -82,7 +85,7 @@ pub(super) fn join(
     for (joined, socket) in members.iter().enumerate() {
         if let Err(error) = Membership::Join.change(socket, group, interface) {
             for socket in &members[..joined] {
-                // It was joined a moment ago, so that it can be left.
+                // It joined a moment ago, so it can leave.
                 let _ = Membership::Leave.change(socket, group, interface);
             }
             return Err(error);
@@ -91,8 +94,8 @@ pub(super) fn join(
     Ok(())
 }
 
-/// Those of `sockets` that can receive what is sent to `group`. Of several on one address each gets a copy,
-/// and serves that of its own peers.
+/// Returns those of `sockets` that can receive datagrams to `group`. If several sockets have one address,
+/// each of them gets a copy of every datagram, and serves the copies from its own peers only.
 fn members(
     mut sockets: Vec<SocketRef<'_>>,
     group: IpAddr,

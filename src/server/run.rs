@@ -1,4 +1,4 @@
-//! How a server is run: as a task, or by its caller.
+//! Runs a server: as a task, or in the task of its caller.
 
 use std::{future::pending, pin::pin};
 
@@ -10,15 +10,15 @@ use crate::ServeError;
 use crate::ServerHandle;
 
 impl Server {
-    /// Starts [`serve`](Self::serve) as a task of the current runtime, which owns the server from now on.
+    /// Runs [`serve`](Self::serve) as a task of the current runtime. The task owns the server.
     ///
-    /// Take a [handle](Self::handle) before, to shut the server down: from now on its
-    /// [`shutdown`](ServerHandle::shutdown) and [`drain`](ServerHandle::drain) end this serving. Aborting the task
-    /// drops the server.
+    /// To shut the server down later, take a [handle](Self::handle) before. When this has returned,
+    /// [`shutdown`](ServerHandle::shutdown) and [`drain`](ServerHandle::drain) of that handle end the task,
+    /// even if it has not run yet. Aborting the task drops the server.
     ///
     /// # Errors
     ///
-    /// The task returns what [`serve`](Self::serve) returns.
+    /// The task returns the result of [`serve`](Self::serve).
     ///
     /// # Panics
     ///
@@ -42,53 +42,80 @@ impl Server {
     /// # }
     /// ```
     pub fn spawn(self) -> JoinHandle<Result<(), ServeError>> {
-        // It has begun when this returns, so that nobody asks for its end in vain.
+        // Serving has begun when this returns, so that a `shutdown` that follows at once is not lost.
         let begun = self.status.begin();
         tokio::spawn(async move { serve(&self, begun, pin!(pending())).await })
     }
 
-    /// Serves until [`ServerHandle::shutdown`] is called. [`spawn`](Self::spawn) does so in a task.
+    /// Serves until [`ServerHandle::shutdown`] is called. [`spawn`](Self::spawn) does the same in a task.
     ///
-    /// Datagrams that arrived since the server was bound are served first. Afterwards the sockets stay bound, and
-    /// this can be called again; datagrams that arrive in between are dropped.
+    /// The server first handles the datagrams that have arrived since it was bound. When this has returned,
+    /// the sockets stay bound, and it can be called again. Datagrams that arrive between two calls are
+    /// dropped.
     ///
-    /// The `tracing` span of each conversation is below the one that is current when this is first polled.
+    /// The `tracing` span of each conversation is a child of the span that is current when this future is
+    /// first polled.
     ///
     /// # Errors
     ///
-    /// [`ServeError::AlreadyServing`] while another call runs, [`ServeError::Start`] if the handler
-    /// could not start, [`ServeError::Io`] if a socket can never receive again.
+    /// - [`ServeError::AlreadyServing`] while another call runs.
+    /// - [`ServeError::Start`] if [`Handler::start`](crate::Handler::start) returned an error or panicked.
+    /// - [`ServeError::Io`] if a socket can never receive again.
     ///
     /// # Panics
     ///
-    /// Panics outside a tokio runtime; its I/O and time must be enabled.
+    /// Panics outside a tokio runtime. I/O and time must be enabled in the runtime.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, as `select!` does, conversations and background tasks are dropped at
-    /// their await points and clean-ups do not run; [`serve_until`](Self::serve_until) ends in order.
+    /// If the future is dropped, as `select!` does, then conversations and background tasks are dropped at
+    /// their await points, and clean-ups do not run. To end in order, use [`serve_until`](Self::serve_until)
+    /// or [`ServerHandle::shutdown`].
     ///
-    /// The sockets stay bound, and this can be called again. It calls
-    /// [`Handler::start`](crate::Handler::start) when all conversations and tasks of the former call are dropped, so that no peer has two conversations at a time. A conversation that
-    /// blocks its thread delays the next call, until it returns or awaits.
+    /// The sockets stay bound, and `serve` can be called again. The next call waits until all conversations
+    /// and tasks of the previous one are dropped, and then calls [`Handler::start`](crate::Handler::start).
+    /// So no peer has two conversations at a time. A conversation that blocks its thread delays the next call
+    /// until it returns or awaits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Server, Text};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let server = Server::bind("127.0.0.1:0", Text, async |text: String| text).await?;
+    /// let handle = server.handle();
+    ///
+    /// let operator = async {
+    ///     assert!(handle.ready().await);
+    ///     handle.shutdown().await;
+    /// };
+    /// let (served, ()) = tokio::join!(server.serve(), operator);
+    /// served?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn serve(&self) -> Result<(), ServeError> {
         self.serve_until(pending::<()>()).await
     }
 
-    /// Serves until `until` completes, with any value, or [`ServerHandle::shutdown`] is called. Most programs
-    /// pass `tokio::signal::ctrl_c()`.
+    /// Serves until `until` completes, or [`ServerHandle::shutdown`] is called. Then the server shuts down in
+    /// order: conversations have the [grace period](crate::Limits::shutdown_grace) to end, and clean-ups run.
+    ///
+    /// The output of `until` is ignored. Most programs pass `tokio::signal::ctrl_c()`.
     ///
     /// # Errors
     ///
-    /// As [`serve`](Self::serve).
+    /// The same as [`serve`](Self::serve).
     ///
     /// # Panics
     ///
-    /// As [`serve`](Self::serve).
+    /// The same as [`serve`](Self::serve).
     ///
     /// # Cancel safety
     ///
-    /// As [`serve`](Self::serve).
+    /// The same as [`serve`](Self::serve).
     pub async fn serve_until<T>(&self, until: impl Future<Output = T>) -> Result<(), ServeError> {
         let until = async { drop(until.await) };
         serve(self, None, pin!(until)).await

@@ -1,4 +1,4 @@
-//! One time of serving, from the start hook to the last clean-up.
+//! One run of a server, from the start hook to the last clean-up.
 
 use std::{
     future::pending,
@@ -18,8 +18,8 @@ use crate::{
     stats::{DropReason, add},
 };
 
-/// Serves until it is asked to stop, `until` completes, or a socket fails for good. The serving is the one of
-/// this number if it has begun already, else a new one.
+/// Serves until the server is asked to stop, `until` completes, or a socket fails for good. `begun` is the
+/// number of this run if it has begun already; else a new run begins.
 pub(super) async fn serve<U>(
     server: &Server,
     begun: Option<u64>,
@@ -34,7 +34,7 @@ where
     if number > 1 {
         discard_stale(server);
     }
-    // Of one whose future was dropped, the runtime may still have to drop the tasks.
+    // If the future of the previous run was dropped, the runtime may not have dropped all of its tasks yet.
     let former_gone = server.status.guards.gone(number);
     tokio::select! {
         biased;
@@ -59,14 +59,14 @@ where
         Started::Failed(error) => Err(ServeError::Start(error)),
     };
     if serving.stop().await {
-        // All have ended, but may be about to let go of a socket on another thread.
+        // All tasks have ended, but another thread may be just about to drop a socket.
         server.status.guards.gone(number).await;
     }
     drop(begun);
     result
 }
 
-/// A serving that is in progress, from the first moment to the last.
+/// Marks that a run is in progress, from its beginning until this is dropped.
 struct Begun<'a>(&'a Server);
 
 impl Drop for Begun<'_> {
@@ -83,7 +83,7 @@ struct Serving<'a> {
     context: ServerContext,
     /// Whether the start hook has succeeded.
     served: bool,
-    /// Whether the runtime is shutting down, so that nothing can be waited for any more.
+    /// Whether the runtime is shutting down. Then this must not wait for anything.
     runtime_gone: bool,
 }
 
@@ -94,7 +94,7 @@ enum Started {
 }
 
 impl Serving<'_> {
-    /// Runs the start hook, and with its success lets the workers begin.
+    /// Runs the start hook. If that succeeds, starts the workers.
     async fn start(
         &mut self,
         until: Pin<&mut impl Future<Output = ()>>,
@@ -125,7 +125,7 @@ impl Serving<'_> {
         Started::Serving
     }
 
-    /// Lets the workers run until all have ended.
+    /// Waits until all workers have ended.
     async fn run(
         &mut self,
         mut until: Pin<&mut impl Future<Output = ()>>,
@@ -133,7 +133,7 @@ impl Serving<'_> {
     ) -> io::Result<()> {
         let mut result = Ok(());
         let mut end = End::None;
-        let mut completed = false; // `until`, which must not be polled again then
+        let mut completed = false; // whether `until` has, and must not be polled again
         loop {
             let drained = async {
                 match end {
@@ -152,7 +152,7 @@ impl Serving<'_> {
                     self.end_workers(if end == End::Now { Mode::Stop } else { Mode::Drain });
                 }
                 () = drained => self.server.status.ask(self.number, End::Now),
-                // The last worker to report is the one whose conversations ended last.
+                // The last worker that notifies is the one whose conversations ended last.
                 () = self.serve_state.silent.notified() => {
                     if self.server.counters.active_conversations.load(Relaxed) == 0 {
                         self.server.status.ask(self.number, End::Now);
@@ -165,8 +165,8 @@ impl Serving<'_> {
                         result = Err(error);
                         self.server.status.ask(self.number, End::Now);
                     }
-                    // A worker catches the panics of others, so this one is ours. If it is canceled instead,
-                    // then by the runtime: we end workers in another way.
+                    // A worker catches the panics of the user's code, so a panic here is a bug of this crate.
+                    // If the worker was canceled, the runtime did it: this crate ends workers in another way.
                     Some(Err(error)) => {
                         self.runtime_gone |= error.is_cancelled();
                         result = Err(io::Error::other(error));
@@ -187,13 +187,13 @@ impl Serving<'_> {
         }
     }
 
-    /// Closes the senders, ends the background tasks and cleans up; returns whether the runtime is still
-    /// there.
+    /// Closes the senders, ends the background tasks and runs the clean-ups. Returns whether the runtime
+    /// still works.
     async fn stop(mut self) -> bool {
         self.server.status.enter(Phase::Stopping);
         self.close();
         self.context.end_tasks().await;
-        // A clean-up is never cut, so none begins where it could not end.
+        // A clean-up is never interrupted, so none begins if it could not end.
         if !self.runtime_gone {
             self.context.clean_up().await;
         }
@@ -208,7 +208,7 @@ impl Serving<'_> {
 }
 
 impl Drop for Serving<'_> {
-    /// Leaves nothing behind, wherever serving was: its future may have been dropped.
+    /// Ends everything at any point of the run, because its future may have been dropped.
     fn drop(&mut self) {
         if self.served {
             self.end_workers(Mode::Abandon);
@@ -222,14 +222,14 @@ impl Drop for Serving<'_> {
     }
 }
 
-/// Waits until something else is asked for than `known`.
+/// Waits until the requested end differs from `known`, and returns it.
 async fn next_end(asked: &mut watch::Receiver<State>, known: End) -> End {
-    // The sender lives in the server, and the server as long as it serves.
+    // The sender is in the server, and the server lives as long as it serves.
     asked.wait_for(|state| state.end != known).await.map_or(End::Now, |state| state.end)
 }
 
-/// Drops what arrived while nothing was served. It gives up on a socket that fills faster than it can
-/// be emptied.
+/// Discards the datagrams that arrived while the server did not serve. It stops after [`MOST_DISCARDED`]
+/// datagrams of a socket, because a socket may fill faster than it is emptied.
 fn discard_stale(server: &Server) {
     for socket in &server.sockets {
         let stale = socket.outbox.transport().discard(MOST_DISCARDED) as u64;
@@ -255,7 +255,8 @@ mod tests {
         testing::{Conditions, Network},
     };
 
-    /// Echoes the request. Then it stays for ever if that was "stay", else it says goodbye at the end of serving.
+    /// Echoes the request. If that was "stay", it waits for ever; else it sends "goodbye" at the end of
+    /// serving.
     struct Stays;
 
     impl Handler<String, String> for Stays {
@@ -270,7 +271,7 @@ mod tests {
         }
     }
 
-    /// A server with several workers that serves, and a peer of each.
+    /// A running server with several workers, and one peer of each worker.
     struct Scene {
         network: Network,
         handle: ServerHandle,

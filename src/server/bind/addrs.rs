@@ -11,7 +11,7 @@ use crate::{
     transport::{Target, WorkerIndex, config::Udp, options::Options, socket},
 };
 
-/// The addresses of one transport, which have the same options.
+/// The addresses of one transport. They have the same options.
 pub(super) struct Group {
     pub(super) udp: Udp,
     /// Its place among all transports of the server.
@@ -25,10 +25,10 @@ pub(super) struct BoundAddr {
     pub(super) group: usize,
 }
 
-/// Binds each distinct address of `groups`, one after the other, as many times as it has workers; if one
+/// Binds each distinct address of `groups`, one after the other, once for each of its workers. If one address
 /// cannot be bound, then none stays bound.
 ///
-/// At the ports `ipv4_ports`, sockets that exist already have an IPv4 address.
+/// `ipv4_ports` are the ports of IPv4 sockets that exist already.
 pub(super) async fn bind(
     groups: &[Group],
     ipv4_ports: &[u16],
@@ -41,13 +41,14 @@ pub(super) async fn bind(
 struct Wanted {
     addr: SocketAddr,
     group: usize,
-    /// The numbers of the names with addresses of both families that it belongs to.
+    /// The numbers of the names that resolve to this address and have addresses of both families.
     names: Vec<usize>,
-    /// Whether it is wanted for those names only: they do not need it if the host lacks its family.
+    /// Whether only those names want it. They do not need it if the host lacks its family.
     optional: bool,
 }
 
-/// `lacks` returns whether the host lacks the family of an address that could not be bound for an error.
+/// `lacks` gets an address that could not be bound, and the error. It returns whether the cause is that the
+/// host lacks the family of the address.
 fn bind_all(
     wanted: &[Wanted],
     groups: &[Group],
@@ -118,10 +119,10 @@ async fn resolve(groups: &[Group]) -> Result<Vec<Wanted>, Vec<AddrError>> {
         };
         let both = addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6);
         for addr in addrs {
-            // By its one name: an IPv4-mapped address is the IPv4 address.
+            // In canonical form: an IPv4-mapped address becomes the IPv4 address.
             let Addr(Repr::Ip(addr)) = Addr::canonical(addr);
             let is_like = |other: usize| groups[group].udp.is_like(&groups[other].udp);
-            // Port 0 is another port for each set of options.
+            // Port 0 means a different port for each set of options.
             let same =
                 |known: &Wanted| known.addr == addr && (addr.port() != 0 || is_like(known.group));
             let at = wanted.iter().position(same).unwrap_or_else(|| {
@@ -150,7 +151,7 @@ mod tests {
     /// An address that no host has.
     const FOREIGN: &str = "[2001:db8::1]:0";
 
-    /// How many of these are bound, by a host that lacks IPv6 or has both families.
+    /// Returns how many of these are bound on a host that lacks IPv6 (`lacking`) or has both families.
     fn bound(wanted: &[(&str, Option<usize>)], lacking: bool) -> Result<usize, BindError> {
         let one = |(addr, name): &(&str, Option<_>)| {
             let addr = addr.parse().unwrap();

@@ -1,4 +1,4 @@
-//! Binds the transports that a server is given: all of them or none.
+//! Binds the transports of a server: all of them or none.
 
 mod addrs;
 
@@ -21,15 +21,15 @@ use crate::{
 /// A bound socket of a server.
 pub(super) struct Bound {
     pub(super) transport: Box<dyn Transport>,
-    /// The thread of its worker, if that has one of its own.
+    /// The thread of its worker, if the worker has its own thread.
     pub(super) thread: Option<DedicatedThread>,
-    /// The receive buffer and the send buffer that were asked for.
+    /// The sizes requested for the receive buffer and the send buffer, in bytes.
     pub(super) requested: [Option<usize>; 2],
     /// Whether this is the first of the workers at its address.
     pub(super) is_first_worker: bool,
 }
 
-/// How many datagrams are discarded at once from one socket: more than a buffer of 64 MiB holds.
+/// How many datagrams are discarded at once from one socket, at most. A buffer of 64 MiB holds fewer.
 pub(super) const MOST_DISCARDED: usize = 1 << 18;
 
 /// Binds all of `sources`, in their order.
@@ -58,7 +58,7 @@ pub(super) async fn bind(
     Ok(binding.bound.into_iter().map(|(_, bound)| bound).collect())
 }
 
-/// What a server is bound to, by what has to be done for it; each with its place among all sources.
+/// The sources of a server, sorted by how they are bound. Each has its place among all sources.
 #[derive(Default)]
 struct Sorted {
     /// The addresses, by transport.
@@ -95,7 +95,7 @@ fn sorted(sources: Vec<Source>) -> Result<Sorted, OptionError> {
     Ok(Sorted { groups, others })
 }
 
-/// The ports at which sockets of the caller's have an IPv4 address.
+/// The ports of the caller's sockets that have an IPv4 address.
 fn ipv4_ports(others: &[(usize, Source)]) -> Vec<u16> {
     let addr = |(_, source): &(usize, Source)| match source {
         Source::Udp(Udp { on: On::Socket(socket), .. }) => socket.local_addr().ok(),
@@ -122,12 +122,13 @@ impl BoundSockets {
         let number = self.bound.len();
         let thread = self.dedicated_threads.then(|| DedicatedThread::new(number)).transpose()?;
         let transport = {
-            // The socket is registered with the runtime that is to drive it.
+            // The socket must be registered with the runtime that drives it.
             let _entered = thread.as_ref().map(DedicatedThread::enter);
             make()?
         };
         if index.of > 1 {
-            // Until all workers of the address were bound, the kernel may have given it to another one.
+            // While not all workers of the address were bound, the kernel may have put datagrams of other
+            // workers' peers into this socket.
             transport.discard(MOST_DISCARDED);
         }
         let is_first_worker = index.number + 1 == index.of;
@@ -148,7 +149,7 @@ impl BoundSockets {
             Source::Udp(udp) => udp,
             #[cfg(feature = "testing")]
             Source::Memory(socket) => {
-                // It lives by the clock of the runtime that it is used in: it has no thread.
+                // It uses the clock of the runtime that serves, so its worker cannot have its own thread.
                 let transport = Box::new(socket);
                 let (thread, requested) = (None, [None; 2]);
                 let bound = Bound { transport, thread, requested, is_first_worker: true };
