@@ -1,4 +1,4 @@
-//! Datagrams that have arrived at a client.
+//! Datagrams that have arrived at a client and wait to be taken.
 
 use crate::{Addr, transport::RecvBatch};
 
@@ -6,7 +6,7 @@ use crate::{Addr, transport::RecvBatch};
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) batch: RecvBatch,
-    /// How many datagrams of it were taken, and how many that were too long.
+    /// How many datagrams of the batch were taken, and how many that were too long.
     taken: usize,
     too_long: usize,
 }
@@ -15,12 +15,12 @@ pub(super) struct Arrived {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next<'a> {
     Datagram(&'a [u8]),
-    /// One that is longer than the receive limit.
+    /// A datagram that is longer than the receive limit.
     TooLong,
 }
 
 impl Arrived {
-    /// For datagrams of up to `limit` bytes.
+    /// Makes an empty batch for datagrams of up to `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self { batch: RecvBatch::new(limit), taken: 0, too_long: 0 }
     }
@@ -36,8 +36,8 @@ impl Arrived {
         (self.taken, self.too_long) = (0, 0);
     }
 
-    /// Takes the first datagram from `peer`. Datagrams of others are skipped: they came before the socket was
-    /// connected, and the kernel keeps those.
+    /// Takes the first datagram from `peer`. It skips datagrams from other sources: these arrived before the
+    /// socket was connected, and the kernel does not discard them.
     pub(super) fn take(&mut self, peer: &Addr) -> Option<Next<'_>> {
         loop {
             if let Some((behind, from)) = self.batch.truncated_behind(self.too_long)

@@ -3,10 +3,11 @@
 use super::{connect::connect, endpoint::Client};
 use crate::{Connect, ConnectError, DatagramProtocol, transport::LONGEST};
 
-/// Sets a [`Client`] up. Everything has a default.
+/// The options of a [`Client`] that is not connected yet; made by [`Client::builder`]. Every option has a
+/// default.
 ///
-/// The options of its socket are those of the transport that it is connected over, such as
-/// [`Udp`](crate::Udp).
+/// Options of the socket, such as buffer sizes and the local address, are set on the transport that is given
+/// to [`connect`](Self::connect): see [`Udp`](crate::Udp).
 ///
 /// # Examples
 ///
@@ -29,10 +30,15 @@ pub struct ClientBuilder<P> {
 }
 
 impl<P: DatagramProtocol> Client<P> {
-    /// Connects to the peer at an address, or over another [transport](Connect); the peer speaks `protocol`.
+    /// Connects to a peer: to its address, or over another [transport](Connect). `protocol` encodes what this
+    /// client sends and decodes what it receives.
     ///
-    /// Of several addresses, or those of a name, the first that works is used. Connecting sends nothing, so it
-    /// also succeeds if the peer is not there.
+    /// Connecting sends nothing, so it succeeds even if no program runs at the address. If there are several
+    /// addresses, or a name has several, the client uses the first to which the kernel can connect a socket.
+    ///
+    /// So be careful with `"localhost:9000"`. On many hosts that name means `::1` first, and then the client never
+    /// reaches a server that is bound to `127.0.0.1` or `0.0.0.0`. Bind the server to `[::]`, which serves
+    /// IPv4 too, or connect to the address in numbers.
     ///
     /// # Errors
     ///
@@ -44,12 +50,12 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, nothing is left over.
+    /// If the future is dropped, no socket stays open.
     pub async fn connect(transport: impl Connect, protocol: P) -> Result<Self, ConnectError> {
         Self::builder(protocol).connect(transport).await
     }
 
-    /// Begins a client with options.
+    /// Returns a builder, to set options before the client is connected.
     pub const fn builder(protocol: P) -> ClientBuilder<P> {
         ClientBuilder::new(protocol)
     }
@@ -60,28 +66,30 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
         Self { protocol, max_datagram_size: LONGEST }
     }
 
-    /// Sets the length of the longest datagram that is received, in bytes. A longer one is a
-    /// [`ClientRecvError::TooLarge`](crate::ClientRecvError::TooLarge). The default is 65,535, more than UDP
-    /// can carry. The client allocates memory for this size.
+    /// Sets the length of the longest datagram that the client receives, in bytes. A longer datagram is the
+    /// error [`ClientRecvError::TooLarge`](crate::ClientRecvError::TooLarge). The default is 65,535, more
+    /// than UDP can carry; larger values count as 65,535. The client allocates memory according to this size.
     pub fn max_datagram_size(mut self, bytes: usize) -> Self {
         // A limit that nothing can reach is none, and costs no memory.
         self.max_datagram_size = bytes.min(LONGEST);
         self
     }
 
-    /// Connects to the peer at an address, or over another [transport](Connect).
+    /// Connects to a peer: to its address, or over another [transport](Connect).
     ///
-    /// Of several addresses, or those of a name, the first that works is used. Connecting sends nothing, so it
-    /// also succeeds if the peer is not there. Addresses of another family than the
-    /// [local one](crate::Udp::local_addr) are skipped; an IPv4-mapped address counts as the IPv4 address.
+    /// Connecting sends nothing, so it succeeds even if no program runs at the address. If there are several
+    /// addresses, or a name has several, the client uses the first to which the kernel can connect a socket. see
+    /// [`Client::connect`] about `localhost`. Addresses of another family than the
+    /// [local address](crate::Udp::local_addr) are skipped. An IPv4-mapped address counts as the IPv4 address.
     ///
     /// # Errors
     ///
-    /// [`ConnectError::Addrs`] if no address works, naming each with what is wrong with it.
-    /// [`ConnectError::Option`] names an option that cannot be set; its kind is
-    /// [`Unsupported`](std::io::ErrorKind::Unsupported) for one that this system does not have.
-    /// [`ConnectError::Io`] if a socket of yours is not connected
-    /// ([`NotConnected`](std::io::ErrorKind::NotConnected)) or not a UDP socket; it is closed then.
+    /// - [`ConnectError::Addrs`] if the client can use none of the addresses. It names each, and the reason.
+    /// - [`ConnectError::Option`] names an option that cannot be set. Its kind is
+    ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option.
+    /// - [`ConnectError::Io`] if your own socket is not connected
+    ///   ([`NotConnected`](std::io::ErrorKind::NotConnected)) or is not a UDP socket. That socket is closed
+    ///   then.
     ///
     /// # Panics
     ///
@@ -89,7 +97,7 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, nothing is left over.
+    /// If the future is dropped, no socket stays open.
     pub async fn connect(self, transport: impl Connect) -> Result<Client<P>, ConnectError> {
         let source = transport.destination();
         let link = connect(source).await?;

@@ -1,4 +1,4 @@
-//! Connects the transport that a client is given.
+//! Connects the transport of a client.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -82,7 +82,7 @@ fn of_other_family(peer: SocketAddr) -> AddrError {
     AddrError::refused(problem, std::io::ErrorKind::InvalidInput)
 }
 
-/// The addresses to send from; `None` leaves the choice to the kernel.
+/// The addresses to send from. With `None`, the kernel chooses.
 async fn locals(given: Option<Vec<Target>>) -> Result<Vec<Option<SocketAddr>>, Vec<AddrError>> {
     let Some(targets) = given else { return Ok(vec![None]) };
     let mut locals = Vec::new();
@@ -99,10 +99,11 @@ async fn locals(given: Option<Vec<Target>>) -> Result<Vec<Option<SocketAddr>>, V
     if failed.is_empty() { Ok(locals) } else { Err(failed) }
 }
 
-/// The address to send from to reach `peer`, if `local` was chosen; `None` if they are of two families.
+/// Returns the address to send from to reach `peer`, or `None` if `local` and `peer` are of different
+/// families. The inner `None` lets the kernel choose.
 fn towards(local: Option<SocketAddr>, peer: SocketAddr) -> Option<Option<SocketAddr>> {
     let Some(local) = local else { return Some(None) };
-    // `[::]` is all addresses of IPv4 too.
+    // `[::]` means all IPv4 addresses too.
     let any = local.ip() == Ipv6Addr::UNSPECIFIED && peer.is_ipv4();
     let local = if any { SocketAddr::from((Ipv4Addr::UNSPECIFIED, local.port())) } else { local };
     (local.is_ipv4() == peer.is_ipv4()).then_some(Some(local))

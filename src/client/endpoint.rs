@@ -15,17 +15,35 @@ use crate::{
     transport::{BATCH, Scratch},
 };
 
-/// An endpoint that exchanges typed packets with one peer, over UDP and other [transports](Connect).
+/// A client that exchanges typed packets with one peer, over UDP and other [transports](Connect).
 ///
-/// It is cheap to clone. Clones share one socket, which is closed by [`close`](Self::close) or with
-/// the last clone.
+/// It is cheap to clone. Clones share one socket. The socket is closed by [`close`](Self::close), or when the
+/// last clone is dropped.
 ///
-/// Any number of tasks may send and receive at the same time. Each packet goes to one of the tasks that wait; a
-/// task that waits again soon may get all of them. Packets that no task receives stay in the kernel's buffer,
-/// except for one batch that was fetched already; those that the buffer cannot hold are lost.
+/// # Requests, responses and retries
 ///
-/// A client does not know which answer belongs to which request: an answer that comes after the timeout of its
-/// request is returned by the next `recv`. Put a number into your packets where that matters.
+/// A response is matched with its request by the order of arrival only, so a late response is taken for the
+/// response to the next request. Where that matters, put an id into your packets: send it with each request,
+/// let the server return it, and skip responses with another id in a loop around
+/// [`recv_deadline`](Self::recv_deadline). Retries with ids are written by hand today: see the cookbook
+/// example `retries`.
+///
+/// A program that retries must treat [`ClientSendError::Io`] as a lost datagram, and must not stop because of
+/// it. Its usual cause is [`ConnectionRefused`](io::ErrorKind::ConnectionRefused): no server runs at that
+/// address yet, or it restarts just now.
+///
+/// # Several tasks
+///
+/// Any number of tasks may send and receive at the same time. Each packet goes to one of the waiting tasks. A
+/// task that soon waits again may get all of them. Packets that no task receives stay in the kernel's buffer,
+/// except for one batch that the client has fetched already. When the buffer is full, further packets are
+/// lost.
+///
+/// # Programs without async
+///
+/// Make a runtime and call `block_on`, as the second example does. Or use the crate `datagrammar-protocols`
+/// alone: its [`encode`](DatagramProtocol::encode) and [`decode`](DatagramProtocol::decode) work with a
+/// `std::net::UdpSocket`, and need no tokio.
 ///
 /// # Examples
 ///
@@ -48,6 +66,30 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+///
+/// In a program without async:
+///
+/// ```
+/// use datagrammar::{Client, Text};
+/// use std::{net::UdpSocket, time::Duration};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// let server = UdpSocket::bind("127.0.0.1:0")?;
+/// let client = runtime.block_on(Client::connect(server.local_addr()?, Text))?;
+///
+/// runtime.block_on(client.send("hello".to_owned()))?;
+/// # let (_, from) = server.recv_from(&mut [0; 16])?;
+/// # server.send_to(b"hello to you", from)?;
+/// let answer = runtime.block_on(client.recv_timeout(Duration::from_secs(5)))?;
+/// assert_eq!(answer, "hello to you");
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "request")]
+#[doc(alias = "retry")]
+#[doc(alias = "UdpFramed")]
+#[doc(alias = "UdpSocket")]
 pub struct Client<P> {
     pub(super) shared: Arc<Shared<P>>,
 }
@@ -57,24 +99,28 @@ impl<P: DatagramProtocol> Client<P> {
         Self { shared: Arc::new(Shared::new(link, protocol, max_datagram_size)) }
     }
 
-    /// Sends `packet` to the peer.
+    /// Sends `packet`, or a reference to one, to the peer.
     ///
-    /// It waits while the kernel has no room. `Ok` does not mean that the datagram arrives.
+    /// It waits while the kernel's send buffer is full. `Ok` does not mean that the datagram arrives.
     ///
     /// # Errors
     ///
-    /// [`ClientSendError::Encode`] and [`ClientSendError::TooLarge`] if the packet cannot go out as a datagram,
-    /// [`ClientSendError::Io`] if the kernel refuses it, [`ClientSendError::Closed`] after [`close`](Self::close). The
-    /// client stays usable.
+    /// After all of these errors except `Closed` the client stays usable.
     ///
-    /// If no socket is bound to the port of a peer on the same host, Linux reports that at once: each `send`
-    /// fails with [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), even while other tasks send. The ICMP
-    /// error of another host comes later. It is ignored, since it is about an earlier datagram; but a `send` that
-    /// is in progress when it arrives may return it.
+    /// - [`ClientSendError::Encode`] if the protocol cannot encode the packet.
+    /// - [`ClientSendError::TooLarge`] if the datagram is longer than the transport can carry.
+    /// - [`ClientSendError::Io`] if the kernel refuses the datagram.
+    /// - [`ClientSendError::Closed`] after [`close`](Self::close).
+    ///
+    /// If the peer is on the same host and no socket is bound to its port, Linux reports that at once. Then
+    /// each `send` fails with the `Io` error [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), even
+    /// while other tasks send. The ICMP error of another host comes later. The client ignores it, because it
+    /// is about an earlier datagram. But a `send` that is in progress when the ICMP error arrives may return
+    /// it. A program that retries treats an `Io` error as a lost datagram.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the datagram was sent whole or not at all.
+    /// If the future is dropped, the whole datagram was sent, or nothing.
     pub async fn send(&self, packet: impl Borrow<P::Outgoing>) -> Result<(), ClientSendError> {
         coop::consume_budget().await;
         let mut link = self.shared.link().ok_or(ClientSendError::Closed)?;
@@ -99,17 +145,17 @@ impl<P: DatagramProtocol> Client<P> {
         }
     }
 
-    /// Sends `packets` to the peer, in order and with few system calls: on Linux, one call sends 64 packets of
-    /// one length, which the kernel splits (GSO).
+    /// Sends `packets` to the peer, in order and with few system calls. On Linux, one call sends up to 64
+    /// packets of the same length, and the kernel splits them (GSO).
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), for the first packet that fails. The packets before it were sent. If the kernel
-    /// refused the packet, some of those after it may have been sent too.
+    /// The errors of [`send`](Self::send), for the first packet that fails. The packets before it were sent.
+    /// If the kernel refused that packet, some of the packets after it may have been sent too.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, some of the packets were sent, in order from the first, and each of them whole.
+    /// If the future is dropped, the first packets were sent, each of them whole, and the others were not.
     ///
     /// # Examples
     ///
@@ -146,19 +192,25 @@ impl<P: DatagramProtocol> Client<P> {
                 self.shared.flush(&mut batch).await?;
             }
             if last {
-                // One that an error or a dropped future has left half sent is not used again.
+                // A batch that is half sent, after an error or because the future was dropped, is not used
+                // again.
                 locked(&self.shared.batches).push(batch);
                 return filled;
             }
         }
     }
 
-    /// Receives the next packet.
+    /// Receives the next packet. It waits without a timeout; see [`recv_timeout`](Self::recv_timeout).
     ///
     /// # Errors
     ///
-    /// [`ClientRecvError::Decode`] if a datagram is not a packet, [`ClientRecvError::TooLarge`] if it is too long, [`ClientRecvError::Io`] if the socket fails: the
-    /// client stays usable. [`ClientRecvError::Closed`] after [`close`](Self::close), at once.
+    /// After all of these errors except `Closed` the client stays usable.
+    ///
+    /// - [`ClientRecvError::Decode`] if a datagram is not a packet of the protocol.
+    /// - [`ClientRecvError::TooLarge`] if a datagram is longer than
+    ///   [`max_datagram_size`](crate::ClientBuilder::max_datagram_size).
+    /// - [`ClientRecvError::Io`] if the socket fails.
+    /// - [`ClientRecvError::Closed`] after [`close`](Self::close), at once.
     ///
     /// # Cancel safety
     ///
@@ -167,45 +219,48 @@ impl<P: DatagramProtocol> Client<P> {
         self.receive(None).await
     }
 
-    /// Receives the next packet, waiting for at most `timeout`. A packet that is there is returned even
-    /// when `timeout` is zero.
+    /// Receives the next packet, and waits for at most `timeout`. A packet that has arrived already is
+    /// returned even if `timeout` is zero.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`ClientRecvError::TimedOut`].
+    /// The errors of [`recv`](Self::recv), and [`ClientRecvError::TimedOut`].
     ///
     /// # Cancel safety
     ///
-    /// As [`recv`](Self::recv).
+    /// The same as [`recv`](Self::recv).
+    #[doc(alias = "timeout")]
     pub async fn recv_timeout(&self, timeout: Duration) -> Result<P::Incoming, ClientRecvError> {
         self.receive(Instant::now().checked_add(timeout)).await
     }
 
-    /// Receives the next packet, waiting until `deadline` at most. Use it in a loop that skips some packets, so
-    /// that these do not make it wait longer. A packet that is there is returned even when `deadline` has passed.
+    /// Receives the next packet, and waits until `deadline` at most. Use it in a loop that skips some
+    /// packets: the packets that it skips do not make it wait longer. A packet that has arrived already is
+    /// returned even if `deadline` has passed.
     ///
     /// # Errors
     ///
-    /// As [`recv_timeout`](Self::recv_timeout).
+    /// The errors of [`recv_timeout`](Self::recv_timeout).
     ///
     /// # Cancel safety
     ///
-    /// As [`recv`](Self::recv).
+    /// The same as [`recv`](Self::recv).
+    #[doc(alias = "timeout")]
     pub async fn recv_deadline(&self, deadline: Instant) -> Result<P::Incoming, ClientRecvError> {
         self.receive(Some(deadline)).await
     }
 
-    /// Receives a packet that is there already, or returns `None`.
+    /// Returns a packet that has arrived already, or `None` if there is none. It does not wait.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv).
+    /// The same as [`recv`](Self::recv).
     pub fn try_recv(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
         self.shared.receive_now()
     }
 
-    /// Closes the client and all its clones: calls that wait return `Closed` at once, and so does every later
-    /// call. The socket is closed as soon as no call waits any more. Closing twice is fine.
+    /// Closes the client and all its clones. Calls that wait return `Closed` at once, and so does every later
+    /// call. The socket is closed as soon as no call waits any more. A second `close` has no effect.
     pub fn close(&self) {
         self.shared.close();
     }
@@ -216,13 +271,15 @@ impl<P: DatagramProtocol> Client<P> {
         self.shared.link().is_none()
     }
 
-    /// Returns what the client and its clones have counted, also after it was closed.
+    /// Returns the counters of the client and its clones. It works after [`close`](Self::close) too.
+    #[doc(alias = "counters")]
+    #[doc(alias = "metrics")]
     #[must_use]
     pub fn stats(&self) -> ClientStats {
         self.shared.counters.read()
     }
 
-    /// Returns the address of the client, from which its datagrams leave.
+    /// Returns the address of this client, which its datagrams are sent from.
     #[must_use]
     pub fn local_addr(&self) -> Addr {
         self.shared.local_addr.clone()
@@ -234,10 +291,11 @@ impl<P: DatagramProtocol> Client<P> {
         self.shared.peer_addr.clone()
     }
 
-    /// Returns the socket, for options that [`Udp`](crate::Udp) has no setter for, or `None` if
-    /// the client was closed or is on a network in memory.
+    /// Returns the socket, to set options for which [`Udp`](crate::Udp) has no setter. Returns `None` if the
+    /// client is closed or uses a network in memory.
     ///
-    /// A socket that is lent when the client is closed stays open until it is given back.
+    /// If the client is closed while a [`SocketRef`] exists, the socket stays open until the `SocketRef` is
+    /// dropped.
     #[must_use]
     pub fn socket_ref(&self) -> Option<SocketRef<'_>> {
         self.shared.link()?.socket()

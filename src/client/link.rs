@@ -23,7 +23,8 @@ pub(super) struct Link {
     pub(super) local_addr: Addr,
     /// The route to the peer.
     pub(super) route: Route,
-    /// Held from a send until its error is asked for, so that it is not mistaken for the error of another send.
+    /// Held from a send until its error was read, so that this error is not taken for the error of another
+    /// send.
     sending: Mutex<()>,
     receiving: Mutex<Receiving>,
 }
@@ -31,14 +32,15 @@ pub(super) struct Link {
 #[derive(Debug)]
 struct Receiving {
     half: Box<dyn RecvHalf>,
-    /// The error about something sent that a receive has met while something was sent; else 0.
+    /// The error code that a receive got while a send was in progress, if it is about a sent datagram; else
+    /// 0.
     told: i32,
 }
 
 #[derive(Debug)]
 enum Connected {
     Udp {
-        /// Any number of tasks may wait for it. It is shared with callers that set options on it.
+        /// Any number of tasks may wait for it. It is shared with each `SocketRef`.
         socket: Arc<tokio::net::UdpSocket>,
         transport: Box<dyn Transport>,
     },
@@ -57,7 +59,7 @@ impl Connected {
 }
 
 impl Link {
-    /// Takes over a connected socket that was made for this.
+    /// Takes a connected socket that this crate has made.
     pub(super) fn new(socket: UdpSocket, options: &Options) -> io::Result<Self> {
         let (local_addr, peer) = (socket.local_addr()?, socket.peer_addr()?);
         let (socket, transport) = socket::connected(socket, options, true)?;
@@ -65,7 +67,7 @@ impl Link {
         Ok(Self::connected(socket, local_addr.into(), peer.into()))
     }
 
-    /// Takes over a connected socket of the caller's.
+    /// Takes a connected socket of the caller.
     pub(super) fn adopt(socket: UdpSocket, options: &Options) -> io::Result<Self> {
         let (peer, socket, transport) = socket::adopt_connected(socket, options)?;
         let local_addr = socket.local_addr()?;
@@ -100,10 +102,12 @@ impl Link {
         max_len(&self.route.peer)
     }
 
-    /// Receives what is there. With `ask_kernel` it looks into the socket, whatever tokio knows of it:
-    /// that finds also what arrived since the runtime looked last.
+    /// Receives the datagrams that have arrived. With `ask_kernel`, it reads the socket even if tokio reports
+    /// that it is not readable. So it also finds datagrams that arrived after the runtime has last polled the
+    /// socket.
     pub(super) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
-        // The lock is held from the call that meets an error until it is noted: meanwhile no sender asks for its own.
+        // The lock is held from the call that returns an error until that error is stored. Meanwhile no
+        // sender can look for its own error.
         let Receiving { half, told } = &mut *locked(&self.receiving);
         let received = if ask_kernel { half.recv_now(batch) } else { half.try_recv(batch) };
         if let Err(error) = &received
@@ -114,7 +118,7 @@ impl Link {
         received
     }
 
-    /// Completes when `try_recv` is worth trying.
+    /// Completes when `try_recv` may succeed.
     pub(super) async fn readable(&self) -> io::Result<()> {
         match &self.socket {
             Connected::Udp { socket, .. } => socket.readable().await,
@@ -133,8 +137,8 @@ impl Link {
         self.take_error()
     }
 
-    /// Sends what the kernel has room for, and takes it out of `batch`; false if something is left. Of
-    /// what it refuses, the first error is returned.
+    /// Sends the datagrams for which the kernel has room, and removes them from `batch`. Returns false if
+    /// some are left. If the kernel refuses datagrams, returns the first error.
     pub(super) fn try_send_batch(
         &self,
         batch: &mut SendBatch,
@@ -153,15 +157,16 @@ impl Link {
         first.and_then(|()| self.take_error()).map(|()| done)
     }
 
-    /// Begins to send: an error noted until now is about something else.
+    /// Begins to send. An error that was stored before is not about this send.
     fn begin(&self) -> MutexGuard<'_, ()> {
         let sending = locked(&self.sending);
         locked(&self.receiving).told = 0;
         sending
     }
 
-    /// Where the peer is on this host, the kernel knows by now that nobody is there. The error belongs to
-    /// what was sent, not to whatever is done with the socket next.
+    /// Returns the error of the socket that the send has caused. If the peer is on this host, the kernel
+    /// knows by now whether a socket is bound there. That error must not be returned by the next operation of
+    /// the socket.
     fn take_error(&self) -> io::Result<()> {
         let receiving = locked(&self.receiving);
         match &self.socket {
@@ -169,14 +174,14 @@ impl Link {
             #[cfg(feature = "testing")]
             Connected::Memory(_) => {}
         }
-        // Another thread may have met it first.
+        // A receive on another thread may have got it first.
         match receiving.told {
             0 => Ok(()),
             code => Err(io::Error::from_raw_os_error(code)),
         }
     }
 
-    /// Completes when `try_send` is worth trying.
+    /// Completes when `try_send` may succeed.
     pub(super) async fn writable(&self) -> io::Result<()> {
         match &self.socket {
             Connected::Udp { socket, .. } => socket.writable().await,

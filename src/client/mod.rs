@@ -1,4 +1,4 @@
-//! Endpoints that talk to one peer.
+//! The client: one protocol and one peer.
 
 mod arrived;
 mod builder;

@@ -16,11 +16,11 @@ use super::endpoint::Client;
 use crate::{ClientRecvError, DatagramProtocol};
 
 impl<P: DatagramProtocol> Client<P> {
-    /// Returns the packets that the client receives, as a stream.
+    /// Returns the packets that the client receives as a stream.
     ///
     /// # Examples
     ///
-    /// All answers that arrive within a second:
+    /// All answers that arrive within one second:
     ///
     /// ```
     /// # use datagrammar::{ClientRecvError, Text, Client};
@@ -38,17 +38,39 @@ impl<P: DatagramProtocol> Client<P> {
     }
 }
 
-/// The packets that a client receives, one after the other; made by [`Client::packets`].
+/// A stream of the packets that a client receives; made by [`Client::packets`].
 ///
-/// A datagram that is not a packet, or an error of the socket, is an item like others: the stream goes
-/// on. It ends when the client is closed, or when its [time limit](Self::within) is over.
+/// An error of [`Client::recv`] is an item of the stream, and the stream goes on after it. The stream ends
+/// when the client is closed, or when the [time limit](Self::within) is over.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Client, Text};
+/// use std::{net::UdpSocket, time::Duration};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let server = UdpSocket::bind("127.0.0.1:0")?;
+/// let client = Client::connect(server.local_addr()?, Text).await?;
+/// server.send_to(b"one", client.local_addr().socket_addr().expect("an IP address"))?;
+/// server.send_to(b"two", client.local_addr().socket_addr().expect("an IP address"))?;
+///
+/// // With a limit of zero: only packets that have arrived already.
+/// let mut packets = client.packets().within(Duration::ZERO);
+/// assert_eq!(packets.next().await.transpose()?.as_deref(), Some("one"));
+/// assert_eq!(packets.next().await.transpose()?.as_deref(), Some("two"));
+/// assert!(packets.next().await.is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Packets<'a, P: DatagramProtocol> {
     client: &'a Client<P>,
     until: Option<Instant>,
-    /// How the next packet is waited for, from one poll to the next.
+    /// The future that waits for the next packet, kept from one poll to the next.
     wait: Option<Over<'a>>,
-    /// How many packets have come since the limit was over.
+    /// How many packets were returned after the time limit.
     late: usize,
     ended: bool,
 }
@@ -60,22 +82,23 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
         Self { client, until: None, wait: None, late: 0, ended: false }
     }
 
-    /// Ends the stream after `limit`, counted from now. Packets that have arrived by then are still returned;
-    /// with a limit of zero, these are all. They are at most 16,384, so that a peer that never stops sending
-    /// cannot keep the stream from its end.
+    /// Ends the stream after `limit`, counted from this call. Packets that have arrived by then are still
+    /// returned. So with a limit of zero, the stream returns only packets that have arrived already. After
+    /// the limit it returns at most 16,384 packets, so that the stream ends even if a peer never stops
+    /// sending.
     pub fn within(mut self, limit: Duration) -> Self {
         self.until = Instant::now().checked_add(limit);
         self.wait = None;
         self
     }
 
-    /// Returns the next packet, or `None` at the end.
+    /// Returns the next packet, or `None` at the end of the stream.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no packet is lost.
     pub async fn next(&mut self) -> Option<Result<P::Incoming, ClientRecvError>> {
-        /// Keeps nothing of a call that was dropped: it may hold the socket.
+        /// Drops the waiting future when the call is dropped, because that future holds the socket open.
         struct Call<'p, 'a, P: DatagramProtocol>(&'p mut Packets<'a, P>);
 
         impl<P: DatagramProtocol> Drop for Call<'_, '_, P> {
@@ -144,6 +167,6 @@ impl<P: DatagramProtocol> fmt::Debug for Packets<'_, P> {
     }
 }
 
-/// How many packets may come after the limit: more than were there at that time, as the default buffer
-/// of a socket holds fewer, but not as many as a peer cares to send.
+/// How many packets are returned after the time limit, at most. The default buffer of a socket holds fewer.
+/// Without this number, a peer that sends all the time could prevent the end of the stream.
 const LATE: usize = 16_384;

@@ -21,7 +21,7 @@ use crate::{
     transport::{BATCH, SendBatch, is_about_sending},
 };
 
-/// What the clones of a client share.
+/// The state that all clones of a client share.
 pub(super) struct Shared<P> {
     pub(super) protocol: P,
     max_datagram_size: usize,
@@ -31,9 +31,9 @@ pub(super) struct Shared<P> {
     link: Mutex<Option<Arc<Link>>>,
     closed: Notify,
     arrived: Mutex<Arrived>,
-    /// Notified when more has arrived than was taken at once.
+    /// Notified when more datagrams have arrived than a call has taken.
     more: Notify,
-    /// Buffers that nobody uses at the moment.
+    /// Receive buffers that no call uses at the moment.
     received: Mutex<Vec<Vec<u8>>>,
     pub(super) batches: Mutex<Vec<SendBatch>>,
     pub(super) counters: ClientCounters,
@@ -56,7 +56,7 @@ impl<P> Shared<P> {
         }
     }
 
-    /// The socket, unless the client is closed.
+    /// Returns the socket, unless the client is closed.
     pub(super) fn link(&self) -> Option<Arc<Link>> {
         locked(&self.link).clone()
     }
@@ -66,7 +66,7 @@ impl<P> Shared<P> {
         self.closed.notify_waiters();
     }
 
-    /// Waits until the kernel has room for what is sent.
+    /// Waits until the kernel has room to send.
     pub(super) async fn writable(&self) -> Result<Arc<Link>, ClientSendError> {
         let closed = self.closed.notified();
         let link = self.link().ok_or(ClientSendError::Closed)?;
@@ -80,7 +80,8 @@ impl<P> Shared<P> {
 
     /// Sends all of `batch`.
     pub(super) async fn flush(&self, batch: &mut SendBatch) -> Result<(), ClientSendError> {
-        // Each datagram takes as much of the task's budget as a send of its own: large batches give way as often.
+        // Each datagram uses as much of the task's budget as a single send. So a task that sends large
+        // batches yields as often.
         for _ in 0..batch.len() {
             coop::consume_budget().await;
         }
@@ -93,7 +94,7 @@ impl<P> Shared<P> {
 }
 
 impl<P: DatagramProtocol> Shared<P> {
-    /// Encodes as many of `packets` as one batch takes.
+    /// Encodes as many of `packets` as fit into one batch.
     pub(super) fn fill(
         &self,
         batch: &mut SendBatch,
@@ -107,7 +108,7 @@ impl<P: DatagramProtocol> Shared<P> {
         })
     }
 
-    /// Receives a packet that is there, else returns what to wait for before the next try.
+    /// Returns a packet that has arrived; else the events to wait for before the next try.
     pub(super) fn receive(
         &self,
         until: Option<Instant>,
@@ -125,7 +126,7 @@ impl<P: DatagramProtocol> Shared<P> {
         }
     }
 
-    /// Receives a packet that is there.
+    /// Returns a packet that has arrived, without waiting.
     pub(super) fn receive_now(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
         match self.link() {
             Some(link) => self.try_receive(&link, true),
@@ -133,7 +134,8 @@ impl<P: DatagramProtocol> Shared<P> {
         }
     }
 
-    /// Receives a packet if a datagram is there; `last` finds also one that tokio has not noticed yet.
+    /// Receives a packet if a datagram has arrived. With `last`, it also finds a datagram that tokio has not
+    /// noticed yet.
     fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();
         let counters = &self.counters;
@@ -157,8 +159,8 @@ impl<P: DatagramProtocol> Shared<P> {
         packet
     }
 
-    /// Takes a datagram that has arrived; false for one that is too long. It is copied, so that nobody
-    /// else has to wait while it is decoded.
+    /// Takes a datagram that has arrived. Returns false if it is too long. The datagram is copied, so that
+    /// other tasks need not wait while it is decoded.
     fn try_take(&self, link: &Link, last: bool, datagram: &mut Vec<u8>) -> io::Result<bool> {
         let mut arrived = locked(&self.arrived);
         let mut fetched = false;
@@ -174,7 +176,7 @@ impl<P: DatagramProtocol> Shared<P> {
             }
             match link.try_recv(&mut arrived.batch, last) {
                 Ok(()) => fetched = true,
-                // The ICMP answer to something sent earlier: that was the affair of its `send`.
+                // The ICMP error about an earlier datagram. Only the `send` of that datagram reports it.
                 Err(error) if is_about_sending(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -182,8 +184,8 @@ impl<P: DatagramProtocol> Shared<P> {
         };
         if fetched && !arrived.is_empty() {
             drop(arrived);
-            // The socket is empty now, so tasks that wait for it would not wake. All are notified, since the one
-            // that is woken may not receive: a stream may lie idle.
+            // The socket is empty now, so it does not wake the tasks that wait for it. All of them are
+            // notified, because one task alone might not receive: it may hold a stream that it does not poll.
             self.more.notify_waiters();
         }
         Ok(whole)

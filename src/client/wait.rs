@@ -1,4 +1,4 @@
-//! What a receive waits for.
+//! The events that a receive waits for.
 
 use std::{future::pending, sync::Arc};
 
@@ -10,8 +10,8 @@ use tokio::{
 use super::link::Link;
 use crate::ClientRecvError;
 
-/// What a call waits for that has found nothing to receive. It knows nothing of the protocol, so any
-/// thread may keep it.
+/// The events that a call waits for if no packet has arrived. It does not contain the protocol, so it is
+/// `Send` for every protocol.
 pub(super) struct Wait<'a> {
     pub(super) closed: Notified<'a>,
     pub(super) more: Notified<'a>,
@@ -20,7 +20,7 @@ pub(super) struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    /// Completes when another try is worth it.
+    /// Completes when another try may succeed.
     pub(super) async fn over(self) -> Result<(), ClientRecvError> {
         let Self { closed, more, link, until } = self;
         let timeout = async {
