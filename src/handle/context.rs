@@ -1,4 +1,4 @@
-//! A server as its handler and its operators see it.
+//! The server as its handler gets it before serving begins.
 
 use std::{fmt, sync::Arc};
 
@@ -8,7 +8,8 @@ use crate::{
     socket::SocketState, tasks::Tasks,
 };
 
-/// The server that is about to serve, as [`Handler::start`](crate::Handler::start) receives it.
+/// The server that is about to serve; the argument of [`Handler::start`](crate::Handler::start). With it a
+/// handler starts background tasks, registers clean-ups, and gets a [handle](Self::handle).
 ///
 /// # Examples
 ///
@@ -46,19 +47,19 @@ pub struct ServerContext {
 }
 
 impl ServerContext {
-    /// `tasks` may begin now, on the current runtime.
+    /// From now on, tasks can be started, on the current runtime.
     pub(crate) fn new(handle: ServerHandle, tasks: Arc<Tasks>, guard: ServeGuard) -> Self {
         tasks.open(guard);
         Self { sockets: handle.sockets(), handle, tasks, clean_ups: Vec::new() }
     }
 
-    /// Returns the handle of the server. Clone it to keep it.
+    /// Returns a handle to the server. Clone it to keep it.
     #[must_use]
     pub const fn handle(&self) -> &ServerHandle {
         &self.handle
     }
 
-    /// Returns the addresses that are bound.
+    /// Returns the addresses that the server is bound to.
     #[must_use]
     pub fn local_addrs(&self) -> Vec<Addr> {
         self.handle.local_addrs()
@@ -69,18 +70,19 @@ impl ServerContext {
         self.sockets.iter().filter_map(|socket| socket.outbox.transport().socket())
     }
 
-    /// Runs `task` in the background as long as the server serves.
+    /// Runs `task` in the background, until it completes or serving ends.
     ///
-    /// When serving ends, the task is dropped at its await point. An error or panic of the task is logged, and
-    /// serving goes on.
+    /// When serving ends, the task is dropped at its await point. If the task returns an error or panics,
+    /// that is logged, and serving goes on. The task must be `'static`, so it cannot borrow from `self`: put
+    /// state that the handler and the task share into an `Arc`, as in the example.
     ///
-    /// Use a [`spawner`](Self::spawner) or [`Peer::spawn`](crate::Peer::spawn) to start tasks later. Tasks of
-    /// `tokio::spawn` do not belong to the server: they go on when serving has ended.
+    /// To start tasks later, use a [`spawner`](Self::spawner) or [`Peer::spawn`](crate::Peer::spawn). Tasks
+    /// of `tokio::spawn` do not belong to the server: they go on after serving has ended.
     ///
     /// # Examples
     ///
-    /// State that both the task and the handler use lies behind an `Arc`. The task passes over errors of one
-    /// player: `?` would end it for all.
+    /// The task and the handler share the players through an `Arc`. The task ignores a send error of one
+    /// player, because `?` would end the task for all players.
     ///
     /// ```
     /// use datagrammar::{BoxError, Handler, Peer, PeerSender, ServerContext};
@@ -116,24 +118,26 @@ impl ServerContext {
     /// }
     /// ```
     pub fn spawn(&mut self, task: impl Future<Output = Result<(), BoxError>> + Send + 'static) {
-        // It may begin: the tasks are closed after the context was lent for the last time.
+        // This cannot fail: tasks are refused only after the context was used for the last time.
         let _ = self.tasks.spawn_beside(task);
     }
 
-    /// Returns a spawner, which starts background tasks later. It can be kept.
+    /// Returns a spawner, to start background tasks later. The handler can keep it.
     #[must_use]
     pub fn spawner(&self) -> Spawner {
         Spawner(Arc::clone(&self.tasks))
     }
 
-    /// Registers `clean_up`, which the server awaits when serving ends, after all conversations and background
-    /// tasks. The last one registered runs first.
+    /// Registers a clean-up. The server awaits it when serving ends, after all conversations and background
+    /// tasks have ended. The clean-up that was registered last runs first.
     ///
-    /// It runs to its end, however long that takes, also if [`start`](crate::Handler::start) fails later. If the
-    /// future of `serve` is dropped, or the runtime is shut down during serving, it is dropped without running.
+    /// A clean-up runs to its end, without a timeout. It also runs if [`start`](crate::Handler::start) fails
+    /// after the registration. If the future of `serve` is dropped, or the runtime shuts down while the
+    /// server serves, the clean-up is dropped and does not run.
     ///
-    /// In a clean-up, [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return at once, since they would
-    /// wait for it. A clean-up must not wait for another task or thread that awaits them.
+    /// In a clean-up, [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return at once, because they
+    /// would wait for the clean-up itself. A clean-up must not wait for another task or thread that awaits
+    /// one of these.
     pub fn on_shutdown(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
         self.clean_ups.push(Hook::new(clean_up, CLEAN_UP_FAILED));
     }

@@ -1,4 +1,4 @@
-//! A server as its handler and its operators see it.
+//! The handle of a server, and the context that its handler gets at the start.
 
 mod context;
 mod diagnostics;
@@ -25,10 +25,35 @@ use crate::{
 pub use context::ServerContext;
 pub use diagnostics::{Buffer, Diagnostics, SocketDiagnostics};
 
-/// Controls a server from anywhere: other tasks, other threads, its own handler.
+/// A handle to a server, to shut it down, to read its stats and diagnostics, and to send to peers.
 ///
-/// It is cheap to clone and keeps nothing alive. Once the server is dropped, all waiting calls return at
-/// once, and [`local_addrs`](Self::local_addrs) is empty.
+/// [`Server::handle`](crate::Server::handle) and [`ServerContext::handle`] return it. Use it from any task or
+/// thread, and from the server's own handler. It is cheap to clone. It does not keep the server alive: once
+/// the server is dropped, all waiting calls return, and [`local_addrs`](Self::local_addrs) is empty.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Client, Server, Text};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let server = Server::bind("127.0.0.1:0", Text, async |text: String| text).await?;
+/// let (addr, handle) = (server.local_addr(), server.handle());
+/// let serving = server.spawn();
+/// assert!(handle.ready().await);
+///
+/// let client = Client::connect(addr, Text).await?;
+/// client.send("hello".to_owned()).await?;
+/// assert_eq!(client.recv().await?, "hello");
+/// assert_eq!(handle.stats().received, 1);
+///
+/// handle.shutdown().await;
+/// assert!(!handle.is_serving());
+/// serving.await??;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     status: Arc<Status>,
@@ -50,7 +75,7 @@ impl ServerHandle {
         Self { status, counters, events, watch, encoder }
     }
 
-    /// Waits until the server serves; returns false if it is dropped before.
+    /// Waits until the server serves, and returns true. Returns false if the server is dropped before.
     ///
     /// # Cancel safety
     ///
@@ -61,28 +86,31 @@ impl ServerHandle {
         ready.is_ok_and(|state| state.is_serving())
     }
 
-    /// Returns whether new conversations are opened: the handler has started, and neither a shutdown nor a
-    /// drain has begun.
+    /// Returns whether the server opens new conversations: the handler has started, and no shutdown or drain
+    /// has begun.
     #[must_use]
     pub fn is_serving(&self) -> bool {
         self.status.now().is_serving()
     }
 
-    /// Returns the addresses that are bound, with the ports the kernel chose.
+    /// Returns the addresses that the server is bound to, with the ports that the kernel chose.
     #[must_use]
     pub fn local_addrs(&self) -> Vec<Addr> {
         self.status.local_addrs()
     }
 
-    /// Returns the counters of all sockets together, up to now.
+    /// Returns the current values of the counters, summed over all sockets.
+    #[doc(alias = "counters")]
+    #[doc(alias = "metrics")]
+    #[doc(alias = "prometheus")]
     #[must_use]
     pub fn stats(&self) -> ServerStats {
         self.count_kernel_drops();
         self.counters.read()
     }
 
-    /// Returns how the server is set up, which buffers the kernel granted, and where datagrams are lost: for
-    /// operators who look for the cause of losses or of high costs.
+    /// Returns how the server is set up, which buffer sizes the kernel granted, and how many datagrams the
+    /// kernel dropped. Read it to find the cause of lost datagrams or of a high load.
     #[must_use]
     pub fn diagnostics(&self) -> Diagnostics {
         self.count_kernel_drops();
@@ -90,19 +118,20 @@ impl ServerHandle {
         Diagnostics::new(addresses, self.counters.read())
     }
 
-    /// Returns a sender to a peer that has not spoken: for discovery, for peer-to-peer programs, for any
-    /// program that speaks first to many peers from one socket.
+    /// Returns a sender to a peer that has not sent anything yet. Use it in programs that send first to many
+    /// peers from one socket, such as discovery and peer-to-peer programs.
     ///
-    /// `Res` is the packet that the server sends. Datagrams leave from the first address of the server that
-    /// is of the peer's family, and a loopback address if the peer has one; the peer may be a multicast group, or a broadcast address if
-    /// [`Udp::broadcast`](crate::Udp::broadcast) allows it. An answer opens a conversation of the handler, like
-    /// any other datagram. The sender works while the server serves.
+    /// `Res` is the type of the packets that the server sends. Datagrams leave from the first address of the
+    /// server that has the family of the peer and can reach it. A loopback address reaches only loopback
+    /// addresses and multicast groups. The peer may be a multicast group. It may be a broadcast address if
+    /// [`Udp::broadcast`](crate::Udp::broadcast) allows that. An answer opens a conversation of the handler,
+    /// like any other datagram. The sender works while the server serves.
     ///
     /// # Errors
     ///
-    /// [`SenderError::OtherPackets`] if the server sends packets of another type than `Res`,
-    /// [`SenderError::Unreachable`] if it has no socket for the address, and [`SenderError::Closed`] if it was
-    /// dropped.
+    /// - [`SenderError::OtherPackets`] if the server sends packets of another type than `Res`.
+    /// - [`SenderError::Unreachable`] if no socket of the server can reach the address.
+    /// - [`SenderError::Closed`] if the server was dropped.
     ///
     /// # Examples
     ///
@@ -129,6 +158,7 @@ impl ServerHandle {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "push")]
     pub fn sender<Res: 'static>(
         &self,
         peer: impl Into<Addr>,
@@ -148,29 +178,31 @@ impl ServerHandle {
 
     /// Ends serving and waits until it has ended.
     ///
-    /// The server reads no more datagrams. Running conversations may go on for
-    /// [`Limits::shutdown_grace`](crate::Limits::shutdown_grace): in them `recv` returns `Closed`, and they can
-    /// still send a goodbye. After it they are dropped. The sockets stay bound: `serve` may be called again. If
-    /// the server does not serve, this returns at once.
+    /// The server stops reading datagrams. Running conversations may go on for
+    /// [`Limits::shutdown_grace`](crate::Limits::shutdown_grace) (750 ms by default). In them `recv` returns
+    /// `Closed`, and they can still send a last packet. Conversations that run longer are dropped. The
+    /// sockets stay bound, so `serve` can be called again. If the server does not serve, this returns at
+    /// once.
     ///
-    /// A conversation of this server, or a clean-up, would wait for itself here. So for these this returns at
-    /// once, and serving ends after them. A background task is dropped where it awaits this. A clean-up must not
-    /// wait for another task that awaits this: both would wait for ever. Such a task calls
-    /// [`begin_shutdown`](Self::begin_shutdown) instead.
+    /// A conversation or a clean-up of this server cannot wait for its own end. So there this returns at
+    /// once, and serving ends afterwards. A background task of the server is dropped at the await of this
+    /// call. A clean-up must not wait for another task that awaits this call: both would wait for ever. Such
+    /// a task must call [`begin_shutdown`](Self::begin_shutdown) instead.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, serving ends all the same.
+    /// If the future is dropped after it was polled once, serving still ends.
+    #[doc(alias = "graceful")]
     #[doc(alias = "stop")]
     pub async fn shutdown(&self) {
         self.end(End::Now).await;
     }
 
-    /// Ends serving as [`shutdown`](Self::shutdown) does, without waiting for the end.
+    /// Ends serving as [`shutdown`](Self::shutdown) does, but does not wait for the end.
     ///
     /// # Examples
     ///
-    /// A server that any of its peers may shut down:
+    /// A server that each of its peers may shut down:
     ///
     /// ```
     /// use datagrammar::{BoxError, Handler, Peer, ServerHandle, ServerContext};
@@ -198,11 +230,11 @@ impl ServerHandle {
         self.status.ask(self.status.now().generation, End::Now);
     }
 
-    /// Waits until serving begins to end: a shutdown or drain has begun, the future given to `serve_until` has
-    /// completed, a socket has failed, or the future of `serve` was dropped. If the server does not serve, this
-    /// returns at once.
+    /// Waits until serving begins to end: a shutdown or a drain has begun, the future given to `serve_until`
+    /// has completed, a socket has failed, or the future of `serve` was dropped. If the server does not
+    /// serve, this returns at once.
     ///
-    /// Use it in `select!`, for work that must end before its server does.
+    /// Use it in `select!`, for work that must end before the server ends.
     ///
     /// # Cancel safety
     ///
@@ -210,18 +242,19 @@ impl ServerHandle {
     pub async fn stopping(&self) {
         let mut state = self.status.watch();
         let generation = state.borrow().generation;
-        // It fails when the server is gone; then nothing is served.
+        // It fails if the server was dropped; then nothing is served.
         let _ = state.wait_for(|state| state.generation != generation || !state.goes_on()).await;
     }
 
-    /// Waits until serving has ended, without ending it. If the server does not serve, this returns at once.
+    /// Waits until serving has ended, but does not end it. If the server does not serve, this returns at
+    /// once.
     ///
     /// When the future of `serve` is dropped, the runtime drops conversations and background tasks a moment
-    /// later. Unlike [`shutdown`](Self::shutdown) this waits for them too. They share the sockets, so once the
-    /// server is dropped and this returns, its ports are free.
+    /// later. This waits for them too; [`shutdown`](Self::shutdown) does not. They hold the sockets open. So
+    /// when the server was dropped and this returns, the ports are free.
     ///
-    /// A conversation or background task that awaits this is dropped there when serving ends. In a clean-up,
-    /// this returns at once.
+    /// A conversation or a background task of the server that awaits this call is dropped there when serving
+    /// ends. In a clean-up, this returns at once.
     ///
     /// # Cancel safety
     ///
@@ -259,17 +292,18 @@ impl ServerHandle {
         unless(cleans_up, ended).await;
     }
 
-    /// Waits until the running conversations have ended, for at most `within`, and then ends serving. Returns
-    /// how many conversations were aborted.
+    /// Waits until the running conversations have ended, but for at most `within`. Then it ends serving.
+    /// Returns the number of aborted conversations.
     ///
-    /// Meanwhile peers in conversation are served, and datagrams of all others are dropped. Conversations that
-    /// still run afterwards end as in a [`shutdown`](Self::shutdown).
+    /// During this time the server still handles datagrams of peers that have a conversation, and drops all
+    /// others. Conversations that still run after `within` end as in a [`shutdown`](Self::shutdown).
     ///
-    /// In a conversation of this server and in a clean-up it returns 0 at once, as `shutdown` does.
+    /// In a conversation and in a clean-up of this server, this returns 0 at once, as `shutdown` does.
     ///
     /// # Cancel safety
     ///
     /// As [`shutdown`](Self::shutdown).
+    #[doc(alias = "graceful")]
     pub async fn drain(&self, within: Duration) -> u64 {
         let cut = || self.counters.read().aborted;
         let before = cut();
@@ -282,9 +316,9 @@ impl ServerHandle {
         cut() - before
     }
 
-    /// Counts what the kernel has dropped up to now, and logs it.
+    /// Counts the datagrams that the kernel has dropped so far, and logs their number.
     pub(crate) fn count_kernel_drops(&self) {
-        // Not under the lock of the sockets: a subscriber may read the stats.
+        // Not under the lock of the sockets, because a `tracing` subscriber may read the stats.
         if let Some(local) = self.watch.count_drops(&self.counters) {
             self.events.kernel_dropped(&local);
         }
@@ -294,7 +328,7 @@ impl ServerHandle {
         self.watch.sockets()
     }
 
-    /// Runs a clean-up of this server.
+    /// Runs a clean-up of this server, and marks the thread while it is polled.
     pub(super) async fn clean_up<T>(&self, clean_up: impl Future<Output = T>) -> T {
         let mut clean_up = pin!(clean_up);
         poll_fn(|cx| inside(self.status.server, || clean_up.as_mut().poll(cx))).await
@@ -304,13 +338,13 @@ impl ServerHandle {
         let mut state = self.status.watch();
         let generation = state.borrow().generation;
         self.status.ask(generation, end);
-        // It fails when the server is gone; then it has ended too.
+        // It fails if the server was dropped; then serving has ended too.
         let ended = state.wait_for(|state| state.generation != generation || !state.in_progress());
-        // A conversation or clean-up would wait for itself.
+        // A conversation or a clean-up would wait for itself.
         unless(|| self.is_around(), async { drop(ended.await) }).await;
     }
 
-    /// Whether a conversation or a clean-up of this server is polled here and now.
+    /// Whether a conversation or a clean-up of this server is polled on this thread right now.
     fn is_around(&self) -> bool {
         is_inside(self.status.server)
     }
@@ -319,9 +353,9 @@ impl ServerHandle {
 /// Waits for `future`, unless `condition` holds when it is polled.
 async fn unless(condition: impl Fn() -> bool, future: impl Future<Output = ()>) {
     let mut future = pin!(future);
-    // Checked at each poll: only while it is polled can it be seen that this is part of a conversation.
+    // Checked at each poll, because only then this thread shows whether the future is part of a conversation.
     poll_fn(|cx| if condition() { Poll::Ready(()) } else { future.as_mut().poll(cx) }).await;
 }
 
-/// For a drain without a limit of time.
+/// The timeout of a drain whose `within` is too long to compute its end.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -9,12 +9,12 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{Addr, serve_guard::ServeGuards};
 
-/// Where a server is in its life. All handles share it.
+/// The state of a server, from its binding to its end. All handles share it.
 #[derive(Debug)]
 pub(crate) struct Status {
-    /// The number of the server, from 1: no two servers have the same.
+    /// The number of the server, from 1. No two servers have the same number.
     pub(crate) server: u64,
-    /// What is left of a serving.
+    /// The parts of earlier runs that still exist.
     pub(crate) guards: ServeGuards,
     state: watch::Sender<State>,
     addresses: Mutex<Vec<Addr>>,
@@ -22,7 +22,7 @@ pub(crate) struct Status {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State {
-    /// Which serving this is: each call of `serve` that begins one is another.
+    /// The number of the run. Each call of `serve` that begins one gets a new number.
     pub(crate) generation: u64,
     pub(crate) phase: Phase,
     pub(crate) end: End,
@@ -38,11 +38,11 @@ pub(crate) enum Phase {
     Gone,
 }
 
-/// How this time of serving shall end.
+/// How and when the run must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     None,
-    /// Let conversations come to their end, until then.
+    /// Let conversations go on until this time.
     Drain(Instant),
     Now,
 }
@@ -60,7 +60,7 @@ impl Status {
         }
     }
 
-    /// Begins a serving, unless one is in progress; returns its number, the first being 1.
+    /// Begins a run, unless one is in progress. Returns its number; the first is 1.
     pub(crate) fn begin(&self) -> Option<u64> {
         let begun = self.state.send_if_modified(|state| {
             let idle = state.phase == Phase::Idle;
@@ -80,8 +80,8 @@ impl Status {
         self.state.send_modify(|state| state.phase = phase);
     }
 
-    /// Asks for the end of the serving `generation`, if it is in progress: sooner than was asked before,
-    /// never later.
+    /// Requests the end of the run `generation`, if that is in progress. A request can make the end earlier
+    /// than the requests before it, but not later.
     pub(crate) fn ask(&self, generation: u64, end: End) {
         self.state.send_if_modified(|state| {
             let sooner = match (state.end, end) {
@@ -109,7 +109,7 @@ impl Status {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The server is dropped: nothing is bound any more.
+    /// Marks the server as dropped: nothing is bound any more.
     pub(crate) fn gone(&self) {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.enter(Phase::Gone);
@@ -121,7 +121,7 @@ impl State {
         self.phase == Phase::Serving && self.end == End::None
     }
 
-    /// Whether a serving is in progress that nobody has asked to end.
+    /// Whether a run is in progress whose end was not requested.
     pub(crate) fn goes_on(&self) -> bool {
         matches!(self.phase, Phase::Starting | Phase::Serving) && self.end == End::None
     }

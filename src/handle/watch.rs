@@ -10,9 +10,10 @@ use crate::{
     transport::buffers,
 };
 
-/// The sockets of a server, which handles look at. It keeps none of them alive.
+/// The sockets of a server, for its handles. It keeps none of them alive.
 ///
-/// A reader holds the lock that the server takes when it is dropped, so that no reader is the last to hold a socket.
+/// Readers hold the lock while they use a socket, and the server takes the lock when it is dropped. So a
+/// reader never holds the last reference to a socket.
 #[derive(Debug)]
 pub(crate) struct SocketWatch(Mutex<Vec<Watched>>);
 
@@ -20,21 +21,22 @@ pub(crate) struct SocketWatch(Mutex<Vec<Watched>>);
 #[derive(Debug)]
 pub(crate) struct Watched {
     socket: Weak<SocketState>,
-    /// The kernel's count when it was last read. It has 32 bits, which a flood of a million datagrams per second fills
-    /// in an hour: a program that reads less often misses a round.
+    /// The kernel's counter at the last reading. It has 32 bits. At a million drops per second it wraps
+    /// around after about an hour, so a program that reads less often misses a whole round.
     seen: u32,
     dropped: u64,
-    /// The receive buffer and the send buffer that somebody has asked for.
+    /// The requested sizes of the receive buffer and the send buffer, in bytes.
     asked: [Option<usize>; 2],
 }
 
 impl Watched {
-    /// `asked` are the receive buffer and the send buffer that somebody has asked for.
+    /// `asked` are the requested sizes of the receive buffer and the send buffer, in bytes.
     pub(crate) fn new(socket: &Arc<SocketState>, asked: [Option<usize>; 2]) -> Self {
         Self { socket: Arc::downgrade(socket), seen: 0, dropped: 0, asked }
     }
 
-    /// Adds what the kernel has dropped since the last call; returns the address if that is something.
+    /// Counts the datagrams that the kernel has dropped since the last call. Returns the address if there are
+    /// any.
     fn count_drops(&mut self, counters: &Counters) -> Option<Addr> {
         let socket = self.socket.upgrade()?;
         let transport = socket.outbox.transport();
@@ -72,7 +74,8 @@ impl SocketWatch {
         Self(Mutex::new(sockets))
     }
 
-    /// Adds what the kernel has dropped since the last call; returns an address where that was something.
+    /// Counts the datagrams that the kernel has dropped since the last call. Returns an address where there
+    /// were any.
     pub(crate) fn count_drops(&self, counters: &Counters) -> Option<Addr> {
         let mut found = None;
         for socket in &mut *self.lock() {
@@ -82,7 +85,7 @@ impl SocketWatch {
         found
     }
 
-    /// The diagnostics of each address.
+    /// Returns the diagnostics of each address.
     pub(crate) fn explain(&self, counters: &Counters) -> Vec<SocketDiagnostics> {
         let mut reports: Vec<SocketDiagnostics> = Vec::new();
         for socket in &mut *self.lock() {
@@ -96,8 +99,8 @@ impl SocketWatch {
         reports
     }
 
-    /// Returns what `find` makes of the first socket of which it makes something, and whether the server lives.
-    /// The socket must not be kept.
+    /// Returns the first `Some` that `find` returns for a socket, and whether the server still exists. `find`
+    /// must not keep the socket.
     pub(super) fn find<T>(
         &self,
         find: impl Fn(&Arc<SocketState>) -> Option<T>,
@@ -110,12 +113,12 @@ impl SocketWatch {
         (found, !sockets.is_empty())
     }
 
-    /// The sockets, while the server lives. The caller must not keep them longer than it lives.
+    /// Returns the sockets while the server exists. The caller must not keep them longer than the server.
     pub(super) fn sockets(&self) -> Vec<Arc<SocketState>> {
         self.lock().iter().filter_map(|watched| watched.socket.upgrade()).collect()
     }
 
-    /// Reads the sockets for the last time: the server is being dropped.
+    /// Reads the sockets for the last time, because the server is being dropped.
     pub(crate) fn gone(&self, counters: &Counters) {
         for mut socket in self.lock().drain(..) {
             socket.count_drops(counters);

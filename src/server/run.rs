@@ -116,6 +116,8 @@ impl Server {
     /// # Cancel safety
     ///
     /// The same as [`serve`](Self::serve).
+    #[doc(alias = "graceful")]
+    #[doc(alias = "ctrl_c")]
     pub async fn serve_until<T>(&self, until: impl Future<Output = T>) -> Result<(), ServeError> {
         let until = async { drop(until.await) };
         serve(self, None, pin!(until)).await

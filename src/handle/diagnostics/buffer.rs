@@ -2,12 +2,34 @@
 
 use std::fmt;
 
-/// A buffer of a socket: the size requested, and the size that the kernel granted.
+/// The size of a socket buffer: requested by the program, and granted by the kernel.
+///
+/// It prints both sizes, and the Linux setting to change if the kernel granted less.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Server, Text, Udp};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let udp = Udp::new("127.0.0.1:0").recv_buffer_size(65_536);
+/// let server = Server::bind(udp, Text, async |text: String| text).await?;
+///
+/// let diagnostics = server.handle().diagnostics();
+/// let buffer = diagnostics.sockets()[0].recv_buffer().expect("UDP has buffers");
+/// assert_eq!(buffer.requested(), Some(65_536));
+/// if let Some((setting, bytes)) = buffer.sysctl() {
+///     println!("run `sysctl -w {setting}={bytes}`");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
     requested: Option<usize>,
     granted: usize,
-    /// What limits such buffers on Linux.
+    /// The Linux setting that limits such buffers.
     sysctl: &'static str,
 }
 
@@ -20,8 +42,8 @@ impl Buffer {
         Self { requested, granted, sysctl }
     }
 
-    /// Returns how many bytes were requested, or `None` if none were: the buffers of a caller's socket stay as
-    /// they are.
+    /// Returns how many bytes were requested. Returns `None` if no size was requested, because the buffers of
+    /// your own socket stay as they are.
     #[must_use]
     pub const fn requested(&self) -> Option<usize> {
         self.requested
@@ -29,8 +51,8 @@ impl Buffer {
 
     /// Returns how many bytes the kernel granted, in the same unit as [`requested`](Self::requested).
     ///
-    /// Linux reserves as much again for its own bookkeeping, and includes it where a program reads the option
-    /// of the socket. Here it is not included.
+    /// Linux reserves the same number of bytes again for its own bookkeeping. The socket option includes
+    /// them; this number does not.
     #[must_use]
     pub const fn granted(&self) -> usize {
         self.granted
@@ -42,11 +64,12 @@ impl Buffer {
         self.requested.is_some_and(|requested| self.granted < requested)
     }
 
-    /// Returns the setting of a Linux host that limits a short buffer, `net.core.rmem_max` or
-    /// `net.core.wmem_max`, and the bytes that it must allow.
+    /// Returns the Linux setting that makes this buffer short (`net.core.rmem_max` or `net.core.wmem_max`),
+    /// and the number of bytes that it must allow. Returns `None` if the buffer is not short, and on other
+    /// systems.
     #[must_use]
     pub fn sysctl(&self) -> Option<(&'static str, usize)> {
-        /// The most that Linux grants: an `int` holds the double of it.
+        /// The largest size that Linux grants: twice this number must fit into an `int`.
         const MOST: usize = i32::MAX as usize / 2;
 
         let needed = self.requested?.min(MOST);
@@ -72,7 +95,7 @@ impl fmt::Display for Buffer {
     }
 }
 
-/// A number of bytes, in the largest unit of which it is a multiple.
+/// A number of bytes, printed in the largest unit that divides it.
 struct Bytes(usize);
 
 impl fmt::Display for Bytes {

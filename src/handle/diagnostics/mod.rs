@@ -1,4 +1,4 @@
-//! How a server is set up, for operators who look for the cause of losses or of high costs.
+//! Diagnostics: how a server is set up, and what the kernel granted and dropped.
 
 mod buffer;
 
@@ -8,9 +8,11 @@ pub use buffer::Buffer;
 
 use crate::{Addr, BatchSizes, DropReason, IoMode, Offload, ServerStats, events};
 
-/// How a server is set up, which buffers the kernel granted, and how many datagrams came together.
+/// How a server is set up, which buffer sizes the kernel granted, and how many datagrams each read returned;
+/// returned by [`ServerHandle::diagnostics`](crate::ServerHandle::diagnostics).
 ///
-/// Its `Display` is a short text of several lines.
+/// Read it to find the cause of lost datagrams or of a high load. It prints as a short text of several lines,
+/// and says which Linux setting to change.
 ///
 /// # Examples
 ///
@@ -51,26 +53,27 @@ impl Diagnostics {
         Self { sockets, stats }
     }
 
-    /// Returns the diagnostics of each address that is bound; of none, once the server is dropped.
+    /// Returns the diagnostics of each address that the server is bound to. The list is empty once the server
+    /// is dropped.
     #[must_use]
     pub fn sockets(&self) -> &[SocketDiagnostics] {
         &self.sockets
     }
 
-    /// Returns how many datagrams came together, over all sockets.
+    /// Returns how many datagrams each read of a socket returned, over all sockets.
     #[must_use]
     pub const fn batches(&self) -> &BatchSizes {
         &self.stats.batches
     }
 
-    /// Returns how many datagrams the kernel has dropped, over all sockets, as far as it reports them. See
+    /// Returns how many datagrams the kernel has dropped, over all sockets that report them. See
     /// [`DropReason::Kernel`].
     #[must_use]
     pub const fn kernel_drops(&self) -> u64 {
         self.stats.dropped(DropReason::Kernel)
     }
 
-    /// Logs, in one event, all buffers that are smaller than requested.
+    /// Logs all buffers that are smaller than requested, in one event.
     pub(crate) fn tell_short_buffers(&self) {
         let text = |addr: &Addr, name, buffer: &Option<Buffer>| {
             let short = buffer.as_ref().filter(|buffer| buffer.is_short())?;
@@ -102,7 +105,27 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// The diagnostics of one address of a server.
+/// The diagnostics of one address of a server; an element of [`Diagnostics::sockets`].
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Server, Text};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let server = Server::bind("127.0.0.1:0", Text, async |text: String| text).await?;
+///
+/// let diagnostics = server.handle().diagnostics();
+/// let socket = &diagnostics.sockets()[0];
+/// assert_eq!(socket.local_addr(), &server.local_addr());
+/// assert_eq!(socket.workers(), 1);
+/// if socket.recv_buffer().is_some_and(|buffer| buffer.is_short()) {
+///     println!("{socket}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SocketDiagnostics {
     pub(super) addr: Addr,
@@ -116,50 +139,50 @@ pub struct SocketDiagnostics {
 }
 
 impl SocketDiagnostics {
-    /// Returns the address that is bound.
+    /// Returns the address that the server is bound to.
     #[must_use]
     pub const fn local_addr(&self) -> &Addr {
         &self.addr
     }
 
-    /// Returns how many workers share the address, each with a socket of its own.
+    /// Returns how many workers share the address. Each worker has its own socket.
     #[must_use]
     pub const fn workers(&self) -> usize {
         self.workers
     }
 
-    /// Returns by which calls its datagrams are received and sent.
+    /// Returns whether one system call handles one datagram or many.
     #[must_use]
     pub const fn io_mode(&self) -> IoMode {
         self.io_mode
     }
 
-    /// Returns the receive buffer of each socket, or `None` on a network in memory.
+    /// Returns the receive buffer of each socket at this address, or `None` on a network in memory.
     #[must_use]
     pub const fn recv_buffer(&self) -> Option<&Buffer> {
         self.recv_buffer.as_ref()
     }
 
-    /// Returns the send buffer of each socket, or `None` on a network in memory.
+    /// Returns the send buffer of each socket at this address, or `None` on a network in memory.
     #[must_use]
     pub const fn send_buffer(&self) -> Option<&Buffer> {
         self.send_buffer.as_ref()
     }
 
-    /// Returns whether the kernel merges received segments (GRO).
+    /// Returns whether the kernel merges received datagrams of one size (GRO).
     #[must_use]
     pub const fn recv_offload(&self) -> Offload {
         self.recv_offload
     }
 
-    /// Returns whether the kernel splits sent segments (GSO).
+    /// Returns whether the kernel splits a large buffer into datagrams of one size when it sends (GSO).
     #[must_use]
     pub const fn send_offload(&self) -> Offload {
         self.send_offload
     }
 
-    /// Returns how many datagrams for this address the kernel has dropped, or `None` if it does not report
-    /// them. See [`DropReason::Kernel`].
+    /// Returns how many datagrams to this address the kernel has dropped, or `None` if the kernel does not
+    /// report them. See [`DropReason::Kernel`].
     #[must_use]
     pub const fn kernel_drops(&self) -> Option<u64> {
         self.kernel_drops
