@@ -1,4 +1,4 @@
-//! At what level the error of a handler is logged, and as what it counts.
+//! How the error of a handler is logged and counted.
 
 use std::error::Error;
 
@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl<Req, Res> Peer<Req, Res> {
-    /// Counts and logs `error`, which the handler has returned. It is the user's, and may panic as it
-    /// is looked at or dropped.
+    /// Counts and logs `error`, which the handler has returned. The error is the user's code: it may panic
+    /// when it is printed or dropped.
     pub(crate) fn fail(&self, error: BoxError) {
         let (socket, peer) = (&self.path.socket, self.addr());
         if !socket.outbox.is_open()
@@ -31,7 +31,8 @@ impl<Req, Res> Peer<Req, Res> {
         drop(error);
     }
 
-    /// Counts and logs `error`, which is none that this peer's `recv` or `send` has returned.
+    /// Counts and logs `error` as a failure. It is not an error that this peer's `recv` or `send` has
+    /// returned.
     pub(crate) fn failed(&self, error: BoxError) {
         self.path.socket.report(self.addr(), &error, false);
         drop(error);
@@ -42,8 +43,8 @@ impl<Req, Res> Peer<Req, Res> {
         self.path.socket.report(self.addr(), &panicked.into(), true);
     }
 
-    /// Logs that a datagram did not decode, of which the handler makes nothing more. Anybody can send
-    /// such a datagram, so it is no news for the operator.
+    /// Logs at DEBUG that a datagram did not decode. Any host can send such a datagram, so it is not a
+    /// failure that an operator must see.
     #[cold]
     pub(crate) fn log_undecodable(&self, error: &(dyn Error + 'static)) {
         let socket = &self.path.socket;
@@ -51,9 +52,10 @@ impl<Req, Res> Peer<Req, Res> {
         add(&socket.counters.panicked, u64::from(!spoken));
     }
 
-    /// What `recv` has reported and `error` passes on. An error that is transparent to it has neither it
-    /// in its chain nor anything of its own, so it is known by its text. Either way only if `recv` did
-    /// report it: else it is of another endpoint, which the handler uses.
+    /// Returns the error of `recv` that `error` passes on, if there is one. It is in the chain of sources of
+    /// `error`. If `error` is transparent, it is not in that chain, and only its text shows it. In both cases
+    /// `recv` of this peer must have returned such an error; else the error comes from another endpoint that
+    /// the handler uses.
     fn passed_on(&self, error: &(dyn Error + 'static)) -> Option<QuietEnd> {
         let of_client = caused_by(error, |_: &ClientRecvError| true)
             || caused_by(error, |_: &ClientSendError| true);
@@ -68,8 +70,8 @@ impl<Req, Res> Peer<Req, Res> {
             .or_else(|| reported.clone().find(transparent))
     }
 
-    /// Receives the one request of a function: nothing if the datagram is not a packet, toward which a
-    /// function is silent.
+    /// Receives the request of a function. Returns `None` if the datagram is not a packet, because the
+    /// function is not called then and nothing is sent.
     #[inline]
     pub(crate) async fn recv_request(&mut self) -> Result<Option<Req>, RecvError> {
         match self.recv().await {

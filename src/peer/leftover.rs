@@ -1,4 +1,4 @@
-//! State that few conversations have: a datagram that did not decode, and a packet that was put back.
+//! State that few conversations need: a datagram that did not decode, and a packet that was put back.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::{
     stats::Counters,
 };
 
-/// The bytes of a datagram that did not decode, and a packet that was put back. The next conversation of the
-/// worker uses the buffer again.
+/// The bytes of a datagram that did not decode, and a packet that was put back. The worker's next
+/// conversation reuses the buffer.
 #[derive(Debug)]
 pub(super) struct Leftover<Req> {
     counters: Arc<Counters>,
     undecoded: Vec<u8>,
-    /// Whether `undecoded` holds a datagram, whose bytes then count as waiting.
+    /// Whether `undecoded` holds a datagram. Its bytes then count as queued.
     kept: bool,
     pub(super) put_back: Option<PutBack<Req>>,
 }
@@ -35,7 +35,7 @@ impl<Req> Leftover<Req> {
         Self { counters, undecoded: Vec::new(), kept: false, put_back: None }
     }
 
-    /// Keeps a copy of `datagram`, unless too much waits already.
+    /// Keeps a copy of `datagram`, unless `max_total_queue_bytes` is reached.
     pub(super) fn keep(&mut self, datagram: &[u8], limits: &Limits) {
         self.forget();
         self.kept = reserve(datagram.len(), limits, &self.counters);
@@ -49,7 +49,7 @@ impl<Req> Leftover<Req> {
     }
 
     pub(super) fn forget(&mut self) {
-        // Larger buffers go back to the allocator, since their bytes count only as long as they are needed.
+        // Larger buffers are freed, because their bytes count only while they hold a datagram.
         const KEPT: usize = 2 * 1024;
 
         if std::mem::take(&mut self.kept) {

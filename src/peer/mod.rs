@@ -1,4 +1,4 @@
-//! The other side of a conversation: receiving from it, and sending to it.
+//! The peer of a conversation: receiving from it, and sending to it.
 
 mod failure;
 mod leftover;
@@ -32,20 +32,56 @@ use crate::{
     transport::{Ancillary, Route},
 };
 
-/// The other side of a conversation, as a handler sees it.
+/// The remote side of a conversation: a handler receives requests from it, and sends responses to it.
 ///
-/// A conversation begins with a datagram that waits to be received, so the first
-/// [`recv`](Self::recv) returns without waiting. Nothing is decoded before the handler asks: one that
-/// returns first has refused the datagram.
+/// A conversation is one call of [`Handler::handle`](crate::Handler::handle). It begins with a datagram of
+/// the peer, so the first [`recv`](Self::recv) returns without waiting. `recv` decodes the datagram; before
+/// that, the server decodes nothing. A handler that returns before its first `recv` drops the datagram.
+///
+/// # Examples
+///
+/// A counter for each peer. Local variables hold the state of the conversation:
+///
+/// ```
+/// use datagrammar::{BoxError, Client, Handler, Peer, Server, Text};
+///
+/// struct Counter;
+///
+/// impl Handler<String, String> for Counter {
+///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+///         let mut count = 0;
+///         loop {
+///             let text = peer.recv().await?;
+///             count += 1;
+///             peer.send(format!("{text} {count}")).await?;
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let server = Server::bind("127.0.0.1:0", Text, Counter).await?;
+/// let client = Client::connect(server.local_addr(), Text).await?;
+/// server.spawn();
+///
+/// for expected in ["hello 1", "hello 2"] {
+///     client.send("hello".to_owned()).await?;
+///     assert_eq!(client.recv().await?, expected);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "session")]
 pub struct Peer<Req, Res> {
     path: SendPath<Protocol<Req, Res>>,
     mailbox: Arc<Mailbox>,
-    /// The traffic class of the last datagram, where the system reports it.
+    /// The traffic class of the last datagram, if the system reports it.
     traffic_class: Option<TrafficClass>,
-    /// Which conversation this is, among those of the socket.
+    /// The number of this conversation, among those of the socket.
     serial: u64,
     progress: Progress,
-    /// Ends a `recv` that waits for too long. Set anew by each, which is cheaper than another timer.
+    /// Ends a `recv` that waits for too long. Each `recv` resets it, because that is cheaper than a new
+    /// timer.
     timer: Option<Pin<Box<Sleep>>>,
     leftover: Option<Box<Leftover<Req>>>,
 }
@@ -72,7 +108,7 @@ impl<Req, Res> Peer<Req, Res> {
         }
     }
 
-    /// Makes this the peer of another conversation that is served with the same mailbox.
+    /// Makes this the peer of another conversation that uses the same mailbox.
     pub(crate) fn renew(&mut self, addr: &Addr, ancillary: Ancillary, serial: u64) {
         self.path.route.peer.clone_from(addr);
         self.learn(ancillary);
@@ -80,8 +116,8 @@ impl<Req, Res> Peer<Req, Res> {
         self.progress = Progress::Opening;
     }
 
-    /// Whether `recv` has come to the point where it says `news`. It is asked only where a handler has
-    /// failed, so nothing is written down for it.
+    /// Whether `recv` has returned the error `news`. This is asked only if a handler has failed, so it is
+    /// computed from other state and not stored.
     fn has_reported(&self, news: QuietEnd) -> bool {
         match news {
             QuietEnd::Closed => self.mailbox.is_closed(),
@@ -96,8 +132,9 @@ impl<Req, Res> Peer<Req, Res> {
         self.traffic_class = ancillary.traffic_class;
     }
 
-    /// Completes when serving ends, and `recv` says [`RecvError::Closed`](crate::RecvError::Closed): for a
-    /// conversation that waits for something else.
+    /// Completes when serving ends, at the same moment when `recv` returns
+    /// [`RecvError::Closed`](crate::RecvError::Closed). Use it in a conversation that waits for something
+    /// other than a packet.
     ///
     /// # Cancel safety
     ///
@@ -135,18 +172,22 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Sends `packet`, or a reference to one, to this peer.
     ///
-    /// It returns once the datagram is accepted: replies of one batch leave together. It waits only
-    /// while the kernel has no room. UDP does not guarantee that a datagram arrives. Datagrams that the kernel
-    /// refuses later are logged and counted in the [stats](crate::ServerStats).
+    /// It returns when the server has accepted the datagram: the replies of one batch leave together, a
+    /// moment later. It waits only while the kernel's send buffer is full. `Ok` does not mean that the
+    /// datagram arrives. If the kernel refuses the datagram later, the server logs and
+    /// [counts](crate::ServerStats::send_errors) that.
     ///
     /// # Errors
     ///
-    /// [`SendError::Encode`] and [`SendError::TooLarge`] if the packet cannot go out as a datagram,
-    /// [`SendError::Closed`] when serving has ended. The conversation may go on.
+    /// The conversation may go on after an error.
+    ///
+    /// - [`SendError::Encode`] if the protocol cannot encode the packet.
+    /// - [`SendError::TooLarge`] if the datagram is longer than the transport can carry.
+    /// - [`SendError::Closed`] if serving has ended.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the datagram was sent whole or not at all.
+    /// If the future is dropped, the whole datagram was sent, or nothing.
     #[inline]
     pub fn send(&self, packet: impl Borrow<Res>) -> impl Future<Output = Result<(), SendError>> {
         self.path.send(packet)
@@ -158,30 +199,33 @@ impl<Req, Res> Peer<Req, Res> {
         &self.path.route.peer
     }
 
-    /// Returns the address that the last datagram was sent to, which replies leave from.
+    /// Returns the server's address that the peer has sent the last datagram to. Replies leave from this
+    /// address.
     ///
-    /// If the server is bound to a wildcard address, this is the address of the host that the peer has used; on
-    /// systems that do not report it, the wildcard address. Datagrams to a multicast or broadcast address are
-    /// answered from a unicast address of the host, which this returns then.
+    /// If the server is bound to a wildcard address, this is the address of the host that the peer has used,
+    /// or the wildcard address on systems that do not report it. If the peer has sent to a multicast or
+    /// broadcast address, this is the unicast address of the host that replies leave from.
     #[must_use]
     pub fn local_addr(&self) -> Addr {
         self.path.route.local_addr(self.path.socket.outbox.transport().local_addr())
     }
 
-    /// Returns the traffic class of the last datagram, if
-    /// [`recv_traffic_class`](crate::Udp::recv_traffic_class) is set.
+    /// Returns the traffic class of the last datagram, or `None` if
+    /// [`recv_traffic_class`](crate::Udp::recv_traffic_class) is not set.
     #[must_use]
     pub const fn traffic_class(&self) -> Option<TrafficClass> {
         self.traffic_class
     }
 
     /// Runs `task` in the background until it completes or serving ends, as
-    /// [`Spawner::spawn`](crate::Spawner::spawn) does. It may outlive the conversation.
+    /// [`Spawner::spawn`](crate::Spawner::spawn) does. The task may run longer than the conversation.
     ///
     /// # Errors
     ///
-    /// [`SpawnError::TooMany`] if as many tasks run as [`Limits::max_tasks`](crate::Limits::max_tasks) allows,
-    /// [`SpawnError::Closed`] when serving has ended. Then `task` is dropped.
+    /// After an error `task` was dropped.
+    ///
+    /// - [`SpawnError::TooMany`] if [`Limits::max_tasks`](crate::Limits::max_tasks) tasks run already.
+    /// - [`SpawnError::Closed`] if serving has ended.
     pub fn spawn(
         &self,
         task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -189,7 +233,8 @@ impl<Req, Res> Peer<Req, Res> {
         self.path.socket.tasks.spawn(task)
     }
 
-    /// Returns a sender for this peer that outlives the conversation.
+    /// Returns a sender to this peer, which works after the conversation has ended too.
+    #[doc(alias = "push")]
     #[must_use]
     pub fn sender(&self) -> PeerSender<Res>
     where
@@ -209,7 +254,7 @@ impl<Req, Res> Peer<Req, Res> {
 /// How far a conversation has come.
 #[derive(Clone, Copy)]
 enum Progress {
-    /// Nothing was received yet, so a first datagram may lie in the worker's batch.
+    /// Nothing was received yet, so the first datagram may still be in the worker's batch.
     Opening,
     Received,
     /// A datagram of this conversation did not decode.

@@ -1,4 +1,4 @@
-//! The protocol of a server, behind types that depend on its packets only.
+//! The protocol of a server, erased to types that depend on its packets only.
 
 use crate::{DatagramProtocol, DecodeError, EncodeError};
 
@@ -21,7 +21,7 @@ impl<Req, Res> Protocol<Req, Res> {
     }
 }
 
-/// The half of a protocol that a sender needs. It does not depend on the packets that are received.
+/// The half of a protocol that a sender needs. It does not depend on the type of received packets.
 pub(super) trait Encode<Res>: Send + Sync {
     fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
 }

@@ -1,4 +1,4 @@
-//! What a handler leaves: a packet that it puts back, and bytes that did not decode.
+//! The packet that a handler puts back, and the bytes of a datagram that did not decode.
 
 use super::{
     Peer,
@@ -6,11 +6,12 @@ use super::{
 };
 
 impl<Req, Res> Peer<Req, Res> {
-    /// Puts a packet back: the next `recv` returns it, in this conversation or, if the handler returns, in
-    /// the next one, which then begins at once.
+    /// Puts a packet back, so that the next `recv` returns it. If the handler returns before, the next
+    /// conversation with the peer begins at once and receives it.
     ///
-    /// So a handler that waits for an answer can leave an unexpected request to the next conversation. One packet can be put back; another takes its place. It is dropped when the next
-    /// conversation returns without it, and when serving ends.
+    /// With this, a handler that waits for an answer can leave an unexpected request to the next
+    /// conversation. Only one packet can be put back; a second one replaces the first. The packet is dropped
+    /// if the next conversation returns without receiving it, and when serving ends.
     ///
     /// # Examples
     ///
@@ -41,12 +42,12 @@ impl<Req, Res> Peer<Req, Res> {
         self.leftover().put_back = Some(PutBack { packet, inherited: false });
     }
 
-    /// Returns the bytes of the datagram that the last `recv` has returned a
-    /// [`RecvError::Decode`](crate::RecvError::Decode) for. An answer may need a part of them: a DNS server copies
-    /// the id of the query that it could not read.
+    /// Returns the bytes of the datagram for which the last `recv` has returned
+    /// [`RecvError::Decode`](crate::RecvError::Decode). An answer may need a part of them. For example, a DNS
+    /// server copies the id of a query that it could not decode.
     ///
-    /// It is `None` after a packet, once another `recv` waits, and if so much waits in the server that there
-    /// is no room for a copy, see [`Limits::max_total_queue_bytes`](crate::Limits::max_total_queue_bytes).
+    /// Returns `None` after a packet, and once another `recv` waits. Also returns `None` if the server had no
+    /// room for a copy, because of [`Limits::max_total_queue_bytes`](crate::Limits::max_total_queue_bytes).
     ///
     /// # Examples
     ///
@@ -76,7 +77,7 @@ impl<Req, Res> Peer<Req, Res> {
         let leftover = self.leftover.as_mut()?;
         leftover.forget();
         if self.mailbox.is_closed() {
-            // No packet comes after the end.
+            // After the end, `recv` returns no packets.
             leftover.put_back = None;
         }
         leftover.put_back.take().map(|PutBack { packet, .. }| packet)
@@ -86,12 +87,12 @@ impl<Req, Res> Peer<Req, Res> {
         self.leftover.get_or_insert_with(|| Box::new(Leftover::new(&self.path.socket.counters)))
     }
 
-    /// Forgets the datagram that did not decode: a conversation that waits does not need it any more.
+    /// Drops the datagram that did not decode. A conversation that waits does not need it any more.
     pub(super) fn forget_undecoded(&mut self) {
         self.leftover = None;
     }
 
-    /// Ends the conversation; returns whether a packet was put back, which the next one receives.
+    /// Ends the conversation. Returns whether a packet was put back for the next conversation.
     #[inline]
     pub(crate) fn finish(&mut self) -> bool {
         self.leftover.is_some() && self.pass_on()

@@ -1,10 +1,10 @@
-//! What a handler may pass on without having failed.
+//! The errors of `recv` that a handler may return without having failed.
 
 use std::error::Error;
 
 use crate::{DecodeError, RecvError, events::caused_by};
 
-/// What `recv` has reported, and no fault of the handler that passes it on.
+/// An error of `recv` that a handler may return without having failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuietEnd {
     /// [`RecvError::Closed`]
@@ -18,7 +18,7 @@ pub(super) enum QuietEnd {
 impl QuietEnd {
     pub(super) const ALL: [Self; 3] = [Self::Idle, Self::Closed, Self::Undecodable];
 
-    /// An error of `recv` with the text of this one.
+    /// An error of `recv` that has the same text.
     pub(super) fn error(self) -> RecvError {
         match self {
             Self::Closed => RecvError::Closed,
@@ -27,12 +27,12 @@ impl QuietEnd {
         }
     }
 
-    /// Whether `error` is this, or has it among its sources.
+    /// Whether `error` is this error, or has it among its sources.
     pub(super) fn is_in(self, error: &(dyn Error + 'static)) -> bool {
         match self {
             Self::Closed => caused_by(error, |error| matches!(error, RecvError::Closed)),
             Self::Idle => caused_by(error, |error| matches!(error, RecvError::Idle)),
-            // The error of the protocol alone, too: it is the source of that of `recv`.
+            // Also the protocol's error alone, which is the source of the error of `recv`.
             Self::Undecodable => caused_by(error, |_: &DecodeError| true),
         }
     }

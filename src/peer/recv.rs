@@ -1,4 +1,4 @@
-//! How a packet is received: from the batch of the worker, or from the mailbox.
+//! Receives a packet: from the batch of the worker, or from the mailbox.
 
 use std::{
     pin::Pin,
@@ -17,41 +17,47 @@ use crate::{RecvError, socket::batch_context::BatchContext, stats::add, transpor
 impl<Req, Res> Peer<Req, Res> {
     /// Receives the next packet of this peer.
     ///
-    /// It waits as long as [`Limits::idle_timeout`](crate::Limits::idle_timeout) allows. While a handler does not
-    /// receive, what its peer sends waits, in order, up to the [limits](crate::Limits).
+    /// It waits for at most [`Limits::idle_timeout`](crate::Limits::idle_timeout) (60 seconds by default).
+    /// While a handler does not receive, the datagrams of its peer wait in order, up to the
+    /// [limits](crate::Limits).
     ///
     /// # Errors
     ///
-    /// - [`RecvError::Decode`]: the datagram is not a packet. If it is the first one of the conversation, return:
-    ///   anybody can send junk from any address, and a conversation that waits for more takes a place of
-    ///   [`Limits::max_conversations`](crate::Limits::max_conversations). Later you may answer and go on, but
-    ///   not in a format that the other side might take for a request.
+    /// - [`RecvError::Decode`]: the datagram is not a packet of the protocol. If it is the first datagram of
+    ///   the conversation, return. Any host can send junk from any source address, and a conversation that
+    ///   waits for more takes one of [`Limits::max_conversations`](crate::Limits::max_conversations). Later
+    ///   in the conversation you may answer and go on. Do not answer in a format that the other side could
+    ///   take for a request.
     /// - [`RecvError::Idle`]: the peer was silent for too long.
-    /// - [`RecvError::Closed`]: serving ends. There is a short grace to say goodbye.
+    /// - [`RecvError::Closed`]: serving ends. The handler has
+    ///   [`Limits::shutdown_grace`](crate::Limits::shutdown_grace) to send a last packet.
     ///
-    /// Passing `Idle` or `Closed` on with `?` ends the conversation quietly, and passing `Decode` on is
-    /// logged at DEBUG only; also in an error of yours that has it as its source, or is transparent to it: that
-    /// shows its text and source as its own.
+    /// If a handler returns `Idle` or `Closed` with `?`, the conversation ends without a log entry. If it
+    /// returns `Decode`, that is logged at DEBUG. The same is true for an error of your own that has one of
+    /// these as its source, or that is transparent to it (it shows the text and the source of that error as
+    /// its own).
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, no packet is lost: the next call returns the one it would have.
+    /// If the future is dropped, no packet is lost: the next call returns it.
     #[inline]
     pub fn recv(&mut self) -> impl Future<Output = Result<Req, RecvError>> {
         Receiving { peer: self, step: Step::Within(Duration::MAX) }
     }
 
-    /// Receives the next packet of this peer, waiting for at most `timeout`.
+    /// Receives the next packet of this peer, and waits for at most `timeout`.
     ///
-    /// A packet that is there is returned even when `timeout` is zero.
+    /// A packet that has arrived already is returned even if `timeout` is zero. The [idle
+    /// timeout](crate::Limits::idle_timeout) applies too, so the shorter of the two ends the wait.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), and [`RecvError::TimedOut`].
+    /// The errors of [`recv`](Self::recv), and [`RecvError::TimedOut`].
     ///
     /// # Cancel safety
     ///
     /// As [`recv`](Self::recv).
+    #[doc(alias = "timeout")]
     #[inline]
     pub fn recv_timeout(
         &mut self,
@@ -60,14 +66,14 @@ impl<Req, Res> Peer<Req, Res> {
         Receiving { peer: self, step: Step::Within(timeout) }
     }
 
-    /// Receives the next packet of this peer, waiting until `deadline` at most: for a loop that passes over
-    /// some packets and must not wait longer because of them.
+    /// Receives the next packet of this peer, and waits until `deadline` at most. Use it in a loop that skips
+    /// some packets: the packets that it skips do not make it wait longer.
     ///
-    /// A packet that is there is returned even when `deadline` has passed.
+    /// A packet that has arrived already is returned even if `deadline` has passed.
     ///
     /// # Errors
     ///
-    /// As [`recv_timeout`](Self::recv_timeout).
+    /// The errors of [`recv_timeout`](Self::recv_timeout).
     ///
     /// # Cancel safety
     ///
@@ -80,13 +86,14 @@ impl<Req, Res> Peer<Req, Res> {
     /// use std::time::Duration;
     /// use tokio::time::Instant;
     ///
-    /// /// Waits 5 seconds for the acknowledgment of this block, whatever else comes.
+    /// /// Waits at most 5 seconds for the acknowledgment of this block, and skips other packets.
     /// async fn acknowledged(peer: &mut Peer<u16, String>, block: u16) -> Result<(), BoxError> {
     ///     let deadline = Instant::now() + Duration::from_secs(5);
     ///     while peer.recv_deadline(deadline).await? != block {}
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias = "timeout")]
     #[inline]
     pub fn recv_deadline(
         &mut self,
@@ -95,7 +102,7 @@ impl<Req, Res> Peer<Req, Res> {
         Receiving { peer: self, step: Step::Until(deadline) }
     }
 
-    /// Receives the datagram that opened the conversation, while it lies in the worker's batch.
+    /// Receives the datagram that opened the conversation, if it is still in the worker's batch.
     #[inline]
     pub(super) fn receive_inline(&mut self) -> Option<Result<Req, RecvError>> {
         let Progress::Opening = self.progress else { return None };
@@ -131,19 +138,19 @@ impl<Req, Res> Peer<Req, Res> {
     }
 }
 
-/// The future of [`Peer::recv`]. It is written by hand: most complete at once, and then it costs next to nothing and
-/// leaves nothing to drop.
+/// The future of [`Peer::recv`]. It is written by hand, because most of these futures complete at the first
+/// poll. Then they cost almost nothing, and nothing has to be dropped.
 pub(super) struct Receiving<'p, Req, Res> {
     pub(super) peer: &'p mut Peer<Req, Res>,
     pub(super) step: Step,
 }
 
-/// The progress of a `recv`. It asks for the time only if it has to wait.
+/// The progress of a `recv`. It reads the clock only if it has to wait.
 #[derive(Clone, Copy)]
 pub(super) enum Step {
-    /// It may wait for so long.
+    /// It may wait for this long.
     Within(Duration),
-    /// It may wait until then.
+    /// It may wait until this time.
     Until(Instant),
     /// It waits for a datagram or the timer.
     Waiting(Limit),
@@ -173,21 +180,21 @@ impl<Req, Res> Receiving<'_, Req, Res> {
     #[cold]
     fn poll_leftover(&mut self, cx: &mut Context<'_>) -> Poll<Option<Req>> {
         if self.peer.has_put_back() {
-            // A handler that puts it back again and again must not keep the thread either.
+            // A handler that puts the packet back again and again must still yield to other tasks.
             ready!(coop::poll_proceed(cx)).made_progress();
         }
         Poll::Ready(self.peer.receive_put_back())
     }
 
     fn poll_mailbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<Req, RecvError>> {
-        // A peer that sends faster than its handler works must not keep the thread from the others.
+        // A handler whose peer always has another datagram for it must still yield to other tasks.
         let budget = ready!(coop::poll_proceed(cx));
-        // Asked before the mailbox: when the round is done, a datagram that came in time is in there.
+        // Checked before the mailbox: when the round is done, a datagram that came in time is in the mailbox.
         let too_late = match self.step {
             Step::Rereading(_, round) => self.peer.path.socket.reread.poll(round, cx).is_ready(),
             _ => false,
         };
-        // A datagram that is taken is returned at once, so no cancellation can lose it.
+        // A datagram that is taken is returned in the same poll, so a cancellation cannot lose it.
         if let Poll::Ready(taken) = self.peer.mailbox.poll_take(cx, &self.peer.path.socket.counters)
         {
             budget.made_progress();
@@ -207,7 +214,7 @@ impl<Req, Res> Receiving<'_, Req, Res> {
             Step::Rereading(..) => return Poll::Pending,
         };
         let Some(limit) = limit else {
-            // A handler that asks again and again must not keep the thread either.
+            // A handler that calls this again and again must still yield to other tasks.
             budget.made_progress();
             return Poll::Ready(Err(RecvError::TimedOut));
         };
@@ -220,8 +227,8 @@ impl<Req, Res> Receiving<'_, Req, Res> {
         Poll::Pending
     }
 
-    /// Sets the timer, which each `recv` of a conversation uses again; returns the limit that it stands for, or `None`
-    /// if there is no time to wait.
+    /// Sets the timer, which all `recv` calls of a conversation share. Returns the limit that the timer
+    /// stands for, or `None` if there is no time to wait.
     fn begin_to_wait(&mut self, timeout: Duration, now: Option<Instant>) -> Option<Limit> {
         self.peer.forget_undecoded();
         let idle = self.peer.path.socket.limits.idle_timeout.unwrap_or(Duration::MAX);

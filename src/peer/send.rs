@@ -1,4 +1,4 @@
-//! How a packet leaves: with the batch of the worker, or at once.
+//! Sends a packet: with the batch of the worker, or at once.
 
 use std::{
     borrow::Borrow,
@@ -17,7 +17,7 @@ use crate::{
     transport::{Route, Scratch, max_len},
 };
 
-/// What a packet needs on its way to one peer.
+/// The socket, the protocol and the route that a packet to one peer needs.
 pub(super) struct SendPath<E: ?Sized> {
     pub(super) socket: Arc<SocketState>,
     pub(super) protocol: Arc<E>,
@@ -36,23 +36,24 @@ impl<E: ?Sized> SendPath<E> {
     }
 }
 
-/// A packet on its way out. Written by hand for the same reason as [`Receiving`](super::recv::Receiving).
+/// The future that sends a packet. It is written by hand for the same reason as
+/// [`Receiving`](super::recv::Receiving).
 pub(super) struct Sending<'a, Res, B, E: ?Sized> {
     path: &'a SendPath<E>,
     packet: B,
-    /// The datagram waits here while the outbox is full.
+    /// Sends the datagram while the outbox is full.
     waiting: Option<Waiting<'a>>,
     of: PhantomData<fn(&Res)>,
 }
 
-/// Nothing in it is pinned.
+/// No field is pinned.
 impl<Res, B, E: ?Sized> Unpin for Sending<'_, Res, B, E> {}
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>>;
 
 impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        // A task that only sends must not keep the thread from the others.
+        // A task that only sends must still yield to other tasks.
         let budget = ready!(coop::poll_proceed(cx));
         budget.made_progress();
         let SendPath { socket, protocol, route } = self.path;

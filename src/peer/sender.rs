@@ -1,4 +1,4 @@
-//! A sender for one peer that outlives the conversation.
+//! A sender to one peer, which works without a conversation.
 
 use std::{
     borrow::Borrow,
@@ -13,17 +13,21 @@ use super::{
 };
 use crate::{Addr, SendError, socket::SocketState, transport::Route};
 
-/// Sends packets to one peer, from anywhere and at any time while the server serves.
+/// Sends packets to one peer, from any task or thread, while the server serves.
 ///
-/// [`Peer::sender`](crate::Peer::sender) makes one that outlives the conversation, to push news to a subscriber.
-/// [`ServerHandle::sender`](crate::ServerHandle::sender) makes one for a peer that has not spoken. Two senders are
-/// equal when they send to the same peer from the same socket. A sender keeps nothing alive, neither the
-/// conversation nor the server.
+/// [`Peer::sender`](crate::Peer::sender) makes a sender that still works when the conversation has ended, for
+/// example to push news to a subscriber. [`ServerHandle::sender`](crate::ServerHandle::sender) makes a sender
+/// to a peer that has not sent anything yet.
+///
+/// A sender is cheap to clone. Two senders are equal if they send to the same peer from the same socket. A
+/// sender does not keep the conversation or the server alive. To send a packet to many peers, call `send` of
+/// each sender in a loop. Each call encodes the packet again. If that takes too much time, let the protocol
+/// send [`Bytes`](crate::Bytes) (`Split::new(Json::<Input>::new(), Raw)`), and encode the packet once.
 ///
 /// # Examples
 ///
-/// A hub that sends each message to all members. A peer is a member as long as its conversation lasts, so the
-/// [limits](crate::Limits) of conversations bound the members too:
+/// A hub that sends each message to all members. A peer is a member while its conversation lasts. So the
+/// [limit](crate::Limits::max_conversations) of conversations limits the members too:
 ///
 /// ```
 /// use datagrammar::{BoxError, Handler, Peer, PeerSender};
@@ -32,7 +36,7 @@ use crate::{Addr, SendError, socket::SocketState, transport::Route};
 /// #[derive(Default)]
 /// struct Hub(Mutex<HashSet<PeerSender<String>>>);
 ///
-/// /// Takes the member out however its conversation ends.
+/// /// Removes the member when its conversation ends, also if it panics.
 /// struct Member<'a>(&'a Hub, PeerSender<String>);
 ///
 /// impl Drop for Member<'_> {
@@ -57,6 +61,8 @@ use crate::{Addr, SendError, socket::SocketState, transport::Route};
 ///     }
 /// }
 /// ```
+#[doc(alias = "broadcast")]
+#[doc(alias = "push")]
 pub struct PeerSender<Res> {
     socket: Weak<SocketState>,
     protocol: Weak<dyn Encode<Res>>,
@@ -72,25 +78,26 @@ impl<Res> PeerSender<Res> {
         Self { socket: Arc::downgrade(socket), protocol, route }
     }
 
-    /// Sends `packet`, or a reference to one, to the peer, from the address the peer knows.
+    /// Sends `packet`, or a reference to one, to the peer. It leaves from the address that the peer knows.
     ///
-    /// It returns once the datagram is accepted for sending, see [`Peer::send`](crate::Peer::send).
+    /// It returns when the server has accepted the datagram, as [`Peer::send`](crate::Peer::send) does.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] while nothing is served, [`SendError::Encode`] and
-    /// [`SendError::TooLarge`] if the packet cannot go out as a datagram.
+    /// - [`SendError::Closed`] while the server does not serve.
+    /// - [`SendError::Encode`] if the protocol cannot encode the packet.
+    /// - [`SendError::TooLarge`] if the datagram is longer than the transport can carry.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the datagram was sent whole or not at all.
+    /// If the future is dropped, the whole datagram was sent, or nothing.
     pub async fn send(&self, packet: impl Borrow<Res>) -> Result<(), SendError> {
         let socket = self.socket.upgrade().ok_or(SendError::Closed)?;
         let protocol = self.protocol.upgrade().ok_or(SendError::Closed)?;
         SendPath { socket, protocol, route: self.route.clone() }.send(packet).await
     }
 
-    /// Returns whether the server has stopped serving, or is gone: then `send` fails.
+    /// Returns whether the server does not serve, or was dropped. Then `send` fails.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.socket.upgrade().is_none_or(|socket| !socket.outbox.is_open())
@@ -112,7 +119,7 @@ impl<Res> Clone for PeerSender<Res> {
 
 impl<Res> PartialEq for PeerSender<Res> {
     fn eq(&self, other: &Self) -> bool {
-        // While anybody has a sender, no other socket is at this place in memory.
+        // A sender's `Weak` keeps the allocation, so no other socket can have the same address in memory.
         self.socket.ptr_eq(&other.socket) && self.addr() == other.addr()
     }
 }
@@ -131,7 +138,7 @@ impl<Res> fmt::Debug for PeerSender<Res> {
     }
 }
 
-/// The half of a server's protocol that encodes, for code that names the type of the packets that it sends.
+/// The encoding half of a server's protocol, for code that only knows the type of the packets it sends.
 pub(crate) struct Encoder<Res>(Weak<dyn Encode<Res>>);
 
 impl<Res: 'static> Encoder<Res> {
@@ -141,7 +148,7 @@ impl<Res: 'static> Encoder<Res> {
     }
 }
 
-/// A sender from `socket` to `peer`.
+/// Returns a sender from `socket` to `peer`.
 pub(crate) fn to<Res>(
     peer: Addr,
     socket: &Arc<SocketState>,

@@ -1,4 +1,4 @@
-//! What a handler does with several packets of a peer: all that are there, a stream of them, many at once.
+//! Several packets of a peer: those that have arrived, a stream of them, and many to send.
 
 use std::{
     borrow::Borrow,
@@ -19,18 +19,18 @@ use super::{
 use crate::{RecvError, SendError};
 
 impl<Req, Res> Peer<Req, Res> {
-    /// Receives a packet that is there already, or returns `None`.
+    /// Returns a packet that has arrived already, or `None` if there is none.
     ///
-    /// It does not wait, and so it does not give way to other tasks: a handler that calls it again and again
-    /// without awaiting something keeps its thread.
+    /// It does not wait, so it does not yield to other tasks. A handler that calls it in a loop without an
+    /// await blocks its thread.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv), but for [`RecvError::Idle`].
+    /// The errors of [`recv`](Self::recv), except [`RecvError::Idle`].
     ///
     /// # Examples
     ///
-    /// A handler that only cares for the last word of its peer:
+    /// A handler that needs only the latest packet of its peer:
     ///
     /// ```
     /// use datagrammar::{BoxError, Peer};
@@ -50,7 +50,7 @@ impl<Req, Res> Peer<Req, Res> {
             return Some(Ok(packet));
         }
         let received = self.receive_inline().or_else(|| {
-            // No `recv` waits at the same time, whose waker this could replace.
+            // No `recv` waits at the same time, so this cannot replace the waker of another call.
             let cx = Context::from_waker(Waker::noop());
             match self.mailbox.poll_take(&cx, &self.path.socket.counters) {
                 Poll::Ready(taken) => Some(self.decode(taken)),
@@ -67,7 +67,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Examples
     ///
-    /// The sum of all numbers that come within a second:
+    /// The sum of all numbers that arrive within one second:
     ///
     /// ```
     /// use datagrammar::{BoxError, Peer};
@@ -89,12 +89,11 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), for the first packet that fails. Those before it have been sent.
+    /// The errors of [`send`](Self::send), for the first packet that fails. The packets before it were sent.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the first of the packets were sent and the others not; no datagram was
-    /// cut.
+    /// If the future is dropped, the first packets were sent, each of them whole, and the others were not.
     pub async fn send_all<I>(&self, packets: I) -> Result<(), SendError>
     where
         I: IntoIterator<Item: Borrow<Res>>,
@@ -106,41 +105,62 @@ impl<Req, Res> Peer<Req, Res> {
     }
 }
 
-/// The packets of a peer, one after the other; made by [`Peer::packets`].
+/// A stream of the packets of one peer; made by [`Peer::packets`].
 ///
-/// A datagram that is not a packet is an item like others, and so is [`RecvError::Idle`]: the stream goes on.
-/// It ends when serving ends, or when its [limit](Self::within) of time is over.
+/// The errors [`RecvError::Decode`] and [`RecvError::Idle`] are items of the stream, and the stream goes on
+/// after them. The stream ends when serving ends, or when the [time limit](Self::within) is over.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BoxError, Peer};
+/// use std::time::Duration;
+///
+/// /// Collects the parts that arrive within 5 seconds, at most 3 of them.
+/// async fn parts(peer: &mut Peer<String, String>) -> Result<Vec<String>, BoxError> {
+///     let mut parts = Vec::new();
+///     let mut packets = peer.packets().within(Duration::from_secs(5));
+///     while parts.len() < 3
+///         && let Some(part) = packets.next().await
+///     {
+///         parts.push(part?);
+///     }
+///     Ok(parts)
+/// }
+/// ```
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct PeerPackets<'a, Req, Res> {
     peer: &'a mut Peer<Req, Res>,
     until: Option<Instant>,
-    /// How far the receipt of the next packet has come, from one poll to the next.
+    /// The progress of the receive of the next packet, kept from one poll to the next.
     step: Option<Step>,
-    /// How many packets have come since the limit was over.
+    /// How many packets were returned after the time limit.
     late: usize,
     ended: bool,
 }
 
-/// How many packets may come after the limit: more than wait for a peer by default, but not as many as it
-/// cares to send.
+/// How many packets are returned after the time limit, at most. Fewer wait for a peer by default. Without
+/// this number, a peer that sends all the time could prevent the end of the stream.
 const LATE: usize = 16_384;
 
 impl<Req, Res> PeerPackets<'_, Req, Res> {
-    /// Ends the stream after `limit`, counted from now. What is there at that time still comes: with a
-    /// limit of zero, that is all. A peer that never stops gets at most 16,384 packets more.
+    /// Ends the stream after `limit`, counted from this call. Packets that have arrived by then are still
+    /// returned. So with a limit of zero, the stream returns only packets that have arrived already. After
+    /// the limit it returns at most 16,384 packets, so that the stream ends even if a peer never stops
+    /// sending.
     pub fn within(mut self, limit: Duration) -> Self {
         self.until = Instant::now().checked_add(limit);
         self.step = None;
         self
     }
 
-    /// Returns the next packet, or `None` at the end.
+    /// Returns the next packet, or `None` at the end of the stream.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no packet is lost.
     pub async fn next(&mut self) -> Option<Result<Req, RecvError>> {
-        // A call that was dropped has left its time behind.
+        // The step of a call that was dropped has a deadline that does not apply any more.
         self.step = None;
         poll_fn(|cx| self.poll(cx)).await
     }
