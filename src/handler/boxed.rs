@@ -1,11 +1,11 @@
-//! Handlers of any type, chosen at run time.
+//! A handler of erased type, chosen at run time.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::{Handler, IntoHandler};
 use crate::{BoxError, Peer, ServerContext};
 
-/// A handler of erased type, for a program that chooses its handler at run time.
+/// A handler whose type is erased, for a program that chooses its handler at run time.
 ///
 /// It costs one allocation per conversation.
 ///
@@ -25,7 +25,7 @@ use crate::{BoxError, Peer, ServerContext};
 pub struct BoxHandler<Req, Res>(Arc<dyn AnyHandler<Req, Res>>);
 
 impl<Req, Res> BoxHandler<Req, Res> {
-    /// Puts `handler` behind a type that depends on its packets only.
+    /// Erases the type of `handler`, which is a [`Handler`] or a [function](Handler#functions).
     pub fn new<H, Form>(handler: H) -> Self
     where
         Req: Send + 'static,
@@ -61,7 +61,7 @@ impl<Req, Res> fmt::Debug for BoxHandler<Req, Res> {
 
 type Outcome<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
 
-/// [`Handler`] with futures that have one type.
+/// A [`Handler`] whose futures are boxed, so that it can be a trait object.
 trait AnyHandler<Req, Res>: Send + Sync {
     fn start<'a>(&'a self, context: &'a mut ServerContext) -> Outcome<'a>;
     fn handle<'a>(&'a self, peer: &'a mut Peer<Req, Res>) -> Outcome<'a>;

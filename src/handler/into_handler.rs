@@ -1,4 +1,4 @@
-//! What a server takes for a handler: handlers, and functions.
+//! The conversion of functions and handlers to a handler.
 
 use std::{fmt, marker::PhantomData};
 
@@ -7,12 +7,12 @@ use super::{
     function::{Function, FunctionHandler},
 };
 
-/// What a server takes for a handler: a [`Handler`], or a function of one of the forms that
-/// [its page](Handler#functions) lists.
+/// A type that a server accepts as its handler: a [`Handler`], or a function in one of the
+/// [forms](Handler#functions) that its page lists.
 ///
-/// `Form` says which of them it is. The compiler finds it out, so nobody writes it. Code of yours that takes
-/// what a server takes has a parameter for it, or takes a `Handler`, and is given
-/// `function.into_handler()`.
+/// `Form` says which of these it is. The compiler infers it, so programs do not name it. Your own function
+/// that accepts the same values as a server needs a type parameter for it, as in the example. Or it accepts a
+/// `Handler`, and its caller passes `function.into_handler()`.
 ///
 /// # Examples
 ///
@@ -40,14 +40,15 @@ use super::{
             what else the compiler says"
 )]
 pub trait IntoHandler<Req, Res, Form> {
-    /// The handler that it becomes. It is a [`Handler`] if futures are `Send`, and it can be shared.
+    /// The type of the handler. It implements [`Handler`] if the function can be shared between threads and
+    /// its futures are `Send`.
     type Handler;
 
-    /// Makes it a handler.
+    /// Converts the value to a handler.
     fn into_handler(self) -> Self::Handler;
 }
 
-/// The form of what is a [`Handler`] already.
+/// The form of a value that is a [`Handler`] already.
 #[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
 #[derive(Debug)]
 pub enum AsItIs {}
@@ -60,8 +61,8 @@ impl<Req, Res, H: Handler<Req, Res>> IntoHandler<Req, Res, AsItIs> for H {
     }
 }
 
-/// The form of a function that serves one request of a peer after the other, `Form` being how it is
-/// called and what it returns.
+/// The form of a function that serves the requests of a peer one after the other. `Form` says which arguments
+/// it takes and what it returns.
 pub struct OneByOne<Form>(PhantomData<fn() -> Form>);
 
 impl<Form> fmt::Debug for OneByOne<Form> {

@@ -1,4 +1,4 @@
-//! The user's code that serves a peer.
+//! Handlers: the user's code that serves peers.
 
 mod boxed;
 pub mod function;
@@ -12,68 +12,104 @@ pub use into_handler::IntoHandler;
 
 use crate::{BoxError, Peer, ServerContext};
 
-/// Serves the peers of a server: one handler object for all of them, one call of
-/// [`handle`](Self::handle) per conversation.
+/// Your code that serves the peers of a server. One handler serves all peers, and the server calls
+/// [`handle`](Self::handle) once for each conversation.
 ///
-/// A handler knows packets only. The same handler serves JSON today and another protocol tomorrow,
-/// over a real socket or over a network in memory.
+/// A handler only sees typed packets. So the same handler works with every protocol that has these packets,
+/// over UDP and over a network in memory.
 ///
 /// # Functions
 ///
-/// For one request and one response, a function is enough. Each call is a conversation of its own. A server
-/// takes functions and closures of these forms, and so does [`BoxHandler::new`]:
+/// If each request has one response, a function is enough. Each call is a conversation.
+/// [`Server::bind`](crate::Server::bind), [`Server::builder`](crate::Server::builder) and [`BoxHandler::new`]
+/// accept functions and closures in these forms:
 ///
 /// | function | what it does |
 /// | --- | --- |
-/// | `async fn(Req) -> Res` | answers each request |
-/// | `async fn(Req, Addr) -> Res` | the same, with the peer's [address](crate::Addr) |
+/// | `async fn(Req) -> Res` | answers each request with a response |
+/// | `async fn(Req, Addr) -> Res` | the same, and also gets the peer's [address](crate::Addr) |
 /// | `async fn(Req) -> Option<Res>` | sends nothing for `None`; see [`reply_if`] |
 /// | `async fn(Req) -> Result<Res, E>` | logs the error and sends nothing for `Err`; see [`try_reply`] |
 /// | `async fn(Req)` | never answers; see [`no_reply`] |
-/// | [`with_state(state, f)`](with_state) | `f` takes a clone of `state` before the request |
-/// | [`concurrent(n, f)`](concurrent) | serves up to `n` requests of one peer at once |
+/// | [`with_state(state, f)`](with_state) | calls `f` with a clone of `state` before the request: `async fn(State, Req) -> Res` |
+/// | [`concurrent(n, f)`](concurrent) | serves up to `n` requests of one peer at the same time |
 ///
-/// They can be combined: [`concurrent`] is outermost, then one of [`reply_if`], [`try_reply`] and
-/// [`no_reply`], then [`with_state`]. So `concurrent(64, try_reply(with_state(pool, lookup)))` takes an
-/// `async fn lookup(Pool, Req, Addr) -> Result<Res, E>`. `E` is any type that converts to [`BoxError`], text
-/// included.
+/// These can be combined. [`concurrent`] is the outermost, then one of [`reply_if`], [`try_reply`] and
+/// [`no_reply`], then [`with_state`]. For example `concurrent(64, try_reply(with_state(pool, lookup)))`
+/// accepts `async fn lookup(Pool, Req, Addr) -> Result<Res, E>`. `E` is any type that converts to
+/// [`BoxError`], including `String` and `&str`.
 ///
-/// If a function returns the protocol's response type, the value is sent as it is. So a protocol that sends
-/// `Result`s sends both `Ok` and `Err`. Where the protocol takes its types from the function, as
-/// `Json::new()` does, either could be meant. Then the compiler asks for types: name
-/// them (`Json::<Req, Res>::new()`), or use [`reply_if`], [`try_reply`] or [`no_reply`]. A protocol that sends
-/// `()` needs a type that implements `Handler`.
+/// If a function returns the response type of the protocol, the server sends that value unchanged. So if the
+/// response type is a `Result`, both `Ok` and `Err` are sent. `Json::new()` and similar protocols infer their
+/// types from the function. Then a returned `Result` could mean both, and the compiler asks for types. Name
+/// them (`Json::<Req, Res>::new()`), or use [`reply_if`], [`try_reply`] or [`no_reply`]. If the response type
+/// is `()`, use a type that implements `Handler`.
 ///
-/// Two more things to know:
+/// Two rules are important:
 ///
-/// - A datagram that does not decode never reaches the function. It is counted
-///   ([`decode_errors`](crate::ServerStats::decode_errors)) and logged at DEBUG, and not answered.
-/// - One request of a peer is served at a time. While a function waits, for a database perhaps, further
-///   requests of the same peer wait in its queue, up to the [limits](crate::Limits). [`concurrent`] changes
-///   that. Requests of different peers never wait for each other.
+/// - If a datagram does not decode, the server does not call the function and sends no answer. It counts the
+///   datagram in [`decode_errors`](crate::ServerStats::decode_errors) and logs it at DEBUG.
+/// - The server serves one request of a peer at a time. While a function waits, for a database for example,
+///   more requests of the same peer wait in its queue, up to the [limits](crate::Limits); then they are
+///   dropped. [`concurrent`] changes that. Requests of different peers never wait for each other.
 ///
-/// # What the compiler says
+/// # Shared state
 ///
-/// | it says | it means |
+/// All calls share one handler. A struct that implements `Handler` has its state in its fields. A function
+/// gets state, such as a database pool, from [`with_state`]. A closure that moves its state into an `async`
+/// block does not compile; see the next section.
+///
+/// ```
+/// use datagrammar::{Client, Server, Text, with_state};
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering::Relaxed}};
+///
+/// async fn count(total: Arc<AtomicU64>, text: String) -> String {
+///     format!("{text} {}", total.fetch_add(1, Relaxed) + 1)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let total = Arc::new(AtomicU64::new(0));
+/// let server = Server::bind("127.0.0.1:0", Text, with_state(total.clone(), count)).await?;
+/// let client = Client::connect(server.local_addr(), Text).await?;
+/// server.spawn();
+///
+/// client.send("request".to_owned()).await?;
+/// assert_eq!(client.recv().await?, "request 1");
+/// assert_eq!(total.load(Relaxed), 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A task that the handler starts with [`ServerContext::spawn`] or [`Peer::spawn`] must be `'static`, so it
+/// cannot borrow from the handler. Put the state that both use into an `Arc`, and clone the `Arc` before the
+/// `async move` block. The example of [`ServerContext::spawn`] shows it. To send one packet to many peers,
+/// keep a set of [`PeerSender`](crate::PeerSender)s: its page has an example.
+///
+/// # What the compiler says, and what it means
+///
+/// | the compiler says | what it means |
 /// | --- | --- |
-/// | `X` does not handle requests of `A` with responses of `B` | `X` is neither a `Handler<A, B>` nor a function of a form above. Its argument or its value has another type than the protocol's packets, it is no `async fn`, or its second argument is not `Addr`. |
-/// | type annotations needed; multiple `impl`s satisfying `Result<…>: IntoReply<_, _>` | The protocol takes its types from a function that returns a `Result` (or an `Option`, or nothing). See above. |
-/// | type annotations needed, at a `collect()`, `into()` or `None` | A closure may return several types, so say which: `async \|text: String\| -> String { … }`. |
-/// | async closure does not implement `Fn` because it captures state from its environment; or: this closure only implements `FnOnce` | It moves its state away at the first call. Use [`with_state`]. |
-/// | the trait bound `Box<dyn Error + Send + Sync>: From<E>` is not satisfied | The function returns a `Result` whose error type does not convert to `BoxError`. Implement `std::error::Error` for `E`, or return text. |
-/// | the trait bound `S: Clone` is not satisfied | [`with_state`] clones the state for each call. Put it into an `Arc`. |
-/// | future cannot be sent between threads safely | Something that must stay on its thread lives across an `await`: an `Rc`, or the guard of a `std::sync::Mutex`. Drop it before. |
-/// | expected `Result<(), Box<dyn Error + Send + Sync>>`, in `handle` | `handle` returns [`BoxError`]; `?` converts errors of your own to it. |
+/// | `X` does not handle requests of `A` with responses of `B` | `X` is not a `Handler<A, B>`, and not a function in one of the forms above. Perhaps its argument or its value has another type than the protocol's packets, it is not `async`, or its second argument is not `Addr`. |
+/// | type annotations needed; multiple `impl`s satisfying `Result<…>: IntoReply<_, _>` | The protocol infers its types from a function that returns a `Result`, an `Option` or nothing. Name the types of the protocol, or use [`try_reply`], [`reply_if`] or [`no_reply`]. |
+/// | type annotations needed, at a `collect()`, `into()` or `None` | The compiler does not know the closure's return type. Write it: `async \|text: String\| -> String { … }`. |
+/// | async closure does not implement `Fn` because it captures state from its environment; or: this closure only implements `FnOnce` | The closure's state moves away at the first call. Use [`with_state`], which clones it for each call. |
+/// | the trait bound `Box<dyn Error + Send + Sync>: From<E>` is not satisfied | The function returns a `Result` whose error type does not convert to `BoxError`. Implement `std::error::Error` for `E`, or return a `String` as the error. |
+/// | the trait bound `S: Clone` is not satisfied | [`with_state`] clones the state for each call. Put the state into an `Arc`. |
+/// | future (or: `MutexGuard<…>`) cannot be sent between threads safely | A value that must stay on its thread is alive across an `await`: an `Rc`, or the guard of a `std::sync::Mutex`. Drop it before the `await`. The error of `mutex.lock()?` contains such a guard too; use `lock().unwrap()`. |
+/// | expected `Result<(), Box<dyn Error + Send + Sync>>`, in `handle` | The error type of `handle` is always [`BoxError`]. Inside, `?` converts your own errors to it. |
+/// | borrowed data escapes outside of method, or: argument requires that `'1` must outlive `'static` | A task borrows from `self` or `peer`. See [Shared state](#shared-state). |
 ///
 /// # Large packets
 ///
-/// A packet moves by value from the protocol into the handler and back, through up to ten places on the
-/// stack. A packet of 192 KiB, such as an array, overflows the 2 MiB stack of a thread of tokio, which ends the
-/// process. Box packets of more than 64 KiB. A `Vec`, `String` or `Bytes` is small, however much it holds.
+/// A packet moves by value from the protocol to the handler and back, through up to ten places on the stack.
+/// So a packet type of 192 KiB, such as a large array, overflows the 2 MiB stack of a tokio thread, which
+/// ends the process. Put packets of more than 64 KiB into a `Box`. A `Vec`, a `String` and `Bytes` are small
+/// types: their content is not on the stack.
 ///
 /// # Examples
 ///
-/// A conversation of several requests, with a timeout:
+/// A conversation with several requests and a timeout:
 ///
 /// ```
 /// use datagrammar::{BoxError, Handler, Peer, RecvError};
@@ -94,6 +130,7 @@ use crate::{BoxError, Peer, ServerContext};
 ///     }
 /// }
 /// ```
+#[doc(alias = "session")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle conversations of `{Req}` and `{Res}`",
     label = "this is not a `Handler<{Req}, {Res}>`",
@@ -101,14 +138,15 @@ use crate::{BoxError, Peer, ServerContext};
     note = "a function becomes one by `IntoHandler::into_handler`, which a server calls itself"
 )]
 pub trait Handler<Req, Res>: Send + Sync + 'static {
-    /// Prepares for serving. It is called each time serving starts, before the first datagram is received.
+    /// Prepares for serving. The server calls it each time serving begins, before it receives the first
+    /// datagram.
     ///
-    /// Here the addresses are known, and the handler can start background tasks and register clean-ups.
-    /// Datagrams that arrive meanwhile are served afterwards. The default does nothing.
+    /// Here a handler can read the bound addresses, start background tasks and register clean-ups. Datagrams
+    /// that arrive meanwhile are served afterwards. The default does nothing.
     ///
     /// # Errors
     ///
-    /// Serving ends with the error, as [`ServeError::Start`](crate::ServeError::Start).
+    /// If it returns an error, serving ends with [`ServeError::Start`](crate::ServeError::Start).
     fn start(
         &self,
         context: &mut ServerContext,
@@ -117,27 +155,33 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Serves one conversation, from the datagram that opened it until this returns.
+    /// Serves one conversation. It begins with a datagram of the peer, and ends when this returns.
     ///
-    /// Write it as `async fn handle`. A peer has at most one conversation at a time; further datagrams of the
-    /// peer wait. Datagrams that still wait when this returns open the next conversation.
+    /// Write it as `async fn handle`. A peer has at most one conversation at a time, and more datagrams of
+    /// the peer wait for it. If datagrams still wait when this returns, the first of them opens the next
+    /// conversation.
     ///
-    /// A conversation that never waits runs to its end on the thread that received the datagram; one that waits
-    /// becomes a task. So do not block the thread: no other peer is served meanwhile.
+    /// A conversation that never waits runs to its end on the thread that received the datagram. A
+    /// conversation that waits becomes a task. So do not block the thread, because meanwhile it serves no
+    /// other peer.
     ///
     /// # Errors
     ///
-    /// An error is logged at ERROR with the peer's address, counts as
-    /// [`failed`](crate::ServerStats::failed), and ends this conversation only. Errors that this peer's `recv`
-    /// has returned have another level: [`Closed`](crate::RecvError::Closed) and
-    /// [`Idle`](crate::RecvError::Idle) are not logged, and [`Decode`](crate::RecvError::Decode), which any
-    /// host can cause, is logged at DEBUG. None of them counts as failed, not even as the source of an error of
-    /// yours. Errors of another endpoint, such as a client that the handler uses, are failures like all others.
+    /// An error ends this conversation only. It is logged at ERROR with the peer's address, and counted in
+    /// [`failed`](crate::ServerStats::failed). The error type is always [`BoxError`]: `?` converts your own
+    /// errors.
+    ///
+    /// Errors that this peer's `recv` has returned are different. [`Closed`](crate::RecvError::Closed) and
+    /// [`Idle`](crate::RecvError::Idle) are not logged. [`Decode`](crate::RecvError::Decode), which any host
+    /// can cause, is logged at DEBUG. None of these counts as failed, and your own error that has one of
+    /// these as its source does not either. Errors of another endpoint, such as a client that the handler
+    /// uses, are failures.
     ///
     /// # Examples
     ///
-    /// Code after a loop does not run if the handler panics, or is dropped because it outlives the grace at
-    /// shutdown. A guard cleans up however the conversation ends:
+    /// Clean up with a guard that implements `Drop`. It also runs if the handler panics, returns early with
+    /// `?`, or is dropped because it runs longer than the grace period at shutdown. Code after a loop does
+    /// not run then.
     ///
     /// ```
     /// use datagrammar::{Addr, BoxError, Handler, Peer, PeerSender};
@@ -148,7 +192,7 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     ///     players: Mutex<HashMap<Addr, PeerSender<String>>>,
     /// }
     ///
-    /// /// A player who is in the game as long as this lives.
+    /// /// Removes the player from the game when it is dropped.
     /// struct Joined<'a>(&'a Game, Addr);
     ///
     /// impl Drop for Joined<'_> {
@@ -159,7 +203,7 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     ///
     /// impl Handler<String, String> for Game {
     ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
-    ///         // Only who can speak the protocol joins.
+    ///         // A peer joins only after a datagram that decodes.
     ///         let mut word = peer.recv().await?;
     ///         let addr = peer.addr().clone();
     ///         self.players.lock().unwrap().insert(addr.clone(), peer.sender());
@@ -192,9 +236,9 @@ where
     }
 }
 
-/// What the compiler refuses.
+/// Programs that must not compile.
 ///
-/// A type that is no handler:
+/// A type that does not implement `Handler`:
 ///
 /// ```compile_fail,E0277
 /// struct Greeter;
@@ -202,7 +246,7 @@ where
 /// datagrammar::Server::builder(datagrammar::Text, Greeter);
 /// ```
 ///
-/// A handler of other packets than the protocol's:
+/// A handler whose packets are not the protocol's packets:
 ///
 /// ```compile_fail,E0277
 /// use datagrammar::{BoxError, Handler, Peer, Text, Server};
@@ -234,13 +278,13 @@ where
 /// }
 /// ```
 ///
-/// A function of another packet:
+/// A function that takes another request type:
 ///
 /// ```compile_fail,E0277
 /// datagrammar::Server::builder(datagrammar::Text, async |number: u64| number);
 /// ```
 ///
-/// A function with another value:
+/// A function that returns another response type:
 ///
 /// ```compile_fail,E0277
 /// datagrammar::Server::builder(datagrammar::Text, async |text: String| text.len());
@@ -268,7 +312,7 @@ where
 /// });
 /// ```
 ///
-/// A `Result` where nobody says whether it is the packet, or what is in its `Ok`:
+/// A `Result` that may be the packet itself, or contain the packet in its `Ok`:
 ///
 /// ```compile_fail,E0283
 /// # #[cfg(not(feature = "json"))] compile_error!("it takes the feature");
@@ -283,7 +327,7 @@ where
 /// datagrammar::Server::builder(datagrammar::Json::new(), async |text: String| text.parse::<u32>().map_err(|_| NoError));
 /// ```
 ///
-/// An error that is none:
+/// An error type that does not convert to `BoxError`:
 ///
 /// ```compile_fail,E0277
 /// struct NoError;
@@ -291,7 +335,7 @@ where
 /// datagrammar::Server::builder(datagrammar::Text, async |text: String| text.parse::<u32>().map(drop).map_err(|_| NoError));
 /// ```
 ///
-/// The same with nothing, which JSON can send:
+/// The same with `()`, which JSON can send:
 ///
 /// ```compile_fail,E0283
 /// # #[cfg(not(feature = "json"))] compile_error!("it takes the feature");

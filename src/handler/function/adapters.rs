@@ -1,15 +1,15 @@
-//! Functions that say what they return, for protocols whose packet types come from the function.
+//! Adapters that say what a function returns, for protocols that infer their packet types from the function.
 
 use std::{convert::Infallible, fmt};
 
 use super::{Call, ErrorLogged, Function, IntoReply, NothingSent};
 use crate::Addr;
 
-/// Makes a handler of a function that may leave a request unanswered: `None` sends nothing.
+/// Makes a handler of a function that returns an `Option`: `Some` is sent, and `None` sends nothing.
 ///
-/// A plain function may return an `Option` too, where the protocol states its response type. Use this one for
-/// protocols whose packet types come from the function, such as `Json::new()`: it makes the value in the
-/// `Option` the packet.
+/// A plain function may return an `Option` too if the protocol names its response type. Use `reply_if` with
+/// protocols that infer their packet types from the function, such as `Json::new()`. Then the type inside the
+/// `Option` is the packet type.
 ///
 /// # Examples
 ///
@@ -27,7 +27,7 @@ pub const fn reply_if<F>(function: F) -> ReplyIf<F> {
     ReplyIf(function)
 }
 
-/// A function that may leave requests unanswered, made by [`reply_if`].
+/// A function that may return no response; made by [`reply_if`].
 #[derive(Clone, Copy)]
 pub struct ReplyIf<F>(F);
 
@@ -50,13 +50,13 @@ where
     }
 }
 
-/// Makes a handler of a function that may fail: an error is logged with the peer's address, and nothing
-/// is sent.
+/// Makes a handler of a function that returns a `Result`: `Ok` is sent. `Err` is logged with the peer's
+/// address, and nothing is sent.
 ///
-/// A plain function may return a `Result` too, where the protocol states its response type. Use this one for
-/// protocols whose packet types come from the function, such as `Json::new()`: it makes the value in the `Ok` the
-/// packet. The error is any type that converts to [`BoxError`](crate::BoxError), text included. It counts as
-/// [`failed`](crate::ServerStats::failed).
+/// A plain function may return a `Result` too if the protocol names its response type. Use `try_reply` with
+/// protocols that infer their packet types from the function, such as `Json::new()`. Then the type inside the
+/// `Ok` is the packet type. The error is any type that converts to [`BoxError`](crate::BoxError), including
+/// `String`. It counts as [`failed`](crate::ServerStats::failed).
 ///
 /// # Examples
 ///
@@ -79,7 +79,7 @@ pub const fn try_reply<F>(function: F) -> TryReply<F> {
     TryReply(function)
 }
 
-/// A function that may fail, made by [`try_reply`].
+/// A function that may fail; made by [`try_reply`].
 #[derive(Clone, Copy)]
 pub struct TryReply<F>(F);
 
@@ -104,13 +104,14 @@ where
     }
 }
 
-/// Makes a handler of a function that never answers. It may fail: an error is logged.
+/// Makes a handler of a function that never answers. The function returns `()`, or a `Result` whose error is
+/// logged.
 ///
-/// A plain function may return nothing too, where the protocol states another response type.
+/// A plain function may return `()` too if the protocol names another response type.
 ///
 /// # Examples
 ///
-/// A collector. It never sends a response, so any response type will do:
+/// A collector of measurements. It never sends a response, so the response type does not matter:
 ///
 /// ```
 /// # #[cfg(feature = "json")] mod example {
@@ -128,7 +129,7 @@ pub const fn no_reply<F>(function: F) -> NoReply<F> {
     NoReply(function)
 }
 
-/// A function that never answers, made by [`no_reply`].
+/// A function that never answers; made by [`no_reply`].
 #[derive(Clone, Copy)]
 pub struct NoReply<F>(F);
 

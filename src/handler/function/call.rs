@@ -1,12 +1,12 @@
-//! What a function takes: the request, the address of the peer, and state that all calls share.
+//! The arguments of a function: the request, the address of the peer, and state that all calls share.
 
 use std::{fmt, marker::PhantomData};
 
 use crate::Addr;
 
-/// A function that takes a request, whatever it returns; `Args` says what it takes beside it.
+/// A function that takes a request. `Args` says which other arguments it takes. It may return any future.
 pub trait Call<Req, Args> {
-    /// What the function returns.
+    /// The future that the function returns.
     type Future: Future;
 
     /// Calls the function with a request of the peer at `addr`.
@@ -49,11 +49,11 @@ where
     }
 }
 
-/// Gives a function state that all its calls share: `async fn(state, request)`, or
-/// `async fn(state, request, addr)`.
+/// Makes a handler of a function and state that all its calls share. The function is
+/// `async fn(State, Req) -> Res` or `async fn(State, Req, Addr) -> Res`.
 ///
-/// Each call gets a clone, so put state that is not cheap to clone into an [`Arc`](std::sync::Arc). Pools and
-/// clients of databases are mostly cheap to clone.
+/// Each call gets a clone of the state. So put state that is not cheap to clone into an
+/// [`Arc`](std::sync::Arc). Database pools and clients are usually cheap to clone.
 ///
 /// # Examples
 ///
@@ -77,6 +77,7 @@ where
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "state")]
 pub const fn with_state<S, F>(state: S, function: F) -> WithState<S, F>
 where
     S: Clone + Send + Sync + 'static,
@@ -84,14 +85,14 @@ where
     WithState { state, function }
 }
 
-/// A function with state, made by [`with_state`].
+/// A function with state; made by [`with_state`].
 #[derive(Clone, Copy)]
 pub struct WithState<S, F> {
     state: S,
     function: F,
 }
 
-/// The arguments of a function with state, which takes it before those of `Args`.
+/// The arguments of a function with state: first the state, then `Args`.
 pub struct State<Args>(PhantomData<fn() -> Args>);
 
 impl<Req, S, F, Fut> Call<Req, State<RequestOnly>> for WithState<S, F>

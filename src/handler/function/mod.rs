@@ -1,7 +1,6 @@
-//! The forms of functions that serve requests.
+//! The types and traits behind functions that serve requests. Programs rarely name them.
 //!
-//! The page of [`Handler`](crate::Handler#functions) lists them. Here are the types and traits behind them,
-//! which programs seldom name.
+//! The page of [`Handler`](crate::Handler#functions) lists the forms of functions that a server accepts.
 
 mod adapters;
 mod call;
@@ -18,15 +17,15 @@ pub use reply::{ErrorLogged, IntoReply, NoneSendsNothing, NothingSent, Sent};
 pub use super::into_handler::{AsItIs, OneByOne};
 use crate::{Addr, BoxError, Handler, Peer};
 
-/// A function that serves one request with one response or none: how it is called, and how its value becomes
-/// a response.
+/// A function that serves one request with one response or none. `Form` says which arguments it takes, and
+/// how its value becomes a response.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle requests of `{Req}` with responses of `{Res}`",
     note = "it takes a function like `async fn(request: {Req}) -> {Res}`, and the page of the adapter says \
             what that may return"
 )]
 pub trait Function<Req, Res, Form> {
-    /// What the function returns.
+    /// The future that the function returns.
     type Future: Future;
 
     /// The error of a call. It must convert to [`BoxError`].
@@ -39,7 +38,7 @@ pub trait Function<Req, Res, Form> {
     ///
     /// # Errors
     ///
-    /// The error that the function has returned.
+    /// Returns the error that the function has returned.
     fn reply(output: <Self::Future as Future>::Output) -> Result<Option<Res>, Self::Error>;
 }
 
@@ -62,7 +61,7 @@ where
     }
 }
 
-/// The handler that a [function](Function) becomes. It serves each request in a conversation of its own.
+/// The handler that a [function](Function) becomes. Each request is a conversation.
 pub struct FunctionHandler<F, Form>(F, PhantomData<fn() -> Form>);
 
 impl<F, Form> FunctionHandler<F, Form> {

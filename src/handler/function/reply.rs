@@ -1,10 +1,10 @@
-//! What a function returns: a response, none, or an error.
+//! The values that a function returns: a response, nothing, or an error.
 
 use std::{convert::Infallible, fmt, marker::PhantomData};
 
-/// What a function may return where responses are `Res`; `Output` says which of the forms it is.
+/// A value that a function may return if responses are `Res`. `Output` says which of the forms it is.
 ///
-/// A type of your own may be one more form, with itself for `Output`.
+/// Your own type may be another form. Use the type itself as `Output`.
 ///
 /// # Examples
 ///
@@ -36,18 +36,19 @@ use std::{convert::Infallible, fmt, marker::PhantomData};
 /// # }
 /// ```
 pub trait IntoReply<Res, Output> {
-    /// The error that it may be instead of a response. It must convert to [`BoxError`](crate::BoxError).
+    /// The error that the value may contain instead of a response. It must convert to
+    /// [`BoxError`](crate::BoxError).
     type Error;
 
     /// Returns the response to send, if there is one.
     ///
     /// # Errors
     ///
-    /// An error that is logged; nothing is sent.
+    /// Returns the error that the value contains. The server logs it and sends nothing.
     fn into_reply(self) -> Result<Option<Res>, Self::Error>;
 }
 
-/// What a function returns is the response.
+/// The form of a function that returns the response.
 #[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
 #[derive(Debug)]
 pub enum Sent {}
@@ -61,7 +62,7 @@ impl<Res> IntoReply<Res, Sent> for Res {
     }
 }
 
-/// A function returns an `Option`: `None` sends nothing.
+/// The form of a function that returns an `Option`: `None` sends nothing.
 #[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
 #[derive(Debug)]
 pub enum NoneSendsNothing {}
@@ -75,7 +76,7 @@ impl<Res> IntoReply<Res, NoneSendsNothing> for Option<Res> {
     }
 }
 
-/// A function returns no value: nothing is sent.
+/// The form of a function that returns `()`: nothing is sent.
 #[allow(clippy::exhaustive_enums, reason = "a name for the compiler")]
 #[derive(Debug)]
 pub enum NothingSent {}
@@ -89,8 +90,8 @@ impl<Res> IntoReply<Res, NothingSent> for () {
     }
 }
 
-/// A function returns a `Result`: an error is logged, and nothing is sent. `Output` says how the value becomes
-/// a response.
+/// The form of a function that returns a `Result`: an error is logged, and nothing is sent. `Output` is the
+/// form of the value in the `Ok`.
 pub struct ErrorLogged<Output>(PhantomData<fn() -> Output>);
 
 impl<Res, T, E, Output> IntoReply<Res, ErrorLogged<Output>> for Result<T, E>

@@ -1,4 +1,4 @@
-//! Calls of a function that run at once, in one task.
+//! Calls of a function that run at the same time, in one task.
 
 use std::{
     collections::VecDeque,
@@ -10,17 +10,17 @@ use std::{
 use super::woken::{Bell, Woken};
 use crate::panic::{self, Panicked};
 
-/// Calls that run. Only those that were woken are polled.
+/// The calls that run. Only those that were woken are polled.
 pub(super) struct Calls<'a, F> {
     slots: Vec<Slot<'a, F>>,
     /// The slots where no call runs.
     free: Vec<usize>,
     woken: Arc<Woken>,
-    /// The slots that are to be polled.
+    /// The slots that must be polled.
     due: VecDeque<usize>,
 }
 
-/// A place for one call after the other.
+/// A slot for calls, one after the other.
 struct Slot<'a, F> {
     call: Place<'a, F>,
     runs: bool,
@@ -29,7 +29,7 @@ struct Slot<'a, F> {
 }
 
 enum Place<'a, F> {
-    /// Of the first call, which most often is the only one.
+    /// The first call, which is usually the only one.
     Lent(Pin<&'a mut F>),
     Own(Pin<Box<Option<F>>>),
 }
@@ -44,7 +44,7 @@ impl<F: Future> Place<'_, F> {
 }
 
 impl<'a, F: Future> Calls<'a, F> {
-    /// With one call, which has been polled before, with another waker.
+    /// Starts with one call, which has been polled before with another waker.
     pub(super) fn new(first: Pin<&'a mut F>) -> Self {
         let mut calls = Self {
             slots: Vec::new(),
@@ -64,7 +64,7 @@ impl<'a, F: Future> Calls<'a, F> {
         self.slots.len() - self.free.len()
     }
 
-    /// Adds a call. It runs when the calls are polled.
+    /// Adds a call. It runs at the next poll.
     pub(super) fn start(&mut self, call: F) {
         let Some(number) = self.free.pop() else {
             return self.add(Place::Own(Box::pin(Some(call))));
@@ -86,13 +86,13 @@ impl<'a, F: Future> Calls<'a, F> {
         self.due.push_back(number);
     }
 
-    /// Completes when one of the calls has: it was polled for the last time.
+    /// Completes with the output of a call that has completed.
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<F::Output, Panicked>> {
         self.woken.take(cx, &mut self.due);
         while let Some(number) = self.due.pop_front() {
             let slot = &mut self.slots[number];
             slot.bell.reset();
-            // What is left of an earlier call may still wake its slot.
+            // A waker of an earlier call may still wake its slot.
             let Some(call) = slot.call.call().filter(|_| slot.runs) else { continue };
             let Poll::Ready(output) = panic::poll(call, &mut Context::from_waker(&slot.waker))
             else {
@@ -101,7 +101,7 @@ impl<'a, F: Future> Calls<'a, F> {
             slot.runs = false;
             self.free.push(number);
             let dropped = self.clear(number);
-            // A panic of its destructors is logged only if the call itself did not fail.
+            // A panic of the destructors is reported only if the call itself did not panic.
             return Poll::Ready(output.and_then(|output| dropped.map(|()| output)));
         }
         Poll::Pending
@@ -110,7 +110,7 @@ impl<'a, F: Future> Calls<'a, F> {
     fn clear(&mut self, number: usize) -> Result<(), Panicked> {
         match &mut self.slots[number].call {
             Place::Own(place) => panic::catch(|| place.set(None)),
-            // It holds nothing any more, and is not ours to drop.
+            // It has completed, and the caller of `new` drops it.
             Place::Lent(_) => Ok(()),
         }
     }
@@ -119,7 +119,7 @@ impl<'a, F: Future> Calls<'a, F> {
 impl<F> Drop for Calls<'_, F> {
     fn drop(&mut self) {
         for slot in &mut self.slots {
-            // Each by itself: two destructors that panic at once would be the end of the process.
+            // Each panic is caught separately, because two panics at the same time would abort the process.
             if let Place::Own(place) = &mut slot.call {
                 let _ = panic::catch(|| place.set(None));
             }
@@ -184,7 +184,7 @@ mod tests {
         assert!(calls.poll(&cx).is_pending());
         assert_eq!((polled(), calls.len()), ([1, 2, 2], 2));
 
-        // A waker of a call that has completed wakes nobody by mistake.
+        // The waker of a completed call wakes no other call.
         wake(1);
         assert!(calls.poll(&cx).is_pending());
         assert_eq!(polled(), [1, 2, 2]);

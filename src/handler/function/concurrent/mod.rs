@@ -1,4 +1,4 @@
-//! Functions that serve several requests of one peer at once.
+//! Functions that serve several requests of one peer at the same time.
 
 mod calls;
 mod woken;
@@ -13,18 +13,18 @@ use crate::{
     panic::{self, Panicked},
 };
 
-/// Makes a handler of a function that waits for something, such as a database: up to `limit` requests of
-/// one peer are served at once.
+/// Makes a handler that serves up to `limit` requests of one peer at the same time. Use it for a function
+/// that waits for something, such as a database.
 ///
-/// Without it, one request of a peer is served at a time, and the next ones wait in the peer's
-/// queue; different peers are served at once in any case. With it, requests wait in that queue when
-/// `limit` of them are being served. Responses leave as the calls complete, so not always in the order of the
-/// requests: clients that have several requests on the way need an id in them.
+/// Without it, the server serves one request of a peer at a time, and the next ones wait in the peer's queue.
+/// Different peers are always served at the same time. With it, requests wait in that queue only while
+/// `limit` of them are being served. A response is sent when its call completes, so the responses may be in
+/// another order than the requests. A client that sends several requests at once needs an id in its packets.
 ///
-/// All calls for a peer are part of one conversation and run in its task, so a function that blocks its
-/// thread still serves one request at a time. A call that fails or panics is logged and counted by itself, and
-/// the others go on. When serving ends, calls have the [grace](crate::Limits::shutdown_grace) to complete,
-/// and are dropped after it.
+/// All calls for a peer are part of one conversation and run in its task. So a function that blocks its
+/// thread still serves one request at a time. If a call fails or panics, that call is logged and counted, and
+/// the others go on. When serving ends, calls have the [grace period](crate::Limits::shutdown_grace) to
+/// complete, and are dropped after it.
 ///
 /// # Panics
 ///
@@ -53,15 +53,15 @@ pub const fn concurrent<F>(limit: usize, function: F) -> Concurrent<F> {
     Concurrent { limit, function }
 }
 
-/// A function that serves several requests of a peer at once, made by [`concurrent`].
+/// A function that serves several requests of a peer at the same time; made by [`concurrent`].
 #[derive(Clone, Copy)]
 pub struct Concurrent<F> {
     limit: usize,
     function: F,
 }
 
-/// The form of a function that serves several requests of a peer at once, `Form` being how it is called and
-/// what it returns.
+/// The form of a function that serves several requests of a peer at the same time. `Form` says which
+/// arguments it takes and what it returns.
 pub struct AtOnce<Form>(PhantomData<fn() -> Form>);
 
 #[diagnostic::do_not_recommend]
@@ -96,7 +96,7 @@ where
     async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
         let Some(request) = peer.recv_request().await? else { return Ok(()) };
         let mut first = pin!(self.function.call(request, peer.addr()));
-        // A function that answers at once is done here, as it is without `concurrent`.
+        // A call that completes at its first poll ends here, as without `concurrent`.
         if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await {
             let Some(response) = F::reply(output).map_err(Into::into)? else { return Ok(()) };
             return Ok(peer.send(&response).await?);
@@ -107,7 +107,7 @@ where
             let room = calls.len() < self.limit;
             match next(&mut calls, peer, open && room).await {
                 Event::Completed(output) => {
-                    // None of what follows may end the other calls.
+                    // A panic here must not end the other calls.
                     if let Err(panicked) = reply::<_, _, F, Form>(peer, output).await {
                         peer.panicked(panicked);
                     }
@@ -119,7 +119,7 @@ where
                     }
                 }
                 Event::Received(Err(error @ RecvError::Decode(_))) => peer.log_undecodable(&error),
-                // It waits for us.
+                // The peer is not idle: it waits for our responses.
                 Event::Received(Err(RecvError::Idle)) => {}
                 Event::Received(Err(_)) => open = false,
             }
@@ -133,13 +133,13 @@ enum Event<Req, Output> {
     Completed(Result<Output, Panicked>),
 }
 
-/// Waits until a call has completed or, if that is asked for, a request was received.
+/// Waits until a call has completed or, with `receive`, a request was received.
 async fn next<Req, Res, Fut: Future>(
     calls: &mut Calls<'_, Fut>,
     peer: &mut Peer<Req, Res>,
     receive: bool,
 ) -> Event<Req, Fut::Output> {
-    // If it is dropped, no request is lost.
+    // Dropping this future loses no request.
     let mut request = pin!(receive.then(|| peer.recv()));
     poll_fn(|cx| {
         if let Poll::Ready(output) = calls.poll(cx) {
@@ -157,7 +157,7 @@ async fn next<Req, Res, Fut: Future>(
 ///
 /// # Errors
 ///
-/// Fails if the user's code panics: the function, the conversion of its error, or the protocol.
+/// Returns an error if the user's code panics: the function, the conversion of its error, or the protocol.
 async fn reply<Req, Res, F, Form>(
     peer: &mut Peer<Req, Res>,
     output: Result<<F::Future as Future>::Output, Panicked>,
@@ -174,7 +174,7 @@ where
             let sent = poll_fn(|cx| panic::poll(send.as_mut(), cx)).await?;
             sent.map_or_else(|error| panic::catch(|| peer.fail(error.into())), Ok)
         }
-        // It is none of the peer's: no function has seen those.
+        // It cannot be an error of the peer's `recv`, because functions never see these.
         Err(error) => panic::catch(|| peer.failed(error)),
     }
 }

@@ -1,4 +1,4 @@
-//! Which of several futures that share a task were woken.
+//! Records which of several futures that share a task were woken.
 
 use std::{
     collections::VecDeque,
@@ -9,19 +9,20 @@ use std::{
     task::{Context, Wake, Waker},
 };
 
-/// The futures that were woken since they were polled last, by number.
+/// The numbers of the futures that were woken since their last poll.
 #[derive(Debug, Default)]
 pub(super) struct Woken(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     numbers: VecDeque<usize>,
-    /// What wakes the task, until it is used.
+    /// The waker of the task, until it is used.
     task: Option<Waker>,
 }
 
 impl Woken {
-    /// Makes `cx` be woken when a future is, and moves the numbers of those that were woken to `numbers`.
+    /// Registers the waker of `cx` for the next wake, and moves the numbers of the woken futures to
+    /// `numbers`.
     pub(super) fn take(&self, cx: &Context<'_>, numbers: &mut VecDeque<usize>) {
         let mut state = self.lock();
         numbers.append(&mut state.numbers);
@@ -40,18 +41,18 @@ impl Woken {
 #[derive(Debug)]
 pub(super) struct Bell {
     number: usize,
-    /// Whether it is among those that were woken.
+    /// Whether the number is in the list of woken futures.
     rung: AtomicBool,
     woken: Arc<Woken>,
 }
 
 impl Bell {
-    /// That of a future that is yet to be polled for the first time.
+    /// Makes the waker of a future that was not polled yet.
     pub(super) fn new(number: usize, woken: &Arc<Woken>) -> Arc<Self> {
         Arc::new(Self { number, rung: AtomicBool::new(true), woken: Arc::clone(woken) })
     }
 
-    /// The future is about to be polled.
+    /// Must be called before the future is polled.
     pub(super) fn reset(&self) {
         self.rung.swap(false, AcqRel);
     }
