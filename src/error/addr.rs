@@ -1,13 +1,29 @@
-//! An address that cannot be used.
+//! The error of an address that cannot be used.
 
 use std::{error::Error, fmt, io};
 
 use super::OptionError;
 
-/// An address that cannot be used, and why: one of a [`BindError::Addrs`](crate::BindError::Addrs) or a
-/// [`ConnectError::Addrs`](crate::ConnectError::Addrs).
+/// The error of one address that cannot be used; an element of [`BindError::Addrs`](crate::BindError::Addrs)
+/// and [`ConnectError::Addrs`](crate::ConnectError::Addrs).
 ///
-/// It prints the address as it was given, and what is wrong with it.
+/// It prints the address as the program gave it, and what is wrong with it.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BindError, Server, Text};
+/// use std::io::ErrorKind;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let error = Server::bind("127.0.0.1", Text, async |text: String| text).await.unwrap_err();
+///
+/// let BindError::Addrs(errors) = error else { panic!("{error}") };
+/// assert_eq!(errors[0].kind(), ErrorKind::InvalidInput);
+/// assert_eq!(errors[0].to_string(), r#"the address "127.0.0.1" has no port"#);
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct AddrError {
     problem: String,
@@ -16,24 +32,24 @@ pub struct AddrError {
 }
 
 impl AddrError {
-    /// An address for which the system reported `cause`.
+    /// An error of the system about an address.
     pub(crate) fn caused(problem: String, cause: io::Error) -> Self {
         Self { problem, kind: cause.kind(), cause: Some(cause) }
     }
 
-    /// An address that was refused before the system was asked.
+    /// An error that was found before the system was asked.
     pub(crate) fn refused(problem: String, kind: io::ErrorKind) -> Self {
         Self { problem, kind, cause: None }
     }
 
-    /// No address at all.
+    /// The error of an empty list of addresses.
     pub(crate) fn none() -> Self {
         Self::refused("no address was given".to_owned(), io::ErrorKind::InvalidInput)
     }
 
-    /// Returns the kind of the error: that of the system, [`InvalidInput`](io::ErrorKind::InvalidInput) for
-    /// text that is no address, or [`NotFound`](io::ErrorKind::NotFound) for a network interface that this
-    /// host does not have.
+    /// Returns the kind of the error: the kind of the system's error,
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for text that is not an address, or
+    /// [`NotFound`](io::ErrorKind::NotFound) for a network interface that this host does not have.
     #[must_use]
     pub const fn kind(&self) -> io::ErrorKind {
         self.kind
@@ -49,7 +65,7 @@ impl AddrError {
 impl fmt::Display for AddrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
-            // With its cause: several of these are one text, which has no place for a source each.
+            // The cause is part of the text, because several of these errors print as one text.
             Some(cause) => write!(f, "{}: {cause}", self.problem),
             None => f.write_str(&self.problem),
         }
@@ -62,7 +78,7 @@ impl Error for AddrError {
     }
 }
 
-/// Returns the error of an option, if one of `errors` is about that, and else all of them.
+/// Returns the error about an option if there is one among `errors`, else all of them.
 pub(super) fn of_option(mut errors: Vec<AddrError>) -> Result<OptionError, Vec<AddrError>> {
     let is_option = |error: &AddrError| {
         let cause = error.cause.as_ref().and_then(io::Error::get_ref);
@@ -74,7 +90,7 @@ pub(super) fn of_option(mut errors: Vec<AddrError>) -> Result<OptionError, Vec<A
     option.ok_or(errors)
 }
 
-/// Writes `errors` as one text.
+/// Writes `errors` as one text, with semicolons between them.
 pub(super) fn list(errors: &[AddrError], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut separator = "";
     for error in errors {
@@ -84,7 +100,7 @@ pub(super) fn list(errors: &[AddrError], f: &mut fmt::Formatter<'_>) -> fmt::Res
     Ok(())
 }
 
-/// The kind of the first of `errors`.
+/// Returns the kind of the first of `errors`.
 pub(super) fn kind(errors: &[AddrError]) -> io::ErrorKind {
     errors.first().map_or(io::ErrorKind::InvalidInput, AddrError::kind)
 }

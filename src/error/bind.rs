@@ -1,33 +1,52 @@
-//! Why a server was not bound.
+//! The error of a server that was not bound.
 
 use std::{error::Error, fmt, io};
 
 use super::{AddrError, OptionError, addr};
 
-/// Why a server was not bound. Nothing is bound then.
+/// The error of [`Server::bind`](crate::Server::bind) and
+/// [`ServerBuilder::bind`](crate::ServerBuilder::bind). After it nothing is bound.
 ///
-/// It converts into an [`io::Error`] of the same [`kind`](Self::kind), for programs that have one error type
-/// for all of their I/O.
+/// It converts into an [`io::Error`] of the same [`kind`](Self::kind), so `?` works in functions that return
+/// `io::Result`.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BindError, Server, Text};
+/// use std::io::ErrorKind;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BindError> {
+/// let echo = async |text: String| text;
+/// let first = Server::bind("127.0.0.1:0", Text, echo).await?;
+///
+/// let error = Server::bind(first.local_addr(), Text, echo).await.unwrap_err();
+/// assert!(matches!(error, BindError::Addrs(_)));
+/// assert_eq!(error.kind(), ErrorKind::AddrInUse);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BindError {
-    /// These addresses cannot be bound; all others could be. There is at least one.
+    /// These addresses cannot be bound. All other addresses could be bound. The list is not empty.
     Addrs(Vec<AddrError>),
-    /// The [limit](crate::Limits) of this name is 0, with which nothing could ever be received or sent.
+    /// The [limit](crate::Limits) with this name is 0. With it the server could not receive or send anything.
     ZeroLimit(&'static str),
     /// An option of a transport cannot be set.
     Option(OptionError),
-    /// A socket of the caller's cannot be used, or a thread could not be started.
+    /// Your own socket cannot be used, or a thread could not be started.
     Io(io::Error),
 }
 
 impl BindError {
-    /// What is wrong with some addresses, or with an option that all of them have.
+    /// The errors of some addresses, or the error of an option that all of them have.
     pub(crate) fn addrs(errors: Vec<AddrError>) -> Self {
         addr::of_option(errors).map_or_else(Self::Addrs, Self::Option)
     }
 
-    /// Returns the kind of the error; of several addresses, that of the first.
+    /// Returns the kind of the error. If there are several addresses, returns the kind of the first.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         match self {
@@ -61,7 +80,7 @@ impl Error for BindError {
 }
 
 impl From<BindError> for io::Error {
-    /// An error of the same kind.
+    /// Makes an `io::Error` of the same kind.
     fn from(error: BindError) -> Self {
         match error {
             BindError::Io(error) => error,
@@ -77,7 +96,7 @@ impl From<OptionError> for BindError {
 }
 
 impl From<io::Error> for BindError {
-    /// The error of an option stays one.
+    /// An `io::Error` that contains an [`OptionError`] becomes [`BindError::Option`].
     fn from(error: io::Error) -> Self {
         error.downcast().map_or_else(Self::Io, Self::Option)
     }

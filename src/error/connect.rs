@@ -1,31 +1,46 @@
-//! Why a client was not connected.
+//! The error of a client that was not connected.
 
 use std::{error::Error, fmt, io};
 
 use super::{AddrError, OptionError, addr};
 
-/// Why a client was not connected.
+/// The error of [`Client::connect`](crate::Client::connect) and
+/// [`ClientBuilder::connect`](crate::ClientBuilder::connect).
 ///
-/// It converts into an [`io::Error`] of the same [`kind`](Self::kind), for programs that have one error type
-/// for all of their I/O.
+/// It converts into an [`io::Error`] of the same [`kind`](Self::kind), so `?` works in functions that return
+/// `io::Result`.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Client, ConnectError, Text};
+/// use std::io::ErrorKind;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let error = Client::connect("127.0.0.1:port", Text).await.unwrap_err();
+/// assert!(matches!(error, ConnectError::Addrs(_)));
+/// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// No address works: what is wrong with each. There is at least one.
+    /// The client can use none of the addresses. This is one error for each; the list is not empty.
     Addrs(Vec<AddrError>),
     /// An option of a transport cannot be set.
     Option(OptionError),
-    /// The socket of the caller's cannot be used.
+    /// Your own socket cannot be used.
     Io(io::Error),
 }
 
 impl ConnectError {
-    /// What is wrong with some addresses, or with an option that all of them have.
+    /// The errors of some addresses, or the error of an option that all of them have.
     pub(crate) fn addrs(errors: Vec<AddrError>) -> Self {
         addr::of_option(errors).map_or_else(Self::Addrs, Self::Option)
     }
 
-    /// Returns the kind of the error; of several addresses, that of the first.
+    /// Returns the kind of the error. If there are several addresses, returns the kind of the first.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         match self {
@@ -57,7 +72,7 @@ impl Error for ConnectError {
 }
 
 impl From<ConnectError> for io::Error {
-    /// An error of the same kind.
+    /// Makes an `io::Error` of the same kind.
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::Io(error) => error,
@@ -73,7 +88,7 @@ impl From<OptionError> for ConnectError {
 }
 
 impl From<io::Error> for ConnectError {
-    /// The error of an option stays one.
+    /// An `io::Error` that contains an [`OptionError`] becomes [`ConnectError::Option`].
     fn from(error: io::Error) -> Self {
         error.downcast().map_or_else(Self::Io, Self::Option)
     }

@@ -1,23 +1,47 @@
-//! Why a `recv` returned no packet.
+//! The errors of receiving a packet.
 
 use std::{error::Error, fmt, io};
 
 use crate::DecodeError;
 
-/// Why [`Peer::recv`](crate::Peer::recv) returned no packet.
+/// The error of [`Peer::recv`](crate::Peer::recv) and the other receiving methods of a [`Peer`](crate::Peer).
 ///
-/// None of these ends the conversation by itself: a handler may answer and `recv` again.
+/// None of these ends the conversation: the handler may answer, and call `recv` again. It ends the
+/// conversation by returning. See [`Handler::handle`](crate::Handler::handle) for the errors that are logged
+/// then.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BoxError, Handler, Peer, RecvError};
+///
+/// struct Echo;
+///
+/// impl Handler<String, String> for Echo {
+///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+///         loop {
+///             match peer.recv().await {
+///                 Ok(text) => peer.send(text).await?,
+///                 Err(RecvError::Idle | RecvError::Closed) => {
+///                     return Ok(peer.send("goodbye".to_owned()).await?);
+///                 }
+///                 Err(error) => return Err(error.into()),
+///             }
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// The server is shutting down: no packet comes any more.
+    /// The server is shutting down, so no more packets are received.
     Closed,
     /// A datagram came that is not a packet of the protocol. It is consumed; the next `recv` returns
     /// what came after it.
     Decode(DecodeError),
     /// The peer was silent for longer than [`Limits::idle_timeout`](crate::Limits::idle_timeout) allows.
     Idle,
-    /// The timeout of the call passed without a packet.
+    /// No packet came within the timeout of the call, or before its deadline.
     TimedOut,
 }
 
@@ -41,24 +65,43 @@ impl Error for RecvError {
     }
 }
 
-/// Why [`Client::recv`](crate::Client::recv) returned no packet.
+/// The error of [`Client::recv`](crate::Client::recv) and the other receiving methods of a
+/// [`Client`](crate::Client).
 ///
-/// The client stays usable, unless it is [`Closed`](Self::Closed).
+/// The client stays usable after all of these except [`Closed`](Self::Closed).
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Client, ClientRecvError, Text};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let silent = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// let client = Client::connect(silent.local_addr()?, Text).await?;
+///
+/// let error = client.recv_timeout(Duration::from_millis(1)).await.unwrap_err();
+/// assert!(matches!(error, ClientRecvError::TimedOut));
+/// client.close();
+/// assert!(matches!(client.recv().await, Err(ClientRecvError::Closed)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientRecvError {
-    /// The client was closed: no packet comes any more.
+    /// The client was closed, so no more packets are received.
     Closed,
     /// A datagram came that is not a packet of the protocol. It is consumed; the next `recv` returns
     /// what came after it.
     Decode(DecodeError),
     /// The socket failed.
     Io(io::Error),
-    /// The timeout of the call passed without a packet.
+    /// No packet came within the timeout of the call, or before its deadline.
     TimedOut,
-    /// A datagram came that is longer than
-    /// [`max_datagram_size`](crate::ClientBuilder::max_datagram_size), or of which the kernel lost a part. It
-    /// is consumed.
+    /// A datagram came that is longer than [`max_datagram_size`](crate::ClientBuilder::max_datagram_size), or
+    /// whose end the kernel has cut off. It is consumed.
     #[non_exhaustive]
     TooLarge {
         /// The length of the longest datagram that the client receives, in bytes.

@@ -1,15 +1,32 @@
-//! Why a packet was not sent.
+//! The errors of sending a packet.
 
 use std::{error::Error, fmt, io};
 
 use crate::EncodeError;
 
-/// Why [`Peer::send`](crate::Peer::send) or [`PeerSender::send`](crate::PeerSender::send) did not send a
-/// packet.
+/// The error of [`Peer::send`](crate::Peer::send) and [`PeerSender::send`](crate::PeerSender::send).
+///
+/// # Examples
+///
+/// Skips packets that are too large for one datagram:
+///
+/// ```
+/// use datagrammar::{BoxError, Peer, SendError};
+///
+/// async fn send_all(peer: &Peer<String, String>, lines: &[String]) -> Result<(), BoxError> {
+///     for line in lines {
+///         match peer.send(line).await {
+///             Err(SendError::TooLarge { len, max, .. }) => eprintln!("skipped: {len} > {max} bytes"),
+///             sent => sent?,
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The server is not serving any more, or not yet.
+    /// The server does not serve any more, or not yet.
     Closed,
     /// The protocol could not encode the packet.
     Encode(EncodeError),
@@ -42,9 +59,25 @@ impl Error for SendError {
     }
 }
 
-/// Why [`Client::send`](crate::Client::send) did not send a packet.
+/// The error of [`Client::send`](crate::Client::send) and [`Client::send_all`](crate::Client::send_all).
 ///
-/// The client stays usable, unless it is [`Closed`](Self::Closed).
+/// The client stays usable after all of these except [`Closed`](Self::Closed).
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Client, ClientSendError, Text};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let client = Client::connect("127.0.0.1:9000", Text).await?;
+///
+/// let error = client.send("x".repeat(70_000)).await.unwrap_err();
+/// assert!(matches!(error, ClientSendError::TooLarge { len: 70_000, max: 65_507, .. }));
+/// assert_eq!(error.to_string(), "the datagram is 70000 bytes, the limit is 65507");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientSendError {
@@ -52,7 +85,8 @@ pub enum ClientSendError {
     Closed,
     /// The protocol could not encode the packet.
     Encode(EncodeError),
-    /// The kernel refused the datagram.
+    /// The kernel refused the datagram. A program that retries counts it as lost: see
+    /// [`Client`](crate::Client).
     Io(io::Error),
     /// The datagram is longer than the transport carries.
     #[non_exhaustive]
@@ -86,7 +120,7 @@ impl Error for ClientSendError {
 }
 
 impl ClientSendError {
-    /// What encoding found wrong, in which both endpoints are alike.
+    /// Converts an error of encoding, which servers and clients have in common.
     pub(crate) fn of_encoding(error: SendError) -> Self {
         match error {
             SendError::Closed => Self::Closed,

@@ -1,18 +1,45 @@
-//! Why serving ended.
+//! The error of serving.
 
 use std::{error::Error, fmt, io};
 
 use crate::BoxError;
 
-/// Why serving ended, or did not begin.
+/// The error of [`Server::serve`](crate::Server::serve): serving did not begin, or ended because of an error.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BoxError, Handler, Peer, ServeError, Server, ServerContext, Text};
+///
+/// struct Refuses;
+///
+/// impl Handler<String, String> for Refuses {
+///     async fn start(&self, _: &mut ServerContext) -> Result<(), BoxError> {
+///         Err("the database is not there".into())
+///     }
+///
+///     async fn handle(&self, _: &mut Peer<String, String>) -> Result<(), BoxError> {
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let server = Server::bind("127.0.0.1:0", Text, Refuses).await?;
+///
+/// let Err(ServeError::Start(error)) = server.serve().await else { panic!("it has started") };
+/// assert_eq!(error.to_string(), "the database is not there");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The server is serving already, and goes on.
+    /// Another call of `serve` runs already. It goes on.
     AlreadyServing,
-    /// [`Handler::start`](crate::Handler::start) failed with this error.
+    /// [`Handler::start`](crate::Handler::start) returned this error, or panicked.
     Start(BoxError),
-    /// A socket can never receive again.
+    /// A socket can never receive again, because of this error.
     Io(io::Error),
 }
 

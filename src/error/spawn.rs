@@ -1,17 +1,33 @@
-//! Why a background task was not started.
+//! The error of a background task that was not started.
 
 use std::{error::Error, fmt};
 
-/// Why a background task was not started.
+/// The error of [`Spawner::spawn`](crate::Spawner::spawn) and [`Peer::spawn`](crate::Peer::spawn).
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BoxError, Peer, SpawnError};
+///
+/// /// Saves the text in the background, or answers that the server is busy.
+/// async fn save(peer: &Peer<String, String>, text: String) -> Result<(), BoxError> {
+///     let begun = peer.spawn(async move { Ok(tokio::fs::write("text", text).await?) });
+///     match begun {
+///         Err(SpawnError::TooMany { .. }) => peer.send("busy".to_owned()).await?,
+///         begun => begun?,
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// The server is not serving: nothing would ever end the task.
+    /// The server does not serve, so it could not end the task.
     Closed,
-    /// As many tasks run as [`Limits::max_tasks`](crate::Limits::max_tasks) allows.
+    /// [`Limits::max_tasks`](crate::Limits::max_tasks) tasks run already.
     #[non_exhaustive]
     TooMany {
-        /// How many may run.
+        /// The limit.
         max: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! How many datagrams came together.
+//! How many datagrams each read of a socket returned.
 
 use std::{
     fmt,
@@ -6,10 +6,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// How many datagrams came together, each time that a socket was read: the larger the batches, the less
-/// a datagram costs.
+/// A histogram of the batch sizes: how many datagrams each read of a socket returned. The larger the batches
+/// are, the less processor time each datagram takes.
 ///
-/// It prints the sizes that have occurred: `1: 70, 2: 4, 3–4: 1`.
+/// It prints the sizes that have occurred, and how often: `1: 70, 2: 4, 3–4: 1`.
 ///
 /// # Examples
 ///
@@ -27,14 +27,15 @@ use std::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchSizes([u64; BUCKETS]);
 
-/// 1, 2, 3–4, and so on to 33–64, which is as many as one batch receives. Only with datagrams that the
-/// kernel has merged (GRO) are there more.
+/// The ranges 1, 2, 3–4, and so on to 33–64, and one for more than 64. A read returns at most 64 buffers; it
+/// has more datagrams only if the kernel has merged some (GRO).
 const BUCKETS: usize = 8;
 
 impl BatchSizes {
-    /// Returns ranges of sizes, in datagrams and from the smallest, and how many batches were of each.
+    /// Returns each range of sizes, in datagrams and in ascending order, and the number of batches in that
+    /// range.
     ///
-    /// They double from 1 to 64; the last one is open.
+    /// The ranges double from 1 to 64. The last range has no upper end.
     pub fn iter(&self) -> impl Iterator<Item = (RangeInclusive<usize>, u64)> {
         let sizes = |bucket: usize| {
             let largest = if bucket < BUCKETS - 1 { 1 << bucket } else { usize::MAX };
@@ -43,7 +44,7 @@ impl BatchSizes {
         (0..).map(sizes).zip(self.0)
     }
 
-    /// Returns how many batches there were.
+    /// Returns the number of all batches.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
@@ -66,7 +67,7 @@ impl fmt::Display for BatchSizes {
     }
 }
 
-/// The sizes as they are counted.
+/// The counters of a [`BatchSizes`].
 #[derive(Debug, Default)]
 pub(super) struct BatchCounters([AtomicU64; BUCKETS]);
 

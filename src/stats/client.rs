@@ -1,4 +1,4 @@
-//! What a client counts.
+//! The counters of a client.
 
 use std::{
     fmt,
@@ -7,14 +7,35 @@ use std::{
 
 use super::counter::{self, Counter};
 
-/// A reading of what a client and its clones have counted; returned by
-/// [`Client::stats`](crate::Client::stats).
+/// The counters of a client and its clones; returned by [`Client::stats`](crate::Client::stats).
 ///
-/// No counter ever falls. [`counters`](Self::counters) has all of them by name, for an exporter of metrics.
+/// No counter ever decreases. [`counters`](Self::counters) returns all of them with their names, for an
+/// exporter of metrics.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Client, Text};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let server = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// let client = Client::connect(server.local_addr()?, Text).await?;
+/// client.send("hello".to_owned()).await?;
+///
+/// let stats = client.stats();
+/// assert_eq!((stats.sent, stats.received), (1, 0));
+/// assert_eq!(stats.to_string(), "sent: 1");
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "counters")]
+#[doc(alias = "metrics")]
+#[doc(alias = "prometheus")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientStats {
-    /// Datagrams given to the kernel.
+    /// Datagrams that the kernel has accepted for sending.
     pub sent: u64,
     /// Datagrams that the kernel refused.
     pub send_errors: u64,
@@ -28,7 +49,7 @@ pub struct ClientStats {
 }
 
 impl ClientStats {
-    /// Returns each counter by the name of its field.
+    /// Returns all counters. The name of each is the name of its field.
     ///
     /// # Examples
     ///
@@ -57,7 +78,7 @@ impl fmt::Display for ClientStats {
     }
 }
 
-/// The stats as they are counted.
+/// The counters of a [`ClientStats`].
 #[derive(Debug, Default)]
 pub(crate) struct ClientCounters {
     pub(crate) sent: AtomicU64,

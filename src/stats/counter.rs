@@ -1,9 +1,20 @@
-//! A counter by its name.
+//! A counter with its name.
 
 use std::fmt;
 
-/// One counter of [`ServerStats::counters`](crate::ServerStats::counters) or
+/// One counter with its name; returned by [`ServerStats::counters`](crate::ServerStats::counters) and
 /// [`ClientStats::counters`](crate::ClientStats::counters).
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::ServerStats;
+///
+/// let stats = ServerStats::default();
+/// let gauges: Vec<_> =
+///     stats.counters().filter(|counter| counter.is_gauge()).map(|counter| counter.name).collect();
+/// assert_eq!(gauges, ["active_conversations", "queued_bytes"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counter {
@@ -23,14 +34,14 @@ impl Counter {
         Self { name, value: value as u64, gauge: true }
     }
 
-    /// Returns whether this is a gauge: its value is the current one, and can fall. All others only rise.
+    /// Returns whether this is a gauge: its value can decrease. All other counters only increase.
     #[must_use]
     pub const fn is_gauge(&self) -> bool {
         self.gauge
     }
 }
 
-/// Writes those values that are not 0, each behind its name.
+/// Writes the values that are not 0, each after its name.
 pub(super) fn list<N: fmt::Display>(
     counters: impl Iterator<Item = (N, u64)>,
     f: &mut fmt::Formatter<'_>,

@@ -1,4 +1,4 @@
-//! What a server counts: totals over all its sockets, to be read from any thread.
+//! The counters of a server, summed over all its sockets.
 
 mod batches;
 mod client;
@@ -15,7 +15,19 @@ pub(crate) use client::ClientCounters;
 pub use client::ClientStats;
 pub use counter::Counter;
 
-/// Why a datagram was dropped before a handler received it. Each dropped datagram has one reason.
+/// The reason why a datagram was dropped before a handler received it. Each dropped datagram has exactly one
+/// reason.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{DropReason, ServerStats};
+///
+/// let stats = ServerStats::default();
+/// assert_eq!(stats.dropped(DropReason::QueueFull), 0);
+/// assert_eq!(DropReason::QueueFull.to_string(), "queue_full");
+/// assert_eq!(DropReason::ALL.len(), stats.drops().count());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
@@ -28,27 +40,29 @@ pub enum DropReason {
     /// [`max_conversations`](crate::Limits::max_conversations) was reached.
     ConversationLimit,
     /// It was longer than [`Limits::max_datagram_size`](crate::Limits::max_datagram_size), or its control
-    /// messages did not fit, which only happens if the program sets options of a
-    /// [lent socket](crate::SocketRef). Datagrams that the kernel has merged (GRO) count as one then.
+    /// messages did not fit. The latter only happens if the program sets options through a
+    /// [`SocketRef`](crate::SocketRef); then datagrams that the kernel has merged (GRO) count as one.
     Truncated,
-    /// Its source cannot be answered, or the [source filter](crate::ServerBuilder::source_filter) refused it.
+    /// Its source address cannot be answered, or the [source filter](crate::ServerBuilder::source_filter)
+    /// refused it.
     Refused,
     /// The handler returned without receiving it.
     Unread,
-    /// It arrived while the server was not serving, after an earlier serving had ended.
+    /// It arrived while the server did not serve, after an earlier `serve` had ended.
     Stale,
-    /// It came or waited while serving was ending.
+    /// It arrived or waited while serving was ending.
     ShuttingDown,
-    /// The kernel dropped it, mostly because the buffer of the socket was full. It was never received.
+    /// The kernel dropped it, usually because the socket's receive buffer was full. The server never received
+    /// it.
     ///
-    /// Only Linux reports it, and not with [`batch_io(false)`](crate::Udp::batch_io). The count covers all
-    /// that the socket has lost since it belongs to the server, and is exact at any time. Datagrams that the
-    /// kernel has merged (GRO) count as one.
+    /// Only Linux reports this, and not with [`batch_io(false)`](crate::Udp::batch_io). The count includes
+    /// all datagrams that the kernel has dropped since the socket belongs to the server, and is exact at any
+    /// time. Datagrams that the kernel has merged (GRO) count as one.
     Kernel,
 }
 
 impl DropReason {
-    /// All reasons, in the order in which they are counted.
+    /// All reasons, in the order of their declaration.
     pub const ALL: &[Self] = &[
         Self::QueueFull,
         Self::MemoryLimit,
@@ -61,7 +75,7 @@ impl DropReason {
         Self::Kernel,
     ];
 
-    /// Returns the name of the reason in `snake_case`, as metrics and logs label it: `queue_full`.
+    /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -84,47 +98,83 @@ impl fmt::Display for DropReason {
     }
 }
 
-/// A reading of what a server has counted since it was bound.
+/// The counters of a server since it was bound; returned by
+/// [`ServerHandle::stats`](crate::ServerHandle::stats).
 ///
-/// Nothing here ever falls while the server lives, but for [`active_conversations`](Self::active_conversations) and
-/// [`queued_bytes`](Self::queued_bytes), which say how things are now. At rest the books balance:
-/// `received == delivered + total_dropped()`. While a batch is worked on they do not: it counts as
-/// received before it is.
+/// All counters only increase, except the gauges [`active_conversations`](Self::active_conversations) and
+/// [`queued_bytes`](Self::queued_bytes), which are current values. While the server has nothing to do,
+/// `received == delivered + total_dropped()`. While it works on a batch, `received` is ahead of the others,
+/// because the batch counts as received first.
+///
+/// It prints the counters that are not 0. [`counters`](Self::counters) and [`drops`](Self::drops) return all
+/// of them with their names, for an exporter of metrics.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Client, DropReason, Server, Text};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let server = Server::bind("127.0.0.1:0", Text, async |text: String| text).await?;
+/// let (addr, handle) = (server.local_addr(), server.handle());
+/// server.spawn();
+///
+/// let client = Client::connect(addr, Text).await?;
+/// client.send("hello".to_owned()).await?;
+/// client.recv().await?;
+/// handle.shutdown().await;
+///
+/// let stats = handle.stats();
+/// assert_eq!((stats.received, stats.delivered, stats.sent), (1, 1, 1));
+/// assert_eq!(stats.dropped(DropReason::QueueFull), 0);
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "counters")]
+#[doc(alias = "metrics")]
+#[doc(alias = "prometheus")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerStats {
-    /// Datagrams read from the sockets.
+    /// Datagrams that were read from the sockets.
     pub received: u64,
     /// Datagrams that `recv` returned to handlers, as packets or as decode errors.
     pub delivered: u64,
     /// Of those, the ones that were not packets of the protocol.
     pub decode_errors: u64,
-    /// Datagrams given to the kernel.
+    /// Datagrams that the kernel has accepted for sending.
     pub sent: u64,
-    /// Datagrams that the kernel refused after `send` had returned.
+    /// Datagrams that the kernel has refused after `send` had returned.
     pub send_errors: u64,
     /// Datagrams that were dropped because the kernel had no room for them within
     /// [`Limits::send_timeout`](crate::Limits::send_timeout).
     pub send_timeouts: u64,
-    /// Conversations that have ended, however they did.
+    /// Conversations that have ended, for any reason.
     pub conversations: u64,
-    /// Of those, the ones whose handler returned an error that was reported. Where calls run
-    /// [at once](crate::concurrent), each that failed counts.
+    /// Of those, the ones whose handler returned an error that was logged as a failure. With
+    /// [`concurrent`](crate::concurrent), each failed call counts.
     pub failed: u64,
-    /// Of those, the ones whose handler panicked. Where calls run at once, each that panicked counts.
+    /// Of those, the ones whose handler panicked. With [`concurrent`](crate::concurrent), each call that
+    /// panicked counts.
     pub panicked: u64,
-    /// Of those, the ones that were dropped because they outlived the grace at shutdown.
+    /// Of those, the ones that were dropped at shutdown because they ran longer than
+    /// [`Limits::shutdown_grace`](crate::Limits::shutdown_grace).
     pub aborted: u64,
-    /// Of those, the ones that ended because the peer was silent for longer than the idle limit.
+    /// Of those, the ones that ended because the peer was silent for longer than
+    /// [`Limits::idle_timeout`](crate::Limits::idle_timeout).
     pub idle_timeouts: u64,
-    /// Events about peers that were not logged, because there were too many at once or the subscriber panicked.
+    /// Events about peers that were not logged, because of
+    /// [`Limits::max_events_per_second`](crate::Limits::max_events_per_second) or because the subscriber
+    /// panicked.
     pub suppressed_events: u64,
-    /// Conversations that occupy a place of [`max_conversations`](crate::Limits::max_conversations) now. One whose
-    /// handler answers at once takes none.
+    /// A gauge: conversations that count towards [`max_conversations`](crate::Limits::max_conversations) now.
+    /// A conversation whose handler answers without waiting does not count.
     pub active_conversations: usize,
-    /// Bytes of datagrams that wait for handlers now.
+    /// A gauge: bytes that count towards [`max_total_queue_bytes`](crate::Limits::max_total_queue_bytes) now.
+    /// They belong to datagrams that wait for handlers.
     pub queued_bytes: usize,
-    /// How many datagrams came together.
+    /// How many datagrams each read of a socket returned.
     pub batches: BatchSizes,
     dropped: [u64; DropReason::ALL.len()],
 }
@@ -136,15 +186,15 @@ impl ServerStats {
         self.dropped[reason as usize]
     }
 
-    /// Returns each reason, and how many datagrams were dropped for it.
+    /// Returns each reason, and how many datagrams were dropped for that reason.
     pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> {
         DropReason::ALL.iter().map(|&reason| (reason, self.dropped(reason)))
     }
 
-    /// Returns all other counters by name: each field but the [batches](Self::batches).
+    /// Returns all other counters with their names: all fields except [`batches`](Self::batches).
     ///
-    /// Together with [`drops`](Self::drops), an exporter of metrics needs nothing else, and includes counters
-    /// that later versions add. [`is_gauge`](Counter::is_gauge) marks those that can fall.
+    /// An exporter of metrics needs only this and [`drops`](Self::drops). It then also exports counters that
+    /// later versions add. [`is_gauge`](Counter::is_gauge) marks the values that can decrease.
     ///
     /// # Examples
     ///
@@ -189,15 +239,15 @@ impl ServerStats {
         .into_iter()
     }
 
-    /// Returns how many datagrams were dropped after they had been received, for all reasons together:
-    /// those that the [kernel](DropReason::Kernel) dropped never were.
+    /// Returns how many datagrams the server has dropped, for all reasons together. Datagrams that the
+    /// [kernel](DropReason::Kernel) has dropped are not included, because the server never received them.
     #[must_use]
     pub fn total_dropped(&self) -> u64 {
         self.dropped.iter().sum::<u64>() - self.dropped(DropReason::Kernel)
     }
 }
 
-/// Prints each counter and each reason that is not 0, as `received: 3, delivered: 2, dropped (unread): 1`.
+/// Prints each counter and each reason that is not 0: `received: 3, delivered: 2, dropped (unread): 1`.
 impl fmt::Display for ServerStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counters = self.counters().map(|counter| (counter.name.to_owned(), counter.value));
@@ -207,7 +257,7 @@ impl fmt::Display for ServerStats {
     }
 }
 
-/// The stats as they are counted. A worker adds the sums of each batch once.
+/// The counters of a [`ServerStats`]. A worker adds the sums of each batch once.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) received: AtomicU64,
@@ -233,7 +283,7 @@ impl Counters {
         add(&self.dropped[reason as usize], datagrams);
     }
 
-    /// Counts a batch of so many datagrams, which is at least one.
+    /// Counts a batch of this many datagrams, at least one.
     pub(crate) fn batch(&self, datagrams: usize) {
         self.batches.count(datagrams);
     }
@@ -260,7 +310,7 @@ impl Counters {
     }
 }
 
-/// Adds to a counter, if there is something to add.
+/// Adds `n` to a counter, unless `n` is 0.
 pub(crate) fn add(counter: &AtomicU64, n: u64) {
     if n > 0 {
         counter.fetch_add(n, Relaxed);
