@@ -1,4 +1,4 @@
-//! The address of a peer, or of a socket.
+//! The address of a peer or a socket.
 
 use std::{
     fmt, io,
@@ -7,10 +7,11 @@ use std::{
     str::FromStr,
 };
 
-/// The address of a peer, or of the socket it talks to.
+/// The address of a peer or a socket: an IP address and a port.
 ///
-/// It prints as an operator writes it: `192.0.2.7:5000`, `[2001:db8::1]:5000`, `[fe80::1%6]:5000`.
-/// An IPv4 peer of a dual-stack socket is shown as plain IPv4, never as `::ffff:192.0.2.7`.
+/// It prints in the usual form: `192.0.2.7:5000`, `[2001:db8::1]:5000`, `[fe80::1%6]:5000`. Two `Addr` that
+/// mean the same peer are always equal: an IPv4 peer of a dual-stack socket has its IPv4 address, not
+/// `::ffff:192.0.2.7`, and the flow label of IPv6 is left out. So an `Addr` can be the key of a map.
 ///
 /// # Examples
 ///
@@ -25,7 +26,7 @@ use std::{
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Addr(pub(crate) Repr);
 
-/// An address by its one name. It is made by [`Addr::canonical`], or from what the kernel reports.
+/// An address in canonical form, made by [`Addr::canonical`] or from an address that the kernel has returned.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Repr {
     /// An IP address and a UDP port.
@@ -33,7 +34,7 @@ pub(crate) enum Repr {
 }
 
 impl Addr {
-    /// Returns the IP address and port, or `None` for a peer that has none.
+    /// Returns the IP address and the port, or `None` if the address is not an IP address.
     #[must_use]
     pub const fn socket_addr(&self) -> Option<SocketAddr> {
         match self.0 {
@@ -41,20 +42,20 @@ impl Addr {
         }
     }
 
-    /// Returns the IP address, or `None` for an address that has none.
+    /// Returns the IP address, or `None` if the address is not an IP address.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.socket_addr().map(|addr| addr.ip())
     }
 
-    /// Returns the port, or `None` for an address that has none.
+    /// Returns the port, or `None` if the address has no port.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.socket_addr().map(|addr| addr.port())
     }
 
-    /// The one name of the socket at `addr`: IPv4-mapped addresses become IPv4, and the flow label,
-    /// which a peer may change at will, is left out. The scope id stays: it tells links apart.
+    /// Makes the canonical form of `addr`. IPv4-mapped addresses become IPv4. The flow label is left out,
+    /// because a peer may change it at any time. The scope id stays, because it distinguishes links.
     pub(crate) fn canonical(addr: SocketAddr) -> Self {
         let SocketAddr::V6(v6) = addr else { return Self(Repr::Ip(addr)) };
         Self(Repr::Ip(match v6.ip().to_ipv4_mapped() {
@@ -87,8 +88,8 @@ impl FromStr for Addr {
     }
 }
 
-/// Compares with the one name of the other address: an IPv4-mapped one is IPv4, and the flow label does not
-/// count.
+/// Compares with the canonical form of the other address: an IPv4-mapped address equals the IPv4 address, and
+/// the flow label is ignored.
 impl PartialEq<SocketAddr> for Addr {
     fn eq(&self, other: &SocketAddr) -> bool {
         let Self(Repr::Ip(other)) = Self::canonical(*other);
@@ -96,7 +97,7 @@ impl PartialEq<SocketAddr> for Addr {
     }
 }
 
-/// So that the sockets of the standard library take it. Fails with
+/// With this, the sockets of the standard library accept an `Addr`. Fails with
 /// [`Unsupported`](io::ErrorKind::Unsupported) for an address that is not an IP address.
 impl ToSocketAddrs for Addr {
     type Iter = option::IntoIter<SocketAddr>;
@@ -107,7 +108,7 @@ impl ToSocketAddrs for Addr {
     }
 }
 
-/// A clone, so that whatever takes an address takes a reference too.
+/// Clones the address, so that a function with an `impl Into<Addr>` argument accepts a reference too.
 impl From<&Self> for Addr {
     fn from(addr: &Self) -> Self {
         addr.clone()

@@ -1,4 +1,4 @@
-//! Futures of the user that no panic leaves.
+//! Futures of the user's code whose panics are caught.
 
 use std::{
     fmt,
@@ -11,11 +11,10 @@ use crate::{
     panic::{self, Panicked},
 };
 
-/// A future of the user's that no panic leaves, wherever it is polled or dropped: its destructor may
-/// panic too.
+/// A future of the user's code whose panics are caught, both when it is polled and when it is dropped.
 pub(crate) struct Hook<'a, T> {
     future: Option<Pin<Box<dyn Future<Output = T> + Send + 'a>>>,
-    /// What has happened if it panics when it is dropped, as nobody may wait for it then.
+    /// The text to log if it panics when it is dropped. No code may wait for its result then.
     failed: &'static str,
 }
 

@@ -1,8 +1,8 @@
-//! Whether a part of a server is polled on this thread, so that it does not wait for itself.
+//! Records which server's code is polled on this thread, so that it does not wait for its own end.
 
 use std::cell::Cell;
 
-/// Polls a part of the server with this number, which must not unwind.
+/// Calls `poll` and marks this thread as inside the server with this number. `poll` must not unwind.
 pub(crate) fn inside<T>(server: u64, poll: impl FnOnce() -> T) -> T {
     let outside = INSIDE.replace(server);
     let polled = poll();
@@ -11,11 +11,11 @@ pub(crate) fn inside<T>(server: u64, poll: impl FnOnce() -> T) -> T {
 }
 
 thread_local! {
-    /// The server of which a part is polled on this thread that waits for nothing of the end; 0 is none.
+    /// The number of the server whose conversation or clean-up is polled on this thread; 0 means none.
     static INSIDE: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Whether a conversation or a clean-up of the server with this number is polled here and now.
+/// Whether a conversation or a clean-up of the server with this number is polled on this thread right now.
 pub(crate) fn is_inside(server: u64) -> bool {
     INSIDE.get() == server
 }

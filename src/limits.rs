@@ -1,14 +1,31 @@
-//! Limits of a server.
+//! The limits of a server.
 
 use std::time::Duration;
 
 use crate::BindError;
 
-/// Limits of a server. Each has a default that bounds what a stranger can cost a small server. Datagrams beyond a
-/// limit are dropped and counted, see [`ServerStats`](crate::ServerStats).
+/// The limits of a server: how much memory, how many conversations and how much time its peers can use. Given
+/// to [`ServerBuilder::limits`](crate::ServerBuilder::limits).
 ///
-/// `bind` refuses a limit of zero, except for [`max_queue_len`](Self::max_queue_len),
-/// [`shutdown_grace`](Self::shutdown_grace) and [`max_tasks`](Self::max_tasks), where it means none.
+/// The defaults protect a small server from hosts that flood it. Datagrams beyond a limit are dropped and
+/// counted; see [`ServerStats`](crate::ServerStats).
+///
+/// | limit | default |
+/// | --- | --- |
+/// | [`max_queue_len`](Self::max_queue_len) | 1,024 datagrams per peer |
+/// | [`max_queue_bytes`](Self::max_queue_bytes) | 1 MiB per peer |
+/// | [`overflow`](Self::overflow) | [`Overflow::DropNewest`] |
+/// | [`max_total_queue_bytes`](Self::max_total_queue_bytes) | 64 MiB |
+/// | [`max_conversations`](Self::max_conversations) | 16,384 |
+/// | [`max_datagram_size`](Self::max_datagram_size) | 65,535 bytes |
+/// | [`idle_timeout`](Self::idle_timeout) | 60 s |
+/// | [`shutdown_grace`](Self::shutdown_grace) | 750 ms |
+/// | [`send_timeout`](Self::send_timeout) | 100 ms |
+/// | [`max_tasks`](Self::max_tasks) | 16,384 |
+/// | [`max_events_per_second`](Self::max_events_per_second) | 10 for each level |
+///
+/// `bind` returns an error for a limit of 0. Exceptions are [`max_queue_len`](Self::max_queue_len),
+/// [`shutdown_grace`](Self::shutdown_grace) and [`max_tasks`](Self::max_tasks): there 0 means "none".
 ///
 /// # Examples
 ///
@@ -16,8 +33,12 @@ use crate::BindError;
 /// use datagrammar::Limits;
 /// use std::time::Duration;
 ///
-/// let limits = Limits::default().max_conversations(1_000).max_queue_len(16).idle_timeout(Duration::from_secs(10));
-/// # let _ = limits;
+/// let limits = Limits::default()
+///     .max_conversations(1_000)
+///     .max_queue_len(16)
+///     .idle_timeout(Duration::from_secs(10));
+/// assert_eq!(limits.get_max_conversations(), 1_000);
+/// assert_eq!(limits.get_shutdown_grace(), Duration::from_millis(750));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -34,27 +55,38 @@ pub struct Limits {
     pub(crate) max_events_per_second: usize,
 }
 
-/// Which datagram is dropped when a peer's queue is full.
+/// Which datagram is dropped when the queue of a peer is full; set by [`Limits::overflow`].
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Limits, Overflow};
+///
+/// // Each handler needs only the newest state of its peer.
+/// let limits = Limits::default().max_queue_len(1).overflow(Overflow::DropOldest);
+/// assert_eq!(limits.get_overflow(), Overflow::DropOldest);
+/// assert_eq!(Overflow::default(), Overflow::DropNewest);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
     /// The datagram that has just arrived. The kernel does the same when a socket buffer is full.
     #[default]
     DropNewest,
-    /// The datagram that has waited longest. Use it where only the latest datagram of a peer matters.
+    /// The datagram that has waited longest. Use it if only the newest datagrams of a peer matter.
     DropOldest,
 }
 
 impl Limits {
-    /// Sets how many datagrams may wait for a peer that is in conversation, besides the one that
-    /// opened it. The default is 1,024.
+    /// Sets how many datagrams may wait in the queue of a peer that has a conversation. The datagram that
+    /// opened the conversation does not count. The default is 1,024.
     ///
-    /// The worker empties the kernel's buffer into these queues, so a queue must hold as many datagrams as a
-    /// peer sends at once. [`max_queue_bytes`](Self::max_queue_bytes) limits their bytes.
+    /// The worker moves datagrams from the kernel's buffer into these queues. So a queue must hold as many
+    /// datagrams as a peer sends in one burst. [`max_queue_bytes`](Self::max_queue_bytes) limits their bytes.
     ///
-    /// 0 means that no datagram may wait: a conversation receives the datagram that opened it and no other,
-    /// not even in a `recv` that waits. Later ones are counted as [`DropReason::QueueFull`]. This is for
-    /// handlers that receive once.
+    /// 0 means that no datagram may wait. Then a conversation receives only the datagram that opened it, and
+    /// no other, even if a `recv` waits. Other datagrams count as [`DropReason::QueueFull`]. This is useful
+    /// for handlers that receive once.
     ///
     /// [`DropReason::QueueFull`]: crate::DropReason::QueueFull
     #[must_use]
@@ -63,54 +95,58 @@ impl Limits {
         self
     }
 
-    /// Sets how many bytes may wait for one peer. The default is 1 MiB.
+    /// Sets how many bytes may wait in the queue of one peer. The default is 1 MiB.
     #[must_use]
     pub const fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_queue_bytes = bytes;
         self
     }
 
-    /// Sets which datagram is dropped when one of these two limits is reached. The default is the
-    /// newest.
+    /// Sets which datagram is dropped when [`max_queue_len`](Self::max_queue_len) or
+    /// [`max_queue_bytes`](Self::max_queue_bytes) is reached. The default is [`Overflow::DropNewest`].
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
     }
 
-    /// Sets how many bytes may wait for all peers together. The default is 64 MiB.
+    /// Sets how many bytes may wait in the queues of all peers together. The default is 64 MiB.
     ///
-    /// Each datagram counts with its bytes and 160 more, so that empty ones are limited too: to 419,430, or to
-    /// 43,018 datagrams of 1,400 bytes.
+    /// Each datagram counts with its length and 160 bytes more, so that the number of empty datagrams is
+    /// limited too. The default allows 419,430 empty datagrams, or 43,018 datagrams of 1,400 bytes.
     ///
-    /// The opening datagram of a conversation counts too, once the handler awaits anything before its first
-    /// `recv`. If there is no room for it then, the conversation is dropped.
+    /// The datagram that opens a conversation counts too if the handler waits for something before its first
+    /// `recv`. If there is no room for that datagram, the conversation is dropped.
     #[must_use]
     pub const fn max_total_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_total_queue_bytes = bytes;
         self
     }
 
-    /// Sets how many peers may be in conversation. The default is 16,384.
+    /// Sets how many conversations may exist at the same time, which is one per peer. The default is 16,384.
     ///
-    /// A peer whose handler answers without waiting does not count.
+    /// A conversation whose handler answers without waiting does not count. Datagrams of new peers beyond
+    /// this limit are dropped and count as
+    /// [`DropReason::ConversationLimit`](crate::DropReason::ConversationLimit).
     #[must_use]
     pub const fn max_conversations(mut self, peers: usize) -> Self {
         self.max_conversations = peers;
         self
     }
 
-    /// Sets the length of the longest datagram that is received, in bytes. The default is 65,535,
-    /// more than UDP can carry.
+    /// Sets the length of the longest datagram that the server receives, in bytes. The default is 65,535,
+    /// more than UDP can carry. Longer datagrams are dropped and count as
+    /// [`DropReason::Truncated`](crate::DropReason::Truncated).
+    #[doc(alias = "bytes")]
     #[must_use]
     pub const fn max_datagram_size(mut self, bytes: usize) -> Self {
         self.max_datagram_size = bytes;
         self
     }
 
-    /// Sets how long one `recv` may wait before it returns [`RecvError::Idle`], so that silent peers
-    /// cannot use up [`max_conversations`](Self::max_conversations). `None` means no timeout. The default is
-    /// 60 seconds.
+    /// Sets how long one `recv` may wait before it returns [`RecvError::Idle`]. The default is 60 seconds;
+    /// `None` means no timeout. The timeout ends the conversations of silent peers, which would else use up
+    /// [`max_conversations`](Self::max_conversations).
     ///
     /// [`RecvError::Idle`]: crate::RecvError::Idle
     #[must_use]
@@ -119,8 +155,8 @@ impl Limits {
         self
     }
 
-    /// Sets how long running conversations may go on at shutdown before they are dropped. The default is
-    /// 750 ms; 0 drops them at once.
+    /// Sets how long running conversations may go on at shutdown before they are dropped. The default is 750
+    /// ms; 0 drops them at once.
     #[must_use]
     pub const fn shutdown_grace(mut self, grace: Duration) -> Self {
         self.shutdown_grace = grace;
@@ -130,20 +166,20 @@ impl Limits {
     /// Sets how long a datagram may wait for room in the kernel's send buffer. The default is 100 ms;
     /// `Duration::MAX` means no timeout.
     ///
-    /// A send buffer stays full when a link is congested, or when hosts of the local network do not answer: the
-    /// kernel keeps datagrams to such a neighbour for 3 seconds. A datagram that has waited for this time is
-    /// dropped, counted in [`ServerStats::send_timeouts`](crate::ServerStats::send_timeouts) and logged, so that
-    /// replies to other peers are not late once there is room again.
+    /// A send buffer stays full if a link is congested, or if hosts on the local network do not answer: the
+    /// kernel keeps datagrams to such a neighbour for 3 seconds. After this timeout the datagram is dropped,
+    /// counted in [`ServerStats::send_timeouts`](crate::ServerStats::send_timeouts) and logged. So when there
+    /// is room again, replies to other peers are not late.
     #[must_use]
     pub const fn send_timeout(mut self, timeout: Duration) -> Self {
         self.send_timeout = timeout;
         self
     }
 
-    /// Sets how many background tasks that [`Spawner::spawn`] and [`Peer::spawn`] start may run at a time.
-    /// The default is 16,384; 0 means none.
+    /// Sets how many background tasks of [`Spawner::spawn`] and [`Peer::spawn`] may run at the same time. The
+    /// default is 16,384; 0 means none.
     ///
-    /// Tasks that [`ServerContext::spawn`] starts do not count.
+    /// Tasks of [`ServerContext::spawn`] do not count.
     ///
     /// [`Spawner::spawn`]: crate::Spawner::spawn
     /// [`Peer::spawn`]: crate::Peer::spawn
@@ -154,80 +190,85 @@ impl Limits {
         self
     }
 
-    /// Sets how many `tracing` events about peers are logged per second and level. The default is 10.
+    /// Sets how many `tracing` events about peers are logged per second, for each level. The default is 10.
+    /// Other events count in [`ServerStats::suppressed_events`](crate::ServerStats::suppressed_events).
     #[must_use]
     pub const fn max_events_per_second(mut self, events: usize) -> Self {
         self.max_events_per_second = events;
         self
     }
 
-    /// Returns how many datagrams may wait for a peer, see [`max_queue_len`](Self::max_queue_len).
+    /// Returns how many datagrams may wait for a peer; see [`max_queue_len`](Self::max_queue_len).
     #[must_use]
     pub const fn get_max_queue_len(&self) -> usize {
         self.max_queue_len
     }
 
-    /// Returns how many bytes may wait for one peer, see [`max_queue_bytes`](Self::max_queue_bytes).
+    /// Returns how many bytes may wait for one peer; see [`max_queue_bytes`](Self::max_queue_bytes).
     #[must_use]
     pub const fn get_max_queue_bytes(&self) -> usize {
         self.max_queue_bytes
     }
 
-    /// Returns which datagram is dropped when a queue is full, see [`overflow`](Self::overflow).
+    /// Returns which datagram is dropped when a queue is full; see [`overflow`](Self::overflow).
     #[must_use]
     pub const fn get_overflow(&self) -> Overflow {
         self.overflow
     }
 
-    /// Returns how many bytes may wait for all peers together, see [`max_total_queue_bytes`](Self::max_total_queue_bytes).
+    /// Returns how many bytes may wait for all peers together; see
+    /// [`max_total_queue_bytes`](Self::max_total_queue_bytes).
     #[must_use]
     pub const fn get_max_total_queue_bytes(&self) -> usize {
         self.max_total_queue_bytes
     }
 
-    /// Returns how many peers may be in conversation, see [`max_conversations`](Self::max_conversations).
+    /// Returns how many conversations may exist at the same time; see
+    /// [`max_conversations`](Self::max_conversations).
     #[must_use]
     pub const fn get_max_conversations(&self) -> usize {
         self.max_conversations
     }
 
-    /// Returns the length of the longest datagram that is received, see [`max_datagram_size`](Self::max_datagram_size).
+    /// Returns the length of the longest datagram that is received; see
+    /// [`max_datagram_size`](Self::max_datagram_size).
     #[must_use]
     pub const fn get_max_datagram_size(&self) -> usize {
         self.max_datagram_size
     }
 
-    /// Returns how long one `recv` may wait, see [`idle_timeout`](Self::idle_timeout).
+    /// Returns how long one `recv` may wait; see [`idle_timeout`](Self::idle_timeout).
     #[must_use]
     pub const fn get_idle_timeout(&self) -> Option<Duration> {
         self.idle_timeout
     }
 
-    /// Returns how long conversations may go on at shutdown, see [`shutdown_grace`](Self::shutdown_grace).
+    /// Returns how long conversations may go on at shutdown; see [`shutdown_grace`](Self::shutdown_grace).
     #[must_use]
     pub const fn get_shutdown_grace(&self) -> Duration {
         self.shutdown_grace
     }
 
-    /// Returns how long a datagram may wait for room in the kernel, see [`send_timeout`](Self::send_timeout).
+    /// Returns how long a datagram may wait for room in the kernel; see [`send_timeout`](Self::send_timeout).
     #[must_use]
     pub const fn get_send_timeout(&self) -> Duration {
         self.send_timeout
     }
 
-    /// Returns how many background tasks may run at a time, see [`max_tasks`](Self::max_tasks).
+    /// Returns how many background tasks may run at the same time; see [`max_tasks`](Self::max_tasks).
     #[must_use]
     pub const fn get_max_tasks(&self) -> usize {
         self.max_tasks
     }
 
-    /// Returns how many events about peers are logged per second and level, see [`max_events_per_second`](Self::max_events_per_second).
+    /// Returns how many events about peers are logged per second, for each level; see
+    /// [`max_events_per_second`](Self::max_events_per_second).
     #[must_use]
     pub const fn get_max_events_per_second(&self) -> usize {
         self.max_events_per_second
     }
 
-    /// Refuses bounds with which nothing could ever be received or sent.
+    /// Returns an error if a limit is 0 with which the server could not receive or send anything.
     pub(crate) fn check(&self) -> Result<(), BindError> {
         let zero = [
             ("max_queue_bytes", self.max_queue_bytes == 0),

@@ -1,8 +1,9 @@
-//! Locks that outlive a panic.
+//! Locks that still work after a panic.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks `mutex`, also after a panic: no panic leaves what it guards half done.
+/// Locks `mutex`, even if a thread has panicked while it held the lock. No panic leaves the data in an
+/// invalid state.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Panics of the user's code, turned into errors where they must not spread.
+//! Catches panics of the user's code and turns them into errors.
 
 use std::{
     any::Any,
@@ -20,7 +20,8 @@ impl Panicked {
             (_, Some(text)) => format!("panicked: {text}"),
             _ => "panicked with a payload that is not text".to_owned(),
         };
-        // A payload may panic again as it is dropped, and so may that one's: nobody is left to tell.
+        // A payload may panic when it is dropped, and so may the payload of that panic. The second one is
+        // leaked.
         if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(again);
         }
@@ -36,7 +37,7 @@ impl fmt::Display for Panicked {
 
 impl Error for Panicked {}
 
-/// Polls `future`, which must not be polled again once it has panicked.
+/// Polls `future`, and catches a panic. After a panic it must not be polled again.
 pub(crate) fn poll<F: Future + ?Sized>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
@@ -47,7 +48,7 @@ pub(crate) fn poll<F: Future + ?Sized>(
     }
 }
 
-/// Runs `f`; what it was working on must not be used again if it panicked.
+/// Runs `f`, and catches a panic. After a panic the data that `f` was changing must not be used again.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(f)).map_err(Panicked::new)
 }

@@ -1,22 +1,22 @@
-//! What a server waits for before it serves again.
+//! Guards of the parts of a run. A server waits for them before it serves again.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Knows whether something is left of a serving. If its future was dropped, its tasks are dropped when
-/// the runtime comes to them, which is later.
+/// Records whether parts of a run still exist. If the future of `serve` was dropped, the runtime drops the
+/// tasks later.
 #[derive(Debug, Default)]
 pub(crate) struct ServeGuards(Arc<watch::Sender<Last>>);
 
-/// The last serving that has begun, by its number, and whether something is left of it.
+/// The number of the last run, and whether parts of it still exist.
 #[derive(Clone, Copy, Debug, Default)]
 struct Last {
     serving: u64,
     held: bool,
 }
 
-/// What each part of a serving has, to be dropped after all else of that part.
+/// A guard that each part of a run holds. It must be dropped after everything else of that part.
 #[derive(Clone, Debug)]
 pub(crate) struct ServeGuard {
     _shared: Arc<Shared>,
@@ -26,13 +26,13 @@ pub(crate) struct ServeGuard {
 struct Shared(Arc<watch::Sender<Last>>);
 
 impl ServeGuards {
-    /// Begins the serving of this number; nothing must be left of any before.
+    /// Begins the run with this number. No parts of earlier runs may exist.
     pub(crate) fn hold(&self, serving: u64) -> ServeGuard {
         self.0.send_replace(Last { serving, held: true });
         ServeGuard { _shared: Arc::new(Shared(Arc::clone(&self.0))) }
     }
 
-    /// Waits until nothing is left of the serving of this number, nor of any before.
+    /// Waits until no parts exist of the run with this number and of earlier runs.
     pub(crate) async fn gone(&self, serving: u64) {
         let gone = |last: &Last| !last.held || last.serving > serving;
         let mut last = self.0.subscribe();

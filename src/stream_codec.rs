@@ -1,4 +1,4 @@
-//! Codecs made for streams, on datagrams.
+//! Codecs of tokio-util, made for streams, on datagrams.
 
 use std::{fmt, marker::PhantomData};
 
@@ -8,29 +8,38 @@ use tokio_util::{
     codec::{Decoder, Encoder},
 };
 
-/// A codec of [tokio-util] as a protocol: its [`Decoder`]'s item is received, `O` is sent.
+/// A codec of [tokio-util] as a protocol: it receives the [`Decoder`]'s items, and sends values of type `O`.
 ///
-/// Use it for a codec that exists already, because the same packets go over TCP elsewhere. Such a codec is
-/// made for streams, where packets come in pieces and several at once. Here each datagram is
-/// exactly one packet, so these are decode errors:
+/// Use it for a codec that exists already, for example because the same packets also go over TCP. Such a
+/// codec is made for streams, in which packets arrive in pieces and together. Here each datagram is exactly
+/// one packet, so these are decode errors:
 ///
-/// - The codec needs more bytes. The end of the datagram does not count as the end of a stream: for
-///   [`LinesCodec`](tokio_util::codec::LinesCodec) a line without its terminator is incomplete. So the empty
-///   datagram is never a packet, even if the codec writes one so, as
-///   [`BytesCodec`](tokio_util::codec::BytesCodec) does for empty bytes.
-/// - Bytes are left over, or the codec returns another packet at the end of the datagram.
+/// - The codec needs more bytes. The end of a datagram does not count as the end of a stream. So for
+///   [`LinesCodec`](tokio_util::codec::LinesCodec), a line without its terminator (`hello`) is incomplete. An
+///   empty datagram is never a packet, even if the codec encodes a packet as no bytes, as
+///   [`BytesCodec`](tokio_util::codec::BytesCodec) does for empty `Bytes`.
+/// - Bytes are left after the packet, or the codec returns a second packet. So for `LinesCodec`, two lines in
+///   one datagram (`a\nb\n`) are an error.
 ///
-/// The closure makes a new codec for each datagram, both ways. So half a packet or an error of one datagram
-/// never affects the next, unless the codecs themselves share state.
+/// The closure makes a new codec for each datagram that is decoded or encoded. So an incomplete packet or an
+/// error in one datagram does not affect the next, unless the codecs share state.
+///
+/// # Porting from `UdpFramed`
+///
+/// tokio-util's `UdpFramed` with `LinesCodec` accepts both datagrams: it returns one line for `hello`, and
+/// two lines for `a\nb\n`. `StreamCodec` refuses both, and then a server sends no answer; it logs the error
+/// at DEBUG. If your peers send such datagrams, use the protocol [`TextLine`](crate::TextLine), or implement
+/// [`DatagramProtocol`] for the packets.
 ///
 /// # Limits
 ///
-/// The memory that a codec takes is not limited here. A
-/// [`LengthDelimitedCodec`](tokio_util::codec::LengthDelimitedCodec) reserves the length that a datagram declares,
-/// up to 8 MiB of virtual memory for a datagram of 4 bytes, so give it a `max_frame_length`, as in the example.
+/// `StreamCodec` does not limit the memory that a codec allocates. A
+/// [`LengthDelimitedCodec`](tokio_util::codec::LengthDelimitedCodec) reserves the length that a datagram
+/// declares: up to 8 MiB of virtual memory for a datagram of 4 bytes. So set its `max_frame_length`, as in
+/// the example.
 ///
-/// A datagram is copied once each way, and a packet is cloned before it is encoded, since an
-/// [`Encoder`] wants to own it.
+/// Each datagram is copied once when it is decoded, and once when it is encoded. A packet is cloned before it
+/// is encoded, because an [`Encoder`] takes it by value.
 ///
 /// [tokio-util]: tokio_util::codec
 ///
@@ -56,15 +65,16 @@ use tokio_util::{
 /// assert!(protocol.decode(b"\0\x05hello\0\x05hello").is_err());
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+#[doc(alias = "UdpFramed")]
 pub struct StreamCodec<F, O> {
     codec: F,
     outgoing: PhantomData<fn(O)>,
 }
 
 impl<F, O> StreamCodec<F, O> {
-    /// Creates the protocol of a closure that makes the codec, such as `LinesCodec::new`.
+    /// Makes the protocol from a closure that makes the codec, such as `LinesCodec::new`.
     ///
-    /// The type that is sent is inferred from the handler or the packet.
+    /// The compiler infers the type of the sent packets from the handler or from the first `send`.
     #[must_use]
     pub const fn new<C>(codec: F) -> Self
     where
@@ -101,7 +111,7 @@ where
         if !bytes.is_empty() {
             return Err(trailing);
         }
-        // The codec may have taken more than it gave.
+        // The codec may have read more bytes than the packet it returned.
         match codec.decode_eof(&mut bytes) {
             Ok(None) => Ok(packet),
             Ok(Some(_)) => Err(trailing),

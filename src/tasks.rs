@@ -17,16 +17,16 @@ use crate::{
     serve_guard::ServeGuard,
 };
 
-/// Starts background tasks of a server: from anywhere, while it serves.
+/// Starts background tasks of a server, from any task or thread, while the server serves.
 ///
-/// [`ServerContext::spawner`](crate::ServerContext::spawner) returns it; it is cheap to clone. Unlike tasks of
-/// `tokio::spawn`, its tasks end with the server: when serving ends, each task is dropped at its await point,
-/// after the conversations and before the clean-ups. A spawner keeps nothing alive, and works again when the
-/// server serves again.
+/// [`ServerContext::spawner`](crate::ServerContext::spawner) returns it. It is cheap to clone. Its tasks end
+/// with the server, unlike tasks of `tokio::spawn`: when serving ends, each task is dropped at its await
+/// point, after the conversations have ended and before the clean-ups run. A spawner does not keep the server
+/// alive. It works again when the server serves again.
 ///
 /// # Examples
 ///
-/// A handler that answers at once and works afterwards:
+/// A handler that answers at once and does the work later:
 ///
 /// ```
 /// use datagrammar::{BoxError, Handler, Peer, ServerContext, Spawner};
@@ -59,13 +59,15 @@ pub struct Spawner(pub(crate) Arc<Tasks>);
 impl Spawner {
     /// Runs `task` in the background until it completes or serving ends.
     ///
-    /// It runs on the runtime that called `serve`. When serving ends, it is dropped at its await point.
-    /// An error or panic of the task is logged, and serving goes on.
+    /// The task runs on the runtime that called `serve`. When serving ends, it is dropped at its await point.
+    /// If the task returns an error or panics, that is logged, and serving goes on.
     ///
     /// # Errors
     ///
-    /// [`SpawnError::Closed`] while nothing is served, and [`SpawnError::TooMany`] if as many tasks run
-    /// as [`Limits::max_tasks`](crate::Limits::max_tasks) allows. Then `task` is dropped.
+    /// After an error `task` was dropped.
+    ///
+    /// - [`SpawnError::Closed`] while the server does not serve.
+    /// - [`SpawnError::TooMany`] if [`Limits::max_tasks`](crate::Limits::max_tasks) tasks run already.
     pub fn spawn(
         &self,
         task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -80,18 +82,18 @@ impl fmt::Debug for Spawner {
     }
 }
 
-/// The background tasks of all times of serving.
+/// The background tasks of a server, over all its runs.
 #[derive(Debug)]
 pub(crate) struct Tasks {
     state: Mutex<State>,
-    /// Notified when the last one has ended.
+    /// Notified when the last task has ended.
     none: Notify,
     limit: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// `None` while no task may begin.
+    /// `None` while no task may be started.
     open: Option<Open>,
     /// The tasks that have not ended; `None` for a moment while one begins.
     running: HashMap<u64, Option<AbortHandle>>,
@@ -109,19 +111,19 @@ struct Open {
 }
 
 impl Tasks {
-    /// Of the tasks that count, at most `limit` run.
+    /// At most `limit` of the counted tasks run at the same time.
     pub(crate) fn new(limit: usize) -> Self {
         Self { state: Mutex::default(), none: Notify::new(), limit }
     }
 
-    /// Lets tasks begin, on the current runtime.
+    /// Allows tasks to be started, on the current runtime.
     pub(crate) fn open(&self, guard: ServeGuard) {
         let scope = Arc::new(Scope::current());
         let open = Open { runtime: Handle::current(), scope, guard };
         self.lock().open = Some(open);
     }
 
-    /// Begins a task that counts.
+    /// Starts a task that counts towards the limit.
     pub(crate) fn spawn(
         self: &Arc<Self>,
         task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -129,7 +131,7 @@ impl Tasks {
         self.begin(task, Some(self.limit))
     }
 
-    /// Begins a task that does not count.
+    /// Starts a task that does not count towards the limit.
     pub(crate) fn spawn_beside(
         self: &Arc<Self>,
         task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -145,7 +147,7 @@ impl Tasks {
         let (open, entry) = self.enter(limit)?;
         let number = entry.number;
         let Open { runtime, scope, guard } = open;
-        // Not under the lock: if the runtime is gone, the task is dropped here and now.
+        // Not under the lock: if the runtime has shut down, this drops the task.
         let task =
             runtime.spawn(Task { task: Some(Box::pin(task)), scope, _entry: entry, _hold: guard });
         let mut state = self.lock();
@@ -173,13 +175,13 @@ impl Tasks {
         Ok((open, Entry { tasks: Arc::clone(self), number, counts }))
     }
 
-    /// Cancels all tasks and lets none begin.
+    /// Cancels all tasks, and refuses new ones.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         let open = state.open.take();
         let running: Vec<_> = state.running.values().flatten().cloned().collect();
         drop(state);
-        // Not under the lock: aborting may drop a task here, and dropping the guard wakes others.
+        // Not under the lock: aborting may drop a task here, and dropping the guard wakes other tasks.
         running.iter().for_each(AbortHandle::abort);
         drop(open);
     }
@@ -205,7 +207,7 @@ impl Tasks {
     }
 }
 
-/// A task that has begun.
+/// A task that was started.
 struct Task {
     /// `None` when it has ended.
     task: Option<Work>,
@@ -233,7 +235,7 @@ impl Task {
     fn end(&mut self, ended: Result<Result<(), BoxError>, Panicked>) {
         let Some(task) = self.task.take() else { return };
         let dropped = panic::catch(|| drop(task));
-        // A panic of its destructors is logged only if the task itself did not fail.
+        // A panic of the destructors is logged only if the task itself did not fail.
         self.scope.run(|| match (ended, dropped) {
             (Ok(Err(error)), _) => events::task_failed(error),
             (Err(panicked), _) | (Ok(Ok(())), Err(panicked)) => {
@@ -250,7 +252,7 @@ impl Drop for Task {
     }
 }
 
-/// The place of a task among those that run.
+/// The entry of a task in the list of running tasks, removed when it is dropped.
 struct Entry {
     tasks: Arc<Tasks>,
     number: u64,
@@ -261,7 +263,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut state = self.tasks.lock();
         state.counted -= usize::from(self.counts);
-        // Its `AbortHandle` may be the last to know of the task, so it is not dropped under the lock.
+        // Its `AbortHandle` may hold the last reference to the task, so it is not dropped under the lock.
         let _abort = state.running.remove(&self.number);
         let none = state.running.is_empty();
         drop(state);

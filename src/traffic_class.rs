@@ -1,11 +1,12 @@
-//! How a datagram is marked for routers.
+//! The traffic class of a datagram: its priority and its congestion mark.
 
 use std::fmt;
 
-/// How a datagram was marked for the routers on its way: the byte of the IP header that IPv6 calls
-/// the traffic class (RFC 8200) and IPv4 once called the type of service.
+/// The traffic class of a datagram: the byte of the IP header that routers read. IPv6 calls it traffic class
+/// (RFC 8200), and IPv4 called it type of service (TOS).
 ///
-/// Six bits say how urgent it is (DSCP, RFC 2474), two tell of congestion (ECN, RFC 3168).
+/// Six bits are the priority (DSCP, RFC 2474), and two bits are the congestion mark (ECN, RFC 3168).
+/// [`Peer::traffic_class`](crate::Peer::traffic_class) returns the class of a received datagram.
 ///
 /// # Examples
 ///
@@ -22,13 +23,13 @@ use std::fmt;
 pub struct TrafficClass(u8);
 
 impl TrafficClass {
-    /// Returns how urgent the datagram is: 0 to 63, where 0 is nothing special.
+    /// Returns the priority class (DSCP), from 0 to 63. 0 is the default class.
     #[must_use]
     pub const fn dscp(self) -> u8 {
         self.0 >> 2
     }
 
-    /// Returns what the datagram tells of congestion.
+    /// Returns the congestion mark.
     #[must_use]
     pub const fn ecn(self) -> Ecn {
         match self.0 & 0b11 {
@@ -39,7 +40,7 @@ impl TrafficClass {
         }
     }
 
-    /// The class of these two, of which the first is at most 63.
+    /// Makes a class of these two. `dscp` is at most 63.
     pub(crate) const fn new(dscp: u8, ecn: Ecn) -> Self {
         Self(dscp << 2 | ecn as u8)
     }
@@ -63,25 +64,36 @@ impl fmt::Display for TrafficClass {
     }
 }
 
-/// Explicit congestion notification ([RFC 3168]): whether routers may mark a datagram instead of
-/// dropping it, and whether one has.
+/// Explicit congestion notification ([RFC 3168]): whether a congested router may mark a datagram instead of
+/// dropping it, and whether a router has marked it.
 ///
 /// [RFC 3168]: https://www.rfc-editor.org/rfc/rfc3168
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Ecn, TrafficClass};
+///
+/// let class = TrafficClass::from(0b11);
+/// assert_eq!(class.ecn(), Ecn::Ce);
+/// assert_eq!(Ecn::Ce.to_string(), "CE");
+/// assert_eq!(Ecn::default(), Ecn::NotEct);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[expect(clippy::exhaustive_enums, reason = "two bits have four values")]
 pub enum Ecn {
-    /// The sender takes no notice of marks, so routers drop.
+    /// The sender ignores marks, so congested routers drop the datagram.
     #[default]
     NotEct = 0b00,
 
-    /// The sender slows down when it hears of marks, as for low latency (RFC 9331).
+    /// The sender slows down when datagrams are marked, as low-latency protocols do (RFC 9331).
     Ect1 = 0b01,
 
-    /// The sender slows down when it hears of marks.
+    /// The sender slows down when datagrams are marked.
     Ect0 = 0b10,
 
-    /// A router has marked the datagram: there is congestion on its way.
+    /// A router has marked the datagram, because its link is congested.
     Ce = 0b11,
 }
 

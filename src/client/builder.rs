@@ -36,9 +36,9 @@ impl<P: DatagramProtocol> Client<P> {
     /// Connecting sends nothing, so it succeeds even if no program runs at the address. If there are several
     /// addresses, or a name has several, the client uses the first to which the kernel can connect a socket.
     ///
-    /// So be careful with `"localhost:9000"`. On many hosts that name means `::1` first, and then the client never
-    /// reaches a server that is bound to `127.0.0.1` or `0.0.0.0`. Bind the server to `[::]`, which serves
-    /// IPv4 too, or connect to the address in numbers.
+    /// So be careful with `"localhost:9000"`. On many hosts that name means `::1` first, and then the client
+    /// never reaches a server that is bound to `127.0.0.1` or `0.0.0.0`. Bind the server to `[::]`, which
+    /// serves IPv4 too, or connect to the address in numbers.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
     /// Connects to a peer: to its address, or over another [transport](Connect).
     ///
     /// Connecting sends nothing, so it succeeds even if no program runs at the address. If there are several
-    /// addresses, or a name has several, the client uses the first to which the kernel can connect a socket. see
+    /// addresses, or a name has several, the client uses the first to which the kernel can connect a socket; see
     /// [`Client::connect`] about `localhost`. Addresses of another family than the
     /// [local address](crate::Udp::local_addr) are skipped. An IPv4-mapped address counts as the IPv4 address.
     ///
