@@ -1,4 +1,4 @@
-//! How datagrams get in and out, for diagnostics.
+//! How datagrams are received and sent, for diagnostics.
 
 use std::{fmt, io};
 
@@ -6,15 +6,33 @@ use socket2::SockRef;
 
 use super::SocketRef;
 
-/// How datagrams get from the network into the program and back.
+/// Whether one system call receives or sends one datagram or many; returned by
+/// [`SocketDiagnostics::io_mode`](crate::SocketDiagnostics::io_mode).
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{IoMode, Server, Text, Udp};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let udp = Udp::new("127.0.0.1:0").batch_io(false);
+/// let server = Server::bind(udp, Text, async |text: String| text).await?;
+///
+/// let mode = server.handle().diagnostics().sockets()[0].io_mode();
+/// assert_eq!(mode, IoMode::Single);
+/// assert_eq!(mode.to_string(), "one datagram per system call");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IoMode {
-    /// Many of them with each system call: `recvmmsg` and `sendmmsg` of Linux.
+    /// Many datagrams with each system call: `recvmmsg` and `sendmmsg` of Linux.
     Batched,
-    /// One with each system call, as on every other system.
+    /// One datagram with each system call, as on every other system.
     Single,
-    /// Over a network in memory.
+    /// No system calls: a network in memory.
     Memory,
 }
 
@@ -28,22 +46,41 @@ impl fmt::Display for IoMode {
     }
 }
 
-/// Whether the kernel segments and merges datagrams (GSO and GRO), or why it does not.
+/// Whether the kernel splits (GSO) or merges (GRO) datagrams of one size, or why it does not; returned by
+/// [`SocketDiagnostics::send_offload`](crate::SocketDiagnostics::send_offload) and
+/// [`SocketDiagnostics::recv_offload`](crate::SocketDiagnostics::recv_offload).
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Offload, Server, Text, Udp};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let udp = Udp::new("127.0.0.1:0").segmentation_offload(false);
+/// let server = Server::bind(udp, Text, async |text: String| text).await?;
+///
+/// let diagnostics = server.handle().diagnostics();
+/// # #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+/// assert_eq!(diagnostics.sockets()[0].send_offload(), Offload::Disabled);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Offload {
-    /// It does.
+    /// The kernel does it.
     On,
-    /// It does for datagrams of up to this many bytes: the kernel has refused a longer one once, mostly
-    /// because the path does not carry it in one piece.
+    /// The kernel does it for datagrams of up to this many bytes. It has refused longer ones, usually because
+    /// they exceed the MTU of the path.
     UpTo(usize),
     /// [`segmentation_offload(false)`](crate::Udp::segmentation_offload) is set.
     Disabled,
-    /// It is the caller's socket, so its GRO setting was left alone.
+    /// The socket is your own, so its GRO setting was not changed.
     CallerSocket,
     /// The kernel does not support it, or the network interface does not compute the checksums.
     Refused,
-    /// This [method](IoMode) has none.
+    /// The [`IoMode`] does not support it.
     Unavailable,
 }
 
@@ -54,8 +91,8 @@ impl fmt::Display for Offload {
             Self::UpTo(bytes) => {
                 return write!(f, "on up to {bytes} bytes, the kernel refused more");
             }
-            Self::Disabled => "off, as asked",
-            Self::CallerSocket => "off, an option of the caller's own socket",
+            Self::Disabled => "off, as requested",
+            Self::CallerSocket => "unchanged on the caller's own socket",
             Self::Refused => "off, the kernel refused it",
             Self::Unavailable => "not available",
         })

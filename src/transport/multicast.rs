@@ -12,10 +12,10 @@ use socket2::SockRef;
 
 use super::{SocketRef, resolve::interface_index};
 
-/// A network interface of this host, by which it hears a multicast group.
+/// A network interface of this host, on which a server joins a multicast group.
 ///
-/// It can be parsed from what `ip address` shows: a name, an index or an IPv4 address. A name stands for
-/// the interface that has it now.
+/// It can be parsed from a name, an index or an IPv4 address, as `ip address` prints them. A name becomes the
+/// index of the interface that has this name at that moment.
 ///
 /// # Examples
 ///
@@ -36,12 +36,12 @@ use super::{SocketRef, resolve::interface_index};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Interface {
-    /// The one that the kernel finds by its routes.
+    /// The interface that the kernel chooses by its routes.
     #[default]
     Any,
-    /// The one with this index, as `ip link` shows it: for groups of IPv4 and IPv6.
+    /// The interface with this index, which `ip link` prints. For groups of IPv4 and IPv6.
     Index(u32),
-    /// The one that has this address: for groups of IPv4.
+    /// The interface that has this address. For groups of IPv4 only.
     Addr(Ipv4Addr),
 }
 

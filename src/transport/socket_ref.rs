@@ -1,26 +1,27 @@
-//! A socket of the operating system, lent for its options.
+//! A reference to a socket of the operating system, to set its options.
 
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 
-/// A socket of the operating system, lent by the server or client that owns it: for options that have no
-/// setter here.
+/// A reference to a socket of a server or a client, to set socket options for which [`Udp`](crate::Udp) has
+/// no setter. [`Server::sockets`](crate::Server::sockets) and
+/// [`Client::socket_ref`](crate::Client::socket_ref) return it.
 ///
-/// It lends its descriptor (`AsFd`, on Windows `AsSocket`), so that `socket2::SockRef::from(&socket)`
-/// and other crates can set what they know of. Leave it in non-blocking mode, and leave what it receives
-/// to its owner. Once it is shut down for reading, serving ends with an error, and so does each `recv` of a
-/// client.
+/// It implements `AsFd` (`AsSocket` on Windows), so `socket2::SockRef::from(&socket)` and other crates can
+/// set options. Do not receive from the socket, and do not change its non-blocking mode. If you shut it down
+/// for reading, serving ends with an error, and each `recv` of a client returns an error.
 ///
-/// On Linux you may set options that make the kernel add control messages to datagrams, such as receive
-/// timestamps. All of them fit but long headers of IPv6 (`IPV6_RECVHOPOPTS`, `IPV6_RECVDSTOPTS` and
-/// `IPV6_RECVRTHDR`). A datagram whose control messages do not fit is dropped and counted as
-/// [`Truncated`](crate::DropReason::Truncated); a client returns `TooLarge`.
+/// On Linux you may set options that make the kernel add control messages to received datagrams, such as
+/// receive timestamps. There is room for all of them except long headers of IPv6 (`IPV6_RECVHOPOPTS`,
+/// `IPV6_RECVDSTOPTS` and `IPV6_RECVRTHDR`). If the control messages of a datagram do not fit, a server drops
+/// the datagram and counts it as [`Truncated`](crate::DropReason::Truncated), and a client returns
+/// `TooLarge`.
 ///
-/// The same happens to all datagrams that the kernel has merged if you set `UDP_GRO` on a socket with
-/// [`batch_io(false)`](crate::Udp::batch_io), which cannot see where each one ends. With
-/// [`segmentation_offload(false)`](crate::Udp::segmentation_offload) it happens to merged datagrams that are
-/// longer together than one may be.
+/// The same happens to all merged datagrams if you set `UDP_GRO` on a socket with
+/// [`batch_io(false)`](crate::Udp::batch_io), because the portable system calls do not report where each
+/// datagram ends. With [`segmentation_offload(false)`](crate::Udp::segmentation_offload), it happens to
+/// merged datagrams that together are longer than one datagram may be.
 ///
 /// # Examples
 ///
@@ -44,7 +45,8 @@ pub struct SocketRef<'a>(Lent<'a>);
 #[derive(Debug)]
 enum Lent<'a> {
     Borrowed(&'a UdpSocket),
-    /// Of an owner that may give it up meanwhile: its descriptor must not become another's.
+    /// Keeps the socket open, because its owner may close it meanwhile. Else the descriptor could be reused
+    /// for another file.
     Shared(Arc<UdpSocket>),
 }
 

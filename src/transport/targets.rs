@@ -1,9 +1,9 @@
-//! The forms in which a caller can give an address.
+//! The forms of an address that a caller can pass.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// One address or several: what servers are bound to, clients connect to and send from, also on a network in
-/// memory.
+/// One address or several addresses, in one of many forms. Servers are bound to them, and clients connect to
+/// them or send from them; on a network in memory too.
 ///
 /// It is implemented for
 ///
@@ -13,16 +13,36 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 /// - `(IpAddr, u16)`, `(Ipv4Addr, u16)` and `(Ipv6Addr, u16)`;
 /// - slices, arrays and vectors of these, and references to them.
 ///
-/// Names are resolved, with the resolver of the system, where the address is used.
+/// Names are resolved with the system's resolver, when the address is used and not before.
 ///
-/// The interface of a link-local address may be named or numbered: `"[fe80::1%eth0]:9000"`,
-/// `"[fe80::1%6]:9000"`.
+/// A link-local address may contain the name or the index of an interface: `"[fe80::1%eth0]:9000"`,
+/// `"[fe80::1%6]:9000"`. You cannot implement this trait for your own types.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BindError, Server, Text, ToAddrs, Udp};
+/// use std::net::Ipv4Addr;
+///
+/// async fn serve(addrs: impl ToAddrs) -> Result<usize, BindError> {
+///     let server = Server::bind(Udp::new(addrs), Text, async |text: String| text).await?;
+///     Ok(server.handle().local_addrs().len())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// assert_eq!(serve("127.0.0.1:0").await?, 1);
+/// assert_eq!(serve((Ipv4Addr::LOCALHOST, 0)).await?, 1);
+/// assert_eq!(serve(["127.0.0.1:0", "127.0.0.2:0"]).await?, 2);
+/// # Ok(())
+/// # }
+/// ```
 pub trait ToAddrs: Targets {}
 
 impl<T: Targets + ?Sized> ToAddrs for T {}
 
 mod sealed {
-    /// What is behind [`ToAddrs`](super::ToAddrs).
+    /// The supertrait that seals [`ToAddrs`](super::ToAddrs).
     #[expect(unnameable_types, reason = "the types that seal a trait are not to be named")]
     pub trait Targets {
         #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! Transports as values: what a server is bound to, and what a client is connected over.
+//! Transports as values: the arguments of `Server::bind` and `Client::connect`.
 
 mod udp;
 
@@ -14,16 +14,38 @@ use crate::Addr;
 #[cfg(doc)]
 use crate::ToAddrs;
 
-/// What a [`Server`](crate::Server) can be bound to.
+/// A value that a [`Server`](crate::Server) can be bound to: an address, several addresses, or another
+/// transport.
 ///
 /// | value | transport |
 /// | --- | --- |
-/// | an address in any form of [`ToAddrs`], or several | UDP with the default options |
+/// | an address in any form of [`ToAddrs`], or several addresses | UDP with the default options |
 /// | [`Udp`] | UDP with options |
 /// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | a socket of yours, whose options stay as they are |
 /// | `MemorySocket` (feature `testing`) | a network in memory |
 /// | [`AnyTransport`] | one of those, chosen at run time |
-/// | tuples `(a, b)`, `(a, b, c)`, `(a, b, c, d)`, `Vec` of one of these | all of them: one server, one handler, one handle |
+/// | tuples `(a, b)`, `(a, b, c)`, `(a, b, c, d)`, and a `Vec` of one of these | all of them: one server, one handler, one handle |
+///
+/// You cannot implement this trait for your own types.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Bind, BindError, Server, Text, Udp};
+///
+/// async fn serve(transport: impl Bind) -> Result<Server, BindError> {
+///     Server::bind(transport, Text, async |text: String| text).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let here = serve("127.0.0.1:0").await?;
+/// let both = serve((Udp::new("127.0.0.1:0").ttl(1), std::net::UdpSocket::bind("127.0.0.2:0")?)).await?;
+/// assert_eq!(here.handle().local_addrs().len(), 1);
+/// assert_eq!(both.handle().local_addrs().len(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a server cannot be bound to `{Self}`",
     label = "this is not an address or a transport",
@@ -34,16 +56,37 @@ pub trait Bind: Sources + Send {}
 
 impl<T: Sources + Send> Bind for T {}
 
-/// What a [`Client`](crate::Client) can be connected to: the address of its peer in any form of [`ToAddrs`],
-/// or a transport that has it.
+/// A value that a [`Client`](crate::Client) can be connected to: the address of its peer, or another
+/// transport that contains it.
 ///
 /// | value | transport |
 /// | --- | --- |
-/// | an address in any form of [`ToAddrs`]; of several, the first that works | UDP with the default options |
+/// | an address in any form of [`ToAddrs`]; the first of several that can be connected | UDP with the default options |
 /// | [`Udp`] | UDP with options |
 /// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | a connected socket of yours, whose options stay as they are |
 /// | `MemorySocket` (feature `testing`) | a connected socket of a network in memory |
 /// | [`AnyTransport`] | one of those, chosen at run time |
+///
+/// You cannot implement this trait for your own types.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Client, Connect, ConnectError, Text};
+///
+/// async fn client(transport: impl Connect) -> Result<Client<Text>, ConnectError> {
+///     Client::connect(transport, Text).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// socket.connect("127.0.0.1:9000")?;
+/// assert_eq!(client(socket).await?.peer_addr().port(), Some(9000));
+/// assert_eq!(client(("127.0.0.1", 9000)).await?.peer_addr().port(), Some(9000));
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a client cannot be connected to `{Self}`",
     label = "this is not an address or a transport",
@@ -57,7 +100,7 @@ impl<T: Destination + Send> Connect for T {}
 mod sealed {
     use super::Udp;
 
-    /// The sockets that something stands for.
+    /// A socket, or the addresses to make sockets for.
     #[derive(Debug)]
     #[expect(unnameable_types, reason = "the types that seal a trait are not to be named")]
     pub enum Source {
@@ -79,7 +122,7 @@ mod sealed {
     }
 }
 
-/// What is one source is a destination too.
+/// Implements both traits for types that stand for one source.
 macro_rules! one_source {
     ($($type:ty => $source:expr;)+) => {
         $(impl Destination for $type {
@@ -113,7 +156,8 @@ one_source! {
     String => addrs;
 }
 
-/// A transport of any kind: for a program that chooses it at run time, say by its configuration.
+/// A transport of any kind, for a program that chooses its transport at run time, for example by its
+/// configuration.
 ///
 /// # Examples
 ///
@@ -138,7 +182,7 @@ one_source! {
 pub struct AnyTransport(Source);
 
 impl AnyTransport {
-    /// Makes one of an address or any other transport.
+    /// Erases the type of an address or another transport.
     pub fn new(transport: impl Connect) -> Self {
         Self(transport.destination())
     }
@@ -209,7 +253,7 @@ impl<T: Targets, const N: usize> Destination for [T; N] {
 impl<T: Sources> Sources for Vec<T> {
     fn sources(self) -> Vec<Source> {
         if self.is_empty() {
-            // An empty list of addresses is an error wherever it stands.
+            // An empty list of addresses must give an error, also as a part of a tuple.
             return vec![addrs::<[SocketAddr; 0]>([])];
         }
         self.into_iter().flat_map(Sources::sources).collect()

@@ -7,13 +7,16 @@ use crate::{
     transport::{Target, options::Options},
 };
 
-/// UDP with options: given to [`Server::bind`](crate::Server::bind) and
-/// [`Client::connect`](crate::Client::connect) where an address alone is not enough.
+/// UDP with options. Pass it to [`Server::bind`](crate::Server::bind) or
+/// [`Client::connect`](crate::Client::connect) instead of an address.
 ///
-/// It is made of [addresses](Self::new), or from a socket of yours (`std::net::UdpSocket`,
-/// `tokio::net::UdpSocket`) by `Udp::from`: bound for a server, connected for a client. On a socket of yours
-/// only the options that you set here change, and it is made non-blocking. The receive buffer that most systems give a socket holds a few hundred datagrams, so set a larger
-/// [`recv_buffer_size`](Self::recv_buffer_size) there.
+/// [`Udp::new`](Self::new) makes it from addresses. `Udp::from` makes it from your own socket
+/// (`std::net::UdpSocket` or `tokio::net::UdpSocket`), which must be bound for a server and connected for a
+/// client.
+///
+/// On your own socket only the options that you set here change, and it becomes non-blocking. The default
+/// receive buffer of most systems holds a few hundred datagrams, so set a larger
+/// [`recv_buffer_size`](Self::recv_buffer_size) for such a socket.
 ///
 /// # Examples
 ///
@@ -40,7 +43,7 @@ pub struct Udp {
     pub(crate) local_addr: Option<Vec<Target>>,
 }
 
-/// What a transport is on.
+/// The addresses or the socket of a transport.
 #[derive(Debug)]
 pub(crate) enum On {
     Addrs(Vec<Target>),
@@ -56,7 +59,7 @@ impl On {
     }
 }
 
-/// A socket of the caller's.
+/// A socket of the caller.
 #[derive(Debug)]
 pub(crate) enum CallerSocket {
     Std(std::net::UdpSocket),
@@ -64,8 +67,9 @@ pub(crate) enum CallerSocket {
 }
 
 impl Udp {
-    /// Makes a transport on one address or several: those that a server is bound to, port 0 for one that the
-    /// kernel chooses; or that of a client's peer, of several the first that works.
+    /// Makes a transport with the default options, from one address or several. A server is bound to all of
+    /// them; with port 0 the kernel chooses a port. A client connects to the first to which the kernel can
+    /// connect a socket.
     pub fn new(addrs: impl ToAddrs) -> Self {
         Self::on(On::Addrs(addrs.targets()))
     }
@@ -74,15 +78,15 @@ impl Udp {
         Self { on, options: Options::default(), workers: None, local_addr: None }
     }
 
-    /// Sets how many workers each address has, from 1. The default is 1. Servers only.
+    /// Sets the number of workers for each address, 1 or more. The default is 1. For servers only.
     ///
-    /// A worker is one socket and the loop that drives it. Several workers share the port, so that several
-    /// cores receive at once, and the kernel gives all datagrams of a peer to the same one: Linux only, and
-    /// not with [`batch_io(false)`](Self::batch_io).
+    /// A worker is one socket and the loop that reads it. Several workers share the port (`SO_REUSEPORT`), so
+    /// that several cores receive at the same time. The kernel gives all datagrams of one peer to the same
+    /// worker. Several workers need Linux, and do not work with [`batch_io(false)`](Self::batch_io).
     ///
-    /// A single worker has the address for itself. With several, another server of the same user that has as
-    /// many workers can be bound to the address too; it receives nothing while the first one is bound, except
-    /// for datagrams to a multicast or broadcast address, which both servers then answer.
+    /// With one worker, no other program can bind the address. With several, another server of the same user
+    /// with the same number of workers can bind the address too. It receives nothing while the first server
+    /// is bound. The exception is datagrams to a multicast or broadcast address: both servers answer these.
     ///
     /// # Examples
     ///
@@ -98,61 +102,67 @@ impl Udp {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "SO_REUSEPORT")]
     pub const fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
     }
 
-    /// Sets the address that a client sends from. By default the kernel chooses it by the route. Clients only.
+    /// Sets the address that a client sends from. By default the kernel chooses it by the route. For clients
+    /// only.
     ///
-    /// Of several addresses, the first that goes with the peer is taken: `[::]` goes with every peer, an
-    /// IPv4-mapped address counts as the IPv4 address.
+    /// If there are several addresses, the client uses the first with the family of the peer. `[::]` fits
+    /// every peer, and an IPv4-mapped address counts as the IPv4 address.
     pub fn local_addr(mut self, addrs: impl ToAddrs) -> Self {
         self.local_addr = Some(addrs.targets());
         self
     }
 
-    /// Asks for a receive buffer of so many bytes per socket. The default is 4 MiB; the kernel may give less,
-    /// as [`ServerHandle::diagnostics`](crate::ServerHandle::diagnostics) shows.
+    /// Requests a receive buffer of this many bytes for each socket. The default is 4 MiB. The kernel may
+    /// grant less; [`ServerHandle::diagnostics`](crate::ServerHandle::diagnostics) shows the granted size.
     pub const fn recv_buffer_size(mut self, bytes: usize) -> Self {
         self.options.recv_buffer_size = Some(bytes);
         self
     }
 
-    /// Asks for a send buffer of so many bytes per socket. The default is 4 MiB; the kernel may give less.
+    /// Requests a send buffer of this many bytes for each socket. The default is 4 MiB. The kernel may grant
+    /// less; [`ServerHandle::diagnostics`](crate::ServerHandle::diagnostics) shows the granted size.
     pub const fn send_buffer_size(mut self, bytes: usize) -> Self {
         self.options.send_buffer_size = Some(bytes);
         self
     }
 
-    /// Sets whether several datagrams of one size pass the kernel as one: on Linux, GRO (`UDP_GRO`) and GSO
-    /// (`UDP_SEGMENT`). The default is true. Peers see no difference, and single datagrams cost nothing more.
+    /// Sets whether the kernel merges received datagrams of one size (GRO, `UDP_GRO`) and splits sent ones
+    /// (GSO, `UDP_SEGMENT`). The default is true. It has an effect on Linux only. Peers notice no difference,
+    /// and single datagrams do not cost more.
     ///
-    /// On a socket of yours GRO stays as it is, unless you set this.
+    /// On your own socket, GRO stays as it is unless you set this.
     pub const fn segmentation_offload(mut self, enabled: bool) -> Self {
         self.options.segmentation_offload = Some(enabled);
         self
     }
 
-    /// Sets whether one system call receives or sends many datagrams, where the system can (Linux). The
-    /// default is true; `false` makes one call for each datagram, as on every other system.
+    /// Sets whether one system call receives or sends many datagrams (`recvmmsg`, `sendmmsg`). The default is
+    /// true. It has an effect on Linux only; other systems always make one call for each datagram, as `false`
+    /// does.
     pub const fn batch_io(mut self, enabled: bool) -> Self {
         self.options.batch_io = Some(enabled);
         self
     }
 
-    /// Sets how many routers a datagram may pass, 1 to 255: the time to live of IPv4, the hop limit of
-    /// IPv6, for multicast too. The default is that of the system, mostly 64, and 1 for multicast; 1 keeps
-    /// datagrams on the local network.
+    /// Sets how many routers a datagram may pass, from 1 to 255: the time to live of IPv4 and the hop limit
+    /// of IPv6, for multicast too. The default is the system's, usually 64, and 1 for multicast. With 1,
+    /// datagrams do not leave the local network.
+    #[doc(alias = "hop limit")]
     pub const fn ttl(mut self, hops: u8) -> Self {
         self.options.ttl = Some(hops);
         self
     }
 
-    /// Sets the traffic class of what is sent, 0 to 63 (DSCP, RFC 2474). The default is 0.
+    /// Sets the traffic class of sent datagrams, from 0 to 63 (DSCP, RFC 2474). The default is 0.
     ///
-    /// 46 is for what must not wait (RFC 3246), 8 for what may. It is a request to the routers of your own
-    /// network; most others ignore it.
+    /// 46 is for datagrams that must not wait (RFC 3246), and 8 is for datagrams that may. The class is a
+    /// request to the routers of your own network. Most other routers ignore it.
     ///
     /// # Examples
     ///
@@ -174,66 +184,71 @@ impl Udp {
         self
     }
 
-    /// Marks what is sent for explicit congestion notification (RFC 3168). The default is
-    /// [`Ecn::NotEct`], for a protocol that ignores congestion marks.
+    /// Sets the mark of sent datagrams for explicit congestion notification (RFC 3168). The default is
+    /// [`Ecn::NotEct`], for protocols that ignore congestion marks.
     ///
-    /// Use [`Ecn::Ect0`] or [`Ecn::Ect1`] only for a protocol that learns of marks from the other side, and
-    /// sends less then (RFC 8085, section 3.1.7).
+    /// Use [`Ecn::Ect0`] or [`Ecn::Ect1`] only for a protocol in which the other side reports the marks that
+    /// it receives, and this side then sends less (RFC 8085, section 3.1.7).
     pub const fn ecn(mut self, ecn: Ecn) -> Self {
         self.options.ecn = Some(ecn);
         self
     }
 
-    /// Sets whether [`Peer::traffic_class`](crate::Peer::traffic_class) returns how datagrams are marked. The
-    /// default is false, since reading the mark of each datagram takes time. Servers on Linux only, and not
-    /// with [`batch_io(false)`](Self::batch_io): elsewhere there are no marks.
+    /// Sets whether [`Peer::traffic_class`](crate::Peer::traffic_class) returns the traffic class of received
+    /// datagrams. The default is false, because reading it takes time for each datagram. It works for servers
+    /// on Linux only, and not with [`batch_io(false)`](Self::batch_io). Else `Peer::traffic_class` returns
+    /// `None`.
     pub const fn recv_traffic_class(mut self, enabled: bool) -> Self {
         self.options.recv_traffic_class = Some(enabled);
         self
     }
 
-    /// Allows sending to broadcast addresses. The default is false.
+    /// Sets whether sending to broadcast addresses is allowed (`SO_BROADCAST`). The default is false.
     ///
-    /// Receiving what is sent to a broadcast address needs no permission. A peer of a server has such an
-    /// address only if its source is forged: with this option, the server's reply would go to everybody
-    /// there. A client receives from its peer only, and nobody answers from a broadcast address: to find
-    /// peers, use [`ServerHandle::sender`](crate::ServerHandle::sender).
+    /// A socket receives datagrams to a broadcast address without this option. A peer of a server has a
+    /// broadcast address only if its source address is forged. With this option, the server's reply to such a
+    /// peer would go to all hosts of that network. A client receives from its peer's address only, and no
+    /// answer comes from a broadcast address. So to find peers, use a server and
+    /// [`ServerHandle::sender`](crate::ServerHandle::sender).
+    #[doc(alias = "SO_BROADCAST")]
     pub const fn broadcast(mut self, allowed: bool) -> Self {
         self.options.broadcast = Some(allowed);
         self
     }
 
-    /// Sets whether sockets of IPv6 leave IPv4 to others. By default `[::]` serves both, unless an IPv4
-    /// address with the same port is bound beside it. Servers only. A socket of yours cannot change this any
-    /// more: another value than it has is an error.
+    /// Sets whether `[::]` serves IPv6 only. By default it serves IPv4 too, unless an IPv4 address with the
+    /// same port is bound as well. For servers only. On your own socket this option cannot change any more: a
+    /// value that differs from the socket's is an error.
     pub const fn ipv6_only(mut self, only: bool) -> Self {
         self.options.ipv6_only = Some(only);
         self
     }
 
-    /// Sends and receives over the network interface of this name only, such as `eth0`, whatever the address
-    /// and the routes are. Linux only.
+    /// Sends and receives only over the network interface with this name, such as `eth0`, regardless of
+    /// addresses and routes (`SO_BINDTODEVICE`). Linux only. The name has 1 to 15 bytes.
     pub fn bind_device(mut self, name: impl Into<String>) -> Self {
         self.options.bind_device = Some(name.into());
         self
     }
 
-    /// Sets whether others may bind the same address and port, if they set this too: on Unix,
-    /// `SO_REUSEPORT`. The default is false.
+    /// Sets whether other sockets that set this too may bind the same address and port (`SO_REUSEPORT`). The
+    /// default is false. Unix only.
     ///
-    /// Each peer then reaches one of those sockets, which the kernel chooses by the peer's address. Linux
-    /// allows it to programs of the same user only. Each socket receives what is sent to a multicast or
-    /// broadcast address, and each server answers it.
+    /// The kernel then chooses one of these sockets for each peer, by the peer's address. Linux allows this
+    /// only for programs of the same user. Each of the sockets receives the datagrams to a multicast or
+    /// broadcast address, and each server answers them.
     ///
-    /// A socket of yours cannot change this any more: another value than it has is an error. A client needs a
-    /// [`local_addr`](Self::local_addr) for it.
+    /// On your own socket this option cannot change any more: a value that differs from the socket's is an
+    /// error. A client needs a [`local_addr`](Self::local_addr) for this option.
+    #[doc(alias = "SO_REUSEPORT")]
     pub const fn reuse_port(mut self, shared: bool) -> Self {
         self.options.reuse_port = Some(shared);
         self
     }
 
-    /// Joins a multicast group by an interface of the host; may be called several times. Servers only. See
-    /// [`Server::join_multicast`](crate::Server::join_multicast).
+    /// Joins a multicast group on an interface of the host. It can be called several times, to join several
+    /// groups. For servers only. [`Server::join_multicast`](crate::Server::join_multicast) says which
+    /// addresses join.
     ///
     /// # Examples
     ///
@@ -250,22 +265,26 @@ impl Udp {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "IP_ADD_MEMBERSHIP")]
     pub fn multicast(mut self, group: impl Into<IpAddr>, interface: Interface) -> Self {
         self.options.multicast.push((group.into().to_canonical(), interface));
         self
     }
 
-    /// Refuses options with which no server can be bound.
+    /// Returns an error for options with which no server can be bound.
     pub(crate) fn check_server(&self) -> Result<(), OptionError> {
         if self.local_addr.is_some() {
             return Err(OptionError::invalid("local_addr", "is for clients"));
         }
         match self.workers {
-            Some(0) => return Err(OptionError::invalid("workers", "is 0, the least is 1")),
+            Some(0) => return Err(OptionError::invalid("workers", "is 0, the minimum is 1")),
             Some(2..) if matches!(self.on, On::Socket(_)) => {
-                return Err(OptionError::invalid("workers", "is more than 1 for one socket"));
+                return Err(OptionError::invalid(
+                    "workers",
+                    "is more than 1, the caller's own socket has one",
+                ));
             }
-            // The portable calls cannot detect copies of what is sent to many.
+            // The portable calls cannot detect the copies of multicast datagrams.
             Some(2..) if self.options.batch_io == Some(false) => {
                 let problem = "is false, but several workers need batches";
                 return Err(OptionError::unsupported("batch_io", problem));
@@ -275,7 +294,7 @@ impl Udp {
         self.options.check()
     }
 
-    /// Refuses options with which no client can be connected.
+    /// Returns an error for options with which no client can be connected.
     pub(crate) fn check_client(&self) -> Result<(), OptionError> {
         let Options { recv_traffic_class, ipv6_only, multicast, reuse_port, .. } = &self.options;
         let for_servers = [
@@ -303,7 +322,7 @@ impl Udp {
         self.options.check()
     }
 
-    /// Whether `other` is on addresses with the same options, so that both are one set of addresses.
+    /// Whether both have addresses and the same options, so that they count as one set of addresses.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         matches!((&self.on, &other.on), (On::Addrs(_), On::Addrs(_)))
             && (&self.options, self.workers) == (&other.options, other.workers)

@@ -15,7 +15,34 @@ use tokio::{sync::Notify, time::Instant};
 use super::conditions::Conditions;
 use crate::{Addr, transport::unmapped};
 
-/// A network in memory. It is cheap to clone; clones are the same network.
+/// A network in memory, for tests of servers, clients and handlers. It needs no sockets of the system, and
+/// loses, delays and reorders datagrams under given [`Conditions`].
+///
+/// All chance comes from a seed, so the same test gives the same sequence of events each time. Under tokio's
+/// paused clock, a test that spans hours takes milliseconds. A network is cheap to clone; all clones are the
+/// same network.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{Client, Server, Text, testing::{Conditions, Network}};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let network = Network::new(1, Conditions::default());
+/// let server = Server::bind(network.bind("10.0.0.1:9000")?, Text, async |text: String| text).await?;
+/// server.spawn();
+///
+/// let socket = network.connect("10.0.0.2:0", "10.0.0.1:9000")?;
+/// let client = Client::connect(socket, Text).await?;
+/// client.send("hello".to_owned()).await?;
+/// assert_eq!(client.recv().await?, "hello");
+/// assert_eq!((network.sent(), network.lost()), (2, 0));
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "simulator")]
+#[doc(alias = "testing")]
 #[derive(Clone, Debug)]
 pub struct Network(Arc<Mutex<State>>);
 
@@ -28,7 +55,7 @@ struct State {
     lost: u64,
 }
 
-/// One bound socket, as the network sees it.
+/// The state of one bound socket in the network.
 #[derive(Debug, Default)]
 struct Host {
     /// The only peer that it receives from, if it is connected.
@@ -52,7 +79,8 @@ struct Arriving {
 }
 
 impl Network {
-    /// Makes a network under `conditions`, in which chance is decided by `seed`.
+    /// Makes a network with these conditions. The same `seed` gives the same sequence of losses, delays and
+    /// duplicates.
     #[must_use]
     pub fn new(seed: u64, conditions: Conditions) -> Self {
         let rng = Rng::with_seed(seed);
@@ -60,22 +88,22 @@ impl Network {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Changes the conditions for what is sent from now on.
+    /// Changes the conditions for datagrams that are sent from now on.
     pub fn set_conditions(&self, conditions: Conditions) {
         self.lock().conditions = conditions;
     }
 
-    /// Makes the next `times` receptions of the socket at `addr` fail with an error of this kind.
+    /// Makes the next `times` receives of the socket at `addr` fail with an error of this kind.
     pub fn fail_recv(&self, addr: impl Into<Addr>, kind: io::ErrorKind, times: usize) {
         self.change(&addr.into(), |host| host.recv_errors.extend(std::iter::repeat_n(kind, times)));
     }
 
-    /// Refuses the next `times` datagrams from the socket at `addr` with an error of this kind.
+    /// Makes the next `times` sends of the socket at `addr` fail with an error of this kind.
     pub fn fail_send(&self, addr: impl Into<Addr>, kind: io::ErrorKind, times: usize) {
         self.change(&addr.into(), |host| host.send_errors.extend(std::iter::repeat_n(kind, times)));
     }
 
-    /// Takes all room from the send buffer of the socket at `addr`, or gives it back.
+    /// Makes the send buffer of the socket at `addr` full, so that sends wait, or makes it empty again.
     pub fn hold_sends(&self, addr: impl Into<Addr>, held: bool) {
         self.change(&addr.into(), |host| host.held = held);
     }
@@ -86,8 +114,8 @@ impl Network {
         self.lock().sent
     }
 
-    /// Returns how many datagrams were lost: by chance, for their length, for want of a receiver or of
-    /// room in its buffer.
+    /// Returns how many datagrams were lost: by chance, because they were too long, because there was no
+    /// receiver, or because the receiver's buffer was full.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lock().lost
@@ -136,7 +164,7 @@ impl Network {
         }
     }
 
-    /// Takes a datagram that has arrived at `addr` into `room`; returns its whole length.
+    /// Copies a datagram that has arrived at `addr` into `room`. Returns its whole length and its source.
     pub(super) fn take(&self, addr: &Addr, room: &mut [u8]) -> io::Result<(usize, Addr)> {
         let mut state = self.lock();
         let host = state.hosts.get_mut(addr).ok_or(io::ErrorKind::NotConnected)?;
@@ -154,7 +182,7 @@ impl Network {
         Ok((bytes.len(), from))
     }
 
-    /// Whether the next reception at `addr` fails.
+    /// Whether the next receive at `addr` fails.
     pub(super) fn fails(&self, addr: &Addr) -> bool {
         self.lock().hosts.get(addr).is_none_or(|host| !host.recv_errors.is_empty())
     }

@@ -22,7 +22,23 @@ use crate::{
     transport::{RecvBatch, RecvHalf, Route, Transport},
 };
 
-/// A socket of a [`Network`], to build a server or a client on. It is closed when it is dropped.
+/// A socket of a [`Network`]. Pass it to [`Server::bind`](crate::Server::bind) or
+/// [`Client::connect`](crate::Client::connect). It is closed when it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::testing::{Conditions, MemorySocket, Network};
+/// use std::io::ErrorKind;
+///
+/// let network = Network::new(1, Conditions::default());
+/// let socket: MemorySocket = network.bind("10.0.0.1:9000")?;
+/// assert_eq!(socket.local_addr().port(), Some(9000));
+/// assert_eq!(network.bind("10.0.0.1:9000").unwrap_err().kind(), ErrorKind::AddrInUse);
+/// drop(socket);
+/// assert!(network.bind("10.0.0.1:9000").is_ok());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct MemorySocket {
     network: Network,
     local: Addr,
@@ -35,19 +51,19 @@ pub struct MemorySocket {
 type Waiting = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
 impl Network {
-    /// Binds a socket; port 0 chooses a free one. Of several addresses, the first counts; a network in
-    /// memory resolves no names.
+    /// Binds a socket, for a server. With port 0, the network chooses a free port. If there are several
+    /// addresses, only the first is used. A network in memory does not resolve names.
     ///
     /// # Errors
     ///
-    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if it is bound already,
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a wildcard address, which a host of this
-    /// network does not have.
+    /// - [`AddrInUse`](io::ErrorKind::AddrInUse) if the address is bound already.
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput) for a wildcard address, because a host of this network
+    ///   has only one address, and for text that is not an address in numbers.
     pub fn bind(&self, addr: impl ToAddrs) -> io::Result<MemorySocket> {
         MemorySocket::open(self, single(&addr)?, None)
     }
 
-    /// Binds a socket that talks to `peer` only.
+    /// Binds a socket that sends to `peer` and receives from `peer` only, for a client.
     ///
     /// # Errors
     ///
@@ -74,7 +90,7 @@ impl MemorySocket {
         self.peer.as_ref()
     }
 
-    /// Completes when there is something to receive.
+    /// Completes when a receive can succeed.
     pub(crate) fn readable(&self) -> impl Future<Output = ()> + Send + use<> {
         readable(&self.network, &self.local, &self.changed)
     }

@@ -1,4 +1,4 @@
-//! Options that IPv4 and IPv6 have each of their own.
+//! Options that exist separately for IPv4 and IPv6.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use socket2::Socket;
 
 use crate::{Ecn, TrafficClass};
 
-/// A socket and the families whose datagrams it carries.
+/// A socket, and the address families whose datagrams it carries.
 pub(super) struct Families<'a> {
     pub(super) socket: &'a Socket,
     pub(super) ipv6: bool,
@@ -14,7 +14,7 @@ pub(super) struct Families<'a> {
 }
 
 impl Families<'_> {
-    /// Sets an option that IPv4 and IPv6 have each of their own.
+    /// Sets an option that exists separately for IPv4 and IPv6.
     pub(super) fn set<T: Copy>(
         &self,
         [ipv4, ipv6]: [fn(&Socket, T) -> io::Result<()>; 2],
@@ -26,7 +26,7 @@ impl Families<'_> {
         ipv6(self.socket, value)?;
         if self.dual {
             let set = ipv4(self.socket, value);
-            // Not every other system has these options on a socket of IPv6.
+            // Some other systems do not have the IPv4 options on an IPv6 socket.
             if cfg!(target_os = "linux") {
                 set?;
             }
@@ -35,8 +35,9 @@ impl Families<'_> {
     }
 }
 
-/// Has `socket` hear the groups that it joins, and no others: by default Linux hands it whatever any
-/// program on the host has joined. Kernels before 4.20 do not know of it for IPv6.
+/// Makes `socket` receive only the groups that it joins. By default Linux delivers all groups that any
+/// program on the host has joined. Kernels before 4.20 do not have this option for IPv6, so errors are
+/// ignored.
 #[cfg(target_os = "linux")]
 pub(super) fn only_own_groups(socket: &Socket, ipv6: bool) {
     let _ = socket.set_multicast_all_v4(false);
@@ -45,10 +46,10 @@ pub(super) fn only_own_groups(socket: &Socket, ipv6: bool) {
     }
 }
 
-/// How datagrams are to be marked, as far as somebody has asked.
+/// The requested marks of sent datagrams: DSCP and ECN.
 pub(super) type Marks = (Option<u8>, Option<Ecn>);
 
-/// The byte of `marks`; what nobody has asked for stays as `current` has it.
+/// Returns the byte of `marks`. A part that was not requested keeps its `current` value.
 fn class((dscp, ecn): Marks, current: impl FnOnce() -> io::Result<u32>) -> io::Result<u32> {
     let class = match (dscp, ecn) {
         (Some(dscp), Some(ecn)) => TrafficClass::new(dscp, ecn),
@@ -75,7 +76,7 @@ pub(super) fn mark_v6(_: &Socket, _: Marks) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Has the kernel tell beside each datagram how it is marked, where somebody listens.
+/// Makes the kernel report the traffic class of each received datagram, if the batched calls read it.
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(super) fn tell_traffic_class(families: &Families<'_>, told: bool) -> io::Result<()> {
     families.set([Socket::set_recv_tos_v4, Socket::set_recv_tclass_v6], told)

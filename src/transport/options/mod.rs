@@ -1,4 +1,4 @@
-//! What is set on a socket: on a new one before it is bound, on a user's what was asked for.
+//! The options of sockets: set on a new socket before it is bound, and on a caller's socket if requested.
 
 mod families;
 
@@ -15,7 +15,7 @@ use socket2::Socket;
 use super::{Interface, multicast};
 use crate::{Ecn, OptionError};
 
-/// What sockets are asked for; `None` is for what nobody has asked.
+/// The requested options of a socket; `None` if the caller has not set the option.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) recv_buffer_size: Option<usize>,
@@ -23,26 +23,26 @@ pub(crate) struct Options {
     pub(crate) ttl: Option<u8>,
     pub(crate) dscp: Option<u8>,
     pub(crate) ecn: Option<Ecn>,
-    /// Whether to tell how received datagrams are marked.
+    /// Whether the kernel reports the traffic class of received datagrams.
     pub(crate) recv_traffic_class: Option<bool>,
     pub(crate) broadcast: Option<bool>,
-    /// Whether `[::]` leaves IPv4 to others; if nobody said, it does so beside an address of IPv4.
+    /// Whether `[::]` does not serve IPv4. `None`: it does not if an IPv4 address with its port is bound too.
     pub(crate) ipv6_only: Option<bool>,
     pub(crate) bind_device: Option<String>,
     pub(crate) multicast: Vec<(IpAddr, Interface)>,
-    /// Whether others that ask for it too may bind the same address.
+    /// Whether other sockets that set it too may bind the same address.
     pub(crate) reuse_port: Option<bool>,
-    /// Whether to use only those system calls that all systems have.
+    /// Whether one system call may receive or send many datagrams. `Some(false)`: use portable calls only.
     pub(crate) batch_io: Option<bool>,
     pub(crate) segmentation_offload: Option<bool>,
 }
 
-/// What a buffer of a new socket is asked for: the default ones of most systems hold a few hundred
-/// datagrams, which a burst exceeds.
+/// The requested size of each buffer of a new socket, in bytes. The default buffers of most systems hold a
+/// few hundred datagrams, and bursts are larger.
 const BUFFER: usize = 4 << 20;
 
 impl Options {
-    /// Refuses options that no socket can have.
+    /// Returns an error for options that no socket can have.
     pub(crate) fn check(&self) -> Result<(), OptionError> {
         if self.ttl == Some(0) {
             return Err(OptionError::invalid("ttl", "is 0, the range is 1 to 255"));
@@ -51,7 +51,7 @@ impl Options {
             let problem = format!("is {dscp}, the range is 0 to 63");
             return Err(OptionError::invalid("dscp", problem));
         }
-        // Linux would cut a longer name off, and take an empty one for any device.
+        // Linux would truncate a longer name, and an empty name would mean every device.
         let device_len = self.bind_device.as_ref().map(String::len);
         if let Some(len) = device_len.filter(|len| !(1..=DEVICE_LEN).contains(len)) {
             let problem = format!("is a name of {len} bytes, the range is 1 to {DEVICE_LEN}");
@@ -65,13 +65,13 @@ impl Options {
         Ok(())
     }
 
-    /// The receive buffer and the send buffer of a new socket.
+    /// The requested sizes of the receive buffer and the send buffer of a new socket, in bytes.
     pub(crate) fn buffers(&self) -> [usize; 2] {
         [self.recv_buffer_size, self.send_buffer_size].map(|asked| asked.unwrap_or(BUFFER))
     }
 
-    /// Sets them on a new `socket` of the family of `addr`, which is not bound yet. One of IPv6 that is
-    /// `dual` takes IPv4 too.
+    /// Sets the options on a new `socket` with the family of `addr`, which is not bound yet. A `dual` IPv6
+    /// socket also receives IPv4.
     pub(super) fn set(&self, socket: &Socket, addr: SocketAddr, dual: bool) -> io::Result<()> {
         set_buffers(socket, self.buffers().map(Some));
         #[cfg(target_os = "linux")]
@@ -80,12 +80,12 @@ impl Options {
         self.set_asked(&families)
     }
 
-    /// Sets on a user's bound `socket` what was asked for, and nothing else.
+    /// Sets the requested options on a caller's bound `socket`, and no others.
     ///
     /// # Errors
     ///
-    /// Fails too, with `InvalidInput`, if something was asked for that is otherwise and cannot be changed
-    /// any more.
+    /// Also returns `InvalidInput` if a requested option has another value on the socket and can only be set
+    /// before binding.
     pub(super) fn adopt(&self, socket: &Socket) -> io::Result<()> {
         let ipv6 = socket.local_addr()?.is_ipv6();
         let ipv6_only = ipv6 && socket.only_v6()?;
@@ -121,7 +121,8 @@ impl Options {
     }
 }
 
-/// Never more than a wish: the kernel gives what its own limits allow.
+/// Errors are ignored, because a buffer size is only a request: the kernel grants as much as its limits
+/// allow.
 fn set_buffers(socket: &Socket, [recv, send]: [Option<usize>; 2]) {
     if let Some(bytes) = recv {
         let _ = socket.set_recv_buffer_size(bytes.min(MOST_BYTES));
@@ -131,7 +132,7 @@ fn set_buffers(socket: &Socket, [recv, send]: [Option<usize>; 2]) {
     }
 }
 
-/// Refuses what was asked for of a bound socket that is otherwise.
+/// Returns an error if a requested option has another value on a bound socket.
 fn settled(option: &'static str, asked: Option<bool>, is: bool) -> io::Result<()> {
     if asked.is_none_or(|asked| asked == is) {
         return Ok(());
@@ -143,7 +144,7 @@ fn settled(option: &'static str, asked: Option<bool>, is: bool) -> io::Result<()
 /// The longest name of a network interface on Linux.
 const DEVICE_LEN: usize = 15;
 
-/// More than this does not fit into the `int` that the kernel is given.
+/// The largest size that fits into the `int` of the system call.
 const MOST_BYTES: usize = i32::MAX as usize;
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
@@ -331,7 +332,7 @@ mod tests {
 
         let socket = SockRef::from(&socket);
         assert_eq!((socket.ttl_v4().unwrap(), socket.unicast_hops_v6().unwrap()), (7, 7));
-        // Where datagrams come one by one, nobody reads it.
+        // With portable system calls, the traffic class is not read.
         let read = cfg!(not(datagrammar_portable));
         assert_eq!((socket.recv_tos_v4().unwrap(), socket.recv_tclass_v6().unwrap()), (read, read));
     }
