@@ -62,7 +62,7 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Addrs(errors) => addr::list(errors, f),
-            Self::ZeroLimit(name) => write!(f, "the limit `{name}` is 0, with which nothing works"),
+            Self::ZeroLimit(name) => write!(f, "the limit `{name}` is 0, it must be larger"),
             Self::Option(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }

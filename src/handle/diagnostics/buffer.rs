@@ -84,7 +84,7 @@ impl fmt::Display for Buffer {
         match self.requested {
             Some(requested) if self.is_short() => write!(f, " of {} requested", Bytes(requested))?,
             Some(_) => {}
-            None => write!(f, ", as the caller's own socket has it")?,
+            None => write!(f, ", unchanged on the caller's own socket")?,
         }
         match self.sysctl() {
             Some((name, bytes)) => {

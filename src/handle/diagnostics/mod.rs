@@ -248,7 +248,7 @@ mod tests {
         let expected = "\
 [::]:9000: 1 worker, many datagrams per system call
   receive buffer: 208 KiB of 4 MiB requested; `sysctl -w net.core.rmem_max=4194304` allows that much
-  send buffer: 65537 bytes, as the caller's own socket has it
+  send buffer: 65537 bytes, unchanged on the caller's own socket
   segments in one piece: received: on; sent: on up to 1471 bytes, the kernel refused more
   dropped by the kernel: 17
 datagrams per batch: none";
