@@ -147,7 +147,7 @@ mod tests {
 
     // B-8, B-9
     #[test]
-    fn an_address_equals_a_socket_address_by_its_one_name() {
+    fn an_address_equals_a_socket_address_in_canonical_form() {
         let mapped: SocketAddr = "[::ffff:192.0.2.7]:5000".parse().unwrap();
         let addr: Addr = "192.0.2.7:5000".parse().unwrap();
 

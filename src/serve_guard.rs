@@ -61,7 +61,7 @@ mod tests {
 
     // L-19
     #[test]
-    fn a_serving_is_gone_with_the_last_of_its_parts() {
+    fn a_run_is_gone_with_the_last_of_its_parts() {
         let guards = ServeGuards::default();
         assert!(are_gone(&guards, 0));
         let part = guards.hold(1);
@@ -76,7 +76,7 @@ mod tests {
 
     // L-19
     #[test]
-    fn a_serving_is_gone_when_a_later_one_has_begun() {
+    fn a_run_is_gone_when_a_later_one_has_begun() {
         let guards = ServeGuards::default();
         drop(guards.hold(1));
         let _later = guards.hold(3);

@@ -101,7 +101,7 @@ mod tests {
 
     // C-3, R-12
     #[test]
-    fn what_strangers_sent_is_passed_over_also_if_it_is_too_long() {
+    fn datagrams_from_other_sources_are_skipped_also_if_they_are_too_long() {
         let (mut arrived, peer) = (Arrived::new(4), addr(1));
         for (from, datagram) in
             [(2, &b"12345"[..]), (2, b"you"), (1, b"me"), (3, b"12345"), (1, b"12345"), (2, b"")]

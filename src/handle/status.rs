@@ -1,4 +1,4 @@
-//! Where a server is in its life.
+//! The state of a server, from its binding to its end.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -139,7 +139,7 @@ mod tests {
 
     // L-6
     #[test]
-    fn serving_begins_only_when_none_is_in_progress() {
+    fn a_run_begins_only_if_none_is_in_progress() {
         let status = Status::new(Vec::new());
 
         assert_eq!(status.begin(), Some(1));
@@ -152,7 +152,7 @@ mod tests {
 
     // L-18
     #[test]
-    fn an_end_can_only_come_sooner_than_was_asked() {
+    fn a_later_end_does_not_replace_an_earlier_one() {
         let status = Status::new(Vec::new());
         let generation = status.begin().unwrap();
         let soon = Instant::now();
@@ -169,7 +169,7 @@ mod tests {
 
     // L-14
     #[test]
-    fn what_is_asked_of_one_serving_does_not_end_another() {
+    fn a_request_to_end_one_run_does_not_end_another() {
         let status = Status::new(Vec::new());
         let first = status.begin().unwrap();
         status.enter(Phase::Idle);

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_occurred_is_not_printed() {
+    fn sizes_that_have_not_occurred_are_not_printed() {
         assert_eq!(BatchSizes::default().to_string(), "none");
         let sizes = BatchSizes([70, 0, 1, 0, 0, 0, 0, 2]);
         assert_eq!(sizes.to_string(), "1: 70, 3–4: 1, 65 and more: 2");

@@ -323,7 +323,7 @@ mod tests {
 
     // G-9
     #[test]
-    fn each_reason_has_a_figure_of_its_own() {
+    fn each_reason_has_its_own_counter() {
         let counters = Counters::default();
 
         for (n, &reason) in (1..).zip(DropReason::ALL) {

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_is_short_only_of_what_was_asked_for() {
+    fn a_buffer_is_short_only_if_less_than_requested_was_granted() {
         assert!(buffer(Some(4_096), 4_095).is_short());
         for enough in [buffer(Some(4_096), 4_096), buffer(Some(1), 1_152), buffer(None, 1)] {
             assert!(!enough.is_short() && enough.sysctl().is_none(), "{enough}");
@@ -129,7 +129,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn no_setting_helps_to_more_than_the_kernel_can_grant() {
+    fn no_setting_is_shown_for_more_than_the_kernel_can_grant() {
         const MOST: usize = 0x3fff_ffff;
 
         assert_eq!(buffer(Some(usize::MAX), 1).sysctl(), Some(("net.core.rmem_max", MOST)));

@@ -185,7 +185,7 @@ mod tests {
 
     // B-6
     #[test]
-    fn nothing_is_skipped_when_nothing_is_left_of_the_name() {
+    fn an_address_is_not_skipped_if_the_name_has_no_other() {
         for wanted in [&[(FOREIGN, Some(0))][..], &[("127.0.0.1:0", None), (FOREIGN, Some(1))]] {
             let error = bound(wanted, true).unwrap_err();
 
@@ -220,7 +220,7 @@ mod tests {
 
     // B-3
     #[tokio::test]
-    async fn one_address_is_wanted_once_whatever_it_is_called() {
+    async fn an_address_in_several_forms_is_bound_once() {
         let same = ["127.0.0.1:9000", "[::ffff:127.0.0.1]:9000", "127.0.0.1:9000"];
 
         assert_eq!(resolved(same).await.unwrap(), ["127.0.0.1:9000"]);
@@ -228,7 +228,7 @@ mod tests {
 
     // B-4, B-6
     #[tokio::test]
-    async fn what_a_name_shares_with_an_address_is_wanted_for_itself() {
+    async fn an_address_that_a_name_also_has_is_not_optional() {
         for addrs in [["127.0.0.1:9", "localhost:9"], ["localhost:9", "127.0.0.1:9"]] {
             let wanted = resolve(&group(addrs)).await.unwrap();
 
@@ -239,7 +239,7 @@ mod tests {
 
     // B-4, B-5
     #[tokio::test]
-    async fn each_address_that_is_none_is_named() {
+    async fn each_invalid_address_is_named() {
         let error = resolved(["localhost", "127.0.0.1:9", ":9123"]).await.unwrap_err();
 
         let expected = r#"the address "localhost" has no port; the address ":9123" has no host"#;

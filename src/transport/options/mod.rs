@@ -141,7 +141,7 @@ fn settled(option: &'static str, asked: Option<bool>, is: bool) -> io::Result<()
     Err(OptionError::invalid(option, problem).into())
 }
 
-/// The longest name of a network interface on Linux.
+/// The length of the longest name of a network interface on Linux, in bytes.
 const DEVICE_LEN: usize = 15;
 
 /// The largest size that fits into the `int` of the system call.
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_socket_can_be_given_is_refused_by_name() {
+    fn invalid_options_are_refused_by_name() {
         let no_group = ("192.0.2.7".parse().unwrap(), Interface::Any);
         let refused = [
             ("ttl", Options { ttl: Some(0), ..Options::default() }),
@@ -217,7 +217,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn urgency_and_what_is_told_of_congestion_share_a_byte() {
+    fn dscp_and_ecn_share_a_byte() {
         for (dscp, ecn, byte) in [
             (Some(46), None, 0xb8),
             (None, Some(Ecn::Ect0), 0x02),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_multicast_peer_is_reached_over_as_many_routers_as_any_other() {
+    fn the_ttl_applies_to_multicast_too() {
         let options = Options { ttl: Some(7), ..Options::default() };
         let local = "127.0.0.1:0".parse().unwrap();
 
@@ -271,7 +271,7 @@ mod tests {
     // B-11
     #[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
     #[test]
-    fn a_port_is_shared_only_if_that_was_asked_for() {
+    fn a_port_is_shared_only_on_request() {
         let shared = Options { reuse_port: Some(true), ..Options::default() };
 
         let (own, shared) = (bound("127.0.0.1:0", &Options::default()), bound("[::1]:0", &shared));
@@ -292,7 +292,7 @@ mod tests {
 
     // B-13
     #[test]
-    fn what_nobody_has_asked_for_stays_on_a_users_socket() {
+    fn options_that_are_not_set_stay_on_a_callers_socket() {
         let socket = users();
         let before = SockRef::from(&socket).recv_buffer_size().unwrap();
 
@@ -305,7 +305,7 @@ mod tests {
     // B-13
     #[cfg(unix)]
     #[test]
-    fn of_the_byte_that_two_options_share_only_one_may_be_asked_for() {
+    fn dscp_and_ecn_can_be_set_separately_on_a_callers_socket() {
         for (dscp, ecn, byte) in [
             (Some(8), None, 8 << 2 | 0b01),
             (None, Some(Ecn::NotEct), 46 << 2),
@@ -323,7 +323,7 @@ mod tests {
     // B-13
     #[cfg(target_os = "linux")]
     #[test]
-    fn both_families_of_a_users_socket_get_what_was_asked_for() {
+    fn both_families_of_a_callers_socket_get_the_options() {
         let socket = UdpSocket::bind("[::]:0").unwrap();
         let options =
             Options { ttl: Some(7), recv_traffic_class: Some(true), ..Options::default() };
@@ -340,7 +340,7 @@ mod tests {
     // B-11, B-13
     #[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
     #[test]
-    fn what_is_settled_once_a_socket_is_bound_is_refused_by_name_unless_it_is_so() {
+    fn an_option_that_a_bound_socket_cannot_change_is_refused_by_name() {
         let socket = UdpSocket::bind("[::1]:0").unwrap();
         let adopt = |options: Options| options.adopt(&SockRef::from(&socket));
         let ipv6_only = SockRef::from(&socket).only_v6().unwrap();
