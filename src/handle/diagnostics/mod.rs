@@ -38,11 +38,11 @@ use crate::{Addr, BatchSizes, DropReason, IoMode, Offload, ServerStats, events};
 /// [::]:9000: 1 worker, many datagrams per system call
 ///   receive buffer: 208 KiB of 4 MiB requested; `sysctl -w net.core.rmem_max=4194304` allows that much
 ///   send buffer: 208 KiB of 4 MiB requested; `sysctl -w net.core.wmem_max=4194304` allows that much
-///   segments in one piece: received: on; sent: on up to 1471 bytes, the kernel refused more
+///   offload: received (GRO): on; sent (GSO): on up to 1471 bytes, the kernel refused more
 ///   dropped by the kernel: 17
 /// datagrams per batch: 1: 8120, 2: 640, 3–4: 12
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics {
     sockets: Vec<SocketDiagnostics>,
     stats: ServerStats,
@@ -126,7 +126,7 @@ impl fmt::Display for Diagnostics {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketDiagnostics {
     pub(super) addr: Addr,
     pub(super) workers: usize,
@@ -208,7 +208,7 @@ impl fmt::Display for SocketDiagnostics {
         }
         if self.io_mode == IoMode::Batched {
             let (received, sent) = (self.recv_offload, self.send_offload);
-            write!(f, "\n  segments in one piece: received: {received}; sent: {sent}")?;
+            write!(f, "\n  offload: received (GRO): {received}; sent (GSO): {sent}")?;
         }
         if let Some(dropped) = self.kernel_drops {
             write!(f, "\n  dropped by the kernel: {dropped}")?;
@@ -242,21 +242,21 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn an_operator_reads_what_is_and_what_to_do() {
+    fn the_text_says_what_is_set_and_what_to_change() {
         let diagnostics = Diagnostics::new(vec![report()], ServerStats::default());
 
         let expected = "\
 [::]:9000: 1 worker, many datagrams per system call
   receive buffer: 208 KiB of 4 MiB requested; `sysctl -w net.core.rmem_max=4194304` allows that much
   send buffer: 65537 bytes, unchanged on the caller's own socket
-  segments in one piece: received: on; sent: on up to 1471 bytes, the kernel refused more
+  offload: received (GRO): on; sent (GSO): on up to 1471 bytes, the kernel refused more
   dropped by the kernel: 17
 datagrams per batch: none";
         assert_eq!(diagnostics.to_string(), expected);
     }
 
     #[test]
-    fn a_server_that_is_gone_is_bound_to_nothing() {
+    fn a_dropped_server_is_bound_to_nothing() {
         let diagnostics = Diagnostics::new(Vec::new(), ServerStats::default());
 
         assert_eq!(diagnostics.to_string(), "nothing is bound\ndatagrams per batch: none");
