@@ -40,7 +40,7 @@ use crate::BindError;
 /// assert_eq!(limits.get_max_conversations(), 1_000);
 /// assert_eq!(limits.get_shutdown_grace(), Duration::from_millis(750));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub(crate) max_queue_len: usize,
     pub(crate) max_queue_bytes: usize,
@@ -67,7 +67,7 @@ pub struct Limits {
 /// assert_eq!(limits.get_overflow(), Overflow::DropOldest);
 /// assert_eq!(Overflow::default(), Overflow::DropNewest);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {
     /// The datagram that has just arrived. The kernel does the same when a socket buffer is full.
@@ -268,7 +268,7 @@ impl Limits {
         self.max_events_per_second
     }
 
-    /// Returns an error if a limit is 0 with which the server could not receive or send anything.
+    /// Returns an error if a limit is 0 that must be larger, because else the server could not receive or send.
     pub(crate) fn check(&self) -> Result<(), BindError> {
         let zero = [
             ("max_queue_bytes", self.max_queue_bytes == 0),
@@ -328,7 +328,7 @@ mod tests {
 
     // G-1
     #[test]
-    fn each_getter_returns_what_its_setter_has_set() {
+    fn each_getter_returns_the_value_of_its_setter() {
         let limits = Limits::default()
             .max_queue_len(1)
             .max_queue_bytes(2)
@@ -358,7 +358,7 @@ mod tests {
 
     // G-1
     #[test]
-    fn a_bound_of_zero_is_refused_by_name() {
+    fn a_limit_of_zero_is_refused_by_name() {
         let zero = Duration::ZERO;
         let refused = [
             ("max_queue_bytes", Limits::default().max_queue_bytes(0)),

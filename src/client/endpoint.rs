@@ -255,6 +255,7 @@ impl<P: DatagramProtocol> Client<P> {
     /// # Errors
     ///
     /// The same as [`recv`](Self::recv).
+    #[must_use = "dropping the packet loses it"]
     pub fn try_recv(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
         self.shared.receive_now()
     }

@@ -43,6 +43,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///     Ok(latest)
     /// }
     /// ```
+    #[must_use = "dropping the packet loses it"]
     pub fn try_recv(&mut self) -> Option<Result<Req, RecvError>> {
         if self.has_put_back()
             && let Some(packet) = self.receive_put_back()

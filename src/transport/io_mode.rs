@@ -25,7 +25,7 @@ use super::SocketRef;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IoMode {
     /// Many datagrams with each system call: `recvmmsg` and `sendmmsg` of Linux.
@@ -66,7 +66,7 @@ impl fmt::Display for IoMode {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Offload {
     /// The kernel does it.

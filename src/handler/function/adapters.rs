@@ -23,6 +23,7 @@ use crate::Addr;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use]
 pub const fn reply_if<F>(function: F) -> ReplyIf<F> {
     ReplyIf(function)
 }
@@ -75,6 +76,7 @@ where
 /// # }
 /// # }
 /// ```
+#[must_use]
 pub const fn try_reply<F>(function: F) -> TryReply<F> {
     TryReply(function)
 }
@@ -125,6 +127,7 @@ where
 /// # }
 /// # }
 /// ```
+#[must_use]
 pub const fn no_reply<F>(function: F) -> NoReply<F> {
     NoReply(function)
 }

@@ -78,6 +78,7 @@ where
 /// # }
 /// ```
 #[doc(alias = "state")]
+#[must_use]
 pub const fn with_state<S, F>(state: S, function: F) -> WithState<S, F>
 where
     S: Clone + Send + Sync + 'static,

@@ -18,7 +18,7 @@ use std::{ops::RangeInclusive, time::Duration};
 /// let network = Network::new(7, mobile);
 /// assert_eq!((network.sent(), network.lost()), (0, 0));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Conditions {
     pub(super) loss: f64,
     pub(super) duplicate: f64,

@@ -48,6 +48,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[must_use]
 pub const fn concurrent<F>(limit: usize, function: F) -> Concurrent<F> {
     assert!(limit > 0, "`concurrent` with a limit of 0 would serve no request");
     Concurrent { limit, function }
