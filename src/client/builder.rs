@@ -42,7 +42,7 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// # Errors
     ///
-    /// As [`ClientBuilder::connect`].
+    /// The same as [`ClientBuilder::connect`].
     ///
     /// # Panics
     ///
@@ -70,7 +70,7 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
     /// error [`ClientRecvError::TooLarge`](crate::ClientRecvError::TooLarge). The default is 65,535, more
     /// than UDP can carry; larger values count as 65,535. The client allocates memory according to this size.
     pub fn max_datagram_size(mut self, bytes: usize) -> Self {
-        // A limit that nothing can reach is none, and costs no memory.
+        // No datagram is longer, so a larger limit must not cost more memory.
         self.max_datagram_size = bytes.min(LONGEST);
         self
     }

@@ -130,7 +130,7 @@ impl Link {
         }
     }
 
-    /// Sends one datagram, whole or not at all.
+    /// Sends one whole datagram, or nothing.
     pub(super) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
         let _sending = self.begin();
         self.socket.transport().try_send(&self.route, datagram)?;

@@ -1,4 +1,4 @@
-//! The errors of endpoints, one type for each operation.
+//! The errors of servers and clients, one type for each operation.
 
 mod addr;
 mod bind;

@@ -36,8 +36,8 @@ use crate::DecodeError;
 pub enum RecvError {
     /// The server is shutting down, so no more packets are received.
     Closed,
-    /// A datagram came that is not a packet of the protocol. It is consumed; the next `recv` returns
-    /// what came after it.
+    /// A datagram came that is not a packet of the protocol. It is consumed, and the next `recv` returns
+    /// the next datagram.
     Decode(DecodeError),
     /// The peer was silent for longer than [`Limits::idle_timeout`](crate::Limits::idle_timeout) allows.
     Idle,
@@ -93,8 +93,8 @@ impl Error for RecvError {
 pub enum ClientRecvError {
     /// The client was closed, so no more packets are received.
     Closed,
-    /// A datagram came that is not a packet of the protocol. It is consumed; the next `recv` returns
-    /// what came after it.
+    /// A datagram came that is not a packet of the protocol. It is consumed, and the next `recv` returns
+    /// the next datagram.
     Decode(DecodeError),
     /// The socket failed.
     Io(io::Error),

@@ -30,12 +30,12 @@ pub enum SendError {
     Closed,
     /// The protocol could not encode the packet.
     Encode(EncodeError),
-    /// The datagram is longer than the transport carries.
+    /// The datagram is longer than the transport can carry.
     #[non_exhaustive]
     TooLarge {
         /// The length of the encoded packet, in bytes.
         len: usize,
-        /// The longest datagram that goes to this peer, in bytes: 65,507 over IPv4, 65,527 over IPv6.
+        /// The longest datagram that can be sent to this peer, in bytes: 65,507 over IPv4, 65,527 over IPv6.
         max: usize,
     },
 }
@@ -88,12 +88,12 @@ pub enum ClientSendError {
     /// The kernel refused the datagram. A program that retries counts it as lost: see
     /// [`Client`](crate::Client).
     Io(io::Error),
-    /// The datagram is longer than the transport carries.
+    /// The datagram is longer than the transport can carry.
     #[non_exhaustive]
     TooLarge {
         /// The length of the encoded packet, in bytes.
         len: usize,
-        /// The longest datagram that goes to this peer, in bytes: 65,507 over IPv4, 65,527 over IPv6.
+        /// The longest datagram that can be sent to this peer, in bytes: 65,507 over IPv4, 65,527 over IPv6.
         max: usize,
     },
 }

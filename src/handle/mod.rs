@@ -302,7 +302,7 @@ impl ServerHandle {
     ///
     /// # Cancel safety
     ///
-    /// As [`shutdown`](Self::shutdown).
+    /// The same as [`shutdown`](Self::shutdown).
     #[doc(alias = "graceful")]
     pub async fn drain(&self, within: Duration) -> u64 {
         let cut = || self.counters.read().aborted;

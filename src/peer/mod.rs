@@ -126,7 +126,7 @@ impl<Req, Res> Peer<Req, Res> {
         }
     }
 
-    /// Remembers the ancillary data of the last datagram.
+    /// Stores the ancillary data of the last datagram.
     fn learn(&mut self, ancillary: Ancillary) {
         self.path.route.local = ancillary.local;
         self.traffic_class = ancillary.traffic_class;
@@ -146,7 +146,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// use datagrammar::{BoxError, Peer};
     /// use tokio::sync::watch;
     ///
-    /// /// Tells a peer of each change, and says goodbye when serving ends.
+    /// /// Sends each change to a peer, and "goodbye" when serving ends.
     /// async fn follow(
     ///     peer: &mut Peer<String, String>,
     ///     mut news: watch::Receiver<String>,
@@ -251,7 +251,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 }
 
-/// How far a conversation has come.
+/// The progress of a conversation.
 #[derive(Clone, Copy)]
 enum Progress {
     /// Nothing was received yet, so the first datagram may still be in the worker's batch.

@@ -56,7 +56,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Cancel safety
     ///
-    /// As [`recv`](Self::recv).
+    /// The same as [`recv`](Self::recv).
     #[doc(alias = "timeout")]
     #[inline]
     pub fn recv_timeout(
@@ -77,7 +77,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Cancel safety
     ///
-    /// As [`recv`](Self::recv).
+    /// The same as [`recv`](Self::recv).
     ///
     /// # Examples
     ///

@@ -109,7 +109,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As [`ServerBuilder::bind`].
+    /// The same as [`ServerBuilder::bind`].
     ///
     /// # Panics
     ///

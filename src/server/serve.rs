@@ -309,7 +309,7 @@ mod tests {
             timeout(DEADLINE, self.peers[peer].recv()).await.unwrap().unwrap()
         }
 
-        /// Makes the socket of one worker fail for good; returns the result of serving.
+        /// Makes the socket of one worker fail on every receive. Returns the result of serving.
         async fn fail(&mut self, worker: usize) -> Result<(), ServeError> {
             let addr = self.handle.local_addrs().swap_remove(worker);
             self.network.fail_recv(addr, ErrorKind::NotConnected, 1);

@@ -21,7 +21,7 @@ use crate::ToAddrs;
 /// | --- | --- |
 /// | an address in any form of [`ToAddrs`], or several addresses | UDP with the default options |
 /// | [`Udp`] | UDP with options |
-/// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | a socket of yours, whose options stay as they are |
+/// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | your own socket, whose options stay as they are |
 /// | `MemorySocket` (feature `testing`) | a network in memory |
 /// | [`AnyTransport`] | one of those, chosen at run time |
 /// | tuples `(a, b)`, `(a, b, c)`, `(a, b, c, d)`, and a `Vec` of one of these | all of them: one server, one handler, one handle |
@@ -63,7 +63,7 @@ impl<T: Sources + Send> Bind for T {}
 /// | --- | --- |
 /// | an address in any form of [`ToAddrs`]; the first of several that can be connected | UDP with the default options |
 /// | [`Udp`] | UDP with options |
-/// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | a connected socket of yours, whose options stay as they are |
+/// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | your own connected socket, whose options stay as they are |
 /// | `MemorySocket` (feature `testing`) | a connected socket of a network in memory |
 /// | [`AnyTransport`] | one of those, chosen at run time |
 ///

@@ -67,7 +67,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind).
+    /// The same as [`bind`](Self::bind).
     pub fn connect(&self, local: impl ToAddrs, peer: impl ToAddrs) -> io::Result<MemorySocket> {
         MemorySocket::open(self, single(&local)?, Some(single(&peer)?.into()))
     }
