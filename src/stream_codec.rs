@@ -31,6 +31,19 @@ use tokio_util::{
 /// at DEBUG. If your peers send such datagrams, use the protocol [`TextLine`](crate::TextLine), or implement
 /// [`DatagramProtocol`] for the packets.
 ///
+/// ```
+/// use datagrammar::{DatagramProtocol, StreamCodec, TextLine};
+/// use tokio_util::codec::LinesCodec;
+///
+/// let lines = StreamCodec::<_, String>::new(LinesCodec::new);
+/// assert_eq!(lines.decode(b"hello\n")?, "hello");
+/// assert!(lines.decode(b"hello").is_err());
+/// assert!(lines.decode(b"a\nb\n").is_err());
+///
+/// assert_eq!(TextLine::new().decode(b"hello")?, "hello");
+/// # Ok::<(), datagrammar::BoxError>(())
+/// ```
+///
 /// # Limits
 ///
 /// `StreamCodec` does not limit the memory that a codec allocates. A
