@@ -12,15 +12,24 @@ use crate::{BoxError, Peer, ServerContext};
 /// # Examples
 ///
 /// ```
-/// use datagrammar::BoxHandler;
+/// use datagrammar::{BoxHandler, Client, Server, Text};
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// let shout = true;
 /// let handler: BoxHandler<String, String> = if shout {
 ///     BoxHandler::new(async |text: String| text.to_uppercase())
 /// } else {
 ///     BoxHandler::new(async |text: String| text)
 /// };
-/// # let _ = handler;
+/// let server = Server::bind("127.0.0.1:0", Text, handler).await?;
+/// let client = Client::connect(server.local_addr(), Text).await?;
+/// server.spawn();
+///
+/// client.send("hello".to_owned()).await?;
+/// assert_eq!(client.recv().await?, "HELLO");
+/// # Ok(())
+/// # }
 /// ```
 pub struct BoxHandler<Req, Res>(Arc<dyn AnyHandler<Req, Res>>);
 

@@ -84,7 +84,8 @@ use crate::{BoxError, Peer, ServerContext};
 /// A task that the handler starts with [`ServerContext::spawn`] or [`Peer::spawn`] must be `'static`, so it
 /// cannot borrow from the handler. Put the state that both use into an `Arc`, and clone the `Arc` before the
 /// `async move` block. The example of [`ServerContext::spawn`] shows it. To send one packet to many peers,
-/// keep a set of [`PeerSender`](crate::PeerSender)s: its page has an example.
+/// keep a set of [`PeerSender`](crate::PeerSender)s: its page has an example, and says how to encode the
+/// packet only once.
 ///
 /// # What the compiler says, and what it means
 ///

@@ -219,14 +219,22 @@ impl ServerBuilder {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Addr, Server, Text};
+    /// use datagrammar::{Addr, Client, DropReason, Server, Text};
     ///
-    /// # async fn example() -> std::io::Result<()> {
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// let server = Server::builder(Text, async |text: String| text)
-    ///     .source_filter(|peer: &Addr| peer.ip().is_some_and(|ip| ip.is_loopback()))
-    ///     .bind("[::]:9000")
+    ///     .source_filter(|peer: &Addr| !peer.ip().is_some_and(|ip| ip.is_loopback()))
+    ///     .bind("127.0.0.1:0")
     ///     .await?;
-    /// # drop(server);
+    /// let (addr, handle) = (server.local_addr(), server.handle());
+    /// server.spawn();
+    ///
+    /// let client = Client::connect(addr, Text).await?;
+    /// client.send("hello".to_owned()).await?;
+    /// # while handle.stats().received == 0 { tokio::task::yield_now().await; }
+    /// handle.shutdown().await;
+    /// assert_eq!(handle.stats().dropped(DropReason::Refused), 1);
     /// # Ok(())
     /// # }
     /// ```

@@ -116,6 +116,19 @@ impl Server {
     /// # Cancel safety
     ///
     /// The same as [`serve`](Self::serve).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use datagrammar::{Server, Text};
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let server = Server::bind("[::]:9000", Text, async |text: String| text).await?;
+    /// server.serve_until(tokio::signal::ctrl_c()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "graceful")]
     #[doc(alias = "ctrl_c")]
     pub async fn serve_until<T>(&self, until: impl Future<Output = T>) -> Result<(), ServeError> {

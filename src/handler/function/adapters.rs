@@ -14,12 +14,18 @@ use crate::Addr;
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Text, Server, reply_if};
+/// use datagrammar::{Client, Server, Text, reply_if};
 ///
-/// # async fn example() -> std::io::Result<()> {
-/// let handler = reply_if(async |request: String| (request == "ping").then(|| "pong".to_owned()));
-/// let server = Server::builder(Text, handler).bind("127.0.0.1:0").await?;
-/// # drop(server);
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let pong = reply_if(async |request: String| (request == "ping").then(|| "pong".to_owned()));
+/// let server = Server::bind("127.0.0.1:0", Text, pong).await?;
+/// let client = Client::connect(server.local_addr(), Text).await?;
+/// server.spawn();
+///
+/// client.send("hello".to_owned()).await?;
+/// client.send("ping".to_owned()).await?;
+/// assert_eq!(client.recv().await?, "pong");
 /// # Ok(())
 /// # }
 /// ```

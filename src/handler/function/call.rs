@@ -58,7 +58,7 @@ where
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{Server, Text, with_state};
+/// use datagrammar::{Client, Server, Text, with_state};
 /// use std::{collections::HashMap, sync::{Arc, Mutex}};
 ///
 /// type Visits = Arc<Mutex<HashMap<String, u32>>>;
@@ -70,10 +70,16 @@ where
 ///     count.to_string()
 /// }
 ///
-/// # async fn example() -> std::io::Result<()> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// let visits = Visits::default();
-/// let server = Server::builder(Text, with_state(visits.clone(), visit)).bind("[::]:9000").await?;
-/// # drop(server);
+/// let server = Server::bind("127.0.0.1:0", Text, with_state(visits.clone(), visit)).await?;
+/// let client = Client::connect(server.local_addr(), Text).await?;
+/// server.spawn();
+///
+/// client.send("Ada".to_owned()).await?;
+/// assert_eq!(client.recv().await?, "1");
+/// assert_eq!(visits.lock().unwrap()["Ada"], 1);
 /// # Ok(())
 /// # }
 /// ```

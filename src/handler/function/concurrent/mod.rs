@@ -33,7 +33,7 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{BoxError, Server, Text, concurrent, with_state};
+/// use datagrammar::{BoxError, Client, Server, Text, concurrent, with_state};
 ///
 /// # #[derive(Clone)] struct Pool;
 /// # impl Pool { async fn lookup(&self, key: &str) -> Result<String, BoxError> { Ok(key.to_owned()) } }
@@ -41,10 +41,18 @@ use crate::{
 ///     Ok(pool.lookup(&key).await?)
 /// }
 ///
-/// # async fn example(pool: Pool) -> std::io::Result<()> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # let pool = Pool;
 /// let handler = concurrent(64, with_state(pool, lookup));
-/// let server = Server::builder(Text, handler).bind("[::]:9000").await?;
-/// # drop(server);
+/// let server = Server::bind("127.0.0.1:0", Text, handler).await?;
+/// let client = Client::connect(server.local_addr(), Text).await?;
+/// server.spawn();
+///
+/// client.send_all(["one".to_owned(), "two".to_owned()]).await?;
+/// let mut answers = [client.recv().await?, client.recv().await?];
+/// answers.sort(); // They may come in another order than the requests.
+/// assert_eq!(answers, ["one", "two"]);
 /// # Ok(())
 /// # }
 /// ```
