@@ -145,7 +145,7 @@ impl Limits {
     }
 
     /// Sets how long one `recv` may wait before it returns [`RecvError::Idle`]. The default is 60 seconds;
-    /// `None` means no timeout. The timeout ends the conversations of silent peers, which would else use up
+    /// `None` means no timeout. Without a timeout, silent peers could use up
     /// [`max_conversations`](Self::max_conversations).
     ///
     /// [`RecvError::Idle`]: crate::RecvError::Idle
@@ -191,7 +191,8 @@ impl Limits {
     }
 
     /// Sets how many `tracing` events about peers are logged per second, for each level. The default is 10.
-    /// Other events count in [`ServerStats::suppressed_events`](crate::ServerStats::suppressed_events).
+    /// Events beyond this number are not logged, and count in
+    /// [`ServerStats::suppressed_events`](crate::ServerStats::suppressed_events).
     #[must_use]
     pub const fn max_events_per_second(mut self, events: usize) -> Self {
         self.max_events_per_second = events;
@@ -268,7 +269,7 @@ impl Limits {
         self.max_events_per_second
     }
 
-    /// Returns an error if a limit is 0 that must be larger, because else the server could not receive or send.
+    /// Returns an error if a limit is 0 and the server could not receive or send with it.
     pub(crate) fn check(&self) -> Result<(), BindError> {
         let zero = [
             ("max_queue_bytes", self.max_queue_bytes == 0),

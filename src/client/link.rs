@@ -32,8 +32,8 @@ pub(super) struct Link {
 #[derive(Debug)]
 struct Receiving {
     half: Box<dyn RecvHalf>,
-    /// The error code that a receive got while a send was in progress, if it is about a sent datagram; else
-    /// 0.
+    /// The error code that a receive got while a send was in progress, if it is about a sent datagram.
+    /// Otherwise 0.
     told: i32,
 }
 

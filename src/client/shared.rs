@@ -108,7 +108,7 @@ impl<P: DatagramProtocol> Shared<P> {
         })
     }
 
-    /// Returns a packet that has arrived; else the events to wait for before the next try.
+    /// Returns a packet that has arrived, or the events to wait for before the next try.
     pub(super) fn receive(
         &self,
         until: Option<Instant>,

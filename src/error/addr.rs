@@ -48,7 +48,7 @@ impl AddrError {
     }
 
     /// Returns the kind of the error: the kind of the system's error,
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for text that is not an address, or
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for text that is not an address, and
     /// [`NotFound`](io::ErrorKind::NotFound) for a network interface that this host does not have.
     #[must_use]
     pub const fn kind(&self) -> io::ErrorKind {
@@ -78,7 +78,7 @@ impl Error for AddrError {
     }
 }
 
-/// Returns the error about an option if there is one among `errors`, else all of them.
+/// Returns the error about an option if there is one among `errors`, otherwise all of them.
 pub(super) fn of_option(mut errors: Vec<AddrError>) -> Result<OptionError, Vec<AddrError>> {
     let is_option = |error: &AddrError| {
         let cause = error.cause.as_ref().and_then(io::Error::get_ref);

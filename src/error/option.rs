@@ -53,7 +53,7 @@ impl OptionError {
 
     /// Returns the kind of the error: [`InvalidInput`](io::ErrorKind::InvalidInput) for a value out of range
     /// or an option that cannot be used with the others, [`Unsupported`](io::ErrorKind::Unsupported) for an
-    /// option that this system does not have, else the kind of the system's error.
+    /// option that this system does not have, otherwise the kind of the system's error.
     #[must_use]
     pub const fn kind(&self) -> io::ErrorKind {
         self.kind

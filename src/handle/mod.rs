@@ -250,8 +250,8 @@ impl ServerHandle {
     /// once.
     ///
     /// When the future of `serve` is dropped, the runtime drops conversations and background tasks a moment
-    /// later. This waits for them too; [`shutdown`](Self::shutdown) does not. They hold the sockets open. So
-    /// when the server was dropped and this returns, the ports are free.
+    /// later. This waits for them too; [`shutdown`](Self::shutdown) does not. Conversations and tasks hold
+    /// the sockets open. So when the server was dropped and this has returned, the ports are free.
     ///
     /// A conversation or a background task of the server that awaits this call is dropped there when serving
     /// ends. In a clean-up, this returns at once.

@@ -54,8 +54,8 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Returns the error of `recv` that `error` passes on, if there is one. It is in the chain of sources of
     /// `error`. If `error` is transparent, it is not in that chain, and only its text shows it. In both cases
-    /// `recv` of this peer must have returned such an error; else the error comes from another endpoint that
-    /// the handler uses.
+    /// `recv` of this peer must have returned such an error. Otherwise the error comes from another endpoint
+    /// that the handler uses.
     fn passed_on(&self, error: &(dyn Error + 'static)) -> Option<QuietEnd> {
         let of_client = caused_by(error, |_: &ClientRecvError| true)
             || caused_by(error, |_: &ClientSendError| true);

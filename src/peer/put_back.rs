@@ -6,7 +6,7 @@ use super::{
 };
 
 impl<Req, Res> Peer<Req, Res> {
-    /// Puts a packet back, so that the next `recv` returns it. If the handler returns before, the next
+    /// Puts a packet back, so that the next `recv` returns it. If the handler returns before that, the next
     /// conversation with the peer begins at once and receives it.
     ///
     /// With this, a handler that waits for an answer can leave an unexpected request to the next

@@ -47,8 +47,9 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Receives the next packet of this peer, and waits for at most `timeout`.
     ///
-    /// A packet that has arrived already is returned even if `timeout` is zero. The [idle
-    /// timeout](crate::Limits::idle_timeout) applies too, so the shorter of the two ends the wait.
+    /// A packet that has arrived already is returned even if `timeout` is zero.
+    /// [`Limits::idle_timeout`](crate::Limits::idle_timeout) applies too: the shorter of the two ends the
+    /// wait.
     ///
     /// # Errors
     ///

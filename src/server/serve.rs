@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Serves until the server is asked to stop, `until` completes, or a socket fails for good. `begun` is the
-/// number of this run if it has begun already; else a new run begins.
+/// number of this run if it has begun already; otherwise a new run begins.
 pub(super) async fn serve<U>(
     server: &Server,
     begun: Option<u64>,
@@ -255,7 +255,7 @@ mod tests {
         testing::{Conditions, Network},
     };
 
-    /// Echoes the request. If that was "stay", it waits for ever; else it sends "goodbye" at the end of
+    /// Echoes the request. If that was "stay", it waits for ever. Otherwise it sends "goodbye" at the end of
     /// serving.
     struct Stays;
 

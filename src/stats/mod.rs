@@ -56,8 +56,7 @@ pub enum DropReason {
     /// it.
     ///
     /// Only Linux reports this, and not with [`batch_io(false)`](crate::Udp::batch_io). The count includes
-    /// all datagrams that the kernel has dropped since the socket belongs to the server, and is exact at any
-    /// time. Datagrams that the kernel has merged (GRO) count as one.
+    /// all datagrams that the kernel has dropped since the server was bound, and is exact at any time. Datagrams that the kernel has merged (GRO) count as one.
     Kernel,
 }
 

@@ -45,8 +45,8 @@ pub struct SocketRef<'a>(Lent<'a>);
 #[derive(Debug)]
 enum Lent<'a> {
     Borrowed(&'a UdpSocket),
-    /// Keeps the socket open, because its owner may close it meanwhile. Else the descriptor could be reused
-    /// for another file.
+    /// Keeps the socket open, because its owner may close it meanwhile. Otherwise the descriptor could be
+    /// reused for another file.
     Shared(Arc<UdpSocket>),
 }
 

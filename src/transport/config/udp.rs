@@ -196,8 +196,8 @@ impl Udp {
 
     /// Sets whether [`Peer::traffic_class`](crate::Peer::traffic_class) returns the traffic class of received
     /// datagrams. The default is false, because reading it takes time for each datagram. It works for servers
-    /// on Linux only, and not with [`batch_io(false)`](Self::batch_io). Else `Peer::traffic_class` returns
-    /// `None`.
+    /// on Linux only, and not with [`batch_io(false)`](Self::batch_io). Otherwise `Peer::traffic_class`
+    /// returns `None`.
     pub const fn recv_traffic_class(mut self, enabled: bool) -> Self {
         self.options.recv_traffic_class = Some(enabled);
         self
