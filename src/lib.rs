@@ -235,13 +235,13 @@ pub use transport::{
 pub mod testing {
     //! For tests: a network in memory for handlers, and [`Conformance`] for protocols of your own.
     //!
-    //! The network has loss, delay, duplicates, reordering, an MTU and errors, all of them from a seed.
-    //! Servers and clients on it behave as they do over UDP. Under tokio's paused clock a test that spans
-    //! hours takes milliseconds, and the same seed gives the same sequence of events.
+    //! The network has loss, delay, duplicates, reordering, an MTU and errors, all of them from a seed. Servers and
+    //! clients on it behave as they do over UDP. Under tokio's paused clock, a test of several hours takes
+    //! milliseconds, and the same seed gives the same sequence of events.
     //!
     //! # Examples
     //!
-    //! A client that asks again until it is answered, on a network that loses every third datagram:
+    //! A client that repeats its request until it is answered, on a network that loses a third of the datagrams:
     //!
     //! ```
     //! use datagrammar::{Text, Client, Server, testing::{Conditions, Network}};
@@ -257,7 +257,7 @@ pub mod testing {
     //! let socket = network.connect("10.0.0.2:0", "10.0.0.1:9000")?;
     //! let client = Client::connect(socket, Text).await?;
     //! let answer = loop {
-    //!     client.send("hello".to_owned()).await?;
+    //!     let _ = client.send("hello".to_owned()).await; // over UDP an error here is a loss too
     //!     if let Ok(answer) = client.recv_timeout(Duration::from_secs(1)).await {
     //!         break answer;
     //!     }
