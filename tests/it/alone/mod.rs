@@ -6,7 +6,7 @@ mod broken_log;
 mod descriptors;
 mod memory;
 mod spans;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))] // it needs several workers
 mod threads;
 
 use std::{
