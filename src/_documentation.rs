@@ -1,6 +1,6 @@
 //! Chapters that are longer than the page of an item. The same files are in the repository.
 //!
-//! - [`cookbook`]: ten programs for what most services need.
+//! - [`cookbook`]: programs for common tasks.
 //! - [`troubleshooting`]: what to check when a server does not answer.
 //! - [`coming_from`]: for users of EasyNetwork, `UdpFramed` and `recv_from` loops.
 //! - [`codecs`], [`layers`], [`keys`]: which to choose, and what each costs.

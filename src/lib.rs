@@ -49,11 +49,13 @@
 //! | --- | --- |
 //! | to serve requests | [`Server`], [`ServerBuilder`]; a [function](Handler#functions) or a [`Handler`] that holds a conversation with a [`Peer`] |
 //! | to send requests | [`Client`], [`ClientBuilder`], [`Packets`] |
-//! | to share state, know the peer's address, serve several requests of a peer at once | [`with_state`], [`function`], [`concurrent`] |
+//! | to share state between calls | [`with_state`] |
+//! | to know the peer's address in a function | a [function](Handler#functions) with a second argument, an [`Addr`] |
+//! | to serve several requests from one peer at once | [`concurrent`] |
 //! | to send nothing for some requests | [`reply_if`], [`try_reply`], [`no_reply`] |
 //! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
-//! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`ClientStats`], [`Diagnostics`] |
+//! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
 //! | socket options, other transports, several sockets | [`Udp`], [`Bind`], [`Connect`], [`AnyTransport`], [`SocketRef`], [`Interface`], [`TrafficClass`] |
 //! | a codec | [`Raw`], [`Text`], [`TextLine`], [`Json`], [`Cbor`], [`Msgpack`], [`Postcard`], [`Bincode`], [`BincodeDerive`], [`Fixed`], [`Protobuf`], [`StreamCodec`]; [how to choose](_documentation::codecs) |
@@ -70,7 +72,8 @@
 //!
 //! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`SenderError`]
 //! and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`] and [`ClientSendError`] of clients. They contain
-//! [`AddrError`], [`OptionError`], [`DecodeError`] and [`EncodeError`]. [`BoxError`] takes all of them by `?`.
+//! [`AddrError`], [`OptionError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error of a key. `?` converts
+//! each of them to [`BoxError`].
 //!
 //! # Feature flags
 //!
