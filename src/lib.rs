@@ -118,7 +118,8 @@
 )]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-// The examples of the chapters need most features, so they are tested with all of them.
+// The examples of the chapters need most features, so they are tested with all of them. The pages are there with any.
+#[cfg_attr(docsrs, doc(auto_cfg = false))]
 #[cfg(all(
     doc,
     any(

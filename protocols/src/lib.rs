@@ -227,15 +227,15 @@ pub use self::layer::crc32c::Crc32c;
 #[cfg(any(feature = "sealed", feature = "signed"))]
 pub use self::layer::key::KeyError;
 #[cfg(feature = "sealed")]
-pub use self::layer::key::SealingKey;
-#[cfg(feature = "signed")]
-pub use self::layer::key::SigningKey;
-#[cfg(feature = "sealed")]
 pub use self::layer::sealed::Sealed;
+#[cfg(feature = "sealed")]
+pub use self::layer::sealing_key::SealingKey;
 #[cfg(feature = "sha256")]
 pub use self::layer::sha256::Sha256Digest;
 #[cfg(feature = "signed")]
 pub use self::layer::signed::Signed;
+#[cfg(feature = "signed")]
+pub use self::layer::signing_key::SigningKey;
 /// Bytes that are cheap to clone: the packets of [`Raw`]. This is [`bytes::Bytes`].
 ///
 /// # Examples

@@ -1,9 +1,6 @@
 //! Secret keys of 32 bytes that two sides share.
 
-use std::{error::Error, fmt, str::FromStr};
-
-use base64ct::{Base64Url, Encoding};
-use zeroize::Zeroizing;
+use std::{error::Error, fmt};
 
 /// The error of an invalid key, or of a key that could not be generated.
 ///
@@ -23,11 +20,11 @@ use zeroize::Zeroizing;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct KeyError {
-    problem: Problem,
+    pub(super) problem: Problem,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Problem {
+pub(super) enum Problem {
     Len(usize),
     NotBase64,
     Random(getrandom::Error),
@@ -52,6 +49,8 @@ impl Error for KeyError {
     }
 }
 
+/// The type of a key. Each one has a module of its own, with the `cfg` of its feature: rustdoc would show
+/// the `cfg` of this module as what both keys need.
 macro_rules! key {
     ($(#[$attribute:meta])* $Key:ident) => {
         $(#[$attribute])*
@@ -179,16 +178,6 @@ macro_rules! key {
     };
 }
 
-#[cfg(feature = "signed")]
-key! {
-    /// The key of [`Signed`](crate::Signed): exactly 32 bytes.
-    SigningKey
-}
+pub(super) use key;
 
-#[cfg(feature = "sealed")]
-key! {
-    /// The key of [`Sealed`](crate::Sealed): exactly 32 bytes.
-    SealingKey
-}
-
-const TEXT_LEN: usize = 44; // characters
+pub(super) const TEXT_LEN: usize = 44; // characters

@@ -2,7 +2,6 @@
 
 #[cfg(feature = "base64")]
 pub(crate) mod base64;
-#[cfg(any(feature = "bzip2", feature = "lz4", feature = "zlib", feature = "zstd"))]
 pub(crate) mod compress;
 #[cfg(feature = "crc32c")]
 pub(crate) mod crc32c;
@@ -20,7 +19,11 @@ pub(crate) mod prefix;
 mod replace;
 #[cfg(feature = "sealed")]
 pub(crate) mod sealed;
+#[cfg(feature = "sealed")]
+pub(crate) mod sealing_key;
 #[cfg(feature = "sha256")]
 pub(crate) mod sha256;
 #[cfg(feature = "signed")]
 pub(crate) mod signed;
+#[cfg(feature = "signed")]
+pub(crate) mod signing_key;

@@ -7,7 +7,7 @@ use chacha20poly1305::{
     aead::{self, AeadInOut},
 };
 
-use super::{interface::Layer, key::SealingKey};
+use super::{interface::Layer, sealing_key::SealingKey};
 use crate::error::{DecodeError, EncodeError};
 
 /// Encrypts and authenticates datagrams with a shared key. It refuses datagrams that were not

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{interface::Layer, key::SigningKey};
+use super::{interface::Layer, signing_key::SigningKey};
 use crate::error::{DecodeError, EncodeError};
 
 /// Authenticates datagrams with a shared key: it appends a signature, and refuses datagrams without
