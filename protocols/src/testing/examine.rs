@@ -35,7 +35,7 @@ impl<I, O> Conformance<'_, I, O> {
         has_fixed_texts(&met)?;
         Rng::with_seed(self.seed).shuffle(&mut met);
         met.truncate(MET_AGAIN);
-        self.has_no_memory(&samples, &met)?;
+        self.has_no_state(&samples, &met)?;
         for bytes in hostile::repeated() {
             let _ = self.decode(Origin::Repeated, &bytes)?;
         }
@@ -79,7 +79,7 @@ impl<I, O> Conformance<'_, I, O> {
 
     fn reads_as(
         &self,
-        promise: &str,
+        rule: &str,
         origin: Origin,
         packet: &O,
         datagram: &[u8],
@@ -89,7 +89,7 @@ impl<I, O> Conformance<'_, I, O> {
             Ok(_) => "is read as another packet".to_owned(),
             Err(error) => format!("is not read: {}", Chain(&error)),
         };
-        Err(Failure::new(promise, origin, what).with(datagram))
+        Err(Failure::new(rule, origin, what).with(datagram))
     }
 
     fn is_same(&self, sent: &O, read: &I) -> bool {
@@ -110,8 +110,8 @@ impl<I, O> Conformance<'_, I, O> {
     /// Checks that a packet ends exactly where its datagram ends.
     fn ends(&self, number: usize, datagram: &[u8]) -> Result<(), Failure> {
         let may_follow = |byte: u8| self.trailing[usize::from(byte)];
-        let refused = |promise, origin, datagram: &[u8]| match self.outcome(origin, datagram)? {
-            Outcome::Packet => Err(Failure::new(promise, origin, ACCEPTED).with(datagram)),
+        let refused = |rule, origin, datagram: &[u8]| match self.outcome(origin, datagram)? {
+            Outcome::Packet => Err(Failure::new(rule, origin, ACCEPTED).with(datagram)),
             Outcome::Refused(..) => Ok(()),
         };
 
@@ -158,23 +158,23 @@ impl<I, O> Conformance<'_, I, O> {
 
     /// Checks in another order that each datagram has the same outcome as before, and that packets
     /// come back.
-    fn has_no_memory(&self, samples: &[Sample<O>], met: &[Met]) -> Result<(), Failure> {
+    fn has_no_state(&self, samples: &[Sample<O>], met: &[Met]) -> Result<(), Failure> {
         for (Met { origin, datagram, outcome }, sample) in met.iter().zip(samples.iter().cycle()) {
             let again = self.outcome(*origin, datagram)?;
             if again != *outcome {
                 let what = format!("was {outcome:?}, and is {again:?} after other datagrams");
-                return Err(Failure::new(MEMORY, *origin, what).with(datagram));
+                return Err(Failure::new(STATE, *origin, what).with(datagram));
             }
             let next = self.decode(*origin, &sample.datagram)?;
             if !next.is_ok_and(|read| self.is_same(&sample.packet, &read)) {
                 let what = "changes what is read from the datagram after it";
-                return Err(Failure::new(MEMORY, *origin, what).with(datagram));
+                return Err(Failure::new(STATE, *origin, what).with(datagram));
             }
         }
         for (number, sample) in samples.iter().enumerate() {
             let origin = Origin::Packet(number);
             if self.comes_back(origin, &sample.packet)?.is_err() {
-                return Err(Failure::new(MEMORY, origin, "is refused after other datagrams"));
+                return Err(Failure::new(STATE, origin, "is refused after other datagrams"));
             }
         }
         Ok(())
@@ -190,7 +190,7 @@ impl<I, O> Conformance<'_, I, O> {
         if let Some(packet) = (self.back)(&packet) {
             let mut written = Vec::new();
             if self.encode(origin, packet, &mut written)?.is_ok() {
-                self.reads_as(ONE_TO_ONE, origin, packet, &written)?;
+                self.reads_as(SECOND, origin, packet, &written)?;
             }
         }
         Ok(Outcome::Packet)
@@ -295,9 +295,9 @@ const APPENDED: &str = "bytes in the buffer stay";
 const TRAILING: &str = "trailing bytes are refused";
 const CUT: &str = "cut datagrams are refused";
 const ALTERED: &str = "altered datagrams are refused";
-const ONE_TO_ONE: &str = "one to one";
+const SECOND: &str = "second round trip";
 const PANIC: &str = "no panic";
-const MEMORY: &str = "no memory";
+const STATE: &str = "no state";
 const ERRORS: &str = "errors say what is wrong";
 const ALLOCATION: &str = "no allocation beyond the limit";
 

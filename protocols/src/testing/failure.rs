@@ -2,13 +2,13 @@
 
 use std::{any::Any, error::Error, fmt};
 
-/// A promise that was not kept.
+/// A rule that was not kept.
 #[derive(Debug)]
 pub(super) struct Failure(String);
 
 impl Failure {
-    pub(super) fn new(promise: &str, origin: Origin, what: impl fmt::Display) -> Self {
-        Self(format!("{promise}: {origin} {what}"))
+    pub(super) fn new(rule: &str, origin: Origin, what: impl fmt::Display) -> Self {
+        Self(format!("{rule}: {origin} {what}"))
     }
 
     pub(super) fn without_packets() -> Self {

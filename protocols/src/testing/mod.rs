@@ -1,4 +1,4 @@
-//! Tests for protocols: they check what every protocol promises. For test code only.
+//! For tests: checks that a protocol of your own keeps its rules.
 
 mod examine;
 mod failure;
@@ -17,33 +17,33 @@ use crate::{
     protocol::DatagramProtocol,
 };
 
-/// Checks that a protocol keeps its [promises](DatagramProtocol#requirements), given some of its
-/// packets.
+/// Checks that a protocol keeps its [rules](DatagramProtocol#rules), with packets that you give it.
 ///
-/// It takes one line in a test. It panics, like an assertion, if one of these promises is broken:
+/// It takes one line in a test. It panics, like an assertion, if one of these rules is broken:
 ///
 /// - **Round trip.** Each packet can be encoded, and decodes as the same packet.
 /// - **Bytes in the buffer stay**, whether the packet is encoded or refused.
-/// - **Trailing bytes are refused**: each of the 256 bytes after a packet. For a format without an
-///   end, call [`allow_trailing`](Self::allow_trailing).
-/// - **One to one.** A packet that was decoded from any bytes, and can be encoded, decodes as the
-///   same packet again.
+/// - **Trailing bytes are refused**: each of the 256 possible bytes after a packet. For a format
+///   without an end, call [`allow_trailing`](Self::allow_trailing).
+/// - **Second round trip.** A packet that was decoded from any bytes, and can be encoded, decodes
+///   as the same packet again.
 /// - **No panic** for datagrams that are cut, altered, random, or as long as possible. A stack
 ///   overflow ends the test too, but without a message. Call [`refuse_cuts`](Self::refuse_cuts) and
 ///   [`refuse_altered`](Self::refuse_altered) if the protocol must refuse all cut or altered
 ///   datagrams.
-/// - **No memory.** A datagram has the same outcome, whichever datagrams came before it.
+/// - **No state.** A datagram has the same outcome after any other datagrams.
 /// - **Errors say what is wrong**, in words that do not depend on the datagram.
 /// - **No allocation** beyond a limit, if there is a [`peak`](Self::peak) to measure it.
 ///
-/// The message of the panic names the promise and the packet, and has the datagram in hexadecimal.
-/// Random numbers depend on a [`seed`](Self::seed) only, so a failure is reproducible.
+/// The message of the panic names the rule and the packet, and has the datagram in hexadecimal.
+/// Random numbers depend only on a [`seed`](Self::seed), so a failure is reproducible.
 ///
-/// No check can know which bytes you mean: compare the bytes of a few packets with literals too.
+/// No check knows the bytes that your format requires: compare the bytes of a few packets with
+/// literals too.
 ///
 /// # Cost
 ///
-/// Some thousand calls of the protocol per packet. Most protocols take less than 0.1 s per packet
+/// A few thousand calls of the protocol per packet. Most protocols take less than 0.1 s per packet
 /// in an unoptimized test; layers with keys or digests take longer. For datagrams of more than
 /// 1,024 bytes it does not try every length and place, to limit the time.
 ///
@@ -173,7 +173,7 @@ impl<'p, T: 'p> Conformance<'p, T> {
 }
 
 impl<'p> Conformance<'p, Bytes> {
-    /// Checks a layer around [`Raw`]: its packets stand for the bytes of any inner protocol.
+    /// Checks a layer around [`Raw`]: its packets stand for the payload of any inner protocol.
     ///
     /// All errors must have the [kind](ErrorKind) `Layer`.
     ///
@@ -197,10 +197,10 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// requests.
     ///
     /// `same` returns whether a received packet is the packet that was sent. If both have the same
-    /// type, pass `PartialEq::eq`. To check the other direction, exchange the two protocols.
+    /// type, pass `PartialEq::eq`. To check the other direction, swap the two protocols.
     ///
-    /// This does not check whether packets of altered and random datagrams can be sent again (*one
-    /// to one*), as nobody sends them.
+    /// This does not check the second round trip, since a received packet may have another type
+    /// than a sent one.
     ///
     /// # Examples
     ///
@@ -242,7 +242,7 @@ impl<'p, I, O> Conformance<'p, I, O> {
     ///
     /// # Panics
     ///
-    /// Panics if the protocol breaks one of the promises, or if there is no packet.
+    /// Panics if the protocol breaks one of the rules, or if there is no packet.
     ///
     /// # Examples
     ///
@@ -264,7 +264,7 @@ impl<'p, I, O> Conformance<'p, I, O> {
     ///
     /// # Panics
     ///
-    /// Panics if the protocol breaks one of the promises.
+    /// Panics if the protocol breaks one of the rules.
     ///
     /// # Examples
     ///
@@ -283,7 +283,7 @@ impl<'p, I, O> Conformance<'p, I, O> {
     ///
     /// # Panics
     ///
-    /// Panics if the protocol breaks one of the promises.
+    /// Panics if the protocol breaks one of the rules.
     ///
     /// # Examples
     ///

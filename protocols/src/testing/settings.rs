@@ -90,12 +90,13 @@ impl<'p, I, O> Conformance<'p, I, O> {
         Self { seed, ..self }
     }
 
-    /// Requires that decoding a datagram never holds more than `bytes` of memory at a time.
+    /// Requires that decoding a datagram never holds more than `bytes` bytes of memory at a time.
     ///
     /// `measure` must call its argument once, and return the peak of the memory that the call held.
-    /// Only a global allocator can measure that, and a program can have only one, so the test
-    /// provides it: an allocator that counts what the thread holds, or a crate that does. A
-    /// datagram may have up to 65,507 bytes, so most formats need a limit of several times that.
+    /// Only a global allocator can measure that, and a program can have only one, so your test
+    /// provides it: an allocator that counts the bytes that the thread holds, of your own or from a
+    /// crate. A datagram may have up to 65,507 bytes, so most formats need a limit of several times
+    /// that.
     ///
     /// # Examples
     ///
@@ -103,7 +104,8 @@ impl<'p, I, O> Conformance<'p, I, O> {
     /// # use datagrammar_protocols as datagrammar;
     /// use datagrammar::{Text, testing::Conformance};
     ///
-    /// /// Asks the allocator of this test how much `call` has held.
+    /// /// Returns how many bytes `call` held at its peak. `ALLOCATOR` is the `#[global_allocator]` of
+    /// /// your test, of a type that counts allocations. It is not shown here.
     /// fn peak_of(call: &mut dyn FnMut()) -> usize {
     /// #   #[cfg(false)] {
     ///     ALLOCATOR.reset();

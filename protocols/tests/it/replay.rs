@@ -1,4 +1,4 @@
-//! The replay window. Handlers keep it, because protocols have no memory (P-6).
+//! The replay window. Handlers keep it, because protocols have no state (P-6).
 
 use std::collections::HashSet;
 

@@ -157,7 +157,7 @@ fn a_packet_that_is_read_but_changes_when_it_is_written_is_found() {
 
     let failure = failure(|| Conformance::new(trimming).datagram(b"  "));
 
-    assert_eq!(failure, "one to one: this one is read as another packet\n1 bytes: 21");
+    assert_eq!(failure, "second round trip: this one is read as another packet\n1 bytes: 21");
 }
 
 // P-7
