@@ -6,7 +6,7 @@
 
 use std::{error::Error, fmt};
 
-/// Any error, boxed: what converters and handlers return.
+/// Any error, boxed: returned by converters, and by the handlers of `datagrammar`.
 ///
 /// # Examples
 ///
@@ -60,7 +60,8 @@ impl DecodeError {
         Self(Fault::new(ErrorKind::Codec, problem))
     }
 
-    /// Creates the error of a layer: the bytes that the layer adds are wrong, such as a signature.
+    /// Creates the error of a layer: the bytes that the layer adds are wrong. For example, a
+    /// signature does not match.
     ///
     /// # Examples
     ///
@@ -180,7 +181,7 @@ impl EncodeError {
         Self(Fault::new(ErrorKind::Codec, problem))
     }
 
-    /// Creates the error of a layer: it cannot wrap the bytes of the inner protocol.
+    /// Creates the error of a layer: it cannot wrap the payload.
     ///
     /// # Examples
     ///
@@ -288,7 +289,7 @@ pub enum ErrorKind {
     /// A codec: the bytes or the packet do not fit the format.
     Codec,
 
-    /// A layer: the bytes around those of the codec are wrong, such as a signature.
+    /// A layer: the bytes that it adds are wrong. For example, a signature does not match.
     Layer,
 
     /// A converter: the format is correct, but your domain refuses the packet.

@@ -1,7 +1,7 @@
 //! Trait impls for types that contain no packet, although packets are their type parameters.
 
-/// Implements `Clone`, `Copy`, `Debug` with these fields, and `Default` by `new`, whatever the
-/// packets are. `derive` would require the same traits of the packets.
+/// Implements `Clone`, `Copy`, `Debug` with these fields, and `Default` by `new`, for all types
+/// of packets. `derive` would require the same traits of the packets.
 macro_rules! plain {
     ($Type:ident<$($Packet:ident),*> { $($field:ident),* }) => {
         impl<$($Packet),*> Clone for $Type<$($Packet),*> {

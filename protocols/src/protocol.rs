@@ -11,23 +11,23 @@ use crate::{
     layer::interface::Layer,
 };
 
-/// Maps packets to datagrams and back, one to one.
+/// Maps packets to datagrams and back: one datagram is one packet.
 ///
 /// A datagram is the bytes that the network carries in one piece. A packet is the typed value that
 /// it stands for. Both endpoints must use the same protocol. A protocol is a codec
 /// ([`Raw`](crate::Raw), [`Text`](crate::Text), …), or a combination of others, such as a
 /// [`Convert`] around a codec, or a type of your own that implements this trait.
 ///
-/// # Requirements
+/// # Rules
 ///
 /// Every implementation must keep these rules. The kit `testing::Conformance` tests them.
 ///
 /// - **One datagram is exactly one packet.** A protocol cannot ask for more bytes, and it cannot
 ///   leave bytes for later.
-/// - **No memory.** The result depends on the argument only, not on earlier datagrams. That is why
+/// - **No state.** The result depends only on the argument, not on earlier datagrams. That is why
 ///   both methods take `&self`. One value serves all peers.
-/// - **No panic.** Every datagram may come from an attacker. `decode` returns for any bytes, and it
-///   never reserves more memory than the received bytes justify.
+/// - **No panic.** Every datagram may come from an attacker. `decode` returns for any bytes. It
+///   uses memory in proportion to the received bytes, not to a length that they declare.
 ///
 /// # Examples
 ///
@@ -60,7 +60,7 @@ pub trait DatagramProtocol {
     /// The packet that this endpoint sends.
     type Outgoing;
 
-    /// Decodes the packet that the whole of `datagram` stands for.
+    /// Decodes the whole `datagram` as one packet.
     ///
     /// Bytes after the packet are an error. The empty datagram is valid input like any other; the
     /// protocol decides whether it is a packet.
@@ -89,7 +89,7 @@ pub trait DatagramProtocol {
     ///
     /// # Errors
     ///
-    /// Returns an error if the protocol has no bytes for `packet`.
+    /// Returns an error if the protocol cannot express `packet`.
     ///
     /// # Examples
     ///
@@ -202,10 +202,10 @@ pub trait DatagramProtocol {
     ///
     /// Each datagram is decoded by exactly one protocol, which is chosen before decoding. If that
     /// one refuses the datagram, no other one is tried. Packets are [`Either`](crate::Either), and
-    /// the side of a packet chooses the protocol that encodes it. It is an encode error if an
-    /// earlier protocol claims the encoded bytes.
+    /// the side of a packet chooses the protocol that encodes it. If an earlier protocol claims the
+    /// encoded bytes, `encode` returns an error.
     ///
-    /// The last protocol receives all remaining datagrams, also the empty one, unless it has a
+    /// The last protocol receives all remaining datagrams, including the empty one, unless it has a
     /// condition too.
     ///
     /// # Examples
@@ -286,9 +286,9 @@ pub trait DatagramProtocol {
 /// [`protocol.or(…)`](DatagramProtocol::or).
 ///
 /// [`protocol.when(…)`](DatagramProtocol::when) adds a condition to any protocol, and the result
-/// implements this trait. A protocol with the layer [`Prefix`](crate::Prefix) implements it too,
-/// and so does `one.or(other)` if both sides do. Implement it for a protocol of your own if a
-/// simple condition is not enough.
+/// implements this trait. So does a protocol whose last (outermost) layer is
+/// [`Prefix`](crate::Prefix), `one.or(other)` if both claim, and `protocol.convert(…)` if
+/// `protocol` claims. Implement it for a protocol of your own if a simple condition is not enough.
 ///
 /// An implementation must claim every datagram that it encodes. It should be cheap: it runs for
 /// each received datagram, and more than once in a choice of several protocols.

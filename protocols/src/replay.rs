@@ -4,7 +4,7 @@
 ///
 /// A signature says who wrote a datagram, not when. Somebody who recorded a signed datagram can
 /// send it again. So the sender numbers its packets, and the receiver keeps one window per sender.
-/// Protocols have no memory, so this is the task of the handler: it passes the number that is in
+/// Protocols have no state, so this is the task of your program: it passes the number that is in
 /// the packet to [`accept`](Self::accept).
 ///
 /// The window is the greatest number so far and the 63 numbers before it, as in IPsec ([RFC 4303],
@@ -12,13 +12,13 @@
 /// the window are accepted, each number once. Older numbers are refused, whether they are new or
 /// not. A window takes 16 bytes.
 ///
-/// A window knows one conversation only. It cannot detect a packet that was recorded in another
+/// A window is for one conversation. It cannot detect a packet that was recorded in another
 /// conversation, before a restart of the program, or from another address. For that, put something
 /// else into the packet: a random number that the receiver chooses for each conversation. The
-/// example `signed_counter` of `datagrammar` shows how.
+/// example `examples/signed_counter.rs` of `datagrammar` shows how.
 ///
-/// Use numbers that are signed or sealed only. With other numbers, an attacker could send a very
-/// great one, and the window would then refuse all honest packets.
+/// Use only numbers that are signed or sealed. With other numbers, an attacker could send a very
+/// large one, and the window would then refuse all honest packets.
 ///
 /// [RFC 4303]: https://www.rfc-editor.org/rfc/rfc4303#section-3.4.3
 /// [RFC 9147]: https://www.rfc-editor.org/rfc/rfc9147#section-4.5.1

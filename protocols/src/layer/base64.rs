@@ -12,11 +12,11 @@ use crate::error::{DecodeError, EncodeError};
 
 /// Encodes each datagram as base64 ([RFC 4648]), url-safe and padded, so that it is always text.
 ///
-/// Three bytes become four characters, and `=` pads the last group. Decoding is strict, so that
-/// each payload has exactly one datagram. It refuses white space, missing or extra padding, nonzero
+/// Three bytes become four characters, and `=` pads the last group. Decoding is strict: each
+/// payload has exactly one encoded form. It refuses white space, missing or extra padding, nonzero
 /// unused bits, and characters of another alphabet. The empty payload is the empty datagram.
 ///
-/// Put it outside of layers that compress or sign.
+/// Add it after layers that compress or sign.
 ///
 /// [RFC 4648]: https://www.rfc-editor.org/rfc/rfc4648
 ///

@@ -10,13 +10,12 @@ use crate::error::{DecodeError, EncodeError};
 /// Appends a checksum to each datagram, the CRC-32C (Castagnoli) in 4 bytes, and refuses datagrams
 /// whose checksum does not match.
 ///
-/// It detects accidental changes. It misses none with fewer than four altered bits in a UDP
-/// datagram, and about one in four billion of the others. UDP itself checks with 16 bits, and
-/// misses one in 65,536. It does not protect from attackers, who can compute it too; `Signed`
-/// does.
+/// It detects accidental changes. In a UDP datagram it detects every change of one to three bits,
+/// and misses about one in four billion other changes. UDP itself checks with 16 bits, and misses
+/// one in 65,536. It does not protect from attackers, who can compute it too; `Signed` does.
 ///
 /// The checksum is in little-endian order, as SCTP ([RFC 9260], appendix A) and iSCSI ([RFC 7143],
-/// appendix A.4) send it. Only in this order does the CRC continue the datagram bit by bit.
+/// appendix A.4) send it.
 ///
 /// [RFC 9260]: https://www.rfc-editor.org/rfc/rfc9260#appendix-A
 /// [RFC 7143]: https://www.rfc-editor.org/rfc/rfc7143#appendix-A.4

@@ -6,11 +6,12 @@ use crate::error::{DecodeError, EncodeError};
 
 /// Changes the bytes of a protocol when it encodes, and undoes the change when it decodes.
 ///
-/// A layer does not know packets, so it wraps any protocol:
-/// [`protocol.layer(…)`](crate::DatagramProtocol::layer). An implementation must keep the [rules of
-/// a protocol](crate::DatagramProtocol#requirements): it processes the whole datagram, it has no
-/// memory, and it does not panic. It allocates no more than the received bytes justify, or than a
-/// limit of the user allows.
+/// A layer does not know packets. It changes the payload, that is, the bytes of the inner protocol.
+/// So it wraps any protocol: [`protocol.layer(…)`](crate::DatagramProtocol::layer).
+///
+/// An implementation must keep the [rules of a protocol](crate::DatagramProtocol#rules): it
+/// processes the whole datagram, it has no state, and it does not panic. It uses memory in
+/// proportion to the received bytes, or up to a limit that the user sets.
 ///
 /// # Examples
 ///
@@ -51,13 +52,13 @@ use crate::error::{DecodeError, EncodeError};
     note = "a layer of your own implements `Layer`"
 )]
 pub trait Layer {
-    /// Changes the bytes that the inner protocol has appended to `datagram`: the bytes from `start`
-    /// on. The bytes before `start` do not change.
+    /// Changes the payload, which the inner protocol has appended to `datagram`: the bytes from
+    /// `start` on. The bytes before `start` do not change.
     ///
     /// # Errors
     ///
-    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if it cannot change the bytes. The
-    /// caller then discards the bytes from `start` on.
+    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if it cannot change the payload.
+    /// The caller then discards the bytes from `start` on.
     ///
     /// # Examples
     ///
@@ -73,12 +74,12 @@ pub trait Layer {
     /// ```
     fn apply(&self, datagram: &mut Vec<u8>, start: usize) -> Result<(), EncodeError>;
 
-    /// Returns the bytes of the inner protocol: a part of `datagram`, or bytes made from it.
+    /// Returns the payload: a part of `datagram`, or bytes made from it.
     ///
     /// # Errors
     ///
-    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if [`apply`](Self::apply) cannot
-    /// have made the whole of `datagram`.
+    /// Returns an error of the [kind](crate::ErrorKind) `Layer` if `datagram` as a whole cannot be
+    /// a result of [`apply`](Self::apply).
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Replaces the bytes of the inner protocol with those of a layer.
+//! Replaces the payload with the bytes of a layer.
 
 use crate::error::EncodeError;
 

@@ -14,13 +14,13 @@ use crate::error::{DecodeError, EncodeError};
 /// sealed with that key.
 ///
 /// The cipher is XChaCha20-Poly1305 ([draft-irtf-cfrg-xchacha-03], based on [RFC 8439]), as in
-/// libsodium. A sealed datagram is 41 bytes longer than the bytes of the inner protocol:
+/// libsodium. A sealed datagram is 41 bytes longer than the payload:
 ///
 /// | bytes | what |
 /// | --- | --- |
 /// | 1 | id of the key |
 /// | 24 | nonce: random bytes from the operating system, new for each datagram |
-/// | length of the inner bytes | ciphertext |
+/// | length of the payload | ciphertext |
 /// | 16 | tag |
 ///
 /// The tag authenticates the associated data too: the id, followed by the [context](Self::context).
@@ -30,13 +30,17 @@ use crate::error::{DecodeError, EncodeError};
 /// Tags are compared in constant time.
 ///
 /// It does not hide the length, time and destination of a datagram. It does not refuse a sealed
-/// datagram that somebody recorded and sends again: for that, count packets and keep a
-/// [`ReplayWindow`](crate::ReplayWindow).
+/// datagram that somebody recorded and sends again: for that, put a sequence number into each
+/// packet and check it with a [`ReplayWindow`](crate::ReplayWindow).
 ///
 /// Nonces of 192 random bits do not repeat in practice: the chance is below 2⁻³² for the first 2⁸⁰
-/// datagrams of a key. Each nonce comes from the operating system, so sealing takes a system call.
-/// Opening allocates a buffer as long as the datagram, also for a forged one. A datagram that is
-/// too short or has an unknown id is refused without that cost.
+/// datagrams of a key.
+///
+/// # Cost
+///
+/// Each nonce comes from the operating system, so sealing takes a system call. Opening allocates a
+/// buffer as long as the datagram, also for a forged one. A datagram that is too short or has an
+/// unknown id is refused without that cost.
 ///
 /// [draft-irtf-cfrg-xchacha-03]: https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha-03
 /// [RFC 8439]: https://www.rfc-editor.org/rfc/rfc8439

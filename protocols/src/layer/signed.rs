@@ -11,19 +11,21 @@ use crate::error::{DecodeError, EncodeError};
 /// Authenticates datagrams with a shared key: it appends a signature, and refuses datagrams without
 /// a valid one.
 ///
-/// The signature is the HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the bytes of the inner protocol:
-/// 32 bytes after them. Everyone who has the key can sign, so the two sides must trust each other.
-/// The bytes stay readable; [`Sealed`](crate::Sealed) encrypts them too.
+/// The signature is the HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the payload: 32 bytes after it.
+/// Everyone who has the key can sign, so the two sides must trust each other. The payload stays
+/// readable; [`Sealed`](crate::Sealed) encrypts them too.
 ///
 /// A datagram is refused if it is altered, cut, too short or signed with another key. All these
 /// cases give the same error, before the inner protocol sees any byte. Signatures are compared in
 /// constant time.
 ///
-/// It does not refuse a signed datagram that somebody recorded and sends again: for that, count
-/// packets and keep a [`ReplayWindow`](crate::ReplayWindow). The signature also does not contain
-/// the direction. With one key for both directions, an attacker can send a request back to its
-/// sender. If that could look like a response, use one key per direction, with
-/// [`Split`](crate::Split).
+/// It does not refuse a signed datagram that somebody recorded and sends again: for that, put a
+/// sequence number into each packet and check it with a [`ReplayWindow`](crate::ReplayWindow). The
+/// signature also does not contain the direction. With one key for both directions, an attacker can
+/// send a request back to its sender. If that could look like a response, use one key per
+/// direction, with [`Split`](crate::Split).
+///
+/// # Cost
 ///
 /// It allocates nothing. Signing or verifying costs two blocks of SHA-256, and one more for each 64
 /// bytes after the first 55. Refusing costs that much for each accepted key.

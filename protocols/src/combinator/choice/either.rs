@@ -3,7 +3,7 @@
 /// A packet of one of two protocols.
 ///
 /// A [`Choice`](crate::Choice) receives and sends these packets. With three or more protocols they
-/// are nested. An `enum` of your own then reads better in handlers;
+/// are nested. An `enum` of your own is then easier to read;
 /// [`DatagramProtocol::or`](crate::DatagramProtocol::or) shows how to convert to one.
 ///
 /// # Examples

@@ -10,7 +10,7 @@ use crate::{
 
 /// Returns a condition for [`DatagramProtocol::when`]: the first byte is in `bytes`.
 ///
-/// Use it to put protocols on one port that were not made to share one, see [RFC 7983]. The byte
+/// Use it for protocols on one port that were not designed to share it, see [RFC 7983]. The byte
 /// stays part of the datagram. The empty datagram has no first byte, so it never meets the
 /// condition.
 ///

@@ -5,8 +5,8 @@ use crate::error::BoxError;
 /// Converts the packets on the wire to types of your domain, and back. It may refuse a packet in
 /// both directions.
 ///
-/// A codec checks the format of a packet, a converter checks its meaning. So a handler sees valid
-/// values only, and needs no more checks.
+/// A codec checks the format of a packet, a converter checks its meaning. So the rest of your
+/// program sees only valid values, and needs no more checks.
 ///
 /// Implement it for a type of your own. Or use [`converter_fn()`](crate::converter_fn()) for two
 /// closures, or [`TryConvert`](crate::TryConvert) if the types already implement [`TryFrom`] or

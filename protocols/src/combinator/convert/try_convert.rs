@@ -7,8 +7,9 @@ use crate::{error::BoxError, plain::plain};
 
 /// Converts packets with the [`TryFrom`] or [`From`] impls of their types.
 ///
-/// It makes `I` from `WI`, and `WO` from `&O`. The compiler infers all four types if the inner
-/// protocol and the handler name them.
+/// It makes `I` (incoming) from `WI` (wire incoming), and `WO` (wire outgoing) from `&O`
+/// (outgoing). The inner protocol decodes `WI` and encodes `WO`. The compiler infers all four types
+/// if the inner protocol and your program name them.
 ///
 /// # Examples
 ///

@@ -23,9 +23,9 @@ use crate::{
 ///
 /// 50 bytes can decompress to 45 MB. A datagram that would decompress to more bytes than the limit
 /// is refused. Decompression needs memory for a whole block before the first byte: 400 KB for each
-/// started 80,000 bytes of the limit, at most 3.6 MB. The limit decides this, not the block size
-/// that a datagram declares. Compression has no limit. It needs about 1.2 MB for each 79,000 bytes,
-/// at most 7.6 MB.
+/// 80,000 bytes of the limit, rounded up, at most 3.6 MB. The limit decides this, not the block
+/// size that a datagram declares. Compression has no limit. It needs about 1.2 MB for each 79,000
+/// bytes, at most 7.6 MB.
 ///
 /// # Examples
 ///
@@ -74,8 +74,8 @@ impl Bzip2 {
 
     /// Sets the block size in units of 100,000 bytes, 1 to 9. The default is 9.
     ///
-    /// The level is in each datagram, and tells receivers how much memory they need; this layer
-    /// uses its limit instead. A payload below 79,000 bytes fits in one block at every level,
+    /// The level is in each datagram. Receivers use it to know how much memory they need; this
+    /// layer uses its limit instead. A payload below 79,000 bytes fits in one block at every level,
     /// so the level changes nothing else for it. Streams of every level can be decompressed.
     ///
     /// # Panics

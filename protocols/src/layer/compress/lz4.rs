@@ -16,9 +16,9 @@ use crate::{
 /// A block contains only the compressed bytes: no magic number, no length, no checksum. So a
 /// payload that does not compress grows by one byte for each 255 bytes and one for the rest, and
 /// the empty payload takes one byte. It also means that an altered or cut datagram may decode as
-/// another payload. Where the network does not check (UDP does, with 16 bits), put a
-/// [`Crc32c`](crate::Crc32c), or a layer with a key, around it. The frames of the program `lz4`,
-/// and blocks after a length, are other formats, which this layer cannot read.
+/// another payload. UDP checks datagrams with 16 bits. If your network does not check them, put a
+/// [`Crc32c`](crate::Crc32c), or a layer with a key, around this layer. The frames of the program
+/// `lz4`, and blocks with a length before them, are other formats, which this layer cannot read.
 ///
 /// [block format]: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
 ///

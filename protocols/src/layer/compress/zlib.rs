@@ -10,13 +10,13 @@ use crate::{
     layer::{interface::Layer, replace::replace},
 };
 
-/// Compresses each datagram as one zlib stream ([RFC 1950]), which nearly every language can
-/// read.
+/// Compresses each datagram as one zlib stream ([RFC 1950]), for which nearly every language has a
+/// library.
 ///
 /// The stream must be the whole datagram. A stream that is cut or altered, that has bytes after it,
 /// or that has a preset dictionary, is refused. A checksum (Adler-32) detects accidental changes.
-/// Most small payloads do not compress: such a payload grows by about 11 bytes, and at
-/// level 1 by an eighth more.
+/// Most small payloads do not compress: such a payload grows by about 11 bytes, and at level 1 also
+/// by an eighth of its length.
 ///
 /// [RFC 1950]: https://www.rfc-editor.org/rfc/rfc1950
 ///

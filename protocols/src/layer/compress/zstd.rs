@@ -18,9 +18,9 @@ use crate::{
 ///
 /// The frame must be the whole datagram. A frame that is cut, that has bytes after it, or that is
 /// skippable, is refused. This layer writes no checksum, so an altered datagram may decode as
-/// another payload. Where the network does not check (UDP does, with 16 bits), put a
-/// [`Crc32c`](crate::Crc32c), or a layer with a key, around it. A checksum in a received frame is
-/// checked. A payload that does not compress grows by 9 to 12 bytes.
+/// another payload. UDP checks datagrams with 16 bits. If your network does not check them, put a
+/// [`Crc32c`](crate::Crc32c), or a layer with a key, around this layer. A checksum in a received
+/// frame is checked. A payload that does not compress grows by 9 to 12 bytes.
 ///
 /// This layer is the only part of this crate that uses C code, so it needs a C compiler.
 ///
@@ -29,9 +29,9 @@ use crate::{
 /// # Limits
 ///
 /// One byte can decompress to 32,000. A datagram that would decompress to more bytes than the limit
-/// is refused, and takes no more memory than the limit, whatever length it declares. A frame is
-/// decompressed in one step without a window, so the window size that it declares costs nothing.
-/// Compression has no limit.
+/// is refused, and takes no more memory than the limit. The length that it declares does not
+/// matter. A frame is decompressed in one step without a window, so the window size that it
+/// declares costs nothing. Compression has no limit.
 ///
 /// Each thread that decompresses keeps 96 KiB for the next datagram. A thread that compresses keeps
 /// 26 KiB after small datagrams, 650 KiB after the longest ones, and 1.8 MiB at the highest levels.
