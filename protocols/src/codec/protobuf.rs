@@ -13,11 +13,12 @@ use crate::{
 /// [Protocol Buffers] of types made by [prost] 0.14: `I` is received, `O` is sent.
 ///
 /// The whole datagram is one message, without a length before it. `prost-build` makes the types
-/// from `.proto` files, or you write them with `#[derive(prost::Message)]`.
+/// from `.proto` files, or you write them with `#[derive(prost::Message)]`. Add `prost = "0.14"` to
+/// your program.
 ///
 /// The format is made for messages whose fields change over the years, so it detects fewer wrong
 /// datagrams than other formats. Unknown fields are skipped, and missing fields have their default.
-/// If a field is there twice, the last one counts, or both are merged. So the empty datagram is the
+/// Of a duplicate field, the last one counts, or both are merged. So the empty datagram is the
 /// message of defaults. A datagram that is cut between two fields, or that has more fields after
 /// it, is a message too. Where that matters, add a [layer](DatagramProtocol::layer) that protects
 /// the datagram as a whole.
@@ -39,7 +40,7 @@ use crate::{
 ///   type. For a type of 200 bytes, a datagram of 64 KiB may hold 6.5 MB, and take up to three
 ///   times that while the list grows.
 ///
-/// The source of an error is for people to read; its type may change.
+/// `source()` of an error is a text for people; its type may change in any version.
 ///
 /// [Protocol Buffers]: https://protobuf.dev/programming-guides/encoding/
 /// [prost]: https://docs.rs/prost/0.14
@@ -47,7 +48,7 @@ use crate::{
 /// # Cost
 ///
 /// The cost of prost: a message of an integer, 21 characters and eight floats takes about 400
-/// instructions to write and 1,400 to read. Most of them are allocations.
+/// instructions to write and 1,400 to read. Most of the instructions are for allocations.
 ///
 /// # Examples
 ///
@@ -80,7 +81,8 @@ pub struct Protobuf<I, O = I> {
 impl<I, O> Protobuf<I, O> {
     /// Creates the codec.
     ///
-    /// Both types are inferred from the handler or named: `Protobuf::<Question, Answer>::new()`.
+    /// The compiler infers both types from your program, or you name them:
+    /// `Protobuf::<Question, Answer>::new()`.
     ///
     /// # Examples
     ///

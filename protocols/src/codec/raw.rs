@@ -7,7 +7,7 @@ use crate::{
     protocol::DatagramProtocol,
 };
 
-/// Bytes, unchanged: every datagram is a packet, also the empty one.
+/// Bytes, unchanged: every datagram is a packet, including the empty one.
 ///
 /// # Cost
 ///

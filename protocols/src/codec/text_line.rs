@@ -81,7 +81,7 @@ impl TextLine {
         Self { terminator: "\r", ..self }
     }
 
-    /// Selects CR LF as the terminator, as the protocols of the Internet use it.
+    /// Selects CR LF as the terminator, as many Internet protocols do.
     ///
     /// A single CR or LF is then part of the text.
     ///

@@ -16,10 +16,10 @@ use crate::{
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
 ///
-/// Compact, and not self-describing: both sides must have the same types. Numbers are
-/// little-endian.
+/// Compact, and not self-describing: both sides must have the same types. They need serde: add
+/// `serde = { version = "1", features = ["derive"] }` to your program. Numbers are little-endian.
 ///
-/// - Integers of 0 to 250 take one byte. Greater ones take a marker (`fb`, `fc`, `fd`, `fe`) and 2,
+/// - Integers of 0 to 250 take one byte. Larger ones take a marker (`fb`, `fc`, `fd`, `fe`) and 2,
 ///   4, 8 or 16 bytes. Signed ones are zigzag-coded first.
 /// - Floats are IEEE 754.
 /// - Text, sequences and maps come after their length.
@@ -36,7 +36,8 @@ use crate::{
 ///
 /// # Limits
 ///
-/// A datagram costs only what its bytes justify; declared lengths alone cost nothing:
+/// Decoding uses memory in proportion to the real length of the datagram. A length that is only
+/// declared reserves nothing. These limits apply:
 ///
 /// - Text and bytes: at most the bytes that the datagram really holds.
 /// - Sequences and maps: together at most as many elements as the datagram has bytes, and 1,024
@@ -47,7 +48,7 @@ use crate::{
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///
-/// The source of an error is for people to read; its type may change.
+/// `source()` of an error is a text for people; its type may change in any version.
 ///
 /// # Cost
 ///
@@ -85,7 +86,8 @@ pub struct Bincode<I, O = I> {
 impl<I, O> Bincode<I, O> {
     /// Creates the codec in bincode 2's standard form.
     ///
-    /// Both types are inferred from the handler or named: `Bincode::<Question, Answer>::new()`.
+    /// The compiler infers both types from your program, or you name them:
+    /// `Bincode::<Question, Answer>::new()`.
     ///
     /// # Examples
     ///
@@ -127,7 +129,7 @@ impl<I, O> Bincode<I, O> {
     ///
     /// Each sequence, map, tuple, struct, newtype, `Some` and enum variant with content is a level,
     /// so a list whose nodes are structs linked by `Option<Box<_>>` takes two levels per node.
-    /// Without the limit, a datagram could choose how much stack a type takes that contains itself.
+    /// Without the limit, a datagram could make a recursive type use any amount of stack.
     ///
     /// # Examples
     ///

@@ -32,7 +32,7 @@ use crate::{
 ///
 /// # Limits
 ///
-/// A datagram costs what its bytes justify, whatever lengths it declares:
+/// Limits for what a datagram can cost:
 ///
 /// - Memory: declared lengths reserve at most 32 bytes for each byte of the datagram, or 128 KiB if that is
 ///   more, see [`memory_limit`](Self::memory_limit). A `HashMap` or `HashSet` takes up to 5 times as much.
@@ -42,17 +42,18 @@ use crate::{
 /// Encoding has no limits, so it can write packets that the other side refuses. And it can overflow the
 /// stack, if a packet of your own nests thousands of levels deep.
 ///
-/// The source of an error is for people to read; its type may change.
+/// `source()` of an error is a text for people; its type may change in any version.
 ///
 /// # Types without a limit
 ///
-/// bincode calls this codec only where a type reads bytes. So do not receive these types from strangers:
+/// This codec can check limits only when a type reads bytes, so it cannot stop types that read none. Do not
+/// receive these types from strangers:
 ///
 /// - Collections of elements that take no bytes in the datagram, such as `Vec<()>`, `Vec<Box<()>>` and
 ///   lists of unit structs. A datagram of 9 bytes can declare 2^64 - 1 elements, and decoding may take as
 ///   many steps. A `HashSet<()>` also reserves memory for each, which panics or aborts the process.
-/// - Types that contain themselves before they read a byte, such as `struct Endless(Box<Endless>)`. Each
-///   datagram overflows the stack.
+/// - Recursive types that contain themselves before they read a byte, such as `struct Endless(Box<Endless>)`.
+///   Each datagram overflows the stack.
 /// - Types with a hand-written `Decode` that reserves memory for a declared length, unless it first calls
 ///   `claim_container_read` or `claim_bytes_read`.
 ///
@@ -90,7 +91,8 @@ pub struct BincodeDerive<I, O = I> {
 impl<I, O> BincodeDerive<I, O> {
     /// Creates the codec in bincode 2's standard form, which is that of `bincode::config::standard()`.
     ///
-    /// Both types are inferred from the handler or named: `BincodeDerive::<Question, Answer>::new()`.
+    /// The compiler infers both types from your program, or you name them:
+    /// `BincodeDerive::<Question, Answer>::new()`.
     #[must_use]
     pub const fn new() -> Self {
         Self { form: Form::Variable, memory: None, stack: STACK_LIMIT, types: PhantomData }
@@ -115,20 +117,19 @@ impl<I, O> BincodeDerive<I, O> {
         Self { form: Form::Fixed, ..self }
     }
 
-    /// Sets how many bytes of memory a datagram may claim at one time.
+    /// Sets how many bytes of memory may be counted for a datagram at one time.
     ///
-    /// This is the limit that bincode's configuration sets by `with_limit`, and bincode's decoder counts. A
-    /// number claims the size of its type, text its length and 8 bytes more. A list or map claims the size
-    /// of each element that it declares, before it reserves memory. When an element is read, the list
-    /// releases the claim for it, and the element claims for what it holds.
+    /// bincode's decoder counts these bytes; `with_limit` of bincode's configuration sets the same limit. A
+    /// number counts the size of its type, text its length and 8 bytes more. A list or map counts the size of
+    /// each element that it declares, before it reserves memory. When an element is read, its size is
+    /// subtracted, and the element counts its own content instead.
     ///
     /// So elements that were read may take more memory than the limit. But each of them takes a byte of the
     /// datagram or more.
     ///
-    /// By default a datagram may claim 32 bytes for each of its bytes, and never less than 128 KiB. That
-    /// fits every packet whose elements take at most 32 bytes of memory for each byte in the datagram. Set
-    /// a higher limit for long lists of a large type that is often short in the datagram, as `None` or a
-    /// unit variant.
+    /// The default is 32 bytes for each byte of the datagram, and at least 128 KiB. That fits every packet
+    /// whose elements take at most 32 bytes of memory for each byte in the datagram. Set a higher limit for
+    /// long lists of a large type that is often short in the datagram, as `None` or a unit variant.
     ///
     /// # Examples
     ///
@@ -148,15 +149,14 @@ impl<I, O> BincodeDerive<I, O> {
 
     /// Sets how many bytes of the stack decoding a packet may take.
     ///
-    /// The limit is there for types that contain themselves: without it a datagram would choose how much
-    /// stack they take. The codec compares addresses on the stack each time the packet reads bytes, so what
-    /// a single level takes comes on top, with its large arrays.
+    /// Without the limit, a datagram could make a recursive type use any amount of stack. The stack is
+    /// measured each time bytes are read. So one level, with its large arrays, can exceed the limit.
     ///
-    /// The type and the build decide how many levels fit. The default is 128 KiB in optimized builds: 2,000
-    /// levels of a list of boxes, 150 of an enum of 136 bytes. With debug assertions the default is 512
-    /// KiB, as a level takes 5 to 10 times as much there: 900 and 100 levels. A stack of 2 MiB has room for
-    /// that, and also for dropping, cloning, comparing, encoding and printing (`{:?}`) such a packet, if
-    /// these traits are derived.
+    /// The number of levels that fit depends on the type and the build. The default is 128 KiB in optimized
+    /// builds: 2,000 levels of a list of boxes, 150 of an enum of 136 bytes. With debug assertions the
+    /// default is 512 KiB, as a level takes 5 to 10 times as much there: 900 and 100 levels. A stack of 2 MiB
+    /// has room for that, and also for dropping, cloning, comparing, encoding and printing (`{:?}`) such a
+    /// packet, if these traits are derived.
     ///
     /// AddressSanitizer moves variables off the stack, which makes the measure wrong: set
     /// `ASAN_OPTIONS=detect_stack_use_after_return=0`, except for optimized builds of cargo-fuzz. Under

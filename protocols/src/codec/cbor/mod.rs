@@ -20,39 +20,44 @@ use crate::{
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
 ///
+/// The types need serde: add `serde = { version = "1", features = ["derive"] }` to your program.
+///
 /// Self-describing like JSON, in fewer bytes. A struct is a map of names to fields. An enum variant
 /// is its name, or a map of its name to its content. Integers and floats take the shortest form
 /// that loses nothing: a float of 1.5 takes three bytes. Integers beyond 64 bits are tags 2 and 3.
 /// Lengths are definite. `Vec<u8>` is an array of integers; if the other side needs a byte string,
-/// use a type such as those of the crate `serde_bytes`. `Some(None)` and `Some(())` have no CBOR of
-/// their own and decode as `None`, also with tags around them.
+/// use a type such as those of the crate `serde_bytes`. CBOR cannot express `Some(None)` and
+/// `Some(())`: they decode as `None`, also with tags around them.
 ///
 /// Decoding accepts every width of a number, and definite and indefinite lengths. It also accepts:
 ///
-/// - An integer for a float. For an integer, a float that is whole and in range, as JavaScript
-///   writes integers beyond 32 bits (`-0.0` is 0). Under serde's attributes `untagged`, `flatten`
-///   and `tag` it stays a float, since serde keeps it before it knows the type: use an `f64` there.
-/// - A byte string for the name of a field or variant.
+/// - An integer, if the type has a float. And a float, if the type has an integer and the float is
+///   whole and in range: JavaScript writes integers beyond 32 bits as floats. `-0.0` is 0. With
+///   serde's attributes `untagged`, `flatten` and `tag` a float is not converted, because serde
+///   does not know the type yet: use an `f64` there.
+/// - A byte string as the name of a field or variant.
 ///
 /// Tags are skipped unless the type asks for them. Entries for which a struct has no field are
-/// skipped, whatever their key is, also with unassigned simple values. A field that is there twice
-/// is refused. The types of `ciborium::tag` read and write tags, and so does any type that uses the
-/// same names. A type that takes any value, such as `ciborium::Value`, sees no tags.
+/// skipped, with any key and any value; both may also be an unassigned simple value. A duplicate
+/// field is refused. The types of `ciborium::tag` read and write tags. So does any enum that serde
+/// knows as `@@TAG@@`, with the variants `@@TAGGED@@` and `@@UNTAGGED@@` as in ciborium. A type
+/// that takes any value, such as `ciborium::Value`, sees no tags.
 ///
 /// # Limits
 ///
-/// A datagram costs only what its bytes justify; declared lengths alone cost nothing:
+/// Decoding uses memory in proportion to the real length of the datagram. A length that is only
+/// declared reserves nothing. These limits apply:
 ///
 /// - Text and byte strings: at most the bytes that the datagram really holds.
 /// - Arrays and maps: together at most as many elements as the datagram has bytes.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
-/// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from
-///   a copy that serde keeps, and copied again on each level. If variants overlap, the time doubles
-///   with each level. Set a low nesting limit for such a type.
+/// - A recursive type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is
+///   read from a copy that serde keeps, and copied again on each level. If variants overlap, the
+///   time doubles with each level. Set a low nesting limit for such a type.
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///
-/// The source of an error is for people to read; its type may change.
+/// `source()` of an error is a text for people; its type may change in any version.
 ///
 /// # Cost
 ///
@@ -91,7 +96,8 @@ pub struct Cbor<I, O = I> {
 impl<I, O> Cbor<I, O> {
     /// Creates the codec.
     ///
-    /// Both types are inferred from the handler or named: `Cbor::<Question, Answer>::new()`.
+    /// The compiler infers both types from your program, or you name them:
+    /// `Cbor::<Question, Answer>::new()`.
     ///
     /// # Examples
     ///
@@ -113,7 +119,7 @@ impl<I, O> Cbor<I, O> {
     /// stack of 2 MiB by a wide margin.
     ///
     /// Each array, map and enum variant with content is a level, also in skipped entries. Without
-    /// the limit, a datagram could choose how much stack a type takes that contains itself.
+    /// the limit, a datagram could make a recursive type use any amount of stack.
     ///
     /// # Examples
     ///

@@ -31,9 +31,10 @@ use crate::{
 /// | `Ipv4Addr`, `Ipv6Addr`, `Duration` | 4, 16, 12 |
 /// | `()`, `PhantomData` | none |
 ///
-/// A datagram must be exactly as long as its packet. The datagram contains no lengths.
+/// A datagram must be exactly as long as its packet. The datagram contains no lengths. The types
+/// need serde: add `serde = { version = "1", features = ["derive"] }` to your program.
 ///
-/// These types have no fixed size, so they give an error with the first packet: `Vec`, `String`,
+/// These types have no fixed size, so encoding or decoding the first packet fails: `Vec`, `String`,
 /// `Option`, maps, `char`, enums, and types with serde's attributes `flatten`, `tag`, `untagged`
 /// and `skip_serializing_if`. With `try_from` and `into` an enum becomes a number of a chosen size,
 /// as in the example. serde supports arrays of up to 32 elements; write 64 bytes as
@@ -41,8 +42,8 @@ use crate::{
 ///
 /// # Limits
 ///
-/// Types may be nested 64 levels deep. That stops types that contain themselves without end.
-/// Decoding allocates only for text and boxes among the fields.
+/// Types may be nested 64 levels deep. That stops types that are recursive without end. Decoding
+/// allocates only for text and boxes among the fields.
 ///
 /// # Cost
 ///
@@ -108,7 +109,8 @@ pub struct Fixed<I, O = I> {
 impl<I, O> Fixed<I, O> {
     /// Creates the codec in network order.
     ///
-    /// Both types are inferred from the handler or named: `Fixed::<Question, Answer>::new()`.
+    /// The compiler infers both types from your program, or you name them:
+    /// `Fixed::<Question, Answer>::new()`.
     ///
     /// # Examples
     ///

@@ -29,47 +29,55 @@ use crate::{
 
 /// JSON ([RFC 8259]) of serde types: `I` is received, `O` is sent.
 ///
+/// The types need serde: add `serde = { version = "1", features = ["derive"] }` to your program.
+///
 /// Encoding writes compact JSON: no newline at the end, fields in the order of the type, floats in
-/// a form that decodes as the same float. A float that is not finite has no JSON, and is written as
-/// `null`.
+/// a form that decodes as the same float. A float that is not finite cannot be written in JSON, and
+/// becomes `null`.
 ///
 /// Decoding is strict. A datagram is one JSON text in UTF-8, with nothing but white space around
 /// it, nested at most 127 levels deep. These are refused: a number out of the range of its type, a
-/// lone surrogate, a field that is there twice, and a list for a struct with named fields. `-0` is
-/// 0 for an integer; for a float it keeps its sign. serde skips fields that a type does not have.
-/// There, only the grammar and the nesting are checked. serde's attribute `deny_unknown_fields` on
-/// the type refuses such fields.
+/// lone surrogate, a duplicate field, and a list for a struct with named fields. `-0` is 0 for an
+/// integer; for a float it keeps its sign. serde skips fields that a type does not have. In such
+/// skipped fields only the grammar and the nesting are checked. serde's attribute
+/// `deny_unknown_fields` on the type refuses such fields.
 ///
-/// The result of decoding does not depend on the features of `serde_json`, such as
-/// `arbitrary_precision`, which any crate of a program sets for all: this crate has its own reader.
-/// That is why names that begin with `$serde_json::private::` are refused: `serde_json`'s types would
-/// read such an object as a number, or as JSON in text.
+/// Any crate can switch on features of `serde_json`, such as `arbitrary_precision`, for the whole
+/// program. They do not change decoding here, because this crate has its own reader. Names that
+/// begin with `$serde_json::private::` are refused, because `serde_json`'s types would read such an
+/// object as a number or as JSON in text.
 ///
 /// # Attributes of serde
 ///
-/// For `tag`, `content`, `flatten` and `untagged`, serde keeps a copy of the data until it knows
-/// the type, and reads the copy by its own rules: a list can be a struct there, and integers beyond
-/// 64 bits are floats. A number that fits `f64` but not `f32` is refused for an `f32` there too. To
-/// find such a number, the datagram is read again, up to nine times. Two cases remain:
+/// With the attributes `tag`, `content`, `flatten` and `untagged`, serde first copies the data and
+/// then reads the copy by its own rules: a list may become a struct, and integers beyond 64 bits
+/// become floats. A number too large for an `f32` field is still refused; to find it, the datagram
+/// is read again, up to nine times. Two cases are not handled:
 ///
 /// - An `untagged` enum may be refused if one variant takes such a number as `f32`, although a
 ///   later variant takes it as `f64`. Put the variant with the `f64` first.
-/// - If a packet has more than eight such numbers, eight of them are checked, spread over the
-///   packet. Another one becomes infinity if its field is an `f32`.
+/// - Only eight such numbers are checked, spread over the packet. Another one becomes infinity if
+///   its field is an `f32`.
 ///
 /// # Limits
 ///
-/// A datagram costs only what its bytes justify, since JSON declares no lengths. Nesting is limited
-/// to 127 levels, see [`nesting_limit`](Self::nesting_limit). Types that contain themselves
-/// have further limits:
+/// Decoding uses memory in proportion to the length of the datagram, since JSON declares no
+/// lengths. Nesting is limited to 127 levels, see [`nesting_limit`](Self::nesting_limit). Recursive
+/// types have further limits:
 ///
-/// - A type that contains itself with only newtypes and `Option` between is refused after 64 of
-///   them.
-/// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from
-///   a copy that serde keeps, and copied again on each level. If variants overlap, the time doubles
-///   with each level, so twenty levels may take seconds.
-/// - Never receive a type that contains itself by these attributes with nothing else between: serde
-///   follows it within its copy until the stack overflows.
+/// - If a type contains itself only through newtypes and `Option`, more than 64 levels are refused.
+/// - A recursive type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is
+///   read from a copy that serde keeps, and copied again on each level. If variants overlap, the
+///   time doubles with each level, so twenty levels may take seconds.
+/// - Never receive a type that contains itself only through these attributes, such as the one
+///   below. serde follows it within its copy until the stack overflows.
+///
+/// ```
+/// # use serde::Deserialize;
+/// #[derive(Deserialize)]
+/// #[serde(untagged)]
+/// enum Endless { Again(Box<Endless>) }
+/// ```
 ///
 /// # Cost
 ///
@@ -116,7 +124,8 @@ pub struct Json<I, O = I> {
 impl<I, O> Json<I, O> {
     /// Creates the codec.
     ///
-    /// Both types are inferred from the handler or named: `Json::<Question, Answer>::new()`.
+    /// The compiler infers both types from your program, or you name them:
+    /// `Json::<Question, Answer>::new()`.
     ///
     /// # Examples
     ///
@@ -162,7 +171,7 @@ impl<I, O> Json<I, O> {
     /// stack of 2 MiB.
     ///
     /// Each list, object and enum variant with content is a level, also in skipped fields. Without
-    /// the limit, a datagram could choose how much stack a type takes that contains itself.
+    /// the limit, a datagram could make a recursive type use any amount of stack.
     ///
     /// # Examples
     ///

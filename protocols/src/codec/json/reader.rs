@@ -24,7 +24,7 @@ pub(super) struct Reader<'de> {
     pub(super) zero: MinusZero,
     broken: Option<Broken>,
     /// Whether a list or object was left before its end. The bytes at the position are then the rest
-    /// of it, whatever they look like.
+    /// of it, even if they look like something else.
     unfinished: bool,
 }
 

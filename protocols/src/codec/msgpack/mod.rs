@@ -16,45 +16,50 @@ use crate::{
 
 /// [MessagePack] of serde types: `I` is received, `O` is sent.
 ///
+/// The types need serde: add `serde = { version = "1", features = ["derive"] }` to your program.
+///
 /// Self-describing like JSON, in fewer bytes. A struct is a map of names to fields. An enum variant
 /// is its name, or a map of its name to its content. Integers take the shortest form, floats the
 /// width of their type. `Vec<u8>` is an array of integers; if the other side needs the binary form,
-/// use a type such as those of the crate `serde_bytes`. MessagePack has no form for integers of 128
-/// bits, which are 16 bytes of binary in big-endian order. It has none for `Some(None)` and
-/// `Some(())` either, which decode as `None`.
+/// use a type such as those of the crate `serde_bytes`. MessagePack has no integers of 128 bits:
+/// they are written as 16 bytes of binary, in big-endian order. It cannot express `Some(None)` and
+/// `Some(())`: they decode as `None`.
 ///
 /// Decoding is lenient where the sender's language may know less about types:
 ///
-/// - A struct may be an array of its fields. A variant may be its index as an integer, as
-///   `rmp_serde` once wrote it.
-/// - Bytes may be text. A `String` or a name may be binary that is UTF-8.
-/// - A float may be an integer. An integer may be a float that is whole and in range, as JavaScript
-///   writes integers beyond 32 bits (`-0.0` is 0). Under serde's attributes `untagged`, `flatten`
-///   and `tag` it stays a float, since serde keeps it before it knows the type: use an `f64` there.
-///   Every type accepts the wider forms of a number.
+/// - A struct may be an array of its fields. A variant may be its index as an integer, as old
+///   versions of `rmp_serde` write it.
+/// - Where the type has bytes, the datagram may have text. Where it has a `String` or a name, the
+///   datagram may have binary that is UTF-8.
+/// - Where the type has a float, the datagram may have an integer. Where it has an integer, the
+///   datagram may have a float that is whole and in range: JavaScript writes integers beyond 32
+///   bits as floats. `-0.0` is 0. With serde's attributes `untagged`, `flatten` and `tag` a float
+///   is not converted, because serde does not know the type yet: use an `f64` there. Every type
+///   accepts the wider forms of a number.
 ///
-/// Entries for which a struct has no field are skipped, whatever their key or value is, extensions
-/// too. A field that is there twice is refused.
+/// Entries for which a struct has no field are skipped, with any key and any value, also
+/// extensions. A duplicate field is refused.
 ///
-/// A type can read and write an extension, such as a timestamp, in the way of the crate
-/// `rmp_serde`: with a newtype struct that serde knows as `_ExtStruct`, around a tuple of an `i8`
-/// and bytes. For all other types, and in an `Option`, the extension of type 0 with the byte 0 is
-/// nil: msgpackr sends it for `undefined`.
+/// A type can read and write an extension, such as a timestamp, as with the crate `rmp_serde`: it
+/// is a newtype struct with the serde name `_ExtStruct` around a tuple of an `i8` and bytes. For
+/// types that are not extensions, and in an `Option`, the extension of type 0 with the byte 0
+/// decodes as nil, because msgpackr sends it for `undefined`.
 ///
 /// # Limits
 ///
-/// A datagram costs only what its bytes justify; declared lengths alone cost nothing:
+/// Decoding uses memory in proportion to the real length of the datagram. A length that is only
+/// declared reserves nothing. These limits apply:
 ///
 /// - Text and binary: at most the bytes that the datagram really holds.
 /// - Arrays and maps: together at most as many elements as the datagram has bytes.
 /// - Nesting: at most 100 levels, see [`nesting_limit`](Self::nesting_limit).
-/// - A type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is read from
-///   a copy that serde keeps, and copied again on each level. If variants overlap, the time doubles
-///   with each level. Set a low nesting limit for such a type.
+/// - A recursive type that contains itself by serde's attributes `untagged`, `flatten` or `tag` is
+///   read from a copy that serde keeps, and copied again on each level. If variants overlap, the
+///   time doubles with each level. Set a low nesting limit for such a type.
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///
-/// The source of an error is for people to read; its type may change.
+/// `source()` of an error is a text for people; its type may change in any version.
 ///
 /// # Cost
 ///
@@ -94,7 +99,8 @@ pub struct Msgpack<I, O = I> {
 impl<I, O> Msgpack<I, O> {
     /// Creates the codec.
     ///
-    /// Both types are inferred from the handler or named: `Msgpack::<Question, Answer>::new()`.
+    /// The compiler infers both types from your program, or you name them:
+    /// `Msgpack::<Question, Answer>::new()`.
     ///
     /// # Examples
     ///
@@ -116,7 +122,7 @@ impl<I, O> Msgpack<I, O> {
     /// stack of 2 MiB by a wide margin.
     ///
     /// Each array, map and enum variant with content is a level, also in skipped entries. Without
-    /// the limit, a datagram could choose how much stack a type takes that contains itself.
+    /// the limit, a datagram could make a recursive type use any amount of stack.
     ///
     /// # Examples
     ///

@@ -16,10 +16,11 @@ use crate::{
 
 /// The [wire format of postcard 1] for serde types: `I` is received, `O` is sent.
 ///
-/// The smallest of the codecs, and not self-describing: both sides must have the same types.
+/// The smallest of the codecs, and not self-describing: both sides must have the same types. They
+/// need serde: add `serde = { version = "1", features = ["derive"] }` to your program.
 ///
 /// - Integers beyond 8 bits have 7 bits per byte, the lowest first; signed ones are zigzag-coded
-///   before.
+///   first.
 /// - Floats are IEEE 754, little-endian.
 /// - Text, sequences and maps come after their length.
 /// - The content of an enum comes after the number of its variant.
@@ -33,7 +34,8 @@ use crate::{
 ///
 /// # Limits
 ///
-/// A datagram costs only what its bytes justify; declared lengths alone cost nothing:
+/// Decoding uses memory in proportion to the real length of the datagram. A length that is only
+/// declared reserves nothing. These limits apply:
 ///
 /// - Text and bytes: at most the bytes that the datagram really holds.
 /// - Sequences and maps: together at most as many elements as the datagram has bytes, and 1,024
@@ -42,7 +44,7 @@ use crate::{
 ///
 /// Encoding has no limits, so it can write packets that the other side refuses.
 ///
-/// The source of an error is for people to read; its type may change.
+/// `source()` of an error is a text for people; its type may change in any version.
 ///
 /// # Cost
 ///
@@ -81,7 +83,8 @@ pub struct Postcard<I, O = I> {
 impl<I, O> Postcard<I, O> {
     /// Creates the codec.
     ///
-    /// Both types are inferred from the handler or named: `Postcard::<Question, Answer>::new()`.
+    /// The compiler infers both types from your program, or you name them:
+    /// `Postcard::<Question, Answer>::new()`.
     ///
     /// # Examples
     ///
@@ -104,7 +107,7 @@ impl<I, O> Postcard<I, O> {
     ///
     /// Each sequence, map, tuple, struct, newtype, `Some` and enum variant with content is a level,
     /// so a list whose nodes are structs linked by `Option<Box<_>>` takes two levels per node.
-    /// Without the limit, a datagram could choose how much stack a type takes that contains itself.
+    /// Without the limit, a datagram could make a recursive type use any amount of stack.
     ///
     /// # Examples
     ///
