@@ -4,14 +4,15 @@
 //! # Overview
 //!
 //! A *datagram* is the bytes that the network carries in one piece. A *packet* is the typed value
-//! that a datagram stands for. A [`DatagramProtocol`] maps one to the other:
+//! that a datagram stands for. A [`DatagramProtocol`] maps each to the other:
 //! [`decode`](DatagramProtocol::decode) makes a packet of `&[u8]`, and
 //! [`encode`](DatagramProtocol::encode) appends the bytes of a packet to a `Vec<u8>`.
 //!
 //! This crate has no socket, task, clock or thread. So a protocol can be tested with literals,
 //! fuzzed, and used over any transport. The crate `datagrammar` has servers and clients for tokio,
 //! and re-exports everything that is here. That is why the examples say `use datagrammar::…`; a
-//! program that depends on this crate alone writes `datagrammar_protocols` instead.
+//! program that depends on this crate alone writes `datagrammar_protocols` instead. A *handler* is
+//! the function of a `datagrammar` server that gets the packets.
 //!
 //! Codecs turn packets into bytes:
 //!
@@ -38,7 +39,7 @@
 //! | encryption and authentication (XChaCha20-Poly1305) | [`Sealed`], with a [`SealingKey`] | `sealed` |
 //! | detection of accidental changes (CRC-32C, 4 bytes) | [`Crc32c`] | `crc32c` |
 //! | detection of accidental changes (SHA-256, 32 bytes) | [`Sha256Digest`] | `sha256` |
-//! | compression (zlib), which nearly every language can read | [`Zlib`] | `zlib` |
+//! | compression (zlib), for which nearly every language has a library | [`Zlib`] | `zlib` |
 //! | compression (Zstandard), best with a dictionary that both sides have | [`Zstd`] | `zstd` |
 //! | compression (LZ4), the fastest | [`Lz4`] | `lz4` |
 //! | compression (bzip2), for peers that already use it | [`Bzip2`] | `bzip2` |
@@ -53,8 +54,8 @@
 //! | one protocol to receive, another to send | [`Split`] |
 //! | a protocol that is chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` |
 //!
-//! [`ReplayWindow`] detects packets that somebody recorded and sends again (anti-replay); a handler
-//! uses it. `testing::Conformance` tests a protocol of your own.
+//! [`ReplayWindow`] detects packets that somebody recorded and sends again (anti-replay); your
+//! program uses it. [`testing::Conformance`] tests a protocol of your own.
 //!
 //! Every protocol returns the same two error types: [`DecodeError`] and [`EncodeError`].
 //!
@@ -117,7 +118,7 @@
 //! | `signed` | [`Signed`], [`SigningKey`] | |
 //! | `zlib` | [`Zlib`] | |
 //! | `zstd` | [`Zstd`]; needs a C compiler | |
-//! | `testing` | `testing::Conformance` | |
+//! | `testing` | [`testing::Conformance`] | |
 //!
 //! [RFC 868]: https://www.rfc-editor.org/rfc/rfc868
 
@@ -167,6 +168,8 @@
     not(feature = "signed"),
     doc = "[`Signed`]: #feature-flags\n[`SigningKey`]: #feature-flags"
 )]
+#![cfg_attr(feature = "testing", doc = "[`testing::Conformance`]: crate::testing::Conformance")]
+#![cfg_attr(not(feature = "testing"), doc = "[`testing::Conformance`]: #feature-flags")]
 #![cfg_attr(feature = "zlib", doc = "[`Zlib`]: crate::Zlib")]
 #![cfg_attr(not(feature = "zlib"), doc = "[`Zlib`]: #feature-flags")]
 #![cfg_attr(feature = "zstd", doc = "[`Zstd`]: crate::Zstd")]
