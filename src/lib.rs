@@ -1,7 +1,7 @@
 //! Typed datagram protocols for tokio.
 //!
 //! A *datagram* is the bytes that the network carries in one piece. A *packet* is the typed value that a datagram
-//! stands for. A [protocol](DatagramProtocol) turns packets into datagrams and back, one to one. A
+//! stands for. A [protocol](DatagramProtocol) turns packets into datagrams and back: one datagram is one packet. A
 //! [handler](Handler) talks to one peer in plain `async` code: it receives typed requests one after another, in
 //! order, with timeouts. A [server](Server) joins the two over UDP and other [transports](Bind). A [client](Client)
 //! is the other side.
@@ -239,9 +239,10 @@ pub use transport::{
 pub mod testing {
     //! For tests: a network in memory for handlers, and [`Conformance`] for protocols of your own.
     //!
-    //! The network has loss, delay, duplicates, reordering, an MTU and errors, all of them from a seed. Servers and
-    //! clients on it behave as they do over UDP. Under tokio's paused clock, a test of several hours takes
-    //! milliseconds, and the same seed gives the same sequence of events.
+    //! The network loses, delays, duplicates and reorders datagrams by chance, from a seed. It can have an MTU, and
+    //! it returns errors when a test asks for them. Servers and clients on it behave as they do over UDP. Under
+    //! tokio's paused clock, a test of several hours takes milliseconds, and the same seed gives the same sequence of
+    //! events.
     //!
     //! # Examples
     //!

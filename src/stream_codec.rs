@@ -8,16 +8,21 @@ use tokio_util::{
     codec::{Decoder, Encoder},
 };
 
-/// A codec of [tokio-util] as a protocol: it receives the [`Decoder`]'s items, and sends values of type `O`.
+/// A codec of [tokio-util] as a protocol: it receives the items of its [`Decoder`][decoder], and sends values
+/// of type `O`.
+///
+/// Add `tokio-util = { version = "0.7", features = ["codec"] }` to your program.
 ///
 /// Use it for a codec that exists already, for example because the same packets also go over TCP. Such a
 /// codec is made for streams, in which packets arrive in pieces and together. Here each datagram is exactly
 /// one packet, so these are decode errors:
 ///
 /// - The codec needs more bytes. The end of a datagram does not count as the end of a stream. So for
-///   [`LinesCodec`](tokio_util::codec::LinesCodec), a line without its terminator (`hello`) is incomplete. An
-///   empty datagram is never a packet, even if the codec encodes a packet as no bytes, as
-///   [`BytesCodec`](tokio_util::codec::BytesCodec) does for empty `Bytes`.
+///   [`LinesCodec`](https://docs.rs/tokio-util/0.7/tokio_util/codec/struct.LinesCodec.html), a line without
+///   its terminator (`hello`) is incomplete. An empty datagram is never a packet, even if the codec encodes a
+///   packet as no bytes, as
+///   [`BytesCodec`](https://docs.rs/tokio-util/0.7/tokio_util/codec/struct.BytesCodec.html) does for empty
+///   `Bytes`.
 /// - Bytes are left after the packet, or the codec returns a second packet. So for `LinesCodec`, two lines in
 ///   one datagram (`a\nb\n`) are an error.
 ///
@@ -47,14 +52,16 @@ use tokio_util::{
 /// # Limits
 ///
 /// `StreamCodec` does not limit the memory that a codec allocates. A
-/// [`LengthDelimitedCodec`](tokio_util::codec::LengthDelimitedCodec) reserves the length that a datagram
-/// declares: up to 8 MiB of virtual memory for a datagram of 4 bytes. So set its `max_frame_length`, as in
-/// the example.
+/// [`LengthDelimitedCodec`](https://docs.rs/tokio-util/0.7/tokio_util/codec/length_delimited/struct.LengthDelimitedCodec.html)
+/// reserves the length that a datagram declares: up to 8 MiB of virtual memory for a datagram of 4 bytes. So
+/// set its `max_frame_length`, as in the example.
 ///
 /// Each datagram is copied once when it is decoded, and once when it is encoded. A packet is cloned before it
-/// is encoded, because an [`Encoder`] takes it by value.
+/// is encoded, because an [`Encoder`][encoder] takes it by value.
 ///
-/// [tokio-util]: tokio_util::codec
+/// [tokio-util]: https://docs.rs/tokio-util/0.7/tokio_util/codec/index.html
+/// [decoder]: https://docs.rs/tokio-util/0.7/tokio_util/codec/trait.Decoder.html
+/// [encoder]: https://docs.rs/tokio-util/0.7/tokio_util/codec/trait.Encoder.html
 ///
 /// # Examples
 ///
