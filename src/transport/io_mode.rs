@@ -30,7 +30,8 @@ use super::SocketRef;
 pub enum IoMode {
     /// Many datagrams with each system call: `recvmmsg` and `sendmmsg` of Linux.
     Batched,
-    /// One datagram with each system call, as on every other system.
+    /// One datagram with each system call: with [`batch_io(false)`](crate::Udp::batch_io), and on all systems
+    /// except Linux.
     Single,
     /// No system calls: a network in memory.
     Memory,

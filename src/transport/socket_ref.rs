@@ -18,10 +18,10 @@ use tokio::net::UdpSocket;
 /// the datagram and counts it as [`Truncated`](crate::DropReason::Truncated), and a client returns
 /// `TooLarge`.
 ///
-/// The same happens to all merged datagrams if you set `UDP_GRO` on a socket with
-/// [`batch_io(false)`](crate::Udp::batch_io), because the portable system calls do not report where each
-/// datagram ends. With [`segmentation_offload(false)`](crate::Udp::segmentation_offload), it happens to
-/// merged datagrams that together are longer than one datagram may be.
+/// The same happens to all datagrams that are received while `UDP_GRO` is set on a socket with
+/// [`batch_io(false)`](crate::Udp::batch_io). In that mode the system call does not report where each
+/// datagram ends. With [`segmentation_offload(false)`](crate::Udp::segmentation_offload), only merged
+/// datagrams whose total length is above the limit for one datagram are dropped.
 ///
 /// # Examples
 ///

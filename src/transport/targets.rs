@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// One address or several addresses, in one of many forms. Servers are bound to them, and clients connect to
-/// them or send from them; on a network in memory too.
+/// them or send from them. This also applies to a network in memory.
 ///
 /// It is implemented for
 ///
@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 /// - `(IpAddr, u16)`, `(Ipv4Addr, u16)` and `(Ipv6Addr, u16)`;
 /// - slices, arrays and vectors of these, and references to them.
 ///
-/// Names are resolved with the system's resolver, when the address is used and not before.
+/// Names are resolved with the system's resolver, and only when the address is used.
 ///
 /// A link-local address may contain the name or the index of an interface: `"[fe80::1%eth0]:9000"`,
 /// `"[fe80::1%6]:9000"`. You cannot implement this trait for your own types.

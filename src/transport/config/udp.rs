@@ -11,8 +11,8 @@ use crate::{
 /// [`Client::connect`](crate::Client::connect) instead of an address.
 ///
 /// [`Udp::new`](Self::new) makes it from addresses. `Udp::from` makes it from your own socket
-/// (`std::net::UdpSocket` or `tokio::net::UdpSocket`), which must be bound for a server and connected for a
-/// client.
+/// (`std::net::UdpSocket` or `tokio::net::UdpSocket`). For a server the socket must be bound, for a client
+/// connected.
 ///
 /// On your own socket only the options that you set here change, and it becomes non-blocking. The default
 /// receive buffer of most systems holds a few hundred datagrams, so set a larger
@@ -108,8 +108,8 @@ impl Udp {
         self
     }
 
-    /// Sets the address that a client sends from. By default the kernel chooses it by the route. For clients
-    /// only.
+    /// Sets the address that a client sends from. By default the kernel chooses the address that fits the
+    /// route to the peer. For clients only.
     ///
     /// If there are several addresses, the client uses the first with the family of the peer. `[::]` fits
     /// every peer, and an IPv4-mapped address counts as the IPv4 address.
@@ -161,7 +161,7 @@ impl Udp {
 
     /// Sets the traffic class of sent datagrams, from 0 to 63 (DSCP, RFC 2474). The default is 0.
     ///
-    /// 46 is for datagrams that must not wait (RFC 3246), and 8 is for datagrams that may. The class is a
+    /// 46 is for datagrams that must not wait (RFC 3246); 8 is for datagrams that can wait. The class is a
     /// request to the routers of your own network. Most other routers ignore it.
     ///
     /// # Examples
@@ -217,8 +217,8 @@ impl Udp {
     }
 
     /// Sets whether `[::]` serves IPv6 only. By default it serves IPv4 too, unless an IPv4 address with the
-    /// same port is bound as well. For servers only. On your own socket this option cannot change any more: a
-    /// value that differs from the socket's is an error.
+    /// same port is bound as well. For servers only. On your own socket this option is already fixed: a value
+    /// that differs from the socket's is an error.
     pub const fn ipv6_only(mut self, only: bool) -> Self {
         self.options.ipv6_only = Some(only);
         self
@@ -238,8 +238,8 @@ impl Udp {
     /// only for programs of the same user. Each of the sockets receives the datagrams to a multicast or
     /// broadcast address, and each server answers them.
     ///
-    /// On your own socket this option cannot change any more: a value that differs from the socket's is an
-    /// error. A client needs a [`local_addr`](Self::local_addr) for this option.
+    /// On your own socket this option is already fixed: a value that differs from the socket's is an error. A
+    /// client needs a [`local_addr`](Self::local_addr) for this option.
     #[doc(alias = "SO_REUSEPORT")]
     pub const fn reuse_port(mut self, shared: bool) -> Self {
         self.options.reuse_port = Some(shared);
@@ -247,8 +247,8 @@ impl Udp {
     }
 
     /// Joins a multicast group on an interface of the host. It can be called several times, to join several
-    /// groups. For servers only. [`Server::join_multicast`](crate::Server::join_multicast) says which
-    /// addresses join.
+    /// groups. For servers only. See [`Server::join_multicast`](crate::Server::join_multicast) for which
+    /// addresses of the server join.
     ///
     /// # Examples
     ///

@@ -29,22 +29,22 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Sets the probability that a datagram is lost, from 0 to 1. The default is 0.
+    /// Sets the probability, from 0 to 1, that a datagram is lost. The default is 0.
     #[must_use]
     pub const fn loss(mut self, probability: f64) -> Self {
         self.loss = probability;
         self
     }
 
-    /// Sets the probability that a datagram arrives twice, from 0 to 1. The default is 0.
+    /// Sets the probability, from 0 to 1, that a datagram arrives twice. The default is 0.
     #[must_use]
     pub const fn duplicate(mut self, probability: f64) -> Self {
         self.duplicate = probability;
         self
     }
 
-    /// Sets the probability that a datagram arrives up to 10 ms later, so that others overtake it, from 0 to
-    /// 1. The default is 0.
+    /// Sets the probability, from 0 to 1, that a datagram arrives up to 10 ms later, so that others overtake
+    /// it. The default is 0.
     #[must_use]
     pub const fn reorder(mut self, probability: f64) -> Self {
         self.reorder = probability;

@@ -18,9 +18,19 @@ use crate::{Addr, transport::unmapped};
 /// A network in memory, for tests of servers, clients and handlers. It needs no sockets of the system, and
 /// loses, delays and reorders datagrams under given [`Conditions`].
 ///
-/// All chance comes from a seed, so the same test gives the same sequence of events each time. Under tokio's
-/// paused clock, a test that spans hours takes milliseconds. A network is cheap to clone; all clones are the
-/// same network.
+/// All random decisions come from a seed, so the same test gives the same sequence of events each time. Under
+/// tokio's paused clock, a test that spans hours takes milliseconds. A network is cheap to clone; all clones
+/// are the same network.
+///
+/// # In a test
+///
+/// `#[tokio::test(start_paused = true)]` pauses the clock of a test. That needs these two lines under
+/// `[dev-dependencies]`:
+///
+/// ```toml
+/// datagrammar = { path = "path/to/this/checkout", features = ["testing"] }
+/// tokio = { version = "1", features = ["macros", "rt", "test-util"] }
+/// ```
 ///
 /// # Examples
 ///

@@ -58,7 +58,7 @@ impl Network {
     ///
     /// - [`AddrInUse`](io::ErrorKind::AddrInUse) if the address is bound already.
     /// - [`InvalidInput`](io::ErrorKind::InvalidInput) for a wildcard address, because a host of this network
-    ///   has only one address, and for text that is not an address in numbers.
+    ///   has only one address, and for text that is not a numeric address, such as `127.0.0.1:9000`.
     pub fn bind(&self, addr: impl ToAddrs) -> io::Result<MemorySocket> {
         MemorySocket::open(self, single(&addr)?, None)
     }
