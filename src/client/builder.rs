@@ -38,7 +38,7 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// So be careful with `"localhost:9000"`. On many hosts that name means `::1` first, and then the client
     /// never reaches a server that is bound to `127.0.0.1` or `0.0.0.0`. Bind the server to `[::]`, which
-    /// serves IPv4 too, or connect to the address in numbers.
+    /// serves IPv4 too, or connect to the numeric address, such as `127.0.0.1:9000`.
     ///
     /// # Errors
     ///

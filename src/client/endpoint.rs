@@ -22,22 +22,22 @@ use crate::{
 ///
 /// # Requests, responses and retries
 ///
-/// A response is matched with its request by the order of arrival only, so a late response is taken for the
-/// response to the next request. Where that matters, put an id into your packets: send it with each request,
-/// let the server return it, and skip responses with another id in a loop around
-/// [`recv_deadline`](Self::recv_deadline). Retries with ids are written by hand today: see the cookbook
-/// example `retries`.
+/// A client does not match responses with requests: `recv` returns packets in the order of arrival. So a late
+/// response looks like the response to the next request. If that matters, put an id into your packets: send
+/// it with each request, let the server return it, and skip responses with another id in a loop around
+/// [`recv_deadline`](Self::recv_deadline). The client has no retries of its own; write them as in [the
+/// cookbook](crate::_documentation::cookbook#retries).
 ///
 /// A program that retries must treat [`ClientSendError::Io`] as a lost datagram, and must not stop because of
-/// it. Its usual cause is [`ConnectionRefused`](io::ErrorKind::ConnectionRefused): no server runs at that
-/// address yet, or it restarts just now.
+/// it. Usually its kind is [`ConnectionRefused`](io::ErrorKind::ConnectionRefused): no server runs at that
+/// address yet, or it is restarting.
 ///
 /// # Several tasks
 ///
-/// Any number of tasks may send and receive at the same time. Each packet goes to one of the waiting tasks. A
-/// task that soon waits again may get all of them. Packets that no task receives stay in the kernel's buffer,
-/// except for one batch that the client has fetched already. When the buffer is full, further packets are
-/// lost.
+/// Any number of tasks may send and receive at the same time. Each packet goes to one of the waiting tasks.
+/// The tasks do not take turns: one that calls `recv` again at once may get all packets. Packets that no task
+/// receives stay in the kernel's buffer, except for one batch that the client has fetched already. When the
+/// buffer is full, further packets are lost.
 ///
 /// # Programs without async
 ///
@@ -79,8 +79,8 @@ use crate::{
 /// let client = runtime.block_on(Client::connect(server.local_addr()?, Text))?;
 ///
 /// runtime.block_on(client.send("hello".to_owned()))?;
-/// # let (_, from) = server.recv_from(&mut [0; 16])?;
-/// # server.send_to(b"hello to you", from)?;
+/// let (_, from) = server.recv_from(&mut [0; 16])?;
+/// server.send_to(b"hello to you", from)?;
 /// let answer = runtime.block_on(client.recv_timeout(Duration::from_secs(5)))?;
 /// assert_eq!(answer, "hello to you");
 /// # Ok(())
@@ -113,10 +113,10 @@ impl<P: DatagramProtocol> Client<P> {
     /// - [`ClientSendError::Closed`] after [`close`](Self::close).
     ///
     /// If the peer is on the same host and no socket is bound to its port, Linux reports that at once. Then
-    /// each `send` fails with the `Io` error [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), even
-    /// while other tasks send. The ICMP error of another host comes later. The client ignores it, because it
-    /// is about an earlier datagram. But a `send` that is in progress when the ICMP error arrives may return
-    /// it. A program that retries treats an `Io` error as a lost datagram.
+    /// each `send` fails with the `Io` error [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), also
+    /// when several tasks send. If the peer is on another host, its ICMP error comes later and is ignored,
+    /// because it is about an earlier datagram. Only a `send` in progress at that moment may return it. A
+    /// program that retries treats an `Io` error as a lost datagram.
     ///
     /// # Cancel safety
     ///
@@ -155,7 +155,8 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the first packets were sent, each of them whole, and the others were not.
+    /// If the future is dropped, some packets were sent, from the first on and each of them whole; the rest
+    /// were not.
     ///
     /// # Examples
     ///
@@ -280,7 +281,7 @@ impl<P: DatagramProtocol> Client<P> {
         self.shared.counters.read()
     }
 
-    /// Returns the address of this client, which its datagrams are sent from.
+    /// Returns the local address, from which this client sends.
     #[must_use]
     pub fn local_addr(&self) -> Addr {
         self.shared.local_addr.clone()

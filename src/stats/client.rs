@@ -41,9 +41,9 @@ pub struct ClientStats {
     pub send_errors: u64,
     /// Datagrams that a `recv` has consumed, as packets or as errors.
     pub received: u64,
-    /// Of those, the ones that were not packets of the protocol.
+    /// The datagrams in `received` that were not packets of the protocol.
     pub decode_errors: u64,
-    /// Of those, the ones that were longer than
+    /// The datagrams in `received` that were longer than
     /// [`max_datagram_size`](crate::ClientBuilder::max_datagram_size).
     pub too_large: u64,
 }

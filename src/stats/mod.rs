@@ -56,7 +56,8 @@ pub enum DropReason {
     /// it.
     ///
     /// Only Linux reports this, and not with [`batch_io(false)`](crate::Udp::batch_io). The count includes
-    /// all datagrams that the kernel has dropped since the server was bound, and is exact at any time. Datagrams that the kernel has merged (GRO) count as one.
+    /// all datagrams that the kernel has dropped since the server was bound, and is exact at any time.
+    /// Datagrams that the kernel has merged (GRO) count as one.
     Kernel,
 }
 
@@ -140,7 +141,7 @@ pub struct ServerStats {
     pub received: u64,
     /// Datagrams that `recv` returned to handlers, as packets or as decode errors.
     pub delivered: u64,
-    /// Of those, the ones that were not packets of the protocol.
+    /// The datagrams in `delivered` that were not packets of the protocol.
     pub decode_errors: u64,
     /// Datagrams that the kernel has accepted for sending.
     pub sent: u64,
@@ -149,18 +150,18 @@ pub struct ServerStats {
     /// Datagrams that were dropped because the kernel had no room for them within
     /// [`Limits::send_timeout`](crate::Limits::send_timeout).
     pub send_timeouts: u64,
-    /// Conversations that have ended, for any reason.
+    /// Conversations that have ended, for any reason. The next four counters say how some of them ended.
     pub conversations: u64,
-    /// Of those, the ones whose handler returned an error that was logged as a failure. With
+    /// Ended conversations whose handler returned an error that was logged as a failure. With
     /// [`concurrent`](crate::concurrent), each failed call counts.
     pub failed: u64,
-    /// Of those, the ones whose handler panicked. With [`concurrent`](crate::concurrent), each call that
+    /// Ended conversations whose handler panicked. With [`concurrent`](crate::concurrent), each call that
     /// panicked counts.
     pub panicked: u64,
-    /// Of those, the ones that were dropped at shutdown because they ran longer than
+    /// Ended conversations that were dropped at shutdown because they ran longer than
     /// [`Limits::shutdown_grace`](crate::Limits::shutdown_grace).
     pub aborted: u64,
-    /// Of those, the ones that ended because the peer was silent for longer than
+    /// Conversations that ended because the peer was silent for longer than
     /// [`Limits::idle_timeout`](crate::Limits::idle_timeout).
     pub idle_timeouts: u64,
     /// Events about peers that were not logged, because of
