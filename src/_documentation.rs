@@ -26,6 +26,30 @@ macro_rules! links {
 [performance]: crate::_documentation::performance
 [troubleshooting]: crate::_documentation::troubleshooting
 [plot]: #plot
+[`BincodeDerive`]: crate::BincodeDerive
+[`Client`]: crate::Client
+[`DatagramProtocol`]: crate::DatagramProtocol
+[`DropReason`]: crate::DropReason
+[`Handler`]: crate::Handler
+[`Json`]: crate::Json
+[`Layer`]: crate::Layer
+[`Limits`]: crate::Limits
+[`Peer`]: crate::Peer
+[`PeerSender`]: crate::PeerSender
+[`Prefix`]: crate::Prefix
+[`ReplayWindow`]: crate::ReplayWindow
+[`Sealed`]: crate::Sealed
+[`Server`]: crate::Server
+[`ServerBuilder`]: crate::ServerBuilder
+[`ServerContext`]: crate::ServerContext
+[`ServerHandle`]: crate::ServerHandle
+[`ServerStats`]: crate::ServerStats
+[`Signed`]: crate::Signed
+[`Split`]: crate::Split
+[`StreamCodec`]: crate::StreamCodec
+[`Udp`]: crate::Udp
+[`concurrent`]: crate::concurrent
+[`with_state`]: crate::with_state
 
 "
     };
