@@ -8,7 +8,7 @@ use super::{
 };
 
 /// A type that a server accepts as its handler: a [`Handler`], or a function in one of the
-/// [forms](Handler#functions) that its page lists.
+/// [forms](Handler#functions) on the page of `Handler`.
 ///
 /// `Form` says which of these it is. The compiler infers it, so programs do not name it. Your own function
 /// that accepts the same values as a server needs a type parameter for it, as in the example. Or it accepts a
@@ -61,7 +61,7 @@ impl<Req, Res, H: Handler<Req, Res>> IntoHandler<Req, Res, AsItIs> for H {
     }
 }
 
-/// The form of a function that serves the requests of a peer one after the other. `Form` says which arguments
+/// The form of a function that serves the requests from a peer one after the other. `Form` says which arguments
 /// it takes and what it returns.
 pub struct OneByOne<Form>(PhantomData<fn() -> Form>);
 

@@ -12,7 +12,7 @@ pub use into_handler::IntoHandler;
 
 use crate::{BoxError, Peer, ServerContext};
 
-/// Your code that serves the peers of a server. One handler serves all peers, and the server calls
+/// Your code that serves the [peers](Peer) of a server. One handler serves all peers, and the server calls
 /// [`handle`](Self::handle) once for each conversation.
 ///
 /// A handler only sees typed packets. So the same handler works with every protocol that has these packets,
@@ -31,8 +31,8 @@ use crate::{BoxError, Peer, ServerContext};
 /// | `async fn(Req) -> Option<Res>` | sends nothing for `None`; see [`reply_if`] |
 /// | `async fn(Req) -> Result<Res, E>` | logs the error and sends nothing for `Err`; see [`try_reply`] |
 /// | `async fn(Req)` | never answers; see [`no_reply`] |
-/// | [`with_state(state, f)`](with_state) | calls `f` with a clone of `state` before the request: `async fn(State, Req) -> Res` |
-/// | [`concurrent(n, f)`](concurrent) | serves up to `n` requests of one peer at the same time |
+/// | [`with_state(state, f)`](with_state) | calls `f` with a clone of `state` as its first argument: `async fn(State, Req) -> Res` |
+/// | [`concurrent(n, f)`](concurrent) | serves up to `n` requests from one peer at the same time |
 ///
 /// These can be combined. [`concurrent`] is the outermost, then one of [`reply_if`], [`try_reply`] and
 /// [`no_reply`], then [`with_state`]. For example `concurrent(64, try_reply(with_state(pool, lookup)))`
@@ -41,17 +41,21 @@ use crate::{BoxError, Peer, ServerContext};
 ///
 /// If a function returns the response type of the protocol, the server sends that value unchanged. So if the
 /// response type is a `Result`, both `Ok` and `Err` are sent. `Json::new()` and similar protocols infer their
-/// types from the function. Then a returned `Result` could mean both, and the compiler asks for types. Name
-/// them (`Json::<Req, Res>::new()`), or use [`reply_if`], [`try_reply`] or [`no_reply`]. If the response type
-/// is `()`, use a type that implements `Handler`.
+/// types from the function. A returned `Result` could then be the response itself, or a response that may
+/// fail. So the compiler asks for types. Name them (`Json::<Req, Res>::new()`), or use [`reply_if`],
+/// [`try_reply`] or [`no_reply`]. A function that returns `()` does not compile if the response type is `()`
+/// too: implement `Handler`.
 ///
-/// Two rules are important:
+/// Three rules are important:
 ///
 /// - If a datagram does not decode, the server does not call the function and sends no answer. It counts the
 ///   datagram in [`decode_errors`](crate::ServerStats::decode_errors) and logs it at DEBUG.
-/// - The server serves one request of a peer at a time. While a function waits, for a database for example,
-///   more requests of the same peer wait in its queue, up to the [limits](crate::Limits); then they are
-///   dropped. [`concurrent`] changes that. Requests of different peers never wait for each other.
+/// - The server serves one request from a peer at a time. While a function waits, for a database for example,
+///   more requests from the same peer wait in its queue. Requests beyond the [limits](crate::Limits) are
+///   dropped. [`concurrent`] changes that. Requests from different peers never wait for each other.
+/// - If a function panics, nothing is sent for that request. The panic is logged at ERROR with the peer's
+///   address, and counted in [`panicked`](crate::ServerStats::panicked). The server goes on, and the next
+///   request from that peer is served as usual. A `std::sync::Mutex` that the function held is poisoned.
 ///
 /// # Shared state
 ///
@@ -91,7 +95,7 @@ use crate::{BoxError, Peer, ServerContext};
 ///
 /// | the compiler says | what it means |
 /// | --- | --- |
-/// | `X` does not handle requests of `A` with responses of `B` | `X` is not a `Handler<A, B>`, and not a function in one of the forms above. Perhaps its argument or its value has another type than the protocol's packets, it is not `async`, or its second argument is not `Addr`. |
+/// | `X` does not handle requests of `A` with responses of `B`; or: `X` does not handle conversations of `A` and `B` | `X` is not a `Handler<A, B>`, and not a function in one of the forms above. Perhaps its argument or its return value has another type than the protocol's packets, it is not `async`, or its second argument is not `Addr`. |
 /// | type annotations needed; multiple `impl`s satisfying `Result<…>: IntoReply<_, _>` | The protocol infers its types from a function that returns a `Result`, an `Option` or nothing. Name the types of the protocol, or use [`try_reply`], [`reply_if`] or [`no_reply`]. |
 /// | type annotations needed, at a `collect()`, `into()` or `None` | The compiler does not know the closure's return type. Write it: `async \|text: String\| -> String { … }`. |
 /// | async closure does not implement `Fn` because it captures state from its environment; or: this closure only implements `FnOnce` | The closure's state moves away at the first call. Use [`with_state`], which clones it for each call. |
@@ -121,10 +125,10 @@ use crate::{BoxError, Peer, ServerContext};
 /// impl Handler<String, String> for Greeter {
 ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
 ///         let greeting = peer.recv().await?;
-///         peer.send(&format!("{greeting} to you. What is your name?")).await?;
+///         peer.send(format!("{greeting} to you. What is your name?")).await?;
 ///         match peer.recv_timeout(Duration::from_secs(30)).await {
-///             Ok(name) => peer.send(&format!("Welcome, {name}.")).await?,
-///             Err(RecvError::TimedOut) => peer.send(&"Another time, then.".to_owned()).await?,
+///             Ok(name) => peer.send(format!("Welcome, {name}.")).await?,
+///             Err(RecvError::TimedOut) => peer.send("Another time, then.".to_owned()).await?,
 ///             Err(error) => return Err(error.into()),
 ///         }
 ///         Ok(())
@@ -156,15 +160,15 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Serves one conversation. It begins with a datagram of the peer, and ends when this returns.
+    /// Serves one conversation. It begins with a datagram from the peer, and ends when `handle` returns.
     ///
-    /// Write it as `async fn handle`. A peer has at most one conversation at a time, and more datagrams of
-    /// the peer wait for it. If datagrams still wait when this returns, the first of them opens the next
-    /// conversation.
+    /// Write it as `async fn handle`. A peer has at most one conversation at a time, and more datagrams from
+    /// the peer wait in its queue. If datagrams still wait when `handle` returns, the first of them opens the
+    /// next conversation.
     ///
     /// A conversation that never waits runs to its end on the thread that received the datagram. A
-    /// conversation that waits becomes a task. So do not block the thread, because meanwhile it serves no
-    /// other peer.
+    /// conversation that waits becomes a task. So do not block the thread: a blocked thread serves no other
+    /// peer.
     ///
     /// # Errors
     ///
@@ -174,9 +178,18 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     ///
     /// Errors that this peer's `recv` has returned are different. [`Closed`](crate::RecvError::Closed) and
     /// [`Idle`](crate::RecvError::Idle) are not logged. [`Decode`](crate::RecvError::Decode), which any host
-    /// can cause, is logged at DEBUG. None of these counts as failed, and your own error that has one of
-    /// these as its source does not either. Errors of another endpoint, such as a client that the handler
-    /// uses, are failures.
+    /// can cause, is logged at DEBUG. None of these counts as failed. The same holds for your own error if
+    /// one of these is among its sources, or if it passes one through (`#[error(transparent)]` in thiserror).
+    ///
+    /// [`TimedOut`](crate::RecvError::TimedOut) is an ordinary error: logged at ERROR and counted as failed.
+    /// A [`SendError::Closed`](crate::SendError::Closed) after serving has ended is logged at WARN, and does
+    /// not count as failed. Errors of another endpoint, such as a client that the handler uses, are failures.
+    ///
+    /// # Panics
+    ///
+    /// If `handle` panics, only this conversation ends. The panic is logged at ERROR with the peer's address,
+    /// and counted in [`panicked`](crate::ServerStats::panicked). The next datagram from that peer opens a
+    /// conversation.
     ///
     /// # Examples
     ///
@@ -210,7 +223,7 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     ///         self.players.lock().unwrap().insert(addr.clone(), peer.sender());
     ///         let _joined = Joined(self, addr);
     ///         loop {
-    ///             peer.send(&format!("you said {word}")).await?;
+    ///             peer.send(format!("you said {word}")).await?;
     ///             word = peer.recv().await?;
     ///         }
     ///     }

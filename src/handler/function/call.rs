@@ -9,7 +9,7 @@ pub trait Call<Req, Args> {
     /// The future that the function returns.
     type Future: Future;
 
-    /// Calls the function with a request of the peer at `addr`.
+    /// Calls the function with a request from the peer at `addr`.
     fn call(&self, request: Req, addr: &Addr) -> Self::Future;
 }
 
@@ -49,8 +49,11 @@ where
     }
 }
 
-/// Makes a handler of a function and state that all its calls share. The function is
-/// `async fn(State, Req) -> Res` or `async fn(State, Req, Addr) -> Res`.
+/// Makes a handler of a function and state that all its calls share.
+///
+/// The function takes the state, the request and, if it wants, the peer's [`Addr`], in this order. It may
+/// return what a function without state may return: a response, an `Option`, a `Result` or nothing; see the
+/// [forms](crate::Handler#functions).
 ///
 /// Each call gets a clone of the state. So put state that is not cheap to clone into an
 /// [`Arc`](std::sync::Arc). Database pools and clients are usually cheap to clone.

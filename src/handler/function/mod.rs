@@ -18,7 +18,7 @@ pub use super::into_handler::{AsItIs, OneByOne};
 use crate::{Addr, BoxError, Handler, Peer};
 
 /// A function that serves one request with one response or none. `Form` says which arguments it takes, and
-/// how its value becomes a response.
+/// how its return value becomes a response.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle requests of `{Req}` with responses of `{Res}`",
     note = "it takes a function like `async fn(request: {Req}) -> {Res}`, and the page of the adapter says \
@@ -31,7 +31,7 @@ pub trait Function<Req, Res, Form> {
     /// The error of a call. It must convert to [`BoxError`].
     type Error;
 
-    /// Calls the function with a request of the peer at `addr`.
+    /// Calls the function with a request from the peer at `addr`.
     fn call(&self, request: Req, addr: &Addr) -> Self::Future;
 
     /// Returns the response to send, if there is one.

@@ -1,8 +1,8 @@
-//! The values that a function returns: a response, nothing, or an error.
+//! The return values of a function: a response, nothing, or an error.
 
 use std::{convert::Infallible, fmt, marker::PhantomData};
 
-/// A value that a function may return if responses are `Res`. `Output` says which of the forms it is.
+/// The return value of a function, if responses are `Res`. `Output` says which of the forms it is.
 ///
 /// Your own type may be another form. Use the type itself as `Output`.
 ///
@@ -36,7 +36,7 @@ use std::{convert::Infallible, fmt, marker::PhantomData};
 /// # }
 /// ```
 pub trait IntoReply<Res, Output> {
-    /// The error that the value may contain instead of a response. It must convert to
+    /// The error that the return value may contain instead of a response. It must convert to
     /// [`BoxError`](crate::BoxError).
     type Error;
 
@@ -44,7 +44,7 @@ pub trait IntoReply<Res, Output> {
     ///
     /// # Errors
     ///
-    /// Returns the error that the value contains. The server logs it and sends nothing.
+    /// Returns the error that the return value contains. The server logs it and sends nothing.
     fn into_reply(self) -> Result<Option<Res>, Self::Error>;
 }
 

@@ -1,4 +1,4 @@
-//! Functions that serve several requests of one peer at the same time.
+//! Functions that serve several requests from one peer at the same time.
 
 mod calls;
 mod woken;
@@ -13,10 +13,10 @@ use crate::{
     panic::{self, Panicked},
 };
 
-/// Makes a handler that serves up to `limit` requests of one peer at the same time. Use it for a function
+/// Makes a handler that serves up to `limit` requests from one peer at the same time. Use it for a function
 /// that waits for something, such as a database.
 ///
-/// Without it, the server serves one request of a peer at a time, and the next ones wait in the peer's queue.
+/// Without it, the server serves one request from a peer at a time, and the next ones wait in the peer's queue.
 /// Different peers are always served at the same time. With it, requests wait in that queue only while
 /// `limit` of them are being served. A response is sent when its call completes, so the responses may be in
 /// another order than the requests. A client that sends several requests at once needs an id in its packets.
@@ -62,14 +62,14 @@ pub const fn concurrent<F>(limit: usize, function: F) -> Concurrent<F> {
     Concurrent { limit, function }
 }
 
-/// A function that serves several requests of a peer at the same time; made by [`concurrent`].
+/// A function that serves several requests from one peer at the same time; made by [`concurrent`].
 #[derive(Clone, Copy)]
 pub struct Concurrent<F> {
     limit: usize,
     function: F,
 }
 
-/// The form of a function that serves several requests of a peer at the same time. `Form` says which
+/// The form of a function that serves several requests from one peer at the same time. `Form` says which
 /// arguments it takes and what it returns.
 pub struct AtOnce<Form>(PhantomData<fn() -> Form>);
 
