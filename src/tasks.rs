@@ -20,9 +20,9 @@ use crate::{
 /// Starts background tasks of a server, from any task or thread, while the server serves.
 ///
 /// [`ServerContext::spawner`](crate::ServerContext::spawner) returns it. It is cheap to clone. Its tasks end
-/// with the server, unlike tasks of `tokio::spawn`: when serving ends, each task is dropped at its await
-/// point, after the conversations have ended and before the clean-ups run. A spawner does not keep the server
-/// alive. It works again when the server serves again.
+/// with the server, unlike tasks of `tokio::spawn`: a shutdown drops each task at its await point, after the
+/// conversations have ended and before the clean-ups run. A spawner does not keep the server alive. It works
+/// again when the server serves again.
 ///
 /// # Examples
 ///
@@ -46,10 +46,10 @@ use crate::{
 ///         let sender = peer.sender();
 ///         let begun = self.0.get().expect("it has started").spawn(async move {
 ///             tokio::time::sleep(Duration::from_secs(1)).await;
-///             Ok(sender.send(&format!("{job} is done")).await?)
+///             Ok(sender.send(format!("{job} is done")).await?)
 ///         });
 ///         let answer = if begun.is_ok() { "accepted" } else { "busy" };
-///         Ok(peer.send(&answer.to_owned()).await?)
+///         Ok(peer.send(answer.to_owned()).await?)
 ///     }
 /// }
 /// ```
@@ -59,12 +59,12 @@ pub struct Spawner(pub(crate) Arc<Tasks>);
 impl Spawner {
     /// Runs `task` in the background until it completes or serving ends.
     ///
-    /// The task runs on the runtime that called `serve`. When serving ends, it is dropped at its await point.
+    /// The task runs on the runtime that called `serve`. A shutdown drops it at its await point.
     /// If the task returns an error or panics, that is logged, and serving goes on.
     ///
     /// # Errors
     ///
-    /// After an error `task` was dropped.
+    /// If `spawn` returns an error, `task` does not run and is dropped.
     ///
     /// - [`SpawnError::Closed`] while the server does not serve.
     /// - [`SpawnError::TooMany`] if [`Limits::max_tasks`](crate::Limits::max_tasks) tasks run already.

@@ -34,8 +34,12 @@ use crate::{
 
 /// The remote side of a conversation: a handler receives requests from it, and sends responses to it.
 ///
-/// A conversation is one call of [`Handler::handle`](crate::Handler::handle). It begins with a datagram of
-/// the peer, so the first [`recv`](Self::recv) returns without waiting. `recv` decodes the datagram; before
+/// A peer is one source address (IP address and port) at one address that the server is bound to. A program
+/// with two sockets is two peers. If the server is bound to a wildcard address, a program that sends to two
+/// addresses of the host is one peer.
+///
+/// A conversation is one call of [`Handler::handle`](crate::Handler::handle). It begins with a datagram from
+/// the peer, so the first [`recv`](Self::recv) returns without waiting. `recv` decodes the datagram. Before
 /// that, the server decodes nothing. A handler that returns before its first `recv` drops the datagram.
 ///
 /// # Examples
@@ -132,7 +136,7 @@ impl<Req, Res> Peer<Req, Res> {
         self.traffic_class = ancillary.traffic_class;
     }
 
-    /// Completes when serving ends, at the same moment when `recv` returns
+    /// Completes when a shutdown begins, at the same moment when `recv` returns
     /// [`RecvError::Closed`](crate::RecvError::Closed). Use it in a conversation that waits for something
     /// other than a packet.
     ///
@@ -146,14 +150,14 @@ impl<Req, Res> Peer<Req, Res> {
     /// use datagrammar::{BoxError, Peer};
     /// use tokio::sync::watch;
     ///
-    /// /// Sends each change to a peer, and "goodbye" when serving ends.
+    /// /// Sends each change to a peer, and "goodbye" when a shutdown begins.
     /// async fn follow(
     ///     peer: &mut Peer<String, String>,
     ///     mut news: watch::Receiver<String>,
     /// ) -> Result<(), BoxError> {
     ///     loop {
     ///         tokio::select! {
-    ///             () = peer.closed() => return Ok(peer.send(&"goodbye".to_owned()).await?),
+    ///             () = peer.closed() => return Ok(peer.send("goodbye".to_owned()).await?),
     ///             changed = news.changed() => changed?,
     ///         }
     ///         let change = news.borrow_and_update().clone();
@@ -183,7 +187,8 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// - [`SendError::Encode`] if the protocol cannot encode the packet.
     /// - [`SendError::TooLarge`] if the datagram is longer than the transport can carry.
-    /// - [`SendError::Closed`] if serving has ended.
+    /// - [`SendError::Closed`] after serving has ended. If the handler returns this error, it is logged at
+    ///   WARN.
     ///
     /// # Cancel safety
     ///
@@ -222,10 +227,10 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Errors
     ///
-    /// After an error `task` was dropped.
+    /// If `spawn` returns an error, `task` does not run and is dropped.
     ///
     /// - [`SpawnError::TooMany`] if [`Limits::max_tasks`](crate::Limits::max_tasks) tasks run already.
-    /// - [`SpawnError::Closed`] if serving has ended.
+    /// - [`SpawnError::Closed`] after serving has ended.
     pub fn spawn(
         &self,
         task: impl Future<Output = Result<(), BoxError>> + Send + 'static,

@@ -11,7 +11,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// With this, a handler that waits for an answer can leave an unexpected request to the next
     /// conversation. Only one packet can be put back; a second one replaces the first. The packet is dropped
-    /// if the next conversation returns without receiving it, and when serving ends.
+    /// if the next conversation returns without receiving it, and when a shutdown begins.
     ///
     /// # Examples
     ///
@@ -28,7 +28,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// impl Handler<Request, Vec<u8>> for Files {
     ///     async fn handle(&self, peer: &mut Peer<Request, Vec<u8>>) -> Result<(), BoxError> {
     ///         let Request::Read(name) = peer.recv().await? else { return Ok(()) };
-    ///         peer.send(&name.into_bytes()).await?;
+    ///         peer.send(name.into_bytes()).await?;
     ///         match peer.recv().await? {
     ///             Request::Acknowledge(_) => {}
     ///             // The peer wants something else now.
@@ -46,19 +46,23 @@ impl<Req, Res> Peer<Req, Res> {
     /// [`RecvError::Decode`](crate::RecvError::Decode). An answer may need a part of them. For example, a DNS
     /// server copies the id of a query that it could not decode.
     ///
-    /// Returns `None` after a packet, and once another `recv` waits. Also returns `None` if the server had no
-    /// room for a copy, because of [`Limits::max_total_queue_bytes`](crate::Limits::max_total_queue_bytes).
+    /// Returns `None` if the last `recv` returned a packet, and as soon as the next `recv` waits. Also
+    /// returns `None` if the server had no room for a copy, because of
+    /// [`Limits::max_total_queue_bytes`](crate::Limits::max_total_queue_bytes).
     ///
     /// # Examples
     ///
     /// ```
     /// use datagrammar::{BoxError, Peer, RecvError};
     ///
+    /// /// Answers a datagram that does not decode with its first two bytes, which are its id.
     /// async fn refuse(peer: &mut Peer<String, Vec<u8>>) -> Result<(), BoxError> {
+    ///     // At least 3 bytes, so that the answer is shorter than the datagram. If the other side does the
+    ///     // same, it does not answer the answer.
     ///     if let Err(RecvError::Decode(_)) = peer.recv().await
     ///         && let Some([id @ .., _]) = peer.undecoded().and_then(|bytes| bytes.first_chunk::<3>())
     ///     {
-    ///         peer.send(&id.to_vec()).await?;
+    ///         peer.send(id.to_vec()).await?;
     ///     }
     ///     Ok(())
     /// }

@@ -15,10 +15,10 @@ use super::{Peer, Progress, leftover::keep};
 use crate::{RecvError, socket::batch_context::BatchContext, stats::add, transport::Ancillary};
 
 impl<Req, Res> Peer<Req, Res> {
-    /// Receives the next packet of this peer.
+    /// Receives the next packet from this peer.
     ///
     /// It waits for at most [`Limits::idle_timeout`](crate::Limits::idle_timeout) (60 seconds by default).
-    /// While a handler does not receive, the datagrams of its peer wait in order, up to the
+    /// While a handler does not receive, the datagrams from its peer wait in order, up to the
     /// [limits](crate::Limits).
     ///
     /// # Errors
@@ -27,15 +27,15 @@ impl<Req, Res> Peer<Req, Res> {
     ///   the conversation, return. Any host can send junk from any source address, and a conversation that
     ///   waits for more takes one of [`Limits::max_conversations`](crate::Limits::max_conversations). Later
     ///   in the conversation you may answer and go on. Do not answer in a format that the other side could
-    ///   take for a request.
+    ///   take for a request. Otherwise two servers could answer each other without end.
     /// - [`RecvError::Idle`]: the peer was silent for too long.
-    /// - [`RecvError::Closed`]: serving ends. The handler has
+    /// - [`RecvError::Closed`]: a shutdown has begun. The handler has
     ///   [`Limits::shutdown_grace`](crate::Limits::shutdown_grace) to send a last packet.
     ///
     /// If a handler returns `Idle` or `Closed` with `?`, the conversation ends without a log entry. If it
-    /// returns `Decode`, that is logged at DEBUG. The same is true for an error of your own that has one of
-    /// these as its source, or that is transparent to it (it shows the text and the source of that error as
-    /// its own).
+    /// returns `Decode`, that is logged at DEBUG. The same holds for your own error if one of these is among
+    /// its sources, or if it passes one through (`#[error(transparent)]` in thiserror).
+    /// [`TimedOut`](RecvError::TimedOut) is an ordinary error: logged at ERROR and counted as failed.
     ///
     /// # Cancel safety
     ///
@@ -45,7 +45,7 @@ impl<Req, Res> Peer<Req, Res> {
         Receiving { peer: self, step: Step::Within(Duration::MAX) }
     }
 
-    /// Receives the next packet of this peer, and waits for at most `timeout`.
+    /// Receives the next packet from this peer, and waits for at most `timeout`.
     ///
     /// A packet that has arrived already is returned even if `timeout` is zero.
     /// [`Limits::idle_timeout`](crate::Limits::idle_timeout) applies too: the shorter of the two ends the
@@ -67,8 +67,8 @@ impl<Req, Res> Peer<Req, Res> {
         Receiving { peer: self, step: Step::Within(timeout) }
     }
 
-    /// Receives the next packet of this peer, and waits until `deadline` at most. Use it in a loop that skips
-    /// some packets: the packets that it skips do not make it wait longer.
+    /// Receives the next packet from this peer, and waits until `deadline` at most. Use it in a loop that
+    /// skips some packets: the packets that it skips do not make it wait longer.
     ///
     /// A packet that has arrived already is returned even if `deadline` has passed.
     ///

@@ -55,7 +55,8 @@ use crate::{Addr, SendError, socket::SocketState, transport::Route};
 ///             let message = peer.recv().await?;
 ///             let members: Vec<_> = self.0.lock().unwrap().iter().cloned().collect();
 ///             for member in members {
-///                 member.send(&message).await?;
+///                 // Not `?`: an error of one member must not end the conversation of another.
+///                 let _ = member.send(&message).await;
 ///             }
 ///         }
 ///     }

@@ -1,4 +1,4 @@
-//! Several packets of a peer: those that have arrived, a stream of them, and many to send.
+//! Several packets from a peer: those that have arrived, a stream of them, and many to send.
 
 use std::{
     borrow::Borrow,
@@ -30,7 +30,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Examples
     ///
-    /// A handler that needs only the latest packet of its peer:
+    /// A handler that needs only the latest packet from its peer:
     ///
     /// ```
     /// use datagrammar::{BoxError, Peer};
@@ -64,7 +64,7 @@ impl<Req, Res> Peer<Req, Res> {
         Some(received)
     }
 
-    /// Returns the packets of this peer as a stream.
+    /// Returns the packets from this peer as a stream.
     ///
     /// # Examples
     ///
@@ -106,10 +106,10 @@ impl<Req, Res> Peer<Req, Res> {
     }
 }
 
-/// A stream of the packets of one peer; made by [`Peer::packets`].
+/// A stream of the packets from one peer; made by [`Peer::packets`].
 ///
 /// The errors [`RecvError::Decode`] and [`RecvError::Idle`] are items of the stream, and the stream goes on
-/// after them. The stream ends when serving ends, or when the [time limit](Self::within) is over.
+/// after them. The stream ends when a shutdown begins, or when the [time limit](Self::within) is over.
 ///
 /// # Examples
 ///

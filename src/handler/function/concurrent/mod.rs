@@ -23,7 +23,7 @@ use crate::{
 ///
 /// All calls for a peer are part of one conversation and run in its task. So a function that blocks its
 /// thread still serves one request at a time. If a call fails or panics, that call is logged and counted, and
-/// the others go on. When serving ends, calls have the [grace period](crate::Limits::shutdown_grace) to
+/// the others go on. When a shutdown begins, calls have the [grace period](crate::Limits::shutdown_grace) to
 /// complete, and are dropped after it.
 ///
 /// # Panics
