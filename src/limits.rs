@@ -7,8 +7,10 @@ use crate::BindError;
 /// The limits of a server: how much memory, how many conversations and how much time its peers can use. Given
 /// to [`ServerBuilder::limits`](crate::ServerBuilder::limits).
 ///
-/// The defaults protect a small server from hosts that flood it. Datagrams beyond a limit are dropped and
-/// counted; see [`ServerStats`](crate::ServerStats).
+/// With the defaults, the memory of a small server stays bounded even if hosts flood it. Datagrams beyond a
+/// limit are dropped and counted: `println!("{}", handle.stats())` shows them. The first drop for each
+/// [reason](crate::DropReason) is logged at WARN, once per run of `serve`.
+/// [The list of checks](crate::_documentation::troubleshooting) says what to change.
 ///
 /// | limit | default |
 /// | --- | --- |
@@ -73,7 +75,8 @@ pub enum Overflow {
     /// The datagram that has just arrived. The kernel does the same when a socket buffer is full.
     #[default]
     DropNewest,
-    /// The datagram that has waited longest. Use it if only the newest datagrams of a peer matter.
+    /// The datagram that has waited longest. Use it if only the newest datagrams from a peer matter.
+    /// These drops are counted, but not logged.
     DropOldest,
 }
 
@@ -95,7 +98,10 @@ impl Limits {
         self
     }
 
-    /// Sets how many bytes may wait in the queue of one peer. The default is 1 MiB.
+    /// Sets how many bytes may wait in the queue of one peer. The default is 1 MiB. Only the bytes of the
+    /// datagrams count. Datagrams beyond this limit count as [`DropReason::QueueFull`].
+    ///
+    /// [`DropReason::QueueFull`]: crate::DropReason::QueueFull
     #[must_use]
     pub const fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_queue_bytes = bytes;
@@ -110,13 +116,15 @@ impl Limits {
         self
     }
 
-    /// Sets how many bytes may wait in the queues of all peers together. The default is 64 MiB.
+    /// Sets how many bytes may wait in the queues of all peers together. The default is 64 MiB. Datagrams
+    /// beyond it are dropped and count as [`DropReason::MemoryLimit`](crate::DropReason::MemoryLimit).
     ///
     /// Each datagram counts with its length and 160 bytes more, so that the number of empty datagrams is
     /// limited too. The default allows 419,430 empty datagrams, or 43,018 datagrams of 1,400 bytes.
     ///
     /// The datagram that opens a conversation counts too if the handler waits for something before its first
-    /// `recv`. If there is no room for that datagram, the conversation is dropped.
+    /// `recv`. If there is no room for that datagram, the conversation is dropped, and the datagram counts as
+    /// `MemoryLimit`.
     #[must_use]
     pub const fn max_total_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_total_queue_bytes = bytes;

@@ -9,7 +9,7 @@ use std::{
 /// A histogram of the batch sizes: how many datagrams each read of a socket returned. The larger the batches
 /// are, the less processor time each datagram takes.
 ///
-/// It prints the sizes that have occurred, and how often: `1: 70, 2: 4, 3–4: 1`.
+/// `Display` shows the sizes that have occurred, and how often: `1: 70, 2: 4, 3–4: 1`.
 ///
 /// # Examples
 ///
@@ -35,7 +35,7 @@ impl BatchSizes {
     /// Returns each range of sizes, in datagrams and in ascending order, and the number of batches in that
     /// range.
     ///
-    /// The ranges double from 1 to 64. The last range has no upper end.
+    /// The ranges double from 1 to 64. The last range ends at `usize::MAX`.
     pub fn iter(&self) -> impl Iterator<Item = (RangeInclusive<usize>, u64)> {
         let sizes = |bucket: usize| {
             let largest = if bucket < BUCKETS - 1 { 1 << bucket } else { usize::MAX };

@@ -18,6 +18,10 @@ pub use counter::Counter;
 /// The reason why a datagram was dropped before a handler received it. Each dropped datagram has exactly one
 /// reason.
 ///
+/// `println!("{}", handle.stats())` shows the reasons and the numbers. When a limit or the kernel drops a
+/// datagram, the first drop for each reason is logged at WARN, once per run of `serve`.
+/// [The list of checks](crate::_documentation::troubleshooting) says what to change.
+///
 /// # Examples
 ///
 /// ```
@@ -39,9 +43,9 @@ pub enum DropReason {
     MemoryLimit,
     /// [`max_conversations`](crate::Limits::max_conversations) was reached.
     ConversationLimit,
-    /// It was longer than [`Limits::max_datagram_size`](crate::Limits::max_datagram_size), or its control
-    /// messages did not fit. The latter only happens if the program sets options through a
-    /// [`SocketRef`](crate::SocketRef); then datagrams that the kernel has merged (GRO) count as one.
+    /// It was longer than [`Limits::max_datagram_size`](crate::Limits::max_datagram_size). Or you set an
+    /// option through a [`SocketRef`](crate::SocketRef) that makes the kernel attach more data than fits; in
+    /// that case datagrams that the kernel has merged (GRO) count as one.
     Truncated,
     /// Its source address cannot be answered, or the [source filter](crate::ServerBuilder::source_filter)
     /// refused it.
@@ -50,14 +54,15 @@ pub enum DropReason {
     Unread,
     /// It arrived while the server did not serve, after an earlier `serve` had ended.
     Stale,
-    /// It arrived or waited while serving was ending.
+    /// It arrived or waited during a shutdown, or came from a new peer during a
+    /// [`drain`](crate::ServerHandle::drain).
     ShuttingDown,
     /// The kernel dropped it, usually because the socket's receive buffer was full. The server never received
     /// it.
     ///
-    /// Only Linux reports this, and not with [`batch_io(false)`](crate::Udp::batch_io). The count includes
-    /// all datagrams that the kernel has dropped since the server was bound, and is exact at any time.
-    /// Datagrams that the kernel has merged (GRO) count as one.
+    /// Only Linux reports this, if [`batch_io`](crate::Udp::batch_io) is on. The count includes all drops
+    /// since the server was bound, also those just now. Datagrams that the kernel has merged (GRO) count as
+    /// one.
     Kernel,
 }
 
@@ -106,8 +111,10 @@ impl fmt::Display for DropReason {
 /// `received == delivered + total_dropped()`. While it works on a batch, `received` is ahead of the others,
 /// because the batch counts as received first.
 ///
-/// It prints the counters that are not 0. [`counters`](Self::counters) and [`drops`](Self::drops) return all
-/// of them with their names, for an exporter of metrics.
+/// `println!("{}", handle.stats())` shows the counters that are not 0. [`counters`](Self::counters) and
+/// [`drops`](Self::drops) return all of them with their names, for an exporter of metrics. When a limit or
+/// the kernel drops a datagram, the first drop for each reason is logged at WARN, once per run of `serve`.
+/// [The list of checks](crate::_documentation::troubleshooting) says what to change.
 ///
 /// # Examples
 ///
@@ -152,13 +159,14 @@ pub struct ServerStats {
     pub send_timeouts: u64,
     /// Conversations that have ended, for any reason. The next four counters say how some of them ended.
     pub conversations: u64,
-    /// Ended conversations whose handler returned an error that was logged as a failure. With
-    /// [`concurrent`](crate::concurrent), each failed call counts.
+    /// Conversations whose handler returned an error that was logged as a failure. One whose handler panicked
+    /// counts only as [`panicked`](Self::panicked). With [`concurrent`](crate::concurrent), each failed call
+    /// counts.
     pub failed: u64,
-    /// Ended conversations whose handler panicked. With [`concurrent`](crate::concurrent), each call that
-    /// panicked counts.
+    /// Conversations whose handler panicked. With [`concurrent`](crate::concurrent), each call that panicked
+    /// counts.
     pub panicked: u64,
-    /// Ended conversations that were dropped at shutdown because they ran longer than
+    /// Conversations that were dropped at shutdown because they ran longer than
     /// [`Limits::shutdown_grace`](crate::Limits::shutdown_grace).
     pub aborted: u64,
     /// Conversations that ended because the peer was silent for longer than
@@ -191,7 +199,7 @@ impl ServerStats {
         DropReason::ALL.iter().map(|&reason| (reason, self.dropped(reason)))
     }
 
-    /// Returns all other counters with their names: all fields except [`batches`](Self::batches).
+    /// Returns all counters except the drops, with their names: all fields except [`batches`](Self::batches).
     ///
     /// An exporter of metrics needs only this and [`drops`](Self::drops). It then also exports counters that
     /// later versions add. [`is_gauge`](Counter::is_gauge) marks the values that can decrease.
@@ -247,7 +255,7 @@ impl ServerStats {
     }
 }
 
-/// Prints each counter and each reason that is not 0: `received: 3, delivered: 2, dropped (unread): 1`.
+/// Shows each counter and each reason that is not 0: `received: 3, delivered: 2, dropped (unread): 1`.
 impl fmt::Display for ServerStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counters = self.counters().map(|counter| (counter.name.to_owned(), counter.value));
