@@ -9,9 +9,9 @@ use std::{
 
 /// The address of a peer or a socket: an IP address and a port.
 ///
-/// It prints in the usual form: `192.0.2.7:5000`, `[2001:db8::1]:5000`, `[fe80::1%6]:5000`. Two `Addr` that
-/// mean the same peer are always equal: an IPv4 peer of a dual-stack socket has its IPv4 address, not
-/// `::ffff:192.0.2.7`, and the flow label of IPv6 is left out. So an `Addr` can be the key of a map.
+/// `Display` shows it in the usual form: `192.0.2.7:5000`, `[2001:db8::1]:5000`, `[fe80::1%6]:5000`. Two
+/// `Addr` that mean the same peer are always equal: an IPv4 peer of a dual-stack socket has its IPv4 address,
+/// not `::ffff:192.0.2.7`, and the flow label of IPv6 is left out. So an `Addr` can be the key of a map.
 ///
 /// # Examples
 ///

@@ -7,7 +7,7 @@ use super::OptionError;
 /// The error of one address that cannot be used; an element of [`BindError::Addrs`](crate::BindError::Addrs)
 /// and [`ConnectError::Addrs`](crate::ConnectError::Addrs).
 ///
-/// It prints the address as the program gave it, and what is wrong with it.
+/// `Display` shows the address as the program gave it, and what is wrong with it.
 ///
 /// # Examples
 ///
@@ -47,7 +47,7 @@ impl AddrError {
         Self::refused("no address was given".to_owned(), io::ErrorKind::InvalidInput)
     }
 
-    /// Returns the kind of the error: the kind of the system's error,
+    /// Returns the [`io::ErrorKind`] of the error: the kind of the system's error,
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for text that is not an address, and
     /// [`NotFound`](io::ErrorKind::NotFound) for a network interface that this host does not have.
     #[must_use]

@@ -30,13 +30,14 @@ use super::{AddrError, OptionError, addr};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BindError {
-    /// These addresses cannot be bound. All other addresses could be bound. The list is not empty.
+    /// These addresses cannot be bound. There is no problem with the other addresses. The list is not empty.
     Addrs(Vec<AddrError>),
-    /// The [limit](crate::Limits) with this name is 0. With it the server could not receive or send anything.
+    /// The limit with this name is 0, which is not allowed. See [`Limits`](crate::Limits) for those that may
+    /// be 0.
     ZeroLimit(&'static str),
     /// An option of a transport cannot be set.
     Option(OptionError),
-    /// Your own socket cannot be used, or a thread could not be started.
+    /// The socket that you passed to `bind` or `Udp::from` cannot be used, or a thread could not be started.
     Io(io::Error),
 }
 
@@ -46,7 +47,8 @@ impl BindError {
         addr::of_option(errors).map_or_else(Self::Addrs, Self::Option)
     }
 
-    /// Returns the kind of the error. If there are several addresses, returns the kind of the first.
+    /// Returns the [`io::ErrorKind`] of the error. If there are several addresses, returns the kind of the
+    /// first.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         match self {

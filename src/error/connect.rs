@@ -30,7 +30,7 @@ pub enum ConnectError {
     Addrs(Vec<AddrError>),
     /// An option of a transport cannot be set.
     Option(OptionError),
-    /// Your own socket cannot be used.
+    /// The socket that you passed to `connect` or `Udp::from` cannot be used.
     Io(io::Error),
 }
 
@@ -40,7 +40,8 @@ impl ConnectError {
         addr::of_option(errors).map_or_else(Self::Addrs, Self::Option)
     }
 
-    /// Returns the kind of the error. If there are several addresses, returns the kind of the first.
+    /// Returns the [`io::ErrorKind`] of the error. If there are several addresses, returns the kind of the
+    /// first.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         match self {

@@ -4,7 +4,8 @@ use std::{error::Error, fmt, io};
 
 /// The error of an option of a transport that cannot be set, such as an option of [`Udp`](crate::Udp).
 ///
-/// It prints the name of the option and what is wrong: ``the option `ttl` is 0, the range is 1 to 255``.
+/// `Display` shows the name of the option and what is wrong:
+/// ``the option `ttl` is 0, the range is 1 to 255``.
 ///
 /// # Examples
 ///
@@ -51,9 +52,10 @@ impl OptionError {
         self.name
     }
 
-    /// Returns the kind of the error: [`InvalidInput`](io::ErrorKind::InvalidInput) for a value out of range
-    /// or an option that cannot be used with the others, [`Unsupported`](io::ErrorKind::Unsupported) for an
-    /// option that this system does not have, otherwise the kind of the system's error.
+    /// Returns the [`io::ErrorKind`] of the error: [`InvalidInput`](io::ErrorKind::InvalidInput) for a value
+    /// out of range or an option that cannot be used with the others,
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for an option that this system does not have, otherwise
+    /// the kind of the system's error.
     #[must_use]
     pub const fn kind(&self) -> io::ErrorKind {
         self.kind

@@ -16,7 +16,9 @@ use crate::EncodeError;
 /// async fn send_all(peer: &Peer<String, String>, lines: &[String]) -> Result<(), BoxError> {
 ///     for line in lines {
 ///         match peer.send(line).await {
-///             Err(SendError::TooLarge { len, max, .. }) => eprintln!("skipped: {len} > {max} bytes"),
+///             Err(SendError::TooLarge { len, max, .. }) => {
+///                 eprintln!("skipped {len} bytes, the limit is {max}");
+///             }
 ///             sent => sent?,
 ///         }
 ///     }
@@ -85,7 +87,7 @@ pub enum ClientSendError {
     Closed,
     /// The protocol could not encode the packet.
     Encode(EncodeError),
-    /// The kernel refused the datagram. A program that retries counts it as lost: see
+    /// The kernel refused the datagram. If your program retries, treat the datagram as lost; see
     /// [`Client`](crate::Client).
     Io(io::Error),
     /// The datagram is longer than the transport can carry.

@@ -39,7 +39,7 @@ pub enum ServeError {
     AlreadyServing,
     /// [`Handler::start`](crate::Handler::start) returned this error, or panicked.
     Start(BoxError),
-    /// A socket can never receive again, because of this error.
+    /// A socket has failed for good, with this error.
     Io(io::Error),
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for ServeError {
         f.write_str(match self {
             Self::AlreadyServing => "the server is serving already",
             Self::Start(_) => "the handler could not start",
-            Self::Io(_) => "a socket can never receive again",
+            Self::Io(_) => "a socket has failed for good",
         })
     }
 }

@@ -22,7 +22,7 @@ use std::{error::Error, fmt};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// The server does not serve, so it could not end the task.
+    /// The server does not serve. Tasks run only while it serves.
     Closed,
     /// [`Limits::max_tasks`](crate::Limits::max_tasks) tasks run already.
     #[non_exhaustive]
