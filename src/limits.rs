@@ -133,7 +133,7 @@ impl Limits {
 
     /// Sets how many conversations may exist at the same time, which is one per peer. The default is 16,384.
     ///
-    /// A conversation whose handler answers without waiting does not count. Datagrams of new peers beyond
+    /// A conversation whose handler answers without waiting does not count. Datagrams from new peers beyond
     /// this limit are dropped and count as
     /// [`DropReason::ConversationLimit`](crate::DropReason::ConversationLimit).
     #[must_use]

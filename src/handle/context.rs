@@ -72,9 +72,9 @@ impl ServerContext {
 
     /// Runs `task` in the background, until it completes or serving ends.
     ///
-    /// When serving ends, the task is dropped at its await point. If the task returns an error or panics,
-    /// that is logged, and serving goes on. The task must be `'static`, so it cannot borrow from `self`: put
-    /// state that the handler and the task share into an `Arc`, as in the example.
+    /// A shutdown drops the task at its await point. If the task returns an error or panics, that is logged,
+    /// and serving goes on. The task must be `'static`, so it cannot borrow from `self`: put state that the
+    /// handler and the task share into an `Arc`, as in the example.
     ///
     /// To start tasks later, use a [`spawner`](Self::spawner) or [`Peer::spawn`](crate::Peer::spawn). Tasks
     /// of `tokio::spawn` do not belong to the server: they go on after serving has ended.
@@ -128,8 +128,8 @@ impl ServerContext {
         Spawner(Arc::clone(&self.tasks))
     }
 
-    /// Registers a clean-up. The server awaits it when serving ends, after all conversations and background
-    /// tasks have ended. The clean-up that was registered last runs first.
+    /// Registers a clean-up. A shutdown awaits it, after all conversations and background tasks have ended.
+    /// The clean-up that was registered last runs first.
     ///
     /// A clean-up runs to its end, without a timeout. It also runs if [`start`](crate::Handler::start) fails
     /// after the registration. If the future of `serve` is dropped, or the runtime shuts down while the
@@ -137,7 +137,7 @@ impl ServerContext {
     ///
     /// In a clean-up, [`ServerHandle::shutdown`] and [`ServerHandle::drain`] return at once, because they
     /// would wait for the clean-up itself. A clean-up must not wait for another task or thread that awaits
-    /// one of these.
+    /// `shutdown` or `drain`: both would wait forever.
     pub fn on_shutdown(&mut self, clean_up: impl Future<Output = ()> + Send + 'static) {
         self.clean_ups.push(Hook::new(clean_up, CLEAN_UP_FAILED));
     }

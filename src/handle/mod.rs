@@ -75,7 +75,8 @@ impl ServerHandle {
         Self { status, counters, events, watch, encoder }
     }
 
-    /// Waits until the server serves, and returns true. Returns false if the server is dropped before.
+    /// Waits until the server serves, and returns true. Returns false if the server is dropped before
+    /// it serves.
     ///
     /// # Cancel safety
     ///
@@ -181,13 +182,13 @@ impl ServerHandle {
     /// The server stops reading datagrams. Running conversations may go on for
     /// [`Limits::shutdown_grace`](crate::Limits::shutdown_grace) (750 ms by default). In them `recv` returns
     /// `Closed`, and they can still send a last packet. Conversations that run longer are dropped. The
-    /// sockets stay bound, so `serve` can be called again. If the server does not serve, this returns at
-    /// once.
+    /// sockets stay bound, so `serve` can be called again. If the server does not serve, `shutdown` returns
+    /// at once.
     ///
-    /// A conversation or a clean-up of this server cannot wait for its own end. So there this returns at
-    /// once, and serving ends afterwards. A background task of the server is dropped at the await of this
-    /// call. A clean-up must not wait for another task that awaits this call: both would wait for ever. Such
-    /// a task must call [`begin_shutdown`](Self::begin_shutdown) instead.
+    /// In a conversation or a clean-up of this server, `shutdown` returns at once, and serving ends
+    /// afterwards, because neither can wait for its own end. In a background task of the server, the task is
+    /// dropped while it waits. A clean-up must not wait for another task that awaits `shutdown`, because both
+    /// would wait forever; that task should call [`begin_shutdown`](Self::begin_shutdown).
     ///
     /// # Cancel safety
     ///
@@ -230,9 +231,8 @@ impl ServerHandle {
         self.status.ask(self.status.now().generation, End::Now);
     }
 
-    /// Waits until serving begins to end: a shutdown or a drain has begun, the future given to `serve_until`
-    /// has completed, a socket has failed, or the future of `serve` was dropped. If the server does not
-    /// serve, this returns at once.
+    /// Waits until a shutdown or a drain begins, the future given to `serve_until` completes, a socket fails,
+    /// or the future of `serve` is dropped. If the server does not serve, `stopping` returns at once.
     ///
     /// Use it in `select!`, for work that must end before the server ends.
     ///
@@ -246,15 +246,15 @@ impl ServerHandle {
         let _ = state.wait_for(|state| state.generation != generation || !state.goes_on()).await;
     }
 
-    /// Waits until serving has ended, but does not end it. If the server does not serve, this returns at
+    /// Waits until serving has ended, but does not end it. If the server does not serve, `stopped` returns at
     /// once.
     ///
     /// When the future of `serve` is dropped, the runtime drops conversations and background tasks a moment
-    /// later. This waits for them too; [`shutdown`](Self::shutdown) does not. Conversations and tasks hold
-    /// the sockets open. So when the server was dropped and this has returned, the ports are free.
+    /// later. `stopped` waits for them too; [`shutdown`](Self::shutdown) does not. Conversations and tasks
+    /// hold the sockets open. So once the server was dropped and `stopped` has returned, the ports are free.
     ///
-    /// A conversation or a background task of the server that awaits this call is dropped there when serving
-    /// ends. In a clean-up, this returns at once.
+    /// If a conversation or a background task of the server awaits `stopped`, it is dropped while it waits.
+    /// In a clean-up, `stopped` returns at once.
     ///
     /// # Cancel safety
     ///
@@ -292,13 +292,15 @@ impl ServerHandle {
         unless(cleans_up, ended).await;
     }
 
-    /// Waits until the running conversations have ended, but for at most `within`. Then it ends serving.
-    /// Returns the number of aborted conversations.
+    /// Waits at most `within` for the running conversations to end. Then it ends serving. Returns the number
+    /// of aborted conversations.
     ///
-    /// During this time the server still handles datagrams of peers that have a conversation, and drops all
-    /// others. Conversations that still run after `within` end as in a [`shutdown`](Self::shutdown).
+    /// During this time the server still handles datagrams from peers that have a conversation. It drops all
+    /// others, and counts them as [`DropReason::ShuttingDown`](crate::DropReason::ShuttingDown).
+    /// Conversations that still run after `within` end as in a [`shutdown`](Self::shutdown).
     ///
-    /// In a conversation and in a clean-up of this server, this returns 0 at once, as `shutdown` does.
+    /// In a conversation of this server, the drain begins, and `drain` returns 0 at once. In a clean-up,
+    /// `drain` returns 0 at once, because serving is ending already.
     ///
     /// # Cancel safety
     ///

@@ -57,10 +57,11 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// /// Answers a datagram that does not decode with its first two bytes, which are its id.
     /// async fn refuse(peer: &mut Peer<String, Vec<u8>>) -> Result<(), BoxError> {
-    ///     // At least 3 bytes, so that the answer is shorter than the datagram. If the other side does the
-    ///     // same, it does not answer the answer.
+    ///     // The answer must be shorter than the datagram, so this takes at least 3 bytes. If the
+    ///     // other side does the same, it does not answer the answer.
     ///     if let Err(RecvError::Decode(_)) = peer.recv().await
-    ///         && let Some([id @ .., _]) = peer.undecoded().and_then(|bytes| bytes.first_chunk::<3>())
+    ///         && let Some(bytes) = peer.undecoded()
+    ///         && let Some([id @ .., _]) = bytes.first_chunk::<3>()
     ///     {
     ///         peer.send(id.to_vec()).await?;
     ///     }

@@ -1,15 +1,10 @@
 //! The options of a server, before it is bound.
 
-use std::{
-    any::Any,
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{any::Any, fmt, sync::Arc};
 
 use super::{
     bind::{self, Bound},
+    binding::Binding,
     endpoint::{Life, Server},
 };
 use crate::{
@@ -60,41 +55,6 @@ pub struct ServerBuilder {
     dedicated_threads: bool,
 }
 
-/// The future that [`Server::bind`] returns. Its output is the bound server.
-///
-/// It is a named type, not an `async fn`, so that the compiler reports a mistake in a handler once, and not a
-/// second time at `.await`.
-///
-/// # Examples
-///
-/// ```
-/// use datagrammar::{Binding, Server, Text};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> std::io::Result<()> {
-/// let binding: Binding = Server::bind("127.0.0.1:0", Text, async |text: String| text);
-/// let server = binding.await?;
-/// assert!(server.local_addr().ip().is_some_and(|ip| ip.is_loopback()));
-/// # Ok(())
-/// # }
-/// ```
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct Binding(Pin<Box<dyn Future<Output = Result<Server, BindError>> + Send>>);
-
-impl Future for Binding {
-    type Output = Result<Server, BindError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for Binding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Binding").finish_non_exhaustive()
-    }
-}
-
 /// Makes an engine of sockets, the protocol and the handler. Only this closure knows the types of the
 /// protocol and the handler; the builder has no type parameters.
 type Assemble = Box<dyn FnOnce(Vec<Guarded>) -> Box<dyn Engine> + Send>;
@@ -104,8 +64,9 @@ impl Server {
     /// serves its peers.
     ///
     /// `transport` is an address, several addresses, or another [transport](Bind). `handler` is a type that
-    /// implements [`Handler`], or a function in one of the [forms](Handler#functions) that its page lists.
-    /// The server handles no datagram before [`serve`](Self::serve) or [`spawn`](Self::spawn) is called.
+    /// implements [`Handler`], or a function in one of the [forms](Handler#functions) on the page of
+    /// `Handler`. The server handles no datagram before [`serve`](Self::serve) or [`spawn`](Self::spawn) is
+    /// called.
     ///
     /// # Errors
     ///
@@ -134,7 +95,7 @@ impl Server {
     /// with `protocol`, and `handler` serves its peers.
     ///
     /// `handler` is a type that implements [`Handler`], or a function in one of the
-    /// [forms](Handler#functions) that its page lists.
+    /// [forms](Handler#functions) on the page of `Handler`.
     ///
     /// # Examples
     ///
@@ -184,7 +145,7 @@ impl ServerBuilder {
     }
 
     /// Sets the [limits](Limits) of the server: how much memory and how many conversations its peers can
-    /// cause. The default is `Limits::default()`.
+    /// use. The default is `Limits::default()`.
     ///
     /// # Examples
     ///
@@ -211,10 +172,13 @@ impl ServerBuilder {
     /// Sets a filter on source addresses. If `filter` returns false for the source of a datagram, the server
     /// drops that datagram, before it decodes or stores any part of it. By default there is no filter.
     ///
-    /// The server calls the filter for each datagram, on the thread that receives. So the filter should be
-    /// fast. The server itself drops datagrams from sources that cannot be answered, and does not call the
-    /// filter for them: port 0, multicast and broadcast addresses, and the server's own addresses. A server
-    /// on a wildcard address counts each address of the host, with the server's port, as its own.
+    /// The server calls the filter for each datagram, on the thread that receives, so it should be fast.
+    /// Datagrams that it refuses count as [`DropReason::Refused`](crate::DropReason::Refused). If it panics,
+    /// the datagram counts as refused too, and the panic is logged.
+    ///
+    /// Datagrams from a source that cannot be answered are dropped before the filter is called: port 0,
+    /// unspecified, multicast and broadcast addresses, and the server's own addresses. A server on a wildcard
+    /// address counts each address of the host, with the server's port, as its own.
     ///
     /// # Examples
     ///
@@ -247,17 +211,18 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets whether each worker has its own thread. The default is false: workers are tasks of the runtime
-    /// that calls [`serve`](Server::serve).
+    /// Sets whether each worker has its own thread. A [worker](crate::Udp::workers) is a socket and the loop
+    /// that reads it. The default is false: workers are tasks of the runtime that calls
+    /// [`serve`](Server::serve).
     ///
     /// If the worker is a task of the runtime, a handler that blocks its thread also stops the worker from
     /// receiving. A worker on its own thread (named `datagrammar-0`, `datagrammar-1` and so on) still
     /// receives while handlers block all threads of the runtime. Then datagrams wait in the server, within
     /// its [limits](Self::limits), and not in the socket.
     ///
-    /// Conversations still run on the runtime that calls `serve`. Each of them is a task, which costs more
-    /// time per conversation if they are short. The threads end when `serve` ends. For one blocking call in a
-    /// handler, `tokio::task::spawn_blocking` is enough.
+    /// Conversations still run on the runtime that calls `serve`. Each conversation is then a task, which
+    /// costs more time; this matters for short ones. The threads end when `serve` ends. For one blocking call
+    /// in a handler, `tokio::task::spawn_blocking` is enough.
     ///
     /// This option has no effect on a network in memory, because such a network uses the clock of the
     /// runtime.
@@ -298,7 +263,9 @@ impl ServerBuilder {
     ///
     /// Each distinct address has its own socket, or one socket for each of its
     /// [workers](crate::Udp::workers). `[::]` serves IPv4 too, unless an IPv4 address with the same port is
-    /// bound as well. From then on, the kernel keeps the datagrams that arrive. The server handles them once
+    /// bound as well.
+    ///
+    /// Once the server is bound, the kernel keeps arriving datagrams. The server handles them when
     /// [`Server::serve`] is called.
     ///
     /// # Errors
@@ -310,8 +277,8 @@ impl ServerBuilder {
     /// - [`BindError::Option`] names an option that cannot be set. Its kind is
     ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option, or if
     ///   several workers are requested and this system cannot distribute peers among them.
-    /// - [`BindError::Io`] if your own socket is not a bound UDP socket; that socket is closed then. Also if
-    ///   a thread could not be started.
+    /// - [`BindError::Io`] if the socket that you passed to `bind` or `Udp::from` is not a bound UDP socket;
+    ///   that socket is closed then. Also if a thread could not be started.
     ///
     /// # Panics
     ///

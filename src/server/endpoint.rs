@@ -19,7 +19,7 @@ use crate::{
 /// [`bind`](Self::bind) makes a server with the default options, and [`builder`](Self::builder) sets others.
 /// The server handles datagrams while [`serve`](Self::serve) runs; [`spawn`](Self::spawn) runs it as a task.
 ///
-/// Dropping a server closes its sockets. If `serve` has returned before, the ports are free at once. If the
+/// Dropping a server closes its sockets. If `serve` has already returned, the ports are free at once. If the
 /// future of `serve` was dropped instead, for example because its task was aborted, conversations hold the
 /// sockets open until the runtime has dropped these conversations too. [`ServerHandle::stopped`] waits for
 /// that.

@@ -1,11 +1,13 @@
 //! The server: one protocol and one handler, on one socket or several.
 
 mod bind;
+mod binding;
 mod builder;
 mod endpoint;
 mod multicast;
 mod run;
 mod serve;
 
-pub use builder::{Binding, ServerBuilder};
+pub use binding::Binding;
+pub use builder::ServerBuilder;
 pub use endpoint::Server;

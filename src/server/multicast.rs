@@ -12,10 +12,10 @@ impl Server {
     /// Joins the multicast group `group` on an interface of this host. From then on, the server receives
     /// datagrams that are sent to the group.
     ///
-    /// All addresses of the server that can receive such datagrams join: a wildcard address of the family of
-    /// the group (`[::]` for IPv4 too, if it serves IPv4), or the address of the group itself. Replies leave
-    /// from a unicast address. The sockets that [`bind`](super::ServerBuilder::bind) makes receive only the
-    /// groups that they have joined. An IPv4-mapped group counts as the IPv4 group.
+    /// The server joins on each of its addresses that can receive such datagrams: on wildcard addresses of
+    /// the same IP version (`[::]` also for IPv4 groups, if it serves IPv4), and on the group address itself.
+    /// Replies leave from a unicast address. The sockets that [`bind`](super::ServerBuilder::bind) makes
+    /// receive only the groups that they have joined. An IPv4-mapped group counts as the IPv4 group.
     ///
     /// `"eth0".parse()?` makes an [`Interface`] from its name.
     ///

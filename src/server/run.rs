@@ -12,9 +12,9 @@ use crate::ServerHandle;
 impl Server {
     /// Runs [`serve`](Self::serve) as a task of the current runtime. The task owns the server.
     ///
-    /// To shut the server down later, take a [handle](Self::handle) before. When this has returned,
-    /// [`shutdown`](ServerHandle::shutdown) and [`drain`](ServerHandle::drain) of that handle end the task,
-    /// even if it has not run yet. Aborting the task drops the server.
+    /// To shut the server down later, take a [handle](Self::handle) before you call `spawn`. Once `spawn` has
+    /// returned, [`shutdown`](ServerHandle::shutdown) and [`drain`](ServerHandle::drain) of that handle end
+    /// the task, even if it has not run yet. Aborting the task drops the server.
     ///
     /// # Errors
     ///
@@ -49,9 +49,9 @@ impl Server {
 
     /// Serves until [`ServerHandle::shutdown`] is called. [`spawn`](Self::spawn) does the same in a task.
     ///
-    /// The server first handles the datagrams that have arrived since it was bound. When this has returned,
-    /// the sockets stay bound, and it can be called again. Datagrams that arrive between two calls are
-    /// dropped.
+    /// The server first handles the datagrams that have arrived since it was bound. After `serve` has
+    /// returned, the sockets stay bound, and it can be called again. Datagrams that arrive between two calls
+    /// are dropped.
     ///
     /// The `tracing` span of each conversation is a child of the span that is current when this future is
     /// first polled.
@@ -60,7 +60,7 @@ impl Server {
     ///
     /// - [`ServeError::AlreadyServing`] while another call runs.
     /// - [`ServeError::Start`] if [`Handler::start`](crate::Handler::start) returned an error or panicked.
-    /// - [`ServeError::Io`] if a socket can never receive again.
+    /// - [`ServeError::Io`] if a socket has failed for good.
     ///
     /// # Panics
     ///
@@ -69,13 +69,13 @@ impl Server {
     /// # Cancel safety
     ///
     /// If the future is dropped, as `select!` does, then conversations and background tasks are dropped at
-    /// their await points, and clean-ups do not run. To end in order, use [`serve_until`](Self::serve_until)
-    /// or [`ServerHandle::shutdown`].
+    /// their await points, and clean-ups do not run. To end gracefully, use
+    /// [`serve_until`](Self::serve_until) or [`ServerHandle::shutdown`].
     ///
     /// The sockets stay bound, and `serve` can be called again. The next call waits until all conversations
     /// and tasks of the previous one are dropped, and then calls [`Handler::start`](crate::Handler::start).
     /// So no peer has two conversations at a time. A conversation that blocks its thread delays the next call
-    /// until it returns or awaits.
+    /// until the conversation returns or awaits.
     ///
     /// # Examples
     ///
@@ -100,8 +100,9 @@ impl Server {
         self.serve_until(pending::<()>()).await
     }
 
-    /// Serves until `until` completes, or [`ServerHandle::shutdown`] is called. Then the server shuts down in
-    /// order: conversations have the [grace period](crate::Limits::shutdown_grace) to end, and clean-ups run.
+    /// Serves until `until` completes, or [`ServerHandle::shutdown`] is called. Then the server shuts down
+    /// gracefully: conversations have the [grace period](crate::Limits::shutdown_grace) to end, and clean-ups
+    /// run.
     ///
     /// The output of `until` is ignored. Most programs pass `tokio::signal::ctrl_c()`.
     ///

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The size of a socket buffer: requested by the program, and granted by the kernel.
 ///
-/// It prints both sizes, and the Linux setting to change if the kernel granted less.
+/// `Display` shows both sizes, and the Linux setting to change if the kernel granted less.
 ///
 /// # Examples
 ///
@@ -42,8 +42,8 @@ impl Buffer {
         Self { requested, granted, sysctl }
     }
 
-    /// Returns how many bytes were requested. Returns `None` if no size was requested, because the buffers of
-    /// your own socket stay as they are.
+    /// Returns how many bytes were requested. Returns `None` for a socket that you made yourself, if you set
+    /// no size: its buffer stays as it is.
     #[must_use]
     pub const fn requested(&self) -> Option<usize> {
         self.requested
@@ -51,8 +51,8 @@ impl Buffer {
 
     /// Returns how many bytes the kernel granted, in the same unit as [`requested`](Self::requested).
     ///
-    /// Linux reserves the same number of bytes again for its own bookkeeping. The socket option includes
-    /// them; this number does not.
+    /// Linux reserves the same number of bytes again for its own bookkeeping. `SO_RCVBUF` and `SO_SNDBUF`
+    /// report both; this number is half of that.
     #[must_use]
     pub const fn granted(&self) -> usize {
         self.granted

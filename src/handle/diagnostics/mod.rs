@@ -11,8 +11,8 @@ use crate::{Addr, BatchSizes, DropReason, IoMode, Offload, ServerStats, events};
 /// How a server is set up, which buffer sizes the kernel granted, and how many datagrams each read returned;
 /// returned by [`ServerHandle::diagnostics`](crate::ServerHandle::diagnostics).
 ///
-/// Read it to find the cause of lost datagrams or of a high load. It prints as a short text of several lines,
-/// and says which Linux setting to change.
+/// Read it to find the cause of lost datagrams or of a high load. `Display` shows a short text of several
+/// lines, and says which Linux setting to change.
 ///
 /// # Examples
 ///
@@ -32,13 +32,16 @@ use crate::{Addr, BatchSizes, DropReason, IoMode, Offload, ServerStats, events};
 /// # }
 /// ```
 ///
-/// On Linux with its default limits the text may be:
+/// On Linux with its default limits the text may be (long lines are wrapped here):
 ///
 /// ```text
 /// [::]:9000: 1 worker, many datagrams per system call
-///   receive buffer: 208 KiB of 4 MiB requested; `sysctl -w net.core.rmem_max=4194304` allows that much
-///   send buffer: 208 KiB of 4 MiB requested; `sysctl -w net.core.wmem_max=4194304` allows that much
-///   offload: received (GRO): on; sent (GSO): on up to 1471 bytes, the kernel refused more
+///   receive buffer: 208 KiB of 4 MiB requested;
+///     `sysctl -w net.core.rmem_max=4194304` allows that much
+///   send buffer: 208 KiB of 4 MiB requested;
+///     `sysctl -w net.core.wmem_max=4194304` allows that much
+///   offload: received (GRO): on;
+///     sent (GSO): on up to 1471 bytes, the kernel refused more
 ///   dropped by the kernel: 17
 /// datagrams per batch: 1: 8120, 2: 640, 3–4: 12
 /// ```

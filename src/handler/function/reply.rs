@@ -29,7 +29,9 @@ use std::{convert::Infallible, fmt, marker::PhantomData};
 /// }
 ///
 /// # async fn example() -> std::io::Result<()> {
-/// let judge = async |text: String| if text == "ping" { Verdict::Say("pong") } else { Verdict::Ignore };
+/// let judge = async |text: String| {
+///     if text == "ping" { Verdict::Say("pong") } else { Verdict::Ignore }
+/// };
 /// let server = Server::builder(Text, judge).bind("127.0.0.1:0").await?;
 /// # drop(server);
 /// # Ok(())
