@@ -356,6 +356,13 @@ where
 /// datagrammar::Server::builder(datagrammar::Json::new(), async |_: String| {});
 /// ```
 ///
+/// Also if the types are named:
+///
+/// ```compile_fail,E0283
+/// # #[cfg(not(feature = "json"))] compile_error!("it takes the feature");
+/// datagrammar::Server::builder(datagrammar::Json::<String, ()>::new(), async |_: String| {});
+/// ```
+///
 /// State that a closure moves away at its first call:
 ///
 /// ```compile_fail,E0525
