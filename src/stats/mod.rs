@@ -159,8 +159,8 @@ pub struct ServerStats {
     pub send_timeouts: u64,
     /// Conversations that have ended, for any reason. The next four counters say how some of them ended.
     pub conversations: u64,
-    /// Conversations whose handler returned an error that was logged as a failure. One whose handler panicked
-    /// counts only as [`panicked`](Self::panicked). With [`concurrent`](crate::concurrent), each failed call
+    /// Conversations whose handler returned an error that was logged as a failure. A panic does not count
+    /// here, only as [`panicked`](Self::panicked). With [`concurrent`](crate::concurrent), each failed call
     /// counts.
     pub failed: u64,
     /// Conversations whose handler panicked. With [`concurrent`](crate::concurrent), each call that panicked
