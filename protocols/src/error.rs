@@ -22,7 +22,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The error of a datagram that is not a valid packet.
 ///
-/// `Display` says what is wrong, in words that are fixed at compile time. It never contains bytes
+/// `Display` says what is wrong, in a text that is fixed at compile time. It never contains bytes
 /// of the datagram, so it is safe to log. The [source](Error::source), if there is one, may quote
 /// the datagram.
 ///
@@ -76,7 +76,7 @@ impl DecodeError {
         Self(Fault::new(ErrorKind::Layer, problem))
     }
 
-    /// Creates the error of a converter: the codec decoded the packet, and your domain refuses it.
+    /// Creates the error of a converter: the codec decoded the packet, and your code refuses it.
     ///
     /// # Examples
     ///
@@ -196,7 +196,7 @@ impl EncodeError {
         Self(Fault::new(ErrorKind::Layer, problem))
     }
 
-    /// Creates the error of a converter: your domain refuses to send the packet.
+    /// Creates the error of a converter: your code refuses to send the packet.
     ///
     /// # Examples
     ///
@@ -266,8 +266,8 @@ impl Error for EncodeError {
 ///
 /// # Examples
 ///
-/// A datagram with a wrong prefix comes from somebody else. A datagram with a correct prefix and
-/// invalid text is a bug of a peer:
+/// A datagram with a wrong prefix was not made for this protocol. A datagram with a correct prefix
+/// and invalid text is the result of a bug in the sender:
 ///
 /// ```
 /// # use datagrammar_protocols as datagrammar;
@@ -292,7 +292,7 @@ pub enum ErrorKind {
     /// A layer: the bytes that it adds are wrong. For example, a signature does not match.
     Layer,
 
-    /// A converter: the format is correct, but your domain refuses the packet.
+    /// A converter: the format is correct, but your code refuses the packet.
     Converter,
 }
 
