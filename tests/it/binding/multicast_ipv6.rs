@@ -46,8 +46,6 @@ fn make_interface(interface: &str) {
     ip(format!("link add {interface} type veth peer name {interface}p"));
     ip(format!("link set {interface} addrgenmode none up"));
     ip(format!("link set {interface}p addrgenmode none up"));
-    ip(format!("address add fe80::d:1/64 dev {interface} nodad"));
-    ip(format!("address add 2001:db8::d:1/64 dev {interface} nodad"));
     // The kernel sends nothing over the interface until it has noticed that the other end is up.
     let is_up = || {
         let link = Command::new("ip").args(["-o", "link", "show", interface]).output().unwrap();
@@ -58,6 +56,9 @@ fn make_interface(interface: &str) {
         assert!(begun.elapsed() < Duration::from_secs(20), "{interface} does not come up");
         thread::sleep(Duration::from_millis(1));
     }
+    // After that, since the kernel sets up addresses again when an interface comes up, and loses datagrams meanwhile.
+    ip(format!("address add fe80::d:1/64 dev {interface} nodad"));
+    ip(format!("address add 2001:db8::d:1/64 dev {interface} nodad"));
 }
 
 /// Runs `test` on a thread with its own network namespace, if the system permits one.

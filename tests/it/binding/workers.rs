@@ -42,7 +42,7 @@ async fn all_workers_share_the_port_that_the_kernel_chose_and_the_address_is_lis
     assert_eq!(bound.len(), 2);
     assert_eq!(server.local_addr(), bound[0]);
     assert!(bound[0].is_ipv4() && bound[1].is_ipv6());
-    assert!(bound.iter().all(|addr| waiting(addr.port()).len() >= 3));
+    until(|| bound.iter().all(|addr| waiting(addr.port()).len() >= 3)).await;
 }
 
 // B-3
@@ -115,8 +115,9 @@ async fn peers_are_spread_over_the_workers() {
             peer.send_to(b"hello", to).unwrap();
         }
 
-        // The chance that a given worker gets none of a hundred peers is about 1 in 10^17.
-        assert!(waiting(port).iter().filter(|bytes| **bytes > 0).count() >= 3, "{ip}");
+        // The chance that a given worker gets none of a hundred peers is about 1 in 10^17. On a busy machine the kernel
+        // delivers them a moment later.
+        until(|| waiting(port).iter().filter(|bytes| **bytes > 0).count() >= 3).await;
     }
 }
 
