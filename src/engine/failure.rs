@@ -13,7 +13,7 @@ pub(super) enum Failure {
     Passing(Duration),
     /// Log it and try again after this time.
     Pause(Duration),
-    /// The socket can never receive again.
+    /// The socket has failed for good.
     Fatal,
 }
 

@@ -40,7 +40,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Fails if the socket can never receive again. By then all conversations have ended too.
+/// Fails if the socket has failed for good. By then all conversations have ended too.
 pub(super) async fn run<Req, Res, H>(
     socket: Arc<SocketState>,
     application: Arc<Application<Req, Res, H>>,

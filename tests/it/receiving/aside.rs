@@ -108,6 +108,7 @@ everywhere! {
         let (peer, other) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);
 
         peer.send("again").await;
+        until(|| server.handle.stats().active_conversations == 1).await;
         assert_eq!(other.ask("hello").await, "hello");
 
         // The conversation is closed, not aborted.

@@ -45,7 +45,8 @@ use crate::{
 /// Any crate can switch on features of `serde_json`, such as `arbitrary_precision`, for the whole
 /// program. They do not change decoding here, because this crate has its own reader. Names that
 /// begin with `$serde_json::private::` are refused, because `serde_json`'s types would read such an
-/// object as a number or as JSON in text.
+/// object as a number or as JSON in text. `encode` writes such names. So if strangers choose the names
+/// of a map that you send on, refuse this prefix.
 ///
 /// # Attributes of serde
 ///
