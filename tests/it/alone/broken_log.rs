@@ -22,7 +22,7 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-use super::command;
+use super::{alone, command};
 
 /// Tells the child process its role: the runtime, where its subscriber fails, and the address of the test.
 const ROLE: &str = "DATAGRAMMAR_BROKEN_LOG";
@@ -36,11 +36,14 @@ fn serving_goes_on_when_events_and_spans_fail() {
         exit(serve(&role).map_or(1, |()| 0));
     }
 
-    for runtime in ["current thread", "two threads", "own threads"] {
-        for point in POINTS {
-            Scene::new(runtime, point).play();
+    // Alone, since the servers hold sockets of this process until they run.
+    alone(|| {
+        for runtime in ["current thread", "two threads", "own threads"] {
+            for point in POINTS {
+                Scene::new(runtime, point).play();
+            }
         }
-    }
+    });
 }
 
 /// Where the subscriber fails.

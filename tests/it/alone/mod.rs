@@ -15,6 +15,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crate::files::without_files;
+
 /// Names the one test that a child process runs.
 const TEST: &str = "DATAGRAMMAR_ALONE";
 
@@ -26,7 +28,8 @@ fn alone<F: FnOnce()>(test: F) {
     if env::var(TEST).is_ok_and(|running| running == name) {
         return test();
     }
-    let output = command(&name).env(TEST, &name).output().expect("this program starts once more");
+    let output = without_files(|| command(&name).env(TEST, &name).output());
+    let output = output.expect("this program starts once more");
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     // Without the second check a name that no test has would pass.
@@ -57,7 +60,7 @@ fn a_test_alone_runs_in_another_process() {
     }
 
     let name = "alone::a_test_alone_runs_in_another_process";
-    let output = command(name).env("DATAGRAMMAR_PARENT", this).output().unwrap();
+    let output = without_files(|| command(name).env("DATAGRAMMAR_PARENT", this).output()).unwrap();
 
     assert!(output.status.success(), "{output:?}");
 }

@@ -11,7 +11,10 @@ use std::{
 use datagrammar::{Interface, Server, Text, Udp};
 
 use super::local_addrs;
-use crate::support::{Running, within_deadline};
+use crate::{
+    files::without_files,
+    support::{Running, within_deadline},
+};
 
 /// Moves this thread, and the threads and processes that it starts, into a network namespace with one
 /// interface of this name. Returns false if that is not allowed.
@@ -23,21 +26,12 @@ fn enter_network(interface: &str) -> bool {
         eprintln!("skipped: no network namespace may be made here: {error}");
         return false;
     }
-    thread::scope(|scope| scope.spawn(|| make_interface(interface)).join().unwrap());
+    without_files(|| make_interface(interface));
     true
 }
 
-/// Makes the interface, on a separate thread. Until a child process runs its program, it holds copies of the
-/// files of its thread. Other tests in this process require that the port of a closed socket is free at once.
+/// Makes the interface.
 fn make_interface(interface: &str) {
-    let (first, last) = (3, libc::c_uint::MAX);
-    // SAFETY: it takes no pointer. This thread opens its files after the call, and uses no file of another
-    // thread.
-    #[allow(unsafe_code)]
-    let closed = unsafe {
-        libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_UNSHARE as libc::c_uint)
-    };
-    assert_eq!(closed, 0, "{}", std::io::Error::last_os_error());
     let ip = |arguments: String| {
         let status = Command::new("ip").args(arguments.split(' ')).status().unwrap();
         assert!(status.success(), "ip {arguments}");
