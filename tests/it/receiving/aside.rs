@@ -110,7 +110,7 @@ everywhere! {
         peer.send("again").await;
         // A paused clock stands still while the conversation runs, so this cannot sleep.
         while server.handle.stats().active_conversations == 0 {
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
         assert_eq!(other.ask("hello").await, "hello");
 
