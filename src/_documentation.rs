@@ -1,4 +1,5 @@
-//! Chapters that are longer than the page of an item. The same files are in the repository.
+//! The chapters of the documentation: cookbook, troubleshooting, codecs, layers, keys and more. The same files are
+//! in the repository.
 //!
 //! - [`cookbook`]: programs for common tasks.
 //! - [`troubleshooting`]: what to check when a server does not answer.

@@ -131,7 +131,8 @@ impl Limits {
         self
     }
 
-    /// Sets how many conversations may exist at the same time, which is one per peer. The default is 16,384.
+    /// Sets how many conversations may exist at the same time. Each peer has at most one. The default
+    /// is 16,384.
     ///
     /// A conversation whose handler answers without waiting does not count. Datagrams from new peers beyond
     /// this limit are dropped and count as

@@ -14,7 +14,7 @@ use tokio_util::{
 /// Add `tokio-util = { version = "0.7", features = ["codec"] }` to your program.
 ///
 /// Use it for a codec that exists already, for example because the same packets also go over TCP. Such a
-/// codec is made for streams, in which packets arrive in pieces and together. Here each datagram is exactly
+/// codec is made for streams, in which a packet may arrive in pieces, or several at once. Here each datagram is exactly
 /// one packet, so these are decode errors:
 ///
 /// - The codec needs more bytes. The end of a datagram does not count as the end of a stream. So for

@@ -177,7 +177,7 @@ impl ServerBuilder {
     /// the datagram counts as refused too, and the panic is logged.
     ///
     /// Datagrams from a source that cannot be answered are dropped before the filter is called: port 0,
-    /// unspecified, multicast and broadcast addresses, and the server's own addresses. A server on a wildcard
+    /// unspecified and multicast addresses, 255.255.255.255, and the server's own addresses. A server on a wildcard
     /// address counts each address of the host, with the server's port, as its own.
     ///
     /// # Examples

@@ -44,8 +44,8 @@ pub enum DropReason {
     /// [`max_conversations`](crate::Limits::max_conversations) was reached.
     ConversationLimit,
     /// It was longer than [`Limits::max_datagram_size`](crate::Limits::max_datagram_size). Or you set an
-    /// option through a [`SocketRef`](crate::SocketRef) that makes the kernel attach more data than fits; in
-    /// that case datagrams that the kernel has merged (GRO) count as one.
+    /// option through a [`SocketRef`](crate::SocketRef), and the kernel attaches more control messages than the
+    /// server has room for. In that case, datagrams that the kernel has merged (GRO) count as one.
     Truncated,
     /// Its source address cannot be answered, or the [source filter](crate::ServerBuilder::source_filter)
     /// refused it.
@@ -107,8 +107,8 @@ impl fmt::Display for DropReason {
 /// [`ServerHandle::stats`](crate::ServerHandle::stats).
 ///
 /// All counters only increase, except the gauges [`active_conversations`](Self::active_conversations) and
-/// [`queued_bytes`](Self::queued_bytes), which are current values. While the server has nothing to do,
-/// `received == delivered + total_dropped()`. While it works on a batch, `received` is ahead of the others,
+/// [`queued_bytes`](Self::queued_bytes), which are current values. When no datagram waits and no
+/// batch is in progress, `received == delivered + total_dropped()`. While it works on a batch, `received` is ahead of the others,
 /// because the batch counts as received first.
 ///
 /// `println!("{}", handle.stats())` shows the counters that are not 0. [`counters`](Self::counters) and

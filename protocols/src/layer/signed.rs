@@ -13,7 +13,7 @@ use crate::error::{DecodeError, EncodeError};
 ///
 /// The signature is the HMAC-SHA-256 ([RFC 2104], [FIPS 180-4]) of the payload: 32 bytes after it.
 /// Everyone who has the key can sign, so the two sides must trust each other. The payload stays
-/// readable; [`Sealed`](crate::Sealed) encrypts them too.
+/// readable; [`Sealed`](crate::Sealed) encrypts it too.
 ///
 /// A datagram is refused if it is altered, cut, too short or signed with another key. All these
 /// cases give the same error, before the inner protocol sees any byte. Signatures are compared in

@@ -159,7 +159,7 @@ impl Udp {
         self
     }
 
-    /// Sets the traffic class of sent datagrams, from 0 to 63 (DSCP, RFC 2474). The default is 0.
+    /// Sets the priority class of sent datagrams, from 0 to 63 (DSCP, RFC 2474). The default is 0.
     ///
     /// 46 is for datagrams that must not wait (RFC 3246); 8 is for datagrams that can wait. The class is a
     /// request to the routers of your own network. Most other routers ignore it.

@@ -124,8 +124,9 @@ impl<I, O> BincodeDerive<I, O> {
     /// each element that it declares, before it reserves memory. When an element is read, its size is
     /// subtracted, and the element counts its own content instead.
     ///
-    /// So elements that were read may take more memory than the limit. But each of them takes a byte of the
-    /// datagram or more.
+    /// So a packet can take more memory than the limit: a list of a large type that is short in the datagram, such as
+    /// `None`. But each of its elements has used at least one byte of the datagram, except [elements that take no
+    /// bytes](Self#types-without-a-limit).
     ///
     /// The default is 32 bytes for each byte of the datagram, and at least 128 KiB. That fits every packet
     /// whose elements take at most 32 bytes of memory for each byte in the datagram. Set a higher limit for
@@ -150,7 +151,8 @@ impl<I, O> BincodeDerive<I, O> {
     /// Sets how many bytes of the stack decoding a packet may take.
     ///
     /// Without the limit, a datagram could make a recursive type use any amount of stack. The stack is
-    /// measured each time bytes are read. So one level, with its large arrays, can exceed the limit.
+    /// measured each time bytes are read. So a single level that contains large arrays can exceed the limit before it is
+    /// noticed.
     ///
     /// The number of levels that fit depends on the type and the build. The default is 128 KiB in optimized
     /// builds: 2,000 levels of a list of boxes, 150 of an enum of 136 bytes. With debug assertions the
