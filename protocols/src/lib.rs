@@ -122,59 +122,31 @@
 //!
 //! [RFC 868]: https://www.rfc-editor.org/rfc/rfc868
 
-// A link to an item whose feature is off leads to the table of features.
-#![cfg_attr(feature = "base64", doc = "[`Base64`]: crate::Base64")]
-#![cfg_attr(not(feature = "base64"), doc = "[`Base64`]: #feature-flags")]
-#![cfg_attr(feature = "bincode", doc = "[`Bincode`]: crate::Bincode")]
-#![cfg_attr(not(feature = "bincode"), doc = "[`Bincode`]: #feature-flags")]
-#![cfg_attr(feature = "bincode-derive", doc = "[`BincodeDerive`]: crate::BincodeDerive")]
-#![cfg_attr(not(feature = "bincode-derive"), doc = "[`BincodeDerive`]: #feature-flags")]
-#![cfg_attr(feature = "bzip2", doc = "[`Bzip2`]: crate::Bzip2")]
-#![cfg_attr(not(feature = "bzip2"), doc = "[`Bzip2`]: #feature-flags")]
-#![cfg_attr(feature = "cbor", doc = "[`Cbor`]: crate::Cbor")]
-#![cfg_attr(not(feature = "cbor"), doc = "[`Cbor`]: #feature-flags")]
-#![cfg_attr(feature = "crc32c", doc = "[`Crc32c`]: crate::Crc32c")]
-#![cfg_attr(not(feature = "crc32c"), doc = "[`Crc32c`]: #feature-flags")]
-#![cfg_attr(feature = "fixed", doc = "[`Fixed`]: crate::Fixed\n[`FixedText`]: crate::FixedText")]
-#![cfg_attr(
-    not(feature = "fixed"),
-    doc = "[`Fixed`]: #feature-flags\n[`FixedText`]: #feature-flags"
-)]
-#![cfg_attr(feature = "json", doc = "[`Json`]: crate::Json")]
-#![cfg_attr(not(feature = "json"), doc = "[`Json`]: #feature-flags")]
-#![cfg_attr(feature = "lz4", doc = "[`Lz4`]: crate::Lz4")]
-#![cfg_attr(not(feature = "lz4"), doc = "[`Lz4`]: #feature-flags")]
-#![cfg_attr(feature = "msgpack", doc = "[`Msgpack`]: crate::Msgpack")]
-#![cfg_attr(not(feature = "msgpack"), doc = "[`Msgpack`]: #feature-flags")]
-#![cfg_attr(feature = "postcard", doc = "[`Postcard`]: crate::Postcard")]
-#![cfg_attr(not(feature = "postcard"), doc = "[`Postcard`]: #feature-flags")]
-#![cfg_attr(feature = "protobuf", doc = "[`Protobuf`]: crate::Protobuf")]
-#![cfg_attr(not(feature = "protobuf"), doc = "[`Protobuf`]: #feature-flags")]
-#![cfg_attr(
-    feature = "sealed",
-    doc = "[`Sealed`]: crate::Sealed\n[`SealingKey`]: crate::SealingKey"
-)]
-#![cfg_attr(
-    not(feature = "sealed"),
-    doc = "[`Sealed`]: #feature-flags\n[`SealingKey`]: #feature-flags"
-)]
-#![cfg_attr(feature = "sha256", doc = "[`Sha256Digest`]: crate::Sha256Digest")]
-#![cfg_attr(not(feature = "sha256"), doc = "[`Sha256Digest`]: #feature-flags")]
-#![cfg_attr(
-    feature = "signed",
-    doc = "[`Signed`]: crate::Signed\n[`SigningKey`]: crate::SigningKey"
-)]
-#![cfg_attr(
-    not(feature = "signed"),
-    doc = "[`Signed`]: #feature-flags\n[`SigningKey`]: #feature-flags"
-)]
-#![cfg_attr(feature = "testing", doc = "[`testing::Conformance`]: crate::testing::Conformance")]
-#![cfg_attr(not(feature = "testing"), doc = "[`testing::Conformance`]: #feature-flags")]
-#![cfg_attr(feature = "zlib", doc = "[`Zlib`]: crate::Zlib")]
-#![cfg_attr(not(feature = "zlib"), doc = "[`Zlib`]: #feature-flags")]
-#![cfg_attr(feature = "zstd", doc = "[`Zstd`]: crate::Zstd")]
-#![cfg_attr(not(feature = "zstd"), doc = "[`Zstd`]: #feature-flags")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// The pages of docs.rs have all features. Without some, links to what they bring lead nowhere.
+#![cfg_attr(
+    not(all(
+        feature = "base64",
+        feature = "bincode",
+        feature = "bincode-derive",
+        feature = "bzip2",
+        feature = "cbor",
+        feature = "crc32c",
+        feature = "fixed",
+        feature = "json",
+        feature = "lz4",
+        feature = "msgpack",
+        feature = "postcard",
+        feature = "protobuf",
+        feature = "sealed",
+        feature = "sha256",
+        feature = "signed",
+        feature = "testing",
+        feature = "zlib",
+        feature = "zstd",
+    )),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -196,6 +168,15 @@ mod replay;
 mod serde_format;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(any(
+    feature = "bincode",
+    feature = "bincode-derive",
+    feature = "cbor",
+    feature = "fixed",
+    feature = "msgpack",
+    feature = "postcard"
+))]
+mod trailing;
 
 #[cfg(feature = "bincode")]
 pub use self::codec::bincode::Bincode;

@@ -2,6 +2,9 @@
 
 use std::{error::Error, fmt};
 
+use base64ct::{Base64Url, Encoding};
+use zeroize::Zeroizing;
+
 /// The error of an invalid key, or of a key that could not be generated.
 ///
 /// It never contains any part of the input, since the input may be a key with one wrong byte.
@@ -20,11 +23,11 @@ use std::{error::Error, fmt};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct KeyError {
-    pub(super) problem: Problem,
+    problem: Problem,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Problem {
+enum Problem {
     Len(usize),
     NotBase64,
     Random(getrandom::Error),
@@ -95,11 +98,7 @@ macro_rules! key {
             /// # Ok::<(), datagrammar::KeyError>(())
             /// ```
             pub fn generate() -> Result<Self, KeyError> {
-                let mut bytes = Zeroizing::new([0; 32]);
-                match getrandom::fill(&mut *bytes) {
-                    Ok(()) => Ok(Self(bytes)),
-                    Err(error) => Err(KeyError { problem: Problem::Random(error) }),
-                }
+                key::generate().map(Self)
             }
 
             /// Encodes the key as url-safe base64 ([RFC 4648], section 5): 44 characters, which
@@ -122,11 +121,7 @@ macro_rules! key {
             /// ```
             #[must_use]
             pub fn to_base64(&self) -> String {
-                let mut text = Zeroizing::new([0; TEXT_LEN]);
-                match Base64Url::encode(&*self.0, &mut *text) {
-                    Ok(text) => text.to_owned(),
-                    Err(_) => unreachable!("32 bytes are 44 characters"),
-                }
+                key::to_base64(&self.0)
             }
 
             pub(super) fn bytes(&self) -> &[u8; 32] {
@@ -151,10 +146,7 @@ macro_rules! key {
             type Error = KeyError;
 
             fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
-                match bytes.try_into() {
-                    Ok(bytes) => Ok(Self(Zeroizing::new(bytes))),
-                    Err(_) => Err(KeyError { problem: Problem::Len(bytes.len()) }),
-                }
+                key::from_bytes(bytes).map(Self)
             }
         }
 
@@ -168,11 +160,7 @@ macro_rules! key {
             type Err = KeyError;
 
             fn from_str(text: &str) -> Result<Self, KeyError> {
-                let mut bytes = Zeroizing::new([0; 32]);
-                match Base64Url::decode(text, &mut *bytes) {
-                    Ok(decoded) if decoded.len() == 32 => Ok(Self(bytes)),
-                    Ok(_) | Err(_) => Err(KeyError { problem: Problem::NotBase64 }),
-                }
+                key::from_base64(text).map(Self)
             }
         }
     };
@@ -180,4 +168,35 @@ macro_rules! key {
 
 pub(super) use key;
 
-pub(super) const TEXT_LEN: usize = 44; // characters
+pub(super) fn generate() -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    match getrandom::fill(&mut *bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(KeyError { problem: Problem::Random(error) }),
+    }
+}
+
+pub(super) fn from_bytes(bytes: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    match bytes.try_into() {
+        Ok(bytes) => Ok(Zeroizing::new(bytes)),
+        Err(_) => Err(KeyError { problem: Problem::Len(bytes.len()) }),
+    }
+}
+
+pub(super) fn from_base64(text: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    match Base64Url::decode(text, &mut *bytes) {
+        Ok(decoded) if decoded.len() == 32 => Ok(bytes),
+        Ok(_) | Err(_) => Err(KeyError { problem: Problem::NotBase64 }),
+    }
+}
+
+pub(super) fn to_base64(key: &[u8; 32]) -> String {
+    let mut text = Zeroizing::new([0; TEXT_LEN]);
+    match Base64Url::encode(key, &mut *text) {
+        Ok(text) => text.to_owned(),
+        Err(_) => unreachable!("32 bytes are 44 characters"),
+    }
+}
+
+const TEXT_LEN: usize = 44; // characters

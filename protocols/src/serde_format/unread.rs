@@ -25,17 +25,7 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Mismatch> {
     str::from_utf8(bytes).map_err(|_| Mismatch::new("invalid UTF-8"))
 }
 
-// Separate functions, to keep errors out of the code that reads valid packets.
-
-#[cold]
-#[inline(never)]
-pub(crate) fn trailing(left: usize) -> DecodeError {
-    DecodeError::codec("trailing bytes after the packet").with_source(match left {
-        1 => "1 byte".to_owned(),
-        _ => format!("{left} bytes"),
-    })
-}
-
+// A separate function, to keep errors out of the code that reads valid packets.
 #[cold]
 #[inline(never)]
 pub(crate) fn refused(error: Mismatch, levels: usize, invalid: &'static str) -> DecodeError {

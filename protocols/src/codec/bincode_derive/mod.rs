@@ -17,6 +17,7 @@ use crate::{
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
+    trailing::trailing,
 };
 
 /// The wire format of bincode 2 for types that derive `bincode::Encode` and `bincode::Decode`: `I` is
@@ -272,15 +273,6 @@ impl Writer for Appending<'_> {
         self.0.extend_from_slice(bytes);
         Ok(())
     }
-}
-
-#[cold]
-#[inline(never)]
-fn trailing(left: usize) -> DecodeError {
-    DecodeError::codec("trailing bytes after the packet").with_source(match left {
-        1 => "1 byte".to_owned(),
-        _ => format!("{left} bytes"),
-    })
 }
 
 const SIZE_LIMIT: usize = 1024 * 1024; // bytes

@@ -23,11 +23,8 @@ use serde::{Deserialize, Serialize};
 use self::{notation::Notation, reader::Reader, writer::Writer};
 use crate::{
     error::DecodeError,
-    serde_format::{
-        beyond::without_doubt,
-        mismatch::Mismatch,
-        unread::{refused, trailing},
-    },
+    serde_format::{beyond::without_doubt, mismatch::Mismatch, unread::refused},
+    trailing::trailing,
 };
 
 /// Appends one packet.

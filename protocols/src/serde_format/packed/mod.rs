@@ -20,10 +20,8 @@ use serde::{Deserialize, Serialize};
 use self::{form::Form, reader::Reader, writer::Writer};
 use crate::{
     error::DecodeError,
-    serde_format::{
-        mismatch::Mismatch,
-        unread::{refused, trailing},
-    },
+    serde_format::{mismatch::Mismatch, unread::refused},
+    trailing::trailing,
 };
 
 /// Appends one packet.
