@@ -15,7 +15,7 @@ struct Collector(Arc<Mutex<Vec<f64>>>);
 
 impl Handler<f64, ()> for Collector {
     async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
-        let unsaved = Arc::clone(&self.0);
+        let (unsaved, rest) = (Arc::clone(&self.0), Arc::clone(&self.0));
         context.spawn(async move {
             let mut ticks = interval(Duration::from_millis(50));
             loop {
@@ -23,7 +23,10 @@ impl Handler<f64, ()> for Collector {
                 unsaved.lock().unwrap().drain(..).for_each(|celsius| println!("saved {celsius}"));
             }
         });
-        context.on_shutdown(async { println!("the task has ended") });
+        context.on_shutdown(async move {
+            rest.lock().unwrap().drain(..).for_each(|celsius| println!("saved {celsius}"));
+            println!("the task has ended");
+        });
         Ok(())
     }
 
@@ -39,5 +42,11 @@ async fn main() -> Result<(), BoxError> {
     let server = Server::bind("127.0.0.1:0", Json::new(), Collector::default()).await?;
     let client = Client::connect(server.local_addr(), Json::<(), f64>::new()).await?;
     client.send_all([21.5, 22.0]).await?;
-    Ok(server.serve_until(sleep(Duration::from_millis(200))).await?)
+    let handle = server.handle();
+    let both_received = async {
+        while handle.stats().conversations < 2 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    Ok(server.serve_until(both_received).await?)
 }

@@ -36,6 +36,9 @@ async fn main() -> Result<(), BoxError> {
         Client::connect(&addr, protocol::<usize, String>(&SigningKey::generate()?)).await?;
     stranger.send("word".to_owned()).await?;
     println!("stranger: {:?}", stranger.recv_timeout(Duration::from_millis(100)).await);
+    while handle.stats().decode_errors == 0 {
+        tokio::task::yield_now().await;
+    }
     println!("refused by the server: {}", handle.stats().decode_errors);
     Ok(())
 }

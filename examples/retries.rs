@@ -10,7 +10,7 @@ use tokio::time::{Duration, sleep};
 type Numbered = (u32, String);
 
 async fn call(client: &Client<Json<Numbered>>, request: Numbered) -> Result<String, BoxError> {
-    for attempt in 1..=5 {
+    for attempt in 1..=50 {
         match client.send(&request).await {
             // The server is not up. Wait, as after any other loss.
             Err(ClientSendError::Io(error)) => println!("attempt {attempt}: {error}"),

@@ -41,5 +41,11 @@ async fn main() -> Result<(), BoxError> {
     let bob = Client::connect(server.local_addr(), Text).await?;
     ada.send_all(["Ada", "hello"].map(str::to_owned)).await?;
     bob.send_all(["Bob", "wait"].map(str::to_owned)).await?;
-    Ok(server.serve_until(sleep(Duration::from_millis(200))).await?)
+    let handle = server.handle();
+    let ada_has_left = async {
+        while handle.stats().conversations == 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    Ok(server.serve_until(ada_has_left).await?)
 }

@@ -33,12 +33,10 @@ fn peer_address_is_the_address_that_the_client_is_bound_to() {
 }
 
 #[test]
-fn concurrency_answers_all_requests_in_time_and_one_after_another_does_not() {
-    let lines = printed("concurrency");
-    assert_eq!(lines[1], "concurrent(8, _): 20 of 20");
-    let answered = lines[0].strip_prefix("one after another: ").unwrap();
-    let (answered, _) = answered.split_once(" of 20").unwrap();
-    assert!(answered.parse::<u32>().unwrap() < 20, "{lines:?}");
+fn concurrency_serves_several_requests_of_a_peer_at_once() {
+    let lines =
+        ["one after another: 20 answers, 1 at once", "concurrent(8, _): 20 answers, 8 at once"];
+    assert_eq!(printed("concurrency"), lines);
 }
 
 #[test]
@@ -55,11 +53,10 @@ fn push_sends_the_state_to_all_peers() {
 #[test]
 fn retries_outlast_a_server_that_is_not_up_and_pass_over_late_answers() {
     let lines = printed("retries");
-    let loss = if cfg!(target_os = "linux") { 1 } else { 0 };
-    assert!(lines[..loss].iter().all(|line| line.starts_with("attempt 1: ")), "{lines:?}");
-    assert_eq!(lines.iter().filter(|line| *line == "HELLO").count(), 1, "{lines:?}");
-    assert!(lines.contains(&"late: an answer to request 1".to_owned()), "{lines:?}");
-    assert_eq!(lines.last().unwrap(), "WORLD", "{lines:?}");
+    // How many attempts it takes depends on the machine, and so do late answers.
+    let expected =
+        |line: &&String| !line.starts_with("attempt ") && *line != "late: an answer to request 1";
+    assert_eq!(lines.iter().filter(expected).collect::<Vec<_>>(), ["HELLO", "WORLD"], "{lines:?}");
 }
 
 #[test]
