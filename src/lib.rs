@@ -231,9 +231,11 @@ pub use stats::{BatchSizes, ClientStats, Counter, DropReason, ServerStats};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};
 pub use transport::{
-    Interface, IoMode, Offload, SocketRef, ToAddrs,
+    Interface, IoMode, Offload, SocketRef, ToAddrs, UnnamedPeers,
     config::{AnyTransport, Bind, Connect, Udp},
 };
+#[cfg(unix)]
+pub use transport::{config::Unix, passed::Credentials};
 
 #[cfg(feature = "testing")]
 pub mod testing {

@@ -1,17 +1,29 @@
 //! The address of a peer or a socket.
 
+#[cfg(unix)]
+mod unix;
+
 use std::{
     fmt, io,
     net::{AddrParseError, IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs},
     option,
+    path::Path,
     str::FromStr,
 };
 
-/// The address of a peer or a socket: an IP address and a port.
+#[cfg(unix)]
+pub(crate) use unix::{UnixName, bytes_of_name};
+
+/// The address of a peer or a socket: an IP address and a port, or the name of a Unix socket.
 ///
-/// `Display` shows it in the usual form: `192.0.2.7:5000`, `[2001:db8::1]:5000`, `[fe80::1%6]:5000`. Two
-/// `Addr` that mean the same peer are always equal: an IPv4 peer of a dual-stack socket has its IPv4 address,
-/// not `::ffff:192.0.2.7`, and the flow label of IPv6 is left out. So an `Addr` can be the key of a map.
+/// `Display` shows it in the usual form: `192.0.2.7:5000`, `[2001:db8::1]:5000`, `[fe80::1%6]:5000`,
+/// `/run/app.sock`, `@name` for an abstract name, and `<unnamed>`. In the name of a Unix socket, characters
+/// that are not printable are escaped.
+///
+/// Two `Addr` that mean the same peer are always equal: an IPv4 peer of a dual-stack socket has its IPv4
+/// address, not `::ffff:192.0.2.7`, and the flow label of IPv6 is left out. So an `Addr` can be the key of a
+/// map. Unnamed Unix sockets cannot be distinguished. So each datagram of an unnamed socket has an address of
+/// its own, which equals no other.
 ///
 /// # Examples
 ///
@@ -31,14 +43,22 @@ pub struct Addr(pub(crate) Repr);
 pub(crate) enum Repr {
     /// An IP address and a UDP port.
     Ip(SocketAddr),
+    /// The name of a Unix socket. It is behind a pointer, so that IP addresses stay small.
+    #[cfg(unix)]
+    Unix(UnixName),
 }
+
+// Each datagram has one, and so has each conversation.
+const _: () = assert!(size_of::<Addr>() == size_of::<SocketAddr>());
 
 impl Addr {
     /// Returns the IP address and the port, or `None` if the address is not an IP address.
     #[must_use]
     pub const fn socket_addr(&self) -> Option<SocketAddr> {
-        match self.0 {
-            Repr::Ip(addr) => Some(addr),
+        match &self.0 {
+            Repr::Ip(addr) => Some(*addr),
+            #[cfg(unix)]
+            Repr::Unix(_) => None,
         }
     }
 
@@ -54,14 +74,74 @@ impl Addr {
         self.socket_addr().map(|addr| addr.port())
     }
 
+    /// Returns the path of a Unix socket, or `None` if the address is not a path.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use datagrammar::Addr;
+    /// use std::{os::unix::net::SocketAddr, path::Path};
+    ///
+    /// let addr = Addr::from(SocketAddr::from_pathname("/run/app.sock").unwrap());
+    /// assert_eq!(addr.as_pathname(), Some(Path::new("/run/app.sock")));
+    /// assert_eq!(addr.ip(), None);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn as_pathname(&self) -> Option<&Path> {
+        match &self.0 {
+            Repr::Ip(_) => None,
+            #[cfg(unix)]
+            Repr::Unix(name) => name.as_pathname(),
+        }
+    }
+
+    /// Returns the abstract name of a Unix socket of Linux, without the zero byte at its beginning. Returns
+    /// `None` if the address is not an abstract name.
+    #[must_use]
+    pub fn as_abstract_name(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Repr::Ip(_) => None,
+            #[cfg(unix)]
+            Repr::Unix(name) => name.as_abstract_name(),
+        }
+    }
+
+    /// Returns whether this is a Unix socket without a name. Nothing can be sent to it.
+    #[must_use]
+    pub const fn is_unnamed(&self) -> bool {
+        match &self.0 {
+            Repr::Ip(_) => false,
+            #[cfg(unix)]
+            Repr::Unix(name) => matches!(name, UnixName::Unnamed(_)),
+        }
+    }
+
+    /// The address of a UDP socket or its peer, which is always an IP address.
+    #[inline]
+    pub(crate) const fn ip_socket(&self) -> SocketAddr {
+        match &self.0 {
+            Repr::Ip(addr) => *addr,
+            // The kernel refuses to send to port 0.
+            #[cfg(unix)]
+            Repr::Unix(_) => SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 0),
+        }
+    }
+
     /// Makes the canonical form of `addr`. IPv4-mapped addresses become IPv4. The flow label is left out,
     /// because a peer may change it at any time. The scope id stays, because it distinguishes links.
     pub(crate) fn canonical(addr: SocketAddr) -> Self {
-        let SocketAddr::V6(v6) = addr else { return Self(Repr::Ip(addr)) };
-        Self(Repr::Ip(match v6.ip().to_ipv4_mapped() {
-            Some(v4) => SocketAddr::from((v4, v6.port())),
-            None => SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id())),
-        }))
+        Self(Repr::Ip(canonical(addr)))
+    }
+}
+
+/// The canonical form of `addr`, as in [`Addr::canonical`].
+pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
+    let SocketAddr::V6(v6) = addr else { return addr };
+    match v6.ip().to_ipv4_mapped() {
+        Some(v4) => SocketAddr::from((v4, v6.port())),
+        None => SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id())),
     }
 }
 
@@ -75,11 +155,14 @@ impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Ip(addr) => addr.fmt(f),
+            #[cfg(unix)]
+            Repr::Unix(name) => name.fmt(f),
         }
     }
 }
 
-/// Parses an IP address with a port: `192.0.2.7:5000`, `[2001:db8::1]:5000`.
+/// Parses an IP address with a port: `192.0.2.7:5000`, `[2001:db8::1]:5000`. A path is not parsed; make the
+/// address of a Unix socket from a `std::os::unix::net::SocketAddr`.
 impl FromStr for Addr {
     type Err = AddrParseError;
 
@@ -92,8 +175,7 @@ impl FromStr for Addr {
 /// the flow label is ignored.
 impl PartialEq<SocketAddr> for Addr {
     fn eq(&self, other: &SocketAddr) -> bool {
-        let Self(Repr::Ip(other)) = Self::canonical(*other);
-        matches!(self.0, Repr::Ip(addr) if addr == other)
+        matches!(self.0, Repr::Ip(addr) if addr == canonical(*other))
     }
 }
 
@@ -118,6 +200,13 @@ impl From<&Self> for Addr {
 impl From<SocketAddr> for Addr {
     fn from(addr: SocketAddr) -> Self {
         Self::canonical(addr)
+    }
+}
+
+#[cfg(unix)]
+impl From<std::os::unix::net::SocketAddr> for Addr {
+    fn from(addr: std::os::unix::net::SocketAddr) -> Self {
+        Self(Repr::Unix(UnixName::from(&addr)))
     }
 }
 

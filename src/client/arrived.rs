@@ -1,6 +1,9 @@
 //! Datagrams that have arrived at a client and wait to be taken.
 
-use crate::{Addr, transport::RecvBatch};
+use crate::{
+    Addr,
+    transport::{Passed, RecvBatch},
+};
 
 /// The datagrams that one system call has received for a client, until they are taken.
 #[derive(Debug)]
@@ -34,6 +37,11 @@ impl Arrived {
     pub(super) fn clear(&mut self) {
         self.batch.clear();
         (self.taken, self.too_long) = (0, 0);
+    }
+
+    /// Takes what came with the datagram that [`take`](Self::take) has returned last.
+    pub(super) fn take_passed(&mut self) -> Option<Box<Passed>> {
+        self.batch.take_passed(self.taken.checked_sub(1)?)
     }
 
     /// Takes the first datagram from `peer`. It skips datagrams from other sources: these arrived before the

@@ -68,10 +68,10 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
 
     /// Sets the length of the longest datagram that the client receives, in bytes. A longer datagram is the
     /// error [`ClientRecvError::TooLarge`](crate::ClientRecvError::TooLarge). The default is 65,535, more
-    /// than UDP can carry; larger values count as 65,535. The client allocates memory according to this size.
+    /// than UDP can carry; larger values have an effect over Unix sockets only, up to 4 MiB. The client allocates
+    /// memory according to this size.
     pub fn max_datagram_size(mut self, bytes: usize) -> Self {
-        // No datagram is longer, so a larger limit must not cost more memory.
-        self.max_datagram_size = bytes.min(LONGEST);
+        self.max_datagram_size = bytes;
         self
     }
 

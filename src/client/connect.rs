@@ -5,6 +5,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::task::coop;
 
 use super::link::Link;
+#[cfg(unix)]
+use crate::transport::{
+    config::{OnUnix, Unix},
+    unix::connect as unix,
+};
 use crate::{
     AddrError, ConnectError,
     transport::{
@@ -17,14 +22,13 @@ use crate::{
 
 pub(super) async fn connect(source: Source) -> Result<Link, ConnectError> {
     #[cfg_attr(
-        not(feature = "testing"),
-        expect(
-            clippy::infallible_destructuring_match,
-            reason = "with networks in memory there are more"
-        )
+        not(any(feature = "testing", unix)),
+        expect(clippy::infallible_destructuring_match, reason = "elsewhere there are more")
     )]
     let udp = match source {
         Source::Udp(udp) => udp,
+        #[cfg(unix)]
+        Source::Unix(unix) => return unix_link(unix),
         #[cfg(feature = "testing")]
         Source::Memory(socket) => return Ok(Link::memory(socket)?),
     };
@@ -38,6 +42,18 @@ pub(super) async fn connect(source: Source) -> Result<Link, ConnectError> {
             first_that_works(&peers, &locals, &options).await
         }
     }
+}
+
+#[cfg(unix)]
+fn unix_link(unix: Unix) -> Result<Link, ConnectError> {
+    unix.check_client()?;
+    let (binding, options) = (unix.binding(), unix.options());
+    let connected = match unix.on {
+        OnUnix::Socket(socket) => unix::adopt_connected(socket.into_std()?, binding)?,
+        OnUnix::Path(path) => unix::connect(unix.local_addr.as_deref(), &path, binding)
+            .map_err(|error| ConnectError::addrs(vec![error]))?,
+    };
+    Ok(Link::unix(connected, options)?)
 }
 
 async fn first_that_works(

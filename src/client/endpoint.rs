@@ -122,6 +122,15 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// If the future is dropped, the whole datagram was sent, or nothing.
     pub async fn send(&self, packet: impl Borrow<P::Outgoing>) -> Result<(), ClientSendError> {
+        self.send_by(packet, Link::try_send).await
+    }
+
+    /// Encodes `packet` and sends it with `try_send`, as soon as there is room.
+    pub(super) async fn send_by(
+        &self,
+        packet: impl Borrow<P::Outgoing>,
+        try_send: impl Fn(&Link, &[u8]) -> io::Result<()>,
+    ) -> Result<(), ClientSendError> {
         coop::consume_budget().await;
         let mut link = self.shared.link().ok_or(ClientSendError::Closed)?;
         let encode =
@@ -129,7 +138,7 @@ impl<P: DatagramProtocol> Client<P> {
         let datagram = Scratch::encode(link.max_len(), encode);
         let datagram = datagram.map_err(ClientSendError::of_encoding)?;
         loop {
-            match link.try_send(&datagram) {
+            match try_send(&link, &datagram) {
                 Ok(()) => {
                     add(&self.shared.counters.sent, 1);
                     return Ok(());
@@ -306,7 +315,7 @@ impl<P: DatagramProtocol> Client<P> {
     async fn receive(&self, until: Option<Instant>) -> Result<P::Incoming, ClientRecvError> {
         coop::consume_budget().await;
         loop {
-            match self.shared.receive(until) {
+            match self.shared.receive(until, &mut None) {
                 ControlFlow::Break(packet) => return packet,
                 ControlFlow::Continue(wait) => wait.over().await?,
             }

@@ -6,6 +6,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+#[cfg(unix)]
+use crate::transport::{
+    Passing,
+    unix::{Options as UnixOptions, OwnPath, UnixSocket, connect::Connected as Connection},
+};
 use crate::{
     Addr, SocketRef,
     lock::locked,
@@ -19,6 +24,9 @@ use crate::{
 /// The connected socket of a client.
 #[derive(Debug)]
 pub(super) struct Link {
+    /// The path of the socket. Dropped first, while the socket is open.
+    #[cfg(unix)]
+    own_path: Mutex<Option<OwnPath>>,
     socket: Connected,
     pub(super) local_addr: Addr,
     /// The route to the peer.
@@ -44,6 +52,8 @@ enum Connected {
         socket: Arc<tokio::net::UdpSocket>,
         transport: Box<dyn Transport>,
     },
+    #[cfg(unix)]
+    Unix(UnixSocket),
     #[cfg(feature = "testing")]
     Memory(crate::transport::memory::MemorySocket),
 }
@@ -52,6 +62,8 @@ impl Connected {
     fn transport(&self) -> &dyn Transport {
         match self {
             Self::Udp { transport, .. } => &**transport,
+            #[cfg(unix)]
+            Self::Unix(socket) => socket,
             #[cfg(feature = "testing")]
             Self::Memory(socket) => socket,
         }
@@ -75,6 +87,19 @@ impl Link {
         Ok(Self::connected(socket, local_addr.into(), peer.into()))
     }
 
+    /// Takes a connected Unix socket.
+    #[cfg(unix)]
+    pub(super) fn unix(connected: Connection, options: UnixOptions) -> io::Result<Self> {
+        let Connection { socket, peer, own_path } = connected;
+        let peer_addr = Addr::from(socket.peer_addr()?);
+        let socket = UnixSocket::new(socket, Some(peer), options)?;
+        let local_addr = socket.local_addr().clone();
+        Ok(Self {
+            own_path: Mutex::new(own_path),
+            ..Self::connected(Connected::Unix(socket), local_addr, peer_addr)
+        })
+    }
+
     #[cfg(feature = "testing")]
     pub(super) fn memory(socket: crate::transport::memory::MemorySocket) -> io::Result<Self> {
         let local_addr = socket.local_addr();
@@ -85,13 +110,34 @@ impl Link {
     fn connected(socket: Connected, local_addr: Addr, peer: Addr) -> Self {
         let half = socket.transport().recv_half(1);
         let (sending, receiving) = (Mutex::default(), Mutex::new(Receiving { half, told: 0 }));
-        Self { socket, local_addr, route: peer.into(), sending, receiving }
+        Self {
+            #[cfg(unix)]
+            own_path: Mutex::default(),
+            socket,
+            local_addr,
+            route: peer.into(),
+            sending,
+            receiving,
+        }
+    }
+
+    /// Removes the path of the socket, though the socket stays open while calls use it.
+    #[cfg(unix)]
+    pub(super) fn remove_path(&self) {
+        drop(locked(&self.own_path).take());
+    }
+
+    /// The length of the longest datagram that can arrive, in bytes.
+    pub(super) fn longest(&self) -> usize {
+        self.socket.transport().longest()
     }
 
     /// The socket of the operating system, if there is one.
     pub(super) fn socket(&self) -> Option<SocketRef<'static>> {
         match &self.socket {
             Connected::Udp { socket, .. } => Some(SocketRef::shared(Arc::clone(socket))),
+            #[cfg(unix)]
+            Connected::Unix(unix) => Some(SocketRef::shared_unix(Arc::clone(&unix.socket))),
             #[cfg(feature = "testing")]
             Connected::Memory(_) => None,
         }
@@ -99,7 +145,7 @@ impl Link {
 
     /// The longest datagram that can be sent, in bytes.
     pub(super) fn max_len(&self) -> usize {
-        max_len(&self.route.peer)
+        max_len(&self.route.peer).min(self.socket.transport().max_len())
     }
 
     /// Receives the datagrams that have arrived. With `ask_kernel`, it reads the socket even if tokio reports
@@ -122,6 +168,8 @@ impl Link {
     pub(super) async fn readable(&self) -> io::Result<()> {
         match &self.socket {
             Connected::Udp { socket, .. } => socket.readable().await,
+            #[cfg(unix)]
+            Connected::Unix(unix) => unix.socket.readable().await,
             #[cfg(feature = "testing")]
             Connected::Memory(socket) => {
                 socket.readable().await;
@@ -135,6 +183,23 @@ impl Link {
         let _sending = self.begin();
         self.socket.transport().try_send(&self.route, datagram)?;
         self.take_error()
+    }
+
+    /// Sends one whole datagram with descriptors or credentials, or nothing.
+    #[cfg(unix)]
+    pub(super) fn try_send_passing(&self, datagram: &[u8], passing: Passing<'_>) -> io::Result<()> {
+        self.socket.transport().try_send_passing(&self.route, datagram, passing)
+    }
+
+    #[cfg(unix)]
+    pub(super) fn passes_fds(&self) -> bool {
+        self.socket.transport().passes_fds()
+    }
+
+    /// Whether the socket can pass this.
+    #[cfg(unix)]
+    pub(super) fn passes(&self, passing: Passing<'_>) -> bool {
+        passing.is_supported(self.socket.transport())
     }
 
     /// Sends the datagrams for which the kernel has room, and removes them from `batch`. Returns false if
@@ -171,6 +236,9 @@ impl Link {
         let receiving = locked(&self.receiving);
         match &self.socket {
             Connected::Udp { socket, .. } => socket.take_error()?.map_or(Ok(()), Err)?,
+            // The kernel refuses the datagram itself.
+            #[cfg(unix)]
+            Connected::Unix(_) => return Ok(()),
             #[cfg(feature = "testing")]
             Connected::Memory(_) => {}
         }
@@ -185,6 +253,8 @@ impl Link {
     pub(super) async fn writable(&self) -> io::Result<()> {
         match &self.socket {
             Connected::Udp { socket, .. } => socket.writable().await,
+            #[cfg(unix)]
+            Connected::Unix(unix) => unix.writable().await,
             #[cfg(feature = "testing")]
             Connected::Memory(socket) => {
                 socket.writable().await;

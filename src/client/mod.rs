@@ -4,6 +4,8 @@ mod arrived;
 mod builder;
 mod connect;
 mod endpoint;
+#[cfg(unix)]
+mod fds;
 mod link;
 mod packets;
 mod shared;

@@ -131,7 +131,7 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
                     break Err(error);
                 }
             }
-            match client.shared.receive(self.until) {
+            match client.shared.receive(self.until, &mut None) {
                 ControlFlow::Break(packet) => break packet,
                 ControlFlow::Continue(wait) => self.wait = Some(Box::pin(wait.over())),
             }

@@ -18,7 +18,7 @@ use crate::{
     Addr, ClientRecvError, ClientSendError, DatagramProtocol,
     lock::locked,
     stats::{ClientCounters, add},
-    transport::{BATCH, SendBatch, is_about_sending},
+    transport::{BATCH, Passed, SendBatch, is_about_sending},
 };
 
 /// The state that all clones of a client share.
@@ -41,6 +41,7 @@ pub(super) struct Shared<P> {
 
 impl<P> Shared<P> {
     pub(super) fn new(link: Link, protocol: P, max_datagram_size: usize) -> Self {
+        let max_datagram_size = max_datagram_size.min(link.longest());
         Self {
             protocol,
             max_datagram_size,
@@ -62,7 +63,12 @@ impl<P> Shared<P> {
     }
 
     pub(super) fn close(&self) {
-        *locked(&self.link) = None;
+        let link = locked(&self.link).take();
+        #[cfg(unix)]
+        if let Some(link) = &link {
+            link.remove_path();
+        }
+        drop(link);
         self.closed.notify_waiters();
     }
 
@@ -112,6 +118,7 @@ impl<P: DatagramProtocol> Shared<P> {
     pub(super) fn receive(
         &self,
         until: Option<Instant>,
+        passed: &mut Option<Box<Passed>>,
     ) -> ControlFlow<Result<P::Incoming, ClientRecvError>, Wait<'_>> {
         // Listen first: a notification between the two steps must not be missed.
         let (closed, more) = (self.closed.notified(), self.more.notified());
@@ -119,7 +126,7 @@ impl<P: DatagramProtocol> Shared<P> {
             return ControlFlow::Break(Err(ClientRecvError::Closed));
         };
         let last = until.is_some_and(|until| until <= Instant::now());
-        match self.try_receive(&link, last) {
+        match self.try_receive(&link, last, passed) {
             Some(packet) => ControlFlow::Break(packet),
             None if last => ControlFlow::Break(Err(ClientRecvError::TimedOut)),
             None => ControlFlow::Continue(Wait { closed, more, link, until }),
@@ -129,17 +136,22 @@ impl<P: DatagramProtocol> Shared<P> {
     /// Returns a packet that has arrived, without waiting.
     pub(super) fn receive_now(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
         match self.link() {
-            Some(link) => self.try_receive(&link, true),
+            Some(link) => self.try_receive(&link, true, &mut None),
             None => Some(Err(ClientRecvError::Closed)),
         }
     }
 
     /// Receives a packet if a datagram has arrived. With `last`, it also finds a datagram that tokio has not
-    /// noticed yet.
-    fn try_receive(&self, link: &Link, last: bool) -> Option<Result<P::Incoming, ClientRecvError>> {
+    /// noticed yet. What came with the datagram is in `passed` afterwards.
+    fn try_receive(
+        &self,
+        link: &Link,
+        last: bool,
+        passed: &mut Option<Box<Passed>>,
+    ) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();
         let counters = &self.counters;
-        let packet = match self.try_take(link, last, &mut datagram) {
+        let packet = match self.try_take(link, last, &mut datagram, passed) {
             Ok(true) => {
                 add(&counters.received, 1);
                 Some(self.protocol.decode(&datagram).map_err(|error| {
@@ -161,7 +173,13 @@ impl<P: DatagramProtocol> Shared<P> {
 
     /// Takes a datagram that has arrived. Returns false if it is too long. The datagram is copied, so that
     /// other tasks need not wait while it is decoded.
-    fn try_take(&self, link: &Link, last: bool, datagram: &mut Vec<u8>) -> io::Result<bool> {
+    fn try_take(
+        &self,
+        link: &Link,
+        last: bool,
+        datagram: &mut Vec<u8>,
+        passed: &mut Option<Box<Passed>>,
+    ) -> io::Result<bool> {
         let mut arrived = locked(&self.arrived);
         let mut fetched = false;
         let whole = loop {
@@ -169,6 +187,7 @@ impl<P: DatagramProtocol> Shared<P> {
                 Some(Next::Datagram(bytes)) => {
                     datagram.clear();
                     datagram.extend_from_slice(bytes);
+                    *passed = arrived.take_passed();
                     break true;
                 }
                 Some(Next::TooLong) => break false,

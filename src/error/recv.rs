@@ -43,6 +43,13 @@ pub enum RecvError {
     Idle,
     /// No packet came within the timeout of the call, or before its deadline.
     TimedOut,
+    /// The peer has passed more file descriptors than were received, so they were closed. The datagram is
+    /// consumed. Only `recv_with_fds` returns this; see
+    /// [`Unix::ancillary_buffer_size`](crate::Unix::ancillary_buffer_size).
+    AncillaryTruncated,
+    /// The transport cannot receive file descriptors, so nothing was received. Only `recv_with_fds` returns
+    /// this.
+    Unsupported,
 }
 
 impl fmt::Display for RecvError {
@@ -52,6 +59,8 @@ impl fmt::Display for RecvError {
             Self::Decode(_) => NOT_A_PACKET,
             Self::Idle => "the peer was silent for longer than the idle timeout",
             Self::TimedOut => TIMED_OUT,
+            Self::AncillaryTruncated => TRUNCATED,
+            Self::Unsupported => UNSUPPORTED,
         })
     }
 }
@@ -60,7 +69,11 @@ impl Error for RecvError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Decode(error) => Some(error),
-            Self::Closed | Self::Idle | Self::TimedOut => None,
+            Self::Closed
+            | Self::Idle
+            | Self::TimedOut
+            | Self::AncillaryTruncated
+            | Self::Unsupported => None,
         }
     }
 }
@@ -107,6 +120,12 @@ pub enum ClientRecvError {
         /// The length of the longest datagram that the client receives, in bytes.
         max: usize,
     },
+    /// The peer has passed more file descriptors than were received, so they were closed. The datagram is
+    /// consumed. Only `recv_with_fds` returns this.
+    AncillaryTruncated,
+    /// The transport cannot receive file descriptors, so nothing was received. Only `recv_with_fds` returns
+    /// this.
+    Unsupported,
 }
 
 impl fmt::Display for ClientRecvError {
@@ -119,6 +138,8 @@ impl fmt::Display for ClientRecvError {
             Self::TooLarge { max } => {
                 return write!(f, "the datagram is longer than the limit of {max} bytes");
             }
+            Self::AncillaryTruncated => TRUNCATED,
+            Self::Unsupported => UNSUPPORTED,
         })
     }
 }
@@ -128,10 +149,16 @@ impl Error for ClientRecvError {
         match self {
             Self::Decode(error) => Some(error),
             Self::Io(error) => Some(error),
-            Self::Closed | Self::TimedOut | Self::TooLarge { .. } => None,
+            Self::Closed
+            | Self::TimedOut
+            | Self::TooLarge { .. }
+            | Self::AncillaryTruncated
+            | Self::Unsupported => None,
         }
     }
 }
 
 const NOT_A_PACKET: &str = "the datagram is not a packet of the protocol";
 const TIMED_OUT: &str = "no packet came within the timeout";
+const TRUNCATED: &str = "some of the passed file descriptors were lost, and the others were closed";
+const UNSUPPORTED: &str = "this needs a Unix socket with `fd_passing(true)`";

@@ -32,14 +32,24 @@ pub enum SendError {
     Closed,
     /// The protocol could not encode the packet.
     Encode(EncodeError),
+    /// The kernel refused the datagram. This happens over Unix sockets only: the peer has closed its socket
+    /// ([`ConnectionRefused`](io::ErrorKind::ConnectionRefused), [`NotFound`](io::ErrorKind::NotFound)), has no
+    /// name ([`InvalidInput`](io::ErrorKind::InvalidInput)), or did not read for
+    /// [`Limits::idle_timeout`](crate::Limits::idle_timeout) ([`TimedOut`](io::ErrorKind::TimedOut)). Over UDP,
+    /// the kernel refuses a datagram after `send` has returned.
+    Io(io::Error),
     /// The datagram is longer than the transport can carry.
     #[non_exhaustive]
     TooLarge {
         /// The length of the encoded packet, in bytes.
         len: usize,
-        /// The longest datagram that can be sent to this peer, in bytes: 65,507 over IPv4, 65,527 over IPv6.
+        /// The longest datagram that can be sent to this peer, in bytes: 65,507 over IPv4, 65,527 over IPv6. A
+        /// Unix socket can send as much as its send buffer holds.
         max: usize,
     },
+    /// The transport cannot pass file descriptors or credentials; see
+    /// [`Peer::send_with_fds`](crate::Peer#method.send_with_fds).
+    Unsupported,
 }
 
 impl fmt::Display for SendError {
@@ -47,7 +57,9 @@ impl fmt::Display for SendError {
         match self {
             Self::Closed => f.write_str("the server is not serving"),
             Self::Encode(_) => f.write_str(NOT_ENCODED),
+            Self::Io(_) => f.write_str(NOT_SENT),
             Self::TooLarge { len, max } => too_large(*len, *max, f),
+            Self::Unsupported => f.write_str(UNSUPPORTED),
         }
     }
 }
@@ -56,7 +68,8 @@ impl Error for SendError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Encode(error) => Some(error),
-            Self::Closed | Self::TooLarge { .. } => None,
+            Self::Io(error) => Some(error),
+            Self::Closed | Self::TooLarge { .. } | Self::Unsupported => None,
         }
     }
 }
@@ -95,9 +108,13 @@ pub enum ClientSendError {
     TooLarge {
         /// The length of the encoded packet, in bytes.
         len: usize,
-        /// The longest datagram that can be sent to this peer, in bytes: 65,507 over IPv4, 65,527 over IPv6.
+        /// The longest datagram that can be sent to this peer, in bytes: 65,507 over IPv4, 65,527 over IPv6. A
+        /// Unix socket can send as much as its send buffer holds.
         max: usize,
     },
+    /// The transport cannot pass file descriptors or credentials; see
+    /// [`Client::send_with_fds`](crate::Client#method.send_with_fds).
+    Unsupported,
 }
 
 impl fmt::Display for ClientSendError {
@@ -105,8 +122,9 @@ impl fmt::Display for ClientSendError {
         match self {
             Self::Closed => f.write_str("the client is closed"),
             Self::Encode(_) => f.write_str(NOT_ENCODED),
-            Self::Io(_) => f.write_str("the socket could not send"),
+            Self::Io(_) => f.write_str(NOT_SENT),
             Self::TooLarge { len, max } => too_large(*len, *max, f),
+            Self::Unsupported => f.write_str(UNSUPPORTED),
         }
     }
 }
@@ -116,7 +134,7 @@ impl Error for ClientSendError {
         match self {
             Self::Encode(error) => Some(error),
             Self::Io(error) => Some(error),
-            Self::Closed | Self::TooLarge { .. } => None,
+            Self::Closed | Self::TooLarge { .. } | Self::Unsupported => None,
         }
     }
 }
@@ -127,12 +145,16 @@ impl ClientSendError {
         match error {
             SendError::Closed => Self::Closed,
             SendError::Encode(error) => Self::Encode(error),
+            SendError::Io(error) => Self::Io(error),
+            SendError::Unsupported => Self::Unsupported,
             SendError::TooLarge { len, max } => Self::TooLarge { len, max },
         }
     }
 }
 
 const NOT_ENCODED: &str = "the packet could not be encoded";
+const NOT_SENT: &str = "the socket could not send";
+const UNSUPPORTED: &str = "this needs a Unix socket with `fd_passing(true)` to pass descriptors, or Linux to pass credentials";
 
 fn too_large(len: usize, max: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "the datagram is {len} bytes, the limit is {max}")

@@ -44,6 +44,7 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
         DropReason::Truncated => format!("Limits::max_datagram_size({})", limits.max_datagram_size),
         DropReason::Kernel
         | DropReason::Refused
+        | DropReason::Unnamed
         | DropReason::Unread
         | DropReason::Stale
         | DropReason::ShuttingDown => return None,

@@ -13,6 +13,8 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+#[cfg(unix)]
+use std::{io, path::Path};
 
 use chain::in_words;
 pub(crate) use chain::{caused_by, reads_like};
@@ -198,6 +200,12 @@ pub(crate) fn task_failed(error: BoxError) {
 /// Logs that a [hook](crate::hook) of the user's has panicked.
 pub(crate) fn hook_failed(what: &str, panicked: &Panicked) {
     told(|| tracing::error!(error = %panicked, "{what}"));
+}
+
+/// Logs that the path of a Unix socket could not be removed.
+#[cfg(unix)]
+pub(crate) fn path_is_left(path: &Path, error: &io::Error) {
+    told(|| tracing::error!(path = ?path, %error, "the path of a socket could not be removed"));
 }
 
 /// Logs buffers that are smaller than requested.

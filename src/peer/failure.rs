@@ -38,6 +38,19 @@ impl<Req, Res> Peer<Req, Res> {
         drop(error);
     }
 
+    /// Logs that the kernel has refused the response of a function, as for a response that leaves later. The
+    /// function itself has not failed.
+    #[cold]
+    pub(crate) fn unless_refused(&self, sent: Result<(), SendError>) -> Result<(), BoxError> {
+        match sent {
+            Err(SendError::Io(error)) => {
+                self.path.socket.events.warn(self.addr(), &error, "a datagram could not be sent");
+                Ok(())
+            }
+            sent => Ok(sent?),
+        }
+    }
+
     /// Counts and logs that a function has panicked.
     pub(crate) fn panicked(&self, panicked: Panicked) {
         self.path.socket.report(self.addr(), &panicked.into(), true);

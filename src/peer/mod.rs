@@ -1,6 +1,8 @@
 //! The peer of a conversation: receiving from it, and sending to it.
 
 mod failure;
+#[cfg(unix)]
+mod fds;
 mod leftover;
 mod protocol;
 mod put_back;
@@ -29,7 +31,7 @@ use tokio::time::Sleep;
 use crate::{
     Addr, BoxError, SendError, SpawnError, TrafficClass,
     socket::{SocketState, mailbox::Mailbox},
-    transport::{Ancillary, Route},
+    transport::{Ancillary, Passed, Route},
 };
 
 /// The remote side of a conversation: a handler receives requests from it, and sends responses to it.
@@ -88,6 +90,10 @@ pub struct Peer<Req, Res> {
     /// timer.
     timer: Option<Pin<Box<Sleep>>>,
     leftover: Option<Box<Leftover<Req>>>,
+    /// What came with the last datagram besides its bytes.
+    passed: Option<Box<Passed>>,
+    /// Whether the current `recv` asks for descriptors.
+    asks_for_fds: bool,
 }
 
 impl<Req, Res> Peer<Req, Res> {
@@ -109,6 +115,8 @@ impl<Req, Res> Peer<Req, Res> {
             progress: Progress::Opening,
             timer: None,
             leftover: None,
+            passed: None,
+            asks_for_fds: false,
         }
     }
 
@@ -118,6 +126,26 @@ impl<Req, Res> Peer<Req, Res> {
         self.learn(ancillary);
         self.serial = serial;
         self.progress = Progress::Opening;
+        self.accept(None);
+    }
+
+    /// Keeps what came with a datagram that is received now.
+    #[inline]
+    fn accept(&mut self, passed: Option<Box<Passed>>) {
+        if passed.is_some() || self.passed.is_some() {
+            self.replace_passed(passed);
+        }
+    }
+
+    #[cold]
+    fn replace_passed(&mut self, passed: Option<Box<Passed>>) {
+        self.passed = passed;
+        #[cfg(unix)]
+        if let Some(passed) = &mut self.passed
+            && !self.asks_for_fds
+        {
+            passed.fds.clear();
+        }
     }
 
     /// Whether `recv` has returned the error `news`. This is asked only if a handler has failed, so it is

@@ -12,7 +12,11 @@ use tokio::{
 };
 
 use super::{Peer, Progress, leftover::keep};
-use crate::{RecvError, socket::batch_context::BatchContext, stats::add, transport::Ancillary};
+use crate::{
+    RecvError,
+    socket::{batch_context::BatchContext, mailbox::Waiting},
+    stats::add,
+};
 
 impl<Req, Res> Peer<Req, Res> {
     /// Receives the next packet from this peer.
@@ -109,7 +113,8 @@ impl<Req, Res> Peer<Req, Res> {
         let Progress::Opening = self.progress else { return None };
         self.progress = Progress::Received;
         BatchContext::with(self.path.socket.id, |batch| {
-            let datagram = batch.open(self.serial)?;
+            let (datagram, passed) = batch.open(self.serial)?;
+            self.accept(passed);
             match self.path.protocol.decode(datagram) {
                 Ok(packet) => Some(Ok(packet)),
                 Err(error) => {
@@ -122,12 +127,11 @@ impl<Req, Res> Peer<Req, Res> {
         })
     }
 
-    pub(super) fn decode(
-        &mut self,
-        taken: Option<(Ancillary, Box<[u8]>)>,
-    ) -> Result<Req, RecvError> {
-        let (ancillary, datagram) = taken.ok_or(RecvError::Closed)?;
+    pub(super) fn decode(&mut self, taken: Option<Waiting>) -> Result<Req, RecvError> {
+        let (ancillary, body) = taken.ok_or(RecvError::Closed)?;
+        let (datagram, passed) = body.into_parts();
         self.learn(ancillary);
+        self.accept(passed);
         add(&self.path.socket.counters.delivered, 1);
         self.progress = Progress::Received;
         self.path.protocol.decode(&datagram).map_err(|error| {

@@ -14,7 +14,7 @@ use super::protocol::Encode;
 use crate::{
     SendError,
     socket::{SocketState, batch_context::BatchContext},
-    transport::{Route, Scratch, max_len},
+    transport::{Route, Scratch, Transport, max_len},
 };
 
 /// The socket, the protocol and the route that a packet to one peer needs.
@@ -36,6 +36,12 @@ impl<E: ?Sized> SendPath<E> {
     }
 }
 
+/// Completes when one more datagram may be sent; it is pending when other tasks must run first.
+fn proceed(socket: &SocketState, cx: &mut Context<'_>) -> Poll<()> {
+    BatchContext::with(socket.id, |batch| Some(batch.poll_proceed(cx)))
+        .unwrap_or_else(|| coop::poll_proceed(cx).map(|budget| budget.made_progress()))
+}
+
 /// The future that sends a packet. It is written by hand for the same reason as
 /// [`Receiving`](super::recv::Receiving).
 pub(super) struct Sending<'a, Res, B, E: ?Sized> {
@@ -52,6 +58,25 @@ impl<Res, B, E: ?Sized> Unpin for Sending<'_, Res, B, E> {}
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>>;
 
 impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
+    /// Sends the packet over a transport that sends each datagram at once.
+    #[cold]
+    fn poll_at_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let SendPath { socket, protocol, route } = self.path;
+        ready!(proceed(socket, cx));
+        let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
+        let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        let len = datagram.len();
+        if socket.outbox.try_send_at_once(len, |socket| socket.try_send(route, &datagram))? {
+            return Poll::Ready(Ok(()));
+        }
+        let waiting = async move {
+            let send = |socket: &dyn Transport| socket.try_send(route, &datagram);
+            let SocketState { outbox, limits, .. } = &**socket;
+            outbox.send_at_once(len, limits.idle_timeout, send).await
+        };
+        self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
+    }
+
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         // A task that only sends must still yield to other tasks.
         let budget = ready!(coop::poll_proceed(cx));
@@ -77,6 +102,9 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, B
             return waiting.as_mut().poll(cx);
         }
         let SendPath { socket, protocol, route } = this.path;
+        if socket.outbox.sends_at_once() {
+            return this.poll_at_once(cx);
+        }
         let inline = BatchContext::with(socket.id, |batch| {
             if !socket.outbox.takes_inline(batch) {
                 return None;

@@ -93,9 +93,13 @@ impl<Res> PeerSender<Res> {
     ///
     /// If the future is dropped, the whole datagram was sent, or nothing.
     pub async fn send(&self, packet: impl Borrow<Res>) -> Result<(), SendError> {
+        self.path()?.send(packet).await
+    }
+
+    pub(super) fn path(&self) -> Result<SendPath<dyn Encode<Res>>, SendError> {
         let socket = self.socket.upgrade().ok_or(SendError::Closed)?;
         let protocol = self.protocol.upgrade().ok_or(SendError::Closed)?;
-        SendPath { socket, protocol, route: self.route.clone() }.send(packet).await
+        Ok(SendPath { socket, protocol, route: self.route.clone() })
     }
 
     /// Returns whether the server does not serve, or was dropped. Then `send` fails.

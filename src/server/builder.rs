@@ -324,9 +324,14 @@ impl ServerBuilder {
         let first_workers = bound.iter().filter(|bound| bound.is_first_worker);
         let local_addrs: Arc<[Addr]> =
             first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
+        #[cfg(unix)]
+        let mut own_paths = Vec::new();
         let socket = |bound: Bound| {
             let Bound { transport, thread, requested, .. } = bound;
-            let admission = Admission::new(Arc::clone(&local_addrs), self.source_filter.clone());
+            #[cfg(unix)]
+            own_paths.extend(bound.own_path);
+            let (unnamed, filter) = (transport.unnamed_peers(), self.source_filter.clone());
+            let admission = Admission::new(Arc::clone(&local_addrs), unnamed, filter);
             let outbox = Outbox::new(
                 transport,
                 Arc::clone(&counters),
@@ -342,6 +347,8 @@ impl ServerBuilder {
         let (guarded, watched): (Vec<_>, _) = bound.into_iter().map(socket).unzip();
         let status = Arc::new(Status::new(local_addrs.to_vec()));
         Server {
+            #[cfg(unix)]
+            _own_paths: own_paths,
             sockets: guarded.iter().map(|guarded| Arc::clone(&guarded.socket)).collect(),
             engine: (self.assemble)(guarded),
             encoder: self.encoder,

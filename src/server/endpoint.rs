@@ -4,6 +4,8 @@ use std::{any::Any, fmt, sync::Arc};
 
 #[cfg(doc)]
 use crate::Bind;
+#[cfg(unix)]
+use crate::transport::unix::OwnPath;
 use crate::{
     Addr, ServerHandle, SocketRef,
     engine::Engine,
@@ -48,6 +50,9 @@ use crate::{
 #[doc(alias = "UdpFramed")]
 #[doc(alias = "UdpSocket")]
 pub struct Server {
+    // Dropped first, while the sockets are open.
+    #[cfg(unix)]
+    pub(super) _own_paths: Vec<OwnPath>,
     pub(super) sockets: Vec<Arc<SocketState>>,
     pub(super) engine: Box<dyn Engine>,
     pub(super) counters: Arc<Counters>,

@@ -283,10 +283,8 @@ mod tests {
         async fn new(dedicated_threads: bool) -> Self {
             let network = Network::new(1, Conditions::default());
             let socket = |n| Bound {
-                transport: Box::new(network.bind(format!("10.0.0.{n}:9000")).unwrap()),
                 thread: dedicated_threads.then(|| DedicatedThread::new(n).unwrap()),
-                requested: [None; 2],
-                is_first_worker: true,
+                ..Bound::new(Box::new(network.bind(format!("10.0.0.{n}:9000")).unwrap()))
             };
             let server = Server::builder(Text, Stays).build((1..=3).map(socket).collect());
             let handle = server.handle();

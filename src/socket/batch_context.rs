@@ -16,7 +16,7 @@ use tokio::task::coop;
 
 use crate::{
     stats::{Counters, add},
-    transport::{RecvBatch, SendBatch},
+    transport::{Passed, RecvBatch, SendBatch},
 };
 
 thread_local! {
@@ -36,6 +36,8 @@ pub(crate) struct BatchContext {
     at: usize,
     /// Whether that datagram was received.
     opened: bool,
+    /// What came with that datagram, until it is received.
+    pub(crate) passed: Option<Box<Passed>>,
     pub(crate) received: RecvBatch,
     pub(crate) replies: SendBatch,
     /// How many more inline replies are free before they cost another unit of tokio's budget.
@@ -56,6 +58,7 @@ impl BatchContext {
             serial: 0,
             at: 0,
             opened: false,
+            passed: None,
             received: RecvBatch::new(datagram_limit),
             replies: SendBatch::default(),
             free_replies: REPLIES_PER_UNIT,
@@ -66,20 +69,21 @@ impl BatchContext {
     }
 
     /// Opens the conversation `serial` with datagram number `at`.
-    pub(crate) fn offer(&mut self, serial: u64, at: usize) {
+    pub(crate) fn offer(&mut self, serial: u64, at: usize, passed: Option<Box<Passed>>) {
         self.serial = serial;
         self.at = at;
         self.opened = false;
+        self.passed = passed;
     }
 
-    /// Returns the datagram that opened the conversation `serial`, once.
-    pub(crate) fn open(&mut self, serial: u64) -> Option<&[u8]> {
+    /// Returns the datagram that opened the conversation `serial`, and what came with it, once.
+    pub(crate) fn open(&mut self, serial: u64) -> Option<(&[u8], Option<Box<Passed>>)> {
         let first = self.serial == serial && !self.opened;
         if first {
             self.opened = true;
             self.returned += 1;
         }
-        first.then(|| self.received.datagram(self.at))
+        first.then(|| (self.received.datagram(self.at), self.passed.take()))
     }
 
     /// The datagram that opened the conversation, if it was not received.

@@ -64,6 +64,9 @@ pub enum DropReason {
     /// since the server was bound, also those just now. Datagrams that the kernel has merged (GRO) count as
     /// one.
     Kernel,
+    /// Its sender is a Unix socket without a name, and
+    /// [`Unix::unnamed_peers`](crate::Unix::unnamed_peers) does not allow that.
+    Unnamed,
 }
 
 impl DropReason {
@@ -78,6 +81,7 @@ impl DropReason {
         Self::Stale,
         Self::ShuttingDown,
         Self::Kernel,
+        Self::Unnamed,
     ];
 
     /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
@@ -93,6 +97,7 @@ impl DropReason {
             Self::Stale => "stale",
             Self::ShuttingDown => "shutting_down",
             Self::Kernel => "kernel",
+            Self::Unnamed => "unnamed",
         }
     }
 }
@@ -342,7 +347,7 @@ mod tests {
         for (n, &reason) in (1..).zip(DropReason::ALL) {
             assert_eq!(stats.dropped(reason), n, "{reason:?}");
         }
-        assert_eq!(stats.total_dropped(), 36);
+        assert_eq!(stats.total_dropped(), 46);
         let drops: Vec<_> = stats.drops().map(|(reason, n)| (reason.as_str(), n)).collect();
         assert_eq!((drops[0], drops[8]), (("queue_full", 1), ("kernel", 9)));
     }

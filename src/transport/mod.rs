@@ -3,24 +3,32 @@
 pub(crate) mod config;
 mod icmp;
 mod io_mode;
+#[cfg(unix)]
+mod kernel;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod linux;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
 mod multicast;
 pub(crate) mod options;
+#[cfg(unix)]
+pub(crate) mod passed;
 mod reach;
 mod recv_batch;
 mod resolve;
 mod route;
 mod scratch;
 mod send_batch;
+mod shut_down;
 mod signal;
 mod size;
 pub(crate) mod socket;
 mod socket_ref;
 mod targets;
 mod udp;
+#[cfg(unix)]
+pub(crate) mod unix;
+mod unnamed;
 mod worker_index;
 
 use std::{
@@ -36,6 +44,8 @@ pub use io_mode::{IoMode, Offload};
 pub(crate) use linux::Linux;
 pub use multicast::Interface;
 pub(crate) use multicast::{Membership, check as check_group, hears};
+#[cfg(unix)]
+pub(crate) use passed::{Passed, Passing};
 pub(crate) use reach::reaches;
 pub(crate) use recv_batch::RecvBatch;
 pub(crate) use resolve::unmapped;
@@ -48,6 +58,7 @@ pub use socket_ref::SocketRef;
 pub(crate) use targets::Target;
 pub use targets::ToAddrs;
 pub(crate) use udp::Udp;
+pub use unnamed::UnnamedPeers;
 pub(crate) use worker_index::WorkerIndex;
 
 use crate::Addr;
@@ -60,6 +71,44 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// The socket of the operating system, if there is one.
     fn socket(&self) -> Option<SocketRef<'_>> {
         None
+    }
+
+    /// The length of the longest datagram that can arrive, in bytes. A limit above it must not cost memory.
+    fn longest(&self) -> usize {
+        LONGEST
+    }
+
+    /// The length of the longest datagram that the kernel accepts, in bytes, if the address of the peer does
+    /// not determine it.
+    fn max_len(&self) -> usize {
+        LONGEST
+    }
+
+    /// Whether `error` says that a datagram is longer than the kernel accepts.
+    fn is_too_large(&self, _: &io::Error) -> bool {
+        false
+    }
+
+    /// Whether each datagram is sent at once, so that the sender gets the error of the kernel. A full queue of
+    /// one peer must not affect others, so such a transport has no backlog.
+    fn sends_at_once(&self) -> bool {
+        false
+    }
+
+    /// What happens to datagrams from peers that have no name.
+    fn unnamed_peers(&self) -> UnnamedPeers {
+        UnnamedPeers::Drop
+    }
+
+    /// Whether descriptors can be received and sent.
+    fn passes_fds(&self) -> bool {
+        false
+    }
+
+    /// Does the same as [`try_send`](Self::try_send), and passes descriptors or credentials with the datagram.
+    #[cfg(unix)]
+    fn try_send_passing(&self, _: &Route, _: &[u8], _: Passing<'_>) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// How datagrams get from the network into the program and back.
@@ -104,7 +153,7 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
         // If an error persists, the worker handles it.
         const MOST_FAILURES: usize = 64;
 
-        let (mut half, mut batch) = (self.recv_half(BATCH), RecvBatch::new(LONGEST));
+        let (mut half, mut batch) = (self.recv_half(BATCH), RecvBatch::new(self.longest()));
         let (mut discarded, mut failures) = (0, 0);
         while discarded < most {
             batch.clear();
@@ -155,6 +204,18 @@ pub(crate) trait RecvHalf: fmt::Debug + Send + 'static {
             }
         }
     }
+}
+
+/// What comes with a datagram besides its bytes: nothing, on systems without Unix sockets.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(crate) enum Passed {}
+
+#[cfg(not(unix))]
+impl Passed {
+    pub(crate) const fn wait(&mut self) {}
+
+    pub(crate) const fn received(&mut self) {}
 }
 
 /// Sends the datagrams of `batch`, with one call of `try_send` for each.

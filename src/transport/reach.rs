@@ -4,9 +4,15 @@ use socket2::SockRef;
 
 use super::Transport;
 use crate::Addr;
+#[cfg(unix)]
+use crate::addr::{Repr, UnixName};
 
 /// Whether `transport` can send to the family of `peer`, and a peer can have that address.
 pub(crate) fn reaches(transport: &dyn Transport, peer: &Addr) -> bool {
+    #[cfg(unix)]
+    if let (Repr::Unix(peer), Repr::Unix(_)) = (&peer.0, &transport.local_addr().0) {
+        return matches!(peer, UnixName::Named(_));
+    }
     let (Some(peer), Some(local)) = (peer.socket_addr(), transport.local_addr().socket_addr())
     else {
         return false;

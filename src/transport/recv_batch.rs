@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Ancillary, BATCH, LONGEST};
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use super::LONGEST;
+use super::{Ancillary, BATCH, Passed};
 use crate::Addr;
 
 /// Datagrams that were received together, in one buffer.
@@ -14,22 +16,24 @@ pub(crate) struct RecvBatch {
     arrived: Vec<(Addr, Range<usize>)>,
     /// The ancillary data of the datagrams, up to the last one that has any.
     ancillary: Vec<Ancillary>,
+    /// The descriptors and credentials that came with datagrams, by the numbers of the datagrams.
+    passed: Vec<(usize, Passed)>,
     /// For each datagram that was too long: the number of datagrams before it, and its source, if that is
     /// known.
     truncated: Vec<(usize, Option<Addr>)>,
 }
 
 impl RecvBatch {
-    /// A batch for datagrams of up to `limit` bytes.
+    /// A batch for datagrams of up to `limit` bytes. It takes memory for several of them, so the limit must
+    /// not be larger than the longest datagram of the [transport](super::Transport::longest).
     pub(crate) fn new(limit: usize) -> Self {
-        // A limit above the longest possible datagram must not cost memory.
-        let limit = limit.min(LONGEST);
         Self {
             bytes: Vec::new(),
             used: 0,
             limit,
             arrived: Vec::new(),
             ancillary: Vec::new(),
+            passed: Vec::new(),
             truncated: Vec::new(),
         }
     }
@@ -174,8 +178,35 @@ impl RecvBatch {
     pub(crate) fn clear(&mut self) {
         self.arrived.clear();
         self.ancillary.clear();
+        self.passed.clear();
         self.used = 0;
         self.truncated.clear();
+    }
+}
+
+impl RecvBatch {
+    /// Adds what came with the last datagram.
+    #[cfg(unix)]
+    pub(super) fn attach(&mut self, passed: Option<Passed>) {
+        if let Some(passed) = passed {
+            self.passed.push((self.arrived.len() - 1, passed));
+        }
+    }
+
+    /// How many descriptors came with the datagrams of the batch.
+    #[cfg(unix)]
+    pub(super) fn fds(&self) -> usize {
+        self.passed.iter().map(|(_, passed)| passed.fds.len()).sum()
+    }
+
+    /// Takes what came with datagram number `index`.
+    #[inline]
+    pub(crate) fn take_passed(&mut self, index: usize) -> Option<Box<Passed>> {
+        if self.passed.is_empty() {
+            return None;
+        }
+        let at = self.passed.iter().position(|(at, _)| *at == index)?;
+        Some(Box::new(self.passed.swap_remove(at).1))
     }
 }
 
@@ -265,13 +296,6 @@ mod tests {
         assert_eq!((batch.len(), batch.truncated()), (2, 1));
         assert_eq!((batch.from(0), batch.datagram(0)), (&peer(1), &b"1234"[..]));
         assert_eq!((batch.from(1), batch.datagram(1)), (&peer(3), &b"12"[..]));
-    }
-
-    #[test]
-    fn a_limit_above_the_longest_datagram_costs_no_memory() {
-        let room = |limit| RecvBatch::new(limit).room().map(|room| room.len());
-
-        assert_eq!(room(usize::MAX), room(LONGEST));
     }
 
     // R-5, G-9

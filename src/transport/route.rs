@@ -2,10 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use crate::{
-    TrafficClass,
-    addr::{Addr, Repr},
-};
+use crate::{Addr, TrafficClass};
 
 /// The address of this host that a datagram came to, and the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +29,15 @@ pub(crate) struct Route {
 impl Route {
     /// The address of this host on this route, for a socket that is bound to `bound`.
     pub(crate) fn local_addr(&self, bound: &Addr) -> Addr {
-        let (Some(Local { ip, interface }), Addr(Repr::Ip(bound))) = (self.local, bound) else {
+        let (Some(Local { ip, interface }), Some(port)) = (self.local, bound.port()) else {
             return bound.clone();
         };
-        Addr(Repr::Ip(match ip {
+        Addr::canonical(match ip {
             IpAddr::V6(ip) if ip.is_unicast_link_local() => {
-                SocketAddrV6::new(ip, bound.port(), 0, interface).into()
+                SocketAddrV6::new(ip, port, 0, interface).into()
             }
-            ip => SocketAddr::new(ip, bound.port()),
-        }))
+            ip => SocketAddr::new(ip, port),
+        })
     }
 }
 

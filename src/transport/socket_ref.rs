@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
+#[cfg(unix)]
+use tokio::net::UnixDatagram;
 
 /// A reference to a socket of a server or a client, to set socket options for which [`Udp`](crate::Udp) has
 /// no setter. [`Server::sockets`](crate::Server::sockets) and
@@ -48,6 +50,10 @@ enum Lent<'a> {
     /// Keeps the socket open, because its owner may close it meanwhile. Otherwise the descriptor could be
     /// reused for another file.
     Shared(Arc<UdpSocket>),
+    #[cfg(unix)]
+    BorrowedUnix(&'a UnixDatagram),
+    #[cfg(unix)]
+    SharedUnix(Arc<UnixDatagram>),
 }
 
 impl SocketRef<'_> {
@@ -55,11 +61,9 @@ impl SocketRef<'_> {
         Self(Lent::Shared(socket))
     }
 
-    fn socket(&self) -> &UdpSocket {
-        match &self.0 {
-            Lent::Borrowed(socket) => socket,
-            Lent::Shared(socket) => socket,
-        }
+    #[cfg(unix)]
+    pub(crate) const fn shared_unix(socket: Arc<UnixDatagram>) -> Self {
+        Self(Lent::SharedUnix(socket))
     }
 }
 
@@ -70,15 +74,30 @@ impl<'a> From<&'a UdpSocket> for SocketRef<'a> {
 }
 
 #[cfg(unix)]
+impl<'a> SocketRef<'a> {
+    pub(crate) const fn unix(socket: &'a UnixDatagram) -> Self {
+        Self(Lent::BorrowedUnix(socket))
+    }
+}
+
+#[cfg(unix)]
 impl std::os::fd::AsFd for SocketRef<'_> {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.socket().as_fd()
+        match &self.0 {
+            Lent::Borrowed(socket) => socket.as_fd(),
+            Lent::Shared(socket) => socket.as_fd(),
+            Lent::BorrowedUnix(socket) => socket.as_fd(),
+            Lent::SharedUnix(socket) => socket.as_fd(),
+        }
     }
 }
 
 #[cfg(windows)]
 impl std::os::windows::io::AsSocket for SocketRef<'_> {
     fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-        self.socket().as_socket()
+        match &self.0 {
+            Lent::Borrowed(socket) => socket.as_socket(),
+            Lent::Shared(socket) => socket.as_socket(),
+        }
     }
 }

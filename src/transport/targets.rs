@@ -47,6 +47,12 @@ mod sealed {
     pub trait Targets {
         #[doc(hidden)]
         fn targets(&self) -> Vec<Target>;
+
+        /// This as an `Addr`, which may be the address of a Unix socket.
+        #[doc(hidden)]
+        fn as_addr(&self) -> Option<&crate::Addr> {
+            None
+        }
     }
 
     #[derive(Clone, Debug)]
@@ -66,6 +72,10 @@ impl<T: Targets + ?Sized> Targets for &T {
     fn targets(&self) -> Vec<Target> {
         (**self).targets()
     }
+
+    fn as_addr(&self) -> Option<&crate::Addr> {
+        (**self).as_addr()
+    }
 }
 
 impl Targets for SocketAddr {
@@ -76,7 +86,12 @@ impl Targets for SocketAddr {
 
 impl Targets for crate::Addr {
     fn targets(&self) -> Vec<Target> {
-        self.socket_addr().map(Target::Addr).into_iter().collect()
+        // The name of a Unix socket is an error where IP addresses are expected.
+        vec![self.socket_addr().map_or_else(|| Target::Text(self.to_string()), Target::Addr)]
+    }
+
+    fn as_addr(&self) -> Option<&crate::Addr> {
+        Some(self)
     }
 }
 

@@ -3,16 +3,18 @@
 use std::{
     io,
     net::{SocketAddr, SocketAddrV6},
-    pin::pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use socket2::SockRef;
 use tokio::{io::Interest, net::UdpSocket};
 
-use super::{IoMode, RecvBatch, RecvHalf, Route, SocketRef, Transport, send_despite_the_past};
-use crate::addr::{Addr, Repr};
+use super::{
+    IoMode, RecvBatch, RecvHalf, Route, SocketRef, Transport, send_despite_the_past,
+    shut_down::unless_shut_down,
+};
+use crate::Addr;
 
 /// UDP on every platform that tokio knows, one system call per datagram.
 #[derive(Debug)]
@@ -46,13 +48,12 @@ impl Udp {
     /// The address of `to` as this socket needs it. An IPv6 socket uses mapped addresses for IPv4 peers. A
     /// connected socket needs no address.
     fn name(&self, to: &Addr) -> Option<SocketAddr> {
-        let Addr(Repr::Ip(to)) = *to;
-        match to {
+        match to.ip_socket() {
             _ if self.connected => None,
             SocketAddr::V4(v4) if self.ipv6 => {
                 Some(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into())
             }
-            _ => Some(to),
+            to => Some(to),
         }
     }
 }
@@ -122,7 +123,7 @@ impl UdpRecvHalf {
 impl RecvHalf for UdpRecvHalf {
     fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
         self.fill(batch, |room| self.socket.try_recv_from(room))
-            .map_err(|error| unless_shut_down(&self.socket, error))
+            .map_err(|error| unless_shut_down(self.socket.ready(Interest::READABLE), error))
     }
 
     fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
@@ -138,22 +139,6 @@ impl RecvHalf for UdpRecvHalf {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_recv_ready(cx)
-    }
-}
-
-/// Returns the `error` of a receive. If it is `WouldBlock` and the socket was shut down for reading, returns
-/// another error instead: such a socket always counts as readable, so waiting for it would never pause.
-pub(super) fn unless_shut_down(socket: &UdpSocket, error: io::Error) -> io::Error {
-    if error.kind() != io::ErrorKind::WouldBlock {
-        return error;
-    }
-    let ready = pin!(socket.ready(Interest::READABLE));
-    match ready.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(ready)) if ready.is_read_closed() => {
-            let text = "the socket was shut down for reading";
-            io::Error::new(io::ErrorKind::NotConnected, text)
-        }
-        _ => error,
     }
 }
 
@@ -212,7 +197,7 @@ mod tests {
                     break;
                 }
                 for i in 0..batch.len() {
-                    let (Addr(Repr::Ip(from)), port) = (batch.from(i), batch.datagram(i));
+                    let (from, port) = (batch.from(i).ip_socket(), batch.datagram(i));
                     wrong += usize::from(port != from.port().to_ne_bytes());
                 }
             }

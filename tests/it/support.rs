@@ -2,6 +2,8 @@
 
 use std::{net::UdpSocket, pin::Pin, sync::Arc, time::Duration};
 
+#[cfg(target_os = "linux")]
+use datagrammar::Unix;
 use datagrammar::{
     Addr, AnyTransport, Bind, BindError, BoxError, Client, ClientRecvError, Connect, ConnectError,
     DatagramProtocol, Handler, IntoHandler, Limits, Peer, Raw, ServeError, Server, ServerBuilder,
@@ -24,6 +26,12 @@ pub enum Net {
     Workers(&'static str),
     /// The same with each worker on a dedicated thread.
     Threads(&'static str),
+    /// Unix datagrams: an abstract name of the kernel's choice, with the fastest I/O of this system.
+    #[cfg(target_os = "linux")]
+    Unix,
+    /// Unix datagrams between paths, with `batch_io(false)` and with descriptors.
+    #[cfg(target_os = "linux")]
+    UnixPaths,
 }
 
 const WORKERS: usize =
@@ -41,6 +49,10 @@ impl Net {
             Self::Loopback(ip) | Self::Portable(ip) | Self::Workers(ip) | Self::Threads(ip) => {
                 AnyTransport::new(UdpSocket::bind((*ip, 0)).unwrap())
             }
+            #[cfg(target_os = "linux")]
+            Self::Unix => AnyTransport::new(Unix::new("")),
+            #[cfg(target_os = "linux")]
+            Self::UnixPaths => AnyTransport::new(Unix::new(temporary_path()).batch_io(false)),
         }
     }
 
@@ -52,6 +64,13 @@ impl Net {
             Self::Loopback(ip) => Udp::new((*ip, 0)),
             Self::Portable(ip) => Udp::new((*ip, 0)).batch_io(false),
             Self::Workers(ip) | Self::Threads(ip) => Udp::new((*ip, 0)).workers(WORKERS),
+            #[cfg(target_os = "linux")]
+            Self::Unix => return builder.bind_now(Unix::new("")).unwrap(),
+            #[cfg(target_os = "linux")]
+            Self::UnixPaths => {
+                let unix = Unix::new(temporary_path()).batch_io(false).fd_passing(true);
+                return builder.bind_now(unix).unwrap();
+            }
         };
         builder.dedicated_threads(threads).bind_now(udp).unwrap()
     }
@@ -79,15 +98,31 @@ impl Net {
 
     /// A peer of that server that sends and receives bytes.
     pub async fn peer_of(&self, server: &ServerHandle) -> Bytes {
-        let addr = server.local_addrs()[0].socket_addr().unwrap();
+        let addr = server.local_addrs().swap_remove(0);
         match self {
             Self::Memory(network) => {
+                let addr = addr.socket_addr().unwrap();
                 let socket = network.connect("10.0.0.2:0", addr).unwrap();
                 Bytes(client_on(socket, Raw).unwrap())
+            }
+            #[cfg(target_os = "linux")]
+            Self::UnixPaths => {
+                let unix = Unix::new(addr.as_pathname().unwrap()).local_addr(temporary_path());
+                Bytes(Client::connect(unix.batch_io(false), Raw).await.unwrap())
             }
             _ => Bytes(Client::connect(addr, Raw).await.unwrap()),
         }
     }
+}
+
+/// A path that does not exist yet, in a directory of this process.
+#[cfg(target_os = "linux")]
+pub fn temporary_path() -> std::path::PathBuf {
+    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+    let directory = std::env::temp_dir().join(format!("datagrammar-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory.join(NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string())
 }
 
 /// Binds without waiting, because no name has to be resolved.
@@ -297,6 +332,18 @@ macro_rules! everywhere {
             #[tokio::test]
             async fn over_ipv4_with_workers_on_their_own_threads() {
                 test($crate::support::Net::Threads("127.0.0.1")).await;
+            }
+
+            #[cfg(target_os = "linux")]
+            #[tokio::test]
+            async fn over_unix() {
+                test($crate::support::Net::Unix).await;
+            }
+
+            #[cfg(target_os = "linux")]
+            #[tokio::test]
+            async fn over_unix_paths_with_descriptors() {
+                test($crate::support::Net::UnixPaths).await;
             }
         })+
     };

@@ -13,7 +13,7 @@ use own_host::OwnHost;
 use crate::{
     addr::{Addr, Repr},
     panic::{self, Panicked},
-    transport::Local,
+    transport::{Local, UnnamedPeers},
 };
 
 /// The user's filter on source addresses.
@@ -27,38 +27,71 @@ pub(crate) struct Admission {
     port: u16,
     same: u16,
     host: OwnHost,
+    unnamed: UnnamedPeers,
     check: Option<Check>,
 }
 
+/// Why a datagram is not accepted.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Its source is not accepted.
+    Source,
+    /// Its source has no name.
+    Unnamed,
+    /// The user's check panicked.
+    Panicked(Panicked),
+}
+
 impl Admission {
-    pub(crate) fn new(bound: Arc<[Addr]>, check: Option<Check>) -> Self {
-        let Addr(Repr::Ip(first)) = &bound[0];
-        let port = first.port();
-        let one = bound.iter().all(|Addr(Repr::Ip(bound))| bound.port() == port);
-        let same = if one { u16::MAX } else { 0 };
-        Self { bound, port, same, host: OwnHost::new(), check }
+    pub(crate) fn new(bound: Arc<[Addr]>, unnamed: UnnamedPeers, check: Option<Check>) -> Self {
+        let mut ports = bound.iter().filter_map(Addr::port);
+        let port = ports.next().unwrap_or(0);
+        let same = if ports.all(|other| other == port) { u16::MAX } else { 0 };
+        Self { bound, port, same, host: OwnHost::new(), unnamed, check }
     }
 
     /// Whether the server accepts a datagram from `from`. `local` returns the address of this host that the
     /// datagram came to, if the system reported it.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the user's check panics.
     #[inline]
     pub(crate) fn admits(
         &self,
         from: &Addr,
         local: impl FnOnce() -> Option<Local>,
-    ) -> Result<bool, Panicked> {
-        let Addr(Repr::Ip(addr)) = from;
+    ) -> Result<(), Refusal> {
+        #[cfg_attr(not(unix), expect(clippy::infallible_destructuring_match))]
+        let addr = match from {
+            Addr(Repr::Ip(addr)) => addr,
+            #[cfg(unix)]
+            Addr(Repr::Unix(_)) => return self.admits_unix(from),
+        };
         // Most datagrams come from another port, so this check is cheap.
         let maybe_ours = (addr.port() ^ self.port) & self.same == 0;
-        match &self.check {
-            _ if !is_possible(addr) => Ok(false),
-            _ if maybe_ours && self.is_ourselves(*addr, local()) => Ok(false),
-            None => Ok(true),
-            Some(check) => panic::catch(|| check(from)),
+        if !is_possible(addr) || maybe_ours && self.is_ourselves(*addr, local()) {
+            return Err(Refusal::Source);
+        }
+        self.check(from)
+    }
+
+    /// Does the same as [`admits`](Self::admits), for a Unix socket.
+    #[cfg(unix)]
+    fn admits_unix(&self, from: &Addr) -> Result<(), Refusal> {
+        if from.is_unnamed() && self.unnamed != UnnamedPeers::Serve {
+            return Err(Refusal::Unnamed);
+        }
+        if self.bound.contains(from) {
+            return Err(Refusal::Source);
+        }
+        self.check(from)
+    }
+
+    /// Asks the user's check.
+    #[inline]
+    fn check(&self, from: &Addr) -> Result<(), Refusal> {
+        let Some(check) = &self.check else { return Ok(()) };
+        match panic::catch(|| check(from)) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::Source),
+            Err(panicked) => Err(Refusal::Panicked(panicked)),
         }
     }
 
@@ -66,8 +99,8 @@ impl Admission {
     #[inline(never)]
     fn is_ourselves(&self, from: SocketAddr, local: Option<Local>) -> bool {
         let (mut any_ipv4, mut any_ipv6, mut beside_ipv4) = (false, false, false);
-        for Addr(Repr::Ip(bound)) in &*self.bound {
-            if *bound == from {
+        for bound in self.bound.iter().filter_map(Addr::socket_addr) {
+            if bound == from {
                 return true;
             }
             if bound.port() == from.port() {
@@ -111,11 +144,11 @@ mod tests {
     }
 
     fn admission(bound: &[&str], check: Option<Check>) -> Admission {
-        Admission::new(bound.iter().map(|bound| addr(bound)).collect(), check)
+        Admission::new(bound.iter().map(|bound| addr(bound)).collect(), UnnamedPeers::Drop, check)
     }
 
     fn admits(admission: &Admission, from: &str) -> bool {
-        admission.admits(&addr(from), || None).unwrap()
+        admission.admits(&addr(from), || None).is_ok()
     }
 
     // D-18
@@ -158,7 +191,7 @@ mod tests {
         for bound in ["0.0.0.0:9000", "[::]:9000"] {
             let admission = admission(&[bound], None);
             let came_to = |ip: &str| Some(Local { ip: ip.parse().unwrap(), interface: 6 });
-            let admits_to = |from, ip| admission.admits(&addr(from), || came_to(ip)).unwrap();
+            let admits_to = |from, ip| admission.admits(&addr(from), || came_to(ip)).is_ok();
 
             assert!(!admits(&admission, "127.0.0.1:9000"));
             assert!(admits(&admission, "127.0.0.1:9001"));
@@ -196,6 +229,7 @@ mod tests {
 
         assert!(admits(&admission, "[::ffff:192.0.2.7]:5000"));
         assert!(!admits(&admission, "192.0.2.8:5000"));
-        assert!(admission.admits(&addr("192.0.2.9:5000"), || None).is_err());
+        let asked = admission.admits(&addr("192.0.2.9:5000"), || None);
+        assert!(matches!(asked, Err(Refusal::Panicked(_))));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     limits::Limits,
     socket::mailbox::{Mailbox, Offer},
     stats::{Counters, DropReason},
-    transport::Ancillary,
+    transport::{Ancillary, Passed},
 };
 
 /// The conversations of one worker that have become tasks. A peer that is not in conversation costs nothing.
@@ -53,17 +53,25 @@ impl<T> Conversations<T> {
         &mut self,
         from: &Addr,
         datagram: impl FnOnce() -> (Ancillary, &'a [u8]),
+        passed: &mut Option<Box<Passed>>,
     ) -> Arrival {
         if self.open.is_empty() {
             return Arrival::Opening;
         }
         let (ancillary, datagram) = datagram();
-        self.offer(from, ancillary, datagram)
+        self.offer(from, ancillary, datagram, passed)
     }
 
-    fn offer(&mut self, from: &Addr, ancillary: Ancillary, datagram: &[u8]) -> Arrival {
+    fn offer(
+        &mut self,
+        from: &Addr,
+        ancillary: Ancillary,
+        datagram: &[u8],
+        passed: &mut Option<Box<Passed>>,
+    ) -> Arrival {
         let Some(conversation) = self.open.get(from) else { return Arrival::Opening };
-        match conversation.mailbox.offer(ancillary, datagram, &self.limits, &self.counters) {
+        let (limits, counters) = (&self.limits, &self.counters);
+        match conversation.mailbox.offer(ancillary, datagram, passed, limits, counters) {
             Offer::Accepted => Arrival::Waiting,
             Offer::Dropped(reason) => Arrival::Dropped(reason),
             Offer::Over => {
@@ -159,7 +167,7 @@ mod tests {
     }
 
     fn arrive(table: &mut Conversations<()>, port: u16, datagram: &[u8]) -> Arrival {
-        table.arrive(&peer(port), || (Ancillary::default(), datagram))
+        table.arrive(&peer(port), || (Ancillary::default(), datagram), &mut None)
     }
 
     /// Opens conversation number `serial` with `peer`, as a conversation that waits.
@@ -172,7 +180,7 @@ mod tests {
 
     fn take(mailbox: &Mailbox, counters: &Counters) -> Poll<Option<Box<[u8]>>> {
         let taken = mailbox.poll_take(&Context::from_waker(Waker::noop()), counters);
-        taken.map(|taken| taken.map(|(_, datagram)| datagram))
+        taken.map(|taken| taken.map(|(_, datagram)| datagram.into_parts().0))
     }
 
     // D-1, D-8

@@ -113,7 +113,8 @@ impl Course {
         datagram.resize(len, b'.');
         let expected = self.expected(peer, &datagram);
 
-        let arrival = self.table.arrive(&addr(peer), || (Ancillary::default(), &datagram));
+        let arrival =
+            self.table.arrive(&addr(peer), || (Ancillary::default(), &datagram), &mut None);
 
         assert_eq!(arrival, expected, "datagram {} of peer {peer}", self.number);
         match arrival {
@@ -168,7 +169,7 @@ impl Course {
         } else {
             let fits = self.waiting_bytes() + OVERHEAD + datagram.len() <= BYTES;
             assert_eq!(
-                mailbox.open(Ancillary::default(), &datagram, &self.limits, &self.counters),
+                mailbox.open(Ancillary::default(), &datagram, None, &self.limits, &self.counters),
                 fits
             );
             if !fits {
@@ -188,7 +189,7 @@ impl Course {
         let expected = self.model[peer].take();
 
         let taken = match mailbox.poll_take(&Context::from_waker(Waker::noop()), &self.counters) {
-            Poll::Ready(datagram) => datagram.map(|(_, bytes)| bytes.into_vec()),
+            Poll::Ready(datagram) => datagram.map(|(_, bytes)| bytes.to_vec()),
             Poll::Pending => None,
         };
 

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    admission::Admission,
+    admission::{Admission, Refusal},
     application::Application,
     conversation::{FutureSlot, HandlerCall, Outcome},
     conversations::{Arrival, Conversations},
@@ -29,10 +29,10 @@ use super::{
     serve_state::{Mode, ServeState},
 };
 use crate::{
-    Handler,
+    Addr, BoxError, Handler,
     socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox, outbox::Batch},
     stats::{DropReason, add},
-    transport::{BATCH, RecvHalf},
+    transport::{BATCH, RecvHalf, UnnamedPeers},
 };
 
 /// Drives one socket until serving ends. It polls each conversation once. A conversation that has to wait
@@ -53,9 +53,10 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
 {
+    let longest = socket.limits.max_datagram_size.min(socket.outbox.transport().longest());
     let mut worker = Worker {
         conversations: Conversations::new(Arc::clone(&socket.limits), Arc::clone(&socket.counters)),
-        batch: Some(BatchContext::new(socket.id, socket.limits.max_datagram_size)),
+        batch: Some(BatchContext::new(socket.id, longest)),
         next: 0,
         serial: socket.serial.load(Relaxed),
         reserved: false,
@@ -274,23 +275,18 @@ where
     }
 
     /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
-    fn receive(&mut self, batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
+    fn receive(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
+        let mut passed = batch.received.take_passed(at);
         let mode = self.serve_state.mode();
         let from = batch.received.from(at);
-        let admitted = match self.admission.admits(from, || batch.received.ancillary(at).local) {
-            Ok(admitted) => admitted,
-            Err(panicked) => {
-                self.socket.events.error(from, &panicked, "the source filter failed");
-                false
-            }
-        };
+        let admitted = self.admission.admits(from, || batch.received.ancillary(at).local);
         let dropped = if mode >= Mode::Stop {
             DropReason::ShuttingDown
-        } else if !admitted {
-            DropReason::Refused
+        } else if let Err(refusal) = admitted {
+            self.refuse(from, refusal)
         } else {
             let datagram = || (batch.received.ancillary(at), batch.received.datagram(at));
-            match self.conversations.arrive(from, datagram) {
+            match self.conversations.arrive(from, datagram, &mut passed) {
                 Arrival::Waiting => {
                     self.busy = true;
                     return batch;
@@ -300,7 +296,7 @@ where
                 Arrival::Opening => {
                     self.reserved = self.reserved || self.conversations.reserve();
                     if self.reserved {
-                        return self.open(batch, at);
+                        return self.open(batch, at, passed);
                     }
                     DropReason::ConversationLimit
                 }
@@ -308,6 +304,25 @@ where
         };
         self.socket.dropped(dropped, 1);
         batch
+    }
+
+    /// Logs why a datagram from `from` is not accepted; returns the reason.
+    #[cold]
+    fn refuse(&self, from: &Addr, refusal: Refusal) -> DropReason {
+        match refusal {
+            Refusal::Source => DropReason::Refused,
+            Refusal::Panicked(panicked) => {
+                self.socket.events.error(from, &panicked, "the source filter failed");
+                DropReason::Refused
+            }
+            Refusal::Unnamed => {
+                if self.socket.outbox.transport().unnamed_peers() == UnnamedPeers::Warn {
+                    let error: BoxError = "the sender has no name, so it cannot be answered".into();
+                    self.socket.events.warn(from, &*error, "a datagram was dropped");
+                }
+                DropReason::Unnamed
+            }
+        }
     }
 
     /// Ends all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then

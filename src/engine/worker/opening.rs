@@ -14,6 +14,7 @@ use crate::{
     panic,
     socket::batch_context::BatchContext,
     stats::DropReason,
+    transport::Passed,
 };
 
 impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
@@ -25,10 +26,15 @@ where
     M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
     /// Opens a conversation and polls it once.
-    pub(super) fn open(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
+    pub(super) fn open(
+        &mut self,
+        mut batch: Box<BatchContext>,
+        at: usize,
+        passed: Option<Box<Passed>>,
+    ) -> Box<BatchContext> {
         self.serial += 1;
         let serial = self.serial;
-        batch.offer(serial, at);
+        batch.offer(serial, at, passed);
         let (from, ancillary) = (batch.received.from(at), batch.received.ancillary(at));
         let call = match self.call.take() {
             Some(mut call) => {
@@ -63,6 +69,7 @@ where
                 };
                 batch.conversations += 1;
                 if batch.unread().is_some() {
+                    batch.passed = None;
                     self.socket.counters.dropped(DropReason::Unread, 1);
                 }
                 if let Some(mut call) = call {
@@ -85,9 +92,10 @@ where
         let (peer, ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
         let mailbox = mem::take(&mut self.mailbox);
         let (socket, counters) = (Arc::clone(&self.socket), &self.socket.counters);
-        let kept = batch
-            .unread()
-            .is_none_or(|unread| mailbox.open(ancillary, unread, &self.socket.limits, counters));
+        let passed = batch.passed.take();
+        let kept = batch.unread().is_none_or(|unread| {
+            mailbox.open(ancillary, unread, passed, &self.socket.limits, counters)
+        });
         if kept {
             let ending = Ending { socket, mailbox, peer, serial: self.serial, over: false };
             self.spawn(slot, span, ending);

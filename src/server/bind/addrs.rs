@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     AddrError,
-    addr::{Addr, Repr},
+    addr::canonical,
     transport::{Target, WorkerIndex, config::Udp, options::Options, socket},
 };
 
@@ -120,7 +120,7 @@ async fn resolve(groups: &[Group]) -> Result<Vec<Wanted>, Vec<AddrError>> {
         let both = addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6);
         for addr in addrs {
             // In canonical form: an IPv4-mapped address becomes the IPv4 address.
-            let Addr(Repr::Ip(addr)) = Addr::canonical(addr);
+            let addr = canonical(addr);
             let is_like = |other: usize| groups[group].udp.is_like(&groups[other].udp);
             // Port 0 means a different port for each set of options.
             let same =

@@ -1,12 +1,16 @@
 //! Binds the transports of a server: all of them or none.
 
 mod addrs;
+#[cfg(unix)]
+mod unix;
 
 use std::net::SocketAddr;
 
 use addrs::{BoundAddr, Group};
 
 use super::multicast;
+#[cfg(unix)]
+use crate::transport::unix::OwnPath;
 use crate::{
     AddrError, BindError, OptionError,
     engine::dedicated_thread::DedicatedThread,
@@ -27,6 +31,23 @@ pub(super) struct Bound {
     pub(super) requested: [Option<usize>; 2],
     /// Whether this is the first of the workers at its address.
     pub(super) is_first_worker: bool,
+    /// The path of the socket, which is removed when this is dropped.
+    #[cfg(unix)]
+    pub(super) own_path: Option<OwnPath>,
+}
+
+impl Bound {
+    /// A socket without a thread of its own.
+    pub(super) const fn new(transport: Box<dyn Transport>) -> Self {
+        Self {
+            transport,
+            thread: None,
+            requested: [None; 2],
+            is_first_worker: true,
+            #[cfg(unix)]
+            own_path: None,
+        }
+    }
 }
 
 /// How many datagrams are discarded at once from one socket, at most. A buffer of 64 MiB holds fewer.
@@ -37,11 +58,16 @@ pub(super) async fn bind(
     sources: Vec<Source>,
     dedicated_threads: bool,
 ) -> Result<Vec<Bound>, BindError> {
-    let Sorted { groups, others } = sorted(sources)?;
+    #[cfg_attr(not(unix), expect(unused_mut))]
+    let Sorted { groups, mut others } = sorted(sources)?;
     if groups.is_empty() && others.is_empty() {
         return Err(BindError::Addrs(vec![AddrError::none()]));
     }
-    let addrs = addrs::bind(&groups, &ipv4_ports(&others)).await.map_err(BindError::addrs)?;
+    let addrs = addrs::bind(&groups, &ipv4_ports(&others)).await;
+    #[cfg(unix)]
+    let (paths, addrs) = unix::bind(&mut others, addrs).map_err(BindError::addrs)?;
+    #[cfg(not(unix))]
+    let addrs = addrs.map_err(BindError::addrs)?;
     let mut binding = BoundSockets { dedicated_threads, bound: Vec::new() };
     for BoundAddr { socket, index, group } in addrs {
         let Group { udp, place } = &groups[group];
@@ -53,6 +79,10 @@ pub(super) async fn bind(
     }
     for (place, source) in others {
         binding.add_other(place, source)?;
+    }
+    #[cfg(unix)]
+    for (place, bound) in paths {
+        binding.add_unix(place, bound)?;
     }
     binding.bound.sort_by_key(|(place, _)| *place);
     Ok(binding.bound.into_iter().map(|(_, bound)| bound).collect())
@@ -71,14 +101,17 @@ fn sorted(sources: Vec<Source>) -> Result<Sorted, OptionError> {
     let Sorted { mut groups, mut others } = Sorted::default();
     for (place, source) in sources.into_iter().enumerate() {
         #[cfg_attr(
-            not(feature = "testing"),
-            expect(
-                clippy::infallible_destructuring_match,
-                reason = "with networks in memory there are more"
-            )
+            not(any(feature = "testing", unix)),
+            expect(clippy::infallible_destructuring_match, reason = "elsewhere there are more")
         )]
         let udp = match source {
             Source::Udp(udp) => udp,
+            #[cfg(unix)]
+            Source::Unix(unix) => {
+                unix.check_server()?;
+                others.push((place, Source::Unix(unix)));
+                continue;
+            }
             #[cfg(feature = "testing")]
             Source::Memory(_) => {
                 others.push((place, source));
@@ -132,27 +165,25 @@ impl BoundSockets {
             transport.discard(MOST_DISCARDED);
         }
         let is_first_worker = index.number + 1 == index.of;
-        self.bound.push((place, Bound { transport, thread, requested, is_first_worker }));
+        let bound = Bound { thread, requested, is_first_worker, ..Bound::new(transport) };
+        self.bound.push((place, bound));
         Ok(())
     }
 
     /// Adds a socket that exists already.
     fn add_other(&mut self, place: usize, source: Source) -> Result<(), BindError> {
         #[cfg_attr(
-            not(feature = "testing"),
-            expect(
-                clippy::infallible_destructuring_match,
-                reason = "with networks in memory there are more"
-            )
+            not(any(feature = "testing", unix)),
+            expect(clippy::infallible_destructuring_match, reason = "elsewhere there are more")
         )]
         let Udp { on, options, .. } = match source {
             Source::Udp(udp) => udp,
+            #[cfg(unix)]
+            Source::Unix(unix) => return self.adopt_unix(place, unix),
             #[cfg(feature = "testing")]
             Source::Memory(socket) => {
                 // It uses the clock of the runtime that serves, so its worker cannot have its own thread.
-                let transport = Box::new(socket);
-                let (thread, requested) = (None, [None; 2]);
-                let bound = Bound { transport, thread, requested, is_first_worker: true };
+                let bound = Bound::new(Box::new(socket));
                 self.bound.push((place, bound));
                 return Ok(());
             }

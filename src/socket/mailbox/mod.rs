@@ -1,5 +1,7 @@
 //! The datagrams that wait for one conversation.
 
+mod body;
+
 use std::{
     collections::VecDeque,
     mem,
@@ -7,10 +9,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+pub(crate) use body::Body;
+
 use crate::{
     limits::{Limits, Overflow},
     stats::{Counters, DropReason},
-    transport::Ancillary,
+    transport::{Ancillary, Passed},
 };
 
 /// The queue of one conversation: the worker puts datagrams in, and the conversation takes them out. Each
@@ -34,7 +38,7 @@ struct State {
 const KEPT: usize = 16;
 
 /// A datagram and its ancillary data.
-type Waiting = (Ancillary, Box<[u8]>);
+pub(crate) type Waiting = (Ancillary, Body);
 
 /// The result of [`Mailbox::offer`].
 #[derive(Debug, PartialEq, Eq)]
@@ -62,21 +66,23 @@ impl Mailbox {
         &self,
         ancillary: Ancillary,
         datagram: &[u8],
+        passed: Option<Box<Passed>>,
         limits: &Limits,
         counters: &Counters,
     ) -> bool {
         let reserved = reserve(datagram.len(), limits, counters);
         if reserved {
-            self.lock().opening = Some((ancillary, datagram.into()));
+            self.lock().opening = Some((ancillary, Body::new(datagram, passed)));
         }
         reserved
     }
 
-    /// Queues a copy of `datagram`, if the limits allow it.
+    /// Queues a copy of `datagram`, if the limits allow it. Then it also takes what came with it.
     pub(crate) fn offer(
         &self,
         ancillary: Ancillary,
         datagram: &[u8],
+        passed: &mut Option<Box<Passed>>,
         limits: &Limits,
         counters: &Counters,
     ) -> Offer {
@@ -102,7 +108,7 @@ impl Mailbox {
             return Offer::Dropped(DropReason::MemoryLimit);
         }
         state.bytes += datagram.len();
-        state.queue.push_back((ancillary, datagram.into()));
+        state.queue.push_back((ancillary, Body::new(datagram, passed.take())));
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {

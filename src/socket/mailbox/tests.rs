@@ -22,11 +22,13 @@ impl Post {
     }
 
     fn open(&self, datagram: &str) -> bool {
-        self.mailbox.open(Ancillary::default(), datagram.as_bytes(), &self.limits, &self.counters)
+        let (limits, counters) = (&self.limits, &self.counters);
+        self.mailbox.open(Ancillary::default(), datagram.as_bytes(), None, limits, counters)
     }
 
     fn offer(&self, datagram: &str) -> Offer {
-        self.mailbox.offer(Ancillary::default(), datagram.as_bytes(), &self.limits, &self.counters)
+        let (limits, counters) = (&self.limits, &self.counters);
+        self.mailbox.offer(Ancillary::default(), datagram.as_bytes(), &mut None, limits, counters)
     }
 
     fn offer_all(&self, datagrams: &[&str]) -> Vec<Offer> {
@@ -62,7 +64,7 @@ impl Post {
 }
 
 fn text((_, datagram): Waiting) -> String {
-    String::from_utf8(datagram.into_vec()).unwrap()
+    String::from_utf8(datagram.to_vec()).unwrap()
 }
 
 /// Counts how often it is woken.
@@ -174,8 +176,9 @@ fn with_a_queue_length_of_0_no_datagram_waits() {
 fn all_peers_share_one_limit_of_bytes() {
     let post = Post::within(Limits::default().max_total_queue_bytes(3 * OVERHEAD + 4));
     let other = Mailbox::default();
-    let offer =
-        |datagram: &[u8]| other.offer(Ancillary::default(), datagram, &post.limits, &post.counters);
+    let offer = |datagram: &[u8]| {
+        other.offer(Ancillary::default(), datagram, &mut None, &post.limits, &post.counters)
+    };
     assert!(post.open("1"));
     assert_eq!(post.offer("2"), ACCEPTED);
 

@@ -1,5 +1,6 @@
 //! The outbox: everything that one socket sends goes through it.
 
+mod at_once;
 mod backlog;
 
 use std::{
@@ -35,6 +36,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Outbox {
     transport: Box<dyn Transport>,
+    /// Whether the transport sends each datagram at once. Then there is no backlog.
+    at_once: bool,
     counters: Arc<Counters>,
     events: Arc<Events>,
     /// How long a datagram may wait for room in the kernel.
@@ -83,6 +86,7 @@ impl Outbox {
         limit: Duration,
     ) -> Self {
         Self {
+            at_once: transport.sends_at_once(),
             transport,
             counters,
             events,

@@ -1,18 +1,28 @@
 //! Transports as values: the arguments of `Server::bind` and `Client::connect`.
 
 mod udp;
+#[cfg(unix)]
+mod unix;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+#[cfg(unix)]
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
 pub(crate) use sealed::Source;
 use sealed::{Destination, Sources};
 pub(crate) use udp::On;
 pub use udp::Udp;
+#[cfg(unix)]
+pub(crate) use unix::OnUnix;
+#[cfg(unix)]
+pub use unix::Unix;
 
 use super::targets::Targets;
 use crate::Addr;
 #[cfg(doc)]
 use crate::ToAddrs;
+#[cfg(unix)]
+use crate::addr::Repr;
 
 /// A value that a [`Server`](crate::Server) can be bound to: an address, several addresses, or another
 /// transport.
@@ -21,7 +31,8 @@ use crate::ToAddrs;
 /// | --- | --- |
 /// | an address in any form of [`ToAddrs`], or several addresses | UDP with the default options |
 /// | [`Udp`] | UDP with options |
-/// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | your own socket, whose options stay as they are |
+/// | `Unix` | Unix datagrams, on Unix systems |
+/// | `UdpSocket` and `UnixDatagram` of std and tokio | your own socket, whose options stay as they are |
 /// | `MemorySocket` (feature `testing`) | a network in memory |
 /// | [`AnyTransport`] | one of those, chosen at run time |
 /// | tuples `(a, b)`, `(a, b, c)`, `(a, b, c, d)`, and a `Vec` of one of these | all of them: one server, one handler, one handle |
@@ -50,7 +61,7 @@ use crate::ToAddrs;
     message = "a server cannot be bound to `{Self}`",
     label = "this is not an address or a transport",
     note = "a server is bound to an address like \"[::]:9000\", a `SocketAddr`, several addresses, \
-            `Udp::new(..)`, a UDP socket of std or tokio, or a tuple of these"
+            `Udp::new(..)`, `Unix::new(..)`, a socket of std or tokio, or a tuple of these"
 )]
 pub trait Bind: Sources + Send {}
 
@@ -63,7 +74,8 @@ impl<T: Sources + Send> Bind for T {}
 /// | --- | --- |
 /// | an address in any form of [`ToAddrs`]; the first of several that can be connected | UDP with the default options |
 /// | [`Udp`] | UDP with options |
-/// | `std::net::UdpSocket`, `tokio::net::UdpSocket` | your own connected socket, whose options stay as they are |
+/// | `Unix` | Unix datagrams, on Unix systems |
+/// | `UdpSocket` and `UnixDatagram` of std and tokio | your own connected socket, whose options stay as they are |
 /// | `MemorySocket` (feature `testing`) | a connected socket of a network in memory |
 /// | [`AnyTransport`] | one of those, chosen at run time |
 ///
@@ -90,8 +102,8 @@ impl<T: Sources + Send> Bind for T {}
 #[diagnostic::on_unimplemented(
     message = "a client cannot be connected to `{Self}`",
     label = "this is not an address or a transport",
-    note = "a client is connected to an address like \"localhost:9000\", a `SocketAddr`, `Udp::new(..)`, or \
-            over a connected UDP socket of std or tokio"
+    note = "a client is connected to an address like \"localhost:9000\", a `SocketAddr`, `Udp::new(..)`, \
+            `Unix::new(..)`, or over a connected socket of std or tokio"
 )]
 pub trait Connect: Destination + Send {}
 
@@ -99,12 +111,16 @@ impl<T: Destination + Send> Connect for T {}
 
 mod sealed {
     use super::Udp;
+    #[cfg(unix)]
+    use super::Unix;
 
     /// A socket, or the addresses to make sockets for.
     #[derive(Debug)]
     #[expect(unnameable_types, reason = "the types that seal a trait are not to be named")]
     pub enum Source {
         Udp(Udp),
+        #[cfg(unix)]
+        Unix(Unix),
         #[cfg(feature = "testing")]
         Memory(crate::transport::memory::MemorySocket),
     }
@@ -144,7 +160,7 @@ one_source! {
     Udp => Source::Udp;
     std::net::UdpSocket => |socket| Source::Udp(socket.into());
     tokio::net::UdpSocket => |socket| Source::Udp(socket.into());
-    Addr => addrs;
+    Addr => |addr| of_addr(&addr);
     SocketAddr => addrs;
     SocketAddrV4 => addrs;
     SocketAddrV6 => addrs;
@@ -154,6 +170,13 @@ one_source! {
     (&str, u16) => addrs;
     (String, u16) => addrs;
     String => addrs;
+}
+
+#[cfg(unix)]
+one_source! {
+    Unix => Source::Unix;
+    std::os::unix::net::UnixDatagram => |socket| Source::Unix(socket.into());
+    tokio::net::UnixDatagram => |socket| Source::Unix(socket.into());
 }
 
 /// A transport of any kind, for a program that chooses its transport at run time, for example by its
@@ -210,6 +233,27 @@ impl From<tokio::net::UdpSocket> for AnyTransport {
     }
 }
 
+#[cfg(unix)]
+impl From<Unix> for AnyTransport {
+    fn from(unix: Unix) -> Self {
+        Self::new(unix)
+    }
+}
+
+#[cfg(unix)]
+impl From<std::os::unix::net::UnixDatagram> for AnyTransport {
+    fn from(socket: std::os::unix::net::UnixDatagram) -> Self {
+        Self::new(socket)
+    }
+}
+
+#[cfg(unix)]
+impl From<tokio::net::UnixDatagram> for AnyTransport {
+    fn from(socket: tokio::net::UnixDatagram) -> Self {
+        Self::new(socket)
+    }
+}
+
 #[cfg(feature = "testing")]
 impl From<crate::transport::memory::MemorySocket> for AnyTransport {
     fn from(socket: crate::transport::memory::MemorySocket) -> Self {
@@ -226,15 +270,24 @@ fn addrs<T: Targets>(addrs: T) -> Source {
     Source::Udp(Udp::new(addrs))
 }
 
+/// The address of a UDP or Unix socket.
+fn of_addr(addr: &Addr) -> Source {
+    #[cfg(unix)]
+    if let Repr::Unix(name) = &addr.0 {
+        return Source::Unix(Unix::new(OsStr::from_bytes(name.bytes())));
+    }
+    addrs(addr)
+}
+
 impl<T: Targets + ?Sized> Destination for &T {
     fn destination(self) -> Source {
-        addrs(self)
+        self.as_addr().map_or_else(|| addrs(self), of_addr)
     }
 }
 
 impl<T: Targets + ?Sized> Sources for &T {
     fn sources(self) -> Vec<Source> {
-        vec![addrs(self)]
+        vec![self.destination()]
     }
 }
 

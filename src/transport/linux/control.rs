@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::transport::{Ancillary, Local};
+use crate::transport::{
+    Ancillary, Local,
+    kernel::{Aligned, mmsg::CONTROL},
+};
 
 /// The buffer size for the control messages of a received datagram. We read the local address (40 bytes, on
 /// IPv6 sockets 72), the segment size (24) and the traffic class (24). A user can enable more on a lent
@@ -12,9 +15,7 @@ pub(super) const ROOM: usize = 640;
 
 /// A buffer for the control messages of a datagram to send: the local address (at most 40 bytes) and the
 /// segment size (24).
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(8))]
-pub(super) struct Control([u8; Self::SIZE]);
+pub(super) type Control = Aligned<CONTROL>;
 
 /// What the kernel reports about a received datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +35,6 @@ const WORD: usize = size_of::<usize>();
 const HEAD: usize = WORD + 8;
 
 impl Control {
-    const SIZE: usize = 128;
-
     /// Writes the control messages for a datagram to send; returns how many bytes they take.
     pub(super) fn write(&mut self, local: Option<Local>, segment: Option<u16>) -> usize {
         let mut len = 0;
@@ -69,12 +68,6 @@ impl Control {
         message[WORD + 4..HEAD].copy_from_slice(&kind.to_ne_bytes());
         message[HEAD..][..data.len()].copy_from_slice(data);
         *len += HEAD + data.len().next_multiple_of(WORD);
-    }
-}
-
-impl Default for Control {
-    fn default() -> Self {
-        Self([0; Self::SIZE])
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::*;
-use crate::transport::RecvBatch;
+use crate::transport::{RecvBatch, kernel::mmsg};
 
 const MERGED: usize = 16;
 const LEN: usize = 48;

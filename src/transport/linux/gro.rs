@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::mmsg;
+use crate::transport::kernel::mmsg;
 
 /// Whether the kernel merges datagrams that `socket` receives.
 pub(in crate::transport) fn merges(socket: &impl AsFd) -> bool {

@@ -4,7 +4,6 @@ mod control;
 #[cfg(test)]
 mod cut;
 pub(super) mod gro;
-mod mmsg;
 mod name;
 mod recv;
 mod reuseport;
@@ -23,7 +22,6 @@ use std::{
 
 use control::ROOM;
 pub(super) use gro::merges;
-use mmsg::Sender;
 use name::Name;
 use recv::LinuxRecvHalf;
 use runs::Runs;
@@ -32,12 +30,11 @@ use tokio::io::Interest;
 
 use super::{
     IoMode, Offload, RecvHalf, Route, SendBatch, SocketRef, Transport, WorkerIndex,
-    send_despite_the_past, send_singly, udp::Udp,
+    kernel::mmsg::{self, Sender},
+    send_despite_the_past, send_singly,
+    udp::Udp,
 };
-use crate::{
-    addr::{Addr, Repr},
-    lock::locked,
-};
+use crate::{Addr, lock::locked};
 
 /// UDP with `recvmmsg`, `sendmmsg` and segmentation offload.
 #[derive(Debug)]
@@ -86,7 +83,7 @@ impl Linux {
             (false, _) => Offload::CallerSocket,
         };
         let drops_before = if own { 0 } else { mmsg::drops(fd).unwrap_or(0) };
-        let Addr(Repr::Ip(bound)) = &udp.local_addr;
+        let bound = udp.local_addr.ip_socket();
         let share = Share::new(place, bound.ip());
         if own && (bound.ip().is_unspecified() || share.is_some()) {
             // On an IPv6 socket, the first one is for its IPv4 peers, if it has any. A kernel that supports
@@ -274,8 +271,7 @@ impl Linux {
     /// Writes the address of the peer, unless the socket is connected; returns how many bytes it wrote.
     #[inline]
     fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
-        let Addr(Repr::Ip(addr)) = &to.peer;
-        if self.udp.connected { 0 } else { name.write(addr, self.udp.ipv6) }
+        if self.udp.connected { 0 } else { name.write(&to.peer.ip_socket(), self.udp.ipv6) }
     }
 
     /// Remembers segments that the kernel refused, so that they are not tried again: segments that are longer

@@ -2,12 +2,13 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::addr::{Addr, Repr};
+use crate::{
+    addr::{Addr, Repr},
+    transport::kernel::{Aligned, mmsg::NAME},
+};
 
 /// A socket address in the format of the kernel: a `sockaddr_in` or a `sockaddr_in6`.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(8))]
-pub(super) struct Name([u8; 28]);
+pub(super) type Name = Aligned<NAME>;
 
 const IPV4: u16 = libc::AF_INET as u16;
 const IPV6: u16 = libc::AF_INET6 as u16;
@@ -72,7 +73,7 @@ mod tests {
 
     /// The name of `addr`, written over an earlier name.
     fn name(addr: &str, ipv6: bool) -> Name {
-        let mut name = Name([0xff; 28]);
+        let mut name = Aligned([0xff; NAME]);
         let len = name.write(&addr.parse().unwrap(), ipv6);
         assert_eq!(len, if ipv6 { 28 } else { 16 });
         name

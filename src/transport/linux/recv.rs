@@ -12,12 +12,15 @@ use tokio::{io::Interest, net::UdpSocket};
 
 use super::{
     control::{self, Told},
-    mmsg::{Message, Receiver},
     share::Share,
 };
 use crate::{
     addr::{Addr, Repr},
-    transport::{RecvBatch, RecvHalf, udp::unless_shut_down},
+    transport::{
+        RecvBatch, RecvHalf,
+        kernel::mmsg::{Message, NAME, Receiver},
+        shut_down::unless_shut_down,
+    },
 };
 
 /// The most messages that one system call receives. 16 are enough for the full benefit of batching.
@@ -35,7 +38,7 @@ pub(super) struct LinuxRecvHalf {
 /// The memory for the messages of one system call.
 #[derive(Debug)]
 struct Slots {
-    receiver: Receiver,
+    receiver: Receiver<NAME>,
     /// How many slots the next call has.
     count: usize,
     /// Whether a message may consist of several datagrams, so that it may be longer than the limit of a
@@ -71,7 +74,7 @@ impl Slots {
             let bytes = i * slot..i * slot + message.len;
             // A fast path for most messages: IPv4 without control messages.
             match message.name.v4() {
-                Some(v4) if message.told == 0 && message.whole => {
+                Some(v4) if message.told == 0 && message.is_whole() => {
                     batch.push_at(Addr(Repr::Ip(v4.into())), bytes);
                 }
                 _ => {
@@ -92,8 +95,9 @@ impl RecvHalf for LinuxRecvHalf {
         let received = socket.try_io(Interest::READABLE, || {
             // If some slots are unused, nothing more is there. So tokio may wait again, without another call
             // that would find nothing.
-            let more =
-                slots.fill(socket, batch).map_err(|error| unless_shut_down(socket, error))?;
+            let more = slots
+                .fill(socket, batch)
+                .map_err(|error| unless_shut_down(socket.ready(Interest::READABLE), error))?;
             if more { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
         });
         match received {
@@ -113,7 +117,7 @@ impl RecvHalf for LinuxRecvHalf {
 
 /// Adds a message together with the report of the kernel.
 fn take(
-    message: &Message<'_>,
+    message: &Message<'_, NAME>,
     told: Told,
     at: Range<usize>,
     batch: &mut RecvBatch,
@@ -125,7 +129,7 @@ fn take(
         return;
     }
     // Something was cut off. It may be an address, or the size at which to split the datagrams.
-    if !message.whole {
+    if !message.is_whole() {
         batch.push_truncated(Some(peer));
         return;
     }
@@ -168,7 +172,7 @@ mod tests {
         assert_eq!(room(512, false, &[1, 1, 1]).await, FEW * 513);
         assert_eq!(room(512, false, &[1, 8]).await, 8 * 513);
         assert_eq!(room(512, false, &[100]).await, SLOTS * 513);
-        assert_eq!(room(usize::MAX, false, &[1]).await, FEW * 65_536);
+        assert_eq!(room(65_535, false, &[1]).await, FEW * 65_536);
         // Merged datagrams together may be as long as the longest message.
         assert_eq!(room(512, true, &[1]).await, FEW * 65_536);
     }

@@ -142,10 +142,7 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
-    use crate::{
-        addr::{Addr, Repr},
-        transport::linux::name::Name,
-    };
+    use crate::transport::linux::name::Name;
 
     /// Runs `program` on a packet that begins with the IP header, as the kernel does: a read beyond
     /// the end returns 0.
@@ -289,7 +286,7 @@ mod tests {
     fn told(source: SocketAddr, workers: u32) -> u32 {
         let mut name = Name::default();
         name.write(&source, source.is_ipv6());
-        let Addr(Repr::Ip(peer)) = name.peer().unwrap();
+        let peer = name.peer().unwrap().ip_socket();
         worker_of(peer.ip(), peer.port(), workers)
     }
 

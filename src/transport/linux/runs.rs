@@ -2,10 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{
-    addr::{Addr, Repr},
-    transport::SendBatch,
-};
+use crate::{Addr, transport::SendBatch};
 
 /// The most segments of one send, and the most bytes in total, that every kernel accepts.
 const MOST_SEGMENTS: u16 = 64;
@@ -115,7 +112,7 @@ impl Run {
 
 /// A hash of a few bits, which is different for most peers.
 fn hash(peer: &Addr) -> u8 {
-    let Addr(Repr::Ip(addr)) = peer;
+    let addr = peer.ip_socket();
     let ip = match addr {
         SocketAddr::V4(v4) => v4.ip().to_bits().into(),
         SocketAddr::V6(v6) => v6.ip().to_bits() as u64,

@@ -8,10 +8,7 @@ use std::{
 };
 
 use super::reuseport::worker_of;
-use crate::{
-    addr::{Addr, Repr},
-    transport::WorkerIndex,
-};
+use crate::{Addr, transport::WorkerIndex};
 
 /// The peers of one of several sockets on an address.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +28,7 @@ impl Share {
     }
 
     pub(super) fn has(self, peer: &Addr) -> bool {
-        let Addr(Repr::Ip(peer)) = peer;
+        let peer = peer.ip_socket();
         worker_of(peer.ip(), peer.port(), self.0.of) == self.0.number
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Options {
 
 /// The requested size of each buffer of a new socket, in bytes. The default buffers of most systems hold a
 /// few hundred datagrams, and bursts are larger.
-const BUFFER: usize = 4 << 20;
+pub(crate) const BUFFER: usize = 4 << 20;
 
 impl Options {
     /// Returns an error for options that no socket can have.
@@ -123,7 +123,7 @@ impl Options {
 
 /// Errors are ignored, because a buffer size is only a request: the kernel grants as much as its limits
 /// allow.
-fn set_buffers(socket: &Socket, [recv, send]: [Option<usize>; 2]) {
+pub(super) fn set_buffers(socket: &Socket, [recv, send]: [Option<usize>; 2]) {
     if let Some(bytes) = recv {
         let _ = socket.set_recv_buffer_size(bytes.min(MOST_BYTES));
     }

@@ -1,5 +1,7 @@
 //! How clients are made, and from whom they receive.
 
+#[cfg(target_os = "linux")]
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 use std::{
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
@@ -7,6 +9,8 @@ use std::{
 };
 
 use datagrammar::{Addr, Client, ClientRecvError, Text, Udp, testing::Network};
+#[cfg(target_os = "linux")]
+use socket2::SockAddr;
 use socket2::{Domain, Socket, Type};
 
 use super::client;
@@ -62,14 +66,25 @@ everywhere! {
     // C-3
     async fn datagrams_of_others_are_not_returned(net) {
         let (client, peer) = client(&net);
-        let to = client.local_addr().socket_addr().unwrap();
+        let to = client.local_addr();
         match &net {
             Net::Memory(network) => {
+                let to = to.socket_addr().unwrap();
                 let stranger = network.connect("10.0.0.3:0", to).unwrap();
                 client_on(stranger, Text).unwrap().send(&"you".to_owned()).await.unwrap();
             }
             Net::Loopback(ip) | Net::Portable(ip) | Net::Workers(ip) | Net::Threads(ip) => {
+                let to = to.socket_addr().unwrap();
                 UdpSocket::bind((*ip, 0)).unwrap().send_to(b"you", to).unwrap();
+            }
+            // The kernel refuses to send to a socket that is connected to another one.
+            #[cfg(target_os = "linux")]
+            Net::Unix | Net::UnixPaths => {
+                let stranger = Socket::new(Domain::UNIX, Type::DGRAM, None).unwrap();
+                let name = [b"\0", to.as_abstract_name().unwrap()].concat();
+                let name = SockAddr::unix(OsStr::from_bytes(&name)).unwrap();
+                let refused = stranger.send_to(b"you", &name).unwrap_err();
+                assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
             }
         }
 

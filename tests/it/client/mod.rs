@@ -13,9 +13,16 @@ mod send_all;
 mod strangers;
 mod tasks;
 
+#[cfg(target_os = "linux")]
+use std::os::{fd::OwnedFd, unix::net::UnixDatagram};
 use std::{net::UdpSocket, pin::Pin, task::Poll};
 
+#[cfg(target_os = "linux")]
+use datagrammar::Unix;
 use datagrammar::{AnyTransport, Client, DatagramProtocol, DecodeError, EncodeError, Raw, Text};
+
+#[cfg(target_os = "linux")]
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::{Bytes, Net, client_on, everywhere};
 
@@ -45,7 +52,23 @@ fn linked(net: &Net) -> (AnyTransport, AnyTransport) {
             other.connect(one.local_addr().unwrap()).unwrap();
             (one.into(), other.into())
         }
+        #[cfg(target_os = "linux")]
+        Net::Unix | Net::UnixPaths => {
+            let [one, other] = [(); 2].map(|()| abstract_socket());
+            one.connect_addr(&other.local_addr().unwrap()).unwrap();
+            other.connect_addr(&one.local_addr().unwrap()).unwrap();
+            let single = matches!(net, Net::UnixPaths);
+            (Unix::from(one).batch_io(!single).into(), Unix::from(other).into())
+        }
     }
+}
+
+/// A Unix socket with an abstract name that the kernel has chosen.
+#[cfg(target_os = "linux")]
+fn abstract_socket() -> UnixDatagram {
+    let socket = Socket::new(Domain::UNIX, Type::DGRAM, None).unwrap();
+    socket.bind(&SockAddr::unix("").unwrap()).unwrap();
+    OwnedFd::from(socket).into()
 }
 
 /// Polls a future once, and asserts that it has to wait.

@@ -108,7 +108,8 @@ where
         // A call that completes at its first poll ends here, as without `concurrent`.
         if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await {
             let Some(response) = F::reply(output).map_err(Into::into)? else { return Ok(()) };
-            return Ok(peer.send(&response).await?);
+            let sent = peer.send(&response).await;
+            return peer.unless_refused(sent);
         }
         let mut calls = Calls::new(first);
         let mut open = true;
@@ -181,7 +182,11 @@ where
         Ok(Some(response)) => {
             let mut send = pin!(peer.send(&response));
             let sent = poll_fn(|cx| panic::poll(send.as_mut(), cx)).await?;
-            sent.map_or_else(|error| panic::catch(|| peer.fail(error.into())), Ok)
+            panic::catch(|| {
+                if let Err(error) = peer.unless_refused(sent) {
+                    peer.fail(error);
+                }
+            })
         }
         // It cannot be an error of the peer's `recv`, because functions never see these.
         Err(error) => panic::catch(|| peer.failed(error)),

@@ -1,4 +1,4 @@
-//! `recvmmsg`, `sendmmsg` and socket options: the only file that passes pointers to the kernel.
+//! `recvmmsg`, `sendmmsg` and socket options.
 //!
 //! Headers are built once. They point to names and control messages that live as long as the headers. The
 //! bytes of datagrams are borrowed for the time of one system call.
@@ -12,14 +12,19 @@ use std::{
     ptr,
 };
 
-use super::{control::Control, name::Name};
+use super::{Aligned, unix::passed};
+use crate::transport::passed::Passed;
 
-/// Receives many datagrams with one system call.
+/// The longest name and the most control messages of a datagram to send, in bytes.
+pub(in crate::transport) const NAME: usize = 28;
+pub(in crate::transport) const CONTROL: usize = 128;
+
+/// Receives many datagrams with one system call. The name of a source has at most `N` bytes.
 #[derive(Debug)]
-pub(super) struct Receiver {
+pub(in crate::transport) struct Receiver<const N: usize> {
     headers: Vec<libc::mmsghdr>,
     slots: Vec<libc::iovec>,
-    names: Vec<Name>,
+    names: Vec<Aligned<N>>,
     /// `room` bytes for the control messages of each datagram.
     controls: Vec<u8>,
     room: usize,
@@ -29,15 +34,15 @@ pub(super) struct Receiver {
 
 // SAFETY: the pointers in the headers and slots point to memory that the same value owns, or to a buffer that
 // each call borrows anew; nothing is tied to a thread.
-unsafe impl Send for Receiver {}
+unsafe impl<const N: usize> Send for Receiver<N> {}
 
-impl Receiver {
+impl<const N: usize> Receiver<N> {
     /// Makes a receiver for up to `slots` messages, with `room` bytes for the control messages of each.
-    pub(super) fn new(slots: usize, room: usize) -> Self {
+    pub(in crate::transport) fn new(slots: usize, room: usize) -> Self {
         let mut this = Self {
             headers: vec![header(); slots],
             slots: vec![libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; slots],
-            names: vec![Name::default(); slots],
+            names: vec![Aligned::default(); slots],
             // Pages that are never touched cost no memory.
             controls: vec![0; slots * room],
             room,
@@ -62,7 +67,7 @@ impl Receiver {
     /// # Panics
     ///
     /// Panics if `bytes` has fewer than `count` slots.
-    pub(super) fn recv(
+    pub(in crate::transport) fn recv(
         &mut self,
         fd: BorrowedFd<'_>,
         bytes: &mut [u8],
@@ -76,13 +81,15 @@ impl Receiver {
         assert!(count <= rooms.len() && count <= self.headers.len());
         // Resets the lengths, because the kernel wrote there how much it had used.
         for header in &mut self.headers[..self.used] {
-            header.msg_hdr.msg_namelen = size_of::<Name>() as libc::socklen_t;
+            header.msg_hdr.msg_namelen = N as libc::socklen_t;
             header.msg_hdr.msg_controllen = self.room as _;
         }
         for (iov, room) in self.slots.iter_mut().zip(&mut rooms).take(count) {
             iov.iov_base = room.as_mut_ptr().cast();
             iov.iov_len = room.len();
         }
+        // After an error, no header has a message.
+        self.used = 0;
         let headers = self.headers.as_mut_ptr();
         // SAFETY: the first `count` headers exist; each points to a name, a control buffer and a slot of
         // this value, with their true sizes, and the slot to `slot` bytes that are borrowed mutably
@@ -92,7 +99,8 @@ impl Receiver {
                 fd.as_raw_fd(),
                 headers,
                 count as libc::c_uint,
-                libc::MSG_DONTWAIT as _,
+                // Descriptors of a datagram must not reach the programs that this process starts.
+                (libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC) as _,
                 ptr::null_mut(),
             )
         };
@@ -101,41 +109,77 @@ impl Receiver {
     }
 
     /// The first `count` messages of the last call.
-    pub(super) fn messages(&self, count: usize) -> impl Iterator<Item = Message<'_>> {
-        const CUT: libc::c_int = libc::MSG_TRUNC | libc::MSG_CTRUNC;
+    pub(in crate::transport) fn messages(
+        &self,
+        count: usize,
+    ) -> impl Iterator<Item = Message<'_, N>> {
+        self.headers[..count].iter().zip(&self.names).map(|(header, name)| message(header, name))
+    }
 
-        self.headers[..count].iter().zip(&self.names).map(|(header, name)| Message {
-            name,
-            told: header.msg_hdr.msg_controllen as _,
-            len: header.msg_len as usize,
-            whole: header.msg_hdr.msg_flags & CUT == 0,
-        })
+    /// Message number `at` of the last call.
+    pub(in crate::transport) fn message(&self, at: usize) -> Message<'_, N> {
+        message(&self.headers[at], &self.names[at])
+    }
+
+    /// Takes the descriptors and credentials of message number `at` of the last call, on a Unix socket.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the last call received fewer messages.
+    pub(in crate::transport) fn take_passed(&mut self, at: usize) -> Option<Passed> {
+        let header = &mut self.headers[..self.used][at].msg_hdr;
+        let told = mem::replace(&mut header.msg_controllen, 0) as usize;
+        let cut = mem::take(&mut header.msg_flags) & libc::MSG_CTRUNC != 0;
+        let control = &self.controls[at * self.room..][..self.room];
+        // SAFETY: the kernel has written these control messages for the message. A second call finds none,
+        // because their length is 0 now.
+        unsafe { passed(control.get(..told).unwrap_or_default(), cut) }
     }
 
     /// The control messages of `message`, which was number `at` of the last call.
-    pub(super) fn control(&self, at: usize, message: &Message<'_>) -> &[u8] {
+    pub(in crate::transport) fn control(&self, at: usize, message: &Message<'_, N>) -> &[u8] {
         self.controls[at * self.room..][..self.room].get(..message.told).unwrap_or_default()
     }
 }
 
 /// A received message; its bytes are in its slot.
-pub(super) struct Message<'r> {
-    pub(super) name: &'r Name,
+pub(in crate::transport) struct Message<'r, const N: usize> {
+    pub(in crate::transport) name: &'r Aligned<N>,
+    /// How many bytes the name has.
+    pub(in crate::transport) name_len: usize,
     /// How many bytes of control messages there are.
-    pub(super) told: usize,
+    pub(in crate::transport) told: usize,
     /// How many of its bytes fitted into the slot.
-    pub(super) len: usize,
+    pub(in crate::transport) len: usize,
+    flags: libc::c_int,
+}
+
+impl<const N: usize> Message<'_, N> {
     /// Whether all bytes and all control messages fitted.
-    pub(super) whole: bool,
+    #[inline]
+    pub(in crate::transport) const fn is_whole(&self) -> bool {
+        self.flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) == 0
+    }
+}
+
+#[inline]
+fn message<'r, const N: usize>(header: &libc::mmsghdr, name: &'r Aligned<N>) -> Message<'r, N> {
+    Message {
+        name,
+        name_len: header.msg_hdr.msg_namelen as usize,
+        told: header.msg_hdr.msg_controllen as _,
+        len: header.msg_len as usize,
+        flags: header.msg_hdr.msg_flags,
+    }
 }
 
 /// Sends many datagrams with one system call.
 #[derive(Debug, Default)]
-pub(super) struct Sender {
+pub(in crate::transport) struct Sender {
     headers: Vec<libc::mmsghdr>,
     pieces: Vec<libc::iovec>,
-    names: Vec<Name>,
-    controls: Vec<Control>,
+    names: Vec<Aligned<NAME>>,
+    controls: Vec<Aligned<CONTROL>>,
 }
 
 // SAFETY: the pointers in the headers point to memory that the same value owns. Those in the pieces point to
@@ -144,7 +188,7 @@ unsafe impl Send for Sender {}
 
 impl Sender {
     /// Prepares a call that sends up to `count` datagrams.
-    pub(super) fn fill<'o>(&mut self, count: usize) -> Filling<'_, 'o> {
+    pub(in crate::transport) fn fill<'o>(&mut self, count: usize) -> Filling<'_, 'o> {
         if self.headers.len() < count {
             self.grow(count);
         }
@@ -155,8 +199,8 @@ impl Sender {
     fn grow(&mut self, count: usize) {
         self.headers.resize(count, header());
         self.pieces.resize(count, libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 });
-        self.names.resize(count, Name::default());
-        self.controls.resize(count, Control::default());
+        self.names.resize(count, Aligned::default());
+        self.controls.resize(count, Aligned::default());
         // One pointer into each vector, as for a `Receiver`.
         let (names, controls) = (self.names.as_mut_ptr(), self.controls.as_mut_ptr());
         for (i, header) in self.headers.iter_mut().enumerate() {
@@ -167,7 +211,7 @@ impl Sender {
 }
 
 /// The messages of one call, which borrow the bytes that they send.
-pub(super) struct Filling<'s, 'o> {
+pub(in crate::transport) struct Filling<'s, 'o> {
     sender: &'s mut Sender,
     messages: usize,
     datagrams: usize,
@@ -182,10 +226,10 @@ impl<'o> Filling<'_, 'o> {
     ///
     /// Panics if the call gets more pieces than the `count` of [`fill`](Sender::fill).
     #[inline]
-    pub(super) fn push(
+    pub(in crate::transport) fn push(
         &mut self,
-        name: impl FnOnce(&mut Name) -> libc::socklen_t,
-        control: impl FnOnce(&mut Control) -> usize,
+        name: impl FnOnce(&mut Aligned<NAME>) -> libc::socklen_t,
+        control: impl FnOnce(&mut Aligned<CONTROL>) -> usize,
         pieces: impl Iterator<Item = &'o [u8]>,
     ) {
         let Sender { headers, pieces: all, names, controls } = &mut *self.sender;
@@ -214,7 +258,11 @@ impl<'o> Filling<'_, 'o> {
     }
 
     /// Sends the messages from number `first` on; returns how many were sent, at least one.
-    pub(super) fn send(&mut self, fd: BorrowedFd<'_>, first: usize) -> io::Result<usize> {
+    pub(in crate::transport) fn send(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        first: usize,
+    ) -> io::Result<usize> {
         self.point();
         let rest = &mut self.sender.headers[first..self.messages];
         // SAFETY: each header points to a name and a control buffer of the sender, which is borrowed, and
@@ -238,12 +286,12 @@ fn header() -> libc::mmsghdr {
 }
 
 /// Sets an option of a socket to 1.
-pub(super) fn enable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
+pub(in crate::transport) fn enable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
     set(fd, level, option, 1)
 }
 
 /// Sets an option of a socket to 0.
-pub(super) fn disable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
+pub(in crate::transport) fn disable(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
     set(fd, level, option, 0)
 }
 
@@ -256,12 +304,16 @@ fn set(fd: BorrowedFd<'_>, level: i32, option: i32, value: libc::c_int) -> io::R
 }
 
 /// Reads an option of a socket that is a number.
-pub(super) fn option(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<libc::c_int> {
+pub(in crate::transport) fn option(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    option: i32,
+) -> io::Result<libc::c_int> {
     read(fd, level, option).map(|[value]: [_; 1]| value)
 }
 
 /// Reads how many datagrams the kernel has dropped on their way to a socket, modulo 2^32.
-pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
+pub(in crate::transport) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
     /// `SK_MEMINFO_DROPS`: the last of the numbers that Linux has reported since 4.12.
     const DROPS: usize = 8;
 
@@ -281,7 +333,10 @@ fn read<const N: usize>(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Resu
 }
 
 /// Attaches `program`, which picks one of the sockets that share the port of `fd`, for each datagram.
-pub(super) fn pick_by(fd: BorrowedFd<'_>, program: &mut [libc::sock_filter]) -> io::Result<()> {
+pub(in crate::transport) fn pick_by(
+    fd: BorrowedFd<'_>,
+    program: &mut [libc::sock_filter],
+) -> io::Result<()> {
     // Of the architectures that Rust supports, only this one has a different number.
     const ATTACH: libc::c_int = if cfg!(target_arch = "sparc64") { 53 } else { 51 };
 

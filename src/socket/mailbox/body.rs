@@ -1,0 +1,50 @@
+//! A copy of a datagram that waits.
+
+use std::ops::Deref;
+
+use crate::transport::Passed;
+
+/// The bytes of a datagram that waits, and what came with it. Few datagrams have more than bytes, so the rest
+/// is behind a second pointer, and takes no memory in the others.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Bytes(Box<[u8]>),
+    Passed(Box<(Box<[u8]>, Box<Passed>)>),
+}
+
+const _: () = assert!(size_of::<Body>() == size_of::<Box<[u8]>>());
+
+impl Body {
+    pub(super) fn new(datagram: &[u8], passed: Option<Box<Passed>>) -> Self {
+        match passed {
+            None => Self::Bytes(datagram.into()),
+            Some(mut passed) => {
+                passed.wait();
+                Self::Passed(Box::new((datagram.into(), passed)))
+            }
+        }
+    }
+
+    /// The bytes, and what came with them.
+    pub(crate) fn into_parts(self) -> (Box<[u8]>, Option<Box<Passed>>) {
+        match self {
+            Self::Bytes(bytes) => (bytes, None),
+            Self::Passed(both) => {
+                let (bytes, mut passed) = *both;
+                passed.received();
+                (bytes, Some(passed))
+            }
+        }
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Passed(both) => &both.0,
+        }
+    }
+}

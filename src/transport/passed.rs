@@ -1,0 +1,159 @@
+//! What comes with a Unix datagram besides its bytes: descriptors and credentials.
+
+use std::{
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use super::{Transport, kernel::unix::append};
+
+/// What a peer has passed with one datagram. Dropping it closes the descriptors.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    pub(crate) fds: Vec<OwnedFd>,
+    pub(crate) credentials: Option<Credentials>,
+    /// Whether descriptors are missing: the control buffer was too small, or too many descriptors wait.
+    pub(crate) incomplete: bool,
+    /// How many of the descriptors count as waiting.
+    waiting: usize,
+}
+
+/// How many descriptors wait in the queues of all servers of this process. A process has a limited number of
+/// descriptors, often 1,024, so peers must not be able to use them up.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// The most descriptors that wait.
+const MOST_WAITING: usize = 256;
+
+impl Passed {
+    /// Counts the descriptors as waiting, from now until they are received or dropped. Closes them if too many
+    /// wait already.
+    pub(crate) fn wait(&mut self) {
+        let more = self.fds.len();
+        if self.waiting > 0 || more == 0 {
+            return;
+        }
+        let added = |waiting: usize| Some(waiting + more).filter(|sum| *sum <= MOST_WAITING);
+        if WAITING.fetch_update(Relaxed, Relaxed, added).is_ok() {
+            self.waiting = more;
+        } else {
+            self.fds.clear();
+            self.incomplete = true;
+        }
+    }
+
+    /// Does not count the descriptors as waiting any more.
+    pub(crate) fn received(&mut self) {
+        WAITING.fetch_sub(std::mem::take(&mut self.waiting), Relaxed);
+    }
+}
+
+impl Drop for Passed {
+    fn drop(&mut self) {
+        self.received();
+    }
+}
+
+/// The process, user and group of the peer that has sent a datagram over a Unix socket.
+///
+/// The kernel checks them: only a privileged process can send other ids than its own.
+/// [`Unix::recv_credentials`](crate::Unix::recv_credentials) makes a server receive them, and
+/// [`Peer::credentials`](crate::Peer::credentials) returns them. They exist on Linux only.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::Credentials;
+///
+/// // For `send_with_credentials`: a privileged process may choose the ids that its peer sees.
+/// let nobody = Credentials::new(65_534, 65_534);
+/// assert_eq!((nobody.uid(), nobody.gid()), (65_534, 65_534));
+/// assert_eq!(nobody.pid(), std::process::id());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Credentials {
+    pid: u32,
+    uid: u32,
+    gid: u32,
+}
+
+impl Credentials {
+    /// Makes credentials of this process with these user and group ids.
+    #[must_use]
+    pub fn new(uid: u32, gid: u32) -> Self {
+        Self { pid: std::process::id(), uid, gid }
+    }
+
+    /// Sets the process id.
+    #[must_use]
+    pub const fn with_pid(mut self, pid: u32) -> Self {
+        self.pid = pid;
+        self
+    }
+
+    /// Returns the process id. It is 0 if the process is in a namespace that this process cannot see.
+    #[must_use]
+    pub const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Returns the user id.
+    #[must_use]
+    pub const fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// Returns the group id.
+    #[must_use]
+    pub const fn gid(&self) -> u32 {
+        self.gid
+    }
+
+    /// Reads a `struct ucred`.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    pub(super) fn read(data: &[u8]) -> Option<Self> {
+        let [pid, uid, gid] = *data.as_chunks().0.first_chunk()?;
+        let [pid, uid, gid] = [pid, uid, gid].map(u32::from_ne_bytes);
+        Some(Self { pid, uid, gid })
+    }
+}
+
+/// What a datagram to send passes besides its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Passing<'a> {
+    Fds(&'a [BorrowedFd<'a>]),
+    Credentials(Credentials),
+}
+
+impl Passing<'_> {
+    /// Whether `transport` can pass this.
+    pub(crate) fn is_supported(self, transport: &dyn Transport) -> bool {
+        match self {
+            Self::Fds(_) => transport.passes_fds(),
+            Self::Credentials(_) => {
+                transport.sends_at_once() && cfg!(any(target_os = "android", target_os = "linux"))
+            }
+        }
+    }
+
+    /// The control messages for the kernel. Empty if there is nothing to pass.
+    pub(super) fn control(self) -> Vec<u8> {
+        let mut control = Vec::new();
+        match self {
+            Self::Fds([]) => {}
+            Self::Fds(fds) => {
+                let numbers: Vec<u8> =
+                    fds.iter().flat_map(|fd| fd.as_raw_fd().to_ne_bytes()).collect();
+                append(&mut control, libc::SCM_RIGHTS, &numbers);
+            }
+            #[cfg(any(target_os = "android", target_os = "linux"))]
+            Self::Credentials(Credentials { pid, uid, gid }) => {
+                let ids = [pid, uid, gid].map(u32::to_ne_bytes).concat();
+                append(&mut control, libc::SCM_CREDENTIALS, &ids);
+            }
+            #[cfg(not(any(target_os = "android", target_os = "linux")))]
+            Self::Credentials(_) => {}
+        }
+        control
+    }
+}

@@ -1,0 +1,207 @@
+//! Unix datagrams: a socket that sends each datagram at once.
+
+pub(crate) mod bind;
+pub(crate) mod connect;
+mod names;
+mod path;
+mod recv;
+
+use std::{
+    io,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use names::target;
+pub(crate) use path::OwnPath;
+use socket2::{MsgHdr, SockAddr, SockRef};
+use tokio::{io::Interest, net::UnixDatagram, time::sleep};
+
+use super::{
+    IoMode, RecvHalf, Route, SocketRef, Transport, UnnamedPeers, passed::Passing,
+    size::LONGEST_UNIX,
+};
+use crate::Addr;
+
+/// A bound or connected Unix datagram socket.
+#[derive(Debug)]
+pub(crate) struct UnixSocket {
+    pub(crate) socket: Arc<UnixDatagram>,
+    local_addr: Addr,
+    /// The peer of a connected socket, to connect again after the peer has been restarted.
+    peer: Option<SockAddr>,
+    options: Options,
+}
+
+/// How a Unix socket is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) unnamed_peers: UnnamedPeers,
+    pub(crate) fds: bool,
+    /// How many bytes of ancillary data a datagram may have; 0 if none is received.
+    pub(crate) control: usize,
+    /// Whether one system call may receive many datagrams.
+    pub(crate) batch_io: bool,
+}
+
+/// A send must not wait, and a peer that is gone must not cause a signal.
+#[cfg(not(target_vendor = "apple"))]
+const FLAGS: libc::c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+#[cfg(target_vendor = "apple")]
+const FLAGS: libc::c_int = libc::MSG_DONTWAIT;
+
+impl UnixSocket {
+    /// Takes over a bound socket, which must be in non-blocking mode. `peer` is the address that it is
+    /// connected to.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime with I/O enabled.
+    pub(crate) fn new(
+        socket: std::os::unix::net::UnixDatagram,
+        peer: Option<SockAddr>,
+        options: Options,
+    ) -> io::Result<Self> {
+        let local_addr = Addr::from(socket.local_addr()?);
+        let socket = Arc::new(UnixDatagram::from_std(socket)?);
+        Ok(Self { socket, local_addr, peer, options })
+    }
+
+    /// Completes when a connected socket may have room to send.
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        /// Other systems do not report the queue of the peer, so the caller tries again after a pause.
+        const PAUSE: Duration = Duration::from_millis(1);
+
+        if cfg!(target_os = "linux") {
+            return self.socket.writable().await;
+        }
+        sleep(PAUSE).await;
+        Ok(())
+    }
+
+    /// Sends a datagram. It does not ask tokio whether the socket is writable: the queue of one peer may be
+    /// full while others have room.
+    fn send(&self, to: &Route, datagram: &[u8], control: &[u8]) -> io::Result<()> {
+        let socket = SockRef::from(&*self.socket);
+        let send = |to: Option<&SockAddr>| {
+            if control.is_empty() {
+                return match to {
+                    Some(to) => socket.send_to_with_flags(datagram, to, FLAGS),
+                    None => socket.send_with_flags(datagram, FLAGS),
+                };
+            }
+            let pieces = [io::IoSlice::new(datagram)];
+            let message = MsgHdr::new().with_buffers(&pieces).with_control(control);
+            match to {
+                Some(to) => socket.sendmsg(&message.with_addr(to), FLAGS),
+                None => socket.sendmsg(&message, FLAGS),
+            }
+        };
+        let sent = match &self.peer {
+            None => send(Some(&target(&to.peer)?)),
+            // tokio must learn that the peer has no room, because the caller waits for room.
+            Some(peer) => self.socket.try_io(Interest::WRITABLE, || {
+                send(None).or_else(|error| {
+                    if !lost_peer(&error) {
+                        return Err(error);
+                    }
+                    // The peer has closed its socket. It may have bound a new one since.
+                    socket.connect(peer)?;
+                    send(None)
+                })
+            }),
+        };
+        sent.map(drop).map_err(|error| match error.raw_os_error() {
+            // Some systems report the full queue of a peer in this way.
+            Some(libc::ENOBUFS) => io::ErrorKind::WouldBlock.into(),
+            _ => error,
+        })
+    }
+}
+
+/// Whether the peer of a connected socket is gone.
+fn lost_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::NotConnected
+    ) || error.raw_os_error() == Some(libc::EDESTADDRREQ)
+}
+
+impl Transport for UnixSocket {
+    fn local_addr(&self) -> &Addr {
+        &self.local_addr
+    }
+
+    fn socket(&self) -> Option<SocketRef<'_>> {
+        Some(SocketRef::unix(&self.socket))
+    }
+
+    fn longest(&self) -> usize {
+        LONGEST_UNIX
+    }
+
+    fn max_len(&self) -> usize {
+        /// What Linux keeps of the send buffer for itself.
+        const KEPT: usize = 32;
+
+        let buffer = SockRef::from(&*self.socket).send_buffer_size();
+        buffer.map_or(usize::MAX, |bytes| bytes.saturating_sub(KEPT))
+    }
+
+    fn is_too_large(&self, error: &io::Error) -> bool {
+        error.raw_os_error() == Some(libc::EMSGSIZE)
+    }
+
+    fn sends_at_once(&self) -> bool {
+        true
+    }
+
+    fn unnamed_peers(&self) -> UnnamedPeers {
+        self.options.unnamed_peers
+    }
+
+    fn passes_fds(&self) -> bool {
+        self.options.fds
+    }
+
+    fn io_mode(&self) -> IoMode {
+        let Options { batch_io, fds, .. } = self.options;
+        if cfg!(all(target_os = "linux", not(datagrammar_portable))) && batch_io && !fds {
+            IoMode::Batched
+        } else {
+            IoMode::Single
+        }
+    }
+
+    fn recv_half(&self, first: usize) -> Box<dyn RecvHalf> {
+        let socket = Arc::clone(&self.socket);
+        // With descriptors, one call must not open those of many datagrams.
+        #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+        if self.options.batch_io && !self.options.fds {
+            return Box::new(recv::Batched::new(socket, first, self.options.control));
+        }
+        #[cfg(any(not(target_os = "linux"), datagrammar_portable))]
+        let _ = first;
+        Box::new(recv::Single::new(socket, self.options.control))
+    }
+
+    /// The kernel drops no datagram of a Unix socket: its sender waits.
+    fn kernel_drops(&self) -> Option<u32> {
+        Some(0)
+    }
+
+    fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
+        self.send(to, datagram, &[])
+    }
+
+    fn try_send_passing(&self, to: &Route, bytes: &[u8], passing: Passing<'_>) -> io::Result<()> {
+        self.send(to, bytes, &passing.control())
+    }
+
+    fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_send_ready(cx)
+    }
+}

@@ -1,0 +1,102 @@
+//! Turns names of the kernel into addresses, and remembers the last ones.
+
+use std::{ffi::OsStr, io, os::unix::ffi::OsStrExt, sync::Arc};
+
+use socket2::SockAddr;
+
+use crate::addr::{Addr, Repr, UnixName, bytes_of_name};
+use crate::transport::kernel::unix::PATH;
+
+/// The names of the peers that have sent last, so that their datagrams share one allocation. Its size is
+/// fixed: a peer whose place another peer has taken costs one allocation.
+#[derive(Debug)]
+pub(super) struct Names([Option<Arc<[u8]>>; PLACES]);
+
+const PLACES: usize = 64;
+
+impl Names {
+    pub(super) const fn new() -> Self {
+        Self([const { None }; PLACES])
+    }
+
+    /// The address of a `sockaddr_un`, of which the kernel has written `len` bytes.
+    pub(super) fn addr(&mut self, name: &[u8], len: usize) -> Addr {
+        let bytes = bytes_of_name(name.get(PATH..len).unwrap_or_default());
+        if bytes.is_empty() {
+            return Addr(Repr::Unix(UnixName::unnamed()));
+        }
+        let place = &mut self.0[hash(bytes) % PLACES];
+        let known = match place {
+            Some(known) if **known == *bytes => Arc::clone(known),
+            _ => Arc::clone(place.insert(bytes.into())),
+        };
+        Addr(Repr::Unix(UnixName::Named(known)))
+    }
+}
+
+fn hash(bytes: &[u8]) -> usize {
+    // FNV-1a. A peer that chooses its name to collide only costs allocations.
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (hash >> 32) as usize
+}
+
+/// The address of a peer in the format of the kernel.
+pub(super) fn target(peer: &Addr) -> io::Result<SockAddr> {
+    match &peer.0 {
+        Repr::Unix(UnixName::Named(name)) => SockAddr::unix(OsStr::from_bytes(name)),
+        Repr::Unix(UnixName::Unnamed(_)) => {
+            let text = "the peer has no name, so nothing can be sent to it";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
+        Repr::Ip(_) => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name as the kernel writes it.
+    fn kernel(path: &[u8]) -> Vec<u8> {
+        [&[0; PATH], path].concat()
+    }
+
+    // D-10
+    #[test]
+    fn one_peer_keeps_its_address_among_more_peers_than_there_are_places() {
+        let mut names = Names::new();
+        for round in 0..3 {
+            for n in 0..3 * PLACES {
+                let path = format!("/tmp/{n}");
+                let name = kernel(path.as_bytes());
+                assert_eq!(names.addr(&name, name.len()).to_string(), path, "{round}");
+            }
+        }
+    }
+
+    #[test]
+    fn datagrams_of_one_peer_share_its_name() {
+        let mut names = Names::new();
+        let name = kernel(b"\0abstract");
+
+        let (first, second) = (names.addr(&name, name.len()), names.addr(&name, name.len()));
+
+        let Repr::Unix(UnixName::Named(first)) = first.0 else { panic!("it has a name") };
+        let Repr::Unix(UnixName::Named(second)) = second.0 else { panic!("it has a name") };
+        assert!(Arc::ptr_eq(&first, &second));
+    }
+
+    // U-6, U-7
+    #[test]
+    fn unnamed_peers_are_never_the_same_peer() {
+        let mut names = Names::new();
+
+        let (first, second) = (names.addr(&kernel(b""), PATH), names.addr(&kernel(b""), 0));
+
+        assert!(first.is_unnamed() && second.is_unnamed());
+        assert_ne!(first, second);
+        assert_eq!(target(&first).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+}
