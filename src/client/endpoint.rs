@@ -137,6 +137,7 @@ impl<P: DatagramProtocol> Client<P> {
             |datagram: &mut Vec<u8>| self.shared.protocol.encode(packet.borrow(), datagram);
         let datagram = Scratch::encode(link.max_len(), encode);
         let datagram = datagram.map_err(ClientSendError::of_encoding)?;
+        let _turn = self.shared.turn(&link).await;
         loop {
             match try_send(&link, &datagram) {
                 Ok(()) => {

@@ -127,6 +127,11 @@ impl Link {
         drop(locked(&self.own_path).take());
     }
 
+    /// Whether sends often wait for the peer to read.
+    pub(super) fn waits_for_peer(&self) -> bool {
+        self.socket.transport().sends_at_once()
+    }
+
     /// The length of the longest datagram that can arrive, in bytes.
     pub(super) fn longest(&self) -> usize {
         self.socket.transport().longest()

@@ -7,7 +7,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::{sync::Notify, task::coop, time::Instant};
+use tokio::{
+    sync::{MutexGuard, Notify},
+    task::coop,
+    time::Instant,
+};
 
 use super::{
     arrived::{Arrived, Next},
@@ -30,6 +34,8 @@ pub(super) struct Shared<P> {
     /// `None` once the client is closed.
     link: Mutex<Option<Arc<Link>>>,
     closed: Notify,
+    /// Held by a send that may have to wait for the peer to read. It is fair, so no task overtakes another.
+    line: tokio::sync::Mutex<()>,
     arrived: Mutex<Arrived>,
     /// Notified when more datagrams have arrived than a call has taken.
     more: Notify,
@@ -49,6 +55,7 @@ impl<P> Shared<P> {
             peer_addr: link.route.peer.clone(),
             link: Mutex::new(Some(Arc::new(link))),
             closed: Notify::new(),
+            line: tokio::sync::Mutex::default(),
             arrived: Mutex::new(Arrived::new(max_datagram_size)),
             more: Notify::new(),
             received: Mutex::default(),
@@ -72,6 +79,11 @@ impl<P> Shared<P> {
         self.closed.notify_waiters();
     }
 
+    /// Waits until other tasks have sent, if sends over `link` often wait for the peer.
+    pub(super) async fn turn(&self, link: &Link) -> Option<MutexGuard<'_, ()>> {
+        if link.waits_for_peer() { Some(self.line.lock().await) } else { None }
+    }
+
     /// Waits until the kernel has room to send.
     pub(super) async fn writable(&self) -> Result<Arc<Link>, ClientSendError> {
         let closed = self.closed.notified();
@@ -92,6 +104,7 @@ impl<P> Shared<P> {
             coop::consume_budget().await;
         }
         let mut link = self.link().ok_or(ClientSendError::Closed)?;
+        let _turn = self.turn(&link).await;
         while !link.try_send_batch(batch, &self.counters).map_err(ClientSendError::Io)? {
             link = self.writable().await?;
         }

@@ -66,13 +66,14 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
         let len = datagram.len();
-        if socket.outbox.try_send_at_once(len, |socket| socket.try_send(route, &datagram))? {
+        let send = |socket: &dyn Transport| socket.try_send(route, &datagram);
+        if socket.outbox.try_send_at_once(route, len, send)? {
             return Poll::Ready(Ok(()));
         }
         let waiting = async move {
             let send = |socket: &dyn Transport| socket.try_send(route, &datagram);
             let SocketState { outbox, limits, .. } = &**socket;
-            outbox.send_at_once(len, limits.idle_timeout, send).await
+            outbox.send_at_once(route, len, limits.idle_timeout, send).await
         };
         self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
     }

@@ -11,8 +11,8 @@ pub(crate) const BATCH: usize = 64;
 /// More bytes than any UDP datagram has, because the length field of UDP includes its header.
 pub(crate) const LONGEST: usize = 65_535;
 
-/// The longest Unix datagram that is received, whatever the limit is: 4 MiB. The kernel sends datagrams as
-/// long as its send buffer.
+/// The longest Unix datagram: 4 MiB. The kernel sends datagrams as long as its send buffer, but Linux cannot
+/// allocate much more than this for one of them.
 #[cfg(unix)]
 pub(crate) const LONGEST_UNIX: usize = 4 << 20;
 

@@ -1,15 +1,20 @@
 //! Servers and peers for tests, over every transport.
 
-use std::{net::UdpSocket, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, UdpSocket},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
-#[cfg(target_os = "linux")]
-use datagrammar::Unix;
 use datagrammar::{
     Addr, AnyTransport, Bind, BindError, BoxError, Client, ClientRecvError, Connect, ConnectError,
     DatagramProtocol, Handler, IntoHandler, Limits, Peer, Raw, ServeError, Server, ServerBuilder,
     ServerHandle, Udp,
     testing::{Conditions, Network},
 };
+#[cfg(target_os = "linux")]
+use datagrammar::{ClientBuilder, Unix};
 use futures_util::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 
@@ -53,6 +58,15 @@ impl Net {
             Self::Unix => AnyTransport::new(Unix::new("")),
             #[cfg(target_os = "linux")]
             Self::UnixPaths => AnyTransport::new(Unix::new(temporary_path()).batch_io(false)),
+        }
+    }
+
+    /// Whether datagrams are lost when nobody reads them. Over Unix sockets, `send` waits instead.
+    pub const fn loses(&self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Unix | Self::UnixPaths => false,
+            _ => true,
         }
     }
 
@@ -108,11 +122,40 @@ impl Net {
             #[cfg(target_os = "linux")]
             Self::UnixPaths => {
                 let unix = Unix::new(addr.as_pathname().unwrap()).local_addr(temporary_path());
-                Bytes(Client::connect(unix.batch_io(false), Raw).await.unwrap())
+                Bytes(long_client().connect(unix.batch_io(false)).await.unwrap())
             }
+            #[cfg(target_os = "linux")]
+            Self::Unix => Bytes(long_client().connect(addr).await.unwrap()),
             _ => Bytes(Client::connect(addr, Raw).await.unwrap()),
         }
     }
+}
+
+/// The options of a client that receives the longest Unix datagrams.
+#[cfg(target_os = "linux")]
+fn long_client() -> ClientBuilder<Raw> {
+    Client::builder(Raw).max_datagram_size(4 << 20)
+}
+
+/// The length of the longest datagram that a server with the default options can send to `to`.
+pub fn longest_to(to: &Addr) -> usize {
+    match to.socket_addr() {
+        Some(SocketAddr::V4(_)) => 65_507,
+        Some(SocketAddr::V6(_)) => 65_527,
+        None => longest_of_unix(),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn longest_of_unix() -> usize {
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::DGRAM, None).unwrap();
+    socket.set_send_buffer_size(4 << 20).unwrap();
+    (socket.send_buffer_size().unwrap() - 32).min(4 << 20)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn longest_of_unix() -> usize {
+    unreachable!("the tests use no other addresses here")
 }
 
 /// A path that does not exist yet, in a directory of this process.

@@ -1,18 +1,77 @@
 //! Sends datagrams at once, for transports on which one peer may have no room while others have.
 //!
 //! A Unix socket reports the full queue of one peer like a full send buffer, and the kernel does not say when
-//! that peer has read. So the sender tries again after a pause, and nothing else waits for it.
+//! that peer has read. So the sender tries again after a pause. Meanwhile other senders to that peer wait in a
+//! line, and senders to other peers do not wait.
 
-use std::{io, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Outbox;
-use crate::{SendError, stats::add, transport::Transport};
+use crate::{
+    Addr, SendError,
+    lock::locked,
+    stats::add,
+    transport::{Route, Transport},
+};
 
 /// The first and the longest pause between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+
+/// The peers that have no room, each with the line of the senders that wait for it.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    lines: Mutex<HashMap<Addr, Line>>,
+    /// How many lines there are. It can be read without the lock.
+    count: AtomicUsize,
+}
+
+/// Only the holder of this lock tries to send. The lock is fair.
+type Line = Arc<tokio::sync::Mutex<()>>;
+
+/// A place in the line of a peer.
+struct Place<'a> {
+    lines: &'a Lines,
+    peer: &'a Addr,
+    line: Line,
+}
+
+impl Lines {
+    /// Whether other senders wait for `peer` already.
+    fn has(&self, peer: &Addr) -> bool {
+        self.count.load(Ordering::Acquire) > 0 && locked(&self.lines).contains_key(peer)
+    }
+
+    fn join<'a>(&'a self, peer: &'a Addr) -> Place<'a> {
+        let mut lines = locked(&self.lines);
+        let line = Arc::clone(lines.entry(peer.clone()).or_default());
+        self.count.store(lines.len(), Ordering::Release);
+        Place { lines: self, peer, line }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        /// The table has one, and this place another.
+        const LAST: usize = 2;
+
+        let mut lines = locked(&self.lines.lines);
+        if Arc::strong_count(&self.line) == LAST {
+            lines.remove(self.peer);
+            self.lines.count.store(lines.len(), Ordering::Release);
+        }
+    }
+}
 
 impl Outbox {
     /// Whether this socket sends each datagram at once.
@@ -21,14 +80,28 @@ impl Outbox {
         self.at_once
     }
 
-    /// Sends one datagram of `len` bytes with `send`; returns false if its peer has no room.
+    /// Sends one datagram of `len` bytes with `send`; returns false if its peer has no room, or others wait for
+    /// that already.
     pub(crate) fn try_send_at_once(
+        &self,
+        to: &Route,
+        len: usize,
+        send: impl Fn(&dyn Transport) -> io::Result<()>,
+    ) -> Result<bool, SendError> {
+        if self.lines.has(&to.peer) { Ok(false) } else { self.try_now(len, send) }
+    }
+
+    fn try_now(
         &self,
         len: usize,
         send: impl Fn(&dyn Transport) -> io::Result<()>,
     ) -> Result<bool, SendError> {
         if !self.is_open() {
             return Err(SendError::Closed);
+        }
+        let too_large = || SendError::TooLarge { len, max: self.transport.max_len() };
+        if len > self.transport.longest() {
+            return Err(too_large());
         }
         let error = loop {
             match send(&*self.transport) {
@@ -42,7 +115,7 @@ impl Outbox {
             }
         };
         if self.transport.is_too_large(&error) {
-            return Err(SendError::TooLarge { len, max: self.transport.max_len() });
+            return Err(too_large());
         }
         add(&self.counters.send_errors, 1);
         Err(SendError::Io(error))
@@ -52,22 +125,38 @@ impl Outbox {
     /// `limit`.
     pub(crate) async fn send_at_once(
         &self,
+        to: &Route,
         len: usize,
         limit: Option<Duration>,
         send: impl Fn(&dyn Transport) -> io::Result<()>,
     ) -> Result<(), SendError> {
-        let since = Instant::now();
+        if self.try_send_at_once(to, len, &send)? {
+            return Ok(());
+        }
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let place = self.lines.join(&to.peer);
+        let _first = match until {
+            None => place.line.lock().await,
+            Some(until) => match timeout_at(until, place.line.lock()).await {
+                Ok(first) => first,
+                Err(_) => return Err(self.late()),
+            },
+        };
         let mut pause = FIRST_PAUSE;
-        while !self.try_send_at_once(len, &send)? {
-            if limit.is_some_and(|limit| since.elapsed() >= limit) {
-                add(&self.counters.send_timeouts, 1);
-                let text = "the peer did not read for too long";
-                return Err(SendError::Io(io::Error::new(io::ErrorKind::TimedOut, text)));
+        while !self.try_now(len, &send)? {
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return Err(self.late());
             }
             // The end of serving also ends the pause.
             let _ = timeout(pause, self.room.notified()).await;
             pause = (2 * pause).min(LONGEST_PAUSE);
         }
         Ok(())
+    }
+
+    fn late(&self) -> SendError {
+        add(&self.counters.send_timeouts, 1);
+        let text = "the peer did not read for too long";
+        SendError::Io(io::Error::new(io::ErrorKind::TimedOut, text))
     }
 }

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use at_once::Lines;
 use backlog::Backlog;
 use tokio::{sync::Notify, time::Instant};
 
@@ -38,6 +39,7 @@ pub(crate) struct Outbox {
     transport: Box<dyn Transport>,
     /// Whether the transport sends each datagram at once. Then there is no backlog.
     at_once: bool,
+    lines: Lines,
     counters: Arc<Counters>,
     events: Arc<Events>,
     /// How long a datagram may wait for room in the kernel.
@@ -87,6 +89,7 @@ impl Outbox {
     ) -> Self {
         Self {
             at_once: transport.sends_at_once(),
+            lines: Lines::default(),
             transport,
             counters,
             events,

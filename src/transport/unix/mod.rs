@@ -113,8 +113,10 @@ impl UnixSocket {
             }),
         };
         sent.map(drop).map_err(|error| match error.raw_os_error() {
-            // Some systems report the full queue of a peer in this way.
-            Some(libc::ENOBUFS) => io::ErrorKind::WouldBlock.into(),
+            // Other systems report the full queue of a peer in this way.
+            Some(libc::ENOBUFS) if !cfg!(any(target_os = "android", target_os = "linux")) => {
+                io::ErrorKind::WouldBlock.into()
+            }
             _ => error,
         })
     }
@@ -148,7 +150,7 @@ impl Transport for UnixSocket {
         const KEPT: usize = 32;
 
         let buffer = SockRef::from(&*self.socket).send_buffer_size();
-        buffer.map_or(usize::MAX, |bytes| bytes.saturating_sub(KEPT))
+        buffer.map_or(LONGEST_UNIX, |bytes| bytes.saturating_sub(KEPT).min(LONGEST_UNIX))
     }
 
     fn is_too_large(&self, error: &io::Error) -> bool {

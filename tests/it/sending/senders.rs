@@ -104,7 +104,7 @@ everywhere! {
         let server = net.serve_text(senders.handler()).await;
         let peer = net.peer_of(&server.handle).await;
         peer.ask("hello").await;
-        let addr = server.handle.local_addrs()[0].socket_addr().unwrap();
+        let addr = server.handle.local_addrs().remove(0);
         let sender = senders.all().remove(0);
         sender.send(&"in use".to_owned()).await.unwrap();
         assert_eq!(peer.recv_text().await, "in use");
@@ -115,7 +115,7 @@ everywhere! {
         assert!(is_closed(&sender.send(&"news".to_owned()).await));
         match &net {
             Net::Memory(network) => drop(network.bind(addr).unwrap()),
-            _ => drop(std::net::UdpSocket::bind(addr).unwrap()),
+            _ => drop(Server::bind(addr, Text, async |text: String| text).await.unwrap()),
         }
     }
 
