@@ -204,7 +204,7 @@ impl Link {
     /// Whether the socket can pass this.
     #[cfg(unix)]
     pub(super) fn passes(&self, passing: Passing<'_>) -> bool {
-        passing.is_supported(self.socket.transport())
+        self.socket.transport().can_pass(passing)
     }
 
     /// Sends the datagrams for which the kernel has room, and removes them from `batch`. Returns false if

@@ -228,9 +228,9 @@ impl<E: ?Sized> SendPath<E> {
     where
         E: Encode<Res>,
     {
-        let SendPath { socket, protocol, route } = self;
+        let Self { socket, protocol, route } = self;
         let SocketState { outbox, limits, .. } = &**socket;
-        if !passing.is_supported(outbox.transport()) {
+        if !outbox.transport().can_pass(passing) {
             return Err(SendError::Unsupported);
         }
         let encode = |datagram: &mut Vec<u8>| protocol.encode(packet.borrow(), datagram);

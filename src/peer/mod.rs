@@ -93,6 +93,7 @@ pub struct Peer<Req, Res> {
     /// What came with the last datagram besides its bytes.
     passed: Option<Box<Passed>>,
     /// Whether the current `recv` asks for descriptors.
+    #[cfg(unix)]
     asks_for_fds: bool,
 }
 
@@ -116,6 +117,7 @@ impl<Req, Res> Peer<Req, Res> {
             timer: None,
             leftover: None,
             passed: None,
+            #[cfg(unix)]
             asks_for_fds: false,
         }
     }

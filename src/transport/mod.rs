@@ -13,6 +13,8 @@ mod multicast;
 pub(crate) mod options;
 #[cfg(unix)]
 pub(crate) mod passed;
+#[cfg(unix)]
+mod passing;
 mod reach;
 mod recv_batch;
 mod resolve;
@@ -45,7 +47,9 @@ pub(crate) use linux::Linux;
 pub use multicast::Interface;
 pub(crate) use multicast::{Membership, check as check_group, hears};
 #[cfg(unix)]
-pub(crate) use passed::{Passed, Passing};
+pub(crate) use passed::Passed;
+#[cfg(unix)]
+pub(crate) use passing::Passing;
 pub(crate) use reach::reaches;
 pub(crate) use recv_batch::RecvBatch;
 pub(crate) use resolve::unmapped;
@@ -101,7 +105,14 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Whether descriptors can be received and sent.
+    #[cfg(unix)]
     fn passes_fds(&self) -> bool {
+        false
+    }
+
+    /// Whether a datagram can pass this.
+    #[cfg(unix)]
+    fn can_pass(&self, _: Passing<'_>) -> bool {
         false
     }
 
@@ -208,8 +219,9 @@ pub(crate) trait RecvHalf: fmt::Debug + Send + 'static {
 
 /// What comes with a datagram besides its bytes: nothing, on systems without Unix sockets.
 #[cfg(not(unix))]
+#[allow(dead_code, reason = "only the engine of all systems names it")]
 #[derive(Debug)]
-pub(crate) enum Passed {}
+pub(crate) struct Passed;
 
 #[cfg(not(unix))]
 impl Passed {

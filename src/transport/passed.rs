@@ -1,11 +1,9 @@
-//! What comes with a Unix datagram besides its bytes: descriptors and credentials.
+//! What comes with a received Unix datagram besides its bytes: descriptors and credentials.
 
 use std::{
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::OwnedFd,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
-
-use super::{Transport, kernel::unix::append};
 
 /// What a peer has passed with one datagram. Dropping it closes the descriptors.
 #[derive(Debug, Default)]
@@ -72,9 +70,9 @@ impl Drop for Passed {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Credentials {
-    pid: u32,
-    uid: u32,
-    gid: u32,
+    pub(super) pid: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
 }
 
 impl Credentials {
@@ -115,45 +113,5 @@ impl Credentials {
         let [pid, uid, gid] = *data.as_chunks().0.first_chunk()?;
         let [pid, uid, gid] = [pid, uid, gid].map(u32::from_ne_bytes);
         Some(Self { pid, uid, gid })
-    }
-}
-
-/// What a datagram to send passes besides its bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Passing<'a> {
-    Fds(&'a [BorrowedFd<'a>]),
-    Credentials(Credentials),
-}
-
-impl Passing<'_> {
-    /// Whether `transport` can pass this.
-    pub(crate) fn is_supported(self, transport: &dyn Transport) -> bool {
-        match self {
-            Self::Fds(_) => transport.passes_fds(),
-            Self::Credentials(_) => {
-                transport.sends_at_once() && cfg!(any(target_os = "android", target_os = "linux"))
-            }
-        }
-    }
-
-    /// The control messages for the kernel. Empty if there is nothing to pass.
-    pub(super) fn control(self) -> Vec<u8> {
-        let mut control = Vec::new();
-        match self {
-            Self::Fds([]) => {}
-            Self::Fds(fds) => {
-                let numbers: Vec<u8> =
-                    fds.iter().flat_map(|fd| fd.as_raw_fd().to_ne_bytes()).collect();
-                append(&mut control, libc::SCM_RIGHTS, &numbers);
-            }
-            #[cfg(any(target_os = "android", target_os = "linux"))]
-            Self::Credentials(Credentials { pid, uid, gid }) => {
-                let ids = [pid, uid, gid].map(u32::to_ne_bytes).concat();
-                append(&mut control, libc::SCM_CREDENTIALS, &ids);
-            }
-            #[cfg(not(any(target_os = "android", target_os = "linux")))]
-            Self::Credentials(_) => {}
-        }
-        control
     }
 }

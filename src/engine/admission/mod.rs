@@ -27,6 +27,7 @@ pub(crate) struct Admission {
     port: u16,
     same: u16,
     host: OwnHost,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems have no such peers"))]
     unnamed: UnnamedPeers,
     check: Option<Check>,
 }
@@ -37,6 +38,7 @@ pub(crate) enum Refusal {
     /// Its source is not accepted.
     Source,
     /// Its source has no name.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems have no such peers"))]
     Unnamed,
     /// The user's check panicked.
     Panicked(Panicked),
@@ -58,7 +60,6 @@ impl Admission {
         from: &Addr,
         local: impl FnOnce() -> Option<Local>,
     ) -> Result<(), Refusal> {
-        #[cfg_attr(not(unix), expect(clippy::infallible_destructuring_match))]
         let addr = match from {
             Addr(Repr::Ip(addr)) => addr,
             #[cfg(unix)]

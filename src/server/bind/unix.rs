@@ -20,6 +20,9 @@ pub(super) struct BoundPath {
     bound: Bound,
 }
 
+/// The paths of a server, with their places among its transports.
+type Paths = Vec<(usize, BoundPath)>;
+
 /// Binds the paths among `others`, and takes them out of the list. `addrs` are the addresses that were bound
 /// before, or the reasons why they were not.
 ///
@@ -29,7 +32,7 @@ pub(super) struct BoundPath {
 pub(super) fn bind(
     others: &mut Vec<(usize, Source)>,
     addrs: Result<Vec<BoundAddr>, Vec<AddrError>>,
-) -> Result<(Vec<(usize, BoundPath)>, Vec<BoundAddr>), Vec<AddrError>> {
+) -> Result<(Paths, Vec<BoundAddr>), Vec<AddrError>> {
     let (addrs, mut failed) = match addrs {
         Ok(addrs) => (addrs, Vec::new()),
         Err(failed) => (Vec::new(), failed),

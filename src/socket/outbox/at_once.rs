@@ -4,22 +4,13 @@
 //! that peer has read. So the sender tries again after a pause. Meanwhile other senders to that peer wait in a
 //! line, and senders to other peers do not wait.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Outbox;
 use crate::{
-    Addr, SendError,
-    lock::locked,
+    SendError,
     stats::add,
     transport::{Route, Transport},
 };
@@ -27,51 +18,6 @@ use crate::{
 /// The first and the longest pause between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
-
-/// The peers that have no room, each with the line of the senders that wait for it.
-#[derive(Debug, Default)]
-pub(super) struct Lines {
-    lines: Mutex<HashMap<Addr, Line>>,
-    /// How many lines there are. It can be read without the lock.
-    count: AtomicUsize,
-}
-
-/// Only the holder of this lock tries to send. The lock is fair.
-type Line = Arc<tokio::sync::Mutex<()>>;
-
-/// A place in the line of a peer.
-struct Place<'a> {
-    lines: &'a Lines,
-    peer: &'a Addr,
-    line: Line,
-}
-
-impl Lines {
-    /// Whether other senders wait for `peer` already.
-    fn has(&self, peer: &Addr) -> bool {
-        self.count.load(Ordering::Acquire) > 0 && locked(&self.lines).contains_key(peer)
-    }
-
-    fn join<'a>(&'a self, peer: &'a Addr) -> Place<'a> {
-        let mut lines = locked(&self.lines);
-        let line = Arc::clone(lines.entry(peer.clone()).or_default());
-        self.count.store(lines.len(), Ordering::Release);
-        Place { lines: self, peer, line }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        /// The table has one, and this place another.
-        const LAST: usize = 2;
-
-        let mut lines = locked(&self.lines.lines);
-        if Arc::strong_count(&self.line) == LAST {
-            lines.remove(self.peer);
-            self.lines.count.store(lines.len(), Ordering::Release);
-        }
-    }
-}
 
 impl Outbox {
     /// Whether this socket sends each datagram at once.

@@ -2,6 +2,7 @@
 
 mod at_once;
 mod backlog;
+mod lines;
 
 use std::{
     io,
@@ -14,8 +15,8 @@ use std::{
     time::Duration,
 };
 
-use at_once::Lines;
 use backlog::Backlog;
+use lines::Lines;
 use tokio::{sync::Notify, time::Instant};
 
 use super::batch_context::BatchContext;

@@ -8,7 +8,9 @@ use std::{
 };
 
 use super::Aligned;
-use crate::transport::passed::{Credentials, Passed};
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use crate::transport::passed::Credentials;
+use crate::transport::passed::Passed;
 
 /// More bytes than any name of a Unix socket has, with its family.
 pub(in crate::transport) const NAME: usize = 112;

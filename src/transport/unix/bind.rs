@@ -1,15 +1,11 @@
 //! Binds Unix sockets: to a path, to an abstract name, or to a name that the kernel chooses.
 
 use std::{
-    fs::{self, File, FileType, Permissions},
+    fs::{self, File, FileType},
     io,
     os::{
         fd::AsFd,
-        unix::{
-            ffi::OsStrExt,
-            fs::{FileTypeExt, PermissionsExt},
-            net::UnixDatagram,
-        },
+        unix::{ffi::OsStrExt, fs::FileTypeExt, net::UnixDatagram},
     },
     path::Path,
 };
@@ -136,8 +132,7 @@ pub(super) fn shown(path: &Path) -> String {
 
 /// Adds the reason to an error of the kernel.
 fn explained(path: &Path, error: io::Error) -> AddrError {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
+    let parent = directory(path);
     let hint = match error.kind() {
         io::ErrorKind::AddrInUse => at(path).map(|kind| format!("{kind} is at that path")),
         io::ErrorKind::NotFound => Some(format!("there is no directory {}", shown(parent))),
@@ -149,6 +144,14 @@ fn explained(path: &Path, error: io::Error) -> AddrError {
     };
     let hint = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
     AddrError::caused(format!("cannot bind {}{hint}", shown(path)), error)
+}
+
+/// The directory of `path`.
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Says what exists at `path`.
@@ -185,9 +188,8 @@ fn replace(socket: &Socket, name: &SockAddr, path: &Path) -> io::Result<()> {
     }
     // Two programs that start at the same time must not replace each other's new socket. The lock ends when
     // the directory is closed.
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = File::open(parent.unwrap_or(Path::new(".")))?;
-    if kernel::unix::lock(directory.as_fd()).is_err() {
+    let locked = File::open(directory(path))?;
+    if kernel::unix::lock(locked.as_fd()).is_err() {
         return Err(in_use());
     }
     let stale = FileId::at(path)?;
@@ -201,6 +203,8 @@ fn replace(socket: &Socket, name: &SockAddr, path: &Path) -> io::Result<()> {
 /// Sets the permissions that the path gets when the socket is bound, so that they are never wider.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn set_mode(socket: &Socket, mode: u32) -> io::Result<()> {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
     File::from(socket.as_fd().try_clone_to_owned()?).set_permissions(Permissions::from_mode(mode))
 }
 
@@ -214,7 +218,13 @@ fn set_mode(_: &Socket, _: u32) -> io::Result<()> {
 /// may have put there.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn widen(path: &Path, mode: u32) -> io::Result<()> {
-    use std::os::{fd::AsRawFd, unix::fs::OpenOptionsExt};
+    use std::{
+        fs::Permissions,
+        os::{
+            fd::AsRawFd,
+            unix::fs::{OpenOptionsExt, PermissionsExt},
+        },
+    };
 
     let is_done = |file: &fs::Metadata| file.permissions().mode() & 0o7777 == mode & 0o7777;
     let file = fs::OpenOptions::new()

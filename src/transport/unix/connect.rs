@@ -48,7 +48,7 @@ pub(crate) fn connect(
         );
         return Err(AddrError::refused(problem, io::ErrorKind::InvalidInput));
     }
-    let (socket, own_path) = bind::bind(local.unwrap_or(Path::new("")), binding)?;
+    let (socket, own_path) = bind::bind(local.unwrap_or_else(|| Path::new("")), binding)?;
     SockRef::from(&socket).connect(&to).map_err(failed)?;
     Ok(Connected { socket, peer: to, own_path })
 }

@@ -19,7 +19,7 @@ use socket2::{MsgHdr, SockAddr, SockRef};
 use tokio::{io::Interest, net::UnixDatagram, time::sleep};
 
 use super::{
-    IoMode, RecvHalf, Route, SocketRef, Transport, UnnamedPeers, passed::Passing,
+    IoMode, RecvHalf, Route, SocketRef, Transport, UnnamedPeers, passing::Passing,
     size::LONGEST_UNIX,
 };
 use crate::Addr;
@@ -197,6 +197,13 @@ impl Transport for UnixSocket {
 
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
         self.send(to, datagram, &[])
+    }
+
+    fn can_pass(&self, passing: Passing<'_>) -> bool {
+        match passing {
+            Passing::Fds(_) => self.options.fds,
+            Passing::Credentials(_) => cfg!(any(target_os = "android", target_os = "linux")),
+        }
     }
 
     fn try_send_passing(&self, to: &Route, bytes: &[u8], passing: Passing<'_>) -> io::Result<()> {
