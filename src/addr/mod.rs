@@ -35,7 +35,7 @@ pub(crate) use unix::{UnixName, bytes_of_name};
 /// assert_eq!(addr.port(), Some(5000));
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Addr(pub(crate) Repr);
 
 /// An address in canonical form, made by [`Addr::canonical`] or from an address that the kernel has returned.
@@ -120,12 +120,16 @@ impl Addr {
 
     /// The address of a UDP socket or its peer, which is always an IP address.
     #[inline]
-    pub(crate) const fn ip_socket(&self) -> SocketAddr {
+    pub(crate) const fn ip_socket(&self) -> &SocketAddr {
+        /// The kernel refuses to send to port 0.
+        #[cfg(unix)]
+        const NOWHERE: &SocketAddr =
+            &SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 0);
+
         match &self.0 {
-            Repr::Ip(addr) => *addr,
-            // The kernel refuses to send to port 0.
+            Repr::Ip(addr) => addr,
             #[cfg(unix)]
-            Repr::Unix(_) => SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 0),
+            Repr::Unix(_) => NOWHERE,
         }
     }
 
@@ -134,6 +138,39 @@ impl Addr {
     pub(crate) fn canonical(addr: SocketAddr) -> Self {
         Self(Repr::Ip(canonical(addr)))
     }
+}
+
+/// Each datagram clones an address several times, so an IP address is copied without a call.
+impl Clone for Addr {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Repr::Ip(addr) => Repr::Ip(*addr),
+            #[cfg(unix)]
+            Repr::Unix(name) => clone_unix(name),
+        })
+    }
+
+    #[inline]
+    fn clone_from(&mut self, source: &Self) {
+        match (&mut self.0, &source.0) {
+            (Repr::Ip(this), Repr::Ip(source)) => *this = *source,
+            #[cfg(unix)]
+            _ => replace(self, source),
+        }
+    }
+}
+
+#[cfg(unix)]
+#[cold]
+fn clone_unix(name: &UnixName) -> Repr {
+    Repr::Unix(name.clone())
+}
+
+#[cfg(unix)]
+#[cold]
+fn replace(addr: &mut Addr, source: &Addr) {
+    *addr = source.clone();
 }
 
 /// The canonical form of `addr`, as in [`Addr::canonical`].

@@ -123,25 +123,34 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// Makes this the peer of another conversation that uses the same mailbox.
+    #[inline(always)]
     pub(crate) fn renew(&mut self, addr: &Addr, ancillary: Ancillary, serial: u64) {
         self.path.route.peer.clone_from(addr);
         self.learn(ancillary);
         self.serial = serial;
         self.progress = Progress::Opening;
-        self.accept(None);
+        if self.passed.is_some() {
+            self.forget_passed();
+        }
+    }
+
+    #[cold]
+    fn forget_passed(&mut self) {
+        self.passed = None;
     }
 
     /// Keeps what came with a datagram that is received now.
     #[inline]
     fn accept(&mut self, passed: Option<Box<Passed>>) {
         if passed.is_some() || self.passed.is_some() {
-            self.replace_passed(passed);
+            self.passed = passed;
+            self.close_unless_asked();
         }
     }
 
+    /// Closes the descriptors that came with the last datagram, if the current `recv` does not ask for them.
     #[cold]
-    fn replace_passed(&mut self, passed: Option<Box<Passed>>) {
-        self.passed = passed;
+    fn close_unless_asked(&mut self) {
         #[cfg(unix)]
         if let Some(passed) = &mut self.passed
             && !self.asks_for_fds

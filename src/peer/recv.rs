@@ -113,8 +113,14 @@ impl<Req, Res> Peer<Req, Res> {
         let Progress::Opening = self.progress else { return None };
         self.progress = Progress::Received;
         BatchContext::with(self.path.socket.id, |batch| {
-            let (datagram, passed) = batch.open(self.serial)?;
-            self.accept(passed);
+            if !batch.open(self.serial) {
+                return None;
+            }
+            if batch.passed.is_some() {
+                self.passed = batch.passed.take();
+                self.close_unless_asked();
+            }
+            let datagram = batch.opening();
             match self.path.protocol.decode(datagram) {
                 Ok(packet) => Some(Ok(packet)),
                 Err(error) => {

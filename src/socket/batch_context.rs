@@ -36,7 +36,7 @@ pub(crate) struct BatchContext {
     at: usize,
     /// Whether that datagram was received.
     opened: bool,
-    /// What came with that datagram, until it is received.
+    /// What came with the current datagram besides its bytes, until it is received or the next one is current.
     pub(crate) passed: Option<Box<Passed>>,
     pub(crate) received: RecvBatch,
     pub(crate) replies: SendBatch,
@@ -69,21 +69,35 @@ impl BatchContext {
     }
 
     /// Opens the conversation `serial` with datagram number `at`.
-    pub(crate) fn offer(&mut self, serial: u64, at: usize, passed: Option<Box<Passed>>) {
+    pub(crate) fn offer(&mut self, serial: u64, at: usize) {
         self.serial = serial;
         self.at = at;
         self.opened = false;
-        self.passed = passed;
     }
 
-    /// Returns the datagram that opened the conversation `serial`, and what came with it, once.
-    pub(crate) fn open(&mut self, serial: u64) -> Option<(&[u8], Option<Box<Passed>>)> {
+    /// Makes datagram number `at` the current one: takes what came with it.
+    #[inline]
+    pub(crate) fn take_passed(&mut self, at: usize) {
+        if self.received.has_passed() {
+            self.passed = self.received.take_passed(at);
+        }
+    }
+
+    /// Whether the conversation `serial` may receive the datagram that opened it: once.
+    #[inline]
+    pub(crate) const fn open(&mut self, serial: u64) -> bool {
         let first = self.serial == serial && !self.opened;
         if first {
             self.opened = true;
             self.returned += 1;
         }
-        first.then(|| (self.received.datagram(self.at), self.passed.take()))
+        first
+    }
+
+    /// The datagram that opened the conversation.
+    #[inline]
+    pub(crate) fn opening(&self) -> &[u8] {
+        self.received.datagram(self.at)
     }
 
     /// The datagram that opened the conversation, if it was not received.
@@ -105,8 +119,9 @@ impl BatchContext {
         Poll::Ready(())
     }
 
-    /// Adds what happened in this batch to the counters.
+    /// Adds what happened in this batch to the counters, and drops what came with its last datagram.
     pub(crate) fn count(&mut self, counters: &Counters) {
+        self.passed = None;
         add(&counters.delivered, mem::take(&mut self.returned));
         add(&counters.decode_errors, mem::take(&mut self.decode_errors));
         add(&counters.conversations, mem::take(&mut self.conversations));

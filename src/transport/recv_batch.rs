@@ -63,6 +63,7 @@ impl RecvBatch {
     }
 
     /// Counts a datagram that is longer than the limit.
+    #[cold]
     pub(crate) fn push_truncated(&mut self, from: Option<Addr>) {
         self.truncated.push((self.arrived.len(), from));
     }
@@ -199,12 +200,15 @@ impl RecvBatch {
         self.passed.iter().map(|(_, passed)| passed.fds.len()).sum()
     }
 
-    /// Takes what came with datagram number `index`.
+    /// Whether something came with the datagrams besides their bytes.
     #[inline]
+    pub(crate) const fn has_passed(&self) -> bool {
+        !self.passed.is_empty()
+    }
+
+    /// Takes what came with datagram number `index`.
+    #[cold]
     pub(crate) fn take_passed(&mut self, index: usize) -> Option<Box<Passed>> {
-        if self.passed.is_empty() {
-            return None;
-        }
         let at = self.passed.iter().position(|(at, _)| *at == index)?;
         Some(Box::new(self.passed.swap_remove(at).1))
     }

@@ -19,11 +19,24 @@ pub(crate) struct Ancillary {
 }
 
 /// The two addresses between which a datagram travels.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) peer: Addr,
     /// The address of this host, if the socket has several addresses and the system reports which one it is.
     pub(crate) local: Option<Local>,
+}
+
+impl Clone for Route {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self { peer: self.peer.clone(), local: self.local }
+    }
+
+    #[inline]
+    fn clone_from(&mut self, source: &Self) {
+        self.peer.clone_from(&source.peer);
+        self.local = source.local;
+    }
 }
 
 impl Route {

@@ -53,7 +53,7 @@ impl Udp {
             SocketAddr::V4(v4) if self.ipv6 => {
                 Some(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into())
             }
-            to => Some(to),
+            to => Some(*to),
         }
     }
 }

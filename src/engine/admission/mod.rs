@@ -60,34 +60,42 @@ impl Admission {
         from: &Addr,
         local: impl FnOnce() -> Option<Local>,
     ) -> Result<(), Refusal> {
-        let addr = match from {
-            Addr(Repr::Ip(addr)) => addr,
-            #[cfg(unix)]
-            Addr(Repr::Unix(_)) => return self.admits_unix(from),
-        };
-        // Most datagrams come from another port, so this check is cheap.
-        let maybe_ours = (addr.port() ^ self.port) & self.same == 0;
-        if !is_possible(addr) || maybe_ours && self.is_ourselves(*addr, local()) {
-            return Err(Refusal::Source);
+        // Most datagrams come from another port, and most servers have no filter, so this is cheap.
+        if let Addr(Repr::Ip(addr)) = from
+            && is_possible(addr)
+            && !self.may_be_ours(addr)
+            && self.check.is_none()
+        {
+            return Ok(());
         }
-        self.check(from)
+        self.judge(from, local())
     }
 
-    /// Does the same as [`admits`](Self::admits), for a Unix socket.
-    #[cfg(unix)]
-    fn admits_unix(&self, from: &Addr) -> Result<(), Refusal> {
-        if from.is_unnamed() && self.unnamed != UnnamedPeers::Serve {
-            return Err(Refusal::Unnamed);
-        }
-        if self.bound.contains(from) {
-            return Err(Refusal::Source);
-        }
-        self.check(from)
-    }
-
-    /// Asks the user's check.
+    /// Whether `addr` has the port of one of our sockets.
     #[inline]
-    fn check(&self, from: &Addr) -> Result<(), Refusal> {
+    const fn may_be_ours(&self, addr: &SocketAddr) -> bool {
+        (addr.port() ^ self.port) & self.same == 0
+    }
+
+    #[inline(never)]
+    fn judge(&self, from: &Addr, local: Option<Local>) -> Result<(), Refusal> {
+        match from {
+            Addr(Repr::Ip(addr)) => {
+                let ours = self.may_be_ours(addr) && self.is_ourselves(*addr, local);
+                if ours || !is_possible(addr) {
+                    return Err(Refusal::Source);
+                }
+            }
+            #[cfg(unix)]
+            Addr(Repr::Unix(_)) => {
+                if from.is_unnamed() && self.unnamed != UnnamedPeers::Serve {
+                    return Err(Refusal::Unnamed);
+                }
+                if self.bound.contains(from) {
+                    return Err(Refusal::Source);
+                }
+            }
+        }
         let Some(check) = &self.check else { return Ok(()) };
         match panic::catch(|| check(from)) {
             Ok(true) => Ok(()),
@@ -97,7 +105,6 @@ impl Admission {
     }
 
     /// Whether `from` is one of our sockets. A socket on a wildcard address is at each address of the host.
-    #[inline(never)]
     fn is_ourselves(&self, from: SocketAddr, local: Option<Local>) -> bool {
         let (mut any_ipv4, mut any_ipv6, mut beside_ipv4) = (false, false, false);
         for bound in self.bound.iter().filter_map(Addr::socket_addr) {

@@ -276,17 +276,18 @@ where
 
     /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
     fn receive(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
-        let mut passed = batch.received.take_passed(at);
+        batch.take_passed(at);
+        let BatchContext { received, passed, .. } = &mut *batch;
         let mode = self.serve_state.mode();
-        let from = batch.received.from(at);
-        let admitted = self.admission.admits(from, || batch.received.ancillary(at).local);
+        let from = received.from(at);
+        let admitted = self.admission.admits(from, || received.ancillary(at).local);
         let dropped = if mode >= Mode::Stop {
             DropReason::ShuttingDown
         } else if let Err(refusal) = admitted {
             self.refuse(from, refusal)
         } else {
-            let datagram = || (batch.received.ancillary(at), batch.received.datagram(at));
-            match self.conversations.arrive(from, datagram, &mut passed) {
+            let datagram = || (received.ancillary(at), received.datagram(at));
+            match self.conversations.arrive(from, datagram, passed) {
                 Arrival::Waiting => {
                     self.busy = true;
                     return batch;
@@ -296,7 +297,7 @@ where
                 Arrival::Opening => {
                     self.reserved = self.reserved || self.conversations.reserve();
                     if self.reserved {
-                        return self.open(batch, at, passed);
+                        return self.open(batch, at);
                     }
                     DropReason::ConversationLimit
                 }

@@ -14,7 +14,6 @@ use crate::{
     panic,
     socket::batch_context::BatchContext,
     stats::DropReason,
-    transport::Passed,
 };
 
 impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
@@ -26,15 +25,10 @@ where
     M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
     /// Opens a conversation and polls it once.
-    pub(super) fn open(
-        &mut self,
-        mut batch: Box<BatchContext>,
-        at: usize,
-        passed: Option<Box<Passed>>,
-    ) -> Box<BatchContext> {
+    pub(super) fn open(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         self.serial += 1;
         let serial = self.serial;
-        batch.offer(serial, at, passed);
+        batch.offer(serial, at);
         let (from, ancillary) = (batch.received.from(at), batch.received.ancillary(at));
         let call = match self.call.take() {
             Some(mut call) => {
@@ -69,7 +63,6 @@ where
                 };
                 batch.conversations += 1;
                 if batch.unread().is_some() {
-                    batch.passed = None;
                     self.socket.counters.dropped(DropReason::Unread, 1);
                 }
                 if let Some(mut call) = call {

@@ -34,7 +34,10 @@ use super::{
     send_despite_the_past, send_singly,
     udp::Udp,
 };
-use crate::{Addr, lock::locked};
+use crate::{
+    addr::{Addr, Repr},
+    lock::locked,
+};
 
 /// UDP with `recvmmsg`, `sendmmsg` and segmentation offload.
 #[derive(Debug)]
@@ -271,7 +274,11 @@ impl Linux {
     /// Writes the address of the peer, unless the socket is connected; returns how many bytes it wrote.
     #[inline]
     fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
-        if self.udp.connected { 0 } else { name.write(&to.peer.ip_socket(), self.udp.ipv6) }
+        match &to.peer.0 {
+            Repr::Ip(addr) if !self.udp.connected => name.write(addr, self.udp.ipv6),
+            // Without a name, the kernel refuses to send from a socket that is not connected.
+            _ => 0,
+        }
     }
 
     /// Remembers segments that the kernel refused, so that they are not tried again: segments that are longer

@@ -286,7 +286,8 @@ mod tests {
     fn told(source: SocketAddr, workers: u32) -> u32 {
         let mut name = Name::default();
         name.write(&source, source.is_ipv6());
-        let peer = name.peer().unwrap().ip_socket();
+        let peer = name.peer().unwrap();
+        let peer = peer.ip_socket();
         worker_of(peer.ip(), peer.port(), workers)
     }
 

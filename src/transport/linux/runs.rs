@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::{Addr, transport::SendBatch};
+use crate::{
+    addr::{Addr, Repr},
+    transport::SendBatch,
+};
 
 /// The most segments of one send, and the most bytes in total, that every kernel accepts.
 const MOST_SEGMENTS: u16 = 64;
@@ -112,13 +115,13 @@ impl Run {
 
 /// A hash of a few bits, which is different for most peers.
 fn hash(peer: &Addr) -> u8 {
-    let addr = peer.ip_socket();
-    let ip = match addr {
-        SocketAddr::V4(v4) => v4.ip().to_bits().into(),
-        SocketAddr::V6(v6) => v6.ip().to_bits() as u64,
+    let bits = match &peer.0 {
+        Repr::Ip(SocketAddr::V4(v4)) => u64::from(v4.ip().to_bits()) ^ u64::from(v4.port()),
+        Repr::Ip(SocketAddr::V6(v6)) => v6.ip().to_bits() as u64 ^ u64::from(v6.port()),
+        Repr::Unix(_) => 0, // not a peer of a UDP socket
     };
     // The golden ratio spreads adjacent addresses and ports.
-    let spread = (ip ^ u64::from(addr.port())).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let spread = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (spread >> 32) as u8
 }
 
