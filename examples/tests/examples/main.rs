@@ -4,6 +4,7 @@ mod custom_protocol;
 mod echo;
 mod program;
 mod recipes;
+mod syslog;
 
 use program::Program;
 

@@ -1,0 +1,70 @@
+//! A log message, with the fields of RFC 5424.
+
+use serde::Serialize;
+
+use super::timestamp::Timestamp;
+
+/// A field that the sender left out, or wrote as `-`, is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Message {
+    pub(crate) facility: Facility,
+    pub(crate) severity: Severity,
+    pub(crate) timestamp: Option<Timestamp>,
+    pub(crate) hostname: Option<String>,
+    pub(crate) app_name: Option<String>,
+    pub(crate) proc_id: Option<String>,
+    pub(crate) msg_id: Option<String>,
+    pub(crate) structured_data: Vec<Element>,
+    /// Bytes that are not UTF-8 became U+FFFD.
+    pub(crate) text: String,
+}
+
+/// `[id name="value" ...]` in RFC 5424. A name may occur several times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Element {
+    pub(crate) id: String,
+    pub(crate) params: Vec<(String, String)>,
+}
+
+/// The part of the system that the message is about: 0 (kern) to 23 (local7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "&'static str")]
+pub(crate) struct Facility(u8);
+
+/// 0 (emerg: the system is unusable) to 7 (debug).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "&'static str")]
+pub(crate) struct Severity(u8);
+
+/// The meaning of the number in front of a message.
+pub(crate) type Priority = (Facility, Severity);
+
+/// The priority of a message that has none.
+pub(crate) const USER_NOTICE: Priority = (Facility(1), Severity(5));
+
+/// Splits a number from 0 to 191.
+pub(crate) fn priority(number: u8) -> Option<Priority> {
+    (number < 192).then_some((Facility(number >> 3), Severity(number & 0b111)))
+}
+
+impl From<Facility> for &'static str {
+    fn from(facility: Facility) -> Self {
+        FACILITIES[usize::from(facility.0)]
+    }
+}
+
+impl From<Severity> for &'static str {
+    fn from(severity: Severity) -> Self {
+        SEVERITIES[usize::from(severity.0)]
+    }
+}
+
+/// The names that `logger` and syslog.conf use.
+const FACILITIES: [&str; 24] = [
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
+    "ftp", "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4",
+    "local5", "local6", "local7",
+];
+
+const SEVERITIES: [&str; 8] =
+    ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
