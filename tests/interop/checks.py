@@ -11,6 +11,7 @@ import byte_echo
 import python_types
 import segments
 import serializers
+import syslog_senders
 from programs import Built, run_all
 
 CHECKS = [
@@ -22,6 +23,7 @@ CHECKS = [
     *python_types.CHECKS,
     *segments.CHECKS,
     *serializers.CHECKS,
+    *syslog_senders.CHECKS,
 ]
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -57,6 +58,27 @@ def started(command: list[str]) -> Iterator[str]:
         finally:
             program.kill()
             reader.join()
+
+
+@contextmanager
+def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]:
+    """Runs a program as long as it is needed, and fails if it has ended before. What it prints is not read."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, **options) as program:
+        try:
+            yield program
+            if program.poll() is not None:
+                raise RuntimeError(f"{command[0]} ended with exit code {program.returncode}")
+        finally:
+            program.kill()
+
+
+def eventually(what: str, holds: Callable[[], bool]) -> None:
+    """Waits until something holds, which nothing reports."""
+    deadline = time.monotonic() + DEADLINE
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not within {DEADLINE} s: {what}")
+        time.sleep(0.01)
 
 
 def finished(command: list[str], request: bytes = b"", **env: str) -> bytes:
