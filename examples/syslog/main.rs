@@ -16,7 +16,9 @@ mod timestamp;
 
 use std::{convert::Infallible, env, io, io::Write, process::exit};
 
-use datagrammar::{BoxError, DatagramProtocol, Handler, Json, Peer, RecvError, Server, Udp};
+use datagrammar::{
+    AnyTransport, BoxError, DatagramProtocol, Handler, Json, Peer, RecvError, Server, Udp,
+};
 use message::Message;
 use protocol::Syslog;
 use serde::Serialize;
@@ -63,9 +65,7 @@ fn print(line: &Line) -> Result<(), BoxError> {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Nobody repeats a lost message, so let the kernel hold a burst of them.
-    let transports: Vec<_> =
-        env::args().skip(1).map(|addr| Udp::new(addr).recv_buffer_size(4 << 20)).collect();
+    let transports: Vec<_> = env::args().skip(1).map(transport).collect();
     if transports.is_empty() {
         return Err("usage: syslog ADDR:PORT...".into());
     }
@@ -78,6 +78,11 @@ async fn main() -> Result<(), BoxError> {
     let stats = handle.stats();
     eprintln!("stopped, {} received, {} refused", stats.received, stats.decode_errors);
     Ok(())
+}
+
+fn transport(addr: String) -> AnyTransport {
+    // Nobody repeats a lost message, so let the kernel hold a burst of them.
+    Udp::new(addr).recv_buffer_size(4 << 20).into()
 }
 
 /// Waits for Ctrl-C, or for the signal with which a service manager ends a program.
