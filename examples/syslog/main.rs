@@ -69,12 +69,13 @@ async fn main() -> Result<(), BoxError> {
     if transports.is_empty() {
         return Err("usage: syslog ADDR:PORT...".into());
     }
+    let ended = ended()?;
     let server = Server::bind(transports, Syslog, Collector).await?;
     let handle = server.handle();
     for addr in handle.local_addrs() {
         eprintln!("listening on {addr}"); // standard output is for messages
     }
-    server.serve_until(ended()).await?;
+    server.serve_until(ended).await?;
     let stats = handle.stats();
     eprintln!("stopped, {} received, {} refused", stats.received, stats.decode_errors);
     Ok(())
@@ -85,13 +86,18 @@ fn transport(addr: String) -> AnyTransport {
     Udp::new(addr).recv_buffer_size(4 << 20).into()
 }
 
-/// Waits for Ctrl-C, or for the signal with which a service manager ends a program.
-async fn ended() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! { _ = term.recv() => Ok(()), ended = tokio::signal::ctrl_c() => ended }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+/// Returns a future that ends on Ctrl-C, or on the signal with which a service manager ends a program.
+/// Both are caught from now on.
+#[cfg(unix)]
+fn ended() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
+    })
+}
+
+#[cfg(not(unix))]
+fn ended() -> io::Result<impl Future<Output = io::Result<()>>> {
+    Ok(tokio::signal::ctrl_c())
 }

@@ -59,10 +59,10 @@ impl From<Severity> for &'static str {
     }
 }
 
-/// The names that `logger` and syslog.conf use.
+/// The names that `logger` and syslog.conf use; those from 12 to 15 differ between systems.
 const FACILITIES: [&str; 24] = [
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
-    "ftp", "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4",
+    "ftp", "ntp", "security", "console", "clock", "local0", "local1", "local2", "local3", "local4",
     "local5", "local6", "local7",
 ];
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from queue import SimpleQueue
 from threading import Thread
 
-from programs import DEADLINE, Built, eventually, expect, finished, running
+from programs import DEADLINE, Built, connected, eventually, expect, finished, running
 
 TEXT = 'té [a="1"] \\ "quoted" 100 %'
 
@@ -190,6 +190,20 @@ def python_handler(built: Built) -> None:
         handler.close()
 
 
+def names(built: Built) -> None:
+    """Python's table of facilities and severities, our syslog: the names are the same"""
+    facilities = "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp".split()
+    facilities += [f"local{number}" for number in range(8)]
+    severities = "emerg alert crit err warning notice info debug".split()
+    handler = logging.handlers.SysLogHandler
+    with collecting(built) as collector, connected(collector.addr) as plain:
+        for facility in facilities:
+            for severity in severities:
+                number = handler.facility_names[facility] << 3 | handler.priority_names[severity]
+                plain.send(f"<{number}>text".encode())
+                collector.expect(facility=facility, severity=severity)
+
+
 @contextmanager
 def folder() -> Iterator[str]:
     """A folder that a program without privileges can write into."""
@@ -212,4 +226,4 @@ def expect_recent(timestamp: str) -> None:
     expect((timestamp, abs(age) < timedelta(minutes=10)), (timestamp, True))
 
 
-CHECKS = [logger_bsd, logger_ietf, rsyslogd, haproxy, python_handler]
+CHECKS = [logger_bsd, logger_ietf, rsyslogd, haproxy, python_handler, names]
