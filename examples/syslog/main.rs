@@ -82,8 +82,8 @@ async fn main() -> Result<(), BoxError> {
 }
 
 fn transport(addr: String) -> AnyTransport {
-    // Nobody repeats a lost message, so let the kernel hold a burst of them.
-    Udp::new(addr).recv_buffer_size(4 << 20).into()
+    // Nobody repeats a lost message, so let the kernel hold a larger burst than the default of 4 MiB.
+    Udp::new(addr).recv_buffer_size(16 << 20).into()
 }
 
 /// Returns a future that ends on Ctrl-C, or on the signal with which a service manager ends a program.
