@@ -6,6 +6,13 @@
 //! logger --server 127.0.0.1 --port 5514 --udp 'disk is full'   # in another terminal
 //! ```
 //!
+//! With a path it takes the place of `/dev/log`, over a Unix datagram socket, beside UDP or alone:
+//!
+//! ```sh
+//! cargo run --example syslog -- 127.0.0.1:5514 /tmp/log
+//! logger --socket /tmp/log 'disk is full'
+//! ```
+//!
 //! `protocol.rs` turns a datagram into the `Message` of `message.rs`.
 
 mod message;
@@ -67,7 +74,7 @@ fn print(line: &Line) -> Result<(), BoxError> {
 async fn main() -> Result<(), BoxError> {
     let transports: Vec<_> = env::args().skip(1).map(transport).collect();
     if transports.is_empty() {
-        return Err("usage: syslog ADDR:PORT...".into());
+        return Err("usage: syslog ADDR:PORT|PATH...".into());
     }
     let ended = ended()?;
     let server = Server::bind(transports, Syslog, Collector).await?;
@@ -82,6 +89,13 @@ async fn main() -> Result<(), BoxError> {
 }
 
 fn transport(addr: String) -> AnyTransport {
+    #[cfg(target_os = "linux")]
+    if addr.contains('/') {
+        use datagrammar::{Unix, UnnamedPeers};
+        // All users of the host may log, and most programs do not bind the socket that they send from.
+        let socket = Unix::new(addr).mode(0o666).unnamed_peers(UnnamedPeers::Serve);
+        return socket.replace_stale(true).into();
+    }
     // Nobody repeats a lost message, so let the kernel hold a larger burst than the default of 4 MiB.
     Udp::new(addr).recv_buffer_size(16 << 20).into()
 }

@@ -12,6 +12,7 @@ import python_types
 import segments
 import serializers
 import syslog_senders
+import unix
 from programs import Built, run_all
 
 CHECKS = [
@@ -24,6 +25,7 @@ CHECKS = [
     *segments.CHECKS,
     *serializers.CHECKS,
     *syslog_senders.CHECKS,
+    *unix.CHECKS,
 ]
 
 

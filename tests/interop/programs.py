@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,6 +71,14 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]
                 raise RuntimeError(f"{command[0]} ended with exit code {program.returncode}")
         finally:
             program.kill()
+
+
+@contextmanager
+def folder() -> Iterator[str]:
+    """A folder that a program without privileges can write into."""
+    with tempfile.TemporaryDirectory() as path:
+        os.chmod(path, 0o777)
+        yield path
 
 
 def eventually(what: str, holds: Callable[[], bool]) -> None:

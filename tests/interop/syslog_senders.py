@@ -6,7 +6,6 @@ import logging.handlers
 import os
 import socket
 import subprocess
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from queue import SimpleQueue
 from threading import Thread
 
-from programs import DEADLINE, Built, connected, eventually, expect, finished, running
+from programs import DEADLINE, Built, connected, eventually, expect, finished, folder, running
 
 TEXT = 'té [a="1"] \\ "quoted" 100 %'
 
@@ -26,6 +25,7 @@ class Collector:
     """Our program, as long as it runs."""
 
     addr: tuple[str, int]
+    path: str
     lines: SimpleQueue[str]
 
     def message(self, containing: str = "") -> dict:
@@ -44,14 +44,17 @@ class Collector:
 
 @contextmanager
 def collecting(built: Built) -> Iterator[Collector]:
-    command = [built.program("syslog"), "127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+    with folder() as path, subprocess.Popen(
+        [built.program("syslog"), "127.0.0.1:0", f"{path}/log"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as program:  # fmt: skip
         lines: SimpleQueue[str] = SimpleQueue()
         reader = Thread(target=lambda: [lines.put(line) for line in program.stdout])
         reader.start()
         try:
             host, port = program.stderr.readline().removeprefix("listening on ").rsplit(":", 1)
-            yield Collector((host, int(port)), lines)
+            expect(program.stderr.readline(), f"listening on {path}/log\n")
+            yield Collector((host, int(port)), f"{path}/log", lines)
             program.terminate()
             *refused, last = program.stderr.read().splitlines()
             expect((refused, last.endswith(" received, 0 refused")), ([], True))
@@ -63,6 +66,19 @@ def collecting(built: Built) -> Iterator[Collector]:
 def logger(collector: Collector, *args: str, lines: bytes = b"") -> None:
     host, port = collector.addr
     finished(["logger", "--server", host, "--port", str(port), "--udp", *args], lines)
+
+
+def logger_local(built: Built) -> None:
+    """logger over a Unix socket, our syslog: without a host name, and in both formats"""
+    with collecting(built) as collector:
+        command = ["logger", "--socket", collector.path, "-t", "app", "--id=77", "-p", "cron.info"]
+        for options in ([], ["--rfc3164"], ["--rfc5424"]):
+            finished([*command, *options, TEXT])
+            message = collector.expect(facility="cron", severity="info", app_name="app", proc_id="77", text=TEXT)
+            expect((options, message["from"], message["hostname"] is None), (options, "<unnamed>", options == []))
+        finished(command, b"one\ntwo\n")
+        # Each datagram without a name is from a peer of its own, so there is no order between them.
+        expect(sorted(collector.message()["text"] for _ in range(2)), ["one", "two"])
 
 
 def logger_bsd(built: Built) -> None:
@@ -103,55 +119,66 @@ def logger_ietf(built: Built) -> None:
 
 
 def rsyslogd(built: Built) -> None:
-    """logger to rsyslogd, which forwards to our syslog: in three formats"""
+    """logger to rsyslogd, which forwards to our syslog: in three formats over UDP, and over a Unix socket"""
     with collecting(built) as collector, folder() as path:
         host, port = collector.addr
-        templates = ["TraditionalForwardFormat", "ForwardFormat", "SyslogProtocol23Format"]
+        udp = ["TraditionalForwardFormat", "ForwardFormat", "SyslogProtocol23Format"]
         actions = [
             f'action(type="omfwd" target="{host}" port="{port}" protocol="udp" template="RSYSLOG_{template}")\n'
-            for template in templates
+            for template in udp
         ]
-        write(f"{path}/conf", RSYSLOGD.format(path=path) + "".join(actions))
+        write(f"{path}/conf", RSYSLOGD.format(path=path, log=collector.path) + "".join(actions))
         with running(["rsyslogd", "-n", "-f", f"{path}/conf", "-i", f"{path}/pid"], **unprivileged()):
             eventually("rsyslogd listens", lambda: os.path.exists(f"{path}/in"))
             finished(["logger", "-u", f"{path}/in", "-t", "app", "--id=77", "-p", "mail.err", TEXT])
-            for template in templates:
-                # rsyslogd may also send messages of its own. It takes the space behind the tag for text.
-                message = collector.expect(TEXT, facility="mail", severity="err", app_name="app", proc_id="77")
-                expect((template, message["text"].strip()), (template, TEXT))
+            messages = [collector.message(TEXT) for _ in range(4)] # rsyslogd may also send some of its own
+            # The two sockets of our program have no order between them.
+            messages.sort(key=lambda message: message["from"] == "<unnamed>")
+            for template, message in zip([*udp, "over a Unix socket"], messages, strict=True):
+                fields = [message[name] for name in ("facility", "severity", "app_name", "proc_id")]
+                # It takes the space behind the tag for text.
+                expect((template, *fields, message["text"].strip()), (template, "mail", "err", "app", "77", TEXT))
                 expect(message["hostname"].split(".")[0], socket.gethostname().split(".")[0])
                 if template != "TraditionalForwardFormat":
                     expect_recent(message["timestamp"])
+            expect([message["from"] == "<unnamed>" for message in messages], [False, False, False, True])
 
 
 RSYSLOGD = """
 global(workDirectory="{path}")
 module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="{path}/in")
+module(load="omuxsock")
+$OMUxSockSocket {log}
+*.* :omuxsock:;RSYSLOG_ForwardFormat
 """
 
 
 def haproxy(built: Built) -> None:
-    """HAProxy, our syslog: it logs a request in both formats"""
+    """HAProxy, our syslog: it logs a request in both formats, over UDP and a Unix socket"""
     with collecting(built) as collector, folder() as path, socket.create_server(("127.0.0.1", 0)) as http:
         http.set_inheritable(True)
         host, port = collector.addr
-        write(f"{path}/conf", HAPROXY.format(log=f"{host}:{port}", http=http.fileno()))
+        write(f"{path}/conf", HAPROXY.format(udp=f"{host}:{port}", unix=collector.path, http=http.fileno()))
         with running(["haproxy", "-db", "-f", f"{path}/conf"], pass_fds=[http.fileno()], **unprivileged()) as program:
             url = "http://{}:{}/%C3%A9".format(*http.getsockname())
             with urllib.request.urlopen(url, timeout=DEADLINE) as response:
                 expect(response.read(), b"hello")
-            for facility in ["local0", "local1"]:
-                # It also reports that it has started.
-                message = collector.expect("GET", facility=facility, severity="info", hostname="web.example")
-                expect((message["app_name"], message["proc_id"]), ("proxy", str(program.pid)))
+            messages = [collector.message("GET") for _ in range(4)]  # it also reports that it has started
+            facilities = {message["facility"]: message["from"] == "<unnamed>" for message in messages}
+            expect(facilities, {"local0": False, "local1": False, "local2": True, "local3": True})
+            for message in messages:
+                fields = [message[name] for name in ("severity", "hostname", "app_name", "proc_id")]
+                expect(fields, ["info", "web.example", "proxy", str(program.pid)])
                 expect(message["text"].endswith(' "GET /%C3%A9 HTTP/1.1"'), True)
 
 
 HAPROXY = """
 global
-    log {log} format rfc5424 local0
-    log {log} format rfc3164 local1
+    log {udp} format rfc5424 local0
+    log {udp} format rfc3164 local1
+    log {unix} format rfc5424 local2
+    log {unix} format rfc3164 local3
     log-tag proxy
     log-send-hostname web.example
 defaults
@@ -168,26 +195,24 @@ frontend web
 
 
 def python_handler(built: Built) -> None:
-    """Python's SysLogHandler, our syslog: with and without a tag, and several lines at once"""
+    """Python's SysLogHandler, our syslog: with and without a tag, several lines at once, over UDP and a Unix socket"""
     with collecting(built) as collector:
-        handler = logging.handlers.SysLogHandler(collector.addr, facility="local2")
-        log = logging.Logger("test")
-        log.addHandler(handler)
+        for addr in (collector.addr, collector.path):
+            handler = logging.handlers.SysLogHandler(addr, facility="local2")
+            log = logging.Logger("test")
+            log.addHandler(handler)
 
-        log.warning("no tag here: %s", TEXT)
-        collector.expect(
-            facility="local2", severity="warning", timestamp=None, hostname=None, app_name=None,
-            text=f"no tag here: {TEXT}",
-        )  # fmt: skip
-        handler.ident = "app: "
-        log.critical("two\nlines\x1b[2J")
-        collector.expect(severity="crit", app_name="app", text="two\nlines\x1b[2J")
-        handler.append_nul = False
-        handler.setFormatter(logging.Formatter("app[%(process)d]: %(message)s"))
-        handler.ident = ""
-        log.debug("x" * 30_000)
-        collector.expect(severity="debug", app_name="app", proc_id=str(os.getpid()), text="x" * 30_000)
-        handler.close()
+            log.warning("no tag here: %s", TEXT)
+            nothing = {"timestamp": None, "hostname": None, "app_name": None}
+            collector.expect(facility="local2", severity="warning", text=f"no tag here: {TEXT}", **nothing)
+            handler.ident = "app: "
+            log.critical("two\nlines\x1b[2J")
+            collector.expect(severity="crit", app_name="app", text="two\nlines\x1b[2J")
+            handler.ident, handler.append_nul = "", False
+            handler.setFormatter(logging.Formatter("app[%(process)d]: %(message)s"))
+            log.debug("x" * 30_000)
+            collector.expect(severity="debug", app_name="app", proc_id=str(os.getpid()), text="x" * 30_000)
+            handler.close()
 
 
 def names(built: Built) -> None:
@@ -204,14 +229,6 @@ def names(built: Built) -> None:
                 collector.expect(facility=facility, severity=severity)
 
 
-@contextmanager
-def folder() -> Iterator[str]:
-    """A folder that a program without privileges can write into."""
-    with tempfile.TemporaryDirectory() as path:
-        os.chmod(path, 0o777)
-        yield path
-
-
 def unprivileged() -> dict:
     return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
 
@@ -226,4 +243,4 @@ def expect_recent(timestamp: str) -> None:
     expect((timestamp, abs(age) < timedelta(minutes=10)), (timestamp, True))
 
 
-CHECKS = [logger_bsd, logger_ietf, rsyslogd, haproxy, python_handler, names]
+CHECKS = [logger_local, logger_bsd, logger_ietf, rsyslogd, haproxy, python_handler, names]

@@ -1,6 +1,6 @@
 //! The echo examples: a server, a client, and both in one program.
 
-use std::{net::UdpSocket, process::Command};
+use std::net::UdpSocket;
 
 use serde_json::{Value, json};
 
@@ -65,8 +65,7 @@ fn echo_server_ends_cleanly_on_ctrl_c() {
     peer.send(b"1").unwrap();
     recv(&peer);
 
-    let id = server.child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    server.signal("-INT");
 
     let (code, lines) = server.end();
     assert_eq!(code, Some(0), "{lines:?}");

@@ -5,6 +5,8 @@ mod echo;
 mod program;
 mod recipes;
 mod syslog;
+#[cfg(target_os = "linux")]
+mod unix;
 
 use program::Program;
 

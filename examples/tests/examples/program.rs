@@ -13,7 +13,7 @@ use std::{
 
 /// An example that runs, until it ends or this is dropped.
 pub(crate) struct Program {
-    pub(crate) child: Child,
+    child: Child,
     /// What it prints, to standard output and standard error.
     lines: Receiver<String>,
 }
@@ -55,6 +55,13 @@ impl Program {
         socket.connect(self.addr()).unwrap();
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         socket
+    }
+
+    /// Sends it a signal, such as `-INT`.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     /// Waits for its end, and returns its exit code and the lines nobody has read yet.

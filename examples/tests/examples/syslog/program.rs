@@ -79,8 +79,7 @@ fn syslog_ends_cleanly_on_both_signals() {
         peer.send(b"<13>x").unwrap();
         collector.line();
 
-        let id = collector.child.id().to_string();
-        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        collector.signal(signal);
 
         let (code, lines) = collector.end();
         assert_eq!(code, Some(0), "{lines:?}");
