@@ -174,7 +174,7 @@ impl Link {
         match &self.socket {
             Connected::Udp { socket, .. } => socket.readable().await,
             #[cfg(unix)]
-            Connected::Unix(unix) => unix.socket.readable().await,
+            Connected::Unix(unix) => unix.readable().await,
             #[cfg(feature = "testing")]
             Connected::Memory(socket) => {
                 socket.readable().await;

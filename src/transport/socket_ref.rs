@@ -1,10 +1,12 @@
 //! A reference to a socket of the operating system, to set its options.
 
+#[cfg(unix)]
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 
-use tokio::net::UdpSocket;
 #[cfg(unix)]
-use tokio::net::UnixDatagram;
+use tokio::io::unix::AsyncFd;
+use tokio::net::UdpSocket;
 
 /// A reference to a socket of a server or a client, to set socket options for which [`Udp`](crate::Udp) has
 /// no setter. [`Server::sockets`](crate::Server::sockets) and
@@ -51,9 +53,9 @@ enum Lent<'a> {
     /// reused for another file.
     Shared(Arc<UdpSocket>),
     #[cfg(unix)]
-    BorrowedUnix(&'a UnixDatagram),
+    BorrowedUnix(&'a AsyncFd<UnixDatagram>),
     #[cfg(unix)]
-    SharedUnix(Arc<UnixDatagram>),
+    SharedUnix(Arc<AsyncFd<UnixDatagram>>),
 }
 
 impl SocketRef<'_> {
@@ -62,7 +64,7 @@ impl SocketRef<'_> {
     }
 
     #[cfg(unix)]
-    pub(crate) const fn shared_unix(socket: Arc<UnixDatagram>) -> Self {
+    pub(crate) const fn shared_unix(socket: Arc<AsyncFd<UnixDatagram>>) -> Self {
         Self(Lent::SharedUnix(socket))
     }
 }
@@ -75,7 +77,7 @@ impl<'a> From<&'a UdpSocket> for SocketRef<'a> {
 
 #[cfg(unix)]
 impl<'a> SocketRef<'a> {
-    pub(crate) const fn unix(socket: &'a UnixDatagram) -> Self {
+    pub(crate) const fn unix(socket: &'a AsyncFd<UnixDatagram>) -> Self {
         Self(Lent::BorrowedUnix(socket))
     }
 }

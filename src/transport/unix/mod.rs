@@ -8,6 +8,7 @@ mod recv;
 
 use std::{
     io,
+    os::unix::net::UnixDatagram,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -16,7 +17,10 @@ use std::{
 use names::target;
 pub(crate) use path::OwnPath;
 use socket2::{MsgHdr, SockAddr, SockRef};
-use tokio::{io::Interest, net::UnixDatagram, time::sleep};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::sleep,
+};
 
 use super::{
     IoMode, RecvHalf, Route, SocketRef, Transport, UnnamedPeers, passing::Passing,
@@ -27,7 +31,7 @@ use crate::Addr;
 /// A bound or connected Unix datagram socket.
 #[derive(Debug)]
 pub(crate) struct UnixSocket {
-    pub(crate) socket: Arc<UnixDatagram>,
+    pub(crate) socket: Arc<AsyncFd<UnixDatagram>>,
     local_addr: Addr,
     /// The peer of a connected socket, to connect again after the peer has been restarted.
     peer: Option<SockAddr>,
@@ -59,13 +63,24 @@ impl UnixSocket {
     ///
     /// Panics outside a tokio runtime with I/O enabled.
     pub(crate) fn new(
-        socket: std::os::unix::net::UnixDatagram,
+        socket: UnixDatagram,
         peer: Option<SockAddr>,
         options: Options,
     ) -> io::Result<Self> {
         let local_addr = Addr::from(socket.local_addr()?);
-        let socket = Arc::new(UnixDatagram::from_std(socket)?);
+        // Linux reports a socket as writable each time that a peer has read a datagram. A server does not wait for
+        // that, so its runtime must not be woken.
+        let interest = match peer {
+            None => Interest::READABLE,
+            Some(_) => Interest::READABLE | Interest::WRITABLE,
+        };
+        let socket = Arc::new(AsyncFd::with_interest(socket, interest)?);
         Ok(Self { socket, local_addr, peer, options })
+    }
+
+    /// Completes when there may be something to receive.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await.map(drop)
     }
 
     /// Completes when a connected socket may have room to send.
@@ -74,7 +89,7 @@ impl UnixSocket {
         const PAUSE: Duration = Duration::from_millis(1);
 
         if cfg!(target_os = "linux") {
-            return self.socket.writable().await;
+            return self.socket.writable().await.map(drop);
         }
         sleep(PAUSE).await;
         Ok(())
@@ -83,7 +98,7 @@ impl UnixSocket {
     /// Sends a datagram. It does not ask tokio whether the socket is writable: the queue of one peer may be
     /// full while others have room.
     fn send(&self, to: &Route, datagram: &[u8], control: &[u8]) -> io::Result<()> {
-        let socket = SockRef::from(&*self.socket);
+        let socket = SockRef::from(self.socket.get_ref());
         let send = |to: Option<&SockAddr>| {
             if control.is_empty() {
                 return match to {
@@ -101,7 +116,7 @@ impl UnixSocket {
         let sent = match &self.peer {
             None => send(Some(&target(&to.peer)?)),
             // tokio must learn that the peer has no room, because the caller waits for room.
-            Some(peer) => self.socket.try_io(Interest::WRITABLE, || {
+            Some(peer) => self.socket.try_io(Interest::WRITABLE, |_| {
                 send(None).or_else(|error| {
                     if !lost_peer(&error) {
                         return Err(error);
@@ -149,7 +164,7 @@ impl Transport for UnixSocket {
         /// What Linux keeps of the send buffer for itself.
         const KEPT: usize = 32;
 
-        let buffer = SockRef::from(&*self.socket).send_buffer_size();
+        let buffer = SockRef::from(self.socket.get_ref()).send_buffer_size();
         buffer.map_or(LONGEST_UNIX, |bytes| bytes.saturating_sub(KEPT).min(LONGEST_UNIX))
     }
 
@@ -211,6 +226,7 @@ impl Transport for UnixSocket {
     }
 
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_send_ready(cx)
+        // A server does not wait for room in this way.
+        self.socket.poll_write_ready(cx).map_ok(drop)
     }
 }

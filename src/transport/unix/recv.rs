@@ -2,12 +2,12 @@
 
 use std::{
     io,
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::net::UnixDatagram},
     sync::Arc,
     task::{Context, Poll},
 };
 
-use tokio::{io::Interest, net::UnixDatagram};
+use tokio::io::{Interest, Ready, unix::AsyncFd};
 
 use super::names::Names;
 use crate::transport::{
@@ -25,7 +25,7 @@ const MOST_FDS: usize = 64;
 /// Receives one datagram per system call.
 #[derive(Debug)]
 pub(super) struct Single {
-    socket: Arc<UnixDatagram>,
+    socket: Arc<AsyncFd<UnixDatagram>>,
     names: Names,
     name: Aligned<NAME>,
     /// Empty if neither descriptors nor credentials are received.
@@ -33,7 +33,7 @@ pub(super) struct Single {
 }
 
 impl Single {
-    pub(super) fn new(socket: Arc<UnixDatagram>, control: usize) -> Self {
+    pub(super) fn new(socket: Arc<AsyncFd<UnixDatagram>>, control: usize) -> Self {
         let (names, name) = (Names::new(), Aligned::default());
         Self { socket, names, name, control: vec![0; control] }
     }
@@ -55,16 +55,14 @@ impl Single {
 impl RecvHalf for Single {
     fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
         let socket = Arc::clone(&self.socket);
-        let received = socket.try_io(Interest::READABLE, || {
+        let received = socket.try_io(Interest::READABLE, |_| {
             while self.recv(batch)? {}
             Ok(())
         });
         match received {
             // An error after a datagram comes again.
             Err(_) if !batch.is_empty() => Ok(()),
-            received => {
-                received.map_err(|error| unless_shut_down(socket.ready(Interest::READABLE), error))
-            }
+            received => received.map_err(|error| unless_shut_down(readiness(&socket), error)),
         }
     }
 
@@ -80,8 +78,12 @@ impl RecvHalf for Single {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(cx)
+        self.socket.poll_read_ready(cx).map_ok(drop)
     }
+}
+
+async fn readiness(socket: &AsyncFd<UnixDatagram>) -> io::Result<Ready> {
+    socket.ready(Interest::READABLE).await.map(|guard| guard.ready())
 }
 
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
@@ -96,11 +98,13 @@ mod batched {
     /// of a Unix socket holds 11 datagrams by default (`net.unix.max_dgram_qlen`).
     const SLOTS: usize = 32;
     const FEW: usize = 4;
+    /// So many datagrams at once mean that the queue was full, or nearly.
+    const QUEUE: usize = 8;
 
     /// Receives many datagrams with one system call.
     #[derive(Debug)]
     pub(in super::super) struct Batched {
-        socket: Arc<UnixDatagram>,
+        socket: Arc<AsyncFd<UnixDatagram>>,
         slots: Slots,
     }
 
@@ -116,7 +120,7 @@ mod batched {
 
     impl Batched {
         pub(in super::super) fn new(
-            socket: Arc<UnixDatagram>,
+            socket: Arc<AsyncFd<UnixDatagram>>,
             first: usize,
             control: usize,
         ) -> Self {
@@ -128,9 +132,8 @@ mod batched {
     }
 
     impl Slots {
-        /// Receives datagrams that have arrived. Returns whether all slots were used, because then there may
-        /// be more.
-        fn fill(&mut self, socket: &UnixDatagram, batch: &mut RecvBatch) -> io::Result<bool> {
+        /// Receives datagrams that have arrived. Returns whether there may be more.
+        fn fill(&mut self, socket: &impl AsFd, batch: &mut RecvBatch) -> io::Result<bool> {
             let (bytes, slot) = batch.slots(self.count, false);
             let count = self.receiver.recv(socket.as_fd(), bytes, slot, self.count)?;
             for at in 0..count {
@@ -146,7 +149,8 @@ mod batched {
                     }
                 }
             }
-            let full = count == self.count;
+            // Senders that waited for a full queue have probably filled it again by the next call.
+            let full = count == self.count || count >= QUEUE;
             self.count = (2 * count).clamp(FEW, SLOTS);
             Ok(full)
         }
@@ -155,11 +159,11 @@ mod batched {
     impl RecvHalf for Batched {
         fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
             let Self { socket, slots } = self;
-            let received = socket.try_io(Interest::READABLE, || {
+            let received = socket.try_io(Interest::READABLE, |_| {
                 // If some slots are unused, nothing more is there, so tokio may wait again.
                 let more = slots
                     .fill(socket, batch)
-                    .map_err(|error| unless_shut_down(socket.ready(Interest::READABLE), error))?;
+                    .map_err(|error| unless_shut_down(readiness(socket), error))?;
                 if more { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
             });
             match received {
@@ -171,11 +175,11 @@ mod batched {
         }
 
         fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
-            self.slots.fill(&self.socket, batch).map(drop)
+            self.slots.fill(&*self.socket, batch).map(drop)
         }
 
         fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.socket.poll_recv_ready(cx)
+            self.socket.poll_read_ready(cx).map_ok(drop)
         }
     }
 }
