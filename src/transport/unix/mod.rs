@@ -74,7 +74,9 @@ impl UnixSocket {
             None => Interest::READABLE,
             Some(_) => Interest::READABLE | Interest::WRITABLE,
         };
-        let socket = Arc::new(AsyncFd::with_interest(socket, interest)?);
+        #[allow(deprecated, reason = "tokio 1.50 has no other; it is sound for a socket of std")]
+        let socket = AsyncFd::with_interest(socket, interest)?;
+        let socket = Arc::new(socket);
         Ok(Self { socket, local_addr, peer, options })
     }
 
