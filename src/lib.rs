@@ -215,6 +215,8 @@ pub use datagrammar_protocols::{
     Either, EncodeError, ErrorKind, Layer, Layered, Prefix, Raw, ReplayWindow, Split, Text,
     TextLine, TryConvert, When, converter_fn, first_byte,
 };
+#[cfg(unix)]
+pub use error::InheritedError;
 pub use error::{
     AddrError, BindError, ClientRecvError, ClientSendError, ConnectError, OptionError, RecvError,
     SendError, SenderError, ServeError, SpawnError,
@@ -230,6 +232,8 @@ pub use server::{Binding, Server, ServerBuilder};
 pub use stats::{BatchSizes, ClientStats, Counter, DropReason, ServerStats};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};
+#[cfg(unix)]
+pub use transport::config::Inherited;
 pub use transport::{
     Interface, IoMode, Offload, SocketRef, ToAddrs, UnnamedPeers,
     config::{AnyTransport, Bind, Connect, Udp},

@@ -8,6 +8,7 @@ use super::link::Link;
 #[cfg(unix)]
 use crate::transport::{
     config::{OnUnix, Unix},
+    inherited::Claims,
     unix::connect as unix,
 };
 use crate::{
@@ -29,6 +30,13 @@ pub(super) async fn connect(source: Source) -> Result<Link, ConnectError> {
         Source::Udp(udp) => udp,
         #[cfg(unix)]
         Source::Unix(unix) => return unix_link(unix),
+        #[cfg(unix)]
+        Source::Inherited(inherited) => {
+            let mut claims = Claims::default();
+            let link = Box::pin(connect(claims.take_one(inherited)?)).await?;
+            claims.keep();
+            return Ok(link);
+        }
         #[cfg(feature = "testing")]
         Source::Memory(socket) => return Ok(Link::memory(socket)?),
     };

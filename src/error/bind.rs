@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, io};
 
+#[cfg(unix)]
+use super::InheritedError;
 use super::{AddrError, OptionError, addr};
 
 /// The error of [`Server::bind`](crate::Server::bind) and
@@ -37,6 +39,9 @@ pub enum BindError {
     ZeroLimit(&'static str),
     /// An option of a transport cannot be set.
     Option(OptionError),
+    /// An [`Inherited`](crate::Inherited) socket cannot be used, or there is none.
+    #[cfg(unix)]
+    Inherited(InheritedError),
     /// The socket that you passed to `bind` or `Udp::from` cannot be used, or a thread could not be started.
     Io(io::Error),
 }
@@ -55,6 +60,8 @@ impl BindError {
             Self::Addrs(errors) => addr::kind(errors),
             Self::ZeroLimit(_) => io::ErrorKind::InvalidInput,
             Self::Option(error) => error.kind(),
+            #[cfg(unix)]
+            Self::Inherited(error) => error.kind(),
             Self::Io(error) => error.kind(),
         }
     }
@@ -66,6 +73,8 @@ impl fmt::Display for BindError {
             Self::Addrs(errors) => addr::list(errors, f),
             Self::ZeroLimit(name) => write!(f, "the limit `{name}` is 0, it must be larger"),
             Self::Option(error) => error.fmt(f),
+            #[cfg(unix)]
+            Self::Inherited(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -76,6 +85,8 @@ impl Error for BindError {
         match self {
             Self::Addrs(_) | Self::ZeroLimit(_) => None,
             Self::Option(error) => error.source(),
+            #[cfg(unix)]
+            Self::Inherited(error) => error.source(),
             Self::Io(error) => error.source(),
         }
     }
@@ -94,6 +105,13 @@ impl From<BindError> for io::Error {
 impl From<OptionError> for BindError {
     fn from(error: OptionError) -> Self {
         Self::Option(error)
+    }
+}
+
+#[cfg(unix)]
+impl From<InheritedError> for BindError {
+    fn from(error: InheritedError) -> Self {
+        Self::Inherited(error)
     }
 }
 

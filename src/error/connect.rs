@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, io};
 
+#[cfg(unix)]
+use super::InheritedError;
 use super::{AddrError, OptionError, addr};
 
 /// The error of [`Client::connect`](crate::Client::connect) and
@@ -30,6 +32,9 @@ pub enum ConnectError {
     Addrs(Vec<AddrError>),
     /// An option of a transport cannot be set.
     Option(OptionError),
+    /// An [`Inherited`](crate::Inherited) socket cannot be used, or there is none.
+    #[cfg(unix)]
+    Inherited(InheritedError),
     /// The socket that you passed to `connect` or `Udp::from` cannot be used.
     Io(io::Error),
 }
@@ -47,6 +52,8 @@ impl ConnectError {
         match self {
             Self::Addrs(errors) => addr::kind(errors),
             Self::Option(error) => error.kind(),
+            #[cfg(unix)]
+            Self::Inherited(error) => error.kind(),
             Self::Io(error) => error.kind(),
         }
     }
@@ -57,6 +64,8 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Addrs(errors) => addr::list(errors, f),
             Self::Option(error) => error.fmt(f),
+            #[cfg(unix)]
+            Self::Inherited(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -67,6 +76,8 @@ impl Error for ConnectError {
         match self {
             Self::Addrs(_) => None,
             Self::Option(error) => error.source(),
+            #[cfg(unix)]
+            Self::Inherited(error) => error.source(),
             Self::Io(error) => error.source(),
         }
     }
@@ -85,6 +96,13 @@ impl From<ConnectError> for io::Error {
 impl From<OptionError> for ConnectError {
     fn from(error: OptionError) -> Self {
         Self::Option(error)
+    }
+}
+
+#[cfg(unix)]
+impl From<InheritedError> for ConnectError {
+    fn from(error: InheritedError) -> Self {
+        Self::Inherited(error)
     }
 }
 

@@ -3,6 +3,8 @@
 mod addr;
 mod bind;
 mod connect;
+#[cfg(unix)]
+mod inherited;
 mod option;
 mod recv;
 mod send;
@@ -13,6 +15,8 @@ mod spawn;
 pub use addr::AddrError;
 pub use bind::BindError;
 pub use connect::ConnectError;
+#[cfg(unix)]
+pub use inherited::InheritedError;
 pub use option::OptionError;
 pub use recv::{ClientRecvError, RecvError};
 pub use send::{ClientSendError, SendError};

@@ -2,6 +2,8 @@
 
 pub(crate) mod config;
 mod icmp;
+#[cfg(unix)]
+pub(crate) mod inherited;
 mod io_mode;
 #[cfg(unix)]
 mod kernel;

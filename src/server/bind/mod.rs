@@ -10,7 +10,7 @@ use addrs::{BoundAddr, Group};
 
 use super::multicast;
 #[cfg(unix)]
-use crate::transport::unix::OwnPath;
+use crate::transport::{inherited::Claims, unix::OwnPath};
 use crate::{
     AddrError, BindError, OptionError,
     engine::dedicated_thread::DedicatedThread,
@@ -58,8 +58,13 @@ pub(super) async fn bind(
     sources: Vec<Source>,
     dedicated_threads: bool,
 ) -> Result<Vec<Bound>, BindError> {
-    #[cfg_attr(not(unix), expect(unused_mut))]
-    let Sorted { groups, mut others } = sorted(sources)?;
+    let Sorted {
+        groups,
+        #[cfg_attr(not(unix), expect(unused_mut))]
+        mut others,
+        #[cfg(unix)]
+        claims,
+    } = sorted(sources)?;
     if groups.is_empty() && others.is_empty() {
         return Err(BindError::Addrs(vec![AddrError::none()]));
     }
@@ -84,6 +89,8 @@ pub(super) async fn bind(
     for (place, bound) in paths {
         binding.add_unix(place, bound)?;
     }
+    #[cfg(unix)]
+    claims.keep();
     binding.bound.sort_by_key(|(place, _)| *place);
     Ok(binding.bound.into_iter().map(|(_, bound)| bound).collect())
 }
@@ -95,10 +102,13 @@ struct Sorted {
     groups: Vec<Group>,
     /// The sockets that exist already.
     others: Vec<(usize, Source)>,
+    /// The inherited sockets among them.
+    #[cfg(unix)]
+    claims: Claims,
 }
 
-fn sorted(sources: Vec<Source>) -> Result<Sorted, OptionError> {
-    let Sorted { mut groups, mut others } = Sorted::default();
+fn sorted(sources: Vec<Source>) -> Result<Sorted, BindError> {
+    let mut sorted = Sorted::default();
     for (place, source) in sources.into_iter().enumerate() {
         #[cfg_attr(
             not(any(feature = "testing", unix)),
@@ -109,23 +119,29 @@ fn sorted(sources: Vec<Source>) -> Result<Sorted, OptionError> {
             #[cfg(unix)]
             Source::Unix(unix) => {
                 unix.check_server()?;
-                others.push((place, Source::Unix(unix)));
+                sorted.others.push((place, Source::Unix(unix)));
+                continue;
+            }
+            #[cfg(unix)]
+            Source::Inherited(inherited) => {
+                let sockets = sorted.claims.take(inherited)?;
+                sorted.others.extend(sockets.into_iter().map(|socket| (place, socket)));
                 continue;
             }
             #[cfg(feature = "testing")]
             Source::Memory(_) => {
-                others.push((place, source));
+                sorted.others.push((place, source));
                 continue;
             }
         };
         udp.check_server()?;
         if matches!(udp.on, On::Socket(_)) {
-            others.push((place, Source::Udp(udp)));
+            sorted.others.push((place, Source::Udp(udp)));
             continue;
         }
-        groups.push(Group { udp, place });
+        sorted.groups.push(Group { udp, place });
     }
-    Ok(Sorted { groups, others })
+    Ok(sorted)
 }
 
 /// The ports of the caller's sockets that have an IPv4 address.
@@ -180,6 +196,9 @@ impl BoundSockets {
             Source::Udp(udp) => udp,
             #[cfg(unix)]
             Source::Unix(unix) => return self.adopt_unix(place, unix),
+            // Its sockets are in its place.
+            #[cfg(unix)]
+            Source::Inherited(_) => return Ok(()),
             #[cfg(feature = "testing")]
             Source::Memory(socket) => {
                 // It uses the clock of the runtime that serves, so its worker cannot have its own thread.

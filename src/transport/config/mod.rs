@@ -1,5 +1,7 @@
 //! Transports as values: the arguments of `Server::bind` and `Client::connect`.
 
+#[cfg(unix)]
+mod inherited;
 mod udp;
 #[cfg(unix)]
 mod unix;
@@ -8,6 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 #[cfg(unix)]
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
+#[cfg(unix)]
+pub use inherited::Inherited;
+#[cfg(unix)]
+pub(crate) use inherited::Which;
 pub(crate) use sealed::Source;
 use sealed::{Destination, Sources};
 pub(crate) use udp::On;
@@ -33,6 +39,7 @@ use crate::addr::Repr;
 /// | [`Udp`] | UDP with options |
 /// | `Unix` | Unix datagrams, on Unix systems |
 /// | `UdpSocket` and `UnixDatagram` of std and tokio | your own socket, whose options stay as they are |
+/// | [`Inherited`] (Unix) | sockets that systemd or another parent process has passed |
 /// | `MemorySocket` (feature `testing`) | a network in memory |
 /// | [`AnyTransport`] | one of those, chosen at run time |
 /// | tuples `(a, b)`, `(a, b, c)`, `(a, b, c, d)`, and a `Vec` of one of these | all of them: one server, one handler, one handle |
@@ -76,6 +83,7 @@ impl<T: Sources + Send> Bind for T {}
 /// | [`Udp`] | UDP with options |
 /// | `Unix` | Unix datagrams, on Unix systems |
 /// | `UdpSocket` and `UnixDatagram` of std and tokio | your own connected socket, whose options stay as they are |
+/// | [`Inherited`] (Unix) | a connected socket that a parent process has passed |
 /// | `MemorySocket` (feature `testing`) | a connected socket of a network in memory |
 /// | [`AnyTransport`] | one of those, chosen at run time |
 ///
@@ -121,6 +129,8 @@ mod sealed {
         Udp(Udp),
         #[cfg(unix)]
         Unix(Unix),
+        #[cfg(unix)]
+        Inherited(super::Inherited),
         #[cfg(feature = "testing")]
         Memory(crate::transport::memory::MemorySocket),
     }
@@ -254,11 +264,23 @@ impl From<tokio::net::UnixDatagram> for AnyTransport {
     }
 }
 
+#[cfg(unix)]
+impl From<Inherited> for AnyTransport {
+    fn from(inherited: Inherited) -> Self {
+        Self::new(inherited)
+    }
+}
+
 #[cfg(feature = "testing")]
 impl From<crate::transport::memory::MemorySocket> for AnyTransport {
     fn from(socket: crate::transport::memory::MemorySocket) -> Self {
         Self::new(socket)
     }
+}
+
+#[cfg(unix)]
+one_source! {
+    Inherited => Source::Inherited;
 }
 
 #[cfg(feature = "testing")]

@@ -4,6 +4,8 @@
 mod broken_log;
 #[cfg(target_os = "linux")]
 mod descriptors;
+#[cfg(target_os = "linux")]
+mod inherited;
 mod memory;
 mod spans;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))] // it needs several workers
@@ -12,7 +14,7 @@ mod threads;
 use std::{
     any::type_name,
     env,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use crate::files::without_files;
@@ -29,7 +31,12 @@ fn alone<F: FnOnce()>(test: F) {
         return test();
     }
     let output = without_files(|| command(&name).env(TEST, &name).output());
-    let output = output.expect("this program starts once more");
+    passes(&name, &output.expect("this program starts once more"));
+}
+
+/// Requires that the one test with this name has passed in a child process.
+#[track_caller]
+fn passes(name: &str, output: &Output) {
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     // Without the second check a name that no test has would pass.
