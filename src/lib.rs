@@ -57,6 +57,7 @@
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
+//! | a service of systemd | [`Inherited`], [`systemd`] |
 //! | socket options, other transports, several sockets | [`Udp`], [`Bind`], [`Connect`], [`AnyTransport`], [`SocketRef`], [`Interface`], [`TrafficClass`] |
 //! | a codec | [`Raw`], [`Text`], [`TextLine`], [`Json`], [`Cbor`], [`Msgpack`], [`Postcard`], [`Bincode`], [`BincodeDerive`], [`Fixed`], [`Protobuf`], [`StreamCodec`]; [how to choose](_documentation::codecs) |
 //! | compression, checksums, text | [`Zlib`], [`Zstd`], [`Lz4`], [`Bzip2`], [`Crc32c`], [`Sha256Digest`], [`Base64`], [`Prefix`]; [in which order](_documentation::layers) |
@@ -72,8 +73,8 @@
 //!
 //! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`SenderError`]
 //! and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`] and [`ClientSendError`] of clients. They contain
-//! [`AddrError`], [`OptionError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error of a key. `?` converts
-//! each of them to [`BoxError`].
+//! [`AddrError`], [`OptionError`], [`InheritedError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error
+//! of a key. `?` converts each of them to [`BoxError`].
 //!
 //! # Feature flags
 //!
@@ -88,12 +89,14 @@
 //! | `crc32c`, `sha256` | layers that detect accidental changes |
 //! | `base64` | a layer that makes text |
 //! | `signed`, `sealed` | layers that authenticate and encrypt |
+//! | `systemd` | the module [`systemd`], on Linux |
 //! | `testing` | the module [`testing`] |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The pages of docs.rs have all features; without some, links to what they bring lead nowhere.
 #![cfg_attr(
     not(all(
+        target_os = "linux",
         feature = "base64",
         feature = "bincode",
         feature = "bincode-derive",
@@ -109,6 +112,7 @@
         feature = "sealed",
         feature = "sha256",
         feature = "signed",
+        feature = "systemd",
         feature = "testing",
         feature = "tokio-codec",
         feature = "zlib",
@@ -159,6 +163,8 @@ mod socket;
 mod stats;
 #[cfg(feature = "tokio-codec")]
 mod stream_codec;
+#[cfg(all(feature = "systemd", target_os = "linux"))]
+pub mod systemd;
 mod tasks;
 mod traffic_class;
 mod transport;

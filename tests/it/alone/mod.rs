@@ -8,12 +8,15 @@ mod descriptors;
 mod inherited;
 mod memory;
 mod spans;
+#[cfg(all(feature = "systemd", target_os = "linux"))]
+mod systemd;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))] // it needs several workers
 mod threads;
 
 use std::{
     any::type_name,
     env,
+    ffi::OsStr,
     process::{Command, Output, Stdio},
 };
 
@@ -26,11 +29,25 @@ const TEST: &str = "DATAGRAMMAR_ALONE";
 /// program once more, for that test alone.
 #[track_caller]
 fn alone<F: FnOnce()>(test: F) {
+    alone_with(&[], test);
+}
+
+/// Does the same as [`alone`], with environment variables. A variable without a value is removed.
+#[track_caller]
+fn alone_with<F: FnOnce()>(variables: &[(&str, Option<&OsStr>)], test: F) {
     let name = test_name::<F>();
     if env::var(TEST).is_ok_and(|running| running == name) {
         return test();
     }
-    let output = without_files(|| command(&name).env(TEST, &name).output());
+    let mut command = command(&name);
+    command.env(TEST, &name);
+    for (variable, value) in variables {
+        match value {
+            Some(value) => command.env(variable, value),
+            None => command.env_remove(variable),
+        };
+    }
+    let output = without_files(|| command.output());
     passes(&name, &output.expect("this program starts once more"));
 }
 
