@@ -206,6 +206,8 @@ pub(crate) fn hook_failed(what: &str, panicked: &Panicked) {
 #[cfg(unix)]
 pub(crate) fn path_is_left(path: &Path, error: &io::Error) {
     told(|| tracing::error!(path = ?path, %error, "the path of a socket could not be removed"));
+}
+
 /// Logs that systemd could not be told about a state of the server.
 #[cfg(all(feature = "systemd", target_os = "linux"))]
 pub(crate) fn systemd_not_told(state: &str, error: &std::io::Error) {

@@ -3,6 +3,7 @@
 import sys
 from importlib.metadata import version
 
+import activation
 import javascript
 import model_client
 import model_server
@@ -16,6 +17,7 @@ import unix
 from programs import Built, run_all
 
 CHECKS = [
+    *activation.CHECKS,
     *javascript.CHECKS,
     *model_client.CHECKS,
     *model_server.CHECKS,
@@ -30,7 +32,10 @@ CHECKS = [
 
 
 def main() -> int:
-    print(f"easynetwork {version('easynetwork')}, ntplib {version('ntplib')}, Python {sys.version.split()[0]}")
+    print(
+        f"easynetwork {version('easynetwork')}, ntplib {version('ntplib')}, {activation.version()}, "
+        f"Python {sys.version.split()[0]}"
+    )
     return run_all("interop", CHECKS, Built(sys.argv[1]))
 
 
