@@ -32,6 +32,7 @@ macro_rules! links {
 [`DatagramProtocol`]: crate::DatagramProtocol
 [`DropReason`]: crate::DropReason
 [`Handler`]: crate::Handler
+[`Inherited`]: crate::Inherited
 [`Json`]: crate::Json
 [`Layer`]: crate::Layer
 [`Limits`]: crate::Limits

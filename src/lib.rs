@@ -129,6 +129,7 @@
     any(
         not(doctest),
         all(
+            target_os = "linux",
             feature = "base64",
             feature = "bzip2",
             feature = "cbor",

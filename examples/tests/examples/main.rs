@@ -1,5 +1,7 @@
 //! Starts each example as a user does, and checks what it prints and sends.
 
+#[cfg(all(feature = "systemd", target_os = "linux"))]
+mod activated;
 mod custom_protocol;
 mod echo;
 mod program;

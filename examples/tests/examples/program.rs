@@ -5,6 +5,7 @@ use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Read},
     net::UdpSocket,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
@@ -20,10 +21,7 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(name: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        // The test is in target/PROFILE/deps, the examples are in target/PROFILE/examples.
-        let test = env::current_exe().unwrap();
-        let dir = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
-        let path = dir.join(name).with_extension(env::consts::EXE_EXTENSION);
+        let path = path(name);
         let mut child = Command::new(&path)
             .args(args)
             .stdin(Stdio::null())
@@ -82,6 +80,14 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The path of an example.
+pub(crate) fn path(name: &str) -> PathBuf {
+    // The test is in target/PROFILE/deps, the examples are in target/PROFILE/examples.
+    let test = env::current_exe().unwrap();
+    let dir = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
+    dir.join(name).with_extension(env::consts::EXE_EXTENSION)
 }
 
 fn read_lines(from: impl Read + Send + 'static, to: Sender<String>) {
