@@ -138,6 +138,7 @@
             feature = "sealed",
             feature = "sha256",
             feature = "signed",
+            feature = "systemd",
             feature = "testing",
             feature = "tokio-codec",
             feature = "zlib",

@@ -68,6 +68,9 @@ impl Inherited {
     /// Means each socket with this name in `LISTEN_FDNAMES`. In a socket unit of systemd,
     /// `FileDescriptorName=` sets the name; without it, the name is that of the unit, such as `echo.socket`.
     /// If the parent passes no names, each socket has the name `unknown`.
+    ///
+    /// All sockets of one unit have the same name. If a unit has `ListenStream=` too, as for DNS, take its
+    /// datagram socket by position, or make it a unit of its own.
     pub fn named(name: impl Into<String>) -> Self {
         Self(Which::Named(name.into()))
     }
