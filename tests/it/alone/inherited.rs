@@ -2,11 +2,13 @@
 //! test has a process of its own, which inherits what the test passes.
 
 use std::{
-    env,
+    env, fs,
     io::ErrorKind,
     net::{SocketAddr, TcpListener, UdpSocket},
     os::fd::{AsFd, AsRawFd, OwnedFd},
-    process::{Command, Stdio},
+    path::Path,
+    process::Command,
+    sync::mpsc,
 };
 
 use datagrammar::{
@@ -14,6 +16,7 @@ use datagrammar::{
 };
 use futures_util::FutureExt;
 use socket2::SockRef;
+use tokio::{runtime::Builder, task::spawn_blocking};
 
 use super::{TEST, command, passes, test_name};
 use crate::{
@@ -48,11 +51,8 @@ impl Parent {
             let script = format!("{} exec \"$0\" \"$@\"", self.environment);
             let mut shell = Command::new("sh");
             shell.args(["-c", &script]).arg(test.get_program()).args(test.get_args());
-            shell.env(TEST, &name).stdout(Stdio::piped()).stderr(Stdio::piped());
-            let child = shell.spawn()?;
-            // The child has them alone.
-            drop(sockets);
-            child.wait_with_output()
+            shell.env(TEST, &name);
+            shell.output()
         });
         passes(&name, &output.expect("there is a shell"));
     }
@@ -73,6 +73,13 @@ fn close_on_exec(fd: i32) -> Option<bool> {
     (flags >= 0).then_some(flags & libc::FD_CLOEXEC != 0)
 }
 
+/// How many descriptors of this process are this socket.
+fn descriptors_of(socket: &Path) -> usize {
+    let all = fs::read_dir("/proc/self/fd").unwrap();
+    all.filter(|one| fs::read_link(one.as_ref().unwrap().path()).is_ok_and(|it| it == socket))
+        .count()
+}
+
 fn udp() -> OwnedFd {
     UdpSocket::bind("127.0.0.1:0").unwrap().into()
 }
@@ -89,8 +96,8 @@ fn refused(transport: impl Bind) -> (ErrorKind, String) {
 }
 
 fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(test);
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().max_blocking_threads(1).build().unwrap().block_on(test);
 }
 
 fn addrs(server: &Server) -> Vec<SocketAddr> {
@@ -190,16 +197,16 @@ fn each_descriptor_is_handed_out_once_even_after_the_server_is_gone() {
                 (ErrorKind::ResourceBusy, text)
             };
             assert_eq!(refused((Inherited::nth(0), Inherited::nth(0))), taken(3));
+            let socket = fs::read_link("/proc/self/fd/3").unwrap();
             let server = bind(Inherited::nth(0)).unwrap();
-            let addr = addrs(&server)[0];
+            assert_eq!(descriptors_of(&socket), 1);
 
             assert_eq!(refused(Inherited::nth(0)), taken(3));
             assert_eq!(refused(Inherited::all()), taken(3));
             drop(server);
             assert_eq!(refused(Inherited::named("unknown")), taken(3));
 
-            // The server had the last descriptor of the socket.
-            assert!(UdpSocket::bind(addr).is_ok());
+            assert_eq!(descriptors_of(&socket), 0);
             // The errors above have not consumed the second socket.
             assert!(bind(Inherited::nth(1)).is_ok());
         });
@@ -228,10 +235,14 @@ fn a_bind_that_fails_consumes_no_descriptor() {
             assert_eq!(error.kind(), ErrorKind::AddrInUse);
             let error = bind((Inherited::named("dns"), Udp::new(in_use).ttl(0))).unwrap_err();
             assert!(matches!(error, BindError::Option(_)), "{error:?}");
-            // A bind that waits for a name, and is dropped.
+            // A bind that waits for a name, and is dropped. The one thread that resolves names is busy.
+            let (release, held) = mpsc::channel::<()>();
+            let busy = spawn_blocking(move || held.recv());
             let echo = async |text: String| text;
             let waits = Server::bind((Inherited::nth(0), "localhost:0"), Text, echo);
             assert!(waits.now_or_never().is_none(), "there was nothing to wait for");
+            drop(release);
+            assert!(busy.await.unwrap().is_err());
 
             let error = Client::connect(Inherited::nth(0), Text).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotConnected);
