@@ -210,7 +210,7 @@ pub(crate) fn path_is_left(path: &Path, error: &io::Error) {
 
 /// Logs that systemd could not be told about a state of the server.
 #[cfg(all(feature = "systemd", target_os = "linux"))]
-pub(crate) fn systemd_not_told(state: &str, error: &std::io::Error) {
+pub(crate) fn systemd_not_told(state: &str, error: &io::Error) {
     told(|| tracing::warn!(state, %error, "systemd was not notified"));
 }
 

@@ -24,7 +24,7 @@ use crate::transport::inherited::environment;
 ///
 /// `bind` fails with [`BindError::Inherited`](crate::BindError::Inherited), and `connect` with
 /// [`ConnectError::Inherited`](crate::ConnectError::Inherited), if there is no such socket, or if it is not a
-/// datagram socket of IPv4 or IPv6. This includes a descriptor with close-on-exec set: a program cannot
+/// datagram socket of IPv4, IPv6 or Unix. This includes a descriptor with close-on-exec set: a program cannot
 /// inherit such a descriptor, so the program has opened it itself, or another library has already taken it.
 ///
 /// # Examples

@@ -13,7 +13,7 @@ use super::{descriptor, environment::passed_here};
 use crate::{
     error::InheritedError,
     lock::locked,
-    transport::config::{Inherited, Source, Udp, Which},
+    transport::config::{Inherited, On, OnUnix, Source, Udp, Unix, Which},
 };
 
 /// The first passed descriptor (`SD_LISTEN_FDS_START`).
@@ -63,6 +63,67 @@ impl Claims {
     }
 }
 
+impl Inherited {
+    /// Takes the socket out, to set options of [`Udp`] on it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is not exactly one such socket, or if it is not a UDP socket. Then it can be taken again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Inherited, Udp};
+    /// use std::{net::UdpSocket, os::fd::OwnedFd};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let inherited = Inherited::from(OwnedFd::from(UdpSocket::bind("127.0.0.1:0")?));
+    /// let udp = Udp::from(inherited.into_udp_socket()?).recv_buffer_size(16 << 20);
+    /// # drop(udp);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_udp_socket(self) -> Result<std::net::UdpSocket, InheritedError> {
+        let mut claims = Claims::default();
+        let Source::Udp(Udp { on: On::Socket(socket), .. }) = claims.take_one(self)? else {
+            return Err(InheritedError::invalid("the inherited socket is not a UDP socket"));
+        };
+        let socket = socket.into_std();
+        claims.keep();
+        socket.map_err(|error| InheritedError::invalid(error.to_string()))
+    }
+
+    /// Takes the socket out, to set options of [`Unix`] on it, such as
+    /// [`unnamed_peers`](Unix::unnamed_peers).
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is not exactly one such socket, or if it is not a Unix socket. Then it can be taken
+    /// again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BindError, Inherited, Server, Text, Unix, UnnamedPeers};
+    ///
+    /// /// Serves the socket of a unit with `ListenDatagram=/run/log.sock` and `FileDescriptorName=log`.
+    /// async fn serve() -> std::io::Result<Server> {
+    ///     let socket = Inherited::named("log").into_unix_datagram()?;
+    ///     let unix = Unix::from(socket).unnamed_peers(UnnamedPeers::Serve);
+    ///     Ok(Server::bind(unix, Text, async |line: String| println!("{line}")).await?)
+    /// }
+    /// ```
+    pub fn into_unix_datagram(self) -> Result<std::os::unix::net::UnixDatagram, InheritedError> {
+        let mut claims = Claims::default();
+        let Source::Unix(Unix { on: OnUnix::Socket(socket), .. }) = claims.take_one(self)? else {
+            return Err(InheritedError::invalid("the inherited socket is not a Unix socket"));
+        };
+        let socket = socket.into_std();
+        claims.keep();
+        socket.map_err(|error| InheritedError::invalid(error.to_string()))
+    }
+}
+
 impl Drop for Claims {
     fn drop(&mut self) {
         let mut claimed = locked(&CLAIMED);
@@ -98,8 +159,10 @@ fn source(fd: RawFd, copy: OwnedFd) -> Result<Source, InheritedError> {
         libc::AF_INET | libc::AF_INET6 => {
             Ok(Source::Udp(Udp::from(std::net::UdpSocket::from(copy))))
         }
+        libc::AF_UNIX => Ok(Source::Unix(Unix::from(std::os::unix::net::UnixDatagram::from(copy)))),
         family => {
-            let problem = format!("is a socket of the address family {family}, not IPv4 or IPv6");
+            let problem =
+                format!("is a socket of the address family {family}, not IPv4, IPv6 or Unix");
             Err(InheritedError::unusable(fd, problem))
         }
     }
@@ -132,9 +195,13 @@ mod tests {
         assert_eq!(kind, io::ErrorKind::InvalidInput);
         assert!(text.starts_with("is a stream socket; "), "{text}");
 
-        let (kind, text) = told(UnixDatagram::unbound().unwrap());
-        assert_eq!(kind, io::ErrorKind::InvalidInput);
-        assert_eq!(text, "is a socket of the address family 1, not IPv4 or IPv6");
+        #[cfg(target_os = "linux")]
+        {
+            let netlink = socket2::Socket::new(libc::AF_NETLINK.into(), Type::DGRAM, None).unwrap();
+            let (kind, text) = told(netlink);
+            assert_eq!(kind, io::ErrorKind::InvalidInput);
+            assert_eq!(text, "is a socket of the address family 16, not IPv4, IPv6 or Unix");
+        }
 
         let file = File::open("/dev/null").unwrap();
         assert_eq!(told(file), (io::ErrorKind::InvalidInput, "is not a socket".to_owned()));
@@ -146,5 +213,19 @@ mod tests {
         let fd = || OwnedFd::from(UdpSocket::bind("127.0.0.1:0").unwrap());
 
         assert!(Claims::default().take_one(Inherited::from(fd())).is_ok());
+    }
+
+    // B-17
+    #[test]
+    fn a_socket_of_either_kind_can_be_taken_out() {
+        let udp = || Inherited::from(OwnedFd::from(UdpSocket::bind("127.0.0.1:0").unwrap()));
+        let unix = || Inherited::from(OwnedFd::from(UnixDatagram::unbound().unwrap()));
+
+        assert!(udp().into_udp_socket().unwrap().local_addr().is_ok());
+        assert!(unix().into_unix_datagram().unwrap().local_addr().unwrap().is_unnamed());
+        let (wrong, other) =
+            (udp().into_unix_datagram().unwrap_err(), unix().into_udp_socket().unwrap_err());
+        assert_eq!(wrong.to_string(), "the inherited socket is not a Unix socket");
+        assert_eq!(other.to_string(), "the inherited socket is not a UDP socket");
     }
 }
