@@ -2,8 +2,9 @@
 
 mod arrived;
 mod builder;
-mod connect;
+pub(crate) mod connect;
 mod endpoint;
+pub(crate) mod error_queue;
 mod link;
 mod packets;
 mod shared;

@@ -38,7 +38,7 @@ pub use multicast::Interface;
 pub(crate) use multicast::{Membership, check as check_group, hears};
 pub(crate) use reach::reaches;
 pub(crate) use recv_batch::RecvBatch;
-pub(crate) use resolve::unmapped;
+pub(crate) use resolve::{Resolver, unmapped};
 pub(crate) use route::{Ancillary, Local, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use send_batch::SendBatch;
