@@ -97,6 +97,7 @@
         feature = "base64",
         feature = "bincode",
         feature = "bincode-derive",
+        feature = "blocking",
         feature = "bzip2",
         feature = "cbor",
         feature = "crc32c",
@@ -141,6 +142,8 @@
 ))]
 pub mod _documentation;
 mod addr;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod client;
 mod engine;
 mod error;

@@ -7,8 +7,7 @@ use crate::{
     Addr, SocketRef,
     stats::{ClientCounters, add},
     transport::{
-        RecvBatch, RecvHalf, Route, SendBatch, Transport, max_len,
-        options::Options, socket,
+        RecvBatch, RecvHalf, Route, SendBatch, Transport, max_len, options::Options, socket,
     },
 };
 
@@ -99,9 +98,11 @@ impl Link {
     /// that it is not readable. So it also finds datagrams that arrived after the runtime has last polled the
     /// socket.
     pub(super) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
-        self.errors.receive(|half| {
-            if ask_kernel { half.recv_now(batch) } else { half.try_recv(batch) }
-        })
+        self.errors.receive(
+            |half| {
+                if ask_kernel { half.recv_now(batch) } else { half.try_recv(batch) }
+            },
+        )
     }
 
     /// Completes when `try_recv` may succeed.

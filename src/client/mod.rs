@@ -12,4 +12,6 @@ mod wait;
 
 pub use builder::ClientBuilder;
 pub use endpoint::Client;
+#[cfg(feature = "blocking")]
+pub(crate) use packets::LATE;
 pub use packets::Packets;

@@ -29,7 +29,7 @@ use std::{
 };
 
 pub(crate) use icmp::is_about_sending;
-use icmp::send_despite_the_past;
+pub(crate) use icmp::send_despite_the_past;
 pub(crate) use io_mode::buffers;
 pub use io_mode::{IoMode, Offload};
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]

@@ -48,6 +48,9 @@ enum Lent<'a> {
     /// Keeps the socket open, because its owner may close it meanwhile. Otherwise the descriptor could be
     /// reused for another file.
     Shared(Arc<UdpSocket>),
+    /// The same for a blocking client.
+    #[cfg(feature = "blocking")]
+    Blocking(Arc<std::net::UdpSocket>),
 }
 
 impl SocketRef<'_> {
@@ -55,11 +58,9 @@ impl SocketRef<'_> {
         Self(Lent::Shared(socket))
     }
 
-    fn socket(&self) -> &UdpSocket {
-        match &self.0 {
-            Lent::Borrowed(socket) => socket,
-            Lent::Shared(socket) => socket,
-        }
+    #[cfg(feature = "blocking")]
+    pub(crate) const fn blocking(socket: Arc<std::net::UdpSocket>) -> Self {
+        Self(Lent::Blocking(socket))
     }
 }
 
@@ -72,13 +73,23 @@ impl<'a> From<&'a UdpSocket> for SocketRef<'a> {
 #[cfg(unix)]
 impl std::os::fd::AsFd for SocketRef<'_> {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.socket().as_fd()
+        match &self.0 {
+            Lent::Borrowed(socket) => socket.as_fd(),
+            Lent::Shared(socket) => socket.as_fd(),
+            #[cfg(feature = "blocking")]
+            Lent::Blocking(socket) => socket.as_fd(),
+        }
     }
 }
 
 #[cfg(windows)]
 impl std::os::windows::io::AsSocket for SocketRef<'_> {
     fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-        self.socket().as_socket()
+        match &self.0 {
+            Lent::Borrowed(socket) => socket.as_socket(),
+            Lent::Shared(socket) => socket.as_socket(),
+            #[cfg(feature = "blocking")]
+            Lent::Blocking(socket) => socket.as_socket(),
+        }
     }
 }

@@ -1,0 +1,164 @@
+//! The state that all clones of a blocking client share.
+
+use std::{
+    borrow::Borrow,
+    io,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use super::{
+    link::{Link, Received},
+    wait::Waited,
+};
+use crate::{
+    Addr, ClientRecvError, ClientSendError, DatagramProtocol,
+    lock::locked,
+    stats::{ClientCounters, add},
+    transport::Scratch,
+};
+
+/// The state that all clones of a blocking client share.
+pub(super) struct Shared<P> {
+    protocol: P,
+    max_datagram_size: usize,
+    pub(super) local_addr: Addr,
+    pub(super) peer_addr: Addr,
+    /// `None` once the client is closed.
+    link: Mutex<Option<Arc<Link>>>,
+    /// Receive buffers that no call uses at the moment.
+    buffers: Mutex<Vec<Vec<u8>>>,
+    pub(super) counters: ClientCounters,
+}
+
+impl<P> Shared<P> {
+    pub(super) fn new(link: Link, protocol: P, max_datagram_size: usize) -> Self {
+        Self {
+            protocol,
+            max_datagram_size,
+            local_addr: link.local_addr.clone(),
+            peer_addr: link.peer_addr.clone(),
+            link: Mutex::new(Some(Arc::new(link))),
+            buffers: Mutex::default(),
+            counters: ClientCounters::default(),
+        }
+    }
+
+    /// Returns the socket, unless the client is closed.
+    pub(super) fn link(&self) -> Option<Arc<Link>> {
+        locked(&self.link).clone()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        locked(&self.link).is_none()
+    }
+
+    pub(super) fn close(&self) {
+        let link = locked(&self.link).take();
+        // Without calls in progress there is nobody to wake, and a socket that the caller has cloned stays as
+        // it is.
+        if let Some(link) = link
+            && Arc::strong_count(&link) > 1
+        {
+            link.shut_down();
+        }
+    }
+}
+
+impl<P: DatagramProtocol> Shared<P> {
+    pub(super) fn send(&self, packet: &P::Outgoing) -> Result<(), ClientSendError> {
+        let link = self.link().ok_or(ClientSendError::Closed)?;
+        let encode = |datagram: &mut Vec<u8>| self.protocol.encode(packet, datagram);
+        let datagram = Scratch::encode(link.max_len(), encode);
+        let datagram = datagram.map_err(ClientSendError::of_encoding)?;
+        loop {
+            let error = match link.try_send(&datagram) {
+                Ok(()) => {
+                    add(&self.counters.sent, 1);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            if self.is_closed() {
+                return Err(ClientSendError::Closed);
+            }
+            match error.kind() {
+                io::ErrorKind::WouldBlock => link.wait_writable().map_err(ClientSendError::Io)?,
+                io::ErrorKind::Interrupted => continue,
+                _ => {
+                    add(&self.counters.send_errors, 1);
+                    return Err(ClientSendError::Io(error));
+                }
+            };
+        }
+    }
+
+    pub(super) fn send_all(
+        &self,
+        packets: impl IntoIterator<Item: Borrow<P::Outgoing>>,
+    ) -> Result<(), ClientSendError> {
+        packets.into_iter().try_for_each(|packet| self.send(packet.borrow()))
+    }
+
+    /// Receives a packet, and waits for it until `deadline`.
+    pub(super) fn receive(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<P::Incoming, ClientRecvError> {
+        let link = self.link().ok_or(ClientRecvError::Closed)?;
+        let mut waited = Waited::Ready;
+        loop {
+            if let Some(packet) = self.try_receive(&link) {
+                return packet;
+            }
+            match waited {
+                Waited::TimedOut => return Err(ClientRecvError::TimedOut),
+                Waited::ShutDown => {
+                    let error = io::Error::new(io::ErrorKind::NotConnected, SHUT_DOWN);
+                    return Err(ClientRecvError::Io(error));
+                }
+                Waited::Ready => {}
+            }
+            waited = link.wait_readable(deadline).map_err(ClientRecvError::Io)?;
+        }
+    }
+
+    /// Returns a packet that has arrived, without waiting.
+    pub(super) fn receive_now(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
+        match self.link() {
+            Some(link) => self.try_receive(&link),
+            None => Some(Err(ClientRecvError::Closed)),
+        }
+    }
+
+    fn try_receive(&self, link: &Link) -> Option<Result<P::Incoming, ClientRecvError>> {
+        let mut buffer = locked(&self.buffers).pop().unwrap_or_default();
+        // Pages that are never touched cost no memory.
+        if buffer.is_empty() {
+            buffer = vec![0; self.max_datagram_size + 1];
+        }
+        let counters = &self.counters;
+        let packet = match link.try_recv(&mut buffer) {
+            Ok(Received::Whole(len)) => {
+                add(&counters.received, 1);
+                Some(self.protocol.decode(&buffer[..len]).map_err(|error| {
+                    add(&counters.decode_errors, 1);
+                    ClientRecvError::Decode(error)
+                }))
+            }
+            Ok(Received::TooLong) => {
+                add(&counters.received, 1);
+                add(&counters.too_large, 1);
+                Some(Err(ClientRecvError::TooLarge { max: self.max_datagram_size }))
+            }
+            // `close` shuts the socket down, and systems report that in different ways.
+            Err(_) if self.is_closed() => Some(Err(ClientRecvError::Closed)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => Some(Err(ClientRecvError::Io(error))),
+        };
+        locked(&self.buffers).push(buffer);
+        packet
+    }
+}
+
+const SHUT_DOWN: &str = "the socket was shut down for reading";
