@@ -14,10 +14,11 @@ use std::{
 
 use tokio::sync::oneshot::Receiver;
 
-use self::pool::Pool;
+use self::pool::{Pool, Prepared};
 use crate::{
     Addr,
     function::{Call, RequestAndAddr, RequestOnly},
+    inside,
 };
 
 /// Makes a handler of a function that is not `async` and may block its thread: it reads files, waits for a
@@ -115,7 +116,7 @@ where
 
     fn call(&self, request: Req, _: &Addr) -> Returned<Out> {
         let function = Arc::clone(&self.function);
-        Returned(self.pool.run(move || function(request)))
+        Returned::new(self.pool.prepare(move || function(request)))
     }
 }
 
@@ -129,19 +130,40 @@ where
 
     fn call(&self, request: Req, addr: &Addr) -> Returned<Out> {
         let (function, addr) = (Arc::clone(&self.function), addr.clone());
-        Returned(self.pool.run(move || function(request, addr)))
+        Returned::new(self.pool.prepare(move || function(request, addr)))
     }
 }
 
 /// The future of a call that runs on a thread of its own. Its output is the return value of the function, and it
 /// panics if the function has panicked.
-pub struct Returned<Out>(Receiver<thread::Result<Out>>);
+pub struct Returned<Out> {
+    /// `None` once a thread has it.
+    call: Option<Prepared>,
+    polled: bool,
+    receiver: Receiver<thread::Result<Out>>,
+}
+
+impl<Out> Returned<Out> {
+    fn new((call, receiver): (Prepared, Receiver<thread::Result<Out>>)) -> Self {
+        Self { call: Some(call), polled: false, receiver }
+    }
+}
 
 impl<Out> Future for Returned<Out> {
     type Output = Out;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Out> {
-        let ended = ready!(Pin::new(&mut self.0).poll(cx));
+        // A worker polls a new conversation once, and then makes it a task. Only the task is marked with the
+        // number of its server, which the call needs so that it does not wait for the end of that server.
+        if inside::current() == 0 && !self.polled {
+            self.polled = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some(call) = self.call.take() {
+            call.start(inside::current());
+        }
+        let ended = ready!(Pin::new(&mut self.receiver).poll(cx));
         let returned = ended.expect("no thread can be started for the call");
         Poll::Ready(returned.unwrap_or_else(|payload| resume_unwind(payload)))
     }

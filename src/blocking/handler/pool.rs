@@ -11,12 +11,7 @@ use std::{
 
 use tokio::sync::oneshot::{self, Receiver};
 
-use crate::{
-    events::Scope,
-    inside::{self, inside},
-    lock::locked,
-    panic,
-};
+use crate::{events::Scope, inside::inside, lock::locked, panic};
 
 /// Threads that run calls, in the order of the calls. Dropping it ends the idle threads; the others end after
 /// their calls.
@@ -50,19 +45,15 @@ impl Pool {
         Self(Arc::new(Shared { max_threads, state, changed }))
     }
 
-    /// Runs `call` on a thread. Returns the receiver of what it returns, or of its panic. If the receiver is
+    /// Prepares `call`. Returns it, and the receiver of what it returns, or of its panic. If the receiver is
     /// dropped before the call begins, it does not run.
-    ///
-    /// # Panics
-    ///
-    /// Panics if there is no thread, and none can be started.
-    pub(super) fn run<T: Send + 'static>(
+    pub(super) fn prepare<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
-    ) -> Receiver<thread::Result<T>> {
+    ) -> (Prepared, Receiver<thread::Result<T>>) {
         let (sender, receiver) = oneshot::channel();
-        let (scope, server) = (Scope::current(), inside::current());
-        self.add(Box::new(move || {
+        let scope = Scope::current();
+        let call = Box::new(move |server| {
             // The second `catch` is for destructors: of a call that does not run, and of a value that nobody
             // receives.
             let _ = panic::catch(|| {
@@ -73,12 +64,32 @@ impl Pool {
                 let returned = scope.run(|| inside(server, call));
                 let _ = sender.send(returned);
             });
-        }));
-        receiver
+        });
+        (Prepared { shared: Arc::clone(&self.0), call }, receiver)
     }
+}
 
-    fn add(&self, call: Job) {
-        let Shared { max_threads, state, changed } = &*self.0;
+/// A call that no thread knows yet.
+pub(super) struct Prepared {
+    shared: Arc<Shared>,
+    call: Box<dyn FnOnce(u64) + Send>,
+}
+
+impl Prepared {
+    /// Runs the call on a thread, as a part of the server with this number.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no thread, and none can be started.
+    pub(super) fn start(self, server: u64) {
+        let Self { shared, call } = self;
+        shared.add(Box::new(move || call(server)));
+    }
+}
+
+impl Shared {
+    fn add(self: &Arc<Self>, call: Job) {
+        let Self { max_threads, state, changed } = &**self;
         let mut state = locked(state);
         state.calls.push_back(call);
         if state.idle >= state.calls.len() || state.threads == *max_threads {
@@ -89,10 +100,10 @@ impl Pool {
         state.threads += 1;
         state.idle += 1;
         drop(state);
-        let shared = Arc::clone(&self.0);
+        let shared = Arc::clone(self);
         let thread = Builder::new().name("datagrammar-fn".to_owned()).spawn(move || shared.work());
         let Err(error) = thread else { return };
-        let mut state = locked(&self.0.state);
+        let mut state = locked(&self.state);
         state.threads -= 1;
         state.idle -= 1;
         if state.threads == 0 {
@@ -102,9 +113,7 @@ impl Pool {
             panic!("no thread can be started: {error}");
         }
     }
-}
 
-impl Shared {
     /// Runs calls until there was none for a while, or the pool was dropped.
     fn work(&self) {
         let mut state = locked(&self.state);
@@ -155,10 +164,22 @@ impl fmt::Debug for Pool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Barrier, mpsc};
+    use std::{
+        sync::{Barrier, mpsc},
+        time::Instant,
+    };
 
     use super::*;
     use crate::blocking::block_on::block_on;
+
+    fn run<T: Send + 'static>(
+        pool: &Pool,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Receiver<thread::Result<T>> {
+        let (call, receiver) = pool.prepare(call);
+        call.start(0);
+        receiver
+    }
 
     fn counts(pool: &Pool) -> (usize, usize) {
         let state = locked(&pool.0.state);
@@ -167,7 +188,9 @@ mod tests {
 
     /// Waits until the pool has so many threads, and so many idle ones.
     fn until(pool: &Pool, expected: (usize, usize)) {
+        let begun = Instant::now();
         while counts(pool) != expected {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", counts(pool));
             thread::yield_now();
         }
     }
@@ -179,19 +202,21 @@ mod tests {
         assert_eq!(counts(&pool), (0, 0));
 
         for _ in 0..3 {
-            assert_eq!(block_on(pool.run(|| 42)).unwrap().unwrap(), 42);
+            assert_eq!(block_on(run(&pool, || 42)).unwrap().unwrap(), 42);
             until(&pool, (1, 1));
         }
         let both = [(); 2].map(|()| {
             let barrier = Arc::clone(&barrier);
-            pool.run(move || barrier.wait())
+            run(&pool, move || barrier.wait())
         });
         until(&pool, (2, 0));
-        let third = pool.run(|| 43);
+        let third = run(&pool, || 43);
         assert_eq!(counts(&pool), (2, 0));
         barrier.wait();
 
-        both.map(|call| block_on(call).unwrap().unwrap());
+        for call in both {
+            block_on(call).unwrap().unwrap();
+        }
         assert_eq!(block_on(third).unwrap().unwrap(), 43);
         until(&pool, (2, 2));
     }
@@ -201,10 +226,10 @@ mod tests {
         let pool = Pool::new(1);
         let (release, released) = mpsc::channel::<()>();
         let (log, logged) = mpsc::channel();
-        let first = pool.run(move || released.recv());
+        let first = run(&pool, move || released.recv());
         let call = |n| {
             let log = log.clone();
-            pool.run(move || log.send(n).unwrap())
+            run(&pool, move || log.send(n).unwrap())
         };
         let (second, dropped, fourth) = (call(2), call(3), call(4));
 
@@ -224,10 +249,10 @@ mod tests {
     fn a_panic_is_received_and_the_thread_goes_on() {
         let pool = Pool::new(1);
 
-        let panicked = block_on(pool.run(|| panic!("on purpose"))).unwrap();
+        let panicked = block_on(run(&pool, || panic!("on purpose"))).unwrap();
 
         assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"on purpose"));
-        assert_eq!(block_on(pool.run(|| 42)).unwrap().unwrap(), 42);
+        assert_eq!(block_on(run(&pool, || 42)).unwrap().unwrap(), 42);
         assert_eq!(counts(&pool).0, 1);
     }
 
@@ -235,8 +260,8 @@ mod tests {
     fn idle_threads_end_when_the_pool_is_dropped_and_busy_ones_after_their_calls() {
         let pool = Pool::new(2);
         let (release, released) = mpsc::channel::<()>();
-        let busy = pool.run(move || released.recv());
-        assert_eq!(block_on(pool.run(|| 42)).unwrap().unwrap(), 42);
+        let busy = run(&pool, move || released.recv());
+        assert_eq!(block_on(run(&pool, || 42)).unwrap().unwrap(), 42);
         let shared = Arc::downgrade(&pool.0);
 
         drop(pool);
