@@ -65,6 +65,14 @@ impl Link {
         Ok(Self { socket, local_addr, peer_addr, errors, shared: shared.into() })
     }
 
+    /// A link over any socket, for tests.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(super) fn over(socket: UdpSocket) -> Self {
+        let addr = || std::net::SocketAddr::from(([127, 0, 0, 1], 9)).into();
+        let (socket, errors) = (Arc::new(socket), ErrorQueue::new(()));
+        Self { socket, local_addr: addr(), peer_addr: addr(), errors, shared: false.into() }
+    }
+
     pub(super) fn socket(&self) -> SocketRef<'static> {
         self.shared.store(true, Relaxed);
         SocketRef::blocking(Arc::clone(&self.socket))

@@ -162,3 +162,78 @@ impl<P: DatagramProtocol> Shared<P> {
 }
 
 const SHUT_DOWN: &str = "the socket was shut down for reading";
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{
+        net::UdpSocket,
+        os::{fd::OwnedFd, unix::net::UnixDatagram},
+        thread,
+        time::Duration,
+    };
+
+    use socket2::SockRef;
+
+    use super::*;
+    use crate::{Bytes, Raw};
+
+    /// A client whose sends wait when its peer does not receive. On loopback, UDP drops datagrams instead.
+    fn client() -> (Shared<Raw>, UnixDatagram) {
+        let (one, other) = UnixDatagram::pair().unwrap();
+        one.set_nonblocking(true).unwrap();
+        SockRef::from(&one).set_send_buffer_size(20_000).unwrap();
+        other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        (Shared::new(Link::over(UdpSocket::from(OwnedFd::from(one))), Raw, 16), other)
+    }
+
+    /// Sends on another thread until there is no room. Returns how many datagrams were sent until then.
+    fn fill(client: &Shared<Raw>) -> u64 {
+        let sent = || client.counters.read().sent;
+        loop {
+            let before = sent();
+            thread::sleep(Duration::from_millis(20));
+            if before > 0 && before == sent() {
+                return before;
+            }
+        }
+    }
+
+    // C-6, S-10
+    #[test]
+    fn without_room_a_send_waits_and_loses_nothing() {
+        /// Many more than the buffer holds.
+        const DATAGRAMS: u32 = 2_000;
+
+        let (client, peer) = client();
+        thread::scope(|scope| {
+            let packets = (0..DATAGRAMS).map(|n| Bytes::copy_from_slice(&n.to_be_bytes()));
+            let sending = scope.spawn(|| client.send_all(packets));
+            assert!(fill(&client) < DATAGRAMS.into());
+            assert!(!sending.is_finished());
+
+            for n in 0..DATAGRAMS {
+                let mut datagram = [0; 4];
+                assert_eq!(peer.recv(&mut datagram).unwrap(), 4);
+                assert_eq!(datagram, n.to_be_bytes());
+            }
+
+            sending.join().unwrap().unwrap();
+        });
+    }
+
+    // C-8, C-9
+    #[test]
+    fn closing_ends_a_send_that_waits_for_room() {
+        let (client, _peer) = client();
+        thread::scope(|scope| {
+            let packets = (0..=u8::MAX).cycle().map(|n| Bytes::from(vec![n]));
+            let sending = scope.spawn(|| client.send_all(packets));
+            fill(&client);
+
+            client.close();
+
+            let sent = sending.join().unwrap();
+            assert!(matches!(sent, Err(ClientSendError::Closed)), "{sent:?}");
+        });
+    }
+}
