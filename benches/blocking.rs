@@ -1,8 +1,8 @@
-//! One round trip of a client without async over loopback: `blocking::Client` beside a `std::net::UdpSocket`, with
-//! the same echo thread. With `--test`, criterion calls each once.
+//! One round trip of a client without async over loopback: `blocking::Client` beside a `std::net::UdpSocket`,
+//! with the same echo thread. With `--test`, criterion calls each once.
 //!
-//! Criterion measures one after the other. Then both are measured in turn, round by round, and the medians and
-//! the median of the ratios are printed: these are the figures to compare.
+//! Criterion measures one after the other. Then both are measured in turn, round by round, and the medians
+//! and the median of the ratios are printed: these are the figures to compare.
 
 use std::{
     hint::black_box,

@@ -19,7 +19,7 @@ fn look_up(word: String) -> String {
         "packet" => "the typed value that a datagram stands for",
         _ => "unknown",
     };
-    format!("{word}: {meaning}")
+    word + ": " + meaning
 }
 
 fn serve() -> Result<ServerThread, BoxError> {

@@ -9,13 +9,13 @@
 //! | a client | [`Client`], [`Packets`] |
 //! | options | [`ServerBuilder::bind_blocking`], [`ClientBuilder::connect_blocking`] |
 //!
-//! Protocols, transports, limits and errors are those of the async API. So is a handler: a type that implements
-//! [`Handler`](crate::Handler), or an `async` function. A blocking server runs it on a runtime of its own. A
-//! client has neither a runtime nor a thread.
+//! Protocols, transports, limits and errors are those of the async API. So is a handler: a type that
+//! implements [`Handler`](crate::Handler), or an `async` function. A blocking server runs it on a runtime of
+//! its own. A client has neither a runtime nor a thread.
 //!
-//! Nothing here can be used inside an async runtime, where a call that blocks would stop other tasks: the calls
-//! return an error that says so. The closure of `tokio::task::spawn_blocking` counts as inside. The exception
-//! is [`handler`], which works in async servers too.
+//! Nothing here can be used inside an async runtime, where a call that blocks would stop other tasks: the
+//! calls return an error that says so. The closure of `tokio::task::spawn_blocking` counts as inside. The
+//! exception is [`handler`], which works in async servers too.
 //!
 //! # Examples
 //!

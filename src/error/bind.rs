@@ -33,7 +33,8 @@ pub enum BindError {
     /// These addresses cannot be bound. There is no problem with the other addresses. The list is not empty.
     Addrs(Vec<AddrError>),
     /// A [blocking server](crate::blocking::Server) cannot be bound inside an async runtime. The closure of
-    /// `tokio::task::spawn_blocking` counts as inside. Use [`Server`](crate::Server), or a thread of your own.
+    /// `tokio::task::spawn_blocking` counts as inside. Use [`Server`](crate::Server), or a thread of your
+    /// own.
     InsideRuntime,
     /// The limit with this name is 0, which is not allowed. See [`Limits`](crate::Limits) for those that may
     /// be 0.

@@ -29,7 +29,8 @@ pub enum ConnectError {
     /// The client can use none of the addresses. This is one error for each; the list is not empty.
     Addrs(Vec<AddrError>),
     /// A [blocking client](crate::blocking::Client) cannot be used inside an async runtime. The closure of
-    /// `tokio::task::spawn_blocking` counts as inside. Use [`Client`](crate::Client), or a thread of your own.
+    /// `tokio::task::spawn_blocking` counts as inside. Use [`Client`](crate::Client), or a thread of your
+    /// own.
     InsideRuntime,
     /// An option of a transport cannot be set.
     Option(OptionError),

@@ -98,7 +98,8 @@ pub enum ClientRecvError {
     /// the next datagram.
     Decode(DecodeError),
     /// A [blocking client](crate::blocking::Client) cannot be used inside an async runtime. The closure of
-    /// `tokio::task::spawn_blocking` counts as inside. Use [`Client`](crate::Client), or a thread of your own.
+    /// `tokio::task::spawn_blocking` counts as inside. Use [`Client`](crate::Client), or a thread of your
+    /// own.
     InsideRuntime,
     /// The socket failed.
     Io(io::Error),

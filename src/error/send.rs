@@ -89,7 +89,8 @@ pub enum ClientSendError {
     /// The protocol could not encode the packet.
     Encode(EncodeError),
     /// A [blocking client](crate::blocking::Client) cannot be used inside an async runtime. The closure of
-    /// `tokio::task::spawn_blocking` counts as inside. Use [`Client`](crate::Client), or a thread of your own.
+    /// `tokio::task::spawn_blocking` counts as inside. Use [`Client`](crate::Client), or a thread of your
+    /// own.
     InsideRuntime,
     /// The kernel refused the datagram. If your program retries, treat the datagram as lost; see
     /// [`Client`](crate::Client).

@@ -39,7 +39,8 @@ pub enum ServeError {
     /// Another call of `serve` runs already. It goes on.
     AlreadyServing,
     /// A [blocking server](crate::blocking::Server) cannot be used inside an async runtime. The closure of
-    /// `tokio::task::spawn_blocking` counts as inside. Use [`Server`](crate::Server), or a thread of your own.
+    /// `tokio::task::spawn_blocking` counts as inside. Use [`Server`](crate::Server), or a thread of your
+    /// own.
     InsideRuntime,
     /// The thread of a [`ServerThread`](crate::blocking::ServerThread) panicked: for example, a destructor of
     /// the handler.

@@ -36,8 +36,8 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
     /// It is [`connect`](Self::connect) for programs without async.
     ///
     /// The client sends and receives one datagram with each system call, so
-    /// [`batch_io`](crate::Udp::batch_io) and [`segmentation_offload`](crate::Udp::segmentation_offload) have no
-    /// effect.
+    /// [`batch_io`](crate::Udp::batch_io) and [`segmentation_offload`](crate::Udp::segmentation_offload) have
+    /// no effect.
     ///
     /// # Errors
     ///

@@ -19,21 +19,21 @@ use crate::{
 /// closed by [`close`](Self::close), or when the last clone is dropped.
 ///
 /// It does not match responses with requests, and has no retries; see
-/// [`datagrammar::Client`](crate::Client#requests-responses-and-retries), which also says how to treat errors of
-/// `send`.
+/// [`datagrammar::Client`](crate::Client#requests-responses-and-retries), which also says how to treat errors
+/// of `send`.
 ///
 /// # Several threads
 ///
-/// Any number of threads may send and receive at the same time, and `close` ends the calls that wait. Each packet
-/// goes to one of the waiting threads. Packets that no thread receives stay in the kernel's buffer. When it is
-/// full, further packets are lost.
+/// Any number of threads may send and receive at the same time, and `close` ends the calls that wait. Each
+/// packet goes to one of the waiting threads. Packets that no thread receives stay in the kernel's buffer.
+/// When it is full, further packets are lost.
 ///
 /// # Inside an async runtime
 ///
-/// A program with async uses [`datagrammar::Client`](crate::Client). Inside a runtime, `connect` and the calls
-/// that may wait return an `InsideRuntime` error, because they would block the thread of other tasks. The closure
-/// of `tokio::task::spawn_blocking` counts as inside. A thread of `std::thread::spawn` does not, and neither does
-/// a function in [`blocking::handler`](crate::blocking::handler).
+/// A program with async uses [`datagrammar::Client`](crate::Client). Inside a runtime, `connect` and the
+/// calls that may wait return an `InsideRuntime` error, because they would block the thread of other tasks.
+/// The closure of `tokio::task::spawn_blocking` counts as inside. A thread of `std::thread::spawn` does not,
+/// and neither does a function in [`blocking::handler`](crate::blocking::handler).
 ///
 /// # Systems
 ///

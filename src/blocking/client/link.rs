@@ -84,8 +84,8 @@ impl Link {
     }
 
     /// Receives a datagram of the peer that has arrived. It skips datagrams from other sources: these arrived
-    /// before the socket was connected, and the kernel does not discard them. `buffer` is one byte longer than
-    /// the longest datagram to receive.
+    /// before the socket was connected, and the kernel does not discard them. `buffer` is one byte longer
+    /// than the longest datagram to receive.
     pub(super) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
         loop {
             let (len, from) = match self.errors.receive(|()| self.socket.recv_from(buffer)) {

@@ -65,8 +65,8 @@ pub struct Packets<'a, P> {
 
 impl<P> Packets<'_, P> {
     /// Ends the iterator after `limit`, counted from this call. Packets that have arrived by then are still
-    /// returned. So with a limit of zero, it returns only packets that have arrived already. After the limit it
-    /// returns at most 16,384 packets, so that it ends even if a peer never stops sending.
+    /// returned. So with a limit of zero, it returns only packets that have arrived already. After the limit
+    /// it returns at most 16,384 packets, so that it ends even if a peer never stops sending.
     pub fn within(mut self, limit: Duration) -> Self {
         self.until = Instant::now().checked_add(limit);
         self

@@ -25,32 +25,32 @@ use crate::{
 /// database or computes for a long time. Its calls run on threads of their own, so they delay neither the
 /// server nor other peers. It works in [blocking servers](super::Server) and in [async ones](crate::Server).
 ///
-/// The function takes a request and, if it wants, the peer's [`Addr`]. It may return what an `async` function may
-/// return: a response, an `Option`, a `Result` or nothing; see the [forms](crate::Handler#functions).
+/// The function takes a request and, if it wants, the peer's [`Addr`]. It may return what an `async` function
+/// may return: a response, an `Option`, a `Result` or nothing; see the [forms](crate::Handler#functions).
 /// [`reply_if`](crate::reply_if), [`try_reply`](crate::try_reply), [`no_reply`](crate::no_reply) and
-/// [`concurrent`](crate::concurrent) go around it: `try_reply(blocking::handler(f))`. State that the calls share is
-/// captured by a closure, or is in an `Arc`.
+/// [`concurrent`](crate::concurrent) go around it: `try_reply(blocking::handler(f))`. State that the calls
+/// share is captured by a closure, or is in an `Arc`.
 ///
 /// # Threads
 ///
-/// A thread starts when a call finds no idle one, up to [`max_threads`](OnThreads::max_threads), 64 by default.
-/// While all are busy, calls wait, in order. An idle thread ends after 10 seconds, and all idle threads end when
-/// the handler is dropped.
+/// A thread starts when a call finds no idle one, up to [`max_threads`](OnThreads::max_threads), 64 by
+/// default. While all are busy, calls wait, in order. An idle thread ends after 10 seconds, and all idle
+/// threads end when the handler is dropped.
 ///
-/// The threads do not belong to a runtime. So the function can use a [blocking client](super::Client), and what a
-/// runtime forbids, such as `block_on`.
+/// The threads do not belong to a runtime. So the function can use a [blocking client](super::Client), and
+/// what a runtime forbids, such as `block_on`.
 ///
 /// # The end of serving
 ///
-/// A call cannot be interrupted. If it runs longer than the [grace period](crate::Limits::shutdown_grace), its
-/// conversation ends without it, and nothing is sent. The call itself goes on, and then its thread ends. A call
-/// whose conversation has ended while it waited for a thread does not run.
+/// A call cannot be interrupted. If it runs longer than the [grace period](crate::Limits::shutdown_grace),
+/// its conversation ends without it, and nothing is sent. The call itself goes on, and then its thread ends.
+/// A call whose conversation has ended while it waited for a thread does not run.
 ///
 /// # Panics
 ///
-/// If the function panics, its conversation panics: nothing is sent, and the panic is logged and counted as in
-/// [`Handler::handle`](crate::Handler::handle). The thread goes on. The same happens if the system cannot start
-/// the first thread.
+/// If the function panics, its conversation panics: nothing is sent, and the panic is logged and counted as
+/// in [`Handler::handle`](crate::Handler::handle). The thread goes on. The same happens if the system cannot
+/// start the first thread.
 ///
 /// # Examples
 ///
@@ -134,8 +134,8 @@ where
     }
 }
 
-/// The future of a call that runs on a thread of its own. Its output is the return value of the function, and it
-/// panics if the function has panicked.
+/// The future of a call that runs on a thread of its own. Its output is the return value of the function, and
+/// it panics if the function has panicked.
 pub struct Returned<Out> {
     /// `None` once a thread has it.
     call: Option<Prepared>,

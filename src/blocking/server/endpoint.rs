@@ -20,8 +20,8 @@ use crate::{
 ///
 /// # Handlers
 ///
-/// The handlers are those of the async server: a type that implements [`Handler`], or an `async` function. They
-/// run on the thread that serves. A function that is not `async` becomes a handler through
+/// The handlers are those of the async server: a type that implements [`Handler`], or an `async` function.
+/// They run on the thread that serves. A function that is not `async` becomes a handler through
 /// [`blocking::handler`](crate::blocking::handler), which runs it on threads of its own.
 ///
 /// The server owns a current-thread runtime of tokio. It runs only while the server serves. So a task that a
@@ -29,10 +29,10 @@ use crate::{
 ///
 /// # Inside an async runtime
 ///
-/// A program with async uses [`datagrammar::Server`](crate::Server). This server refuses to be bound or to serve
-/// inside a runtime, because it would block the thread of other tasks; the error is
-/// [`BindError::InsideRuntime`] or [`ServeError::InsideRuntime`](crate::ServeError::InsideRuntime). The closure
-/// of `tokio::task::spawn_blocking` counts as inside. A thread of `std::thread::spawn` does not.
+/// A program with async uses [`datagrammar::Server`](crate::Server). This server refuses to be bound or to
+/// serve inside a runtime, because it would block the thread of other tasks; the error is
+/// [`BindError::InsideRuntime`] or [`ServeError::InsideRuntime`](crate::ServeError::InsideRuntime). The
+/// closure of `tokio::task::spawn_blocking` counts as inside. A thread of `std::thread::spawn` does not.
 ///
 /// # Examples
 ///
@@ -95,8 +95,8 @@ impl Server {
         self.server().local_addr()
     }
 
-    /// Returns a handle to this server. It can be cloned and used from any thread: to shut the server down, and
-    /// to read its stats.
+    /// Returns a handle to this server. It can be cloned and used from any thread: to shut the server down,
+    /// and to read its stats.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle::new(self.server().handle())
@@ -107,7 +107,8 @@ impl Server {
         self.server().sockets()
     }
 
-    /// Joins a multicast group, as [`datagrammar::Server::join_multicast`](crate::Server::join_multicast) does.
+    /// Joins a multicast group, as [`datagrammar::Server::join_multicast`](crate::Server::join_multicast)
+    /// does.
     ///
     /// # Errors
     ///

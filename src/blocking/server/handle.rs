@@ -9,17 +9,17 @@ use crate::{
 
 /// A handle to a [blocking server](super::Server), to shut it down, and to read its stats and diagnostics.
 ///
-/// [`Server::handle`](super::Server::handle) and [`ServerThread::handle`](super::ServerThread::handle) return it.
-/// Use it from any thread. It is cheap to clone. It does not keep the server alive: once the server is dropped,
-/// all waiting calls return, and [`local_addrs`](Self::local_addrs) is empty.
+/// [`Server::handle`](super::Server::handle) and [`ServerThread::handle`](super::ServerThread::handle) return
+/// it. Use it from any thread. It is cheap to clone. It does not keep the server alive: once the server is
+/// dropped, all waiting calls return, and [`local_addrs`](Self::local_addrs) is empty.
 ///
 /// # Inside an async runtime
 ///
 /// There the calls that wait (`ready`, `shutdown`, `shutdown_timeout`, `drain`, `stopped`) do what they do
 /// elsewhere, but return at once instead of waiting: they must not block the thread of other tasks. This also
-/// holds in an `async` handler, a background task or a clean-up of this server, which would wait for their own
-/// end. In the closure of [`blocking::handler`](crate::blocking::handler), they return at once too if they are
-/// about the server that called it.
+/// holds in an `async` handler, a background task or a clean-up of this server, which would wait for their
+/// own end. In the closure of [`blocking::handler`](crate::blocking::handler), they return at once too if
+/// they are about the server that called it.
 ///
 /// # Examples
 ///

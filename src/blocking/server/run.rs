@@ -43,9 +43,9 @@ impl Server {
         self.serve_until(pending::<()>())
     }
 
-    /// Serves until `until` completes, or [`ServerHandle::shutdown`](super::ServerHandle::shutdown) is called.
-    /// Then the server shuts down gracefully: conversations have the
-    /// [grace period](crate::Limits::shutdown_grace) to end, and clean-ups run.
+    /// Serves until `until` completes, or [`ServerHandle::shutdown`](super::ServerHandle::shutdown) is
+    /// called. Then the server shuts down gracefully: conversations have the [grace
+    /// period](crate::Limits::shutdown_grace) to end, and clean-ups run.
     ///
     /// The output of `until` is ignored. It runs on this thread, in the runtime of the server, and must not
     /// block. To end the server after a call that blocks, make that call on another thread, and then
@@ -80,7 +80,8 @@ impl Server {
     }
 
     /// Serves until the program is asked to end: by Ctrl-C (SIGINT), or by SIGTERM, which service managers
-    /// and containers send. Then the server shuts down gracefully, as with [`serve_until`](Self::serve_until).
+    /// and containers send. Then the server shuts down gracefully, as with
+    /// [`serve_until`](Self::serve_until).
     ///
     /// On Windows it serves until Ctrl-C, Ctrl-Break, or the end of the console or the system.
     ///
@@ -89,7 +90,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The errors of [`serve`](Self::serve). [`ServeError::Io`] also if the program cannot listen for signals.
+    /// The errors of [`serve`](Self::serve). [`ServeError::Io`] also if the program cannot listen for
+    /// signals.
     ///
     /// # Examples
     ///

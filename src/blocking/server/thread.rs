@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Server {
-    /// Runs [`serve`](Self::serve) on a thread of its own, and returns when the server serves. The thread owns
-    /// the server. It is named `datagrammar`.
+    /// Runs [`serve`](Self::serve) on a thread of its own, and returns when the server serves. The thread
+    /// owns the server. It is named `datagrammar`.
     ///
     /// # Errors
     ///
@@ -62,8 +62,8 @@ fn run(server: Server) -> Result<(), ServeError> {
 
 /// A blocking server that serves on a thread of its own; made by [`Server::spawn`].
 ///
-/// Dropping it shuts the server down and waits for the end of the thread, as [`join`](Self::join) does. So keep
-/// it as long as the server should serve.
+/// Dropping it shuts the server down and waits for the end of the thread, as [`join`](Self::join) does. So
+/// keep it as long as the server should serve.
 ///
 /// # Examples
 ///
@@ -102,8 +102,8 @@ impl ServerThread {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Shuts the server down, as [`ServerHandle::shutdown`] does, and waits until the thread has ended and the
-    /// ports are free. A second `join` returns `Ok` at once.
+    /// Shuts the server down, as [`ServerHandle::shutdown`] does, and waits until the thread has ended and
+    /// the ports are free. A second `join` returns `Ok` at once.
     ///
     /// To wait for the end without causing it, call [`ServerHandle::stopped`] first.
     ///

@@ -1,5 +1,5 @@
-//! Servers and clients without async leave no thread and no descriptor. Other tests start and open these too, so
-//! they are counted in a process where no other test runs. Signals reach a whole process too.
+//! Servers and clients without async leave no thread and no descriptor. Other tests start and open these too,
+//! so they are counted in a process where no other test runs. Signals reach a whole process too.
 
 use std::{
     net::{SocketAddr, UdpSocket},

@@ -23,6 +23,7 @@ pub(super) enum Waited {
     /// The socket may be ready.
     Ready,
     /// The socket was shut down, so it counts as ready forever.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "a system without `poll` does not report it"))]
     ShutDown,
     TimedOut,
 }

@@ -1,5 +1,5 @@
-//! Waits until a socket is ready, on systems where only unsafe code could ask: it sleeps, and the caller tries
-//! again.
+//! Waits until a socket is ready, on systems where only unsafe code could ask: it sleeps, and the caller
+//! tries again.
 
 use std::{
     io,

@@ -1,6 +1,6 @@
 //! The end of a blocking client.
 
-use std::{net::UdpSocket, os::fd::AsFd, thread, time::Duration};
+use std::{net::UdpSocket, thread, time::Duration};
 
 use datagrammar::{ClientRecvError, ClientSendError, Text, Udp, blocking::Client};
 
@@ -101,8 +101,11 @@ fn close_closes_the_socket_even_if_there_are_clones_and_the_last_clone_closes_it
 }
 
 // C-8
+#[cfg(unix)]
 #[test]
 fn a_socket_that_was_lent_stays_open_until_it_is_given_back() {
+    use std::os::fd::AsFd;
+
     let client = client_at("127.0.0.1");
     let (addr, lent) = (client.local_addr(), client.socket_ref().unwrap());
     let cloned = lent.as_fd().try_clone_to_owned().unwrap();

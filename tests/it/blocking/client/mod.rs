@@ -109,7 +109,7 @@ fn a_packet_reaches_the_peer_as_the_bytes_of_the_protocol() {
     for ip in IPS {
         let (client, peer) = client(ip);
 
-        client.send(&"ABCDEF".to_owned()).unwrap();
+        client.send("ABCDEF".to_owned()).unwrap();
 
         // The peer checks that it comes from the local address.
         assert_eq!(peer.recv(), b"ABCDEF");
