@@ -39,11 +39,11 @@
 
 mod block_on;
 mod client;
-mod handler;
+mod on_threads;
 mod server;
 
 pub use client::{Client, Packets};
-pub use handler::{OnThread, OnThreads, Returned, handler};
+pub use on_threads::{OnThread, OnThreads, Returned, handler};
 pub use server::{Server, ServerHandle, ServerThread};
 
 #[cfg(doc)]
