@@ -14,10 +14,12 @@ use datagrammar::{
     Addr, Client, Json, Limits, Server, Text, blocking, concurrent, no_reply, reply_if, try_reply,
 };
 use tokio::runtime::{Builder, Handle};
-use tracing_subscriber::{Registry, layer::SubscriberExt};
 
 use super::{ask, bind, bind_within, client_of, echo, hear, until, within_deadline};
-use crate::support::{Net, within_deadline as within};
+use crate::{
+    log::Log,
+    support::{Net, within_deadline as within},
+};
 
 /// A function that blocks until it is released if the text is "block", and then returns it.
 struct Blocks {
@@ -364,18 +366,16 @@ where
 #[test]
 fn a_function_runs_in_the_span_of_its_conversation() {
     let (enter, entered) = mpsc::channel();
-    let subscriber = Registry::default().with(Entered(enter));
+    let _log = Log::capture_behind(Entered(enter));
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
 
-    tracing::subscriber::with_default(subscriber, || {
-        runtime.block_on(async {
-            let handler = blocking::handler(|text: String| text);
-            let server = Server::bind("127.0.0.1:0", Text, handler).await.unwrap();
-            let client = Client::connect(server.local_addr(), Text).await.unwrap();
-            client.send("hello".to_owned()).await.unwrap();
-            let answered = async { within(client.recv()).await.unwrap() };
-            server.serve_until(answered).await.unwrap();
-        });
+    runtime.block_on(async {
+        let handler = blocking::handler(|text: String| text);
+        let server = Server::bind("127.0.0.1:0", Text, handler).await.unwrap();
+        let client = Client::connect(server.local_addr(), Text).await.unwrap();
+        client.send("hello".to_owned()).await.unwrap();
+        let answered = async { within(client.recv()).await.unwrap() };
+        server.serve_until(answered).await.unwrap();
     });
 
     let on_its_thread = (Some("datagrammar-fn".to_owned()), "conversation");

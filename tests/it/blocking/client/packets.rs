@@ -9,7 +9,7 @@ use std::{
 use datagrammar::ClientRecvError;
 use socket2::SockRef;
 
-use super::client;
+use super::{client, hear};
 use crate::blocking::until;
 
 // C-11
@@ -79,9 +79,12 @@ fn a_limit_ends_the_packets_of_a_peer_that_never_stops() {
         }
     });
 
-    let packets = client.packets().within(Duration::from_millis(1));
+    assert_eq!(hear(&client), "flood");
 
-    assert!(packets.map(Result::unwrap).count() > 0);
+    let packets = client.packets().within(Duration::ZERO);
+
+    // How many there are depends on the machine.
+    assert!(packets.map(Result::unwrap).count() <= 16_384);
     client.close();
     flood.join().unwrap();
 }
