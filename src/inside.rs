@@ -15,6 +15,12 @@ thread_local! {
     static INSIDE: Cell<u64> = const { Cell::new(0) };
 }
 
+/// The number of the server whose code is polled on this thread right now; 0 if there is none.
+#[cfg(feature = "blocking")]
+pub(crate) fn current() -> u64 {
+    INSIDE.get()
+}
+
 /// Whether a conversation or a clean-up of the server with this number is polled on this thread right now.
 pub(crate) fn is_inside(server: u64) -> bool {
     INSIDE.get() == server

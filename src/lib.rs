@@ -49,6 +49,8 @@
 //! | --- | --- |
 //! | to serve requests | [`Server`], [`ServerBuilder`]; a [function](Handler#functions) or a [`Handler`] that holds a conversation with a [`Peer`] |
 //! | to send requests | [`Client`], [`ClientBuilder`], [`Packets`] |
+//! | servers and clients in a program without async | the module [`blocking`] |
+//! | a handler that blocks its thread | [`blocking::handler`] |
 //! | to share state between calls | [`with_state`] |
 //! | to know the peer's address in a function | a [function](Handler#functions) with a second argument, an [`Addr`] |
 //! | to serve several requests from one peer at once | [`concurrent`] |
@@ -89,6 +91,7 @@
 //! | `crc32c`, `sha256` | layers that detect accidental changes |
 //! | `base64` | a layer that makes text |
 //! | `signed`, `sealed` | layers that authenticate and encrypt |
+//! | `blocking` | the module [`blocking`]: servers and clients without async |
 //! | `systemd` | the module [`systemd`], on Linux |
 //! | `testing` | the module [`testing`] |
 
@@ -100,6 +103,7 @@
         feature = "base64",
         feature = "bincode",
         feature = "bincode-derive",
+        feature = "blocking",
         feature = "bzip2",
         feature = "cbor",
         feature = "crc32c",
@@ -131,6 +135,7 @@
         all(
             target_os = "linux",
             feature = "base64",
+            feature = "blocking",
             feature = "bzip2",
             feature = "cbor",
             feature = "fixed",
@@ -147,6 +152,8 @@
 ))]
 pub mod _documentation;
 mod addr;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod client;
 mod engine;
 mod error;

@@ -1,7 +1,10 @@
 //! The options of a client, before it is connected.
 
-use super::{connect::connect, endpoint::Client};
-use crate::{Connect, ConnectError, DatagramProtocol, transport::LONGEST};
+use super::{connect::connect, endpoint::Client, link::Link};
+use crate::{
+    Connect, ConnectError, DatagramProtocol,
+    transport::{LONGEST, Resolver},
+};
 
 /// The options of a [`Client`] that is not connected yet; made by [`Client::builder`]. Every option has a
 /// default.
@@ -100,7 +103,13 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
     /// If the future is dropped, no socket stays open.
     pub async fn connect(self, transport: impl Connect) -> Result<Client<P>, ConnectError> {
         let source = transport.destination();
-        let link = connect(source).await?;
+        let link = Link::new(connect(source, Resolver::Runtime).await?)?;
         Ok(Client::new(link, self.protocol, self.max_datagram_size))
+    }
+
+    /// The protocol, and the length of the longest datagram that the client receives, in bytes.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn into_parts(self) -> (P, usize) {
+        (self.protocol, self.max_datagram_size)
     }
 }

@@ -1,27 +1,43 @@
 //! Connects the transport of a client.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use tokio::task::coop;
 
-use super::link::Link;
 #[cfg(unix)]
 use crate::transport::{
     config::{OnUnix, Unix},
     inherited::Claims,
-    unix::connect as unix,
+    unix::{Options as UnixOptions, connect as unix},
 };
 use crate::{
     AddrError, ConnectError,
     transport::{
-        Target,
+        Resolver, Target,
         config::{On, Source, Udp},
         options::Options,
         socket, unmapped,
     },
 };
 
-pub(super) async fn connect(source: Source) -> Result<Link, ConnectError> {
+/// A connected socket that no client uses yet.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// A UDP socket that this crate has made, with its options set.
+    Own(UdpSocket, Options),
+    /// A UDP socket of the caller, and the options to set. It may be not connected.
+    Callers(UdpSocket, Options),
+    /// A Unix socket, with its options set.
+    #[cfg(unix)]
+    Unix(unix::Connected, UnixOptions),
+    #[cfg(feature = "testing")]
+    Memory(crate::transport::memory::MemorySocket),
+}
+
+/// Connects a socket as `source` says.
+///
+/// The future waits only for `resolver`.
+pub(crate) async fn connect(source: Source, resolver: Resolver) -> Result<Opened, ConnectError> {
     #[cfg_attr(
         not(any(feature = "testing", unix)),
         expect(clippy::infallible_destructuring_match, reason = "elsewhere there are more")
@@ -29,31 +45,32 @@ pub(super) async fn connect(source: Source) -> Result<Link, ConnectError> {
     let udp = match source {
         Source::Udp(udp) => udp,
         #[cfg(unix)]
-        Source::Unix(unix) => return unix_link(unix),
+        Source::Unix(unix) => return open_unix(unix),
         #[cfg(unix)]
         Source::Inherited(inherited) => {
             let mut claims = Claims::default();
-            let link = Box::pin(connect(claims.take_one(inherited)?)).await?;
+            let opened = Box::pin(connect(claims.take_one(inherited)?, resolver)).await?;
             claims.keep();
-            return Ok(link);
+            return Ok(opened);
         }
         #[cfg(feature = "testing")]
-        Source::Memory(socket) => return Ok(Link::memory(socket)?),
+        Source::Memory(socket) => return Ok(Opened::Memory(socket)),
     };
     udp.check_client()?;
     let Udp { on, options, local_addr, .. } = udp;
     match on {
-        On::Socket(socket) => Ok(Link::adopt(socket.into_std()?, &options)?),
+        On::Socket(socket) => Ok(Opened::Callers(socket.into_std()?, options)),
         On::Addrs(peers) => {
             coop::consume_budget().await;
-            let locals = locals(local_addr).await.map_err(ConnectError::Addrs)?;
-            first_that_works(&peers, &locals, &options).await
+            let locals = locals(local_addr, resolver).await.map_err(ConnectError::Addrs)?;
+            let socket = first_that_works(&peers, &locals, &options, resolver).await?;
+            Ok(Opened::Own(socket, options))
         }
     }
 }
 
 #[cfg(unix)]
-fn unix_link(unix: Unix) -> Result<Link, ConnectError> {
+fn open_unix(unix: Unix) -> Result<Opened, ConnectError> {
     unix.check_client()?;
     let (binding, options) = (unix.binding(), unix.options());
     let connected = match unix.on {
@@ -61,18 +78,19 @@ fn unix_link(unix: Unix) -> Result<Link, ConnectError> {
         OnUnix::Path(path) => unix::connect(unix.local_addr.as_deref(), &path, binding)
             .map_err(|error| ConnectError::addrs(vec![error]))?,
     };
-    Ok(Link::unix(connected, options)?)
+    Ok(Opened::Unix(connected, options))
 }
 
 async fn first_that_works(
     peers: &[Target],
     locals: &[Option<SocketAddr>],
     options: &Options,
-) -> Result<Link, ConnectError> {
+    resolver: Resolver,
+) -> Result<UdpSocket, ConnectError> {
     let mut failed = Vec::new();
     let mut other_family = Vec::new();
     for target in peers {
-        let peers = match target.resolve().await {
+        let peers = match target.resolve_by(resolver).await {
             Ok(peers) => peers,
             Err(error) => {
                 failed.push(error);
@@ -86,7 +104,7 @@ async fn first_that_works(
             }
             for local in ways {
                 match socket::connect(local, peer, options) {
-                    Ok(socket) => return Ok(Link::new(socket, options)?),
+                    Ok(socket) => return Ok(socket),
                     Err(error) => failed.push(error),
                 }
             }
@@ -107,12 +125,15 @@ fn of_other_family(peer: SocketAddr) -> AddrError {
 }
 
 /// The addresses to send from. With `None`, the kernel chooses.
-async fn locals(given: Option<Vec<Target>>) -> Result<Vec<Option<SocketAddr>>, Vec<AddrError>> {
+async fn locals(
+    given: Option<Vec<Target>>,
+    resolver: Resolver,
+) -> Result<Vec<Option<SocketAddr>>, Vec<AddrError>> {
     let Some(targets) = given else { return Ok(vec![None]) };
     let mut locals = Vec::new();
     let mut failed = Vec::new();
     for target in targets {
-        match target.resolve().await {
+        match target.resolve_by(resolver).await {
             Ok(addrs) => locals.extend(addrs.into_iter().map(unmapped).map(Some)),
             Err(error) => failed.push(error),
         }

@@ -41,9 +41,7 @@ use crate::{
 ///
 /// # Programs without async
 ///
-/// Make a runtime and call `block_on`, as the second example does. Or use the crate `datagrammar-protocols`
-/// alone: its [`encode`](DatagramProtocol::encode) and [`decode`](DatagramProtocol::decode) work with a
-/// `std::net::UdpSocket`, and need no tokio.
+/// Use [`blocking::Client`](crate::blocking::Client) (feature `blocking`), which needs no runtime.
 ///
 /// # Examples
 ///
@@ -63,26 +61,6 @@ use crate::{
 ///
 /// peer.send_to(b"hello to you", from)?;
 /// assert_eq!(client.recv_timeout(Duration::from_secs(5)).await?, "hello to you");
-/// # Ok(())
-/// # }
-/// ```
-///
-/// In a program without async:
-///
-/// ```
-/// use datagrammar::{Client, Text};
-/// use std::{net::UdpSocket, time::Duration};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-/// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-/// let server = UdpSocket::bind("127.0.0.1:0")?;
-/// let client = runtime.block_on(Client::connect(server.local_addr()?, Text))?;
-///
-/// runtime.block_on(client.send("hello".to_owned()))?;
-/// let (_, from) = server.recv_from(&mut [0; 16])?;
-/// server.send_to(b"hello to you", from)?;
-/// let answer = runtime.block_on(client.recv_timeout(Duration::from_secs(5)))?;
-/// assert_eq!(answer, "hello to you");
 /// # Ok(())
 /// # }
 /// ```

@@ -1,11 +1,12 @@
 //! The connected socket of a client.
 
-use std::{
-    io,
-    net::UdpSocket,
-    sync::{Arc, Mutex, MutexGuard},
-};
+#[cfg(unix)]
+use std::sync::Mutex;
+use std::{io, net::UdpSocket, sync::Arc};
 
+use super::{connect::Opened, error_queue::ErrorQueue};
+#[cfg(unix)]
+use crate::lock::locked;
 #[cfg(unix)]
 use crate::transport::{
     Passing,
@@ -13,11 +14,9 @@ use crate::transport::{
 };
 use crate::{
     Addr, SocketRef,
-    lock::locked,
     stats::{ClientCounters, add},
     transport::{
-        RecvBatch, RecvHalf, Route, SendBatch, Transport, is_about_sending, max_len,
-        options::Options, socket,
+        RecvBatch, RecvHalf, Route, SendBatch, Transport, max_len, options::Options, socket,
     },
 };
 
@@ -31,18 +30,7 @@ pub(super) struct Link {
     pub(super) local_addr: Addr,
     /// The route to the peer.
     pub(super) route: Route,
-    /// Held from a send until its error was read, so that this error is not taken for the error of another
-    /// send.
-    sending: Mutex<()>,
-    receiving: Mutex<Receiving>,
-}
-
-#[derive(Debug)]
-struct Receiving {
-    half: Box<dyn RecvHalf>,
-    /// The error code that a receive got while a send was in progress, if it is about a sent datagram.
-    /// Otherwise 0.
-    told: i32,
+    errors: ErrorQueue<Box<dyn RecvHalf>>,
 }
 
 #[derive(Debug)]
@@ -71,8 +59,19 @@ impl Connected {
 }
 
 impl Link {
+    pub(super) fn new(opened: Opened) -> io::Result<Self> {
+        match opened {
+            Opened::Own(socket, options) => Self::own(socket, &options),
+            Opened::Callers(socket, options) => Self::adopt(socket, &options),
+            #[cfg(unix)]
+            Opened::Unix(connected, options) => Self::unix(connected, options),
+            #[cfg(feature = "testing")]
+            Opened::Memory(socket) => Self::memory(socket),
+        }
+    }
+
     /// Takes a connected socket that this crate has made.
-    pub(super) fn new(socket: UdpSocket, options: &Options) -> io::Result<Self> {
+    fn own(socket: UdpSocket, options: &Options) -> io::Result<Self> {
         let (local_addr, peer) = (socket.local_addr()?, socket.peer_addr()?);
         let (socket, transport) = socket::connected(socket, options, true)?;
         let socket = Connected::Udp { socket, transport };
@@ -80,7 +79,7 @@ impl Link {
     }
 
     /// Takes a connected socket of the caller.
-    pub(super) fn adopt(socket: UdpSocket, options: &Options) -> io::Result<Self> {
+    fn adopt(socket: UdpSocket, options: &Options) -> io::Result<Self> {
         let (peer, socket, transport) = socket::adopt_connected(socket, options)?;
         let local_addr = socket.local_addr()?;
         let socket = Connected::Udp { socket, transport };
@@ -89,7 +88,7 @@ impl Link {
 
     /// Takes a connected Unix socket.
     #[cfg(unix)]
-    pub(super) fn unix(connected: Connection, options: UnixOptions) -> io::Result<Self> {
+    fn unix(connected: Connection, options: UnixOptions) -> io::Result<Self> {
         let Connection { socket, peer, own_path } = connected;
         let peer_addr = Addr::from(socket.peer_addr()?);
         let socket = UnixSocket::new(socket, Some(peer), options)?;
@@ -101,23 +100,21 @@ impl Link {
     }
 
     #[cfg(feature = "testing")]
-    pub(super) fn memory(socket: crate::transport::memory::MemorySocket) -> io::Result<Self> {
+    fn memory(socket: crate::transport::memory::MemorySocket) -> io::Result<Self> {
         let local_addr = socket.local_addr();
         let peer = socket.peer().cloned().ok_or(io::ErrorKind::NotConnected)?;
         Ok(Self::connected(Connected::Memory(socket), local_addr, peer))
     }
 
     fn connected(socket: Connected, local_addr: Addr, peer: Addr) -> Self {
-        let half = socket.transport().recv_half(1);
-        let (sending, receiving) = (Mutex::default(), Mutex::new(Receiving { half, told: 0 }));
+        let errors = ErrorQueue::new(socket.transport().recv_half(1));
         Self {
             #[cfg(unix)]
             own_path: Mutex::default(),
             socket,
             local_addr,
             route: peer.into(),
-            sending,
-            receiving,
+            errors,
         }
     }
 
@@ -157,16 +154,11 @@ impl Link {
     /// that it is not readable. So it also finds datagrams that arrived after the runtime has last polled the
     /// socket.
     pub(super) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
-        // The lock is held from the call that returns an error until that error is stored. Meanwhile no
-        // sender can look for its own error.
-        let Receiving { half, told } = &mut *locked(&self.receiving);
-        let received = if ask_kernel { half.recv_now(batch) } else { half.try_recv(batch) };
-        if let Err(error) = &received
-            && is_about_sending(error)
-        {
-            *told = error.raw_os_error().unwrap_or(0);
-        }
-        received
+        self.errors.receive(
+            |half| {
+                if ask_kernel { half.recv_now(batch) } else { half.try_recv(batch) }
+            },
+        )
     }
 
     /// Completes when `try_recv` may succeed.
@@ -185,9 +177,8 @@ impl Link {
 
     /// Sends one whole datagram, or nothing.
     pub(super) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
-        let _sending = self.begin();
-        self.socket.transport().try_send(&self.route, datagram)?;
-        self.take_error()
+        let send = || self.socket.transport().try_send(&self.route, datagram);
+        self.errors.send(send, || self.take_error())
     }
 
     /// Sends one whole datagram with descriptors or credentials, or nothing.
@@ -214,43 +205,30 @@ impl Link {
         batch: &mut SendBatch,
         counters: &ClientCounters,
     ) -> io::Result<bool> {
-        let _sending = self.begin();
-        let (mut first, before, mut refused) = (Ok(()), batch.len(), 0);
-        let done = self.socket.transport().send_batch(batch, &mut |_, error| {
-            refused += 1;
-            if first.is_ok() {
-                first = Err(error);
-            }
-        });
-        add(&counters.send_errors, refused as u64);
-        add(&counters.sent, (before - batch.len() - refused) as u64);
-        first.and_then(|()| self.take_error()).map(|()| done)
+        let send = || {
+            let (mut first, before, mut refused) = (Ok(()), batch.len(), 0);
+            let done = self.socket.transport().send_batch(batch, &mut |_, error| {
+                refused += 1;
+                if first.is_ok() {
+                    first = Err(error);
+                }
+            });
+            add(&counters.send_errors, refused as u64);
+            add(&counters.sent, (before - batch.len() - refused) as u64);
+            first.map(|()| done)
+        };
+        self.errors.send(send, || self.take_error())
     }
 
-    /// Begins to send. An error that was stored before is not about this send.
-    fn begin(&self) -> MutexGuard<'_, ()> {
-        let sending = locked(&self.sending);
-        locked(&self.receiving).told = 0;
-        sending
-    }
-
-    /// Returns the error of the socket that the send has caused. If the peer is on this host, the kernel
-    /// knows by now whether a socket is bound there. That error must not be returned by the next operation of
-    /// the socket.
-    fn take_error(&self) -> io::Result<()> {
-        let receiving = locked(&self.receiving);
+    /// Removes the error of the socket, if it has one, and returns it.
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
         match &self.socket {
-            Connected::Udp { socket, .. } => socket.take_error()?.map_or(Ok(()), Err)?,
+            Connected::Udp { socket, .. } => socket.take_error(),
             // The kernel refuses the datagram itself.
             #[cfg(unix)]
-            Connected::Unix(_) => return Ok(()),
+            Connected::Unix(_) => Ok(None),
             #[cfg(feature = "testing")]
-            Connected::Memory(_) => {}
-        }
-        // A receive on another thread may have got it first.
-        match receiving.told {
-            0 => Ok(()),
-            code => Err(io::Error::from_raw_os_error(code)),
+            Connected::Memory(_) => Ok(None),
         }
     }
 

@@ -2,8 +2,9 @@
 
 mod arrived;
 mod builder;
-mod connect;
+pub(crate) mod connect;
 mod endpoint;
+pub(crate) mod error_queue;
 #[cfg(unix)]
 mod fds;
 mod link;
@@ -13,4 +14,6 @@ mod wait;
 
 pub use builder::ClientBuilder;
 pub use endpoint::Client;
+#[cfg(feature = "blocking")]
+pub(crate) use packets::LATE;
 pub use packets::Packets;

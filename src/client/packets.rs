@@ -169,4 +169,4 @@ impl<P: DatagramProtocol> fmt::Debug for Packets<'_, P> {
 
 /// How many packets are returned after the time limit, at most. The default buffer of a socket holds fewer.
 /// Without this number, a peer that sends all the time could prevent the end of the stream.
-const LATE: usize = 16_384;
+pub(crate) const LATE: usize = 16_384;

@@ -16,8 +16,7 @@ pub(crate) struct DedicatedThread {
 impl DedicatedThread {
     /// Prepares the thread for the worker with this number.
     pub(crate) fn new(number: usize) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let reactor = Arc::new(Reactor(Some(runtime)));
+        let reactor = Arc::new(Reactor::new()?);
         Ok(Self { name: format!("datagrammar-{number}"), reactor })
     }
 
@@ -65,11 +64,15 @@ impl fmt::Debug for DedicatedThread {
     }
 }
 
-/// A runtime that may be dropped anywhere, even in asynchronous code.
-struct Reactor(Option<Runtime>);
+/// A current-thread runtime that may be dropped anywhere, even in asynchronous code.
+pub(crate) struct Reactor(Option<Runtime>);
 
 impl Reactor {
-    fn runtime(&self) -> &Runtime {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(Some(Builder::new_current_thread().enable_all().build()?)))
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
         self.0.as_ref().expect("it is there until it is dropped")
     }
 }

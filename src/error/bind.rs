@@ -34,6 +34,10 @@ use super::{AddrError, OptionError, addr};
 pub enum BindError {
     /// These addresses cannot be bound. There is no problem with the other addresses. The list is not empty.
     Addrs(Vec<AddrError>),
+    /// A [blocking server](crate::blocking::Server) cannot be bound inside an async runtime. The closure of
+    /// `tokio::task::spawn_blocking` counts as inside. Use [`Server`](crate::Server), or a thread of your
+    /// own.
+    InsideRuntime,
     /// The limit with this name is 0, which is not allowed. See [`Limits`](crate::Limits) for those that may
     /// be 0.
     ZeroLimit(&'static str),
@@ -58,6 +62,7 @@ impl BindError {
     pub fn kind(&self) -> io::ErrorKind {
         match self {
             Self::Addrs(errors) => addr::kind(errors),
+            Self::InsideRuntime => io::ErrorKind::Unsupported,
             Self::ZeroLimit(_) => io::ErrorKind::InvalidInput,
             Self::Option(error) => error.kind(),
             #[cfg(unix)]
@@ -71,6 +76,7 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Addrs(errors) => addr::list(errors, f),
+            Self::InsideRuntime => f.write_str(SERVER_INSIDE_RUNTIME),
             Self::ZeroLimit(name) => write!(f, "the limit `{name}` is 0, it must be larger"),
             Self::Option(error) => error.fmt(f),
             #[cfg(unix)]
@@ -83,7 +89,7 @@ impl fmt::Display for BindError {
 impl Error for BindError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Addrs(_) | Self::ZeroLimit(_) => None,
+            Self::Addrs(_) | Self::InsideRuntime | Self::ZeroLimit(_) => None,
             Self::Option(error) => error.source(),
             #[cfg(unix)]
             Self::Inherited(error) => error.source(),
@@ -101,6 +107,9 @@ impl From<BindError> for io::Error {
         }
     }
 }
+
+pub(super) const SERVER_INSIDE_RUNTIME: &str = "a blocking server cannot be used inside an async runtime: \
+    use `datagrammar::Server`, or start a thread";
 
 impl From<OptionError> for BindError {
     fn from(error: OptionError) -> Self {

@@ -30,6 +30,10 @@ use super::{AddrError, OptionError, addr};
 pub enum ConnectError {
     /// The client can use none of the addresses. This is one error for each; the list is not empty.
     Addrs(Vec<AddrError>),
+    /// A [blocking client](crate::blocking::Client) cannot be used inside an async runtime. The closure of
+    /// `tokio::task::spawn_blocking` counts as inside. Use [`Client`](crate::Client), or a thread of your
+    /// own.
+    InsideRuntime,
     /// An option of a transport cannot be set.
     Option(OptionError),
     /// An [`Inherited`](crate::Inherited) socket cannot be used, or there is none.
@@ -51,6 +55,7 @@ impl ConnectError {
     pub fn kind(&self) -> io::ErrorKind {
         match self {
             Self::Addrs(errors) => addr::kind(errors),
+            Self::InsideRuntime => io::ErrorKind::Unsupported,
             Self::Option(error) => error.kind(),
             #[cfg(unix)]
             Self::Inherited(error) => error.kind(),
@@ -63,6 +68,7 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Addrs(errors) => addr::list(errors, f),
+            Self::InsideRuntime => f.write_str(CLIENT_INSIDE_RUNTIME),
             Self::Option(error) => error.fmt(f),
             #[cfg(unix)]
             Self::Inherited(error) => error.fmt(f),
@@ -74,7 +80,7 @@ impl fmt::Display for ConnectError {
 impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Addrs(_) => None,
+            Self::Addrs(_) | Self::InsideRuntime => None,
             Self::Option(error) => error.source(),
             #[cfg(unix)]
             Self::Inherited(error) => error.source(),
@@ -92,6 +98,9 @@ impl From<ConnectError> for io::Error {
         }
     }
 }
+
+pub(super) const CLIENT_INSIDE_RUNTIME: &str = "a blocking client cannot be used inside an async runtime: \
+    use `datagrammar::Client`, or start a thread";
 
 impl From<OptionError> for ConnectError {
     fn from(error: OptionError) -> Self {

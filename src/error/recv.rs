@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
+use super::connect::CLIENT_INSIDE_RUNTIME;
 use crate::DecodeError;
 
 /// The error of [`Peer::recv`](crate::Peer::recv) and the other receiving methods of a [`Peer`](crate::Peer).
@@ -109,6 +110,10 @@ pub enum ClientRecvError {
     /// A datagram came that is not a packet of the protocol. It is consumed, and the next `recv` returns
     /// the next datagram.
     Decode(DecodeError),
+    /// A [blocking client](crate::blocking::Client) cannot be used inside an async runtime. The closure of
+    /// `tokio::task::spawn_blocking` counts as inside. Use [`Client`](crate::Client), or a thread of your
+    /// own.
+    InsideRuntime,
     /// The socket failed.
     Io(io::Error),
     /// No packet came within the timeout of the call, or before its deadline.
@@ -133,6 +138,7 @@ impl fmt::Display for ClientRecvError {
         f.write_str(match self {
             Self::Closed => "the client is closed",
             Self::Decode(_) => NOT_A_PACKET,
+            Self::InsideRuntime => CLIENT_INSIDE_RUNTIME,
             Self::Io(_) => "the socket could not receive",
             Self::TimedOut => TIMED_OUT,
             Self::TooLarge { max } => {
@@ -150,6 +156,7 @@ impl Error for ClientRecvError {
             Self::Decode(error) => Some(error),
             Self::Io(error) => Some(error),
             Self::Closed
+            | Self::InsideRuntime
             | Self::TimedOut
             | Self::TooLarge { .. }
             | Self::AncillaryTruncated

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
+use super::connect::CLIENT_INSIDE_RUNTIME;
 use crate::EncodeError;
 
 /// The error of [`Peer::send`](crate::Peer::send) and [`PeerSender::send`](crate::PeerSender::send).
@@ -100,6 +101,10 @@ pub enum ClientSendError {
     Closed,
     /// The protocol could not encode the packet.
     Encode(EncodeError),
+    /// A [blocking client](crate::blocking::Client) cannot be used inside an async runtime. The closure of
+    /// `tokio::task::spawn_blocking` counts as inside. Use [`Client`](crate::Client), or a thread of your
+    /// own.
+    InsideRuntime,
     /// The kernel refused the datagram. If your program retries, treat the datagram as lost; see
     /// [`Client`](crate::Client).
     Io(io::Error),
@@ -122,6 +127,7 @@ impl fmt::Display for ClientSendError {
         match self {
             Self::Closed => f.write_str("the client is closed"),
             Self::Encode(_) => f.write_str(NOT_ENCODED),
+            Self::InsideRuntime => f.write_str(CLIENT_INSIDE_RUNTIME),
             Self::Io(_) => f.write_str(NOT_SENT),
             Self::TooLarge { len, max } => too_large(*len, *max, f),
             Self::Unsupported => f.write_str(UNSUPPORTED),
@@ -134,7 +140,7 @@ impl Error for ClientSendError {
         match self {
             Self::Encode(error) => Some(error),
             Self::Io(error) => Some(error),
-            Self::Closed | Self::TooLarge { .. } | Self::Unsupported => None,
+            Self::Closed | Self::InsideRuntime | Self::TooLarge { .. } | Self::Unsupported => None,
         }
     }
 }

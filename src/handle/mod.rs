@@ -347,8 +347,14 @@ impl ServerHandle {
     }
 
     /// Whether a conversation or a clean-up of this server is polled on this thread right now.
-    fn is_around(&self) -> bool {
+    pub(crate) fn is_around(&self) -> bool {
         is_inside(self.status.server)
+    }
+
+    /// Whether a call of `serve` has begun and not ended.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn in_progress(&self) -> bool {
+        self.status.now().in_progress()
     }
 }
 

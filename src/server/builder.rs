@@ -222,7 +222,8 @@ impl ServerBuilder {
     ///
     /// Conversations still run on the runtime that calls `serve`. Each conversation is then a task, which
     /// costs more time; this matters for short ones. The threads end when `serve` ends. For one blocking call
-    /// in a handler, `tokio::task::spawn_blocking` is enough.
+    /// in a handler, `tokio::task::spawn_blocking` is enough. A function that always blocks becomes a handler
+    /// through [`blocking::handler`](crate::blocking::handler) (feature `blocking`).
     ///
     /// This option has no effect on a network in memory, because such a network uses the clock of the
     /// runtime.

@@ -26,6 +26,8 @@ use crate::{
 /// sockets open until the runtime has dropped these conversations too. [`ServerHandle::stopped`] waits for
 /// that.
 ///
+/// A program without async uses [`blocking::Server`](crate::blocking::Server) (feature `blocking`).
+///
 /// # Examples
 ///
 /// ```

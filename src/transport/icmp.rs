@@ -36,7 +36,7 @@ pub(crate) fn is_about_sending(error: &io::Error) -> bool {
 /// kernel reports each such error once, instead of sending the datagram. It also tries again if a signal
 /// interrupted the call.
 #[inline]
-pub(super) fn send_despite_the_past(mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn send_despite_the_past(mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     match send() {
         Err(error) if is_worth_another_try(&error) => send_again(send),
         sent => sent,

@@ -41,7 +41,7 @@ use std::{
 };
 
 pub(crate) use icmp::is_about_sending;
-use icmp::send_despite_the_past;
+pub(crate) use icmp::send_despite_the_past;
 pub(crate) use io_mode::buffers;
 pub use io_mode::{IoMode, Offload};
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
@@ -54,11 +54,13 @@ pub(crate) use passed::Passed;
 pub(crate) use passing::Passing;
 pub(crate) use reach::reaches;
 pub(crate) use recv_batch::RecvBatch;
-pub(crate) use resolve::unmapped;
+pub(crate) use resolve::{Resolver, unmapped};
 pub(crate) use route::{Ancillary, Local, Route};
 pub(crate) use scratch::Scratch;
 pub(crate) use send_batch::SendBatch;
 pub(crate) use signal::Signal;
+#[cfg(all(feature = "blocking", unix))]
+pub(crate) use size::LONGEST_UNIX;
 pub(crate) use size::{BATCH, LONGEST, max_len};
 pub use socket_ref::SocketRef;
 pub(crate) use targets::Target;

@@ -17,7 +17,7 @@ pub(crate) enum Passing<'a> {
 
 impl Passing<'_> {
     /// The control messages for the kernel. Empty if there is nothing to pass.
-    pub(super) fn control(self) -> Vec<u8> {
+    pub(crate) fn control(self) -> Vec<u8> {
         let mut control = Vec::new();
         match self {
             Self::Fds([]) => {}

@@ -11,6 +11,16 @@ use tokio::net::lookup_host;
 use super::Target;
 use crate::AddrError;
 
+/// How a name is looked up. Both ways ask the resolver of the system, which blocks its thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Resolver {
+    /// On a thread of the current runtime.
+    Runtime,
+    /// On this thread, without a runtime. The future completes at its first poll.
+    #[cfg(feature = "blocking")]
+    ThisThread,
+}
+
 impl Target {
     /// Returns the addresses that this stands for, at least one. It does not ask the resolver for numeric
     /// addresses or for interface names.
@@ -21,13 +31,25 @@ impl Target {
     /// be a name, or is a name without addresses. Fails with `NotFound` if this host has no such interface.
     /// Otherwise returns the error of the resolver.
     pub(crate) async fn resolve(&self) -> Result<Vec<SocketAddr>, AddrError> {
+        self.resolve_by(Resolver::Runtime).await
+    }
+
+    /// Does the same as [`resolve`](Self::resolve), and looks a name up with `resolver`.
+    pub(crate) async fn resolve_by(
+        &self,
+        resolver: Resolver,
+    ) -> Result<Vec<SocketAddr>, AddrError> {
         let (given, host, port) = match self.parse()? {
             Parsed::Addr(addr) => return Ok(vec![addr]),
             Parsed::Name(given, host, port) => (given, host, port),
         };
         let unresolved =
             |error| AddrError::caused(format!("the address {given:?} cannot be resolved"), error);
-        let addrs: Vec<_> = lookup_host((host, port)).await.map_err(unresolved)?.collect();
+        let addrs: Vec<_> = match resolver {
+            Resolver::Runtime => lookup_host((host, port)).await.map_err(unresolved)?.collect(),
+            #[cfg(feature = "blocking")]
+            Resolver::ThisThread => (host, port).to_socket_addrs().map_err(unresolved)?.collect(),
+        };
         if addrs.is_empty() {
             return Err(refused(given, "is a name that has no address"));
         }

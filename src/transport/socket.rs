@@ -29,11 +29,29 @@ pub(crate) fn adopt_connected(
     socket: UdpSocket,
     options: &Options,
 ) -> io::Result<(SocketAddr, Arc<tokio::net::UdpSocket>, Box<dyn Transport>)> {
-    check(&socket)?;
-    let peer = socket.peer_addr()?;
-    prepare(&socket, options)?;
+    let peer = prepare_connected(&socket, options)?;
     let (socket, transport) = connected(socket, options, false)?;
     Ok((peer, socket, transport))
+}
+
+/// Checks a connected socket of the caller's, sets the `options` on it, and returns its peer.
+pub(crate) fn prepare_connected(socket: &UdpSocket, options: &Options) -> io::Result<SocketAddr> {
+    check(socket)?;
+    let peer = socket.peer_addr()?;
+    prepare(socket, options)?;
+    Ok(peer)
+}
+
+/// Whether the kernel merges datagrams that `socket` receives (GRO).
+#[cfg(feature = "blocking")]
+pub(crate) fn merges(socket: &UdpSocket) -> bool {
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+    return super::linux::merges(socket);
+    #[cfg(any(not(target_os = "linux"), datagrammar_portable))]
+    return {
+        let _ = socket;
+        false
+    };
 }
 
 fn prepare(socket: &UdpSocket, options: &Options) -> io::Result<()> {

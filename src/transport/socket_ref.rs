@@ -56,6 +56,11 @@ enum Lent<'a> {
     BorrowedUnix(&'a AsyncFd<UnixDatagram>),
     #[cfg(unix)]
     SharedUnix(Arc<AsyncFd<UnixDatagram>>),
+    /// The same for a blocking client.
+    #[cfg(feature = "blocking")]
+    Blocking(Arc<std::net::UdpSocket>),
+    #[cfg(all(feature = "blocking", unix))]
+    BlockingUnix(Arc<UnixDatagram>),
 }
 
 impl SocketRef<'_> {
@@ -66,6 +71,16 @@ impl SocketRef<'_> {
     #[cfg(unix)]
     pub(crate) const fn shared_unix(socket: Arc<AsyncFd<UnixDatagram>>) -> Self {
         Self(Lent::SharedUnix(socket))
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) const fn blocking(socket: Arc<std::net::UdpSocket>) -> Self {
+        Self(Lent::Blocking(socket))
+    }
+
+    #[cfg(all(feature = "blocking", unix))]
+    pub(crate) const fn blocking_unix(socket: Arc<UnixDatagram>) -> Self {
+        Self(Lent::BlockingUnix(socket))
     }
 }
 
@@ -90,6 +105,10 @@ impl std::os::fd::AsFd for SocketRef<'_> {
             Lent::Shared(socket) => socket.as_fd(),
             Lent::BorrowedUnix(socket) => socket.as_fd(),
             Lent::SharedUnix(socket) => socket.as_fd(),
+            #[cfg(feature = "blocking")]
+            Lent::Blocking(socket) => socket.as_fd(),
+            #[cfg(feature = "blocking")]
+            Lent::BlockingUnix(socket) => socket.as_fd(),
         }
     }
 }
@@ -100,6 +119,8 @@ impl std::os::windows::io::AsSocket for SocketRef<'_> {
         match &self.0 {
             Lent::Borrowed(socket) => socket.as_socket(),
             Lent::Shared(socket) => socket.as_socket(),
+            #[cfg(feature = "blocking")]
+            Lent::Blocking(socket) => socket.as_socket(),
         }
     }
 }

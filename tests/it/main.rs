@@ -10,6 +10,8 @@ mod log;
 mod support;
 
 mod binding;
+#[cfg(feature = "blocking")]
+mod blocking;
 mod bounds;
 mod client;
 #[cfg(feature = "tokio-codec")]

@@ -16,8 +16,7 @@ fn activated_by_hand_serves_the_address_of_the_command_line_until_it_is_terminat
     peer.send(b"hello").unwrap();
     assert_eq!(recv(&peer), b"hello");
 
-    let id = service.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    service.signal("-TERM");
 
     let (code, lines) = service.end();
     assert_eq!((code, lines), (Some(0), vec!["stopped, 1 datagrams received".to_owned()]));

@@ -39,6 +39,18 @@ fn concurrency_serves_several_requests_of_a_peer_at_once() {
     assert_eq!(printed("concurrency"), lines);
 }
 
+#[cfg(feature = "blocking")]
+#[test]
+fn blocking_needs_no_async() {
+    let lines = [
+        "datagram: the bytes that the network carries in one piece",
+        "packet: the typed value that a datagram stands for",
+        "octet: unknown",
+        "3 datagrams received",
+    ];
+    assert_eq!(printed("blocking"), lines);
+}
+
 #[test]
 fn timeouts_clean_up_after_a_silent_peer_and_at_shutdown() {
     let lines = ["Ada: hello", "Ada is silent", "Ada has left", "Bob has left"];

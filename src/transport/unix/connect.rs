@@ -11,6 +11,7 @@ use super::{
 use crate::{AddrError, transport::options::set_buffers};
 
 /// A connected socket, the address of its peer, and the path that it is bound to.
+#[derive(Debug)]
 pub(crate) struct Connected {
     pub(crate) socket: UnixDatagram,
     pub(crate) peer: SockAddr,

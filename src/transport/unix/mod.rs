@@ -8,7 +8,7 @@ mod recv;
 
 use std::{
     io,
-    os::unix::net::UnixDatagram,
+    os::{fd::AsFd, unix::net::UnixDatagram},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -16,6 +16,8 @@ use std::{
 
 use names::target;
 pub(crate) use path::OwnPath;
+#[cfg(feature = "blocking")]
+pub(crate) use recv::Inbox;
 use socket2::{MsgHdr, SockAddr, SockRef};
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -100,43 +102,68 @@ impl UnixSocket {
     /// Sends a datagram. It does not ask tokio whether the socket is writable: the queue of one peer may be
     /// full while others have room.
     fn send(&self, to: &Route, datagram: &[u8], control: &[u8]) -> io::Result<()> {
-        let socket = SockRef::from(self.socket.get_ref());
-        let send = |to: Option<&SockAddr>| {
-            if control.is_empty() {
-                return match to {
-                    Some(to) => socket.send_to_with_flags(datagram, to, FLAGS),
-                    None => socket.send_with_flags(datagram, FLAGS),
-                };
-            }
+        match &self.peer {
+            None => send(&*self.socket, Some(&target(&to.peer)?), datagram, control),
+            // tokio must learn that the peer has no room, because the caller waits for room.
+            Some(peer) => self
+                .socket
+                .try_io(Interest::WRITABLE, |socket| send_to_peer(socket, peer, datagram, control)),
+        }
+    }
+}
+
+/// Sends a datagram on a socket that is connected to `peer`. Connects again if the peer has closed its socket:
+/// it may have bound a new one since.
+pub(crate) fn send_to_peer(
+    socket: &impl AsFd,
+    peer: &SockAddr,
+    datagram: &[u8],
+    control: &[u8],
+) -> io::Result<()> {
+    match send(socket, None, datagram, control) {
+        Err(error) if lost_peer(&error) => {
+            SockRef::from(socket).connect(peer)?;
+            send(socket, None, datagram, control)
+        }
+        sent => sent,
+    }
+}
+
+fn send(
+    socket: &impl AsFd,
+    to: Option<&SockAddr>,
+    datagram: &[u8],
+    control: &[u8],
+) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    let sent = match to {
+        Some(to) if control.is_empty() => socket.send_to_with_flags(datagram, to, FLAGS),
+        None if control.is_empty() => socket.send_with_flags(datagram, FLAGS),
+        to => {
             let pieces = [io::IoSlice::new(datagram)];
             let message = MsgHdr::new().with_buffers(&pieces).with_control(control);
             match to {
                 Some(to) => socket.sendmsg(&message.with_addr(to), FLAGS),
                 None => socket.sendmsg(&message, FLAGS),
             }
-        };
-        let sent = match &self.peer {
-            None => send(Some(&target(&to.peer)?)),
-            // tokio must learn that the peer has no room, because the caller waits for room.
-            Some(peer) => self.socket.try_io(Interest::WRITABLE, |_| {
-                send(None).or_else(|error| {
-                    if !lost_peer(&error) {
-                        return Err(error);
-                    }
-                    // The peer has closed its socket. It may have bound a new one since.
-                    socket.connect(peer)?;
-                    send(None)
-                })
-            }),
-        };
-        sent.map(drop).map_err(|error| match error.raw_os_error() {
-            // Other systems report the full queue of a peer in this way.
-            Some(libc::ENOBUFS) if !cfg!(any(target_os = "android", target_os = "linux")) => {
-                io::ErrorKind::WouldBlock.into()
-            }
-            _ => error,
-        })
-    }
+        }
+    };
+    sent.map(drop).map_err(|error| match error.raw_os_error() {
+        // Other systems report the full queue of a peer in this way.
+        Some(libc::ENOBUFS) if !cfg!(any(target_os = "android", target_os = "linux")) => {
+            io::ErrorKind::WouldBlock.into()
+        }
+        _ => error,
+    })
+}
+
+/// The length of the longest datagram that can be sent on `socket`, in bytes.
+pub(crate) fn max_len(socket: &impl AsFd) -> usize {
+    /// What Linux keeps of the send buffer for itself.
+    const KEPT: usize = 32;
+
+    let buffer = SockRef::from(socket).send_buffer_size();
+    buffer.map_or(LONGEST_UNIX, |bytes| bytes.saturating_sub(KEPT).min(LONGEST_UNIX))
 }
 
 /// Whether the peer of a connected socket is gone.
@@ -163,11 +190,7 @@ impl Transport for UnixSocket {
     }
 
     fn max_len(&self) -> usize {
-        /// What Linux keeps of the send buffer for itself.
-        const KEPT: usize = 32;
-
-        let buffer = SockRef::from(self.socket.get_ref()).send_buffer_size();
-        buffer.map_or(LONGEST_UNIX, |bytes| bytes.saturating_sub(KEPT).min(LONGEST_UNIX))
+        max_len(&*self.socket)
     }
 
     fn is_too_large(&self, error: &io::Error) -> bool {

@@ -10,41 +10,66 @@ use std::{
 use tokio::io::{Interest, Ready, unix::AsyncFd};
 
 use super::names::Names;
-use crate::transport::{
-    RecvBatch, RecvHalf,
-    kernel::{
-        Aligned,
-        unix::{self, NAME, Received},
+use crate::{
+    Addr,
+    transport::{
+        Passed, RecvBatch, RecvHalf,
+        kernel::{
+            Aligned,
+            unix::{self, NAME, Received},
+        },
+        shut_down::unless_shut_down,
     },
-    shut_down::unless_shut_down,
 };
 
 /// A batch ends when it has this many descriptors, because a process has a limited number.
 const MOST_FDS: usize = 64;
 
-/// Receives one datagram per system call.
+/// Receives single datagrams.
 #[derive(Debug)]
-pub(super) struct Single {
-    socket: Arc<AsyncFd<UnixDatagram>>,
+pub(crate) struct Inbox {
     names: Names,
     name: Aligned<NAME>,
     /// Empty if neither descriptors nor credentials are received.
     control: Vec<u8>,
 }
 
+impl Inbox {
+    /// Makes an inbox with `control` bytes for the ancillary data of a datagram.
+    pub(crate) fn new(control: usize) -> Self {
+        Self { names: Names::new(), name: Aligned::default(), control: vec![0; control] }
+    }
+
+    /// Receives a datagram into `room`. Returns its source, how many of its bytes fitted, and what came with it.
+    pub(crate) fn recv(
+        &mut self,
+        socket: &impl AsFd,
+        room: &mut [u8],
+    ) -> io::Result<(Addr, usize, Option<Passed>)> {
+        let Received { len, name_len, passed } =
+            unix::recv(socket.as_fd(), &mut self.name, room, &mut self.control)?;
+        Ok((self.names.addr(&self.name.0, name_len), len, passed))
+    }
+}
+
+/// Receives one datagram per system call.
+#[derive(Debug)]
+pub(super) struct Single {
+    socket: Arc<AsyncFd<UnixDatagram>>,
+    inbox: Inbox,
+}
+
 impl Single {
     pub(super) fn new(socket: Arc<AsyncFd<UnixDatagram>>, control: usize) -> Self {
-        let (names, name) = (Names::new(), Aligned::default());
-        Self { socket, names, name, control: vec![0; control] }
+        Self { socket, inbox: Inbox::new(control) }
     }
 
     /// Receives one datagram. Returns whether the batch has room for another one.
     fn recv(&mut self, batch: &mut RecvBatch) -> io::Result<bool> {
         let Some(room) = batch.room() else { return Ok(false) };
-        let Received { len, name_len, passed } =
-            unix::recv(self.socket.as_fd(), &mut self.name, room, &mut self.control)?;
+        let (from, len, passed) = self.inbox.recv(&*self.socket, room)?;
         let before = batch.len();
-        batch.push(self.names.addr(&self.name.0, name_len), len);
+        batch.push(from, len);
         if batch.len() > before {
             batch.attach(passed);
         }

@@ -1,5 +1,7 @@
 //! Tests that need a process of their own: they count memory, threads or descriptors, or set what a process has once.
 
+#[cfg(feature = "blocking")]
+mod blocking;
 #[cfg(unix)]
 mod broken_log;
 #[cfg(target_os = "linux")]

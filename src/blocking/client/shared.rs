@@ -1,0 +1,258 @@
+//! The state that all clones of a blocking client share.
+
+use std::{
+    borrow::Borrow,
+    io,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use super::{
+    link::{Link, Received},
+    wait::Waited,
+};
+use crate::{
+    Addr, ClientRecvError, ClientSendError, DatagramProtocol,
+    lock::locked,
+    stats::{ClientCounters, add},
+    transport::{Passed, Scratch},
+};
+
+/// The state that all clones of a blocking client share.
+pub(super) struct Shared<P> {
+    protocol: P,
+    max_datagram_size: usize,
+    pub(super) local_addr: Addr,
+    pub(super) peer_addr: Addr,
+    /// `None` once the client is closed.
+    link: Mutex<Option<Arc<Link>>>,
+    /// Receive buffers that no call uses at the moment.
+    buffers: Mutex<Vec<Vec<u8>>>,
+    pub(super) counters: ClientCounters,
+}
+
+impl<P> Shared<P> {
+    pub(super) fn new(link: Link, protocol: P, max_datagram_size: usize) -> Self {
+        let max_datagram_size = max_datagram_size.min(link.longest());
+        Self {
+            protocol,
+            max_datagram_size,
+            local_addr: link.local_addr.clone(),
+            peer_addr: link.peer_addr.clone(),
+            link: Mutex::new(Some(Arc::new(link))),
+            buffers: Mutex::default(),
+            counters: ClientCounters::default(),
+        }
+    }
+
+    /// Returns the socket, unless the client is closed.
+    pub(super) fn link(&self) -> Option<Arc<Link>> {
+        locked(&self.link).clone()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        locked(&self.link).is_none()
+    }
+
+    pub(super) fn close(&self) {
+        let link = locked(&self.link).take();
+        #[cfg(unix)]
+        if let Some(unix) = link.as_ref().and_then(|link| link.unix()) {
+            unix.remove_path();
+        }
+        // Without calls in progress there is nobody to wake, and a socket that the caller has cloned stays as
+        // it is.
+        if let Some(link) = link
+            && Arc::strong_count(&link) > 1
+        {
+            link.shut_down();
+        }
+    }
+}
+
+impl<P: DatagramProtocol> Shared<P> {
+    pub(super) fn send(&self, packet: &P::Outgoing) -> Result<(), ClientSendError> {
+        self.send_by(packet, Link::try_send)
+    }
+
+    /// Encodes `packet` and sends it with `try_send`, as soon as there is room.
+    pub(super) fn send_by(
+        &self,
+        packet: &P::Outgoing,
+        try_send: impl Fn(&Link, &[u8]) -> io::Result<()>,
+    ) -> Result<(), ClientSendError> {
+        let link = self.link().ok_or(ClientSendError::Closed)?;
+        let encode = |datagram: &mut Vec<u8>| self.protocol.encode(packet, datagram);
+        let datagram = Scratch::encode(link.max_len(), encode);
+        let datagram = datagram.map_err(ClientSendError::of_encoding)?;
+        loop {
+            let error = match try_send(&link, &datagram) {
+                Ok(()) => {
+                    add(&self.counters.sent, 1);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            if self.is_closed() {
+                return Err(ClientSendError::Closed);
+            }
+            match error.kind() {
+                io::ErrorKind::WouldBlock => link.wait_writable().map_err(ClientSendError::Io)?,
+                io::ErrorKind::Interrupted => continue,
+                _ => {
+                    add(&self.counters.send_errors, 1);
+                    return Err(ClientSendError::Io(error));
+                }
+            };
+        }
+    }
+
+    pub(super) fn send_all(
+        &self,
+        packets: impl IntoIterator<Item: Borrow<P::Outgoing>>,
+    ) -> Result<(), ClientSendError> {
+        packets.into_iter().try_for_each(|packet| self.send(packet.borrow()))
+    }
+
+    /// Receives a packet, and waits for it until `deadline`. What came with it is in `passed` afterwards.
+    pub(super) fn receive(
+        &self,
+        deadline: Option<Instant>,
+        passed: &mut Option<Passed>,
+    ) -> Result<P::Incoming, ClientRecvError> {
+        let link = self.link().ok_or(ClientRecvError::Closed)?;
+        let mut waited = Waited::Ready;
+        loop {
+            if let Some(packet) = self.try_receive(&link, passed) {
+                return packet;
+            }
+            match waited {
+                Waited::TimedOut => return Err(ClientRecvError::TimedOut),
+                Waited::ShutDown => {
+                    let error = io::Error::new(io::ErrorKind::NotConnected, SHUT_DOWN);
+                    return Err(ClientRecvError::Io(error));
+                }
+                Waited::Ready => {}
+            }
+            waited = link.wait_readable(deadline).map_err(ClientRecvError::Io)?;
+        }
+    }
+
+    /// Returns a packet that has arrived, without waiting.
+    pub(super) fn receive_now(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
+        match self.link() {
+            Some(link) => self.try_receive(&link, &mut None),
+            None => Some(Err(ClientRecvError::Closed)),
+        }
+    }
+
+    fn try_receive(
+        &self,
+        link: &Link,
+        passed: &mut Option<Passed>,
+    ) -> Option<Result<P::Incoming, ClientRecvError>> {
+        let mut buffer = locked(&self.buffers).pop().unwrap_or_default();
+        // Pages that are never touched cost no memory.
+        if buffer.is_empty() {
+            buffer = vec![0; self.max_datagram_size + 1];
+        }
+        let counters = &self.counters;
+        let packet = match link.try_recv(&mut buffer, passed) {
+            Ok(Received::Whole(len)) => {
+                add(&counters.received, 1);
+                Some(self.protocol.decode(&buffer[..len]).map_err(|error| {
+                    add(&counters.decode_errors, 1);
+                    ClientRecvError::Decode(error)
+                }))
+            }
+            Ok(Received::TooLong) => {
+                add(&counters.received, 1);
+                add(&counters.too_large, 1);
+                Some(Err(ClientRecvError::TooLarge { max: self.max_datagram_size }))
+            }
+            // `close` shuts the socket down, and systems report that in different ways.
+            Err(_) if self.is_closed() => Some(Err(ClientRecvError::Closed)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => Some(Err(ClientRecvError::Io(error))),
+        };
+        locked(&self.buffers).push(buffer);
+        packet
+    }
+}
+
+const SHUT_DOWN: &str = "the socket was shut down for reading";
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{
+        net::UdpSocket,
+        os::{fd::OwnedFd, unix::net::UnixDatagram},
+        thread,
+        time::Duration,
+    };
+
+    use socket2::SockRef;
+
+    use super::*;
+    use crate::{Bytes, Raw};
+
+    /// A client whose sends wait when its peer does not receive. On loopback, UDP drops datagrams instead.
+    fn client() -> (Shared<Raw>, UnixDatagram) {
+        let (one, other) = UnixDatagram::pair().unwrap();
+        one.set_nonblocking(true).unwrap();
+        SockRef::from(&one).set_send_buffer_size(20_000).unwrap();
+        other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        (Shared::new(Link::over(UdpSocket::from(OwnedFd::from(one))), Raw, 16), other)
+    }
+
+    /// Sends on another thread until there is no room. Returns how many datagrams were sent until then.
+    fn fill(client: &Shared<Raw>) -> u64 {
+        let sent = || client.counters.read().sent;
+        loop {
+            let before = sent();
+            thread::sleep(Duration::from_millis(20));
+            if before > 0 && before == sent() {
+                return before;
+            }
+        }
+    }
+
+    // C-6, S-10
+    #[test]
+    fn without_room_a_send_waits_and_loses_nothing() {
+        /// Many more than the buffer holds.
+        const DATAGRAMS: u32 = 2_000;
+
+        let (client, peer) = client();
+        thread::scope(|scope| {
+            let packets = (0..DATAGRAMS).map(|n| Bytes::copy_from_slice(&n.to_be_bytes()));
+            let sending = scope.spawn(|| client.send_all(packets));
+            assert!(fill(&client) < DATAGRAMS.into());
+            assert!(!sending.is_finished());
+
+            for n in 0..DATAGRAMS {
+                let mut datagram = [0; 4];
+                assert_eq!(peer.recv(&mut datagram).unwrap(), 4);
+                assert_eq!(datagram, n.to_be_bytes());
+            }
+
+            sending.join().unwrap().unwrap();
+        });
+    }
+
+    // C-8, C-9
+    #[test]
+    fn closing_ends_a_send_that_waits_for_room() {
+        let (client, _peer) = client();
+        thread::scope(|scope| {
+            let packets = (0..=u8::MAX).cycle().map(|n| Bytes::from(vec![n]));
+            let sending = scope.spawn(|| client.send_all(packets));
+            fill(&client);
+
+            client.close();
+
+            let sent = sending.join().unwrap();
+            assert!(matches!(sent, Err(ClientSendError::Closed)), "{sent:?}");
+        });
+    }
+}
