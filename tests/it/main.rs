@@ -22,3 +22,5 @@ mod handlers;
 mod lifecycle;
 mod receiving;
 mod sending;
+#[cfg(target_os = "linux")]
+pub(crate) mod unix;
