@@ -1,9 +1,14 @@
 //! Unix datagrams: paths, peers without a name, peers that do not read, descriptors and credentials.
 
+mod credentials;
+mod fds;
 mod names;
 mod paths;
 mod refused;
+mod sending;
+mod several;
 mod stale;
+mod unnamed;
 
 use std::{
     fs,
