@@ -383,6 +383,7 @@ macro_rules! everywhere {
                 test($crate::support::Net::Unix).await;
             }
 
+            // U-11
             #[cfg(target_os = "linux")]
             #[tokio::test]
             async fn over_unix_paths_with_descriptors() {

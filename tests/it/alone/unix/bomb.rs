@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Limits, Server, ServerBuilder, Text, Unix};
+use datagrammar::{Limits, RecvError, Server, ServerBuilder, Text, Unix};
 
 use super::{descriptors, runtime, send_fds};
 use crate::{
@@ -120,5 +120,58 @@ fn with_credentials_alone_no_descriptor_enters_the_process() {
             });
             assert!(most <= 5, "{most}");
         }
+    });
+}
+
+// U-16, U-13
+#[test]
+fn beyond_256_that_wait_descriptors_are_closed_and_the_handler_is_told() {
+    alone(|| {
+        runtime().block_on(async {
+            let gate = Gate::closed();
+            let handler = conversing!(
+                [gate] | peer | {
+                    peer.recv().await?;
+                    gate.pass().await;
+                    for expected in [Some(200), None, Some(56), Some(0)] {
+                        match peer.recv_with_fds().await {
+                            Ok((_, fds)) => assert_eq!(Some(fds.len()), expected),
+                            Err(RecvError::AncillaryTruncated) => assert_eq!(expected, None),
+                            Err(error) => return Err(error.into()),
+                        }
+                    }
+                    // All of them have been received, so others may wait.
+                    gate.pass().await;
+                    assert_eq!(peer.recv_with_fds().await?.1.len(), 253);
+                    Ok(())
+                }
+            );
+            let path = temporary_path();
+            let builder = Server::builder(Text, handler);
+            let server = builder.bind_now(Unix::new(&path).fd_passing(true)).unwrap();
+            let server = Running::start(server).await;
+            let stats = || server.handle.stats();
+            let peer = UnixDatagram::bind(temporary_path()).unwrap();
+            let file = File::open("/dev/null").unwrap();
+            let before = descriptors();
+            let send = |count| send_fds(&peer, &path, b"x", (file.as_fd(), count)).unwrap();
+
+            peer.send_to(b"first", &path).unwrap();
+            until(|| stats().active_conversations == 1).await;
+            [200, 57, 56].into_iter().for_each(send);
+            peer.send_to(b"none", &path).unwrap();
+            until(|| stats().received == 5).await;
+            assert_eq!(descriptors(), before + 256);
+            gate.open_once();
+            until(|| stats().delivered == 5).await;
+            send(253);
+            until(|| stats().received == 6).await;
+            gate.open_once();
+            until(|| stats().active_conversations == 0).await;
+
+            assert_eq!((stats().delivered, stats().failed, stats().panicked), (6, 0, 0));
+            assert_eq!(descriptors(), before);
+            server.stop().await;
+        });
     });
 }
