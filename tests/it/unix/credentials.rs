@@ -23,9 +23,10 @@ fn who() -> ServerBuilder {
 }
 
 fn shown(credentials: Option<Credentials>) -> String {
-    credentials.map_or("nobody knows".to_owned(), |sender| {
-        format!("{} {} {}", sender.pid(), sender.uid(), sender.gid())
-    })
+    match credentials {
+        None => "nobody knows".to_owned(),
+        Some(sender) => format!("{} {} {}", sender.pid(), sender.uid(), sender.gid()),
+    }
 }
 
 fn ours() -> String {

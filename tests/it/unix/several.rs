@@ -180,6 +180,6 @@ async fn a_handle_makes_senders_to_paths() {
     let udp = Running::start(bind("127.0.0.1:0").unwrap()).await;
     let addr = Addr::from(SocketAddr::from_pathname(&path).unwrap());
     let error = udp.handle.sender::<String>(addr).unwrap_err();
-    assert!(matches!(error, SenderError::Unreachable { .. }), "{error:?}");
+    assert!(matches!(error, SenderError::Unreachable), "{error:?}");
     udp.stop().await;
 }
