@@ -7,6 +7,8 @@ mod files;
 #[cfg(target_os = "linux")]
 mod icmp;
 mod log;
+#[cfg(target_os = "linux")]
+mod paths;
 mod support;
 
 mod binding;
