@@ -103,7 +103,7 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
     /// If the future is dropped, no socket stays open.
     pub async fn connect(self, transport: impl Connect) -> Result<Client<P>, ConnectError> {
         let source = transport.destination();
-        let link = Link::new(connect(source, Resolver::Runtime).await?)?;
+        let link = connect(source, Resolver::Runtime).await?.finish(Link::new)?;
         Ok(Client::new(link, self.protocol, self.max_datagram_size))
     }
 

@@ -34,10 +34,50 @@ pub(crate) enum Opened {
     Memory(crate::transport::memory::MemorySocket),
 }
 
+/// A connected socket, and the inherited descriptor that it is a duplicate of.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    opened: Opened,
+    #[cfg(unix)]
+    claims: Claims,
+}
+
+impl Connection {
+    /// Makes the client's part of the socket. If that fails, an inherited descriptor can be used again.
+    pub(crate) fn finish<T>(
+        self,
+        make: impl FnOnce(Opened) -> std::io::Result<T>,
+    ) -> Result<T, ConnectError> {
+        let made = make(self.opened)?;
+        #[cfg(unix)]
+        self.claims.keep();
+        Ok(made)
+    }
+}
+
 /// Connects a socket as `source` says.
 ///
 /// The future waits only for `resolver`.
-pub(crate) async fn connect(source: Source, resolver: Resolver) -> Result<Opened, ConnectError> {
+pub(crate) async fn connect(
+    source: Source,
+    resolver: Resolver,
+) -> Result<Connection, ConnectError> {
+    #[cfg(unix)]
+    let mut claims = Claims::default();
+    #[cfg(unix)]
+    let source = match source {
+        Source::Inherited(inherited) => claims.take_one(inherited)?,
+        source => source,
+    };
+    let opened = open(source, resolver).await?;
+    Ok(Connection {
+        opened,
+        #[cfg(unix)]
+        claims,
+    })
+}
+
+async fn open(source: Source, resolver: Resolver) -> Result<Opened, ConnectError> {
     #[cfg_attr(
         not(any(feature = "testing", unix)),
         expect(clippy::infallible_destructuring_match, reason = "elsewhere there are more")
@@ -46,13 +86,9 @@ pub(crate) async fn connect(source: Source, resolver: Resolver) -> Result<Opened
         Source::Udp(udp) => udp,
         #[cfg(unix)]
         Source::Unix(unix) => return open_unix(unix),
+        // It was replaced by its socket.
         #[cfg(unix)]
-        Source::Inherited(inherited) => {
-            let mut claims = Claims::default();
-            let opened = Box::pin(connect(claims.take_one(inherited)?, resolver)).await?;
-            claims.keep();
-            return Ok(opened);
-        }
+        Source::Inherited(_) => return Err(ConnectError::addrs(vec![AddrError::none()])),
         #[cfg(feature = "testing")]
         Source::Memory(socket) => return Ok(Opened::Memory(socket)),
     };

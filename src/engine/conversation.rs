@@ -167,10 +167,10 @@ where
                 }
                 Some(Ok(false)) | None => {}
             }
-            let ancillary = match more {
-                Some(ancillary) if mailbox.finish_with_more(&socket.counters) => ancillary,
+            let (ancillary, again) = match more {
+                Some(ancillary) if mailbox.finish_with_more(&socket.counters) => (ancillary, true),
                 _ => match mailbox.finish(&socket.counters) {
-                    Next::Conversation(ancillary) => ancillary,
+                    Next::Conversation(ancillary) => (ancillary, false),
                     Next::Nothing => {
                         *over = true;
                         if let Err(panicked) = panic::catch(|| drop(call)) {
@@ -181,6 +181,10 @@ where
                 },
             };
             let call = match call {
+                Some(mut call) if again => {
+                    call.peer.renew_with_packet(peer, ancillary, *serial);
+                    call
+                }
                 Some(mut call) => {
                     call.peer.renew(peer, ancillary, *serial);
                     call

@@ -41,6 +41,7 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
         DropReason::ConversationLimit => {
             format!("Limits::max_conversations({})", limits.max_conversations)
         }
+        DropReason::Descriptors => format!("Limits::max_queued_fds({})", limits.max_queued_fds),
         DropReason::Truncated => format!("Limits::max_datagram_size({})", limits.max_datagram_size),
         DropReason::Kernel
         | DropReason::Refused

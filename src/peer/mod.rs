@@ -134,6 +134,14 @@ impl<Req, Res> Peer<Req, Res> {
         }
     }
 
+    /// Does the same for a conversation that receives the packet that the last one put back: it came with the
+    /// last datagram.
+    pub(crate) fn renew_with_packet(&mut self, addr: &Addr, ancillary: Ancillary, serial: u64) {
+        let passed = self.passed.take();
+        self.renew(addr, ancillary, serial);
+        self.passed = passed;
+    }
+
     #[cold]
     fn forget_passed(&mut self) {
         self.passed = None;

@@ -67,6 +67,9 @@ pub enum DropReason {
     /// Its sender is a Unix socket without a name, and
     /// [`Unix::unnamed_peers`](crate::Unix::unnamed_peers) does not allow that.
     Unnamed,
+    /// It came with file descriptors, and [`max_queued_fds`](crate::Limits::max_queued_fds) was reached. They
+    /// were closed.
+    Descriptors,
 }
 
 impl DropReason {
@@ -82,6 +85,7 @@ impl DropReason {
         Self::ShuttingDown,
         Self::Kernel,
         Self::Unnamed,
+        Self::Descriptors,
     ];
 
     /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
@@ -98,6 +102,7 @@ impl DropReason {
             Self::ShuttingDown => "shutting_down",
             Self::Kernel => "kernel",
             Self::Unnamed => "unnamed",
+            Self::Descriptors => "descriptors",
         }
     }
 }
@@ -287,6 +292,7 @@ pub(crate) struct Counters {
     pub(crate) suppressed_events: AtomicU64,
     pub(crate) active_conversations: AtomicUsize,
     pub(crate) queued_bytes: AtomicUsize,
+    pub(crate) queued_fds: AtomicUsize,
     batches: BatchCounters,
     dropped: [AtomicU64; DropReason::ALL.len()],
 }
@@ -347,7 +353,7 @@ mod tests {
         for (n, &reason) in (1..).zip(DropReason::ALL) {
             assert_eq!(stats.dropped(reason), n, "{reason:?}");
         }
-        assert_eq!(stats.total_dropped(), 46);
+        assert_eq!(stats.total_dropped(), 57);
         let drops: Vec<_> = stats.drops().map(|(reason, n)| (reason.as_str(), n)).collect();
         assert_eq!((drops[0], drops[8]), (("queue_full", 1), ("kernel", 9)));
     }

@@ -1,54 +1,20 @@
 //! What comes with a received Unix datagram besides its bytes: descriptors and credentials.
 
-use std::{
-    os::fd::OwnedFd,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-};
+use std::os::fd::OwnedFd;
 
 /// What a peer has passed with one datagram. Dropping it closes the descriptors.
 #[derive(Debug, Default)]
 pub(crate) struct Passed {
     pub(crate) fds: Vec<OwnedFd>,
     pub(crate) credentials: Option<Credentials>,
-    /// Whether descriptors are missing: the control buffer was too small, or too many descriptors wait.
+    /// Whether descriptors are missing, because the control buffer was too small.
     pub(crate) incomplete: bool,
-    /// How many of the descriptors count as waiting.
-    waiting: usize,
 }
-
-/// How many descriptors wait in the queues of all servers of this process. A process has a limited number of
-/// descriptors, often 1,024, so peers must not be able to use them up.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
-
-/// The most descriptors that wait.
-const MOST_WAITING: usize = 256;
 
 impl Passed {
-    /// Counts the descriptors as waiting, from now until they are received or dropped. Closes them if too many
-    /// wait already.
-    pub(crate) fn wait(&mut self) {
-        let more = self.fds.len();
-        if self.waiting > 0 || more == 0 {
-            return;
-        }
-        let added = |waiting: usize| Some(waiting + more).filter(|sum| *sum <= MOST_WAITING);
-        if WAITING.fetch_update(Relaxed, Relaxed, added).is_ok() {
-            self.waiting = more;
-        } else {
-            self.fds.clear();
-            self.incomplete = true;
-        }
-    }
-
-    /// Does not count the descriptors as waiting any more.
-    pub(crate) fn received(&mut self) {
-        WAITING.fetch_sub(std::mem::take(&mut self.waiting), Relaxed);
-    }
-}
-
-impl Drop for Passed {
-    fn drop(&mut self) {
-        self.received();
+    /// How many descriptors there are.
+    pub(crate) fn count(&self) -> usize {
+        self.fds.len()
     }
 }
 

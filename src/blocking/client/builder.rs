@@ -63,8 +63,8 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
         if is_inside_runtime() {
             return Err(ConnectError::InsideRuntime);
         }
-        let opened = block_on(connect(transport.destination(), Resolver::ThisThread))?;
+        let connected = block_on(connect(transport.destination(), Resolver::ThisThread))?;
         let (protocol, max_datagram_size) = self.into_parts();
-        Ok(Client::new(Link::new(opened)?, protocol, max_datagram_size))
+        Ok(Client::new(connected.finish(Link::new)?, protocol, max_datagram_size))
     }
 }

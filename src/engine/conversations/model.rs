@@ -169,7 +169,9 @@ impl Course {
         } else {
             let fits = self.waiting_bytes() + OVERHEAD + datagram.len() <= BYTES;
             assert_eq!(
-                mailbox.open(Ancillary::default(), &datagram, None, &self.limits, &self.counters),
+                mailbox
+                    .open(Ancillary::default(), &datagram, None, &self.limits, &self.counters)
+                    .is_ok(),
                 fits
             );
             if !fits {

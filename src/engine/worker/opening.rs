@@ -86,16 +86,16 @@ where
         let mailbox = mem::take(&mut self.mailbox);
         let (socket, counters) = (Arc::clone(&self.socket), &self.socket.counters);
         let passed = batch.passed.take();
-        let kept = batch.unread().is_none_or(|unread| {
+        let kept = batch.unread().map_or(Ok(()), |unread| {
             mailbox.open(ancillary, unread, passed, &self.socket.limits, counters)
         });
-        if kept {
+        let Err(reason) = kept else {
             let ending = Ending { socket, mailbox, peer, serial: self.serial, over: false };
             self.spawn(slot, span, ending);
             return;
-        }
-        // The memory limit leaves no room for its datagram, so the conversation ends.
-        self.socket.dropped(DropReason::MemoryLimit, 1);
+        };
+        // A limit leaves no room for its datagram, so the conversation ends.
+        self.socket.dropped(reason, 1);
         batch.conversations += 1;
         if let Err(panicked) = panic::catch(|| drop(slot)) {
             self.socket.report(&peer, &panicked.into(), true);
@@ -112,7 +112,7 @@ where
     ) {
         let (peer, ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
         self.serial += 1;
-        call.peer.renew(&peer, ancillary, self.serial);
+        call.peer.renew_with_packet(&peer, ancillary, self.serial);
         slot.set((self.converse)(call));
         let span = self.serve_state.conversation(&peer);
         let (socket, mailbox) = (Arc::clone(&self.socket), mem::take(&mut self.mailbox));

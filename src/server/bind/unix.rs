@@ -47,10 +47,19 @@ pub(super) fn bind(
         Source::Unix(unix) => unix.binding().replace_stale,
         _ => false,
     });
-    let mut paths = Vec::new();
+    let mut paths: Paths = Vec::new();
     for (place, source) in wanted {
         let Source::Unix(unix) = source else { continue };
         let OnUnix::Path(path) = &unix.on else { continue };
+        match paths.iter().find(|(_, known)| known.unix.has_path(path)) {
+            Some((_, known)) if known.unix.is_like(&unix) => continue,
+            Some(_) => {
+                let problem = format!("the path {path:?} is given twice, with different options");
+                failed.push(AddrError::refused(problem, std::io::ErrorKind::InvalidInput));
+                continue;
+            }
+            None => {}
+        }
         if !failed.is_empty() && unix.binding().replace_stale {
             continue;
         }

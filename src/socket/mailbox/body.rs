@@ -18,10 +18,15 @@ impl Body {
     pub(super) fn new(datagram: &[u8], passed: Option<Box<Passed>>) -> Self {
         match passed {
             None => Self::Bytes(datagram.into()),
-            Some(mut passed) => {
-                passed.wait();
-                Self::Passed(Box::new((datagram.into(), passed)))
-            }
+            Some(passed) => Self::Passed(Box::new((datagram.into(), passed))),
+        }
+    }
+
+    /// How many descriptors came with the bytes.
+    pub(super) fn fds(&self) -> usize {
+        match self {
+            Self::Bytes(_) => 0,
+            Self::Passed(both) => both.1.count(),
         }
     }
 
@@ -30,8 +35,7 @@ impl Body {
         match self {
             Self::Bytes(bytes) => (bytes, None),
             Self::Passed(both) => {
-                let (bytes, mut passed) = *both;
-                passed.received();
+                let (bytes, passed) = *both;
                 (bytes, Some(passed))
             }
         }

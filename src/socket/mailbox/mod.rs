@@ -61,7 +61,11 @@ pub(crate) enum Next {
 }
 
 impl Mailbox {
-    /// Keeps a copy of the datagram that opened the conversation; returns false if no more bytes may wait.
+    /// Keeps a copy of the datagram that opened the conversation, and what came with it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason to drop it if no more bytes or descriptors may wait.
     pub(crate) fn open(
         &self,
         ancillary: Ancillary,
@@ -69,12 +73,10 @@ impl Mailbox {
         passed: Option<Box<Passed>>,
         limits: &Limits,
         counters: &Counters,
-    ) -> bool {
-        let reserved = reserve(datagram.len(), limits, counters);
-        if reserved {
-            self.lock().opening = Some((ancillary, Body::new(datagram, passed)));
-        }
-        reserved
+    ) -> Result<(), DropReason> {
+        reserve_all(datagram, passed.as_deref(), limits, counters)?;
+        self.lock().opening = Some((ancillary, Body::new(datagram, passed)));
+        Ok(())
     }
 
     /// Queues a copy of `datagram`, if the limits allow it. Then it also takes what came with it.
@@ -104,8 +106,8 @@ impl Mailbox {
                 return Offer::Dropped(DropReason::QueueFull);
             }
         }
-        if !reserve(datagram.len(), limits, counters) {
-            return Offer::Dropped(DropReason::MemoryLimit);
+        if let Err(reason) = reserve_all(datagram, passed.as_deref(), limits, counters) {
+            return Offer::Dropped(reason);
         }
         state.bytes += datagram.len();
         state.queue.push_back((ancillary, Body::new(datagram, passed.take())));
@@ -209,20 +211,20 @@ impl State {
             Some(opening) => opening,
             None => self.pop()?,
         };
-        release(taken.1.len(), counters);
+        release_all(&taken.1, counters);
         Some(taken)
     }
 
     fn drop_unread(&mut self, counters: &Counters) {
         if let Some((_, opening)) = self.opening.take() {
-            release(opening.len(), counters);
+            release_all(&opening, counters);
             counters.dropped(DropReason::Unread, 1);
         }
     }
 
     fn drop_oldest(&mut self, counters: &Counters) -> bool {
         let Some((_, oldest)) = self.pop() else { return false };
-        release(oldest.len(), counters);
+        release_all(&oldest, counters);
         counters.dropped(DropReason::QueueFull, 1);
         true
     }
@@ -232,7 +234,7 @@ impl State {
         self.bytes = 0;
         let mut dropped = 0;
         for (_, datagram) in self.opening.take().into_iter().chain(queue) {
-            release(datagram.len(), counters);
+            release_all(&datagram, counters);
             dropped += 1;
         }
         counters.dropped(DropReason::ShuttingDown, dropped);
@@ -252,6 +254,35 @@ pub(crate) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> boo
         Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_total_queue_bytes)
     };
     counters.queued_bytes.fetch_update(Relaxed, Relaxed, reserved).is_ok()
+}
+
+/// Reserves memory for a datagram, and places for the descriptors that came with it.
+fn reserve_all(
+    datagram: &[u8],
+    passed: Option<&Passed>,
+    limits: &Limits,
+    counters: &Counters,
+) -> Result<(), DropReason> {
+    if !reserve(datagram.len(), limits, counters) {
+        return Err(DropReason::MemoryLimit);
+    }
+    let more = passed.map_or(0, Passed::count);
+    let reserved =
+        |waiting: usize| Some(waiting + more).filter(|sum| *sum <= limits.max_queued_fds);
+    if more > 0 && counters.queued_fds.fetch_update(Relaxed, Relaxed, reserved).is_err() {
+        release(datagram.len(), counters);
+        return Err(DropReason::Descriptors);
+    }
+    Ok(())
+}
+
+/// Releases what was reserved for a datagram.
+fn release_all(datagram: &Body, counters: &Counters) {
+    release(datagram.len(), counters);
+    let fds = datagram.fds();
+    if fds > 0 {
+        counters.queued_fds.fetch_sub(fds, Relaxed);
+    }
 }
 
 /// Releases the memory that was reserved for a datagram of `bytes` bytes.

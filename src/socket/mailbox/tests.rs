@@ -23,7 +23,7 @@ impl Post {
 
     fn open(&self, datagram: &str) -> bool {
         let (limits, counters) = (&self.limits, &self.counters);
-        self.mailbox.open(Ancillary::default(), datagram.as_bytes(), None, limits, counters)
+        self.mailbox.open(Ancillary::default(), datagram.as_bytes(), None, limits, counters).is_ok()
     }
 
     fn offer(&self, datagram: &str) -> Offer {

@@ -269,6 +269,18 @@ impl Unix {
         mode.or_else(|| self.replace_stale.map(|_| "replace_stale"))
     }
 
+    /// Whether this is for `path`. Each empty path is another name, which the kernel chooses.
+    pub(crate) fn has_path(&self, path: &Path) -> bool {
+        matches!(&self.on, OnUnix::Path(this) if this == path && !path.as_os_str().is_empty())
+    }
+
+    /// Whether both have the same options.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.binding() == other.binding()
+            && self.options() == other.options()
+            && self.requested() == other.requested()
+    }
+
     pub(crate) fn binding(&self) -> Binding {
         Binding {
             mode: self.mode,

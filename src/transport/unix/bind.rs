@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How a Unix socket is bound.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Binding {
     pub(crate) mode: Option<u32>,
     pub(crate) replace_stale: bool,

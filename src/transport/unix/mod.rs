@@ -41,7 +41,7 @@ pub(crate) struct UnixSocket {
 }
 
 /// How a Unix socket is used.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) unnamed_peers: UnnamedPeers,
     pub(crate) fds: bool,

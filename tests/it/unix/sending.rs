@@ -179,6 +179,37 @@ async fn only_sends_to_a_peer_that_does_not_read_wait() {
     server.stop().await;
 }
 
+// U-18
+#[tokio::test]
+async fn a_full_send_buffer_holds_up_all_peers_until_one_of_them_reads() {
+    let path = temporary_path();
+    let handler = conversing!(|peer| {
+        let count: usize = peer.recv().await?.parse()?;
+        for _ in 0..count {
+            peer.send("x".repeat(10_000)).await?;
+        }
+        Ok(())
+    });
+    let unix = Unix::new(&path).send_buffer_size(50_000);
+    let server = Server::builder(Text, handler).bind_now(unix).unwrap();
+    let server = Running::start(server).await;
+    let slow = Client::connect(Unix::new(&path), Text).await.unwrap();
+    // The kernel does not limit how many datagrams wait for a peer that is connected to the server.
+    slow.send("100".to_owned()).await.unwrap();
+    until(|| server.handle.stats().active_conversations == 1).await;
+    let other = Client::connect(Unix::new(&path), Text).await.unwrap();
+    other.send("1".to_owned()).await.unwrap();
+    until(|| server.handle.stats().active_conversations == 2).await;
+
+    for _ in 0..100 {
+        assert_eq!(within_deadline(slow.recv()).await.unwrap().len(), 10_000);
+    }
+
+    assert_eq!(within_deadline(other.recv()).await.unwrap().len(), 10_000);
+    assert_eq!(server.handle.stats().failed, 0);
+    server.stop().await;
+}
+
 // U-9, S-4
 #[tokio::test]
 async fn senders_to_a_peer_that_does_not_read_keep_their_order() {

@@ -45,6 +45,22 @@ async fn unix_and_udp_are_one_server() {
     }
 }
 
+// B-3
+#[tokio::test]
+async fn a_path_that_is_given_twice_is_bound_once() {
+    let path = temporary_path();
+    let unix = || Unix::new(&path);
+    let server = bind((unix(), unix(), Unix::new(""), Unix::new(""))).unwrap();
+    assert_eq!(server.handle().local_addrs().len(), 3);
+    drop(server);
+
+    let error = bind((unix(), unix().batch_io(false))).unwrap_err();
+
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    assert!(error.to_string().ends_with("is given twice, with different options"), "{error}");
+    assert!(!exists(&path));
+}
+
 // B-13
 #[tokio::test]
 async fn a_callers_socket_keeps_its_options() {

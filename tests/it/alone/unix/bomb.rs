@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use datagrammar::{Limits, RecvError, Server, ServerBuilder, Text, Unix};
+use datagrammar::{DropReason, Limits, Server, ServerBuilder, Text, Unix};
 
 use super::{descriptors, runtime, send_fds};
 use crate::{
@@ -123,55 +123,58 @@ fn with_credentials_alone_no_descriptor_enters_the_process() {
     });
 }
 
-// U-16, U-13
+// G-1, U-13
 #[test]
-fn beyond_256_that_wait_descriptors_are_closed_and_the_handler_is_told() {
+fn datagrams_whose_descriptors_are_beyond_the_limit_are_dropped_and_counted() {
     alone(|| {
-        runtime().block_on(async {
-            let gate = Gate::closed();
-            let handler = conversing!(
-                [gate] | peer | {
-                    peer.recv().await?;
-                    gate.pass().await;
-                    for expected in [Some(200), None, Some(56), Some(0)] {
-                        match peer.recv_with_fds().await {
-                            Ok((_, fds)) => assert_eq!(Some(fds.len()), expected),
-                            Err(RecvError::AncillaryTruncated) => assert_eq!(expected, None),
-                            Err(error) => return Err(error.into()),
-                        }
-                    }
-                    // All of them have been received, so others may wait.
-                    gate.pass().await;
-                    assert_eq!(peer.recv_with_fds().await?.1.len(), 253);
-                    Ok(())
-                }
-            );
-            let path = temporary_path();
-            let builder = Server::builder(Text, handler);
-            let server = builder.bind_now(Unix::new(&path).fd_passing(true)).unwrap();
-            let server = Running::start(server).await;
-            let stats = || server.handle.stats();
-            let peer = UnixDatagram::bind(temporary_path()).unwrap();
-            let file = File::open("/dev/null").unwrap();
-            let before = descriptors();
-            let send = |count| send_fds(&peer, &path, b"x", (file.as_fd(), count)).unwrap();
-
-            peer.send_to(b"first", &path).unwrap();
-            until(|| stats().active_conversations == 1).await;
-            [200, 57, 56].into_iter().for_each(send);
-            peer.send_to(b"none", &path).unwrap();
-            until(|| stats().received == 5).await;
-            assert_eq!(descriptors(), before + 256);
-            gate.open_once();
-            until(|| stats().delivered == 5).await;
-            send(253);
-            until(|| stats().received == 6).await;
-            gate.open_once();
-            until(|| stats().active_conversations == 0).await;
-
-            assert_eq!((stats().delivered, stats().failed, stats().panicked), (6, 0, 0));
-            assert_eq!(descriptors(), before);
-            server.stop().await;
-        });
+        for (limits, most) in
+            [(Limits::default(), 256), (Limits::default().max_queued_fds(400), 400)]
+        {
+            runtime().block_on(beyond(limits, most));
+        }
     });
+}
+
+async fn beyond(limits: Limits, most: usize) {
+    let gate = Gate::closed();
+    let handler = conversing!(
+        [gate] | peer | {
+            peer.recv().await?;
+            gate.pass().await;
+            for expected in [200, most - 200, 0] {
+                assert_eq!(peer.recv_with_fds().await?.1.len(), expected);
+            }
+            // All of them have been received, so others may wait.
+            gate.pass().await;
+            assert_eq!(peer.recv_with_fds().await?.1.len(), 253);
+            Ok(())
+        }
+    );
+    let path = temporary_path();
+    let builder = Server::builder(Text, handler).limits(limits);
+    let server = builder.bind_now(Unix::new(&path).fd_passing(true)).unwrap();
+    let server = Running::start(server).await;
+    let stats = || server.handle.stats();
+    let peer = UnixDatagram::bind(temporary_path()).unwrap();
+    let file = File::open("/dev/null").unwrap();
+    let before = descriptors();
+    let send = |count| send_fds(&peer, &path, b"x", (file.as_fd(), count)).unwrap();
+
+    peer.send_to(b"first", &path).unwrap();
+    until(|| stats().active_conversations == 1).await;
+    [200, most - 199, most - 200].into_iter().for_each(send);
+    peer.send_to(b"none", &path).unwrap();
+    until(|| stats().received == 5).await;
+    assert_eq!(descriptors(), before + most);
+    assert_eq!(stats().dropped(DropReason::Descriptors), 1);
+    gate.open_once();
+    until(|| stats().delivered == 4).await;
+    send(253);
+    until(|| stats().received == 6).await;
+    gate.open_once();
+    until(|| stats().active_conversations == 0).await;
+
+    assert_eq!((stats().delivered, stats().failed, stats().panicked), (5, 0, 0));
+    assert_eq!(descriptors(), before);
+    server.stop().await;
 }

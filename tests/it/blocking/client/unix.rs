@@ -12,7 +12,7 @@ use std::{
 use datagrammar::{
     BoxError, Bytes, ClientRecvError, ClientSendError, ConnectError, Handler, Peer, Raw, Server,
     Text, Unix,
-    blocking::{self, Client, ServerThread},
+    blocking::{Client, ServerThread},
 };
 
 use super::super::{DEADLINE, ask, echo, hear};
@@ -131,7 +131,7 @@ fn a_socket_that_cannot_be_used_is_an_error() {
     let path = temporary_path();
     let peer = UnixDatagram::bind(&path).unwrap();
     unnamed.connect(&path).unwrap();
-    let kind = |socket: UnixDatagram| match blocking::Client::connect(socket, Text) {
+    let kind = |socket: UnixDatagram| match Client::connect(socket, Text) {
         Err(ConnectError::Io(error)) => error.kind(),
         other => panic!("{other:?}"),
     };

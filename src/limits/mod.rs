@@ -1,6 +1,10 @@
 //! The limits of a server.
 
+mod overflow;
+
 use std::time::Duration;
+
+pub use overflow::Overflow;
 
 use crate::BindError;
 
@@ -18,6 +22,7 @@ use crate::BindError;
 /// | [`max_queue_bytes`](Self::max_queue_bytes) | 1 MiB per peer |
 /// | [`overflow`](Self::overflow) | [`Overflow::DropNewest`] |
 /// | [`max_total_queue_bytes`](Self::max_total_queue_bytes) | 64 MiB |
+/// | [`max_queued_fds`](Self::max_queued_fds) | 256 |
 /// | [`max_conversations`](Self::max_conversations) | 16,384 |
 /// | [`max_datagram_size`](Self::max_datagram_size) | 65,535 bytes |
 /// | [`idle_timeout`](Self::idle_timeout) | 60 s |
@@ -27,7 +32,8 @@ use crate::BindError;
 /// | [`max_events_per_second`](Self::max_events_per_second) | 10 for each level |
 ///
 /// `bind` returns an error for a limit of 0. Exceptions are [`max_queue_len`](Self::max_queue_len),
-/// [`shutdown_grace`](Self::shutdown_grace) and [`max_tasks`](Self::max_tasks): there 0 means "none".
+/// [`max_queued_fds`](Self::max_queued_fds), [`shutdown_grace`](Self::shutdown_grace) and
+/// [`max_tasks`](Self::max_tasks): there 0 means "none".
 ///
 /// # Examples
 ///
@@ -48,6 +54,7 @@ pub struct Limits {
     pub(crate) max_queue_bytes: usize,
     pub(crate) overflow: Overflow,
     pub(crate) max_total_queue_bytes: usize,
+    pub(crate) max_queued_fds: usize,
     pub(crate) max_conversations: usize,
     pub(crate) max_datagram_size: usize,
     pub(crate) idle_timeout: Option<Duration>,
@@ -55,29 +62,6 @@ pub struct Limits {
     pub(crate) send_timeout: Duration,
     pub(crate) max_tasks: usize,
     pub(crate) max_events_per_second: usize,
-}
-
-/// Which datagram is dropped when the queue of a peer is full; set by [`Limits::overflow`].
-///
-/// # Examples
-///
-/// ```
-/// use datagrammar::{Limits, Overflow};
-///
-/// // Each handler needs only the newest state of its peer.
-/// let limits = Limits::default().max_queue_len(1).overflow(Overflow::DropOldest);
-/// assert_eq!(limits.get_overflow(), Overflow::DropOldest);
-/// assert_eq!(Overflow::default(), Overflow::DropNewest);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// The datagram that has just arrived. The kernel does the same when a socket buffer is full.
-    #[default]
-    DropNewest,
-    /// The datagram that has waited longest. Use it if only the newest datagrams from a peer matter.
-    /// These drops are counted, but not logged.
-    DropOldest,
 }
 
 impl Limits {
@@ -128,6 +112,18 @@ impl Limits {
     #[must_use]
     pub const fn max_total_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_total_queue_bytes = bytes;
+        self
+    }
+
+    /// Sets how many file descriptors may wait in the queues of all peers together. The default is 256; 0
+    /// means none. A datagram whose descriptors are beyond it is dropped, its descriptors are closed, and it
+    /// counts as [`DropReason::Descriptors`](crate::DropReason::Descriptors).
+    ///
+    /// A process has a limited number of descriptors, often 1,024 (`ulimit -n`). Only Unix sockets with
+    /// [`fd_passing`](crate::Unix::fd_passing) receive descriptors.
+    #[must_use]
+    pub const fn max_queued_fds(mut self, descriptors: usize) -> Self {
+        self.max_queued_fds = descriptors;
         self
     }
 
@@ -233,6 +229,12 @@ impl Limits {
         self.max_total_queue_bytes
     }
 
+    /// Returns how many file descriptors may wait; see [`max_queued_fds`](Self::max_queued_fds).
+    #[must_use]
+    pub const fn get_max_queued_fds(&self) -> usize {
+        self.max_queued_fds
+    }
+
     /// Returns how many conversations may exist at the same time; see
     /// [`max_conversations`](Self::max_conversations).
     #[must_use]
@@ -303,6 +305,7 @@ impl Default for Limits {
             max_queue_bytes: 1 << 20,
             overflow: Overflow::default(),
             max_total_queue_bytes: 64 << 20,
+            max_queued_fds: 256,
             max_conversations: 16_384,
             max_datagram_size: 65_535,
             idle_timeout: Some(Duration::from_secs(60)),
@@ -327,6 +330,7 @@ mod tests {
         assert_eq!(limits.get_max_queue_bytes(), 1_048_576);
         assert_eq!(limits.get_overflow(), Overflow::DropNewest);
         assert_eq!(limits.get_max_total_queue_bytes(), 67_108_864);
+        assert_eq!(limits.get_max_queued_fds(), 256);
         assert_eq!(limits.get_max_conversations(), 16_384);
         assert_eq!(limits.get_max_datagram_size(), 65_535);
         assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(60)));
@@ -344,6 +348,7 @@ mod tests {
             .max_queue_bytes(2)
             .overflow(Overflow::DropOldest)
             .max_total_queue_bytes(3)
+            .max_queued_fds(11)
             .max_conversations(4)
             .max_datagram_size(5)
             .idle_timeout(Duration::from_secs(6))
@@ -356,6 +361,7 @@ mod tests {
         assert_eq!(limits.get_max_queue_bytes(), 2);
         assert_eq!(limits.get_overflow(), Overflow::DropOldest);
         assert_eq!(limits.get_max_total_queue_bytes(), 3);
+        assert_eq!(limits.get_max_queued_fds(), 11);
         assert_eq!(limits.get_max_conversations(), 4);
         assert_eq!(limits.get_max_datagram_size(), 5);
         assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(6)));
