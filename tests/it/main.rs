@@ -7,6 +7,8 @@ mod files;
 #[cfg(target_os = "linux")]
 mod icmp;
 mod log;
+#[cfg(target_os = "linux")]
+mod paths;
 mod support;
 
 mod binding;
@@ -22,3 +24,5 @@ mod handlers;
 mod lifecycle;
 mod receiving;
 mod sending;
+#[cfg(target_os = "linux")]
+pub(crate) mod unix;

@@ -18,6 +18,9 @@ use datagrammar::{ClientBuilder, Unix};
 use futures_util::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 
+#[cfg(target_os = "linux")]
+pub use crate::paths::temporary_path;
+
 /// The transport of a server under test.
 #[derive(Clone, Debug)]
 pub enum Net {
@@ -156,16 +159,6 @@ fn longest_of_unix() -> usize {
 #[cfg(not(target_os = "linux"))]
 fn longest_of_unix() -> usize {
     unreachable!("the tests use no other addresses here")
-}
-
-/// A path that does not exist yet, in a directory of this process.
-#[cfg(target_os = "linux")]
-pub fn temporary_path() -> std::path::PathBuf {
-    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-
-    let directory = std::env::temp_dir().join(format!("datagrammar-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    directory.join(NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string())
 }
 
 /// Binds without waiting, because no name has to be resolved.
@@ -383,6 +376,7 @@ macro_rules! everywhere {
                 test($crate::support::Net::Unix).await;
             }
 
+            // U-11
             #[cfg(target_os = "linux")]
             #[tokio::test]
             async fn over_unix_paths_with_descriptors() {

@@ -24,6 +24,9 @@ use crate::{
 
 /// A bound socket of a server.
 pub(super) struct Bound {
+    /// The path of the socket. It is removed when this is dropped, while the socket is open.
+    #[cfg(unix)]
+    pub(super) own_path: Option<OwnPath>,
     pub(super) transport: Box<dyn Transport>,
     /// The thread of its worker, if the worker has its own thread.
     pub(super) thread: Option<DedicatedThread>,
@@ -31,9 +34,6 @@ pub(super) struct Bound {
     pub(super) requested: [Option<usize>; 2],
     /// Whether this is the first of the workers at its address.
     pub(super) is_first_worker: bool,
-    /// The path of the socket, which is removed when this is dropped.
-    #[cfg(unix)]
-    pub(super) own_path: Option<OwnPath>,
 }
 
 impl Bound {

@@ -65,7 +65,7 @@ pub(super) fn bind(
 impl BoundSockets {
     /// Adds a Unix socket that was just bound.
     pub(super) fn add_unix(&mut self, place: usize, path: BoundPath) -> Result<(), BindError> {
-        let BoundPath { unix, bound: (socket, own_path) } = path;
+        let BoundPath { unix, bound: (own_path, socket) } = path;
         self.add_bound(place, unix.options(), unix.requested(), own_path, || Ok(socket))
     }
 

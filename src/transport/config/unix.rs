@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::{
     OptionError, UnnamedPeers,
     transport::{
+        kernel::unix::CREDENTIALS,
         options::BUFFER,
         unix::{Options, bind::Binding},
     },
@@ -185,7 +186,7 @@ impl Unix {
 
     /// Sets how many bytes of ancillary data one datagram may have, from 1. The default is 8 KiB, which is
     /// enough for all descriptors that Linux passes with one datagram (253). It has an effect with
-    /// [`fd_passing`](Self::fd_passing) or [`recv_credentials`](Self::recv_credentials) only.
+    /// [`fd_passing`](Self::fd_passing) only.
     ///
     /// If a datagram has more, [`Peer::recv_with_fds`](crate::Peer::recv_with_fds) returns an error, and the
     /// descriptors are closed.
@@ -288,11 +289,18 @@ impl Unix {
 
     pub(crate) fn options(&self) -> Options {
         let fds = self.fd_passing == Some(true);
-        let passing = fds || self.recv_credentials == Some(true);
+        let control = if fds {
+            self.ancillary_buffer_size.unwrap_or(ANCILLARY)
+        } else if self.recv_credentials == Some(true) {
+            // The kernel writes them first. With more space, it would open descriptors of the peer too.
+            CREDENTIALS
+        } else {
+            0
+        };
         Options {
             unnamed_peers: self.unnamed_peers.unwrap_or_default(),
             fds,
-            control: if passing { self.ancillary_buffer_size.unwrap_or(ANCILLARY) } else { 0 },
+            control,
             batch_io: self.batch_io != Some(false),
         }
     }

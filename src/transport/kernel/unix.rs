@@ -25,6 +25,9 @@ pub(in crate::transport) const PATH: usize = offset_of!(libc::sockaddr_un, sun_p
 const HEAD: usize = unsafe { libc::CMSG_LEN(0) } as usize;
 // SAFETY: the same.
 const ALIGN: usize = unsafe { libc::CMSG_SPACE(1) } as usize - HEAD;
+/// The space that the credentials of one sender need, and descriptors beside them do not find.
+pub(in crate::transport) const CREDENTIALS: usize =
+    HEAD + (3 * size_of::<libc::c_int>()).next_multiple_of(ALIGN);
 /// The size of the length of a control message: the kernel of Linux writes a `size_t`, others a `socklen_t`.
 const LEN: usize =
     if cfg!(any(target_os = "android", target_os = "linux")) { size_of::<usize>() } else { 4 };

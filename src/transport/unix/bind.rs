@@ -8,6 +8,8 @@ use std::{
         unix::{ffi::OsStrExt, fs::FileTypeExt, net::UnixDatagram},
     },
     path::Path,
+    thread::sleep,
+    time::Duration,
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -29,8 +31,8 @@ pub(crate) struct Binding {
     pub(crate) credentials: bool,
 }
 
-/// A bound socket, and its path if it has one.
-pub(crate) type Bound = (UnixDatagram, Option<OwnPath>);
+/// A bound socket, and its path if it has one. The path is dropped first, while the socket is open.
+pub(crate) type Bound = (Option<OwnPath>, UnixDatagram);
 
 /// Binds a non-blocking socket to `path`. An empty path lets the kernel choose an abstract name. Nothing is
 /// created if this fails.
@@ -45,7 +47,7 @@ pub(crate) fn bind(path: &Path, binding: Binding) -> Result<Bound, AddrError> {
             return Err(failed(OptionError::invalid("mode", problem).into()));
         }
         socket.bind(&name).map_err(|error| explained(path, error))?;
-        return Ok((into_std(socket), None));
+        return Ok((None, into_std(socket)));
     }
     if let Some(mode) = binding.mode {
         set_mode(&socket, mode).map_err(failed)?;
@@ -62,7 +64,7 @@ pub(crate) fn bind(path: &Path, binding: Binding) -> Result<Bound, AddrError> {
         // The umask may have removed permissions.
         widen(path, mode).map_err(failed)?;
     }
-    Ok((into_std(socket), Some(own)))
+    Ok((Some(own), into_std(socket)))
 }
 
 /// Creates a non-blocking socket.
@@ -137,6 +139,9 @@ fn explained(path: &Path, error: io::Error) -> AddrError {
         io::ErrorKind::AddrInUse => at(path).map(|kind| format!("{kind} is at that path")),
         io::ErrorKind::NotFound => Some(format!("there is no directory {}", shown(parent))),
         io::ErrorKind::NotADirectory => Some(format!("{} is not a directory", shown(parent))),
+        io::ErrorKind::WouldBlock => {
+            Some(format!("another program has locked the directory {}", shown(parent)))
+        }
         io::ErrorKind::PermissionDenied => {
             Some(format!("no permission to create a file in {}", shown(parent)))
         }
@@ -189,15 +194,33 @@ fn replace(socket: &Socket, name: &SockAddr, path: &Path) -> io::Result<()> {
     // Two programs that start at the same time must not replace each other's new socket. The lock ends when
     // the directory is closed.
     let locked = File::open(directory(path))?;
-    if kernel::unix::lock(locked.as_fd()).is_err() {
-        return Err(in_use());
-    }
+    lock(&locked, path)?;
     let stale = FileId::at(path)?;
     if !is_stale(path) || FileId::at(path)? != stale {
         return Err(in_use());
     }
     fs::remove_file(path)?;
     socket.bind(name)
+}
+
+/// Locks the directory of a stale socket. Other programs have the lock only while they replace a socket in that
+/// directory, perhaps one at another path, so it waits a moment. It fails if the socket is not stale any more.
+fn lock(directory: &File, path: &Path) -> io::Result<()> {
+    const MOST_TRIES: usize = 250;
+    const PAUSE: Duration = Duration::from_millis(1);
+
+    let mut tries = 0;
+    loop {
+        match kernel::unix::lock(directory.as_fd()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && tries < MOST_TRIES => {}
+            locked => return locked,
+        }
+        if !is_stale(path) {
+            return Err(io::Error::from_raw_os_error(libc::EADDRINUSE));
+        }
+        tries += 1;
+        sleep(PAUSE);
+    }
 }
 
 /// Sets the permissions that the path gets when the socket is bound, so that they are never wider.

@@ -13,9 +13,10 @@ use crate::{AddrError, transport::options::set_buffers};
 /// A connected socket, the address of its peer, and the path that it is bound to.
 #[derive(Debug)]
 pub(crate) struct Connected {
+    /// Dropped first, while the socket is open.
+    pub(crate) own_path: Option<OwnPath>,
     pub(crate) socket: UnixDatagram,
     pub(crate) peer: SockAddr,
-    pub(crate) own_path: Option<OwnPath>,
 }
 
 /// Creates a non-blocking socket that is connected to `peer`. It always has a name, so that the peer can
@@ -49,7 +50,7 @@ pub(crate) fn connect(
         );
         return Err(AddrError::refused(problem, io::ErrorKind::InvalidInput));
     }
-    let (socket, own_path) = bind::bind(local.unwrap_or_else(|| Path::new("")), binding)?;
+    let (own_path, socket) = bind::bind(local.unwrap_or_else(|| Path::new("")), binding)?;
     SockRef::from(&socket).connect(&to).map_err(failed)?;
     Ok(Connected { socket, peer: to, own_path })
 }

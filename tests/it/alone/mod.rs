@@ -14,6 +14,8 @@ mod spans;
 mod systemd;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))] // it needs several workers
 mod threads;
+#[cfg(target_os = "linux")]
+mod unix;
 
 use std::{
     any::type_name,

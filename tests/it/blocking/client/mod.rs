@@ -8,6 +8,8 @@ mod packets;
 mod receive;
 mod send;
 mod threads;
+#[cfg(target_os = "linux")]
+mod unix;
 
 use std::net::{SocketAddr, UdpSocket};
 
