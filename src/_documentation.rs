@@ -50,6 +50,8 @@ macro_rules! links {
 [`Split`]: crate::Split
 [`StreamCodec`]: crate::StreamCodec
 [`Udp`]: crate::Udp
+[`Unix`]: crate::Unix
+[`UnnamedPeers`]: crate::UnnamedPeers
 [`concurrent`]: crate::concurrent
 [`with_state`]: crate::with_state
 

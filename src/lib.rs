@@ -3,8 +3,8 @@
 //! A *datagram* is the bytes that the network carries in one piece. A *packet* is the typed value that a datagram
 //! stands for. A [protocol](DatagramProtocol) turns packets into datagrams and back: one datagram is one packet. A
 //! [handler](Handler) talks to one peer in plain `async` code: it receives typed requests one after another, in
-//! order, with timeouts. A [server](Server) joins the two over UDP and other [transports](Bind). A [client](Client)
-//! is the other side.
+//! order, with timeouts. A [server](Server) joins the two over UDP, Unix sockets and other [transports](Bind). A
+//! [client](Client) is the other side. Programs without async use both from the module [`blocking`].
 //!
 //! # A server
 //!
@@ -59,7 +59,9 @@
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
-//! | a service of systemd | [`Inherited`], [`systemd`] |
+//! | Unix sockets | [`Unix`], [`UnnamedPeers`]; [differences to UDP](_documentation::cookbook#unix-sockets) |
+//! | to pass file descriptors, to know the user of a peer | [`Unix::fd_passing`], [`Peer::recv_with_fds`], [`Peer::send_with_fds`], [`Peer::credentials`], [`Credentials`] |
+//! | a service of systemd, sockets of a parent process | [`Inherited`], [`systemd`] |
 //! | socket options, other transports, several sockets | [`Udp`], [`Bind`], [`Connect`], [`AnyTransport`], [`SocketRef`], [`Interface`], [`TrafficClass`] |
 //! | a codec | [`Raw`], [`Text`], [`TextLine`], [`Json`], [`Cbor`], [`Msgpack`], [`Postcard`], [`Bincode`], [`BincodeDerive`], [`Fixed`], [`Protobuf`], [`StreamCodec`]; [how to choose](_documentation::codecs) |
 //! | compression, checksums, text | [`Zlib`], [`Zstd`], [`Lz4`], [`Bzip2`], [`Crc32c`], [`Sha256Digest`], [`Base64`], [`Prefix`]; [in which order](_documentation::layers) |

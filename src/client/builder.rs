@@ -37,7 +37,8 @@ impl<P: DatagramProtocol> Client<P> {
     /// client sends and decodes what it receives.
     ///
     /// Connecting sends nothing, so it succeeds even if no program runs at the address. If there are several
-    /// addresses, or a name has several, the client uses the first to which the kernel can connect a socket.
+    /// addresses, or a name has several, the client uses the first to which the kernel can connect a socket. For
+    /// a Unix socket, a server must be bound to the path, and the kernel checks the permissions.
     ///
     /// So be careful with `"localhost:9000"`. On many hosts that name means `::1` first, and then the client
     /// never reaches a server that is bound to `127.0.0.1` or `0.0.0.0`. Bind the server to `[::]`, which
@@ -82,7 +83,7 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
     ///
     /// Connecting sends nothing, so it succeeds even if no program runs at the address. If there are several
     /// addresses, or a name has several, the client uses the first to which the kernel can connect a socket; see
-    /// [`Client::connect`] about `localhost`. Addresses of another family than the
+    /// [`Client::connect`] about `localhost` and Unix sockets. Addresses of another family than the
     /// [local address](crate::Udp::local_addr) are skipped. An IPv4-mapped address counts as the IPv4 address.
     ///
     /// # Errors
@@ -91,8 +92,8 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
     /// - [`ConnectError::Option`] names an option that cannot be set. Its kind is
     ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option.
     /// - [`ConnectError::Io`] if your own socket is not connected
-    ///   ([`NotConnected`](std::io::ErrorKind::NotConnected)) or is not a UDP socket. That socket is closed
-    ///   then.
+    ///   ([`NotConnected`](std::io::ErrorKind::NotConnected)), is not a UDP or Unix datagram socket, or is a Unix
+    ///   socket without a name. That socket is closed then.
     ///
     /// # Panics
     ///

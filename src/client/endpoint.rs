@@ -15,7 +15,7 @@ use crate::{
     transport::{BATCH, Scratch},
 };
 
-/// A client that exchanges typed packets with one peer, over UDP and other [transports](Connect).
+/// A client that exchanges typed packets with one peer, over UDP, Unix sockets and other [transports](Connect).
 ///
 /// It is cheap to clone. Clones share one socket. The socket is closed by [`close`](Self::close), or when the
 /// last clone is dropped.
@@ -30,14 +30,15 @@ use crate::{
 ///
 /// A program that retries must treat [`ClientSendError::Io`] as a lost datagram, and must not stop because of
 /// it. Usually its kind is [`ConnectionRefused`](io::ErrorKind::ConnectionRefused): no server runs at that
-/// address yet, or it is restarting.
+/// address yet, or it is restarting. Over a Unix socket it can also be [`NotFound`](io::ErrorKind::NotFound), and
+/// once a new server is bound to the same path, `send` connects to that one.
 ///
 /// # Several tasks
 ///
 /// Any number of tasks may send and receive at the same time. Each packet goes to one of the waiting tasks.
 /// The tasks do not take turns: one that calls `recv` again at once may get all packets. Packets that no task
 /// receives stay in the kernel's buffer, except for one batch that the client has fetched already. When the
-/// buffer is full, further packets are lost.
+/// buffer is full, further packets are lost. Over a Unix socket none is lost: the server waits.
 ///
 /// # Programs without async
 ///
@@ -79,7 +80,9 @@ impl<P: DatagramProtocol> Client<P> {
 
     /// Sends `packet`, or a reference to one, to the peer.
     ///
-    /// It waits while the kernel's send buffer is full. `Ok` does not mean that the datagram arrives.
+    /// It waits while the kernel's send buffer is full. `Ok` does not mean that the datagram arrives. Over a Unix
+    /// socket it waits while the server does not read, without a timeout, and `Ok` means that the datagram is in
+    /// the queue of the server.
     ///
     /// # Errors
     ///

@@ -4,8 +4,8 @@ use std::{error::Error, fmt, io};
 
 use super::OptionError;
 
-/// The error of one address that cannot be used; an element of [`BindError::Addrs`](crate::BindError::Addrs)
-/// and [`ConnectError::Addrs`](crate::ConnectError::Addrs).
+/// The error of one address, or of one path of a Unix socket, that cannot be used; an element of
+/// [`BindError::Addrs`](crate::BindError::Addrs) and [`ConnectError::Addrs`](crate::ConnectError::Addrs).
 ///
 /// `Display` shows the address as the program gave it, and what is wrong with it.
 ///
@@ -48,8 +48,9 @@ impl AddrError {
     }
 
     /// Returns the [`io::ErrorKind`] of the error: the kind of the system's error,
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for text that is not an address, and
-    /// [`NotFound`](io::ErrorKind::NotFound) for a network interface that this host does not have.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for text that is not an address and for a path that no
+    /// socket can have, and [`NotFound`](io::ErrorKind::NotFound) for a network interface that this host does
+    /// not have.
     #[must_use]
     pub const fn kind(&self) -> io::ErrorKind {
         self.kind

@@ -32,7 +32,7 @@ use super::{AddrError, OptionError, addr};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BindError {
-    /// These addresses cannot be bound. There is no problem with the other addresses. The list is not empty.
+    /// These addresses or paths cannot be bound. There is no problem with the other addresses. The list is not empty.
     Addrs(Vec<AddrError>),
     /// A [blocking server](crate::blocking::Server) cannot be bound inside an async runtime. The closure of
     /// `tokio::task::spawn_blocking` counts as inside. Use [`Server`](crate::Server), or a thread of your
@@ -46,7 +46,8 @@ pub enum BindError {
     /// An [`Inherited`](crate::Inherited) socket cannot be used, or there is none.
     #[cfg(unix)]
     Inherited(InheritedError),
-    /// The socket that you passed to `bind` or `Udp::from` cannot be used, or a thread could not be started.
+    /// The socket that you passed to `bind`, `Udp::from` or `Unix::from` cannot be used, or a thread could not be
+    /// started.
     Io(io::Error),
 }
 

@@ -125,7 +125,8 @@ impl ServerHandle {
     /// `Res` is the type of the packets that the server sends. Datagrams leave from the first address of the
     /// server that has the family of the peer and can reach it. A loopback address reaches only loopback
     /// addresses and multicast groups. The peer may be a multicast group. It may be a broadcast address if
-    /// [`Udp::broadcast`](crate::Udp::broadcast) allows that. An answer opens a conversation of the handler,
+    /// [`Udp::broadcast`](crate::Udp::broadcast) allows that. It may be a Unix socket if the server is bound to one:
+    /// `Addr` can be made from a `std::os::unix::net::SocketAddr`. An answer opens a conversation of the handler,
     /// like any other datagram. The sender works while the server serves.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::{BoxError, Peer, ServerContext};
 /// [`handle`](Self::handle) once for each conversation.
 ///
 /// A handler only sees typed packets. So the same handler works with every protocol that has these packets,
-/// over UDP and over a network in memory.
+/// over UDP, over Unix sockets and over a network in memory.
 ///
 /// # Functions
 ///
@@ -46,13 +46,15 @@ use crate::{BoxError, Peer, ServerContext};
 /// [`try_reply`] or [`no_reply`]. A function that returns `()` does not compile if the response type is `()`
 /// too: implement `Handler`.
 ///
-/// Three rules are important:
+/// Four rules are important:
 ///
 /// - If a datagram does not decode, the server does not call the function and sends no answer. It counts the
 ///   datagram in [`decode_errors`](crate::ServerStats::decode_errors) and logs it at DEBUG.
 /// - The server serves one request from a peer at a time. While a function waits, for a database for example,
 ///   more requests from the same peer wait in its queue. Requests beyond the [limits](crate::Limits) are
 ///   dropped. [`concurrent`] changes that. Requests from different peers never wait for each other.
+/// - If the peer of a Unix socket cannot get the answer, because it has closed its socket or has no name, the
+///   server logs that at WARN and counts it in [`send_errors`](crate::ServerStats::send_errors).
 /// - If a function panics, nothing is sent for that request. The panic is logged at ERROR with the peer's
 ///   address, and counted in [`panicked`](crate::ServerStats::panicked). The server goes on, and the next
 ///   request from that peer is served as usual. A `std::sync::Mutex` that the function held is poisoned.

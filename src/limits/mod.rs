@@ -140,8 +140,8 @@ impl Limits {
     }
 
     /// Sets the length of the longest datagram that the server receives, in bytes. The default is 65,535,
-    /// more than UDP can carry. Longer datagrams are dropped and count as
-    /// [`DropReason::Truncated`](crate::DropReason::Truncated).
+    /// more than UDP can carry; larger values have an effect over Unix sockets only, up to 4 MiB. Longer
+    /// datagrams are dropped and count as [`DropReason::Truncated`](crate::DropReason::Truncated).
     #[doc(alias = "bytes")]
     #[must_use]
     pub const fn max_datagram_size(mut self, bytes: usize) -> Self {
@@ -152,6 +152,7 @@ impl Limits {
     /// Sets how long one `recv` may wait before it returns [`RecvError::Idle`]. The default is 60 seconds;
     /// `None` means no timeout. Without a timeout, silent peers could use up
     /// [`max_conversations`](Self::max_conversations).
+    /// Over Unix sockets, it also limits how long a `send` waits for a peer that does not read.
     ///
     /// [`RecvError::Idle`]: crate::RecvError::Idle
     #[must_use]
@@ -169,7 +170,8 @@ impl Limits {
     }
 
     /// Sets how long a datagram may wait for room in the kernel's send buffer. The default is 100 ms;
-    /// `Duration::MAX` means no timeout.
+    /// `Duration::MAX` means no timeout. Over Unix sockets, [`idle_timeout`](Self::idle_timeout) is the limit
+    /// instead.
     ///
     /// A send buffer stays full if a link is congested, or if hosts on the local network do not answer: the
     /// kernel keeps datagrams to such a neighbour for 3 seconds. After this timeout the datagram is dropped,

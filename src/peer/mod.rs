@@ -36,9 +36,10 @@ use crate::{
 
 /// The remote side of a conversation: a handler receives requests from it, and sends responses to it.
 ///
-/// A peer is one source address (IP address and port) at one address that the server is bound to. A program
-/// with two sockets is two peers. If the server is bound to a wildcard address, a program that sends to two
-/// addresses of the host is one peer.
+/// A peer is one source address at one address that the server is bound to: an IP address and port, or the name
+/// of a Unix socket (a path or an abstract name). A program with two sockets is two peers. If the server is bound
+/// to a wildcard address, a program that sends to two addresses of the host is one peer. Each datagram from a Unix
+/// socket without a name is a peer of its own; see [`UnnamedPeers`](crate::UnnamedPeers).
 ///
 /// A conversation is one call of [`Handler::handle`](crate::Handler::handle). It begins with a datagram from
 /// the peer, so the first [`recv`](Self::recv) returns without waiting. `recv` decodes the datagram. Before
@@ -228,6 +229,9 @@ impl<Req, Res> Peer<Req, Res> {
     /// datagram arrives. If the kernel refuses the datagram later, the server logs and
     /// [counts](crate::ServerStats::send_errors) that.
     ///
+    /// Over a Unix socket, each datagram is sent at once, and `Ok` means that it is in the queue of the peer. If
+    /// the peer does not read, `send` waits for up to [`Limits::idle_timeout`](crate::Limits::idle_timeout).
+    ///
     /// # Errors
     ///
     /// The conversation may go on after an error.
@@ -236,6 +240,8 @@ impl<Req, Res> Peer<Req, Res> {
     /// - [`SendError::TooLarge`] if the datagram is longer than the transport can carry.
     /// - [`SendError::Closed`] after serving has ended. If the handler returns this error, it is logged at
     ///   WARN.
+    /// - [`SendError::Io`], over a Unix socket only, if the peer has closed its socket, has no name, or did not
+    ///   read in time.
     ///
     /// # Cancel safety
     ///
@@ -256,7 +262,8 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// If the server is bound to a wildcard address, this is the address of the host that the peer has used,
     /// or the wildcard address on systems that do not report it. If the peer has sent to a multicast or
-    /// broadcast address, this is the unicast address of the host that replies leave from.
+    /// broadcast address, this is the unicast address of the host that replies leave from. Over a Unix socket, it
+    /// is the name that the server is bound to.
     #[must_use]
     pub fn local_addr(&self) -> Addr {
         self.path.route.local_addr(self.path.socket.outbox.transport().local_addr())

@@ -81,13 +81,16 @@ impl<Res> PeerSender<Res> {
 
     /// Sends `packet`, or a reference to one, to the peer. It leaves from the address that the peer knows.
     ///
-    /// It returns when the server has accepted the datagram, as [`Peer::send`](crate::Peer::send) does.
+    /// It returns when the server has accepted the datagram, as [`Peer::send`](crate::Peer::send) does. Senders to
+    /// a peer on a Unix socket that does not read wait in a line, and those to other peers do not wait.
     ///
     /// # Errors
     ///
     /// - [`SendError::Closed`] while the server does not serve.
     /// - [`SendError::Encode`] if the protocol cannot encode the packet.
     /// - [`SendError::TooLarge`] if the datagram is longer than the transport can carry.
+    /// - [`SendError::Io`], over a Unix socket only, if the peer has closed its socket, has no name, or did not
+    ///   read in time.
     ///
     /// # Cancel safety
     ///

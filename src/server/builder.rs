@@ -266,20 +266,21 @@ impl ServerBuilder {
     /// [workers](crate::Udp::workers). `[::]` serves IPv4 too, unless an IPv4 address with the same port is
     /// bound as well.
     ///
-    /// Once the server is bound, the kernel keeps arriving datagrams. The server handles them when
+    /// Once the server is bound, the kernel keeps arriving datagrams, or lets their senders wait if it is a Unix
+    /// socket whose queue is full. The server handles them when
     /// [`Server::serve`] is called.
     ///
     /// # Errors
     ///
     /// After an error nothing is bound.
     ///
-    /// - [`BindError::Addrs`] names each address that cannot be bound.
+    /// - [`BindError::Addrs`] names each address or path that cannot be bound, and says what exists at the path.
     /// - [`BindError::ZeroLimit`] names a limit that is zero.
     /// - [`BindError::Option`] names an option that cannot be set. Its kind is
     ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option, or if
     ///   several workers are requested and this system cannot distribute peers among them.
-    /// - [`BindError::Io`] if the socket that you passed to `bind` or `Udp::from` is not a bound UDP socket;
-    ///   that socket is closed then. Also if a thread could not be started.
+    /// - [`BindError::Io`] if the socket that you passed to `bind`, `Udp::from` or `Unix::from` is not a bound
+    ///   datagram socket of that kind; that socket is closed then. Also if a thread could not be started.
     ///
     /// # Panics
     ///

@@ -28,10 +28,11 @@ use super::SocketRef;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IoMode {
-    /// Many datagrams with each system call: `recvmmsg` and `sendmmsg` of Linux.
+    /// Many datagrams with each system call: `recvmmsg` and `sendmmsg` of Linux. Unix sockets only receive in
+    /// this way, and send each datagram with a call of its own.
     Batched,
-    /// One datagram with each system call: with [`batch_io(false)`](crate::Udp::batch_io), and on all systems
-    /// except Linux.
+    /// One datagram with each system call: with [`batch_io(false)`](crate::Udp::batch_io), on Unix sockets with
+    /// `fd_passing(true)`, and on all systems except Linux.
     Single,
     /// No system calls: a network in memory.
     Memory,

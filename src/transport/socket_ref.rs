@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UdpSocket;
 
-/// A reference to a socket of a server or a client, to set socket options for which [`Udp`](crate::Udp) has
-/// no setter. [`Server::sockets`](crate::Server::sockets) and
+/// A reference to a UDP or Unix socket of a server or a client, to set socket options for which
+/// [`Udp`](crate::Udp) and `Unix` have no setter. [`Server::sockets`](crate::Server::sockets) and
 /// [`Client::socket_ref`](crate::Client::socket_ref) return it.
 ///
 /// It implements `AsFd` (`AsSocket` on Windows), so `socket2::SockRef::from(&socket)` and other crates can

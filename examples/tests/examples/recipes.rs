@@ -51,6 +51,13 @@ fn blocking_needs_no_async() {
     assert_eq!(printed("blocking"), lines);
 }
 
+#[cfg(unix)]
+#[test]
+fn fd_passing_passes_files_in_both_directions() {
+    let lines = ["answer: the poem has 7 words", "comments: Thank you."];
+    assert_eq!(printed("fd_passing"), lines);
+}
+
 #[test]
 fn timeouts_clean_up_after_a_silent_peer_and_at_shutdown() {
     let lines = ["Ada: hello", "Ada is silent", "Ada has left", "Bob has left"];

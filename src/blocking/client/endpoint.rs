@@ -15,7 +15,7 @@ use crate::{
 
 /// A client that exchanges typed packets with one peer, for programs without async.
 ///
-/// It is cheap to clone. Clones share one socket, a UDP socket without a thread or a runtime. The socket is
+/// It is cheap to clone. Clones share one UDP or Unix socket, without a thread or a runtime. The socket is
 /// closed by [`close`](Self::close), or when the last clone is dropped.
 ///
 /// It does not match responses with requests, and has no retries; see
