@@ -1,9 +1,6 @@
 //! What is dropped when a queue is full.
 
-#[cfg(doc)]
-use crate::Limits;
-
-/// Which datagram is dropped when the queue of a peer is full; set by [`Limits::overflow`].
+/// Which datagram is dropped when the queue of a peer is full; set by [`Limits::overflow`](crate::Limits::overflow).
 ///
 /// # Examples
 ///

@@ -23,8 +23,8 @@ impl<Req, Res> Peer<Req, Res> {
     /// Receives the next packet from this peer, with the file descriptors that came with it.
     ///
     /// The descriptors are open, belong to the caller, and are close-on-exec. The list is empty if the peer has
-    /// passed none. [`recv`](Self::recv) closes the descriptors that come with its packet. At most 256
-    /// descriptors wait for the handlers of this process; those of further datagrams are closed.
+    /// passed none. [`recv`](Self::recv) closes the descriptors that come with its packet. How many
+    /// descriptors may wait is limited by [`Limits::max_queued_fds`](crate::Limits::max_queued_fds).
     ///
     /// # Errors
     ///

@@ -89,8 +89,7 @@ pub(in crate::transport) unsafe fn passed(control: &[u8], cut: bool) -> Option<P
     if control.is_empty() && !cut {
         return None;
     }
-    let mut passed = Passed::default();
-    passed.incomplete = cut;
+    let mut passed = Passed { incomplete: cut, ..Passed::default() };
     for (kind, data) in messages(control) {
         match kind {
             libc::SCM_RIGHTS => {

@@ -269,7 +269,7 @@ async fn a_shutdown_ends_sends_that_wait() {
     }
 }
 
-// U-9, G-12
+// U-19, U-9
 #[tokio::test]
 async fn a_send_waits_for_at_most_the_idle_timeout() {
     let failed = Arc::new(Mutex::new(None));
