@@ -17,8 +17,10 @@ pub fn echo(socket: &UnixDatagram) -> ! {
     let mut names: Vec<libc::sockaddr_un> = vec![unsafe { mem::zeroed() }; BATCH];
     // SAFETY: the same.
     let mut headers: Vec<libc::mmsghdr> = vec![unsafe { mem::zeroed() }; BATCH];
-    let part =
-        |bytes: &mut [u8]| libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let part = |bytes: &mut [u8]| libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
     let mut parts: Vec<libc::iovec> = buffer.chunks_mut(ROOM).map(part).collect();
     for (i, header) in headers.iter_mut().enumerate() {
         header.msg_hdr.msg_name = (&raw mut names[i]).cast();

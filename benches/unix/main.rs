@@ -36,7 +36,8 @@ mod linux {
     const CLIENTS: usize = 64;
 
     pub fn main() {
-        let directory = std::env::temp_dir().join(format!("datagrammar-bench-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("datagrammar-bench-{}", std::process::id()));
         fs::create_dir(&directory).unwrap();
         let mut criterion = Criterion::default().configure_from_args();
         let mut group = criterion.benchmark_group("unix echo, CPU time of the server");
@@ -104,7 +105,9 @@ mod linux {
             let before = self.used();
             let mut datagram = [7; 32];
             for _ in 0..rounds {
-                self.clients.iter().for_each(|client| assert_eq!(client.send(&datagram).unwrap(), 32));
+                self.clients
+                    .iter()
+                    .for_each(|client| assert_eq!(client.send(&datagram).unwrap(), 32));
                 for client in &self.clients {
                     client.recv(&mut datagram).unwrap();
                 }

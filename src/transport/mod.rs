@@ -44,6 +44,8 @@ pub(crate) use icmp::is_about_sending;
 pub(crate) use icmp::send_despite_the_past;
 pub(crate) use io_mode::buffers;
 pub use io_mode::{IoMode, Offload};
+#[cfg(all(feature = "blocking", unix))]
+pub(crate) use kernel::poll::poll;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(crate) use linux::Linux;
 pub use multicast::Interface;

@@ -9,11 +9,14 @@ use std::{
 
 use socket2::{SockRef, Type};
 
-use super::{descriptor, environment::passed_here};
+use super::environment::passed_here;
 use crate::{
     error::InheritedError,
     lock::locked,
-    transport::config::{Inherited, On, OnUnix, Source, Udp, Unix, Which},
+    transport::{
+        config::{Inherited, On, OnUnix, Source, Udp, Unix, Which},
+        kernel::inherited as descriptor,
+    },
 };
 
 /// The first passed descriptor (`SD_LISTEN_FDS_START`).

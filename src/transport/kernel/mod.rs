@@ -1,7 +1,10 @@
 //! The only module that passes pointers to the kernel, and takes descriptors from it.
 
+pub(super) mod inherited;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(super) mod mmsg;
+#[cfg(feature = "blocking")]
+pub(super) mod poll;
 pub(super) mod unix;
 
 /// Bytes that the kernel reads or writes, aligned for its structures.

@@ -1,17 +1,17 @@
 //! `poll(2)`: waits until a socket is ready, with a time limit. A shutdown of the socket ends it.
-#![allow(unsafe_code)]
 
 use std::{
     io,
-    os::fd::AsRawFd,
+    os::fd::AsFd,
     time::{Duration, Instant},
 };
 
 use super::{Interest, Waited};
+use crate::transport::poll;
 
 /// Waits until `socket` is ready, or until `deadline`.
 pub(in crate::blocking::client) fn wait(
-    socket: &impl AsRawFd,
+    socket: &impl AsFd,
     interest: Interest,
     deadline: Option<Instant>,
 ) -> io::Result<Waited> {
@@ -25,24 +25,17 @@ pub(in crate::blocking::client) fn wait(
         Interest::Readable => libc::POLLIN | SHUT_DOWN,
         Interest::Writable => libc::POLLOUT,
     };
-    let mut fd = libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
     loop {
         let timeout =
             deadline.map_or(-1, |deadline| millis(deadline - Instant::now().min(deadline)));
-        // SAFETY: the kernel reads and writes one live `pollfd`. The socket is borrowed, so its descriptor is
-        // open.
-        match unsafe { libc::poll(&raw mut fd, 1, timeout) } {
+        match poll(socket.as_fd(), events, timeout) {
             // A timeout that is longer than the call can wait is cut.
-            0 if deadline.is_some_and(|deadline| Instant::now() < deadline) => {}
-            0 => return Ok(Waited::TimedOut),
-            1.. if fd.revents & (libc::POLLHUP | SHUT_DOWN) != 0 => return Ok(Waited::ShutDown),
-            1.. => return Ok(Waited::Ready),
-            _ => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
+            Ok(0) if deadline.is_some_and(|deadline| Instant::now() < deadline) => {}
+            Ok(0) => return Ok(Waited::TimedOut),
+            Ok(has) if has & (libc::POLLHUP | SHUT_DOWN) != 0 => return Ok(Waited::ShutDown),
+            Ok(_) => return Ok(Waited::Ready),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

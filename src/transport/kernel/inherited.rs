@@ -9,7 +9,7 @@ use std::{
 use crate::error::InheritedError;
 
 /// Returns a duplicate of `fd` with close-on-exec, if `fd` is open and this program can have inherited it.
-pub(super) fn duplicate(fd: RawFd) -> Result<OwnedFd, InheritedError> {
+pub(in crate::transport) fn duplicate(fd: RawFd) -> Result<OwnedFd, InheritedError> {
     const INHERITED: &str = "has close-on-exec set, so this program has opened it, or another part of the \
                              program has taken it";
 
@@ -32,7 +32,7 @@ pub(super) fn duplicate(fd: RawFd) -> Result<OwnedFd, InheritedError> {
 }
 
 /// Closes `fd`, which must be claimed, so that [`duplicate`] has found it open and inherited.
-pub(super) fn close(fd: RawFd) {
+pub(in crate::transport) fn close(fd: RawFd) {
     // SAFETY: the parent process has left `fd` to this program. Its claim is never given back after this, so
     // here is its only owner.
     drop(unsafe { OwnedFd::from_raw_fd(fd) });
