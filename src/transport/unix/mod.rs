@@ -5,7 +5,10 @@ pub(crate) mod connect;
 mod names;
 mod path;
 mod recv;
+mod send;
 
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use std::sync::Mutex;
 use std::{
     io,
     os::{fd::AsFd, unix::net::UnixDatagram},
@@ -18,17 +21,22 @@ use names::target;
 pub(crate) use path::OwnPath;
 #[cfg(feature = "blocking")]
 pub(crate) use recv::Inbox;
-use socket2::{MsgHdr, SockAddr, SockRef};
+pub(crate) use send::{max_len, send_to_peer};
+use socket2::SockAddr;
 use tokio::{
     io::{Interest, unix::AsyncFd},
     time::sleep,
 };
 
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use super::kernel::mmsg::Sender;
 use super::{
-    IoMode, RecvHalf, Route, SocketRef, Transport, UnnamedPeers, passing::Passing,
-    size::LONGEST_UNIX,
+    IoMode, RecvHalf, Route, SendBatch, SocketRef, Transport, UnnamedPeers, passing::Passing,
+    send_singly, size::LONGEST_UNIX,
 };
 use crate::Addr;
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use crate::lock::locked;
 
 /// A bound or connected Unix datagram socket.
 #[derive(Debug)]
@@ -38,6 +46,9 @@ pub(crate) struct UnixSocket {
     /// The peer of a connected socket, to connect again after the peer has been restarted.
     peer: Option<SockAddr>,
     options: Options,
+    /// For the batches of a connected socket.
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+    sender: Mutex<Sender>,
 }
 
 /// How a Unix socket is used.
@@ -51,11 +62,9 @@ pub(crate) struct Options {
     pub(crate) batch_io: bool,
 }
 
-/// A send must not wait, and a peer that is gone must not cause a signal.
-#[cfg(not(target_vendor = "apple"))]
-const FLAGS: libc::c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-#[cfg(target_vendor = "apple")]
-const FLAGS: libc::c_int = libc::MSG_DONTWAIT;
+/// Whether a connected socket becomes writable when its peer has read a datagram. Where it does not, a send is
+/// tried again after a pause.
+const REPORTS_ROOM: bool = cfg!(any(target_os = "android", target_os = "linux"));
 
 impl UnixSocket {
     /// Takes over a bound socket, which must be in non-blocking mode. `peer` is the address that it is
@@ -79,7 +88,14 @@ impl UnixSocket {
         #[allow(deprecated, reason = "tokio 1.50 has no other; it is sound for a socket of std")]
         let socket = AsyncFd::with_interest(socket, interest)?;
         let socket = Arc::new(socket);
-        Ok(Self { socket, local_addr, peer, options })
+        Ok(Self {
+            socket,
+            local_addr,
+            peer,
+            options,
+            #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+            sender: Mutex::default(),
+        })
     }
 
     /// Completes when there may be something to receive.
@@ -89,10 +105,9 @@ impl UnixSocket {
 
     /// Completes when a connected socket may have room to send.
     pub(crate) async fn writable(&self) -> io::Result<()> {
-        /// Other systems do not report the queue of the peer, so the caller tries again after a pause.
         const PAUSE: Duration = Duration::from_millis(1);
 
-        if cfg!(target_os = "linux") {
+        if REPORTS_ROOM {
             return self.socket.writable().await.map(drop);
         }
         sleep(PAUSE).await;
@@ -103,77 +118,51 @@ impl UnixSocket {
     /// full while others have room.
     fn send(&self, to: &Route, datagram: &[u8], control: &[u8]) -> io::Result<()> {
         match &self.peer {
-            None => send(&*self.socket, Some(&target(&to.peer)?), datagram, control),
+            None => send::send(&*self.socket, Some(&target(&to.peer)?), datagram, control),
             // tokio must learn that the peer has no room, because the caller waits for room.
-            Some(peer) => self
+            Some(peer) if REPORTS_ROOM => self
                 .socket
                 .try_io(Interest::WRITABLE, |socket| send_to_peer(socket, peer, datagram, control)),
+            Some(peer) => send_to_peer(&*self.socket, peer, datagram, control),
         }
     }
 }
 
-/// Sends a datagram on a socket that is connected to `peer`. Connects again if the peer has closed its socket:
-/// it may have bound a new one since.
-pub(crate) fn send_to_peer(
-    socket: &impl AsFd,
-    peer: &SockAddr,
-    datagram: &[u8],
-    control: &[u8],
-) -> io::Result<()> {
-    match send(socket, None, datagram, control) {
-        Err(error) if lost_peer(&error) => {
-            SockRef::from(socket).connect(peer)?;
-            send(socket, None, datagram, control)
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+impl UnixSocket {
+    /// Sends the datagrams of `batch` with few system calls, on a connected socket.
+    fn send_together(
+        &self,
+        batch: &mut SendBatch,
+        refused: &mut dyn FnMut(&Addr, io::Error),
+    ) -> bool {
+        let mut sender = locked(&self.sender);
+        let mut filling = sender.fill(batch.len());
+        for i in 0..batch.len() {
+            filling.push(|_| 0, |_| 0, std::iter::once(batch.get(i).1));
         }
-        sent => sent,
-    }
-}
-
-fn send(
-    socket: &impl AsFd,
-    to: Option<&SockAddr>,
-    datagram: &[u8],
-    control: &[u8],
-) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    let sent = match to {
-        Some(to) if control.is_empty() => socket.send_to_with_flags(datagram, to, FLAGS),
-        None if control.is_empty() => socket.send_with_flags(datagram, FLAGS),
-        to => {
-            let pieces = [io::IoSlice::new(datagram)];
-            let message = MsgHdr::new().with_buffers(&pieces).with_control(control);
-            match to {
-                Some(to) => socket.sendmsg(&message.with_addr(to), FLAGS),
-                None => socket.sendmsg(&message, FLAGS),
+        let mut done = 0;
+        while done < batch.len() {
+            let send = |socket: &UnixDatagram| filling.send(socket.as_fd(), done);
+            let mut sent = self.socket.try_io(Interest::WRITABLE, send);
+            let (to, datagram) = batch.get(done);
+            if sent.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+                // The error is about this datagram, or the peer is gone. This connects again.
+                sent = self.try_send(to, datagram).map(|()| 1);
+            }
+            match sent {
+                Ok(sent) => done += sent,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    refused(&to.peer, error);
+                    done += 1;
+                }
             }
         }
-    };
-    sent.map(drop).map_err(|error| match error.raw_os_error() {
-        // Other systems report the full queue of a peer in this way.
-        Some(libc::ENOBUFS) if !cfg!(any(target_os = "android", target_os = "linux")) => {
-            io::ErrorKind::WouldBlock.into()
-        }
-        _ => error,
-    })
-}
-
-/// The length of the longest datagram that can be sent on `socket`, in bytes.
-pub(crate) fn max_len(socket: &impl AsFd) -> usize {
-    /// What Linux keeps of the send buffer for itself.
-    const KEPT: usize = 32;
-
-    let buffer = SockRef::from(socket).send_buffer_size();
-    buffer.map_or(LONGEST_UNIX, |bytes| bytes.saturating_sub(KEPT).min(LONGEST_UNIX))
-}
-
-/// Whether the peer of a connected socket is gone.
-fn lost_peer(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::NotConnected
-    ) || error.raw_os_error() == Some(libc::EDESTADDRREQ)
+        (0..done).for_each(|_| batch.pop_front());
+        batch.is_empty()
+    }
 }
 
 impl Transport for UnixSocket {
@@ -248,6 +237,14 @@ impl Transport for UnixSocket {
 
     fn try_send_passing(&self, to: &Route, bytes: &[u8], passing: Passing<'_>) -> io::Result<()> {
         self.send(to, bytes, &passing.control())
+    }
+
+    fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
+        #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+        if self.peer.is_some() && self.options.batch_io && batch.len() > 1 {
+            return self.send_together(batch, refused);
+        }
+        send_singly(|to, datagram| self.try_send(to, datagram), batch, refused)
     }
 
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
