@@ -38,7 +38,9 @@ pub fn echo(socket: &UnixDatagram) -> ! {
         let received = unsafe {
             libc::recvmmsg(fd, all, BATCH as u32, libc::MSG_WAITFORONE as _, ptr::null_mut())
         };
-        let received = usize::try_from(received).expect(&io::Error::last_os_error().to_string());
+        let Ok(received) = usize::try_from(received) else {
+            panic!("{}", io::Error::last_os_error())
+        };
         for (header, part) in headers[..received].iter().zip(&mut parts) {
             part.iov_len = header.msg_len as usize;
         }
