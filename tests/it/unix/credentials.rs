@@ -1,6 +1,13 @@
 //! The process, the user and the group of the sender.
 
-use std::{env, process::Command};
+use std::{
+    env,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 use datagrammar::{Client, ClientSendError, Credentials, Server, ServerBuilder, Text, Unix};
 
@@ -139,4 +146,38 @@ async fn without_the_option_they_are_absent() {
         }
         server.stop().await;
     }
+}
+
+// U-17
+#[tokio::test]
+async fn a_packet_that_is_put_back_keeps_the_credentials_of_its_sender() {
+    let returned = Arc::new(AtomicUsize::new(0));
+    let handler = conversing!(
+        [returned] | peer | {
+            let packet = peer.recv().await?;
+            assert!(peer.credentials().is_some());
+            if packet == "later" {
+                // As a task too, so that both ways to the next conversation are used.
+                tokio::task::yield_now().await;
+            }
+            if returned.fetch_add(1, SeqCst) % 2 == 0 {
+                peer.put_back(packet);
+                return Ok(());
+            }
+            Ok(peer.send(shown(peer.credentials())).await?)
+        }
+    );
+    let path = temporary_path();
+    let unix = Unix::new(&path).recv_credentials(true);
+    let server = Server::builder(Text, handler).bind_now(unix).unwrap();
+    let server = Running::start(server).await;
+    let client = Client::connect(Unix::new(&path), Text).await.unwrap();
+
+    for text in ["now", "later"] {
+        client.send(text.to_owned()).await.unwrap();
+        assert_eq!(within_deadline(client.recv()).await.unwrap(), ours());
+    }
+
+    assert_eq!(returned.load(SeqCst), 4);
+    server.stop().await;
 }
