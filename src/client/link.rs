@@ -41,7 +41,7 @@ enum Connected {
         transport: Box<dyn Transport>,
     },
     #[cfg(unix)]
-    Unix(UnixSocket),
+    Unix(Box<UnixSocket>),
     #[cfg(feature = "testing")]
     Memory(crate::transport::memory::MemorySocket),
 }
@@ -51,7 +51,7 @@ impl Connected {
         match self {
             Self::Udp { transport, .. } => &**transport,
             #[cfg(unix)]
-            Self::Unix(socket) => socket,
+            Self::Unix(socket) => &**socket,
             #[cfg(feature = "testing")]
             Self::Memory(socket) => socket,
         }
@@ -95,7 +95,7 @@ impl Link {
         let local_addr = socket.local_addr().clone();
         Ok(Self {
             own_path: Mutex::new(own_path),
-            ..Self::connected(Connected::Unix(socket), local_addr, peer_addr)
+            ..Self::connected(Connected::Unix(Box::new(socket)), local_addr, peer_addr)
         })
     }
 

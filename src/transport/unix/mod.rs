@@ -7,15 +7,15 @@ mod path;
 mod recv;
 mod send;
 
-#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-use std::sync::Mutex;
 use std::{
     io,
-    os::{fd::AsFd, unix::net::UnixDatagram},
+    os::unix::net::UnixDatagram,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use std::{os::fd::AsFd, sync::Mutex};
 
 use names::target;
 pub(crate) use path::OwnPath;

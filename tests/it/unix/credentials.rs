@@ -160,7 +160,7 @@ async fn a_packet_that_is_put_back_keeps_the_credentials_of_its_sender() {
                 // As a task too, so that both ways to the next conversation are used.
                 tokio::task::yield_now().await;
             }
-            if returned.fetch_add(1, SeqCst) % 2 == 0 {
+            if returned.fetch_add(1, SeqCst).is_multiple_of(2) {
                 peer.put_back(packet);
                 return Ok(());
             }
