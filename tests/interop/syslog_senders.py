@@ -230,7 +230,9 @@ def names(built: Built) -> None:
 
 
 def unprivileged() -> dict:
-    return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    # HAProxy must be able to return to the directory in which it starts, and only root may enter that of a checkout.
+    user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    return {"cwd": "/", **user}
 
 
 def write(path: str, text: str) -> None:
