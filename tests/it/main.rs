@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 mod alone;
+mod clients;
 mod files;
 #[cfg(target_os = "linux")]
 mod icmp;

@@ -16,8 +16,8 @@ use datagrammar::{Client, ClientRecvError, ClientSendError, Text};
 use futures_core::Stream;
 use tokio::task::yield_now;
 
-use super::{Fragile, client, client_of};
-use crate::support::Net;
+use super::{client, client_of};
+use crate::{clients::Fragile, support::Net};
 
 /// If `CALLS` calls succeed before another task, or another branch of the same task, has run, the test
 /// fails.

@@ -14,22 +14,10 @@ use socket2::SockAddr;
 use socket2::{Domain, Socket, Type};
 
 use super::client;
-use crate::support::{Bytes, Net, client_on, everywhere, within_deadline};
-
-/// Connecting to this address fails on every host, unless broadcast is enabled.
-const IMPOSSIBLE: &str = "127.255.255.255:9000";
-/// Connecting to this address fails too, because it lacks its scope.
-const INCOMPLETE: &str = "[fe80::1]:9000";
-
-fn addr(text: &str) -> SocketAddr {
-    text.parse().unwrap()
-}
-
-fn peer() -> (UdpSocket, SocketAddr) {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let addr = socket.local_addr().unwrap();
-    (socket, addr)
-}
+use crate::{
+    clients::{IMPOSSIBLE, INCOMPLETE, addr, peer},
+    support::{Bytes, Net, client_on, everywhere, within_deadline},
+};
 
 // C-2
 #[cfg(target_os = "linux")]

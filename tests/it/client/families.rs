@@ -7,14 +7,10 @@ use std::{
 
 use datagrammar::{Addr, Client, Text, Udp, testing::Network};
 
-use crate::support::{client_on, within_deadline};
-
-/// A socket on IPv4, and its address.
-fn peer() -> (UdpSocket, SocketAddr) {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let addr = socket.local_addr().unwrap();
-    (socket, addr)
-}
+use crate::{
+    clients::peer,
+    support::{client_on, within_deadline},
+};
 
 fn mapped(addr: SocketAddr) -> String {
     format!("[::ffff:{}]:{}", addr.ip(), addr.port())

@@ -19,7 +19,7 @@ use std::{net::UdpSocket, pin::Pin, task::Poll};
 
 #[cfg(target_os = "linux")]
 use datagrammar::Unix;
-use datagrammar::{AnyTransport, Client, DatagramProtocol, DecodeError, EncodeError, Raw, Text};
+use datagrammar::{AnyTransport, Client, DatagramProtocol, Raw, Text};
 
 #[cfg(target_os = "linux")]
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -75,26 +75,6 @@ fn abstract_socket() -> UnixDatagram {
 async fn waits<F: Future>(mut future: Pin<&mut F>) {
     let polled = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending()));
     assert!(polled.await, "the future did not have to wait");
-}
-
-/// Text; some words make it fail or panic.
-#[derive(Clone, Copy, Debug)]
-struct Fragile;
-
-impl DatagramProtocol for Fragile {
-    type Incoming = String;
-    type Outgoing = String;
-
-    fn decode(&self, datagram: &[u8]) -> Result<String, DecodeError> {
-        assert_ne!(datagram, b"panic");
-        Text.decode(datagram)
-    }
-
-    fn encode(&self, packet: &String, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        Text.encode(packet, datagram)?;
-        assert_ne!(packet, "panic");
-        if packet == "error" { Err(EncodeError::codec("this text is refused")) } else { Ok(()) }
-    }
 }
 
 everywhere! {

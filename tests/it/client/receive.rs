@@ -9,8 +9,11 @@ use std::{
 use datagrammar::{Client, ClientRecvError, Text, Udp, testing::Conditions};
 use tokio::time::timeout;
 
-use super::{Fragile, client, client_of};
-use crate::support::{Net, everywhere, within_deadline};
+use super::{client, client_of};
+use crate::{
+    clients::Fragile,
+    support::{Net, everywhere, within_deadline},
+};
 
 fn timed_out(received: &Result<String, ClientRecvError>) -> bool {
     matches!(received, Err(ClientRecvError::TimedOut))

@@ -6,8 +6,11 @@ use datagrammar::{Client, ClientRecvError, ClientSendError, Raw, Text};
 use socket2::SockRef;
 use tokio::time::timeout;
 
-use super::{Fragile, client, client_of, waits};
-use crate::support::{Bytes, Net, client_on, everywhere, within_deadline};
+use super::{client, client_of, waits};
+use crate::{
+    clients::Fragile,
+    support::{Bytes, Net, client_on, everywhere, within_deadline},
+};
 
 everywhere! {
     // C-6, S-5

@@ -13,8 +13,11 @@ use std::{
 use datagrammar::{Client, ClientSendError, Limits, Text, Udp};
 use tokio::task::JoinSet;
 
-use super::{Fragile, client, client_of, waits};
-use crate::support::{Net, everywhere, within_deadline};
+use super::{client, client_of, waits};
+use crate::{
+    clients::Fragile,
+    support::{Net, everywhere, within_deadline},
+};
 
 /// Texts of different lengths, in runs of equal length that GSO and GRO can merge.
 fn texts(count: usize) -> Vec<String> {

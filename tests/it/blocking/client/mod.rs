@@ -13,7 +13,7 @@ mod unix;
 
 use std::net::{SocketAddr, UdpSocket};
 
-use datagrammar::{DatagramProtocol, DecodeError, EncodeError, Text, blocking::Client};
+use datagrammar::{DatagramProtocol, Text, blocking::Client};
 
 use super::{DEADLINE, ask, bind, client_of, echo, hear};
 
@@ -67,26 +67,6 @@ fn client_by<P: DatagramProtocol>(
 }
 
 const IPS: [&str; 2] = ["127.0.0.1", "::1"];
-
-/// Text; some words make it fail or panic.
-#[derive(Clone, Copy, Debug)]
-struct Fragile;
-
-impl DatagramProtocol for Fragile {
-    type Incoming = String;
-    type Outgoing = String;
-
-    fn decode(&self, datagram: &[u8]) -> Result<String, DecodeError> {
-        assert_ne!(datagram, b"panic");
-        Text.decode(datagram)
-    }
-
-    fn encode(&self, packet: &String, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        Text.encode(packet, datagram)?;
-        assert_ne!(packet, "panic");
-        if packet == "error" { Err(EncodeError::codec("this text is refused")) } else { Ok(()) }
-    }
-}
 
 // C-1
 #[test]

@@ -11,8 +11,11 @@ use std::{
 use datagrammar::{ClientRecvError, Text, Udp, blocking::Client};
 use socket2::SockRef;
 
-use super::{Fragile, IPS, client, client_by, hear};
-use crate::blocking::{DEADLINE, until};
+use super::{IPS, client, client_by, hear};
+use crate::{
+    blocking::{DEADLINE, until},
+    clients::Fragile,
+};
 
 fn timed_out(received: &Result<String, ClientRecvError>) -> bool {
     matches!(received, Err(ClientRecvError::TimedOut))

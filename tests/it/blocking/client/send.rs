@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use datagrammar::{ClientRecvError, ClientSendError, blocking::Client};
 
-use super::{Fragile, IPS, client, client_by};
+use super::{IPS, client, client_by};
+use crate::clients::Fragile;
 
 // C-6, S-5
 #[test]
