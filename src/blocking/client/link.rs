@@ -198,12 +198,12 @@ impl Link {
         }
     }
 
-    /// Waits until `try_send` may succeed.
-    pub(super) fn wait_writable(&self) -> io::Result<Waited> {
+    /// Waits until `try_send` may succeed, or until `deadline`.
+    pub(super) fn wait_writable(&self, deadline: Option<Instant>) -> io::Result<Waited> {
         match &self.socket {
-            Connected::Udp { socket, .. } => wait(&**socket, Interest::Writable, None),
+            Connected::Udp { socket, .. } => wait(&**socket, Interest::Writable, deadline),
             #[cfg(unix)]
-            Connected::Unix(unix) => unix.wait(Interest::Writable, None),
+            Connected::Unix(unix) => unix.wait(Interest::Writable, deadline),
         }
     }
 

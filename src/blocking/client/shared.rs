@@ -97,7 +97,9 @@ impl<P: DatagramProtocol> Shared<P> {
                 return Err(ClientSendError::Closed);
             }
             match error.kind() {
-                io::ErrorKind::WouldBlock => link.wait_writable().map_err(ClientSendError::Io)?,
+                io::ErrorKind::WouldBlock => {
+                    link.wait_writable(None).map_err(ClientSendError::Io)?
+                }
                 io::ErrorKind::Interrupted => continue,
                 _ => {
                     add(&self.counters.send_errors, 1);
@@ -205,15 +207,11 @@ mod tests {
         (Shared::new(Link::over(UdpSocket::from(OwnedFd::from(one))), Raw, 16), other)
     }
 
-    /// Sends on another thread until there is no room. Returns how many datagrams were sent until then.
-    fn fill(client: &Shared<Raw>) -> u64 {
-        let sent = || client.counters.read().sent;
-        loop {
-            let before = sent();
-            thread::sleep(Duration::from_millis(20));
-            if before > 0 && before == sent() {
-                return before;
-            }
+    /// Waits until another thread has sent as much as there is room for.
+    fn until_full(client: &Shared<Raw>) {
+        let link = client.link().unwrap();
+        while link.wait_writable(Some(Instant::now())).unwrap() != Waited::TimedOut {
+            thread::yield_now();
         }
     }
 
@@ -227,7 +225,7 @@ mod tests {
         thread::scope(|scope| {
             let packets = (0..DATAGRAMS).map(|n| Bytes::copy_from_slice(&n.to_be_bytes()));
             let sending = scope.spawn(|| client.send_all(packets));
-            assert!(fill(&client) < DATAGRAMS.into());
+            until_full(&client);
             assert!(!sending.is_finished());
 
             for n in 0..DATAGRAMS {
@@ -247,7 +245,7 @@ mod tests {
         thread::scope(|scope| {
             let packets = (0..=u8::MAX).cycle().map(|n| Bytes::from(vec![n]));
             let sending = scope.spawn(|| client.send_all(packets));
-            fill(&client);
+            until_full(&client);
 
             client.close();
 

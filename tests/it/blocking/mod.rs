@@ -7,8 +7,10 @@ mod server;
 mod thread;
 
 use std::{
+    fs,
+    path::Path,
     sync::mpsc,
-    thread::sleep,
+    thread::{JoinHandle, sleep, spawn},
     time::{Duration, Instant},
 };
 
@@ -59,10 +61,26 @@ fn until(condition: impl Fn() -> bool) {
     }
 }
 
+/// Starts `call` on a thread of its own, and returns once that thread waits for something. Systems other than
+/// Linux do not tell, so there it returns at once.
+fn waiting<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let (sender, receiver) = mpsc::channel();
+    let thread = spawn(move || {
+        sender.send(fs::read_link("/proc/thread-self")).unwrap();
+        call()
+    });
+    if let Ok(thread) = receiver.recv().unwrap() {
+        // The state of a thread follows its name, which stands in parentheses.
+        let path = Path::new("/proc").join(thread).join("stat");
+        until(|| fs::read_to_string(&path).map_or(true, |stat| stat.contains(") S ")));
+    }
+    thread
+}
+
 /// Runs `call` on a thread of its own, and returns what it returns, which must be within the deadline.
 #[track_caller]
 fn within_deadline<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(call()));
+    spawn(move || sender.send(call()));
     receiver.recv_timeout(DEADLINE).expect("the call did not return within 20 s")
 }

@@ -5,7 +5,7 @@ use std::{net::UdpSocket, thread, time::Duration};
 use datagrammar::{ClientRecvError, ClientSendError, Text, Udp, blocking::Client};
 
 use super::client;
-use crate::blocking::{DEADLINE, until};
+use crate::blocking::{DEADLINE, until, waiting};
 
 fn is_closed<T>(received: &Result<T, ClientRecvError>) -> bool {
     matches!(received, Err(ClientRecvError::Closed))
@@ -39,13 +39,11 @@ fn closing_ends_the_recvs_that_wait_on_other_threads() {
         let (client, peer) = client(ip);
         let waits = [None, Some(Duration::from_secs(3_600)), Some(Duration::MAX)].map(|timeout| {
             let client = client.clone();
-            thread::spawn(move || match timeout {
+            waiting(move || match timeout {
                 None => client.recv(),
                 Some(timeout) => client.recv_timeout(timeout),
             })
         });
-        // Usually they wait by then; the result is the same if they do not.
-        thread::sleep(Duration::from_millis(5));
 
         client.close();
 

@@ -4,7 +4,6 @@ use std::{
     io::ErrorKind,
     net::{Shutdown, UdpSocket},
     panic::{AssertUnwindSafe, catch_unwind},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -13,7 +12,7 @@ use socket2::SockRef;
 
 use super::{IPS, client, client_by, hear};
 use crate::{
-    blocking::{DEADLINE, until},
+    blocking::{DEADLINE, until, waiting},
     clients::Fragile,
 };
 
@@ -141,9 +140,7 @@ fn a_wait_without_end_waits_for_the_packet() {
     ];
     for wait in waits {
         let (client, peer) = client("127.0.0.1");
-        let waiting = thread::spawn(move || wait(&client));
-        // Usually it waits by then; the result is the same if it does not.
-        thread::sleep(Duration::from_millis(2));
+        let waiting = waiting(move || wait(&client));
 
         peer.send("at last");
 

@@ -5,8 +5,6 @@ use std::{
     io::{ErrorKind, Read, Seek, Write},
     os::{fd::AsFd, unix::net::UnixDatagram},
     path::Path,
-    thread,
-    time::Duration,
 };
 
 use datagrammar::{
@@ -15,7 +13,7 @@ use datagrammar::{
     blocking::{Client, ServerThread},
 };
 
-use super::super::{DEADLINE, ask, echo, hear};
+use super::super::{DEADLINE, ask, echo, hear, waiting};
 use crate::support::temporary_path;
 
 fn serve(path: &Path) -> ServerThread {
@@ -49,9 +47,8 @@ fn close_wakes_a_recv_and_removes_the_path_of_the_client() {
     assert_eq!(client.local_addr().as_pathname(), Some(own.as_path()));
     assert_eq!(ask(&client, "hello"), "hello");
     let same = client.clone();
-    let waiting = thread::spawn(move || same.recv());
+    let waiting = waiting(move || same.recv());
 
-    thread::sleep(Duration::from_millis(1));
     client.close();
 
     assert!(matches!(waiting.join().unwrap(), Err(ClientRecvError::Closed)));
