@@ -59,7 +59,7 @@ type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + '
 
 impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
     /// Sends the packet over a transport that sends each datagram at once.
-    #[cold]
+    #[inline(never)] // `poll` stays small for UDP.
     fn poll_at_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let SendPath { socket, protocol, route } = self.path;
         ready!(proceed(socket, cx));

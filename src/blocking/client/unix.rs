@@ -5,7 +5,8 @@ use std::{
     net::Shutdown,
     os::unix::net::UnixDatagram,
     sync::{Arc, Mutex},
-    time::Instant,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use socket2::{SockAddr, SockRef};
@@ -67,9 +68,11 @@ impl UnixLink {
 
     /// Waits until the socket is ready, or until `deadline`.
     pub(super) fn wait(&self, interest: Interest, deadline: Option<Instant>) -> io::Result<Waited> {
+        const PAUSE: Duration = Duration::from_millis(1);
+
         if interest == Interest::Writable && !cfg!(target_os = "linux") {
             // Other systems do not report the queue of the peer, so the caller tries again after a pause.
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            sleep(PAUSE);
             return Ok(Waited::Ready);
         }
         wait(&*self.socket, interest, deadline)

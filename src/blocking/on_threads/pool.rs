@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread::{self, Builder},
@@ -107,7 +107,7 @@ impl Shared {
         state.threads -= 1;
         state.idle -= 1;
         if state.threads == 0 {
-            let calls = std::mem::take(&mut state.calls);
+            let calls = mem::take(&mut state.calls);
             drop(state);
             drop(calls);
             panic!("no thread can be started: {error}");
@@ -146,7 +146,7 @@ impl Drop for Pool {
         let mut state = locked(&self.0.state);
         state.closed = true;
         // No conversation exists any more, so nobody waits for these.
-        let calls = std::mem::take(&mut state.calls);
+        let calls = mem::take(&mut state.calls);
         drop(state);
         self.0.changed.notify_all();
         for call in calls {

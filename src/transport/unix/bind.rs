@@ -1,7 +1,7 @@
 //! Binds Unix sockets: to a path, to an abstract name, or to a name that the kernel chooses.
 
 use std::{
-    fs::{self, File, FileType},
+    fs::{self, File},
     io,
     os::{
         fd::AsFd,
@@ -68,7 +68,7 @@ pub(crate) fn bind(path: &Path, binding: Binding) -> Result<Bound, AddrError> {
 }
 
 /// Creates a non-blocking socket.
-pub(super) fn open(binding: Binding) -> io::Result<Socket> {
+fn open(binding: Binding) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
     socket.set_nonblocking(true)?;
     set_buffers(&socket, binding.buffers);
@@ -78,7 +78,7 @@ pub(super) fn open(binding: Binding) -> io::Result<Socket> {
     Ok(socket)
 }
 
-pub(super) fn into_std(socket: Socket) -> UnixDatagram {
+fn into_std(socket: Socket) -> UnixDatagram {
     std::os::fd::OwnedFd::from(socket).into()
 }
 
@@ -187,8 +187,7 @@ fn is_stale(path: &Path) -> bool {
 /// Replaces the socket at `path` with `socket`, if nobody serves it.
 fn replace(socket: &Socket, name: &SockAddr, path: &Path) -> io::Result<()> {
     let in_use = || io::Error::from_raw_os_error(libc::EADDRINUSE);
-    let is_socket = |kind: FileType| kind.is_socket();
-    if !fs::symlink_metadata(path).is_ok_and(|file| is_socket(file.file_type())) {
+    if !fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
         return Err(in_use());
     }
     // Two programs that start at the same time must not replace each other's new socket. The lock ends when
@@ -205,6 +204,9 @@ fn replace(socket: &Socket, name: &SockAddr, path: &Path) -> io::Result<()> {
 
 /// Locks the directory of a stale socket. Other programs have the lock only while they replace a socket in that
 /// directory, perhaps one at another path, so it waits a moment. It fails if the socket is not stale any more.
+///
+/// It blocks the thread, as all calls that bind do. A program that replaces a socket needs microseconds; only one
+/// that keeps the directory locked makes this wait the whole quarter of a second.
 fn lock(directory: &File, path: &Path) -> io::Result<()> {
     const MOST_TRIES: usize = 250;
     const PAUSE: Duration = Duration::from_millis(1);
