@@ -266,9 +266,8 @@ impl ServerBuilder {
     /// [workers](crate::Udp::workers). `[::]` serves IPv4 too, unless an IPv4 address with the same port is
     /// bound as well.
     ///
-    /// Once the server is bound, the kernel keeps arriving datagrams, or lets their senders wait if it is a Unix
-    /// socket whose queue is full. The server handles them when
-    /// [`Server::serve`] is called.
+    /// Once the server is bound, the kernel keeps arriving datagrams. If the queue of a Unix socket is full, it
+    /// lets their senders wait. The server handles the datagrams when [`Server::serve`] is called.
     ///
     /// # Errors
     ///

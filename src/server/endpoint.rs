@@ -21,10 +21,10 @@ use crate::{
 /// [`bind`](Self::bind) makes a server with the default options, and [`builder`](Self::builder) sets others.
 /// The server handles datagrams while [`serve`](Self::serve) runs; [`spawn`](Self::spawn) runs it as a task.
 ///
-/// Dropping a server closes its sockets, and removes the paths that it has bound. If `serve` has already returned, the ports are free at once. If the
-/// future of `serve` was dropped instead, for example because its task was aborted, conversations hold the
-/// sockets open until the runtime has dropped these conversations too. [`ServerHandle::stopped`] waits for
-/// that.
+/// Dropping a server closes its sockets, and removes the paths that it has bound. If `serve` has already
+/// returned, the ports are free at once. If the future of `serve` was dropped instead, for example because its
+/// task was aborted, conversations hold the sockets open until the runtime has dropped these conversations too.
+/// [`ServerHandle::stopped`] waits for that.
 ///
 /// A program without async uses [`blocking::Server`](crate::blocking::Server) (feature `blocking`).
 ///
