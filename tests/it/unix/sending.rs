@@ -13,7 +13,7 @@ use std::{
 };
 
 use datagrammar::{Addr, Client, DropReason, Limits, SendError, Server, Text, Unix};
-use tokio::net::UnixDatagram;
+use tokio::{net::UnixDatagram, time::Instant};
 
 use super::{Foreign, bind, echo, leave_stale};
 use crate::support::{
@@ -163,6 +163,7 @@ async fn only_sends_to_a_peer_that_does_not_read_wait() {
         assert_eq!(Foreign::new().ask(&path, "1").await, "0");
     }
     assert_eq!(server.handle.stats().active_conversations, 3);
+    // Without pauses, the sends that wait would use all of this time.
     let before = cpu_time();
     tokio::time::sleep(Duration::from_millis(500)).await;
     let used = cpu_time() - before;
@@ -270,7 +271,7 @@ async fn a_shutdown_ends_sends_that_wait() {
 }
 
 // U-19, U-9
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_send_waits_for_at_most_the_idle_timeout() {
     let failed = Arc::new(Mutex::new(None));
     let count = more_than_the_queue();
@@ -287,13 +288,14 @@ async fn a_send_waits_for_at_most_the_idle_timeout() {
             Ok(())
         }
     );
-    // Long enough for a datagram that is on its way already.
-    let limits = Limits::default().idle_timeout(Duration::from_millis(300));
+    let limits = Limits::default().idle_timeout(Duration::from_secs(5));
     let (path, server) = serve(Server::builder(Text, handler).limits(limits)).await;
     let slow = Foreign::new();
     slow.0.send_to(b"begin", &path).await.unwrap();
+    let begun = Instant::now();
     until(|| failed.lock().unwrap().is_some()).await;
 
+    assert!((5..6).contains(&begun.elapsed().as_secs()));
     let (n, error) = failed.lock().unwrap().take().unwrap();
     let SendError::Io(error) = error else { panic!("{error:?}") };
     assert_eq!(error.kind(), ErrorKind::TimedOut);
