@@ -320,6 +320,15 @@ pub(in crate::transport) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
     read(fd, libc::SOL_SOCKET, libc::SO_MEMINFO).map(|info: [_; DROPS + 1]| info[DROPS] as u32)
 }
 
+/// How much of the send buffer of a socket is in use, and its size, in bytes as the kernel counts them.
+pub(in crate::transport) fn send_buffer(fd: BorrowedFd<'_>) -> io::Result<(usize, usize)> {
+    /// `SK_MEMINFO_WMEM_ALLOC`; `SK_MEMINFO_SNDBUF` follows.
+    const USED: usize = 2;
+
+    let info: [_; USED + 2] = read(fd, libc::SOL_SOCKET, libc::SO_MEMINFO)?;
+    Ok((info[USED] as usize, info[USED + 1] as usize))
+}
+
 /// Reads a socket option of one or several numbers. Numbers that the kernel does not fill in are 0.
 fn read<const N: usize>(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<[i32; N]> {
     let mut numbers = [0; N];

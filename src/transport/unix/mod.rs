@@ -6,6 +6,8 @@ mod names;
 mod path;
 mod recv;
 mod send;
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+mod unread;
 
 use std::{
     io,
@@ -37,6 +39,8 @@ use super::{
 use crate::Addr;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use crate::lock::locked;
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use unread::Unread;
 
 /// A bound or connected Unix datagram socket.
 #[derive(Debug)]
@@ -46,9 +50,11 @@ pub(crate) struct UnixSocket {
     /// The peer of a connected socket, to connect again after the peer has been restarted.
     peer: Option<SockAddr>,
     options: Options,
-    /// For the batches of a connected socket.
+    /// For batches.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     sender: Mutex<Sender>,
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+    unread: Unread,
 }
 
 /// How a Unix socket is used.
@@ -95,6 +101,8 @@ impl UnixSocket {
             options,
             #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
             sender: Mutex::default(),
+            #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+            unread: Unread::default(),
         })
     }
 
@@ -118,7 +126,13 @@ impl UnixSocket {
     /// full while others have room.
     fn send(&self, to: &Route, datagram: &[u8], control: &[u8]) -> io::Result<()> {
         match &self.peer {
-            None => send::send(&*self.socket, Some(&target(&to.peer)?), datagram, control),
+            None => {
+                #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+                if !self.unread.allows(self.socket.as_fd(), &to.peer, datagram.len()) {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                send::send(&*self.socket, Some(&target(&to.peer)?), datagram, control)
+            }
             // tokio must learn that the peer has no room, because the caller waits for room.
             Some(peer) if REPORTS_ROOM => self
                 .socket
