@@ -236,6 +236,7 @@ impl<E: ?Sized> SendPath<E> {
         let encode = |datagram: &mut Vec<u8>| protocol.encode(packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
         let send = |socket: &dyn Transport| socket.try_send_passing(route, &datagram, passing);
+        socket.send_batched();
         outbox.send_at_once(route, datagram.len(), limits.idle_timeout, send).await
     }
 }

@@ -251,6 +251,12 @@ impl<Req, Res> Peer<Req, Res> {
         self.path.send(packet)
     }
 
+    /// Sends the reply of a function. The server logs what becomes of it.
+    #[inline]
+    pub(crate) fn reply(&self, packet: &Res) -> impl Future<Output = Result<(), SendError>> {
+        self.path.reply(packet)
+    }
+
     /// Returns the address of the peer.
     #[must_use]
     pub const fn addr(&self) -> &Addr {

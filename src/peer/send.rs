@@ -32,7 +32,18 @@ impl<E: ?Sized> SendPath<E> {
         B: Borrow<Res>,
         E: Encode<Res>,
     {
-        Sending { path: self, packet, waiting: None, of: PhantomData }
+        Sending { path: self, packet, is_reply: false, waiting: None, of: PhantomData }
+    }
+
+    /// Sends the reply of a function, which does not learn what becomes of it. So it may leave with the batch
+    /// over every transport.
+    #[inline]
+    pub(super) const fn reply<Res, B>(&self, packet: B) -> Sending<'_, Res, B, E>
+    where
+        B: Borrow<Res>,
+        E: Encode<Res>,
+    {
+        Sending { path: self, packet, is_reply: true, waiting: None, of: PhantomData }
     }
 }
 
@@ -47,6 +58,8 @@ fn proceed(socket: &SocketState, cx: &mut Context<'_>) -> Poll<()> {
 pub(super) struct Sending<'a, Res, B, E: ?Sized> {
     path: &'a SendPath<E>,
     packet: B,
+    /// Whether it is the reply of a function.
+    is_reply: bool,
     /// Sends the datagram while the outbox is full.
     waiting: Option<Waiting<'a>>,
     of: PhantomData<fn(&Res)>,
@@ -65,6 +78,15 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
         ready!(proceed(socket, cx));
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        if self.is_reply {
+            let batched = BatchContext::with(socket.id, |batch| {
+                socket.outbox.takes_reply(batch, route, &datagram).then_some(())
+            });
+            if batched.is_some() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        socket.send_batched();
         let len = datagram.len();
         let send = |socket: &dyn Transport| socket.try_send(route, &datagram);
         if socket.outbox.try_send_at_once(route, len, send)? {

@@ -333,12 +333,8 @@ impl ServerBuilder {
             own_paths.extend(bound.own_path);
             let (unnamed, filter) = (transport.unnamed_peers(), self.source_filter.clone());
             let admission = Admission::new(Arc::clone(&local_addrs), unnamed, filter);
-            let outbox = Outbox::new(
-                transport,
-                Arc::clone(&counters),
-                Arc::clone(&events),
-                limits.send_timeout,
-            );
+            let outbox =
+                Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events), &limits);
             let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
             let (events, tasks) = (Arc::clone(&events), Arc::clone(&tasks));
             let socket = Arc::new(SocketState::new(outbox, limits, counters, events, tasks));

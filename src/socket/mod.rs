@@ -23,7 +23,8 @@ use crate::{
     stats::{Counters, DropReason, add},
     tasks::Tasks,
 };
-use outbox::Outbox;
+use batch_context::BatchContext;
+use outbox::{Batch, Outbox};
 use reread::Reread;
 
 /// One bound socket of a server, with everything that its worker, its conversations and its senders share. It
@@ -90,6 +91,17 @@ impl SocketState {
                 end(&peer, serial);
             }
             ended.shrink_to(KEPT);
+        }
+    }
+
+    /// Sends the replies in the batch of this thread, if it is a batch of this socket: what is sent next must not
+    /// overtake them.
+    pub(crate) fn send_batched(&self) {
+        if self.outbox.has_batched() {
+            BatchContext::with(self.id, |batch| {
+                self.outbox.send_replies(&mut batch.replies, Batch::GoesOn);
+                Some(())
+            });
         }
     }
 

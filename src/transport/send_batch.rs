@@ -90,9 +90,24 @@ impl SendBatch {
     }
 
     /// All datagrams and their routes.
-    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     pub(super) fn iter(&self) -> impl Iterator<Item = &(Route, Vec<u8>)> {
         self.slots[self.pending.clone()].iter()
+    }
+
+    /// Removes the first datagram and all others to its peer; returns them in order.
+    pub(crate) fn take_first_peer(&mut self) -> Vec<(Route, Vec<u8>)> {
+        let Some((first, _)) = self.front() else { return Vec::new() };
+        let (first, mut others) = (first.peer.clone(), Self::default());
+        let mut taken = Vec::new();
+        for (to, datagram) in self.iter() {
+            if to.peer == first {
+                taken.push((to.clone(), datagram.clone()));
+            } else {
+                others.push(to, datagram);
+            }
+        }
+        *self = others;
+        taken
     }
 
     /// Removes all datagrams.
@@ -155,6 +170,21 @@ mod tests {
         assert_eq!(batch.front(), Some((&addr(3), &b"c"[..])));
         batch.pop_front();
         assert!(batch.is_empty() && batch.bytes() == 0);
+    }
+
+    // S-4, U-9
+    #[test]
+    fn the_datagrams_of_the_first_peer_can_be_taken_out() {
+        let mut batch = SendBatch::default();
+        for (to, text) in [(9, "gone"), (1, "a"), (2, "b"), (1, "c"), (3, "d")] {
+            batch.push(&addr(to), text.as_bytes());
+        }
+        batch.pop_front();
+
+        assert_eq!(batch.take_first_peer(), [(addr(1), b"a".into()), (addr(1), b"c".into())]);
+
+        let left: Vec<_> = batch.iter().map(|(_, datagram)| datagram.clone()).collect();
+        assert_eq!((left, batch.bytes()), (vec![b"b".to_vec(), b"d".to_vec()], 2));
     }
 
     // S-5, S-6

@@ -83,7 +83,7 @@ where
         let Some(request) = peer.recv_request().await? else { return Ok(()) };
         let output = self.0.call(request, peer.addr()).await;
         let Some(response) = F::reply(output).map_err(Into::into)? else { return Ok(()) };
-        let sent = peer.send(&response).await;
+        let sent = peer.reply(&response).await;
         if sent.is_ok() { Ok(()) } else { peer.unless_refused(sent) }
     }
 }

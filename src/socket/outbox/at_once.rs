@@ -8,16 +8,15 @@ use std::{io, time::Duration};
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::Outbox;
+use super::{
+    Outbox,
+    held::{FIRST_PAUSE, LONGEST_PAUSE},
+};
 use crate::{
     SendError,
     stats::add,
     transport::{Route, Transport},
 };
-
-/// The first and the longest pause between two tries.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 
 impl Outbox {
     /// Whether this socket sends each datagram at once.
@@ -26,15 +25,16 @@ impl Outbox {
         self.at_once
     }
 
-    /// Sends one datagram of `len` bytes with `send`; returns false if its peer has no room, or others wait for
-    /// that already.
+    /// Sends one datagram of `len` bytes with `send`; returns false if its peer has no room, others wait for that
+    /// already, or replies wait in a batch: there may be one to this peer.
     pub(crate) fn try_send_at_once(
         &self,
         to: &Route,
         len: usize,
         send: impl Fn(&dyn Transport) -> io::Result<()>,
     ) -> Result<bool, SendError> {
-        if self.lines.has(&to.peer) { Ok(false) } else { self.try_now(len, send) }
+        let waits = self.lines.has(&to.peer) || self.has_batched() || self.holds_for(&to.peer);
+        if waits { Ok(false) } else { self.try_now(len, send) }
     }
 
     fn try_now(
@@ -79,19 +79,20 @@ impl Outbox {
         if self.try_send_at_once(to, len, &send)? {
             return Ok(());
         }
+        let round = self.round();
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         let place = self.lines.join(&to.peer);
         let _first = match until {
             None => place.line.lock().await,
             Some(until) => match timeout_at(until, place.line.lock()).await {
                 Ok(first) => first,
-                Err(_) => return Err(self.late()),
+                Err(_) => return Err(SendError::Io(self.late())),
             },
         };
         let mut pause = FIRST_PAUSE;
-        while !self.try_now(len, &send)? {
+        while self.is_behind(round, to) || !self.try_now(len, &send)? {
             if until.is_some_and(|until| until <= Instant::now()) {
-                return Err(self.late());
+                return Err(SendError::Io(self.late()));
             }
             // The end of serving also ends the pause.
             let _ = timeout(pause, self.room.notified()).await;
@@ -100,9 +101,15 @@ impl Outbox {
         Ok(())
     }
 
-    fn late(&self) -> SendError {
+    /// Whether a reply may still wait that is older than a datagram of `round`.
+    fn is_behind(&self, round: u64, to: &Route) -> bool {
+        let batched = self.has_batched() && self.round() == round;
+        (batched || self.holds_for(&to.peer)) && self.is_open()
+    }
+
+    /// Counts a datagram that its peer has not read in time.
+    pub(super) fn late(&self) -> io::Error {
         add(&self.counters.send_timeouts, 1);
-        let text = "the peer did not read for too long";
-        SendError::Io(io::Error::new(io::ErrorKind::TimedOut, text))
+        io::Error::new(io::ErrorKind::TimedOut, "the peer did not read for too long")
     }
 }

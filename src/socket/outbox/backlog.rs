@@ -9,7 +9,7 @@ use crate::transport::{Route, SendBatch};
 /// How many datagrams or bytes wait before `send` waits too. At 40,000 replies per second, this is about the
 /// number of replies within the default time that a datagram may wait.
 pub(crate) const MOST_DATAGRAMS: usize = 4_096;
-const MOST_BYTES: usize = 4 << 20;
+pub(super) const MOST_BYTES: usize = 4 << 20;
 
 /// The most datagrams of a chunk, and the longest time between the arrival of its first and its last.
 const AT_A_TIME: usize = 256;

@@ -2,26 +2,29 @@
 
 mod at_once;
 mod backlog;
+mod held;
 mod lines;
+mod replies;
 
 use std::{
     io,
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
 };
 
 use backlog::Backlog;
+use held::Held;
 use lines::Lines;
 use tokio::{sync::Notify, time::Instant};
 
 use super::batch_context::BatchContext;
 use crate::{
-    Addr, SendError,
+    Addr, Limits, SendError,
     events::Events,
     stats::{Counters, add},
     transport::{Route, SendBatch, Signal, Transport},
@@ -38,15 +41,21 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Outbox {
     transport: Box<dyn Transport>,
-    /// Whether the transport sends each datagram at once. Then there is no backlog.
+    /// Whether the transport sends each datagram at once. Then there is no backlog, but replies of functions may
+    /// wait.
     at_once: bool,
     lines: Lines,
+    /// Rises when the first reply of a function joins a batch, and when the batch is sent.
+    rounds: AtomicU64,
     counters: Arc<Counters>,
     events: Arc<Events>,
     /// How long a datagram may wait for room in the kernel.
     limit: Duration,
+    /// How long the reply of a function may wait for room at its peer.
+    patience: Option<Duration>,
     state: Mutex<State>,
-    /// How many datagrams the backlog holds. It can be read without the lock.
+    /// How many datagrams the backlog holds, or how many replies of functions are held. It can be read without the
+    /// lock.
     backlog: AtomicUsize,
     room: Notify,
     /// Wakes the worker.
@@ -58,6 +67,7 @@ struct State {
     open: bool,
     batch: bool,
     backlog: Backlog,
+    held: Held,
     /// The time of the last event in the log about datagrams that found no room.
     told: Option<Instant>,
 }
@@ -86,15 +96,17 @@ impl Outbox {
         transport: Box<dyn Transport>,
         counters: Arc<Counters>,
         events: Arc<Events>,
-        limit: Duration,
+        limits: &Limits,
     ) -> Self {
         Self {
             at_once: transport.sends_at_once(),
             lines: Lines::default(),
+            rounds: AtomicU64::new(0),
             transport,
             counters,
             events,
-            limit,
+            limit: limits.send_timeout,
+            patience: limits.idle_timeout,
             state: Mutex::default(),
             backlog: AtomicUsize::new(0),
             room: Notify::new(),
@@ -107,13 +119,17 @@ impl Outbox {
     }
 
     pub(crate) fn open(&self) {
+        if self.has_batched() {
+            // The last serving was dropped in the middle of a batch.
+            self.next_round();
+        }
         self.lock().open = true;
     }
 
     /// Refuses all datagrams from now on, and drops those that the kernel had no room for.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
-        let unsent = state.backlog.len() as u64;
+        let unsent = (state.backlog.len() + state.held.clear()) as u64;
         state.open = false;
         state.batch = false;
         state.backlog = Backlog::default();
@@ -143,6 +159,9 @@ impl Outbox {
     /// Sends `replies`, which are older than the whole backlog. If the batch is over, it sends the backlog
     /// too, and from then on all senders may send.
     pub(crate) fn send_replies(&self, replies: &mut SendBatch, batch: Batch) {
+        if self.at_once {
+            return self.send_batched(replies);
+        }
         // No other sender sends during a batch, so this needs no lock. But the outbox may be closed: a task
         // may have dropped the future of `serve` in the middle of the batch.
         let open = replies.is_empty() || self.is_open();
@@ -166,6 +185,10 @@ impl Outbox {
     /// Sends the datagrams that wait for room in the kernel. It is pending while some still wait.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<()> {
         while self.backlog.load(Ordering::Acquire) > 0 {
+            if self.at_once {
+                // The kernel does not report when a peer has room.
+                return Poll::Pending;
+            }
             // An error means that the runtime is shutting down, and so is the worker.
             let Poll::Ready(Ok(())) = self.transport.poll_send_ready(cx) else {
                 return Poll::Pending;
@@ -178,14 +201,19 @@ impl Outbox {
         Poll::Ready(())
     }
 
-    /// The time when the oldest datagram has waited for room for the longest allowed time; `None` if none
-    /// waits.
+    /// The time when the oldest datagram has waited for room for the longest allowed time, or when replies that are
+    /// held are to be tried again; `None` if none waits.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.lock().backlog.deadline(self.limit)
+        let state = self.lock();
+        if self.at_once { state.held.next_try() } else { state.backlog.deadline(self.limit) }
     }
 
-    /// Drops datagrams that have waited for room for the longest allowed time.
+    /// Drops datagrams that have waited for room for the longest allowed time, or tries replies again that are
+    /// held.
     pub(crate) fn expire(&self) {
+        if self.at_once {
+            return self.retry_held();
+        }
         let mut state = self.lock();
         let expired = state.backlog.expire(self.limit);
         self.backlog.store(state.backlog.len(), Ordering::Release);
@@ -205,7 +233,7 @@ impl Outbox {
         }
     }
 
-    /// Whether nothing waits for room in the kernel.
+    /// Whether nothing waits for room.
     pub(crate) fn is_flushed(&self) -> bool {
         self.backlog.load(Ordering::Acquire) == 0
     }

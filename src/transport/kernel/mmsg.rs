@@ -15,7 +15,7 @@ use std::{
 use super::{Aligned, unix::passed};
 use crate::transport::passed::Passed;
 
-/// The longest name and the most control messages of a datagram to send, in bytes.
+/// The longest name of an IP socket, and the most control messages of a datagram to send, in bytes.
 pub(in crate::transport) const NAME: usize = 28;
 pub(in crate::transport) const CONTROL: usize = 128;
 
@@ -173,22 +173,22 @@ fn message<'r, const N: usize>(header: &libc::mmsghdr, name: &'r Aligned<N>) -> 
     }
 }
 
-/// Sends many datagrams with one system call.
+/// Sends many datagrams with one system call. The name of a destination has at most `N` bytes.
 #[derive(Debug, Default)]
-pub(in crate::transport) struct Sender {
+pub(in crate::transport) struct Sender<const N: usize> {
     headers: Vec<libc::mmsghdr>,
     pieces: Vec<libc::iovec>,
-    names: Vec<Aligned<NAME>>,
+    names: Vec<Aligned<N>>,
     controls: Vec<Aligned<CONTROL>>,
 }
 
 // SAFETY: the pointers in the headers point to memory that the same value owns. Those in the pieces point to
 // bytes that each call borrows anew. Nothing is tied to a thread.
-unsafe impl Send for Sender {}
+unsafe impl<const N: usize> Send for Sender<N> {}
 
-impl Sender {
+impl<const N: usize> Sender<N> {
     /// Prepares a call that sends up to `count` datagrams.
-    pub(in crate::transport) fn fill<'o>(&mut self, count: usize) -> Filling<'_, 'o> {
+    pub(in crate::transport) fn fill<'o>(&mut self, count: usize) -> Filling<'_, 'o, N> {
         if self.headers.len() < count {
             self.grow(count);
         }
@@ -211,14 +211,14 @@ impl Sender {
 }
 
 /// The messages of one call, which borrow the bytes that they send.
-pub(in crate::transport) struct Filling<'s, 'o> {
-    sender: &'s mut Sender,
+pub(in crate::transport) struct Filling<'s, 'o, const N: usize> {
+    sender: &'s mut Sender<N>,
     messages: usize,
     datagrams: usize,
     bytes: PhantomData<&'o [u8]>,
 }
 
-impl<'o> Filling<'_, 'o> {
+impl<'o, const N: usize> Filling<'_, 'o, N> {
     /// Adds a message. `name` writes its destination and `control` its control messages; both return how many
     /// bytes they wrote. Its bytes are the `pieces`, one after the other.
     ///
@@ -228,7 +228,7 @@ impl<'o> Filling<'_, 'o> {
     #[inline]
     pub(in crate::transport) fn push(
         &mut self,
-        name: impl FnOnce(&mut Aligned<NAME>) -> libc::socklen_t,
+        name: impl FnOnce(&mut Aligned<N>) -> libc::socklen_t,
         control: impl FnOnce(&mut Aligned<CONTROL>) -> usize,
         pieces: impl Iterator<Item = &'o [u8]>,
     ) {
@@ -245,6 +245,11 @@ impl<'o> Filling<'_, 'o> {
         header.msg_namelen = name(&mut names[at]);
         header.msg_controllen = control(&mut controls[at]) as _;
         self.messages += 1;
+    }
+
+    /// Whether the call has no messages.
+    pub(in crate::transport) const fn is_empty(&self) -> bool {
+        self.messages == 0
     }
 
     /// Points the messages to their pieces.

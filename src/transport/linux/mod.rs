@@ -29,10 +29,8 @@ use share::Share;
 use tokio::io::Interest;
 
 use super::{
-    IoMode, Offload, RecvHalf, Route, SendBatch, SocketRef, Transport, WorkerIndex,
-    kernel::mmsg::{self, Sender},
-    send_despite_the_past, send_singly,
-    udp::Udp,
+    IoMode, Offload, RecvHalf, Route, SendBatch, SocketRef, Transport, WorkerIndex, kernel::mmsg,
+    send_despite_the_past, send_singly, udp::Udp,
 };
 use crate::{
     addr::{Addr, Repr},
@@ -55,6 +53,8 @@ pub(crate) struct Linux {
     share: Option<Share>,
     index: WorkerIndex,
 }
+
+type Sender = mmsg::Sender<{ mmsg::NAME }>;
 
 #[derive(Debug, Default)]
 struct Sending {

@@ -7,6 +7,8 @@ mod path;
 mod recv;
 mod send;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+mod together;
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 mod unread;
 
 use std::{
@@ -31,14 +33,12 @@ use tokio::{
 };
 
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-use super::kernel::mmsg::Sender;
+use super::kernel::{mmsg::Sender, unix::NAME};
 use super::{
     IoMode, RecvHalf, Route, SendBatch, SocketRef, Transport, UnnamedPeers, passing::Passing,
     send_singly, size::LONGEST_UNIX,
 };
 use crate::Addr;
-#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-use crate::lock::locked;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use unread::Unread;
 
@@ -52,7 +52,7 @@ pub(crate) struct UnixSocket {
     options: Options,
     /// For batches.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-    sender: Mutex<Sender>,
+    sender: Mutex<Sender<NAME>>,
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     unread: Unread,
 }
@@ -142,43 +142,6 @@ impl UnixSocket {
     }
 }
 
-#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-impl UnixSocket {
-    /// Sends the datagrams of `batch` with few system calls, on a connected socket.
-    fn send_together(
-        &self,
-        batch: &mut SendBatch,
-        refused: &mut dyn FnMut(&Addr, io::Error),
-    ) -> bool {
-        let mut sender = locked(&self.sender);
-        let mut filling = sender.fill(batch.len());
-        for i in 0..batch.len() {
-            filling.push(|_| 0, |_| 0, std::iter::once(batch.get(i).1));
-        }
-        let mut done = 0;
-        while done < batch.len() {
-            let send = |socket: &UnixDatagram| filling.send(socket.as_fd(), done);
-            let mut sent = self.socket.try_io(Interest::WRITABLE, send);
-            let (to, datagram) = batch.get(done);
-            if sent.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
-                // The error is about this datagram, or the peer is gone. This connects again.
-                sent = self.try_send(to, datagram).map(|()| 1);
-            }
-            match sent {
-                Ok(sent) => done += sent,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    refused(&to.peer, error);
-                    done += 1;
-                }
-            }
-        }
-        (0..done).for_each(|_| batch.pop_front());
-        batch.is_empty()
-    }
-}
-
 impl Transport for UnixSocket {
     fn local_addr(&self) -> &Addr {
         &self.local_addr
@@ -255,7 +218,7 @@ impl Transport for UnixSocket {
 
     fn send_batch(&self, batch: &mut SendBatch, refused: &mut dyn FnMut(&Addr, io::Error)) -> bool {
         #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-        if self.peer.is_some() && self.options.batch_io && batch.len() > 1 {
+        if self.options.batch_io && batch.len() > 1 {
             return self.send_together(batch, refused);
         }
         send_singly(|to, datagram| self.try_send(to, datagram), batch, refused)

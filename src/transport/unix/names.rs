@@ -6,6 +6,11 @@ use socket2::SockAddr;
 
 use crate::addr::{Addr, Repr, UnixName, bytes_of_name};
 use crate::transport::kernel::unix::PATH;
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use crate::transport::kernel::{
+    Aligned,
+    unix::{LONGEST, NAME},
+};
 
 /// The names of the peers that have sent last, so that their datagrams share one allocation. Its size is
 /// fixed: a peer whose place another peer has taken costs one allocation.
@@ -57,6 +62,27 @@ pub(super) fn target(peer: &Addr) -> io::Result<SockAddr> {
     }
 }
 
+/// Whether [`write`] can write the name of `peer`.
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+pub(super) fn can_write(peer: &Addr) -> bool {
+    match &peer.0 {
+        Repr::Unix(UnixName::Named(name)) => name.len() < LONGEST,
+        _ => false,
+    }
+}
+
+/// Writes the address of a peer in the format of the kernel. Returns how many bytes it wrote.
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+pub(super) fn write(peer: &Addr, room: &mut Aligned<NAME>) -> libc::socklen_t {
+    let Repr::Unix(UnixName::Named(name)) = &peer.0 else { return 0 };
+    let end = PATH + name.len();
+    room.0[..PATH].copy_from_slice(&(libc::AF_UNIX as libc::sa_family_t).to_ne_bytes());
+    room.0[PATH..end].copy_from_slice(name);
+    // A path ends with a zero byte, and an abstract name does not.
+    room.0[end] = 0;
+    (end + usize::from(name[0] != 0)) as libc::socklen_t
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +115,27 @@ mod tests {
         let Repr::Unix(UnixName::Named(first)) = first.0 else { panic!("it has a name") };
         let Repr::Unix(UnixName::Named(second)) = second.0 else { panic!("it has a name") };
         assert!(Arc::ptr_eq(&first, &second));
+    }
+
+    // U-3
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+    #[test]
+    fn names_are_written_as_the_kernel_reads_them() {
+        for name in ["/tmp/a", "\0abstract", &"x".repeat(LONGEST - 1)] {
+            let (mut room, mut names) = (Aligned([0xff; NAME]), Names::new());
+            let peer = names.addr(&kernel(name.as_bytes()), PATH + name.len());
+
+            assert!(can_write(&peer));
+            let len = write(&peer, &mut room) as usize;
+
+            let expected = target(&peer).unwrap();
+            assert_eq!(len, expected.len() as usize, "{name:?}");
+            assert_eq!(names.addr(&room.0, len), peer);
+        }
+        let long = "x".repeat(LONGEST);
+        let mut names = Names::new();
+        assert!(!can_write(&names.addr(&kernel(long.as_bytes()), PATH + LONGEST)));
+        assert!(!can_write(&names.addr(&kernel(b""), PATH)));
     }
 
     // U-6, U-7

@@ -1,10 +1,12 @@
 //! Unix datagrams: paths, peers without a name, peers that do not read, descriptors and credentials.
 
+mod connected;
 mod credentials;
 mod fds;
 mod names;
 mod paths;
 mod refused;
+mod replies;
 mod sending;
 mod several;
 mod stale;

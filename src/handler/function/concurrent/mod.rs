@@ -108,7 +108,7 @@ where
         // A call that completes at its first poll ends here, as without `concurrent`.
         if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await {
             let Some(response) = F::reply(output).map_err(Into::into)? else { return Ok(()) };
-            let sent = peer.send(&response).await;
+            let sent = peer.reply(&response).await;
             return peer.unless_refused(sent);
         }
         let mut calls = Calls::new(first);
@@ -180,7 +180,7 @@ where
     match panic::catch(|| F::reply(output).map_err(Into::into))? {
         Ok(None) => Ok(()),
         Ok(Some(response)) => {
-            let mut send = pin!(peer.send(&response));
+            let mut send = pin!(peer.reply(&response));
             let sent = poll_fn(|cx| panic::poll(send.as_mut(), cx)).await?;
             panic::catch(|| {
                 if let Err(error) = peer.unless_refused(sent) {

@@ -1,6 +1,7 @@
 //! Tests of the outbox, with a simulated kernel.
 
 mod failures;
+mod replies;
 
 use std::{
     collections::VecDeque,
@@ -21,6 +22,8 @@ static ADDR: LazyLock<Addr> = LazyLock::new(|| peer(9).peer);
 #[derive(Debug, Default)]
 struct Told {
     full: bool,
+    /// The peers that have no room.
+    full_peers: Vec<u16>,
     /// The outcomes for the next datagrams; the kernel takes all later ones.
     outcomes: VecDeque<Result<(), io::ErrorKind>>,
     sent: Vec<(Addr, String)>,
@@ -42,7 +45,14 @@ impl Kernel {
     }
 }
 
-impl Transport for Arc<Kernel> {
+/// A kernel of its own, that sends each datagram at once or not.
+#[derive(Debug)]
+struct Sends {
+    kernel: Arc<Kernel>,
+    at_once: bool,
+}
+
+impl Transport for Sends {
     fn local_addr(&self) -> &Addr {
         &ADDR
     }
@@ -51,9 +61,13 @@ impl Transport for Arc<Kernel> {
         unreachable!("an outbox does not receive")
     }
 
+    fn sends_at_once(&self) -> bool {
+        self.at_once
+    }
+
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
-        let mut told = self.told();
-        if told.full {
+        let mut told = self.kernel.told();
+        if told.full || told.full_peers.iter().any(|port| peer(*port) == *to) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         told.outcomes.pop_front().unwrap_or(Ok(()))?;
@@ -62,7 +76,7 @@ impl Transport for Arc<Kernel> {
     }
 
     fn poll_send_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.told().full { Poll::Pending } else { Poll::Ready(Ok(())) }
+        if self.kernel.told().full { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 }
 
@@ -80,11 +94,15 @@ impl Bench {
 
     /// With a time limit for datagrams that find no room in the kernel.
     fn within(limit: Duration) -> Self {
+        Self::with(&Limits::default().send_timeout(limit), false)
+    }
+
+    fn with(limits: &Limits, at_once: bool) -> Self {
         let (kernel, counters) = (Arc::new(Kernel::default()), Arc::new(Counters::default()));
         // All events but the first are counted as suppressed.
         let events = Arc::new(Events::new(1, Arc::clone(&counters)));
-        let transport = Box::new(Arc::clone(&kernel));
-        let outbox = Arc::new(Outbox::new(transport, Arc::clone(&counters), events, limit));
+        let transport = Box::new(Sends { kernel: Arc::clone(&kernel), at_once });
+        let outbox = Arc::new(Outbox::new(transport, Arc::clone(&counters), events, limits));
         outbox.open();
         Self { kernel, counters, outbox, batch: BatchContext::new(1, 16) }
     }

@@ -133,3 +133,82 @@ impl Crowded {
 const fn cost(len: usize) -> usize {
     1_024 + 2 * len
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::{linux::net::SocketAddrExt, unix::net::SocketAddr};
+
+    use super::*;
+
+    fn peer(n: usize) -> Addr {
+        Addr::from(SocketAddr::from_abstract_name(format!("peer {n}")).unwrap())
+    }
+
+    /// The kernel was just asked: `unread` have something unread, and others may get up to `share`.
+    fn crowded(unread: &[usize], share: usize) -> Crowded {
+        let name = |n: &usize| format!("\0peer {n}").into_bytes().into();
+        Crowded {
+            asked: Some(Instant::now() + Duration::from_secs(60)),
+            unread: unread.iter().map(name).collect(),
+            share,
+            ..Crowded::default()
+        }
+    }
+
+    // U-9
+    #[test]
+    fn peers_that_have_read_everything_get_their_share_and_others_nothing() {
+        let mut crowded = crowded(&[1], 3 * cost(10));
+
+        let mut takes = |n, len| crowded.allows(&peer(n), cost(len), 0);
+
+        assert!(!takes(1, 10));
+        assert!(takes(2, 10) && takes(2, 10) && takes(2, 10) && !takes(2, 10));
+        // At least one datagram.
+        assert!(takes(3, 100_000) && !takes(3, 10));
+    }
+
+    // U-9
+    #[test]
+    fn a_system_that_cannot_tell_answers_all_peers() {
+        let mut crowded = Crowded { blind: true, ..crowded(&[1], 0) };
+
+        assert!(crowded.allows(&peer(1), cost(10), 0) && crowded.allows(&peer(1), cost(10), 0));
+    }
+
+    // U-9
+    #[test]
+    fn it_remembers_a_limited_number_of_peers() {
+        let mut crowded = crowded(&[], 0);
+
+        for n in 0..3 * MOST_PEERS {
+            assert!(crowded.allows(&peer(n), cost(10), 1 << 20));
+            assert!(crowded.sent.len() <= MOST_PEERS);
+        }
+    }
+
+    // U-9
+    #[test]
+    fn the_kernel_is_asked_only_while_half_of_the_buffer_is_in_use() {
+        use std::os::{fd::AsFd, unix::net::UnixDatagram};
+
+        let (sender, receiver) = UnixDatagram::pair().unwrap();
+        let (unread, fd) = (Unread::default(), sender.as_fd());
+        let asked = || locked(&unread.crowded).asked.is_some();
+        sender.set_nonblocking(true).unwrap();
+        let (_, size) = send_buffer(fd).unwrap();
+
+        let mut sent = 0;
+        while unread.allows(fd, &peer(1), 1_000) && !asked() {
+            sender.send(&[0; 1_000]).unwrap();
+            sent += 1;
+        }
+
+        let (used, _) = send_buffer(fd).unwrap();
+        assert!(used >= size / 2 && used < size / 2 + 2 * cost(1_000), "{used} of {size}");
+        (0..sent).for_each(|_| assert_eq!(receiver.recv(&mut [0; 1_000]).unwrap(), 1_000));
+        while asked() {
+            assert!(unread.allows(fd, &peer(1), 1_000));
+        }
+    }
+}
