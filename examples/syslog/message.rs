@@ -7,8 +7,8 @@ use super::timestamp::Timestamp;
 /// A field that the sender left out, or wrote as `-`, is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Message {
-    pub(crate) facility: Facility,
-    pub(crate) severity: Severity,
+    pub(crate) facility: &'static str,
+    pub(crate) severity: &'static str,
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) hostname: Option<String>,
     pub(crate) app_name: Option<String>,
@@ -26,37 +26,17 @@ pub(crate) struct Element {
     pub(crate) params: Vec<(String, String)>,
 }
 
-/// The part of the system that the message is about: 0 (kern) to 23 (local7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(into = "&'static str")]
-pub(crate) struct Facility(u8);
-
-/// 0 (emerg: the system is unusable) to 7 (debug).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(into = "&'static str")]
-pub(crate) struct Severity(u8);
-
-/// The meaning of the number in front of a message.
-pub(crate) type Priority = (Facility, Severity);
+/// The meaning of the number in front of a message: the part of the system that it is about, and how severe
+/// it is.
+pub(crate) type Priority = (&'static str, &'static str);
 
 /// The priority of a message that has none.
-pub(crate) const USER_NOTICE: Priority = (Facility(1), Severity(5));
+pub(crate) const USER_NOTICE: Priority = (FACILITIES[1], SEVERITIES[5]);
 
 /// Splits a number from 0 to 191.
 pub(crate) fn priority(number: u8) -> Option<Priority> {
-    (number < 192).then_some((Facility(number >> 3), Severity(number & 0b111)))
-}
-
-impl From<Facility> for &'static str {
-    fn from(facility: Facility) -> Self {
-        FACILITIES[usize::from(facility.0)]
-    }
-}
-
-impl From<Severity> for &'static str {
-    fn from(severity: Severity) -> Self {
-        SEVERITIES[usize::from(severity.0)]
-    }
+    let facility = FACILITIES.get(usize::from(number >> 3))?;
+    Some((facility, SEVERITIES[usize::from(number & 0b111)]))
 }
 
 /// The names that `logger` and syslog.conf use; those from 12 to 15 differ between systems.

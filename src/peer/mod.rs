@@ -229,7 +229,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// datagram arrives. If the kernel refuses the datagram later, the server logs and
     /// [counts](crate::ServerStats::send_errors) that.
     ///
-    /// Over a Unix socket, each datagram is sent at once, and `Ok` means that it is in the queue of the peer. If
+    /// Over a Unix socket, `send` sends the datagram at once, and `Ok` means that it is in the queue of the peer. If
     /// the peer does not read, `send` waits for up to [`Limits::idle_timeout`](crate::Limits::idle_timeout).
     ///
     /// # Errors

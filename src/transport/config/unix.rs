@@ -23,8 +23,8 @@ use crate::{
 ///
 /// - The kernel drops no datagram. If a peer does not read, [`Peer::send`](crate::Peer::send) to that peer waits,
 ///   for up to [`Limits::idle_timeout`](crate::Limits::idle_timeout). The queue of a socket is short: on Linux the
-///   default is 11 datagrams (`net.unix.max_dgram_qlen`). For a peer that is connected to the server, only the
-///   [send buffer](Self::send_buffer_size) limits it.
+///   default is 11 datagrams (`net.unix.max_dgram_qlen`). A peer that is connected to the server may leave more
+///   unread, up to half of the [send buffer](Self::send_buffer_size).
 /// - If a peer has closed its socket, `send` returns [`SendError::Io`](crate::SendError::Io).
 /// - A datagram can be longer than 64 KiB. To receive such datagrams, set
 ///   [`Limits::max_datagram_size`](crate::Limits::max_datagram_size).
@@ -204,8 +204,9 @@ impl Unix {
     }
 
     /// Requests a send buffer of this many bytes. The default is 4 MiB. The kernel may grant less. It holds all
-    /// datagrams that peers have not read yet, and limits the length of one datagram. While it is full, sends to
-    /// all peers wait.
+    /// datagrams that peers have not read yet, and limits the length of one datagram. While half of it is in use,
+    /// a server on Linux sends nothing more to peers that have unread datagrams. While it is full, sends to all
+    /// peers wait.
     pub const fn send_buffer_size(mut self, bytes: usize) -> Self {
         self.send_buffer_size = Some(bytes);
         self

@@ -20,9 +20,6 @@ const _: () = assert!(NAME >= size_of::<libc::sockaddr_un>());
 /// Where the path begins in a name of the kernel.
 pub(in crate::transport) const PATH: usize = offset_of!(libc::sockaddr_un, sun_path);
 
-/// The longest name of a Unix socket, in bytes. A path must be shorter, because a zero byte ends it.
-pub(in crate::transport) const LONGEST: usize = size_of::<libc::sockaddr_un>() - PATH;
-
 /// The size of the head of a control message, with its padding, and the alignment of its data.
 // SAFETY: they only compute a number.
 const HEAD: usize = unsafe { libc::CMSG_LEN(0) } as usize;

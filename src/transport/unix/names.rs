@@ -7,10 +7,7 @@ use socket2::SockAddr;
 use crate::addr::{Addr, Repr, UnixName, bytes_of_name};
 use crate::transport::kernel::unix::PATH;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-use crate::transport::kernel::{
-    Aligned,
-    unix::{LONGEST, NAME},
-};
+use crate::transport::kernel::{Aligned, unix::NAME};
 
 /// The names of the peers that have sent last, so that their datagrams share one allocation. Its size is
 /// fixed: a peer whose place another peer has taken costs one allocation.
@@ -61,6 +58,10 @@ pub(super) fn target(peer: &Addr) -> io::Result<SockAddr> {
         Repr::Ip(_) => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
+
+/// The longest name of a Unix socket, in bytes. A path must be shorter, because a zero byte ends it.
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+const LONGEST: usize = size_of::<libc::sockaddr_un>() - PATH;
 
 /// Whether [`write`] can write the name of `peer`.
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
