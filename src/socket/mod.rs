@@ -24,7 +24,7 @@ use crate::{
     tasks::Tasks,
 };
 use batch_context::BatchContext;
-use outbox::{Batch, Outbox};
+use outbox::Outbox;
 use reread::Reread;
 
 /// One bound socket of a server, with everything that its worker, its conversations and its senders share. It
@@ -99,7 +99,7 @@ impl SocketState {
     pub(crate) fn send_batched(&self) {
         if self.outbox.has_batched() {
             BatchContext::with(self.id, |batch| {
-                self.outbox.send_replies(&mut batch.replies, Batch::GoesOn);
+                self.outbox.send_inline(&mut batch.replies);
                 Some(())
             });
         }

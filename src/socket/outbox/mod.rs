@@ -7,7 +7,7 @@ mod lines;
 mod replies;
 
 use std::{
-    io,
+    io, mem,
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -68,6 +68,8 @@ struct State {
     batch: bool,
     backlog: Backlog,
     held: Held,
+    /// What the kernel refused of replies that left in the middle of a batch.
+    untold: Refusals,
     /// The time of the last event in the log about datagrams that found no room.
     told: Option<Instant>,
 }
@@ -130,6 +132,7 @@ impl Outbox {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         let unsent = (state.backlog.len() + state.held.clear()) as u64;
+        let untold = mem::take(&mut state.untold);
         state.open = false;
         state.batch = false;
         state.backlog = Backlog::default();
@@ -137,6 +140,7 @@ impl Outbox {
         drop(state);
         add(&self.counters.send_errors, unsent);
         self.room.notify_waiters();
+        self.tell(untold);
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -146,7 +150,7 @@ impl Outbox {
     /// Whether the next inline reply may go into `batch`.
     pub(crate) fn takes_inline(&self, batch: &mut BatchContext) -> bool {
         if batch.replies.len() >= REPLIES || batch.replies.bytes() >= REPLIES_BYTES {
-            self.send_replies(&mut batch.replies, Batch::GoesOn);
+            self.send_inline(&mut batch.replies);
         }
         self.backlog.load(Ordering::Acquire) == 0
     }
@@ -159,6 +163,20 @@ impl Outbox {
     /// Sends `replies`, which are older than the whole backlog. If the batch is over, it sends the backlog
     /// too, and from then on all senders may send.
     pub(crate) fn send_replies(&self, replies: &mut SendBatch, batch: Batch) {
+        let mut refusals = self.send_all(replies, batch);
+        let mut untold = mem::take(&mut self.lock().untold);
+        untold.append(&mut refusals);
+        self.tell(untold);
+    }
+
+    /// Sends `replies` while a conversation is polled. Other conversations may have sent them, so this is not the
+    /// place to log what the kernel refuses: the event would be in the span of the wrong conversation.
+    pub(crate) fn send_inline(&self, replies: &mut SendBatch) {
+        let mut refusals = self.send_all(replies, Batch::GoesOn);
+        self.lock().untold.append(&mut refusals);
+    }
+
+    fn send_all(&self, replies: &mut SendBatch, batch: Batch) -> Refusals {
         if self.at_once {
             return self.send_batched(replies);
         }
@@ -178,8 +196,7 @@ impl Outbox {
         } else if !state.batch && !state.backlog.is_empty() {
             refusals.append(&mut self.flush(&mut state));
         }
-        drop(state);
-        self.tell(refusals);
+        refusals
     }
 
     /// Sends the datagrams that wait for room in the kernel. It is pending while some still wait.

@@ -8,7 +8,7 @@
 use std::{io, sync::atomic::Ordering};
 
 use super::{
-    Outbox, REPLIES,
+    Outbox, REPLIES, Refusals,
     held::{Held, Outcome},
 };
 use crate::{
@@ -33,7 +33,7 @@ impl Outbox {
             return false;
         }
         if batch.replies.len() >= REPLIES {
-            self.send_batched(&mut batch.replies);
+            self.send_inline(&mut batch.replies);
         }
         if batch.replies.is_empty() {
             self.next_round();
@@ -42,12 +42,12 @@ impl Outbox {
         true
     }
 
-    /// Sends the replies of functions.
-    pub(super) fn send_batched(&self, replies: &mut SendBatch) {
-        if replies.is_empty() {
-            return;
-        }
+    /// Sends the replies of functions; returns what the kernel refused.
+    pub(super) fn send_batched(&self, replies: &mut SendBatch) -> Refusals {
         let mut refusals = Vec::new();
+        if replies.is_empty() {
+            return refusals;
+        }
         // It may be closed: a task may have dropped the future of `serve` in the middle of the batch.
         while self.is_open() {
             let (done, mut refused) = self.send_batch(replies);
@@ -66,7 +66,7 @@ impl Outbox {
         self.next_round();
         // Senders to the same peers have waited for this.
         self.room.notify_waiters();
-        self.tell(refusals);
+        refusals
     }
 
     /// Tries again to send the replies that are held.

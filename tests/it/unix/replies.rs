@@ -7,9 +7,13 @@ use std::{
 };
 
 use datagrammar::{Addr, Limits, Server, ServerHandle, Text, Unix, with_state};
+use tracing::Level;
 
 use super::{Foreign, echo, sending::more_than_the_queue};
-use crate::support::{BindNow, Running, temporary_path, until};
+use crate::{
+    log::Log,
+    support::{BindNow, Running, temporary_path, until},
+};
 
 // U-9, S-4
 #[tokio::test]
@@ -81,6 +85,31 @@ async fn a_peer_that_has_vanished_stops_no_other_response_of_the_batch() {
         assert_eq!((server.handle.stats().sent, server.handle.stats().failed), (2, 0));
         server.stop().await;
     }
+}
+
+// S-9, H-14
+#[tokio::test]
+async fn a_response_that_the_kernel_refuses_is_not_logged_in_the_span_of_another_peer() {
+    let log = Log::capture();
+    let path = temporary_path();
+    let long = async |text: String| if text == "long" { "x".repeat(3_000) } else { text };
+    let server = Server::builder(Text, long).bind_now(Unix::new(&path)).unwrap();
+    let (gone_path, other) = (temporary_path(), Foreign::new());
+    let gone = UnixDatagram::bind(&gone_path).unwrap();
+    gone.send_to(b"1", &path).unwrap();
+    drop(gone);
+    // This response is too long for the batch, so the batch leaves before it.
+    other.0.send_to(b"long", &path).await.unwrap();
+
+    let server = Running::start(server).await;
+
+    assert_eq!(other.recv().await.len(), 3_000);
+    until(|| server.handle.stats().send_errors == 1).await;
+    server.stop().await;
+    let warnings = log.at(Level::WARN);
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].field("peer"), gone_path.display().to_string());
+    assert!(warnings[0].spans.is_empty(), "{warnings:?}");
 }
 
 /// Answers "a" with "1". Before it answers "b", it sends "2" with a sender of its own.
