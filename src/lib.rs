@@ -228,9 +228,10 @@ pub use datagrammar_protocols::Zlib;
 #[cfg(feature = "zstd")]
 pub use datagrammar_protocols::Zstd;
 pub use datagrammar_protocols::{
-    BoxError, Bytes, Choice, Claim, Convert, Converter, ConverterFn, DatagramProtocol, DecodeError,
-    Either, EncodeError, ErrorKind, Layer, Layered, Prefix, Raw, ReplayWindow, Split, Text,
-    TextLine, TryConvert, When, converter_fn, first_byte,
+    BoxError, Bytes, Choice, Claim, Convert, Converter, ConverterFn, Correlated, DatagramProtocol,
+    DecodeError, Either, EncodeError, ErrorKind, Layer, Layered, LockStep, Prefix, Raw,
+    ReplayWindow, Split, Tagged, TaggedRequest, TaggedResponse, TaggedServer, Text, TextLine,
+    TryConvert, When, converter_fn, first_byte,
 };
 #[cfg(unix)]
 pub use error::InheritedError;
@@ -240,7 +241,7 @@ pub use error::{
 };
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use handler::{
-    BoxHandler, Handler, IntoHandler, concurrent, function, no_reply, reply_if, try_reply,
+    BoxHandler, Handler, IntoHandler, concurrent, function, no_reply, reply_if, tagged, try_reply,
     with_state,
 };
 pub use limits::{Limits, Overflow};

@@ -152,6 +152,7 @@
 
 mod codec;
 mod combinator;
+mod correlation;
 mod error;
 mod layer;
 mod plain;
@@ -245,6 +246,12 @@ pub use self::{
             try_convert::TryConvert,
         },
         split::Split,
+    },
+    correlation::{
+        correlated::Correlated,
+        lock_step::LockStep,
+        tagged::Tagged,
+        tagged_server::{TaggedRequest, TaggedResponse, TaggedServer},
     },
     error::{BoxError, DecodeError, EncodeError, ErrorKind},
     layer::{interface::Layer, prefix::Prefix},

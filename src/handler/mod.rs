@@ -7,7 +7,7 @@ mod into_handler;
 use std::sync::Arc;
 
 pub use boxed::BoxHandler;
-pub use function::{concurrent, no_reply, reply_if, try_reply, with_state};
+pub use function::{concurrent, no_reply, reply_if, tagged, try_reply, with_state};
 pub use into_handler::IntoHandler;
 
 use crate::{BoxError, Peer, ServerContext};
@@ -31,11 +31,12 @@ use crate::{BoxError, Peer, ServerContext};
 /// | `async fn(Req) -> Option<Res>` | sends nothing for `None`; see [`reply_if`] |
 /// | `async fn(Req) -> Result<Res, E>` | logs the error and sends nothing for `Err`; see [`try_reply`] |
 /// | `async fn(Req)` | never answers; see [`no_reply`] |
+/// | [`tagged(f)`](tagged) | gets the packets of [`TaggedServer`](crate::TaggedServer) without their tags |
 /// | [`with_state(state, f)`](with_state) | calls `f` with a clone of `state` as its first argument: `async fn(State, Req) -> Res` |
 /// | [`concurrent(n, f)`](concurrent) | serves up to `n` requests from one peer at the same time |
 ///
-/// These can be combined. [`concurrent`] is the outermost, then one of [`reply_if`], [`try_reply`] and
-/// [`no_reply`], then [`with_state`]. For example `concurrent(64, try_reply(with_state(pool, lookup)))`
+/// These can be combined. [`concurrent`] is the outermost, then [`tagged`], then one of [`reply_if`],
+/// [`try_reply`] and [`no_reply`], then [`with_state`]. For example `concurrent(64, try_reply(with_state(pool, lookup)))`
 /// accepts `async fn lookup(Pool, Req, Addr) -> Result<Res, E>`. `E` is any type that converts to
 /// [`BoxError`], including `String` and `&str`.
 ///

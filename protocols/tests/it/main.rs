@@ -3,6 +3,7 @@
 mod choice;
 mod composition;
 mod convert;
+mod correlation;
 mod error;
 mod laws;
 mod layer;

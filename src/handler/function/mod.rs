@@ -6,6 +6,7 @@ mod adapters;
 mod call;
 mod concurrent;
 mod reply;
+mod tagged;
 
 use std::{fmt, marker::PhantomData};
 
@@ -13,6 +14,8 @@ pub use adapters::{NoReply, ReplyIf, TryReply, no_reply, reply_if, try_reply};
 pub use call::{Call, RequestAndAddr, RequestOnly, State, WithState, with_state};
 pub use concurrent::{AtOnce, Concurrent, ConcurrentHandler, concurrent};
 pub use reply::{ErrorLogged, IntoReply, NoneSendsNothing, NothingSent, Sent};
+
+pub use tagged::{ByTag, Responding, tagged};
 
 pub use super::into_handler::{AsItIs, OneByOne};
 use crate::{Addr, BoxError, Handler, Peer};

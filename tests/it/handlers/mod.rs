@@ -5,6 +5,7 @@ mod context;
 mod forms;
 mod functions;
 mod panics;
+mod tagged;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
