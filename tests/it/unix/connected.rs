@@ -36,6 +36,7 @@ async fn recv_long(client: &Client<Text>, count: usize) {
 }
 
 // U-9
+#[cfg(not(datagrammar_portable))] // it needs `sock_diag`
 #[tokio::test]
 async fn a_connected_peer_that_does_not_read_holds_up_no_other() {
     let path = temporary_path();
