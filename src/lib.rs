@@ -168,6 +168,7 @@ mod limits;
 mod lock;
 mod panic;
 mod peer;
+mod request;
 mod serve_guard;
 mod server;
 mod socket;
@@ -177,6 +178,7 @@ mod stream_codec;
 #[cfg(all(feature = "systemd", target_os = "linux"))]
 pub mod systemd;
 mod tasks;
+mod timing;
 mod traffic_class;
 mod transport;
 
@@ -237,7 +239,7 @@ pub use datagrammar_protocols::{
 pub use error::InheritedError;
 pub use error::{
     AddrError, BindError, ClientRecvError, ClientSendError, ConnectError, OptionError, RecvError,
-    SendError, SenderError, ServeError, SpawnError,
+    RequestError, SendError, SenderError, ServeError, SpawnError,
 };
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use handler::{
@@ -246,8 +248,11 @@ pub use handler::{
 };
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerPackets, PeerSender};
+pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};
 pub use server::{Binding, Server, ServerBuilder};
-pub use stats::{BatchSizes, ClientStats, Counter, DropReason, ServerStats};
+pub use stats::{
+    BatchSizes, ClientStats, Counter, DropReason, RequestStats, RoundTrips, ServerStats,
+};
 pub use tasks::Spawner;
 pub use traffic_class::{Ecn, TrafficClass};
 #[cfg(unix)]

@@ -7,8 +7,8 @@ use crate::{
 
 /// The datagrams that one system call has received for a client, until they are taken.
 #[derive(Debug)]
-pub(super) struct Arrived {
-    pub(super) batch: RecvBatch,
+pub(crate) struct Arrived {
+    pub(crate) batch: RecvBatch,
     /// How many datagrams of the batch were taken, and how many that were too long.
     taken: usize,
     too_long: usize,
@@ -16,7 +16,7 @@ pub(super) struct Arrived {
 
 /// The next datagram of a batch.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next<'a> {
+pub(crate) enum Next<'a> {
     Datagram(&'a [u8]),
     /// A datagram that is longer than the receive limit.
     TooLong,
@@ -24,29 +24,29 @@ pub(super) enum Next<'a> {
 
 impl Arrived {
     /// Makes an empty batch for datagrams of up to `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { batch: RecvBatch::new(limit), taken: 0, too_long: 0 }
     }
 
     /// Whether everything was taken.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.taken == self.batch.len() && self.too_long == self.batch.truncated()
     }
 
     /// Makes room for another batch.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.batch.clear();
         (self.taken, self.too_long) = (0, 0);
     }
 
     /// Takes what came with the datagram that [`take`](Self::take) has returned last.
-    pub(super) fn take_passed(&mut self) -> Option<Box<Passed>> {
+    pub(crate) fn take_passed(&mut self) -> Option<Box<Passed>> {
         self.batch.take_passed(self.taken.checked_sub(1)?)
     }
 
     /// Takes the first datagram from `peer`. It skips datagrams from other sources: these arrived before the
     /// socket was connected, and the kernel does not discard them.
-    pub(super) fn take(&mut self, peer: &Addr) -> Option<Next<'_>> {
+    pub(crate) fn take(&mut self, peer: &Addr) -> Option<Next<'_>> {
         loop {
             if let Some((behind, from)) = self.batch.truncated_behind(self.too_long)
                 && behind == self.taken

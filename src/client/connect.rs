@@ -23,8 +23,8 @@ use crate::{
 /// A connected socket that no client uses yet.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    /// A UDP socket that this crate has made, with its options set.
-    Own(UdpSocket, Options),
+    /// A UDP socket that this crate has made, with its options set, and the address that was asked for.
+    Own(UdpSocket, Options, Option<SocketAddr>),
     /// A UDP socket of the caller, and the options to set. It may be not connected.
     Callers(UdpSocket, Options),
     /// A Unix socket, with its options set.
@@ -99,8 +99,8 @@ async fn open(source: Source, resolver: Resolver) -> Result<Opened, ConnectError
         On::Addrs(peers) => {
             coop::consume_budget().await;
             let locals = locals(local_addr, resolver).await.map_err(ConnectError::Addrs)?;
-            let socket = first_that_works(&peers, &locals, &options, resolver).await?;
-            Ok(Opened::Own(socket, options))
+            let (socket, local) = first_that_works(&peers, &locals, &options, resolver).await?;
+            Ok(Opened::Own(socket, options, local))
         }
     }
 }
@@ -122,7 +122,7 @@ async fn first_that_works(
     locals: &[Option<SocketAddr>],
     options: &Options,
     resolver: Resolver,
-) -> Result<UdpSocket, ConnectError> {
+) -> Result<(UdpSocket, Option<SocketAddr>), ConnectError> {
     let mut failed = Vec::new();
     let mut other_family = Vec::new();
     for target in peers {
@@ -140,7 +140,7 @@ async fn first_that_works(
             }
             for local in ways {
                 match socket::connect(local, peer, options) {
-                    Ok(socket) => return Ok(socket),
+                    Ok(socket) => return Ok((socket, local)),
                     Err(error) => failed.push(error),
                 }
             }

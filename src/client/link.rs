@@ -2,7 +2,11 @@
 
 #[cfg(unix)]
 use std::sync::Mutex;
-use std::{io, net::UdpSocket, sync::Arc};
+use std::{
+    io,
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+};
 
 use super::{connect::Opened, error_queue::ErrorQueue};
 #[cfg(unix)]
@@ -14,6 +18,7 @@ use crate::transport::{
 };
 use crate::{
     Addr, SocketRef,
+    addr::Repr,
     stats::{ClientCounters, add},
     transport::{
         RecvBatch, RecvHalf, Route, SendBatch, Transport, max_len, options::Options, socket,
@@ -22,15 +27,17 @@ use crate::{
 
 /// The connected socket of a client.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     /// The path of the socket. Dropped first, while the socket is open.
     #[cfg(unix)]
     own_path: Mutex<Option<OwnPath>>,
     socket: Connected,
-    pub(super) local_addr: Addr,
+    pub(crate) local_addr: Addr,
     /// The route to the peer.
-    pub(super) route: Route,
+    pub(crate) route: Route,
     errors: ErrorQueue<Box<dyn RecvHalf>>,
+    /// What another socket of the same kind is made from, if its port does not matter.
+    again: Option<(Option<SocketAddr>, Options)>,
 }
 
 #[derive(Debug)]
@@ -59,9 +66,9 @@ impl Connected {
 }
 
 impl Link {
-    pub(super) fn new(opened: Opened) -> io::Result<Self> {
+    pub(crate) fn new(opened: Opened) -> io::Result<Self> {
         match opened {
-            Opened::Own(socket, options) => Self::own(socket, &options),
+            Opened::Own(socket, options, local) => Self::own(socket, options, local),
             Opened::Callers(socket, options) => Self::adopt(socket, &options),
             #[cfg(unix)]
             Opened::Unix(connected, options) => Self::unix(connected, options),
@@ -71,11 +78,28 @@ impl Link {
     }
 
     /// Takes a connected socket that this crate has made.
-    fn own(socket: UdpSocket, options: &Options) -> io::Result<Self> {
+    fn own(socket: UdpSocket, options: Options, local: Option<SocketAddr>) -> io::Result<Self> {
         let (local_addr, peer) = (socket.local_addr()?, socket.peer_addr()?);
-        let (socket, transport) = socket::connected(socket, options, true)?;
+        let (socket, transport) = socket::connected(socket, &options, true)?;
         let socket = Connected::Udp { socket, transport };
-        Ok(Self::connected(socket, local_addr.into(), peer.into()))
+        let any_port = local.is_none_or(|local| local.port() == 0);
+        Ok(Self {
+            again: any_port.then_some((local, options)),
+            ..Self::connected(socket, local_addr.into(), peer.into())
+        })
+    }
+
+    /// Makes a socket with another port, to the same peer. Returns `None` if the socket or the port is of the
+    /// caller's choice, or if the system has none.
+    pub(crate) fn reopen(&self) -> Option<Self> {
+        let (local, options) = self.again.clone()?;
+        let peer = match self.route.peer.0 {
+            Repr::Ip(peer) => peer,
+            #[cfg(unix)]
+            Repr::Unix(_) => return None,
+        };
+        let socket = socket::connect(local, peer, &options).ok()?;
+        Self::own(socket, options, local).ok()
     }
 
     /// Takes a connected socket of the caller.
@@ -115,27 +139,28 @@ impl Link {
             local_addr,
             route: peer.into(),
             errors,
+            again: None,
         }
     }
 
     /// Removes the path of the socket, though the socket stays open while calls use it.
     #[cfg(unix)]
-    pub(super) fn remove_path(&self) {
+    pub(crate) fn remove_path(&self) {
         drop(locked(&self.own_path).take());
     }
 
     /// Whether sends often wait for the peer to read.
-    pub(super) fn waits_for_peer(&self) -> bool {
+    pub(crate) fn waits_for_peer(&self) -> bool {
         self.socket.transport().sends_at_once()
     }
 
     /// The length of the longest datagram that can arrive, in bytes.
-    pub(super) fn longest(&self) -> usize {
+    pub(crate) fn longest(&self) -> usize {
         self.socket.transport().longest()
     }
 
     /// The socket of the operating system, if there is one.
-    pub(super) fn socket(&self) -> Option<SocketRef<'static>> {
+    pub(crate) fn socket(&self) -> Option<SocketRef<'static>> {
         match &self.socket {
             Connected::Udp { socket, .. } => Some(SocketRef::shared(Arc::clone(socket))),
             #[cfg(unix)]
@@ -146,14 +171,14 @@ impl Link {
     }
 
     /// The longest datagram that can be sent, in bytes.
-    pub(super) fn max_len(&self) -> usize {
+    pub(crate) fn max_len(&self) -> usize {
         max_len(&self.route.peer).min(self.socket.transport().max_len())
     }
 
     /// Receives the datagrams that have arrived. With `ask_kernel`, it reads the socket even if tokio reports
     /// that it is not readable. So it also finds datagrams that arrived after the runtime has last polled the
     /// socket.
-    pub(super) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
+    pub(crate) fn try_recv(&self, batch: &mut RecvBatch, ask_kernel: bool) -> io::Result<()> {
         self.errors.receive(
             |half| {
                 if ask_kernel { half.recv_now(batch) } else { half.try_recv(batch) }
@@ -162,7 +187,7 @@ impl Link {
     }
 
     /// Completes when `try_recv` may succeed.
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    pub(crate) async fn readable(&self) -> io::Result<()> {
         match &self.socket {
             Connected::Udp { socket, .. } => socket.readable().await,
             #[cfg(unix)]
@@ -176,31 +201,31 @@ impl Link {
     }
 
     /// Sends one whole datagram, or nothing.
-    pub(super) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
+    pub(crate) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
         let send = || self.socket.transport().try_send(&self.route, datagram);
         self.errors.send(send, || self.take_error())
     }
 
     /// Sends one whole datagram with descriptors or credentials, or nothing.
     #[cfg(unix)]
-    pub(super) fn try_send_passing(&self, datagram: &[u8], passing: Passing<'_>) -> io::Result<()> {
+    pub(crate) fn try_send_passing(&self, datagram: &[u8], passing: Passing<'_>) -> io::Result<()> {
         self.socket.transport().try_send_passing(&self.route, datagram, passing)
     }
 
     #[cfg(unix)]
-    pub(super) fn passes_fds(&self) -> bool {
+    pub(crate) fn passes_fds(&self) -> bool {
         self.socket.transport().passes_fds()
     }
 
     /// Whether the socket can pass this.
     #[cfg(unix)]
-    pub(super) fn passes(&self, passing: Passing<'_>) -> bool {
+    pub(crate) fn passes(&self, passing: Passing<'_>) -> bool {
         self.socket.transport().can_pass(passing)
     }
 
     /// Sends the datagrams for which the kernel has room, and removes them from `batch`. Returns false if
     /// some are left. If the kernel refuses datagrams, returns the first error.
-    pub(super) fn try_send_batch(
+    pub(crate) fn try_send_batch(
         &self,
         batch: &mut SendBatch,
         counters: &ClientCounters,
@@ -233,7 +258,7 @@ impl Link {
     }
 
     /// Completes when `try_send` may succeed.
-    pub(super) async fn writable(&self) -> io::Result<()> {
+    pub(crate) async fn writable(&self) -> io::Result<()> {
         match &self.socket {
             Connected::Udp { socket, .. } => socket.writable().await,
             #[cfg(unix)]

@@ -1,13 +1,13 @@
 //! The client: one protocol and one peer.
 
-mod arrived;
+pub(crate) mod arrived;
 mod builder;
 pub(crate) mod connect;
 mod endpoint;
 pub(crate) mod error_queue;
 #[cfg(unix)]
 mod fds;
-mod link;
+pub(crate) mod link;
 mod packets;
 mod shared;
 mod wait;

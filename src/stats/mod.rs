@@ -3,6 +3,8 @@
 mod batches;
 mod client;
 mod counter;
+mod request;
+mod round_trips;
 
 use std::{
     fmt,
@@ -14,6 +16,9 @@ pub use batches::BatchSizes;
 pub(crate) use client::ClientCounters;
 pub use client::ClientStats;
 pub use counter::Counter;
+pub(crate) use request::RequestCounters;
+pub use request::RequestStats;
+pub use round_trips::RoundTrips;
 
 /// The reason why a datagram was dropped before a handler received it. Each dropped datagram has exactly one
 /// reason.

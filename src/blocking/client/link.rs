@@ -54,7 +54,7 @@ pub(super) enum Received {
 impl Link {
     pub(super) fn new(opened: Opened) -> io::Result<Self> {
         match opened {
-            Opened::Own(socket, _) => {
+            Opened::Own(socket, ..) => {
                 let peer = socket.peer_addr()?;
                 Self::connected(socket, peer.into(), false)
             }

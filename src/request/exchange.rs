@@ -1,0 +1,281 @@
+//! One request: its attempts, until it is answered or given up.
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{
+    line::{Line, Registered},
+    shared::Shared,
+    slot::{News, Response, Slot},
+    window::Place,
+};
+use crate::{Correlated, RequestError, stats::add};
+
+/// A request in flight. When it is dropped, nothing more is sent for it.
+pub(super) struct Exchange<'c, P> {
+    shared: &'c Shared<P>,
+    request: Vec<u8>,
+    slot: Arc<Slot>,
+    /// What was sent to each server.
+    asked: Vec<Option<Asked>>,
+    started: Instant,
+    deadline: Instant,
+    attempts: u32,
+    /// The error of the last attempt that has failed at once.
+    failure: Option<io::Error>,
+    /// Whether an attempt has not failed at once, so that it may be answered.
+    answerable: bool,
+    finished: bool,
+    /// Dropped last, so that the next request finds the id free.
+    _place: Place<'c>,
+}
+
+/// What was sent to one server.
+struct Asked {
+    registered: Registered,
+    attempts: u32,
+    sent: Instant,
+    /// The timer of the last attempt.
+    timer: Duration,
+}
+
+/// What ends the wait for a response.
+enum Event {
+    Response(Response),
+    /// The attempt to this server has failed.
+    Failed,
+    Timer,
+}
+
+impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
+    /// Waits until the request may be sent.
+    pub(super) async fn begin(
+        shared: &'c Shared<P>,
+        request: Vec<u8>,
+        total: Duration,
+    ) -> Result<Self, RequestError> {
+        let started = Instant::now();
+        let deadline = started.checked_add(total).unwrap_or_else(far_away);
+        let place = tokio::select! {
+            biased;
+            () = shared.closed() => return Err(RequestError::Closed),
+            place = timeout_at(deadline, shared.window.enter()) => place,
+        };
+        let Ok(place) = place else { return Err(timed_out(0, started)) };
+        let asked = shared.servers.iter().map(|_| None).collect();
+        let slot = Slot::new();
+        Ok(Self {
+            shared,
+            request,
+            slot,
+            asked,
+            started,
+            deadline,
+            attempts: 0,
+            failure: None,
+            answerable: false,
+            finished: false,
+            _place: place,
+        })
+    }
+
+    /// Sends the request until there is a response. With `hedge`, the second attempt follows after that time, if
+    /// that is earlier.
+    pub(super) async fn run(mut self, hedge: Option<Duration>) -> Result<Response, RequestError> {
+        let outcome = self.attempts(hedge).await;
+        self.finished = true;
+        let counters = &*self.shared.counters;
+        match &outcome {
+            Ok(response) => self.learn(response),
+            Err(RequestError::TimedOut { .. }) => add(&counters.timed_out, 1),
+            Err(RequestError::Unreachable(_)) => add(&counters.unreachable, 1),
+            Err(RequestError::RetryBudgetExhausted { .. }) => {
+                add(&counters.retry_budget_exhausted, 1);
+            }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    async fn attempts(&mut self, hedge: Option<Duration>) -> Result<Response, RequestError> {
+        let servers = self.shared.servers.len();
+        let first = self.shared.preferred();
+        // How many attempts there were since a timer has expired.
+        let mut in_a_row = 0;
+        for next in first.. {
+            let server = next % servers;
+            if self.attempts > 0 && !self.shared.may_repeat() {
+                return Err(RequestError::RetryBudgetExhausted { attempts: self.attempts });
+            }
+            in_a_row += 1;
+            let sent = Instant::now();
+            let last = self.attempts + 1 == self.shared.max_attempts;
+            let mut failed = !self.attempt(server).await?;
+            let timer = self.asked[server].as_ref().map_or(Duration::ZERO, |asked| asked.timer);
+            let hedge = hedge.filter(|hedge| self.attempts == 1 && *hedge < timer);
+            let until = sent.checked_add(hedge.unwrap_or(timer)).unwrap_or_else(far_away);
+            let until = until.min(self.deadline);
+            loop {
+                // Another server is asked at once.
+                if failed && in_a_row < servers && !last {
+                    break;
+                }
+                match self.event(server, until).await? {
+                    Event::Response(response) => return Ok(response),
+                    Event::Failed => failed = true,
+                    Event::Timer => {
+                        in_a_row = 0;
+                        if hedge.is_none() && !failed {
+                            self.shared.window.expired(sent);
+                        }
+                        break;
+                    }
+                }
+            }
+            self.answerable |= !failed;
+            if last || Instant::now() >= self.deadline {
+                break;
+            }
+        }
+        Err(match self.failure.take() {
+            Some(error) if !self.answerable => RequestError::Unreachable(error),
+            _ => timed_out(self.attempts, self.started),
+        })
+    }
+
+    /// Sends the request to a server. Returns false if the kernel refuses it.
+    async fn attempt(&mut self, server: usize) -> Result<bool, RequestError> {
+        let shared = self.shared;
+        let timing = &shared.timing;
+        let asked = match &mut self.asked[server] {
+            Some(asked) => asked,
+            none => {
+                let line = shared.servers[server].line().ok_or(RequestError::Closed)?;
+                let max = line.link().max_len();
+                if self.request.len() > max {
+                    return Err(RequestError::TooLarge { len: self.request.len(), max });
+                }
+                let registered = tokio::select! {
+                    biased;
+                    () = shared.closed() => return Err(RequestError::Closed),
+                    registered = timeout_at(self.deadline, line.register(&self.slot)) => registered,
+                };
+                let Ok(registered) = registered else {
+                    return Err(timed_out(self.attempts, self.started));
+                };
+                let (sent, timer) = (Instant::now(), Duration::ZERO);
+                none.insert(Asked { registered, attempts: 0, sent, timer })
+            }
+        };
+        asked.timer = shared.servers[server].timer(timing, asked.attempts, shared.jitter.next());
+        asked.registered.rest = asked.timer;
+        asked.attempts += 1;
+        self.attempts += 1;
+        add(
+            if self.attempts == 1 { &shared.counters.requests } else { &shared.counters.retries },
+            1,
+        );
+        add(&shared.counters.attempts, 1);
+        shared.protocol.set_id(asked.registered.id, &mut self.request);
+        asked.sent = Instant::now();
+        let line = Arc::clone(&asked.registered.line);
+        let sent = tokio::select! {
+            biased;
+            () = shared.closed() => return Err(RequestError::Closed),
+            sent = timeout_at(self.deadline, send(&line, &self.request)) => sent,
+        };
+        match sent {
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(error)) => {
+                add(&shared.counters.send_errors, 1);
+                self.refused(server, error);
+                Ok(false)
+            }
+            // There was no room in the kernel until now.
+            Err(_) => Ok(true),
+        }
+    }
+
+    /// Waits for a response, for the failure of the attempt to `server`, or until `until`.
+    async fn event(&mut self, server: usize, until: Instant) -> Result<Event, RequestError> {
+        loop {
+            let news = tokio::select! {
+                biased;
+                () = self.shared.closed() => return Err(RequestError::Closed),
+                news = self.slot.news() => news,
+                () = sleep_until(until) => return Ok(Event::Timer),
+            };
+            match news {
+                News::Response(response) => return Ok(Event::Response(response)),
+                News::Unreachable(servers) => {
+                    let mut failed = false;
+                    for (unreachable, kind) in servers {
+                        self.refused(unreachable, kind.into());
+                        failed |= unreachable == server;
+                    }
+                    if failed {
+                        return Ok(Event::Failed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// An attempt to `server` has failed.
+    fn refused(&mut self, server: usize, error: io::Error) {
+        if let Some(asked) = &self.asked[server] {
+            self.shared.servers[server].replace(&asked.registered.line);
+        }
+        self.failure = Some(error);
+    }
+
+    /// Learns from a response.
+    fn learn(&mut self, response: &Response) {
+        let shared = self.shared;
+        shared.window.answered();
+        shared.prefer(response.server);
+        let server = &shared.servers[response.server];
+        let Some(asked) = &mut self.asked[response.server] else { return };
+        if asked.attempts == 1 {
+            let time = response.at - asked.sent;
+            server.sample(time);
+            shared.counters.round_trip(time);
+        } else {
+            server.answered_after(asked.timer);
+        }
+        if self.attempts == 1 {
+            // No other response can come.
+            asked.registered.rest = Duration::ZERO;
+        }
+    }
+}
+
+impl<P> Drop for Exchange<'_, P> {
+    fn drop(&mut self) {
+        if !self.finished && self.attempts > 0 {
+            add(&self.shared.counters.cancelled, 1);
+        }
+    }
+}
+
+/// Sends a datagram, as soon as there is room.
+pub(super) async fn send(line: &Line, datagram: &[u8]) -> io::Result<()> {
+    let link = line.link();
+    loop {
+        match link.try_send(datagram) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => link.writable().await?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            sent => return sent,
+        }
+    }
+}
+
+fn timed_out(attempts: u32, started: Instant) -> RequestError {
+    RequestError::TimedOut { attempts, elapsed: started.elapsed() }
+}
+
+/// A time that is not reached.
+fn far_away() -> Instant {
+    Instant::now() + Duration::from_secs(1 << 30)
+}

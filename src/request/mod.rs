@@ -1,0 +1,16 @@
+//! Requests that survive loss: a client that repeats them until they are answered.
+
+mod budget;
+mod builder;
+mod endpoint;
+mod exchange;
+mod ids;
+mod line;
+mod server;
+mod shared;
+mod slot;
+mod window;
+
+pub use budget::RetryBudget;
+pub use builder::RequestClientBuilder;
+pub use endpoint::{Idempotent, RequestClient};
