@@ -168,6 +168,7 @@ mod limits;
 mod lock;
 mod panic;
 mod peer;
+mod reply_cache;
 mod serve_guard;
 mod server;
 mod socket;
@@ -246,6 +247,7 @@ pub use handler::{
 };
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerPackets, PeerSender};
+pub use reply_cache::ReplyCache;
 pub use server::{Binding, Server, ServerBuilder};
 pub use stats::{BatchSizes, ClientStats, Counter, DropReason, ServerStats};
 pub use tasks::Spawner;

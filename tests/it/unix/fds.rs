@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// A server that passes descriptors, and a client of it that does so too.
-async fn serve(builder: ServerBuilder, batch_io: bool) -> (Running, Client<Text>) {
+async fn serve<P>(builder: ServerBuilder<P>, batch_io: bool) -> (Running, Client<Text>) {
     let path = temporary_path();
     let unix = || Unix::new(&path).fd_passing(true).batch_io(batch_io);
     let server = Running::start(builder.bind_now(unix()).unwrap()).await;
