@@ -308,6 +308,8 @@ where
                 }
             }
         };
+        // The next datagram may repeat this one.
+        batch.passed = None;
         self.socket.dropped(dropped, 1);
         batch
     }

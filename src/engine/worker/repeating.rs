@@ -28,10 +28,6 @@ where
         passed: &mut Option<Box<Passed>>,
         replies: &mut SendBatch,
     ) -> bool {
-        if !received.has_passed() {
-            // It came with an earlier datagram, which was dropped.
-            *passed = None;
-        }
         let from = received.from(at);
         match cache.arrive(from, received.datagram(at)) {
             Ok(Arrival::Unnumbered) => false,

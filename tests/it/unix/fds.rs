@@ -141,11 +141,11 @@ async fn without_descriptors_the_list_is_empty() {
     server.stop().await;
 }
 
-pub(super) fn uid() -> u32 {
+pub(crate) fn uid() -> u32 {
     std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap())
 }
 
-pub(super) fn gid() -> u32 {
+pub(crate) fn gid() -> u32 {
     std::os::unix::fs::MetadataExt::gid(&fs::metadata("/proc/self").unwrap())
 }
 

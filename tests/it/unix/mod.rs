@@ -2,7 +2,7 @@
 
 mod connected;
 mod credentials;
-mod fds;
+pub(crate) mod fds;
 mod names;
 mod paths;
 mod refused;
