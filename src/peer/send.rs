@@ -13,6 +13,7 @@ use tokio::task::coop;
 use super::protocol::Encode;
 use crate::{
     SendError,
+    reply_cache::Keep,
     socket::{SocketState, batch_context::BatchContext},
     transport::{Route, Scratch, Transport, max_len},
 };
@@ -78,11 +79,13 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
         ready!(proceed(socket, cx));
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
         if self.is_reply {
             let batched = BatchContext::with(socket.id, |batch| {
-                socket.outbox.takes_reply(batch, route, &datagram).then_some(())
+                socket.outbox.takes_reply(&mut batch.replies, route, &datagram).then_some(())
             });
             if batched.is_some() {
+                recorded.sent();
                 return Poll::Ready(Ok(()));
             }
         }
@@ -90,12 +93,15 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
         let len = datagram.len();
         let send = |socket: &dyn Transport| socket.try_send(route, &datagram);
         if socket.outbox.try_send_at_once(route, len, send)? {
+            recorded.sent();
             return Poll::Ready(Ok(()));
         }
         let waiting = async move {
             let send = |socket: &dyn Transport| socket.try_send(route, &datagram);
             let SocketState { outbox, limits, .. } = &**socket;
-            outbox.send_at_once(route, len, limits.idle_timeout, send).await
+            outbox.send_at_once(route, len, limits.idle_timeout, send).await?;
+            recorded.sent();
+            Ok(())
         };
         self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
     }
@@ -107,10 +113,16 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
         let SendPath { socket, protocol, route } = self.path;
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
         if socket.outbox.try_send(route, &datagram)? {
+            recorded.sent();
             return Poll::Ready(Ok(()));
         }
-        let waiting = async move { socket.outbox.send(route, &datagram).await };
+        let waiting = async move {
+            socket.outbox.send(route, &datagram).await?;
+            recorded.sent();
+            Ok(())
+        };
         self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
     }
 }
@@ -129,14 +141,22 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, B
             return this.poll_at_once(cx);
         }
         let inline = BatchContext::with(socket.id, |batch| {
-            if !socket.outbox.takes_inline(batch) {
+            if !socket.outbox.takes_inline(&mut batch.replies) {
                 return None;
             }
             if batch.poll_proceed(cx).is_pending() {
                 return Some(Poll::Pending);
             }
             let encode = |datagram: &mut Vec<u8>| protocol.encode(this.packet.borrow(), datagram);
-            Some(Poll::Ready(batch.replies.encode(route, max_len(&route.peer), encode)))
+            let encoded = batch.replies.encode(route, max_len(&route.peer), encode);
+            if socket.replies.is_some()
+                && encoded.is_ok()
+                && let Some(reply) = batch.replies.last()
+            {
+                // It leaves when the batch ends.
+                socket.record(&route.peer, reply, Keep::Bytes).sent();
+            }
+            Some(Poll::Ready(encoded))
         });
         inline.unwrap_or_else(|| this.poll_outbox(cx))
     }

@@ -24,6 +24,7 @@ mod events;
 mod handlers;
 mod lifecycle;
 mod receiving;
+mod reply_cache;
 mod request;
 mod sending;
 #[cfg(target_os = "linux")]

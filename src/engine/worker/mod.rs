@@ -1,6 +1,7 @@
 //! The loop that drives one socket: receive a batch, run handlers, send their replies.
 
 mod opening;
+mod repeating;
 mod rereading;
 mod send_deadline;
 
@@ -277,7 +278,7 @@ where
     /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
     fn receive(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         batch.take_passed(at);
-        let BatchContext { received, passed, .. } = &mut *batch;
+        let BatchContext { received, passed, replies, .. } = &mut *batch;
         let mode = self.serve_state.mode();
         let from = received.from(at);
         let admitted = self.admission.admits(from, || received.ancillary(at).local);
@@ -285,6 +286,10 @@ where
             DropReason::ShuttingDown
         } else if let Err(refusal) = admitted {
             self.refuse(from, refusal)
+        } else if let Some(cache) = &self.socket.replies
+            && self.is_repetition(cache, received, at, passed, replies)
+        {
+            DropReason::Duplicate
         } else {
             let datagram = || (received.ancillary(at), received.datagram(at));
             match self.conversations.arrive(from, datagram, passed) {
@@ -303,6 +308,8 @@ where
                 }
             }
         };
+        // The next datagram may repeat this one.
+        batch.passed = None;
         self.socket.dropped(dropped, 1);
         batch
     }

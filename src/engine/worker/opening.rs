@@ -63,6 +63,8 @@ where
                 };
                 batch.conversations += 1;
                 if batch.unread().is_some() {
+                    // The next datagram may repeat this one.
+                    batch.passed = None;
                     self.socket.counters.dropped(DropReason::Unread, 1);
                 }
                 if let Some(mut call) = call {
