@@ -5,7 +5,7 @@
 //! ```
 
 use datagrammar::{
-    BoxError, Json, RequestClient, Server, Tagged, TaggedServer, tagged,
+    BoxError, Json, ReplyCache, RequestClient, Server, Tagged, TaggedServer, tagged,
     testing::{Conditions, Network},
 };
 use tokio::time::Duration;
@@ -19,7 +19,10 @@ async fn main() -> Result<(), BoxError> {
     let delay = Duration::from_millis(1)..=Duration::from_millis(5);
     let network = Network::new(1, Conditions::default().loss(0.33).duplicate(0.1).delay(delay));
     let protocol = TaggedServer::new(Json::<u64>::new());
-    let server = Server::bind(network.bind("10.0.0.1:9000")?, protocol, tagged(square)).await?;
+    let server = Server::builder(protocol, tagged(square))
+        .reply_cache(ReplyCache::default()) // `square` runs once for each request
+        .bind(network.bind("10.0.0.1:9000")?)
+        .await?;
     server.spawn();
 
     // Short timers, so that the example ends soon. Without them the first one is 1 s.

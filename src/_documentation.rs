@@ -42,6 +42,7 @@ macro_rules! links {
 [`PeerSender`]: crate::PeerSender
 [`Prefix`]: crate::Prefix
 [`ReplayWindow`]: crate::ReplayWindow
+[`ReplyCache`]: crate::ReplyCache
 [`RequestClient`]: crate::RequestClient
 [`Sealed`]: crate::Sealed
 [`Server`]: crate::Server
