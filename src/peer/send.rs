@@ -106,6 +106,31 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
         self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
     }
 
+    /// Sends the packet with the batch, or at once, and records it in the reply cache.
+    #[inline(never)] // The same.
+    fn poll_recorded(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let SendPath { socket, protocol, route } = self.path;
+        let inline = BatchContext::with(socket.id, |batch| {
+            if !socket.outbox.takes_inline(&mut batch.replies) {
+                return None;
+            }
+            if batch.poll_proceed(cx).is_pending() {
+                return Some(Poll::Pending);
+            }
+            let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
+            let encoded = batch.replies.encode(route, max_len(&route.peer), encode);
+            if encoded.is_ok()
+                && let Some(reply) = batch.replies.last()
+            {
+                // It leaves when the batch ends.
+                socket.record(&route.peer, reply, Keep::Bytes).sent();
+            }
+            Some(Poll::Ready(encoded))
+        });
+        inline.unwrap_or_else(|| self.poll_outbox(cx))
+    }
+
+    #[inline(never)] // The same.
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         // A task that only sends must still yield to other tasks.
         let budget = ready!(coop::poll_proceed(cx));
@@ -140,6 +165,9 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, B
         if socket.outbox.sends_at_once() {
             return this.poll_at_once(cx);
         }
+        if socket.replies.is_some() {
+            return this.poll_recorded(cx);
+        }
         let inline = BatchContext::with(socket.id, |batch| {
             if !socket.outbox.takes_inline(&mut batch.replies) {
                 return None;
@@ -148,15 +176,7 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, B
                 return Some(Poll::Pending);
             }
             let encode = |datagram: &mut Vec<u8>| protocol.encode(this.packet.borrow(), datagram);
-            let encoded = batch.replies.encode(route, max_len(&route.peer), encode);
-            if socket.replies.is_some()
-                && encoded.is_ok()
-                && let Some(reply) = batch.replies.last()
-            {
-                // It leaves when the batch ends.
-                socket.record(&route.peer, reply, Keep::Bytes).sent();
-            }
-            Some(Poll::Ready(encoded))
+            Some(Poll::Ready(batch.replies.encode(route, max_len(&route.peer), encode)))
         });
         inline.unwrap_or_else(|| this.poll_outbox(cx))
     }

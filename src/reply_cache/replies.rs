@@ -61,6 +61,7 @@ pub(crate) enum Arrival {
 pub(crate) enum Keep {
     Bytes,
     /// Only that there was one, because it has more than bytes.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems pass nothing else"))]
     Nothing,
 }
 

@@ -278,7 +278,7 @@ where
     /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
     fn receive(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         batch.take_passed(at);
-        let BatchContext { received, passed, replies, .. } = &mut *batch;
+        let received = &batch.received;
         let mode = self.serve_state.mode();
         let from = received.from(at);
         let admitted = self.admission.admits(from, || received.ancillary(at).local);
@@ -286,11 +286,11 @@ where
             DropReason::ShuttingDown
         } else if let Err(refusal) = admitted {
             self.refuse(from, refusal)
-        } else if let Some(cache) = &self.socket.replies
-            && self.is_repetition(cache, received, at, passed, replies)
-        {
+        } else if self.socket.replies.is_some() && self.is_repetition(&mut batch, at) {
             DropReason::Duplicate
         } else {
+            let BatchContext { received, passed, .. } = &mut *batch;
+            let from = received.from(at);
             let datagram = || (received.ancillary(at), received.datagram(at));
             match self.conversations.arrive(from, datagram, passed) {
                 Arrival::Waiting => {
@@ -308,8 +308,7 @@ where
                 }
             }
         };
-        // The next datagram may repeat this one.
-        batch.passed = None;
+        batch.drop_passed();
         self.socket.dropped(dropped, 1);
         batch
     }

@@ -183,3 +183,8 @@ async fn a_reply_waits_for_room_like_any_other_datagram() {
     }
     end(server, 1).await;
 }
+
+/// Lets the server work, under the paused clock.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
