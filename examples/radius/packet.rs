@@ -63,19 +63,20 @@ impl Packet {
 
     /// Reads a packet as it is on the wire. Bytes after its length are padding.
     pub(crate) fn read(datagram: &[u8]) -> Result<Self, DecodeError> {
-        let invalid = DecodeError::codec;
-        let head = datagram.first_chunk::<HEAD>().ok_or(invalid("shorter than 20 bytes"))?;
+        let cut = || DecodeError::codec("an attribute is cut");
+        let too_short = || DecodeError::codec("shorter than 20 bytes or than its length");
+        let head = datagram.first_chunk::<HEAD>().ok_or_else(too_short)?;
         let [code, id, l0, l1, authenticator @ ..] = *head;
         let len = usize::from(u16::from_be_bytes([l0, l1]));
-        let mut rest = datagram.get(HEAD..len).ok_or(invalid("longer than its datagram"))?;
+        let mut rest = datagram.get(HEAD..len).ok_or_else(too_short)?;
         let mut attributes = Vec::new();
         while let [kind, len, ..] = *rest {
-            let value = rest.get(2..len.into()).ok_or(invalid("an attribute is cut"))?;
+            let value = rest.get(2..len.into()).ok_or_else(cut)?;
             attributes.push((kind, value.to_vec()));
             rest = &rest[len.into()..];
         }
         if !rest.is_empty() {
-            return Err(invalid("an attribute is cut"));
+            return Err(cut());
         }
         Ok(Self { code, id, authenticator, attributes })
     }
@@ -91,7 +92,7 @@ impl Packet {
             bytes.extend(value);
         }
         let len = u16::try_from(bytes.len()).ok().filter(|len| *len <= 4_096);
-        let len = len.ok_or(EncodeError::codec("longer than 4096 bytes"))?;
+        let len = len.ok_or_else(|| EncodeError::codec("longer than 4096 bytes"))?;
         bytes[2..4].copy_from_slice(&len.to_be_bytes());
         Ok(bytes)
     }

@@ -29,7 +29,7 @@ impl Radius {
     /// The authenticator in `packet` is that of the request.
     fn sign(&self, packet: &mut [u8]) -> Option<bool> {
         let at = message_authenticator(packet)?;
-        let before = std::mem::replace(packet[at..].first_chunk_mut()?, [0; 16]);
+        let before = std::mem::take(packet[at..].first_chunk_mut::<16>()?);
         let mut mac = Hmac::<Md5>::new_from_slice(&self.secret).ok()?;
         mac.update(packet);
         let valid = mac.clone().verify_slice(&before).is_ok();
@@ -95,10 +95,8 @@ impl DatagramProtocol for Radius {
         let mut bytes = datagram[..len].to_vec();
         let wrong = DecodeError::layer("wrong authenticator");
         match packet.code {
-            ACCOUNTING_REQUEST => {
-                if self.authenticator(&bytes, &[0; 16]) != packet.authenticator {
-                    return Err(wrong);
-                }
+            ACCOUNTING_REQUEST if self.authenticator(&bytes, &[0; 16]) != packet.authenticator => {
+                return Err(wrong);
             }
             // Without this attribute, an attacker on the path could forge responses (CVE-2024-3596).
             ACCESS_REQUEST if self.sign(&mut bytes) != Some(true) => return Err(wrong),

@@ -25,19 +25,19 @@ impl Relay {
             let mut buffer = vec![0; 65_536];
             loop {
                 let Ok((len, client)) = inside.recv_from(&mut buffer).await else { continue };
-                if !flows.contains_key(&client) {
-                    let outside = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
-                    outside.connect(server).await.unwrap();
-                    tokio::spawn(back(
-                        Arc::clone(&outside),
-                        Arc::clone(&inside),
-                        client,
-                        Arc::clone(&fate),
-                    ));
-                    flows.insert(client, outside);
-                }
+                let outside = match flows.get(&client) {
+                    Some(outside) => Arc::clone(outside),
+                    None => {
+                        let outside = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+                        outside.connect(server).await.unwrap();
+                        let (inside, fate) = (Arc::clone(&inside), Arc::clone(&fate));
+                        tokio::spawn(back(Arc::clone(&outside), inside, client, fate));
+                        flows.insert(client, Arc::clone(&outside));
+                        outside
+                    }
+                };
                 for _ in 0..copies(&fate) {
-                    let _ = flows[&client].send(&buffer[..len]).await;
+                    let _ = outside.send(&buffer[..len]).await;
                 }
             }
         });
@@ -81,7 +81,7 @@ fn copies(fate: &Mutex<u64>) -> usize {
         *state ^= *state >> 27;
         state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32
     };
-    let percent = |draw: u64| draw * 100 >> 32;
+    let percent = |draw: u64| (draw * 100) >> 32;
     match (percent(draw()), percent(draw())) {
         (0..30, _) => 0,
         (_, 0..20) => 2,
