@@ -100,11 +100,6 @@ impl BatchContext {
         self.received.datagram(self.at)
     }
 
-    /// The datagram that opened the conversation `serial`, if it was received.
-    pub(crate) fn opened(&self, serial: u64) -> Option<&[u8]> {
-        (self.serial == serial && self.opened).then(|| self.received.datagram(self.at))
-    }
-
     /// The datagram that opened the conversation, if it was not received.
     #[inline]
     pub(crate) fn unread(&self) -> Option<&[u8]> {

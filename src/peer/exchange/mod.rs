@@ -15,9 +15,7 @@ use super::{
     recv::{Receiving, Step},
     send::SendPath,
 };
-use crate::{
-    EncodeError, PeerRequestError, RecvError, socket::batch_context::BatchContext, timing::Jitter,
-};
+use crate::{EncodeError, PeerRequestError, RecvError, timing::Jitter};
 
 impl<Req, Res> Peer<Req, Res> {
     /// Sends `packet`, and repeats the same datagram until the next packet of this peer arrives. Returns that packet.
@@ -30,9 +28,8 @@ impl<Req, Res> Peer<Req, Res> {
     /// [idle timeout](crate::Limits::idle_timeout) does not apply.
     ///
     /// A datagram with exactly the same bytes as the packet before is a duplicate: it is skipped, and the packet is
-    /// not repeated because of it. A request knows the packet before if an earlier request has returned it, or if
-    /// the handler has called this method right after its first `recv`, without awaiting anything else between. In
-    /// other cases call [`detect_duplicates`](Self::detect_duplicates) first.
+    /// not repeated because of it. So that the first request of a conversation knows the packet before it, call
+    /// [`detect_duplicates`](Self::detect_duplicates) before `recv`.
     ///
     /// A packet that has arrived already counts as the next one, as it does for [`recv`](Self::recv). If that is no
     /// answer, [`begin_request`](Self::begin_request) waits on without sending anew.
@@ -61,6 +58,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// impl Handler<String, String> for Pieces {
     ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+    ///         peer.detect_duplicates();
     ///         let text = peer.recv().await?;
     ///         for (n, piece) in text.split(' ').enumerate() {
     ///             let answer = peer.request(format!("{n} {piece}")).await?;
@@ -164,37 +162,28 @@ impl<Req, Res> Peer<Req, Res> {
         })
     }
 
-    /// Makes this conversation remember a digest of each packet that it receives from now on. So its first request
-    /// recognizes duplicates of the packet before it.
+    /// Makes this conversation remember a digest of each packet that it receives from now on, so that a
+    /// [`request`](Self::request) recognizes duplicates of the packet before it.
     ///
-    /// Call it before [`recv`](Self::recv) if the handler awaits something else between that `recv` and its first
-    /// [`request`](Self::request). Otherwise the request makes the conversation do this. Conversations without
-    /// requests compute no digests.
+    /// Call it at the beginning of a handler that uses requests. Without it, the first request begins with that, and
+    /// takes a duplicate of the packet before it for the next packet. Conversations without requests pay nothing for
+    /// digests.
     ///
     /// # Examples
     ///
     /// ```
     /// use datagrammar::{BoxError, Peer};
     ///
-    /// async fn send_file(peer: &mut Peer<String, Vec<u8>>) -> Result<(), BoxError> {
+    /// /// The network may deliver the question twice. Both have the same bytes, so the second one is no answer.
+    /// async fn confirmed(peer: &mut Peer<String, String>) -> Result<bool, BoxError> {
     ///     peer.detect_duplicates();
-    ///     let name = peer.recv().await?;
-    ///     // Opening the file takes time. Then the bytes of the datagram with the name are gone.
-    ///     let content = tokio::task::spawn_blocking(move || std::fs::read(name)).await??;
-    ///     let answer = peer.request(content).await?;
-    ///     assert_eq!(answer, "got it");
-    ///     Ok(())
+    ///     let question = peer.recv().await?;
+    ///     let answer = peer.request(format!("{question}: are you sure?")).await?;
+    ///     Ok(answer == "yes")
     /// }
     /// ```
     pub fn detect_duplicates(&mut self) {
-        if self.exchange.is_none() {
-            let from_batch = BatchContext::with(self.path.socket.id, |batch| {
-                let last = batch.opened(self.serial)?;
-                Some(Box::new(ExchangeState::new(Some(last))))
-            });
-            let state = from_batch.unwrap_or_else(|| Box::new(ExchangeState::new(None)));
-            self.exchange = Some(state);
-        }
+        self.exchange.get_or_insert_with(Box::default);
     }
 }
 

@@ -23,19 +23,6 @@ pub(in crate::peer) struct ExchangeState {
 }
 
 impl ExchangeState {
-    /// Begins with the datagram that was received last, if its bytes are still there.
-    pub(super) fn new(last: Option<&[u8]>) -> Self {
-        let digests = RandomState::new();
-        Self {
-            last: last.map(|datagram| digests.hash_one(datagram)),
-            duplicate: false,
-            round_trip: RoundTrip::default(),
-            jitter: Jitter::new(digests.hash_one(0)),
-            timed_out: None,
-            digests,
-        }
-    }
-
     /// Remembers a datagram that was received and has decoded.
     #[cold]
     pub(in crate::peer) fn received(&mut self, datagram: &[u8]) {
@@ -47,6 +34,20 @@ impl ExchangeState {
     /// Forgets all but the last packet, which the next conversation receives.
     pub(in crate::peer) fn passed_on(self) -> Self {
         let Self { digests, last, .. } = self;
-        Self { digests, last, ..Self::new(None) }
+        Self { digests, last, ..Self::default() }
+    }
+}
+
+impl Default for ExchangeState {
+    fn default() -> Self {
+        let digests = RandomState::new();
+        Self {
+            last: None,
+            duplicate: false,
+            round_trip: RoundTrip::default(),
+            jitter: Jitter::new(digests.hash_one(0)),
+            timed_out: None,
+            digests,
+        }
     }
 }
