@@ -52,9 +52,13 @@ impl Handler<Packet, Packet> for Files {
                     outcome = transfer::run(job, &client, &local) => outcome,
                     () = peer.closed() => Err("the server is shutting down".into()),
                 };
-                match outcome {
-                    Ok(()) => eprintln!("{client}: done: {:?}", request.file()),
-                    Err(error) => eprintln!("{client}: failed: {:?}: {error}", request.file()),
+                match (&request, outcome) {
+                    (Packet::Read(read), Ok(())) => eprintln!("{client}: has read {:?}", read.file),
+                    (Packet::Write(write), Ok(())) => {
+                        eprintln!("{client}: has written {:?}", write.file);
+                    }
+                    (_, Err(error)) => eprintln!("{client}: failed: {error}"),
+                    _ => {}
                 }
             }
         }

@@ -44,14 +44,6 @@ impl ErrorCode {
 }
 
 impl Packet {
-    /// The file that a request names.
-    pub(crate) fn file(&self) -> Option<&str> {
-        match self {
-            Self::Read(request) | Self::Write(request) => Some(&request.file),
-            _ => None,
-        }
-    }
-
     pub(crate) fn error(code: ErrorCode, message: &str) -> Self {
         Self::Error { code, message: message.to_owned() }
     }

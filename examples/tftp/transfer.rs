@@ -6,7 +6,7 @@ use std::{
 };
 
 use datagrammar::{
-    Addr, BoxError, Duplicates, Handler, Limits, Peer, PeerSender, RecvError, Repeat, Server, Udp,
+    Addr, BoxError, Handler, Limits, Peer, PeerSender, RecvError, Repeat, Server, Udp,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,7 +20,7 @@ use super::{
 };
 
 /// How long the server answers repetitions of the last block of an upload, whose acknowledgment may be lost.
-const DALLY: Duration = Duration::from_secs(5);
+const DALLY: Duration = Duration::from_secs(12);
 
 /// Carries out `job` with the client, from a new port of the address that it has asked.
 pub(crate) async fn run(mut job: Job, client: &Addr, local: &Addr) -> Result<(), BoxError> {
@@ -145,33 +145,38 @@ impl Job {
         peer: &mut Peer<Packet, Packet>,
         max_len: u64,
     ) -> Result<(), BoxError> {
-        // The client repeats a block if the acknowledgment is lost, and gets it once more.
-        let repeat = self.repeat().duplicates(Duplicates::Answer);
-        let mut packet = peer.recv().await?;
+        // A lost acknowledgment is repeated when its timer expires, and not for each repeated block: many clients send
+        // a block again for each old acknowledgment, and only one side may do that.
+        let repeat = self.repeat();
         let (mut last, mut len) = (0_u16, 0);
-        loop {
-            match packet {
-                Packet::Data { block, bytes } if block == last.wrapping_add(1) => {
-                    last = block;
-                    len += bytes.len() as u64;
-                    let is_last = bytes.len() < self.block_size;
-                    let refused = match self.append(&bytes, is_last).await {
-                        Err(error) => Some(refusal(&error)),
-                        Ok(()) if len > max_len => Some(too_large()),
-                        Ok(()) => None,
-                    };
-                    if let Some(error) = refused {
-                        peer.send(error).await?;
-                        return Err("the file could not be stored".into());
-                    }
-                    if is_last {
-                        return dally(peer, last).await;
-                    }
-                }
-                Packet::Error { code, message } => return Err(aborted(code, &message)),
-                _ => {}
+        let mut bytes = loop {
+            if let Some(bytes) = peer.recv().await?.follows(last)? {
+                break bytes;
             }
-            packet = peer.request_with(Packet::Ack(last), &repeat).await?;
+        };
+        loop {
+            last = last.wrapping_add(1);
+            len += bytes.len() as u64;
+            let is_last = bytes.len() < self.block_size;
+            let refused = match self.append(&bytes, is_last).await {
+                Err(error) => Some(refusal(&error)),
+                Ok(()) if len > max_len => Some(too_large()),
+                Ok(()) => None,
+            };
+            if let Some(error) = refused {
+                peer.send(error).await?;
+                return Err("the file could not be stored".into());
+            }
+            if is_last {
+                return dally(peer, last).await;
+            }
+            let mut request = peer.begin_request(Packet::Ack(last), &repeat)?;
+            bytes = loop {
+                // Blocks that were received before may come late. They are skipped, and nothing is sent for them.
+                if let Some(bytes) = request.next().await?.follows(last)? {
+                    break bytes;
+                }
+            };
         }
     }
 
@@ -200,6 +205,15 @@ impl Packet {
         match self {
             Self::Ack(block) => Ok(Some(*block)),
             Self::Error { code, message } => Err(aborted(*code, message)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The bytes of this packet, if it is the block that follows `last`.
+    fn follows(self, last: u16) -> Result<Option<Vec<u8>>, BoxError> {
+        match self {
+            Self::Data { block, bytes } if block == last.wrapping_add(1) => Ok(Some(bytes)),
+            Self::Error { code, message } => Err(aborted(code, &message)),
             _ => Ok(None),
         }
     }

@@ -7,6 +7,8 @@ mod echo;
 mod program;
 mod recipes;
 mod syslog;
+#[cfg(feature = "tftp")]
+mod tftp;
 #[cfg(target_os = "linux")]
 mod unix;
 
