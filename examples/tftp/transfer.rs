@@ -31,7 +31,7 @@ pub(crate) async fn run(mut job: Job, client: &Addr, local: &Addr) -> Result<(),
     let transfer = Transfer {
         client: client.clone(),
         answered: Arc::clone(&answered),
-        job: Mutex::new(Some((job, outcome))),
+        work: Mutex::new(Some(Work { job, outcome })),
     };
     // Other hosts have nothing to say here, so few of them get an answer at a time.
     let limits = Limits::default().max_conversations(8);
@@ -67,7 +67,13 @@ struct Transfer {
     client: Addr,
     /// Notified when the client has answered the first packet.
     answered: Arc<Notify>,
-    job: Mutex<Option<(Job, oneshot::Sender<Result<(), BoxError>>)>>,
+    work: Mutex<Option<Work>>,
+}
+
+/// What the conversation with the client does.
+struct Work {
+    job: Job,
+    outcome: oneshot::Sender<Result<(), BoxError>>,
 }
 
 impl Handler<Packet, Packet> for Transfer {
@@ -81,7 +87,7 @@ impl Handler<Packet, Packet> for Transfer {
             }
             return Ok(());
         }
-        let Some((job, outcome)) = self.job.lock().unwrap().take() else { return Ok(()) };
+        let Some(Work { job, outcome }) = self.work.lock().unwrap().take() else { return Ok(()) };
         self.answered.notify_one();
         // Nobody waits for the outcome only if the server has ended.
         let _ = outcome.send(job.converse(peer).await);

@@ -13,6 +13,7 @@ import python_types
 import segments
 import serializers
 import syslog_senders
+import tftp_clients
 import unix
 from programs import Built, run_all
 
@@ -27,6 +28,7 @@ CHECKS = [
     *segments.CHECKS,
     *serializers.CHECKS,
     *syslog_senders.CHECKS,
+    *tftp_clients.CHECKS,
     *unix.CHECKS,
 ]
 

@@ -81,7 +81,7 @@ def clean(built: Built, clients: list[Client]) -> None:
 
 def lossy(built: Built, client: Client) -> None:
     with serving(built) as (addr, root, local):
-        for seed in range(2):
+        for seed in (0, 2):
             with relaying(addr, 4, seed) as relay:
                 both_ways(client, relay.addr, root, local, (20_000,), str(seed))
                 expect(relay.lost > 0 and relay.repeated > 0, True)
