@@ -55,6 +55,7 @@
 //! | to know the peer's address in a function | a [function](Handler#functions) with a second argument, an [`Addr`] |
 //! | to serve several requests from one peer at once | [`concurrent`] |
 //! | to send nothing for some requests | [`reply_if`], [`try_reply`], [`no_reply`] |
+//! | to send a packet again and again until the peer answers | [`Peer::request`], [`Repeat`], [`Duplicates`], [`PeerRequest`] |
 //! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
@@ -76,8 +77,8 @@
 //!
 //! # Errors
 //!
-//! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`SenderError`]
-//! and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`] and [`ClientSendError`] of clients. They contain
+//! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`PeerRequestError`],
+//! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`] and [`ClientSendError`] of clients. They contain
 //! [`AddrError`], [`OptionError`], [`InheritedError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error
 //! of a key. `?` converts each of them to [`BoxError`].
 //!
@@ -240,8 +241,8 @@ pub use datagrammar_protocols::{
 #[cfg(unix)]
 pub use error::InheritedError;
 pub use error::{
-    AddrError, BindError, ClientRecvError, ClientSendError, ConnectError, OptionError, RecvError,
-    RequestError, SendError, SenderError, ServeError, SpawnError,
+    AddrError, BindError, ClientRecvError, ClientSendError, ConnectError, OptionError,
+    PeerRequestError, RecvError, RequestError, SendError, SenderError, ServeError, SpawnError,
 };
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use handler::{
@@ -249,7 +250,7 @@ pub use handler::{
     with_state,
 };
 pub use limits::{Limits, Overflow};
-pub use peer::{Peer, PeerPackets, PeerSender};
+pub use peer::{Duplicates, Peer, PeerPackets, PeerRequest, PeerSender, Repeat};
 pub use reply_cache::ReplyCache;
 pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};
 pub use server::{Binding, Server, ServerBuilder};

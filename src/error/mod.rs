@@ -6,6 +6,7 @@ mod connect;
 #[cfg(unix)]
 mod inherited;
 mod option;
+mod peer_request;
 mod recv;
 mod request;
 mod send;
@@ -19,6 +20,7 @@ pub use connect::ConnectError;
 #[cfg(unix)]
 pub use inherited::InheritedError;
 pub use option::OptionError;
+pub use peer_request::PeerRequestError;
 pub use recv::{ClientRecvError, RecvError};
 pub use request::RequestError;
 pub use send::{ClientSendError, SendError};

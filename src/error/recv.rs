@@ -165,7 +165,7 @@ impl Error for ClientRecvError {
     }
 }
 
-const NOT_A_PACKET: &str = "the datagram is not a packet of the protocol";
+pub(super) const NOT_A_PACKET: &str = "the datagram is not a packet of the protocol";
 const TIMED_OUT: &str = "no packet came within the timeout";
 const TRUNCATED: &str = "some of the passed file descriptors were lost, and the others were closed";
 const UNSUPPORTED: &str = "this needs a Unix socket with `fd_passing(true)`";

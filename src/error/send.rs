@@ -158,11 +158,11 @@ impl ClientSendError {
     }
 }
 
-const NOT_ENCODED: &str = "the packet could not be encoded";
-const NOT_SENT: &str = "the socket could not send";
+pub(super) const NOT_ENCODED: &str = "the packet could not be encoded";
+pub(super) const NOT_SENT: &str = "the socket could not send";
 const UNSUPPORTED: &str = "this needs a Unix socket with `fd_passing(true)` to pass descriptors, \
      or Linux to pass credentials";
 
-fn too_large(len: usize, max: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn too_large(len: usize, max: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "the datagram is {len} bytes, the limit is {max}")
 }

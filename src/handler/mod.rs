@@ -184,7 +184,10 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     /// can cause, is logged at DEBUG. None of these counts as failed. The same holds for your own error if
     /// one of these is among its sources, or if it passes one through (`#[error(transparent)]` in thiserror).
     ///
-    /// [`TimedOut`](crate::RecvError::TimedOut) is an ordinary error: logged at ERROR and counted as failed.
+    /// The errors of [`Peer::request`](crate::Peer::request) are treated in the same way, and its
+    /// [`TimedOut`](crate::PeerRequestError::TimedOut) like `Idle`.
+    ///
+    /// The [`TimedOut`](crate::RecvError::TimedOut) of `recv_timeout` is an ordinary error: logged at ERROR and counted as failed.
     /// A [`SendError::Closed`](crate::SendError::Closed) after serving has ended is logged at WARN, and does
     /// not count as failed. Errors of another endpoint, such as a client that the handler uses, are failures.
     ///

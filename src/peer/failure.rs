@@ -4,7 +4,7 @@ use std::error::Error;
 
 use super::{Peer, QuietEnd};
 use crate::{
-    BoxError, ClientRecvError, ClientSendError, RecvError, SendError,
+    BoxError, ClientRecvError, ClientSendError, PeerRequestError, RecvError, SendError,
     events::{caused_by, reads_like},
     panic::Panicked,
     stats::add,
@@ -75,12 +75,22 @@ impl<Req, Res> Peer<Req, Res> {
         if of_client {
             return None;
         }
-        let transparent = |news: &QuietEnd| reads_like(error, &news.error());
+        let transparent = |news: &QuietEnd| {
+            reads_like(error, &news.error())
+                || *news == QuietEnd::Idle
+                    && self.timed_out_request().is_some_and(|timeout| reads_like(error, &timeout))
+        };
         let reported = QuietEnd::ALL.into_iter().filter(|news| self.has_reported(*news));
         reported
             .clone()
             .find(|news| news.is_in(error))
             .or_else(|| reported.clone().find(transparent))
+    }
+
+    /// The error of a request that timed out, if it was the last one of this conversation.
+    pub(super) fn timed_out_request(&self) -> Option<PeerRequestError> {
+        let (attempts, elapsed) = self.exchange.as_ref()?.timed_out?;
+        Some(PeerRequestError::TimedOut { attempts, elapsed })
     }
 
     /// Receives the request of a function. Returns `None` if the datagram is not a packet, because the

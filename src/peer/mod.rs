@@ -1,5 +1,6 @@
 //! The peer of a conversation: receiving from it, and sending to it.
 
+mod exchange;
 mod failure;
 #[cfg(unix)]
 mod fds;
@@ -19,6 +20,8 @@ use std::{
     sync::{Arc, Weak},
 };
 
+use exchange::ExchangeState;
+pub use exchange::{Duplicates, PeerRequest, Repeat};
 use leftover::Leftover;
 pub(crate) use protocol::Protocol;
 use quiet_end::QuietEnd;
@@ -93,6 +96,8 @@ pub struct Peer<Req, Res> {
     leftover: Option<Box<Leftover<Req>>>,
     /// What came with the last datagram besides its bytes.
     passed: Option<Box<Passed>>,
+    /// What the conversation remembers for its requests, once it has sent one.
+    exchange: Option<Box<ExchangeState>>,
     /// Whether the current `recv` asks for descriptors.
     #[cfg(unix)]
     asks_for_fds: bool,
@@ -118,6 +123,7 @@ impl<Req, Res> Peer<Req, Res> {
             timer: None,
             leftover: None,
             passed: None,
+            exchange: None,
             #[cfg(unix)]
             asks_for_fds: false,
         }
@@ -130,22 +136,24 @@ impl<Req, Res> Peer<Req, Res> {
         self.learn(ancillary);
         self.serial = serial;
         self.progress = Progress::Opening;
-        if self.passed.is_some() {
-            self.forget_passed();
+        if self.passed.is_some() || self.exchange.is_some() {
+            self.forget();
         }
     }
 
     /// Does the same for a conversation that receives the packet that the last one put back: it came with the
     /// last datagram.
     pub(crate) fn renew_with_packet(&mut self, addr: &Addr, ancillary: Ancillary, serial: u64) {
-        let passed = self.passed.take();
+        let (passed, exchange) = (self.passed.take(), self.exchange.take());
         self.renew(addr, ancillary, serial);
         self.passed = passed;
+        self.exchange = exchange.map(|state| Box::new(state.passed_on()));
     }
 
     #[cold]
-    fn forget_passed(&mut self) {
+    fn forget(&mut self) {
         self.passed = None;
+        self.exchange = None;
     }
 
     /// Keeps what came with a datagram that is received now.
@@ -176,7 +184,10 @@ impl<Req, Res> Peer<Req, Res> {
     fn has_reported(&self, news: QuietEnd) -> bool {
         match news {
             QuietEnd::Closed => self.mailbox.is_closed(),
-            QuietEnd::Idle => self.timer.as_ref().is_some_and(|timer| timer.is_elapsed()),
+            QuietEnd::Idle => {
+                self.timer.as_ref().is_some_and(|timer| timer.is_elapsed())
+                    || self.timed_out_request().is_some()
+            }
             QuietEnd::Undecodable => matches!(self.progress, Progress::Refused),
         }
     }

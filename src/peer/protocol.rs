@@ -22,7 +22,7 @@ impl<Req, Res> Protocol<Req, Res> {
 }
 
 /// The half of a protocol that a sender needs. It does not depend on the type of received packets.
-pub(super) trait Encode<Res>: Send + Sync {
+pub(super) trait Encode<Res: ?Sized>: Send + Sync {
     fn encode(&self, packet: &Res, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
 }
 

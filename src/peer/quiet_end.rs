@@ -1,17 +1,17 @@
-//! The errors of `recv` that a handler may return without having failed.
+//! The errors of `recv` and `request` that a handler may return without having failed.
 
 use std::error::Error;
 
-use crate::{DecodeError, RecvError, events::caused_by};
+use crate::{DecodeError, PeerRequestError, RecvError, events::caused_by};
 
-/// An error of `recv` that a handler may return without having failed.
+/// An error of `recv` or `request` that a handler may return without having failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuietEnd {
-    /// [`RecvError::Closed`]
+    /// [`RecvError::Closed`], [`PeerRequestError::Closed`]
     Closed,
-    /// [`RecvError::Idle`]
+    /// [`RecvError::Idle`], [`PeerRequestError::TimedOut`]
     Idle,
-    /// [`RecvError::Decode`]
+    /// [`RecvError::Decode`], [`PeerRequestError::Decode`]
     Undecodable,
 }
 
@@ -30,8 +30,14 @@ impl QuietEnd {
     /// Whether `error` is this error, or has it among its sources.
     pub(super) fn is_in(self, error: &(dyn Error + 'static)) -> bool {
         match self {
-            Self::Closed => caused_by(error, |error| matches!(error, RecvError::Closed)),
-            Self::Idle => caused_by(error, |error| matches!(error, RecvError::Idle)),
+            Self::Closed => {
+                caused_by(error, |error| matches!(error, RecvError::Closed))
+                    || caused_by(error, |error| matches!(error, PeerRequestError::Closed))
+            }
+            Self::Idle => {
+                caused_by(error, |error| matches!(error, RecvError::Idle))
+                    || caused_by(error, |error| matches!(error, PeerRequestError::TimedOut { .. }))
+            }
             // Also the protocol's error alone, which is the source of the error of `recv`.
             Self::Undecodable => caused_by(error, |_: &DecodeError| true),
         }

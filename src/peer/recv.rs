@@ -122,7 +122,12 @@ impl<Req, Res> Peer<Req, Res> {
             }
             let datagram = batch.opening();
             match self.path.protocol.decode(datagram) {
-                Ok(packet) => Some(Ok(packet)),
+                Ok(packet) => {
+                    if let Some(exchange) = &mut self.exchange {
+                        exchange.received(datagram);
+                    }
+                    Some(Ok(packet))
+                }
                 Err(error) => {
                     keep(&mut self.leftover, &self.path.socket, datagram);
                     self.progress = Progress::Refused;
@@ -140,12 +145,18 @@ impl<Req, Res> Peer<Req, Res> {
         self.accept(passed);
         add(&self.path.socket.counters.delivered, 1);
         self.progress = Progress::Received;
-        self.path.protocol.decode(&datagram).map_err(|error| {
+        let decoded = self.path.protocol.decode(&datagram).map_err(|error| {
             keep(&mut self.leftover, &self.path.socket, &datagram);
             self.progress = Progress::Refused;
             add(&self.path.socket.counters.decode_errors, 1);
             RecvError::Decode(error)
-        })
+        });
+        if let Some(exchange) = &mut self.exchange
+            && decoded.is_ok()
+        {
+            exchange.received(&datagram);
+        }
+        decoded
     }
 }
 
@@ -163,6 +174,8 @@ pub(super) enum Step {
     Within(Duration),
     /// It may wait until this time.
     Until(Instant),
+    /// It may wait until this time, and the idle timeout does not apply.
+    Undisturbed(Instant),
     /// It waits for a datagram or the timer.
     Waiting(Limit),
     /// The timer has elapsed. It waits until the worker has read the socket in this round.
@@ -212,10 +225,14 @@ impl<Req, Res> Receiving<'_, Req, Res> {
             return Poll::Ready(self.peer.decode(taken));
         }
         let limit = match self.step {
-            Step::Within(timeout) => self.begin_to_wait(timeout, None),
+            Step::Within(timeout) => self.begin_to_wait(timeout, Instant::now),
             Step::Until(deadline) => {
                 let now = Instant::now();
-                self.begin_to_wait(deadline.saturating_duration_since(now), Some(now))
+                self.begin_to_wait(deadline.saturating_duration_since(now), || now)
+            }
+            Step::Undisturbed(deadline) => {
+                let now = Instant::now();
+                self.set_timer(deadline.saturating_duration_since(now), Limit::Timeout, || now)
             }
             Step::Waiting(limit) => Some(limit),
             Step::Rereading(limit, _) if too_late => {
@@ -238,17 +255,27 @@ impl<Req, Res> Receiving<'_, Req, Res> {
         Poll::Pending
     }
 
-    /// Sets the timer, which all `recv` calls of a conversation share. Returns the limit that the timer
-    /// stands for, or `None` if there is no time to wait.
-    fn begin_to_wait(&mut self, timeout: Duration, now: Option<Instant>) -> Option<Limit> {
-        self.peer.forget_undecoded();
+    /// Sets the timer to this timeout or to the idle timeout.
+    fn begin_to_wait(&mut self, timeout: Duration, now: impl Fn() -> Instant) -> Option<Limit> {
         let idle = self.peer.path.socket.limits.idle_timeout.unwrap_or(Duration::MAX);
         let (within, limit) =
             if timeout <= idle { (timeout, Limit::Timeout) } else { (idle, Limit::Idle) };
+        self.set_timer(within, limit, now)
+    }
+
+    /// Sets the timer, which all `recv` calls of a conversation share. Returns the limit that the timer
+    /// stands for, or `None` if there is no time to wait.
+    fn set_timer(
+        &mut self,
+        within: Duration,
+        limit: Limit,
+        now: impl Fn() -> Instant,
+    ) -> Option<Limit> {
+        self.peer.forget_undecoded();
         if within.is_zero() {
             return None;
         }
-        let Some(until) = now.unwrap_or_else(Instant::now).checked_add(within) else {
+        let Some(until) = now().checked_add(within) else {
             return Some(Limit::None);
         };
         match &mut self.peer.timer {

@@ -28,7 +28,7 @@ pub(super) struct SendPath<E: ?Sized> {
 impl<E: ?Sized> SendPath<E> {
     /// Sends `packet`. If a batch of this socket is in progress on this thread, the packet leaves with it.
     #[inline]
-    pub(super) const fn send<Res, B>(&self, packet: B) -> Sending<'_, Res, B, E>
+    pub(super) const fn send<Res: ?Sized, B>(&self, packet: B) -> Sending<'_, Res, B, E>
     where
         B: Borrow<Res>,
         E: Encode<Res>,
@@ -56,7 +56,7 @@ fn proceed(socket: &SocketState, cx: &mut Context<'_>) -> Poll<()> {
 
 /// The future that sends a packet. It is written by hand for the same reason as
 /// [`Receiving`](super::recv::Receiving).
-pub(super) struct Sending<'a, Res, B, E: ?Sized> {
+pub(super) struct Sending<'a, Res: ?Sized, B, E: ?Sized> {
     path: &'a SendPath<E>,
     packet: B,
     /// Whether it is the reply of a function.
@@ -67,11 +67,11 @@ pub(super) struct Sending<'a, Res, B, E: ?Sized> {
 }
 
 /// No field is pinned.
-impl<Res, B, E: ?Sized> Unpin for Sending<'_, Res, B, E> {}
+impl<Res: ?Sized, B, E: ?Sized> Unpin for Sending<'_, Res, B, E> {}
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>>;
 
-impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
+impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
     /// Sends the packet over a transport that sends each datagram at once.
     #[inline(never)] // `poll` stays small for UDP.
     fn poll_at_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
@@ -152,7 +152,7 @@ impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
     }
 }
 
-impl<Res, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, B, E> {
+impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_, Res, B, E> {
     type Output = Result<(), SendError>;
 
     #[inline]

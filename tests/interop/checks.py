@@ -14,6 +14,7 @@ import radius
 import segments
 import serializers
 import syslog_senders
+import tftp_clients
 import unix
 from programs import Built, run_all
 
@@ -29,6 +30,7 @@ CHECKS = [
     *segments.CHECKS,
     *serializers.CHECKS,
     *syslog_senders.CHECKS,
+    *tftp_clients.CHECKS,
     *unix.CHECKS,
 ]
 

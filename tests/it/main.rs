@@ -21,6 +21,7 @@ mod client;
 mod codec;
 mod dispatch;
 mod events;
+mod exchange;
 mod handlers;
 mod lifecycle;
 mod receiving;

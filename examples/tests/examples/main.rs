@@ -9,6 +9,8 @@ mod program;
 mod radius;
 mod recipes;
 mod syslog;
+#[cfg(feature = "tftp")]
+mod tftp;
 #[cfg(target_os = "linux")]
 mod unix;
 

@@ -1,0 +1,96 @@
+//! The error of a request of a handler to its peer.
+
+use std::{error::Error, fmt, io, time::Duration};
+
+use super::{
+    recv::NOT_A_PACKET,
+    send::{NOT_ENCODED, NOT_SENT, too_large},
+};
+use crate::{DecodeError, EncodeError, RecvError, SendError};
+
+/// The error of [`Peer::request`](crate::Peer::request).
+///
+/// None of these ends the conversation. If the handler returns one, it is treated as the same error of `recv`:
+/// `Closed` is not logged, `TimedOut` is counted in [`idle_timeouts`](crate::ServerStats::idle_timeouts) and not
+/// logged, and `Decode` is logged at DEBUG.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BoxError, Peer, PeerRequestError};
+///
+/// async fn confirmed(peer: &mut Peer<String, String>) -> Result<bool, BoxError> {
+///     match peer.request("sure?".to_owned()).await {
+///         Ok(answer) => Ok(answer == "yes"),
+///         Err(PeerRequestError::TimedOut { .. }) => Ok(false),
+///         Err(error) => Err(error.into()),
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PeerRequestError {
+    /// The server is shutting down, so no more packets are received.
+    Closed,
+    /// A datagram came that is not a packet of the protocol. It is consumed.
+    Decode(DecodeError),
+    /// The protocol could not encode the packet.
+    Encode(EncodeError),
+    /// The kernel refused the datagram. This happens over Unix sockets only; see [`SendError::Io`].
+    Io(io::Error),
+    /// No packet came in time.
+    #[non_exhaustive]
+    TimedOut {
+        /// How many datagrams were sent.
+        attempts: u32,
+        /// How long the request lasted.
+        elapsed: Duration,
+    },
+    /// The datagram is longer than the transport can carry.
+    #[non_exhaustive]
+    TooLarge {
+        /// The length of the encoded packet, in bytes.
+        len: usize,
+        /// The longest datagram that can be sent to this peer, in bytes.
+        max: usize,
+    },
+}
+
+impl PeerRequestError {
+    /// The error of a request whose packet could not be sent.
+    pub(crate) fn not_sent(error: SendError) -> Self {
+        match error {
+            SendError::Closed => Self::Closed,
+            SendError::Encode(error) => Self::Encode(error),
+            SendError::Io(error) => Self::Io(error),
+            SendError::TooLarge { len, max } => Self::TooLarge { len, max },
+            SendError::Unsupported => Self::Io(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+impl fmt::Display for PeerRequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => RecvError::Closed.fmt(f),
+            Self::Decode(_) => f.write_str(NOT_A_PACKET),
+            Self::Encode(_) => f.write_str(NOT_ENCODED),
+            Self::Io(_) => f.write_str(NOT_SENT),
+            Self::TimedOut { attempts, elapsed } => {
+                write!(f, "the peer did not answer in {elapsed:.1?}, datagrams sent: {attempts}")
+            }
+            Self::TooLarge { len, max } => too_large(*len, *max, f),
+        }
+    }
+}
+
+impl Error for PeerRequestError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Decode(error) => Some(error),
+            Self::Encode(error) => Some(error),
+            Self::Io(error) => Some(error),
+            Self::Closed | Self::TimedOut { .. } | Self::TooLarge { .. } => None,
+        }
+    }
+}

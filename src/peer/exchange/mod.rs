@@ -1,0 +1,388 @@
+//! Requests of a handler to its peer: a packet that is repeated until the next packet of the peer arrives.
+
+mod repeat;
+mod state;
+
+use std::{borrow::Borrow, fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+
+pub use repeat::{Duplicates, Repeat};
+pub(super) use state::ExchangeState;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Peer,
+    protocol::Encode,
+    recv::{Receiving, Step},
+    send::SendPath,
+};
+use crate::{EncodeError, PeerRequestError, RecvError, timing::Jitter};
+
+impl<Req, Res> Peer<Req, Res> {
+    /// Sends `packet`, and repeats the same datagram until the next packet of this peer arrives. Returns that packet.
+    ///
+    /// This is how a server talks over a network that loses datagrams, in protocols where the peer answers each
+    /// packet with one of its own: TFTP, CoAP, SIP. The timers are those of a
+    /// [`RequestClient`](crate::RequestClient): 1 s at first, then they follow the round-trip time in this
+    /// conversation, at least 200 ms; each one is twice as long as the one before, ± 10 %, up to 16 s; after 30 s
+    /// the request ends. [`request_with`](Self::request_with) sets other numbers. The
+    /// [idle timeout](crate::Limits::idle_timeout) does not apply.
+    ///
+    /// A datagram with exactly the same bytes as the packet before is a duplicate: it is skipped, and the packet is
+    /// not repeated because of it. So that the first request of a conversation knows the packet before it, call
+    /// [`detect_duplicates`](Self::detect_duplicates) before `recv`.
+    ///
+    /// A packet that has arrived already counts as the next one, as it does for [`recv`](Self::recv). If that is no
+    /// answer, [`begin_request`](Self::begin_request) waits on without sending anew.
+    ///
+    /// # Errors
+    ///
+    /// - [`PeerRequestError::TimedOut`]: no packet came in time.
+    /// - [`PeerRequestError::Decode`]: a datagram came that is not a packet of the protocol.
+    /// - [`PeerRequestError::Closed`]: a shutdown has begun.
+    /// - [`PeerRequestError::Encode`] if the protocol cannot encode the packet.
+    /// - [`PeerRequestError::TooLarge`] if the datagram is longer than the transport can carry.
+    /// - [`PeerRequestError::Io`], over a Unix socket only, if the peer has closed its socket or has no name.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing more is sent, and no packet is lost: the next `recv` returns it.
+    ///
+    /// # Examples
+    ///
+    /// A handler that sends a text in pieces. Each piece is repeated until it is acknowledged:
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Client, Handler, Peer, Server, Text};
+    ///
+    /// struct Pieces;
+    ///
+    /// impl Handler<String, String> for Pieces {
+    ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+    ///         peer.detect_duplicates();
+    ///         let text = peer.recv().await?;
+    ///         for (n, piece) in text.split(' ').enumerate() {
+    ///             let answer = peer.request(format!("{n} {piece}")).await?;
+    ///             if answer != format!("got {n}") {
+    ///                 return Err("not acknowledged".into());
+    ///             }
+    ///         }
+    ///         Ok(peer.send("end".to_owned()).await?)
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let server = Server::bind("127.0.0.1:0", Text, Pieces).await?;
+    /// let client = Client::connect(server.local_addr(), Text).await?;
+    /// server.spawn();
+    ///
+    /// client.send("hello world".to_owned()).await?;
+    /// assert_eq!(client.recv().await?, "0 hello");
+    /// // The answer is lost, so the piece comes again.
+    /// assert_eq!(client.recv().await?, "0 hello");
+    /// client.send("got 0".to_owned()).await?;
+    /// assert_eq!(client.recv().await?, "1 world");
+    /// client.send("got 1".to_owned()).await?;
+    /// assert_eq!(client.recv().await?, "end");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "retransmit")]
+    #[doc(alias = "retry")]
+    pub fn request(
+        &mut self,
+        packet: impl Borrow<Res>,
+    ) -> impl Future<Output = Result<Req, PeerRequestError>> {
+        let request = self.begin_request(packet, &Repeat::default());
+        async move { request?.next().await }
+    }
+
+    /// Does the same as [`request`](Self::request) with other timers, or with another answer to duplicates.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`request`](Self::request).
+    ///
+    /// # Cancel safety
+    ///
+    /// The same as [`request`](Self::request).
+    pub fn request_with(
+        &mut self,
+        packet: impl Borrow<Res>,
+        repeat: &Repeat,
+    ) -> impl Future<Output = Result<Req, PeerRequestError>> {
+        let request = self.begin_request(packet, repeat);
+        async move { request?.next().await }
+    }
+
+    /// Encodes `packet` for a request whose handler may wait for more than one packet: for example to skip packets
+    /// that are no answer, or datagrams that do not decode. Nothing is sent before
+    /// [`PeerRequest::next`] is awaited.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerRequestError::Encode`] if the protocol cannot encode the packet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Peer, Repeat};
+    ///
+    /// /// Sends a block until it is acknowledged. Acknowledgments of earlier blocks may come late.
+    /// async fn acknowledged(peer: &mut Peer<u16, String>, number: u16) -> Result<(), BoxError> {
+    ///     let mut request = peer.begin_request(format!("block {number}"), &Repeat::default())?;
+    ///     while request.next().await? != number {}
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn begin_request(
+        &mut self,
+        packet: impl Borrow<Res>,
+        repeat: &Repeat,
+    ) -> Result<PeerRequest<'_, Req, Res>, PeerRequestError> {
+        let mut datagram = Vec::new();
+        let encoded = self.path.protocol.encode(packet.borrow(), &mut datagram);
+        encoded.map_err(PeerRequestError::Encode)?;
+        let SendPath { socket, route, .. } = &self.path;
+        let (socket, route) = (Arc::clone(socket), route.clone());
+        let path = SendPath { socket, protocol: Arc::new(Verbatim), route };
+        self.detect_duplicates();
+        Ok(PeerRequest {
+            path,
+            datagram,
+            jitter: repeat.seed.map(Jitter::new),
+            repeat: repeat.clone(),
+            started: None,
+            attempts: 0,
+            answered_duplicates: 0,
+            sent: Instant::now(),
+            timer: Duration::ZERO,
+            answered: None,
+            peer: self,
+        })
+    }
+
+    /// Makes this conversation remember a digest of each packet that it receives from now on, so that a
+    /// [`request`](Self::request) recognizes duplicates of the packet before it.
+    ///
+    /// Call it at the beginning of a handler that uses requests. Without it, the first request begins with that, and
+    /// takes a duplicate of the packet before it for the next packet. Conversations without requests pay nothing for
+    /// digests.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Peer};
+    ///
+    /// /// The network may deliver the question twice. Both have the same bytes, so the second one is no answer.
+    /// async fn confirmed(peer: &mut Peer<String, String>) -> Result<bool, BoxError> {
+    ///     peer.detect_duplicates();
+    ///     let question = peer.recv().await?;
+    ///     let answer = peer.request(format!("{question}: are you sure?")).await?;
+    ///     Ok(answer == "yes")
+    /// }
+    /// ```
+    pub fn detect_duplicates(&mut self) {
+        self.exchange.get_or_insert_with(Box::default);
+    }
+}
+
+/// A request of a handler to its peer; made by [`Peer::begin_request`].
+///
+/// # Examples
+///
+/// A handler that goes on when a datagram does not decode, instead of sending its packet anew:
+///
+/// ```
+/// use datagrammar::{BoxError, Peer, PeerRequestError, Repeat};
+///
+/// async fn ask(peer: &mut Peer<u32, String>) -> Result<u32, BoxError> {
+///     let mut request = peer.begin_request("a number?".to_owned(), &Repeat::default())?;
+///     loop {
+///         match request.next().await {
+///             Err(PeerRequestError::Decode(_)) => {}
+///             answer => return Ok(answer?),
+///         }
+///     }
+/// }
+/// ```
+#[must_use = "nothing is sent before `next` is awaited"]
+pub struct PeerRequest<'p, Req, Res> {
+    peer: &'p mut Peer<Req, Res>,
+    path: SendPath<Verbatim>,
+    datagram: Vec<u8>,
+    repeat: Repeat,
+    /// That of a seed. Otherwise the conversation has one.
+    jitter: Option<Jitter>,
+    /// When the first datagram was sent.
+    started: Option<Instant>,
+    attempts: u32,
+    answered_duplicates: u32,
+    /// When the last attempt was made, and its timer.
+    sent: Instant,
+    timer: Duration,
+    /// How long after the last attempt the packet came that `next` returned last. If the caller calls `next` again,
+    /// that packet was no answer.
+    answered: Option<Duration>,
+}
+
+impl<Req, Res> PeerRequest<'_, Req, Res> {
+    /// Waits for the next packet of the peer. The first call sends the packet of the request. Each call repeats it
+    /// when its timer expires.
+    ///
+    /// When it is called again, it does not send the packet anew. The timers and the total time go on.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Peer::request`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing more is sent, and no packet is lost. The next call goes on.
+    pub async fn next(&mut self) -> Result<Req, PeerRequestError> {
+        self.answered = None;
+        loop {
+            let now = Instant::now();
+            if self.started.is_none() || now >= self.due() {
+                // A packet that has arrived by now was looked for, unless this is the first attempt.
+                if self.attempts == self.repeat.max_attempts || self.is_over(now) {
+                    return Err(self.timed_out(now));
+                }
+                self.attempt(now).await?;
+            }
+            let (received, waited) = self.receive().await;
+            match received {
+                Ok(_) if self.is_duplicate() => {
+                    if self.repeat.duplicates == Duplicates::Answer {
+                        self.answered_duplicates += 1;
+                        self.send().await?;
+                    }
+                }
+                Ok(packet) => {
+                    // If the packet was there already, it says nothing about the round-trip time.
+                    self.answered = waited.then(|| self.sent.elapsed());
+                    return Ok(packet);
+                }
+                Err(RecvError::Decode(error)) => return Err(PeerRequestError::Decode(error)),
+                Err(RecvError::Closed) => return Err(PeerRequestError::Closed),
+                // The timer has expired.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Sends the packet and sets the timer.
+    async fn attempt(&mut self, now: Instant) -> Result<(), PeerRequestError> {
+        let Self { peer, repeat, jitter, attempts, .. } = self;
+        if peer.mailbox.is_closed() {
+            return Err(PeerRequestError::Closed);
+        }
+        if let Some(state) = &mut peer.exchange {
+            let jitter = jitter.as_ref().unwrap_or(&state.jitter).next();
+            self.timer = state.round_trip.timer(&repeat.timing, *attempts, jitter);
+            state.timed_out = None;
+        }
+        self.started.get_or_insert(now);
+        self.sent = now;
+        *attempts += 1;
+        self.send().await
+    }
+
+    /// Sends the datagram. If there is no room for it until the request ends, it counts as sent and lost.
+    async fn send(&self) -> Result<(), PeerRequestError> {
+        let end = self.end().unwrap_or_else(|| self.sent + FAR_AWAY);
+        tokio::select! {
+            biased;
+            sent = timeout_at(end, self.path.send(&*self.datagram)) => match sent {
+                Ok(sent) => sent.map_err(PeerRequestError::not_sent),
+                Err(_) => Ok(()),
+            },
+            () = self.peer.closed() => Err(PeerRequestError::Closed),
+        }
+    }
+
+    /// Receives until the timer expires. Also returns whether it had to wait.
+    async fn receive(&mut self) -> (Result<Req, RecvError>, bool) {
+        let due = self.due();
+        if let Some(state) = &mut self.peer.exchange {
+            // A packet that was put back is none.
+            state.duplicate = false;
+        }
+        let mut receiving = Receiving { peer: self.peer, step: Step::Undisturbed(due) };
+        let mut waited = false;
+        let received = poll_fn(|cx| {
+            let polled = Pin::new(&mut receiving).poll(cx);
+            waited |= polled.is_pending();
+            polled
+        })
+        .await;
+        (received, waited)
+    }
+
+    /// Whether the packet that was received now is a duplicate that is no packet of its own.
+    fn is_duplicate(&self) -> bool {
+        self.repeat.duplicates != Duplicates::Accept
+            && self.peer.exchange.as_ref().is_some_and(|state| state.duplicate)
+    }
+
+    /// When the timer expires or the request ends.
+    fn due(&self) -> Instant {
+        let due = self.sent.checked_add(self.timer).unwrap_or_else(|| self.sent + FAR_AWAY);
+        self.end().map_or(due, |end| end.min(due))
+    }
+
+    /// When the request ends.
+    fn end(&self) -> Option<Instant> {
+        self.started?.checked_add(self.repeat.timing.total)
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.end().is_some_and(|end| now >= end)
+    }
+
+    fn timed_out(&mut self, now: Instant) -> PeerRequestError {
+        let attempts = self.attempts + self.answered_duplicates;
+        let elapsed = now - self.started.unwrap_or(now);
+        if let Some(state) = &mut self.peer.exchange {
+            state.timed_out = Some((attempts, elapsed));
+        }
+        PeerRequestError::TimedOut { attempts, elapsed }
+    }
+}
+
+/// Learns from the answer. Nobody knows which attempt a packet answers after a repetition, so it gives no sample of
+/// the round-trip time (Karn's algorithm).
+impl<Req, Res> Drop for PeerRequest<'_, Req, Res> {
+    fn drop(&mut self) {
+        let (Some(time), Some(state)) = (self.answered, &mut self.peer.exchange) else { return };
+        if self.attempts + self.answered_duplicates == 1 {
+            state.round_trip.sample(time);
+        } else {
+            state.round_trip.answered_after(self.timer);
+        }
+    }
+}
+
+impl<Req, Res> fmt::Debug for PeerRequest<'_, Req, Res> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerRequest")
+            .field("peer", self.peer)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A time that is not reached.
+const FAR_AWAY: Duration = Duration::from_secs(1 << 30);
+
+/// Sends bytes that were encoded before: each attempt must be the same datagram, also if the protocol encodes a
+/// packet in another way each time.
+#[derive(Debug)]
+struct Verbatim;
+
+impl Encode<[u8]> for Verbatim {
+    fn encode(&self, encoded: &[u8], datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        datagram.extend_from_slice(encoded);
+        Ok(())
+    }
+}
