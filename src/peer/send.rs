@@ -73,7 +73,6 @@ type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + '
 
 impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
     /// Sends the packet over a transport that sends each datagram at once.
-    #[inline(never)] // `poll` stays small for UDP.
     fn poll_at_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let SendPath { socket, protocol, route } = self.path;
         ready!(proceed(socket, cx));
@@ -106,8 +105,16 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
     }
 
+    #[inline(never)] // `poll` stays small for UDP without a reply cache.
+    fn poll_otherwise(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        if self.path.socket.outbox.sends_at_once() {
+            self.poll_at_once(cx)
+        } else {
+            self.poll_recorded(cx)
+        }
+    }
+
     /// Sends the packet with the batch, or at once, and records it in the reply cache.
-    #[inline(never)] // The same.
     fn poll_recorded(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let SendPath { socket, protocol, route } = self.path;
         let inline = BatchContext::with(socket.id, |batch| {
@@ -162,11 +169,8 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_
             return waiting.as_mut().poll(cx);
         }
         let SendPath { socket, protocol, route } = this.path;
-        if socket.outbox.sends_at_once() {
-            return this.poll_at_once(cx);
-        }
-        if socket.replies.is_some() {
-            return this.poll_recorded(cx);
+        if !socket.sends_in_batches {
+            return this.poll_otherwise(cx);
         }
         let inline = BatchContext::with(socket.id, |batch| {
             if !socket.outbox.takes_inline(&mut batch.replies) {

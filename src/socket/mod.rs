@@ -48,6 +48,8 @@ pub(crate) struct SocketState {
     /// The background tasks that conversations start.
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) replies: Option<Replies>,
+    /// Whether replies leave in batches and are not recorded.
+    pub(crate) sends_in_batches: bool,
 }
 
 impl SocketState {
@@ -61,6 +63,8 @@ impl SocketState {
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
+        let at_once = outbox.sends_at_once();
+
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             outbox,
@@ -73,6 +77,7 @@ impl SocketState {
             closing: Notify::new(),
             serial: AtomicU64::new(0),
             tasks,
+            sends_in_batches: !at_once && replies.is_none(),
             replies,
         }
     }

@@ -62,6 +62,7 @@ where
         serial: socket.serial.load(Relaxed),
         reserved: false,
         busy: false,
+        has_cache: socket.replies.is_some(),
         slot: None,
         call: None,
         mailbox: Arc::default(),
@@ -101,6 +102,8 @@ struct Worker<Req, Res, H, F, M> {
     reserved: bool,
     /// Whether this batch made other tasks ready to run.
     busy: bool,
+    /// Whether there is a reply cache.
+    has_cache: bool,
     /// The slot and the call that the next inline conversation uses again.
     slot: Option<FutureSlot<F>>,
     call: Option<Box<HandlerCall<Req, Res, H>>>,
@@ -278,7 +281,7 @@ where
     /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
     fn receive(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         batch.take_passed(at);
-        let received = &batch.received;
+        let BatchContext { received, passed, replies, .. } = &mut *batch;
         let mode = self.serve_state.mode();
         let from = received.from(at);
         let admitted = self.admission.admits(from, || received.ancillary(at).local);
@@ -286,11 +289,9 @@ where
             DropReason::ShuttingDown
         } else if let Err(refusal) = admitted {
             self.refuse(from, refusal)
-        } else if self.socket.replies.is_some() && self.is_repetition(&mut batch, at) {
+        } else if self.has_cache && self.is_repetition(received, at, passed, replies) {
             DropReason::Duplicate
         } else {
-            let BatchContext { received, passed, .. } = &mut *batch;
-            let from = received.from(at);
             let datagram = || (received.ancillary(at), received.datagram(at));
             match self.conversations.arrive(from, datagram, passed) {
                 Arrival::Waiting => {

@@ -5,9 +5,8 @@ use crate::{
     Handler,
     engine::conversation::{HandlerCall, Outcome},
     reply_cache::Arrival,
-    socket::batch_context::BatchContext,
     stats::add,
-    transport::Route,
+    transport::{Passed, RecvBatch, Route, SendBatch},
 };
 
 impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
@@ -21,9 +20,14 @@ where
     /// Whether datagram number `at` repeats a request. If that has a reply, it is sent again. If the datagram is a
     /// new request, its ticket is among what came with it.
     #[cold]
-    pub(super) fn is_repetition(&self, batch: &mut BatchContext, at: usize) -> bool {
+    pub(super) fn is_repetition(
+        &self,
+        received: &RecvBatch,
+        at: usize,
+        passed: &mut Option<Box<Passed>>,
+        replies: &mut SendBatch,
+    ) -> bool {
         let Some(cache) = &self.socket.replies else { return false };
-        let BatchContext { received, passed, replies, .. } = batch;
         let from = received.from(at);
         match cache.arrive(from, received.datagram(at)) {
             Ok(Arrival::Unnumbered) => false,
