@@ -2,6 +2,7 @@
 //! in the repository.
 //!
 //! - [`cookbook`]: programs for common tasks.
+//! - [`requests`]: how requests survive loss, and what RFC 8085 asks for.
 //! - [`troubleshooting`]: what to check when a server does not answer.
 //! - [`coming_from`]: for users of EasyNetwork, `UdpFramed` and `recv_from` loops.
 //! - [`codecs`], [`layers`], [`keys`]: which to choose, and what each costs.
@@ -25,6 +26,7 @@ macro_rules! links {
 [keys]: crate::_documentation::keys
 [layers]: crate::_documentation::layers
 [performance]: crate::_documentation::performance
+[requests]: crate::_documentation::requests
 [troubleshooting]: crate::_documentation::troubleshooting
 [plot]: #plot
 [`BincodeDerive`]: crate::BincodeDerive
@@ -40,6 +42,8 @@ macro_rules! links {
 [`PeerSender`]: crate::PeerSender
 [`Prefix`]: crate::Prefix
 [`ReplayWindow`]: crate::ReplayWindow
+[`ReplyCache`]: crate::ReplyCache
+[`RequestClient`]: crate::RequestClient
 [`Sealed`]: crate::Sealed
 [`Server`]: crate::Server
 [`ServerBuilder`]: crate::ServerBuilder
@@ -82,5 +86,6 @@ chapters! {
     keys: "../docs/keys.md";
     layers: "../docs/layers.md";
     performance: "../docs/performance.md", with "../docs/performance.svg";
+    requests: "../docs/requests.md";
     troubleshooting: "../docs/troubleshooting.md";
 }

@@ -59,6 +59,7 @@
 //! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
+//! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
 //! | Unix sockets | [`Unix`], [`UnnamedPeers`]; [differences to UDP](_documentation::cookbook#unix-sockets) |
 //! | to pass file descriptors, to know the user of a peer | [`Unix::fd_passing`], [`Peer::recv_with_fds`], [`Peer::send_with_fds`], [`Peer::credentials`], [`Credentials`] |
@@ -169,6 +170,7 @@ mod limits;
 mod lock;
 mod panic;
 mod peer;
+mod reply_cache;
 mod request;
 mod serve_guard;
 mod server;
@@ -249,6 +251,7 @@ pub use handler::{
 };
 pub use limits::{Limits, Overflow};
 pub use peer::{Duplicates, Peer, PeerPackets, PeerRequest, PeerSender, Repeat};
+pub use reply_cache::ReplyCache;
 pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};
 pub use server::{Binding, Server, ServerBuilder};
 pub use stats::{

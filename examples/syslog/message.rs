@@ -14,7 +14,8 @@ pub(crate) struct Message {
     pub(crate) app_name: Option<String>,
     pub(crate) proc_id: Option<String>,
     pub(crate) msg_id: Option<String>,
-    pub(crate) structured_data: Vec<Element>,
+    #[serde(rename = "structured_data")]
+    pub(crate) data: Vec<Element>,
     /// Bytes that are not UTF-8 became U+FFFD.
     pub(crate) text: String,
 }

@@ -26,7 +26,7 @@ pub(crate) fn decode((facility, severity): Priority, content: &str) -> Message {
         app_name: app_name.map(str::to_owned),
         proc_id: proc_id.map(str::to_owned),
         msg_id: None,
-        structured_data: Vec::new(),
+        data: Vec::new(),
         text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
     }
 }

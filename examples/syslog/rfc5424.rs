@@ -22,22 +22,12 @@ pub(crate) fn decode(priority: Priority, header: &str) -> Result<Message, Decode
     let timestamp = timestamp.map(|text| {
         Timestamp::rfc5424(&text).ok_or_else(|| DecodeError::codec("invalid timestamp (RFC 5424)"))
     });
-    let (structured_data, text) = structured_data(rest)
+    let (data, text) = structured_data(rest)
         .ok_or_else(|| DecodeError::codec("invalid structured data (RFC 5424)"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
     let (facility, severity) = priority;
     let timestamp = timestamp.transpose()?;
-    Ok(Message {
-        facility,
-        severity,
-        timestamp,
-        hostname,
-        app_name,
-        proc_id,
-        msg_id,
-        structured_data,
-        text,
-    })
+    Ok(Message { facility, severity, timestamp, hostname, app_name, proc_id, msg_id, data, text })
 }
 
 /// Splits `-` or the elements from the text that follows.

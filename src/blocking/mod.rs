@@ -7,11 +7,13 @@
 //! | shutdown, statistics, diagnostics | [`ServerHandle`] |
 //! | a handler that blocks its thread | [`handler`] |
 //! | a client | [`Client`], [`Packets`] |
+//! | requests that survive loss | [`RequestClient`] |
 //! | options | [`ServerBuilder::bind_blocking`], [`ClientBuilder::connect_blocking`] |
 //!
 //! Protocols, transports, limits and errors are those of the async API. So is a handler: a type that
 //! implements [`Handler`](crate::Handler), or an `async` function. A blocking server runs it on a runtime of
-//! its own. A client has neither a runtime nor a thread.
+//! its own. A client has neither a
+//! runtime nor a thread, and a request client has both.
 //!
 //! Nothing here can be used inside an async runtime, where a call that blocks would stop other tasks: the
 //! calls return an error that says so. The closure of `tokio::task::spawn_blocking` counts as inside. The
@@ -40,10 +42,12 @@
 mod block_on;
 mod client;
 mod on_threads;
+mod request;
 mod server;
 
 pub use client::{Client, Packets};
 pub use on_threads::{OnThread, OnThreads, Returned, handler};
+pub use request::RequestClient;
 pub use server::{Server, ServerHandle, ServerThread};
 
 #[cfg(doc)]

@@ -23,10 +23,10 @@ use crate::{
 /// # Requests, responses and retries
 ///
 /// A client does not match responses with requests: `recv` returns packets in the order of arrival. So a late
-/// response looks like the response to the next request. If that matters, put an id into your packets: send
-/// it with each request, let the server return it, and skip responses with another id in a loop around
-/// [`recv_deadline`](Self::recv_deadline). The client has no retries of its own; write them as in [the
-/// cookbook](crate::_documentation::cookbook#retries).
+/// response looks like the response to the next request. It has no retries either. Use
+/// [`RequestClient`](crate::RequestClient) for both. It needs ids in the packets, which
+/// [`Tagged`](crate::Tagged) adds. [The cookbook](crate::_documentation::cookbook#retries) has the loop by hand,
+/// for a protocol whose packets have numbers of their own.
 ///
 /// A program that retries must treat [`ClientSendError::Io`] as a lost datagram, and must not stop because of
 /// it. Usually its kind is [`ConnectionRefused`](io::ErrorKind::ConnectionRefused): no server runs at that
@@ -65,8 +65,6 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[doc(alias = "request")]
-#[doc(alias = "retry")]
 #[doc(alias = "UdpFramed")]
 #[doc(alias = "UdpSocket")]
 pub struct Client<P> {

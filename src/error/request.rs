@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, io, time::Duration};
 
+use super::connect::CLIENT_INSIDE_RUNTIME;
 use crate::{DecodeError, EncodeError};
 
 /// The error of [`RequestClient::request`](crate::RequestClient::request).
@@ -58,6 +59,9 @@ pub enum RequestError {
     },
     /// The client was closed.
     Closed,
+    /// A [blocking client](crate::blocking::RequestClient) cannot be used inside an async runtime. Use
+    /// [`RequestClient`](crate::RequestClient), or a thread of your own.
+    InsideRuntime,
 }
 
 impl fmt::Display for RequestError {
@@ -77,6 +81,7 @@ impl fmt::Display for RequestError {
                 write!(f, "the retry budget is exhausted, datagrams sent: {attempts}")
             }
             Self::Closed => f.write_str("the client is closed"),
+            Self::InsideRuntime => f.write_str(CLIENT_INSIDE_RUNTIME),
         }
     }
 }

@@ -48,7 +48,8 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
         | DropReason::Unnamed
         | DropReason::Unread
         | DropReason::Stale
-        | DropReason::ShuttingDown => return None,
+        | DropReason::ShuttingDown
+        | DropReason::Duplicate => return None,
     })
 }
 

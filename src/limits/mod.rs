@@ -104,7 +104,9 @@ impl Limits {
     /// beyond it are dropped and count as [`DropReason::MemoryLimit`](crate::DropReason::MemoryLimit).
     ///
     /// Each datagram counts with its length and 160 bytes more, so that the number of empty datagrams is
-    /// limited too. The default allows 419,430 empty datagrams, or 43,018 datagrams of 1,400 bytes.
+    /// limited too. The default allows 419,430 empty datagrams, or 43,018 datagrams of 1,400 bytes. A datagram counts
+    /// with 128 bytes more if a [reply cache](crate::ReplyCache) knows it, or if descriptors or credentials came with
+    /// it.
     ///
     /// The datagram that opens a conversation counts too if the handler waits for something before its first
     /// `recv`. If there is no room for that datagram, the conversation is dropped, and the datagram counts as

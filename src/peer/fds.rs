@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Credentials, RecvError, SendError,
+    reply_cache::Keep,
     socket::SocketState,
     transport::{Passing, Scratch, Transport, max_len},
 };
@@ -235,8 +236,16 @@ impl<E: ?Sized> SendPath<E> {
         }
         let encode = |datagram: &mut Vec<u8>| protocol.encode(packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        // A reply that passes something cannot be repeated.
+        let keep = match passing {
+            Passing::Fds([]) => Keep::Bytes,
+            _ => Keep::Nothing,
+        };
+        let recorded = socket.record(&route.peer, &datagram, keep);
         let send = |socket: &dyn Transport| socket.try_send_passing(route, &datagram, passing);
         socket.send_batched();
-        outbox.send_at_once(route, datagram.len(), limits.idle_timeout, send).await
+        outbox.send_at_once(route, datagram.len(), limits.idle_timeout, send).await?;
+        recorded.sent();
+        Ok(())
     }
 }

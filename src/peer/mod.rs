@@ -161,17 +161,20 @@ impl<Req, Res> Peer<Req, Res> {
     fn accept(&mut self, passed: Option<Box<Passed>>) {
         if passed.is_some() || self.passed.is_some() {
             self.passed = passed;
-            self.close_unless_asked();
+            self.use_passed();
         }
     }
 
-    /// Closes the descriptors that came with the last datagram, if the current `recv` does not ask for them.
+    /// Tells the reply cache that the handler receives the datagram, and closes the descriptors that came with it if
+    /// the current `recv` does not ask for them.
     #[cold]
-    fn close_unless_asked(&mut self) {
+    fn use_passed(&mut self) {
+        let Some(passed) = &mut self.passed else { return };
+        if let Some(ticket) = passed.ticket.take() {
+            ticket.deliver();
+        }
         #[cfg(unix)]
-        if let Some(passed) = &mut self.passed
-            && !self.asks_for_fds
-        {
+        if !self.asks_for_fds {
             passed.fds.clear();
         }
     }

@@ -118,7 +118,7 @@ impl<Req, Res> Peer<Req, Res> {
             }
             if batch.passed.is_some() {
                 self.passed = batch.passed.take();
-                self.close_unless_asked();
+                self.use_passed();
             }
             let datagram = batch.opening();
             match self.path.protocol.decode(datagram) {

@@ -13,6 +13,7 @@ use tokio::task::coop;
 use super::protocol::Encode;
 use crate::{
     SendError,
+    reply_cache::Keep,
     socket::{SocketState, batch_context::BatchContext},
     transport::{Route, Scratch, Transport, max_len},
 };
@@ -72,17 +73,18 @@ type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + '
 
 impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
     /// Sends the packet over a transport that sends each datagram at once.
-    #[inline(never)] // `poll` stays small for UDP.
     fn poll_at_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let SendPath { socket, protocol, route } = self.path;
         ready!(proceed(socket, cx));
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
         if self.is_reply {
             let batched = BatchContext::with(socket.id, |batch| {
-                socket.outbox.takes_reply(batch, route, &datagram).then_some(())
+                socket.outbox.takes_reply(&mut batch.replies, route, &datagram).then_some(())
             });
             if batched.is_some() {
+                recorded.sent();
                 return Poll::Ready(Ok(()));
             }
         }
@@ -90,16 +92,52 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         let len = datagram.len();
         let send = |socket: &dyn Transport| socket.try_send(route, &datagram);
         if socket.outbox.try_send_at_once(route, len, send)? {
+            recorded.sent();
             return Poll::Ready(Ok(()));
         }
         let waiting = async move {
             let send = |socket: &dyn Transport| socket.try_send(route, &datagram);
             let SocketState { outbox, limits, .. } = &**socket;
-            outbox.send_at_once(route, len, limits.idle_timeout, send).await
+            outbox.send_at_once(route, len, limits.idle_timeout, send).await?;
+            recorded.sent();
+            Ok(())
         };
         self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
     }
 
+    #[inline(never)] // `poll` stays small for UDP without a reply cache.
+    fn poll_otherwise(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        if self.path.socket.outbox.sends_at_once() {
+            self.poll_at_once(cx)
+        } else {
+            self.poll_recorded(cx)
+        }
+    }
+
+    /// Sends the packet with the batch, or at once, and records it in the reply cache.
+    fn poll_recorded(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let SendPath { socket, protocol, route } = self.path;
+        let inline = BatchContext::with(socket.id, |batch| {
+            if !socket.outbox.takes_inline(&mut batch.replies) {
+                return None;
+            }
+            if batch.poll_proceed(cx).is_pending() {
+                return Some(Poll::Pending);
+            }
+            let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
+            let encoded = batch.replies.encode(route, max_len(&route.peer), encode);
+            if encoded.is_ok()
+                && let Some(reply) = batch.replies.last()
+            {
+                // It leaves when the batch ends.
+                socket.record(&route.peer, reply, Keep::Bytes).sent();
+            }
+            Some(Poll::Ready(encoded))
+        });
+        inline.unwrap_or_else(|| self.poll_outbox(cx))
+    }
+
+    #[inline(never)] // The same.
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         // A task that only sends must still yield to other tasks.
         let budget = ready!(coop::poll_proceed(cx));
@@ -107,10 +145,16 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         let SendPath { socket, protocol, route } = self.path;
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
         if socket.outbox.try_send(route, &datagram)? {
+            recorded.sent();
             return Poll::Ready(Ok(()));
         }
-        let waiting = async move { socket.outbox.send(route, &datagram).await };
+        let waiting = async move {
+            socket.outbox.send(route, &datagram).await?;
+            recorded.sent();
+            Ok(())
+        };
         self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
     }
 }
@@ -125,11 +169,11 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_
             return waiting.as_mut().poll(cx);
         }
         let SendPath { socket, protocol, route } = this.path;
-        if socket.outbox.sends_at_once() {
-            return this.poll_at_once(cx);
+        if !socket.sends_in_batches {
+            return this.poll_otherwise(cx);
         }
         let inline = BatchContext::with(socket.id, |batch| {
-            if !socket.outbox.takes_inline(batch) {
+            if !socket.outbox.takes_inline(&mut batch.replies) {
                 return None;
             }
             if batch.poll_proceed(cx).is_pending() {

@@ -112,8 +112,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     }
 
     /// Sets how long a request lasts in all, with its wait for a place among the requests in flight. The default is
-    /// 30 s. A server with a [reply cache](crate::_documentation::contract) should keep its replies at least as
-    /// long.
+    /// 30 s. A server with a [reply cache](crate::ReplyCache) should keep its replies at least as long.
     pub fn total_timeout(mut self, timeout: Duration) -> Self {
         self.options.timing.total = timeout;
         self

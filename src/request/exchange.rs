@@ -156,14 +156,14 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
                 if self.request.len() > max {
                     return Err(RequestError::TooLarge { len: self.request.len(), max });
                 }
-                let registered = tokio::select! {
+                let id = tokio::select! {
                     biased;
                     () = shared.closed() => return Err(RequestError::Closed),
-                    registered = timeout_at(self.deadline, line.register(&self.slot)) => registered,
+                    id = timeout_at(self.deadline, line.take_id()) => id,
                 };
-                let Ok(registered) = registered else {
-                    return Err(timed_out(self.attempts, self.started));
-                };
+                let Ok(id) = id else { return Err(timed_out(self.attempts, self.started)) };
+                shared.protocol.set_id(id, &mut self.request);
+                let registered = line.register(id, self.request[..].into(), &self.slot);
                 let (sent, timer) = (Instant::now(), Duration::ZERO);
                 none.insert(Asked { registered, attempts: 0, sent, timer })
             }
@@ -177,13 +177,12 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
             1,
         );
         add(&shared.counters.attempts, 1);
-        shared.protocol.set_id(asked.registered.id, &mut self.request);
         asked.sent = Instant::now();
-        let line = Arc::clone(&asked.registered.line);
+        let Registered { line, datagram, .. } = &asked.registered;
         let sent = tokio::select! {
             biased;
             () = shared.closed() => return Err(RequestError::Closed),
-            sent = timeout_at(self.deadline, send(&line, &self.request)) => sent,
+            sent = timeout_at(self.deadline, send(line, datagram)) => sent,
         };
         match sent {
             Ok(Ok(())) => Ok(true),

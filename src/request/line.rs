@@ -43,11 +43,18 @@ struct Core {
 
 #[derive(Debug)]
 struct Waiting {
-    slots: HashMap<u64, Arc<Slot>>,
+    requests: HashMap<u64, Request>,
     ids: Ids,
     /// With a single id, when it may be used again. It is not reserved for long, since nothing else could be sent.
     rests_until: Option<Instant>,
     single: bool,
+}
+
+/// A request that waits: what was sent, and where its response goes.
+#[derive(Clone, Debug)]
+struct Request {
+    datagram: Arc<[u8]>,
+    slot: Arc<Slot>,
 }
 
 /// The settings of each socket.
@@ -76,7 +83,7 @@ impl Line {
     {
         let max_id = protocol.max_id();
         let waiting = Waiting {
-            slots: HashMap::new(),
+            requests: HashMap::new(),
             ids: Ids::new(max_id, options.reserve),
             rests_until: None,
             single: max_id == 0,
@@ -92,26 +99,27 @@ impl Line {
         &self.core.link
     }
 
-    /// Takes an id for a request, as soon as there is one. Responses with that id go to `slot`.
-    pub(super) async fn register(self: &Arc<Self>, slot: &Arc<Slot>) -> Registered {
-        loop {
-            let taken = locked(&self.core.waiting).take(slot);
-            match taken {
-                Ok(id) => return Registered { line: Arc::clone(self), id, rest: Duration::ZERO },
-                Err(until) => sleep_until(until).await,
-            }
-        }
-    }
-
-    /// Takes an id for a packet without a response.
+    /// Takes an id, as soon as there is one.
     pub(super) async fn take_id(&self) -> u64 {
         loop {
-            let taken = locked(&self.core.waiting).ids_of_notifications();
+            let taken = locked(&self.core.waiting).take_id();
             match taken {
                 Ok(id) => return id,
                 Err(until) => sleep_until(until).await,
             }
         }
+    }
+
+    /// Responses with `id` that answer `datagram` go to `slot` from now on.
+    pub(super) fn register(
+        self: &Arc<Self>,
+        id: u64,
+        datagram: Arc<[u8]>,
+        slot: &Arc<Slot>,
+    ) -> Registered {
+        let request = Request { datagram: Arc::clone(&datagram), slot: Arc::clone(slot) };
+        locked(&self.core.waiting).requests.insert(id, request);
+        Registered { line: Arc::clone(self), id, datagram, rest: Duration::ZERO }
     }
 }
 
@@ -122,21 +130,15 @@ impl Drop for Line {
 }
 
 impl Waiting {
-    fn take(&mut self, slot: &Arc<Slot>) -> Result<u64, Instant> {
-        let id = if self.single {
-            if let Some(until) = self.rests_until.filter(|until| *until > Instant::now()) {
-                return Err(until);
-            }
-            0
-        } else {
-            self.ids.take()?
-        };
-        self.slots.insert(id, Arc::clone(slot));
-        Ok(id)
-    }
-
-    fn ids_of_notifications(&mut self) -> Result<u64, Instant> {
-        if self.single { Ok(0) } else { self.ids.take() }
+    /// Takes an id; if there is none, returns the time when to try again.
+    fn take_id(&mut self) -> Result<u64, Instant> {
+        if !self.single {
+            return self.ids.take();
+        }
+        match self.rests_until.filter(|until| *until > Instant::now()) {
+            Some(until) => Err(until),
+            None => Ok(0),
+        }
     }
 }
 
@@ -144,7 +146,9 @@ impl Waiting {
 #[derive(Debug)]
 pub(super) struct Registered {
     pub(super) line: Arc<Line>,
-    pub(super) id: u64,
+    id: u64,
+    /// What is sent.
+    pub(super) datagram: Arc<[u8]>,
     /// How long a single id rests after this request.
     pub(super) rest: Duration,
 }
@@ -152,7 +156,7 @@ pub(super) struct Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         let mut waiting = locked(&self.line.core.waiting);
-        waiting.slots.remove(&self.id);
+        waiting.requests.remove(&self.id);
         waiting.rests_until = Instant::now().checked_add(self.rest);
     }
 }
@@ -185,29 +189,37 @@ impl Core {
         let peer = &self.link.route.peer;
         while let Some(next) = arrived.take(peer) {
             match next {
-                // The user's code may panic.
-                Next::Datagram(datagram) => match panic::catch(|| protocol.id(datagram)) {
-                    Ok(Some(id)) => self.respond(id, datagram),
-                    Ok(None) | Err(_) => add(&self.counters.unsolicited, 1),
-                },
+                Next::Datagram(datagram) => self.respond(protocol, datagram),
                 Next::TooLong => add(&self.counters.too_large, 1),
             }
         }
     }
 
-    fn respond(&self, id: u64, datagram: &[u8]) {
-        let waiting = locked(&self.waiting);
-        let counter = match waiting.slots.get(&id) {
-            Some(slot) if slot.respond(self.server, datagram) => return,
-            Some(_) => &self.counters.late,
-            None if waiting.single || waiting.ids.is_recent(id) => &self.counters.late,
-            None => &self.counters.unsolicited,
+    /// Brings a datagram to the request that it answers, or counts it.
+    fn respond<P: Correlated>(&self, protocol: &P, datagram: &[u8]) {
+        let (late, unsolicited) = (&self.counters.late, &self.counters.unsolicited);
+        // The user's code may panic, and no lock is held while it runs.
+        let Ok(Some(id)) = panic::catch(|| protocol.id(datagram)) else {
+            return add(unsolicited, 1);
         };
-        add(counter, 1);
+        let (request, is_old) = {
+            let waiting = locked(&self.waiting);
+            let request = waiting.requests.get(&id).cloned();
+            (request, waiting.single || waiting.ids.is_recent(id))
+        };
+        let Some(Request { datagram: request, slot }) = request else {
+            return add(if is_old { late } else { unsolicited }, 1);
+        };
+        if !panic::catch(|| protocol.is_answer(&request, datagram)).unwrap_or(false) {
+            add(unsolicited, 1);
+        } else if !slot.respond(self.server, datagram) {
+            add(late, 1);
+        }
     }
 
     /// The error of the network about an earlier datagram. It does not say about which one.
     fn unreachable(&self, kind: io::ErrorKind) {
-        locked(&self.waiting).slots.values().for_each(|slot| slot.unreachable(self.server, kind));
+        let waiting = locked(&self.waiting);
+        waiting.requests.values().for_each(|request| request.slot.unreachable(self.server, kind));
     }
 }

@@ -1,28 +1,17 @@
 //! The options of a server, before it is bound.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use super::{
-    bind::{self, Bound},
     binding::Binding,
-    endpoint::{Life, Server},
+    endpoint::Server,
+    options::{Options, Parts, Unbound},
 };
 use crate::{
-    Addr, Bind, BindError, DatagramProtocol, Handler, IntoHandler, Limits,
-    engine::{
-        Application, Engine, Guarded, Sockets,
-        admission::{Admission, Check},
-    },
-    events::Events,
-    handle::{
-        status::Status,
-        watch::{SocketWatch, Watched},
-    },
+    Addr, Bind, BindError, Correlated, DatagramProtocol, Handler, IntoHandler, Limits, ReplyCache,
+    engine::{Application, Engine, Sockets},
     peer::{Encoder, Protocol},
-    socket::{SocketState, outbox::Outbox},
-    stats::Counters,
-    tasks::Tasks,
-    transport::config::Source,
+    reply_cache::ReadId,
 };
 
 /// The options of a [`Server`] that is not bound yet; made by [`Server::builder`]. Every option has a
@@ -47,17 +36,18 @@ use crate::{
 /// # }
 /// ```
 #[must_use = "a server is made by `bind`"]
-pub struct ServerBuilder {
-    assemble: Assemble,
-    encoder: Arc<dyn Any + Send + Sync>,
-    limits: Limits,
-    source_filter: Option<Check>,
-    dedicated_threads: bool,
+pub struct ServerBuilder<P> {
+    assemble: Assemble<P>,
+    reader: Option<Reader<P>>,
+    options: Options,
 }
 
-/// Makes an engine of sockets, the protocol and the handler. Only this closure knows the types of the
-/// protocol and the handler; the builder has no type parameters.
-type Assemble = Box<dyn FnOnce(Vec<Guarded>) -> Box<dyn Engine> + Send>;
+/// Makes what depends on the protocol and the handler. Only this closure knows the type of the handler. With a reader,
+/// the protocol is shared; without one, no second pointer leads to it.
+type Assemble<P> = Box<dyn FnOnce(Option<Reader<P>>) -> Parts + Send>;
+
+/// Makes a function that reads ids.
+type Reader<P> = fn(Arc<P>) -> ReadId;
 
 impl Server {
     /// Binds a server with the default options. It encodes and decodes packets with `protocol`, and `handler`
@@ -88,7 +78,7 @@ impl Server {
         H::Handler: Handler<P::Incoming, P::Outgoing>,
     {
         let builder = Self::builder(protocol, handler);
-        Binding(Box::pin(builder.bind_all(transport.sources())))
+        Binding(Box::pin(builder.erase().bind(transport.sources())))
     }
 
     /// Returns a builder, to set options before the server is bound. The server encodes and decodes packets
@@ -110,7 +100,7 @@ impl Server {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn builder<P, H, Form>(protocol: P, handler: H) -> ServerBuilder
+    pub fn builder<P, H, Form>(protocol: P, handler: H) -> ServerBuilder<P>
     where
         P: DatagramProtocol + Send + Sync + 'static,
         P::Incoming: Send + 'static,
@@ -122,26 +112,30 @@ impl Server {
     }
 }
 
-impl ServerBuilder {
-    pub(super) fn new<P, H>(protocol: P, handler: H) -> Self
+impl<P> ServerBuilder<P> {
+    fn new<H>(protocol: P, handler: H) -> Self
     where
         P: DatagramProtocol + Send + Sync + 'static,
         P::Incoming: Send + 'static,
         P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
-        let protocol = Arc::new(Protocol::new(protocol));
-        let encoder = Arc::new(Encoder::new(&protocol));
-        let assemble = |guarded| -> Box<dyn Engine> {
-            Box::new(Sockets::new(Application { protocol, handler }, guarded))
+        let assemble = |reader: Option<Reader<P>>| {
+            let (protocol, read_id) = match reader {
+                None => (Protocol::new(protocol), None),
+                Some(reader) => {
+                    let shared = Arc::new(protocol);
+                    (Protocol::new(Arc::clone(&shared)), Some(reader(shared)))
+                }
+            };
+            let protocol = Arc::new(protocol);
+            let encoder = Arc::new(Encoder::new(&protocol));
+            let engine = |guarded| -> Box<dyn Engine> {
+                Box::new(Sockets::new(Application { protocol, handler }, guarded))
+            };
+            Parts { engine: Box::new(engine), encoder, read_id }
         };
-        Self {
-            assemble: Box::new(assemble),
-            encoder,
-            limits: Limits::default(),
-            source_filter: None,
-            dedicated_threads: false,
-        }
+        Self { assemble: Box::new(assemble), reader: None, options: Options::default() }
     }
 
     /// Sets the [limits](Limits) of the server: how much memory and how many conversations its peers can
@@ -165,7 +159,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.options.limits = limits;
         self
     }
 
@@ -207,7 +201,7 @@ impl ServerBuilder {
     #[doc(alias = "allow")]
     #[doc(alias = "rate_limit")]
     pub fn source_filter(mut self, filter: impl Fn(&Addr) -> bool + Send + Sync + 'static) -> Self {
-        self.source_filter = Some(Arc::new(filter));
+        self.options.source_filter = Some(Arc::new(filter));
         self
     }
 
@@ -255,7 +249,39 @@ impl ServerBuilder {
     #[doc(alias = "spawn_blocking")]
     #[doc(alias = "thread pool")]
     pub fn dedicated_threads(mut self, dedicated_threads: bool) -> Self {
-        self.dedicated_threads = dedicated_threads;
+        self.options.dedicated_threads = dedicated_threads;
+        self
+    }
+
+    /// Sets a [reply cache](ReplyCache): a handler receives each request once, and a repetition gets the same reply
+    /// again. By default there is none.
+    ///
+    /// The protocol must have ids: [`TaggedServer`](crate::TaggedServer) adds them to any protocol. If
+    /// [`Correlated::id`] panics, the datagram counts as one without an id, and the panic is logged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{ReplyCache, Server, TaggedServer, Text, tagged};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = Server::builder(TaggedServer::new(Text), tagged(async |text: String| text))
+    ///     .reply_cache(ReplyCache::default().ttl(Duration::from_secs(60)))
+    ///     .bind("127.0.0.1:0")
+    ///     .await?;
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "deduplication")]
+    pub fn reply_cache(mut self, cache: ReplyCache) -> Self
+    where
+        P: Correlated + Send + Sync + 'static,
+    {
+        self.reader = Some(|protocol| Box::new(move |datagram| protocol.id(datagram)));
+        self.options.reply_cache = cache;
         self
     }
 
@@ -305,66 +331,21 @@ impl ServerBuilder {
     /// ```
     pub async fn bind(self, transport: impl Bind) -> Result<Server, BindError> {
         // Converted before the first await, so that the future is `Send` for every type of transport.
-        self.bind_all(transport.sources()).await
+        let sources = transport.sources();
+        self.erase().bind(sources).await
     }
 
-    async fn bind_all(self, sources: Vec<Source>) -> Result<Server, BindError> {
-        self.limits.check()?;
-        let bound = bind::bind(sources, self.dedicated_threads).await?;
-        let server = self.build(bound);
-        server.handle().diagnostics().tell_short_buffers();
-        Ok(server)
-    }
-
-    /// Builds a server on these sockets. There is at least one.
-    pub(super) fn build(self, bound: Vec<Bound>) -> Server {
-        let limits = Arc::new(self.limits);
-        let counters = Arc::new(Counters::default());
-        let events = Arc::new(Events::new(limits.max_events_per_second, Arc::clone(&counters)));
-        let tasks = Arc::new(Tasks::new(limits.max_tasks));
-        let first_workers = bound.iter().filter(|bound| bound.is_first_worker);
-        let local_addrs: Arc<[Addr]> =
-            first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
-        #[cfg(unix)]
-        let mut own_paths = Vec::new();
-        let socket = |bound: Bound| {
-            let Bound { transport, thread, requested, .. } = bound;
-            #[cfg(unix)]
-            own_paths.extend(bound.own_path);
-            let (unnamed, filter) = (transport.unnamed_peers(), self.source_filter.clone());
-            let admission = Admission::new(Arc::clone(&local_addrs), unnamed, filter);
-            let outbox =
-                Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events), &limits);
-            let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
-            let (events, tasks) = (Arc::clone(&events), Arc::clone(&tasks));
-            let socket = Arc::new(SocketState::new(outbox, limits, counters, events, tasks));
-            let watched = Watched::new(&socket, requested);
-            (Guarded { socket, admission: Arc::new(admission), thread }, watched)
-        };
-        let (guarded, watched): (Vec<_>, _) = bound.into_iter().map(socket).unzip();
-        let status = Arc::new(Status::new(local_addrs.to_vec()));
-        Server {
-            #[cfg(unix)]
-            _own_paths: own_paths,
-            sockets: guarded.iter().map(|guarded| Arc::clone(&guarded.socket)).collect(),
-            engine: (self.assemble)(guarded),
-            encoder: self.encoder,
-            counters,
-            events,
-            tasks,
-            status: Arc::clone(&status),
-            watch: Arc::new(SocketWatch::new(watched)),
-            local_addr: local_addrs[0].clone(),
-            _life: Life(status),
-        }
+    /// Everything without the type of the protocol. What follows is compiled once for all protocols.
+    pub(super) fn erase(self) -> Unbound {
+        Unbound { parts: (self.assemble)(self.reader), options: self.options }
     }
 }
 
-impl fmt::Debug for ServerBuilder {
+impl<P> fmt::Debug for ServerBuilder<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerBuilder")
-            .field("limits", &self.limits)
-            .field("dedicated_threads", &self.dedicated_threads)
+            .field("limits", &self.options.limits)
+            .field("dedicated_threads", &self.options.dedicated_threads)
             .finish_non_exhaustive()
     }
 }

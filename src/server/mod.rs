@@ -5,6 +5,7 @@ mod binding;
 mod builder;
 mod endpoint;
 mod multicast;
+mod options;
 mod run;
 mod serve;
 

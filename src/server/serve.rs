@@ -286,7 +286,7 @@ mod tests {
                 thread: dedicated_threads.then(|| DedicatedThread::new(n).unwrap()),
                 ..Bound::new(Box::new(network.bind(format!("10.0.0.{n}:9000")).unwrap()))
             };
-            let server = Server::builder(Text, Stays).build((1..=3).map(socket).collect());
+            let server = Server::builder(Text, Stays).erase().build((1..=3).map(socket).collect());
             let handle = server.handle();
             let peer = |addr: Addr| {
                 let socket = network.connect("10.0.1.1:0", addr.socket_addr().unwrap()).unwrap();

@@ -83,6 +83,12 @@ impl BatchContext {
         }
     }
 
+    /// Drops what came with the current datagram, because the datagram is dropped: the next one may repeat it.
+    #[cold]
+    pub(crate) fn drop_passed(&mut self) {
+        self.passed = None;
+    }
+
     /// Whether the conversation `serial` may receive the datagram that opened it: once.
     #[inline]
     pub(crate) const fn open(&mut self, serial: u64) -> bool {

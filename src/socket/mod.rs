@@ -20,6 +20,7 @@ use crate::{
     Addr, BoxError,
     events::Events,
     limits::Limits,
+    reply_cache::{Keep, Recorded, Replies},
     stats::{Counters, DropReason, add},
     tasks::Tasks,
 };
@@ -46,6 +47,9 @@ pub(crate) struct SocketState {
     pub(crate) serial: AtomicU64,
     /// The background tasks that conversations start.
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) replies: Option<Replies>,
+    /// Whether replies leave in batches and are not recorded.
+    pub(crate) sends_in_batches: bool,
 }
 
 impl SocketState {
@@ -55,8 +59,11 @@ impl SocketState {
         counters: Arc<Counters>,
         events: Arc<Events>,
         tasks: Arc<Tasks>,
+        replies: Option<Replies>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+
+        let at_once = outbox.sends_at_once();
 
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -70,6 +77,8 @@ impl SocketState {
             closing: Notify::new(),
             serial: AtomicU64::new(0),
             tasks,
+            sends_in_batches: !at_once && replies.is_none(),
+            replies,
         }
     }
 
@@ -117,6 +126,23 @@ impl SocketState {
     pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
         self.counters.dropped(reason, datagrams);
         self.events.dropped(reason, self.outbox.transport().local_addr(), &self.limits);
+    }
+
+    /// Records a reply before it is sent, if the server has a reply cache.
+    #[inline]
+    pub(crate) fn record(&self, to: &Addr, reply: &[u8], keep: Keep) -> Recorded {
+        match &self.replies {
+            Some(replies) => self.record_in(replies, to, reply, keep),
+            None => Recorded::default(),
+        }
+    }
+
+    #[cold]
+    fn record_in(&self, replies: &Replies, to: &Addr, reply: &[u8], keep: Keep) -> Recorded {
+        replies.record(to, reply, keep).unwrap_or_else(|panicked| {
+            self.events.error(to, &panicked, "the id of a reply could not be read");
+            Recorded::default()
+        })
     }
 
     /// Logs and counts the error or panic of a handler.

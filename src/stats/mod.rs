@@ -75,6 +75,9 @@ pub enum DropReason {
     /// It came with file descriptors, and [`max_queued_fds`](crate::Limits::max_queued_fds) was reached. They
     /// were closed.
     Descriptors,
+    /// It repeated a request that the [reply cache](crate::ReplyCache) knows. If that has a reply, the peer got it
+    /// again: see [`replayed`](ServerStats::replayed).
+    Duplicate,
 }
 
 impl DropReason {
@@ -91,6 +94,7 @@ impl DropReason {
         Self::Kernel,
         Self::Unnamed,
         Self::Descriptors,
+        Self::Duplicate,
     ];
 
     /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
@@ -108,6 +112,7 @@ impl DropReason {
             Self::Kernel => "kernel",
             Self::Unnamed => "unnamed",
             Self::Descriptors => "descriptors",
+            Self::Duplicate => "duplicate",
         }
     }
 }
@@ -172,6 +177,10 @@ pub struct ServerStats {
     /// Datagrams that were dropped because the kernel had no room for them within
     /// [`Limits::send_timeout`](crate::Limits::send_timeout).
     pub send_timeouts: u64,
+    /// Replies that the [reply cache](crate::ReplyCache) has sent again.
+    pub replayed: u64,
+    /// Requests that the [reply cache](crate::ReplyCache) has forgotten before their time, because of its limits.
+    pub reply_cache_evictions: u64,
     /// Conversations that have ended, for any reason. The next four counters say how some of them ended.
     pub conversations: u64,
     /// Conversations whose handler returned an error that was logged as a failure. A panic does not count
@@ -250,6 +259,8 @@ impl ServerStats {
             Counter::total("sent", self.sent),
             Counter::total("send_errors", self.send_errors),
             Counter::total("send_timeouts", self.send_timeouts),
+            Counter::total("replayed", self.replayed),
+            Counter::total("reply_cache_evictions", self.reply_cache_evictions),
             Counter::total("conversations", self.conversations),
             Counter::total("failed", self.failed),
             Counter::total("panicked", self.panicked),
@@ -289,6 +300,8 @@ pub(crate) struct Counters {
     pub(crate) sent: AtomicU64,
     pub(crate) send_errors: AtomicU64,
     pub(crate) send_timeouts: AtomicU64,
+    pub(crate) replayed: AtomicU64,
+    pub(crate) reply_cache_evictions: AtomicU64,
     pub(crate) conversations: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) panicked: AtomicU64,
@@ -320,6 +333,8 @@ impl Counters {
             sent: self.sent.load(Relaxed),
             send_errors: self.send_errors.load(Relaxed),
             send_timeouts: self.send_timeouts.load(Relaxed),
+            replayed: self.replayed.load(Relaxed),
+            reply_cache_evictions: self.reply_cache_evictions.load(Relaxed),
             conversations: self.conversations.load(Relaxed),
             failed: self.failed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
@@ -358,7 +373,7 @@ mod tests {
         for (n, &reason) in (1..).zip(DropReason::ALL) {
             assert_eq!(stats.dropped(reason), n, "{reason:?}");
         }
-        assert_eq!(stats.total_dropped(), 57);
+        assert_eq!(stats.total_dropped(), 69);
         let drops: Vec<_> = stats.drops().map(|(reason, n)| (reason.as_str(), n)).collect();
         assert_eq!((drops[0], drops[8]), (("queue_full", 1), ("kernel", 9)));
     }

@@ -72,6 +72,8 @@ pub use unnamed::UnnamedPeers;
 pub(crate) use worker_index::WorkerIndex;
 
 use crate::Addr;
+#[cfg(not(unix))]
+use crate::reply_cache::Ticket;
 
 /// One bound socket. All senders share it. The worker of a server, or a client, owns the
 /// [receive half](Self::recv_half).
@@ -225,9 +227,10 @@ pub(crate) trait RecvHalf: fmt::Debug + Send + 'static {
 
 /// What comes with a datagram besides its bytes: nothing, on systems without Unix sockets.
 #[cfg(not(unix))]
-#[allow(dead_code, reason = "only the engine of all systems names it")]
-#[derive(Debug)]
-pub(crate) struct Passed;
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    pub(crate) ticket: Option<Ticket>,
+}
 
 #[cfg(not(unix))]
 impl Passed {

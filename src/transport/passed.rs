@@ -2,13 +2,17 @@
 
 use std::os::fd::OwnedFd;
 
-/// What a peer has passed with one datagram. Dropping it closes the descriptors.
+use crate::reply_cache::Ticket;
+
+/// What a peer has passed with one datagram, and its ticket. Dropping it closes the descriptors.
 #[derive(Debug, Default)]
 pub(crate) struct Passed {
     pub(crate) fds: Vec<OwnedFd>,
     pub(crate) credentials: Option<Credentials>,
     /// Whether descriptors are missing, because the control buffer was too small.
     pub(crate) incomplete: bool,
+    /// The ticket of a request that the reply cache knows, until a handler receives it.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 impl Passed {

@@ -70,6 +70,11 @@ impl SendBatch {
         self.slots[self.pending.clone()].first().map(|(to, datagram)| (to, &datagram[..]))
     }
 
+    /// The datagram that was added last.
+    pub(crate) fn last(&self) -> Option<&[u8]> {
+        self.slots[self.pending.clone()].last().map(|(_, datagram)| &datagram[..])
+    }
+
     pub(crate) fn pop_front(&mut self) {
         let Some((_, datagram)) = self.slots[self.pending.clone()].first_mut() else { return };
         self.bytes -= datagram.len();

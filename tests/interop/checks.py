@@ -10,6 +10,7 @@ import model_server
 import ntp
 import byte_echo
 import python_types
+import radius
 import segments
 import serializers
 import syslog_senders
@@ -25,6 +26,7 @@ CHECKS = [
     *ntp.CHECKS,
     *byte_echo.CHECKS,
     *python_types.CHECKS,
+    *radius.CHECKS,
     *segments.CHECKS,
     *serializers.CHECKS,
     *syslog_senders.CHECKS,

@@ -13,8 +13,9 @@ Addr = tuple[str, int]
 class Relay:
     """Each client gets a socket towards the server, and each port of the server gets one towards the client."""
 
-    def __init__(self, server: Addr, percent: int, seed: int) -> None:
-        self._server, self._percent, self._random = server, percent, random.Random(seed)
+    def __init__(self, server: Addr, lost: int, repeated: int, seed: int) -> None:
+        self._server, self._random = server, random.Random(seed)
+        self._lost, self._repeated = lost, repeated
         self._selector = selectors.DefaultSelector()
         self._up: dict[Addr, socket.socket] = {}
         self._down: dict[tuple[Addr, Addr], socket.socket] = {}
@@ -58,19 +59,19 @@ class Relay:
 
     def _send(self, through: socket.socket, datagram: bytes, to: Addr) -> None:
         percent = self._random.randrange(100)
-        if percent < self._percent:
+        if percent < self._lost:
             self.lost += 1
             return
         through.sendto(datagram, to)
-        if percent < 2 * self._percent:
+        if percent < self._lost + self._repeated:
             self.repeated += 1
             through.sendto(datagram, to)
 
 
 @contextmanager
-def relaying(server: Addr, percent: int, seed: int) -> Iterator[Relay]:
-    """Runs a relay to the server. In each direction it loses and repeats `percent` of 100 datagrams each."""
-    relay = Relay(server, percent, seed)
+def relaying(server: Addr, lost: int, seed: int, repeated: int | None = None) -> Iterator[Relay]:
+    """Runs a relay to the server. In each direction it loses and repeats so many of 100 datagrams, as many of both by default."""
+    relay = Relay(server, lost, lost if repeated is None else repeated, seed)
     thread = Thread(target=relay.run)
     thread.start()
     try:

@@ -25,6 +25,7 @@ mod exchange;
 mod handlers;
 mod lifecycle;
 mod receiving;
+mod reply_cache;
 mod request;
 mod sending;
 #[cfg(target_os = "linux")]

@@ -74,7 +74,7 @@ impl Net {
     }
 
     /// Binds a server.
-    pub fn bind(&self, builder: ServerBuilder) -> Server {
+    pub fn bind<P>(&self, builder: ServerBuilder<P>) -> Server {
         let threads = matches!(self, Self::Threads(_));
         let udp = match self {
             Self::Memory(_) => return builder.bind_now(self.socket()).unwrap(),
@@ -93,7 +93,7 @@ impl Net {
     }
 
     /// Starts serving and waits until the server serves.
-    pub async fn serve(&self, builder: ServerBuilder) -> Running {
+    pub async fn serve<P>(&self, builder: ServerBuilder<P>) -> Running {
         Running::start(self.bind(builder)).await
     }
 
@@ -166,7 +166,7 @@ pub trait BindNow {
     fn bind_now(self, transport: impl Bind) -> Result<Server, BindError>;
 }
 
-impl BindNow for ServerBuilder {
+impl<P> BindNow for ServerBuilder<P> {
     fn bind_now(self, transport: impl Bind) -> Result<Server, BindError> {
         self.bind(transport).now_or_never().expect("no name has to be resolved")
     }

@@ -5,6 +5,8 @@ mod activated;
 mod custom_protocol;
 mod echo;
 mod program;
+#[cfg(feature = "radius")]
+mod radius;
 mod recipes;
 mod syslog;
 #[cfg(feature = "tftp")]

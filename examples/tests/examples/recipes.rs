@@ -89,6 +89,24 @@ fn retries_outlast_a_server_that_is_not_up_and_pass_over_late_answers() {
     assert_eq!(lines.iter().filter(expected).collect::<Vec<_>>(), ["HELLO", "WORLD"], "{lines:?}");
 }
 
+#[cfg(feature = "testing")]
+#[test]
+fn request_answers_each_request_in_spite_of_loss() {
+    let lines = printed("request");
+    assert_eq!(lines[0], "sum of the squares: 338350");
+    assert!(lines[1].starts_with("requests: 100, answered: 100, attempts: "), "{lines:?}");
+}
+
+#[test]
+fn two_servers_answer_in_turn_when_one_is_stopped() {
+    let lines = [
+        "the first server greets Ada",
+        "the second server greets Grace",
+        "the second server greets Joan",
+    ];
+    assert_eq!(printed("two_servers"), lines);
+}
+
 #[test]
 fn several_protocols_tell_datagrams_apart_by_their_first_byte() {
     let lines = [

@@ -88,6 +88,18 @@ pub trait Correlated: DatagramProtocol {
         let _ = request;
     }
 
+    /// Returns whether a received datagram, which has the id of `request`, really answers it. The default is
+    /// true.
+    ///
+    /// A datagram that does not is dropped, and the request goes on. So a protocol with few ids is protected
+    /// from forged responses: DNS repeats the question in the response, RADIUS hashes the request with a
+    /// secret. `request` is what was sent, with its id.
+    #[must_use]
+    fn is_answer(&self, request: &[u8], datagram: &[u8]) -> bool {
+        let _ = (request, datagram);
+        true
+    }
+
     /// Returns whether a datagram with an id says that the server refuses the request. The default is
     /// false.
     #[must_use]
@@ -115,6 +127,10 @@ macro_rules! through {
 
             fn set_one_way(&self, request: &mut [u8]) {
                 (**self).set_one_way(request);
+            }
+
+            fn is_answer(&self, request: &[u8], datagram: &[u8]) -> bool {
+                (**self).is_answer(request, datagram)
             }
 
             fn is_refusal(&self, datagram: &[u8]) -> bool {

@@ -136,7 +136,7 @@ impl Server {
     }
 }
 
-impl ServerBuilder {
+impl<P> ServerBuilder<P> {
     /// Binds a [blocking server](Server) to an address, to several addresses, or to other [transports](Bind).
     /// It is [`bind`](Self::bind) for programs without async.
     ///

@@ -1,6 +1,7 @@
 //! The loop that drives one socket: receive a batch, run handlers, send their replies.
 
 mod opening;
+mod repeating;
 mod rereading;
 mod send_deadline;
 
@@ -61,6 +62,7 @@ where
         serial: socket.serial.load(Relaxed),
         reserved: false,
         busy: false,
+        has_cache: socket.replies.is_some(),
         slot: None,
         call: None,
         mailbox: Arc::default(),
@@ -100,6 +102,8 @@ struct Worker<Req, Res, H, F, M> {
     reserved: bool,
     /// Whether this batch made other tasks ready to run.
     busy: bool,
+    /// Whether there is a reply cache.
+    has_cache: bool,
     /// The slot and the call that the next inline conversation uses again.
     slot: Option<FutureSlot<F>>,
     call: Option<Box<HandlerCall<Req, Res, H>>>,
@@ -277,7 +281,7 @@ where
     /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
     fn receive(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         batch.take_passed(at);
-        let BatchContext { received, passed, .. } = &mut *batch;
+        let BatchContext { received, passed, replies, .. } = &mut *batch;
         let mode = self.serve_state.mode();
         let from = received.from(at);
         let admitted = self.admission.admits(from, || received.ancillary(at).local);
@@ -285,6 +289,8 @@ where
             DropReason::ShuttingDown
         } else if let Err(refusal) = admitted {
             self.refuse(from, refusal)
+        } else if self.has_cache && self.is_repetition(received, at, passed, replies) {
+            DropReason::Duplicate
         } else {
             let datagram = || (received.ancillary(at), received.datagram(at));
             match self.conversations.arrive(from, datagram, passed) {
@@ -303,6 +309,7 @@ where
                 }
             }
         };
+        batch.drop_passed();
         self.socket.dropped(dropped, 1);
         batch
     }

@@ -63,6 +63,7 @@ where
                 };
                 batch.conversations += 1;
                 if batch.unread().is_some() {
+                    batch.drop_passed();
                     self.socket.counters.dropped(DropReason::Unread, 1);
                 }
                 if let Some(mut call) = call {

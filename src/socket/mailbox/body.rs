@@ -14,11 +14,24 @@ pub(crate) enum Body {
 
 const _: () = assert!(size_of::<Body>() == size_of::<Box<[u8]>>());
 
+/// The most memory, in bytes, that the rest takes without the descriptors: two blocks, and the overhead of an allocator.
+pub(super) const PASSED: usize = 128;
+
+const _: () = assert!(size_of::<Passed>() + size_of::<(Box<[u8]>, Box<Passed>)>() + 32 <= PASSED);
+
 impl Body {
     pub(super) fn new(datagram: &[u8], passed: Option<Box<Passed>>) -> Self {
         match passed {
             None => Self::Bytes(datagram.into()),
             Some(passed) => Self::Passed(Box::new((datagram.into(), passed))),
+        }
+    }
+
+    /// How many bytes it counts.
+    pub(super) fn counted(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Passed(both) => both.0.len() + PASSED,
         }
     }
 

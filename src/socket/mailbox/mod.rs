@@ -10,6 +10,7 @@ use std::{
 };
 
 pub(crate) use body::Body;
+use body::PASSED;
 
 use crate::{
     limits::{Limits, Overflow},
@@ -263,14 +264,15 @@ fn reserve_all(
     limits: &Limits,
     counters: &Counters,
 ) -> Result<(), DropReason> {
-    if !reserve(datagram.len(), limits, counters) {
+    let bytes = datagram.len() + passed.map_or(0, |_| PASSED);
+    if !reserve(bytes, limits, counters) {
         return Err(DropReason::MemoryLimit);
     }
     let more = passed.map_or(0, Passed::count);
     let reserved =
         |waiting: usize| Some(waiting + more).filter(|sum| *sum <= limits.max_queued_fds);
     if more > 0 && counters.queued_fds.fetch_update(Relaxed, Relaxed, reserved).is_err() {
-        release(datagram.len(), counters);
+        release(bytes, counters);
         return Err(DropReason::Descriptors);
     }
     Ok(())
@@ -278,7 +280,7 @@ fn reserve_all(
 
 /// Releases what was reserved for a datagram.
 fn release_all(datagram: &Body, counters: &Counters) {
-    release(datagram.len(), counters);
+    release(datagram.counted(), counters);
     let fds = datagram.fds();
     if fds > 0 {
         counters.queued_fds.fetch_sub(fds, Relaxed);

@@ -22,7 +22,6 @@ use held::Held;
 use lines::Lines;
 use tokio::{sync::Notify, time::Instant};
 
-use super::batch_context::BatchContext;
 use crate::{
     Addr, Limits, SendError,
     events::Events,
@@ -147,10 +146,10 @@ impl Outbox {
         self.lock().open
     }
 
-    /// Whether the next inline reply may go into `batch`.
-    pub(crate) fn takes_inline(&self, batch: &mut BatchContext) -> bool {
-        if batch.replies.len() >= REPLIES || batch.replies.bytes() >= REPLIES_BYTES {
-            self.send_inline(&mut batch.replies);
+    /// Whether the next inline reply may go into the batch `replies`.
+    pub(crate) fn takes_inline(&self, replies: &mut SendBatch) -> bool {
+        if replies.len() >= REPLIES || replies.bytes() >= REPLIES_BYTES {
+            self.send_inline(replies);
         }
         self.backlog.load(Ordering::Acquire) == 0
     }

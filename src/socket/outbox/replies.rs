@@ -13,9 +13,8 @@ use super::{
 };
 use crate::{
     Addr,
-    socket::batch_context::BatchContext,
     stats::add,
-    transport::{Route, SendBatch},
+    transport::{Route, SendBatch, Transport},
 };
 
 /// Longer replies are sent at once, because their bytes would be copied once more. Each system has room for a
@@ -23,8 +22,8 @@ use crate::{
 const SHORT: usize = 2_048;
 
 impl Outbox {
-    /// Adds the reply of a function to `batch`. Returns false if it must be sent at once.
-    pub(crate) fn takes_reply(&self, batch: &mut BatchContext, to: &Route, reply: &[u8]) -> bool {
+    /// Adds the reply of a function to the batch `replies`. Returns false if it must be sent at once.
+    pub(crate) fn takes_reply(&self, replies: &mut SendBatch, to: &Route, reply: &[u8]) -> bool {
         let alone = reply.len() > SHORT
             || to.peer.is_unnamed()
             || self.lines.has(&to.peer)
@@ -32,14 +31,33 @@ impl Outbox {
         if alone {
             return false;
         }
-        if batch.replies.len() >= REPLIES {
-            self.send_inline(&mut batch.replies);
+        if replies.len() >= REPLIES {
+            self.send_inline(replies);
         }
-        if batch.replies.is_empty() {
+        if replies.is_empty() {
             self.next_round();
         }
-        batch.replies.push(to, reply);
+        replies.push(to, reply);
         true
+    }
+
+    /// Sends a reply once more, in the batch `replies` of the worker. Returns false if it could not be sent. It does
+    /// not wait for room: the peer repeats its request if it needs the reply.
+    pub(crate) fn send_again(&self, replies: &mut SendBatch, to: &Route, reply: &[u8]) -> bool {
+        if self.at_once {
+            if self.takes_reply(replies, to, reply) {
+                return true;
+            }
+            // It must not overtake the replies in the batch.
+            self.send_inline(replies);
+            let send = |socket: &dyn Transport| socket.try_send(to, reply);
+            return self.try_send_at_once(to, reply.len(), send).unwrap_or(false);
+        }
+        if self.takes_inline(replies) {
+            replies.push(to, reply);
+            return true;
+        }
+        self.try_send(to, reply).unwrap_or(false)
     }
 
     /// Sends the replies of functions; returns what the kernel refused.

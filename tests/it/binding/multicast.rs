@@ -13,7 +13,7 @@ use crate::support::{BindNow, Net, Running};
 
 const LOOPBACK: Interface = Interface::Addr(Ipv4Addr::LOCALHOST);
 
-fn builder() -> ServerBuilder {
+fn builder() -> ServerBuilder<Text> {
     Server::builder(Text, async |text: String| text)
 }
 

@@ -8,7 +8,7 @@ use socket2::SockRef;
 use super::local_addrs;
 use crate::support::{BindNow, Net};
 
-fn builder() -> ServerBuilder {
+fn builder() -> ServerBuilder<Text> {
     Server::builder(Text, async |text: String| text)
 }
 

@@ -17,7 +17,7 @@ use crate::{
     support::{BindNow, Running, within_deadline},
 };
 
-fn builder() -> ServerBuilder {
+fn builder() -> ServerBuilder<Text> {
     Server::builder(Text, async |text: String| text)
 }
 

@@ -3,6 +3,7 @@
 mod client;
 mod handler;
 mod inside;
+mod request;
 mod server;
 mod thread;
 

@@ -8,7 +8,7 @@ use crate::{
     support::{Bytes, Running},
 };
 
-fn builder() -> ServerBuilder {
+fn builder() -> ServerBuilder<Text> {
     Server::builder(Text, async |text: String| text)
 }
 

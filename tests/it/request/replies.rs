@@ -1,7 +1,8 @@
 //! Each response finds its request, and nothing else does.
 
 use datagrammar::{
-    LockStep, RequestClient, RequestError, Server, TaggedServer, Text, concurrent, tagged,
+    Correlated, DatagramProtocol, LockStep, RequestClient, RequestError, Server, TaggedServer,
+    Text, concurrent, tagged,
 };
 use tokio::time::{Instant, sleep};
 
@@ -184,7 +185,7 @@ async fn when_all_ids_are_in_use_a_request_waits() {
 /// Bytes, of which the first is an id from 0 to 3.
 struct FourIds;
 
-impl datagrammar::DatagramProtocol for FourIds {
+impl DatagramProtocol for FourIds {
     type Incoming = Vec<u8>;
     type Outgoing = Vec<u8>;
 
@@ -202,7 +203,7 @@ impl datagrammar::DatagramProtocol for FourIds {
     }
 }
 
-impl datagrammar::Correlated for FourIds {
+impl Correlated for FourIds {
     fn max_id(&self) -> u64 {
         3
     }
@@ -235,6 +236,67 @@ async fn a_panic_while_an_id_is_read_stops_nothing() {
 
     assert_eq!(response.unwrap()[1], 7);
     assert_eq!(client.stats().unsolicited, 1);
+}
+
+/// Bytes, of which the first is an id and the others are repeated by the response.
+struct Repeats;
+
+impl DatagramProtocol for Repeats {
+    type Incoming = Vec<u8>;
+    type Outgoing = Vec<u8>;
+
+    fn decode(&self, datagram: &[u8]) -> Result<Vec<u8>, datagrammar::DecodeError> {
+        FourIds.decode(datagram)
+    }
+
+    fn encode(
+        &self,
+        packet: &Vec<u8>,
+        datagram: &mut Vec<u8>,
+    ) -> Result<(), datagrammar::EncodeError> {
+        FourIds.encode(packet, datagram)
+    }
+}
+
+impl Correlated for Repeats {
+    fn max_id(&self) -> u64 {
+        3
+    }
+
+    fn id(&self, datagram: &[u8]) -> Option<u64> {
+        FourIds.id(datagram)
+    }
+
+    fn set_id(&self, id: u64, request: &mut [u8]) {
+        FourIds.set_id(id, request);
+    }
+
+    fn is_answer(&self, request: &[u8], datagram: &[u8]) -> bool {
+        assert_eq!(request[0], datagram[0]);
+        assert_ne!(datagram[1], 0xee, "a bug of the user's");
+        datagram[1..] == request[1..]
+    }
+}
+
+// Q-5, H-3
+#[tokio::test(start_paused = true)]
+async fn a_datagram_that_only_has_the_id_is_no_response() {
+    let network = Network::new(1, Conditions::default());
+    let server = network.connect("10.0.0.1:9000", "10.0.0.2:9000").unwrap();
+    let server = Client::connect(server, Raw).await.unwrap();
+    let socket = network.connect("10.0.0.2:9000", "10.0.0.1:9000").unwrap();
+    let client = RequestClient::connect(socket, Repeats).await.unwrap();
+    let answer = async {
+        let request = server.recv().await.unwrap();
+        for second in [1, 0xee, request[1]] {
+            server.send(&vec![request[0], second].into()).await.unwrap();
+        }
+    };
+
+    let (response, ()) = tokio::join!(client.request(vec![0, 7]), answer);
+
+    assert_eq!(response.unwrap()[1], 7);
+    assert_eq!((client.stats().unsolicited, client.stats().late), (2, 0));
 }
 
 //

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A server that answers with what it knows of the sender.
-fn who() -> ServerBuilder {
+fn who() -> ServerBuilder<Text> {
     let handler = conversing!(|peer| {
         assert_eq!(peer.credentials(), None, "before the first datagram");
         loop {

@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// A server that passes descriptors, and a client of it that does so too.
-async fn serve(builder: ServerBuilder, batch_io: bool) -> (Running, Client<Text>) {
+async fn serve<P>(builder: ServerBuilder<P>, batch_io: bool) -> (Running, Client<Text>) {
     let path = temporary_path();
     let unix = || Unix::new(&path).fd_passing(true).batch_io(batch_io);
     let server = Running::start(builder.bind_now(unix()).unwrap()).await;
@@ -141,11 +141,11 @@ async fn without_descriptors_the_list_is_empty() {
     server.stop().await;
 }
 
-pub(super) fn uid() -> u32 {
+pub(crate) fn uid() -> u32 {
     std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap())
 }
 
-pub(super) fn gid() -> u32 {
+pub(crate) fn gid() -> u32 {
     std::os::unix::fs::MetadataExt::gid(&fs::metadata("/proc/self").unwrap())
 }
 

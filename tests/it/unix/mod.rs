@@ -2,7 +2,7 @@
 
 mod connected;
 mod credentials;
-mod fds;
+pub(crate) mod fds;
 mod names;
 mod paths;
 mod refused;
@@ -24,7 +24,7 @@ use tokio::net::UnixDatagram;
 use crate::support::{BindNow, temporary_path, within_deadline};
 
 /// A server that answers with the same text.
-pub(crate) fn echo() -> ServerBuilder {
+pub(crate) fn echo() -> ServerBuilder<Text> {
     Server::builder(Text, async |text: String| text)
 }
 

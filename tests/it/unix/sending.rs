@@ -20,7 +20,7 @@ use crate::support::{
     BindNow, Gate, Running, conversing, longest_to, temporary_path, until, within_deadline,
 };
 
-async fn serve(builder: datagrammar::ServerBuilder) -> (PathBuf, Running) {
+async fn serve<P>(builder: datagrammar::ServerBuilder<P>) -> (PathBuf, Running) {
     let path = temporary_path();
     let server = Running::start(builder.bind_now(Unix::new(&path)).unwrap()).await;
     (path, server)

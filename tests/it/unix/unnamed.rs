@@ -19,7 +19,10 @@ fn send_unnamed(path: &Path, text: &str) {
 }
 
 /// A server, and its path.
-async fn serve(builder: ServerBuilder, action: UnnamedPeers) -> (std::path::PathBuf, Running) {
+async fn serve<P>(
+    builder: ServerBuilder<P>,
+    action: UnnamedPeers,
+) -> (std::path::PathBuf, Running) {
     let path = temporary_path();
     let unix = Unix::new(&path).unnamed_peers(action);
     (path, Running::start(builder.bind_now(unix).unwrap()).await)

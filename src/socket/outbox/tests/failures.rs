@@ -184,6 +184,6 @@ fn a_batch_that_ends_after_serving_leaves_nothing_for_the_next_serving() {
     bench.outbox.close();
     bench.finish_batch();
 
-    assert!(bench.outbox.is_flushed() && bench.batch.replies.is_empty());
+    assert!(bench.outbox.is_flushed() && bench.replies.is_empty());
     assert_eq!(bench.stats().send_errors, 1);
 }

@@ -84,7 +84,7 @@ struct Bench {
     kernel: Arc<Kernel>,
     counters: Arc<Counters>,
     outbox: Arc<Outbox>,
-    batch: Box<BatchContext>,
+    replies: SendBatch,
 }
 
 impl Bench {
@@ -104,13 +104,13 @@ impl Bench {
         let transport = Box::new(Sends { kernel: Arc::clone(&kernel), at_once });
         let outbox = Arc::new(Outbox::new(transport, Arc::clone(&counters), events, limits));
         outbox.open();
-        Self { kernel, counters, outbox, batch: BatchContext::new(1, 16) }
+        Self { kernel, counters, outbox, replies: SendBatch::default() }
     }
 
     /// Replies like a conversation that is polled inline.
     fn reply(&mut self, to: u16, text: &str) {
-        if self.outbox.takes_inline(&mut self.batch) {
-            self.batch.replies.push(&peer(to), text.as_bytes());
+        if self.outbox.takes_inline(&mut self.replies) {
+            self.replies.push(&peer(to), text.as_bytes());
         } else {
             self.send(to, text);
         }
@@ -127,7 +127,7 @@ impl Bench {
     }
 
     fn finish_batch(&mut self) {
-        self.outbox.send_replies(&mut self.batch.replies, Batch::IsOver);
+        self.outbox.send_replies(&mut self.replies, Batch::IsOver);
     }
 
     fn flush(&self) -> Poll<()> {
@@ -212,7 +212,7 @@ fn datagrams_sent_during_a_batch_leave_at_its_end_after_its_replies() {
 
     bench.outbox.begin_batch();
     bench.reply(1, "inline");
-    bench.outbox.send_replies(&mut bench.batch.replies, Batch::GoesOn);
+    bench.outbox.send_replies(&mut bench.replies, Batch::GoesOn);
     bench.send(1, "from a task");
     bench.send(2, "from another");
     assert_eq!(bench.kernel.sent(1), ["inline"]);
@@ -247,7 +247,7 @@ fn more_replies_than_a_batch_holds_wait_in_order_while_the_kernel_has_no_room() 
 
     bench.outbox.begin_batch();
     expected[..REPLIES].iter().for_each(|text| bench.reply(1, text));
-    assert!(!bench.outbox.takes_inline(&mut bench.batch));
+    assert!(!bench.outbox.takes_inline(&mut bench.replies));
     bench.reply(1, &expected[REPLIES]);
     bench.kernel.fill(false);
     bench.finish_batch();

@@ -11,7 +11,7 @@ impl Bench {
 
     /// Replies like a function; returns whether the reply is in the batch.
     fn answer(&mut self, to: u16, text: &str) -> bool {
-        self.outbox.takes_reply(&mut self.batch, &peer(to), text.as_bytes())
+        self.outbox.takes_reply(&mut self.replies, &peer(to), text.as_bytes())
     }
 
     /// Lets the worker wait for something to do until the next replies are tried.

@@ -89,7 +89,12 @@ const ONE_FOR_EACH: Range<u64> = REQUESTS..REQUESTS + 50;
 
 /// How often the thread of a server allocates for [`REQUESTS`] times `request` in the steady state, one
 /// by one and in bursts of several peers. The answer to `question` holds the number of allocations up to now.
-fn allocated_by_requests(way: Way, builder: ServerBuilder, question: &[u8], request: &[u8]) -> u64 {
+fn allocated_by_requests<P: 'static>(
+    way: Way,
+    builder: ServerBuilder<P>,
+    question: &[u8],
+    request: &[u8],
+) -> u64 {
     const BURST: usize = 20;
 
     let udp = Udp::new("127.0.0.1:0");

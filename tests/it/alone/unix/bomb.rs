@@ -25,7 +25,7 @@ const MOST: usize = 253;
 const DATAGRAMS: usize = 10_000;
 
 /// Sends the bomb to a server, and returns how many descriptors this process has had in addition, at most.
-fn most_descriptors(builder: ServerBuilder, unix: impl Fn(&Path) -> Unix) -> usize {
+fn most_descriptors<P>(builder: ServerBuilder<P>, unix: impl Fn(&Path) -> Unix) -> usize {
     let (over, most, looks) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let path = temporary_path();
     let runtime = runtime();

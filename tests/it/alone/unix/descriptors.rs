@@ -31,7 +31,7 @@ struct Course {
 }
 
 impl Course {
-    async fn new(name: &'static str, builder: ServerBuilder) -> Self {
+    async fn new<P>(name: &'static str, builder: ServerBuilder<P>) -> Self {
         let path = temporary_path();
         let unix = Unix::new(&path).fd_passing(true).unnamed_peers(UnnamedPeers::Drop);
         let server = Running::start(builder.bind_now(unix).unwrap()).await;
@@ -181,7 +181,7 @@ async fn datagrams_that_are_refused() {
 }
 
 /// A handler that receives one datagram, and waits.
-fn waiting(limits: Limits, gate: &Gate) -> ServerBuilder {
+fn waiting(limits: Limits, gate: &Gate) -> ServerBuilder<Text> {
     let handler = conversing!(
         [gate] | peer | {
             peer.recv_with_fds().await?;

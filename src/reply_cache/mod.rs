@@ -1,0 +1,161 @@
+//! The reply cache: a handler receives each request once, and a repetition gets the same reply again.
+
+mod replies;
+mod table;
+
+use std::time::Duration;
+
+pub(crate) use replies::{Arrival, Keep, ReadId, Recorded, Replies, Shared, Ticket};
+
+use crate::BindError;
+
+/// The options of a reply cache: how long the server remembers requests and replies, and how much memory they
+/// take. Given to [`ServerBuilder::reply_cache`](crate::ServerBuilder::reply_cache).
+///
+/// A client that gets no reply in time repeats its request, with the same id and the same bytes. Also a network
+/// can duplicate a datagram. With a reply cache, the handler receives such a request once (*at-most-once*
+/// execution, [RFC 5080] section 2.2.2, [RFC 7252] section 4.5):
+///
+/// - A repetition that arrives while the request waits, or while its handler works, is dropped.
+/// - A repetition that arrives after the reply gets the same bytes again, without the handler. This also holds after
+///   the conversation has ended.
+/// - If the handler has sent no reply, the repetition is dropped.
+///
+/// All these repetitions count as [`DropReason::Duplicate`](crate::DropReason::Duplicate), and those that were
+/// answered also in [`ServerStats::replayed`](crate::ServerStats::replayed). If the server drops a request before
+/// a handler receives it, for example because a queue is full, it forgets the request. Its repetition is a new one.
+///
+/// A request is identified by the peer (its address, and the address of the server that it has sent to), the
+/// [id](crate::Correlated::id), and a digest of its bytes. So the same id with other bytes is a new request. Datagrams
+/// without an id, and those from Unix sockets without a name, are never repetitions.
+///
+/// The reply to a request is the first datagram with its id that the server sends to that peer after the handler has
+/// received the request. If several requests of a peer have the same id, it is the reply to the newest one without
+/// a reply. A reply with file descriptors or credentials cannot be repeated: after it, a repetition is dropped.
+///
+/// | option | default |
+/// | --- | --- |
+/// | [`ttl`](Self::ttl) | 30 s |
+/// | [`max_entries`](Self::max_entries) | 65,536 requests |
+/// | [`max_bytes`](Self::max_bytes) | 16 MiB |
+///
+/// Beyond a limit, the server forgets the oldest request, counted in
+/// [`ServerStats::reply_cache_evictions`](crate::ServerStats::reply_cache_evictions). A repetition of a request that
+/// was forgotten is served again. Restarting the program also forgets all requests.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{BoxError, Client, DropReason, Raw, ReplyCache, Server, TaggedServer, Text, tagged};
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// static CALLS: AtomicU32 = AtomicU32::new(0);
+///
+/// async fn pay(amount: String) -> String {
+///     CALLS.fetch_add(1, Ordering::Relaxed);
+///     format!("{amount} paid")
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let server = Server::builder(TaggedServer::new(Text), tagged(pay))
+///     .reply_cache(ReplyCache::default())
+///     .bind("127.0.0.1:0")
+///     .await?;
+/// let (addr, handle) = (server.local_addr(), server.handle());
+/// server.spawn();
+///
+/// // A request with the id 7. The client repeats it, as if the reply was lost.
+/// let request = &b"\x00\0\0\0\x0710 EUR"[..];
+/// let client = Client::connect(addr, Raw).await?;
+/// for _ in 0..2 {
+///     client.send(&request.into()).await?;
+///     assert_eq!(client.recv().await?, &b"\x01\0\0\0\x0710 EUR paid"[..]);
+/// }
+///
+/// handle.shutdown().await;
+/// assert_eq!(CALLS.load(Ordering::Relaxed), 1);
+/// assert_eq!((handle.stats().dropped(DropReason::Duplicate), handle.stats().replayed), (1, 1));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [RFC 5080]: https://www.rfc-editor.org/rfc/rfc5080#section-2.2.2
+/// [RFC 7252]: https://www.rfc-editor.org/rfc/rfc7252#section-4.5
+#[doc(alias(
+    "response cache",
+    "duplicate detection",
+    "at most once",
+    "deduplication",
+    "idempotency"
+))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "it has an effect only when it is given to a server"]
+pub struct ReplyCache {
+    ttl: Duration,
+    max_entries: usize,
+    max_bytes: usize,
+}
+
+impl ReplyCache {
+    /// Sets how long the server remembers a request, from its arrival. The default is 30 seconds.
+    ///
+    /// It should be longer than a client repeats a request, plus the longest delay of a datagram in the network.
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// Sets how many requests the server remembers. The default is 65,536.
+    pub const fn max_entries(mut self, requests: usize) -> Self {
+        self.max_entries = requests;
+        self
+    }
+
+    /// Sets how many bytes the requests and replies may take. The default is 16 MiB.
+    ///
+    /// Each request counts 256 bytes and the length of its reply. A request from a Unix socket also counts the length
+    /// of that socket's name. A reply that is longer than this limit is not kept: a repetition of its request is
+    /// dropped.
+    pub const fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Returns how long the server remembers a request; see [`ttl`](Self::ttl).
+    #[must_use]
+    pub const fn get_ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// Returns how many requests the server remembers; see [`max_entries`](Self::max_entries).
+    #[must_use]
+    pub const fn get_max_entries(&self) -> usize {
+        self.max_entries
+    }
+
+    /// Returns how many bytes the requests and replies may take; see [`max_bytes`](Self::max_bytes).
+    #[must_use]
+    pub const fn get_max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// Returns an error if a limit is 0.
+    pub(crate) fn check(&self) -> Result<(), BindError> {
+        let zero = [
+            ("ReplyCache::ttl", self.ttl.is_zero()),
+            ("ReplyCache::max_entries", self.max_entries == 0),
+            ("ReplyCache::max_bytes", self.max_bytes == 0),
+        ];
+        match zero.iter().find(|(_, zero)| *zero) {
+            Some((name, _)) => Err(BindError::ZeroLimit(name)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Default for ReplyCache {
+    fn default() -> Self {
+        Self { ttl: Duration::from_secs(30), max_entries: 65_536, max_bytes: 16 << 20 }
+    }
+}

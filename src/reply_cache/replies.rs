@@ -1,0 +1,196 @@
+//! The reply cache of a server, which its workers, conversations and senders share.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    mem,
+    sync::{Arc, Mutex},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    ReplyCache,
+    table::{Known, Request, Table},
+};
+use crate::{
+    Addr,
+    lock::locked,
+    panic::{self, Panicked},
+    stats::{Counters, add},
+};
+
+/// Reads the id in a datagram. It is the user's code.
+pub(crate) type ReadId = Box<dyn Fn(&[u8]) -> Option<u64> + Send + Sync>;
+
+/// The requests and replies of all sockets of a server.
+pub(crate) struct Shared {
+    read_id: ReadId,
+    table: Mutex<Table>,
+    counters: Arc<Counters>,
+    /// The keys of two hashes: one of peers and ids, one of the bytes of requests. An attacker who knew the keys could
+    /// find two requests with the same hashes. The keys are random and never leave the process, so nobody can search
+    /// for such requests offline, and 64 bits are enough.
+    conversations: RandomState,
+    bytes: RandomState,
+}
+
+/// The part of one socket in the reply cache.
+#[derive(Clone, Debug)]
+pub(crate) struct Replies {
+    shared: Arc<Shared>,
+    /// The number of the address that the socket is bound to. The workers of an address have the same number.
+    bound: usize,
+}
+
+/// What the reply cache knows about a datagram that has arrived.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// It has no id, so it is never a repetition.
+    Unnumbered,
+    /// It is a request that is not known.
+    New(Ticket),
+    /// It repeats a request that has no reply.
+    Duplicate,
+    /// It repeats a request that has this reply.
+    Answered(Arc<[u8]>),
+}
+
+/// How much of a reply is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Bytes,
+    /// Only that there was one, because it has more than bytes.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems pass nothing else"))]
+    Nothing,
+}
+
+impl Shared {
+    pub(crate) fn new(options: ReplyCache, read_id: ReadId, counters: Arc<Counters>) -> Arc<Self> {
+        let table = Mutex::new(Table::new(options));
+        let (conversations, bytes) = (RandomState::new(), RandomState::new());
+        Arc::new(Self { read_id, table, counters, conversations, bytes })
+    }
+
+    /// Changes the table. Nothing of the user's runs meanwhile, and nothing is sent.
+    fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
+        let mut table = locked(&self.table);
+        let result = change(&mut table);
+        let evicted = mem::take(&mut table.evicted);
+        drop(table);
+        add(&self.counters.reply_cache_evictions, evicted);
+        result
+    }
+}
+
+impl Replies {
+    pub(crate) const fn new(shared: Arc<Shared>, bound: usize) -> Self {
+        Self { shared, bound }
+    }
+
+    /// Looks up a datagram that has arrived from `peer`. If it is a new request, it is known from now on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the user's code panics.
+    pub(crate) fn arrive(&self, peer: &Addr, datagram: &[u8]) -> Result<Arrival, Panicked> {
+        if peer.is_unnamed() {
+            return Ok(Arrival::Unnumbered);
+        }
+        let Some((id, hash)) = self.identify(peer, datagram)? else {
+            return Ok(Arrival::Unnumbered);
+        };
+        let digest = self.shared.bytes.hash_one(datagram);
+        let request = Request { bound: self.bound, peer, id, hash };
+        let known = self.shared.change(|table| table.arrive(&request, digest, Instant::now()));
+        Ok(match known {
+            Known::No(number) => Arrival::New(Ticket {
+                shared: Arc::clone(&self.shared),
+                number,
+                is_delivered: false,
+            }),
+            Known::Full => Arrival::Unnumbered,
+            Known::Unanswered => Arrival::Duplicate,
+            Known::Answered(reply) => Arrival::Answered(reply),
+        })
+    }
+
+    /// Records `reply`, a datagram to `peer`, if it is the first one with the id of a delivered request.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the user's code panics.
+    pub(crate) fn record(
+        &self,
+        peer: &Addr,
+        reply: &[u8],
+        keep: Keep,
+    ) -> Result<Recorded, Panicked> {
+        let Some((id, hash)) = self.identify(peer, reply)? else { return Ok(Recorded(None)) };
+        let request = Request { bound: self.bound, peer, id, hash };
+        let kept = (keep == Keep::Bytes).then_some(reply);
+        let number = self.shared.change(|table| table.answer(&request, kept));
+        Ok(Recorded(number.map(|number| (Arc::clone(&self.shared), number))))
+    }
+
+    /// The id in a datagram from or to `peer`, and the hash of both.
+    fn identify(&self, peer: &Addr, datagram: &[u8]) -> Result<Option<(u64, u64)>, Panicked> {
+        let id = panic::catch(|| (self.shared.read_id)(datagram))?;
+        let hash = |id: u64| self.shared.conversations.hash_one((self.bound, peer, id));
+        Ok(id.map(|id| (id, hash(id))))
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// Travels with a request until a handler receives it. If the request is dropped before that, so is its ticket, and
+/// the reply cache forgets the request.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    shared: Arc<Shared>,
+    number: u64,
+    is_delivered: bool,
+}
+
+impl Ticket {
+    /// The handler receives the request now.
+    pub(crate) fn deliver(mut self) {
+        self.is_delivered = true;
+        self.shared.change(|table| table.deliver(self.number));
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.is_delivered {
+            self.shared.change(|table| table.forget(self.number));
+        }
+    }
+}
+
+/// A reply that is recorded and not sent yet, or nothing. It is recorded first, because the peer may repeat its request
+/// as soon as the reply leaves. If it is not sent, the drop takes it back.
+#[derive(Debug, Default)]
+#[must_use = "the drop takes the reply back"]
+pub(crate) struct Recorded(Option<(Arc<Shared>, u64)>);
+
+impl Recorded {
+    /// The reply was sent.
+    #[inline]
+    pub(crate) fn sent(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Recorded {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some((shared, number)) = self.0.take() {
+            shared.change(|table| table.take_back(number));
+        }
+    }
+}

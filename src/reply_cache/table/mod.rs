@@ -1,0 +1,226 @@
+//! The table of requests and replies. It has no lock, clock or hash, so its tests need none.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use tokio::time::Instant;
+
+use super::ReplyCache;
+use crate::Addr;
+
+/// The requests that are known, and their replies.
+///
+/// The maps are B-trees, because these release memory while they become smaller. An attacker cannot choose the
+/// hashes in their keys.
+#[derive(Debug)]
+pub(super) struct Table {
+    limits: ReplyCache,
+    /// All requests, in the order of arrival.
+    entries: BTreeMap<u64, Box<Entry>>,
+    /// The numbers of all requests, by the hash of peer and id and the digest of the bytes.
+    numbers: BTreeMap<(u64, u64), u64>,
+    /// The requests that a handler has received and not answered: the hash of peer and id, and the number.
+    unanswered: BTreeSet<(u64, u64)>,
+    next: u64,
+    bytes: usize,
+    /// How many requests were forgotten because of a limit. The caller counts and resets it.
+    pub(super) evicted: u64,
+}
+
+/// A request without its bytes.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    /// The number of the address that it was sent to.
+    pub(super) bound: usize,
+    pub(super) peer: &'a Addr,
+    pub(super) id: u64,
+    /// A hash of all of these.
+    pub(super) hash: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    bound: usize,
+    peer: Addr,
+    id: u64,
+    hash: u64,
+    digest: u64,
+    since: Instant,
+    progress: Progress,
+    reply: Option<Arc<[u8]>>,
+}
+
+/// The progress of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// It waits for a handler.
+    Waiting,
+    /// A handler has received it.
+    Delivered,
+    /// A reply was sent. If it cannot be sent again, it is not kept.
+    Answered,
+}
+
+/// What the table knows about a request that arrives.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Nothing. From now on the request has this number.
+    No(u64),
+    /// Nothing, and there is no room for it.
+    Full,
+    /// It has no reply that can be sent again.
+    Unanswered,
+    /// It has this reply.
+    Answered(Arc<[u8]>),
+}
+
+/// The most memory, in bytes, that a request takes besides its reply: an entry of 104 bytes, its places in three
+/// B-trees whose nodes are half full, the header of the reply, and the overhead of an allocator.
+const OVERHEAD: usize = 256;
+
+const _: () = assert!(size_of::<Entry>() <= 104);
+
+impl Entry {
+    fn is_of(&self, request: &Request<'_>) -> bool {
+        self.bound == request.bound && self.id == request.id && self.peer == *request.peer
+    }
+
+    /// How many bytes it counts.
+    fn bytes(&self) -> usize {
+        cost(&self.peer) + self.reply.as_ref().map_or(0, |reply| reply.len())
+    }
+}
+
+/// How many bytes a request of `peer` counts without its reply.
+fn cost(peer: &Addr) -> usize {
+    let name = peer.as_pathname().map(|path| path.as_os_str().len());
+    OVERHEAD + name.or_else(|| peer.as_abstract_name().map(<[u8]>::len)).unwrap_or(0)
+}
+
+impl Table {
+    pub(super) const fn new(limits: ReplyCache) -> Self {
+        Self {
+            limits,
+            entries: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            unanswered: BTreeSet::new(),
+            next: 0,
+            bytes: 0,
+            evicted: 0,
+        }
+    }
+
+    /// Looks up a request whose bytes have this digest. If it is not known, it is known from now on.
+    pub(super) fn arrive(&mut self, request: &Request<'_>, digest: u64, now: Instant) -> Known {
+        self.expire(now);
+        let key = (request.hash, digest);
+        let number = self.numbers.get(&key);
+        if let Some(entry) = number.and_then(|number| self.entries.get(number))
+            && entry.is_of(request)
+        {
+            return entry
+                .reply
+                .as_ref()
+                .map_or(Known::Unanswered, |reply| Known::Answered(Arc::clone(reply)));
+        }
+        let cost = cost(request.peer);
+        if cost > self.limits.max_bytes {
+            self.evicted += 1;
+            return Known::Full;
+        }
+        while self.entries.len() >= self.limits.max_entries
+            || self.bytes + cost > self.limits.max_bytes
+        {
+            self.evict();
+        }
+        let number = self.next;
+        self.next += 1;
+        let &Request { bound, peer, id, hash } = request;
+        let (peer, progress) = (peer.clone(), Progress::Waiting);
+        let entry = Entry { bound, peer, id, hash, digest, since: now, progress, reply: None };
+        self.entries.insert(number, Box::new(entry));
+        self.numbers.insert(key, number);
+        self.bytes += cost;
+        Known::No(number)
+    }
+
+    /// A handler receives a request.
+    pub(super) fn deliver(&mut self, number: u64) {
+        if let Some(entry) = self.entries.get_mut(&number) {
+            entry.progress = Progress::Delivered;
+            self.unanswered.insert((entry.hash, number));
+        }
+    }
+
+    /// A request was dropped before a handler received it.
+    pub(super) fn forget(&mut self, number: u64) {
+        self.remove(number);
+    }
+
+    /// Adds the reply to the newest request of this peer with this id that a handler has received and not answered.
+    /// Returns its number.
+    pub(super) fn answer(&mut self, request: &Request<'_>, reply: Option<&[u8]>) -> Option<u64> {
+        let same = (request.hash, 0)..=(request.hash, u64::MAX);
+        let &(hash, number) = self.unanswered.range(same).next_back()?;
+        let entry = self.entries.get(&number).filter(|entry| entry.is_of(request))?;
+        let cost = cost(&entry.peer);
+        let reply = reply.filter(|reply| cost + reply.len() <= self.limits.max_bytes);
+        let len = reply.map_or(0, <[u8]>::len);
+        while self.bytes + len > self.limits.max_bytes {
+            if self.evict() == Some(number) {
+                return None;
+            }
+        }
+        let entry = self.entries.get_mut(&number)?;
+        entry.progress = Progress::Answered;
+        entry.reply = reply.map(Arc::from);
+        self.bytes += len;
+        self.unanswered.remove(&(hash, number));
+        Some(number)
+    }
+
+    /// The reply to a request was not sent.
+    pub(super) fn take_back(&mut self, number: u64) {
+        if let Some(entry) = self.entries.get_mut(&number)
+            && entry.progress == Progress::Answered
+        {
+            entry.progress = Progress::Delivered;
+            self.bytes -= entry.reply.take().map_or(0, |reply| reply.len());
+            self.unanswered.insert((entry.hash, number));
+        }
+    }
+
+    /// Forgets the requests whose time is over.
+    fn expire(&mut self, now: Instant) {
+        while let Some((&number, oldest)) = self.entries.first_key_value()
+            && now.saturating_duration_since(oldest.since) >= self.limits.ttl
+        {
+            self.remove(number);
+        }
+    }
+
+    /// Forgets the oldest request; returns its number.
+    fn evict(&mut self) -> Option<u64> {
+        let (&oldest, _) = self.entries.first_key_value()?;
+        self.remove(oldest);
+        self.evicted += 1;
+        Some(oldest)
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(entry) = self.entries.remove(&number) else { return };
+        self.bytes -= entry.bytes();
+        let key = (entry.hash, entry.digest);
+        if self.numbers.get(&key) == Some(&number) {
+            self.numbers.remove(&key);
+        }
+        if entry.progress == Progress::Delivered {
+            self.unanswered.remove(&(entry.hash, number));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

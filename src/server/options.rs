@@ -1,0 +1,116 @@
+//! The options of a server without the types of its protocol and handler; builds the server.
+
+use std::{any::Any, sync::Arc};
+
+use super::{
+    bind::{self, Bound},
+    endpoint::{Life, Server},
+};
+use crate::{
+    Addr, BindError, Limits, ReplyCache,
+    engine::{
+        Engine, Guarded,
+        admission::{Admission, Check},
+    },
+    events::Events,
+    handle::{
+        status::Status,
+        watch::{SocketWatch, Watched},
+    },
+    reply_cache::{ReadId, Replies, Shared},
+    socket::{SocketState, outbox::Outbox},
+    stats::Counters,
+    tasks::Tasks,
+    transport::config::Source,
+};
+
+/// The options of a server.
+#[derive(Default)]
+pub(super) struct Options {
+    pub(super) limits: Limits,
+    pub(super) source_filter: Option<Check>,
+    pub(super) dedicated_threads: bool,
+    /// It has an effect only if there is a way to read ids.
+    pub(super) reply_cache: ReplyCache,
+}
+
+/// What depends on the protocol and the handler.
+pub(super) struct Parts {
+    /// Makes an engine of sockets.
+    pub(super) engine: Box<dyn FnOnce(Vec<Guarded>) -> Box<dyn Engine> + Send>,
+    /// An [`Encoder`](crate::peer::Encoder) of the packets that the server sends.
+    pub(super) encoder: Arc<dyn Any + Send + Sync>,
+    /// Reads ids for the reply cache.
+    pub(super) read_id: Option<ReadId>,
+}
+
+/// A server that is not bound yet.
+pub(super) struct Unbound {
+    pub(super) options: Options,
+    pub(super) parts: Parts,
+}
+
+impl Unbound {
+    /// Binds the server.
+    pub(super) async fn bind(self, sources: Vec<Source>) -> Result<Server, BindError> {
+        self.options.limits.check()?;
+        self.options.reply_cache.check()?;
+        let bound = bind::bind(sources, self.options.dedicated_threads).await?;
+        let server = self.build(bound);
+        server.handle().diagnostics().tell_short_buffers();
+        Ok(server)
+    }
+
+    /// Builds a server on these sockets. There is at least one.
+    pub(super) fn build(self, bound: Vec<Bound>) -> Server {
+        let Options { limits, source_filter, reply_cache, .. } = self.options;
+        let limits = Arc::new(limits);
+        let counters = Arc::new(Counters::default());
+        let events = Arc::new(Events::new(limits.max_events_per_second, Arc::clone(&counters)));
+        let tasks = Arc::new(Tasks::new(limits.max_tasks));
+        let first_workers = bound.iter().filter(|bound| bound.is_first_worker);
+        let local_addrs: Arc<[Addr]> =
+            first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
+        let Parts { engine, encoder, read_id } = self.parts;
+        let cache = read_id.map(|read_id| Shared::new(reply_cache, read_id, Arc::clone(&counters)));
+        #[cfg(unix)]
+        let mut own_paths = Vec::new();
+        let socket = |bound: Bound| {
+            let Bound { transport, thread, requested, .. } = bound;
+            #[cfg(unix)]
+            own_paths.extend(bound.own_path);
+            let (unnamed, filter) = (transport.unnamed_peers(), source_filter.clone());
+            let admission = Admission::new(Arc::clone(&local_addrs), unnamed, filter);
+            let replies = cache.as_ref().map(|cache| {
+                let addr = transport.local_addr();
+                let bound = local_addrs.iter().position(|bound| bound == addr).unwrap_or(0);
+                Replies::new(Arc::clone(cache), bound)
+            });
+            let outbox =
+                Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events), &limits);
+            let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
+            let (events, tasks) = (Arc::clone(&events), Arc::clone(&tasks));
+            let socket =
+                Arc::new(SocketState::new(outbox, limits, counters, events, tasks, replies));
+            let watched = Watched::new(&socket, requested);
+            (Guarded { socket, admission: Arc::new(admission), thread }, watched)
+        };
+        let (guarded, watched): (Vec<_>, _) = bound.into_iter().map(socket).unzip();
+        let sockets = guarded.iter().map(|guarded| Arc::clone(&guarded.socket)).collect();
+        let status = Arc::new(Status::new(local_addrs.to_vec()));
+        Server {
+            #[cfg(unix)]
+            _own_paths: own_paths,
+            sockets,
+            engine: engine(guarded),
+            encoder,
+            counters,
+            events,
+            tasks,
+            status: Arc::clone(&status),
+            watch: Arc::new(SocketWatch::new(watched)),
+            local_addr: local_addrs[0].clone(),
+            _life: Life(status),
+        }
+    }
+}
