@@ -148,6 +148,9 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
     /// Sends a packet that needs no response, once. `Ok` does not mean that it arrives. With several servers it
     /// goes to the one that answered last.
     ///
+    /// With [`LockStep`](crate::LockStep) the server cannot know that no response is needed. So the next request
+    /// waits for as long as its first timer, and a response that comes in that time is dropped.
+    ///
     /// # Errors
     ///
     /// - [`RequestError::Encode`] and [`RequestError::TooLarge`] if it cannot be sent as one datagram.
@@ -167,9 +170,19 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
             return Err(RequestError::TooLarge { len: datagram.len(), max });
         }
         let sending = async {
+            // Without ids, nothing else may be in flight.
+            let place = if shared.protocol.max_id() == 0 {
+                Some(shared.window.enter().await)
+            } else {
+                None
+            };
             shared.protocol.set_id(line.take_id().await, &mut datagram);
             shared.protocol.set_one_way(&mut datagram);
-            send(&line, &datagram).await
+            let sent = send(&line, &datagram).await;
+            if place.is_some() {
+                line.rest(server.timer(&shared.timing, 0, 0.0));
+            }
+            sent
         };
         let sent = tokio::select! {
             biased;
@@ -178,7 +191,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
         };
         let counters = &shared.counters;
         add(if sent.is_ok() { &counters.notifications } else { &counters.send_errors }, 1);
-        sent.map_err(RequestError::Unreachable)
+        sent.map(drop).map_err(RequestError::Unreachable)
     }
 
     /// Ends all requests with [`RequestError::Closed`], and closes the sockets. This closes all clones.

@@ -109,10 +109,11 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
                 return Err(RequestError::RetryBudgetExhausted { attempts: self.attempts });
             }
             in_a_row += 1;
-            let sent = Instant::now();
             let last = self.attempts + 1 == self.shared.max_attempts;
             let mut failed = !self.attempt(server).await?;
-            let timer = self.asked[server].as_ref().map_or(Duration::ZERO, |asked| asked.timer);
+            // The attempt may have waited for an id.
+            let asked = self.asked[server].as_ref().map(|asked| (asked.sent, asked.timer));
+            let (sent, timer) = asked.unwrap_or_else(|| (Instant::now(), Duration::ZERO));
             let hedge = hedge.filter(|hedge| self.attempts == 1 && *hedge < timer);
             let until = sent.checked_add(hedge.unwrap_or(timer)).unwrap_or_else(far_away);
             let until = until.min(self.deadline);
@@ -185,7 +186,10 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
             sent = timeout_at(self.deadline, send(line, datagram)) => sent,
         };
         match sent {
-            Ok(Ok(())) => Ok(true),
+            Ok(Ok(at)) => {
+                asked.sent = at;
+                Ok(true)
+            }
             Ok(Err(error)) => {
                 add(&shared.counters.send_errors, 1);
                 self.refused(server, error);
@@ -258,14 +262,16 @@ impl<P> Drop for Exchange<'_, P> {
     }
 }
 
-/// Sends a datagram, as soon as there is room.
-pub(super) async fn send(line: &Line, datagram: &[u8]) -> io::Result<()> {
+/// Sends a datagram, as soon as there is room; returns when it was sent.
+pub(super) async fn send(line: &Line, datagram: &[u8]) -> io::Result<Instant> {
     let link = line.link();
     loop {
+        // A response may come before the call returns.
+        let at = Instant::now();
         match link.try_send(datagram) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => link.writable().await?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            sent => return sent,
+            sent => return sent.map(|()| at),
         }
     }
 }

@@ -110,6 +110,12 @@ impl Line {
         }
     }
 
+    /// Lets a single id rest: a packet was sent that is no request, and the server may answer it all the same.
+    pub(super) fn rest(&self, time: Duration) {
+        let mut waiting = locked(&self.core.waiting);
+        waiting.rests_until = Instant::now().checked_add(time);
+    }
+
     /// Responses with `id` that answer `datagram` go to `slot` from now on.
     pub(super) fn register(
         self: &Arc<Self>,

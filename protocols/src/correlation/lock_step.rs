@@ -10,8 +10,8 @@ use crate::{
 /// the server is its response.
 ///
 /// The format is that of the inner protocol. If a response comes late, after its request was repeated or
-/// given up, nobody can tell it from the response to the next request. So after such a request, a request
-/// client waits a while before it sends the next one. Prefer [`Tagged`](crate::Tagged) if you may choose the
+/// given up, nobody can tell it from the response to the next request. So after such a request, and after a packet
+/// that needs no response, a request client waits a while before it sends the next one. Prefer [`Tagged`](crate::Tagged) if you may choose the
 /// format.
 ///
 /// # Examples

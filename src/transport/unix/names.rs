@@ -63,7 +63,7 @@ pub(super) fn target(peer: &Addr) -> io::Result<SockAddr> {
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 const LONGEST: usize = size_of::<libc::sockaddr_un>() - PATH;
 
-/// Whether [`write`] can write the name of `peer`.
+/// Whether [`write()`] can write the name of `peer`.
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(super) fn can_write(peer: &Addr) -> bool {
     match &peer.0 {

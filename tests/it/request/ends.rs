@@ -80,3 +80,51 @@ async fn a_response_that_is_too_long_is_counted_and_lost() {
     assert!(matches!(error, Err(RequestError::TimedOut { attempts: 1, .. })), "{error:?}");
     assert_eq!(client.stats().too_large, 1);
 }
+
+//
+#[tokio::test(start_paused = true)]
+async fn the_timer_begins_when_there_was_room_to_send() {
+    let network = Network::new(1, Conditions::default());
+    let server = network.connect("10.0.0.1:9000", "10.0.0.2:9000").unwrap();
+    let server = Client::connect(server, Raw).await.unwrap();
+    let socket = network.connect("10.0.0.2:9000", "10.0.0.1:9000").unwrap();
+    let client = options().connect(socket).await.unwrap();
+    network.hold_sends(addr("10.0.0.2:9000"), true);
+    let asking = tokio::spawn({
+        let client = client.clone();
+        async move { client.request(text("hello")).await }
+    });
+    tokio::time::sleep(5 * SECOND).await;
+
+    network.hold_sends(addr("10.0.0.2:9000"), false);
+
+    let (tag, _) = request_at(&server).await;
+    tokio::time::sleep(SECOND / 2).await;
+    assert!(server.try_recv().is_none());
+    answer(&server, &tag, "yes").await;
+    assert_eq!(asking.await.unwrap().unwrap(), "yes");
+    assert_eq!(client.round_trip_times(), [Some(SECOND / 2)]);
+    assert_eq!((client.stats().attempts, client.in_flight_limit()), (1, 64));
+}
+
+// a server that answers with as much as a datagram holds
+#[tokio::test(start_paused = true)]
+async fn the_longest_responses_arrive() {
+    let (client, server) = alone(options()).await;
+    let long = "x".repeat(65_502);
+    let serve = async {
+        for _ in 0..100 {
+            let (tag, _) = request_at(&server).await;
+            answer(&server, &tag, &long).await;
+        }
+    };
+    let ask = async {
+        for _ in 0..100 {
+            assert_eq!(client.request(text("hello")).await.unwrap().len(), 65_502);
+        }
+    };
+
+    tokio::join!(ask, serve);
+
+    assert_eq!(client.stats().answered, 100);
+}

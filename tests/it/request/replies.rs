@@ -338,4 +338,17 @@ async fn lock_step_has_one_request_in_flight_and_waits_after_a_loss() {
 
     assert_eq!(four.unwrap(), "four");
     assert!(began.elapsed() >= Duration::from_millis(360), "{:?}", began.elapsed());
+
+    // The server answers a notification too, since it cannot know better.
+    assert!(server.try_recv().is_none(), "it was sent once");
+    let late = client.stats().late;
+    client.notify(text("five")).await.unwrap();
+    let answer = async {
+        assert_eq!(server.recv().await.unwrap(), "five");
+        server.send(text("five")).await.unwrap();
+        assert_eq!(server.recv().await.unwrap(), "six");
+        server.send(text("six")).await.unwrap();
+    };
+    let (six, ()) = tokio::join!(client.request(text("six")), answer);
+    assert_eq!((six.unwrap().as_str(), client.stats().late), ("six", late + 1));
 }
