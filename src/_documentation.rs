@@ -22,6 +22,7 @@ macro_rules! links {
 [coming-from]: crate::_documentation::coming_from
 [contract]: crate::_documentation::contract
 [cookbook]: crate::_documentation::cookbook
+[cookbook-exchange]: crate::_documentation::cookbook#exchange
 [design]: crate::_documentation::design
 [keys]: crate::_documentation::keys
 [layers]: crate::_documentation::layers
