@@ -68,6 +68,7 @@ where
 
 pin_project! {
     /// The future of a call, with the tag of its request.
+    #[project(!Unpin)] // otherwise a type of the macro's would be in the API
     pub struct Responding<Fut> {
         tag: TaggedRequest<()>,
         #[pin]

@@ -31,7 +31,7 @@ use crate::{
 
 /// Sends the datagrams of one socket, for its worker and for all other senders. It keeps the order per peer.
 ///
-/// - A conversation that is polled inline puts replies into the batch of its [`BatchContext`]; they leave
+/// - A conversation that is polled inline puts replies into the batch of its `BatchContext`; they leave
 ///   together when the batch ends.
 /// - Other senders send at once, unless a batch is in progress or the kernel has no room. Then the datagram
 ///   joins the backlog, which the worker sends after its own batch.
