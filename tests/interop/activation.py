@@ -96,7 +96,9 @@ def units(built: Built) -> None:
         ended = subprocess.run(
             ["systemd-analyze", "verify", *paths], capture_output=True, timeout=60, text=True
         )
-    expect((ended.returncode, ended.stdout, ended.stderr), (0, "", ""))
+    # It also complains about units of other programs that are installed.
+    complaints = [line for line in ended.stderr.splitlines() if not line.startswith(("/lib/", "/usr/lib/"))]
+    expect((ended.returncode, ended.stdout, complaints), (0, "", []))
 
 
 @contextmanager
