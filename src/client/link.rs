@@ -93,6 +93,10 @@ impl Link {
     /// caller's choice, or if the system has none.
     pub(crate) fn reopen(&self) -> Option<Self> {
         let (local, options) = self.again.clone()?;
+        #[cfg_attr(
+            not(unix),
+            expect(clippy::infallible_destructuring_match, reason = "elsewhere there are more")
+        )]
         let peer = match self.route.peer.0 {
             Repr::Ip(peer) => peer,
             #[cfg(unix)]
