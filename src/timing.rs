@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 /// The numbers that decide when requests are repeated.
 #[derive(Clone, Debug)]
 pub(crate) struct Timing {
@@ -26,6 +28,13 @@ impl Default for Timing {
             total: Duration::from_secs(30),
         }
     }
+}
+
+/// The time `wait` after `start`. If that cannot be expressed, a time that is not reached.
+pub(crate) fn after(start: Instant, wait: Duration) -> Instant {
+    const FAR_AWAY: Duration = Duration::from_secs(1 << 30);
+
+    start.checked_add(wait).unwrap_or_else(|| start + FAR_AWAY)
 }
 
 /// What is known of the round-trip time to one server.

@@ -9,9 +9,9 @@ use std::{
 use super::{
     budget::RetryBudget,
     endpoint::RequestClient,
-    line::LineOptions,
     server::Server,
     shared::{Options, Shared},
+    socket::SocketOptions,
 };
 use crate::{
     Connect, ConnectError, Correlated,
@@ -193,11 +193,11 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
         }
         let Timing { total, max, .. } = options.timing;
         // The last attempt may be answered late.
-        let line = LineOptions { max_datagram_size, reserve: total.saturating_add(max) };
+        let socket = SocketOptions { max_datagram_size, reserve: total.saturating_add(max) };
         let (protocol, counters) = (Arc::new(protocol), Arc::new(RequestCounters::default()));
         let server = |(index, link)| {
             let (protocol, counters) = (Arc::clone(&protocol), Arc::clone(&counters));
-            Server::new(link, index, line.clone(), protocol, counters)
+            Server::new(link, index, socket.clone(), protocol, counters)
         };
         let servers = links.into_iter().enumerate().map(server).collect();
         let shared = Shared::new(Arc::clone(&protocol), servers, options, counters);

@@ -146,7 +146,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
     }
 
     /// Sends a packet that needs no response, once. `Ok` does not mean that it arrives. With several servers it
-    /// goes to the one that answered last.
+    /// goes to the one that answered last. It waits while all ids are in use.
     ///
     /// With [`LockStep`](crate::LockStep) the server cannot know that no response is needed. So the next request
     /// waits for as long as its first timer, and a response that comes in that time is dropped.
@@ -164,8 +164,8 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
         let mut datagram = self.encode(packet.borrow())?;
         let shared = &*self.shared;
         let server = &shared.servers[shared.preferred()];
-        let line = server.line().ok_or(RequestError::Closed)?;
-        let max = line.link().max_len();
+        let socket = server.socket().ok_or(RequestError::Closed)?;
+        let max = socket.link().max_len();
         if datagram.len() > max {
             return Err(RequestError::TooLarge { len: datagram.len(), max });
         }
@@ -176,11 +176,11 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
             } else {
                 None
             };
-            shared.protocol.set_id(line.take_id().await, &mut datagram);
+            shared.protocol.set_id(socket.take_id().await, &mut datagram);
             shared.protocol.set_one_way(&mut datagram);
-            let sent = send(&line, &datagram).await;
+            let sent = send(&socket, &datagram).await;
             if place.is_some() {
-                line.rest(server.timer(&shared.timing, 0, 0.0));
+                socket.rest(server.timer(&shared.timing, 0, 0.0));
             }
             sent
         };
@@ -227,16 +227,16 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
     /// Returns the address of each server. It is empty after [`close`](Self::close).
     #[must_use]
     pub fn server_addrs(&self) -> Vec<Addr> {
-        let lines = self.shared.servers.iter().filter_map(super::server::Server::line);
-        lines.map(|line| line.link().route.peer.clone()).collect()
+        let sockets = self.shared.servers.iter().filter_map(super::server::Server::socket);
+        sockets.map(|socket| socket.link().route.peer.clone()).collect()
     }
 
     /// Returns the local address of the socket to each server. After an error of the network, a client may use
     /// another port. It is empty after [`close`](Self::close).
     #[must_use]
     pub fn local_addrs(&self) -> Vec<Addr> {
-        let lines = self.shared.servers.iter().filter_map(super::server::Server::line);
-        lines.map(|line| line.link().local_addr.clone()).collect()
+        let sockets = self.shared.servers.iter().filter_map(super::server::Server::socket);
+        sockets.map(|socket| socket.link().local_addr.clone()).collect()
     }
 
     fn encode(&self, packet: &P::Outgoing) -> Result<Vec<u8>, RequestError> {

@@ -5,12 +5,12 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
-    line::{Line, Registered},
     shared::Shared,
     slot::{News, Response, Slot},
+    socket::{Registered, Socket},
     window::Place,
 };
-use crate::{Correlated, RequestError, stats::add};
+use crate::{Correlated, RequestError, stats::add, timing::after};
 
 /// A request in flight. When it is dropped, nothing more is sent for it.
 pub(super) struct Exchange<'c, P> {
@@ -56,7 +56,7 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         total: Duration,
     ) -> Result<Self, RequestError> {
         let started = Instant::now();
-        let deadline = started.checked_add(total).unwrap_or_else(far_away);
+        let deadline = after(started, total);
         let place = tokio::select! {
             biased;
             () = shared.closed() => return Err(RequestError::Closed),
@@ -115,8 +115,7 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
             let asked = self.asked[server].as_ref().map(|asked| (asked.sent, asked.timer));
             let (sent, timer) = asked.unwrap_or_else(|| (Instant::now(), Duration::ZERO));
             let hedge = hedge.filter(|hedge| self.attempts == 1 && *hedge < timer);
-            let until = sent.checked_add(hedge.unwrap_or(timer)).unwrap_or_else(far_away);
-            let until = until.min(self.deadline);
+            let until = after(sent, hedge.unwrap_or(timer)).min(self.deadline);
             loop {
                 // Another server is asked at once.
                 if failed && in_a_row < servers && !last {
@@ -152,19 +151,19 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         let asked = match &mut self.asked[server] {
             Some(asked) => asked,
             none => {
-                let line = shared.servers[server].line().ok_or(RequestError::Closed)?;
-                let max = line.link().max_len();
+                let socket = shared.servers[server].socket().ok_or(RequestError::Closed)?;
+                let max = socket.link().max_len();
                 if self.request.len() > max {
                     return Err(RequestError::TooLarge { len: self.request.len(), max });
                 }
                 let id = tokio::select! {
                     biased;
                     () = shared.closed() => return Err(RequestError::Closed),
-                    id = timeout_at(self.deadline, line.take_id()) => id,
+                    id = timeout_at(self.deadline, socket.take_id()) => id,
                 };
                 let Ok(id) = id else { return Err(timed_out(self.attempts, self.started)) };
                 shared.protocol.set_id(id, &mut self.request);
-                let registered = line.register(id, self.request[..].into(), &self.slot);
+                let registered = socket.register(id, self.request[..].into(), &self.slot);
                 let (sent, timer) = (Instant::now(), Duration::ZERO);
                 none.insert(Asked { registered, attempts: 0, sent, timer })
             }
@@ -179,11 +178,11 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         );
         add(&shared.counters.attempts, 1);
         asked.sent = Instant::now();
-        let Registered { line, datagram, .. } = &asked.registered;
+        let Registered { socket, datagram, .. } = &asked.registered;
         let sent = tokio::select! {
             biased;
             () = shared.closed() => return Err(RequestError::Closed),
-            sent = timeout_at(self.deadline, send(line, datagram)) => sent,
+            sent = timeout_at(self.deadline, send(socket, datagram)) => sent,
         };
         match sent {
             Ok(Ok(at)) => {
@@ -227,8 +226,10 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
 
     /// An attempt to `server` has failed.
     fn refused(&mut self, server: usize, error: io::Error) {
-        if let Some(asked) = &self.asked[server] {
-            self.shared.servers[server].replace(&asked.registered.line);
+        if let Some(asked) = &self.asked[server]
+            && error.kind() == io::ErrorKind::ConnectionRefused
+        {
+            self.shared.servers[server].replace(&asked.registered.socket);
         }
         self.failure = Some(error);
     }
@@ -263,8 +264,8 @@ impl<P> Drop for Exchange<'_, P> {
 }
 
 /// Sends a datagram, as soon as there is room; returns when it was sent.
-pub(super) async fn send(line: &Line, datagram: &[u8]) -> io::Result<Instant> {
-    let link = line.link();
+pub(super) async fn send(socket: &Socket, datagram: &[u8]) -> io::Result<Instant> {
+    let link = socket.link();
     loop {
         // A response may come before the call returns.
         let at = Instant::now();
@@ -278,9 +279,4 @@ pub(super) async fn send(line: &Line, datagram: &[u8]) -> io::Result<Instant> {
 
 fn timed_out(attempts: u32, started: Instant) -> RequestError {
     RequestError::TimedOut { attempts, elapsed: started.elapsed() }
-}
-
-/// A time that is not reached.
-fn far_away() -> Instant {
-    Instant::now() + Duration::from_secs(1 << 30)
 }

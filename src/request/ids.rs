@@ -8,6 +8,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::timing::after;
+
 /// The ids of one socket. Numbers rise by one, and a keyed permutation makes ids of them. So no id is used twice
 /// until all were used, nobody can guess the next one, and no memory is needed for those in use.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Ids {
             return Err(self.next_release().unwrap_or(now));
         }
         let step = self.reserve / MARKS;
-        if self.marks.back().is_none_or(|(time, _)| now >= *time + step) {
+        if self.marks.back().is_none_or(|(time, _)| now >= after(*time, step)) {
             self.marks.push_back((now, self.next));
         }
         let id = self.permutation.of(self.next % self.permutation.len);
@@ -73,7 +75,7 @@ impl Ids {
     /// When the ids of the first mark have rested. They were taken within one step.
     fn next_release(&self) -> Option<Instant> {
         let (first, _) = self.marks.front()?;
-        first.checked_add(self.reserve / MARKS)?.checked_add(self.reserve)
+        Some(after(after(*first, self.reserve / MARKS), self.reserve))
     }
 }
 
@@ -180,6 +182,17 @@ mod tests {
         for _ in 0..128 {
             ids.take().unwrap();
         }
+    }
+
+    //
+    #[tokio::test(start_paused = true)]
+    async fn ids_that_rest_for_ever_do_not_overflow() {
+        let mut ids = Ids::new(1, Duration::MAX);
+        assert!(ids.take().is_ok() && ids.take().is_ok());
+
+        let free = ids.take().unwrap_err();
+
+        assert!(free > Instant::now() + Duration::from_secs(1 << 29));
     }
 
     //

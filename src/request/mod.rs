@@ -5,10 +5,10 @@ mod builder;
 mod endpoint;
 mod exchange;
 mod ids;
-mod line;
 mod server;
 mod shared;
 mod slot;
+mod socket;
 mod window;
 
 pub use budget::RetryBudget;

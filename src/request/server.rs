@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::line::{Line, LineOptions};
+use super::socket::{Socket, SocketOptions};
 use crate::{
     Correlated,
     client::link::Link,
@@ -19,10 +19,10 @@ use crate::{
 pub(super) struct Server<P> {
     index: usize,
     /// `None` after the client was closed.
-    line: Mutex<Option<Arc<Line>>>,
+    socket: Mutex<Option<Arc<Socket>>>,
     round_trip: Mutex<RoundTrip>,
     protocol: Arc<P>,
-    options: LineOptions,
+    options: SocketOptions,
     counters: Arc<RequestCounters>,
 }
 
@@ -30,41 +30,41 @@ impl<P: Correlated + Send + Sync + 'static> Server<P> {
     pub(super) fn new(
         link: Link,
         index: usize,
-        options: LineOptions,
+        options: SocketOptions,
         protocol: Arc<P>,
         counters: Arc<RequestCounters>,
     ) -> Self {
-        let line = Line::new(link, index, &options, &protocol, &counters);
+        let socket = Socket::new(link, index, &options, &protocol, &counters);
         let round_trip = Mutex::default();
-        Self { index, line: Mutex::new(Some(line)), round_trip, protocol, options, counters }
+        Self { index, socket: Mutex::new(Some(socket)), round_trip, protocol, options, counters }
     }
 
     /// The socket for new requests; `None` after the client was closed.
-    pub(super) fn line(&self) -> Option<Arc<Line>> {
-        locked(&self.line).clone()
+    pub(super) fn socket(&self) -> Option<Arc<Socket>> {
+        locked(&self.socket).clone()
     }
 
     pub(super) fn close(&self) {
-        let line = locked(&self.line).take();
+        let socket = locked(&self.socket).take();
         #[cfg(unix)]
-        if let Some(line) = &line {
-            line.link().remove_path();
+        if let Some(socket) = &socket {
+            socket.link().remove_path();
         }
-        drop(line);
+        drop(socket);
     }
 
-    /// Lets new requests use another port, since `line` is refused. A firewall or a NAT on the path may have
-    /// forgotten the old one. Requests that use `line` keep it: with another port they would be new ones for the
+    /// Lets new requests use another port, since `socket` is refused. A firewall or a NAT on the path may have
+    /// forgotten the old one. Requests that use `socket` keep it: with another port they would be new ones for the
     /// server.
-    pub(super) fn replace(&self, line: &Arc<Line>) {
-        let mut current = locked(&self.line);
-        if !current.as_ref().is_some_and(|current| Arc::ptr_eq(current, line)) {
+    pub(super) fn replace(&self, socket: &Arc<Socket>) {
+        let mut current = locked(&self.socket);
+        if !current.as_ref().is_some_and(|current| Arc::ptr_eq(current, socket)) {
             return;
         }
         // Without another socket, this one serves on.
-        if let Some(link) = line.link().reopen() {
+        if let Some(link) = socket.link().reopen() {
             let Self { index, options, protocol, counters, .. } = self;
-            *current = Some(Line::new(link, *index, options, protocol, counters));
+            *current = Some(Socket::new(link, *index, options, protocol, counters));
         }
     }
 

@@ -15,7 +15,10 @@ use super::{
     recv::{Receiving, Step},
     send::SendPath,
 };
-use crate::{EncodeError, PeerRequestError, RecvError, timing::Jitter};
+use crate::{
+    EncodeError, PeerRequestError, RecvError,
+    timing::{Jitter, after},
+};
 
 impl<Req, Res> Peer<Req, Res> {
     /// Sends `packet`, and repeats the same datagram until the next packet of this peer arrives. Returns that packet.
@@ -245,7 +248,9 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
             let now = Instant::now();
             if self.started.is_none() || now >= self.due() {
                 // A packet that has arrived by now was looked for, unless this is the first attempt.
-                if self.attempts == self.repeat.max_attempts || self.is_over(now) {
+                if self.attempts == self.repeat.max_attempts
+                    || self.started.is_some() && now >= self.end()
+                {
                     return Err(self.timed_out(now));
                 }
                 self.attempt(now).await?;
@@ -290,10 +295,9 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
 
     /// Sends the datagram. If there is no room for it until the request ends, it counts as sent and lost.
     async fn send(&self) -> Result<(), PeerRequestError> {
-        let end = self.end().unwrap_or_else(|| self.sent + FAR_AWAY);
         tokio::select! {
             biased;
-            sent = timeout_at(end, self.path.send(&*self.datagram)) => match sent {
+            sent = timeout_at(self.end(), self.path.send(&*self.datagram)) => match sent {
                 Ok(sent) => sent.map_err(PeerRequestError::not_sent),
                 Err(_) => Ok(()),
             },
@@ -327,17 +331,12 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
 
     /// When the timer expires or the request ends.
     fn due(&self) -> Instant {
-        let due = self.sent.checked_add(self.timer).unwrap_or_else(|| self.sent + FAR_AWAY);
-        self.end().map_or(due, |end| end.min(due))
+        after(self.sent, self.timer).min(self.end())
     }
 
     /// When the request ends.
-    fn end(&self) -> Option<Instant> {
-        self.started?.checked_add(self.repeat.timing.total)
-    }
-
-    fn is_over(&self, now: Instant) -> bool {
-        self.end().is_some_and(|end| now >= end)
+    fn end(&self) -> Instant {
+        after(self.started.unwrap_or(self.sent), self.repeat.timing.total)
     }
 
     fn timed_out(&mut self, now: Instant) -> PeerRequestError {
@@ -371,9 +370,6 @@ impl<Req, Res> fmt::Debug for PeerRequest<'_, Req, Res> {
             .finish_non_exhaustive()
     }
 }
-
-/// A time that is not reached.
-const FAR_AWAY: Duration = Duration::from_secs(1 << 30);
 
 /// Sends bytes that were encoded before: each attempt must be the same datagram, also if the protocol encodes a
 /// packet in another way each time.

@@ -4,7 +4,7 @@ use datagrammar::RequestError;
 use tokio::task::yield_now;
 
 use super::*;
-use crate::support::everywhere;
+use crate::support::{everywhere, until};
 
 everywhere! {
     //
@@ -18,9 +18,7 @@ everywhere! {
             let client = client.clone();
             async move { client.request(text("hello")).await }
         });
-        while server.handle.stats().delivered == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| server.handle.stats().delivered == 1).await;
 
         client.close();
 

@@ -48,7 +48,8 @@ async fn ask(loss: f64, max_timeout: Duration, necessary: f64) {
         attempts += stats.attempts;
         server.handle.shutdown().await;
         let calls = calls.lock().unwrap();
-        assert!(calls.len() == 50 && calls.values().all(|calls| *calls == 1), "seed {seed}");
+        assert_eq!(calls.len() as u64, REQUESTS, "seed {seed}");
+        assert!(calls.values().all(|calls| *calls == 1), "seed {seed}");
     }
     let each = attempts as f64 / (SEEDS * REQUESTS) as f64;
     assert!((0.9 * necessary..1.1 * necessary).contains(&each), "{each} attempts per request");

@@ -27,7 +27,7 @@ use crate::{
 
 /// A connected socket with the task that receives from it. The task ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct Socket {
     core: Arc<Core>,
     driver: JoinHandle<()>,
 }
@@ -59,13 +59,13 @@ struct Request {
 
 /// The settings of each socket.
 #[derive(Clone, Debug)]
-pub(super) struct LineOptions {
+pub(super) struct SocketOptions {
     pub(super) max_datagram_size: usize,
     /// How long an id is not used again.
     pub(super) reserve: Duration,
 }
 
-impl Line {
+impl Socket {
     /// Starts to receive from `link`, which is connected to server number `server`.
     ///
     /// # Panics
@@ -74,7 +74,7 @@ impl Line {
     pub(super) fn new<P>(
         link: Link,
         server: usize,
-        options: &LineOptions,
+        options: &SocketOptions,
         protocol: &Arc<P>,
         counters: &Arc<RequestCounters>,
     ) -> Arc<Self>
@@ -125,11 +125,11 @@ impl Line {
     ) -> Registered {
         let request = Request { datagram: Arc::clone(&datagram), slot: Arc::clone(slot) };
         locked(&self.core.waiting).requests.insert(id, request);
-        Registered { line: Arc::clone(self), id, datagram, rest: Duration::ZERO }
+        Registered { socket: Arc::clone(self), id, datagram, rest: Duration::ZERO }
     }
 }
 
-impl Drop for Line {
+impl Drop for Socket {
     fn drop(&mut self) {
         self.driver.abort();
     }
@@ -151,7 +151,7 @@ impl Waiting {
 /// The id of a request on one socket. While this exists, responses with the id reach the request.
 #[derive(Debug)]
 pub(super) struct Registered {
-    pub(super) line: Arc<Line>,
+    pub(super) socket: Arc<Socket>,
     id: u64,
     /// What is sent.
     pub(super) datagram: Arc<[u8]>,
@@ -161,7 +161,7 @@ pub(super) struct Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let mut waiting = locked(&self.line.core.waiting);
+        let mut waiting = locked(&self.socket.core.waiting);
         waiting.requests.remove(&self.id);
         waiting.rests_until = Instant::now().checked_add(self.rest);
     }
