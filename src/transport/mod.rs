@@ -245,6 +245,20 @@ fn send_singly(
     batch: &mut SendBatch,
     refused: &mut dyn FnMut(&Addr, io::Error),
 ) -> bool {
+    while !batch.is_empty() {
+        if !send_front(&try_send, batch, refused) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Sends the first datagram of `batch`, and removes it unless there is no room. Returns false then.
+fn send_front(
+    try_send: &impl Fn(&Route, &[u8]) -> io::Result<()>,
+    batch: &mut SendBatch,
+    refused: &mut dyn FnMut(&Addr, io::Error),
+) -> bool {
     while let Some((to, datagram)) = batch.front() {
         match try_send(to, datagram) {
             Ok(()) => {}
@@ -253,6 +267,7 @@ fn send_singly(
             Err(error) => refused(&to.peer, error),
         }
         batch.pop_front();
+        break;
     }
     true
 }

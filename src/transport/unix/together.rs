@@ -15,8 +15,9 @@ use crate::{
     Addr,
     lock::locked,
     transport::{
-        SendBatch, Transport,
+        Route, SendBatch, Transport,
         kernel::{Aligned, unix::NAME},
+        send_front,
     },
 };
 
@@ -31,15 +32,11 @@ impl UnixSocket {
         while !batch.is_empty() {
             let sent = self.send_first(batch);
             (0..sent).for_each(|_| batch.pop_front());
-            // The kernel has not said why it did not send this one. The error is about this datagram or its peer.
-            let Some((to, datagram)) = batch.front() else { break };
-            match self.try_send(to, datagram) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => refused(&to.peer, error),
+            // The kernel has not said why it did not send the next one. The error is about it or about its peer.
+            let try_send = |to: &Route, datagram: &[u8]| self.try_send(to, datagram);
+            if !batch.is_empty() && !send_front(&try_send, batch, refused) {
+                return false;
             }
-            batch.pop_front();
         }
         true
     }
