@@ -1,21 +1,22 @@
-//! A RADIUS server: it checks passwords (RFC 2865) and prints accounting records (RFC 2866), one line of JSON
-//! each. A request that a client repeats runs the handler once (RFC 5080).
+//! A RADIUS server and a client. The server checks passwords (RFC 2865) and prints accounting records (RFC 2866), one
+//! line of JSON each. A request that a client repeats runs the handler once (RFC 5080).
 //!
 //! ```sh
 //! cargo run --example radius --features radius -- 127.0.0.1:1812 secret nemo=arctangent
+//! cargo run --example radius --features radius -- ask 127.0.0.1:1812 secret nemo=arctangent
 //! echo 'User-Name=nemo,User-Password=arctangent,Message-Authenticator=0x00' |
-//!     radclient 127.0.0.1:1812 auth secret      # in another terminal
+//!     radclient 127.0.0.1:1812 auth secret
 //! ```
 //!
 //! `protocol.rs` turns datagrams into the `Packet`s of `packet.rs`, and says which response belongs to which
-//! request. So a `RequestClient` can speak it too.
+//! request. So a `RequestClient` speaks it too.
 
 mod packet;
 mod protocol;
 
 use std::{collections::HashMap, env, sync::Arc};
 
-use datagrammar::{Addr, BoxError, ReplyCache, Server, with_state};
+use datagrammar::{Addr, BoxError, ReplyCache, RequestClient, Server, with_state};
 use packet::{
     ACCESS_ACCEPT, ACCESS_REJECT, ACCESS_REQUEST, ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE,
     ACCT_SESSION_ID, ACCT_STATUS_TYPE, Packet, REPLY_MESSAGE, USER_NAME, USER_PASSWORD,
@@ -62,22 +63,40 @@ fn record(request: &Packet, from: &Addr) {
     println!("{}", json!({ "from": from, "status": status, "session": session, "user": user }));
 }
 
-#[tokio::main]
-async fn main() -> Result<(), BoxError> {
-    let mut args = env::args().skip(1);
-    let (Some(addr), Some(secret)) = (args.next(), args.next()) else {
-        return Err("usage: radius ADDR:PORT SECRET [NAME=PASSWORD]...".into());
-    };
-    let user = |arg: String| {
-        let (name, password) = arg.split_once('=').ok_or("a user is NAME=PASSWORD")?;
-        Ok((name.to_owned(), password.to_owned()))
-    };
-    let users: Users = Arc::new(args.map(user).collect::<Result<_, BoxError>>()?);
-    let server = Server::builder(Radius::new(&secret), with_state(users, answer))
+async fn serve(addr: &str, secret: &str, users: &[String]) -> Result<(), BoxError> {
+    let users = users.iter().map(|user| user_of(user)).collect::<Result<_, _>>()?;
+    let server = Server::builder(Radius::new(secret), with_state(Users::new(users), answer))
         // A repeated request gets the same bytes again.
         .reply_cache(ReplyCache::default())
         .bind(addr)
         .await?;
     eprintln!("listening on {}", server.local_addr());
     Ok(server.serve_until(async { drop(tokio::signal::ctrl_c().await) }).await?)
+}
+
+/// Asks a server whether a password is right. The client repeats the request until it is answered.
+async fn ask(addr: &str, secret: &str, user: &str) -> Result<(), BoxError> {
+    let (name, password) = user_of(user)?;
+    let client = RequestClient::connect(addr, Radius::new(secret)).await?;
+    let request =
+        Packet::request(ACCESS_REQUEST).with(USER_NAME, name).with(USER_PASSWORD, password);
+    let response = client.request(request).await?;
+    let verdict = if response.code == ACCESS_ACCEPT { "accepted" } else { "rejected" };
+    println!("{verdict}: {}", response.text(REPLY_MESSAGE).unwrap_or_default());
+    Ok(())
+}
+
+fn user_of(arg: &str) -> Result<(String, String), BoxError> {
+    let (name, password) = arg.split_once('=').ok_or("a user is NAME=PASSWORD")?;
+    Ok((name.to_owned(), password.to_owned()))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let args: Vec<_> = env::args().skip(1).collect();
+    match &args[..] {
+        [ask, addr, secret, user] if ask == "ask" => self::ask(addr, secret, user).await,
+        [addr, secret, users @ ..] => serve(addr, secret, users).await,
+        _ => Err("usage: radius ADDR:PORT SECRET [NAME=PASSWORD]... | ask ADDR:PORT SECRET NAME=PASSWORD".into()),
+    }
 }

@@ -32,7 +32,6 @@ pub(crate) struct Packet {
 
 impl Packet {
     /// Makes a request. The protocol sets the authenticator, and a request client sets the id.
-    #[allow(dead_code, reason = "a server sends none")]
     pub(crate) fn request(code: u8) -> Self {
         Self { code, id: 0, authenticator: [0; 16], attributes: Vec::new() }
     }

@@ -91,10 +91,9 @@ async fn main() -> Result<(), BoxError> {
 fn transport(addr: String) -> AnyTransport {
     #[cfg(target_os = "linux")]
     if addr.contains('/') {
-        use datagrammar::{Unix, UnnamedPeers};
         // All users of the host may log, and most programs do not bind the socket that they send from.
-        let socket = Unix::new(addr).mode(0o666).unnamed_peers(UnnamedPeers::Serve);
-        return socket.replace_stale(true).into();
+        let socket = datagrammar::Unix::new(addr).mode(0o666).replace_stale(true);
+        return socket.unnamed_peers(datagrammar::UnnamedPeers::Serve).into();
     }
     // Nobody repeats a lost message, so let the kernel hold a larger burst than the default of 4 MiB.
     Udp::new(addr).recv_buffer_size(16 << 20).into()

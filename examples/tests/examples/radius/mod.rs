@@ -1,6 +1,5 @@
 //! The RADIUS server: packets of the RFCs, and requests through a relay that loses and duplicates.
 
-#[allow(dead_code, reason = "the program uses the others")]
 #[path = "../../../radius/packet.rs"]
 mod packet;
 #[path = "../../../radius/protocol.rs"]
@@ -87,6 +86,27 @@ fn radius_hides_passwords_of_each_length() {
 }
 
 #[test]
+fn radius_signs_each_kind_of_response() {
+    let pairs = [
+        (ACCESS_REQUEST, ACCESS_ACCEPT),
+        (ACCESS_REQUEST, ACCESS_REJECT),
+        (ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE),
+    ];
+    for (code, response_code) in pairs {
+        let (mut request, mut response) = (Vec::new(), Vec::new());
+        radius().encode(&Packet::request(code), &mut request).unwrap();
+        radius().set_id(7, &mut request);
+        let received = radius().decode(&request).unwrap();
+        let packet = received.respond(response_code).with(REPLY_MESSAGE, "hello");
+        radius().encode(&packet, &mut response).unwrap();
+
+        assert!(radius().is_answer(&request, &response));
+        assert!(!Radius::new("other").is_answer(&request, &response));
+        assert_eq!(radius().id(&response), Some(7));
+    }
+}
+
+#[test]
 fn radius_refuses_what_is_forged_or_cut() {
     for code in [ACCESS_REQUEST, ACCOUNTING_REQUEST] {
         let mut datagram = Vec::new();
@@ -135,6 +155,17 @@ async fn radius_accepts_and_rejects() {
     assert_eq!(ask("nemo", "arctangent").await, (ACCESS_ACCEPT, "Welcome, nemo.".to_owned()));
     assert_eq!(ask("nemo", "sine").await.0, ACCESS_REJECT);
     assert_eq!(ask("ahab", "arctangent").await.0, ACCESS_REJECT);
+}
+
+#[test]
+fn radius_asks_a_server() {
+    let server = Program::start("radius", ["127.0.0.1:0", SECRET, "nemo=arctangent"]);
+    let addr = server.addr();
+    let ask = |user| Program::start("radius", ["ask", &addr, SECRET, user]).end();
+
+    assert_eq!(ask("nemo=arctangent"), (Some(0), vec!["accepted: Welcome, nemo.".to_owned()]));
+    assert_eq!(ask("nemo=sine"), (Some(0), vec!["rejected: Unknown name or password.".to_owned()]));
+    assert_eq!(ask("nemo").0, Some(1));
 }
 
 #[tokio::test]
