@@ -71,7 +71,11 @@ impl Unread {
     /// Asks the kernel how much of the send buffer is in use.
     #[cold]
     fn look(&self, fd: BorrowedFd<'_>, peer: &Addr, cost: usize) -> bool {
-        let Ok((used, size)) = send_buffer(fd) else { return true };
+        let Ok((used, size)) = send_buffer(fd) else {
+            // An old kernel does not tell. The sum must not grow without a look.
+            self.used.store(0, Relaxed);
+            return true;
+        };
         self.used.store(used + cost, Relaxed);
         self.plenty.store(size / 2, Relaxed);
         let mut crowded = locked(&self.crowded);
