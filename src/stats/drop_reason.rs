@@ -1,0 +1,106 @@
+//! Why datagrams are dropped.
+
+use std::fmt;
+
+/// The reason why a datagram was dropped before a handler received it. Each dropped datagram has exactly one
+/// reason.
+///
+/// `println!("{}", handle.stats())` shows the reasons and the numbers. When a limit or the kernel drops a
+/// datagram, the first drop for each reason is logged at WARN, once per run of `serve`.
+/// [The list of checks](crate::_documentation::troubleshooting) says what to change.
+///
+/// # Examples
+///
+/// ```
+/// use datagrammar::{DropReason, ServerStats};
+///
+/// let stats = ServerStats::default();
+/// assert_eq!(stats.dropped(DropReason::QueueFull), 0);
+/// assert_eq!(DropReason::QueueFull.to_string(), "queue_full");
+/// assert_eq!(DropReason::ALL.len(), stats.drops().count());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The peer's queue was full: [`max_queue_len`](crate::Limits::max_queue_len) or
+    /// [`max_queue_bytes`](crate::Limits::max_queue_bytes).
+    QueueFull,
+    /// The queues of all peers together were full:
+    /// [`max_total_queue_bytes`](crate::Limits::max_total_queue_bytes).
+    MemoryLimit,
+    /// [`max_conversations`](crate::Limits::max_conversations) was reached.
+    ConversationLimit,
+    /// It was longer than [`Limits::max_datagram_size`](crate::Limits::max_datagram_size). Or you set an
+    /// option through a [`SocketRef`](crate::SocketRef), and the kernel attaches more control messages than the
+    /// server has room for. In that case, datagrams that the kernel has merged (GRO) count as one.
+    Truncated,
+    /// Its source address cannot be answered, or the [source filter](crate::ServerBuilder::source_filter)
+    /// refused it.
+    Refused,
+    /// The handler returned without receiving it.
+    Unread,
+    /// It arrived while the server did not serve, after an earlier `serve` had ended.
+    Stale,
+    /// It arrived or waited during a shutdown, or came from a new peer during a
+    /// [`drain`](crate::ServerHandle::drain).
+    ShuttingDown,
+    /// The kernel dropped it, usually because the socket's receive buffer was full. The server never received
+    /// it.
+    ///
+    /// Only Linux reports this, if [`batch_io`](crate::Udp::batch_io) is on. The count includes all drops
+    /// since the server was bound, also those just now. Datagrams that the kernel has merged (GRO) count as
+    /// one.
+    Kernel,
+    /// Its sender is a Unix socket without a name, and
+    /// [`Unix::unnamed_peers`](crate::Unix::unnamed_peers) does not allow that.
+    Unnamed,
+    /// It came with file descriptors, and [`max_queued_fds`](crate::Limits::max_queued_fds) was reached. They
+    /// were closed.
+    Descriptors,
+    /// It repeated a request that the [reply cache](crate::ReplyCache) knows. If that has a reply, the peer got it
+    /// again: see [`replayed`](crate::ServerStats::replayed).
+    Duplicate,
+}
+
+impl DropReason {
+    /// All reasons, in the order of their declaration.
+    pub const ALL: &[Self] = &[
+        Self::QueueFull,
+        Self::MemoryLimit,
+        Self::ConversationLimit,
+        Self::Truncated,
+        Self::Refused,
+        Self::Unread,
+        Self::Stale,
+        Self::ShuttingDown,
+        Self::Kernel,
+        Self::Unnamed,
+        Self::Descriptors,
+        Self::Duplicate,
+    ];
+
+    /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::MemoryLimit => "memory_limit",
+            Self::ConversationLimit => "conversation_limit",
+            Self::Truncated => "truncated",
+            Self::Refused => "refused",
+            Self::Unread => "unread",
+            Self::Stale => "stale",
+            Self::ShuttingDown => "shutting_down",
+            Self::Kernel => "kernel",
+            Self::Unnamed => "unnamed",
+            Self::Descriptors => "descriptors",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
