@@ -158,6 +158,7 @@ pub mod _documentation;
 mod addr;
 #[cfg(feature = "blocking")]
 pub mod blocking;
+mod chunk;
 mod client;
 mod engine;
 mod error;
@@ -186,6 +187,7 @@ mod traffic_class;
 mod transport;
 
 pub use addr::Addr;
+pub use chunk::Chunked;
 pub use client::{Client, ClientBuilder, Packets};
 #[cfg(feature = "tokio-codec")]
 pub use stream_codec::StreamCodec;

@@ -49,7 +49,8 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
         | DropReason::Unread
         | DropReason::Stale
         | DropReason::ShuttingDown
-        | DropReason::Duplicate => return None,
+        | DropReason::Duplicate
+        | DropReason::Chunk => return None,
     })
 }
 

@@ -13,7 +13,8 @@ use tokio::task::coop;
 use super::protocol::Encode;
 use crate::{
     SendError,
-    reply_cache::Keep,
+    chunk::Chunks,
+    reply_cache::{Keep, Recorded},
     socket::{SocketState, batch_context::BatchContext},
     transport::{Route, Scratch, Transport, max_len},
 };
@@ -79,6 +80,16 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
         let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
+        self.send_at_once(datagram, recorded, cx)
+    }
+
+    fn send_at_once(
+        &mut self,
+        datagram: Scratch,
+        recorded: Recorded,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        let SendPath { socket, route, .. } = self.path;
         if self.is_reply {
             let batched = BatchContext::with(socket.id, |batch| {
                 socket.outbox.takes_reply(&mut batch.replies, route, &datagram).then_some(())
@@ -107,7 +118,9 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
 
     #[inline(never)] // `poll` stays small for UDP without a reply cache.
     fn poll_otherwise(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        if self.path.socket.outbox.sends_at_once() {
+        if let Some(chunks) = &self.path.socket.chunks {
+            self.poll_chunked(chunks, cx)
+        } else if self.path.socket.outbox.sends_at_once() {
             self.poll_at_once(cx)
         } else {
             self.poll_recorded(cx)
@@ -146,6 +159,16 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
         let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
+        self.send_by_outbox(datagram, recorded, cx)
+    }
+
+    fn send_by_outbox(
+        &mut self,
+        datagram: Scratch,
+        recorded: Recorded,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        let SendPath { socket, route, .. } = self.path;
         if socket.outbox.try_send(route, &datagram)? {
             recorded.sent();
             return Poll::Ready(Ok(()));
@@ -156,6 +179,75 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
             Ok(())
         };
         self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
+    }
+}
+
+impl<'a, Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'a, Res, B, E> {
+    /// Sends the packet, in chunks if it is too long for one datagram.
+    fn poll_chunked(
+        &mut self,
+        chunks: &'a Chunks,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        let SendPath { socket, protocol, route } = self.path;
+        ready!(proceed(socket, cx));
+        let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
+        let datagram = Scratch::encode(chunks.max_len(), encode).map_err(without_kind)?;
+        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
+        if chunks.splits(&datagram) {
+            return self.send_in_chunks(chunks, &datagram, recorded, cx);
+        }
+        if socket.outbox.sends_at_once() {
+            return self.send_at_once(datagram, recorded, cx);
+        }
+        if socket.outbox.joins_batch(socket.id, route, [&datagram[..]].into_iter()) {
+            recorded.sent();
+            return Poll::Ready(Ok(()));
+        }
+        self.send_by_outbox(datagram, recorded, cx)
+    }
+
+    /// Sends the first chunks of a datagram. The peer asks for the others, which are in the reply cache.
+    fn send_in_chunks(
+        &mut self,
+        chunks: &'a Chunks,
+        datagram: &[u8],
+        recorded: Recorded,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        let SendPath { socket, route, .. } = self.path;
+        let Some(packet) = recorded.packet() else {
+            let (len, max) = (datagram.len(), chunks.longest_datagram());
+            return Poll::Ready(Err(without_kind(SendError::TooLarge { len, max })));
+        };
+        let first: Vec<_> = chunks.first(packet, datagram).collect();
+        if socket.outbox.joins_batch(socket.id, route, first.iter().map(Vec::as_slice)) {
+            recorded.sent();
+            return Poll::Ready(Ok(()));
+        }
+        socket.send_batched();
+        let waiting = async move {
+            let SocketState { outbox, limits, .. } = &**socket;
+            for chunk in &first {
+                if outbox.sends_at_once() {
+                    let send = |socket: &dyn Transport| socket.try_send(route, chunk);
+                    outbox.send_at_once(route, chunk.len(), limits.idle_timeout, send).await?;
+                } else {
+                    outbox.send(route, chunk).await?;
+                }
+            }
+            recorded.sent();
+            Ok(())
+        };
+        self.waiting.insert(Box::pin(waiting)).as_mut().poll(cx)
+    }
+}
+
+/// The lengths of packets, instead of those of datagrams that have their kind in front.
+fn without_kind(error: SendError) -> SendError {
+    match error {
+        SendError::TooLarge { len, max } => SendError::TooLarge { len: len - 1, max: max - 1 },
+        error => error,
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Addr,
+    chunk::PacketId,
     lock::locked,
     panic::{self, Panicked},
     stats::{Counters, add},
@@ -52,8 +53,8 @@ pub(crate) enum Arrival {
     New(Ticket),
     /// It repeats a request that has no reply.
     Duplicate,
-    /// It repeats a request that has this reply.
-    Answered(Arc<[u8]>),
+    /// It repeats a request that has this reply. The reply has this name in chunks.
+    Answered(Arc<[u8]>, PacketId),
 }
 
 /// How much of a reply is recorded.
@@ -88,19 +89,28 @@ impl Replies {
         Self { shared, bound }
     }
 
-    /// Looks up a datagram that has arrived from `peer`. If it is a new request, it is known from now on.
+    /// Looks up a datagram that has arrived from `peer`. If it is a new request, it is known from now on. If it came in
+    /// chunks, it had this name.
     ///
     /// # Errors
     ///
     /// Fails if the user's code panics.
-    pub(crate) fn arrive(&self, peer: &Addr, datagram: &[u8]) -> Result<Arrival, Panicked> {
+    pub(crate) fn arrive(
+        &self,
+        peer: &Addr,
+        datagram: &[u8],
+        in_chunks: Option<PacketId>,
+    ) -> Result<Arrival, Panicked> {
         if peer.is_unnamed() {
             return Ok(Arrival::Unnumbered);
         }
         let Some((id, hash)) = self.identify(peer, datagram)? else {
             return Ok(Arrival::Unnumbered);
         };
-        let digest = self.shared.bytes.hash_one(datagram);
+        let digest = match in_chunks {
+            None => self.shared.bytes.hash_one(datagram),
+            Some(packet) => self.digest(packet),
+        };
         let request = Request { bound: self.bound, peer, id, hash };
         let known = self.shared.change(|table| table.arrive(&request, digest, Instant::now()));
         Ok(match known {
@@ -111,8 +121,49 @@ impl Replies {
             }),
             Known::Full => Arrival::Unnumbered,
             Known::Unanswered => Arrival::Duplicate,
-            Known::Answered(reply) => Arrival::Answered(reply),
+            Known::Answered(reply) => {
+                let found =
+                    self.shared.change(|table| table.find(&request, digest, Instant::now()));
+                let number = found.map_or(0, |(number, _)| number);
+                Arrival::Answered(reply, self.packet(id, number))
+            }
         })
+    }
+
+    /// Looks up a request of which a chunk has arrived, and which is not incomplete. Returns `None` if it is not known.
+    pub(crate) fn repeated(&self, peer: &Addr, packet: PacketId) -> Option<Arrival> {
+        let request = self.request(peer, packet.id);
+        let digest = self.digest(packet);
+        let found = self.shared.change(|table| table.find(&request, digest, Instant::now()));
+        let (number, reply) = found?;
+        let answered = |reply| Arrival::Answered(reply, self.packet(packet.id, number));
+        Some(reply.map_or(Arrival::Duplicate, answered))
+    }
+
+    /// The reply to `peer` that has this name in chunks.
+    pub(crate) fn reply(&self, peer: &Addr, packet: PacketId) -> Option<Arc<[u8]>> {
+        let request = self.request(peer, packet.id);
+        let wanted = |number| self.packet(packet.id, number) == packet;
+        self.shared.change(|table| table.reply(&request, wanted, Instant::now()))
+    }
+
+    /// Whether a datagram has this id.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the user's code panics.
+    pub(crate) fn has_id(&self, datagram: &[u8], id: u64) -> Result<bool, Panicked> {
+        panic::catch(|| (self.shared.read_id)(datagram) == Some(id))
+    }
+
+    /// Stands for the bytes of a request that comes in chunks: these have the same name only if they are the same.
+    fn digest(&self, packet: PacketId) -> u64 {
+        self.shared.bytes.hash_one(packet)
+    }
+
+    /// The name of a reply in chunks. Nobody else can guess it.
+    fn packet(&self, id: u64, number: u64) -> PacketId {
+        PacketId { id, number: self.shared.conversations.hash_one(number) as u32 }
     }
 
     /// Records `reply`, a datagram to `peer`, if it is the first one with the id of a delivered request.
@@ -130,14 +181,27 @@ impl Replies {
         let request = Request { bound: self.bound, peer, id, hash };
         let kept = (keep == Keep::Bytes).then_some(reply);
         let number = self.shared.change(|table| table.answer(&request, kept));
-        Ok(Recorded(number.map(|number| (Arc::clone(&self.shared), number))))
+        let kept = |number| {
+            let (shared, packet) = (Arc::clone(&self.shared), self.packet(id, number));
+            Kept { shared, number, packet }
+        };
+        Ok(Recorded(number.map(kept)))
     }
 
     /// The id in a datagram from or to `peer`, and the hash of both.
     fn identify(&self, peer: &Addr, datagram: &[u8]) -> Result<Option<(u64, u64)>, Panicked> {
         let id = panic::catch(|| (self.shared.read_id)(datagram))?;
-        let hash = |id: u64| self.shared.conversations.hash_one((self.bound, peer, id));
-        Ok(id.map(|id| (id, hash(id))))
+        Ok(id.map(|id| (id, self.request(peer, id).hash)))
+    }
+
+    fn request<'a>(&self, peer: &'a Addr, id: u64) -> Request<'a> {
+        let hash = self.shared.conversations.hash_one((self.bound, peer, id));
+        Request { bound: self.bound, peer, id, hash }
+    }
+
+    /// The number of the address that the socket is bound to.
+    pub(crate) const fn bound(&self) -> usize {
+        self.bound
     }
 }
 
@@ -176,9 +240,21 @@ impl Drop for Ticket {
 /// as soon as the reply leaves. If it is not sent, the drop takes it back.
 #[derive(Debug, Default)]
 #[must_use = "the drop takes the reply back"]
-pub(crate) struct Recorded(Option<(Arc<Shared>, u64)>);
+pub(crate) struct Recorded(Option<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    shared: Arc<Shared>,
+    number: u64,
+    packet: PacketId,
+}
 
 impl Recorded {
+    /// The name of the reply in chunks, if it is recorded.
+    pub(crate) fn packet(&self) -> Option<PacketId> {
+        self.0.as_ref().map(|kept| kept.packet)
+    }
+
     /// The reply was sent.
     #[inline]
     pub(crate) fn sent(mut self) {
@@ -189,7 +265,7 @@ impl Recorded {
 impl Drop for Recorded {
     #[inline]
     fn drop(&mut self) {
-        if let Some((shared, number)) = self.0.take() {
+        if let Some(Kept { shared, number, .. }) = self.0.take() {
             shared.change(|table| table.take_back(number));
         }
     }

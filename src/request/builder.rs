@@ -14,7 +14,8 @@ use super::{
     socket::SocketOptions,
 };
 use crate::{
-    Connect, ConnectError, Correlated,
+    Chunked, Connect, ConnectError, Correlated,
+    chunk::Wire,
     client::{connect::connect, link::Link},
     stats::RequestCounters,
     timing::Timing,
@@ -51,6 +52,7 @@ pub struct RequestClientBuilder<P> {
     options: Options,
     max_datagram_size: usize,
     others: Vec<Source>,
+    chunked: Option<Chunked>,
 }
 
 impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
@@ -88,7 +90,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
             budget: None,
             seed: RandomState::new().hash_one(0),
         };
-        Self { protocol, options, max_datagram_size: LONGEST, others: Vec::new() }
+        Self { protocol, options, max_datagram_size: LONGEST, others: Vec::new(), chunked: None }
     }
 
     /// Sets the first timer, as long as the round-trip time is not known. The default is 1 s (RFC 8085). Later it
@@ -154,6 +156,17 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
         self
     }
 
+    /// Allows requests and responses that are [longer than one datagram](Chunked). By default there are none. The server
+    /// must have [the same option](crate::ServerBuilder::chunked), since it changes the format of all datagrams.
+    ///
+    /// # Examples
+    ///
+    /// On the page of [`Chunked`].
+    pub fn chunked(mut self, chunked: Chunked) -> Self {
+        self.chunked = Some(chunked);
+        self
+    }
+
     /// Adds a server, to which requests go when others do not answer.
     pub fn fallback(mut self, transport: impl Connect) -> Self {
         self.others.extend(split(transport.destination()));
@@ -184,7 +197,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     ///
     /// If the future is dropped, no socket stays open.
     pub async fn connect(self, transport: impl Connect) -> Result<RequestClient<P>, ConnectError> {
-        let Self { protocol, options, max_datagram_size, others } = self;
+        let Self { protocol, options, max_datagram_size, others, chunked } = self;
         let mut sources = split(transport.destination());
         sources.extend(others);
         let mut links = Vec::new();
@@ -193,8 +206,10 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
         }
         let Timing { total, max, .. } = options.timing;
         // The last attempt may be answered late.
-        let socket = SocketOptions { max_datagram_size, reserve: total.saturating_add(max) };
-        let (protocol, counters) = (Arc::new(protocol), Arc::new(RequestCounters::default()));
+        let reserve = total.saturating_add(max);
+        let protocol = Arc::new(Wire::new(protocol, chunked.is_some()));
+        let socket = SocketOptions { max_datagram_size, reserve, chunked };
+        let counters = Arc::new(RequestCounters::default());
         let server = |(index, link)| {
             let (protocol, counters) = (Arc::clone(&protocol), Arc::clone(&counters));
             Server::new(link, index, socket.clone(), protocol, counters)

@@ -6,7 +6,9 @@ use super::{
     exchange::{Exchange, send},
     shared::Shared,
 };
-use crate::{Addr, Correlated, EncodeError, RequestError, RequestStats, stats::add};
+use crate::{
+    Addr, Correlated, DatagramProtocol, EncodeError, RequestError, RequestStats, stats::add,
+};
 
 /// A client that sends requests and waits for their responses. It repeats a request until it is answered.
 ///
@@ -165,9 +167,10 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
         let shared = &*self.shared;
         let server = &shared.servers[shared.preferred()];
         let socket = server.socket().ok_or(RequestError::Closed)?;
-        let max = socket.link().max_len();
-        if datagram.len() > max {
-            return Err(RequestError::TooLarge { len: datagram.len(), max });
+        let (len, max, kind) =
+            (datagram.len(), socket.link().max_len(), shared.protocol.kind_len());
+        if len > max {
+            return Err(RequestError::TooLarge { len: len - kind, max: max - kind });
         }
         let sending = async {
             // Without ids, nothing else may be in flight.

@@ -8,6 +8,7 @@ use super::{
     shared::Shared,
     slot::{News, Response, Slot},
     socket::{Registered, Socket},
+    transfer::Progress,
     window::Place,
 };
 use crate::{Correlated, RequestError, stats::add, timing::after};
@@ -35,6 +36,10 @@ pub(super) struct Exchange<'c, P> {
 struct Asked {
     registered: Registered,
     attempts: u32,
+    /// The attempts since something has arrived in chunks.
+    in_silence: u32,
+    /// How often something had arrived in chunks when the last datagrams were sent.
+    steps: u64,
     sent: Instant,
     /// The timer of the last attempt.
     timer: Duration,
@@ -113,9 +118,9 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
             let mut failed = !self.attempt(server).await?;
             // The attempt may have waited for an id.
             let asked = self.asked[server].as_ref().map(|asked| (asked.sent, asked.timer));
-            let (sent, timer) = asked.unwrap_or_else(|| (Instant::now(), Duration::ZERO));
+            let (mut sent, timer) = asked.unwrap_or_else(|| (Instant::now(), Duration::ZERO));
             let hedge = hedge.filter(|hedge| self.attempts == 1 && *hedge < timer);
-            let until = after(sent, hedge.unwrap_or(timer)).min(self.deadline);
+            let mut until = after(sent, hedge.unwrap_or(timer)).min(self.deadline);
             loop {
                 // Another server is asked at once.
                 if failed && in_a_row < servers && !last {
@@ -125,6 +130,10 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
                     Event::Response(response) => return Ok(response),
                     Event::Failed => failed = true,
                     Event::Timer => {
+                        if let Some(resumed) = self.resume(server, sent).await? {
+                            (sent, until) = resumed;
+                            continue;
+                        }
                         in_a_row = 0;
                         if hedge.is_none() && !failed {
                             self.shared.window.expired(sent);
@@ -152,9 +161,10 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
             Some(asked) => asked,
             none => {
                 let socket = shared.servers[server].socket().ok_or(RequestError::Closed)?;
-                let max = socket.link().max_len();
-                if self.request.len() > max {
-                    return Err(RequestError::TooLarge { len: self.request.len(), max });
+                let (len, max) = (self.request.len(), socket.max_len());
+                if len > max {
+                    let kind = shared.protocol.kind_len();
+                    return Err(RequestError::TooLarge { len: len - kind, max: max - kind });
                 }
                 let id = tokio::select! {
                     biased;
@@ -165,12 +175,19 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
                 shared.protocol.set_id(id, &mut self.request);
                 let registered = socket.register(id, self.request[..].into(), &self.slot);
                 let (sent, timer) = (Instant::now(), Duration::ZERO);
-                none.insert(Asked { registered, attempts: 0, sent, timer })
+                let (attempts, in_silence, steps) = (0, 0, 0);
+                none.insert(Asked { registered, attempts, in_silence, steps, sent, timer })
             }
         };
-        asked.timer = shared.servers[server].timer(timing, asked.attempts, shared.jitter.next());
+        let this = &shared.servers[server];
+        if let Some(time) = asked.registered.take_round_trip() {
+            this.sample(time);
+        }
+        asked.timer = this.timer(timing, asked.in_silence, shared.jitter.next());
         asked.registered.rest = asked.timer;
+        let datagrams = asked.registered.attempt(asked.attempts);
         asked.attempts += 1;
+        asked.in_silence += 1;
         self.attempts += 1;
         add(
             if self.attempts == 1 { &shared.counters.requests } else { &shared.counters.retries },
@@ -179,10 +196,14 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         add(&shared.counters.attempts, 1);
         asked.sent = Instant::now();
         let Registered { socket, datagram, .. } = &asked.registered;
+        let sending = async {
+            let Some(datagrams) = datagrams else { return send(socket, datagram).await };
+            send_all(socket, &datagrams).await
+        };
         let sent = tokio::select! {
             biased;
             () = shared.closed() => return Err(RequestError::Closed),
-            sent = timeout_at(self.deadline, send(socket, datagram)) => sent,
+            sent = timeout_at(self.deadline, sending) => sent,
         };
         match sent {
             Ok(Ok(at)) => {
@@ -197,6 +218,45 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
             // There was no room in the kernel until now.
             Err(_) => Ok(true),
         }
+    }
+
+    /// A timer has expired. If something has arrived in chunks since the time `sent`, waits on, and sends or asks for what
+    /// is missing once the timer has expired since that too. Returns when that was, and when the next timer expires.
+    async fn resume(
+        &mut self,
+        server: usize,
+        sent: Instant,
+    ) -> Result<Option<(Instant, Instant)>, RequestError> {
+        let shared = self.shared;
+        let now = Instant::now();
+        let Some(asked) = self.asked[server].as_mut().filter(|_| now < self.deadline) else {
+            return Ok(None);
+        };
+        let progress = asked.registered.progress().filter(|progress| progress.steps > asked.steps);
+        let Some(Progress { steps, at }) = progress else { return Ok(None) };
+        asked.in_silence = 0;
+        let this = &shared.servers[server];
+        if let Some(time) = asked.registered.take_round_trip() {
+            this.sample(time);
+        }
+        let timer = this.timer(&shared.timing, 0, 0.0);
+        let until = after(at, timer);
+        if until > now {
+            return Ok(Some((sent, until.min(self.deadline))));
+        }
+        asked.steps = steps;
+        shared.window.expired(sent);
+        add(&shared.counters.resumed, 1);
+        let datagrams = asked.registered.resume();
+        let sent = tokio::select! {
+            biased;
+            () = shared.closed() => return Err(RequestError::Closed),
+            sent = timeout_at(self.deadline, send_all(&asked.registered.socket, &datagrams)) => sent,
+        };
+        if let Ok(Err(_)) = sent {
+            add(&shared.counters.send_errors, 1);
+        }
+        Ok(Some((now, after(now, timer).min(self.deadline))))
     }
 
     /// Waits for a response, for the failure of the attempt to `server`, or until `until`.
@@ -241,7 +301,11 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         shared.prefer(response.server);
         let server = &shared.servers[response.server];
         let Some(asked) = &mut self.asked[response.server] else { return };
-        if asked.attempts == 1 {
+        if let Some(time) = asked.registered.take_round_trip() {
+            server.sample(time);
+        } else if asked.registered.is_in_chunks() {
+            // There were several round trips, and none could be measured.
+        } else if asked.attempts == 1 {
             let time = response.at - asked.sent;
             server.sample(time);
             shared.counters.round_trip(time);
@@ -275,6 +339,16 @@ pub(super) async fn send(socket: &Socket, datagram: &[u8]) -> io::Result<Instant
             sent => return sent.map(|()| at),
         }
     }
+}
+
+/// Sends datagrams; returns when the first one was sent.
+async fn send_all(socket: &Socket, datagrams: &[Vec<u8>]) -> io::Result<Instant> {
+    let mut first = None;
+    for datagram in datagrams {
+        let at = send(socket, datagram).await?;
+        first.get_or_insert(at);
+    }
+    Ok(first.unwrap_or_else(Instant::now))
 }
 
 fn timed_out(attempts: u32, started: Instant) -> RequestError {

@@ -9,6 +9,7 @@ mod server;
 mod shared;
 mod slot;
 mod socket;
+mod transfer;
 mod window;
 
 pub use budget::RetryBudget;

@@ -14,14 +14,15 @@ use tokio::sync::Notify;
 use super::{budget::Balance, server::Server, window::Window};
 use crate::{
     Correlated,
+    chunk::Wire,
     stats::RequestCounters,
     timing::{Jitter, Timing},
 };
 
 pub(super) struct Shared<P> {
-    pub(super) protocol: Arc<P>,
+    pub(super) protocol: Arc<Wire<P>>,
     /// At least one.
-    pub(super) servers: Vec<Server<P>>,
+    pub(super) servers: Vec<Server<Wire<P>>>,
     /// The server that answered last.
     preferred: AtomicUsize,
     pub(super) window: Window,
@@ -48,8 +49,8 @@ pub(super) struct Options {
 
 impl<P: Correlated + Send + Sync + 'static> Shared<P> {
     pub(super) fn new(
-        protocol: Arc<P>,
-        servers: Vec<Server<P>>,
+        protocol: Arc<Wire<P>>,
+        servers: Vec<Server<Wire<P>>>,
         options: Options,
         counters: Arc<RequestCounters>,
     ) -> Self {

@@ -47,14 +47,13 @@ impl Slot {
         Arc::default()
     }
 
-    /// Brings a response. Returns false if there was one already.
-    pub(super) fn respond(&self, server: usize, datagram: &[u8]) -> bool {
+    /// Brings a response, which arrived at `at`. Returns false if there was one already.
+    pub(super) fn respond(&self, server: usize, datagram: &[u8], at: Instant) -> bool {
         let mut state = locked(&self.state);
         if mem::replace(&mut state.answered, true) {
             return false;
         }
-        let (datagram, at) = (datagram.to_vec(), Instant::now());
-        state.response = Some(Response { server, datagram, at });
+        state.response = Some(Response { server, datagram: datagram.to_vec(), at });
         drop(state);
         self.changed.notify_one();
         true

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
     io,
     sync::{Arc, Mutex},
     time::Duration,
@@ -12,9 +13,14 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{ids::Ids, slot::Slot};
+use super::{
+    ids::Ids,
+    slot::Slot,
+    transfer::{Progress, Received, Transfer},
+};
 use crate::{
-    Correlated,
+    Chunked, Correlated,
+    chunk::{PacketId, Part, is_part},
     client::{
         arrived::{Arrived, Next},
         link::Link,
@@ -37,6 +43,9 @@ struct Core {
     link: Link,
     /// The number of the server.
     server: usize,
+    chunked: Option<Chunked>,
+    /// Makes the numbers of requests in chunks.
+    numbers: RandomState,
     waiting: Mutex<Waiting>,
     counters: Arc<RequestCounters>,
 }
@@ -55,6 +64,8 @@ struct Waiting {
 struct Request {
     datagram: Arc<[u8]>,
     slot: Arc<Slot>,
+    /// If there may be chunks.
+    transfer: Option<Arc<Mutex<Transfer>>>,
 }
 
 /// The settings of each socket.
@@ -63,6 +74,7 @@ pub(super) struct SocketOptions {
     pub(super) max_datagram_size: usize,
     /// How long an id is not used again.
     pub(super) reserve: Duration,
+    pub(super) chunked: Option<Chunked>,
 }
 
 impl Socket {
@@ -90,7 +102,9 @@ impl Socket {
         };
         let counters = Arc::clone(counters);
         let arrived = Arrived::new(options.max_datagram_size.min(link.longest()));
-        let core = Arc::new(Core { link, server, waiting: Mutex::new(waiting), counters });
+        let (chunked, numbers) = (options.chunked.clone(), RandomState::new());
+        let waiting = Mutex::new(waiting);
+        let core = Arc::new(Core { link, server, chunked, numbers, waiting, counters });
         let drive = drive(Arc::clone(&core), Arc::clone(protocol), arrived);
         Arc::new(Self { core, driver: tokio::spawn(drive) })
     }
@@ -123,9 +137,23 @@ impl Socket {
         datagram: Arc<[u8]>,
         slot: &Arc<Slot>,
     ) -> Registered {
-        let request = Request { datagram: Arc::clone(&datagram), slot: Arc::clone(slot) };
+        let transfer = self.core.chunked.as_ref().map(|options| {
+            let number = self.core.numbers.hash_one(id) as u32;
+            Arc::new(Mutex::new(Transfer::new(options, PacketId { id, number }, &datagram)))
+        });
+        let (sent, slot) = (Arc::clone(&datagram), Arc::clone(slot));
+        let request = Request { datagram: sent, slot, transfer: transfer.clone() };
         locked(&self.core.waiting).requests.insert(id, request);
-        Registered { socket: Arc::clone(self), id, datagram, rest: Duration::ZERO }
+        Registered { socket: Arc::clone(self), id, datagram, transfer, rest: Duration::ZERO }
+    }
+
+    /// The length of the longest datagram of a request.
+    pub(super) fn max_len(&self) -> usize {
+        match &self.core.chunked {
+            // With its kind.
+            Some(chunked) => chunked.get_limit().saturating_add(1),
+            None => self.link().max_len(),
+        }
     }
 }
 
@@ -155,8 +183,45 @@ pub(super) struct Registered {
     id: u64,
     /// What is sent.
     pub(super) datagram: Arc<[u8]>,
+    transfer: Option<Arc<Mutex<Transfer>>>,
     /// How long a single id rests after this request.
     pub(super) rest: Duration,
+}
+
+impl Registered {
+    /// What attempt number `attempt` sends, from 0, if there may be chunks.
+    pub(super) fn attempt(&self, attempt: u32) -> Option<Vec<Vec<u8>>> {
+        let mut transfer = locked(self.transfer.as_ref()?);
+        let first = attempt == 0;
+        Some(if first {
+            transfer.begin(&self.datagram, Instant::now())
+        } else {
+            transfer.repeat(&self.datagram)
+        })
+    }
+
+    /// Whether the request is sent in chunks.
+    pub(super) fn is_in_chunks(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| locked(transfer).is_in_chunks())
+    }
+
+    /// When a chunk of the response, or news about chunks of the request, have arrived last, and how often.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        locked(self.transfer.as_ref()?).progress()
+    }
+
+    /// Takes the last round-trip time of chunks, if there is a new one.
+    pub(super) fn take_round_trip(&self) -> Option<Duration> {
+        locked(self.transfer.as_ref()?).take_round_trip()
+    }
+
+    /// What is sent when a timer has expired after there was progress.
+    pub(super) fn resume(&self) -> Vec<Vec<u8>> {
+        match &self.transfer {
+            Some(transfer) => locked(transfer).resume(&self.datagram),
+            None => Vec::new(),
+        }
+    }
 }
 
 impl Drop for Registered {
@@ -195,31 +260,77 @@ impl Core {
         let peer = &self.link.route.peer;
         while let Some(next) = arrived.take(peer) {
             match next {
-                Next::Datagram(datagram) => self.respond(protocol, datagram),
+                Next::Datagram(datagram) => {
+                    match self.chunked.as_ref().filter(|_| is_part(datagram)) {
+                        Some(options) => self.take_part(protocol, options, datagram),
+                        None => self.respond(protocol, datagram, Instant::now()),
+                    }
+                }
                 Next::TooLong => add(&self.counters.too_large, 1),
             }
         }
     }
 
     /// Brings a datagram to the request that it answers, or counts it.
-    fn respond<P: Correlated>(&self, protocol: &P, datagram: &[u8]) {
+    fn respond<P: Correlated>(&self, protocol: &P, datagram: &[u8], at: Instant) {
         let (late, unsolicited) = (&self.counters.late, &self.counters.unsolicited);
         // The user's code may panic, and no lock is held while it runs.
         let Ok(Some(id)) = panic::catch(|| protocol.id(datagram)) else {
             return add(unsolicited, 1);
         };
-        let (request, is_old) = {
-            let waiting = locked(&self.waiting);
-            let request = waiting.requests.get(&id).cloned();
-            (request, waiting.single || waiting.ids.is_recent(id))
-        };
-        let Some(Request { datagram: request, slot }) = request else {
-            return add(if is_old { late } else { unsolicited }, 1);
-        };
+        let Some(Request { datagram: request, slot, .. }) = self.find(id) else { return };
         if !panic::catch(|| protocol.is_answer(&request, datagram)).unwrap_or(false) {
             add(unsolicited, 1);
-        } else if !slot.respond(self.server, datagram) {
+        } else if !slot.respond(self.server, datagram, at) {
             add(late, 1);
+        }
+    }
+
+    /// Finds the request that waits for a datagram with this id. If there is none, counts the datagram.
+    fn find(&self, id: u64) -> Option<Request> {
+        let waiting = locked(&self.waiting);
+        let request = waiting.requests.get(&id).cloned();
+        if request.is_none() {
+            let is_old = waiting.single || waiting.ids.is_recent(id);
+            add(if is_old { &self.counters.late } else { &self.counters.unsolicited }, 1);
+        }
+        request
+    }
+
+    /// Takes a chunk of a response, or a list of the chunks of a request that the server has not received.
+    fn take_part<P: Correlated>(&self, protocol: &P, options: &Chunked, datagram: &[u8]) {
+        let unsolicited = || add(&self.counters.unsolicited, 1);
+        let Some(part) = Part::read(datagram) else { return unsolicited() };
+        let (id, now) = (part.packet().id, Instant::now());
+        let Some(Request { datagram: request, transfer: Some(transfer), .. }) = self.find(id)
+        else {
+            return;
+        };
+        let next = match part {
+            Part::Missing(missing) => locked(&transfer).told(&missing, &request, now),
+            Part::Chunk(chunk) => {
+                let received = locked(&transfer).receive(&chunk, options.get_limit(), now);
+                match received {
+                    Received::Incomplete(next) => next.into_iter().collect(),
+                    Received::Complete(response, since) => {
+                        let response_id = panic::catch(|| protocol.id(&response));
+                        if response_id.is_ok_and(|response_id| response_id == Some(id)) {
+                            return self.respond(protocol, &response, since);
+                        }
+                        return unsolicited();
+                    }
+                    Received::Repeated => return add(&self.counters.late, 1),
+                    Received::Refused => return unsolicited(),
+                }
+            }
+        };
+        for datagram in next {
+            match self.link.try_send(&datagram) {
+                Ok(()) => {}
+                // The timer sends it again.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => return add(&self.counters.send_errors, 1),
+            }
         }
     }
 

@@ -8,7 +8,9 @@ use super::{
     options::{Options, Parts, Unbound},
 };
 use crate::{
-    Addr, Bind, BindError, Correlated, DatagramProtocol, Handler, IntoHandler, Limits, ReplyCache,
+    Addr, Bind, BindError, Chunked, Correlated, DatagramProtocol, Handler, IntoHandler, Limits,
+    ReplyCache,
+    chunk::Wire,
     engine::{Application, Engine, Sockets},
     peer::{Encoder, Protocol},
     reply_cache::ReadId,
@@ -43,11 +45,11 @@ pub struct ServerBuilder<P> {
 }
 
 /// Makes what depends on the protocol and the handler. Only this closure knows the type of the handler. With a reader,
-/// the protocol is shared; without one, no second pointer leads to it.
-type Assemble<P> = Box<dyn FnOnce(Option<Reader<P>>) -> Parts + Send>;
+/// the protocol is shared, and there may be chunks; without one, no second pointer leads to it.
+type Assemble<P> = Box<dyn FnOnce(Option<Reader<P>>, bool) -> Parts + Send>;
 
 /// Makes a function that reads ids.
-type Reader<P> = fn(Arc<P>) -> ReadId;
+type Reader<P> = fn(Arc<Wire<P>>) -> ReadId;
 
 impl Server {
     /// Binds a server with the default options. It encodes and decodes packets with `protocol`, and `handler`
@@ -120,11 +122,11 @@ impl<P> ServerBuilder<P> {
         P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
-        let assemble = |reader: Option<Reader<P>>| {
+        let assemble = |reader: Option<Reader<P>>, has_chunks| {
             let (protocol, read_id) = match reader {
                 None => (Protocol::new(protocol), None),
                 Some(reader) => {
-                    let shared = Arc::new(protocol);
+                    let shared = Arc::new(Wire::new(protocol, has_chunks));
                     (Protocol::new(Arc::clone(&shared)), Some(reader(shared)))
                 }
             };
@@ -285,6 +287,26 @@ impl<P> ServerBuilder<P> {
         self
     }
 
+    /// Allows requests and responses that are [longer than one datagram](Chunked). By default there are none.
+    ///
+    /// Its clients must be request clients with [the same option](crate::RequestClientBuilder::chunked). The server then
+    /// also has a [reply cache](Self::reply_cache), the default one unless you set another. A response that is longer
+    /// than one datagram must be the first reply to its request; other long packets fail with
+    /// [`SendError::TooLarge`](crate::SendError::TooLarge).
+    ///
+    /// # Examples
+    ///
+    /// On the page of [`Chunked`].
+    #[doc(alias("fragmentation", "large"))]
+    pub fn chunked(mut self, chunked: Chunked) -> Self
+    where
+        P: Correlated + Send + Sync + 'static,
+    {
+        self.reader = Some(|protocol| Box::new(move |datagram| protocol.id(datagram)));
+        self.options.chunked = Some(chunked);
+        self
+    }
+
     /// Binds the server to an address, to several addresses, or to other [transports](Bind). With port 0, the
     /// kernel chooses a free port.
     ///
@@ -337,7 +359,8 @@ impl<P> ServerBuilder<P> {
 
     /// Everything without the type of the protocol. What follows is compiled once for all protocols.
     pub(super) fn erase(self) -> Unbound {
-        Unbound { parts: (self.assemble)(self.reader), options: self.options }
+        let parts = (self.assemble)(self.reader, self.options.chunked.is_some());
+        Unbound { parts, options: self.options }
     }
 }
 

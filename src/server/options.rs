@@ -7,7 +7,8 @@ use super::{
     endpoint::{Life, Server},
 };
 use crate::{
-    Addr, BindError, Limits, ReplyCache,
+    Addr, BindError, Chunked, Limits, ReplyCache,
+    chunk::Chunks,
     engine::{
         Engine, Guarded,
         admission::{Admission, Check},
@@ -32,6 +33,8 @@ pub(super) struct Options {
     pub(super) dedicated_threads: bool,
     /// It has an effect only if there is a way to read ids.
     pub(super) reply_cache: ReplyCache,
+    /// The same.
+    pub(super) chunked: Option<Chunked>,
 }
 
 /// What depends on the protocol and the handler.
@@ -55,6 +58,9 @@ impl Unbound {
     pub(super) async fn bind(self, sources: Vec<Source>) -> Result<Server, BindError> {
         self.options.limits.check()?;
         self.options.reply_cache.check()?;
+        if let Some(chunked) = &self.options.chunked {
+            chunked.check()?;
+        }
         let bound = bind::bind(sources, self.options.dedicated_threads).await?;
         let server = self.build(bound);
         server.handle().diagnostics().tell_short_buffers();
@@ -63,7 +69,7 @@ impl Unbound {
 
     /// Builds a server on these sockets. There is at least one.
     pub(super) fn build(self, bound: Vec<Bound>) -> Server {
-        let Options { limits, source_filter, reply_cache, .. } = self.options;
+        let Options { limits, source_filter, reply_cache, chunked, .. } = self.options;
         let limits = Arc::new(limits);
         let counters = Arc::new(Counters::default());
         let events = Arc::new(Events::new(limits.max_events_per_second, Arc::clone(&counters)));
@@ -73,6 +79,7 @@ impl Unbound {
             first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
         let Parts { engine, encoder, read_id } = self.parts;
         let cache = read_id.map(|read_id| Shared::new(reply_cache, read_id, Arc::clone(&counters)));
+        let chunks = chunked.map(|chunked| Chunks::new(chunked, Arc::clone(&counters)));
         #[cfg(unix)]
         let mut own_paths = Vec::new();
         let socket = |bound: Bound| {
@@ -90,8 +97,9 @@ impl Unbound {
                 Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events), &limits);
             let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
             let (events, tasks) = (Arc::clone(&events), Arc::clone(&tasks));
-            let socket =
-                Arc::new(SocketState::new(outbox, limits, counters, events, tasks, replies));
+            let chunks = chunks.clone();
+            let socket = SocketState::new(outbox, limits, counters, events, tasks, replies, chunks);
+            let socket = Arc::new(socket);
             let watched = Watched::new(&socket, requested);
             (Guarded { socket, admission: Arc::new(admission), thread }, watched)
         };

@@ -1,6 +1,7 @@
 //! The state of one socket that its worker shares with conversations and senders.
 
 pub(crate) mod batch_context;
+pub(crate) mod look_up;
 pub(crate) mod mailbox;
 pub(crate) mod outbox;
 pub(crate) mod reread;
@@ -18,6 +19,7 @@ use tokio::sync::Notify;
 
 use crate::{
     Addr, BoxError,
+    chunk::Chunks,
     events::Events,
     limits::Limits,
     reply_cache::{Keep, Recorded, Replies},
@@ -48,6 +50,8 @@ pub(crate) struct SocketState {
     /// The background tasks that conversations start.
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) replies: Option<Replies>,
+    /// Packets that are longer than one datagram, if the server has them. Then it also has a reply cache.
+    pub(crate) chunks: Option<Arc<Chunks>>,
     /// Whether replies leave in batches and are not recorded.
     pub(crate) sends_in_batches: bool,
 }
@@ -60,6 +64,7 @@ impl SocketState {
         events: Arc<Events>,
         tasks: Arc<Tasks>,
         replies: Option<Replies>,
+        chunks: Option<Arc<Chunks>>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -79,6 +84,7 @@ impl SocketState {
             tasks,
             sends_in_batches: !at_once && replies.is_none(),
             replies,
+            chunks,
         }
     }
 

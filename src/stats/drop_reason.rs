@@ -57,9 +57,12 @@ pub enum DropReason {
     /// It came with file descriptors, and [`max_queued_fds`](crate::Limits::max_queued_fds) was reached. They
     /// were closed.
     Descriptors,
-    /// It repeated a request that the [reply cache](crate::ReplyCache) knows. If that has a reply, the peer got it
-    /// again: see [`replayed`](crate::ServerStats::replayed).
+    /// It repeated a request that the [reply cache](crate::ReplyCache) knows, or a chunk of one. If the request has a
+    /// reply, the peer got it again: see [`replayed`](crate::ServerStats::replayed).
     Duplicate,
+    /// It was a [chunk](crate::Chunked) that is malformed or contradicts others, of a request that is too long, or of one
+    /// more request than a peer may have incomplete. Or it asked for chunks of a reply that is not in the reply cache.
+    Chunk,
 }
 
 impl DropReason {
@@ -77,6 +80,7 @@ impl DropReason {
         Self::Unnamed,
         Self::Descriptors,
         Self::Duplicate,
+        Self::Chunk,
     ];
 
     /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
@@ -95,6 +99,7 @@ impl DropReason {
             Self::Unnamed => "unnamed",
             Self::Descriptors => "descriptors",
             Self::Duplicate => "duplicate",
+            Self::Chunk => "chunk",
         }
     }
 }

@@ -27,7 +27,7 @@ pub use round_trips::RoundTrips;
 ///
 /// All counters only increase, except the gauges [`active_conversations`](Self::active_conversations) and
 /// [`queued_bytes`](Self::queued_bytes), which are current values. When no datagram waits and no
-/// batch is in progress, `received == delivered + total_dropped()`. While it works on a batch, `received` is ahead of the others,
+/// batch is in progress, `received == delivered + chunks + total_dropped()`. While it works on a batch, `received` is ahead of the others,
 /// because the batch counts as received first.
 ///
 /// `println!("{}", handle.stats())` shows the counters that are not 0. [`counters`](Self::counters) and
@@ -80,6 +80,12 @@ pub struct ServerStats {
     pub replayed: u64,
     /// Requests that the [reply cache](crate::ReplyCache) has forgotten before their time, because of its limits.
     pub reply_cache_evictions: u64,
+    /// Datagrams that were parts of long requests, or asked for parts of long replies; see
+    /// [`Chunked`](crate::Chunked). The last part of each request is not among them, since it counts as the request.
+    pub chunks: u64,
+    /// Requests that were given up before all their chunks had arrived: because no new one came in time, or because of
+    /// the limits of [`Chunked`](crate::Chunked).
+    pub incomplete: u64,
     /// Conversations that have ended, for any reason. The next four counters say how some of them ended.
     pub conversations: u64,
     /// Conversations whose handler returned an error that was logged as a failure. A panic does not count
@@ -161,6 +167,8 @@ impl ServerStats {
             Counter::total("send_timeouts", self.send_timeouts),
             Counter::total("replayed", self.replayed),
             Counter::total("reply_cache_evictions", self.reply_cache_evictions),
+            Counter::total("chunks", self.chunks),
+            Counter::total("incomplete", self.incomplete),
             Counter::total("conversations", self.conversations),
             Counter::total("failed", self.failed),
             Counter::total("panicked", self.panicked),
@@ -202,6 +210,8 @@ pub(crate) struct Counters {
     pub(crate) send_timeouts: AtomicU64,
     pub(crate) replayed: AtomicU64,
     pub(crate) reply_cache_evictions: AtomicU64,
+    pub(crate) chunks: AtomicU64,
+    pub(crate) incomplete: AtomicU64,
     pub(crate) conversations: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) panicked: AtomicU64,
@@ -235,6 +245,8 @@ impl Counters {
             send_timeouts: self.send_timeouts.load(Relaxed),
             replayed: self.replayed.load(Relaxed),
             reply_cache_evictions: self.reply_cache_evictions.load(Relaxed),
+            chunks: self.chunks.load(Relaxed),
+            incomplete: self.incomplete.load(Relaxed),
             conversations: self.conversations.load(Relaxed),
             failed: self.failed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
@@ -273,7 +285,7 @@ mod tests {
         for (n, &reason) in (1..).zip(DropReason::ALL) {
             assert_eq!(stats.dropped(reason), n, "{reason:?}");
         }
-        assert_eq!(stats.total_dropped(), 69);
+        assert_eq!(stats.total_dropped(), 82);
         let drops: Vec<_> = stats.drops().map(|(reason, n)| (reason.as_str(), n)).collect();
         assert_eq!((drops[0], drops[8]), (("queue_full", 1), ("kernel", 9)));
     }

@@ -80,15 +80,18 @@ counters! {
     retry_budget_exhausted,
     /// The `requests` whose future was dropped.
     cancelled,
-    /// Datagrams that were sent for requests: first attempts and repetitions.
+    /// How often a request was sent: first attempts and repetitions. Without [chunks](crate::Chunked), each is a datagram.
     attempts,
     /// The `attempts` that repeated a request.
     retries,
+    /// Timers that expired while a long packet was on its way in [chunks](crate::Chunked). Only chunks that were missing
+    /// were sent again, or asked for.
+    resumed,
     /// One-way packets that were sent.
     notifications,
     /// Datagrams that the kernel refused.
     send_errors,
-    /// Responses to requests that had ended, or were answered already.
+    /// Responses to requests that had ended, or were answered already, and chunks that had arrived already.
     late,
     /// Datagrams that answer no request of this client.
     unsolicited,

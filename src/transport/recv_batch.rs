@@ -14,6 +14,8 @@ pub(crate) struct RecvBatch {
     used: usize,
     limit: usize,
     arrived: Vec<(Addr, Range<usize>)>,
+    /// A datagram that was put together from several ones. Its range begins at the end of `bytes`.
+    whole: Vec<u8>,
     /// The ancillary data of the datagrams, up to the last one that has any.
     ancillary: Vec<Ancillary>,
     /// The descriptors and credentials that came with datagrams, by the numbers of the datagrams.
@@ -32,6 +34,7 @@ impl RecvBatch {
             used: 0,
             limit,
             arrived: Vec::new(),
+            whole: Vec::new(),
             ancillary: Vec::new(),
             passed: Vec::new(),
             truncated: Vec::new(),
@@ -162,7 +165,20 @@ impl RecvBatch {
 
     /// The bytes of datagram number `index`.
     pub(crate) fn datagram(&self, index: usize) -> &[u8] {
-        &self.bytes[self.arrived[index].1.clone()]
+        let range = self.arrived[index].1.clone();
+        self.bytes.get(range).unwrap_or_else(|| self.whole())
+    }
+
+    #[cold]
+    fn whole(&self) -> &[u8] {
+        &self.whole
+    }
+
+    /// Replaces datagram number `index` by one that was put together from several ones. There is one at a time.
+    pub(crate) fn replace(&mut self, index: usize, datagram: Vec<u8>) {
+        let start = self.bytes.len();
+        self.arrived[index].1 = start..start + datagram.len();
+        self.whole = datagram;
     }
 
     /// How many datagrams are not in the batch because they were longer than the limit.
@@ -182,6 +198,7 @@ impl RecvBatch {
         self.passed.clear();
         self.used = 0;
         self.truncated.clear();
+        self.whole = Vec::new();
     }
 }
 

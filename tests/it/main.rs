@@ -16,6 +16,7 @@ mod binding;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod bounds;
+mod chunked;
 mod client;
 #[cfg(feature = "tokio-codec")]
 mod codec;

@@ -1,7 +1,6 @@
 //! The loop that drives one socket: receive a batch, run handlers, send their replies.
 
 mod opening;
-mod repeating;
 mod rereading;
 mod send_deadline;
 
@@ -31,7 +30,13 @@ use super::{
 };
 use crate::{
     Addr, BoxError, Handler,
-    socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox, outbox::Batch},
+    socket::{
+        SocketState,
+        batch_context::BatchContext,
+        look_up::{Looked, Lookup},
+        mailbox::Mailbox,
+        outbox::Batch,
+    },
     stats::{DropReason, add},
     transport::{BATCH, RecvHalf, UnnamedPeers},
 };
@@ -283,30 +288,40 @@ where
         batch.take_passed(at);
         let BatchContext { received, passed, replies, .. } = &mut *batch;
         let mode = self.serve_state.mode();
-        let from = received.from(at);
-        let admitted = self.admission.admits(from, || received.ancillary(at).local);
-        let dropped = if mode >= Mode::Stop {
-            DropReason::ShuttingDown
+        let admitted = self.admission.admits(received.from(at), || received.ancillary(at).local);
+        let looked = if mode >= Mode::Stop {
+            Looked::Dropped(DropReason::ShuttingDown)
         } else if let Err(refusal) = admitted {
-            self.refuse(from, refusal)
-        } else if self.has_cache && self.is_repetition(received, at, passed, replies) {
-            DropReason::Duplicate
+            Looked::Dropped(self.refuse(received.from(at), refusal))
+        } else if self.has_cache {
+            Lookup { socket: &self.socket, received, at, passed, replies }.run()
         } else {
-            let datagram = || (received.ancillary(at), received.datagram(at));
-            match self.conversations.arrive(from, datagram, passed) {
-                Arrival::Waiting => {
-                    self.busy = true;
-                    return batch;
-                }
-                Arrival::Dropped(reason) => reason,
-                Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
-                Arrival::Opening => {
-                    self.reserved = self.reserved || self.conversations.reserve();
-                    if self.reserved {
-                        return self.open(batch, at);
+            Looked::Request
+        };
+        let dropped = match looked {
+            Looked::Request => {
+                let from = received.from(at);
+                let datagram = || (received.ancillary(at), received.datagram(at));
+                match self.conversations.arrive(from, datagram, passed) {
+                    Arrival::Waiting => {
+                        self.busy = true;
+                        return batch;
                     }
-                    DropReason::ConversationLimit
+                    Arrival::Dropped(reason) => reason,
+                    Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
+                    Arrival::Opening => {
+                        self.reserved = self.reserved || self.conversations.reserve();
+                        if self.reserved {
+                            return self.open(batch, at);
+                        }
+                        DropReason::ConversationLimit
+                    }
                 }
+            }
+            Looked::Dropped(reason) => reason,
+            Looked::Part => {
+                batch.drop_passed();
+                return batch;
             }
         };
         batch.drop_passed();

@@ -146,6 +146,33 @@ impl Table {
         Known::No(number)
     }
 
+    /// The number of a request whose bytes have this digest, and its reply, if the request is known.
+    pub(super) fn find(
+        &mut self,
+        request: &Request<'_>,
+        digest: u64,
+        now: Instant,
+    ) -> Option<(u64, Option<Arc<[u8]>>)> {
+        self.expire(now);
+        let number = *self.numbers.get(&(request.hash, digest))?;
+        let entry = self.entries.get(&number).filter(|entry| entry.is_of(request))?;
+        Some((number, entry.reply.clone()))
+    }
+
+    /// The reply to the request of this peer with this id whose number is the one `wanted`.
+    pub(super) fn reply(
+        &mut self,
+        request: &Request<'_>,
+        wanted: impl Fn(u64) -> bool,
+        now: Instant,
+    ) -> Option<Arc<[u8]>> {
+        self.expire(now);
+        let same = (request.hash, 0)..=(request.hash, u64::MAX);
+        let number = *self.numbers.range(same).map(|(_, number)| number).find(|n| wanted(**n))?;
+        let entry = self.entries.get(&number).filter(|entry| entry.is_of(request))?;
+        entry.reply.clone()
+    }
+
     /// A handler receives a request.
     pub(super) fn deliver(&mut self, number: u64) {
         if let Some(entry) = self.entries.get_mut(&number) {

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Addr,
+    socket::batch_context::BatchContext,
     stats::add,
     transport::{Route, SendBatch, Transport},
 };
@@ -58,6 +59,21 @@ impl Outbox {
             return true;
         }
         self.try_send(to, reply).unwrap_or(false)
+    }
+
+    /// Adds encoded datagrams to the batch of the worker that is lent on this thread, if it belongs to `socket` and takes
+    /// them. Returns false if they must be sent otherwise.
+    pub(crate) fn joins_batch<'d>(
+        &self,
+        socket: u64,
+        to: &Route,
+        datagrams: impl Iterator<Item = &'d [u8]>,
+    ) -> bool {
+        let joined = BatchContext::with(socket, |batch| {
+            let takes = !self.at_once && self.takes_inline(&mut batch.replies);
+            takes.then(|| datagrams.for_each(|datagram| batch.replies.push(to, datagram)))
+        });
+        joined.is_some()
     }
 
     /// Sends the replies of functions; returns what the kernel refused.

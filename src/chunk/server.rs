@@ -1,0 +1,104 @@
+//! The chunks of a server, which its workers, conversations and senders share.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    Chunked, FLIGHT,
+    format::{Chunk, PacketId, missing},
+    split::Splitter,
+    table::{Source, Stored, Table},
+};
+use crate::{
+    lock::locked,
+    stats::{Counters, add},
+};
+
+/// The requests that arrive in chunks, and how replies are sent.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    options: Chunked,
+    table: Mutex<Table>,
+    counters: Arc<Counters>,
+}
+
+/// What a chunk leads to.
+#[derive(Debug)]
+pub(crate) enum Arrived {
+    /// It waits for the others. If its sender wants to know which are missing, this datagram tells it.
+    Waits(Option<Vec<u8>>),
+    /// The request has this chunk already. The same.
+    Repeated(Option<Vec<u8>>),
+    /// It contradicts the others, the request would be too long, or there is no room for it.
+    Refused,
+    /// The request is complete: this is its datagram.
+    Complete(Vec<u8>),
+}
+
+impl Chunks {
+    pub(crate) fn new(options: Chunked, counters: Arc<Counters>) -> Arc<Self> {
+        let table = Mutex::new(Table::new(options.clone()));
+        Arc::new(Self { options, table, counters })
+    }
+
+    /// Whether chunks of this packet have arrived.
+    pub(crate) fn contains(&self, source: &Source, packet: PacketId) -> bool {
+        self.change(|table| table.contains(source, packet, Instant::now()))
+    }
+
+    /// Keeps a chunk from `source`. Its datagram has `len` bytes.
+    pub(crate) fn arrive(&self, source: &Source, chunk: &Chunk<'_>, len: usize) -> Arrived {
+        self.change(|table| {
+            let stored = table.add(source, chunk, Instant::now());
+            let answer = || {
+                let assembly = table.assembly(source, chunk.packet).filter(|_| chunk.asks)?;
+                // Not longer than the chunk: otherwise somebody who forges addresses could multiply traffic.
+                Some(missing(chunk.packet, assembly.missing(), len))
+            };
+            match stored {
+                Stored::Waits => Arrived::Waits(answer()),
+                Stored::Repeated => Arrived::Repeated(answer()),
+                Stored::Refused => Arrived::Refused,
+                Stored::Complete(datagram) => Arrived::Complete(datagram),
+            }
+        })
+    }
+
+    /// Changes the table, and counts the requests that it gives up.
+    fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
+        let mut table = locked(&self.table);
+        let result = change(&mut table);
+        let given_up = mem::take(&mut table.given_up);
+        drop(table);
+        add(&self.counters.incomplete, given_up);
+        result
+    }
+
+    /// The length of the longest datagram of a packet, with its kind.
+    pub(crate) const fn max_len(&self) -> usize {
+        self.options.get_limit().saturating_add(1)
+    }
+
+    /// The length of the longest datagram that is not sent in chunks.
+    pub(crate) const fn longest_datagram(&self) -> usize {
+        self.options.get_chunk_size()
+    }
+
+    /// Whether a datagram is sent in chunks.
+    pub(crate) const fn splits(&self, datagram: &[u8]) -> bool {
+        datagram.len() > self.longest_datagram()
+    }
+
+    /// The first chunks of a packet. Its peer asks for the others.
+    pub(crate) fn first(&self, packet: PacketId, datagram: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+        self.splitter(packet, datagram).chunks([0..=u16::MAX].into_iter(), FLIGHT)
+    }
+
+    pub(crate) const fn splitter<'a>(&self, packet: PacketId, datagram: &'a [u8]) -> Splitter<'a> {
+        Splitter::new(packet, datagram, self.options.get_chunk_size())
+    }
+}

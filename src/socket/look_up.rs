@@ -1,0 +1,159 @@
+//! Looks up a datagram that has arrived in the reply cache, and collects the chunks of requests.
+
+use super::SocketState;
+use crate::{
+    Addr,
+    chunk::{Arrived, Chunks, MAX_FLIGHT, PacketId, Part, Source, is_part},
+    reply_cache::{Arrival, Replies},
+    stats::{DropReason, add},
+    transport::{Passed, RecvBatch, Route, SendBatch},
+};
+
+/// What a datagram is.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    /// A request for a handler. If the reply cache knows it, its ticket is among what came with it.
+    Request,
+    /// It is dropped.
+    Dropped(DropReason),
+    /// A part of a request or of a reply. It was dealt with.
+    Part,
+}
+
+/// A datagram of a batch.
+pub(crate) struct Lookup<'a> {
+    pub(crate) socket: &'a SocketState,
+    pub(crate) received: &'a mut RecvBatch,
+    pub(crate) at: usize,
+    /// What came with it besides its bytes.
+    pub(crate) passed: &'a mut Option<Box<Passed>>,
+    /// The batch of the worker, for replies that are sent again.
+    pub(crate) replies: &'a mut SendBatch,
+}
+
+impl Lookup<'_> {
+    /// Looks up the datagram. If it repeats a request that has a reply, that is sent again. If it completes a request,
+    /// the request takes its place in the batch.
+    #[cold]
+    pub(crate) fn run(mut self) -> Looked {
+        let Some(cache) = &self.socket.replies else { return Looked::Request };
+        let in_chunks = match &self.socket.chunks {
+            Some(chunks) if is_part(self.datagram()) => match self.take_part(cache, chunks) {
+                Ok(packet) => Some(packet),
+                Err(looked) => return looked,
+            },
+            _ => None,
+        };
+        match cache.arrive(self.from(), self.datagram(), in_chunks) {
+            Ok(Arrival::Unnumbered) => Looked::Request,
+            Ok(Arrival::New(ticket)) => {
+                self.passed.get_or_insert_default().ticket = Some(ticket);
+                Looked::Request
+            }
+            Ok(Arrival::Duplicate) => Looked::Dropped(DropReason::Duplicate),
+            Ok(Arrival::Answered(reply, packet)) => self.replay(&reply, packet),
+            Err(panicked) => {
+                let what = "the id of a datagram could not be read";
+                self.socket.events.error(self.from(), &panicked, what);
+                Looked::Request
+            }
+        }
+    }
+
+    fn datagram(&self) -> &[u8] {
+        self.received.datagram(self.at)
+    }
+
+    fn from(&self) -> &Addr {
+        self.received.from(self.at)
+    }
+
+    /// The way back to the sender.
+    fn route(&self) -> Route {
+        Route { peer: self.from().clone(), local: self.received.ancillary(self.at).local }
+    }
+
+    /// Sends a reply again.
+    fn replay(&mut self, reply: &[u8], packet: PacketId) -> Looked {
+        let (outbox, to) = (&self.socket.outbox, self.route());
+        let sent = match self.socket.chunks.as_deref().filter(|chunks| chunks.splits(reply)) {
+            None => outbox.send_again(self.replies, &to, reply),
+            Some(chunks) => {
+                let mut first = chunks.first(packet, reply);
+                first.all(|chunk| outbox.send_again(self.replies, &to, &chunk))
+            }
+        };
+        if sent {
+            add(&self.socket.counters.replayed, 1);
+        }
+        Looked::Dropped(DropReason::Duplicate)
+    }
+
+    /// Takes a part of a packet. Returns the name of the request that it completes.
+    fn take_part(&mut self, cache: &Replies, chunks: &Chunks) -> Result<PacketId, Looked> {
+        let refused = || Looked::Dropped(DropReason::Chunk);
+        let Self { socket, received, at, replies, .. } = self;
+        let (from, datagram) = (received.from(*at).clone(), received.datagram(*at));
+        if from.is_unnamed() {
+            return Err(refused());
+        }
+        let to = Route { peer: from.clone(), local: received.ancillary(*at).local };
+        let (outcome, answer) = match Part::read(datagram).ok_or_else(refused)? {
+            Part::Missing(missing) => {
+                let reply = cache.reply(&from, missing.packet).ok_or_else(refused)?;
+                let splitter = chunks.splitter(missing.packet, &reply);
+                for chunk in splitter.chunks(missing.ranges(), MAX_FLIGHT) {
+                    socket.outbox.send_again(replies, &to, &chunk);
+                }
+                (Looked::Part, None)
+            }
+            Part::Chunk(chunk) => {
+                let (packet, len) = (chunk.packet, datagram.len());
+                let source = Source { bound: cache.bound(), peer: from };
+                if !chunks.contains(&source, packet)
+                    && let Some(repeated) = cache.repeated(&source.peer, packet)
+                {
+                    let asks = chunk.asks;
+                    return Err(match repeated {
+                        Arrival::Answered(reply, packet) if asks => self.replay(&reply, packet),
+                        _ => Looked::Dropped(DropReason::Duplicate),
+                    });
+                }
+                match chunks.arrive(&source, &chunk, len) {
+                    Arrived::Complete(datagram) => return self.complete(cache, packet, datagram),
+                    Arrived::Waits(answer) => (Looked::Part, answer),
+                    Arrived::Repeated(answer) => (Looked::Dropped(DropReason::Duplicate), answer),
+                    Arrived::Refused => (refused(), None),
+                }
+            }
+        };
+        if let Some(answer) = answer {
+            socket.outbox.send_again(replies, &to, &answer);
+        }
+        if let Looked::Part = outcome {
+            add(&socket.counters.chunks, 1);
+        }
+        Err(outcome)
+    }
+
+    /// A request is complete. It must have the id that its chunks had.
+    fn complete(
+        &mut self,
+        cache: &Replies,
+        packet: PacketId,
+        datagram: Vec<u8>,
+    ) -> Result<PacketId, Looked> {
+        match cache.has_id(&datagram, packet.id) {
+            Ok(true) => {
+                self.received.replace(self.at, datagram);
+                Ok(packet)
+            }
+            Ok(false) => Err(Looked::Dropped(DropReason::Chunk)),
+            Err(panicked) => {
+                let what = "the id of a datagram could not be read";
+                self.socket.events.error(self.from(), &panicked, what);
+                Err(Looked::Dropped(DropReason::Chunk))
+            }
+        }
+    }
+}
