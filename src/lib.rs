@@ -186,6 +186,13 @@ mod timing;
 mod traffic_class;
 mod transport;
 
+/// Collects chunks as a server does, for the fuzzer.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_chunks(input: &[u8]) {
+    chunk::fuzz::run(input);
+}
+
 pub use addr::Addr;
 pub use chunk::Chunked;
 pub use client::{Client, ClientBuilder, Packets};

@@ -2,6 +2,8 @@
 
 mod assembly;
 mod format;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod options;
 mod server;
 mod split;

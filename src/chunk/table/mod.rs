@@ -1,5 +1,8 @@
 //! The packets that arrive at a server in chunks. It has no lock and no clock, so its tests need none.
 
+#[cfg(any(test, fuzzing))]
+mod check;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio::time::Instant;
