@@ -39,6 +39,20 @@ pub fn datagrams<T: PartialEq>(
     Conformance::new(protocol).datagram(input);
 }
 
+/// Fuzzes packets that arrive in chunks.
+pub fn parts(input: &[u8]) {
+    if input.is_empty() {
+        // Two packets of three chunks that become complete, a list, and a chunk.
+        let chunk = |name, index| [1, name, index, 2, 200, 1];
+        let packets =
+            [0, 128].into_iter().flat_map(|name| [2, 0, 1].map(|index| chunk(name, index)));
+        let list = [&[3][..], &[0; 12], &[0, 1, 0, 9]].concat();
+        let last = [&[2][..], &[0; 12], &[0, 1, 0, 1], b"end"].concat();
+        write_files([packets.flatten().collect(), list, last].map(Some));
+    }
+    datagrammar::fuzz_chunks(input);
+}
+
 /// Fuzzes a layer.
 pub fn layer(layer: impl Layer, input: &[u8]) {
     layer_applied_to_each(1, layer, input);
@@ -65,13 +79,22 @@ fn drawn_from<T: for<'a> Arbitrary<'a>>(choices: &[u8]) -> Option<T> {
 
 /// Writes datagrams to the folder in the environment variable `SEEDS`, if it is set.
 fn write_seeds<P: DatagramProtocol>(protocol: &P, packets: impl IntoIterator<Item = P::Outgoing>) {
+    let encoded = |packet| {
+        let mut datagram = Vec::new();
+        let encoded = protocol.encode(&packet, &mut datagram);
+        Some(datagram).filter(|datagram| encoded.is_ok() && !datagram.is_empty())
+    };
+    write_files(packets.into_iter().map(encoded).collect::<Vec<_>>());
+}
+
+/// Writes the seeds that there are to the folder that the environment names, if it does.
+fn write_files(seeds: impl IntoIterator<Item = Option<Vec<u8>>>) {
     let Some(folder) = env::var_os("SEEDS") else { return };
     let folder = Path::new(&folder);
     fs::create_dir_all(folder).expect("the folder of seeds can be made");
-    for (number, packet) in packets.into_iter().enumerate() {
-        let mut datagram = Vec::new();
-        if protocol.encode(&packet, &mut datagram).is_ok() && !datagram.is_empty() {
-            fs::write(folder.join(number.to_string()), datagram).expect("a seed can be written");
+    for (number, seed) in seeds.into_iter().enumerate() {
+        if let Some(seed) = seed {
+            fs::write(folder.join(number.to_string()), seed).expect("a seed can be written");
         }
     }
 }
