@@ -289,43 +289,46 @@ where
         let BatchContext { received, passed, replies, .. } = &mut *batch;
         let mode = self.serve_state.mode();
         let admitted = self.admission.admits(received.from(at), || received.ancillary(at).local);
-        let looked = if mode >= Mode::Stop {
-            Looked::Dropped(DropReason::ShuttingDown)
+        let dropped = if mode >= Mode::Stop {
+            DropReason::ShuttingDown
         } else if let Err(refusal) = admitted {
-            Looked::Dropped(self.refuse(received.from(at), refusal))
-        } else if self.has_cache {
-            Lookup { socket: &self.socket, received, at, passed, replies }.run()
+            self.refuse(received.from(at), refusal)
         } else {
-            Looked::Request
-        };
-        let dropped = match looked {
-            Looked::Request => {
-                let from = received.from(at);
-                let datagram = || (received.ancillary(at), received.datagram(at));
-                match self.conversations.arrive(from, datagram, passed) {
-                    Arrival::Waiting => {
-                        self.busy = true;
+            if self.has_cache {
+                match (Lookup { socket: &self.socket, received, at, passed, replies }).run() {
+                    Looked::Request => {}
+                    Looked::Dropped(reason) => return self.drop_datagram(batch, reason),
+                    Looked::Part => {
+                        batch.drop_passed();
                         return batch;
-                    }
-                    Arrival::Dropped(reason) => reason,
-                    Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
-                    Arrival::Opening => {
-                        self.reserved = self.reserved || self.conversations.reserve();
-                        if self.reserved {
-                            return self.open(batch, at);
-                        }
-                        DropReason::ConversationLimit
                     }
                 }
             }
-            Looked::Dropped(reason) => reason,
-            Looked::Part => {
-                batch.drop_passed();
-                return batch;
+            let datagram = || (received.ancillary(at), received.datagram(at));
+            match self.conversations.arrive(received.from(at), datagram, passed) {
+                Arrival::Waiting => {
+                    self.busy = true;
+                    return batch;
+                }
+                Arrival::Dropped(reason) => reason,
+                Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
+                Arrival::Opening => {
+                    self.reserved = self.reserved || self.conversations.reserve();
+                    if self.reserved {
+                        return self.open(batch, at);
+                    }
+                    DropReason::ConversationLimit
+                }
             }
         };
+        self.drop_datagram(batch, dropped)
+    }
+
+    /// Drops the current datagram.
+    #[cold]
+    fn drop_datagram(&self, mut batch: Box<BatchContext>, reason: DropReason) -> Box<BatchContext> {
         batch.drop_passed();
-        self.socket.dropped(dropped, 1);
+        self.socket.dropped(reason, 1);
         batch
     }
 
