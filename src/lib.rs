@@ -163,6 +163,7 @@ mod client;
 mod engine;
 mod error;
 mod events;
+mod exchange;
 mod handle;
 mod handler;
 mod hook;
@@ -253,13 +254,14 @@ pub use error::{
     AddrError, BindError, ClientRecvError, ClientSendError, ConnectError, OptionError,
     PeerRequestError, RecvError, RequestError, SendError, SenderError, ServeError, SpawnError,
 };
+pub use exchange::{Duplicates, Repeat};
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use handler::{
     BoxHandler, Handler, IntoHandler, concurrent, function, no_reply, reply_if, tagged, try_reply,
     with_state,
 };
 pub use limits::{Limits, Overflow};
-pub use peer::{Duplicates, Peer, PeerPackets, PeerRequest, PeerSender, Repeat};
+pub use peer::{Peer, PeerPackets, PeerRequest, PeerSender};
 pub use reply_cache::ReplyCache;
 pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};
 pub use server::{Binding, Server, ServerBuilder};

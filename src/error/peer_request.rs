@@ -6,7 +6,7 @@ use super::{
     recv::NOT_A_PACKET,
     send::{NOT_ENCODED, NOT_SENT, too_large},
 };
-use crate::{DecodeError, EncodeError, RecvError, SendError};
+use crate::{DecodeError, EncodeError, RecvError, SendError, exchange::TimedOut};
 
 /// The error of [`Peer::request`](crate::Peer::request).
 ///
@@ -57,6 +57,10 @@ pub enum PeerRequestError {
 }
 
 impl PeerRequestError {
+    pub(crate) const fn timed_out(TimedOut { attempts, elapsed }: TimedOut) -> Self {
+        Self::TimedOut { attempts, elapsed }
+    }
+
     /// The error of a request whose packet could not be sent.
     pub(crate) fn not_sent(error: SendError) -> Self {
         match error {
@@ -76,9 +80,7 @@ impl fmt::Display for PeerRequestError {
             Self::Decode(_) => f.write_str(NOT_A_PACKET),
             Self::Encode(_) => f.write_str(NOT_ENCODED),
             Self::Io(_) => f.write_str(NOT_SENT),
-            Self::TimedOut { attempts, elapsed } => {
-                write!(f, "the peer did not answer in {elapsed:.1?}, datagrams sent: {attempts}")
-            }
+            Self::TimedOut { attempts, elapsed } => no_answer(*attempts, *elapsed, f),
             Self::TooLarge { len, max } => too_large(*len, *max, f),
         }
     }
@@ -93,4 +95,12 @@ impl Error for PeerRequestError {
             Self::Closed | Self::TimedOut { .. } | Self::TooLarge { .. } => None,
         }
     }
+}
+
+pub(super) fn no_answer(
+    attempts: u32,
+    elapsed: Duration,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(f, "the peer did not answer in {elapsed:.1?}, datagrams sent: {attempts}")
 }

@@ -89,8 +89,7 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// The error of a request that timed out, if it was the last one of this conversation.
     pub(super) fn timed_out_request(&self) -> Option<PeerRequestError> {
-        let (attempts, elapsed) = self.exchange.as_ref()?.timed_out?;
-        Some(PeerRequestError::TimedOut { attempts, elapsed })
+        Some(PeerRequestError::timed_out(self.exchange.as_ref()?.timed_out?))
     }
 
     /// Receives the request of a function. Returns `None` if the datagram is not a packet, because the

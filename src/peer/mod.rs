@@ -21,7 +21,7 @@ use std::{
 };
 
 use exchange::ExchangeState;
-pub use exchange::{Duplicates, PeerRequest, Repeat};
+pub use exchange::PeerRequest;
 use leftover::Leftover;
 pub(crate) use protocol::Protocol;
 use quiet_end::QuietEnd;

@@ -1,13 +1,11 @@
 //! Requests of a handler to its peer: a packet that is repeated until the next packet of the peer arrives.
 
-mod repeat;
 mod state;
 
-use std::{borrow::Borrow, fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+use std::{borrow::Borrow, fmt, future::poll_fn, pin::Pin, sync::Arc};
 
-pub use repeat::{Duplicates, Repeat};
 pub(super) use state::ExchangeState;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::{
     Peer,
@@ -16,8 +14,8 @@ use super::{
     send::SendPath,
 };
 use crate::{
-    EncodeError, PeerRequestError, RecvError,
-    timing::{Jitter, after},
+    EncodeError, PeerRequestError, RecvError, Repeat,
+    exchange::{Exchange, Verdict},
 };
 
 impl<Req, Res> Peer<Req, Res> {
@@ -109,11 +107,14 @@ impl<Req, Res> Peer<Req, Res> {
     /// # Cancel safety
     ///
     /// The same as [`request`](Self::request).
-    pub fn request_with(
-        &mut self,
-        packet: impl Borrow<Res>,
+    pub fn request_with<'p, B>(
+        &'p mut self,
+        packet: B,
         repeat: &Repeat,
-    ) -> impl Future<Output = Result<Req, PeerRequestError>> {
+    ) -> impl Future<Output = Result<Req, PeerRequestError>> + use<'p, Req, Res, B>
+    where
+        B: Borrow<Res>,
+    {
         let request = self.begin_request(packet, repeat);
         async move { request?.next().await }
     }
@@ -150,19 +151,7 @@ impl<Req, Res> Peer<Req, Res> {
         let (socket, route) = (Arc::clone(socket), route.clone());
         let path = SendPath { socket, protocol: Arc::new(Verbatim), route };
         self.detect_duplicates();
-        Ok(PeerRequest {
-            path,
-            datagram,
-            jitter: repeat.seed.map(Jitter::new),
-            repeat: repeat.clone(),
-            started: None,
-            attempts: 0,
-            answered_duplicates: 0,
-            sent: Instant::now(),
-            timer: Duration::ZERO,
-            answered: None,
-            peer: self,
-        })
+        Ok(PeerRequest { path, exchange: Exchange::new(datagram, repeat), peer: self })
     }
 
     /// Makes this conversation remember a digest of each packet that it receives from now on, so that a
@@ -213,20 +202,7 @@ impl<Req, Res> Peer<Req, Res> {
 pub struct PeerRequest<'p, Req, Res> {
     peer: &'p mut Peer<Req, Res>,
     path: SendPath<Verbatim>,
-    datagram: Vec<u8>,
-    repeat: Repeat,
-    /// That of a seed. Otherwise the conversation has one.
-    jitter: Option<Jitter>,
-    /// When the first datagram was sent.
-    started: Option<Instant>,
-    attempts: u32,
-    answered_duplicates: u32,
-    /// When the last attempt was made, and its timer.
-    sent: Instant,
-    timer: Duration,
-    /// How long after the last attempt the packet came that `next` returned last. If the caller calls `next` again,
-    /// that packet was no answer.
-    answered: Option<Duration>,
+    exchange: Exchange,
 }
 
 impl<Req, Res> PeerRequest<'_, Req, Res> {
@@ -243,30 +219,18 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
     ///
     /// If the future is dropped, nothing more is sent, and no packet is lost. The next call goes on.
     pub async fn next(&mut self) -> Result<Req, PeerRequestError> {
-        self.answered = None;
+        self.exchange.resume();
         loop {
-            let now = Instant::now();
-            if self.started.is_none() || now >= self.due() {
-                // A packet that has arrived by now was looked for, unless this is the first attempt.
-                if self.attempts == self.repeat.max_attempts
-                    || self.started.is_some() && now >= self.end()
-                {
-                    return Err(self.timed_out(now));
-                }
-                self.attempt(now).await?;
-            }
+            self.attempt().await?;
             let (received, waited) = self.receive().await;
             match received {
-                Ok(_) if self.is_duplicate() => {
-                    if self.repeat.duplicates == Duplicates::Answer {
-                        self.answered_duplicates += 1;
-                        self.send().await?;
-                    }
-                }
                 Ok(packet) => {
-                    // If the packet was there already, it says nothing about the round-trip time.
-                    self.answered = waited.then(|| self.sent.elapsed());
-                    return Ok(packet);
+                    let state = self.peer.exchange.get_or_insert_default();
+                    match self.exchange.judge(state.duplicate, waited) {
+                        Verdict::Return => return Ok(packet),
+                        Verdict::Skip => {}
+                        Verdict::Answer => self.send().await?,
+                    }
                 }
                 Err(RecvError::Decode(error)) => return Err(PeerRequestError::Decode(error)),
                 Err(RecvError::Closed) => return Err(PeerRequestError::Closed),
@@ -276,43 +240,44 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
         }
     }
 
-    /// Sends the packet and sets the timer.
-    async fn attempt(&mut self, now: Instant) -> Result<(), PeerRequestError> {
-        let Self { peer, repeat, jitter, attempts, .. } = self;
-        if peer.mailbox.is_closed() {
-            return Err(PeerRequestError::Closed);
+    /// Sends the packet if that is due.
+    async fn attempt(&mut self) -> Result<(), PeerRequestError> {
+        let state = self.peer.exchange.get_or_insert_default();
+        match self.exchange.attempt(&state.pace) {
+            Ok(false) => Ok(()),
+            Ok(true) if self.peer.mailbox.is_closed() => Err(PeerRequestError::Closed),
+            Ok(true) => {
+                state.timed_out = None;
+                self.send().await
+            }
+            Err(timed_out) => {
+                state.timed_out = Some(timed_out);
+                Err(PeerRequestError::timed_out(timed_out))
+            }
         }
-        if let Some(state) = &mut peer.exchange {
-            let jitter = jitter.as_ref().unwrap_or(&state.jitter).next();
-            self.timer = state.round_trip.timer(&repeat.timing, *attempts, jitter);
-            state.timed_out = None;
-        }
-        self.started.get_or_insert(now);
-        self.sent = now;
-        *attempts += 1;
-        self.send().await
     }
 
     /// Sends the datagram. If there is no room for it until the request ends, it counts as sent and lost.
     async fn send(&self) -> Result<(), PeerRequestError> {
+        let Self { exchange, path, peer } = self;
         tokio::select! {
             biased;
-            sent = timeout_at(self.end(), self.path.send(&*self.datagram)) => match sent {
+            sent = timeout_at(exchange.end(), path.send(&*exchange.datagram)) => match sent {
                 Ok(sent) => sent.map_err(PeerRequestError::not_sent),
                 Err(_) => Ok(()),
             },
-            () = self.peer.closed() => Err(PeerRequestError::Closed),
+            () = peer.closed() => Err(PeerRequestError::Closed),
         }
     }
 
     /// Receives until the timer expires. Also returns whether it had to wait.
     async fn receive(&mut self) -> (Result<Req, RecvError>, bool) {
-        let due = self.due();
         if let Some(state) = &mut self.peer.exchange {
             // A packet that was put back is none.
             state.duplicate = false;
         }
-        let mut receiving = Receiving { peer: self.peer, step: Step::Undisturbed(due) };
+        let step = Step::Undisturbed(self.exchange.due());
+        let mut receiving = Receiving { peer: self.peer, step };
         let mut waited = false;
         let received = poll_fn(|cx| {
             let polled = Pin::new(&mut receiving).poll(cx);
@@ -322,42 +287,12 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
         .await;
         (received, waited)
     }
-
-    /// Whether the packet that was received now is a duplicate that is no packet of its own.
-    fn is_duplicate(&self) -> bool {
-        self.repeat.duplicates != Duplicates::Accept
-            && self.peer.exchange.as_ref().is_some_and(|state| state.duplicate)
-    }
-
-    /// When the timer expires or the request ends.
-    fn due(&self) -> Instant {
-        after(self.sent, self.timer).min(self.end())
-    }
-
-    /// When the request ends.
-    fn end(&self) -> Instant {
-        after(self.started.unwrap_or(self.sent), self.repeat.timing.total)
-    }
-
-    fn timed_out(&mut self, now: Instant) -> PeerRequestError {
-        let attempts = self.attempts + self.answered_duplicates;
-        let elapsed = now - self.started.unwrap_or(now);
-        if let Some(state) = &mut self.peer.exchange {
-            state.timed_out = Some((attempts, elapsed));
-        }
-        PeerRequestError::TimedOut { attempts, elapsed }
-    }
 }
 
-/// Learns from the answer. Nobody knows which attempt a packet answers after a repetition, so it gives no sample of
-/// the round-trip time (Karn's algorithm).
 impl<Req, Res> Drop for PeerRequest<'_, Req, Res> {
     fn drop(&mut self) {
-        let (Some(time), Some(state)) = (self.answered, &mut self.peer.exchange) else { return };
-        if self.attempts + self.answered_duplicates == 1 {
-            state.round_trip.sample(time);
-        } else {
-            state.round_trip.answered_after(self.timer);
+        if let Some(state) = &mut self.peer.exchange {
+            self.exchange.learn(&mut state.pace);
         }
     }
 }
@@ -366,13 +301,12 @@ impl<Req, Res> fmt::Debug for PeerRequest<'_, Req, Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeerRequest")
             .field("peer", self.peer)
-            .field("attempts", &self.attempts)
+            .field("attempts", &self.exchange.attempts)
             .finish_non_exhaustive()
     }
 }
 
-/// Sends bytes that were encoded before: each attempt must be the same datagram, also if the protocol encodes a
-/// packet in another way each time.
+/// Sends bytes that were encoded before.
 #[derive(Debug)]
 struct Verbatim;
 
