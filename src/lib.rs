@@ -55,7 +55,8 @@
 //! | to know the peer's address in a function | a [function](Handler#functions) with a second argument, an [`Addr`] |
 //! | to serve several requests from one peer at once | [`concurrent`] |
 //! | to send nothing for some requests | [`reply_if`], [`try_reply`], [`no_reply`] |
-//! | to send a packet again and again until the peer answers | [`Peer::request`], [`Repeat`], [`Duplicates`], [`PeerRequest`] |
+//! | requests that are repeated until they are answered, with ids in the packets | [`RequestClient`], [`Correlated`], [`Tagged`] |
+//! | the same without ids: to send a packet again and again until the next packet arrives | [`Client::request`], [`Peer::request`], [`Repeat`], [`Duplicates`], [`ClientExchange`], [`PeerRequest`] |
 //! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
@@ -78,7 +79,8 @@
 //! # Errors
 //!
 //! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`PeerRequestError`],
-//! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`] and [`ClientSendError`] of clients. They contain
+//! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`] and
+//! [`ClientExchangeError`] of clients. They contain
 //! [`AddrError`], [`OptionError`], [`InheritedError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error
 //! of a key. `?` converts each of them to [`BoxError`].
 //!
@@ -196,7 +198,7 @@ pub fn fuzz_chunks(input: &[u8]) {
 
 pub use addr::Addr;
 pub use chunk::Chunked;
-pub use client::{Client, ClientBuilder, Packets};
+pub use client::{Client, ClientBuilder, ClientExchange, Packets};
 #[cfg(feature = "tokio-codec")]
 pub use stream_codec::StreamCodec;
 // Each by its name, so that the compiler says which feature a missing one needs.
@@ -251,8 +253,9 @@ pub use datagrammar_protocols::{
 #[cfg(unix)]
 pub use error::InheritedError;
 pub use error::{
-    AddrError, BindError, ClientRecvError, ClientSendError, ConnectError, OptionError,
-    PeerRequestError, RecvError, RequestError, SendError, SenderError, ServeError, SpawnError,
+    AddrError, BindError, ClientExchangeError, ClientRecvError, ClientSendError, ConnectError,
+    OptionError, PeerRequestError, RecvError, RequestError, SendError, SenderError, ServeError,
+    SpawnError,
 };
 pub use exchange::{Duplicates, Repeat};
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};

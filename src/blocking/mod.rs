@@ -7,7 +7,7 @@
 //! | shutdown, statistics, diagnostics | [`ServerHandle`] |
 //! | a handler that blocks its thread | [`handler`] |
 //! | a client | [`Client`], [`Packets`] |
-//! | requests that survive loss | [`RequestClient`] |
+//! | requests that survive loss | [`RequestClient`]; without ids in the packets, [`Client::request`] |
 //! | options | [`ServerBuilder::bind_blocking`], [`ClientBuilder::connect_blocking`] |
 //!
 //! Protocols, transports, limits and errors are those of the async API. So is a handler: a type that
@@ -45,7 +45,7 @@ mod on_threads;
 mod request;
 mod server;
 
-pub use client::{Client, Packets};
+pub use client::{Client, ClientExchange, Packets};
 pub use on_threads::{OnThread, OnThreads, Returned, handler};
 pub use request::RequestClient;
 pub use server::{Server, ServerHandle, ServerThread};

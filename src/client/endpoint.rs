@@ -4,14 +4,15 @@ use std::{borrow::Borrow, fmt, io, ops::ControlFlow, sync::Arc, time::Duration};
 
 use tokio::{task::coop, time::Instant};
 
-use super::{link::Link, shared::Shared};
+use super::{
+    link::Link,
+    shared::{Beside, Shared},
+};
 #[cfg(doc)]
 use crate::Connect;
-
 use crate::{
     Addr, ClientRecvError, ClientSendError, ClientStats, DatagramProtocol, SocketRef,
     lock::locked,
-    stats::add,
     transport::{BATCH, Scratch},
 };
 
@@ -23,10 +24,15 @@ use crate::{
 /// # Requests, responses and retries
 ///
 /// A client does not match responses with requests: `recv` returns packets in the order of arrival. So a late
-/// response looks like the response to the next request. It has no retries either. Use
-/// [`RequestClient`](crate::RequestClient) for both. It needs ids in the packets, which
-/// [`Tagged`](crate::Tagged) adds. [The cookbook](crate::_documentation::cookbook#retries) has the loop by hand,
-/// for a protocol whose packets have numbers of their own.
+/// response looks like the response to the next request. Two others do more:
+///
+/// - [`RequestClient`](crate::RequestClient) matches and repeats requests. It needs ids in the packets, which
+///   [`Tagged`](crate::Tagged) adds.
+/// - [`request`](Self::request) of this type is for protocols without ids, such as TFTP: it repeats a packet until
+///   the next packet of the peer arrives, whatever that is.
+///
+/// [The cookbook](crate::_documentation::cookbook#retries) has the loop by hand, for a protocol whose packets have
+/// numbers of their own.
 ///
 /// A program that retries must treat [`ClientSendError::Io`] as a lost datagram, and must not stop because of
 /// it. Usually its kind is [`ConnectionRefused`](io::ErrorKind::ConnectionRefused): no server runs at that
@@ -111,27 +117,12 @@ impl<P: DatagramProtocol> Client<P> {
         try_send: impl Fn(&Link, &[u8]) -> io::Result<()>,
     ) -> Result<(), ClientSendError> {
         coop::consume_budget().await;
-        let mut link = self.shared.link().ok_or(ClientSendError::Closed)?;
+        let link = self.shared.link().ok_or(ClientSendError::Closed)?;
         let encode =
             |datagram: &mut Vec<u8>| self.shared.protocol.encode(packet.borrow(), datagram);
         let datagram = Scratch::encode(link.max_len(), encode);
         let datagram = datagram.map_err(ClientSendError::of_encoding)?;
-        let _turn = self.shared.turn(&link).await;
-        loop {
-            match try_send(&link, &datagram) {
-                Ok(()) => {
-                    add(&self.shared.counters.sent, 1);
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    add(&self.shared.counters.send_errors, 1);
-                    return Err(ClientSendError::Io(error));
-                }
-            }
-            link = self.shared.writable().await?;
-        }
+        self.shared.send(link, &datagram, try_send).await
     }
 
     /// Sends `packets` to the peer, in order and with few system calls. On Linux, one call sends up to 64
@@ -206,7 +197,7 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// If the future is dropped, no packet is lost.
     pub async fn recv(&self) -> Result<P::Incoming, ClientRecvError> {
-        self.receive(None).await
+        self.receive(None, &mut Beside::default()).await
     }
 
     /// Receives the next packet, and waits for at most `timeout`. A packet that has arrived already is
@@ -221,7 +212,7 @@ impl<P: DatagramProtocol> Client<P> {
     /// The same as [`recv`](Self::recv).
     #[doc(alias = "timeout")]
     pub async fn recv_timeout(&self, timeout: Duration) -> Result<P::Incoming, ClientRecvError> {
-        self.receive(Instant::now().checked_add(timeout)).await
+        self.receive(Instant::now().checked_add(timeout), &mut Beside::default()).await
     }
 
     /// Receives the next packet, and waits until `deadline` at most. Use it in a loop that skips some
@@ -237,7 +228,7 @@ impl<P: DatagramProtocol> Client<P> {
     /// The same as [`recv`](Self::recv).
     #[doc(alias = "timeout")]
     pub async fn recv_deadline(&self, deadline: Instant) -> Result<P::Incoming, ClientRecvError> {
-        self.receive(Some(deadline)).await
+        self.receive(Some(deadline), &mut Beside::default()).await
     }
 
     /// Returns a packet that has arrived already, or `None` if there is none. It does not wait.
@@ -292,13 +283,19 @@ impl<P: DatagramProtocol> Client<P> {
         self.shared.link()?.socket()
     }
 
-    async fn receive(&self, until: Option<Instant>) -> Result<P::Incoming, ClientRecvError> {
+    /// Receives the next packet until `until`. What it learns besides is in `beside` afterwards.
+    pub(super) async fn receive(
+        &self,
+        until: Option<Instant>,
+        beside: &mut Beside,
+    ) -> Result<P::Incoming, ClientRecvError> {
         coop::consume_budget().await;
         loop {
-            match self.shared.receive(until, &mut None) {
+            match self.shared.receive(until, beside) {
                 ControlFlow::Break(packet) => return packet,
                 ControlFlow::Continue(wait) => wait.over().await?,
             }
+            beside.waited = true;
         }
     }
 }

@@ -3,14 +3,13 @@
 use std::{
     borrow::Borrow,
     mem,
-    ops::ControlFlow,
     os::fd::{BorrowedFd, OwnedFd},
     time::Duration,
 };
 
-use tokio::{task::coop, time::Instant};
+use tokio::time::Instant;
 
-use super::endpoint::Client;
+use super::{endpoint::Client, shared::Beside};
 use crate::{ClientRecvError, ClientSendError, Credentials, DatagramProtocol, transport::Passing};
 
 impl<P: DatagramProtocol> Client<P> {
@@ -60,21 +59,13 @@ impl<P: DatagramProtocol> Client<P> {
             return Err(ClientRecvError::Unsupported);
         }
         drop(link);
-        coop::consume_budget().await;
-        loop {
-            let mut passed = None;
-            match self.shared.receive(until, &mut passed) {
-                ControlFlow::Break(packet) => {
-                    let packet = packet?;
-                    let Some(mut passed) = passed else { return Ok((packet, Vec::new())) };
-                    if passed.incomplete {
-                        return Err(ClientRecvError::AncillaryTruncated);
-                    }
-                    return Ok((packet, mem::take(&mut passed.fds)));
-                }
-                ControlFlow::Continue(wait) => wait.over().await?,
-            }
+        let mut beside = Beside::default();
+        let packet = self.receive(until, &mut beside).await?;
+        let Some(mut passed) = beside.passed else { return Ok((packet, Vec::new())) };
+        if passed.incomplete {
+            return Err(ClientRecvError::AncillaryTruncated);
         }
+        Ok((packet, mem::take(&mut passed.fds)))
     }
 
     /// Sends `packet` to the peer, with file descriptors. The peer gets descriptors of its own for the same

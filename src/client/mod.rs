@@ -5,6 +5,7 @@ mod builder;
 pub(crate) mod connect;
 mod endpoint;
 pub(crate) mod error_queue;
+mod exchange;
 #[cfg(unix)]
 mod fds;
 pub(crate) mod link;
@@ -14,6 +15,7 @@ mod wait;
 
 pub use builder::ClientBuilder;
 pub use endpoint::Client;
+pub use exchange::ClientExchange;
 #[cfg(feature = "blocking")]
 pub(crate) use packets::LATE;
 pub use packets::Packets;

@@ -4,7 +4,7 @@ use std::{
     borrow::Borrow,
     io,
     ops::ControlFlow,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use tokio::{
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     Addr, ClientRecvError, ClientSendError, DatagramProtocol,
+    exchange::{LastPacket, Pace},
     lock::locked,
     stats::{ClientCounters, add},
     transport::{BATCH, Passed, SendBatch, is_about_sending},
@@ -43,6 +44,21 @@ pub(super) struct Shared<P> {
     received: Mutex<Vec<Vec<u8>>>,
     pub(super) batches: Mutex<Vec<SendBatch>>,
     pub(super) counters: ClientCounters,
+    /// Held by an exchange from its first packet to its end, so that two of them do not take each other's answers.
+    pub(super) exchanging: tokio::sync::Mutex<Pace>,
+    /// The last packet that a call has returned. It is remembered only if duplicates are to be recognized.
+    last: OnceLock<Mutex<LastPacket>>,
+}
+
+/// What a receive learns besides the packet.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// What came with the datagram.
+    pub(super) passed: Option<Box<Passed>>,
+    /// Whether the packet has the same bytes as the one before.
+    pub(super) is_duplicate: bool,
+    /// Whether the call had to wait for the packet.
+    pub(super) waited: bool,
 }
 
 impl<P> Shared<P> {
@@ -61,7 +77,14 @@ impl<P> Shared<P> {
             received: Mutex::default(),
             batches: Mutex::default(),
             counters: ClientCounters::default(),
+            exchanging: tokio::sync::Mutex::default(),
+            last: OnceLock::new(),
         }
+    }
+
+    /// Remembers each packet from now on, to recognize duplicates.
+    pub(super) fn detect_duplicates(&self) {
+        self.last.get_or_init(Mutex::default);
     }
 
     /// Returns the socket, unless the client is closed.
@@ -94,6 +117,61 @@ impl<P> Shared<P> {
             writable = link.writable() => writable.map_err(ClientSendError::Io)?,
         }
         Ok(link)
+    }
+
+    /// Completes when the client is closed.
+    pub(super) async fn closed(&self) {
+        let closed = self.closed.notified();
+        if self.link().is_some() {
+            closed.await;
+        }
+    }
+
+    /// Sends `datagram` over `link` with `try_send`, as soon as there is room.
+    pub(super) async fn send(
+        &self,
+        mut link: Arc<Link>,
+        datagram: &[u8],
+        try_send: impl Fn(&Link, &[u8]) -> io::Result<()>,
+    ) -> Result<(), ClientSendError> {
+        let _turn = self.turn(&link).await;
+        loop {
+            match try_send(&link, datagram) {
+                Ok(()) => {
+                    add(&self.counters.sent, 1);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    add(&self.counters.send_errors, 1);
+                    return Err(ClientSendError::Io(error));
+                }
+            }
+            link = self.writable().await?;
+        }
+    }
+
+    /// Returns whether datagrams wait to be taken, also if the runtime has not noticed them yet.
+    pub(super) fn has_arrived(&self, link: &Link) -> io::Result<bool> {
+        let mut arrived = locked(&self.arrived);
+        if !arrived.is_empty() {
+            return Ok(true);
+        }
+        arrived.clear();
+        loop {
+            match link.try_recv(&mut arrived.batch, true) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if is_about_sending(&error) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        drop(arrived);
+        // As in `try_take`.
+        self.more.notify_waiters();
+        Ok(true)
     }
 
     /// Sends all of `batch`.
@@ -131,7 +209,7 @@ impl<P: DatagramProtocol> Shared<P> {
     pub(super) fn receive(
         &self,
         until: Option<Instant>,
-        passed: &mut Option<Box<Passed>>,
+        beside: &mut Beside,
     ) -> ControlFlow<Result<P::Incoming, ClientRecvError>, Wait<'_>> {
         // Listen first: a notification between the two steps must not be missed.
         let (closed, more) = (self.closed.notified(), self.more.notified());
@@ -139,7 +217,7 @@ impl<P: DatagramProtocol> Shared<P> {
             return ControlFlow::Break(Err(ClientRecvError::Closed));
         };
         let last = until.is_some_and(|until| until <= Instant::now());
-        match self.try_receive(&link, last, passed) {
+        match self.try_receive(&link, last, beside) {
             Some(packet) => ControlFlow::Break(packet),
             None if last => ControlFlow::Break(Err(ClientRecvError::TimedOut)),
             None => ControlFlow::Continue(Wait { closed, more, link, until }),
@@ -149,28 +227,34 @@ impl<P: DatagramProtocol> Shared<P> {
     /// Returns a packet that has arrived, without waiting.
     pub(super) fn receive_now(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
         match self.link() {
-            Some(link) => self.try_receive(&link, true, &mut None),
+            Some(link) => self.try_receive(&link, true, &mut Beside::default()),
             None => Some(Err(ClientRecvError::Closed)),
         }
     }
 
     /// Receives a packet if a datagram has arrived. With `last`, it also finds a datagram that tokio has not
-    /// noticed yet. What came with the datagram is in `passed` afterwards.
+    /// noticed yet.
     fn try_receive(
         &self,
         link: &Link,
         last: bool,
-        passed: &mut Option<Box<Passed>>,
+        beside: &mut Beside,
     ) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();
         let counters = &self.counters;
-        let packet = match self.try_take(link, last, &mut datagram, passed) {
+        let packet = match self.try_take(link, last, &mut datagram, &mut beside.passed) {
             Ok(true) => {
                 add(&counters.received, 1);
-                Some(self.protocol.decode(&datagram).map_err(|error| {
+                let decoded = self.protocol.decode(&datagram).map_err(|error| {
                     add(&counters.decode_errors, 1);
                     ClientRecvError::Decode(error)
-                }))
+                });
+                if let Some(last) = self.last.get()
+                    && decoded.is_ok()
+                {
+                    beside.is_duplicate = locked(last).is_again(&datagram);
+                }
+                Some(decoded)
             }
             Ok(false) => {
                 add(&counters.received, 1);

@@ -2,6 +2,7 @@
 
 mod addr;
 mod bind;
+mod client_exchange;
 mod connect;
 #[cfg(unix)]
 mod inherited;
@@ -16,6 +17,7 @@ mod spawn;
 
 pub use addr::AddrError;
 pub use bind::BindError;
+pub use client_exchange::ClientExchangeError;
 pub use connect::ConnectError;
 #[cfg(unix)]
 pub use inherited::InheritedError;

@@ -139,7 +139,7 @@ impl fmt::Display for ClientRecvError {
             Self::Closed => "the client is closed",
             Self::Decode(_) => NOT_A_PACKET,
             Self::InsideRuntime => CLIENT_INSIDE_RUNTIME,
-            Self::Io(_) => "the socket could not receive",
+            Self::Io(_) => NOT_RECEIVED,
             Self::TimedOut => TIMED_OUT,
             Self::TooLarge { max } => {
                 return write!(f, "the datagram is longer than the limit of {max} bytes");
@@ -166,6 +166,7 @@ impl Error for ClientRecvError {
 }
 
 pub(super) const NOT_A_PACKET: &str = "the datagram is not a packet of the protocol";
+pub(super) const NOT_RECEIVED: &str = "the socket could not receive";
 const TIMED_OUT: &str = "no packet came within the timeout";
 const TRUNCATED: &str = "some of the passed file descriptors were lost, and the others were closed";
 const UNSUPPORTED: &str = "this needs a Unix socket with `fd_passing(true)`";

@@ -1,7 +1,8 @@
-//! A packet that is sent again and again until the next packet of the other side arrives.
+//! A packet that is sent again and again until the next packet of the other side arrives. Handlers and clients share it.
 //!
 //! Nothing here sends or receives: [`Exchange`] says what is to be done.
 
+mod client_side;
 mod last_packet;
 mod pace;
 mod repeat;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(crate) use client_side::{ClientSide, Next};
 pub(crate) use last_packet::LastPacket;
 pub(crate) use pace::Pace;
 pub use repeat::{Duplicates, Repeat};

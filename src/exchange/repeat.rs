@@ -1,10 +1,12 @@
-//! When a handler repeats a packet, and what it does with duplicates.
+//! When a packet is repeated, and what becomes of duplicates.
 
 use std::time::Duration;
 
 use crate::timing::Timing;
 
-/// When [`Peer::request_with`](crate::Peer::request_with) repeats a packet. Every option has a default.
+/// When [`Client::request_with`](crate::Client::request_with) and [`Peer::request_with`](crate::Peer::request_with)
+/// repeat a packet. Every option has a default. (A [`RequestClient`](crate::RequestClient) has these options on its
+/// builder.)
 ///
 /// # Examples
 ///
@@ -28,7 +30,7 @@ pub struct Repeat {
 }
 
 impl Repeat {
-    /// Sets the first timer, as long as the round-trip time of this conversation is not known. The default is 1 s
+    /// Sets the first timer, as long as the round-trip time of this client or conversation is not known. The default is 1 s
     /// (RFC 8085). Later it follows the round-trip time: SRTT + 4 · RTTVAR (RFC 6298).
     pub fn initial_timeout(mut self, timeout: Duration) -> Self {
         self.timing.initial = timeout;
@@ -45,6 +47,16 @@ impl Repeat {
     pub fn max_timeout(mut self, timeout: Duration) -> Self {
         self.timing.max = timeout;
         self
+    }
+
+    /// Sets all timers to the same time: the packet is repeated at this interval, whatever the round-trip time is. It
+    /// replaces the [first](Self::initial_timeout), the [shortest](Self::min_timeout) and the
+    /// [longest](Self::max_timeout) timer.
+    ///
+    /// Take it if the protocol prescribes an interval, such as the option `timeout` of TFTP (RFC 2349). Without longer
+    /// and longer timers, nothing relieves a network that loses datagrams because of overload.
+    pub fn fixed_timeout(self, timeout: Duration) -> Self {
+        self.initial_timeout(timeout).min_timeout(timeout).max_timeout(timeout)
     }
 
     /// Sets how long a request lasts in all. The default is 30 s.

@@ -4,7 +4,8 @@ use std::error::Error;
 
 use super::{Peer, QuietEnd};
 use crate::{
-    BoxError, ClientRecvError, ClientSendError, PeerRequestError, RecvError, SendError,
+    BoxError, ClientExchangeError, ClientRecvError, ClientSendError, PeerRequestError, RecvError,
+    SendError,
     events::{caused_by, reads_like},
     panic::Panicked,
     stats::add,
@@ -71,7 +72,8 @@ impl<Req, Res> Peer<Req, Res> {
     /// that the handler uses.
     fn passed_on(&self, error: &(dyn Error + 'static)) -> Option<QuietEnd> {
         let of_client = caused_by(error, |_: &ClientRecvError| true)
-            || caused_by(error, |_: &ClientSendError| true);
+            || caused_by(error, |_: &ClientSendError| true)
+            || caused_by(error, |_: &ClientExchangeError| true);
         if of_client {
             return None;
         }

@@ -16,6 +16,9 @@ use crate::{
 /// [`Correlated`]. [`Tagged`](crate::Tagged) adds ids to any protocol. It is cheap to clone, and clones share one
 /// socket for each server.
 ///
+/// For a protocol without ids, in which each side answers one packet with one of its own, such as TFTP, take
+/// [`Client::request`](crate::Client::request).
+///
 /// # When a request is repeated
 ///
 /// - The first timer is 1 s until the round-trip time is known. Then it is the smoothed round-trip time and four

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{link::Link, shared::Shared};
+use super::{
+    link::Link,
+    shared::{Beside, Shared},
+};
 use crate::{
     Addr, ClientRecvError, ClientSendError, ClientStats, DatagramProtocol, SocketRef,
     blocking::block_on::is_inside_runtime,
@@ -18,9 +21,10 @@ use crate::{
 /// It is cheap to clone. Clones share one UDP or Unix socket, without a thread or a runtime. The socket is
 /// closed by [`close`](Self::close), or when the last clone is dropped.
 ///
-/// It does not match responses with requests, and has no retries; see
+/// It does not match responses with requests; see
 /// [`datagrammar::Client`](crate::Client#requests-responses-and-retries), which also says how to treat errors
-/// of `send`.
+/// of `send`, and when to take [`request`](Self::request) or a
+/// [`RequestClient`](crate::blocking::RequestClient) instead.
 ///
 /// # Several threads
 ///
@@ -63,7 +67,6 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[doc(alias = "request")]
 #[doc(alias = "UdpSocket")]
 pub struct Client<P> {
     pub(super) shared: Arc<Shared<P>>,
@@ -227,7 +230,7 @@ impl<P: DatagramProtocol> Client<P> {
         if is_inside_runtime() {
             return Err(ClientRecvError::InsideRuntime);
         }
-        self.shared.receive(deadline, &mut None)
+        self.shared.receive(deadline, &mut Beside::default())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::endpoint::Client;
+use super::{endpoint::Client, shared::Beside};
 use crate::{
     ClientRecvError, ClientSendError, DatagramProtocol, blocking::block_on::is_inside_runtime,
     transport::Passing,
@@ -49,9 +49,9 @@ impl<P: DatagramProtocol> Client<P> {
             return Err(ClientRecvError::InsideRuntime);
         }
         self.passes_fds(ClientRecvError::Closed, ClientRecvError::Unsupported)?;
-        let mut passed = None;
-        let packet = self.shared.receive(deadline, &mut passed)?;
-        let Some(mut passed) = passed else { return Ok((packet, Vec::new())) };
+        let mut beside = Beside::default();
+        let packet = self.shared.receive(deadline, &mut beside)?;
+        let Some(mut passed) = beside.passed else { return Ok((packet, Vec::new())) };
         if passed.incomplete {
             return Err(ClientRecvError::AncillaryTruncated);
         }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod endpoint;
+mod exchange;
 #[cfg(unix)]
 mod fds;
 mod link;
@@ -12,4 +13,5 @@ mod unix;
 mod wait;
 
 pub use endpoint::Client;
+pub use exchange::ClientExchange;
 pub use packets::Packets;

@@ -3,7 +3,7 @@
 use std::{
     borrow::Borrow,
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Addr, ClientRecvError, ClientSendError, DatagramProtocol,
+    exchange::{LastPacket, Pace},
     lock::locked,
     stats::{ClientCounters, add},
     transport::{Passed, Scratch},
@@ -29,6 +30,23 @@ pub(super) struct Shared<P> {
     /// Receive buffers that no call uses at the moment.
     buffers: Mutex<Vec<Vec<u8>>>,
     pub(super) counters: ClientCounters,
+    /// An exchange takes it at its first packet, and puts it back at its end.
+    exchanging: Mutex<Option<Pace>>,
+    /// Notified when it was put back, and when the client is closed.
+    turn: Condvar,
+    /// The last packet that a call has returned. It is remembered only if duplicates are to be recognized.
+    last: OnceLock<Mutex<LastPacket>>,
+}
+
+/// What a receive learns besides the packet.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// What came with the datagram.
+    pub(super) passed: Option<Passed>,
+    /// Whether the packet has the same bytes as the one before.
+    pub(super) is_duplicate: bool,
+    /// Whether the call had to wait for the packet.
+    pub(super) waited: bool,
 }
 
 impl<P> Shared<P> {
@@ -42,7 +60,37 @@ impl<P> Shared<P> {
             link: Mutex::new(Some(Arc::new(link))),
             buffers: Mutex::default(),
             counters: ClientCounters::default(),
+            exchanging: Mutex::new(Some(Pace::default())),
+            turn: Condvar::new(),
+            last: OnceLock::new(),
         }
+    }
+
+    /// Remembers each packet from now on, to recognize duplicates.
+    pub(super) fn detect_duplicates(&self) {
+        self.last.get_or_init(Mutex::default);
+    }
+
+    /// Waits until no other exchange runs. Returns `None` if that is not before `deadline`, or if the client is closed.
+    pub(super) fn take_turn(&self, deadline: Instant) -> Option<Pace> {
+        let mut exchanging = locked(&self.exchanging);
+        loop {
+            if self.is_closed() {
+                return None;
+            }
+            if let Some(pace) = exchanging.take() {
+                return Some(pace);
+            }
+            let wait = deadline.checked_duration_since(Instant::now())?;
+            let woken = self.turn.wait_timeout(exchanging, wait);
+            exchanging = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Lets the next exchange run.
+    pub(super) fn end_turn(&self, pace: Pace) {
+        *locked(&self.exchanging) = Some(pace);
+        self.turn.notify_one();
     }
 
     /// Returns the socket, unless the client is closed.
@@ -56,6 +104,9 @@ impl<P> Shared<P> {
 
     pub(super) fn close(&self) {
         let link = locked(&self.link).take();
+        // Whoever waits has either seen that the client is closed, or is notified.
+        drop(locked(&self.exchanging));
+        self.turn.notify_all();
         #[cfg(unix)]
         if let Some(unix) = link.as_ref().and_then(|link| link.unix()) {
             unix.remove_path();
@@ -82,30 +133,50 @@ impl<P: DatagramProtocol> Shared<P> {
         try_send: impl Fn(&Link, &[u8]) -> io::Result<()>,
     ) -> Result<(), ClientSendError> {
         let link = self.link().ok_or(ClientSendError::Closed)?;
+        let datagram = self.encode(&link, packet)?;
+        self.send_datagram(&link, &datagram, try_send, None).unwrap_or(Ok(()))
+    }
+
+    pub(super) fn encode(
+        &self,
+        link: &Link,
+        packet: &P::Outgoing,
+    ) -> Result<Scratch, ClientSendError> {
         let encode = |datagram: &mut Vec<u8>| self.protocol.encode(packet, datagram);
-        let datagram = Scratch::encode(link.max_len(), encode);
-        let datagram = datagram.map_err(ClientSendError::of_encoding)?;
+        Scratch::encode(link.max_len(), encode).map_err(ClientSendError::of_encoding)
+    }
+
+    /// Sends `datagram` with `try_send`, as soon as there is room. Returns `None` if there is none until `deadline`.
+    pub(super) fn send_datagram(
+        &self,
+        link: &Link,
+        datagram: &[u8],
+        try_send: impl Fn(&Link, &[u8]) -> io::Result<()>,
+        deadline: Option<Instant>,
+    ) -> Option<Result<(), ClientSendError>> {
         loop {
-            let error = match try_send(&link, &datagram) {
+            let error = match try_send(link, datagram) {
                 Ok(()) => {
                     add(&self.counters.sent, 1);
-                    return Ok(());
+                    return Some(Ok(()));
                 }
                 Err(error) => error,
             };
             if self.is_closed() {
-                return Err(ClientSendError::Closed);
+                return Some(Err(ClientSendError::Closed));
             }
             match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    link.wait_writable(None).map_err(ClientSendError::Io)?
-                }
-                io::ErrorKind::Interrupted => continue,
+                io::ErrorKind::WouldBlock => match link.wait_writable(deadline) {
+                    Ok(Waited::TimedOut) => return None,
+                    Ok(_) => {}
+                    Err(error) => return Some(Err(ClientSendError::Io(error))),
+                },
+                io::ErrorKind::Interrupted => {}
                 _ => {
                     add(&self.counters.send_errors, 1);
-                    return Err(ClientSendError::Io(error));
+                    return Some(Err(ClientSendError::Io(error)));
                 }
-            };
+            }
         }
     }
 
@@ -116,16 +187,16 @@ impl<P: DatagramProtocol> Shared<P> {
         packets.into_iter().try_for_each(|packet| self.send(packet.borrow()))
     }
 
-    /// Receives a packet, and waits for it until `deadline`. What came with it is in `passed` afterwards.
+    /// Receives a packet, and waits for it until `deadline`.
     pub(super) fn receive(
         &self,
         deadline: Option<Instant>,
-        passed: &mut Option<Passed>,
+        beside: &mut Beside,
     ) -> Result<P::Incoming, ClientRecvError> {
         let link = self.link().ok_or(ClientRecvError::Closed)?;
         let mut waited = Waited::Ready;
         loop {
-            if let Some(packet) = self.try_receive(&link, passed) {
+            if let Some(packet) = self.try_receive(&link, beside) {
                 return packet;
             }
             match waited {
@@ -137,13 +208,14 @@ impl<P: DatagramProtocol> Shared<P> {
                 Waited::Ready => {}
             }
             waited = link.wait_readable(deadline).map_err(ClientRecvError::Io)?;
+            beside.waited = true;
         }
     }
 
     /// Returns a packet that has arrived, without waiting.
     pub(super) fn receive_now(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
         match self.link() {
-            Some(link) => self.try_receive(&link, &mut None),
+            Some(link) => self.try_receive(&link, &mut Beside::default()),
             None => Some(Err(ClientRecvError::Closed)),
         }
     }
@@ -151,7 +223,7 @@ impl<P: DatagramProtocol> Shared<P> {
     fn try_receive(
         &self,
         link: &Link,
-        passed: &mut Option<Passed>,
+        beside: &mut Beside,
     ) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut buffer = locked(&self.buffers).pop().unwrap_or_default();
         // Pages that are never touched cost no memory.
@@ -159,13 +231,19 @@ impl<P: DatagramProtocol> Shared<P> {
             buffer = vec![0; self.max_datagram_size + 1];
         }
         let counters = &self.counters;
-        let packet = match link.try_recv(&mut buffer, passed) {
+        let packet = match link.try_recv(&mut buffer, &mut beside.passed) {
             Ok(Received::Whole(len)) => {
                 add(&counters.received, 1);
-                Some(self.protocol.decode(&buffer[..len]).map_err(|error| {
+                let decoded = self.protocol.decode(&buffer[..len]).map_err(|error| {
                     add(&counters.decode_errors, 1);
                     ClientRecvError::Decode(error)
-                }))
+                });
+                if let Some(last) = self.last.get()
+                    && decoded.is_ok()
+                {
+                    beside.is_duplicate = locked(last).is_again(&buffer[..len]);
+                }
+                Some(decoded)
             }
             Ok(Received::TooLong) => {
                 add(&counters.received, 1);

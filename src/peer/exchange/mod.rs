@@ -22,7 +22,8 @@ impl<Req, Res> Peer<Req, Res> {
     /// Sends `packet`, and repeats the same datagram until the next packet of this peer arrives. Returns that packet.
     ///
     /// This is how a server talks over a network that loses datagrams, in protocols where the peer answers each
-    /// packet with one of its own: TFTP, CoAP, SIP. The timers are those of a
+    /// packet with one of its own: TFTP, CoAP, SIP. [`Client::request`](crate::Client::request) is the same for a
+    /// client. The timers are those of a
     /// [`RequestClient`](crate::RequestClient): 1 s at first, then they follow the round-trip time in this
     /// conversation, at least 200 ms; each one is twice as long as the one before, ± 10 %, up to 16 s; after 30 s
     /// the request ends. [`request_with`](Self::request_with) sets other numbers. The

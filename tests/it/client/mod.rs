@@ -27,11 +27,11 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::support::{Bytes, Net, client_on, everywhere};
 
 /// A client of text, and its peer.
-fn client(net: &Net) -> (Client<Text>, Bytes) {
+pub(crate) fn client(net: &Net) -> (Client<Text>, Bytes) {
     client_of(net, Text)
 }
 
-fn client_of<P: DatagramProtocol>(net: &Net, protocol: P) -> (Client<P>, Bytes) {
+pub(crate) fn client_of<P: DatagramProtocol>(net: &Net, protocol: P) -> (Client<P>, Bytes) {
     let (local, peer) = linked(net);
     let peer = Bytes(client_on(peer, Raw).unwrap());
     (client_on(local, protocol).unwrap(), peer)
@@ -72,7 +72,7 @@ fn abstract_socket() -> UnixDatagram {
 }
 
 /// Polls a future once, and asserts that it has to wait.
-async fn waits<F: Future>(mut future: Pin<&mut F>) {
+pub(crate) async fn waits<F: Future>(mut future: Pin<&mut F>) {
     let polled = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending()));
     assert!(polled.await, "the future did not have to wait");
 }

@@ -249,6 +249,10 @@ async fn a_handler_that_returns_the_closed_error_of_another_endpoint_has_failed(
                         client.recv().await.map(drop).map_err(Transparent)?
                     }
                     "receive, as I/O" => client.recv().await.map(drop).map_err(io::Error::other)?,
+                    "ask" => client.request(&request).await.map(drop)?,
+                    "ask, transparently" => {
+                        client.request(&request).await.map(drop).map_err(Transparent)?
+                    }
                     _ => client.send(&request).await?,
                 }
                 Ok(())
@@ -257,46 +261,59 @@ async fn a_handler_that_returns_the_closed_error_of_another_endpoint_has_failed(
         .await;
     let peer = net.peer_of(&server.handle).await;
 
-    for request in ["receive", "receive, transparently", "receive, as I/O", "send"] {
+    for request in [
+        "receive",
+        "receive, transparently",
+        "receive, as I/O",
+        "send",
+        "ask",
+        "ask, transparently",
+    ] {
         peer.send(request).await;
     }
     settle().await;
 
     let alarms = log.alarms();
-    assert_eq!(alarms.len(), 4, "{alarms:?}");
+    assert_eq!(alarms.len(), 6, "{alarms:?}");
     for told in alarms {
         assert_eq!((told.level, told.field("error")), (Level::ERROR, "the client is closed"));
     }
-    assert_eq!(server.handle.stats().failed, 4);
+    assert_eq!(server.handle.stats().failed, 6);
     server.stop().await;
 }
 
 // H-20
 #[tokio::test(start_paused = true)]
 async fn junk_of_the_peer_does_not_hide_a_decode_error_of_another_endpoint() {
-    let log = Log::capture();
-    let net = Net::memory();
-    let client = upstream(&net);
-    let Net::Memory(network) = &net else { unreachable!() };
-    let other = network.connect("10.0.0.9:9000", client.local_addr()).unwrap();
-    let other = Bytes(client_on(other, datagrammar::Raw).unwrap());
-    let server = net
-        .serve_text(conversing!(
-            [client] | peer | {
-                assert!(peer.recv().await.is_err());
-                client.recv().await.map(drop)?;
-                Ok(())
-            }
-        ))
-        .await;
-    let peer = net.peer_of(&server.handle).await;
-    other.send(b"\xe9").await;
+    for asks in [false, true] {
+        let log = Log::capture();
+        let net = Net::memory();
+        let client = upstream(&net);
+        let Net::Memory(network) = &net else { unreachable!() };
+        let other = network.connect("10.0.0.9:9000", client.local_addr()).unwrap();
+        let other = Bytes(client_on(other, datagrammar::Raw).unwrap());
+        let server = net
+            .serve_text(conversing!(
+                [client] | peer | {
+                    assert!(peer.recv().await.is_err());
+                    if asks {
+                        client.request("well?".to_owned()).await.map(drop)?;
+                    } else {
+                        client.recv().await.map(drop)?;
+                    }
+                    Ok(())
+                }
+            ))
+            .await;
+        let peer = net.peer_of(&server.handle).await;
+        other.send(b"\xe9").await;
 
-    peer.send(b"\xe9").await;
-    settle().await;
+        peer.send(b"\xe9").await;
+        settle().await;
 
-    assert_eq!((log.alarm().level, server.handle.stats().failed), (Level::ERROR, 1));
-    server.stop().await;
+        assert_eq!((log.alarm().level, server.handle.stats().failed), (Level::ERROR, 1));
+        server.stop().await;
+    }
 }
 
 // H-20

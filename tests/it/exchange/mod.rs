@@ -1,5 +1,6 @@
-//! Requests of a handler to its peer.
+//! Packets that are repeated until the next packet arrives, by a handler and by a client.
 
+mod client;
 mod duplicates;
 mod ends;
 mod timers;

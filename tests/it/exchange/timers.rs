@@ -55,7 +55,7 @@ async fn a_packet_without_an_answer_is_sent_at_0_1_3_7_and_15_seconds_and_ends_a
 
 /// Encodes the same text as another datagram each time.
 #[derive(Clone, Debug, Default)]
-struct Numbered(Arc<AtomicU32>);
+pub(super) struct Numbered(Arc<AtomicU32>);
 
 impl DatagramProtocol for Numbered {
     type Incoming = String;
