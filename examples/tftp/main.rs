@@ -6,61 +6,48 @@
 //! curl tftp://127.0.0.1:6969/ --upload-file notes.txt
 //! ```
 //!
-//! `packet.rs` is the protocol. A request is received here, `job.rs` decides about it, and `transfer.rs` carries it out.
+//! `packet.rs` is the protocol. A request is received here, `transfer.rs` carries it out, and `files.rs` finds its file.
 //! TFTP has no passwords: everybody who reaches the server can read all files of the directory and add others.
 
-mod job;
+mod files;
 mod packet;
 mod transfer;
 
-use std::{env, path::PathBuf};
+use std::{env, io, pin::pin};
 
-use datagrammar::{BoxError, Handler, Limits, Peer, RecvError, Server};
-use job::Job;
+use datagrammar::{BoxError, Client, Handler, Limits, Peer, Server, Udp};
+use files::Files;
 use packet::{Packet, Tftp};
-
-struct Files {
-    /// Without symbolic links.
-    root: PathBuf,
-    /// The longest upload, in bytes.
-    max_len: u64,
-}
 
 impl Handler<Packet, Packet> for Files {
     /// Receives a request, and carries it out from another port. The conversation lasts as long as the transfer, so
     /// that copies of the request begin no other one.
     async fn handle(&self, peer: &mut Peer<Packet, Packet>) -> Result<(), BoxError> {
-        let client = peer.addr().clone();
-        let request = match peer.recv().await {
-            // An error is never answered with an error.
-            Ok(Packet::Error { .. }) => return Ok(()),
-            Ok(request) => request,
-            Err(RecvError::Decode(error)) => {
-                eprintln!("{client}: refused: {error}");
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        match Job::open(&self.root, self.max_len, &request).await {
-            Err(error) => {
-                eprintln!("{client}: refused: {error:?}");
-                peer.send(error).await?;
-            }
-            Ok(job) => {
-                let local = peer.local_addr();
-                let outcome = tokio::select! {
-                    outcome = transfer::run(job, &client, &local) => outcome,
-                    () = peer.closed() => Err("the server is shutting down".into()),
-                };
-                match (&request, outcome) {
-                    (Packet::Read(read), Ok(())) => eprintln!("{client}: has read {:?}", read.file),
-                    (Packet::Write(write), Ok(())) => {
-                        eprintln!("{client}: has written {:?}", write.file);
-                    }
-                    (_, Err(error)) => eprintln!("{client}: failed: {error}"),
-                    _ => {}
+        let request = peer.recv().await?;
+        if let Packet::Error { .. } = request {
+            return Ok(()); // An error is never answered with an error.
+        }
+        let addr = peer.addr().clone();
+        let client = Client::builder(Tftp).connect(beside(peer)?).await?;
+        let outcome = {
+            let mut transfer = pin!(self.transfer(&request, &client));
+            tokio::select! {
+                outcome = &mut transfer => outcome,
+                () = peer.closed() => {
+                    // The transfer fails, and removes the file that it was writing.
+                    client.close();
+                    transfer.await
                 }
             }
+        };
+        match &outcome {
+            Ok(done) => eprintln!("{addr}: {done}"),
+            Err(error) => eprintln!("{addr}: failed: {error}"),
+        }
+        if let Err(error) = outcome
+            && let Some(error) = error.downcast_ref::<io::Error>()
+        {
+            client.send(Packet::refusal(error)).await?;
         }
         while let Some(Ok(next)) = peer.try_recv() {
             if next != request {
@@ -70,6 +57,17 @@ impl Handler<Packet, Packet> for Files {
         }
         Ok(())
     }
+}
+
+/// The way to the client from a new port of the address that it has asked: the ports of both sides identify a transfer
+/// (RFC 1350, section 4).
+///
+/// Packets from other ports do not disturb a transfer, because the socket is connected. The RFC wants them to be
+/// answered with error 5. The kernel does that in its own way: to their senders, the port is closed (ICMP).
+fn beside(peer: &Peer<Packet, Packet>) -> Result<Udp, BoxError> {
+    let mut local = peer.local_addr().socket_addr().ok_or("TFTP is for UDP only")?;
+    local.set_port(0);
+    Ok(Udp::new(peer.addr().clone()).local_addr(local))
 }
 
 #[tokio::main]

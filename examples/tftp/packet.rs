@@ -29,7 +29,7 @@ pub(crate) struct Request {
     pub(crate) options: Vec<(String, String)>,
 }
 
-/// RFC 1350, appendix, and RFC 2347.
+/// RFC 1350, appendix. Codes that this server does not send are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorCode(pub(crate) u16);
 
@@ -39,14 +39,7 @@ impl ErrorCode {
     pub(crate) const ACCESS_VIOLATION: Self = Self(2);
     pub(crate) const DISK_FULL: Self = Self(3);
     pub(crate) const ILLEGAL: Self = Self(4);
-    pub(crate) const UNKNOWN_TRANSFER: Self = Self(5);
     pub(crate) const EXISTS: Self = Self(6);
-}
-
-impl Packet {
-    pub(crate) fn error(code: ErrorCode, message: &str) -> Self {
-        Self::Error { code, message: message.to_owned() }
-    }
 }
 
 pub(crate) struct Tftp;
@@ -56,61 +49,51 @@ impl DatagramProtocol for Tftp {
     type Outgoing = Packet;
 
     fn decode(&self, datagram: &[u8]) -> Result<Packet, DecodeError> {
-        let (opcode, rest) = number(datagram)?;
+        let (opcode, body) = number(datagram)?;
         Ok(match opcode {
-            1 => Packet::Read(request(rest)?),
-            2 => Packet::Write(request(rest)?),
+            1 => Packet::Read(request(body)?),
+            2 => Packet::Write(request(body)?),
             3 => {
-                let (block, bytes) = number(rest)?;
+                let (block, bytes) = number(body)?;
                 Packet::Data { block, bytes: bytes.to_vec() }
             }
-            4 => match number(rest)? {
+            4 => match number(body)? {
                 (block, []) => Packet::Ack(block),
                 _ => return Err(DecodeError::codec("bytes after an ACK")),
             },
             5 => {
-                let (code, rest) = number(rest)?;
+                let (code, text) = number(body)?;
                 // Some clients leave out the NUL at the end.
-                let message = rest.split(|&byte| byte == 0).next().unwrap_or_default();
-                let message = String::from_utf8_lossy(message).into_owned();
-                Packet::Error { code: ErrorCode(code), message }
+                let message = String::from_utf8_lossy(text.strip_suffix(b"\0").unwrap_or(text));
+                Packet::Error { code: ErrorCode(code), message: message.into_owned() }
             }
-            6 => Packet::OptionAck(options(&mut strings(rest)?)?),
+            6 => Packet::OptionAck(options(strings(body)?)?),
             _ => return Err(DecodeError::codec("unknown opcode")),
         })
     }
 
     fn encode(&self, packet: &Packet, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         match packet {
-            Packet::Read(request) | Packet::Write(request) => {
-                datagram.extend([0, if let Packet::Read(_) = packet { 1 } else { 2 }]);
-                let options = request.options.iter().flat_map(|(name, value)| [name, value]);
-                for text in [&request.file, &request.mode].into_iter().chain(options) {
-                    put_string(text, datagram)?;
-                }
-            }
+            Packet::Read(request) => put_request(1, request, datagram),
+            Packet::Write(request) => put_request(2, request, datagram),
             Packet::Data { block, bytes } => {
-                datagram.extend([0, 3]);
-                datagram.extend(block.to_be_bytes());
+                put_numbers([3, *block], datagram);
                 datagram.extend(bytes);
+                Ok(())
             }
             Packet::Ack(block) => {
-                datagram.extend([0, 4]);
-                datagram.extend(block.to_be_bytes());
+                put_numbers([4, *block], datagram);
+                Ok(())
             }
             Packet::Error { code, message } => {
-                datagram.extend([0, 5]);
-                datagram.extend(code.0.to_be_bytes());
-                put_string(message, datagram)?;
+                put_numbers([5, code.0], datagram);
+                put_strings([message], datagram)
             }
             Packet::OptionAck(options) => {
-                datagram.extend([0, 6]);
-                for text in options.iter().flat_map(|(name, value)| [name, value]) {
-                    put_string(text, datagram)?;
-                }
+                put_numbers([6], datagram);
+                put_strings(options.iter().flat_map(|(name, value)| [name, value]), datagram)
             }
         }
-        Ok(())
     }
 }
 
@@ -120,25 +103,26 @@ fn number(bytes: &[u8]) -> Result<(u16, &[u8]), DecodeError> {
     Ok((u16::from_be_bytes(*number), rest))
 }
 
-fn request(bytes: &[u8]) -> Result<Request, DecodeError> {
-    let mut strings = strings(bytes)?;
-    let mut next = || strings.next().ok_or(DecodeError::codec("a request without file and mode"));
-    let (file, mode) = (next()?.to_owned(), next()?.to_ascii_lowercase());
-    Ok(Request { file, mode, options: options(&mut strings)? })
+/// The strings, each of which ends with a NUL.
+fn strings(bytes: &[u8]) -> Result<impl Iterator<Item = &str>, DecodeError> {
+    let text = str::from_utf8(bytes).map_err(|_| DecodeError::codec("not UTF-8"))?;
+    if !text.is_empty() && !text.ends_with('\0') {
+        return Err(DecodeError::codec("a string without its NUL"));
+    }
+    Ok(text.split_terminator('\0'))
 }
 
-/// The strings, each of which ends with a NUL.
-fn strings(bytes: &[u8]) -> Result<std::str::Split<'_, char>, DecodeError> {
-    let text = match bytes {
-        [] => return Ok("".split('\0')),
-        [text @ .., 0] => text,
-        _ => return Err(DecodeError::codec("a string without its NUL")),
+fn request(bytes: &[u8]) -> Result<Request, DecodeError> {
+    let mut strings = strings(bytes)?;
+    let (Some(file), Some(mode)) = (strings.next(), strings.next()) else {
+        return Err(DecodeError::codec("a request without file and mode"));
     };
-    Ok(str::from_utf8(text).map_err(|_| DecodeError::codec("not UTF-8"))?.split('\0'))
+    let (file, mode) = (file.to_owned(), mode.to_ascii_lowercase());
+    Ok(Request { file, mode, options: options(strings)? })
 }
 
 fn options<'a>(
-    strings: &mut impl Iterator<Item = &'a str>,
+    mut strings: impl Iterator<Item = &'a str>,
 ) -> Result<Vec<(String, String)>, DecodeError> {
     let mut options = Vec::new();
     while let Some(name) = strings.next() {
@@ -148,11 +132,30 @@ fn options<'a>(
     Ok(options)
 }
 
-fn put_string(text: &str, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-    if text.contains('\0') {
-        return Err(EncodeError::codec("a NUL inside a string"));
+fn put_request(
+    opcode: u16,
+    Request { file, mode, options }: &Request,
+    datagram: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    put_numbers([opcode], datagram);
+    put_strings([file, mode], datagram)?;
+    put_strings(options.iter().flat_map(|(name, value)| [name, value]), datagram)
+}
+
+fn put_numbers<const N: usize>(numbers: [u16; N], datagram: &mut Vec<u8>) {
+    datagram.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
+}
+
+fn put_strings<'a>(
+    strings: impl IntoIterator<Item = &'a String>,
+    datagram: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    for text in strings {
+        if text.contains('\0') {
+            return Err(EncodeError::codec("a NUL inside a string"));
+        }
+        datagram.extend(text.as_bytes());
+        datagram.push(0);
     }
-    datagram.extend(text.as_bytes());
-    datagram.push(0);
     Ok(())
 }

@@ -62,3 +62,7 @@ fn request(file: &str, options: &[(&str, &str)]) -> Request {
     let options = options.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
     Request { file: file.to_owned(), mode: "octet".to_owned(), options: options.collect() }
 }
+
+fn error(code: ErrorCode, message: &str) -> Packet {
+    Packet::Error { code, message: message.to_owned() }
+}

@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn packets_are_those_of_the_rfcs() {
     let data = Packet::Data { block: 1, bytes: b"abc".to_vec() };
-    let error = Packet::error(ErrorCode::NOT_FOUND, "File not found");
+    let error = error(ErrorCode::NOT_FOUND, "File not found");
     let options = [("blksize", "1432"), ("tsize", "0")];
     let accepted = Packet::OptionAck(request("", &options).options);
     let vectors: [(&[u8], Packet); 7] = [
@@ -50,6 +50,6 @@ fn what_is_no_packet_is_refused() {
     ] {
         assert_eq!(Tftp.decode(datagram).unwrap_err().to_string(), reason, "{datagram:?}");
     }
-    let packet = Packet::error(ErrorCode::UNDEFINED, "a\0b");
+    let packet = error(ErrorCode::UNDEFINED, "a\0b");
     assert!(Tftp.encode(&packet, &mut Vec::new()).is_err());
 }
