@@ -241,6 +241,12 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
         }
     }
 
+    /// Returns the peer, for example to answer what it asks before it answers this request.
+    #[must_use]
+    pub const fn peer(&self) -> &Peer<Req, Res> {
+        self.peer
+    }
+
     /// Sends the packet if that is due.
     async fn attempt(&mut self) -> Result<(), PeerRequestError> {
         let state = self.peer.exchange.get_or_insert_default();

@@ -53,6 +53,38 @@ async fn a_packet_without_an_answer_is_sent_at_0_1_3_7_and_15_seconds_and_ends_a
     server.stop().await;
 }
 
+//
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_to_the_peer_meanwhile_changes_no_timers() {
+    let net = Net::memory();
+    let handler = conversing!(|peer| {
+        peer.recv().await?;
+        let mut request = peer.begin_request(text("well?"), &Repeat::default().seed(7))?;
+        while let question = request.next().await?
+            && question != "yes"
+        {
+            request.peer().send(format!("{question} noon")).await?;
+        }
+        Ok(request.peer().send(text("end")).await?)
+    });
+    let server = net.serve_text(handler).await;
+    let peer = net.peer_of(&server.handle).await;
+    let began = Instant::now();
+
+    peer.send("hello").await;
+
+    let mut at = Vec::new();
+    for _ in 0..4 {
+        at.extend(times(&peer, began, "well?", 1).await);
+        tokio::time::sleep(ms(400)).await;
+        assert_eq!(peer.ask("time?").await, "time? noon");
+        assert_eq!(peer.ask("and now?").await, "and now? noon");
+    }
+    assert_near(&at, &[0.0, 1.0, 3.0, 7.0]);
+    assert_eq!(peer.ask("yes").await, "end");
+    finished(server).await;
+}
+
 /// Encodes the same text as another datagram each time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Numbered(Arc<AtomicU32>);
