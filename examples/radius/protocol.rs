@@ -43,14 +43,27 @@ impl Radius {
         self.md5(&[&packet[..4], of_request, &packet[HEAD..]])
     }
 
-    /// Sets the authenticators of a whole request.
-    fn sign_request(&self, request: &mut [u8]) {
+    /// Sets the id of a whole request, and its authenticators.
+    fn sign_request(&self, id: u8, request: &mut [u8]) {
+        request[1] = id;
         if request[0] == ACCOUNTING_REQUEST {
             let authenticator = self.authenticator(request, &[0; 16]);
             request[4..HEAD].copy_from_slice(&authenticator);
         } else {
             self.sign(request);
         }
+    }
+
+    /// Whether a response has the authenticators that only who knows the secret makes for this request.
+    fn is_signed_for(&self, request: &[u8], response: &[u8]) -> bool {
+        let Ok(Packet { authenticator, .. }) = Packet::read(response) else { return false };
+        let len = usize::from(u16::from_be_bytes([response[2], response[3]]));
+        let mut bytes = response[..len].to_vec();
+        bytes[4..HEAD].copy_from_slice(&request[4..HEAD]);
+        let valid = request[4..HEAD]
+            .first_chunk()
+            .is_some_and(|of_request| self.authenticator(&bytes, of_request) == authenticator);
+        valid && self.sign(&mut bytes) != Some(false)
     }
 
     /// Hides or reveals a password (RFC 2865, section 5.2). Each block is mixed with a hash of the hidden block
@@ -135,7 +148,7 @@ impl DatagramProtocol for Radius {
         }
         let mut bytes = packet.write()?;
         if packet.is_request() {
-            self.sign_request(&mut bytes);
+            self.sign_request(packet.id, &mut bytes);
         } else {
             self.sign(&mut bytes);
             let authenticator = self.authenticator(&bytes, &packet.authenticator);
@@ -156,18 +169,10 @@ impl Correlated for Radius {
     }
 
     fn set_id(&self, id: u64, request: &mut [u8]) {
-        request[1] = id as u8;
-        self.sign_request(request);
+        self.sign_request(id as u8, request);
     }
 
     fn is_answer(&self, request: &[u8], response: &[u8]) -> bool {
-        let Ok(Packet { authenticator, .. }) = Packet::read(response) else { return false };
-        let len = usize::from(u16::from_be_bytes([response[2], response[3]]));
-        let mut bytes = response[..len].to_vec();
-        bytes[4..HEAD].copy_from_slice(&request[4..HEAD]);
-        let valid = request[4..HEAD]
-            .first_chunk()
-            .is_some_and(|of_request| self.authenticator(&bytes, of_request) == authenticator);
-        valid && self.sign(&mut bytes) != Some(false)
+        self.is_signed_for(request, response)
     }
 }
