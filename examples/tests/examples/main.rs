@@ -8,6 +8,7 @@ mod program;
 #[cfg(feature = "radius")]
 mod radius;
 mod recipes;
+mod relay;
 mod syslog;
 #[cfg(feature = "tftp")]
 mod tftp;

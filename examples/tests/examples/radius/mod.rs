@@ -5,8 +5,6 @@ mod packet;
 #[path = "../../../radius/protocol.rs"]
 mod protocol;
 
-mod relay;
-
 use std::collections::BTreeMap;
 
 use datagrammar::{Correlated, DatagramProtocol, RequestClient, RequestError};
@@ -16,11 +14,10 @@ use packet::{
     USER_PASSWORD,
 };
 use protocol::Radius;
-use relay::Relay;
 use serde_json::Value;
 use tokio::time::Duration;
 
-use crate::program::Program;
+use crate::{program::Program, relay::Relay};
 
 const SECRET: &str = "xyzzy5461";
 
