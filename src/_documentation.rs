@@ -32,6 +32,7 @@ macro_rules! links {
 [plot]: #plot
 [`BincodeDerive`]: crate::BincodeDerive
 [`Client`]: crate::Client
+[`Correlated`]: crate::Correlated
 [`DatagramProtocol`]: crate::DatagramProtocol
 [`DropReason`]: crate::DropReason
 [`Handler`]: crate::Handler

@@ -2,6 +2,7 @@
 
 #[cfg(all(feature = "systemd", target_os = "linux"))]
 mod activated;
+mod coap;
 mod custom_protocol;
 mod echo;
 mod program;
