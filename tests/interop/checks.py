@@ -4,6 +4,7 @@ import sys
 from importlib.metadata import version
 
 import activation
+import coap_clients
 import javascript
 import model_client
 import model_server
@@ -20,6 +21,7 @@ from programs import Built, run_all
 
 CHECKS = [
     *activation.CHECKS,
+    *coap_clients.CHECKS,
     *javascript.CHECKS,
     *model_client.CHECKS,
     *model_server.CHECKS,
