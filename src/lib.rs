@@ -61,6 +61,7 @@
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
 //! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
+//! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
 //! | Unix sockets | [`Unix`], [`UnnamedPeers`]; [differences to UDP](_documentation::cookbook#unix-sockets) |
 //! | to pass file descriptors, to know the user of a peer | [`Unix::fd_passing`], [`Peer::recv_with_fds`], [`Peer::send_with_fds`], [`Peer::credentials`], [`Credentials`] |
@@ -265,7 +266,7 @@ pub use handler::{
 };
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerPackets, PeerRequest, PeerSender};
-pub use reply_cache::ReplyCache;
+pub use reply_cache::{Begun, ReplyCache, ReplyStore, StoreFailure, StoredRequest};
 pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};
 pub use server::{Binding, Server, ServerBuilder};
 pub use stats::{

@@ -128,6 +128,9 @@ pub(super) struct Task<Req, Res, H, F, M> {
     pub(super) span: Scope,
     pub(super) application: Arc<Application<Req, Res, H>>,
     pub(super) converse: M,
+    /// Whether the reply store has to be asked about the datagram that opens the conversation. Until then, the handler
+    /// is not called.
+    pub(super) asks: bool,
     // Dropped after the future, because it reports that the conversation is over.
     pub(super) ending: Ending,
     // Dropped last, because the next serving may begin after that.
@@ -152,6 +155,14 @@ where
             if this.serve_state.mode() == Mode::Abandon {
                 // The task was woken shortly before it is aborted.
                 return Poll::Ready(());
+            }
+            if this.asks {
+                let open = || this.span.run(|| socket.poll_open(mailbox, peer, cx));
+                if !ready!(inside(this.serve_state.server, open)) {
+                    *over = true;
+                    return Poll::Ready(());
+                }
+                this.asks = false;
             }
             let poll = || this.slot.poll(&this.span, cx);
             let outcome = ready!(inside(this.serve_state.server, poll));
@@ -180,6 +191,7 @@ where
                     }
                 },
             };
+            this.asks = socket.has_store && !again;
             let call = match call {
                 Some(mut call) if again => {
                     call.peer.renew_with_packet(peer, ancillary, *serial);

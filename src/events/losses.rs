@@ -50,7 +50,9 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
         | DropReason::Stale
         | DropReason::ShuttingDown
         | DropReason::Duplicate
-        | DropReason::Chunk => return None,
+        | DropReason::Chunk
+        // The failure of the store is logged.
+        | DropReason::StoreFailed => return None,
     })
 }
 

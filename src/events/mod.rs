@@ -95,6 +95,14 @@ impl Events {
         });
     }
 
+    /// Logs at WARN that a call of the reply store failed, and how many failures were not logged before.
+    pub(crate) fn store_failed(&self, error: &(dyn Error + 'static), more: u64) {
+        let more = (more > 0).then_some(more);
+        self.tell(&self.warnings, error, |error, suppressed| {
+            tracing::warn!(%error, more, suppressed, "the reply store failed");
+        });
+    }
+
     /// Serving begins at `addresses`.
     pub(crate) fn serving(&self, addresses: &[Addr]) {
         self.losses.begin();

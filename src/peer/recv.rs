@@ -14,7 +14,7 @@ use tokio::{
 use super::{Peer, Progress, leftover::keep};
 use crate::{
     RecvError,
-    socket::{batch_context::BatchContext, mailbox::Waiting},
+    socket::{SocketState, Taken, batch_context::BatchContext, mailbox::Waiting},
     stats::add,
 };
 
@@ -138,6 +138,35 @@ impl<Req, Res> Peer<Req, Res> {
         })
     }
 
+    /// Takes the next datagram of the mailbox.
+    pub(super) fn poll_take(&mut self, cx: &mut Context<'_>) -> Next {
+        let SocketState { counters, has_store, .. } = &*self.path.socket;
+        if *has_store {
+            return self.poll_ask(cx);
+        }
+        match self.mailbox.poll_take(cx, counters) {
+            Poll::Ready(taken) => Next::Datagram(taken),
+            Poll::Pending => Next::Nothing,
+        }
+    }
+
+    #[cold]
+    fn poll_ask(&mut self, cx: &mut Context<'_>) -> Next {
+        let socket = &self.path.socket;
+        match socket.poll_ask(&self.mailbox, self.addr(), cx) {
+            Taken::Datagram(asked) => {
+                Next::Datagram(asked.map(|asked| asked.released(&socket.counters)))
+            }
+            Taken::Unknown => Next::Unknown,
+            Taken::Nothing => Next::Nothing,
+        }
+    }
+
+    /// Whether the reply store is asked about the next packet.
+    pub(super) fn is_asking(&self) -> bool {
+        self.path.socket.has_store && self.mailbox.is_asked()
+    }
+
     pub(super) fn decode(&mut self, taken: Option<Waiting>) -> Result<Req, RecvError> {
         let (ancillary, body) = taken.ok_or(RecvError::Closed)?;
         let (datagram, passed) = body.into_parts();
@@ -158,6 +187,15 @@ impl<Req, Res> Peer<Req, Res> {
         }
         decoded
     }
+}
+
+/// What waits in the mailbox.
+pub(super) enum Next {
+    /// This datagram, or `None` once the mailbox is closed.
+    Datagram(Option<Waiting>),
+    /// A datagram that the reply store is asked about.
+    Unknown,
+    Nothing,
 }
 
 /// The future of [`Peer::recv`]. It is written by hand, because most of these futures complete at the first
@@ -219,10 +257,21 @@ impl<Req, Res> Receiving<'_, Req, Res> {
             _ => false,
         };
         // A datagram that is taken is returned in the same poll, so a cancellation cannot lose it.
-        if let Poll::Ready(taken) = self.peer.mailbox.poll_take(cx, &self.peer.path.socket.counters)
-        {
-            budget.made_progress();
-            return Poll::Ready(self.peer.decode(taken));
+        match self.peer.poll_take(cx) {
+            Next::Datagram(taken) => {
+                budget.made_progress();
+                return Poll::Ready(self.peer.decode(taken));
+            }
+            Next::Unknown => {
+                // It has arrived, so no limit ends the wait now. If it is dropped, the limit has not become longer.
+                if let Step::Within(timeout) = self.step
+                    && let Some(until) = Instant::now().checked_add(timeout)
+                {
+                    self.step = Step::Until(until);
+                }
+                return Poll::Pending;
+            }
+            Next::Nothing => {}
         }
         let limit = match self.step {
             Step::Within(timeout) => self.begin_to_wait(timeout, Instant::now),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     Peer,
-    recv::{Receiving, Step},
+    recv::{Next, Receiving, Step},
 };
 use crate::{RecvError, SendError};
 
@@ -22,7 +22,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// Returns a packet that has arrived already, or `None` if there is none.
     ///
     /// It does not wait, so it does not yield to other tasks. A handler that calls it in a loop without an
-    /// await blocks its thread.
+    /// await blocks its thread. With a [reply store](crate::ReplyStore), it returns `None` until the store has answered.
     ///
     /// # Errors
     ///
@@ -52,10 +52,10 @@ impl<Req, Res> Peer<Req, Res> {
         }
         let received = self.receive_inline().or_else(|| {
             // No `recv` waits at the same time, so this cannot replace the waker of another call.
-            let cx = Context::from_waker(Waker::noop());
-            match self.mailbox.poll_take(&cx, &self.path.socket.counters) {
-                Poll::Ready(taken) => Some(self.decode(taken)),
-                Poll::Pending => None,
+            let mut cx = Context::from_waker(Waker::noop());
+            match self.poll_take(&mut cx) {
+                Next::Datagram(taken) => Some(self.decode(taken)),
+                Next::Unknown | Next::Nothing => None,
             }
         })?;
         if received.is_ok() {

@@ -1,11 +1,18 @@
 //! The reply cache: a handler receives each request once, and a repetition gets the same reply again.
 
 mod replies;
+mod shared;
+mod store;
 mod table;
+mod ticket;
 
 use std::time::Duration;
 
-pub(crate) use replies::{Arrival, Keep, ReadId, Recorded, Replies, Shared, Ticket};
+pub(crate) use replies::{Arrival, Keep, Recorded, Replies};
+pub(crate) use shared::{ReadId, Shared};
+pub(crate) use store::{AnyStore, Storing};
+pub use store::{Begun, ReplyStore, StoredRequest};
+pub(crate) use ticket::{Ticket, Verdict};
 
 use crate::BindError;
 
@@ -38,10 +45,14 @@ use crate::BindError;
 /// | [`ttl`](Self::ttl) | 30 s |
 /// | [`max_entries`](Self::max_entries) | 65,536 requests |
 /// | [`max_bytes`](Self::max_bytes) | 16 MiB |
+/// | [`store_timeout`](Self::store_timeout) | 1 s |
+/// | [`store_failure`](Self::store_failure) | [`StoreFailure::Drop`] |
+/// | [`max_store_writes`](Self::max_store_writes) | 1,024 |
 ///
 /// Beyond a limit, the server forgets the oldest request, counted in
 /// [`ServerStats::reply_cache_evictions`](crate::ServerStats::reply_cache_evictions). A repetition of a request that
-/// was forgotten is served again. Restarting the program also forgets all requests.
+/// was forgotten is served again. Restarting the program also forgets all requests, and another server does not know
+/// them: for these cases there is [`ReplyStore`].
 ///
 /// # Examples
 ///
@@ -95,6 +106,23 @@ pub struct ReplyCache {
     ttl: Duration,
     max_entries: usize,
     max_bytes: usize,
+    store_timeout: Duration,
+    store_failure: StoreFailure,
+    max_store_writes: usize,
+}
+
+/// What happens to a request when the [reply store](ReplyStore) fails or is too slow, so that nobody knows whether
+/// another server has served it. Set with [`ReplyCache::store_failure`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreFailure {
+    /// It is dropped, counted as [`DropReason::StoreFailed`](crate::DropReason::StoreFailed). Its client repeats it, so
+    /// it is served later, once. While the store is down, nothing is served except what this server knows already.
+    #[default]
+    Drop,
+    /// It is served as a new one. While the store is down, each server protects only from repetitions of what it has
+    /// received itself.
+    Serve,
 }
 
 impl ReplyCache {
@@ -116,9 +144,35 @@ impl ReplyCache {
     ///
     /// Each request counts 256 bytes and the length of its reply. A request from a Unix socket also counts the length
     /// of that socket's name. A reply that is longer than this limit is not kept: a repetition of its request is
-    /// dropped.
+    /// dropped. With a [reply store](ReplyStore), each request without a reply also counts its
+    /// [key](ReplyStore::Key) and 112 bytes.
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets how long a call of the [reply store](ReplyStore) may take. The default is 1 second. Without a store, it
+    /// has no effect.
+    pub const fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
+        self
+    }
+
+    /// Sets what happens to a request when the [reply store](ReplyStore) fails or is too slow. The default is
+    /// [`StoreFailure::Drop`]. Without a store, it has no effect.
+    pub const fn store_failure(mut self, failure: StoreFailure) -> Self {
+        self.store_failure = failure;
+        self
+    }
+
+    /// Sets how many calls of the [reply store](ReplyStore) may run that no request waits for: those that write replies
+    /// and those that forget requests. The default is 1,024. Beyond that, a call is not made, and counts as
+    /// [`ServerStats::store_skipped`](crate::ServerStats::store_skipped).
+    ///
+    /// The number of calls that requests wait for is limited by
+    /// [`Limits::max_conversations`](crate::Limits::max_conversations).
+    pub const fn max_store_writes(mut self, calls: usize) -> Self {
+        self.max_store_writes = calls;
         self
     }
 
@@ -140,12 +194,33 @@ impl ReplyCache {
         self.max_bytes
     }
 
+    /// Returns how long a call of the reply store may take; see [`store_timeout`](Self::store_timeout).
+    #[must_use]
+    pub const fn get_store_timeout(&self) -> Duration {
+        self.store_timeout
+    }
+
+    /// Returns what happens when the reply store fails; see [`store_failure`](Self::store_failure).
+    #[must_use]
+    pub const fn get_store_failure(&self) -> StoreFailure {
+        self.store_failure
+    }
+
+    /// Returns how many calls of the reply store may run that no request waits for; see
+    /// [`max_store_writes`](Self::max_store_writes).
+    #[must_use]
+    pub const fn get_max_store_writes(&self) -> usize {
+        self.max_store_writes
+    }
+
     /// Returns an error if a limit is 0.
     pub(crate) fn check(&self) -> Result<(), BindError> {
         let zero = [
             ("ReplyCache::ttl", self.ttl.is_zero()),
             ("ReplyCache::max_entries", self.max_entries == 0),
             ("ReplyCache::max_bytes", self.max_bytes == 0),
+            ("ReplyCache::store_timeout", self.store_timeout.is_zero()),
+            ("ReplyCache::max_store_writes", self.max_store_writes == 0),
         ];
         match zero.iter().find(|(_, zero)| *zero) {
             Some((name, _)) => Err(BindError::ZeroLimit(name)),
@@ -156,6 +231,13 @@ impl ReplyCache {
 
 impl Default for ReplyCache {
     fn default() -> Self {
-        Self { ttl: Duration::from_secs(30), max_entries: 65_536, max_bytes: 16 << 20 }
+        Self {
+            ttl: Duration::from_secs(30),
+            max_entries: 65_536,
+            max_bytes: 16 << 20,
+            store_timeout: Duration::from_secs(1),
+            store_failure: StoreFailure::Drop,
+            max_store_writes: 1_024,
+        }
     }
 }

@@ -1,40 +1,19 @@
-//! The reply cache of a server, which its workers, conversations and senders share.
+//! The reply cache of one socket, which its worker, conversations and senders share.
 
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-    mem,
-    sync::{Arc, Mutex},
-};
+use std::{hash::BuildHasher, sync::Arc};
 
 use tokio::time::Instant;
 
 use super::{
-    ReplyCache,
-    table::{Known, Request, Table},
+    shared::Shared,
+    table::{Known, Request},
+    ticket::Ticket,
 };
 use crate::{
     Addr,
     chunk::PacketId,
-    lock::locked,
     panic::{self, Panicked},
-    stats::{Counters, add},
 };
-
-/// Reads the id in a datagram. It is the user's code.
-pub(crate) type ReadId = Box<dyn Fn(&[u8]) -> Option<u64> + Send + Sync>;
-
-/// The requests and replies of all sockets of a server.
-pub(crate) struct Shared {
-    read_id: ReadId,
-    table: Mutex<Table>,
-    counters: Arc<Counters>,
-    /// The keys of two hashes: one of peers and ids, one of the bytes of requests. An attacker who knew the keys could
-    /// find two requests with the same hashes. The keys are random and never leave the process, so nobody can search
-    /// for such requests offline, and 64 bits are enough.
-    conversations: RandomState,
-    bytes: RandomState,
-}
 
 /// The part of one socket in the reply cache.
 #[derive(Clone, Debug)]
@@ -64,24 +43,6 @@ pub(crate) enum Keep {
     /// Only that there was one, because it has more than bytes.
     #[cfg_attr(not(unix), expect(dead_code, reason = "other systems pass nothing else"))]
     Nothing,
-}
-
-impl Shared {
-    pub(crate) fn new(options: ReplyCache, read_id: ReadId, counters: Arc<Counters>) -> Arc<Self> {
-        let table = Mutex::new(Table::new(options));
-        let (conversations, bytes) = (RandomState::new(), RandomState::new());
-        Arc::new(Self { read_id, table, counters, conversations, bytes })
-    }
-
-    /// Changes the table. Nothing of the user's runs meanwhile, and nothing is sent.
-    fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
-        let mut table = locked(&self.table);
-        let result = change(&mut table);
-        let evicted = mem::take(&mut table.evicted);
-        drop(table);
-        add(&self.counters.reply_cache_evictions, evicted);
-        result
-    }
 }
 
 impl Replies {
@@ -114,18 +75,14 @@ impl Replies {
         let request = Request { bound: self.bound, peer, id, hash };
         let known = self.shared.change(|table| table.arrive(&request, digest, Instant::now()));
         Ok(match known {
-            Known::No(number) => Arrival::New(Ticket {
-                shared: Arc::clone(&self.shared),
-                number,
-                is_delivered: false,
-            }),
+            Known::No(number) => Arrival::New(Ticket::new(Arc::clone(&self.shared), number)),
             Known::Full => Arrival::Unnumbered,
             Known::Unanswered => Arrival::Duplicate,
             Known::Answered(reply) => {
                 let found =
                     self.shared.change(|table| table.find(&request, digest, Instant::now()));
                 let number = found.map_or(0, |(number, _)| number);
-                Arrival::Answered(reply, self.packet(id, number))
+                Arrival::Answered(reply, self.shared.packet(id, number))
             }
         })
     }
@@ -136,14 +93,14 @@ impl Replies {
         let digest = self.digest(packet);
         let found = self.shared.change(|table| table.find(&request, digest, Instant::now()));
         let (number, reply) = found?;
-        let answered = |reply| Arrival::Answered(reply, self.packet(packet.id, number));
+        let answered = |reply| Arrival::Answered(reply, self.shared.packet(packet.id, number));
         Some(reply.map_or(Arrival::Duplicate, answered))
     }
 
     /// The reply to `peer` that has this name in chunks.
     pub(crate) fn reply(&self, peer: &Addr, packet: PacketId) -> Option<Arc<[u8]>> {
         let request = self.request(peer, packet.id);
-        let wanted = |number| self.packet(packet.id, number) == packet;
+        let wanted = |number| self.shared.packet(packet.id, number) == packet;
         self.shared.change(|table| table.reply(&request, wanted, Instant::now()))
     }
 
@@ -159,11 +116,6 @@ impl Replies {
     /// Stands for the bytes of a request that comes in chunks: these have the same name only if they are the same.
     fn digest(&self, packet: PacketId) -> u64 {
         self.shared.bytes.hash_one(packet)
-    }
-
-    /// The name of a reply in chunks. Nobody else can guess it.
-    fn packet(&self, id: u64, number: u64) -> PacketId {
-        PacketId { id, number: self.shared.conversations.hash_one(number) as u32 }
     }
 
     /// Records `reply`, a datagram to `peer`, if it is the first one with the id of a delivered request.
@@ -182,10 +134,22 @@ impl Replies {
         let kept = (keep == Keep::Bytes).then_some(reply);
         let number = self.shared.change(|table| table.answer(&request, kept));
         let kept = |number| {
-            let (shared, packet) = (Arc::clone(&self.shared), self.packet(id, number));
+            let (shared, packet) = (Arc::clone(&self.shared), self.shared.packet(id, number));
             Kept { shared, number, packet }
         };
         Ok(Recorded(number.map(kept)))
+    }
+
+    /// Whether there is a reply store.
+    pub(crate) fn has_store(&self) -> bool {
+        self.shared.storing.is_some()
+    }
+
+    /// Waits until no call of the reply store runs in the background.
+    pub(crate) async fn store_is_idle(&self) {
+        if let Some(storing) = &self.shared.storing {
+            storing.is_idle().await;
+        }
     }
 
     /// The id in a datagram from or to `peer`, and the hash of both.
@@ -202,37 +166,6 @@ impl Replies {
     /// The number of the address that the socket is bound to.
     pub(crate) const fn bound(&self) -> usize {
         self.bound
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
-
-/// Travels with a request until a handler receives it. If the request is dropped before that, so is its ticket, and
-/// the reply cache forgets the request.
-#[derive(Debug)]
-pub(crate) struct Ticket {
-    shared: Arc<Shared>,
-    number: u64,
-    is_delivered: bool,
-}
-
-impl Ticket {
-    /// The handler receives the request now.
-    pub(crate) fn deliver(mut self) {
-        self.is_delivered = true;
-        self.shared.change(|table| table.deliver(self.number));
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if !self.is_delivered {
-            self.shared.change(|table| table.forget(self.number));
-        }
     }
 }
 
@@ -258,7 +191,9 @@ impl Recorded {
     /// The reply was sent.
     #[inline]
     pub(crate) fn sent(mut self) {
-        self.0 = None;
+        if let Some(Kept { shared, number, .. }) = self.0.take() {
+            shared.sent(number);
+        }
     }
 }
 

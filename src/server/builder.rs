@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Addr, Bind, BindError, Chunked, Correlated, DatagramProtocol, Handler, IntoHandler, Limits,
-    ReplyCache,
+    ReplyCache, ReplyStore,
     chunk::Wire,
     engine::{Application, Engine, Sockets},
     peer::{Encoder, Protocol},
@@ -305,6 +305,20 @@ impl<P> ServerBuilder<P> {
         self.reader = Some(|protocol| Box::new(move |datagram| protocol.id(datagram)));
         self.options.chunked = Some(chunked);
         self
+    }
+
+    /// Sets a [reply store](ReplyStore), in which several servers share what they know of requests and replies. It
+    /// is used through a [reply cache](Self::reply_cache), which is there with its default options if none are set.
+    ///
+    /// The page of [`ReplyStore`] has an example.
+    #[doc(alias = "replica")]
+    pub fn reply_store(mut self, store: impl ReplyStore) -> Self
+    where
+        P: Correlated + Send + Sync + 'static,
+    {
+        self.options.reply_store = Some(Box::new(Arc::new(store)));
+        let cache = self.options.reply_cache.clone();
+        self.reply_cache(cache)
     }
 
     /// Binds the server to an address, to several addresses, or to other [transports](Bind). With port 0, the

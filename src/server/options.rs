@@ -18,7 +18,7 @@ use crate::{
         status::Status,
         watch::{SocketWatch, Watched},
     },
-    reply_cache::{ReadId, Replies, Shared},
+    reply_cache::{AnyStore, ReadId, Replies, Shared, Storing},
     socket::{SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
@@ -35,6 +35,8 @@ pub(super) struct Options {
     pub(super) reply_cache: ReplyCache,
     /// The same.
     pub(super) chunked: Option<Chunked>,
+    /// The same.
+    pub(super) reply_store: Option<Box<dyn AnyStore>>,
 }
 
 /// What depends on the protocol and the handler.
@@ -69,7 +71,7 @@ impl Unbound {
 
     /// Builds a server on these sockets. There is at least one.
     pub(super) fn build(self, bound: Vec<Bound>) -> Server {
-        let Options { limits, source_filter, reply_cache, chunked, .. } = self.options;
+        let Options { limits, source_filter, reply_cache, reply_store, chunked, .. } = self.options;
         let limits = Arc::new(limits);
         let counters = Arc::new(Counters::default());
         let events = Arc::new(Events::new(limits.max_events_per_second, Arc::clone(&counters)));
@@ -78,7 +80,13 @@ impl Unbound {
         let local_addrs: Arc<[Addr]> =
             first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
         let Parts { engine, encoder, read_id } = self.parts;
-        let cache = read_id.map(|read_id| Shared::new(reply_cache, read_id, Arc::clone(&counters)));
+        let cache = read_id.map(|read_id| {
+            let storing = reply_store.map(|store| {
+                let (counters, events) = (Arc::clone(&counters), Arc::clone(&events));
+                Storing::new(store, &reply_cache, counters, events, Arc::clone(&tasks))
+            });
+            Shared::new(reply_cache, read_id, storing, Arc::clone(&counters))
+        });
         let chunks = chunked.map(|chunked| Chunks::new(chunked, Arc::clone(&counters)));
         #[cfg(unix)]
         let mut own_paths = Vec::new();

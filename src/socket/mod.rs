@@ -1,5 +1,6 @@
 //! The state of one socket that its worker shares with conversations and senders.
 
+mod asking;
 pub(crate) mod batch_context;
 pub(crate) mod look_up;
 pub(crate) mod mailbox;
@@ -26,6 +27,7 @@ use crate::{
     stats::{Counters, DropReason, add},
     tasks::Tasks,
 };
+pub(crate) use asking::Taken;
 use batch_context::BatchContext;
 use outbox::Outbox;
 use reread::Reread;
@@ -54,6 +56,8 @@ pub(crate) struct SocketState {
     pub(crate) chunks: Option<Arc<Chunks>>,
     /// Whether replies leave in batches and are not recorded.
     pub(crate) sends_in_batches: bool,
+    /// Whether a reply store has to be asked about requests.
+    pub(crate) has_store: bool,
 }
 
 impl SocketState {
@@ -83,6 +87,7 @@ impl SocketState {
             serial: AtomicU64::new(0),
             tasks,
             sends_in_batches: !at_once && replies.is_none(),
+            has_store: replies.as_ref().is_some_and(Replies::has_store),
             replies,
             chunks,
         }
@@ -149,6 +154,13 @@ impl SocketState {
             self.events.error(to, &panicked, "the id of a reply could not be read");
             Recorded::default()
         })
+    }
+
+    /// Waits until no call of the reply store runs in the background.
+    pub(crate) async fn store_is_idle(&self) {
+        if let Some(replies) = &self.replies {
+            replies.store_is_idle().await;
+        }
     }
 
     /// Logs and counts the error or panic of a handler.

@@ -57,9 +57,13 @@ pub enum DropReason {
     /// It came with file descriptors, and [`max_queued_fds`](crate::Limits::max_queued_fds) was reached. They
     /// were closed.
     Descriptors,
-    /// It repeated a request that the [reply cache](crate::ReplyCache) knows, or a chunk of one. If the request has a
-    /// reply, the peer got it again: see [`replayed`](crate::ServerStats::replayed).
+    /// It repeated a request that the [reply cache](crate::ReplyCache) or the [reply store](crate::ReplyStore) knows, or
+    /// a chunk of one. If the request has a reply, the peer got it again: see
+    /// [`replayed`](crate::ServerStats::replayed).
     Duplicate,
+    /// The [reply store](crate::ReplyStore) failed or was too slow, so that nobody knows whether the request is new.
+    /// See [`ReplyCache::store_failure`](crate::ReplyCache::store_failure).
+    StoreFailed,
     /// It was a [chunk](crate::Chunked) that is malformed or contradicts others, of a request that is too long, or of one
     /// more request than a peer may have incomplete. Or it asked for chunks of a reply that is not in the reply cache.
     Chunk,
@@ -80,6 +84,7 @@ impl DropReason {
         Self::Unnamed,
         Self::Descriptors,
         Self::Duplicate,
+        Self::StoreFailed,
         Self::Chunk,
     ];
 
@@ -99,6 +104,7 @@ impl DropReason {
             Self::Unnamed => "unnamed",
             Self::Descriptors => "descriptors",
             Self::Duplicate => "duplicate",
+            Self::StoreFailed => "store_failed",
             Self::Chunk => "chunk",
         }
     }

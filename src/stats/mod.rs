@@ -80,6 +80,14 @@ pub struct ServerStats {
     pub replayed: u64,
     /// Requests that the [reply cache](crate::ReplyCache) has forgotten before their time, because of its limits.
     pub reply_cache_evictions: u64,
+    /// Calls of the [reply store](crate::ReplyStore) that returned an error or panicked.
+    pub store_errors: u64,
+    /// Calls of the [reply store](crate::ReplyStore) that took longer than
+    /// [`ReplyCache::store_timeout`](crate::ReplyCache::store_timeout).
+    pub store_timeouts: u64,
+    /// Calls of the [reply store](crate::ReplyStore) that were not made or not finished, because of
+    /// [`ReplyCache::max_store_writes`](crate::ReplyCache::max_store_writes) or because serving has ended.
+    pub store_skipped: u64,
     /// Datagrams that were parts of long requests, or asked for parts of long replies; see
     /// [`Chunked`](crate::Chunked). The last part of each request is not among them, since it counts as the request.
     pub chunks: u64,
@@ -167,6 +175,9 @@ impl ServerStats {
             Counter::total("send_timeouts", self.send_timeouts),
             Counter::total("replayed", self.replayed),
             Counter::total("reply_cache_evictions", self.reply_cache_evictions),
+            Counter::total("store_errors", self.store_errors),
+            Counter::total("store_timeouts", self.store_timeouts),
+            Counter::total("store_skipped", self.store_skipped),
             Counter::total("chunks", self.chunks),
             Counter::total("incomplete", self.incomplete),
             Counter::total("conversations", self.conversations),
@@ -210,6 +221,9 @@ pub(crate) struct Counters {
     pub(crate) send_timeouts: AtomicU64,
     pub(crate) replayed: AtomicU64,
     pub(crate) reply_cache_evictions: AtomicU64,
+    pub(crate) store_errors: AtomicU64,
+    pub(crate) store_timeouts: AtomicU64,
+    pub(crate) store_skipped: AtomicU64,
     pub(crate) chunks: AtomicU64,
     pub(crate) incomplete: AtomicU64,
     pub(crate) conversations: AtomicU64,
@@ -245,6 +259,9 @@ impl Counters {
             send_timeouts: self.send_timeouts.load(Relaxed),
             replayed: self.replayed.load(Relaxed),
             reply_cache_evictions: self.reply_cache_evictions.load(Relaxed),
+            store_errors: self.store_errors.load(Relaxed),
+            store_timeouts: self.store_timeouts.load(Relaxed),
+            store_skipped: self.store_skipped.load(Relaxed),
             chunks: self.chunks.load(Relaxed),
             incomplete: self.incomplete.load(Relaxed),
             conversations: self.conversations.load(Relaxed),
@@ -285,7 +302,7 @@ mod tests {
         for (n, &reason) in (1..).zip(DropReason::ALL) {
             assert_eq!(stats.dropped(reason), n, "{reason:?}");
         }
-        assert_eq!(stats.total_dropped(), 82);
+        assert_eq!(stats.total_dropped(), 96);
         let drops: Vec<_> = stats.drops().map(|(reason, n)| (reason.as_str(), n)).collect();
         assert_eq!((drops[0], drops[8]), (("queue_full", 1), ("kernel", 9)));
     }

@@ -68,6 +68,7 @@ where
         reserved: false,
         busy: false,
         has_cache: socket.replies.is_some(),
+        polls_inline: elsewhere.is_none() && !socket.has_store,
         slot: None,
         call: None,
         mailbox: Arc::default(),
@@ -109,6 +110,8 @@ struct Worker<Req, Res, H, F, M> {
     busy: bool,
     /// Whether there is a reply cache.
     has_cache: bool,
+    /// Whether conversations are polled once before they become tasks. A reply store has to be asked first.
+    polls_inline: bool,
     /// The slot and the call that the next inline conversation uses again.
     slot: Option<FutureSlot<F>>,
     call: Option<Box<HandlerCall<Req, Res, H>>>,
@@ -357,12 +360,16 @@ where
         self.conversations.close();
         self.socket.closing.notify_waiters();
         let mut grace = pin!(sleep_until(Instant::now() + self.socket.limits.shutdown_grace));
+        let socket = Arc::clone(&self.socket);
+        let mut stored = pin!(socket.store_is_idle());
         let mut cut = false;
         poll_fn(|cx| {
             self.attend(cx);
             let silent = self.conversations.is_empty();
-            let done = silent && self.socket.outbox.is_flushed();
-            if done || self.serve_state.mode() == Mode::Abandon {
+            let sent = silent && self.socket.outbox.is_flushed();
+            if sent && stored.as_mut().poll(cx).is_ready()
+                || self.serve_state.mode() == Mode::Abandon
+            {
                 return Poll::Ready(());
             }
             if !cut {

@@ -50,7 +50,7 @@ where
         };
         let span = self.serve_state.conversation(from);
         let mut polled = Poll::Pending;
-        if self.elsewhere.is_none() {
+        if self.polls_inline {
             // If it has to wait, its task polls it again with a real waker.
             let mut cx = Context::from_waker(Waker::noop());
             (batch, ()) = batch.lend(|| polled = slot.poll(&span, &mut cx));
@@ -130,6 +130,7 @@ where
             span,
             application: Arc::clone(&self.application),
             converse: self.converse,
+            asks: self.socket.has_store,
             ending,
             serve_state: Arc::clone(&self.serve_state),
         };

@@ -288,7 +288,8 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
         let mut waited = false;
         let received = poll_fn(|cx| {
             let polled = Pin::new(&mut receiving).poll(cx);
-            waited |= polled.is_pending();
+            // A packet that the reply store is asked about is there already.
+            waited |= polled.is_pending() && !receiving.peer.is_asking();
             polled
         })
         .await;

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::ReplyCache;
+use super::{ReplyCache, store::Claim};
 use crate::Addr;
 
 /// The requests that are known, and their replies.
@@ -23,10 +23,14 @@ pub(super) struct Table {
     numbers: BTreeMap<(u64, u64), u64>,
     /// The requests that a handler has received and not answered: the hash of peer and id, and the number.
     unanswered: BTreeSet<(u64, u64)>,
+    /// The claims of requests in the reply store, until their replies are sent.
+    claims: BTreeMap<u64, Arc<dyn Claim>>,
     next: u64,
     bytes: usize,
     /// How many requests were forgotten because of a limit. The caller counts and resets it.
     pub(super) evicted: u64,
+    /// Claims that are not needed any more. The caller drops them.
+    pub(super) spent: Vec<Arc<dyn Claim>>,
 }
 
 /// A request without its bytes.
@@ -76,6 +80,15 @@ pub(super) enum Known {
     Answered(Arc<[u8]>),
 }
 
+/// A reply that is not in the reply store yet.
+#[derive(Debug)]
+pub(super) struct Unwritten {
+    pub(super) claim: Arc<dyn Claim>,
+    pub(super) reply: Arc<[u8]>,
+    /// When its request arrived.
+    pub(super) since: Instant,
+}
+
 /// The most memory, in bytes, that a request takes besides its reply: an entry of 104 bytes, its places in three
 /// B-trees whose nodes are half full, the header of the reply, and the overhead of an allocator.
 const OVERHEAD: usize = 256;
@@ -106,9 +119,11 @@ impl Table {
             entries: BTreeMap::new(),
             numbers: BTreeMap::new(),
             unanswered: BTreeSet::new(),
+            claims: BTreeMap::new(),
             next: 0,
             bytes: 0,
             evicted: 0,
+            spent: Vec::new(),
         }
     }
 
@@ -181,6 +196,17 @@ impl Table {
         }
     }
 
+    /// Keeps the claim of a request that a handler receives.
+    pub(super) fn claim(&mut self, number: u64, claim: Arc<dyn Claim>) {
+        if !self.entries.contains_key(&number) {
+            self.spent.push(claim);
+            return;
+        }
+        self.bytes += claim.bytes();
+        self.claims.insert(number, claim);
+        while self.bytes > self.limits.max_bytes && self.evict().is_some() {}
+    }
+
     /// A request was dropped before a handler received it.
     pub(super) fn forget(&mut self, number: u64) {
         self.remove(number);
@@ -194,7 +220,25 @@ impl Table {
         let entry = self.entries.get(&number).filter(|entry| entry.is_of(request))?;
         let cost = cost(&entry.peer);
         let reply = reply.filter(|reply| cost + reply.len() <= self.limits.max_bytes);
-        let len = reply.map_or(0, <[u8]>::len);
+        self.keep(number, reply.map(Arc::from))?;
+        self.unanswered.remove(&(hash, number));
+        Some(number)
+    }
+
+    /// Another server has sent this reply to a request that no handler has received here.
+    pub(super) fn learn(&mut self, number: u64, reply: &Arc<[u8]>) {
+        let Some(entry) = self.entries.get(&number) else { return };
+        if cost(&entry.peer) + reply.len() > self.limits.max_bytes {
+            // The store knows it.
+            self.remove(number);
+            return;
+        }
+        self.keep(number, Some(Arc::clone(reply)));
+    }
+
+    /// Makes a request one that is answered. Returns `None` if there is no room for it.
+    fn keep(&mut self, number: u64, reply: Option<Arc<[u8]>>) -> Option<()> {
+        let len = reply.as_ref().map_or(0, |reply| reply.len());
         while self.bytes + len > self.limits.max_bytes {
             if self.evict() == Some(number) {
                 return None;
@@ -202,10 +246,21 @@ impl Table {
         }
         let entry = self.entries.get_mut(&number)?;
         entry.progress = Progress::Answered;
-        entry.reply = reply.map(Arc::from);
+        entry.reply = reply;
         self.bytes += len;
-        self.unanswered.remove(&(hash, number));
-        Some(number)
+        Some(())
+    }
+
+    /// The reply to a request was sent. Returns what is to be written to the reply store.
+    pub(super) fn sent(&mut self, number: u64) -> Option<Unwritten> {
+        let claim = self.unclaim(number)?;
+        let entry = self.entries.get(&number);
+        let reply = entry.and_then(|entry| Some((entry.reply.clone()?, entry.since)));
+        let Some((reply, since)) = reply else {
+            self.spent.push(claim);
+            return None;
+        };
+        Some(Unwritten { claim, reply, since })
     }
 
     /// The reply to a request was not sent.
@@ -239,6 +294,8 @@ impl Table {
     fn remove(&mut self, number: u64) {
         let Some(entry) = self.entries.remove(&number) else { return };
         self.bytes -= entry.bytes();
+        let claim = self.unclaim(number);
+        self.spent.extend(claim);
         let key = (entry.hash, entry.digest);
         if self.numbers.get(&key) == Some(&number) {
             self.numbers.remove(&key);
@@ -246,6 +303,12 @@ impl Table {
         if entry.progress == Progress::Delivered {
             self.unanswered.remove(&(entry.hash, number));
         }
+    }
+
+    fn unclaim(&mut self, number: u64) -> Option<Arc<dyn Claim>> {
+        let claim = self.claims.remove(&number)?;
+        self.bytes -= claim.bytes();
+        Some(claim)
     }
 }
 

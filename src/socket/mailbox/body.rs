@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::transport::Passed;
+use crate::{reply_cache::Ticket, transport::Passed};
 
 /// The bytes of a datagram that waits, and what came with it. Few datagrams have more than bytes, so the rest
 /// is behind a second pointer, and takes no memory in the others.
@@ -40,6 +40,14 @@ impl Body {
         match self {
             Self::Bytes(_) => 0,
             Self::Passed(both) => both.1.count(),
+        }
+    }
+
+    /// The ticket of a request that the reply cache knows, and the bytes.
+    pub(super) fn ticket(&mut self) -> Option<(&mut Ticket, &[u8])> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::Passed(both) => both.1.ticket.as_mut().map(|ticket| (ticket, &*both.0)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The datagrams that wait for one conversation.
 
+mod asked;
 mod body;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+pub(crate) use asked::Asked;
 pub(crate) use body::Body;
 use body::PASSED;
 
@@ -28,6 +30,8 @@ pub(crate) struct Mailbox(Mutex<State>);
 struct State {
     /// The datagram that opened the conversation, until it is received.
     opening: Option<Waiting>,
+    /// The oldest datagram of the queue, while the reply store is asked about it.
+    asked: Option<Box<Waiting>>,
     queue: VecDeque<Waiting>,
     bytes: usize,
     waker: Option<Waker>,
@@ -126,23 +130,17 @@ impl Mailbox {
         if let Some(datagram) = state.take(counters) {
             return Poll::Ready(Some(datagram));
         }
-        if state.closed {
-            return Poll::Ready(None);
-        }
-        match &mut state.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => state.waker = Some(cx.waker().clone()),
-        }
-        Poll::Pending
+        state.poll_closed(cx)
     }
 
     /// Refuses further datagrams and drops those that wait: `recv` returns `Closed` from now on.
     pub(crate) fn close(&self, counters: &Counters) {
         let mut state = self.lock();
         state.closed = true;
-        state.discard(counters);
+        let discarded = state.discard(counters);
         let waker = state.waker.take();
         drop(state);
+        drop(discarded);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -157,32 +155,40 @@ impl Mailbox {
     /// Returns false if there is no next one, because serving ends.
     pub(crate) fn finish_with_more(&self, counters: &Counters) -> bool {
         let mut state = self.lock();
-        if !state.closed {
-            state.waker = None;
-            state.drop_unread(counters);
+        if state.closed {
+            return false;
         }
-        !state.closed
+        state.waker = None;
+        let unread = state.take_unread(counters);
+        drop(state);
+        drop(unread);
+        true
     }
 
     /// Ends a conversation whose handler has returned.
     pub(crate) fn finish(&self, counters: &Counters) -> Next {
         let mut state = self.lock();
         state.waker = None;
-        state.drop_unread(counters);
+        let unread = state.take_unread(counters);
         // The datagram moves from the queue to `opening`: its bytes stay reserved.
-        let Some((ancillary, opening)) = state.pop() else {
-            state.over = true;
-            return Next::Nothing;
+        state.opening = state.next_in_queue();
+        state.over = state.opening.is_none();
+        let next = match &state.opening {
+            Some((ancillary, _)) => Next::Conversation(*ancillary),
+            None => Next::Nothing,
         };
-        state.opening = Some((ancillary, opening));
-        Next::Conversation(ancillary)
+        drop(state);
+        drop(unread);
+        next
     }
 
     /// Ends a conversation that was dropped, and drops the datagrams that waited for it.
     pub(crate) fn abandon(&self, counters: &Counters) {
         let mut state = self.lock();
         state.over = true;
-        state.discard(counters);
+        let discarded = state.discard(counters);
+        drop(state);
+        drop(discarded);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -191,6 +197,18 @@ impl Mailbox {
 }
 
 impl State {
+    /// Completes once the mailbox is closed.
+    fn poll_closed<T>(&mut self, cx: &Context<'_>) -> Poll<Option<T>> {
+        if self.closed {
+            return Poll::Ready(None);
+        }
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
     /// Takes the oldest datagram out of the queue. It frees memory before more than 5 of 8 places are empty,
     /// so that the datagrams that wait in a queue limit the memory of the queue.
     fn pop(&mut self) -> Option<Waiting> {
@@ -216,11 +234,14 @@ impl State {
         Some(taken)
     }
 
-    fn drop_unread(&mut self, counters: &Counters) {
-        if let Some((_, opening)) = self.opening.take() {
-            release_all(&opening, counters);
-            counters.dropped(DropReason::Unread, 1);
-        }
+    /// Takes and counts the datagram that opened the conversation, if it was not received. The caller drops it without
+    /// the lock, because of its ticket.
+    #[must_use]
+    fn take_unread(&mut self, counters: &Counters) -> Option<Waiting> {
+        let unread = self.opening.take()?;
+        release_all(&unread.1, counters);
+        counters.dropped(DropReason::Unread, 1);
+        Some(unread)
     }
 
     fn drop_oldest(&mut self, counters: &Counters) -> bool {
@@ -230,15 +251,19 @@ impl State {
         true
     }
 
-    fn discard(&mut self, counters: &Counters) {
+    /// Takes and counts all datagrams. The caller drops them without the lock, because of their tickets.
+    #[must_use]
+    fn discard(&mut self, counters: &Counters) -> ([Option<Waiting>; 2], VecDeque<Waiting>) {
+        let first = [self.opening.take(), self.asked.take().map(|asked| *asked)];
         let queue = mem::take(&mut self.queue);
         self.bytes = 0;
         let mut dropped = 0;
-        for (_, datagram) in self.opening.take().into_iter().chain(queue) {
-            release_all(&datagram, counters);
+        for (_, datagram) in first.iter().flatten().chain(&queue) {
+            release_all(datagram, counters);
             dropped += 1;
         }
         counters.dropped(DropReason::ShuttingDown, dropped);
+        (first, queue)
     }
 }
 

@@ -355,3 +355,42 @@ fn the_queue_frees_memory_after_a_burst_even_if_it_is_never_empty() {
     }
     assert!(room(&unread) <= KEPT);
 }
+
+//
+#[test]
+fn a_datagram_that_is_asked_about_keeps_its_place_and_its_memory() {
+    let post = Post::within(Limits::default().max_queue_len(2));
+    let (cx, counters) = (Context::from_waker(Waker::noop()), &post.counters);
+    let next = || match post.mailbox.poll_ask(&cx) {
+        Poll::Ready(asked) => asked,
+        Poll::Pending => panic!("nothing waits"),
+    };
+    post.open("a");
+    post.offer_all(&["b", "c"]);
+
+    for _ in 0..2 {
+        assert!(post.mailbox.put_back(next().unwrap(), &cx, counters));
+        assert!(!post.mailbox.is_asked());
+    }
+    assert_eq!(text(next().unwrap().released(counters)), "a");
+    let second = next().unwrap();
+    // Its place in the queue is free.
+    assert_eq!(post.offer_all(&["d", "e"]), [ACCEPTED, FULL]);
+    assert!(post.mailbox.put_back(second, &cx, counters) && post.mailbox.is_asked());
+    assert_eq!(post.waiting_bytes(), 3 * (1 + OVERHEAD));
+
+    // It opens the next conversation, and is unread if that ends.
+    assert_ne!(post.finish(), Next::Nothing);
+    assert!(!post.mailbox.is_asked());
+    let opening = next().unwrap();
+    assert_eq!(&*opening.waiting.1, b"b");
+    assert!(post.mailbox.put_back(opening, &cx, counters));
+    assert_ne!(post.finish(), Next::Nothing);
+    assert_eq!(post.dropped(DropReason::Unread), 1);
+
+    let (third, fourth) = (next().unwrap(), next().unwrap());
+    assert!(post.mailbox.put_back(fourth, &cx, counters));
+    post.mailbox.close(counters);
+    assert!(!post.mailbox.put_back(third, &cx, counters) && next().is_none());
+    assert_eq!((post.dropped(DropReason::ShuttingDown), post.waiting_bytes()), (2, 0));
+}

@@ -76,6 +76,29 @@ impl Outbox {
         joined.is_some()
     }
 
+    /// Sends a reply once more, for a sender that is not the worker. Returns false if it could not be sent.
+    pub(crate) fn send_alone_again(&self, to: &Route, reply: &[u8]) -> bool {
+        if !self.at_once {
+            return self.try_send(to, reply).unwrap_or(false);
+        }
+        let send = |socket: &dyn Transport| socket.try_send(to, reply);
+        match self.try_send_at_once(to, reply.len(), send) {
+            Ok(true) => return true,
+            Ok(false) => {}
+            Err(_) => return false,
+        }
+        // Others may wait in a batch. The worker sends it when they have left, or when its peer has room.
+        let mut state = self.lock();
+        if !state.open || state.held.is_full() {
+            return false;
+        }
+        state.held.push(to.clone(), reply.to_vec());
+        self.backlog.store(state.held.len(), Ordering::Release);
+        drop(state);
+        self.signal.wake();
+        true
+    }
+
     /// Sends the replies of functions; returns what the kernel refused.
     pub(super) fn send_batched(&self, replies: &mut SendBatch) -> Refusals {
         let mut refusals = Vec::new();

@@ -6,6 +6,7 @@ mod dropped;
 mod fds;
 mod replies;
 mod servers;
+mod store;
 
 use std::{
     future::{Ready, ready},

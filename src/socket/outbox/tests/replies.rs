@@ -27,6 +27,31 @@ impl Bench {
     }
 }
 
+// the reply of another server, which a conversation sends while the worker fills its batch
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_sent_again_waits_for_the_batch_and_for_room() {
+    let mut bench = Bench::at_once();
+    assert!(bench.outbox.send_alone_again(&peer(1), b"0"));
+    assert!(bench.answer(1, "1"));
+
+    assert!(bench.outbox.send_alone_again(&peer(1), b"2"));
+    assert_eq!(bench.kernel.sent(1), numbers(1));
+    bench.finish_batch();
+    assert_eq!(bench.kernel.sent(1), numbers(2));
+    bench.retry().await;
+    assert_eq!(bench.kernel.sent(1), numbers(3));
+
+    bench.kernel.told().full_peers = vec![2];
+    assert!(bench.outbox.send_alone_again(&peer(2), b"0"));
+    bench.retry().await;
+    assert!(bench.kernel.sent(2).is_empty());
+    bench.kernel.told().full_peers.clear();
+    bench.retry().await;
+    assert_eq!(bench.kernel.sent(2), numbers(1));
+    bench.outbox.close();
+    assert!(!bench.outbox.send_alone_again(&peer(1), b"3"));
+}
+
 // U-9, S-4
 #[tokio::test(start_paused = true)]
 async fn replies_to_a_peer_without_room_wait_in_order_and_others_leave() {

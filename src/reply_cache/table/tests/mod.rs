@@ -1,5 +1,7 @@
 //! Tests of the table of requests and replies.
 
+mod claims;
+
 use std::{net::Ipv4Addr, time::Duration};
 
 use super::*;
@@ -38,8 +40,9 @@ impl Bench {
     }
 
     fn is_empty(&self) -> bool {
-        let Table { entries, numbers, unanswered, bytes, .. } = &self.table;
-        entries.is_empty() && numbers.is_empty() && unanswered.is_empty() && *bytes == 0
+        let Table { entries, numbers, unanswered, claims, bytes, .. } = &self.table;
+        let maps = entries.is_empty() && numbers.is_empty() && unanswered.is_empty();
+        maps && claims.is_empty() && *bytes == 0
     }
 }
 

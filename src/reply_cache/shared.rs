@@ -1,0 +1,96 @@
+//! What all sockets of a server share of its reply cache.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    mem,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    ReplyCache, StoreFailure,
+    store::Storing,
+    table::{Table, Unwritten},
+};
+use crate::{
+    chunk::PacketId,
+    lock::locked,
+    stats::{Counters, add},
+};
+
+/// Reads the id in a datagram. It is the user's code.
+pub(crate) type ReadId = Box<dyn Fn(&[u8]) -> Option<u64> + Send + Sync>;
+
+/// The requests and replies of all sockets of a server.
+pub(crate) struct Shared {
+    pub(super) read_id: ReadId,
+    pub(super) storing: Option<Arc<Storing>>,
+    options: ReplyCache,
+    table: Mutex<Table>,
+    counters: Arc<Counters>,
+    /// The keys of two hashes: one of peers and ids, one of the bytes of requests. An attacker who knew the keys could
+    /// find two requests with the same hashes. The keys are random and never leave the process, so nobody can search
+    /// for such requests offline, and 64 bits are enough.
+    pub(super) conversations: RandomState,
+    pub(super) bytes: RandomState,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        options: ReplyCache,
+        read_id: ReadId,
+        storing: Option<Storing>,
+        counters: Arc<Counters>,
+    ) -> Arc<Self> {
+        let table = Mutex::new(Table::new(options.clone()));
+        let (conversations, bytes) = (RandomState::new(), RandomState::new());
+        let storing = storing.map(Arc::new);
+        Arc::new(Self { read_id, storing, options, table, counters, conversations, bytes })
+    }
+
+    /// The name in chunks of the reply to request number `number`. Nobody else can guess it.
+    pub(super) fn packet(&self, id: u64, number: u64) -> PacketId {
+        PacketId { id, number: self.conversations.hash_one(number) as u32 }
+    }
+
+    pub(super) const fn ttl(&self) -> Duration {
+        self.options.get_ttl()
+    }
+
+    pub(super) const fn store_failure(&self) -> StoreFailure {
+        self.options.get_store_failure()
+    }
+
+    /// Changes the table. Nothing of the user's runs meanwhile, and nothing is sent.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
+        let mut table = locked(&self.table);
+        let result = change(&mut table);
+        let evicted = mem::take(&mut table.evicted);
+        // Keys of the store are dropped after the lock is released, because they have a type of the user's.
+        let _spent = mem::take(&mut table.spent);
+        drop(table);
+        add(&self.counters.reply_cache_evictions, evicted);
+        result
+    }
+
+    /// A reply was sent. If the request is in the store, the reply is written there too.
+    #[cold]
+    pub(super) fn sent(&self, number: u64) {
+        let Some(storing) = &self.storing else { return };
+        let unwritten = self.change(|table| table.sent(number));
+        let Some(Unwritten { claim, reply, since }) = unwritten else { return };
+        let rest = self.ttl().saturating_sub(Instant::now().saturating_duration_since(since));
+        if !rest.is_zero() {
+            storing.call_in_background(claim.complete(reply, rest));
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! Asks the reply store about the next datagram of a mailbox, before a handler receives it.
+
+use std::task::{Context, Poll};
+
+use tokio::task::coop;
+
+use super::{
+    SocketState,
+    mailbox::{Asked, Mailbox, Next},
+};
+use crate::{
+    Addr,
+    chunk::PacketId,
+    reply_cache::Verdict,
+    stats::{DropReason, add},
+    transport::Route,
+};
+
+/// What there is to receive.
+pub(crate) enum Taken {
+    /// This datagram, or `None` once the mailbox is closed.
+    Datagram(Option<Asked>),
+    /// A datagram that the reply store is asked about.
+    Unknown,
+    Nothing,
+}
+
+impl SocketState {
+    /// Takes the next datagram of `peer` that the reply store does not know. It drops those that the store knows, and
+    /// sends the replies to them again.
+    pub(crate) fn poll_ask(&self, mailbox: &Mailbox, peer: &Addr, cx: &mut Context<'_>) -> Taken {
+        loop {
+            let Poll::Ready(next) = mailbox.poll_ask(cx) else { return Taken::Nothing };
+            let Some(mut asked) = next else { return Taken::Datagram(None) };
+            let local = asked.waiting.0.local;
+            let verdict = match asked.ticket() {
+                Some((ticket, datagram)) => ticket.poll_ask(peer, datagram, cx),
+                None => Poll::Ready(Verdict::New),
+            };
+            let reason = match verdict {
+                Poll::Ready(Verdict::New) => return Taken::Datagram(Some(asked)),
+                Poll::Ready(Verdict::InProgress) => DropReason::Duplicate,
+                Poll::Ready(Verdict::Answered(reply, packet)) => {
+                    self.send_again(&Route { peer: peer.clone(), local }, &reply, packet);
+                    DropReason::Duplicate
+                }
+                Poll::Ready(Verdict::Unknown) => DropReason::StoreFailed,
+                Poll::Pending if mailbox.put_back(asked, cx, &self.counters) => {
+                    return Taken::Unknown;
+                }
+                Poll::Pending => continue,
+            };
+            drop(asked.released(&self.counters));
+            self.dropped(reason, 1);
+            // A store that answers at once must not keep the thread busy.
+            match coop::poll_proceed(cx) {
+                Poll::Ready(budget) => budget.made_progress(),
+                Poll::Pending => return Taken::Unknown,
+            }
+        }
+    }
+
+    /// Completes when a datagram waits in `mailbox` that may open a conversation, or when there is none. Returns whether
+    /// there is one. If not, the conversation is over.
+    pub(crate) fn poll_open(
+        &self,
+        mailbox: &Mailbox,
+        peer: &Addr,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
+        loop {
+            match self.poll_ask(mailbox, peer, cx) {
+                Taken::Datagram(Some(asked)) => {
+                    if mailbox.put_back(asked, cx, &self.counters) {
+                        return Poll::Ready(true);
+                    }
+                }
+                Taken::Unknown => return Poll::Pending,
+                Taken::Datagram(None) | Taken::Nothing => {
+                    if mailbox.finish(&self.counters) == Next::Nothing {
+                        return Poll::Ready(false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends the reply of another server.
+    fn send_again(&self, to: &Route, reply: &[u8], packet: PacketId) {
+        self.send_batched();
+        let sent = match self.chunks.as_deref().filter(|chunks| chunks.splits(reply)) {
+            None => self.outbox.send_alone_again(to, reply),
+            Some(chunks) => {
+                let mut first = chunks.first(packet, reply);
+                first.all(|chunk| self.outbox.send_alone_again(to, &chunk))
+            }
+        };
+        if sent {
+            add(&self.counters.replayed, 1);
+        }
+    }
+}
