@@ -1,5 +1,6 @@
 //! servers that share a reply store receive each request once.
 
+mod chunks;
 mod ends;
 mod failures;
 mod receiving;
