@@ -56,7 +56,7 @@
 //! | to serve several requests from one peer at once | [`concurrent`] |
 //! | to send nothing for some requests | [`reply_if`], [`try_reply`], [`no_reply`] |
 //! | requests that are repeated until they are answered, with ids in the packets | [`RequestClient`], [`Correlated`], [`Tagged`] |
-//! | the same without ids: to send a packet again and again until the next packet arrives | [`Client::request`], [`Peer::request`], [`Repeat`], [`Duplicates`], [`ClientExchange`], [`PeerRequest`] |
+//! | the same without ids: to send a packet again and again until the next packet arrives | [`Client::request`], [`Peer::request`], [`Repeat`], [`Duplicates`], [`ClientExchange`], [`PeerExchange`] |
 //! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
@@ -79,7 +79,7 @@
 //!
 //! # Errors
 //!
-//! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`PeerRequestError`],
+//! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`PeerExchangeError`],
 //! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`] and
 //! [`ClientExchangeError`] of clients. They contain
 //! [`AddrError`], [`OptionError`], [`InheritedError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error
@@ -255,7 +255,7 @@ pub use datagrammar_protocols::{
 pub use error::InheritedError;
 pub use error::{
     AddrError, BindError, ClientExchangeError, ClientRecvError, ClientSendError, ConnectError,
-    OptionError, PeerRequestError, RecvError, RequestError, SendError, SenderError, ServeError,
+    OptionError, PeerExchangeError, RecvError, RequestError, SendError, SenderError, ServeError,
     SpawnError,
 };
 pub use exchange::{Duplicates, Repeat};
@@ -265,7 +265,7 @@ pub use handler::{
     with_state,
 };
 pub use limits::{Limits, Overflow};
-pub use peer::{Peer, PeerPackets, PeerRequest, PeerSender};
+pub use peer::{Peer, PeerExchange, PeerPackets, PeerSender};
 pub use reply_cache::{Begun, ReplyCache, ReplyStore, StoreFailure, StoredRequest};
 pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};
 pub use server::{Binding, Server, ServerBuilder};

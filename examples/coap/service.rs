@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU16, Ordering::Relaxed},
 };
 
-use datagrammar::{BoxError, Handler, Peer, PeerRequestError, RecvError, Repeat, ServerContext};
+use datagrammar::{BoxError, Handler, Peer, PeerExchangeError, RecvError, Repeat, ServerContext};
 use tokio::{
     sync::watch,
     time::{Duration, sleep},
@@ -102,8 +102,8 @@ impl Service {
                         request.peer().send(response).await?;
                     }
                 }
-                Err(PeerRequestError::Decode(_)) => {}
-                Err(PeerRequestError::TimedOut { .. }) => break,
+                Err(PeerExchangeError::Decode(_)) => {}
+                Err(PeerExchangeError::TimedOut { .. }) => break,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io, time::Duration};
 
 use super::{
     connect::CLIENT_INSIDE_RUNTIME,
-    peer_request::no_answer,
+    peer_exchange::no_answer,
     recv::{NOT_A_PACKET, NOT_RECEIVED},
     send::{NOT_ENCODED, too_large},
 };

@@ -7,7 +7,7 @@ mod connect;
 #[cfg(unix)]
 mod inherited;
 mod option;
-mod peer_request;
+mod peer_exchange;
 mod recv;
 mod request;
 mod send;
@@ -22,7 +22,7 @@ pub use connect::ConnectError;
 #[cfg(unix)]
 pub use inherited::InheritedError;
 pub use option::OptionError;
-pub use peer_request::PeerRequestError;
+pub use peer_exchange::PeerExchangeError;
 pub use recv::{ClientRecvError, RecvError};
 pub use request::RequestError;
 pub use send::{ClientSendError, SendError};

@@ -185,7 +185,7 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     /// one of these is among its sources, or if it passes one through (`#[error(transparent)]` in thiserror).
     ///
     /// The errors of [`Peer::request`](crate::Peer::request) are treated in the same way, and its
-    /// [`TimedOut`](crate::PeerRequestError::TimedOut) like `Idle`.
+    /// [`TimedOut`](crate::PeerExchangeError::TimedOut) like `Idle`.
     ///
     /// The [`TimedOut`](crate::RecvError::TimedOut) of `recv_timeout` is an ordinary error: logged at ERROR and counted as failed.
     /// A [`SendError::Closed`](crate::SendError::Closed) after serving has ended is logged at WARN, and does

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use super::{Peer, QuietEnd};
 use crate::{
-    BoxError, ClientExchangeError, ClientRecvError, ClientSendError, PeerRequestError, RecvError,
+    BoxError, ClientExchangeError, ClientRecvError, ClientSendError, PeerExchangeError, RecvError,
     SendError,
     events::{caused_by, reads_like},
     panic::Panicked,
@@ -90,8 +90,8 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// The error of a request that timed out, if it was the last one of this conversation.
-    pub(super) fn timed_out_request(&self) -> Option<PeerRequestError> {
-        Some(PeerRequestError::timed_out(self.exchange.as_ref()?.timed_out?))
+    pub(super) fn timed_out_request(&self) -> Option<PeerExchangeError> {
+        Some(PeerExchangeError::timed_out(self.exchange.as_ref()?.timed_out?))
     }
 
     /// Receives the request of a function. Returns `None` if the datagram is not a packet, because the

@@ -21,7 +21,7 @@ use std::{
 };
 
 use exchange::ExchangeState;
-pub use exchange::PeerRequest;
+pub use exchange::PeerExchange;
 use leftover::Leftover;
 pub(crate) use protocol::Protocol;
 use quiet_end::QuietEnd;

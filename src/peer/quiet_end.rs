@@ -2,16 +2,16 @@
 
 use std::error::Error;
 
-use crate::{DecodeError, PeerRequestError, RecvError, events::caused_by};
+use crate::{DecodeError, PeerExchangeError, RecvError, events::caused_by};
 
 /// An error of `recv` or `request` that a handler may return without having failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuietEnd {
-    /// [`RecvError::Closed`], [`PeerRequestError::Closed`]
+    /// [`RecvError::Closed`], [`PeerExchangeError::Closed`]
     Closed,
-    /// [`RecvError::Idle`], [`PeerRequestError::TimedOut`]
+    /// [`RecvError::Idle`], [`PeerExchangeError::TimedOut`]
     Idle,
-    /// [`RecvError::Decode`], [`PeerRequestError::Decode`]
+    /// [`RecvError::Decode`], [`PeerExchangeError::Decode`]
     Undecodable,
 }
 
@@ -32,11 +32,11 @@ impl QuietEnd {
         match self {
             Self::Closed => {
                 caused_by(error, |error| matches!(error, RecvError::Closed))
-                    || caused_by(error, |error| matches!(error, PeerRequestError::Closed))
+                    || caused_by(error, |error| matches!(error, PeerExchangeError::Closed))
             }
             Self::Idle => {
                 caused_by(error, |error| matches!(error, RecvError::Idle))
-                    || caused_by(error, |error| matches!(error, PeerRequestError::TimedOut { .. }))
+                    || caused_by(error, |error| matches!(error, PeerExchangeError::TimedOut { .. }))
             }
             // Also the protocol's error alone, which is the source of the error of `recv`.
             Self::Undecodable => caused_by(error, |_: &DecodeError| true),

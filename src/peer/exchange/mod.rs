@@ -14,7 +14,7 @@ use super::{
     send::SendPath,
 };
 use crate::{
-    EncodeError, PeerRequestError, RecvError, Repeat,
+    EncodeError, PeerExchangeError, RecvError, Repeat,
     exchange::{Exchange, Verdict},
 };
 
@@ -38,12 +38,12 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Errors
     ///
-    /// - [`PeerRequestError::TimedOut`]: no packet came in time.
-    /// - [`PeerRequestError::Decode`]: a datagram came that is not a packet of the protocol.
-    /// - [`PeerRequestError::Closed`]: a shutdown has begun.
-    /// - [`PeerRequestError::Encode`] if the protocol cannot encode the packet.
-    /// - [`PeerRequestError::TooLarge`] if the datagram is longer than the transport can carry.
-    /// - [`PeerRequestError::Io`], over a Unix socket only, if the peer has closed its socket or has no name.
+    /// - [`PeerExchangeError::TimedOut`]: no packet came in time.
+    /// - [`PeerExchangeError::Decode`]: a datagram came that is not a packet of the protocol.
+    /// - [`PeerExchangeError::Closed`]: a shutdown has begun.
+    /// - [`PeerExchangeError::Encode`] if the protocol cannot encode the packet.
+    /// - [`PeerExchangeError::TooLarge`] if the datagram is longer than the transport can carry.
+    /// - [`PeerExchangeError::Io`], over a Unix socket only, if the peer has closed its socket or has no name.
     ///
     /// # Cancel safety
     ///
@@ -94,7 +94,7 @@ impl<Req, Res> Peer<Req, Res> {
     pub fn request(
         &mut self,
         packet: impl Borrow<Res>,
-    ) -> impl Future<Output = Result<Req, PeerRequestError>> {
+    ) -> impl Future<Output = Result<Req, PeerExchangeError>> {
         let request = self.begin_request(packet, &Repeat::default());
         async move { request?.next().await }
     }
@@ -112,7 +112,7 @@ impl<Req, Res> Peer<Req, Res> {
         &'p mut self,
         packet: B,
         repeat: &Repeat,
-    ) -> impl Future<Output = Result<Req, PeerRequestError>> + use<'p, Req, Res, B>
+    ) -> impl Future<Output = Result<Req, PeerExchangeError>> + use<'p, Req, Res, B>
     where
         B: Borrow<Res>,
     {
@@ -122,11 +122,11 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Encodes `packet` for a request whose handler may wait for more than one packet: for example to skip packets
     /// that are no answer, or datagrams that do not decode. Nothing is sent before
-    /// [`PeerRequest::next`] is awaited.
+    /// [`PeerExchange::next`] is awaited.
     ///
     /// # Errors
     ///
-    /// [`PeerRequestError::Encode`] if the protocol cannot encode the packet.
+    /// [`PeerExchangeError::Encode`] if the protocol cannot encode the packet.
     ///
     /// # Examples
     ///
@@ -144,15 +144,15 @@ impl<Req, Res> Peer<Req, Res> {
         &mut self,
         packet: impl Borrow<Res>,
         repeat: &Repeat,
-    ) -> Result<PeerRequest<'_, Req, Res>, PeerRequestError> {
+    ) -> Result<PeerExchange<'_, Req, Res>, PeerExchangeError> {
         let mut datagram = Vec::new();
         let encoded = self.path.protocol.encode(packet.borrow(), &mut datagram);
-        encoded.map_err(PeerRequestError::Encode)?;
+        encoded.map_err(PeerExchangeError::Encode)?;
         let SendPath { socket, route, .. } = &self.path;
         let (socket, route) = (Arc::clone(socket), route.clone());
         let path = SendPath { socket, protocol: Arc::new(Verbatim), route };
         self.detect_duplicates();
-        Ok(PeerRequest { path, exchange: Exchange::new(datagram, repeat), peer: self })
+        Ok(PeerExchange { path, exchange: Exchange::new(datagram, repeat), peer: self })
     }
 
     /// Makes this conversation remember a digest of each packet that it receives from now on, so that a
@@ -187,26 +187,26 @@ impl<Req, Res> Peer<Req, Res> {
 /// A handler that goes on when a datagram does not decode, instead of sending its packet anew:
 ///
 /// ```
-/// use datagrammar::{BoxError, Peer, PeerRequestError, Repeat};
+/// use datagrammar::{BoxError, Peer, PeerExchangeError, Repeat};
 ///
 /// async fn ask(peer: &mut Peer<u32, String>) -> Result<u32, BoxError> {
 ///     let mut request = peer.begin_request("a number?".to_owned(), &Repeat::default())?;
 ///     loop {
 ///         match request.next().await {
-///             Err(PeerRequestError::Decode(_)) => {}
+///             Err(PeerExchangeError::Decode(_)) => {}
 ///             answer => return Ok(answer?),
 ///         }
 ///     }
 /// }
 /// ```
 #[must_use = "nothing is sent before `next` is awaited"]
-pub struct PeerRequest<'p, Req, Res> {
+pub struct PeerExchange<'p, Req, Res> {
     peer: &'p mut Peer<Req, Res>,
     path: SendPath<Verbatim>,
     exchange: Exchange,
 }
 
-impl<Req, Res> PeerRequest<'_, Req, Res> {
+impl<Req, Res> PeerExchange<'_, Req, Res> {
     /// Waits for the next packet of the peer. The first call sends the packet of the request. Each call repeats it
     /// when its timer expires.
     ///
@@ -219,7 +219,7 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing more is sent, and no packet is lost. The next call goes on.
-    pub async fn next(&mut self) -> Result<Req, PeerRequestError> {
+    pub async fn next(&mut self) -> Result<Req, PeerExchangeError> {
         self.exchange.resume();
         loop {
             self.attempt().await?;
@@ -233,8 +233,8 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
                         Verdict::Answer => self.send().await?,
                     }
                 }
-                Err(RecvError::Decode(error)) => return Err(PeerRequestError::Decode(error)),
-                Err(RecvError::Closed) => return Err(PeerRequestError::Closed),
+                Err(RecvError::Decode(error)) => return Err(PeerExchangeError::Decode(error)),
+                Err(RecvError::Closed) => return Err(PeerExchangeError::Closed),
                 // The timer has expired.
                 Err(_) => {}
             }
@@ -248,32 +248,32 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
     }
 
     /// Sends the packet if that is due.
-    async fn attempt(&mut self) -> Result<(), PeerRequestError> {
+    async fn attempt(&mut self) -> Result<(), PeerExchangeError> {
         let state = self.peer.exchange.get_or_insert_default();
         match self.exchange.attempt(&state.pace) {
             Ok(false) => Ok(()),
-            Ok(true) if self.peer.mailbox.is_closed() => Err(PeerRequestError::Closed),
+            Ok(true) if self.peer.mailbox.is_closed() => Err(PeerExchangeError::Closed),
             Ok(true) => {
                 state.timed_out = None;
                 self.send().await
             }
             Err(timed_out) => {
                 state.timed_out = Some(timed_out);
-                Err(PeerRequestError::timed_out(timed_out))
+                Err(PeerExchangeError::timed_out(timed_out))
             }
         }
     }
 
     /// Sends the datagram. If there is no room for it until the request ends, it counts as sent and lost.
-    async fn send(&self) -> Result<(), PeerRequestError> {
+    async fn send(&self) -> Result<(), PeerExchangeError> {
         let Self { exchange, path, peer } = self;
         tokio::select! {
             biased;
             sent = timeout_at(exchange.end(), path.send(&*exchange.datagram)) => match sent {
-                Ok(sent) => sent.map_err(PeerRequestError::not_sent),
+                Ok(sent) => sent.map_err(PeerExchangeError::not_sent),
                 Err(_) => Ok(()),
             },
-            () = peer.closed() => Err(PeerRequestError::Closed),
+            () = peer.closed() => Err(PeerExchangeError::Closed),
         }
     }
 
@@ -297,7 +297,7 @@ impl<Req, Res> PeerRequest<'_, Req, Res> {
     }
 }
 
-impl<Req, Res> Drop for PeerRequest<'_, Req, Res> {
+impl<Req, Res> Drop for PeerExchange<'_, Req, Res> {
     fn drop(&mut self) {
         if let Some(state) = &mut self.peer.exchange {
             self.exchange.learn(&mut state.pace);
@@ -305,9 +305,9 @@ impl<Req, Res> Drop for PeerRequest<'_, Req, Res> {
     }
 }
 
-impl<Req, Res> fmt::Debug for PeerRequest<'_, Req, Res> {
+impl<Req, Res> fmt::Debug for PeerExchange<'_, Req, Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerRequest")
+        f.debug_struct("PeerExchange")
             .field("peer", self.peer)
             .field("attempts", &self.exchange.attempts)
             .finish_non_exhaustive()

@@ -1,6 +1,6 @@
 //! Duplicates of the packet before.
 
-use datagrammar::{Duplicates, PeerRequestError, Repeat};
+use datagrammar::{Duplicates, PeerExchangeError, Repeat};
 
 use super::*;
 use crate::support::{conversing, everywhere};
@@ -74,7 +74,7 @@ async fn duplicates_are_answered_if_that_was_asked_for() {
             let repeat = Repeat::default().duplicates(Duplicates::Answer).max_attempts(2);
             assert_eq!(peer.request_with(text("one"), &repeat).await?, "got one");
             let error = peer.request_with(text("two"), &repeat).await.unwrap_err();
-            assert!(matches!(error, PeerRequestError::TimedOut { attempts: 3, .. }), "{error:?}");
+            assert!(matches!(error, PeerExchangeError::TimedOut { attempts: 3, .. }), "{error:?}");
             Ok(())
         }))
         .await;

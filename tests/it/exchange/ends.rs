@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-use datagrammar::{BoxError, PeerRequestError, Repeat, Server, TextLine};
+use datagrammar::{BoxError, PeerExchangeError, Repeat, Server, TextLine};
 use tracing::Level;
 
 use super::*;
@@ -52,7 +52,7 @@ everywhere! {
                 peer.recv().await?;
                 for _ in 0..2 {
                     let error = peer.request(text("well?")).await.unwrap_err();
-                    assert!(matches!(error, PeerRequestError::Closed), "{error:?}");
+                    assert!(matches!(error, PeerExchangeError::Closed), "{error:?}");
                 }
                 Ok(peer.send(text("goodbye")).await?)
             }))
@@ -114,11 +114,11 @@ async fn a_datagram_that_does_not_decode_does_not_end_the_exchange() {
         peer.recv().await?;
         let mut request = peer.begin_request(text("well?"), &Repeat::default())?;
         let error = request.next().await.unwrap_err();
-        assert!(matches!(error, PeerRequestError::Decode(_)), "{error:?}");
+        assert!(matches!(error, PeerExchangeError::Decode(_)), "{error:?}");
         assert_eq!(request.next().await?, "yes");
         drop(request);
         let error = peer.request(text("again?")).await.unwrap_err();
-        assert!(matches!(error, PeerRequestError::Decode(_)), "{error:?}");
+        assert!(matches!(error, PeerExchangeError::Decode(_)), "{error:?}");
         assert_eq!(peer.undecoded(), Some(&b"\xe9"[..]));
         assert_eq!(peer.request(text("again?")).await?, "yes, again");
         Ok(())
@@ -144,7 +144,7 @@ async fn a_datagram_that_does_not_decode_does_not_end_the_exchange() {
 }
 
 #[derive(Debug)]
-struct Transparent(PeerRequestError);
+struct Transparent(PeerExchangeError);
 
 impl fmt::Display for Transparent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,7 +161,7 @@ impl Error for Transparent {
 // Q-12, H-8, H-19, G-12
 #[tokio::test(start_paused = true)]
 async fn returned_errors_are_treated_as_those_of_recv() {
-    let wraps: [fn(PeerRequestError) -> BoxError; 3] = [
+    let wraps: [fn(PeerExchangeError) -> BoxError; 3] = [
         |error| error.into(),
         |error| Transparent(error).into(),
         |error| io::Error::other(error).into(),
@@ -204,11 +204,11 @@ async fn a_packet_that_cannot_be_sent_ends_its_request_only() {
         peer.recv().await?;
         let error = peer.request("x".repeat(65_508)).await.unwrap_err();
         assert!(
-            matches!(error, PeerRequestError::TooLarge { len: 65_508, max: 65_507, .. }),
+            matches!(error, PeerExchangeError::TooLarge { len: 65_508, max: 65_507, .. }),
             "{error:?}"
         );
         let error = peer.request(text("é")).await.unwrap_err();
-        assert!(matches!(error, PeerRequestError::Encode(_)), "{error:?}");
+        assert!(matches!(error, PeerExchangeError::Encode(_)), "{error:?}");
         peer.request(text("well?")).await?;
         Ok(())
     });
@@ -231,7 +231,7 @@ async fn a_unix_peer_that_has_gone_ends_a_request() {
             peer.recv().await?;
             let repeat = Repeat::default().initial_timeout(ms(20));
             let error = peer.request_with(text("well?"), &repeat).await.unwrap_err();
-            let PeerRequestError::Io(error) = error else { panic!("{error:?}") };
+            let PeerExchangeError::Io(error) = error else { panic!("{error:?}") };
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
             Ok(())
         }))

@@ -10,7 +10,7 @@ use std::{
 };
 
 use datagrammar::{
-    DatagramProtocol, DecodeError, EncodeError, Limits, PeerRequestError, Repeat, Server, Text,
+    DatagramProtocol, DecodeError, EncodeError, Limits, PeerExchangeError, Repeat, Server, Text,
 };
 
 use super::*;
@@ -31,7 +31,7 @@ async fn a_packet_without_an_answer_is_sent_at_0_1_3_7_and_15_seconds_and_ends_a
                 // With another jitter, a sixth attempt may just be in time.
                 let repeat = Repeat::default().seed(7);
                 let error = peer.request_with(text("well?"), &repeat).await.unwrap_err();
-                let PeerRequestError::TimedOut { attempts: 5, elapsed, .. } = error else {
+                let PeerExchangeError::TimedOut { attempts: 5, elapsed, .. } = error else {
                     panic!("{error:?}")
                 };
                 assert_eq!((elapsed, began.elapsed()), (30 * SECOND, 30 * SECOND));
@@ -138,13 +138,13 @@ async fn each_number_can_be_set() {
             peer.recv().await?;
             let began = Instant::now();
             let error = peer.request_with(text("well?"), &repeat).await.unwrap_err();
-            assert!(matches!(error, PeerRequestError::TimedOut { attempts: 5, .. }), "{error:?}");
+            assert!(matches!(error, PeerExchangeError::TimedOut { attempts: 5, .. }), "{error:?}");
             assert_near(&[began.elapsed().as_secs_f64()], &[1.2]);
 
             let began = Instant::now();
             let repeat = repeat.total_timeout(ms(250));
             let error = peer.request_with(text("well?"), &repeat).await.unwrap_err();
-            assert!(matches!(error, PeerRequestError::TimedOut { attempts: 2, .. }), "{error:?}");
+            assert!(matches!(error, PeerExchangeError::TimedOut { attempts: 2, .. }), "{error:?}");
             assert_eq!(began.elapsed(), ms(250));
             Ok(())
         }))

@@ -147,7 +147,8 @@ impl ReplyStore for Store {
         assert_ne!(self.mood("key"), Mood::Panics, "as asked");
         let text = String::from_utf8_lossy(request.datagram()).into_owned();
         // A server with chunks has a kind in front of each packet.
-        let packet = request.datagram().strip_prefix(&[0]).unwrap_or(request.datagram());
+        let datagram = request.datagram();
+        let packet = datagram.strip_prefix(&[0]).unwrap_or(datagram);
         assert_eq!(request.id(), u64::from(packet[0] - b'0'));
         assert!(!request.peer().is_unnamed());
         Key {

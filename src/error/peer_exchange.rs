@@ -17,19 +17,19 @@ use crate::{DecodeError, EncodeError, RecvError, SendError, exchange::TimedOut};
 /// # Examples
 ///
 /// ```
-/// use datagrammar::{BoxError, Peer, PeerRequestError};
+/// use datagrammar::{BoxError, Peer, PeerExchangeError};
 ///
 /// async fn confirmed(peer: &mut Peer<String, String>) -> Result<bool, BoxError> {
 ///     match peer.request("sure?".to_owned()).await {
 ///         Ok(answer) => Ok(answer == "yes"),
-///         Err(PeerRequestError::TimedOut { .. }) => Ok(false),
+///         Err(PeerExchangeError::TimedOut { .. }) => Ok(false),
 ///         Err(error) => Err(error.into()),
 ///     }
 /// }
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum PeerRequestError {
+pub enum PeerExchangeError {
     /// The server is shutting down, so no more packets are received.
     Closed,
     /// A datagram came that is not a packet of the protocol. It is consumed.
@@ -56,7 +56,7 @@ pub enum PeerRequestError {
     },
 }
 
-impl PeerRequestError {
+impl PeerExchangeError {
     pub(crate) const fn timed_out(TimedOut { attempts, elapsed }: TimedOut) -> Self {
         Self::TimedOut { attempts, elapsed }
     }
@@ -73,7 +73,7 @@ impl PeerRequestError {
     }
 }
 
-impl fmt::Display for PeerRequestError {
+impl fmt::Display for PeerExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => RecvError::Closed.fmt(f),
@@ -86,7 +86,7 @@ impl fmt::Display for PeerRequestError {
     }
 }
 
-impl Error for PeerRequestError {
+impl Error for PeerExchangeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Decode(error) => Some(error),
