@@ -55,7 +55,7 @@ const LONG_REQUESTS: usize = 50;
 async fn long_responses(rounds: usize) {
     let plain = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     plain.connect(many()).await.unwrap();
-    let chunked = Chunked::with_limit(1 << 20);
+    let chunked = Chunked::with_limit(500_000);
     let client = RequestClient::builder(Tagged::new(Raw)).chunked(chunked);
     let client = client.connect(long().await).await.unwrap();
     let packet = Bytes::from_static(&PAYLOAD);
@@ -110,7 +110,7 @@ async fn long() -> SocketAddr {
             let response = Bytes::from(vec![7; LONG]);
             let answer = tagged(move |_: Bytes| std::future::ready(response.clone()));
             let server = Server::builder(TaggedServer::new(Raw), answer);
-            let server = server.chunked(Chunked::with_limit(1 << 20));
+            let server = server.chunked(Chunked::with_limit(500_000));
             let server = server.bind("127.0.0.1:0").await.unwrap();
             tell.send(server.local_addr().socket_addr().unwrap()).unwrap();
             server.serve().await.unwrap();

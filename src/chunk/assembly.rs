@@ -12,6 +12,8 @@ pub(crate) struct Assembly {
     /// The length of each chunk except the last one. Known as soon as there is one of them.
     len: Option<usize>,
     chunks: BTreeMap<u16, Box<[u8]>>,
+    /// All chunks below this number have arrived.
+    whole: u32,
     bytes: usize,
 }
 
@@ -28,7 +30,7 @@ pub(crate) enum Verdict {
 
 impl Assembly {
     pub(crate) const fn new(last: u16) -> Self {
-        Self { last, len: None, chunks: BTreeMap::new(), bytes: 0 }
+        Self { last, len: None, chunks: BTreeMap::new(), whole: 0, bytes: 0 }
     }
 
     /// Judges a chunk of a packet that may have `limit` bytes.
@@ -51,6 +53,9 @@ impl Assembly {
         }
         self.chunks.insert(index, bytes.into());
         self.bytes += bytes.len();
+        while self.whole <= last.into() && self.chunks.contains_key(&(self.whole as u16)) {
+            self.whole += 1;
+        }
     }
 
     /// Adds a chunk if it is new.
@@ -72,7 +77,9 @@ impl Assembly {
             (self.len.unwrap_or_else(|| SHORTEST.max(len)), len)
         };
         let agrees = index == self.last || len == others;
-        agrees && end <= others && usize::from(self.last) * others + end <= limit
+        // In 64 bits, since a Unix datagram may have some MiB.
+        let len = u64::from(self.last) * others as u64 + end as u64;
+        agrees && end <= others && len <= limit as u64
     }
 
     /// How many chunks have arrived.
@@ -96,9 +103,10 @@ impl Assembly {
 
     /// The numbers of the chunks that are missing, as ranges.
     pub(crate) fn missing(&self) -> impl Iterator<Item = RangeInclusive<u16>> {
-        let ends =
-            self.chunks.keys().map(|index| u32::from(*index)).chain([u32::from(self.last) + 1]);
-        let mut next = 0;
+        let later = u16::try_from(self.whole).ok().map(|whole| self.chunks.range(whole..));
+        let later = later.into_iter().flatten().map(|(index, _)| u32::from(*index));
+        let ends = later.chain([u32::from(self.last) + 1]);
+        let mut next = self.whole;
         ends.filter_map(move |end| {
             let start = std::mem::replace(&mut next, end + 1);
             // Both are at most the number of the last chunk.

@@ -134,7 +134,7 @@ pub(crate) fn missing(
     ranges: impl Iterator<Item = RangeInclusive<u16>>,
     longest: usize,
 ) -> Vec<u8> {
-    let most = (longest.saturating_sub(LIST_HEADER) / RANGE).clamp(1, RANGES);
+    let most = ranges_in(longest);
     let mut datagram = vec![MISSING];
     packet.write(&mut datagram);
     for range in ranges.take(most) {
@@ -142,6 +142,11 @@ pub(crate) fn missing(
         datagram.extend_from_slice(&range.end().to_be_bytes());
     }
     datagram
+}
+
+/// How many ranges a list has at most that has `longest` bytes, or only one range.
+pub(crate) fn ranges_in(longest: usize) -> usize {
+    (longest.saturating_sub(LIST_HEADER) / RANGE).clamp(1, RANGES)
 }
 
 impl PacketId {

@@ -11,7 +11,7 @@ mod table;
 mod wire;
 
 pub(crate) use assembly::{Assembly, Verdict};
-pub(crate) use format::{Chunk, Missing, PacketId, Part, is_part, missing};
+pub(crate) use format::{Chunk, Missing, PacketId, Part, is_part, missing, ranges_in};
 pub use options::Chunked;
 pub(crate) use server::{Arrived, Chunks};
 pub(crate) use split::Splitter;

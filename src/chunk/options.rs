@@ -3,41 +3,49 @@
 use std::time::Duration;
 
 use super::format::{HEADER, SHORTEST};
-use crate::BindError;
+use crate::{BindError, Limits, ReplyCache};
 
-/// Packets that are longer than one datagram: how long they may be, and how much memory they take until they are
-/// complete. Given to [`ServerBuilder::chunked`](crate::ServerBuilder::chunked) and
-/// [`RequestClientBuilder::chunked`](crate::RequestClientBuilder::chunked). Client and server must both use it, since
-/// it changes the format of all datagrams.
+/// The options of packets that are longer than one datagram: how long they may be, and how much memory they take until
+/// they are complete. Pass them to [`ServerBuilder::chunked`](crate::ServerBuilder::chunked) and
+/// [`RequestClientBuilder::chunked`](crate::RequestClientBuilder::chunked). Client and server must both have them, since
+/// they change the format of all datagrams.
 ///
 /// A long request or response is sent in chunks, each of which is a datagram. The handler and the caller receive it when
 /// it is complete, and never a part of it. Use it for packets that are sometimes too long for a datagram: a list, an
 /// image, a configuration. To transfer files or streams, use TCP or QUIC.
 ///
-/// - **Loss.** The request client asks for the chunks of a response that are missing, and sends those of its request again
-///   that the server has not received. So the loss of one datagram costs about one datagram.
+/// - **Loss.** Only chunks that are lost are sent again, except that another attempt of a request also repeats the first
+///   chunks of the response. The request client asks for the chunks of a response that are missing, and sends those of its request again
+///   that the server has not received.
 /// - **Congestion.** The first 10 chunks of a packet are sent at once. When these have arrived, 20 follow, then 40, and
 ///   then 64 at a time. When one is lost, that number halves, down to 4.
 /// - **Requests run once.** Chunks of a request that the server has received are recognized as a repetition, as with any
 ///   other request. A server with this option has a [reply cache](crate::ReplyCache): the chunks of a response that are
 ///   missing are read from there. So a response that the cache has forgotten is not completed, and its request is served
 ///   again.
+/// - **One response.** Only the first reply to a request can be long. If the future that sends it is dropped, or fails, some
+///   chunks may have been sent; the client does not join them with those of another reply.
 ///
 /// | option | default |
 /// | --- | --- |
 /// | [`chunk_size`](Self::chunk_size) | 1,200 bytes |
 /// | [`timeout`](Self::timeout) | 3 s |
 /// | [`max_packets`](Self::max_packets) | 1,024 |
-/// | [`max_bytes`](Self::max_bytes) | 64 MiB, and at least twice the longest packet |
-/// | [`max_packets_per_peer`](Self::max_packets_per_peer) | 16 |
-/// | [`max_bytes_per_peer`](Self::max_bytes_per_peer) | twice the longest packet, and at least 64 KiB |
+/// | [`max_bytes`](Self::max_bytes) | 64 MiB, or twice the longest packet if that is more |
+/// | [`max_packets_per_peer`](Self::max_packets_per_peer) | 64, as many as a request client has in flight |
+/// | [`max_bytes_per_peer`](Self::max_bytes_per_peer) | twice the longest packet, or 64 KiB if that is more |
 ///
 /// All except `chunk_size` are about the requests that arrive at a server. A client keeps at most two incomplete responses
-/// for each request in flight. Beyond a limit, the server gives up the request of which the fewest chunks have arrived,
-/// counted in [`ServerStats::incomplete`](crate::ServerStats::incomplete).
+/// for each request in flight. Beyond `max_packets_per_peer`, chunks of further requests are dropped. Beyond the other
+/// limits, the server gives up the request of which the fewest chunks have arrived, counted in
+/// [`ServerStats::incomplete`](crate::ServerStats::incomplete).
 ///
-/// A request also has to find room in the queue of its peer:
-/// [`Limits::max_queue_bytes`](crate::Limits::max_queue_bytes) is 1 MiB by default.
+/// Other limits also apply to long packets. A server whose limits are smaller than one packet is not bound:
+///
+/// | limit | default | should be |
+/// | --- | --- | --- |
+/// | [`Limits::max_queue_bytes`](crate::Limits::max_queue_bytes) | 1 MiB | more than the longest packet: a request waits in the queue of its peer |
+/// | [`ReplyCache::max_bytes`](crate::ReplyCache::max_bytes) | 16 MiB | more than all responses of 30 s together: when a response is forgotten, it is not completed, and a repetition of its request is served again |
 ///
 /// # Format
 ///
@@ -63,8 +71,8 @@ use crate::BindError;
 /// | 1 to 12 | the id and the number of the packet, as in its chunks |
 /// | 13 to the end | 1 to 64 ranges of chunks: the first (2 bytes) and the last (2 bytes) |
 ///
-/// A server sends kind 3 to a peer that has sent kind 2, and it is not longer than that. So nobody can use it to multiply
-/// traffic. A client sends it when chunks of a response are missing, or to get the next ones.
+/// A server sends kind 3 to a peer that has sent kind 2, and it is not longer than that. A client sends it when chunks of a
+/// response are missing, or to get the next ones.
 ///
 /// For example, with the id 7 and the number 9, the last of two chunks (`"end"`), and a request for the first one:
 ///
@@ -75,9 +83,12 @@ use crate::BindError;
 ///
 /// # Security
 ///
-/// A layer such as [`Sealed`](crate::Sealed) protects the packet, and not the header of a chunk. Who sees the datagrams
-/// can forge chunks, so that a packet does not decode. Who does not see them would have to guess the id, the number and
-/// the port.
+/// A layer such as [`Sealed`](crate::Sealed) protects the packet, and not the header of a chunk. An attacker who sees the
+/// datagrams can forge chunks, so that a packet does not decode. One who does not see them has to guess the id, the number
+/// and the port.
+///
+/// A short request with a forged source address makes the server send up to 10 datagrams of 1,200 bytes to that address.
+/// Use `Chunked` on networks that you trust, or with a [rate limit](crate::ServerBuilder::source_filter).
 ///
 /// # Examples
 ///
@@ -88,11 +99,11 @@ use crate::BindError;
 /// # async fn main() -> Result<(), datagrammar::BoxError> {
 /// let double = tagged(async |text: String| text.repeat(2));
 /// let server = Server::builder(TaggedServer::new(Text), double)
-///     .chunked(Chunked::with_limit(1 << 20))
+///     .chunked(Chunked::with_limit(500_000))
 ///     .bind("127.0.0.1:0")
 ///     .await?;
 /// let client = RequestClient::builder(Tagged::new(Text))
-///     .chunked(Chunked::with_limit(1 << 20))
+///     .chunked(Chunked::with_limit(500_000))
 ///     .connect(server.local_addr())
 ///     .await?;
 /// server.spawn();
@@ -120,7 +131,8 @@ const MOST: usize = 1 << 16;
 
 impl Chunked {
     /// Allows packets of up to this many bytes, as the protocol encodes them. A packet has at most 65,536 chunks, which
-    /// is about 77 MB with the default [`chunk_size`](Self::chunk_size).
+    /// is about 77 MB with the default [`chunk_size`](Self::chunk_size). With the default limits of a server, it may be up
+    /// to 1,048,575 bytes.
     pub const fn with_limit(bytes: usize) -> Self {
         Self {
             max_len: bytes,
@@ -128,12 +140,13 @@ impl Chunked {
             timeout: Duration::from_secs(3),
             max_packets: 1_024,
             max_bytes: None,
-            max_packets_per_peer: 16,
+            max_packets_per_peer: 64,
             max_bytes_per_peer: None,
         }
     }
 
-    /// Sets the length of the longest datagram that is sent, in bytes: longer packets are sent in chunks. The default is
+    /// Sets the length of the longest datagram of a request or reply, in bytes: longer ones are sent in chunks. One-way
+    /// packets, and those with file descriptors, are always one datagram. The default is
     /// 1,200, which every path carries without fragmentation (RFC 9000, section 14). Less than 576 counts as 576, and
     /// more than 65,507 as 65,507. The other side may have another size.
     pub const fn chunk_size(mut self, bytes: usize) -> Self {
@@ -154,14 +167,14 @@ impl Chunked {
         self
     }
 
-    /// Sets how many bytes of memory incomplete requests take. The default is 64 MiB, and at least twice the
-    /// longest packet. Each one counts its chunks, 96 bytes for each chunk, and 512 bytes.
+    /// Sets how many bytes of memory incomplete requests take. The default is 64 MiB, or twice the
+    /// longest packet if that is more. Each one counts its chunks, 96 bytes for each chunk, and 512 bytes.
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// Sets how many incomplete requests of one peer the server keeps. The default is 16. Chunks of further ones are
+    /// Sets how many incomplete requests of one peer the server keeps. The default is 64. Chunks of further ones are
     /// dropped.
     pub const fn max_packets_per_peer(mut self, packets: usize) -> Self {
         self.max_packets_per_peer = packets;
@@ -169,7 +182,7 @@ impl Chunked {
     }
 
     /// Sets how many bytes of memory incomplete requests of one peer take, counted as for
-    /// [`max_bytes`](Self::max_bytes). The default is twice the longest packet, and at least 64 KiB.
+    /// [`max_bytes`](Self::max_bytes). The default is twice the longest packet, or 64 KiB if that is more.
     pub const fn max_bytes_per_peer(mut self, bytes: usize) -> Self {
         self.max_bytes_per_peer = Some(bytes);
         self
@@ -233,9 +246,31 @@ impl Chunked {
         match set {
             Some(bytes) => bytes,
             None => {
-                let twice = self.max_len.saturating_mul(2);
+                // With the overhead of the shortest chunks.
+                let longest = self.max_len.saturating_add(self.max_len / 5).saturating_add(1_024);
+                let twice = longest.saturating_mul(2);
                 if twice > least { twice } else { least }
             }
+        }
+    }
+
+    /// Returns an error if another limit leaves no room for the longest packet.
+    pub(crate) fn check_others(
+        &self,
+        limits: &Limits,
+        cache: &ReplyCache,
+    ) -> Result<(), BindError> {
+        /// What a request counts besides its reply, with the longest name of a Unix socket.
+        const REQUEST: usize = 512;
+
+        let longest = self.get_limit().saturating_add(1);
+        let others = [
+            ("Limits::max_queue_bytes", limits.max_queue_bytes, longest),
+            ("ReplyCache::max_bytes", cache.get_max_bytes(), longest.saturating_add(REQUEST)),
+        ];
+        match others.into_iter().find(|(_, value, needed)| value < needed) {
+            Some((limit, value, needed)) => Err(BindError::LimitTooSmall { limit, value, needed }),
+            None => Ok(()),
         }
     }
 

@@ -68,6 +68,16 @@ impl Chunks {
         })
     }
 
+    /// When the next request is given up, if no new chunk of it arrives.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        locked(&self.table).next_expiry()
+    }
+
+    /// Gives up the requests of which no new chunk has arrived for too long.
+    pub(crate) fn expire(&self) {
+        self.change(|table| table.expire(Instant::now()));
+    }
+
     /// Changes the table, and counts the requests that it gives up.
     fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
         let mut table = locked(&self.table);

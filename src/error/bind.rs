@@ -41,6 +41,16 @@ pub enum BindError {
     /// The limit with this name is 0, which is not allowed. See [`Limits`](crate::Limits) for those that may
     /// be 0.
     ZeroLimit(&'static str),
+    /// The limit with this name is too small for the packets of [`Chunked`](crate::Chunked).
+    #[non_exhaustive]
+    LimitTooSmall {
+        /// The name of the limit.
+        limit: &'static str,
+        /// Its value, in bytes.
+        value: usize,
+        /// The smallest value that is large enough, in bytes.
+        needed: usize,
+    },
     /// An option of a transport cannot be set.
     Option(OptionError),
     /// An [`Inherited`](crate::Inherited) socket cannot be used, or there is none.
@@ -64,7 +74,7 @@ impl BindError {
         match self {
             Self::Addrs(errors) => addr::kind(errors),
             Self::InsideRuntime => io::ErrorKind::Unsupported,
-            Self::ZeroLimit(_) => io::ErrorKind::InvalidInput,
+            Self::ZeroLimit(_) | Self::LimitTooSmall { .. } => io::ErrorKind::InvalidInput,
             Self::Option(error) => error.kind(),
             #[cfg(unix)]
             Self::Inherited(error) => error.kind(),
@@ -79,6 +89,9 @@ impl fmt::Display for BindError {
             Self::Addrs(errors) => addr::list(errors, f),
             Self::InsideRuntime => f.write_str(SERVER_INSIDE_RUNTIME),
             Self::ZeroLimit(name) => write!(f, "the limit `{name}` is 0, it must be larger"),
+            Self::LimitTooSmall { limit, value, needed } => {
+                write!(f, "the limit `{limit}` is {value}, and packets in chunks need {needed}")
+            }
             Self::Option(error) => error.fmt(f),
             #[cfg(unix)]
             Self::Inherited(error) => error.fmt(f),
@@ -90,7 +103,10 @@ impl fmt::Display for BindError {
 impl Error for BindError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Addrs(_) | Self::InsideRuntime | Self::ZeroLimit(_) => None,
+            Self::Addrs(_)
+            | Self::InsideRuntime
+            | Self::ZeroLimit(_)
+            | Self::LimitTooSmall { .. } => None,
             Self::Option(error) => error.source(),
             #[cfg(unix)]
             Self::Inherited(error) => error.source(),

@@ -19,14 +19,16 @@ use crate::BindError;
 /// The options of a reply cache: how long the server remembers requests and replies, and how much memory they
 /// take. Given to [`ServerBuilder::reply_cache`](crate::ServerBuilder::reply_cache).
 ///
-/// A client that gets no reply in time repeats its request, with the same id and the same bytes. Also a network
-/// can duplicate a datagram. With a reply cache, the handler receives such a request once (*at-most-once*
+/// A client that gets no reply in time repeats its request, with the same id and the same bytes. The network can also
+/// duplicate a datagram. With a reply cache, the handler receives such a request once (*at-most-once*
 /// execution, [RFC 5080] section 2.2.2, [RFC 7252] section 4.5):
 ///
 /// - A repetition that arrives while the request waits, or while its handler works, is dropped.
 /// - A repetition that arrives after the reply gets the same bytes again, without the handler. This also holds after
 ///   the conversation has ended.
-/// - If the handler has sent no reply, the repetition is dropped.
+/// - If the handler has sent no reply, the repetition is dropped. So a handler that fails or panics is not called again,
+///   and the client gets no response. To tell it of an error, make the response a `Result`, or
+///   [refuse](crate::TaggedRequest::refuse) the request.
 ///
 /// All these repetitions count as [`DropReason::Duplicate`](crate::DropReason::Duplicate), and those that were
 /// answered also in [`ServerStats::replayed`](crate::ServerStats::replayed). If the server drops a request before
@@ -128,7 +130,9 @@ pub enum StoreFailure {
 impl ReplyCache {
     /// Sets how long the server remembers a request, from its arrival. The default is 30 seconds.
     ///
-    /// It should be longer than a client repeats a request, plus the longest delay of a datagram in the network.
+    /// It should be as long as the [`total_timeout`](crate::RequestClientBuilder::total_timeout) of the clients and the
+    /// longest delay of a datagram together. With its default timers, a `RequestClient` sends its last attempt several
+    /// seconds before its 30 s are over.
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
@@ -165,8 +169,8 @@ impl ReplyCache {
         self
     }
 
-    /// Sets how many calls of the [reply store](ReplyStore) may run that no request waits for: those that write replies
-    /// and those that forget requests. The default is 1,024. Beyond that, a call is not made, and counts as
+    /// Sets how many [`complete`](ReplyStore::complete) and [`forget`](ReplyStore::forget) calls of the reply store may run
+    /// at once. The default is 1,024. The server skips further ones, counted as
     /// [`ServerStats::store_skipped`](crate::ServerStats::store_skipped).
     ///
     /// The number of calls that requests wait for is limited by

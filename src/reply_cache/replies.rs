@@ -32,7 +32,7 @@ pub(crate) enum Arrival {
     New(Ticket),
     /// It repeats a request that has no reply.
     Duplicate,
-    /// It repeats a request that has this reply. The reply has this name in chunks.
+    /// It repeats a request that has this reply. The reply has this name in chunks, if the number is not 0.
     Answered(Arc<[u8]>, PacketId),
 }
 
@@ -78,12 +78,7 @@ impl Replies {
             Known::No(number) => Arrival::New(Ticket::new(Arc::clone(&self.shared), number)),
             Known::Full => Arrival::Unnumbered,
             Known::Unanswered => Arrival::Duplicate,
-            Known::Answered(reply) => {
-                let found =
-                    self.shared.change(|table| table.find(&request, digest, Instant::now()));
-                let number = found.map_or(0, |(number, _)| number);
-                Arrival::Answered(reply, self.shared.packet(id, number))
-            }
+            Known::Answered(reply, number) => Arrival::Answered(reply, PacketId { id, number }),
         })
     }
 
@@ -91,17 +86,19 @@ impl Replies {
     pub(crate) fn repeated(&self, peer: &Addr, packet: PacketId) -> Option<Arrival> {
         let request = self.request(peer, packet.id);
         let digest = self.digest(packet);
-        let found = self.shared.change(|table| table.find(&request, digest, Instant::now()));
-        let (number, reply) = found?;
-        let answered = |reply| Arrival::Answered(reply, self.shared.packet(packet.id, number));
-        Some(reply.map_or(Arrival::Duplicate, answered))
+        let known = self.shared.change(|table| table.find(&request, digest, Instant::now()));
+        Some(match known? {
+            Known::Answered(reply, number) => {
+                Arrival::Answered(reply, PacketId { id: packet.id, number })
+            }
+            _ => Arrival::Duplicate,
+        })
     }
 
     /// The reply to `peer` that has this name in chunks.
     pub(crate) fn reply(&self, peer: &Addr, packet: PacketId) -> Option<Arc<[u8]>> {
         let request = self.request(peer, packet.id);
-        let wanted = |number| self.shared.packet(packet.id, number) == packet;
-        self.shared.change(|table| table.reply(&request, wanted, Instant::now()))
+        self.shared.change(|table| table.named(&request, packet.number, Instant::now()))
     }
 
     /// Whether a datagram has this id.
@@ -118,7 +115,8 @@ impl Replies {
         self.shared.bytes.hash_one(packet)
     }
 
-    /// Records `reply`, a datagram to `peer`, if it is the first one with the id of a delivered request.
+    /// Records `reply`, a datagram to `peer`, if it is the first one with the id of a delivered request. If it is sent in
+    /// chunks, it gets a name.
     ///
     /// # Errors
     ///
@@ -128,16 +126,21 @@ impl Replies {
         peer: &Addr,
         reply: &[u8],
         keep: Keep,
+        in_chunks: bool,
     ) -> Result<Recorded, Panicked> {
         let Some((id, hash)) = self.identify(peer, reply)? else { return Ok(Recorded(None)) };
         let request = Request { bound: self.bound, peer, id, hash };
         let kept = (keep == Keep::Bytes).then_some(reply);
-        let number = self.shared.change(|table| table.answer(&request, kept));
-        let kept = |number| {
-            let (shared, packet) = (Arc::clone(&self.shared), self.shared.packet(id, number));
-            Kept { shared, number, packet }
+        let name = if in_chunks { self.shared.new_name() } else { 0 };
+        let answered = self.shared.change(|table| {
+            let number = table.answer(&request, kept)?;
+            Some((number, in_chunks && table.name(number, name)))
+        });
+        let kept = |(number, is_named): (u64, bool)| {
+            let packet = is_named.then_some(PacketId { id, number: name });
+            Kept { shared: Arc::clone(&self.shared), number, packet }
         };
-        Ok(Recorded(number.map(kept)))
+        Ok(Recorded(answered.map(kept)))
     }
 
     /// Whether there is a reply store.
@@ -179,13 +182,13 @@ pub(crate) struct Recorded(Option<Kept>);
 struct Kept {
     shared: Arc<Shared>,
     number: u64,
-    packet: PacketId,
+    packet: Option<PacketId>,
 }
 
 impl Recorded {
-    /// The name of the reply in chunks, if it is recorded.
+    /// The name of the reply in chunks, if it is kept.
     pub(crate) fn packet(&self) -> Option<PacketId> {
-        self.0.as_ref().map(|kept| kept.packet)
+        self.0.as_ref()?.packet
     }
 
     /// The reply was sent.

@@ -4,7 +4,10 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     mem,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -16,7 +19,6 @@ use super::{
     table::{Table, Unwritten},
 };
 use crate::{
-    chunk::PacketId,
     lock::locked,
     stats::{Counters, add},
 };
@@ -30,6 +32,8 @@ pub(crate) struct Shared {
     pub(super) storing: Option<Arc<Storing>>,
     options: ReplyCache,
     table: Mutex<Table>,
+    /// How many names replies have got.
+    names: AtomicU64,
     counters: Arc<Counters>,
     /// The keys of two hashes: one of peers and ids, one of the bytes of requests. An attacker who knew the keys could
     /// find two requests with the same hashes. The keys are random and never leave the process, so nobody can search
@@ -48,12 +52,14 @@ impl Shared {
         let table = Mutex::new(Table::new(options.clone()));
         let (conversations, bytes) = (RandomState::new(), RandomState::new());
         let storing = storing.map(Arc::new);
-        Arc::new(Self { read_id, storing, options, table, counters, conversations, bytes })
+        let names = AtomicU64::new(0);
+        Arc::new(Self { read_id, storing, options, table, names, counters, conversations, bytes })
     }
 
-    /// The name in chunks of the reply to request number `number`. Nobody else can guess it.
-    pub(super) fn packet(&self, id: u64, number: u64) -> PacketId {
-        PacketId { id, number: self.conversations.hash_one(number) as u32 }
+    /// A name for a reply in chunks. It is not 0, and nobody else can guess it.
+    pub(super) fn new_name(&self) -> u32 {
+        let number = self.names.fetch_add(1, Relaxed);
+        (self.conversations.hash_one(number) as u32).max(1)
     }
 
     pub(super) const fn ttl(&self) -> Duration {

@@ -36,8 +36,8 @@ pub(crate) enum Verdict {
     New,
     /// Another server has begun it.
     InProgress,
-    /// Another server has sent this reply. The reply has this name in chunks.
-    Answered(Arc<[u8]>, PacketId),
+    /// Another server has sent this reply. The reply has this name in chunks, if it is kept.
+    Answered(Arc<[u8]>, Option<PacketId>),
     /// Nothing, because the store has failed, and the request must not be served.
     Unknown,
 }
@@ -94,8 +94,13 @@ impl Ticket {
             Some(Begun::InProgress) => Verdict::InProgress,
             Some(Begun::Answered(reply)) => {
                 let (reply, number) = (Arc::from(reply), mem::replace(&mut self.number, DONE));
-                self.shared.change(|table| table.learn(number, &reply));
-                Verdict::Answered(reply, self.shared.packet(asking.id, number))
+                let name = self.shared.new_name();
+                let is_named = self.shared.change(|table| {
+                    table.learn(number, &reply);
+                    table.name(number, name)
+                });
+                let packet = PacketId { id: asking.id, number: name };
+                Verdict::Answered(reply, is_named.then_some(packet))
             }
             None => match self.shared.store_failure() {
                 StoreFailure::Serve => Verdict::New,

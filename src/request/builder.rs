@@ -114,14 +114,15 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     }
 
     /// Sets how long a request lasts in all, with its wait for a place among the requests in flight. The default is
-    /// 30 s. A server with a [reply cache](crate::ReplyCache) should keep its replies at least as long.
+    /// 30 s. A server with a [reply cache](crate::ReplyCache) should keep its replies as long; see
+    /// [`ReplyCache::ttl`](crate::ReplyCache::ttl).
     pub fn total_timeout(mut self, timeout: Duration) -> Self {
         self.options.timing.total = timeout;
         self
     }
 
-    /// Sets how many datagrams are sent for one request at most. By default, only the total time limits them. 0
-    /// counts as 1.
+    /// Sets how often a request is sent at most. By default, only the total time limits it. 0 counts as 1. Chunks that are
+    /// sent again, or asked for, do not count while others arrive.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.options.max_attempts = attempts.max(1);
         self
@@ -168,6 +169,9 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     }
 
     /// Adds a server, to which requests go when others do not answer.
+    ///
+    /// Each server has ids of its own, so two servers may both run a request, and neither a reply cache nor a
+    /// [reply store](crate::ReplyStore) prevents that. Use several servers only for requests that may run twice.
     pub fn fallback(mut self, transport: impl Connect) -> Self {
         self.others.extend(split(transport.destination()));
         self

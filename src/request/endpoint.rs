@@ -17,18 +17,20 @@ use crate::{
 /// socket for each server.
 ///
 /// For a protocol without ids, in which each side answers one packet with one of its own, such as TFTP, take
-/// [`Client::request`](crate::Client::request).
+/// [`Client::exchange`](crate::Client::exchange).
 ///
 /// # When a request is repeated
 ///
 /// - The first timer is 1 s until the round-trip time is known. Then it is the smoothed round-trip time and four
 ///   times its variation ([RFC 6298]), at least 200 ms. It doubles with each attempt, ± 10 %, up to 16 s. After
 ///   30 s the request has [timed out](RequestError::TimedOut).
-/// - All attempts have the same id and the same bytes. So a server with a reply cache runs its handler once.
+/// - All attempts to one server have the same id and the same bytes. So a server with a reply cache runs its handler
+///   once.
 /// - If the network reports that the server is unreachable, only that attempt has failed. The next one follows when
 ///   its timer expires. If all attempts fail so, the error is [`Unreachable`](RequestError::Unreachable). So a
 ///   request survives the restart of its server.
-/// - With several servers, each attempt goes to the next one. A request begins with the server that answered last.
+/// - With several servers, each attempt goes to the next one. A request begins with the server that answered last. Two of
+///   them may run the same request.
 /// - At most 64 requests are in flight. The limit halves when a timer expires, and rises by one for each answered
 ///   window: that is the congestion control that [RFC 8085] asks for.
 ///
@@ -93,7 +95,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
     /// - [`RequestError::Reply`] if the response does not decode.
     /// - [`RequestError::Refused`] if the server refuses the request.
     /// - [`RequestError::Encode`] and [`RequestError::TooLarge`] if the request cannot be sent as one datagram.
-    /// - [`RequestError::RetryBudgetExhausted`] if the request was to be repeated and must not.
+    /// - [`RequestError::RetryBudgetExhausted`] if a repetition was due and the retry budget was empty.
     /// - [`RequestError::Closed`] if the client was closed.
     ///
     /// # Cancel safety

@@ -130,7 +130,10 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
                     Event::Response(response) => return Ok(response),
                     Event::Failed => failed = true,
                     Event::Timer => {
-                        if let Some(resumed) = self.resume(server, sent).await? {
+                        // A hedge does not wait for chunks, unless they are those of a response.
+                        if (hedge.is_none() || self.is_answering(server))
+                            && let Some(resumed) = self.resume(server, sent).await?
+                        {
                             (sent, until) = resumed;
                             continue;
                         }
@@ -186,6 +189,7 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         asked.timer = this.timer(timing, asked.in_silence, shared.jitter.next());
         asked.registered.rest = asked.timer;
         let datagrams = asked.registered.attempt(asked.attempts);
+        asked.steps = asked.registered.progress().map_or(0, |progress| progress.steps);
         asked.attempts += 1;
         asked.in_silence += 1;
         self.attempts += 1;
@@ -259,6 +263,11 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         Ok(Some((now, after(now, timer).min(self.deadline))))
     }
 
+    /// Whether a chunk of a response has arrived from this server.
+    fn is_answering(&self, server: usize) -> bool {
+        self.asked[server].as_ref().is_some_and(|asked| asked.registered.is_answering())
+    }
+
     /// Waits for a response, for the failure of the attempt to `server`, or until `until`.
     async fn event(&mut self, server: usize, until: Instant) -> Result<Event, RequestError> {
         loop {
@@ -312,8 +321,8 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         } else {
             server.answered_after(asked.timer);
         }
-        if self.attempts == 1 {
-            // No other response can come.
+        if self.attempts == 1 && asked.registered.progress().is_none() {
+            // No other response can come, and no chunk of this one.
             asked.registered.rest = Duration::ZERO;
         }
     }

@@ -1,10 +1,13 @@
 //! One socket to one server: the requests that wait on it, and the task that receives their responses.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
     io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -44,9 +47,12 @@ struct Core {
     /// The number of the server.
     server: usize,
     chunked: Option<Chunked>,
-    /// Makes the numbers of requests in chunks.
+    /// Makes the numbers of requests in chunks. Two requests never have the same one, even if their ids are equal.
     numbers: RandomState,
+    registered: AtomicU64,
     waiting: Mutex<Waiting>,
+    /// Chunks and lists for which there was no room.
+    unsent: Mutex<VecDeque<(u64, Vec<u8>)>>,
     counters: Arc<RequestCounters>,
 }
 
@@ -104,7 +110,9 @@ impl Socket {
         let arrived = Arrived::new(options.max_datagram_size.min(link.longest()));
         let (chunked, numbers) = (options.chunked.clone(), RandomState::new());
         let waiting = Mutex::new(waiting);
-        let core = Arc::new(Core { link, server, chunked, numbers, waiting, counters });
+        let (registered, unsent) = (AtomicU64::new(0), Mutex::default());
+        let core = Core { link, server, chunked, numbers, registered, waiting, unsent, counters };
+        let core = Arc::new(core);
         let drive = drive(Arc::clone(&core), Arc::clone(protocol), arrived);
         Arc::new(Self { core, driver: tokio::spawn(drive) })
     }
@@ -138,7 +146,8 @@ impl Socket {
         slot: &Arc<Slot>,
     ) -> Registered {
         let transfer = self.core.chunked.as_ref().map(|options| {
-            let number = self.core.numbers.hash_one(id) as u32;
+            let nth = self.core.registered.fetch_add(1, Relaxed);
+            let number = self.core.numbers.hash_one(nth) as u32;
             Arc::new(Mutex::new(Transfer::new(options, PacketId { id, number }, &datagram)))
         });
         let (sent, slot) = (Arc::clone(&datagram), Arc::clone(slot));
@@ -210,6 +219,11 @@ impl Registered {
         locked(self.transfer.as_ref()?).progress()
     }
 
+    /// Whether a response arrives in chunks.
+    pub(super) fn is_answering(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| locked(transfer).is_answering())
+    }
+
     /// Takes the last round-trip time of chunks, if there is a new one.
     pub(super) fn take_round_trip(&self) -> Option<Duration> {
         locked(self.transfer.as_ref()?).take_round_trip()
@@ -226,7 +240,11 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let mut waiting = locked(&self.socket.core.waiting);
+        let core = &self.socket.core;
+        if self.transfer.is_some() {
+            locked(&core.unsent).retain(|(id, _)| *id != self.id);
+        }
+        let mut waiting = locked(&core.waiting);
         waiting.requests.remove(&self.id);
         waiting.rests_until = Instant::now().checked_add(self.rest);
     }
@@ -242,7 +260,7 @@ async fn drive<P: Correlated>(core: Arc<Core>, protocol: Arc<P>, mut arrived: Ar
         match core.link.try_recv(&mut arrived.batch, false) {
             Ok(()) => core.receive(&*protocol, &mut arrived),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if core.link.readable().await.is_err() {
+                if core.ready().await.is_err() {
                     sleep(PAUSE).await; // the runtime is shutting down
                 }
             }
@@ -324,12 +342,38 @@ impl Core {
                 }
             }
         };
-        for datagram in next {
-            match self.link.try_send(&datagram) {
-                Ok(()) => {}
-                // The timer sends it again.
+        self.send(id, next);
+    }
+
+    /// Sends these datagrams of request `id`, after those for which there was no room.
+    fn send(&self, id: u64, datagrams: Vec<Vec<u8>>) {
+        /// More are dropped, and a timer sends them again.
+        const MOST: usize = 1_024;
+
+        let mut unsent = locked(&self.unsent);
+        let room = MOST.saturating_sub(unsent.len());
+        unsent.extend(datagrams.into_iter().take(room).map(|datagram| (id, datagram)));
+        while let Some((_, datagram)) = unsent.front() {
+            match self.link.try_send(datagram) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => return add(&self.counters.send_errors, 1),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => add(&self.counters.send_errors, 1),
+                Ok(()) => {}
+            }
+            unsent.pop_front();
+        }
+    }
+
+    /// Waits until there is something to receive, or room for what is to be sent.
+    async fn ready(&self) -> io::Result<()> {
+        if locked(&self.unsent).is_empty() {
+            return self.link.readable().await;
+        }
+        tokio::select! {
+            readable = self.link.readable() => readable,
+            writable = self.link.writable() => {
+                self.send(0, Vec::new());
+                writable
             }
         }
     }

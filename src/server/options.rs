@@ -62,6 +62,7 @@ impl Unbound {
         self.options.reply_cache.check()?;
         if let Some(chunked) = &self.options.chunked {
             chunked.check()?;
+            chunked.check_others(&self.options.limits, &self.options.reply_cache)?;
         }
         let bound = bind::bind(sources, self.options.dedicated_threads).await?;
         let server = self.build(bound);

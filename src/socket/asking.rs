@@ -86,13 +86,16 @@ impl SocketState {
     }
 
     /// Sends the reply of another server.
-    fn send_again(&self, to: &Route, reply: &[u8], packet: PacketId) {
+    fn send_again(&self, to: &Route, reply: &[u8], packet: Option<PacketId>) {
         self.send_batched();
         let sent = match self.chunks.as_deref().filter(|chunks| chunks.splits(reply)) {
             None => self.outbox.send_alone_again(to, reply),
             Some(chunks) => {
-                let mut first = chunks.first(packet, reply);
-                first.all(|chunk| self.outbox.send_alone_again(to, &chunk))
+                // If it is not kept, its other chunks could not be asked for.
+                packet.is_some_and(|packet| {
+                    let mut first = chunks.first(packet, reply);
+                    first.all(|chunk| self.outbox.send_alone_again(to, &chunk))
+                })
             }
         };
         if sent {

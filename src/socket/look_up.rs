@@ -78,9 +78,11 @@ impl Lookup<'_> {
         let (outbox, to) = (&self.socket.outbox, self.route());
         let sent = match self.socket.chunks.as_deref().filter(|chunks| chunks.splits(reply)) {
             None => outbox.send_again(self.replies, &to, reply),
+            // It has no name if it is not kept. Then its other chunks could not be asked for.
             Some(chunks) => {
                 let mut first = chunks.first(packet, reply);
-                first.all(|chunk| outbox.send_again(self.replies, &to, &chunk))
+                packet.number != 0
+                    && first.all(|chunk| outbox.send_again(self.replies, &to, &chunk))
             }
         };
         if sent {
@@ -100,7 +102,8 @@ impl Lookup<'_> {
         let to = Route { peer: from.clone(), local: received.ancillary(*at).local };
         let (outcome, answer) = match Part::read(datagram).ok_or_else(refused)? {
             Part::Missing(missing) => {
-                let reply = cache.reply(&from, missing.packet).ok_or_else(refused)?;
+                let reply = cache.reply(&from, missing.packet);
+                let reply = reply.filter(|reply| chunks.splits(reply)).ok_or_else(refused)?;
                 let splitter = chunks.splitter(missing.packet, &reply);
                 for chunk in splitter.chunks(missing.ranges(), MAX_FLIGHT) {
                     socket.outbox.send_again(replies, &to, &chunk);

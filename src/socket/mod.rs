@@ -150,7 +150,8 @@ impl SocketState {
 
     #[cold]
     fn record_in(&self, replies: &Replies, to: &Addr, reply: &[u8], keep: Keep) -> Recorded {
-        replies.record(to, reply, keep).unwrap_or_else(|panicked| {
+        let in_chunks = self.chunks.as_ref().is_some_and(|chunks| chunks.splits(reply));
+        replies.record(to, reply, keep, in_chunks).unwrap_or_else(|panicked| {
             self.events.error(to, &panicked, "the id of a reply could not be read");
             Recorded::default()
         })

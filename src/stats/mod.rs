@@ -108,7 +108,7 @@ pub struct ServerStats {
     pub aborted: u64,
     /// Conversations that ended because the peer was silent for longer than
     /// [`Limits::idle_timeout`](crate::Limits::idle_timeout), or did not answer a
-    /// [request](crate::Peer::request) in time.
+    /// [request](crate::Peer::exchange) in time.
     pub idle_timeouts: u64,
     /// Events about peers that were not logged, because of
     /// [`Limits::max_events_per_second`](crate::Limits::max_events_per_second) or because the subscriber

@@ -12,7 +12,7 @@ use super::{
     assembly::{Assembly, Verdict},
     format::{Chunk, PacketId},
 };
-use crate::Addr;
+use crate::{Addr, timing::after};
 
 /// The packets of all peers whose chunks have not all arrived.
 #[derive(Debug)]
@@ -219,8 +219,14 @@ impl Table {
         true
     }
 
+    /// When the next packet is given up, if no new chunk of it arrives.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        let (since, _) = self.ages.first()?;
+        Some(after(*since, self.limits.timeout))
+    }
+
     /// Gives up the packets of which no new chunk has arrived for too long.
-    fn expire(&mut self, now: Instant) {
+    pub(crate) fn expire(&mut self, now: Instant) {
         while let Some(&(since, number)) = self.ages.first()
             && now.saturating_duration_since(since) >= self.limits.timeout
         {

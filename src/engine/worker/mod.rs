@@ -1,5 +1,7 @@
 //! The loop that drives one socket: receive a batch, run handlers, send their replies.
 
+mod chunk_expiry;
+mod dropping;
 mod opening;
 mod rereading;
 mod send_deadline;
@@ -13,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use chunk_expiry::ChunkExpiry;
 use send_deadline::SendDeadline;
 use tokio::{
     runtime::Handle,
@@ -21,7 +24,7 @@ use tokio::{
 };
 
 use super::{
-    admission::{Admission, Refusal},
+    admission::Admission,
     application::Application,
     conversation::{FutureSlot, HandlerCall, Outcome},
     conversations::{Arrival, Conversations},
@@ -29,7 +32,7 @@ use super::{
     serve_state::{Mode, ServeState},
 };
 use crate::{
-    Addr, BoxError, Handler,
+    Handler,
     socket::{
         SocketState,
         batch_context::BatchContext,
@@ -38,7 +41,7 @@ use crate::{
         outbox::Batch,
     },
     stats::{DropReason, add},
-    transport::{BATCH, RecvHalf, UnnamedPeers},
+    transport::{BATCH, RecvHalf},
 };
 
 /// Drives one socket until serving ends. It polls each conversation once. A conversation that has to wait
@@ -75,6 +78,7 @@ where
         pause: None,
         deaf: false,
         send_deadline: SendDeadline::default(),
+        chunk_expiry: ChunkExpiry::default(),
         reread: None,
         receiving: socket.outbox.transport().recv_half(BATCH),
         application,
@@ -121,6 +125,7 @@ struct Worker<Req, Res, H, F, M> {
     /// Whether the socket cannot receive at the moment, so that another attempt to read it is useless.
     deaf: bool,
     send_deadline: SendDeadline,
+    chunk_expiry: ChunkExpiry,
     /// The round of reading that conversations with an elapsed timeout wait for.
     reread: Option<Rereading>,
     // Dropped last, because the next serving may begin after that.
@@ -239,6 +244,9 @@ where
         self.socket.outbox.signal.register(cx);
         self.free_places();
         self.send_deadline.attend(&self.socket.outbox, cx);
+        if let Some(chunks) = &self.socket.chunks {
+            self.chunk_expiry.attend(chunks, cx);
+        }
     }
 
     fn free_places(&mut self) {
@@ -325,33 +333,6 @@ where
             }
         };
         self.drop_datagram(batch, dropped)
-    }
-
-    /// Drops the current datagram.
-    #[cold]
-    fn drop_datagram(&self, mut batch: Box<BatchContext>, reason: DropReason) -> Box<BatchContext> {
-        batch.drop_passed();
-        self.socket.dropped(reason, 1);
-        batch
-    }
-
-    /// Logs why a datagram from `from` is not accepted; returns the reason.
-    #[cold]
-    fn refuse(&self, from: &Addr, refusal: Refusal) -> DropReason {
-        match refusal {
-            Refusal::Source => DropReason::Refused,
-            Refusal::Panicked(panicked) => {
-                self.socket.events.error(from, &panicked, "the source filter failed");
-                DropReason::Refused
-            }
-            Refusal::Unnamed => {
-                if self.socket.outbox.transport().unnamed_peers() == UnnamedPeers::Warn {
-                    let error: BoxError = "the sender has no name, so it cannot be answered".into();
-                    self.socket.events.warn(from, &*error, "a datagram was dropped");
-                }
-                DropReason::Unnamed
-            }
-        }
     }
 
     /// Ends all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then

@@ -26,9 +26,9 @@ use crate::BoxError;
 ///   [`Duplicate`](crate::DropReason::Duplicate) and [`replayed`](crate::ServerStats::replayed).
 /// - A request that another replica has begun is dropped as `Duplicate`.
 ///
-/// The reply cache stays in front: repetitions of what this server knows do not ask the store. Each other request
-/// waits for one answer of the store, before it opens a conversation or before `recv` returns it. No time limit of a
-/// `recv` ends meanwhile. Requests of one peer wait one after the other, in their order. Those of other peers go on.
+/// The server asks its reply cache first, and the store only about requests that the cache does not know. Such a request
+/// opens its conversation, or is returned by `recv`, when the store has answered. A `recv` does not time out during
+/// that call. The requests of one peer wait one after the other, in their order. Those of other peers go on.
 ///
 /// If the store fails, or takes longer than [`ReplyCache::store_timeout`](crate::ReplyCache::store_timeout),
 /// [`ReplyCache::store_failure`](crate::ReplyCache::store_failure) decides whether the request is dropped or served.
@@ -40,15 +40,16 @@ use crate::BoxError;
 ///
 /// A request passes through the store in this order:
 ///
-/// 1. [`key`](Self::key) names the request. The server keeps the key until the reply is written.
+/// 1. [`key`](Self::key) identifies the request. The server keeps the key until the reply is written.
 /// 2. [`begin`](Self::begin) records the request, unless it is known. That must be one atomic step, or two replicas
 ///    could both begin: `SET … NX GET` in Redis, `create` in a bucket of NATS, `INSERT … ON CONFLICT` in SQL.
 /// 3. [`complete`](Self::complete) adds the reply, or [`forget`](Self::forget) removes a request that no handler has
 ///    received.
 ///
-/// A call whose future is dropped, fails or is too late may still have had its effect. So let each key have an owner,
-/// which is a number of its own, and record it. Then `begin` recognizes its own record if it tries again, and
-/// `forget` leaves the records of other replicas alone.
+/// A call that fails, is too late or is dropped may still have changed the store. So put a random number of 64 bits or
+/// more, the *owner*, into each key, and store it with the request. `begin` returns `New` if the stored owner is its own,
+/// and `forget` removes a record only if the owner is the same. A counter is not enough: two replicas, or one that was
+/// restarted, would use the same numbers.
 ///
 /// Two replicas must see the same address of a peer, so a balancer between them and the peers must keep it. A
 /// [`RequestClient`](crate::RequestClient) with several servers asks each from another port: give it the address of the
@@ -85,6 +86,7 @@ use crate::BoxError;
 ///     type Key = Key;
 ///
 ///     fn key(&self, request: &StoredRequest<'_>) -> Key {
+///         // Enough inside one process. Replicas need random owners.
 ///         static OWNERS: AtomicU64 = AtomicU64::new(0);
 ///         Key { request: request.to_bytes(), owner: OWNERS.fetch_add(1, Ordering::Relaxed) }
 ///     }
@@ -156,14 +158,14 @@ use crate::BoxError;
 /// ```
 #[doc(alias("replica", "idempotency", "session store", "deduplication"))]
 pub trait ReplyStore: Send + Sync + 'static {
-    /// The name of a request in the store, with what else the store has to know until the reply is written.
+    /// Identifies a request in the store. It may also hold what the store needs later, such as the owner.
     ///
     /// The server keeps up to [`ReplyCache::max_entries`](crate::ReplyCache::max_entries) of them. Their own size
     /// counts towards [`ReplyCache::max_bytes`](crate::ReplyCache::max_bytes), and what they point to does not. So
     /// a key should be small: a digest of 32 bytes, instead of the request.
     type Key: Send + Sync + 'static;
 
-    /// Returns the key of a request. Keys of the same request must have the same name, in all replicas and after a
+    /// Returns the key of a request. Equal requests must give keys that find the same record, in all replicas and after a
     /// restart.
     ///
     /// It is called for each request that this server does not know, before [`begin`](Self::begin), and must not
@@ -195,8 +197,8 @@ pub trait ReplyStore: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 
-    /// Forgets a request that has no reply and was begun with this key, not with another key of the same name: another
-    /// replica may have begun it.
+    /// Removes the record that was made with this key, if it has no reply. It must not remove a record that another
+    /// replica has made for the same request.
     ///
     /// It is called when no handler has received the request, and after a failed [`begin`](Self::begin). So there may
     /// be nothing to forget, which is no error.
@@ -212,9 +214,9 @@ pub trait ReplyStore: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Begun {
-    /// Nothing. From now on it knows that the request is being served.
+    /// The store did not know the request, and has recorded it. The server passes it to the handler.
     New,
-    /// A replica serves the request, and there is no reply yet.
+    /// A replica has begun the request, and there is no reply yet.
     InProgress,
     /// The request has this reply.
     Answered(Vec<u8>),

@@ -38,10 +38,9 @@ impl<'a> StoredRequest<'a> {
     /// Returns bytes that are equal for equal requests, and different for different ones: the peer, the id and the
     /// datagram. They are the same in each process, on each system, and in each later version of this crate.
     ///
-    /// They are as long as the request. For a short name in a store, take a cryptographic hash of them, such as SHA-256
-    /// or BLAKE3. The peers choose the bytes: with a hash for hash tables, somebody could search for two requests with
-    /// one name, and a peer would get the reply to the other request. This crate contains no such hash, because nothing
-    /// else in it needs one.
+    /// They are longer than the request. For a short key, take a cryptographic hash of them (SHA-256, BLAKE3), for example
+    /// from the crate `sha2`. Do not take a hash for hash tables: an attacker could find two requests with the same hash,
+    /// and a peer would get the reply to another request.
     ///
     /// | bytes | meaning |
     /// | --- | --- |

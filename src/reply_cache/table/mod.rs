@@ -23,6 +23,8 @@ pub(super) struct Table {
     numbers: BTreeMap<(u64, u64), u64>,
     /// The requests that a handler has received and not answered: the hash of peer and id, and the number.
     unanswered: BTreeSet<(u64, u64)>,
+    /// The requests whose replies can be asked for in chunks: the hash of peer and id, and the name of the reply.
+    names: BTreeMap<(u64, u32), u64>,
     /// The claims of requests in the reply store, until their replies are sent.
     claims: BTreeMap<u64, Arc<dyn Claim>>,
     next: u64,
@@ -53,6 +55,8 @@ struct Entry {
     digest: u64,
     since: Instant,
     progress: Progress,
+    /// The name of the reply in chunks. 0 means none.
+    name: u32,
     reply: Option<Arc<[u8]>>,
 }
 
@@ -76,8 +80,8 @@ pub(super) enum Known {
     Full,
     /// It has no reply that can be sent again.
     Unanswered,
-    /// It has this reply.
-    Answered(Arc<[u8]>),
+    /// It has this reply, which has this name in chunks, or 0.
+    Answered(Arc<[u8]>, u32),
 }
 
 /// A reply that is not in the reply store yet.
@@ -89,7 +93,7 @@ pub(super) struct Unwritten {
     pub(super) since: Instant,
 }
 
-/// The most memory, in bytes, that a request takes besides its reply: an entry of 104 bytes, its places in three
+/// The most memory, in bytes, that a request takes besides its reply: an entry of 104 bytes, its places in four
 /// B-trees whose nodes are half full, the header of the reply, and the overhead of an allocator.
 const OVERHEAD: usize = 256;
 
@@ -103,6 +107,14 @@ impl Entry {
     /// How many bytes it counts.
     fn bytes(&self) -> usize {
         cost(&self.peer) + self.reply.as_ref().map_or(0, |reply| reply.len())
+    }
+
+    /// What is known of it when it arrives again.
+    fn known(&self) -> Known {
+        match &self.reply {
+            Some(reply) => Known::Answered(Arc::clone(reply), self.name),
+            None => Known::Unanswered,
+        }
     }
 }
 
@@ -119,6 +131,7 @@ impl Table {
             entries: BTreeMap::new(),
             numbers: BTreeMap::new(),
             unanswered: BTreeSet::new(),
+            names: BTreeMap::new(),
             claims: BTreeMap::new(),
             next: 0,
             bytes: 0,
@@ -135,10 +148,7 @@ impl Table {
         if let Some(entry) = number.and_then(|number| self.entries.get(number))
             && entry.is_of(request)
         {
-            return entry
-                .reply
-                .as_ref()
-                .map_or(Known::Unanswered, |reply| Known::Answered(Arc::clone(reply)));
+            return entry.known();
         }
         let cost = cost(request.peer);
         if cost > self.limits.max_bytes {
@@ -154,38 +164,46 @@ impl Table {
         self.next += 1;
         let &Request { bound, peer, id, hash } = request;
         let (peer, progress) = (peer.clone(), Progress::Waiting);
-        let entry = Entry { bound, peer, id, hash, digest, since: now, progress, reply: None };
+        let (name, reply, since) = (0, None, now);
+        let entry = Entry { bound, peer, id, hash, digest, since, progress, name, reply };
         self.entries.insert(number, Box::new(entry));
         self.numbers.insert(key, number);
         self.bytes += cost;
         Known::No(number)
     }
 
-    /// The number of a request whose bytes have this digest, and its reply, if the request is known.
+    /// Looks up a request whose bytes have this digest, if it is known.
     pub(super) fn find(
         &mut self,
         request: &Request<'_>,
         digest: u64,
         now: Instant,
-    ) -> Option<(u64, Option<Arc<[u8]>>)> {
+    ) -> Option<Known> {
         self.expire(now);
-        let number = *self.numbers.get(&(request.hash, digest))?;
-        let entry = self.entries.get(&number).filter(|entry| entry.is_of(request))?;
-        Some((number, entry.reply.clone()))
+        let number = self.numbers.get(&(request.hash, digest))?;
+        let entry = self.entries.get(number).filter(|entry| entry.is_of(request))?;
+        Some(entry.known())
     }
 
-    /// The reply to the request of this peer with this id whose number is the one `wanted`.
-    pub(super) fn reply(
+    /// Gives the reply to a request a name in chunks. Returns false if the reply is not kept.
+    pub(super) fn name(&mut self, number: u64, name: u32) -> bool {
+        let entry = self.entries.get_mut(&number);
+        let Some(entry) = entry.filter(|entry| entry.reply.is_some()) else { return false };
+        entry.name = name;
+        self.names.insert((entry.hash, name), number);
+        true
+    }
+
+    /// The reply to a request of this peer with this id that has this name.
+    pub(super) fn named(
         &mut self,
         request: &Request<'_>,
-        wanted: impl Fn(u64) -> bool,
+        name: u32,
         now: Instant,
     ) -> Option<Arc<[u8]>> {
         self.expire(now);
-        let same = (request.hash, 0)..=(request.hash, u64::MAX);
-        let number = *self.numbers.range(same).map(|(_, number)| number).find(|n| wanted(**n))?;
-        let entry = self.entries.get(&number).filter(|entry| entry.is_of(request))?;
-        entry.reply.clone()
+        let number = self.names.get(&(request.hash, name))?;
+        self.entries.get(number).filter(|entry| entry.is_of(request))?.reply.clone()
     }
 
     /// A handler receives a request.
@@ -270,6 +288,7 @@ impl Table {
         {
             entry.progress = Progress::Delivered;
             self.bytes -= entry.reply.take().map_or(0, |reply| reply.len());
+            self.names.remove(&(entry.hash, std::mem::take(&mut entry.name)));
             self.unanswered.insert((entry.hash, number));
         }
     }
@@ -300,6 +319,7 @@ impl Table {
         if self.numbers.get(&key) == Some(&number) {
             self.numbers.remove(&key);
         }
+        self.names.remove(&(entry.hash, entry.name));
         if entry.progress == Progress::Delivered {
             self.unanswered.remove(&(entry.hash, number));
         }

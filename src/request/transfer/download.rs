@@ -51,7 +51,7 @@ impl Download {
             if self.lost {
                 self.flight.shrink();
             } else {
-                self.flight.grow();
+                self.flight.grow_by(self.flight.size());
             }
             self.ask(Some(now))
         })

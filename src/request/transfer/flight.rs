@@ -31,8 +31,13 @@ impl Flight {
         Self(FLIGHT)
     }
 
-    pub(super) fn grow(&mut self) {
-        self.0 = (2 * self.0).min(MAX_FLIGHT);
+    pub(super) const fn size(self) -> usize {
+        self.0
+    }
+
+    /// So many chunks have arrived. If it is all of a flight, the flight doubles.
+    pub(super) fn grow_by(&mut self, arrived: usize) {
+        self.0 = (self.0 + arrived).min(MAX_FLIGHT);
     }
 
     pub(super) fn shrink(&mut self) {

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::{download::Download, flight::Timing, upload::Upload};
+use self::{
+    download::Download,
+    upload::{Told, Upload},
+};
 use crate::{
     Chunked,
     chunk::{Chunk, Missing, PacketId, Verdict},
@@ -72,6 +75,11 @@ impl Transfer {
         self.progress
     }
 
+    /// Whether a response arrives in chunks.
+    pub(super) const fn is_answering(&self) -> bool {
+        !self.responses.is_empty()
+    }
+
     /// Takes the last round-trip time of a flight, if there is a new one.
     pub(super) const fn take_round_trip(&mut self) -> Option<Duration> {
         self.round_trip.take()
@@ -113,14 +121,8 @@ impl Transfer {
         now: Instant,
     ) -> Vec<Vec<u8>> {
         let Some(upload) = &mut self.request else { return Vec::new() };
-        if upload.packet != missing.packet || !upload.told(missing) {
-            return Vec::new();
-        }
-        let arrived =
-            |timing: &mut Timing| !missing.ranges().any(|range| range.contains(&timing.index));
-        if let Some(timing) = upload.timing.take_if(arrived) {
-            self.round_trip = Some(now - timing.at);
-        }
+        let Some(Told { round_trip }) = upload.told(missing, now) else { return Vec::new() };
+        self.round_trip = round_trip.or(self.round_trip);
         self.progress = Some(Progress::after(self.progress, now));
         upload.next_flight(datagram, now)
     }

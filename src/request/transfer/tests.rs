@@ -98,16 +98,44 @@ fn a_flight_doubles_while_nothing_is_lost() {
 
 //
 #[test]
-fn chunks_that_are_lost_are_sent_first_and_the_flight_halves() {
+fn a_chunk_is_lost_when_three_later_ones_have_arrived_and_the_flight_halves() {
     let datagram = datagram(300);
     let mut transfer = Transfer::new(&options(), PACKET, &datagram);
     transfer.begin(&datagram, Instant::now());
 
+    // 3 is lost. 7 and 8 may come.
     let sent = told(&mut transfer, &datagram, &[3..=3, 7..=8, 10..=299]);
+    assert_eq!(sent, [3, 10, 11]);
+    assert_eq!(told(&mut transfer, &datagram, &[7..=7, 12..=299]), [7, 12, 13, 14]);
+    assert_eq!(told(&mut transfer, &datagram, &[15..=299]), (15..23).collect::<Vec<_>>());
+}
 
-    assert_eq!(sent, [3, 7, 8, 10, 11]);
-    assert_eq!(told(&mut transfer, &datagram, &[7..=8, 12..=299]), [7, 8, 12, 13]);
-    assert_eq!(told(&mut transfer, &datagram, &[14..=299]), (14..22).collect::<Vec<_>>());
+//
+#[test]
+fn chunks_that_come_late_are_not_sent_again() {
+    let datagram = datagram(300);
+    let mut transfer = Transfer::new(&options(), PACKET, &datagram);
+    transfer.begin(&datagram, Instant::now());
+
+    // The last one has overtaken two others.
+    assert_eq!(told(&mut transfer, &datagram, &[7..=8, 10..=299]), (10..26).collect::<Vec<_>>());
+    assert_eq!(told(&mut transfer, &datagram, &[26..=299]).len(), 36);
+}
+
+//
+#[test]
+fn an_old_list_that_comes_late_changes_nothing() {
+    let datagram = datagram(300);
+    let mut transfer = Transfer::new(&options(), PACKET, &datagram);
+    transfer.begin(&datagram, Instant::now());
+    assert_eq!(told(&mut transfer, &datagram, &[10..=299]).len(), 20);
+
+    assert!(told(&mut transfer, &datagram, &[5..=299]).is_empty());
+    assert!(told(&mut transfer, &datagram, &[0..=0, 10..=299]).is_empty());
+
+    // After a timer it is believed: the server may have given the packet up.
+    transfer.repeat(&datagram);
+    assert_eq!(told(&mut transfer, &datagram, &[1..=299])[0], 1);
 }
 
 //

@@ -1,7 +1,7 @@
 //! Parts that a peer makes up.
 
 use datagrammar::{
-    Raw, RequestError,
+    Raw,
     testing::{Conditions, Network},
 };
 
@@ -208,15 +208,84 @@ async fn chunks_that_nobody_waits_for_are_counted_and_cost_nothing() {
 async fn a_reply_that_the_cache_has_forgotten_is_not_completed() {
     let net = Net::memory();
     let answer = tagged(async |request: String| wanted(&request));
-    let cache = datagrammar::ReplyCache::default().max_bytes(10_000);
+    // Room for one of the longest replies.
+    let cache = datagrammar::ReplyCache::default().max_bytes(LIMIT + 1_024);
     let server = net.serve(server(answer).reply_cache(cache)).await;
-    let client = connect(&net, &server.handle, options().total_timeout(3 * SECOND)).await;
+    let peer = net.peer_of(&server.handle).await;
+    let mut lists = Vec::new();
+    for id in [7, 8] {
+        let request = [&[0, 0, 0, 0, 0, id], &b"150000 "[..]].concat();
+        peer.send(request).await;
+        let mut last = Vec::new();
+        for _ in 0..10 {
+            last = peer.recv().await;
+        }
+        if id == 7 {
+            let list = [&[3], &last[1..13], &[0, 10, 0, 10]].concat();
+            peer.send(&list).await;
+            assert_eq!(peer.recv().await.len(), 1_200);
+            lists.push(list);
+        }
+    }
 
-    // Ten chunks are sent at once. The others would come from the cache.
-    assert_eq!(client.request(request(20, 9_000)).await.unwrap(), text(9_000));
-    let error = client.request(request(20, 20_000)).await.unwrap_err();
+    // The second reply has taken the place of the first one.
+    peer.send(&lists[0]).await;
 
-    assert!(matches!(error, RequestError::TimedOut { .. }), "{error:?}");
-    assert!(refused(&server) > 0);
+    until(|| refused(&server) == 1).await;
+    assert!(peer.hears_nothing().await);
+    assert_eq!(server.handle.stats().reply_cache_evictions, 1);
     stop(server).await;
+}
+
+//
+#[tokio::test(start_paused = true)]
+async fn an_incomplete_request_ends_although_nothing_else_arrives() {
+    let net = Net::memory();
+    let (server, peer, calls) = start(&net).await;
+    let chunk = chunk(1, 7, 1, 0, 9, &[7; 600]);
+    peer.send(&chunk).await;
+    until(|| server.handle.stats().chunks == 1).await;
+
+    tokio::time::sleep(Duration::from_millis(2_900)).await;
+    assert_eq!(server.handle.stats().incomplete, 0);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+
+    assert_eq!((server.handle.stats().incomplete, calls.count()), (1, 0));
+    stop(server).await;
+}
+
+// a chunk of a lock-step request cannot be mistaken for one of the next request
+#[tokio::test(start_paused = true)]
+async fn chunks_of_the_last_response_do_not_become_the_next_one() {
+    let network = Network::new(
+        1,
+        Conditions::default().delay(Duration::from_millis(20)..=Duration::from_millis(20)),
+    );
+    let server = network.connect("10.0.0.1:9000", "10.0.0.2:9000").unwrap();
+    let server = Bytes(client_on(server, Raw).unwrap());
+    let client = network.connect("10.0.0.2:9000", "10.0.0.1:9000").unwrap();
+    let client = RequestClient::builder(datagrammar::LockStep::new(Text))
+        .chunked(Chunked::with_limit(LIMIT))
+        .connect(client)
+        .await
+        .unwrap();
+    let part = |index, byte| chunk(1, 0, 1, index, 1, &[byte; 600]);
+
+    let serve = async {
+        assert_eq!(server.recv().await, b"\0first");
+        for index in [0, 1] {
+            server.send(part(index, b'a')).await;
+        }
+        // The same again, as if the network had duplicated them.
+        for index in [0, 1] {
+            server.send(part(index, b'a')).await;
+        }
+        assert_eq!(server.recv().await, b"\0second");
+        server.send(b"\0right").await;
+    };
+    let ask = async {
+        assert_eq!(client.request("first".to_owned()).await.unwrap(), "a".repeat(1_200));
+        assert_eq!(client.request("second".to_owned()).await.unwrap(), "right");
+    };
+    tokio::join!(serve, ask);
 }

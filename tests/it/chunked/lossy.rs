@@ -76,6 +76,28 @@ async fn only_chunks_that_are_lost_are_sent_again() {
     }
 }
 
+// nothing is lost, so little is sent twice
+#[tokio::test(start_paused = true)]
+async fn reordering_and_duplicates_cost_few_datagrams() {
+    for (len, wanted) in [(20, LIMIT - 5), (LIMIT - 5, 20)] {
+        let delay = Duration::from_millis(24)..=Duration::from_millis(26);
+        let conditions = Conditions::default().delay(delay).duplicate(0.02);
+        let network = Network::new(1, conditions);
+        let net = Net::Memory(network.clone());
+        let server =
+            net.serve(server(tagged(async |request: String| super::wanted(&request)))).await;
+        let client = connect(&net, &server.handle, options()).await;
+
+        let start = Instant::now();
+        client.request(request(len, wanted)).await.unwrap();
+
+        let (chunks, sent) = (LIMIT.div_ceil(CHUNK) as u64, network.sent());
+        assert!(sent < chunks * 2, "{len}: {sent} datagrams for {chunks} chunks");
+        assert!(start.elapsed() < 2 * SECOND, "{len}: {:?}, {}", start.elapsed(), client.stats());
+        stop(server).await;
+    }
+}
+
 // a handler that takes its time
 #[tokio::test(start_paused = true)]
 async fn a_long_request_that_has_arrived_is_not_sent_again() {

@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 
-use datagrammar::{BoxError, ErrorKind, Handler, Limits, Peer, RequestError, SendError};
+use datagrammar::{
+    BoxError, ErrorKind, Handler, Limits, LockStep, Peer, ReplyCache, RequestError, SendError,
+};
 
 use super::*;
 
@@ -250,31 +252,111 @@ fn options_have_defaults_and_borders() {
     assert_eq!((chunked.get_max_packets(), chunked.get_max_bytes()), (1_024, 64 << 20));
     assert_eq!(
         (chunked.get_max_packets_per_peer(), chunked.get_max_bytes_per_peer()),
-        (16, 64 << 10)
+        (64, 64 << 10)
     );
 
     let long = Chunked::with_limit(50 << 20);
-    assert_eq!((long.get_max_bytes(), long.get_max_bytes_per_peer()), (100 << 20, 100 << 20));
+    let twice = 2 * ((60 << 20) + 1_024);
+    assert_eq!((long.get_max_bytes(), long.get_max_bytes_per_peer()), (twice, twice));
     assert_eq!(Chunked::with_limit(usize::MAX).get_limit(), CHUNK << 16);
     assert_eq!(Chunked::with_limit(1).chunk_size(1).get_chunk_size(), 576);
     assert_eq!(Chunked::with_limit(1).chunk_size(100_000).get_chunk_size(), 65_507);
 }
 
-// a packet in chunks waits in the queue of its peer as one
+//
 #[tokio::test(start_paused = true)]
-async fn a_long_request_must_find_room_in_the_queue_of_its_peer() {
+async fn a_server_whose_other_limits_are_smaller_than_a_packet_is_not_bound() {
+    use crate::support::BindNow;
+
+    let bind = |limits: Limits, cache: ReplyCache| {
+        let server = server(Conversation).limits(limits).reply_cache(cache);
+        server.bind_now(Net::memory().socket()).map(drop)
+    };
+    let queue = |bytes| bind(Limits::default().max_queue_bytes(bytes), ReplyCache::default());
+    let cache = |bytes| bind(Limits::default(), ReplyCache::default().max_bytes(bytes));
+
+    assert!(queue(LIMIT + 1).is_ok() && cache(LIMIT + 513).is_ok());
+    for (result, name, value) in [
+        (queue(LIMIT), "Limits::max_queue_bytes", LIMIT),
+        (cache(LIMIT + 512), "ReplyCache::max_bytes", LIMIT + 512),
+    ] {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        let text = error.to_string();
+        let needed = value + 1;
+        assert_eq!(
+            text,
+            format!("the limit `{name}` is {value}, and packets in chunks need {needed}")
+        );
+    }
+}
+
+// without ids, the bytes tell requests apart
+#[tokio::test(start_paused = true)]
+async fn long_requests_with_the_same_id_are_others() {
+    let (net, calls) = (Net::memory(), Arc::new(AtomicUsize::new(0)));
+    let count = async |calls: Arc<AtomicUsize>, request: String| {
+        calls.fetch_add(1, Relaxed);
+        wanted(&request)
+    };
+    let server = Server::builder(LockStep::new(Text), with_state(Arc::clone(&calls), count));
+    let server = net.serve(server.chunked(Chunked::with_limit(LIMIT))).await;
+    let Net::Memory(network) = &net else { unreachable!() };
+    let addr = server.handle.local_addrs().swap_remove(0).socket_addr().unwrap();
+    let client = RequestClient::builder(LockStep::new(Text)).chunked(Chunked::with_limit(LIMIT));
+    let client = client.connect(network.connect("10.0.0.3:0", addr).unwrap()).await.unwrap();
+
+    for (n, wanted) in [30_000, 20, 40_000, 5_000].into_iter().enumerate() {
+        let response = client.request(request(20_000 + n, wanted)).await.unwrap();
+        assert_eq!(response, text(wanted));
+    }
+
+    assert_eq!(calls.load(Relaxed), 4);
+    stop(server).await;
+}
+
+everywhere! {
+    // no loss, so no timer
+    async fn without_loss_no_timer_is_needed(net) {
+        let answer = tagged(async |request: String| wanted(&request));
+        let server = net.serve(server(answer)).await;
+        let client = connect(&net, &server.handle, options().min_timeout(5 * SECOND)).await;
+
+        for _ in 0..3 {
+            let request = request(100_000, 100_000);
+            assert_eq!(within_deadline(client.request(&request)).await.unwrap(), text(100_000));
+        }
+
+        let stats = client.stats();
+        assert_eq!((stats.resumed, stats.retries), (0, 0), "{stats}");
+        stop(server).await;
+    }
+}
+
+/// Begins an exchange with a packet that would be sent in chunks.
+struct Asks;
+
+impl Handler<TaggedRequest<String>, TaggedResponse<String>> for Asks {
+    async fn handle(
+        &self,
+        peer: &mut Peer<TaggedRequest<String>, TaggedResponse<String>>,
+    ) -> Result<(), BoxError> {
+        let request = peer.recv().await?;
+        let error = peer.exchange(request.respond(text(SHORT + 1))).await.unwrap_err();
+        peer.send(request.respond(error.to_string())).await?;
+        Ok(())
+    }
+}
+
+//
+#[tokio::test(start_paused = true)]
+async fn the_packet_of_an_exchange_must_fit_into_one_datagram() {
     let net = Net::memory();
-    let limits = Limits::default().max_queue_bytes(50_000);
-    let server = net.serve(server(Conversation).limits(limits)).await;
-    let client = connect(&net, &server.handle, options().total_timeout(SECOND)).await;
-    assert_eq!(client.request(request(20, 20)).await.unwrap(), text(20));
+    let server = net.serve(server(Asks)).await;
+    let client = connect(&net, &server.handle, options()).await;
 
-    assert_eq!(client.request(request(49_000, 20)).await.unwrap(), text(20));
-    assert!(matches!(
-        client.request(request(51_000, 20)).await,
-        Err(RequestError::TimedOut { .. })
-    ));
+    let error = client.request(text(10)).await.unwrap();
 
-    assert!(server.handle.stats().dropped(DropReason::QueueFull) > 0);
+    assert!(error.contains("1200") && error.contains("1199"), "{error}");
     stop(server).await;
 }

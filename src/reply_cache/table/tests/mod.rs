@@ -57,7 +57,7 @@ fn request(peer: &Addr, id: u64) -> Request<'_> {
 }
 
 fn answered(reply: &[u8]) -> Known {
-    Known::Answered(reply.into())
+    Known::Answered(reply.into(), 0)
 }
 
 //
@@ -151,6 +151,45 @@ fn a_reply_without_bytes_is_the_first_one_too_and_is_not_repeated() {
 
     assert_eq!(bench.answer(1, 7, b"later"), None);
     assert_eq!(bench.arrive(1, 7, 70), Known::Unanswered);
+}
+
+//
+#[test]
+fn a_reply_is_found_by_its_name_and_each_one_has_another() {
+    let mut bench = Bench::new(ReplyCache::default());
+    let number = bench.deliver(1, 7, 70);
+    bench.answer(1, 7, b"first");
+    assert!(bench.table.name(number, 5));
+    let named = |bench: &mut Bench, peer, name| {
+        bench.table.named(&request(&addr(peer), 7), name, bench.now).map(|reply| reply.to_vec())
+    };
+    assert_eq!(named(&mut bench, 1, 5), Some(b"first".to_vec()));
+    assert_eq!((named(&mut bench, 1, 6), named(&mut bench, 2, 5)), (None, None));
+    assert_eq!(bench.arrive(1, 7, 70), Known::Answered(b"first"[..].into(), 5));
+
+    // It was not sent as a whole, and another one follows.
+    bench.table.take_back(number);
+    assert_eq!(named(&mut bench, 1, 5), None);
+    bench.answer(1, 7, b"second");
+    assert!(bench.table.name(number, 6));
+    assert_eq!(
+        (named(&mut bench, 1, 5), named(&mut bench, 1, 6)),
+        (None, Some(b"second".to_vec()))
+    );
+
+    bench.now += Duration::from_secs(30);
+    assert_eq!(named(&mut bench, 1, 6), None);
+    assert!(bench.table.names.is_empty());
+}
+
+//
+#[test]
+fn a_reply_that_is_not_kept_gets_no_name() {
+    let mut bench = Bench::new(ReplyCache::default().max_bytes(2 * OVERHEAD));
+    let number = bench.deliver(1, 7, 70);
+    bench.answer(1, 7, &[0; OVERHEAD + 1]).unwrap();
+
+    assert!(!bench.table.name(number, 5) && bench.table.names.is_empty());
 }
 
 //
