@@ -17,9 +17,10 @@ impl Handler<String, String> for Poem {
         for (n, line) in
             ["Roses are red,", "packets get lost,", "send them again."].iter().enumerate()
         {
-            let answer = peer.request_with(format!("{n} {line}"), &repeat).await?;
+            let answer = peer.exchange_with(format!("{n} {line}"), &repeat).await?;
             println!("server: {answer}");
         }
+        // Not repeated, so it may be lost.
         Ok(peer.send("end".to_owned()).await?)
     }
 }
@@ -30,7 +31,8 @@ async fn main() -> Result<(), BoxError> {
     let client = Client::connect(server.local_addr(), Text).await?;
     server.spawn();
     client.send("a poem, please".to_owned()).await?;
-    println!("client: lost {}", client.recv().await?); // no answer, as if it had not arrived
+    // The client does not answer, as if the line was lost. The server sends it again.
+    println!("client: ignores {}", client.recv().await?);
     while let line = client.recv().await?
         && line != "end"
     {

@@ -3,6 +3,14 @@
 //! ```sh
 //! cargo run --example two_servers
 //! ```
+//!
+//! It prints:
+//!
+//! ```text
+//! the first server greets Ada
+//! the second server greets Grace
+//! the second server greets Joan
+//! ```
 
 use datagrammar::{
     Addr, BoxError, Json, RequestClient, Server, ServerHandle, Tagged, TaggedServer, tagged,
@@ -26,7 +34,9 @@ async fn main() -> Result<(), BoxError> {
     let (first_addr, first) = start("the first server").await?;
     let (second_addr, _second) = start("the second server").await?;
     let client = RequestClient::builder(Tagged::new(Json::<String>::new()))
-        .initial_timeout(Duration::from_millis(100)) // how long a silent server costs
+        // A server that does not answer costs this time. Here the kernel reports that its port is closed, so the other
+        // server is asked at once.
+        .initial_timeout(Duration::from_millis(100))
         .fallback(second_addr)
         .connect(first_addr)
         .await?;

@@ -55,11 +55,12 @@
 //! | to know the peer's address in a function | a [function](Handler#functions) with a second argument, an [`Addr`] |
 //! | to serve several requests from one peer at once | [`concurrent`] |
 //! | to send nothing for some requests | [`reply_if`], [`try_reply`], [`no_reply`] |
-//! | requests that are repeated until they are answered, with ids in the packets | [`RequestClient`], [`Correlated`], [`Tagged`] |
-//! | the same without ids: to send a packet again and again until the next packet arrives | [`Client::request`], [`Peer::request`], [`Repeat`], [`Duplicates`], [`ClientExchange`], [`PeerExchange`] |
+//! | requests that are repeated until they are answered, with ids in the packets | [`RequestClient`], [`Correlated`], [`Tagged`], [`TaggedServer`] with [`tagged`], [`LockStep`] |
+//! | the same without ids: to send a packet again and again until the next packet arrives | [`Client::exchange`], [`Peer::exchange`], [`Repeat`], [`Duplicates`], [`ClientExchange`], [`PeerExchange`] |
 //! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
+//! | packets that are longer than one datagram | [`Chunked`] |
 //! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
 //! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
@@ -80,8 +81,8 @@
 //! # Errors
 //!
 //! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`PeerExchangeError`],
-//! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`] and
-//! [`ClientExchangeError`] of clients. They contain
+//! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`],
+//! [`ClientExchangeError`] and [`RequestError`] of clients. They contain
 //! [`AddrError`], [`OptionError`], [`InheritedError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error
 //! of a key. `?` converts each of them to [`BoxError`].
 //!

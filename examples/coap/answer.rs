@@ -16,6 +16,11 @@ const MAX_OBSERVATIONS: usize = 8; // of a client
 const BAD_OPTION: u8 = code(4, 2);
 const NOT_FOUND: u8 = code(4, 4);
 const METHOD_NOT_ALLOWED: u8 = code(4, 5);
+const CONTINUE: u8 = code(2, 31);
+
+const GET: u8 = 1;
+const PUT: u8 = 3;
+const DELETE: u8 = 4;
 
 impl Service {
     pub(crate) fn answer(&self, session: &mut Session, request: &Message) -> Option<Message> {
@@ -33,7 +38,7 @@ impl Service {
         (response.code != BAD_OPTION || kind == ACK).then_some(response)
     }
 
-    /// Does what the client asks for. Returns the code of the response.
+    /// Does what the client asks for. Returns the code of the response; as an error, if there is nothing more to do.
     fn perform(
         &self,
         session: &mut Session,
@@ -42,7 +47,7 @@ impl Service {
     ) -> Result<u8, u8> {
         let path = path(&request.options)?;
         match request.code {
-            1 => {
+            GET => {
                 let observe = request.number(OBSERVE);
                 if observe.is_some() {
                     session.observations.retain(|other| other.token != request.token);
@@ -50,17 +55,17 @@ impl Service {
                 let observes = observe == Some(0) && session.observations.len() < MAX_OBSERVATIONS;
                 self.read(session, path, observes, Block::of(request, BLOCK2)?, response)
             }
-            3 | 4 if [TIME, LIST].contains(&&*path) => Err(METHOD_NOT_ALLOWED),
-            3 => {
+            PUT | DELETE if [TIME, LIST].contains(&&*path) => Err(METHOD_NOT_ALLOWED),
+            PUT => {
                 let mut content = request.payload.clone();
                 if let Some(block) = Block::of(request, BLOCK1)? {
                     let whole = session.receive(&path, block, &content)?;
                     response.add(BLOCK1, block.0);
-                    content = whole.ok_or(code(2, 31))?;
+                    content = whole.ok_or(CONTINUE)?;
                 }
                 Ok(self.change(|resources| resources.put(&path, &content)))
             }
-            4 => Ok(self.change(|resources| resources.delete(&path))),
+            DELETE => Ok(self.change(|resources| resources.delete(&path))),
             _ => Err(METHOD_NOT_ALLOWED),
         }
     }

@@ -152,6 +152,7 @@ fn exchange(datagram: &[u8]) -> Option<u16> {
     let is_part = match kind(datagram) {
         ACK => code > 0,
         RST => true,
+        // A request or a ping. A notification has a number that this server has counted.
         _ => code < 0x20,
     };
     is_part.then(|| u16::from_be_bytes([a, b]))

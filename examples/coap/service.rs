@@ -56,11 +56,10 @@ impl Handler<Message, Message> for Service {
                         }
                     }
                     // After so long, a notification finds out whether the client is still there.
-                    Err(RecvError::Idle) if !session.observations.is_empty() => {
-                        session.observations.iter_mut().for_each(|observation| observation.version = 0);
-                    }
+                    Err(RecvError::Idle) if !session.observations.is_empty() => session.notify_again(),
                     Err(error) => return Err(error.into()),
                 },
+                // The result of `wait_for` locks the resources, and `notify` reads them.
                 () = async { drop(outdated.await) } => self.notify(peer, &mut session).await?,
             }
             if session.is_over() {
@@ -92,14 +91,14 @@ impl Service {
             .max_timeout(Duration::from_secs(32))
             .total_timeout(Duration::from_secs(93))
             .max_attempts(5);
-        let mut request = peer.begin_request(&notification, &repeat)?;
+        let mut exchange = peer.begin_exchange(&notification, &repeat)?;
         loop {
-            match request.next().await {
+            match exchange.next().await {
                 Ok(Message { kind: ACK, id, .. }) if id == notification.id => return Ok(()),
                 Ok(Message { kind: RST, id, .. }) if id == notification.id => break,
                 Ok(message) => {
                     if let Some(response) = self.answer(session, &message) {
-                        request.peer().send(response).await?;
+                        exchange.peer().send(response).await?;
                     }
                 }
                 Err(PeerExchangeError::Decode(_)) => {}

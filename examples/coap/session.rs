@@ -11,12 +11,20 @@ use super::{
 const MAX_LEN: usize = 128 << 10;
 /// How long the server waits for the next block.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
+const INCOMPLETE: u8 = code(4, 8);
+const TOO_LARGE: u8 = code(4, 13);
 
 #[derive(Default)]
 pub(crate) struct Session {
     pub(crate) observations: Vec<Observation>,
-    /// The path, the blocks so far, and when the last one came.
-    upload: Option<(String, Vec<u8>, Instant)>,
+    upload: Option<Upload>,
+}
+
+/// The blocks so far of a content.
+struct Upload {
+    path: String,
+    content: Vec<u8>,
+    last: Instant,
 }
 
 pub(crate) struct Observation {
@@ -28,8 +36,13 @@ pub(crate) struct Observation {
 
 impl Session {
     pub(crate) fn is_over(&mut self) -> bool {
-        self.upload.take_if(|(.., last)| last.elapsed() >= UPLOAD_TIMEOUT);
+        self.upload.take_if(|upload| upload.last.elapsed() >= UPLOAD_TIMEOUT);
         self.upload.is_none() && self.observations.is_empty()
+    }
+
+    /// All observers get a notification, although nothing has changed.
+    pub(crate) fn notify_again(&mut self) {
+        self.observations.iter_mut().for_each(|observation| observation.version = 0);
     }
 
     /// The place of an observation whose resource has changed.
@@ -51,20 +64,20 @@ impl Session {
             return Err(code(4, 0));
         }
         if block.start() == 0 {
-            self.upload = Some((path.to_owned(), Vec::new(), Instant::now()));
+            let (path, last) = (path.to_owned(), Instant::now());
+            self.upload = Some(Upload { path, content: Vec::new(), last });
         }
-        let upload = self.upload.as_mut();
-        let (_, content, last) = upload
-            .filter(|(of, content, _)| of == path && content.len() == block.start())
-            .ok_or(code(4, 8))?;
-        if content.len() + bytes.len() > MAX_LEN {
+        let follows =
+            |upload: &&mut Upload| upload.path == path && upload.content.len() == block.start();
+        let upload = self.upload.as_mut().filter(follows).ok_or(INCOMPLETE)?;
+        if upload.content.len() + bytes.len() > MAX_LEN {
             self.upload = None;
-            return Err(code(4, 13));
+            return Err(TOO_LARGE);
         }
-        content.extend(bytes);
-        *last = Instant::now();
+        upload.content.extend(bytes);
+        upload.last = Instant::now();
         let whole = self.upload.take_if(|_| !block.has_more());
-        Ok(whole.map(|(_, content, _)| content))
+        Ok(whole.map(|upload| upload.content))
     }
 }
 

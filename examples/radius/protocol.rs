@@ -5,7 +5,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 
 use super::packet::{
-    ACCESS_REQUEST, ACCOUNTING_REQUEST, HEAD, MESSAGE_AUTHENTICATOR, Packet, USER_PASSWORD,
+    ACCESS_REQUEST, ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE, HEAD, MESSAGE_AUTHENTICATOR, Packet,
+    USER_PASSWORD,
 };
 
 /// The protocol of clients and servers that share a secret.
@@ -18,7 +19,8 @@ impl Radius {
         Self { secret: secret.into() }
     }
 
-    fn md5(&self, parts: &[&[u8]]) -> [u8; 16] {
+    /// The hash of these bytes and of the secret after them.
+    fn md5_before_secret(&self, parts: &[&[u8]]) -> [u8; 16] {
         let mut md5 = Md5::new();
         parts.iter().for_each(|part| md5.update(part));
         md5.update(&self.secret);
@@ -40,7 +42,7 @@ impl Radius {
     /// The authenticator of a response or of an accounting request: a hash of the packet, with the
     /// authenticator of the request or zeros in its place.
     fn authenticator(&self, packet: &[u8], of_request: &[u8; 16]) -> [u8; 16] {
-        self.md5(&[&packet[..4], of_request, &packet[HEAD..]])
+        self.md5_before_secret(&[&packet[..4], of_request, &packet[HEAD..]])
     }
 
     /// Sets the id of a whole request, and its authenticators.
@@ -71,7 +73,7 @@ impl Radius {
     fn mix_password(&self, password: &[u8], authenticator: &[u8; 16], hide: bool) -> Vec<u8> {
         let (mut mixed, mut before) = (Vec::new(), authenticator.to_vec());
         for block in password.chunks(16) {
-            let hash = self.md5_of_secret_and(&before);
+            let hash = self.md5_after_secret(&before);
             let block: Vec<u8> =
                 (0..16).map(|n| block.get(n).copied().unwrap_or(0) ^ hash[n]).collect();
             before = if hide { block.clone() } else { password[mixed.len()..][..16].to_vec() };
@@ -80,7 +82,8 @@ impl Radius {
         mixed
     }
 
-    fn md5_of_secret_and(&self, bytes: &[u8]) -> [u8; 16] {
+    /// The hash of the secret and of these bytes after it.
+    fn md5_after_secret(&self, bytes: &[u8]) -> [u8; 16] {
         Md5::new_with_prefix(&self.secret).chain_update(bytes).finalize().into()
     }
 }
@@ -140,8 +143,7 @@ impl DatagramProtocol for Radius {
                 *value = self.mix_password(value, &packet.authenticator, true);
             }
         }
-        let of_accounting =
-            matches!(packet.code, ACCOUNTING_REQUEST | super::packet::ACCOUNTING_RESPONSE);
+        let of_accounting = matches!(packet.code, ACCOUNTING_REQUEST | ACCOUNTING_RESPONSE);
         if !of_accounting {
             // As the first attribute, it leaves no room for a forged prefix.
             packet.attributes.insert(0, (MESSAGE_AUTHENTICATOR, vec![0; 16]));
@@ -164,11 +166,13 @@ impl Correlated for Radius {
         u8::MAX.into()
     }
 
+    /// Requests have one too: the server's reply cache needs it, and `is_answer` rejects a request that is reflected.
     fn id(&self, datagram: &[u8]) -> Option<u64> {
         datagram.get(1).filter(|_| datagram.len() >= HEAD).copied().map(u64::from)
     }
 
     fn set_id(&self, id: u64, request: &mut [u8]) {
+        // The authenticators cover the id.
         self.sign_request(id as u8, request);
     }
 

@@ -28,6 +28,7 @@ impl Handler<Packet, Packet> for Files {
             return Ok(()); // An error is never answered with an error.
         }
         let addr = peer.addr().clone();
+        // The server answers from a port of its own, so it is a client of the client here.
         let client = Client::builder(Tftp).connect(beside(peer)?).await?;
         let outcome = {
             let mut transfer = pin!(self.transfer(&request, &client));
@@ -49,6 +50,7 @@ impl Handler<Packet, Packet> for Files {
         {
             client.send(Packet::refusal(error)).await?;
         }
+        // Copies of the request that came meanwhile are dropped. Another one is left to the next conversation.
         while let Some(Ok(next)) = peer.try_recv() {
             if next != request {
                 peer.put_back(next);

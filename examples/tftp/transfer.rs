@@ -109,7 +109,7 @@ impl<'c> Transfer<'c> {
         packet: Packet,
         wanted: impl Fn(Packet) -> Option<T>,
     ) -> Result<T, BoxError> {
-        let mut exchange = self.client.begin_request(packet, &self.repeat)?;
+        let mut exchange = self.client.begin_exchange(packet, &self.repeat)?;
         loop {
             match exchange.next().await? {
                 Packet::Error { code, message } => {
@@ -185,7 +185,7 @@ impl<'c> Transfer<'c> {
         let once = Repeat::default().fixed_timeout(DALLY).max_attempts(1);
         let once = once.duplicates(Duplicates::Answer);
         // The client has nothing more to say, so the normal end is that no packet comes in time.
-        let _ = self.client.request_with(Packet::Ack(last), &once).await;
+        let _ = self.client.exchange_with(Packet::Ack(last), &once).await;
     }
 }
 

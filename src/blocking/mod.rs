@@ -7,7 +7,7 @@
 //! | shutdown, statistics, diagnostics | [`ServerHandle`] |
 //! | a handler that blocks its thread | [`handler`] |
 //! | a client | [`Client`], [`Packets`] |
-//! | requests that survive loss | [`RequestClient`]; without ids in the packets, [`Client::request`] |
+//! | requests that survive loss | [`RequestClient`]; without ids in the packets, [`Client::exchange`] |
 //! | options | [`ServerBuilder::bind_blocking`], [`ClientBuilder::connect_blocking`] |
 //!
 //! Protocols, transports, limits and errors are those of the async API. So is a handler: a type that

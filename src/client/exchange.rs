@@ -16,20 +16,20 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// It is for protocols whose packets have no ids, and in which each side answers one packet with one of its own:
     /// TFTP, and others in lock-step. If packets have ids, or if you may add them with [`Tagged`](crate::Tagged), use
-    /// [`RequestClient`](crate::RequestClient): it tells a late answer from the next one, and has many requests in
-    /// flight. [`Peer::request`](crate::Peer::request) is the same for the handler of a server.
+    /// [`RequestClient`](crate::RequestClient): it tells a late answer from the next one, and has many exchanges in
+    /// flight. [`Peer::exchange`](crate::Peer::exchange) is the same for the handler of a server.
     ///
     /// The first timer is 1 s. Later ones follow the round-trip time to the peer, at least 200 ms. Each one is twice
     /// as long as the one before, ± 10 %, up to 16 s. After 30 s the exchange ends.
-    /// [`request_with`](Self::request_with) sets other numbers.
+    /// [`exchange_with`](Self::exchange_with) sets other numbers.
     ///
-    /// A datagram with exactly the same bytes as the packet before is a duplicate: it is skipped, and the packet is
-    /// not repeated because of it. The packet before is the last one that this client or a clone has received. If
-    /// you receive with [`recv`](Self::recv) before the first request, call
+    /// A datagram with exactly the same bytes as the previous packet is a duplicate: it is skipped, and the packet is
+    /// not repeated because of it. The previous packet is the last one that this client or a clone has received. If
+    /// you call [`recv`](Self::recv) before the first exchange, call
     /// [`detect_duplicates`](Self::detect_duplicates) before that.
     ///
     /// A packet that has arrived already counts as the next one, as it does for [`recv`](Self::recv). If that is no
-    /// answer, [`begin_request`](Self::begin_request) waits on without sending anew.
+    /// answer, [`begin_exchange`](Self::begin_exchange) waits on without sending anew.
     ///
     /// If the kernel refuses a datagram, because no program runs at the address for example, that datagram counts as
     /// lost. The next one follows when the timer expires. So an exchange survives the restart of the peer.
@@ -80,33 +80,33 @@ impl<P: DatagramProtocol> Client<P> {
     /// });
     ///
     /// let repeat = Repeat::default().initial_timeout(Duration::from_millis(50));
-    /// assert_eq!(client.request_with("1?".to_owned(), &repeat).await?, "one");
+    /// assert_eq!(client.exchange_with("1?".to_owned(), &repeat).await?, "one");
     /// // The other "one" is not the answer to this.
-    /// assert_eq!(client.request("2?".to_owned()).await?, "two");
+    /// assert_eq!(client.exchange("2?".to_owned()).await?, "two");
     /// # answering.join().expect("no panic")?;
     /// # Ok(())
     /// # }
     /// ```
     #[doc(alias = "retransmit")]
     #[doc(alias = "retry")]
-    pub fn request(
+    pub fn exchange(
         &self,
         packet: impl Borrow<P::Outgoing>,
     ) -> impl Future<Output = Result<P::Incoming, ClientExchangeError>> {
-        let exchange = self.begin_request(packet, &Repeat::default());
+        let exchange = self.begin_exchange(packet, &Repeat::default());
         async move { exchange?.next().await }
     }
 
-    /// Does the same as [`request`](Self::request) with other timers, or with another answer to duplicates.
+    /// Does the same as [`exchange`](Self::exchange) with other timers, or with another answer to duplicates.
     ///
     /// # Errors
     ///
-    /// The errors of [`request`](Self::request).
+    /// The errors of [`exchange`](Self::exchange).
     ///
     /// # Cancel safety
     ///
-    /// The same as [`request`](Self::request).
-    pub fn request_with<'c, B>(
+    /// The same as [`exchange`](Self::exchange).
+    pub fn exchange_with<'c, B>(
         &'c self,
         packet: B,
         repeat: &Repeat,
@@ -114,7 +114,7 @@ impl<P: DatagramProtocol> Client<P> {
     where
         B: Borrow<P::Outgoing>,
     {
-        let exchange = self.begin_request(packet, repeat);
+        let exchange = self.begin_exchange(packet, repeat);
         async move { exchange?.next().await }
     }
 
@@ -125,7 +125,7 @@ impl<P: DatagramProtocol> Client<P> {
     /// # Errors
     ///
     /// [`ClientExchangeError::Encode`], [`ClientExchangeError::TooLarge`] and [`ClientExchangeError::Closed`]; see
-    /// [`request`](Self::request).
+    /// [`exchange`](Self::exchange).
     ///
     /// # Examples
     ///
@@ -137,12 +137,12 @@ impl<P: DatagramProtocol> Client<P> {
     ///     client: &Client<Json<u16, String>>,
     ///     number: u16,
     /// ) -> Result<(), ClientExchangeError> {
-    ///     let mut exchange = client.begin_request(format!("block {number}"), &Repeat::default())?;
+    ///     let mut exchange = client.begin_exchange(format!("block {number}"), &Repeat::default())?;
     ///     while exchange.next().await? != number {}
     ///     Ok(())
     /// }
     /// ```
-    pub fn begin_request(
+    pub fn begin_exchange(
         &self,
         packet: impl Borrow<P::Outgoing>,
         repeat: &Repeat,
@@ -159,10 +159,10 @@ impl<P: DatagramProtocol> Client<P> {
     }
 
     /// Makes this client and its clones remember a digest of each packet that they receive from now on, so that a
-    /// [`request`](Self::request) recognizes duplicates of the packet before it.
+    /// [`exchange`](Self::exchange) recognizes duplicates of the previous packet.
     ///
-    /// The first request begins with that anyway. Call it earlier if the client receives with another method before.
-    /// Clients without requests pay nothing for digests.
+    /// The first exchange begins with that anyway. Call it earlier if the client receives with another method before.
+    /// Clients without exchanges pay nothing for digests.
     ///
     /// # Examples
     ///
@@ -174,7 +174,7 @@ impl<P: DatagramProtocol> Client<P> {
     ///     client.detect_duplicates();
     ///     client.send("hello".to_owned()).await?;
     ///     let greeting = client.recv().await?;
-    ///     let answer = client.request(format!("{greeting}: it is me")).await?;
+    ///     let answer = client.exchange(format!("{greeting}: it is me")).await?;
     ///     Ok(answer == "welcome")
     /// }
     /// ```
@@ -183,7 +183,7 @@ impl<P: DatagramProtocol> Client<P> {
     }
 }
 
-/// An exchange of a client with its peer; made by [`Client::begin_request`]. It has nothing to do with
+/// An exchange of a client with its peer; made by [`Client::begin_exchange`]. It has nothing to do with
 /// [`RequestClient`](crate::RequestClient), which is for packets with ids.
 ///
 /// From the first [`next`](Self::next) until this is dropped, other exchanges of the client wait. So drop it before the
@@ -197,7 +197,7 @@ impl<P: DatagramProtocol> Client<P> {
 /// use datagrammar::{Client, ClientExchangeError, Json, Repeat};
 ///
 /// async fn ask(client: &Client<Json<u32, String>>) -> Result<u32, ClientExchangeError> {
-///     let mut exchange = client.begin_request("a number?".to_owned(), &Repeat::default())?;
+///     let mut exchange = client.begin_exchange("a number?".to_owned(), &Repeat::default())?;
 ///     loop {
 ///         match exchange.next().await {
 ///             Err(ClientExchangeError::Decode(_)) => {}
@@ -222,7 +222,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Client::request`].
+    /// The errors of [`Client::exchange`].
     ///
     /// # Cancel safety
     ///

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{ClientRecvError, ClientSendError, DecodeError, EncodeError, exchange::TimedOut};
 
-/// The error of [`Client::request`](crate::Client::request). Not to be confused with
+/// The error of [`Client::exchange`](crate::Client::exchange). Not to be confused with
 /// [`RequestError`](crate::RequestError), the error of a [`RequestClient`](crate::RequestClient).
 ///
 /// The client stays usable after all of these except [`Closed`](Self::Closed).
@@ -21,7 +21,7 @@ use crate::{ClientRecvError, ClientSendError, DecodeError, EncodeError, exchange
 /// use datagrammar::{Client, ClientExchangeError, Text};
 ///
 /// async fn is_up(client: &Client<Text>) -> Result<bool, ClientExchangeError> {
-///     match client.request("ping".to_owned()).await {
+///     match client.exchange("ping".to_owned()).await {
 ///         Ok(answer) => Ok(answer == "pong"),
 ///         Err(ClientExchangeError::TimedOut { .. } | ClientExchangeError::Unreachable(_)) => Ok(false),
 ///         Err(error) => Err(error),

@@ -1,4 +1,4 @@
-//! The error of a request of a handler to its peer.
+//! The error of an exchange of a handler to its peer.
 
 use std::{error::Error, fmt, io, time::Duration};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{DecodeError, EncodeError, RecvError, SendError, exchange::TimedOut};
 
-/// The error of [`Peer::request`](crate::Peer::request).
+/// The error of [`Peer::exchange`](crate::Peer::exchange).
 ///
 /// None of these ends the conversation. If the handler returns one, it is treated as the same error of `recv`:
 /// `Closed` is not logged, `TimedOut` is counted in [`idle_timeouts`](crate::ServerStats::idle_timeouts) and not
@@ -20,7 +20,7 @@ use crate::{DecodeError, EncodeError, RecvError, SendError, exchange::TimedOut};
 /// use datagrammar::{BoxError, Peer, PeerExchangeError};
 ///
 /// async fn confirmed(peer: &mut Peer<String, String>) -> Result<bool, BoxError> {
-///     match peer.request("sure?".to_owned()).await {
+///     match peer.exchange("sure?".to_owned()).await {
 ///         Ok(answer) => Ok(answer == "yes"),
 ///         Err(PeerExchangeError::TimedOut { .. }) => Ok(false),
 ///         Err(error) => Err(error.into()),
@@ -43,7 +43,7 @@ pub enum PeerExchangeError {
     TimedOut {
         /// How many datagrams were sent.
         attempts: u32,
-        /// How long the request lasted.
+        /// How long the exchange lasted.
         elapsed: Duration,
     },
     /// The datagram is longer than the transport can carry.
@@ -61,7 +61,7 @@ impl PeerExchangeError {
         Self::TimedOut { attempts, elapsed }
     }
 
-    /// The error of a request whose packet could not be sent.
+    /// The error of an exchange whose packet could not be sent.
     pub(crate) fn not_sent(error: SendError) -> Self {
         match error {
             SendError::Closed => Self::Closed,

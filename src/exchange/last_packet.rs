@@ -1,4 +1,4 @@
-//! Recognizes duplicates of the packet before.
+//! Recognizes duplicates of the previous packet.
 
 use std::hash::{BuildHasher, RandomState};
 

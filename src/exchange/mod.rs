@@ -42,7 +42,7 @@ pub(crate) struct Exchange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Return,
-    /// It is a duplicate of the packet before.
+    /// It is a duplicate of the previous packet.
     Skip,
     /// It is such a duplicate, and the datagram is sent once more for it.
     Answer,

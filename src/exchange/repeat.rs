@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::timing::Timing;
 
-/// When [`Client::request_with`](crate::Client::request_with) and [`Peer::request_with`](crate::Peer::request_with)
+/// When [`Client::exchange_with`](crate::Client::exchange_with) and [`Peer::exchange_with`](crate::Peer::exchange_with)
 /// repeat a packet. Every option has a default. (A [`RequestClient`](crate::RequestClient) has these options on its
 /// builder.)
 ///
@@ -17,11 +17,12 @@ use crate::timing::Timing;
 /// /// Asks up to four times, first after half a second.
 /// async fn confirm(peer: &mut Peer<String, String>) -> Result<bool, BoxError> {
 ///     let repeat = Repeat::default().initial_timeout(Duration::from_millis(500)).max_attempts(4);
-///     Ok(peer.request_with("sure?".to_owned(), &repeat).await? == "yes")
+///     Ok(peer.exchange_with("sure?".to_owned(), &repeat).await? == "yes")
 /// }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "it only takes effect in `request_with` or `begin_request`"]
+#[doc(alias("retry", "retransmit", "backoff"))]
+#[must_use = "it only takes effect in `exchange_with` or `begin_exchange`"]
 pub struct Repeat {
     pub(super) timing: Timing,
     pub(super) max_attempts: u32,
@@ -59,7 +60,7 @@ impl Repeat {
         self.initial_timeout(timeout).min_timeout(timeout).max_timeout(timeout)
     }
 
-    /// Sets how long a request lasts in all. The default is 30 s.
+    /// Sets how long an exchange lasts in all. The default is 30 s.
     pub fn total_timeout(mut self, timeout: Duration) -> Self {
         self.timing.total = timeout;
         self
@@ -72,7 +73,7 @@ impl Repeat {
         self
     }
 
-    /// Sets what happens to duplicates of the packet before. By default they are skipped.
+    /// Sets what happens to duplicates of the previous packet. By default they are skipped.
     pub fn duplicates(mut self, duplicates: Duplicates) -> Self {
         self.duplicates = duplicates;
         self
@@ -97,7 +98,7 @@ impl Default for Repeat {
     }
 }
 
-/// What a request does with a datagram that has the same bytes as the packet before, which the peer or the network
+/// What an exchange does with a datagram that has the same bytes as the previous packet, which the peer or the network
 /// has sent once more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -106,7 +107,7 @@ pub enum Duplicates {
     /// section 4.2.3.1), so only one side may answer them.
     #[default]
     Skip,
-    /// It is answered: the packet of the request is sent once more for each duplicate. For protocols whose other side
+    /// It is answered: the packet of the exchange is sent once more for each duplicate. For protocols whose other side
     /// alone repeats packets.
     Answer,
     /// It is a packet like any other. For protocols in which a peer may send two equal packets one after the other.

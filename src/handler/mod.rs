@@ -184,7 +184,7 @@ pub trait Handler<Req, Res>: Send + Sync + 'static {
     /// can cause, is logged at DEBUG. None of these counts as failed. The same holds for your own error if
     /// one of these is among its sources, or if it passes one through (`#[error(transparent)]` in thiserror).
     ///
-    /// The errors of [`Peer::request`](crate::Peer::request) are treated in the same way, and its
+    /// The errors of [`Peer::exchange`](crate::Peer::exchange) are treated in the same way, and its
     /// [`TimedOut`](crate::PeerExchangeError::TimedOut) like `Idle`.
     ///
     /// The [`TimedOut`](crate::RecvError::TimedOut) of `recv_timeout` is an ordinary error: logged at ERROR and counted as failed.

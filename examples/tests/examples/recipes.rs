@@ -57,7 +57,7 @@ fn exchange_repeats_each_line_until_the_client_has_it() {
     let (server, client): (Vec<_>, Vec<_>) =
         lines.iter().partition(|line| line.starts_with("server: "));
     assert_eq!(server, ["server: got 0", "server: got 1", "server: got 2"]);
-    assert_eq!(client[0], "client: lost 0 Roses are red,");
+    assert_eq!(client[0], "client: ignores 0 Roses are red,");
     assert_eq!(client[1], "client: 0 Roses are red,");
     assert_eq!(client.last().unwrap().as_str(), "client: 2 send them again.");
 }

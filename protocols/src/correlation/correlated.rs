@@ -15,8 +15,8 @@ use crate::protocol::DatagramProtocol;
 ///
 /// # Examples
 ///
-/// DNS has 16-bit ids in its first two bytes ([RFC 1035], section 4.1.1). A bit in the third one says
-/// that the message is a response:
+/// The client's side of DNS, which has 16-bit ids in its first two bytes ([RFC 1035], section 4.1.1). A bit
+/// in the third one says that the message is a response:
 ///
 /// ```
 /// # use datagrammar_protocols as datagrammar;
@@ -66,14 +66,20 @@ use crate::protocol::DatagramProtocol;
 pub trait Correlated: DatagramProtocol {
     /// Returns the largest id. There are `max_id() + 1` ids, from 0. With 0, only one request can be
     /// in flight.
+    ///
+    /// A request client does not use an id again for 46 s, so that a late response answers no other
+    /// request: that is its total time and its longest timer. So it sends at most `max_id() + 1` requests in
+    /// that time to one server. 256 ids are 5 requests a second; with more, shorten both, or connect several
+    /// clients.
     fn max_id(&self) -> u64;
 
     /// Returns the id in a datagram, before it is decoded. Returns `None` if it carries none, or if it is
     /// of no interest to this endpoint.
     ///
-    /// For a client, a datagram with an id is a response. So return `None` for a request: otherwise a
-    /// request that is reflected would count as its own response. For a server, requests and responses
-    /// have ids.
+    /// For a client, a datagram with an id is a response. A server with a reply cache reads the ids of requests
+    /// and of responses. So a type for both sides returns the ids of both, and
+    /// [`is_answer`](Self::is_answer) then rejects a request that is reflected to the client. A type that only
+    /// clients use returns `None` for a request instead.
     ///
     /// The datagram may come from an attacker and have any length.
     #[must_use]

@@ -9,7 +9,8 @@ use crate::{
 /// Puts a kind and a 32-bit id in front of each packet of another protocol: the client's side.
 ///
 /// The other side is [`TaggedServer`](crate::TaggedServer). A request client chooses the ids, so that
-/// they are unpredictable and unique. Any other client sends the id 0.
+/// they are unpredictable and unique. Any other client sends the id 0, so a server with a reply cache takes two equal
+/// requests of such a client for one.
 ///
 /// # Format
 ///

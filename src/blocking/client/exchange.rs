@@ -12,7 +12,7 @@ use crate::{
 impl<P: DatagramProtocol> Client<P> {
     /// Sends `packet`, and repeats the same datagram until the next packet of the peer arrives. Returns that packet.
     ///
-    /// It is for protocols whose packets have no ids; [`datagrammar::Client::request`](crate::Client::request) tells
+    /// It is for protocols whose packets have no ids; [`datagrammar::Client::exchange`](crate::Client::exchange) tells
     /// more. If packets have ids, or if you may add them, use a
     /// [`RequestClient`](crate::blocking::RequestClient).
     ///
@@ -24,7 +24,7 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// # Errors
     ///
-    /// The errors of [`datagrammar::Client::request`](crate::Client::request), and
+    /// The errors of [`datagrammar::Client::exchange`](crate::Client::exchange), and
     /// [`ClientExchangeError::InsideRuntime`] inside an async runtime.
     ///
     /// # Examples
@@ -45,31 +45,31 @@ impl<P: DatagramProtocol> Client<P> {
     /// });
     ///
     /// let repeat = Repeat::default().initial_timeout(Duration::from_millis(50));
-    /// assert_eq!(client.request_with("hello".to_owned(), &repeat)?, "hello to you");
+    /// assert_eq!(client.exchange_with("hello".to_owned(), &repeat)?, "hello to you");
     /// # answering.join().expect("no panic")?;
     /// # Ok(())
     /// # }
     /// ```
     #[doc(alias = "retransmit")]
     #[doc(alias = "retry")]
-    pub fn request(
+    pub fn exchange(
         &self,
         packet: impl Borrow<P::Outgoing>,
     ) -> Result<P::Incoming, ClientExchangeError> {
-        self.begin_request(packet, &Repeat::default())?.next()
+        self.begin_exchange(packet, &Repeat::default())?.next()
     }
 
-    /// Does the same as [`request`](Self::request) with other timers, or with another answer to duplicates.
+    /// Does the same as [`exchange`](Self::exchange) with other timers, or with another answer to duplicates.
     ///
     /// # Errors
     ///
-    /// The errors of [`request`](Self::request).
-    pub fn request_with(
+    /// The errors of [`exchange`](Self::exchange).
+    pub fn exchange_with(
         &self,
         packet: impl Borrow<P::Outgoing>,
         repeat: &Repeat,
     ) -> Result<P::Incoming, ClientExchangeError> {
-        self.begin_request(packet, repeat)?.next()
+        self.begin_exchange(packet, repeat)?.next()
     }
 
     /// Encodes `packet` for an exchange whose caller may wait for more than one packet: for example to skip packets
@@ -79,8 +79,8 @@ impl<P: DatagramProtocol> Client<P> {
     /// # Errors
     ///
     /// [`ClientExchangeError::Encode`], [`ClientExchangeError::TooLarge`] and [`ClientExchangeError::Closed`]; see
-    /// [`request`](Self::request).
-    pub fn begin_request(
+    /// [`exchange`](Self::exchange).
+    pub fn begin_exchange(
         &self,
         packet: impl Borrow<P::Outgoing>,
         repeat: &Repeat,
@@ -100,7 +100,7 @@ impl<P: DatagramProtocol> Client<P> {
     }
 }
 
-/// An exchange of a blocking client with its peer; made by [`Client::begin_request`]. It has nothing to do with
+/// An exchange of a blocking client with its peer; made by [`Client::begin_exchange`]. It has nothing to do with
 /// [`RequestClient`](crate::blocking::RequestClient), which is for packets with ids.
 ///
 /// From the first [`next`](Self::next) until this is dropped, other exchanges of the client wait. So drop it before the
@@ -121,7 +121,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Client::request`].
+    /// The errors of [`Client::exchange`].
     #[expect(
         clippy::should_implement_trait,
         reason = "it is no iterator: the caller stops at the packet that it wants"

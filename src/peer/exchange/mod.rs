@@ -21,20 +21,21 @@ use crate::{
 impl<Req, Res> Peer<Req, Res> {
     /// Sends `packet`, and repeats the same datagram until the next packet of this peer arrives. Returns that packet.
     ///
-    /// This is how a server talks over a network that loses datagrams, in protocols where the peer answers each
-    /// packet with one of its own: TFTP, CoAP, SIP. [`Client::request`](crate::Client::request) is the same for a
-    /// client. The timers are those of a
-    /// [`RequestClient`](crate::RequestClient): 1 s at first, then they follow the round-trip time in this
-    /// conversation, at least 200 ms; each one is twice as long as the one before, ± 10 %, up to 16 s; after 30 s
-    /// the request ends. [`request_with`](Self::request_with) sets other numbers. The
-    /// [idle timeout](crate::Limits::idle_timeout) does not apply.
+    /// It is for protocols in which the server asks and the peer answers, over a network that loses datagrams. If
+    /// packets have ids, compare them in a [`begin_exchange`](Self::begin_exchange), as notifications of CoAP need it.
+    /// [`Client::exchange`](crate::Client::exchange) is the same for a client.
     ///
-    /// A datagram with exactly the same bytes as the packet before is a duplicate: it is skipped, and the packet is
-    /// not repeated because of it. So that the first request of a conversation knows the packet before it, call
+    /// The first timer is 1 s. Later ones follow the round-trip time in this conversation, at least 200 ms. Each one is
+    /// twice as long as the one before, ± 10 %, up to 16 s. After 30 s the exchange ends.
+    /// [`exchange_with`](Self::exchange_with) sets other numbers. The [idle timeout](crate::Limits::idle_timeout) does
+    /// not apply.
+    ///
+    /// A datagram with exactly the same bytes as the previous packet is a duplicate: it is skipped, and the packet is
+    /// not repeated because of it. So that the first exchange of a conversation knows the previous packet, call
     /// [`detect_duplicates`](Self::detect_duplicates) before `recv`.
     ///
     /// A packet that has arrived already counts as the next one, as it does for [`recv`](Self::recv). If that is no
-    /// answer, [`begin_request`](Self::begin_request) waits on without sending anew.
+    /// answer, [`begin_exchange`](Self::begin_exchange) waits on without sending anew.
     ///
     /// # Errors
     ///
@@ -63,7 +64,7 @@ impl<Req, Res> Peer<Req, Res> {
     ///         peer.detect_duplicates();
     ///         let text = peer.recv().await?;
     ///         for (n, piece) in text.split(' ').enumerate() {
-    ///             let answer = peer.request(format!("{n} {piece}")).await?;
+    ///             let answer = peer.exchange(format!("{n} {piece}")).await?;
     ///             if answer != format!("got {n}") {
     ///                 return Err("not acknowledged".into());
     ///             }
@@ -91,24 +92,24 @@ impl<Req, Res> Peer<Req, Res> {
     /// ```
     #[doc(alias = "retransmit")]
     #[doc(alias = "retry")]
-    pub fn request(
+    pub fn exchange(
         &mut self,
         packet: impl Borrow<Res>,
     ) -> impl Future<Output = Result<Req, PeerExchangeError>> {
-        let request = self.begin_request(packet, &Repeat::default());
-        async move { request?.next().await }
+        let exchange = self.begin_exchange(packet, &Repeat::default());
+        async move { exchange?.next().await }
     }
 
-    /// Does the same as [`request`](Self::request) with other timers, or with another answer to duplicates.
+    /// Does the same as [`exchange`](Self::exchange) with other timers, or with another answer to duplicates.
     ///
     /// # Errors
     ///
-    /// The errors of [`request`](Self::request).
+    /// The errors of [`exchange`](Self::exchange).
     ///
     /// # Cancel safety
     ///
-    /// The same as [`request`](Self::request).
-    pub fn request_with<'p, B>(
+    /// The same as [`exchange`](Self::exchange).
+    pub fn exchange_with<'p, B>(
         &'p mut self,
         packet: B,
         repeat: &Repeat,
@@ -116,11 +117,11 @@ impl<Req, Res> Peer<Req, Res> {
     where
         B: Borrow<Res>,
     {
-        let request = self.begin_request(packet, repeat);
-        async move { request?.next().await }
+        let exchange = self.begin_exchange(packet, repeat);
+        async move { exchange?.next().await }
     }
 
-    /// Encodes `packet` for a request whose handler may wait for more than one packet: for example to skip packets
+    /// Encodes `packet` for an exchange whose handler may wait for more than one packet: for example to skip packets
     /// that are no answer, or datagrams that do not decode. Nothing is sent before
     /// [`PeerExchange::next`] is awaited.
     ///
@@ -135,12 +136,12 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// /// Sends a block until it is acknowledged. Acknowledgments of earlier blocks may come late.
     /// async fn acknowledged(peer: &mut Peer<u16, String>, number: u16) -> Result<(), BoxError> {
-    ///     let mut request = peer.begin_request(format!("block {number}"), &Repeat::default())?;
-    ///     while request.next().await? != number {}
+    ///     let mut exchange = peer.begin_exchange(format!("block {number}"), &Repeat::default())?;
+    ///     while exchange.next().await? != number {}
     ///     Ok(())
     /// }
     /// ```
-    pub fn begin_request(
+    pub fn begin_exchange(
         &mut self,
         packet: impl Borrow<Res>,
         repeat: &Repeat,
@@ -149,17 +150,22 @@ impl<Req, Res> Peer<Req, Res> {
         let encoded = self.path.protocol.encode(packet.borrow(), &mut datagram);
         encoded.map_err(PeerExchangeError::Encode)?;
         let SendPath { socket, route, .. } = &self.path;
+        if let Some(chunks) = socket.chunks.as_deref().filter(|chunks| chunks.splits(&datagram)) {
+            // Without the kind in front.
+            let (len, max) = (datagram.len() - 1, chunks.longest_datagram() - 1);
+            return Err(PeerExchangeError::TooLarge { len, max });
+        }
         let (socket, route) = (Arc::clone(socket), route.clone());
         let path = SendPath { socket, protocol: Arc::new(Verbatim), route };
         self.detect_duplicates();
         Ok(PeerExchange { path, exchange: Exchange::new(datagram, repeat), peer: self })
     }
 
-    /// Makes this conversation remember a digest of each packet that it receives from now on, so that a
-    /// [`request`](Self::request) recognizes duplicates of the packet before it.
+    /// Makes this conversation remember a digest of each packet that it receives from now on, so that an
+    /// [`exchange`](Self::exchange) recognizes duplicates of the previous packet.
     ///
-    /// Call it at the beginning of a handler that uses requests. Without it, the first request begins with that, and
-    /// takes a duplicate of the packet before it for the next packet. Conversations without requests pay nothing for
+    /// Call it at the beginning of a handler that uses exchanges. Without it, the first exchange begins with that, and
+    /// takes a duplicate of the previous packet for the next one. Conversations without exchanges pay nothing for
     /// digests.
     ///
     /// # Examples
@@ -171,7 +177,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// async fn confirmed(peer: &mut Peer<String, String>) -> Result<bool, BoxError> {
     ///     peer.detect_duplicates();
     ///     let question = peer.recv().await?;
-    ///     let answer = peer.request(format!("{question}: are you sure?")).await?;
+    ///     let answer = peer.exchange(format!("{question}: are you sure?")).await?;
     ///     Ok(answer == "yes")
     /// }
     /// ```
@@ -180,7 +186,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 }
 
-/// A request of a handler to its peer; made by [`Peer::begin_request`].
+/// An exchange of a handler to its peer; made by [`Peer::begin_exchange`].
 ///
 /// # Examples
 ///
@@ -190,9 +196,9 @@ impl<Req, Res> Peer<Req, Res> {
 /// use datagrammar::{BoxError, Peer, PeerExchangeError, Repeat};
 ///
 /// async fn ask(peer: &mut Peer<u32, String>) -> Result<u32, BoxError> {
-///     let mut request = peer.begin_request("a number?".to_owned(), &Repeat::default())?;
+///     let mut exchange = peer.begin_exchange("a number?".to_owned(), &Repeat::default())?;
 ///     loop {
-///         match request.next().await {
+///         match exchange.next().await {
 ///             Err(PeerExchangeError::Decode(_)) => {}
 ///             answer => return Ok(answer?),
 ///         }
@@ -207,14 +213,14 @@ pub struct PeerExchange<'p, Req, Res> {
 }
 
 impl<Req, Res> PeerExchange<'_, Req, Res> {
-    /// Waits for the next packet of the peer. The first call sends the packet of the request. Each call repeats it
+    /// Waits for the next packet of the peer. The first call sends the packet of the exchange. Each call repeats it
     /// when its timer expires.
     ///
     /// When it is called again, it does not send the packet anew. The timers and the total time go on.
     ///
     /// # Errors
     ///
-    /// The errors of [`Peer::request`].
+    /// The errors of [`Peer::exchange`].
     ///
     /// # Cancel safety
     ///
@@ -241,7 +247,7 @@ impl<Req, Res> PeerExchange<'_, Req, Res> {
         }
     }
 
-    /// Returns the peer, for example to answer what it asks before it answers this request.
+    /// Returns the peer, for example to answer what it asks before it answers this exchange.
     #[must_use]
     pub const fn peer(&self) -> &Peer<Req, Res> {
         self.peer
@@ -264,7 +270,7 @@ impl<Req, Res> PeerExchange<'_, Req, Res> {
         }
     }
 
-    /// Sends the datagram. If there is no room for it until the request ends, it counts as sent and lost.
+    /// Sends the datagram. If there is no room for it until the exchange ends, it counts as sent and lost.
     async fn send(&self) -> Result<(), PeerExchangeError> {
         let Self { exchange, path, peer } = self;
         tokio::select! {

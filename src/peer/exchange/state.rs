@@ -1,15 +1,15 @@
-//! What a conversation remembers for its requests.
+//! What a conversation remembers for its exchanges.
 
 use crate::exchange::{LastPacket, Pace, TimedOut};
 
-/// The state of a conversation that sends requests. Other conversations have none.
+/// The state of a conversation that sends exchanges. Other conversations have none.
 #[derive(Debug, Default)]
 pub(in crate::peer) struct ExchangeState {
     last: LastPacket,
     /// Whether the packet that was received last equals the one before.
     pub(super) duplicate: bool,
     pub(super) pace: Pace,
-    /// If the last request timed out.
+    /// If the last exchange timed out.
     pub(in crate::peer) timed_out: Option<TimedOut>,
 }
 

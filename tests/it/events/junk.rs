@@ -249,9 +249,9 @@ async fn a_handler_that_returns_the_closed_error_of_another_endpoint_has_failed(
                         client.recv().await.map(drop).map_err(Transparent)?
                     }
                     "receive, as I/O" => client.recv().await.map(drop).map_err(io::Error::other)?,
-                    "ask" => client.request(&request).await.map(drop)?,
+                    "ask" => client.exchange(&request).await.map(drop)?,
                     "ask, transparently" => {
-                        client.request(&request).await.map(drop).map_err(Transparent)?
+                        client.exchange(&request).await.map(drop).map_err(Transparent)?
                     }
                     _ => client.send(&request).await?,
                 }
@@ -297,7 +297,7 @@ async fn junk_of_the_peer_does_not_hide_a_decode_error_of_another_endpoint() {
                 [client] | peer | {
                     assert!(peer.recv().await.is_err());
                     if asks {
-                        client.request("well?".to_owned()).await.map(drop)?;
+                        client.exchange("well?".to_owned()).await.map(drop)?;
                     } else {
                         client.recv().await.map(drop)?;
                     }

@@ -12,8 +12,8 @@ everywhere! {
             .serve_text(conversing!(|peer| {
                 peer.detect_duplicates();
                 assert_eq!(peer.recv().await?, "hello");
-                assert_eq!(peer.request(text("one")).await?, "got one");
-                assert_eq!(peer.request(text("two")).await?, "got two");
+                assert_eq!(peer.exchange(text("one")).await?, "got one");
+                assert_eq!(peer.exchange(text("two")).await?, "got two");
                 peer.send(text("end")).await?;
                 Ok(())
             }))
@@ -47,7 +47,7 @@ async fn the_packet_before_the_first_request_is_known_after_other_waits() {
             peer.detect_duplicates();
             assert_eq!(peer.recv().await?, "hello");
             tokio::time::sleep(SECOND).await;
-            assert_eq!(peer.request(text("one")).await?, "got one");
+            assert_eq!(peer.exchange(text("one")).await?, "got one");
             Ok(())
         }))
         .await;
@@ -72,8 +72,8 @@ async fn duplicates_are_answered_if_that_was_asked_for() {
             peer.detect_duplicates();
             peer.recv().await?;
             let repeat = Repeat::default().duplicates(Duplicates::Answer).max_attempts(2);
-            assert_eq!(peer.request_with(text("one"), &repeat).await?, "got one");
-            let error = peer.request_with(text("two"), &repeat).await.unwrap_err();
+            assert_eq!(peer.exchange_with(text("one"), &repeat).await?, "got one");
+            let error = peer.exchange_with(text("two"), &repeat).await.unwrap_err();
             assert!(matches!(error, PeerExchangeError::TimedOut { attempts: 3, .. }), "{error:?}");
             Ok(())
         }))
@@ -105,8 +105,8 @@ async fn equal_packets_are_accepted_if_that_was_asked_for() {
             peer.detect_duplicates();
             let repeat = Repeat::default().duplicates(Duplicates::Accept);
             assert_eq!(peer.recv().await?, "yes");
-            assert_eq!(peer.request_with(text("one"), &repeat).await?, "yes");
-            assert_eq!(peer.request_with(text("two"), &repeat).await?, "yes");
+            assert_eq!(peer.exchange_with(text("one"), &repeat).await?, "yes");
+            assert_eq!(peer.exchange_with(text("two"), &repeat).await?, "yes");
             Ok(())
         }))
         .await;
@@ -125,13 +125,13 @@ async fn the_packet_before_may_be_one_that_was_put_back_or_received_without_a_re
     let server = net
         .serve_text(conversing!(|peer| {
             if peer.recv().await? == "hello" {
-                assert_eq!(peer.request(text("one")).await?, "got one");
+                assert_eq!(peer.exchange(text("one")).await?, "got one");
                 assert_eq!(peer.recv().await?, "more");
-                let other = peer.request(text("two")).await?;
+                let other = peer.exchange(text("two")).await?;
                 peer.put_back(other);
                 return Ok(());
             }
-            assert_eq!(peer.request(text("three")).await?, "got three");
+            assert_eq!(peer.exchange(text("three")).await?, "got three");
             Ok(())
         }))
         .await;

@@ -1,4 +1,4 @@
-//! How requests of a handler end.
+//! How exchanges of a handler end.
 
 use std::{error::Error, fmt, io};
 
@@ -19,7 +19,7 @@ everywhere! {
                 let repeat = Repeat::default().initial_timeout(ms(50)).min_timeout(ms(50));
                 let mut packet = peer.recv().await?;
                 for n in 0..3 {
-                    packet = peer.request_with(format!("{n} {packet}"), &repeat).await?;
+                    packet = peer.exchange_with(format!("{n} {packet}"), &repeat).await?;
                 }
                 Ok(peer.send(text("end")).await?)
             }))
@@ -51,7 +51,7 @@ everywhere! {
             .serve_text(conversing!(|peer| {
                 peer.recv().await?;
                 for _ in 0..2 {
-                    let error = peer.request(text("well?")).await.unwrap_err();
+                    let error = peer.exchange(text("well?")).await.unwrap_err();
                     assert!(matches!(error, PeerExchangeError::Closed), "{error:?}");
                 }
                 Ok(peer.send(text("goodbye")).await?)
@@ -75,17 +75,17 @@ everywhere! {
                 peer.recv().await?;
                 {
                     let repeat = Repeat::default().initial_timeout(ms(20));
-                    let request = peer.request_with(text("well?"), &repeat);
+                    let exchange = peer.exchange_with(text("well?"), &repeat);
                     tokio::select! {
                         biased;
-                        answer = request => panic!("{answer:?}"),
+                        answer = exchange => panic!("{answer:?}"),
                         () = gate.pass() => {}
                     }
                 }
                 peer.send(text("dropped")).await?;
                 sent.pass().await;
                 assert_eq!(peer.recv().await?, "one");
-                assert_eq!(peer.request(text("next")).await?, "two");
+                assert_eq!(peer.exchange(text("next")).await?, "two");
                 peer.send(text("end")).await?;
                 Ok(())
             }))
@@ -112,15 +112,15 @@ async fn a_datagram_that_does_not_decode_does_not_end_the_exchange() {
     let net = Net::memory();
     let handler = conversing!(|peer| {
         peer.recv().await?;
-        let mut request = peer.begin_request(text("well?"), &Repeat::default())?;
-        let error = request.next().await.unwrap_err();
+        let mut exchange = peer.begin_exchange(text("well?"), &Repeat::default())?;
+        let error = exchange.next().await.unwrap_err();
         assert!(matches!(error, PeerExchangeError::Decode(_)), "{error:?}");
-        assert_eq!(request.next().await?, "yes");
-        drop(request);
-        let error = peer.request(text("again?")).await.unwrap_err();
+        assert_eq!(exchange.next().await?, "yes");
+        drop(exchange);
+        let error = peer.exchange(text("again?")).await.unwrap_err();
         assert!(matches!(error, PeerExchangeError::Decode(_)), "{error:?}");
         assert_eq!(peer.undecoded(), Some(&b"\xe9"[..]));
-        assert_eq!(peer.request(text("again?")).await?, "yes, again");
+        assert_eq!(peer.exchange(text("again?")).await?, "yes, again");
         Ok(())
     });
     let server = net.serve(Server::builder(TextLine::new(), handler)).await;
@@ -170,7 +170,7 @@ async fn returned_errors_are_treated_as_those_of_recv() {
         let (net, log) = (Net::memory(), Log::capture());
         let handler = conversing!(|peer| {
             peer.recv().await?;
-            peer.request(text("well?")).await.map_err(wrap)?;
+            peer.exchange(text("well?")).await.map_err(wrap)?;
             Ok(())
         });
         let server = net.serve(Server::builder(TextLine::new(), handler)).await;
@@ -202,14 +202,14 @@ async fn a_packet_that_cannot_be_sent_ends_its_request_only() {
     let net = Net::memory();
     let handler = conversing!(|peer| {
         peer.recv().await?;
-        let error = peer.request("x".repeat(65_508)).await.unwrap_err();
+        let error = peer.exchange("x".repeat(65_508)).await.unwrap_err();
         assert!(
             matches!(error, PeerExchangeError::TooLarge { len: 65_508, max: 65_507, .. }),
             "{error:?}"
         );
-        let error = peer.request(text("é")).await.unwrap_err();
+        let error = peer.exchange(text("é")).await.unwrap_err();
         assert!(matches!(error, PeerExchangeError::Encode(_)), "{error:?}");
-        peer.request(text("well?")).await?;
+        peer.exchange(text("well?")).await?;
         Ok(())
     });
     let server = net.serve(Server::builder(TextLine::new(), handler)).await;
@@ -230,7 +230,7 @@ async fn a_unix_peer_that_has_gone_ends_a_request() {
         .serve_text(conversing!(|peer| {
             peer.recv().await?;
             let repeat = Repeat::default().initial_timeout(ms(20));
-            let error = peer.request_with(text("well?"), &repeat).await.unwrap_err();
+            let error = peer.exchange_with(text("well?"), &repeat).await.unwrap_err();
             let PeerExchangeError::Io(error) = error else { panic!("{error:?}") };
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
             Ok(())
@@ -249,7 +249,7 @@ async fn a_unix_peer_that_has_gone_ends_a_request() {
 async fn a_request_before_the_first_recv_returns_the_opening_packet() {
     let net = Net::memory();
     let handler = conversing!(|peer| {
-        assert_eq!(peer.request(text("1")).await?, "2");
+        assert_eq!(peer.exchange(text("1")).await?, "2");
         Ok(())
     });
     let server = net.serve_text(handler).await;

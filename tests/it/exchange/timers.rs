@@ -30,7 +30,7 @@ async fn a_packet_without_an_answer_is_sent_at_0_1_3_7_and_15_seconds_and_ends_a
                 let began = Instant::now();
                 // With another jitter, a sixth attempt may just be in time.
                 let repeat = Repeat::default().seed(7);
-                let error = peer.request_with(text("well?"), &repeat).await.unwrap_err();
+                let error = peer.exchange_with(text("well?"), &repeat).await.unwrap_err();
                 let PeerExchangeError::TimedOut { attempts: 5, elapsed, .. } = error else {
                     panic!("{error:?}")
                 };
@@ -59,13 +59,13 @@ async fn what_is_sent_to_the_peer_meanwhile_changes_no_timers() {
     let net = Net::memory();
     let handler = conversing!(|peer| {
         peer.recv().await?;
-        let mut request = peer.begin_request(text("well?"), &Repeat::default().seed(7))?;
-        while let question = request.next().await?
+        let mut exchange = peer.begin_exchange(text("well?"), &Repeat::default().seed(7))?;
+        while let question = exchange.next().await?
             && question != "yes"
         {
-            request.peer().send(format!("{question} noon")).await?;
+            exchange.peer().send(format!("{question} noon")).await?;
         }
-        Ok(request.peer().send(text("end")).await?)
+        Ok(exchange.peer().send(text("end")).await?)
     });
     let server = net.serve_text(handler).await;
     let peer = net.peer_of(&server.handle).await;
@@ -108,8 +108,8 @@ async fn each_repetition_is_the_same_datagram() {
     let net = Net::memory();
     let handler = conversing!(|peer| {
         peer.recv().await?;
-        peer.request(text("a")).await?;
-        peer.request(text("b")).await?;
+        peer.exchange(text("a")).await?;
+        peer.exchange(text("b")).await?;
         Ok(())
     });
     let server = net.serve(Server::builder(Numbered::default(), handler)).await;
@@ -137,13 +137,13 @@ async fn each_number_can_be_set() {
                 .max_attempts(5);
             peer.recv().await?;
             let began = Instant::now();
-            let error = peer.request_with(text("well?"), &repeat).await.unwrap_err();
+            let error = peer.exchange_with(text("well?"), &repeat).await.unwrap_err();
             assert!(matches!(error, PeerExchangeError::TimedOut { attempts: 5, .. }), "{error:?}");
             assert_near(&[began.elapsed().as_secs_f64()], &[1.2]);
 
             let began = Instant::now();
             let repeat = repeat.total_timeout(ms(250));
-            let error = peer.request_with(text("well?"), &repeat).await.unwrap_err();
+            let error = peer.exchange_with(text("well?"), &repeat).await.unwrap_err();
             assert!(matches!(error, PeerExchangeError::TimedOut { attempts: 2, .. }), "{error:?}");
             assert_eq!(began.elapsed(), ms(250));
             Ok(())
@@ -177,7 +177,7 @@ async fn timers_follow_the_round_trip_time_of_the_conversation_alone() {
         .serve_text(conversing!(|peer| {
             let mut packet = peer.recv().await?;
             while packet != "stop" {
-                packet = peer.request(text("well?")).await?;
+                packet = peer.exchange(text("well?")).await?;
             }
             Ok(())
         }))
@@ -215,12 +215,12 @@ async fn a_packet_that_was_there_before_or_is_no_answer_gives_no_sample() {
         .serve_text(conversing!(|peer| {
             peer.recv().await?;
             tokio::time::sleep(SECOND).await;
-            assert_eq!(peer.request(text("first")).await?, "early");
-            let mut request = peer.begin_request(text("second"), &Repeat::default())?;
-            assert_eq!(request.next().await?, "no answer");
-            assert_eq!(request.next().await?, "answer");
-            drop(request);
-            peer.request(text("third")).await?;
+            assert_eq!(peer.exchange(text("first")).await?, "early");
+            let mut exchange = peer.begin_exchange(text("second"), &Repeat::default())?;
+            assert_eq!(exchange.next().await?, "no answer");
+            assert_eq!(exchange.next().await?, "answer");
+            drop(exchange);
+            peer.exchange(text("third")).await?;
             Ok(())
         }))
         .await;
@@ -249,10 +249,10 @@ async fn a_request_that_waits_is_woken_by_its_timers_only() {
         .serve_text(conversing!(
             [polls] | peer | {
                 peer.recv().await?;
-                let mut request = pin!(peer.request(text("well?")));
+                let mut exchange = pin!(peer.exchange(text("well?")));
                 let counted = poll_fn(|cx| {
                     polls.fetch_add(1, Relaxed);
-                    request.as_mut().poll(cx)
+                    exchange.as_mut().poll(cx)
                 });
                 assert!(counted.await.is_err());
                 Ok(())

@@ -35,8 +35,8 @@ fn a_packet_is_repeated_until_the_next_packet_arrives() {
                 peer.send("got one");
                 peer.send("got two");
             });
-            assert_eq!(client.request_with("one".to_owned(), &soon()).unwrap(), "got one");
-            assert_eq!(client.request_with("two".to_owned(), &soon()).unwrap(), "got two");
+            assert_eq!(client.exchange_with("one".to_owned(), &soon()).unwrap(), "got one");
+            assert_eq!(client.exchange_with("two".to_owned(), &soon()).unwrap(), "got two");
         });
 
         assert!(client.stats().sent >= 4);
@@ -48,7 +48,7 @@ fn a_packet_is_repeated_until_the_next_packet_arrives() {
 fn an_exchange_waits_on_and_ends_after_its_time() {
     let (client, peer) = client("127.0.0.1");
     let repeat = soon().max_attempts(3);
-    let mut exchange = client.begin_request("well?".to_owned(), &repeat).unwrap();
+    let mut exchange = client.begin_exchange("well?".to_owned(), &repeat).unwrap();
     peer.send("no answer");
     peer.send(b"\xff");
 
@@ -75,7 +75,7 @@ fn the_packet_before_is_known_after_detect_duplicates_and_can_be_answered() {
 
     assert_eq!(hear(&client), "hello");
     let repeat = Repeat::default().duplicates(Duplicates::Answer);
-    assert_eq!(client.request_with("well?".to_owned(), &repeat).unwrap(), "yes");
+    assert_eq!(client.exchange_with("well?".to_owned(), &repeat).unwrap(), "yes");
 
     for _ in 0..3 {
         assert_eq!(peer.recv_text(), "well?");
@@ -92,7 +92,7 @@ fn exchanges_of_several_threads_get_their_own_answers() {
         for n in 0..8 {
             let client = client.clone();
             scope.spawn(move || {
-                let answer = client.request(n.to_string()).unwrap();
+                let answer = client.exchange(n.to_string()).unwrap();
                 assert_eq!(answer, format!("got {n}"));
             });
         }
@@ -109,19 +109,19 @@ fn exchanges_of_several_threads_get_their_own_answers() {
 #[test]
 fn an_exchange_waits_for_the_end_of_another_one_within_its_own_time() {
     let (client, peer) = client("127.0.0.1");
-    let mut first = client.begin_request("first".to_owned(), &Repeat::default()).unwrap();
+    let mut first = client.begin_exchange("first".to_owned(), &Repeat::default()).unwrap();
     peer.send("no answer");
     first.next().unwrap();
 
     let began = Instant::now();
     let soon = Repeat::default().total_timeout(Duration::from_millis(20));
-    let error = client.request_with("second".to_owned(), &soon).unwrap_err();
+    let error = client.exchange_with("second".to_owned(), &soon).unwrap_err();
     assert!(matches!(error, ClientExchangeError::TimedOut { attempts: 0, .. }), "{error:?}");
     assert!(began.elapsed() >= Duration::from_millis(20));
 
     drop(first);
     peer.send("yes");
-    assert_eq!(client.request("third".to_owned()).unwrap(), "yes");
+    assert_eq!(client.exchange("third".to_owned()).unwrap(), "yes");
     assert_eq!((peer.recv_text(), peer.recv_text()), ("first".to_owned(), "third".to_owned()));
 }
 
@@ -131,9 +131,9 @@ fn closing_the_client_ends_exchanges_at_once() {
     let (client, peer) = client("127.0.0.1");
 
     thread::scope(|scope| {
-        let running = scope.spawn(|| client.request("running".to_owned()));
+        let running = scope.spawn(|| client.exchange("running".to_owned()));
         assert_eq!(peer.recv_text(), "running");
-        let waiting = scope.spawn(|| client.request("waiting".to_owned()));
+        let waiting = scope.spawn(|| client.exchange("waiting".to_owned()));
         client.close();
 
         for exchange in [running, waiting] {
@@ -154,7 +154,7 @@ fn refused_datagrams_count_as_lost() {
         // The socket is connected to itself, so the kernel refuses datagrams of others.
         peer.socket.connect(at).unwrap();
 
-        let error = client.request_with("well?".to_owned(), &soon().max_attempts(3)).unwrap_err();
+        let error = client.exchange_with("well?".to_owned(), &soon().max_attempts(3)).unwrap_err();
 
         let ClientExchangeError::Unreachable(error) = error else { panic!("{error:?}") };
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
@@ -168,7 +168,7 @@ fn inside_a_runtime_an_exchange_is_refused() {
     let (client, peer) = client("127.0.0.1");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 
-    let error = runtime.block_on(async { client.request("well?".to_owned()) }).unwrap_err();
+    let error = runtime.block_on(async { client.exchange("well?".to_owned()) }).unwrap_err();
 
     assert!(matches!(error, ClientExchangeError::InsideRuntime), "{error:?}");
     assert!(peer.hears_nothing());

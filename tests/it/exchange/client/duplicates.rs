@@ -13,8 +13,8 @@ everywhere! {
             async {
                 client.detect_duplicates();
                 let hello = client.recv().await.unwrap();
-                let one = client.request(text("one")).await.unwrap();
-                let two = client.clone().request(text("two")).await.unwrap();
+                let one = client.exchange(text("one")).await.unwrap();
+                let two = client.clone().exchange(text("two")).await.unwrap();
                 [hello, one, two]
             },
             async {
@@ -46,9 +46,9 @@ async fn without_detect_duplicates_the_first_exchange_does_not_know_the_packet_b
     }
 
     assert_eq!(client.recv().await.unwrap(), "hello");
-    assert_eq!(client.request(text("one")).await.unwrap(), "hello");
+    assert_eq!(client.exchange(text("one")).await.unwrap(), "hello");
 
-    let answer = both(client.request(text("two")), async {
+    let answer = both(client.exchange(text("two")), async {
         assert_eq!(peer.recv_text().await, "one");
         assert_eq!(peer.recv_text().await, "two");
         peer.send("got two").await;
@@ -65,7 +65,7 @@ async fn duplicates_are_answered_if_that_was_asked_for() {
     peer.send("hello").await;
     client.recv().await.unwrap();
 
-    let answer = both(client.request_with(text("one"), &repeat), async {
+    let answer = both(client.exchange_with(text("one"), &repeat), async {
         let began = Instant::now();
         for n in 0..3 {
             assert_eq!(times(&peer, began, "one", 1).await, [f64::from(n) / 10.0]);
@@ -76,7 +76,7 @@ async fn duplicates_are_answered_if_that_was_asked_for() {
     assert_eq!(answer.await.unwrap(), "got one");
 
     // There was no sample, so the first timer is still 1 s. The answer to a duplicate does not change it.
-    let error = both(client.request_with(text("two"), &repeat), async {
+    let error = both(client.exchange_with(text("two"), &repeat), async {
         let began = Instant::now();
         times(&peer, began, "two", 1).await;
         tokio::time::sleep(ms(500)).await;
@@ -94,7 +94,7 @@ async fn equal_packets_are_accepted_if_that_was_asked_for() {
     let repeat = Repeat::default().duplicates(Duplicates::Accept);
 
     for packet in ["one", "two"] {
-        let answer = both(client.request_with(text(packet), &repeat), async {
+        let answer = both(client.exchange_with(text(packet), &repeat), async {
             assert_eq!(peer.recv_text().await, packet);
             peer.send("yes").await;
         });

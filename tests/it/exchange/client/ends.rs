@@ -21,7 +21,7 @@ everywhere! {
             async {
                 let mut answers = Vec::new();
                 for packet in ["1", "2", "3"] {
-                    answers.push(client.request_with(text(packet), &soon()).await.unwrap());
+                    answers.push(client.exchange_with(text(packet), &soon()).await.unwrap());
                 }
                 answers
             },
@@ -51,7 +51,7 @@ everywhere! {
     async fn dropping_an_exchange_stops_it_and_loses_no_packet(net) {
         let (client, peer) = client(&net);
         {
-            let mut exchange = pin!(client.request_with(text("well?"), &soon()));
+            let mut exchange = pin!(client.exchange_with(text("well?"), &soon()));
             until_sent(exchange.as_mut(), &peer, "well?").await;
         }
 
@@ -63,7 +63,7 @@ everywhere! {
 
         assert!(peer.hears_nothing().await);
         assert_eq!(within_deadline(client.recv()).await.unwrap(), "one");
-        let answer = within_deadline(client.request(text("next"))).await;
+        let answer = within_deadline(client.exchange(text("next"))).await;
         assert_eq!(answer.unwrap(), "two");
         assert_eq!(peer.recv_text().await, "next");
     }
@@ -71,9 +71,9 @@ everywhere! {
     // Q-15, C-9
     async fn closing_the_client_ends_exchanges_at_once(net) {
         let (client, peer) = client(&net);
-        let mut running = pin!(client.request(text("well?")));
+        let mut running = pin!(client.exchange(text("well?")));
         until_sent(running.as_mut(), &peer, "well?").await;
-        let mut waiting = pin!(client.request(text("my turn?")));
+        let mut waiting = pin!(client.exchange(text("my turn?")));
         waits(waiting.as_mut()).await;
 
         client.close();
@@ -81,7 +81,7 @@ everywhere! {
         for exchange in [within_deadline(running).await, within_deadline(waiting).await] {
             assert!(matches!(exchange, Err(ClientExchangeError::Closed)), "{exchange:?}");
         }
-        let later = client.request(text("too late")).await;
+        let later = client.exchange(text("too late")).await;
         assert!(matches!(later, Err(ClientExchangeError::Closed)), "{later:?}");
         assert!(peer.hears_nothing().await);
     }
@@ -90,7 +90,7 @@ everywhere! {
     async fn the_datagrams_of_an_exchange_are_counted(net) {
         let (client, peer) = client(&net);
 
-        let answer = both(client.request_with(text("well?"), &soon()), async {
+        let answer = both(client.exchange_with(text("well?"), &soon()), async {
             times(&peer, Instant::now(), "well?", 2).await;
             peer.send("yes").await;
         });
@@ -106,7 +106,7 @@ everywhere! {
 async fn a_datagram_that_is_no_packet_does_not_end_the_exchange() {
     let (client, peer) = client_of(&Net::memory(), TextLine::new());
     let began = Instant::now();
-    let mut exchange = client.begin_request(text("well?"), &Repeat::default()).unwrap();
+    let mut exchange = client.begin_exchange(text("well?"), &Repeat::default()).unwrap();
 
     let error = both(exchange.next(), async {
         times(&peer, began, "well?", 1).await;
@@ -125,7 +125,7 @@ async fn a_datagram_that_is_no_packet_does_not_end_the_exchange() {
     drop(exchange);
 
     // The packet before is still the last one that decoded.
-    let mut exchange = client.begin_request(text("again?"), &Repeat::default()).unwrap();
+    let mut exchange = client.begin_exchange(text("again?"), &Repeat::default()).unwrap();
     peer.send(b"\xe9").await;
     peer.send("yes").await;
     peer.send("yes, again").await;
@@ -142,7 +142,7 @@ async fn a_datagram_that_is_too_long_does_not_end_the_exchange() {
     let builder = Client::builder(Text).max_datagram_size(3);
     let client = builder.connect(network.connect(one, other).unwrap()).await.unwrap();
     let peer = Bytes(Client::connect(network.connect(other, one).unwrap(), Raw).await.unwrap());
-    let mut exchange = client.begin_request(text("well?"), &Repeat::default()).unwrap();
+    let mut exchange = client.begin_exchange(text("well?"), &Repeat::default()).unwrap();
 
     peer.send("too long").await;
     peer.send("yes").await;
@@ -158,15 +158,15 @@ async fn a_datagram_that_is_too_long_does_not_end_the_exchange() {
 async fn a_packet_that_cannot_be_sent_ends_its_exchange_only() {
     let (client, peer) = client_of(&Net::memory(), TextLine::new());
 
-    let error = client.request("x".repeat(65_508)).await.unwrap_err();
+    let error = client.exchange("x".repeat(65_508)).await.unwrap_err();
     assert!(
         matches!(error, ClientExchangeError::TooLarge { len: 65_508, max: 65_507, .. }),
         "{error:?}"
     );
-    let error = client.request(text("é")).await.unwrap_err();
+    let error = client.exchange(text("é")).await.unwrap_err();
     assert!(matches!(error, ClientExchangeError::Encode(_)), "{error:?}");
 
-    let answer = both(client.request(text("well?")), async {
+    let answer = both(client.exchange(text("well?")), async {
         assert_eq!(peer.recv_text().await, "well?");
         peer.send("yes").await;
     });
@@ -188,12 +188,12 @@ async fn refused_datagrams_count_as_lost() {
         // The socket is connected to itself, so the kernel refuses datagrams of others.
         switch.connect(at).unwrap();
 
-        let error = client.request_with(text("well?"), &soon().max_attempts(3)).await.unwrap_err();
+        let error = client.exchange_with(text("well?"), &soon().max_attempts(3)).await.unwrap_err();
         let ClientExchangeError::Unreachable(error) = error else { panic!("{error:?}") };
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         assert_eq!(client.stats().send_errors, 3);
 
-        let answer = both(client.request_with(text("well?"), &soon()), async {
+        let answer = both(client.exchange_with(text("well?"), &soon()), async {
             until(|| client.stats().send_errors >= 5).await;
             switch.connect(to).unwrap();
             assert_eq!(peer.recv_text().await, "well?");
@@ -202,7 +202,7 @@ async fn refused_datagrams_count_as_lost() {
         assert_eq!(answer.await.unwrap(), "yes");
 
         // If one datagram was not refused, the peer may have it.
-        let error = both(client.request_with(text("well?"), &soon().max_attempts(5)), async {
+        let error = both(client.exchange_with(text("well?"), &soon().max_attempts(5)), async {
             while peer.recv_text().await != "well?" {}
             switch.connect(at).unwrap();
         });
@@ -222,11 +222,11 @@ async fn an_exchange_survives_the_restart_of_a_unix_server() {
     };
     let server = serve().await;
     let client = Client::connect(Unix::new(&path), Text).await.unwrap();
-    assert_eq!(client.request(text("one")).await.unwrap(), "one");
+    assert_eq!(client.exchange(text("one")).await.unwrap(), "one");
     server.stop().await;
 
     let (answer, server) = within_deadline(async {
-        tokio::join!(client.request_with(text("two"), &soon()), async {
+        tokio::join!(client.exchange_with(text("two"), &soon()), async {
             until(|| client.stats().send_errors >= 2).await;
             serve().await
         })

@@ -14,7 +14,7 @@ async fn a_packet_without_an_answer_is_sent_at_0_1_3_7_and_15_seconds_and_ends_a
     // With another jitter, a sixth attempt may just be in time.
     let repeat = Repeat::default().seed(7);
     let (error, came) =
-        tokio::join!(client.request_with(text("well?"), &repeat), times(&peer, began, "well?", 5));
+        tokio::join!(client.exchange_with(text("well?"), &repeat), times(&peer, began, "well?", 5));
 
     assert_near(&came, &[0.0, 1.0, 3.0, 7.0, 15.0]);
     let error = error.unwrap_err();
@@ -33,7 +33,7 @@ async fn each_repetition_is_the_same_datagram() {
     let (client, peer) = client_of(&Net::memory(), Numbered::default());
 
     for (packet, datagram) in [("a", "a 0"), ("b", "b 1")] {
-        let answer = both(client.request(text(packet)), async {
+        let answer = both(client.exchange(text(packet)), async {
             times(&peer, Instant::now(), datagram, 3).await;
             peer.send(format!("{packet}!")).await;
         });
@@ -53,13 +53,13 @@ async fn each_number_can_be_set() {
         .max_attempts(5);
 
     let began = Instant::now();
-    let error = client.request_with(text("well?"), &repeat).await.unwrap_err();
+    let error = client.exchange_with(text("well?"), &repeat).await.unwrap_err();
     assert!(matches!(error, ClientExchangeError::TimedOut { attempts: 5, .. }), "{error:?}");
     assert_near(&[began.elapsed().as_secs_f64()], &[1.2]);
 
     let began = Instant::now();
     let repeat = repeat.total_timeout(ms(250));
-    let error = client.request_with(text("well?"), &repeat).await.unwrap_err();
+    let error = client.exchange_with(text("well?"), &repeat).await.unwrap_err();
     assert!(matches!(error, ClientExchangeError::TimedOut { attempts: 2, .. }), "{error:?}");
     assert_eq!(began.elapsed(), ms(250));
     for _ in 0..7 {
@@ -77,7 +77,7 @@ async fn timers_follow_the_round_trip_time_of_the_client_and_its_clones() {
         let client = client.clone();
         let came = async {
             let packet = format!("yes {}", client.stats().received);
-            tokio::join!(client.request(text("well?")), answer(&peer, count, time, &packet))
+            tokio::join!(client.exchange(text("well?")), answer(&peer, count, time, &packet))
         };
         let (answered, came) = within_deadline(came).await;
         answered.unwrap();
@@ -101,8 +101,8 @@ async fn a_packet_that_was_there_before_or_is_no_answer_gives_no_sample() {
     let (client, peer) = client(&Net::memory());
     peer.send("early").await;
 
-    assert_eq!(client.request(text("first")).await.unwrap(), "early");
-    let mut exchange = client.begin_request(text("second"), &Repeat::default()).unwrap();
+    assert_eq!(client.exchange(text("first")).await.unwrap(), "early");
+    let mut exchange = client.begin_exchange(text("second"), &Repeat::default()).unwrap();
     let answer = both(
         async {
             assert_eq!(exchange.next().await.unwrap(), "no answer");
@@ -120,7 +120,7 @@ async fn a_packet_that_was_there_before_or_is_no_answer_gives_no_sample() {
     assert_eq!(answer.await, "answer");
     drop(exchange);
 
-    let answer = both(client.request(text("third")), async {
+    let answer = both(client.exchange(text("third")), async {
         // 500 ms + 4 · 250 ms
         assert_near(&times(&peer, Instant::now(), "third", 2).await, &[0.0, 1.5]);
         peer.send("yes").await;
@@ -132,7 +132,7 @@ async fn a_packet_that_was_there_before_or_is_no_answer_gives_no_sample() {
 #[tokio::test(start_paused = true)]
 async fn an_exchange_that_waits_is_woken_by_its_timers_only() {
     let (client, _peer) = client(&Net::memory());
-    let mut exchange = pin!(client.request(text("well?")));
+    let mut exchange = pin!(client.exchange(text("well?")));
     let mut polls = 0;
 
     let error = poll_fn(|cx| {

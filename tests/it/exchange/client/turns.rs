@@ -14,7 +14,7 @@ everywhere! {
         for n in 0..8 {
             let client = client.clone();
             tasks.spawn(async move {
-                let answer = client.request(n.to_string()).await.unwrap();
+                let answer = client.exchange(n.to_string()).await.unwrap();
                 assert_eq!(answer, format!("got {n}"));
             });
         }
@@ -35,7 +35,7 @@ everywhere! {
         let (client, peer) = client(&net);
         let mut receiving = pin!(client.recv());
         waits(receiving.as_mut()).await;
-        let mut exchange = pin!(client.request_with(text("well?"), &soon()));
+        let mut exchange = pin!(client.exchange_with(text("well?"), &soon()));
         waits(exchange.as_mut()).await;
 
         peer.send("yes").await;
@@ -53,7 +53,7 @@ everywhere! {
 #[tokio::test(start_paused = true)]
 async fn an_exchange_waits_for_the_end_of_another_one_within_its_own_time() {
     let (client, peer) = client(&Net::memory());
-    let mut first = client.begin_request(text("first"), &Repeat::default()).unwrap();
+    let mut first = client.begin_exchange(text("first"), &Repeat::default()).unwrap();
     both(async { first.next().await.unwrap() }, async {
         assert_eq!(peer.recv_text().await, "first");
         peer.send("no answer").await;
@@ -61,7 +61,7 @@ async fn an_exchange_waits_for_the_end_of_another_one_within_its_own_time() {
     .await;
 
     let began = Instant::now();
-    let error = client.request(text("second")).await.unwrap_err();
+    let error = client.exchange(text("second")).await.unwrap_err();
     assert!(
         matches!(error, ClientExchangeError::TimedOut { attempts: 0, elapsed, .. }
             if elapsed == 30 * SECOND),
@@ -69,7 +69,7 @@ async fn an_exchange_waits_for_the_end_of_another_one_within_its_own_time() {
     );
     assert_eq!(began.elapsed(), 30 * SECOND);
 
-    let mut third = pin!(client.request(text("third")));
+    let mut third = pin!(client.exchange(text("third")));
     waits(third.as_mut()).await;
     assert!(peer.hears_nothing().await);
     drop(first);

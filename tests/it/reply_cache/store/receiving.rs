@@ -213,7 +213,7 @@ async fn the_requests_of_a_handler_work_with_a_store() {
         let mut answers = vec![text];
         for n in 0..2 {
             let repeat = Repeat::default().seed(7);
-            answers.push(peer.request_with(format!("question {n}"), &repeat).await?);
+            answers.push(peer.exchange_with(format!("question {n}"), &repeat).await?);
         }
         Ok(peer.send(answers.join(", ")).await?)
     });
@@ -252,8 +252,8 @@ async fn the_time_of_the_store_is_no_round_trip_time() {
         // The next packet arrives meanwhile.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let repeat = Repeat::default().seed(7);
-        peer.request_with("question 0".to_owned(), &repeat).await?;
-        peer.request_with("question 1".to_owned(), &repeat).await?;
+        peer.exchange_with("question 0".to_owned(), &repeat).await?;
+        peer.exchange_with("question 1".to_owned(), &repeat).await?;
         Ok(())
     });
     let server = net.serve(replica(&store, handler)).await;
