@@ -265,7 +265,7 @@ pub use handler::{
     BoxHandler, Handler, IntoHandler, concurrent, function, no_reply, reply_if, tagged, try_reply,
     with_state,
 };
-pub use limits::{Limits, Overflow};
+pub use limits::{Limits, Overflow, RateLimit};
 pub use peer::{Peer, PeerExchange, PeerPackets, PeerSender};
 pub use reply_cache::{Begun, ReplyCache, ReplyStore, StoreFailure, StoredRequest};
 pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};

@@ -88,7 +88,7 @@ use crate::{BindError, Limits, ReplyCache};
 /// and the port.
 ///
 /// A short request with a forged source address makes the server send up to 10 datagrams of 1,200 bytes to that address.
-/// Use `Chunked` on networks that you trust, or with a [rate limit](crate::ServerBuilder::source_filter).
+/// Use `Chunked` on networks that you trust, or with a [rate limit](crate::ServerBuilder::rate_limit).
 ///
 /// # Examples
 ///

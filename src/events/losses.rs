@@ -42,6 +42,7 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
             format!("Limits::max_conversations({})", limits.max_conversations)
         }
         DropReason::Descriptors => format!("Limits::max_queued_fds({})", limits.max_queued_fds),
+        DropReason::Rate => "ServerBuilder::rate_limit".to_owned(),
         DropReason::Truncated => format!("Limits::max_datagram_size({})", limits.max_datagram_size),
         DropReason::Kernel
         | DropReason::Refused

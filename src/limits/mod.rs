@@ -1,10 +1,12 @@
 //! The limits of a server.
 
 mod overflow;
+mod rate;
 
 use std::time::Duration;
 
 pub use overflow::Overflow;
+pub use rate::RateLimit;
 
 use crate::BindError;
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Addr, Bind, BindError, Chunked, Correlated, DatagramProtocol, Handler, IntoHandler, Limits,
-    ReplyCache, ReplyStore,
+    RateLimit, ReplyCache, ReplyStore,
     chunk::Wire,
     engine::{Application, Engine, Sockets},
     peer::{Encoder, Protocol},
@@ -201,9 +201,22 @@ impl<P> ServerBuilder<P> {
     #[doc(alias = "firewall")]
     #[doc(alias = "admit")]
     #[doc(alias = "allow")]
-    #[doc(alias = "rate_limit")]
     pub fn source_filter(mut self, filter: impl Fn(&Addr) -> bool + Send + Sync + 'static) -> Self {
         self.options.source_filter = Some(Arc::new(filter));
+        self
+    }
+
+    /// Adds a [limit](RateLimit) on the datagrams of each source. By default there is none. With several limits, a datagram
+    /// must be within each of them.
+    ///
+    /// The limits are checked after the [source filter](Self::source_filter). What is beyond them is dropped before it is
+    /// decoded, and counted as [`DropReason::Rate`](crate::DropReason::Rate). It needs no answer, so an attacker who
+    /// forges the address of somebody else makes the server send at most that many replies there.
+    ///
+    /// The page of [`RateLimit`] has an example.
+    #[doc(alias = "throttle")]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.options.rate_limits.push(limit);
         self
     }
 
@@ -294,9 +307,7 @@ impl<P> ServerBuilder<P> {
     /// than one datagram must be the first reply to its request; other long packets fail with
     /// [`SendError::TooLarge`](crate::SendError::TooLarge).
     ///
-    /// # Examples
-    ///
-    /// On the page of [`Chunked`].
+    /// The page of [`Chunked`] has an example.
     #[doc(alias("fragmentation", "large"))]
     pub fn chunked(mut self, chunked: Chunked) -> Self
     where

@@ -7,11 +7,11 @@ use super::{
     endpoint::{Life, Server},
 };
 use crate::{
-    Addr, BindError, Chunked, Limits, ReplyCache,
+    Addr, BindError, Chunked, Limits, RateLimit, ReplyCache,
     chunk::Chunks,
     engine::{
         Engine, Guarded,
-        admission::{Admission, Check},
+        admission::{Admission, Check, Rates},
     },
     events::Events,
     handle::{
@@ -30,6 +30,7 @@ use crate::{
 pub(super) struct Options {
     pub(super) limits: Limits,
     pub(super) source_filter: Option<Check>,
+    pub(super) rate_limits: Vec<RateLimit>,
     pub(super) dedicated_threads: bool,
     /// It has an effect only if there is a way to read ids.
     pub(super) reply_cache: ReplyCache,
@@ -60,6 +61,7 @@ impl Unbound {
     pub(super) async fn bind(self, sources: Vec<Source>) -> Result<Server, BindError> {
         self.options.limits.check()?;
         self.options.reply_cache.check()?;
+        self.options.rate_limits.iter().try_for_each(RateLimit::check)?;
         if let Some(chunked) = &self.options.chunked {
             chunked.check()?;
             chunked.check_others(&self.options.limits, &self.options.reply_cache)?;
@@ -72,8 +74,11 @@ impl Unbound {
 
     /// Builds a server on these sockets. There is at least one.
     pub(super) fn build(self, bound: Vec<Bound>) -> Server {
-        let Options { limits, source_filter, reply_cache, reply_store, chunked, .. } = self.options;
+        let Options {
+            limits, source_filter, rate_limits, reply_cache, reply_store, chunked, ..
+        } = self.options;
         let limits = Arc::new(limits);
+        let rates: Arc<[Rates]> = rate_limits.into_iter().map(Rates::new).collect();
         let counters = Arc::new(Counters::default());
         let events = Arc::new(Events::new(limits.max_events_per_second, Arc::clone(&counters)));
         let tasks = Arc::new(Tasks::new(limits.max_tasks));
@@ -96,7 +101,8 @@ impl Unbound {
             #[cfg(unix)]
             own_paths.extend(bound.own_path);
             let (unnamed, filter) = (transport.unnamed_peers(), source_filter.clone());
-            let admission = Admission::new(Arc::clone(&local_addrs), unnamed, filter);
+            let admission =
+                Admission::new(Arc::clone(&local_addrs), unnamed, filter, Arc::clone(&rates));
             let replies = cache.as_ref().map(|cache| {
                 let addr = transport.local_addr();
                 let bound = local_addrs.iter().position(|bound| bound == addr).unwrap_or(0);

@@ -64,6 +64,8 @@ pub enum DropReason {
     /// The [reply store](crate::ReplyStore) failed or was too slow, so that nobody knows whether the request is new.
     /// See [`ReplyCache::store_failure`](crate::ReplyCache::store_failure).
     StoreFailed,
+    /// Its source had sent more than a [rate limit](crate::ServerBuilder::rate_limit) allows.
+    Rate,
     /// It was a [chunk](crate::Chunked) that is malformed or contradicts others, of a request that is too long, or of one
     /// more request than a peer may have incomplete. Or it asked for chunks of a reply that is not in the reply cache.
     Chunk,
@@ -85,6 +87,7 @@ impl DropReason {
         Self::Descriptors,
         Self::Duplicate,
         Self::StoreFailed,
+        Self::Rate,
         Self::Chunk,
     ];
 
@@ -105,6 +108,7 @@ impl DropReason {
             Self::Descriptors => "descriptors",
             Self::Duplicate => "duplicate",
             Self::StoreFailed => "store_failed",
+            Self::Rate => "rate",
             Self::Chunk => "chunk",
         }
     }

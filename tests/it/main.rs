@@ -23,6 +23,7 @@ mod codec;
 mod dispatch;
 mod events;
 mod exchange;
+mod guard;
 mod handlers;
 mod lifecycle;
 mod receiving;

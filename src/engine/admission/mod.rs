@@ -1,6 +1,7 @@
 //! Decides which source addresses are accepted, before anything is decoded, and without memory per peer.
 
 mod own_host;
+mod rates;
 
 use std::{
     fmt,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use own_host::OwnHost;
+pub(crate) use rates::Rates;
 
 use crate::{
     addr::{Addr, Repr},
@@ -30,6 +32,9 @@ pub(crate) struct Admission {
     #[cfg_attr(not(unix), expect(dead_code, reason = "other systems have no such peers"))]
     unnamed: UnnamedPeers,
     check: Option<Check>,
+    rates: Arc<[Rates]>,
+    /// Whether there is neither a check nor a rate.
+    is_open: bool,
 }
 
 /// Why a datagram is not accepted.
@@ -37,6 +42,8 @@ pub(crate) struct Admission {
 pub(crate) enum Refusal {
     /// Its source is not accepted.
     Source,
+    /// Its source has sent too many.
+    Rate,
     /// Its source has no name.
     #[cfg_attr(not(unix), expect(dead_code, reason = "other systems have no such peers"))]
     Unnamed,
@@ -45,11 +52,17 @@ pub(crate) enum Refusal {
 }
 
 impl Admission {
-    pub(crate) fn new(bound: Arc<[Addr]>, unnamed: UnnamedPeers, check: Option<Check>) -> Self {
+    pub(crate) fn new(
+        bound: Arc<[Addr]>,
+        unnamed: UnnamedPeers,
+        check: Option<Check>,
+        rates: Arc<[Rates]>,
+    ) -> Self {
         let mut ports = bound.iter().filter_map(Addr::port);
         let port = ports.next().unwrap_or(0);
         let same = if ports.all(|other| other == port) { u16::MAX } else { 0 };
-        Self { bound, port, same, host: OwnHost::new(), unnamed, check }
+        let is_open = check.is_none() && rates.is_empty();
+        Self { bound, port, same, host: OwnHost::new(), unnamed, check, rates, is_open }
     }
 
     /// Whether the server accepts a datagram from `from`. `local` returns the address of this host that the
@@ -60,11 +73,11 @@ impl Admission {
         from: &Addr,
         local: impl FnOnce() -> Option<Local>,
     ) -> Result<(), Refusal> {
-        // Most datagrams come from another port, and most servers have no filter, so this is cheap.
+        // Most datagrams come from another port, and most servers have no filter and no rate, so this is cheap.
         if let Addr(Repr::Ip(addr)) = from
             && is_possible(addr)
             && !self.may_be_ours(addr)
-            && self.check.is_none()
+            && self.is_open
         {
             return Ok(());
         }
@@ -96,12 +109,14 @@ impl Admission {
                 }
             }
         }
-        let Some(check) = &self.check else { return Ok(()) };
-        match panic::catch(|| check(from)) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Refusal::Source),
-            Err(panicked) => Err(Refusal::Panicked(panicked)),
+        match self.check.as_ref().map(|check| panic::catch(|| check(from))) {
+            None | Some(Ok(true)) => {}
+            Some(Ok(false)) => return Err(Refusal::Source),
+            Some(Err(panicked)) => return Err(Refusal::Panicked(panicked)),
         }
+        let Some(ip) = from.ip() else { return Ok(()) };
+        // What one limit refuses costs nothing at the next one.
+        if self.rates.iter().all(|rates| rates.allows(ip)) { Ok(()) } else { Err(Refusal::Rate) }
     }
 
     /// Whether `from` is one of our sockets. A socket on a wildcard address is at each address of the host.
@@ -152,7 +167,8 @@ mod tests {
     }
 
     fn admission(bound: &[&str], check: Option<Check>) -> Admission {
-        Admission::new(bound.iter().map(|bound| addr(bound)).collect(), UnnamedPeers::Drop, check)
+        let bound = bound.iter().map(|bound| addr(bound)).collect();
+        Admission::new(bound, UnnamedPeers::Drop, check, Arc::default())
     }
 
     fn admits(admission: &Admission, from: &str) -> bool {

@@ -37,6 +37,7 @@ where
     pub(super) fn refuse(&self, from: &Addr, refusal: Refusal) -> DropReason {
         match refusal {
             Refusal::Source => DropReason::Refused,
+            Refusal::Rate => DropReason::Rate,
             Refusal::Panicked(panicked) => {
                 self.socket.events.error(from, &panicked, "the source filter failed");
                 DropReason::Refused
