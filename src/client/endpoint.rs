@@ -28,7 +28,7 @@ use crate::{
 ///
 /// - [`RequestClient`](crate::RequestClient) matches and repeats requests. It needs ids in the packets, which
 ///   [`Tagged`](crate::Tagged) adds.
-/// - [`request`](Self::request) of this type is for protocols without ids, such as TFTP: it repeats a packet until
+/// - [`exchange`](Self::exchange) of this type is for protocols without ids, such as TFTP: it repeats a packet until
 ///   the next packet of the peer arrives, whatever that is.
 ///
 /// [The cookbook](crate::_documentation::cookbook#retries) has the loop by hand, for a protocol whose packets have

@@ -23,7 +23,7 @@ use crate::{
 ///
 /// It does not match responses with requests; see
 /// [`datagrammar::Client`](crate::Client#requests-responses-and-retries), which also says how to treat errors
-/// of `send`, and when to take [`request`](Self::request) or a
+/// of `send`, and when to take [`exchange`](Self::exchange) or a
 /// [`RequestClient`](crate::blocking::RequestClient) instead.
 ///
 /// # Several threads
