@@ -14,9 +14,8 @@ use crate::{BindError, Limits, ReplyCache};
 /// it is complete, and never a part of it. Use it for packets that are sometimes too long for a datagram: a list, an
 /// image, a configuration. To transfer files or streams, use TCP or QUIC.
 ///
-/// - **Loss.** Only chunks that are lost are sent again, except that another attempt of a request also repeats the first
-///   chunks of the response. The request client asks for the chunks of a response that are missing, and sends those of its request again
-///   that the server has not received.
+/// - **Loss.** The request client asks for the chunks of a response that are missing, and sends those of its request again
+///   that the server has not received. Only another attempt of a request also repeats the first chunks of the response.
 /// - **Congestion.** The first 10 chunks of a packet are sent at once. When these have arrived, 20 follow, then 40, and
 ///   then 64 at a time. When one is lost, that number halves, down to 4.
 /// - **Requests run once.** Chunks of a request that the server has received are recognized as a repetition, as with any
