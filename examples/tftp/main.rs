@@ -29,7 +29,7 @@ impl Handler<Packet, Packet> for Files {
         }
         let addr = peer.addr().clone();
         // The server answers from a port of its own, so it is a client of the client here.
-        let client = Client::builder(Tftp).connect(beside(peer)?).await?;
+        let client = Client::builder(Tftp).connect(from_new_port(peer)?).await?;
         let outcome = {
             let mut transfer = pin!(self.transfer(&request, &client));
             tokio::select! {
@@ -66,7 +66,7 @@ impl Handler<Packet, Packet> for Files {
 ///
 /// Packets from other ports do not disturb a transfer, because the socket is connected. The RFC wants them to be
 /// answered with error 5. The kernel does that in its own way: to their senders, the port is closed (ICMP).
-fn beside(peer: &Peer<Packet, Packet>) -> Result<Udp, BoxError> {
+fn from_new_port(peer: &Peer<Packet, Packet>) -> Result<Udp, BoxError> {
     let mut local = peer.local_addr().socket_addr().ok_or("TFTP is for UDP only")?;
     local.set_port(0);
     Ok(Udp::new(peer.addr().clone()).local_addr(local))

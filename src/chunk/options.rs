@@ -22,7 +22,12 @@ use crate::{BindError, Limits, ReplyCache};
 ///   other request. A server with this option has a [reply cache](crate::ReplyCache): the chunks of a response that are
 ///   missing are read from there. So a response that the cache has forgotten is not completed, and its request is served
 ///   again.
-/// - **One response.** Only the first reply to a request can be long. If the future that sends it is dropped, or fails, some
+/// - **Without ids**, as with [`LockStep`](crate::LockStep), the reply cache takes a short request for a repetition if the
+///   peer has sent the same bytes within 30 s. Set [`ReplyCache::ttl`](crate::ReplyCache::ttl) to less if that is wrong.
+/// - **Shutdown.** A long response is sent when its first chunks are. If a shutdown or a drain begins then, its client does
+///   not get the others.
+/// - **One response.** Only the first reply to a request can be long, and only while the reply cache knows the request:
+///   other long packets fail with [`SendError::TooLarge`](crate::SendError::TooLarge). If the future that sends it is dropped, or fails, some
 ///   chunks may have been sent; the client does not join them with those of another reply.
 ///
 /// | option | default |
@@ -32,11 +37,14 @@ use crate::{BindError, Limits, ReplyCache};
 /// | [`max_packets`](Self::max_packets) | 1,024 |
 /// | [`max_bytes`](Self::max_bytes) | 64 MiB, or twice the longest packet if that is more |
 /// | [`max_packets_per_peer`](Self::max_packets_per_peer) | 64, as many as a request client has in flight |
-/// | [`max_bytes_per_peer`](Self::max_bytes_per_peer) | twice the longest packet, or 64 KiB if that is more |
+/// | [`max_bytes_per_peer`](Self::max_bytes_per_peer) | a quarter of `max_bytes`, or the longest packet if that is more |
 ///
 /// All except `chunk_size` are about the requests that arrive at a server. A client keeps at most two incomplete responses
-/// for each request in flight. Beyond `max_packets_per_peer`, chunks of further requests are dropped. Beyond the other
-/// limits, the server gives up the request of which the fewest chunks have arrived, counted in
+/// for each request in flight.
+///
+/// Beyond the limits of one peer, chunks of its further requests are dropped. If chunks of a request that has begun find no
+/// room, the server gives up another request of that peer of which no more chunks have arrived. Beyond the limits of all
+/// peers, it gives up the request of which the fewest chunks have arrived, to begin a new one too. Both are counted in
 /// [`ServerStats::incomplete`](crate::ServerStats::incomplete).
 ///
 /// Other limits also apply to long packets. A server whose limits are smaller than one packet is not bound:
@@ -87,7 +95,8 @@ use crate::{BindError, Limits, ReplyCache};
 /// and the port.
 ///
 /// A short request with a forged source address makes the server send up to 10 datagrams of 1,200 bytes to that address.
-/// Use `Chunked` on networks that you trust, or with a [rate limit](crate::ServerBuilder::rate_limit).
+/// Use `Chunked` on networks that you trust, or with a [rate limit](crate::ServerBuilder::rate_limit). Each chunk and each
+/// list counts towards that limit: a request of 500 kB is 423 datagrams.
 ///
 /// # Examples
 ///
@@ -127,6 +136,10 @@ pub struct Chunked {
 
 /// How many chunks a packet has at most.
 const MOST: usize = 1 << 16;
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
 
 impl Chunked {
     /// Allows packets of up to this many bytes, as the protocol encodes them. A packet has at most 65,536 chunks, which
@@ -181,7 +194,8 @@ impl Chunked {
     }
 
     /// Sets how many bytes of memory incomplete requests of one peer take, counted as for
-    /// [`max_bytes`](Self::max_bytes). The default is twice the longest packet, or 64 KiB if that is more.
+    /// [`max_bytes`](Self::max_bytes). The default is a quarter of that, or the
+    /// longest packet if that is more.
     pub const fn max_bytes_per_peer(mut self, bytes: usize) -> Self {
         self.max_bytes_per_peer = Some(bytes);
         self
@@ -223,7 +237,10 @@ impl Chunked {
     /// Returns how many bytes of memory incomplete requests take; see [`max_bytes`](Self::max_bytes).
     #[must_use]
     pub const fn get_max_bytes(&self) -> usize {
-        self.bytes(self.max_bytes, 64 << 20)
+        match self.max_bytes {
+            Some(bytes) => bytes,
+            None => max(64 << 20, self.longest().saturating_mul(2)),
+        }
     }
 
     /// Returns how many incomplete requests of one peer the server keeps; see
@@ -237,20 +254,15 @@ impl Chunked {
     /// [`max_bytes_per_peer`](Self::max_bytes_per_peer).
     #[must_use]
     pub const fn get_max_bytes_per_peer(&self) -> usize {
-        self.bytes(self.max_bytes_per_peer, 64 << 10)
+        match self.max_bytes_per_peer {
+            Some(bytes) => bytes,
+            None => max(self.get_max_bytes() / 4, self.longest()),
+        }
     }
 
-    /// A limit of bytes: what was set, or enough for two packets, and at least `least`.
-    const fn bytes(&self, set: Option<usize>, least: usize) -> usize {
-        match set {
-            Some(bytes) => bytes,
-            None => {
-                // With the overhead of the shortest chunks.
-                let longest = self.max_len.saturating_add(self.max_len / 5).saturating_add(1_024);
-                let twice = longest.saturating_mul(2);
-                if twice > least { twice } else { least }
-            }
-        }
+    /// The most memory that the chunks of one packet take, if they are as short as possible.
+    const fn longest(&self) -> usize {
+        self.get_limit() + self.get_limit() / 5 + 1_024
     }
 
     /// Returns an error if another limit leaves no room for the longest packet.
@@ -261,11 +273,17 @@ impl Chunked {
     ) -> Result<(), BindError> {
         /// What a request counts besides its reply, with the longest name of a Unix socket.
         const REQUEST: usize = 512;
+        /// What a datagram that waits counts besides its bytes.
+        const WAITING: usize = 512;
 
-        let longest = self.get_limit().saturating_add(1);
+        let longest = self.get_limit() + 1;
         let others = [
+            ("Chunked::max_bytes", self.get_max_bytes(), self.longest()),
+            ("Chunked::max_bytes_per_peer", self.get_max_bytes_per_peer(), self.longest()),
+            ("Limits::max_datagram_size", limits.max_datagram_size, self.get_chunk_size()),
             ("Limits::max_queue_bytes", limits.max_queue_bytes, longest),
-            ("ReplyCache::max_bytes", cache.get_max_bytes(), longest.saturating_add(REQUEST)),
+            ("Limits::max_total_queue_bytes", limits.max_total_queue_bytes, longest + WAITING),
+            ("ReplyCache::max_bytes", cache.get_max_bytes(), longest + REQUEST),
         ];
         match others.into_iter().find(|(_, value, needed)| value < needed) {
             Some((limit, value, needed)) => Err(BindError::LimitTooSmall { limit, value, needed }),

@@ -45,26 +45,35 @@ impl Chunks {
         Arc::new(Self { options, table, counters })
     }
 
-    /// Whether chunks of this packet have arrived.
-    pub(crate) fn contains(&self, source: &Source, packet: PacketId) -> bool {
-        self.change(|table| table.contains(source, packet, Instant::now()))
-    }
-
-    /// Keeps a chunk from `source`. Its datagram has `len` bytes.
-    pub(crate) fn arrive(&self, source: &Source, chunk: &Chunk<'_>, len: usize) -> Arrived {
+    /// Keeps a chunk from `source`, whose datagram has `len` bytes. If its packet is not incomplete, `known` says whether
+    /// it was complete before: then that is returned.
+    pub(crate) fn arrive<Known>(
+        &self,
+        source: &Source,
+        chunk: &Chunk<'_>,
+        len: usize,
+        known: impl FnOnce() -> Option<Known>,
+    ) -> Result<Arrived, Known> {
         self.change(|table| {
-            let stored = table.add(source, chunk, Instant::now());
+            let now = Instant::now();
+            table.expire(now);
+            if !table.contains(source, chunk.packet)
+                && let Some(known) = known()
+            {
+                return Err(known);
+            }
+            let stored = table.add(source, chunk, now);
             let answer = || {
                 let assembly = table.assembly(source, chunk.packet).filter(|_| chunk.asks)?;
                 // Not longer than the chunk: otherwise somebody who forges addresses could multiply traffic.
                 Some(missing(chunk.packet, assembly.missing(), len))
             };
-            match stored {
+            Ok(match stored {
                 Stored::Waits => Arrived::Waits(answer()),
                 Stored::Repeated => Arrived::Repeated(answer()),
                 Stored::Refused => Arrived::Refused,
                 Stored::Complete(datagram) => Arrived::Complete(datagram),
-            }
+            })
         })
     }
 

@@ -6,7 +6,7 @@ use tokio::{task::coop, time::Instant};
 
 use super::{
     link::Link,
-    shared::{Beside, Shared},
+    shared::{RecvDetails, Shared},
 };
 #[cfg(doc)]
 use crate::Connect;
@@ -197,7 +197,7 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// If the future is dropped, no packet is lost.
     pub async fn recv(&self) -> Result<P::Incoming, ClientRecvError> {
-        self.receive(None, &mut Beside::default()).await
+        self.receive(None, &mut RecvDetails::default()).await
     }
 
     /// Receives the next packet, and waits for at most `timeout`. A packet that has arrived already is
@@ -212,7 +212,7 @@ impl<P: DatagramProtocol> Client<P> {
     /// The same as [`recv`](Self::recv).
     #[doc(alias = "timeout")]
     pub async fn recv_timeout(&self, timeout: Duration) -> Result<P::Incoming, ClientRecvError> {
-        self.receive(Instant::now().checked_add(timeout), &mut Beside::default()).await
+        self.receive(Instant::now().checked_add(timeout), &mut RecvDetails::default()).await
     }
 
     /// Receives the next packet, and waits until `deadline` at most. Use it in a loop that skips some
@@ -228,7 +228,7 @@ impl<P: DatagramProtocol> Client<P> {
     /// The same as [`recv`](Self::recv).
     #[doc(alias = "timeout")]
     pub async fn recv_deadline(&self, deadline: Instant) -> Result<P::Incoming, ClientRecvError> {
-        self.receive(Some(deadline), &mut Beside::default()).await
+        self.receive(Some(deadline), &mut RecvDetails::default()).await
     }
 
     /// Returns a packet that has arrived already, or `None` if there is none. It does not wait.
@@ -283,19 +283,19 @@ impl<P: DatagramProtocol> Client<P> {
         self.shared.link()?.socket()
     }
 
-    /// Receives the next packet until `until`. What it learns besides is in `beside` afterwards.
+    /// Receives the next packet until `until`. Afterwards `details` has what it learned besides the packet.
     pub(super) async fn receive(
         &self,
         until: Option<Instant>,
-        beside: &mut Beside,
+        details: &mut RecvDetails,
     ) -> Result<P::Incoming, ClientRecvError> {
         coop::consume_budget().await;
         loop {
-            match self.shared.receive(until, beside) {
+            match self.shared.receive(until, details) {
                 ControlFlow::Break(packet) => return packet,
                 ControlFlow::Continue(wait) => wait.over().await?,
             }
-            beside.waited = true;
+            details.waited = true;
         }
     }
 }

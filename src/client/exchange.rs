@@ -4,7 +4,7 @@ use std::{borrow::Borrow, fmt};
 
 use tokio::{sync::MutexGuard, task::coop, time::timeout_at};
 
-use super::{endpoint::Client, link::Link, shared::Beside};
+use super::{endpoint::Client, link::Link, shared::RecvDetails};
 use crate::{
     ClientExchangeError, ClientSendError, DatagramProtocol, Repeat,
     exchange::{ClientSide, Next, Pace},
@@ -16,7 +16,7 @@ impl<P: DatagramProtocol> Client<P> {
     ///
     /// It is for protocols whose packets have no ids, and in which each side answers one packet with one of its own:
     /// TFTP, and others in lock-step. If packets have ids, or if you may add them with [`Tagged`](crate::Tagged), use
-    /// [`RequestClient`](crate::RequestClient): it tells a late answer from the next one, and has many exchanges in
+    /// [`RequestClient`](crate::RequestClient): it tells a late answer from the next one, and has many requests in
     /// flight. [`Peer::exchange`](crate::Peer::exchange) is the same for the handler of a server.
     ///
     /// The first timer is 1 s. Later ones follow the round-trip time to the peer, at least 200 ms. Each one is twice
@@ -29,7 +29,7 @@ impl<P: DatagramProtocol> Client<P> {
     /// [`detect_duplicates`](Self::detect_duplicates) before that.
     ///
     /// A packet that has arrived already counts as the next one, as it does for [`recv`](Self::recv). If that is no
-    /// answer, [`begin_exchange`](Self::begin_exchange) waits on without sending anew.
+    /// answer, [`begin_exchange`](Self::begin_exchange) waits on and sends nothing at once.
     ///
     /// If the kernel refuses a datagram, because no program runs at the address for example, that datagram counts as
     /// lost. The next one follows when the timer expires. So an exchange survives the restart of the peer.
@@ -158,7 +158,7 @@ impl<P: DatagramProtocol> Client<P> {
         Ok(ClientExchange { client: self, side, turn: None })
     }
 
-    /// Makes this client and its clones remember a digest of each packet that they receive from now on, so that a
+    /// Makes this client and its clones remember a digest of each packet that they receive from now on, so that an
     /// [`exchange`](Self::exchange) recognizes duplicates of the previous packet.
     ///
     /// The first exchange begins with that anyway. Call it earlier if the client receives with another method before.
@@ -191,7 +191,7 @@ impl<P: DatagramProtocol> Client<P> {
 ///
 /// # Examples
 ///
-/// A client that goes on when a datagram does not decode, instead of sending its packet anew:
+/// A client that goes on when a datagram does not decode, instead of beginning again:
 ///
 /// ```
 /// use datagrammar::{Client, ClientExchangeError, Json, Repeat};
@@ -218,7 +218,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
     /// Waits for the next packet of the peer. The first call sends the packet of the exchange. Each call repeats it
     /// when its timer expires.
     ///
-    /// When it is called again, it does not send the packet anew. The timers and the total time go on.
+    /// When it is called again, it does not send the packet again before its timer expires. The timers and the total time go on.
     ///
     /// # Errors
     ///
@@ -277,9 +277,9 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
     /// Receives until the timer expires.
     async fn receive(&mut self) -> Result<Next<P::Incoming>, ClientExchangeError> {
         let Self { client, side, .. } = self;
-        let mut beside = Beside::default();
-        let received = client.receive(Some(side.exchange.due()), &mut beside).await;
-        side.received(received, beside.is_duplicate, beside.waited)
+        let mut details = RecvDetails::default();
+        let received = client.receive(Some(side.exchange.due()), &mut details).await;
+        side.received(received, details.is_duplicate, details.waited)
     }
 }
 

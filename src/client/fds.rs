@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{endpoint::Client, shared::Beside};
+use super::{endpoint::Client, shared::RecvDetails};
 use crate::{ClientRecvError, ClientSendError, Credentials, DatagramProtocol, transport::Passing};
 
 impl<P: DatagramProtocol> Client<P> {
@@ -59,9 +59,9 @@ impl<P: DatagramProtocol> Client<P> {
             return Err(ClientRecvError::Unsupported);
         }
         drop(link);
-        let mut beside = Beside::default();
-        let packet = self.receive(until, &mut beside).await?;
-        let Some(mut passed) = beside.passed else { return Ok((packet, Vec::new())) };
+        let mut details = RecvDetails::default();
+        let packet = self.receive(until, &mut details).await?;
+        let Some(mut passed) = details.passed else { return Ok((packet, Vec::new())) };
         if passed.incomplete {
             return Err(ClientRecvError::AncillaryTruncated);
         }

@@ -12,7 +12,7 @@ use std::{
 use futures_core::Stream;
 use tokio::{task::coop, time::Instant};
 
-use super::{endpoint::Client, shared::Beside};
+use super::{endpoint::Client, shared::RecvDetails};
 use crate::{ClientRecvError, DatagramProtocol};
 
 impl<P: DatagramProtocol> Client<P> {
@@ -131,7 +131,7 @@ impl<'a, P: DatagramProtocol> Packets<'a, P> {
                     break Err(error);
                 }
             }
-            match client.shared.receive(self.until, &mut Beside::default()) {
+            match client.shared.receive(self.until, &mut RecvDetails::default()) {
                 ControlFlow::Break(packet) => break packet,
                 ControlFlow::Continue(wait) => self.wait = Some(Box::pin(wait.over())),
             }

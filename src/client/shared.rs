@@ -52,7 +52,7 @@ pub(super) struct Shared<P> {
 
 /// What a receive learns besides the packet.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
+pub(super) struct RecvDetails {
     /// What came with the datagram.
     pub(super) passed: Option<Box<Passed>>,
     /// Whether the packet has the same bytes as the one before.
@@ -209,7 +209,7 @@ impl<P: DatagramProtocol> Shared<P> {
     pub(super) fn receive(
         &self,
         until: Option<Instant>,
-        beside: &mut Beside,
+        details: &mut RecvDetails,
     ) -> ControlFlow<Result<P::Incoming, ClientRecvError>, Wait<'_>> {
         // Listen first: a notification between the two steps must not be missed.
         let (closed, more) = (self.closed.notified(), self.more.notified());
@@ -217,7 +217,7 @@ impl<P: DatagramProtocol> Shared<P> {
             return ControlFlow::Break(Err(ClientRecvError::Closed));
         };
         let last = until.is_some_and(|until| until <= Instant::now());
-        match self.try_receive(&link, last, beside) {
+        match self.try_receive(&link, last, details) {
             Some(packet) => ControlFlow::Break(packet),
             None if last => ControlFlow::Break(Err(ClientRecvError::TimedOut)),
             None => ControlFlow::Continue(Wait { closed, more, link, until }),
@@ -227,7 +227,7 @@ impl<P: DatagramProtocol> Shared<P> {
     /// Returns a packet that has arrived, without waiting.
     pub(super) fn receive_now(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
         match self.link() {
-            Some(link) => self.try_receive(&link, true, &mut Beside::default()),
+            Some(link) => self.try_receive(&link, true, &mut RecvDetails::default()),
             None => Some(Err(ClientRecvError::Closed)),
         }
     }
@@ -238,11 +238,11 @@ impl<P: DatagramProtocol> Shared<P> {
         &self,
         link: &Link,
         last: bool,
-        beside: &mut Beside,
+        details: &mut RecvDetails,
     ) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();
         let counters = &self.counters;
-        let packet = match self.try_take(link, last, &mut datagram, &mut beside.passed) {
+        let packet = match self.try_take(link, last, &mut datagram, &mut details.passed) {
             Ok(true) => {
                 add(&counters.received, 1);
                 let decoded = self.protocol.decode(&datagram).map_err(|error| {
@@ -252,7 +252,7 @@ impl<P: DatagramProtocol> Shared<P> {
                 if let Some(last) = self.last.get()
                     && decoded.is_ok()
                 {
-                    beside.is_duplicate = locked(last).is_again(&datagram);
+                    details.is_duplicate = locked(last).is_again(&datagram);
                 }
                 Some(decoded)
             }

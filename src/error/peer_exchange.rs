@@ -1,4 +1,4 @@
-//! The error of an exchange of a handler to its peer.
+//! The error of an exchange of a handler with its peer.
 
 use std::{error::Error, fmt, io, time::Duration};
 

@@ -8,7 +8,7 @@ mod ticket;
 
 use std::time::Duration;
 
-pub(crate) use replies::{Arrival, Keep, Recorded, Replies};
+pub(crate) use replies::{Arrival, Keep, Recorded, Replies, Reply};
 pub(crate) use shared::{ReadId, Shared};
 pub(crate) use store::{AnyStore, Storing};
 pub use store::{Begun, ReplyStore, StoredRequest};

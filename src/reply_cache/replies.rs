@@ -32,8 +32,24 @@ pub(crate) enum Arrival {
     New(Ticket),
     /// It repeats a request that has no reply.
     Duplicate,
-    /// It repeats a request that has this reply. The reply has this name in chunks, if the number is not 0.
-    Answered(Arc<[u8]>, PacketId),
+    /// It repeats a request that has this reply.
+    Answered(Reply),
+}
+
+/// A reply that is known.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) bytes: Arc<[u8]>,
+    /// Its name in chunks. Without one, it cannot be sent in chunks, since the others could not be asked for.
+    pub(crate) packet: Option<PacketId>,
+}
+
+impl Reply {
+    /// A reply with this name in chunks. 0 means none.
+    pub(super) fn new(bytes: Arc<[u8]>, id: u64, name: u32) -> Self {
+        let packet = (name != 0).then_some(PacketId { id, number: name });
+        Self { bytes, packet }
+    }
 }
 
 /// How much of a reply is recorded.
@@ -78,7 +94,7 @@ impl Replies {
             Known::No(number) => Arrival::New(Ticket::new(Arc::clone(&self.shared), number)),
             Known::Full => Arrival::Unnumbered,
             Known::Unanswered => Arrival::Duplicate,
-            Known::Answered(reply, number) => Arrival::Answered(reply, PacketId { id, number }),
+            Known::Answered(bytes, name) => Arrival::Answered(Reply::new(bytes, id, name)),
         })
     }
 
@@ -88,9 +104,7 @@ impl Replies {
         let digest = self.digest(packet);
         let known = self.shared.change(|table| table.find(&request, digest, Instant::now()));
         Some(match known? {
-            Known::Answered(reply, number) => {
-                Arrival::Answered(reply, PacketId { id: packet.id, number })
-            }
+            Known::Answered(bytes, name) => Arrival::Answered(Reply::new(bytes, packet.id, name)),
             _ => Arrival::Duplicate,
         })
     }

@@ -6,7 +6,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -32,8 +32,8 @@ pub(crate) struct Shared {
     pub(super) storing: Option<Arc<Storing>>,
     options: ReplyCache,
     table: Mutex<Table>,
-    /// How many names replies have got.
-    names: AtomicU64,
+    /// The name of the next reply in chunks. It begins at random and rises by one.
+    next_name: AtomicU32,
     counters: Arc<Counters>,
     /// The keys of two hashes: one of peers and ids, one of the bytes of requests. An attacker who knew the keys could
     /// find two requests with the same hashes. The keys are random and never leave the process, so nobody can search
@@ -52,14 +52,22 @@ impl Shared {
         let table = Mutex::new(Table::new(options.clone()));
         let (conversations, bytes) = (RandomState::new(), RandomState::new());
         let storing = storing.map(Arc::new);
-        let names = AtomicU64::new(0);
-        Arc::new(Self { read_id, storing, options, table, names, counters, conversations, bytes })
+        let next_name = AtomicU32::new(bytes.hash_one(0) as u32);
+        Arc::new(Self {
+            read_id,
+            storing,
+            options,
+            table,
+            next_name,
+            counters,
+            conversations,
+            bytes,
+        })
     }
 
-    /// A name for a reply in chunks. It is not 0, and nobody else can guess it.
+    /// A name for a reply in chunks. It is not 0, and is not used again for 2^32 replies.
     pub(super) fn new_name(&self) -> u32 {
-        let number = self.names.fetch_add(1, Relaxed);
-        (self.conversations.hash_one(number) as u32).max(1)
+        self.next_name.fetch_add(1, Relaxed).max(1)
     }
 
     pub(super) const fn ttl(&self) -> Duration {

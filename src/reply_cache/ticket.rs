@@ -11,10 +11,11 @@ use std::{
 
 use super::{
     StoreFailure,
+    replies::Reply,
     shared::Shared,
     store::{Begun, Claim, Storing},
 };
-use crate::{Addr, chunk::PacketId, panic};
+use crate::{Addr, panic};
 
 /// Travels with a request until a handler receives it. If the request is dropped before that, so is its ticket, and
 /// the reply cache and the reply store forget the request.
@@ -36,8 +37,8 @@ pub(crate) enum Verdict {
     New,
     /// Another server has begun it.
     InProgress,
-    /// Another server has sent this reply. The reply has this name in chunks, if it is kept.
-    Answered(Arc<[u8]>, Option<PacketId>),
+    /// Another server has sent this reply.
+    Answered(Reply),
     /// Nothing, because the store has failed, and the request must not be served.
     Unknown,
 }
@@ -99,8 +100,7 @@ impl Ticket {
                     table.learn(number, &reply);
                     table.name(number, name)
                 });
-                let packet = PacketId { id: asking.id, number: name };
-                Verdict::Answered(reply, is_named.then_some(packet))
+                Verdict::Answered(Reply::new(reply, asking.id, if is_named { name } else { 0 }))
             }
             None => match self.shared.store_failure() {
                 StoreFailure::Serve => Verdict::New,

@@ -188,7 +188,7 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         }
         asked.timer = this.timer(timing, asked.in_silence, shared.jitter.next());
         asked.registered.rest = asked.timer;
-        let datagrams = asked.registered.attempt(asked.attempts);
+        let parts = asked.registered.parts(asked.attempts);
         asked.steps = asked.registered.progress().map_or(0, |progress| progress.steps);
         asked.attempts += 1;
         asked.in_silence += 1;
@@ -200,9 +200,10 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         add(&shared.counters.attempts, 1);
         asked.sent = Instant::now();
         let Registered { socket, datagram, .. } = &asked.registered;
+        let is_whole = !asked.registered.is_in_chunks();
         let sending = async {
-            let Some(datagrams) = datagrams else { return send(socket, datagram).await };
-            send_all(socket, &datagrams).await
+            let first = send_all(socket, &parts).await?;
+            if is_whole { send(socket, datagram).await } else { Ok(first) }
         };
         let sent = tokio::select! {
             biased;

@@ -6,7 +6,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -47,9 +47,9 @@ struct Core {
     /// The number of the server.
     server: usize,
     chunked: Option<Chunked>,
-    /// Makes the numbers of requests in chunks. Two requests never have the same one, even if their ids are equal.
-    numbers: RandomState,
-    registered: AtomicU64,
+    /// The number of the next request in chunks. It begins at random and rises by one, so that two requests have the same
+    /// one only after 2^32 others, also if their ids are equal.
+    next_number: AtomicU32,
     waiting: Mutex<Waiting>,
     /// Chunks and lists for which there was no room.
     unsent: Mutex<VecDeque<(u64, Vec<u8>)>>,
@@ -108,10 +108,11 @@ impl Socket {
         };
         let counters = Arc::clone(counters);
         let arrived = Arrived::new(options.max_datagram_size.min(link.longest()));
-        let (chunked, numbers) = (options.chunked.clone(), RandomState::new());
+        let chunked = options.chunked.clone();
+        let next_number = AtomicU32::new(RandomState::new().hash_one(0) as u32);
         let waiting = Mutex::new(waiting);
-        let (registered, unsent) = (AtomicU64::new(0), Mutex::default());
-        let core = Core { link, server, chunked, numbers, registered, waiting, unsent, counters };
+        let unsent = Mutex::default();
+        let core = Core { link, server, chunked, next_number, waiting, unsent, counters };
         let core = Arc::new(core);
         let drive = drive(Arc::clone(&core), Arc::clone(protocol), arrived);
         Arc::new(Self { core, driver: tokio::spawn(drive) })
@@ -146,8 +147,7 @@ impl Socket {
         slot: &Arc<Slot>,
     ) -> Registered {
         let transfer = self.core.chunked.as_ref().map(|options| {
-            let nth = self.core.registered.fetch_add(1, Relaxed);
-            let number = self.core.numbers.hash_one(nth) as u32;
+            let number = self.core.next_number.fetch_add(1, Relaxed);
             Arc::new(Mutex::new(Transfer::new(options, PacketId { id, number }, &datagram)))
         });
         let (sent, slot) = (Arc::clone(&datagram), Arc::clone(slot));
@@ -198,15 +198,14 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// What attempt number `attempt` sends, from 0, if there may be chunks.
-    pub(super) fn attempt(&self, attempt: u32) -> Option<Vec<Vec<u8>>> {
-        let mut transfer = locked(self.transfer.as_ref()?);
-        let first = attempt == 0;
-        Some(if first {
-            transfer.begin(&self.datagram, Instant::now())
-        } else {
-            transfer.repeat(&self.datagram)
-        })
+    /// The chunks and lists that attempt number `attempt` sends, from 0. If the request is not in chunks, it follows.
+    pub(super) fn parts(&self, attempt: u32) -> Vec<Vec<u8>> {
+        let Some(transfer) = &self.transfer else { return Vec::new() };
+        let mut transfer = locked(transfer);
+        match attempt {
+            0 => transfer.begin(&self.datagram, Instant::now()),
+            _ => transfer.repeat(&self.datagram),
+        }
     }
 
     /// Whether the request is sent in chunks.
@@ -241,12 +240,14 @@ impl Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         let core = &self.socket.core;
-        if self.transfer.is_some() {
-            locked(&core.unsent).retain(|(id, _)| *id != self.id);
-        }
         let mut waiting = locked(&core.waiting);
         waiting.requests.remove(&self.id);
         waiting.rests_until = Instant::now().checked_add(self.rest);
+        drop(waiting);
+        if self.transfer.is_some() {
+            // From now on nothing is added for it.
+            locked(&core.unsent).retain(|(id, _)| *id != self.id);
+        }
     }
 }
 
@@ -286,6 +287,9 @@ impl Core {
                 }
                 Next::TooLong => add(&self.counters.too_large, 1),
             }
+        }
+        if self.chunked.is_some() {
+            self.flush();
         }
     }
 
@@ -345,22 +349,37 @@ impl Core {
         self.send(id, next);
     }
 
-    /// Sends these datagrams of request `id`, after those for which there was no room.
+    /// Adds datagrams of request `id` to those that are to be sent, unless it has ended.
     fn send(&self, id: u64, datagrams: Vec<Vec<u8>>) {
         /// More are dropped, and a timer sends them again.
         const MOST: usize = 1_024;
 
         let mut unsent = locked(&self.unsent);
-        let room = MOST.saturating_sub(unsent.len());
-        unsent.extend(datagrams.into_iter().take(room).map(|datagram| (id, datagram)));
+        if locked(&self.waiting).requests.contains_key(&id) {
+            let room = MOST.saturating_sub(unsent.len());
+            unsent.extend(datagrams.into_iter().take(room).map(|datagram| (id, datagram)));
+        }
+    }
+
+    /// Sends what is to be sent, as far as there is room.
+    fn flush(&self) {
+        let mut refused = None;
+        let mut unsent = locked(&self.unsent);
         while let Some((_, datagram)) = unsent.front() {
             match self.link.try_send(datagram) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => add(&self.counters.send_errors, 1),
+                Err(error) => {
+                    add(&self.counters.send_errors, 1);
+                    refused = Some(error).filter(is_about_sending);
+                }
                 Ok(()) => {}
             }
             unsent.pop_front();
+        }
+        drop(unsent);
+        if let Some(error) = refused {
+            self.unreachable(error.kind());
         }
     }
 
@@ -372,7 +391,7 @@ impl Core {
         tokio::select! {
             readable = self.link.readable() => readable,
             writable = self.link.writable() => {
-                self.send(0, Vec::new());
+                self.flush();
                 writable
             }
         }

@@ -8,13 +8,7 @@ use super::{
     SocketState,
     mailbox::{Asked, Mailbox, Next},
 };
-use crate::{
-    Addr,
-    chunk::PacketId,
-    reply_cache::Verdict,
-    stats::{DropReason, add},
-    transport::Route,
-};
+use crate::{Addr, reply_cache::Verdict, stats::DropReason, transport::Route};
 
 /// What there is to receive.
 pub(crate) enum Taken {
@@ -40,8 +34,10 @@ impl SocketState {
             let reason = match verdict {
                 Poll::Ready(Verdict::New) => return Taken::Datagram(Some(asked)),
                 Poll::Ready(Verdict::InProgress) => DropReason::Duplicate,
-                Poll::Ready(Verdict::Answered(reply, packet)) => {
-                    self.send_again(&Route { peer: peer.clone(), local }, &reply, packet);
+                Poll::Ready(Verdict::Answered(reply)) => {
+                    let to = Route { peer: peer.clone(), local };
+                    self.send_batched();
+                    self.replay(&reply, |datagram| self.outbox.send_alone_again(&to, datagram));
                     DropReason::Duplicate
                 }
                 Poll::Ready(Verdict::Unknown) => DropReason::StoreFailed,
@@ -82,24 +78,6 @@ impl SocketState {
                     }
                 }
             }
-        }
-    }
-
-    /// Sends the reply of another server.
-    fn send_again(&self, to: &Route, reply: &[u8], packet: Option<PacketId>) {
-        self.send_batched();
-        let sent = match self.chunks.as_deref().filter(|chunks| chunks.splits(reply)) {
-            None => self.outbox.send_alone_again(to, reply),
-            Some(chunks) => {
-                // If it is not kept, its other chunks could not be asked for.
-                packet.is_some_and(|packet| {
-                    let mut first = chunks.first(packet, reply);
-                    first.all(|chunk| self.outbox.send_alone_again(to, &chunk))
-                })
-            }
-        };
-        if sent {
-            add(&self.counters.replayed, 1);
         }
     }
 }

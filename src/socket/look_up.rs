@@ -4,7 +4,7 @@ use super::SocketState;
 use crate::{
     Addr,
     chunk::{Arrived, Chunks, MAX_FLIGHT, PacketId, Part, Source, is_part},
-    reply_cache::{Arrival, Replies},
+    reply_cache::{Arrival, Replies, Reply},
     stats::{DropReason, add},
     transport::{Passed, RecvBatch, Route, SendBatch},
 };
@@ -51,7 +51,7 @@ impl Lookup<'_> {
                 Looked::Request
             }
             Ok(Arrival::Duplicate) => Looked::Dropped(DropReason::Duplicate),
-            Ok(Arrival::Answered(reply, packet)) => self.replay(&reply, packet),
+            Ok(Arrival::Answered(reply)) => self.replay(&reply),
             Err(panicked) => {
                 let what = "the id of a datagram could not be read";
                 self.socket.events.error(self.from(), &panicked, what);
@@ -74,20 +74,9 @@ impl Lookup<'_> {
     }
 
     /// Sends a reply again.
-    fn replay(&mut self, reply: &[u8], packet: PacketId) -> Looked {
-        let (outbox, to) = (&self.socket.outbox, self.route());
-        let sent = match self.socket.chunks.as_deref().filter(|chunks| chunks.splits(reply)) {
-            None => outbox.send_again(self.replies, &to, reply),
-            // It has no name if it is not kept. Then its other chunks could not be asked for.
-            Some(chunks) => {
-                let mut first = chunks.first(packet, reply);
-                packet.number != 0
-                    && first.all(|chunk| outbox.send_again(self.replies, &to, &chunk))
-            }
-        };
-        if sent {
-            add(&self.socket.counters.replayed, 1);
-        }
+    fn replay(&mut self, reply: &Reply) -> Looked {
+        let (socket, to) = (self.socket, self.route());
+        socket.replay(reply, |datagram| socket.outbox.send_again(self.replies, &to, datagram));
         Looked::Dropped(DropReason::Duplicate)
     }
 
@@ -113,20 +102,18 @@ impl Lookup<'_> {
             Part::Chunk(chunk) => {
                 let (packet, len) = (chunk.packet, datagram.len());
                 let source = Source { bound: cache.bound(), peer: from };
-                if !chunks.contains(&source, packet)
-                    && let Some(repeated) = cache.repeated(&source.peer, packet)
-                {
-                    let asks = chunk.asks;
-                    return Err(match repeated {
-                        Arrival::Answered(reply, packet) if asks => self.replay(&reply, packet),
-                        _ => Looked::Dropped(DropReason::Duplicate),
-                    });
-                }
-                match chunks.arrive(&source, &chunk, len) {
-                    Arrived::Complete(datagram) => return self.complete(cache, packet, datagram),
-                    Arrived::Waits(answer) => (Looked::Part, answer),
-                    Arrived::Repeated(answer) => (Looked::Dropped(DropReason::Duplicate), answer),
-                    Arrived::Refused => (refused(), None),
+                let (asks, known) = (chunk.asks, || cache.repeated(&source.peer, packet));
+                match chunks.arrive(&source, &chunk, len, known) {
+                    Ok(Arrived::Complete(datagram)) => {
+                        return self.complete(cache, packet, datagram);
+                    }
+                    Ok(Arrived::Waits(answer)) => (Looked::Part, answer),
+                    Ok(Arrived::Repeated(answer)) => {
+                        (Looked::Dropped(DropReason::Duplicate), answer)
+                    }
+                    Ok(Arrived::Refused) => (refused(), None),
+                    Err(Arrival::Answered(reply)) if asks => return Err(self.replay(&reply)),
+                    Err(_) => (Looked::Dropped(DropReason::Duplicate), None),
                 }
             }
         };

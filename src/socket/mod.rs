@@ -23,7 +23,7 @@ use crate::{
     chunk::Chunks,
     events::Events,
     limits::Limits,
-    reply_cache::{Keep, Recorded, Replies},
+    reply_cache::{Keep, Recorded, Replies, Reply},
     stats::{Counters, DropReason, add},
     tasks::Tasks,
 };
@@ -145,6 +145,20 @@ impl SocketState {
         match &self.replies {
             Some(replies) => self.record_in(replies, to, reply, keep),
             None => Recorded::default(),
+        }
+    }
+
+    /// Sends a reply again with `send`, or its first chunks, and counts that.
+    pub(crate) fn replay(&self, reply: &Reply, mut send: impl FnMut(&[u8]) -> bool) {
+        let Reply { bytes, packet } = reply;
+        let sent = match self.chunks.as_deref().filter(|chunks| chunks.splits(bytes)) {
+            None => send(bytes),
+            Some(chunks) => {
+                packet.is_some_and(|packet| chunks.first(packet, bytes).all(|chunk| send(&chunk)))
+            }
+        };
+        if sent {
+            add(&self.counters.replayed, 1);
         }
     }
 

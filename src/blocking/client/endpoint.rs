@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     link::Link,
-    shared::{Beside, Shared},
+    shared::{RecvDetails, Shared},
 };
 use crate::{
     Addr, ClientRecvError, ClientSendError, ClientStats, DatagramProtocol, SocketRef,
@@ -230,7 +230,7 @@ impl<P: DatagramProtocol> Client<P> {
         if is_inside_runtime() {
             return Err(ClientRecvError::InsideRuntime);
         }
-        self.shared.receive(deadline, &mut Beside::default())
+        self.shared.receive(deadline, &mut RecvDetails::default())
     }
 }
 

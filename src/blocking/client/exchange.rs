@@ -2,7 +2,7 @@
 
 use std::{borrow::Borrow, fmt, time::Instant};
 
-use super::{endpoint::Client, link::Link, shared::Beside, wait::Waited};
+use super::{endpoint::Client, link::Link, shared::RecvDetails, wait::Waited};
 use crate::{
     ClientExchangeError, DatagramProtocol, Repeat,
     blocking::block_on::is_inside_runtime,
@@ -117,7 +117,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
     /// Waits for the next packet of the peer. The first call sends the packet of the exchange. Each call repeats it
     /// when its timer expires.
     ///
-    /// When it is called again, it does not send the packet anew. The timers and the total time go on.
+    /// When it is called again, it does not send the packet again before its timer expires. The timers and the total time go on.
     ///
     /// # Errors
     ///
@@ -177,10 +177,10 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
     /// Receives until the timer expires.
     fn receive(&mut self) -> Result<Next<P::Incoming>, ClientExchangeError> {
         let Self { client: Client { shared }, side, .. } = self;
-        let mut beside = Beside::default();
+        let mut details = RecvDetails::default();
         let due = side.exchange.due().into_std();
-        let received = shared.receive(Some(due), &mut beside);
-        side.received(received, beside.is_duplicate, beside.waited)
+        let received = shared.receive(Some(due), &mut details);
+        side.received(received, details.is_duplicate, details.waited)
     }
 }
 

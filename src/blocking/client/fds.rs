@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{endpoint::Client, shared::Beside};
+use super::{endpoint::Client, shared::RecvDetails};
 use crate::{
     ClientRecvError, ClientSendError, DatagramProtocol, blocking::block_on::is_inside_runtime,
     transport::Passing,
@@ -49,9 +49,9 @@ impl<P: DatagramProtocol> Client<P> {
             return Err(ClientRecvError::InsideRuntime);
         }
         self.passes_fds(ClientRecvError::Closed, ClientRecvError::Unsupported)?;
-        let mut beside = Beside::default();
-        let packet = self.shared.receive(deadline, &mut beside)?;
-        let Some(mut passed) = beside.passed else { return Ok((packet, Vec::new())) };
+        let mut details = RecvDetails::default();
+        let packet = self.shared.receive(deadline, &mut details)?;
+        let Some(mut passed) = details.passed else { return Ok((packet, Vec::new())) };
         if passed.incomplete {
             return Err(ClientRecvError::AncillaryTruncated);
         }

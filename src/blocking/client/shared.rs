@@ -40,7 +40,7 @@ pub(super) struct Shared<P> {
 
 /// What a receive learns besides the packet.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
+pub(super) struct RecvDetails {
     /// What came with the datagram.
     pub(super) passed: Option<Passed>,
     /// Whether the packet has the same bytes as the one before.
@@ -104,7 +104,7 @@ impl<P> Shared<P> {
 
     pub(super) fn close(&self) {
         let link = locked(&self.link).take();
-        // Whoever waits has either seen that the client is closed, or is notified.
+        // A thread that waits has either seen that the client is closed, or is notified.
         drop(locked(&self.exchanging));
         self.turn.notify_all();
         #[cfg(unix)]
@@ -191,12 +191,12 @@ impl<P: DatagramProtocol> Shared<P> {
     pub(super) fn receive(
         &self,
         deadline: Option<Instant>,
-        beside: &mut Beside,
+        details: &mut RecvDetails,
     ) -> Result<P::Incoming, ClientRecvError> {
         let link = self.link().ok_or(ClientRecvError::Closed)?;
         let mut waited = Waited::Ready;
         loop {
-            if let Some(packet) = self.try_receive(&link, beside) {
+            if let Some(packet) = self.try_receive(&link, details) {
                 return packet;
             }
             match waited {
@@ -208,14 +208,14 @@ impl<P: DatagramProtocol> Shared<P> {
                 Waited::Ready => {}
             }
             waited = link.wait_readable(deadline).map_err(ClientRecvError::Io)?;
-            beside.waited = true;
+            details.waited = true;
         }
     }
 
     /// Returns a packet that has arrived, without waiting.
     pub(super) fn receive_now(&self) -> Option<Result<P::Incoming, ClientRecvError>> {
         match self.link() {
-            Some(link) => self.try_receive(&link, &mut Beside::default()),
+            Some(link) => self.try_receive(&link, &mut RecvDetails::default()),
             None => Some(Err(ClientRecvError::Closed)),
         }
     }
@@ -223,7 +223,7 @@ impl<P: DatagramProtocol> Shared<P> {
     fn try_receive(
         &self,
         link: &Link,
-        beside: &mut Beside,
+        details: &mut RecvDetails,
     ) -> Option<Result<P::Incoming, ClientRecvError>> {
         let mut buffer = locked(&self.buffers).pop().unwrap_or_default();
         // Pages that are never touched cost no memory.
@@ -231,7 +231,7 @@ impl<P: DatagramProtocol> Shared<P> {
             buffer = vec![0; self.max_datagram_size + 1];
         }
         let counters = &self.counters;
-        let packet = match link.try_recv(&mut buffer, &mut beside.passed) {
+        let packet = match link.try_recv(&mut buffer, &mut details.passed) {
             Ok(Received::Whole(len)) => {
                 add(&counters.received, 1);
                 let decoded = self.protocol.decode(&buffer[..len]).map_err(|error| {
@@ -241,7 +241,7 @@ impl<P: DatagramProtocol> Shared<P> {
                 if let Some(last) = self.last.get()
                     && decoded.is_ok()
                 {
-                    beside.is_duplicate = locked(last).is_again(&buffer[..len]);
+                    details.is_duplicate = locked(last).is_again(&buffer[..len]);
                 }
                 Some(decoded)
             }

@@ -129,7 +129,7 @@ impl ServerThread {
 
 impl Drop for ServerThread {
     fn drop(&mut self) {
-        // Whoever drops it does not want to know the reason of the end.
+        // A program that drops it does not want to know the reason of the end.
         let _ = self.join();
     }
 }

@@ -19,8 +19,7 @@ use crate::{Addr, timing::after};
 pub(crate) struct Table {
     limits: Chunked,
     packets: BTreeMap<u64, Box<Entry>>,
-    numbers: HashMap<(Source, PacketId), u64>,
-    /// How much each peer has here.
+    /// What each peer has here.
     peers: HashMap<Source, Usage>,
     /// The time of the last new chunk, and the number of the packet.
     ages: BTreeSet<(Instant, u64)>,
@@ -44,14 +43,14 @@ pub(crate) struct Source {
 #[derive(Debug)]
 struct Entry {
     source: Source,
-    id: PacketId,
     assembly: Assembly,
     since: Instant,
 }
 
 #[derive(Debug, Default)]
 struct Usage {
-    packets: Vec<u64>,
+    /// At most as many as a peer may have.
+    packets: Vec<(PacketId, u64)>,
     bytes: usize,
 }
 
@@ -84,7 +83,6 @@ impl Table {
         Self {
             limits,
             packets: BTreeMap::new(),
-            numbers: HashMap::new(),
             peers: HashMap::new(),
             ages: BTreeSet::new(),
             progress: BTreeSet::new(),
@@ -95,8 +93,7 @@ impl Table {
     }
 
     /// Whether chunks of this packet have arrived.
-    pub(crate) fn contains(&mut self, source: &Source, packet: PacketId, now: Instant) -> bool {
-        self.expire(now);
+    pub(crate) fn contains(&self, source: &Source, packet: PacketId) -> bool {
         self.number(source, packet).is_some()
     }
 
@@ -155,9 +152,14 @@ impl Table {
         self.packets.get(&number).map(|entry| &entry.assembly)
     }
 
+    /// How many chunks of a packet have arrived.
+    fn chunks(&self, number: u64) -> usize {
+        self.packets.get(&number).map_or(0, |entry| entry.assembly.chunks())
+    }
+
     fn number(&self, source: &Source, packet: PacketId) -> Option<u64> {
-        // A key without a copy of the address would need a trait of its own; this one has no heap for IP addresses.
-        self.numbers.get(&(source.clone(), packet)).copied()
+        let packets = &self.peers.get(source)?.packets;
+        packets.iter().find(|(known, _)| *known == packet).map(|(_, number)| *number)
     }
 
     /// Whether this peer may begin another packet.
@@ -176,32 +178,32 @@ impl Table {
         self.next += 1;
         let (source, id, assembly) = (source.clone(), chunk.packet, Assembly::new(chunk.last));
         let usage = self.peers.entry(source.clone()).or_default();
-        usage.packets.push(number);
+        usage.packets.push((id, number));
         usage.bytes += PACKET;
         self.bytes += PACKET;
-        self.numbers.insert((source.clone(), id), number);
         self.ages.insert((now, number));
         self.progress.insert((0, number));
-        self.packets.insert(number, Box::new(Entry { source, id, assembly, since: now }));
+        self.packets.insert(number, Box::new(Entry { source, assembly, since: now }));
         number
     }
 
-    /// Makes room for a chunk of packet `number`, or of a new one. Returns false if no other packet could give way.
+    /// Makes room for a chunk of packet `number`, or of a new one. Returns false if no other packet could be given up.
     fn make_room(&mut self, source: &Source, number: Option<u64>, cost: usize) -> bool {
+        let own = number.map_or(0, |number| self.chunks(number));
         loop {
             let usage = self.peers.get(source);
             let used = usage.map_or(0, |usage| usage.bytes);
             if used + cost <= self.limits.get_max_bytes_per_peer() {
                 break;
             }
-            let progress =
-                |other: &u64| self.packets.get(other).map(|entry| entry.assembly.chunks());
             let others = usage.into_iter().flat_map(|usage| &usage.packets);
-            let others = others.filter(|other| Some(**other) != number);
-            let Some(&weakest) = others.min_by_key(|other| (progress(other), **other)) else {
-                return false;
-            };
-            self.give_up(weakest);
+            let others = others.map(|(_, other)| *other).filter(|other| Some(*other) != number);
+            let weakest = others.min_by_key(|other| (self.chunks(*other), *other));
+            // Of one peer, the packet with the fewest chunks waits, also if it is the new one.
+            match weakest.filter(|other| self.chunks(*other) <= own) {
+                Some(weakest) => self.give_up(weakest),
+                None => return false,
+            }
         }
         while self.bytes + cost > self.limits.get_max_bytes() {
             if !self.give_up_weakest(number) {
@@ -248,14 +250,12 @@ impl Table {
         self.progress.remove(&(entry.assembly.chunks(), number));
         if let Some(usage) = self.peers.get_mut(&entry.source) {
             usage.bytes -= cost;
-            usage.packets.retain(|other| *other != number);
+            usage.packets.retain(|(_, other)| *other != number);
             if usage.packets.is_empty() {
                 self.peers.remove(&entry.source);
             }
         }
-        let Entry { source, id, assembly, .. } = *entry;
-        self.numbers.remove(&(source, id));
-        Some(assembly)
+        Some(entry.assembly)
     }
 }
 

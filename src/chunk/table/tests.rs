@@ -32,7 +32,8 @@ impl Bench {
     }
 
     fn contains(&mut self, peer: u32, id: u64) -> bool {
-        self.table.contains(&source(peer), packet(id), self.now)
+        self.table.expire(self.now);
+        self.table.contains(&source(peer), packet(id))
     }
 
     fn check(&self) {
@@ -248,8 +249,11 @@ fn it_does_the_same_as_a_simple_list() {
                 if list.iter().filter(is_of).map(cost).sum::<usize>() + more <= most {
                     return true;
                 }
+                let own = list.iter().find(|one| one.key == key).map_or(0, |one| one.chunks.len());
                 let others =
                     list.iter().enumerate().filter(|(_, one)| is_of(one) && one.key != key);
+                // Of the same peer, none of which more has arrived.
+                let others = others.filter(|(_, one)| of.is_none() || one.chunks.len() <= own);
                 let weakest = others.min_by_key(|(at, one)| (one.chunks.len(), *at));
                 let Some((weakest, _)) = weakest else { return false };
                 list.remove(weakest);
@@ -279,4 +283,23 @@ fn it_does_the_same_as_a_simple_list() {
         bench.check();
     }
     assert!(complete > 1_000, "{complete}");
+}
+
+// uploads of one client do not push each other out
+#[test]
+fn a_new_packet_of_a_peer_ends_none_of_which_more_has_arrived() {
+    let most = 2 * (PACKET + 2 * (CHUNK + SHORTEST));
+    let mut bench = Bench::new(Chunked::with_limit(10_000).max_bytes_per_peer(most));
+    for (id, index) in [(7, 0), (8, 0), (7, 1), (8, 1)] {
+        assert_eq!(bench.add(1, id, index, 9), Stored::Waits);
+    }
+
+    assert_eq!(bench.add(1, 9, 0, 9), Stored::Refused);
+
+    assert!(bench.contains(1, 7) && bench.contains(1, 8));
+    assert_eq!(bench.table.given_up, 0);
+    // One of them goes on all the same.
+    assert_eq!(bench.add(1, 7, 2, 9), Stored::Waits);
+    assert!(bench.contains(1, 7) && !bench.contains(1, 8));
+    bench.check();
 }

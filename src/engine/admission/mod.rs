@@ -13,8 +13,11 @@ use own_host::OwnHost;
 pub(crate) use rates::Rates;
 
 use crate::{
+    BoxError,
     addr::{Addr, Repr},
     panic::{self, Panicked},
+    socket::SocketState,
+    stats::DropReason,
     transport::{Local, UnnamedPeers},
 };
 
@@ -49,6 +52,28 @@ pub(crate) enum Refusal {
     Unnamed,
     /// The user's check panicked.
     Panicked(Panicked),
+}
+
+impl Refusal {
+    /// The reason for the drop of a datagram from `from`. Logs it, if that was asked for.
+    #[cold]
+    pub(crate) fn reason(self, from: &Addr, socket: &SocketState) -> DropReason {
+        match self {
+            Self::Source => DropReason::Refused,
+            Self::Rate => DropReason::Rate,
+            Self::Panicked(panicked) => {
+                socket.events.error(from, &panicked, "the source filter failed");
+                DropReason::Refused
+            }
+            Self::Unnamed => {
+                if socket.outbox.transport().unnamed_peers() == UnnamedPeers::Warn {
+                    let error: BoxError = "the sender has no name, so it cannot be answered".into();
+                    socket.events.warn(from, &*error, "a datagram was dropped");
+                }
+                DropReason::Unnamed
+            }
+        }
+    }
 }
 
 impl Admission {

@@ -157,7 +157,8 @@ mod tests {
 
         let others = (0..10_000).filter(|n| rates.allows(Ipv4Addr::from(0x0a00_0000 + n).into()));
 
-        assert_eq!(others.count(), 10_000);
+        // Both places are shared with one in 2^28.
+        assert!(others.count() >= 9_998);
     }
 
     //

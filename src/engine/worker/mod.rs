@@ -1,10 +1,8 @@
 //! The loop that drives one socket: receive a batch, run handlers, send their replies.
 
-mod chunk_expiry;
-mod dropping;
+mod alarm;
 mod opening;
 mod rereading;
-mod send_deadline;
 
 use std::{
     future::poll_fn,
@@ -15,8 +13,7 @@ use std::{
     time::Duration,
 };
 
-use chunk_expiry::ChunkExpiry;
-use send_deadline::SendDeadline;
+use alarm::Alarm;
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, coop, yield_now},
@@ -77,8 +74,8 @@ where
         mailbox: Arc::default(),
         pause: None,
         deaf: false,
-        send_deadline: SendDeadline::default(),
-        chunk_expiry: ChunkExpiry::default(),
+        send_deadline: Alarm::default(),
+        chunk_expiry: Alarm::default(),
         reread: None,
         receiving: socket.outbox.transport().recv_half(BATCH),
         application,
@@ -124,8 +121,10 @@ struct Worker<Req, Res, H, F, M> {
     pause: Option<Pin<Box<Sleep>>>,
     /// Whether the socket cannot receive at the moment, so that another attempt to read it is useless.
     deaf: bool,
-    send_deadline: SendDeadline,
-    chunk_expiry: ChunkExpiry,
+    /// When a datagram has waited too long for room in the kernel.
+    send_deadline: Alarm,
+    /// When an incomplete request is given up.
+    chunk_expiry: Alarm,
     /// The round of reading that conversations with an elapsed timeout wait for.
     reread: Option<Rereading>,
     // Dropped last, because the next serving may begin after that.
@@ -243,9 +242,19 @@ where
     fn attend(&mut self, cx: &mut Context<'_>) {
         self.socket.outbox.signal.register(cx);
         self.free_places();
-        self.send_deadline.attend(&self.socket.outbox, cx);
-        if let Some(chunks) = &self.socket.chunks {
-            self.chunk_expiry.attend(chunks, cx);
+        let SocketState { outbox, chunks, .. } = &*self.socket;
+        while outbox.poll_flush(cx).is_pending()
+            && let Some(deadline) = outbox.deadline()
+            && self.send_deadline.poll(deadline, cx).is_ready()
+        {
+            outbox.expire();
+        }
+        if let Some(chunks) = chunks {
+            while let Some(expiry) = chunks.next_expiry()
+                && self.chunk_expiry.poll(expiry, cx).is_ready()
+            {
+                chunks.expire();
+            }
         }
     }
 
@@ -303,7 +312,7 @@ where
         let dropped = if mode >= Mode::Stop {
             DropReason::ShuttingDown
         } else if let Err(refusal) = admitted {
-            self.refuse(received.from(at), refusal)
+            refusal.reason(received.from(at), &self.socket)
         } else {
             if self.has_cache {
                 match (Lookup { socket: &self.socket, received, at, passed, replies }).run() {
@@ -333,6 +342,14 @@ where
             }
         };
         self.drop_datagram(batch, dropped)
+    }
+
+    /// Drops the current datagram.
+    #[cold]
+    fn drop_datagram(&self, mut batch: Box<BatchContext>, reason: DropReason) -> Box<BatchContext> {
+        batch.drop_passed();
+        self.socket.dropped(reason, 1);
+        batch
     }
 
     /// Ends all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then

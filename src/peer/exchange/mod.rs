@@ -35,7 +35,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// [`detect_duplicates`](Self::detect_duplicates) before `recv`.
     ///
     /// A packet that has arrived already counts as the next one, as it does for [`recv`](Self::recv). If that is no
-    /// answer, [`begin_exchange`](Self::begin_exchange) waits on without sending anew.
+    /// answer, [`begin_exchange`](Self::begin_exchange) waits on and sends nothing at once.
     ///
     /// # Errors
     ///
@@ -186,11 +186,11 @@ impl<Req, Res> Peer<Req, Res> {
     }
 }
 
-/// An exchange of a handler to its peer; made by [`Peer::begin_exchange`].
+/// An exchange of a handler with its peer; made by [`Peer::begin_exchange`].
 ///
 /// # Examples
 ///
-/// A handler that goes on when a datagram does not decode, instead of sending its packet anew:
+/// A handler that goes on when a datagram does not decode, instead of beginning again:
 ///
 /// ```
 /// use datagrammar::{BoxError, Peer, PeerExchangeError, Repeat};
@@ -216,7 +216,7 @@ impl<Req, Res> PeerExchange<'_, Req, Res> {
     /// Waits for the next packet of the peer. The first call sends the packet of the exchange. Each call repeats it
     /// when its timer expires.
     ///
-    /// When it is called again, it does not send the packet anew. The timers and the total time go on.
+    /// When it is called again, it does not send the packet again before its timer expires. The timers and the total time go on.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::Arc,
 };
 
@@ -158,7 +159,7 @@ impl Table {
         while self.entries.len() >= self.limits.max_entries
             || self.bytes + cost > self.limits.max_bytes
         {
-            self.evict();
+            self.evict(None);
         }
         let number = self.next;
         self.next += 1;
@@ -222,7 +223,7 @@ impl Table {
         }
         self.bytes += claim.bytes();
         self.claims.insert(number, claim);
-        while self.bytes > self.limits.max_bytes && self.evict().is_some() {}
+        while self.bytes > self.limits.max_bytes && self.evict(None) {}
     }
 
     /// A request was dropped before a handler received it.
@@ -258,7 +259,7 @@ impl Table {
     fn keep(&mut self, number: u64, reply: Option<Arc<[u8]>>) -> Option<()> {
         let len = reply.as_ref().map_or(0, |reply| reply.len());
         while self.bytes + len > self.limits.max_bytes {
-            if self.evict() == Some(number) {
+            if !self.evict(Some(number)) {
                 return None;
             }
         }
@@ -288,8 +289,9 @@ impl Table {
         {
             entry.progress = Progress::Delivered;
             self.bytes -= entry.reply.take().map_or(0, |reply| reply.len());
-            self.names.remove(&(entry.hash, std::mem::take(&mut entry.name)));
-            self.unanswered.insert((entry.hash, number));
+            let (hash, name) = (entry.hash, mem::take(&mut entry.name));
+            self.unanswered.insert((hash, number));
+            self.unname(hash, name, number);
         }
     }
 
@@ -302,12 +304,13 @@ impl Table {
         }
     }
 
-    /// Forgets the oldest request; returns its number.
-    fn evict(&mut self) -> Option<u64> {
-        let (&oldest, _) = self.entries.first_key_value()?;
+    /// Forgets the oldest request, except one. Returns false if there is no other.
+    fn evict(&mut self, except: Option<u64>) -> bool {
+        let oldest = self.entries.keys().find(|number| Some(**number) != except);
+        let Some(&oldest) = oldest else { return false };
         self.remove(oldest);
         self.evicted += 1;
-        Some(oldest)
+        true
     }
 
     fn remove(&mut self, number: u64) {
@@ -319,9 +322,16 @@ impl Table {
         if self.numbers.get(&key) == Some(&number) {
             self.numbers.remove(&key);
         }
-        self.names.remove(&(entry.hash, entry.name));
+        self.unname(entry.hash, entry.name, number);
         if entry.progress == Progress::Delivered {
             self.unanswered.remove(&(entry.hash, number));
+        }
+    }
+
+    /// Forgets the name of the reply to a request.
+    fn unname(&mut self, hash: u64, name: u32, number: u64) {
+        if self.names.get(&(hash, name)) == Some(&number) {
+            self.names.remove(&(hash, name));
         }
     }
 

@@ -85,12 +85,10 @@ impl Transfer {
         self.round_trip.take()
     }
 
-    /// What the first attempt sends: the first chunks of the request, or the whole.
+    /// What the first attempt sends of a request in chunks.
     pub(super) fn begin(&mut self, datagram: &[u8], now: Instant) -> Vec<Vec<u8>> {
-        match &mut self.request {
-            Some(upload) => upload.next_flight(datagram, now),
-            None => vec![datagram.to_vec()],
-        }
+        let flight = self.request.as_mut().map(|upload| upload.next_flight(datagram, now));
+        flight.unwrap_or_default()
     }
 
     /// What is sent when a timer has expired, and something has arrived since the last one. It sends or asks for what is
@@ -103,14 +101,11 @@ impl Transfer {
         }
     }
 
-    /// What another attempt sends: it repeats the request, and asks for what is missing of the response.
+    /// What another attempt sends besides a short request: it asks for what is missing of the response, and repeats a
+    /// chunk of a long request.
     pub(super) fn repeat(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
-        let mut datagrams: Vec<_> = self.responses.iter_mut().map(Download::resume).collect();
-        match &mut self.request {
-            Some(upload) => datagrams.extend(upload.probe(datagram)),
-            None => datagrams.push(datagram.to_vec()),
-        }
-        datagrams
+        let asking = self.responses.iter_mut().map(Download::resume);
+        asking.chain(self.request.as_mut().and_then(|upload| upload.probe(datagram))).collect()
     }
 
     /// The server tells which chunks of the request it has not received. Returns those that are sent now.

@@ -50,19 +50,26 @@ impl Upload {
         }
     }
 
-    /// The next chunks that are missing and not on their way. The last one asks what is still missing.
+    /// The next chunks that are missing and not on their way. The one that is sent last asks what is still missing.
     pub(super) fn next_flight(&mut self, datagram: &[u8], now: Instant) -> Vec<Vec<u8>> {
         let splitter = Splitter::new(self.packet, datagram, self.longest);
         // One at least, because the server tells nothing if no chunk asks.
         let room = self.flight.size().saturating_sub(self.on_their_way.len()).max(1);
         let missing = self.missing.iter().cloned().flatten();
         let missing = missing.filter(|index| !self.on_their_way.contains(index));
-        let indexes: Vec<_> = missing.take(room).collect();
-        let Some(&last) = indexes.last() else { return Vec::new() };
-        self.timing = (last >= self.reached).then_some(Timing { index: last, at: now });
-        self.reached = self.reached.max(last.saturating_add(1));
+        let mut indexes: Vec<_> = missing.take(room).collect();
+        let Some(&highest) = indexes.last() else { return Vec::new() };
+        if let [.., full, last] = &mut indexes[..]
+            && *last == splitter.last()
+        {
+            // The last chunk may be short, and then it has room for a short answer only.
+            mem::swap(full, last);
+        }
+        let asks = indexes[indexes.len() - 1];
+        self.timing = (asks >= self.reached).then_some(Timing { index: asks, at: now });
+        self.reached = self.reached.max(highest.saturating_add(1));
         self.on_their_way.extend(&indexes);
-        let chunk = |index: u16| splitter.chunk(index, index == last);
+        let chunk = |index: u16| splitter.chunk(index, index == asks);
         let chunks: Vec<_> = indexes.into_iter().filter_map(chunk).collect();
         self.asked = chunks.last().map_or(0, Vec::len);
         chunks

@@ -378,14 +378,13 @@ fn it_does_the_same_as_a_simple_list() {
                 let newest = list.iter().rposition(|one| {
                     one.key.0 == peer && one.key.1 == id && one.delivered && !one.answered
                 });
-                let mut number = newest.map(|at| list[at].number);
+                let number = newest.map(|at| list[at].number);
                 if let Some(at) = newest {
                     list[at].answered = true;
                     list[at].reply = Some(reply.clone());
                     while cost(&list) > most {
-                        if Some(list.remove(0).number) == number {
-                            number = None;
-                        }
+                        let oldest = list.iter().position(|one| Some(one.number) != number);
+                        list.remove(oldest.unwrap());
                     }
                 }
                 assert_eq!(bench.answer(peer, id, &reply), number);
