@@ -260,7 +260,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
     /// Returns whether the datagram is to be sent now.
     fn attempt(&mut self) -> Result<bool, ClientExchangeError> {
         let Self { client: Client { shared }, side, turn } = self;
-        let Some(pace) = turn else { return Ok(false) };
+        let pace = turn.as_ref().expect("its turn has come");
         let link = shared.link().ok_or(ClientExchangeError::Closed)?;
         side.attempt(pace, || shared.has_arrived(&link))
     }

@@ -155,9 +155,11 @@ impl<Req, Res> Peer<Req, Res> {
         let socket = &self.path.socket;
         match socket.poll_ask(&self.mailbox, self.addr(), cx) {
             Taken::Datagram(asked) => {
+                self.mailbox.reset_late();
                 Next::Datagram(asked.map(|asked| asked.released(&socket.counters)))
             }
             Taken::Unknown => Next::Unknown,
+            Taken::Dropped => Next::Dropped,
             Taken::Nothing => Next::Nothing,
         }
     }
@@ -195,6 +197,8 @@ pub(super) enum Next {
     Datagram(Option<Waiting>),
     /// A datagram that the reply store is asked about.
     Unknown,
+    /// A datagram that the reply store knows was dropped. There may be others.
+    Dropped,
     Nothing,
 }
 
@@ -248,6 +252,27 @@ impl<Req, Res> Receiving<'_, Req, Res> {
         Poll::Ready(self.peer.receive_put_back())
     }
 
+    /// From now on the limit is a time.
+    fn begin_limit(&mut self) {
+        if let Step::Within(timeout) = self.step
+            && let Some(until) = Instant::now().checked_add(timeout)
+        {
+            self.step = Step::Until(until);
+        }
+    }
+
+    /// The limit that is over, if it is.
+    fn limit_over(&self) -> Option<Limit> {
+        let (limit, until) = match self.step {
+            Step::Within(_) => return None,
+            Step::Until(until) | Step::Undisturbed(until) => (Limit::Timeout, until),
+            Step::Waiting(limit) | Step::Rereading(limit, _) => {
+                (limit, self.peer.timer.as_ref()?.deadline())
+            }
+        };
+        (!matches!(limit, Limit::None) && until <= Instant::now()).then_some(limit)
+    }
+
     fn poll_mailbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<Req, RecvError>> {
         // A handler whose peer always has another datagram for it must still yield to other tasks.
         let budget = ready!(coop::poll_proceed(cx));
@@ -264,11 +289,20 @@ impl<Req, Res> Receiving<'_, Req, Res> {
             }
             Next::Unknown => {
                 // It has arrived, so no limit ends the wait now. If it is dropped, the limit has not become longer.
-                if let Step::Within(timeout) = self.step
-                    && let Some(until) = Instant::now().checked_add(timeout)
+                self.begin_limit();
+                return Poll::Pending;
+            }
+            Next::Dropped => {
+                self.begin_limit();
+                // What has arrived in time is still looked at: at most a full queue.
+                if let Some(limit) = self.limit_over()
+                    && self.peer.mailbox.dropped_late() > self.peer.path.socket.limits.max_queue_len
                 {
-                    self.step = Step::Until(until);
+                    budget.made_progress();
+                    self.peer.mailbox.reset_late();
+                    return Poll::Ready(Err(limit.error()));
                 }
+                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             Next::Nothing => {}

@@ -53,9 +53,12 @@ impl<Req, Res> Peer<Req, Res> {
         let received = self.receive_inline().or_else(|| {
             // No `recv` waits at the same time, so this cannot replace the waker of another call.
             let mut cx = Context::from_waker(Waker::noop());
-            match self.poll_take(&mut cx) {
-                Next::Datagram(taken) => Some(self.decode(taken)),
-                Next::Unknown | Next::Nothing => None,
+            loop {
+                match self.poll_take(&mut cx) {
+                    Next::Datagram(taken) => return Some(self.decode(taken)),
+                    Next::Dropped => {}
+                    Next::Unknown | Next::Nothing => return None,
+                }
             }
         })?;
         if received.is_ok() {

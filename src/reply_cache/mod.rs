@@ -1,6 +1,7 @@
 //! The reply cache: a handler receives each request once, and a repetition gets the same reply again.
 
 mod replies;
+mod reply;
 mod shared;
 mod store;
 mod table;
@@ -8,7 +9,8 @@ mod ticket;
 
 use std::time::Duration;
 
-pub(crate) use replies::{Arrival, Keep, Recorded, Replies, Reply};
+pub(crate) use replies::{Arrival, Keep, Recorded, Replies};
+pub(crate) use reply::Reply;
 pub(crate) use shared::{ReadId, Shared};
 pub(crate) use store::{AnyStore, Storing};
 pub use store::{Begun, ReplyStore, StoredRequest};

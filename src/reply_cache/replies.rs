@@ -5,6 +5,7 @@ use std::{hash::BuildHasher, sync::Arc};
 use tokio::time::Instant;
 
 use super::{
+    reply::Reply,
     shared::Shared,
     table::{Known, Request},
     ticket::Ticket,
@@ -34,22 +35,6 @@ pub(crate) enum Arrival {
     Duplicate,
     /// It repeats a request that has this reply.
     Answered(Reply),
-}
-
-/// A reply that is known.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) bytes: Arc<[u8]>,
-    /// Its name in chunks. Without one, it cannot be sent in chunks, since the others could not be asked for.
-    pub(crate) packet: Option<PacketId>,
-}
-
-impl Reply {
-    /// A reply with this name in chunks. 0 means none.
-    pub(super) fn new(bytes: Arc<[u8]>, id: u64, name: u32) -> Self {
-        let packet = (name != 0).then_some(PacketId { id, number: name });
-        Self { bytes, packet }
-    }
 }
 
 /// How much of a reply is recorded.
@@ -145,16 +130,12 @@ impl Replies {
         let Some((id, hash)) = self.identify(peer, reply)? else { return Ok(Recorded(None)) };
         let request = Request { bound: self.bound, peer, id, hash };
         let kept = (keep == Keep::Bytes).then_some(reply);
-        let name = if in_chunks { self.shared.new_name() } else { 0 };
-        let answered = self.shared.change(|table| {
+        let shared = &self.shared;
+        Ok(Recorded(shared.change(|table| {
             let number = table.answer(&request, kept)?;
-            Some((number, in_chunks && table.name(number, name)))
-        });
-        let kept = |(number, is_named): (u64, bool)| {
-            let packet = is_named.then_some(PacketId { id, number: name });
-            Kept { shared: Arc::clone(&self.shared), number, packet }
-        };
-        Ok(Recorded(answered.map(kept)))
+            let packet = shared.name(table, number, id, in_chunks);
+            Some(Kept { shared: Arc::clone(shared), number, packet })
+        })))
     }
 
     /// Whether there is a reply store.

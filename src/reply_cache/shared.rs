@@ -19,6 +19,7 @@ use super::{
     table::{Table, Unwritten},
 };
 use crate::{
+    chunk::PacketId,
     lock::locked,
     stats::{Counters, add},
 };
@@ -65,9 +66,20 @@ impl Shared {
         })
     }
 
-    /// A name for a reply in chunks. It is not 0, and is not used again for 2^32 replies.
-    pub(super) fn new_name(&self) -> u32 {
-        self.next_name.fetch_add(1, Relaxed).max(1)
+    /// Gives the reply to request `number` with this id a name, if it is sent in chunks and kept. The name is not 0, and
+    /// is not used again for 2^32 replies.
+    pub(super) fn name(
+        &self,
+        table: &mut Table,
+        number: u64,
+        id: u64,
+        in_chunks: bool,
+    ) -> Option<PacketId> {
+        if !in_chunks {
+            return None;
+        }
+        let name = self.next_name.fetch_add(1, Relaxed).max(1);
+        table.name(number, name).then_some(PacketId { id, number: name })
     }
 
     pub(super) const fn ttl(&self) -> Duration {

@@ -1,17 +1,17 @@
 //! The ticket of a new request, which asks the reply store, if there is one.
 
 use std::{
-    fmt,
-    future::ready,
     mem,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready as ready_now},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
+
+use tokio::sync::oneshot;
 
 use super::{
     StoreFailure,
-    replies::Reply,
+    reply::Reply,
     shared::Shared,
     store::{Begun, Claim, Storing},
 };
@@ -51,15 +51,15 @@ struct Asking {
     answer: Answer,
 }
 
+#[derive(Debug)]
 enum Answer {
-    Pending(Mutex<Begins>),
+    /// The call runs in a task of its own. So it ends also while the handler does something else.
+    Pending(oneshot::Receiver<Option<Begun>>),
     /// The store may know the request by this claim.
     Ours,
     /// The store knows the request by the claim of another server.
     Theirs,
 }
-
-type Begins = Pin<Box<dyn Future<Output = Option<Begun>> + Send>>;
 
 impl Ticket {
     pub(super) const fn new(shared: Arc<Shared>, number: u64) -> Self {
@@ -67,11 +67,12 @@ impl Ticket {
     }
 
     /// Asks the reply store about the request, which is this datagram. Without a store, and after it was asked, the
-    /// request is new.
+    /// request is new. `in_chunks` says whether a reply is sent in chunks.
     pub(crate) fn poll_ask(
         &mut self,
         peer: &Addr,
         datagram: &[u8],
+        in_chunks: impl FnOnce(&[u8]) -> bool,
         cx: &mut Context<'_>,
     ) -> Poll<Verdict> {
         if self.asking.is_none() {
@@ -84,8 +85,8 @@ impl Ticket {
         let Answer::Pending(begins) = &mut asking.answer else {
             return Poll::Ready(Verdict::New);
         };
-        let begins = begins.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let begun = ready_now!(begins.as_mut().poll(cx));
+        // If the task was aborted, nobody knows.
+        let begun = ready!(Pin::new(begins).poll(cx)).unwrap_or(None);
         asking.answer = match begun {
             Some(Begun::New) | None => Answer::Ours,
             Some(Begun::InProgress | Begun::Answered(_)) => Answer::Theirs,
@@ -94,13 +95,12 @@ impl Ticket {
             Some(Begun::New) => Verdict::New,
             Some(Begun::InProgress) => Verdict::InProgress,
             Some(Begun::Answered(reply)) => {
-                let (reply, number) = (Arc::from(reply), mem::replace(&mut self.number, DONE));
-                let name = self.shared.new_name();
-                let is_named = self.shared.change(|table| {
-                    table.learn(number, &reply);
-                    table.name(number, name)
+                let (bytes, number) = (Arc::from(reply), mem::replace(&mut self.number, DONE));
+                let packet = self.shared.change(|table| {
+                    table.learn(number, &bytes);
+                    self.shared.name(table, number, asking.id, in_chunks(&bytes))
                 });
-                Verdict::Answered(Reply::new(reply, asking.id, if is_named { name } else { 0 }))
+                Verdict::Answered(Reply { bytes, packet })
             }
             None => match self.shared.store_failure() {
                 StoreFailure::Serve => Verdict::New,
@@ -147,11 +147,12 @@ impl Asking {
                 (0, None)
             }
         };
-        let begins: Begins = match &claim {
-            Some(claim) => Box::pin(storing.call(Arc::clone(claim).begin(shared.ttl()))),
-            None => Box::pin(ready(None)),
+        let begins = match &claim {
+            Some(claim) => storing.call_in_task(Arc::clone(claim).begin(shared.ttl())),
+            // The other half is dropped, as if the task was aborted.
+            None => oneshot::channel().1,
         };
-        Some(Self { id, claim, answer: Answer::Pending(Mutex::new(begins)) })
+        Some(Self { id, claim, answer: Answer::Pending(begins) })
     }
 
     /// Makes the store forget the request, unless another server has begun it.
@@ -160,26 +161,15 @@ impl Asking {
         match self.answer {
             Answer::Ours => storing.call_in_background(claim.forget()),
             Answer::Theirs => {}
-            // The call goes on. If it were dropped, it could have its effect after that of `forget`.
+            // Otherwise the call could have its effect after that of `forget`.
             Answer::Pending(begins) => {
-                let begins = begins.into_inner().unwrap_or_else(PoisonError::into_inner);
                 let again = Arc::clone(storing);
                 storing.run_in_background(async move {
-                    if let None | Some(Begun::New) = begins.await {
+                    if let None | Some(Begun::New) = begins.await.unwrap_or(None) {
                         again.call(claim.forget()).await;
                     }
                 });
             }
         }
-    }
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pending(_) => "Pending",
-            Self::Ours => "Ours",
-            Self::Theirs => "Theirs",
-        })
     }
 }

@@ -16,43 +16,46 @@ pub(crate) enum Taken {
     Datagram(Option<Asked>),
     /// A datagram that the reply store is asked about.
     Unknown,
+    /// A datagram was dropped. There may be others.
+    Dropped,
     Nothing,
 }
 
 impl SocketState {
-    /// Takes the next datagram of `peer` that the reply store does not know. It drops those that the store knows, and
-    /// sends the replies to them again.
+    /// Takes the next datagram of `peer` that the reply store does not know. It drops one that the store knows, and sends
+    /// the reply to it again.
     pub(crate) fn poll_ask(&self, mailbox: &Mailbox, peer: &Addr, cx: &mut Context<'_>) -> Taken {
-        loop {
-            let Poll::Ready(next) = mailbox.poll_ask(cx) else { return Taken::Nothing };
-            let Some(mut asked) = next else { return Taken::Datagram(None) };
-            let local = asked.waiting.0.local;
-            let verdict = match asked.ticket() {
-                Some((ticket, datagram)) => ticket.poll_ask(peer, datagram, cx),
-                None => Poll::Ready(Verdict::New),
-            };
-            let reason = match verdict {
-                Poll::Ready(Verdict::New) => return Taken::Datagram(Some(asked)),
-                Poll::Ready(Verdict::InProgress) => DropReason::Duplicate,
-                Poll::Ready(Verdict::Answered(reply)) => {
-                    let to = Route { peer: peer.clone(), local };
-                    self.send_batched();
-                    self.replay(&reply, |datagram| self.outbox.send_alone_again(&to, datagram));
-                    DropReason::Duplicate
-                }
-                Poll::Ready(Verdict::Unknown) => DropReason::StoreFailed,
-                Poll::Pending if mailbox.put_back(asked, cx, &self.counters) => {
-                    return Taken::Unknown;
-                }
-                Poll::Pending => continue,
-            };
-            drop(asked.released(&self.counters));
-            self.dropped(reason, 1);
-            // A store that answers at once must not keep the thread busy.
-            match coop::poll_proceed(cx) {
-                Poll::Ready(budget) => budget.made_progress(),
-                Poll::Pending => return Taken::Unknown,
+        let Poll::Ready(next) = mailbox.poll_ask(cx) else { return Taken::Nothing };
+        let Some(mut asked) = next else { return Taken::Datagram(None) };
+        let local = asked.waiting.0.local;
+        let in_chunks =
+            |reply: &[u8]| self.chunks.as_ref().is_some_and(|chunks| chunks.splits(reply));
+        let verdict = match asked.ticket() {
+            Some((ticket, datagram)) => ticket.poll_ask(peer, datagram, in_chunks, cx),
+            None => Poll::Ready(Verdict::New),
+        };
+        let reason = match verdict {
+            Poll::Ready(Verdict::New) => return Taken::Datagram(Some(asked)),
+            Poll::Ready(Verdict::InProgress) => DropReason::Duplicate,
+            Poll::Ready(Verdict::Answered(reply)) => {
+                let to = Route { peer: peer.clone(), local };
+                self.send_batched();
+                self.replay(&reply, |datagram| self.outbox.send_alone_again(&to, datagram));
+                DropReason::Duplicate
             }
+            Poll::Ready(Verdict::Unknown) => DropReason::StoreFailed,
+            Poll::Pending if mailbox.put_back(asked, cx, &self.counters) => return Taken::Unknown,
+            Poll::Pending => return Taken::Dropped,
+        };
+        drop(asked.released(&self.counters));
+        self.dropped(reason, 1);
+        // A store that answers at once must not keep the thread busy.
+        match coop::poll_proceed(cx) {
+            Poll::Ready(budget) => {
+                budget.made_progress();
+                Taken::Dropped
+            }
+            Poll::Pending => Taken::Unknown,
         }
     }
 
@@ -66,11 +69,13 @@ impl SocketState {
     ) -> Poll<bool> {
         loop {
             match self.poll_ask(mailbox, peer, cx) {
-                Taken::Datagram(Some(asked)) => {
+                Taken::Datagram(Some(mut asked)) => {
+                    asked.is_opening = true;
                     if mailbox.put_back(asked, cx, &self.counters) {
                         return Poll::Ready(true);
                     }
                 }
+                Taken::Dropped => {}
                 Taken::Unknown => return Poll::Pending,
                 Taken::Datagram(None) | Taken::Nothing => {
                     if mailbox.finish(&self.counters) == Next::Nothing {

@@ -148,7 +148,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
     fn take_turn(&mut self) -> Result<(), ClientExchangeError> {
         let Self { client: Client { shared }, side: ClientSide { exchange, .. }, turn } = self;
         if turn.is_none() {
-            *turn = shared.take_turn(exchange.end().into_std());
+            *turn = shared.exchanging.take(exchange.end().into_std());
         }
         match turn {
             Some(_) => Ok(()),
@@ -160,7 +160,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
     /// Returns whether the datagram is to be sent now.
     fn attempt(&mut self) -> Result<bool, ClientExchangeError> {
         let Self { client: Client { shared }, side, turn } = self;
-        let Some(pace) = turn else { return Ok(false) };
+        let pace = turn.as_ref().expect("its turn has come");
         let link = shared.link().ok_or(ClientExchangeError::Closed)?;
         side.attempt(pace, || Ok(link.wait_readable(Some(Instant::now()))? == Waited::Ready))
     }
@@ -188,7 +188,7 @@ impl<P> Drop for ClientExchange<'_, P> {
     fn drop(&mut self) {
         if let Some(mut pace) = self.turn.take() {
             self.side.exchange.learn(&mut pace);
-            self.client.shared.end_turn(pace);
+            self.client.shared.exchanging.put_back(pace);
         }
     }
 }

@@ -8,6 +8,7 @@ mod fds;
 mod link;
 mod packets;
 mod shared;
+mod turns;
 #[cfg(unix)]
 mod unix;
 mod wait;

@@ -3,12 +3,13 @@
 use std::{
     borrow::Borrow,
     io,
-    sync::{Arc, Condvar, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     time::Instant,
 };
 
 use super::{
     link::{Link, Received},
+    turns::Turns,
     wait::Waited,
 };
 use crate::{
@@ -30,10 +31,8 @@ pub(super) struct Shared<P> {
     /// Receive buffers that no call uses at the moment.
     buffers: Mutex<Vec<Vec<u8>>>,
     pub(super) counters: ClientCounters,
-    /// An exchange takes it at its first packet, and puts it back at its end.
-    exchanging: Mutex<Option<Pace>>,
-    /// Notified when it was put back, and when the client is closed.
-    turn: Condvar,
+    /// An exchange takes the pace at its first packet, and puts it back at its end.
+    pub(super) exchanging: Turns<Pace>,
     /// The last packet that a call has returned. It is remembered only if duplicates are to be recognized.
     last: OnceLock<Mutex<LastPacket>>,
 }
@@ -60,8 +59,7 @@ impl<P> Shared<P> {
             link: Mutex::new(Some(Arc::new(link))),
             buffers: Mutex::default(),
             counters: ClientCounters::default(),
-            exchanging: Mutex::new(Some(Pace::default())),
-            turn: Condvar::new(),
+            exchanging: Turns::new(Pace::default()),
             last: OnceLock::new(),
         }
     }
@@ -69,28 +67,6 @@ impl<P> Shared<P> {
     /// Remembers each packet from now on, to recognize duplicates.
     pub(super) fn detect_duplicates(&self) {
         self.last.get_or_init(Mutex::default);
-    }
-
-    /// Waits until no other exchange runs. Returns `None` if that is not before `deadline`, or if the client is closed.
-    pub(super) fn take_turn(&self, deadline: Instant) -> Option<Pace> {
-        let mut exchanging = locked(&self.exchanging);
-        loop {
-            if self.is_closed() {
-                return None;
-            }
-            if let Some(pace) = exchanging.take() {
-                return Some(pace);
-            }
-            let wait = deadline.checked_duration_since(Instant::now())?;
-            let woken = self.turn.wait_timeout(exchanging, wait);
-            exchanging = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Lets the next exchange run.
-    pub(super) fn end_turn(&self, pace: Pace) {
-        *locked(&self.exchanging) = Some(pace);
-        self.turn.notify_one();
     }
 
     /// Returns the socket, unless the client is closed.
@@ -104,9 +80,7 @@ impl<P> Shared<P> {
 
     pub(super) fn close(&self) {
         let link = locked(&self.link).take();
-        // A thread that waits has either seen that the client is closed, or is notified.
-        drop(locked(&self.exchanging));
-        self.turn.notify_all();
+        self.exchanging.close();
         #[cfg(unix)]
         if let Some(unix) = link.as_ref().and_then(|link| link.unix()) {
             unix.remove_path();

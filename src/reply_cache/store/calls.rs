@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
+    sync::{Notify, oneshot},
     time::{Instant, timeout},
 };
 
@@ -108,6 +108,22 @@ impl Storing {
             }
             None
         }
+    }
+
+    /// Makes a call in a task, and brings its answer. If serving has ended, there is none.
+    pub(in crate::reply_cache) fn call_in_task<T: Send + 'static>(
+        self: &Arc<Self>,
+        call: Call<T>,
+    ) -> oneshot::Receiver<Option<T>> {
+        let (tell, answer) = oneshot::channel();
+        let call = self.call(call);
+        // A task that is refused drops its half, and so does one that is aborted.
+        let _ = self.tasks.spawn_beside(async move {
+            // The request may have been dropped meanwhile.
+            let _ = tell.send(call.await);
+            Ok(())
+        });
+        answer
     }
 
     /// Makes a call that nobody waits for.

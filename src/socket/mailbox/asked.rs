@@ -12,8 +12,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) waiting: Waiting,
-    /// Whether it opened the conversation.
-    is_opening: bool,
+    /// Whether it opens the conversation.
+    pub(crate) is_opening: bool,
 }
 
 impl Asked {
@@ -59,6 +59,19 @@ impl Mailbox {
             state.asked = Some(Box::new(waiting));
         }
         true
+    }
+
+    /// A datagram was dropped because the reply store knew it, and the limit of the `recv` is over. Returns how many that
+    /// were.
+    pub(crate) fn dropped_late(&self) -> usize {
+        let mut state = self.lock();
+        state.late += 1;
+        state.late as usize
+    }
+
+    /// A datagram is received, or a `recv` ends.
+    pub(crate) fn reset_late(&self) {
+        self.lock().late = 0;
     }
 
     /// Whether the reply store is asked about the next datagram of the queue.

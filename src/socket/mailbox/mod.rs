@@ -37,6 +37,8 @@ struct State {
     waker: Option<Waker>,
     closed: bool,
     over: bool,
+    /// How many datagrams the reply store knew since the limit of a `recv` was over.
+    late: u32,
 }
 
 /// An empty queue keeps memory for this many datagrams: one burst of the usual size.

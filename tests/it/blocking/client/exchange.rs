@@ -130,6 +130,8 @@ fn an_exchange_waits_for_the_end_of_another_one_within_its_own_time() {
 fn closing_the_client_ends_exchanges_at_once() {
     let (client, peer) = client("127.0.0.1");
 
+    let began = Instant::now();
+
     thread::scope(|scope| {
         let running = scope.spawn(|| client.exchange("running".to_owned()));
         assert_eq!(peer.recv_text(), "running");
@@ -141,6 +143,8 @@ fn closing_the_client_ends_exchanges_at_once() {
             assert!(matches!(exchange, Err(ClientExchangeError::Closed)), "{exchange:?}");
         }
     });
+    // Without a wake-up they would end after 30 s.
+    assert!(began.elapsed() < Duration::from_secs(20));
     assert!(peer.hears_nothing());
 }
 

@@ -5,6 +5,7 @@ mod ends;
 mod failures;
 mod receiving;
 mod support;
+mod waiting;
 
 use datagrammar::ServerHandle;
 use support::{Mood, Source, Store, replica};
