@@ -2,6 +2,7 @@
 
 mod hostile;
 mod lossy;
+mod options;
 mod sizes;
 
 use std::{

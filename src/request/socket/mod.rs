@@ -1,13 +1,12 @@
 //! One socket to one server: the requests that wait on it, and the task that receives their responses.
 
+mod registered;
+
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
     io,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, atomic::AtomicU32},
     time::Duration,
 };
 
@@ -19,11 +18,11 @@ use tokio::{
 use super::{
     ids::Ids,
     slot::Slot,
-    transfer::{Progress, Received, Transfer},
+    transfer::{Received, Transfer},
 };
 use crate::{
     Chunked, Correlated,
-    chunk::{PacketId, Part, is_part},
+    chunk::{Part, is_part},
     client::{
         arrived::{Arrived, Next},
         link::Link,
@@ -33,6 +32,8 @@ use crate::{
     stats::{RequestCounters, add},
     transport::is_about_sending,
 };
+
+pub(super) use registered::Registered;
 
 /// A connected socket with the task that receives from it. The task ends when this is dropped.
 #[derive(Debug)]
@@ -139,23 +140,6 @@ impl Socket {
         waiting.rests_until = Instant::now().checked_add(time);
     }
 
-    /// Responses with `id` that answer `datagram` go to `slot` from now on.
-    pub(super) fn register(
-        self: &Arc<Self>,
-        id: u64,
-        datagram: Arc<[u8]>,
-        slot: &Arc<Slot>,
-    ) -> Registered {
-        let transfer = self.core.chunked.as_ref().map(|options| {
-            let number = self.core.next_number.fetch_add(1, Relaxed);
-            Arc::new(Mutex::new(Transfer::new(options, PacketId { id, number }, &datagram)))
-        });
-        let (sent, slot) = (Arc::clone(&datagram), Arc::clone(slot));
-        let request = Request { datagram: sent, slot, transfer: transfer.clone() };
-        locked(&self.core.waiting).requests.insert(id, request);
-        Registered { socket: Arc::clone(self), id, datagram, transfer, rest: Duration::ZERO }
-    }
-
     /// The length of the longest datagram of a request.
     pub(super) fn max_len(&self) -> usize {
         match &self.core.chunked {
@@ -181,72 +165,6 @@ impl Waiting {
         match self.rests_until.filter(|until| *until > Instant::now()) {
             Some(until) => Err(until),
             None => Ok(0),
-        }
-    }
-}
-
-/// The id of a request on one socket. While this exists, responses with the id reach the request.
-#[derive(Debug)]
-pub(super) struct Registered {
-    pub(super) socket: Arc<Socket>,
-    id: u64,
-    /// What is sent.
-    pub(super) datagram: Arc<[u8]>,
-    transfer: Option<Arc<Mutex<Transfer>>>,
-    /// How long a single id rests after this request.
-    pub(super) rest: Duration,
-}
-
-impl Registered {
-    /// The chunks and lists that attempt number `attempt` sends, from 0. If the request is not in chunks, it follows.
-    pub(super) fn parts(&self, attempt: u32) -> Vec<Vec<u8>> {
-        let Some(transfer) = &self.transfer else { return Vec::new() };
-        let mut transfer = locked(transfer);
-        match attempt {
-            0 => transfer.begin(&self.datagram, Instant::now()),
-            _ => transfer.repeat(&self.datagram),
-        }
-    }
-
-    /// Whether the request is sent in chunks.
-    pub(super) fn is_in_chunks(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| locked(transfer).is_in_chunks())
-    }
-
-    /// When a chunk of the response, or news about chunks of the request, have arrived last, and how often.
-    pub(super) fn progress(&self) -> Option<Progress> {
-        locked(self.transfer.as_ref()?).progress()
-    }
-
-    /// Whether a response arrives in chunks.
-    pub(super) fn is_answering(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| locked(transfer).is_answering())
-    }
-
-    /// Takes the last round-trip time of chunks, if there is a new one.
-    pub(super) fn take_round_trip(&self) -> Option<Duration> {
-        locked(self.transfer.as_ref()?).take_round_trip()
-    }
-
-    /// What is sent when a timer has expired after there was progress.
-    pub(super) fn resume(&self) -> Vec<Vec<u8>> {
-        match &self.transfer {
-            Some(transfer) => locked(transfer).resume(&self.datagram),
-            None => Vec::new(),
-        }
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        let core = &self.socket.core;
-        let mut waiting = locked(&core.waiting);
-        waiting.requests.remove(&self.id);
-        waiting.rests_until = Instant::now().checked_add(self.rest);
-        drop(waiting);
-        if self.transfer.is_some() {
-            // From now on nothing is added for it.
-            locked(&core.unsent).retain(|(id, _)| *id != self.id);
         }
     }
 }

@@ -1,0 +1,103 @@
+//! A request that waits on a socket.
+
+use std::{
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{Request, Socket};
+use crate::{
+    chunk::PacketId,
+    lock::locked,
+    request::{
+        slot::Slot,
+        transfer::{Progress, Transfer},
+    },
+};
+
+impl Socket {
+    /// Responses with `id` that answer `datagram` go to `slot` from now on.
+    pub(in crate::request) fn register(
+        self: &Arc<Self>,
+        id: u64,
+        datagram: Arc<[u8]>,
+        slot: &Arc<Slot>,
+    ) -> Registered {
+        let transfer = self.core.chunked.as_ref().map(|options| {
+            let number = self.core.next_number.fetch_add(1, Relaxed);
+            Arc::new(Mutex::new(Transfer::new(options, PacketId { id, number }, &datagram)))
+        });
+        let (sent, slot) = (Arc::clone(&datagram), Arc::clone(slot));
+        let request = Request { datagram: sent, slot, transfer: transfer.clone() };
+        locked(&self.core.waiting).requests.insert(id, request);
+        Registered { socket: Arc::clone(self), id, datagram, transfer, rest: Duration::ZERO }
+    }
+}
+
+/// The id of a request on one socket. While this exists, responses with the id reach the request.
+#[derive(Debug)]
+pub(in crate::request) struct Registered {
+    pub(in crate::request) socket: Arc<Socket>,
+    id: u64,
+    /// What is sent.
+    pub(in crate::request) datagram: Arc<[u8]>,
+    transfer: Option<Arc<Mutex<Transfer>>>,
+    /// How long a single id rests after this request.
+    pub(in crate::request) rest: Duration,
+}
+
+impl Registered {
+    /// The chunks and lists that attempt number `attempt` sends, from 0. If the request is not in chunks, it follows.
+    pub(in crate::request) fn parts(&self, attempt: u32) -> Vec<Vec<u8>> {
+        let Some(transfer) = &self.transfer else { return Vec::new() };
+        let mut transfer = locked(transfer);
+        match attempt {
+            0 => transfer.begin(&self.datagram, Instant::now()),
+            _ => transfer.repeat(&self.datagram),
+        }
+    }
+
+    /// Whether the request is sent in chunks.
+    pub(in crate::request) fn is_in_chunks(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| locked(transfer).is_in_chunks())
+    }
+
+    /// When a chunk of the response, or news about chunks of the request, have arrived last, and how often.
+    pub(in crate::request) fn progress(&self) -> Option<Progress> {
+        locked(self.transfer.as_ref()?).progress()
+    }
+
+    /// Whether a response arrives in chunks.
+    pub(in crate::request) fn is_answering(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| locked(transfer).is_answering())
+    }
+
+    /// Takes the last round-trip time of chunks, if there is a new one.
+    pub(in crate::request) fn take_round_trip(&self) -> Option<Duration> {
+        locked(self.transfer.as_ref()?).take_round_trip()
+    }
+
+    /// What is sent when a timer has expired after there was progress.
+    pub(in crate::request) fn resume(&self) -> Vec<Vec<u8>> {
+        match &self.transfer {
+            Some(transfer) => locked(transfer).resume(&self.datagram),
+            None => Vec::new(),
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let core = &self.socket.core;
+        let mut waiting = locked(&core.waiting);
+        waiting.requests.remove(&self.id);
+        waiting.rests_until = Instant::now().checked_add(self.rest);
+        drop(waiting);
+        if self.transfer.is_some() {
+            // From now on nothing is added for it.
+            locked(&core.unsent).retain(|(id, _)| *id != self.id);
+        }
+    }
+}
