@@ -31,8 +31,8 @@ impl<P: DatagramProtocol> Client<P> {
     /// A packet that has arrived already counts as the next one, as it does for [`recv`](Self::recv). If that is no
     /// answer, [`begin_exchange`](Self::begin_exchange) waits on and sends nothing at once.
     ///
-    /// If the kernel refuses a datagram, because no program runs at the address for example, that datagram counts as
-    /// lost. The next one follows when the timer expires. So an exchange survives the restart of the peer.
+    /// If the kernel refuses a datagram, for example because no program runs at an address of this host, that datagram
+    /// counts as lost. The next one follows when the timer expires. So an exchange survives the restart of the peer.
     ///
     /// # Several tasks
     ///

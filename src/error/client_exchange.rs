@@ -65,8 +65,9 @@ pub enum ClientExchangeError {
         /// The longest datagram that can be sent to this peer, in bytes.
         max: usize,
     },
-    /// No packet came in time, and the kernel has refused each datagram. The error is the last one, such as
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) when no program runs at the address.
+    /// No packet came in time, and the kernel has refused each datagram. The error is the last one. It is
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if no program runs at an address of this host, and another
+    /// one if there is no route. A datagram to another host is not refused, since its answer comes later.
     Unreachable(io::Error),
 }
 

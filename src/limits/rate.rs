@@ -14,6 +14,9 @@ use crate::BindError;
 /// place in it, and then each of them may be limited sooner. Each source has two places, and is limited only if both are
 /// exhausted. So a flood from many sources limits others only if it sends more than about 16,384 times the rate.
 ///
+/// Each datagram counts, also the [chunks](crate::Chunked) of long packets. With several limits, one that a later limit
+/// refuses has counted for those before it: begin with the one for the largest networks.
+///
 /// | option | default |
 /// | --- | --- |
 /// | [`burst`](Self::burst) | as many as in one second |
@@ -30,8 +33,8 @@ use crate::BindError;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), datagrammar::BoxError> {
 /// let server = Server::builder(Text, async |text: String| text)
-///     .rate_limit(RateLimit::per_second(50).burst(125))
 ///     .rate_limit(RateLimit::per_second(1_600).ipv4_prefix(24).ipv6_prefix(56))
+///     .rate_limit(RateLimit::per_second(50).burst(125))
 ///     .bind("127.0.0.1:0")
 ///     .await?;
 /// let (addr, handle) = (server.local_addr(), server.handle());

@@ -80,7 +80,7 @@ impl<Req, Res> Peer<Req, Res> {
         let transparent = |news: &QuietEnd| {
             reads_like(error, &news.error())
                 || *news == QuietEnd::Idle
-                    && self.timed_out_request().is_some_and(|timeout| reads_like(error, &timeout))
+                    && self.timed_out_exchange().is_some_and(|timeout| reads_like(error, &timeout))
         };
         let reported = QuietEnd::ALL.into_iter().filter(|news| self.has_reported(*news));
         reported
@@ -90,7 +90,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// The error of a request that timed out, if it was the last one of this conversation.
-    pub(super) fn timed_out_request(&self) -> Option<PeerExchangeError> {
+    pub(super) fn timed_out_exchange(&self) -> Option<PeerExchangeError> {
         Some(PeerExchangeError::timed_out(self.exchange.as_ref()?.timed_out?))
     }
 

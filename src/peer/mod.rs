@@ -186,7 +186,7 @@ impl<Req, Res> Peer<Req, Res> {
             QuietEnd::Closed => self.mailbox.is_closed(),
             QuietEnd::Idle => {
                 self.timer.as_ref().is_some_and(|timer| timer.is_elapsed())
-                    || self.timed_out_request().is_some()
+                    || self.timed_out_exchange().is_some()
             }
             QuietEnd::Undecodable => matches!(self.progress, Progress::Refused),
         }

@@ -1,10 +1,10 @@
-//! The errors of `recv` and `request` that a handler may return without having failed.
+//! The errors of `recv` and `exchange` that a handler may return without having failed.
 
 use std::error::Error;
 
 use crate::{DecodeError, PeerExchangeError, RecvError, events::caused_by};
 
-/// An error of `recv` or `request` that a handler may return without having failed.
+/// An error of `recv` or `exchange` that a handler may return without having failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuietEnd {
     /// [`RecvError::Closed`], [`PeerExchangeError::Closed`]

@@ -55,7 +55,8 @@ use crate::BindError;
 ///
 /// Beyond a limit, the server forgets the oldest request, counted in
 /// [`ServerStats::reply_cache_evictions`](crate::ServerStats::reply_cache_evictions). A repetition of a request that
-/// was forgotten is served again. Restarting the program also forgets all requests, and another server does not know
+/// was forgotten is served again, unless a [reply store](ReplyStore) knows it: then it is dropped, since nobody knows
+/// its reply. Restarting the program also forgets all requests, and another server does not know
 /// them: for these cases there is [`ReplyStore`].
 ///
 /// # Examples
@@ -171,9 +172,9 @@ impl ReplyCache {
         self
     }
 
-    /// Sets how many [`complete`](ReplyStore::complete) and [`forget`](ReplyStore::forget) calls of the reply store may run
-    /// at once. The default is 1,024. The server skips further ones, counted as
-    /// [`ServerStats::store_skipped`](crate::ServerStats::store_skipped).
+    /// Sets how many [`complete`](ReplyStore::complete) and [`forget`](ReplyStore::forget) calls of the reply store
+    /// may run at once, with the [`begin`](ReplyStore::begin) calls that they wait for. The default is 1,024. The
+    /// server skips further ones, counted as [`ServerStats::store_skipped`](crate::ServerStats::store_skipped).
     ///
     /// The number of calls that requests wait for is limited by
     /// [`Limits::max_conversations`](crate::Limits::max_conversations).

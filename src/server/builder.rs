@@ -210,8 +210,8 @@ impl<P> ServerBuilder<P> {
     /// must be within each of them.
     ///
     /// The limits are checked after the [source filter](Self::source_filter). What is beyond them is dropped before it is
-    /// decoded, and counted as [`DropReason::Rate`](crate::DropReason::Rate). It needs no answer, so an attacker who
-    /// forges the address of somebody else makes the server send at most that many replies there.
+    /// decoded, and counted as [`DropReason::Rate`](crate::DropReason::Rate). So an attacker who forges the
+    /// address of somebody else makes the server send at most that many replies there.
     ///
     /// The page of [`RateLimit`] has an example.
     #[doc(alias = "throttle")]
@@ -347,7 +347,8 @@ impl<P> ServerBuilder<P> {
     /// After an error nothing is bound.
     ///
     /// - [`BindError::Addrs`] names each address or path that cannot be bound, and says what exists at the path.
-    /// - [`BindError::ZeroLimit`] names a limit that is zero.
+    /// - [`BindError::ZeroLimit`] names a limit that is zero, [`BindError::LimitTooSmall`] one that is too small for
+    ///   [`Chunked`].
     /// - [`BindError::Option`] names an option that cannot be set. Its kind is
     ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option, or if
     ///   several workers are requested and this system cannot distribute peers among them.

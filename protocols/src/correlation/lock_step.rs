@@ -11,8 +11,10 @@ use crate::{
 ///
 /// The format is that of the inner protocol. If a response comes late, after its request was repeated or
 /// given up, nobody can tell it from the response to the next request. So after such a request, and after a packet
-/// that needs no response, a request client waits a while before it sends the next one. Prefer [`Tagged`](crate::Tagged) if you may choose the
-/// format.
+/// that needs no response, a request client waits as long as its last timer before it sends the next one.
+///
+/// A server with a reply cache takes two equal requests of a peer within 30 s for one, since nothing but their
+/// bytes tells them apart. Prefer [`Tagged`](crate::Tagged) if you may choose the format.
 ///
 /// # Examples
 ///

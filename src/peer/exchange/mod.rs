@@ -1,4 +1,4 @@
-//! Requests of a handler to its peer: a packet that is repeated until the next packet of the peer arrives.
+//! Exchanges of a handler with its peer: a packet that is repeated until the next packet of the peer arrives.
 
 mod state;
 
@@ -127,7 +127,8 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// # Errors
     ///
-    /// [`PeerExchangeError::Encode`] if the protocol cannot encode the packet.
+    /// [`PeerExchangeError::Encode`] if the protocol cannot encode the packet. With [`Chunked`](crate::Chunked) also
+    /// [`PeerExchangeError::TooLarge`], since the packet of an exchange must fit into one datagram.
     ///
     /// # Examples
     ///

@@ -36,7 +36,8 @@ impl<'a> StoredRequest<'a> {
     }
 
     /// Returns bytes that are equal for equal requests, and different for different ones: the peer, the id and the
-    /// datagram. They are the same in each process, on each system, and in each later version of this crate.
+    /// datagram. They are the same in each process, on each system, and in each later version of this crate. But the
+    /// scope id of a link-local IPv6 address is the number of an interface, and each host has its own.
     ///
     /// They are longer than the request. For a short key, take a cryptographic hash of them (SHA-256, BLAKE3), for example
     /// from the crate `sha2`. Do not take a hash for hash tables: an attacker could find two requests with the same hash,
