@@ -168,6 +168,7 @@ mod engine;
 mod error;
 mod events;
 mod exchange;
+mod guard;
 mod handle;
 mod handler;
 mod hook;
@@ -260,12 +261,13 @@ pub use error::{
     SpawnError,
 };
 pub use exchange::{Duplicates, Repeat};
+pub use guard::{Guard, RateLimit};
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
 pub use handler::{
     BoxHandler, Handler, IntoHandler, concurrent, function, no_reply, reply_if, tagged, try_reply,
     with_state,
 };
-pub use limits::{Limits, Overflow, RateLimit};
+pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerExchange, PeerPackets, PeerSender};
 pub use reply_cache::{Begun, ReplyCache, ReplyStore, StoreFailure, StoredRequest};
 pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     Addr, BoxError, Handler, Peer,
     events::Scope,
+    guard::Budget,
     inside::inside,
     panic::{self, Panicked},
     socket::{
@@ -39,14 +40,20 @@ impl<Req, Res, H: Handler<Req, Res>> HandlerCall<Req, Res, H> {
         application: &Arc<Application<Req, Res, H>>,
         socket: &Arc<SocketState>,
         mailbox: &Arc<Mailbox>,
-        peer: &Addr,
-        ancillary: Ancillary,
-        serial: u64,
+        budget: Option<Arc<Budget>>,
+        (peer, ancillary, serial): (&Addr, Ancillary, u64),
     ) -> Box<Self> {
         let application = Arc::clone(application);
         let (socket, protocol) = (Arc::clone(socket), Arc::clone(&application.protocol));
-        let peer =
-            Peer::new(socket, protocol, Arc::clone(mailbox), peer.clone(), ancillary, serial);
+        let peer = Peer::new(
+            socket,
+            protocol,
+            Arc::clone(mailbox),
+            budget,
+            peer.clone(),
+            ancillary,
+            serial,
+        );
         Box::new(Self { application, peer })
     }
 
@@ -150,7 +157,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let Ending { socket, mailbox, peer, serial, over } = &mut this.ending;
+        let Ending { socket, mailbox, budget, peer, serial, over } = &mut this.ending;
         for _ in 0..IN_A_ROW {
             if this.serve_state.mode() == Mode::Abandon {
                 // The task was woken shortly before it is aborted.
@@ -202,7 +209,8 @@ where
                     call
                 }
                 None => {
-                    HandlerCall::new(&this.application, socket, mailbox, peer, ancillary, *serial)
+                    let peer = (&*peer, ancillary, *serial);
+                    HandlerCall::new(&this.application, socket, mailbox, budget.clone(), peer)
                 }
             };
             this.span = this.serve_state.conversation(peer);
@@ -218,6 +226,7 @@ where
 pub(super) struct Ending {
     pub(super) socket: Arc<SocketState>,
     pub(super) mailbox: Arc<Mailbox>,
+    pub(super) budget: Option<Arc<Budget>>,
     pub(super) peer: Addr,
     pub(super) serial: u64,
     /// Whether the last handler has returned. If not, it was dropped at an await point.
@@ -229,7 +238,9 @@ impl Drop for Ending {
         if !self.over {
             self.mailbox.abandon(&self.socket.counters);
             add(&self.socket.counters.conversations, 1);
-            add(&self.socket.counters.aborted, 1);
+            let SocketState { counters, .. } = &*self.socket;
+            let evicted = self.mailbox.is_evicted();
+            add(if evicted { &counters.evicted } else { &counters.aborted }, 1);
         }
         self.socket.ended(self.peer.clone(), self.serial);
     }

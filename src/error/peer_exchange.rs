@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io, time::Duration};
 
 use super::{
     recv::NOT_A_PACKET,
-    send::{NOT_ENCODED, NOT_SENT, too_large},
+    send::{NOT_ENCODED, NOT_SENT, OVER_RATE, over_budget, too_large},
 };
 use crate::{DecodeError, EncodeError, RecvError, SendError, exchange::TimedOut};
 
@@ -38,6 +38,17 @@ pub enum PeerExchangeError {
     Encode(EncodeError),
     /// The kernel refused the datagram. This happens over Unix sockets only; see [`SendError::Io`].
     Io(io::Error),
+    /// The address of the peer is not validated, and the [guard](crate::Guard::reply_factor) allows no more bytes to it.
+    #[non_exhaustive]
+    OverBudget {
+        /// The length of the datagram, in bytes.
+        len: usize,
+        /// How many more bytes may be sent to this peer.
+        left: usize,
+    },
+    /// The address of the peer is not validated, and the [guard](crate::Guard::reply_rate) allows no more datagrams to
+    /// its address or network at the moment.
+    OverRate,
     /// No packet came in time.
     #[non_exhaustive]
     TimedOut {
@@ -61,12 +72,19 @@ impl PeerExchangeError {
         Self::TimedOut { attempts, elapsed }
     }
 
+    /// Whether the guard has refused a datagram.
+    pub(crate) const fn is_of_guard(&self) -> bool {
+        matches!(self, Self::OverBudget { .. } | Self::OverRate)
+    }
+
     /// The error of an exchange whose packet could not be sent.
     pub(crate) fn not_sent(error: SendError) -> Self {
         match error {
             SendError::Closed => Self::Closed,
             SendError::Encode(error) => Self::Encode(error),
             SendError::Io(error) => Self::Io(error),
+            SendError::OverBudget { len, left } => Self::OverBudget { len, left },
+            SendError::OverRate => Self::OverRate,
             SendError::TooLarge { len, max } => Self::TooLarge { len, max },
             SendError::Unsupported => Self::Io(io::ErrorKind::Unsupported.into()),
         }
@@ -80,6 +98,8 @@ impl fmt::Display for PeerExchangeError {
             Self::Decode(_) => f.write_str(NOT_A_PACKET),
             Self::Encode(_) => f.write_str(NOT_ENCODED),
             Self::Io(_) => f.write_str(NOT_SENT),
+            Self::OverBudget { len, left } => over_budget(*len, *left, f),
+            Self::OverRate => f.write_str(OVER_RATE),
             Self::TimedOut { attempts, elapsed } => no_answer(*attempts, *elapsed, f),
             Self::TooLarge { len, max } => too_large(*len, *max, f),
         }
@@ -92,7 +112,11 @@ impl Error for PeerExchangeError {
             Self::Decode(error) => Some(error),
             Self::Encode(error) => Some(error),
             Self::Io(error) => Some(error),
-            Self::Closed | Self::TimedOut { .. } | Self::TooLarge { .. } => None,
+            Self::Closed
+            | Self::OverBudget { .. }
+            | Self::OverRate
+            | Self::TimedOut { .. }
+            | Self::TooLarge { .. } => None,
         }
     }
 }

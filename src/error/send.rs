@@ -39,6 +39,17 @@ pub enum SendError {
     /// [`Limits::idle_timeout`](crate::Limits::idle_timeout) ([`TimedOut`](io::ErrorKind::TimedOut)). Over UDP,
     /// the kernel refuses a datagram after `send` has returned.
     Io(io::Error),
+    /// The address of the peer is not validated, and the [guard](crate::Guard::reply_factor) allows no more bytes to it.
+    #[non_exhaustive]
+    OverBudget {
+        /// The length of the datagram, in bytes.
+        len: usize,
+        /// How many more bytes may be sent to this peer.
+        left: usize,
+    },
+    /// The address of the peer is not validated, and the [guard](crate::Guard::reply_rate) allows no more datagrams to
+    /// its address or network at the moment.
+    OverRate,
     /// The datagram is longer than the transport can carry.
     #[non_exhaustive]
     TooLarge {
@@ -59,6 +70,8 @@ impl fmt::Display for SendError {
             Self::Closed => f.write_str("the server is not serving"),
             Self::Encode(_) => f.write_str(NOT_ENCODED),
             Self::Io(_) => f.write_str(NOT_SENT),
+            Self::OverBudget { len, left } => over_budget(*len, *left, f),
+            Self::OverRate => f.write_str(OVER_RATE),
             Self::TooLarge { len, max } => too_large(*len, *max, f),
             Self::Unsupported => f.write_str(UNSUPPORTED),
         }
@@ -70,7 +83,11 @@ impl Error for SendError {
         match self {
             Self::Encode(error) => Some(error),
             Self::Io(error) => Some(error),
-            Self::Closed | Self::TooLarge { .. } | Self::Unsupported => None,
+            Self::Closed
+            | Self::OverBudget { .. }
+            | Self::OverRate
+            | Self::TooLarge { .. }
+            | Self::Unsupported => None,
         }
     }
 }
@@ -145,6 +162,13 @@ impl Error for ClientSendError {
     }
 }
 
+impl SendError {
+    /// Whether the guard has refused a datagram.
+    pub(crate) const fn is_of_guard(&self) -> bool {
+        matches!(self, Self::OverBudget { .. } | Self::OverRate)
+    }
+}
+
 impl ClientSendError {
     /// Converts an error of encoding, which servers and clients have in common.
     pub(crate) fn of_encoding(error: SendError) -> Self {
@@ -152,6 +176,8 @@ impl ClientSendError {
             SendError::Closed => Self::Closed,
             SendError::Encode(error) => Self::Encode(error),
             SendError::Io(error) => Self::Io(error),
+            // Clients have no guard.
+            SendError::OverBudget { .. } | SendError::OverRate => Self::Unsupported,
             SendError::Unsupported => Self::Unsupported,
             SendError::TooLarge { len, max } => Self::TooLarge { len, max },
         }
@@ -162,6 +188,15 @@ pub(super) const NOT_ENCODED: &str = "the packet could not be encoded";
 pub(super) const NOT_SENT: &str = "the socket could not send";
 const UNSUPPORTED: &str = "this needs a Unix socket with `fd_passing(true)` to pass descriptors, \
      or Linux to pass credentials";
+
+pub(super) const OVER_RATE: &str = "the address of the peer is not validated, and the guard allows no more replies to its network now";
+
+pub(super) fn over_budget(len: usize, left: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "the datagram is {len} bytes, and the guard allows {left} bytes more to a peer whose address is not validated"
+    )
+}
 
 pub(super) fn too_large(len: usize, max: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "the datagram is {len} bytes, the limit is {max}")

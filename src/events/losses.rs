@@ -1,17 +1,17 @@
 //! Remembers for which reasons a drop was logged, and names the limit to change.
 
-use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::{limits::Limits, stats::DropReason};
 
 /// The reasons for drops that were not logged yet: one bit each.
 #[derive(Debug, Default)]
-pub(super) struct Untold(AtomicU16);
+pub(super) struct Untold(AtomicU32);
 
 impl Untold {
     /// Serving begins: the first drop for each reason is logged again.
     pub(super) fn begin(&self) {
-        self.0.store(u16::MAX, Relaxed);
+        self.0.store(u32::MAX, Relaxed);
     }
 
     /// Serving ends: no drop is logged.
@@ -21,7 +21,16 @@ impl Untold {
 
     /// Whether this is the first drop for `reason`.
     pub(super) fn is_first(&self, reason: DropReason) -> bool {
-        let bit = 1 << reason as u16;
+        self.is_first_of(reason as u32)
+    }
+
+    /// Whether this is the first reply that the guard has refused.
+    pub(super) fn is_first_refusal(&self) -> bool {
+        self.is_first_of(u32::BITS - 1)
+    }
+
+    fn is_first_of(&self, number: u32) -> bool {
+        let bit = 1 << number;
         self.0.load(Relaxed) & bit != 0 && self.0.fetch_and(!bit, Relaxed) & bit != 0
     }
 }
@@ -42,7 +51,7 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
             format!("Limits::max_conversations({})", limits.max_conversations)
         }
         DropReason::Descriptors => format!("Limits::max_queued_fds({})", limits.max_queued_fds),
-        DropReason::Rate => "ServerBuilder::rate_limit".to_owned(),
+        DropReason::Rate => "ServerBuilder::rate_limit, Guard::reply_rate".to_owned(),
         DropReason::Truncated => format!("Limits::max_datagram_size({})", limits.max_datagram_size),
         DropReason::Kernel
         | DropReason::Refused

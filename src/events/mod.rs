@@ -136,6 +136,13 @@ impl Events {
         }
     }
 
+    /// Logs at WARN that the guard has refused to send a datagram to `peer`: once per serving.
+    pub(crate) fn guarded(&self, peer: &Addr, error: &(dyn Error + 'static)) {
+        if self.losses.is_first_refusal() {
+            self.warn(peer, error, "the guard has refused a reply; the next ones are only counted");
+        }
+    }
+
     /// Logs how many events were suppressed since the last event of each level.
     pub(crate) fn tell_suppressed(&self) {
         let settle = |limiter: &Mutex<Limiter>, tell: fn(u64)| {

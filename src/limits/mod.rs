@@ -1,12 +1,10 @@
 //! The limits of a server.
 
 mod overflow;
-mod rate;
 
 use std::time::Duration;
 
 pub use overflow::Overflow;
-pub use rate::RateLimit;
 
 use crate::BindError;
 
@@ -28,6 +26,7 @@ use crate::BindError;
 /// | [`max_conversations`](Self::max_conversations) | 16,384 |
 /// | [`max_datagram_size`](Self::max_datagram_size) | 65,535 bytes |
 /// | [`idle_timeout`](Self::idle_timeout) | 60 s |
+/// | [`undecoded_timeout`](Self::undecoded_timeout) | 5 s |
 /// | [`shutdown_grace`](Self::shutdown_grace) | 750 ms |
 /// | [`send_timeout`](Self::send_timeout) | 100 ms |
 /// | [`max_tasks`](Self::max_tasks) | 16,384 |
@@ -60,6 +59,7 @@ pub struct Limits {
     pub(crate) max_conversations: usize,
     pub(crate) max_datagram_size: usize,
     pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) undecoded_timeout: Duration,
     pub(crate) shutdown_grace: Duration,
     pub(crate) send_timeout: Duration,
     pub(crate) max_tasks: usize,
@@ -165,6 +165,20 @@ impl Limits {
         self
     }
 
+    /// Sets how long one `recv` may wait, before it returns [`RecvError::Idle`], in a conversation whose peer has sent only
+    /// datagrams that do not decode. The default is 5 seconds. [`idle_timeout`](Self::idle_timeout) applies too.
+    ///
+    /// A handler that goes on after [`RecvError::Decode`] keeps its place meanwhile. Such a conversation also gives its
+    /// place to the next peer when [`max_conversations`](Self::max_conversations) is reached.
+    ///
+    /// [`RecvError::Idle`]: crate::RecvError::Idle
+    /// [`RecvError::Decode`]: crate::RecvError::Decode
+    #[must_use]
+    pub const fn undecoded_timeout(mut self, timeout: Duration) -> Self {
+        self.undecoded_timeout = timeout;
+        self
+    }
+
     /// Sets how long running conversations may go on at shutdown before they are dropped. The default is 750
     /// ms; 0 drops them at once.
     #[must_use]
@@ -261,6 +275,12 @@ impl Limits {
         self.idle_timeout
     }
 
+    /// Returns how long one `recv` may wait after junk; see [`undecoded_timeout`](Self::undecoded_timeout).
+    #[must_use]
+    pub const fn get_undecoded_timeout(&self) -> Duration {
+        self.undecoded_timeout
+    }
+
     /// Returns how long conversations may go on at shutdown; see [`shutdown_grace`](Self::shutdown_grace).
     #[must_use]
     pub const fn get_shutdown_grace(&self) -> Duration {
@@ -294,6 +314,7 @@ impl Limits {
             ("max_conversations", self.max_conversations == 0),
             ("max_datagram_size", self.max_datagram_size == 0),
             ("idle_timeout", self.idle_timeout == Some(Duration::ZERO)),
+            ("undecoded_timeout", self.undecoded_timeout.is_zero()),
             ("send_timeout", self.send_timeout.is_zero()),
             ("max_events_per_second", self.max_events_per_second == 0),
         ];
@@ -315,6 +336,7 @@ impl Default for Limits {
             max_conversations: 16_384,
             max_datagram_size: 65_535,
             idle_timeout: Some(Duration::from_secs(60)),
+            undecoded_timeout: Duration::from_secs(5),
             shutdown_grace: Duration::from_millis(750),
             send_timeout: Duration::from_millis(100),
             max_tasks: 16_384,

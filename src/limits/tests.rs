@@ -15,6 +15,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(limits.get_max_conversations(), 16_384);
     assert_eq!(limits.get_max_datagram_size(), 65_535);
     assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(60)));
+    assert_eq!(limits.get_undecoded_timeout(), Duration::from_secs(5));
     assert_eq!(limits.get_shutdown_grace(), Duration::from_millis(750));
     assert_eq!(limits.get_send_timeout(), Duration::from_millis(100));
     assert_eq!(limits.get_max_tasks(), 16_384);
@@ -33,6 +34,7 @@ fn each_getter_returns_the_value_of_its_setter() {
         .max_conversations(4)
         .max_datagram_size(5)
         .idle_timeout(Duration::from_secs(6))
+        .undecoded_timeout(Duration::from_secs(5))
         .shutdown_grace(Duration::from_secs(7))
         .send_timeout(Duration::from_secs(8))
         .max_tasks(9)
@@ -46,6 +48,7 @@ fn each_getter_returns_the_value_of_its_setter() {
     assert_eq!(limits.get_max_conversations(), 4);
     assert_eq!(limits.get_max_datagram_size(), 5);
     assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(6)));
+    assert_eq!(limits.get_undecoded_timeout(), Duration::from_secs(5));
     assert_eq!(limits.get_shutdown_grace(), Duration::from_secs(7));
     assert_eq!(limits.get_send_timeout(), Duration::from_secs(8));
     assert_eq!(limits.get_max_tasks(), 9);
@@ -63,6 +66,7 @@ fn a_limit_of_zero_is_refused_by_name() {
         ("max_conversations", Limits::default().max_conversations(0)),
         ("max_datagram_size", Limits::default().max_datagram_size(0)),
         ("idle_timeout", Limits::default().idle_timeout(zero)),
+        ("undecoded_timeout", Limits::default().undecoded_timeout(zero)),
         ("send_timeout", Limits::default().send_timeout(zero)),
         ("max_events_per_second", Limits::default().max_events_per_second(0)),
     ];

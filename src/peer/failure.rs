@@ -21,6 +21,8 @@ impl<Req, Res> Peer<Req, Res> {
         {
             let what = "a conversation could not send any more";
             add(&socket.counters.panicked, u64::from(!socket.events.warn(peer, &*error, what)));
+        } else if self.is_of_guard(&*error) {
+            // It was counted when the guard refused the reply.
         } else {
             match self.passed_on(&*error) {
                 Some(QuietEnd::Idle) => add(&socket.counters.idle_timeouts, 1),
@@ -40,7 +42,7 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// Logs that the kernel has refused the response of a function, as for a response that leaves later. The
-    /// function itself has not failed.
+    /// function itself has not failed, also if the guard has refused the response.
     #[cold]
     pub(crate) fn unless_refused(&self, sent: Result<(), SendError>) -> Result<(), BoxError> {
         match sent {
@@ -48,6 +50,8 @@ impl<Req, Res> Peer<Req, Res> {
                 self.path.socket.events.warn(self.addr(), &error, "a datagram could not be sent");
                 Ok(())
             }
+            // It was counted, and the first one was logged.
+            Err(SendError::OverBudget { .. } | SendError::OverRate) => Ok(()),
             sent => Ok(sent?),
         }
     }
@@ -87,6 +91,14 @@ impl<Req, Res> Peer<Req, Res> {
             .clone()
             .find(|news| news.is_in(error))
             .or_else(|| reported.clone().find(transparent))
+    }
+
+    /// Whether `error` passes on that the guard has refused a reply to this peer.
+    fn is_of_guard(&self, error: &(dyn Error + 'static)) -> bool {
+        self.path.budget.is_some()
+            && (caused_by(error, SendError::is_of_guard)
+                || caused_by(error, PeerExchangeError::is_of_guard)
+                || reads_like(error, &SendError::OverRate))
     }
 
     /// The error of a request that timed out, if it was the last one of this conversation.

@@ -229,7 +229,7 @@ impl<E: ?Sized> SendPath<E> {
     where
         E: Encode<Res>,
     {
-        let Self { socket, protocol, route } = self;
+        let Self { socket, protocol, route, .. } = self;
         let SocketState { outbox, limits, .. } = &**socket;
         if !outbox.transport().can_pass(passing) {
             return Err(SendError::Unsupported);

@@ -12,6 +12,7 @@ mod recv;
 mod send;
 mod sender;
 mod several;
+mod standing;
 
 use std::{
     borrow::Borrow,
@@ -29,10 +30,12 @@ use send::SendPath;
 pub use sender::PeerSender;
 pub(crate) use sender::{Encoder, to as sender_to};
 pub use several::PeerPackets;
+use standing::Standing;
 use tokio::time::Sleep;
 
 use crate::{
     Addr, BoxError, SendError, SpawnError, TrafficClass,
+    guard::Budget,
     socket::{SocketState, mailbox::Mailbox},
     transport::{Ancillary, Passed, Route},
 };
@@ -90,6 +93,7 @@ pub struct Peer<Req, Res> {
     /// The number of this conversation, among those of the socket.
     serial: u64,
     progress: Progress,
+    standing: Standing,
     /// Ends a `recv` that waits for too long. Each `recv` resets it, because that is cheaper than a new
     /// timer.
     timer: Option<Pin<Box<Sleep>>>,
@@ -108,6 +112,7 @@ impl<Req, Res> Peer<Req, Res> {
         socket: Arc<SocketState>,
         protocol: Arc<Protocol<Req, Res>>,
         mailbox: Arc<Mailbox>,
+        budget: Option<Arc<Budget>>,
         addr: Addr,
         ancillary: Ancillary,
         serial: u64,
@@ -115,11 +120,12 @@ impl<Req, Res> Peer<Req, Res> {
         let Ancillary { local, traffic_class } = ancillary;
         let route = Route { peer: addr, local };
         Self {
-            path: SendPath { socket, protocol, route },
+            path: SendPath { socket, protocol, route, budget },
             mailbox,
             traffic_class,
             serial,
             progress: Progress::Opening,
+            standing: Standing::Fresh,
             timer: None,
             leftover: None,
             passed: None,
@@ -136,8 +142,22 @@ impl<Req, Res> Peer<Req, Res> {
         self.learn(ancillary);
         self.serial = serial;
         self.progress = Progress::Opening;
+        self.standing = Standing::Fresh;
         if self.passed.is_some() || self.exchange.is_some() {
             self.forget();
+        }
+    }
+
+    /// Gives the next conversation its budget.
+    #[inline]
+    pub(crate) fn set_budget(&mut self, budget: Option<&Arc<Budget>>) {
+        let same = match (&self.path.budget, budget) {
+            (None, None) => true,
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            _ => false,
+        };
+        if !same {
+            self.path.budget = budget.cloned();
         }
     }
 
@@ -252,6 +272,8 @@ impl<Req, Res> Peer<Req, Res> {
     ///
     /// - [`SendError::Encode`] if the protocol cannot encode the packet.
     /// - [`SendError::TooLarge`] if the datagram is longer than the transport can carry.
+    /// - [`SendError::OverBudget`] and [`SendError::OverRate`] if the server has a [guard](crate::Guard), and the peer is
+    ///   not validated.
     /// - [`SendError::Closed`] after serving has ended. If the handler returns this error, it is logged at
     ///   WARN.
     /// - [`SendError::Io`], over a Unix socket only, if the peer has closed its socket, has no name, or did not
@@ -269,6 +291,62 @@ impl<Req, Res> Peer<Req, Res> {
     #[inline]
     pub(crate) fn reply(&self, packet: &Res) -> impl Future<Output = Result<(), SendError>> {
         self.path.reply(packet)
+    }
+
+    /// Says that this peer receives at its address: it has sent something that only a host at that address can know. From
+    /// now on the [guard](crate::Guard) of the server does not limit replies to it, and the conversation does not give
+    /// way to others. Without a guard this has no effect. It holds until the conversation ends, and then for its
+    /// [senders](Self::sender).
+    ///
+    /// # Examples
+    ///
+    /// A server that answers the first request with a number, and serves the peer once it has repeated that:
+    ///
+    /// ```
+    /// use datagrammar::{BoxError, Client, Guard, Handler, Peer, Server, Text};
+    /// use std::hash::{BuildHasher, RandomState};
+    ///
+    /// struct Book(String);
+    ///
+    /// impl Handler<String, String> for Book {
+    ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+    ///         peer.recv().await?;
+    ///         // Nobody else can predict it.
+    ///         let number = RandomState::new().hash_one(peer.addr()).to_string();
+    ///         peer.send(&number).await?;
+    ///         if peer.recv().await? == number {
+    ///             peer.validate();
+    ///             peer.send(&self.0).await?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let book = Book("page ".repeat(200));
+    /// let server = Server::builder(Text, book).guard(Guard::internet()).bind("127.0.0.1:0").await?;
+    /// let client = Client::connect(server.local_addr(), Text).await?;
+    /// server.spawn();
+    ///
+    /// client.send("hello book".to_owned()).await?;
+    /// let number = client.recv().await?;
+    /// client.send(number).await?;
+    /// assert_eq!(client.recv().await?.len(), 1_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn validate(&self) {
+        if let Some(budget) = &self.path.budget {
+            budget.validate();
+        }
+    }
+
+    /// Returns whether the address of this peer is validated: by [`validate`](Self::validate), or because it is a Unix
+    /// socket. Without a [guard](crate::Guard), returns true, since nothing is limited.
+    #[must_use]
+    pub fn is_validated(&self) -> bool {
+        self.path.budget.as_ref().is_none_or(|budget| budget.is_validated())
     }
 
     /// Returns the address of the peer.
@@ -321,7 +399,8 @@ impl<Req, Res> Peer<Req, Res> {
         Res: 'static,
     {
         let protocol: Weak<Protocol<Req, Res>> = Arc::downgrade(&self.path.protocol);
-        PeerSender::new(&self.path.socket, protocol, self.path.route.clone())
+        let SendPath { socket, route, budget, .. } = &self.path;
+        PeerSender::new(socket, protocol, route.clone(), budget.clone())
     }
 
     /// The ancillary data of the last datagram.

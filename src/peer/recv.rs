@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Peer, Progress, leftover::keep};
+use super::{Peer, Progress, leftover::keep, standing::Standing};
 use crate::{
     RecvError,
     socket::{SocketState, Taken, batch_context::BatchContext, mailbox::Waiting},
@@ -121,8 +121,12 @@ impl<Req, Res> Peer<Req, Res> {
                 self.use_passed();
             }
             let datagram = batch.opening();
+            if let Some(budget) = &self.path.budget {
+                budget.received(datagram.len());
+            }
             match self.path.protocol.decode(datagram) {
                 Ok(packet) => {
+                    self.standing.has_decoded(&self.mailbox);
                     if let Some(exchange) = &mut self.exchange {
                         exchange.received(datagram);
                     }
@@ -131,6 +135,7 @@ impl<Req, Res> Peer<Req, Res> {
                 Err(error) => {
                     keep(&mut self.leftover, &self.path.socket, datagram);
                     self.progress = Progress::Refused;
+                    self.standing.has_refused(&self.mailbox);
                     batch.decode_errors += 1;
                     Some(Err(RecvError::Decode(error)))
                 }
@@ -153,7 +158,7 @@ impl<Req, Res> Peer<Req, Res> {
     #[cold]
     fn poll_ask(&mut self, cx: &mut Context<'_>) -> Next {
         let socket = &self.path.socket;
-        match socket.poll_ask(&self.mailbox, self.addr(), cx) {
+        match socket.poll_ask(&self.mailbox, self.addr(), self.is_validated(), cx) {
             Taken::Datagram(asked) => {
                 self.mailbox.reset_late();
                 Next::Datagram(asked.map(|asked| asked.released(&socket.counters)))
@@ -176,16 +181,21 @@ impl<Req, Res> Peer<Req, Res> {
         self.accept(passed);
         add(&self.path.socket.counters.delivered, 1);
         self.progress = Progress::Received;
+        if let Some(budget) = &self.path.budget {
+            budget.received(datagram.len());
+        }
         let decoded = self.path.protocol.decode(&datagram).map_err(|error| {
             keep(&mut self.leftover, &self.path.socket, &datagram);
             self.progress = Progress::Refused;
+            self.standing.has_refused(&self.mailbox);
             add(&self.path.socket.counters.decode_errors, 1);
             RecvError::Decode(error)
         });
-        if let Some(exchange) = &mut self.exchange
-            && decoded.is_ok()
-        {
-            exchange.received(&datagram);
+        if decoded.is_ok() {
+            self.standing.has_decoded(&self.mailbox);
+            if let Some(exchange) = &mut self.exchange {
+                exchange.received(&datagram);
+            }
         }
         decoded
     }
@@ -340,7 +350,11 @@ impl<Req, Res> Receiving<'_, Req, Res> {
 
     /// Sets the timer to this timeout or to the idle timeout.
     fn begin_to_wait(&mut self, timeout: Duration, now: impl Fn() -> Instant) -> Option<Limit> {
-        let idle = self.peer.path.socket.limits.idle_timeout.unwrap_or(Duration::MAX);
+        let limits = &self.peer.path.socket.limits;
+        let mut idle = limits.idle_timeout.unwrap_or(Duration::MAX);
+        if self.peer.standing == Standing::Junk {
+            idle = idle.min(limits.undecoded_timeout);
+        }
         let (within, limit) =
             if timeout <= idle { (timeout, Limit::Timeout) } else { (idle, Limit::Idle) };
         self.set_timer(within, limit, now)

@@ -14,6 +14,7 @@ use super::protocol::Encode;
 use crate::{
     SendError,
     chunk::Chunks,
+    guard::Budget,
     reply_cache::{Keep, Recorded},
     socket::{SocketState, batch_context::BatchContext},
     transport::{Route, Scratch, Transport, max_len},
@@ -24,9 +25,29 @@ pub(super) struct SendPath<E: ?Sized> {
     pub(super) socket: Arc<SocketState>,
     pub(super) protocol: Arc<E>,
     pub(super) route: Route,
+    /// What may be sent before the peer is validated, if the server has a guard.
+    pub(super) budget: Option<Arc<Budget>>,
 }
 
 impl<E: ?Sized> SendPath<E> {
+    /// Pays for a datagram of `len` bytes, if the server has a guard.
+    #[inline]
+    pub(super) fn pay(&self, len: usize) -> Result<(), SendError> {
+        match &self.budget {
+            Some(budget) => self.pay_from(budget, len),
+            None => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn pay_from(&self, budget: &Budget, len: usize) -> Result<(), SendError> {
+        let paid = budget.spend(len, self.route.peer.ip());
+        if let Err(error) = &paid {
+            self.socket.not_sent(&self.route.peer, error);
+        }
+        paid
+    }
+
     /// Sends `packet`. If a batch of this socket is in progress on this thread, the packet leaves with it.
     #[inline]
     pub(super) const fn send<Res: ?Sized, B>(&self, packet: B) -> Sending<'_, Res, B, E>
@@ -75,10 +96,11 @@ type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + '
 impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E> {
     /// Sends the packet over a transport that sends each datagram at once.
     fn poll_at_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let SendPath { socket, protocol, route } = self.path;
+        let SendPath { socket, protocol, route, .. } = self.path;
         ready!(proceed(socket, cx));
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        self.path.pay(datagram.len())?;
         let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
         self.send_at_once(datagram, recorded, cx)
     }
@@ -122,14 +144,32 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
             self.poll_chunked(chunks, cx)
         } else if self.path.socket.outbox.sends_at_once() {
             self.poll_at_once(cx)
+        } else if self.path.budget.is_some() {
+            self.poll_guarded(cx)
         } else {
             self.poll_recorded(cx)
         }
     }
 
+    /// Does the same as [`poll_recorded`](Self::poll_recorded), if the guard allows it.
+    fn poll_guarded(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let SendPath { socket, protocol, route, .. } = self.path;
+        ready!(proceed(socket, cx));
+        let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
+        let datagram = Scratch::encode(max_len(&route.peer), encode)?;
+        self.path.pay(datagram.len())?;
+        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
+        if socket.outbox.joins_batch(socket.id, route, [&datagram[..]].into_iter()) {
+            // It leaves when the batch ends.
+            recorded.sent();
+            return Poll::Ready(Ok(()));
+        }
+        self.send_by_outbox(datagram, recorded, cx)
+    }
+
     /// Sends the packet with the batch, or at once, and records it in the reply cache.
     fn poll_recorded(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let SendPath { socket, protocol, route } = self.path;
+        let SendPath { socket, protocol, route, .. } = self.path;
         let inline = BatchContext::with(socket.id, |batch| {
             if !socket.outbox.takes_inline(&mut batch.replies) {
                 return None;
@@ -155,7 +195,7 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         // A task that only sends must still yield to other tasks.
         let budget = ready!(coop::poll_proceed(cx));
         budget.made_progress();
-        let SendPath { socket, protocol, route } = self.path;
+        let SendPath { socket, protocol, route, .. } = self.path;
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
         let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
@@ -189,10 +229,11 @@ impl<'a, Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'a, Res, 
         chunks: &'a Chunks,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError>> {
-        let SendPath { socket, protocol, route } = self.path;
+        let SendPath { socket, protocol, route, .. } = self.path;
         ready!(proceed(socket, cx));
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(chunks.max_len(), encode).map_err(without_kind)?;
+        self.path.pay(datagram.len())?;
         let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
         if chunks.splits(&datagram) {
             return self.send_in_chunks(chunks, &datagram, recorded, cx);
@@ -260,8 +301,8 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Future for Sending<'_
         if let Some(waiting) = &mut this.waiting {
             return waiting.as_mut().poll(cx);
         }
-        let SendPath { socket, protocol, route } = this.path;
-        if !socket.sends_in_batches {
+        let SendPath { socket, protocol, route, budget } = this.path;
+        if !socket.sends_in_batches || budget.is_some() {
             return this.poll_otherwise(cx);
         }
         let inline = BatchContext::with(socket.id, |batch| {

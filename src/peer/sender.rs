@@ -11,7 +11,7 @@ use super::{
     protocol::{Encode, Protocol},
     send::SendPath,
 };
-use crate::{Addr, SendError, socket::SocketState, transport::Route};
+use crate::{Addr, SendError, guard::Budget, socket::SocketState, transport::Route};
 
 /// Sends packets to one peer, from any task or thread, while the server serves.
 ///
@@ -68,6 +68,7 @@ pub struct PeerSender<Res> {
     socket: Weak<SocketState>,
     protocol: Weak<dyn Encode<Res>>,
     route: Route,
+    budget: Option<Arc<Budget>>,
 }
 
 impl<Res> PeerSender<Res> {
@@ -75,8 +76,9 @@ impl<Res> PeerSender<Res> {
         socket: &Arc<SocketState>,
         protocol: Weak<dyn Encode<Res>>,
         route: Route,
+        budget: Option<Arc<Budget>>,
     ) -> Self {
-        Self { socket: Arc::downgrade(socket), protocol, route }
+        Self { socket: Arc::downgrade(socket), protocol, route, budget }
     }
 
     /// Sends `packet`, or a reference to one, to the peer. It leaves from the address that the peer knows.
@@ -89,6 +91,8 @@ impl<Res> PeerSender<Res> {
     /// - [`SendError::Closed`] while the server does not serve.
     /// - [`SendError::Encode`] if the protocol cannot encode the packet.
     /// - [`SendError::TooLarge`] if the datagram is longer than the transport can carry.
+    /// - [`SendError::OverBudget`] and [`SendError::OverRate`] if the server has a [guard](crate::Guard), and the peer is
+    ///   not validated. A sender that [`ServerHandle::sender`](crate::ServerHandle::sender) has made has no such limit.
     /// - [`SendError::Io`], over a Unix socket only, if the peer has closed its socket, has no name, or did not
     ///   read in time.
     ///
@@ -102,7 +106,8 @@ impl<Res> PeerSender<Res> {
     pub(super) fn path(&self) -> Result<SendPath<dyn Encode<Res>>, SendError> {
         let socket = self.socket.upgrade().ok_or(SendError::Closed)?;
         let protocol = self.protocol.upgrade().ok_or(SendError::Closed)?;
-        Ok(SendPath { socket, protocol, route: self.route.clone() })
+        let (route, budget) = (self.route.clone(), self.budget.clone());
+        Ok(SendPath { socket, protocol, route, budget })
     }
 
     /// Returns whether the server does not serve, or was dropped. Then `send` fails.
@@ -121,7 +126,7 @@ impl<Res> PeerSender<Res> {
 impl<Res> Clone for PeerSender<Res> {
     fn clone(&self) -> Self {
         let (socket, protocol) = (Weak::clone(&self.socket), Weak::clone(&self.protocol));
-        Self { socket, protocol, route: self.route.clone() }
+        Self { socket, protocol, route: self.route.clone(), budget: self.budget.clone() }
     }
 }
 
@@ -162,5 +167,5 @@ pub(crate) fn to<Res>(
     socket: &Arc<SocketState>,
     encoder: &Encoder<Res>,
 ) -> PeerSender<Res> {
-    PeerSender::new(socket, Weak::clone(&encoder.0), peer.into())
+    PeerSender::new(socket, Weak::clone(&encoder.0), peer.into(), None)
 }

@@ -8,8 +8,8 @@ use super::{
     options::{Options, Parts, Unbound},
 };
 use crate::{
-    Addr, Bind, BindError, Chunked, Correlated, DatagramProtocol, Handler, IntoHandler, Limits,
-    RateLimit, ReplyCache, ReplyStore,
+    Addr, Bind, BindError, Chunked, Correlated, DatagramProtocol, Guard, Handler, IntoHandler,
+    Limits, RateLimit, ReplyCache, ReplyStore,
     chunk::Wire,
     engine::{Application, Engine, Sockets},
     peer::{Encoder, Protocol},
@@ -217,6 +217,16 @@ impl<P> ServerBuilder<P> {
     #[doc(alias = "throttle")]
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.options.rate_limits.push(limit);
+        self
+    }
+
+    /// Sets the [guard](Guard), for a server that any host on the internet can reach: `Guard::internet()`. By default there
+    /// is none.
+    ///
+    /// The page of [`Guard`] has an example.
+    #[doc(alias = "amplification")]
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.options.guard = Some(guard);
         self
     }
 

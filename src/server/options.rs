@@ -7,13 +7,14 @@ use super::{
     endpoint::{Life, Server},
 };
 use crate::{
-    Addr, BindError, Chunked, Limits, RateLimit, ReplyCache,
+    Addr, BindError, Chunked, Guard, Limits, RateLimit, ReplyCache,
     chunk::Chunks,
     engine::{
         Engine, Guarded,
-        admission::{Admission, Check, Rates},
+        admission::{Admission, Check},
     },
     events::Events,
+    guard::{Rates, Watch},
     handle::{
         status::Status,
         watch::{SocketWatch, Watched},
@@ -31,6 +32,7 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     pub(super) source_filter: Option<Check>,
     pub(super) rate_limits: Vec<RateLimit>,
+    pub(super) guard: Option<Guard>,
     pub(super) dedicated_threads: bool,
     /// It has an effect only if there is a way to read ids.
     pub(super) reply_cache: ReplyCache,
@@ -62,6 +64,7 @@ impl Unbound {
         self.options.limits.check()?;
         self.options.reply_cache.check()?;
         self.options.rate_limits.iter().try_for_each(RateLimit::check)?;
+        self.options.guard.as_ref().map_or(Ok(()), Guard::check)?;
         if let Some(chunked) = &self.options.chunked {
             chunked.check()?;
             chunked.check_others(&self.options.limits, &self.options.reply_cache)?;
@@ -75,10 +78,18 @@ impl Unbound {
     /// Builds a server on these sockets. There is at least one.
     pub(super) fn build(self, bound: Vec<Bound>) -> Server {
         let Options {
-            limits, source_filter, rate_limits, reply_cache, reply_store, chunked, ..
+            limits,
+            source_filter,
+            rate_limits,
+            guard,
+            reply_cache,
+            reply_store,
+            chunked,
+            ..
         } = self.options;
         let limits = Arc::new(limits);
         let rates: Arc<[Rates]> = rate_limits.into_iter().map(Rates::new).collect();
+        let guard = Watch::new(guard);
         let counters = Arc::new(Counters::default());
         let events = Arc::new(Events::new(limits.max_events_per_second, Arc::clone(&counters)));
         let tasks = Arc::new(Tasks::new(limits.max_tasks));
@@ -113,7 +124,9 @@ impl Unbound {
             let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
             let (events, tasks) = (Arc::clone(&events), Arc::clone(&tasks));
             let chunks = chunks.clone();
-            let socket = SocketState::new(outbox, limits, counters, events, tasks, replies, chunks);
+            let guard = Arc::clone(&guard);
+            let socket =
+                SocketState::new(outbox, limits, counters, events, tasks, replies, chunks, guard);
             let socket = Arc::new(socket);
             let watched = Watched::new(&socket, requested);
             (Guarded { socket, admission: Arc::new(admission), thread }, watched)

@@ -23,8 +23,14 @@ pub(crate) enum Taken {
 
 impl SocketState {
     /// Takes the next datagram of `peer` that the reply store does not know. It drops one that the store knows, and sends
-    /// the reply to it again.
-    pub(crate) fn poll_ask(&self, mailbox: &Mailbox, peer: &Addr, cx: &mut Context<'_>) -> Taken {
+    /// the reply to it again. If the peer is not validated, the guard limits that.
+    pub(crate) fn poll_ask(
+        &self,
+        mailbox: &Mailbox,
+        peer: &Addr,
+        validated: bool,
+        cx: &mut Context<'_>,
+    ) -> Taken {
         let Poll::Ready(next) = mailbox.poll_ask(cx) else { return Taken::Nothing };
         let Some(mut asked) = next else { return Taken::Datagram(None) };
         let local = asked.waiting.0.local;
@@ -39,8 +45,12 @@ impl SocketState {
             Poll::Ready(Verdict::InProgress) => DropReason::Duplicate,
             Poll::Ready(Verdict::Answered(reply)) => {
                 let to = Route { peer: peer.clone(), local };
+                let rules = if validated { None } else { self.rules_for(peer) };
+                let len = asked.waiting.1.len();
                 self.send_batched();
-                self.replay(&reply, |datagram| self.outbox.send_alone_again(&to, datagram));
+                self.replay(peer, &reply, len, rules.as_deref(), |datagram| {
+                    self.outbox.send_alone_again(&to, datagram)
+                });
                 DropReason::Duplicate
             }
             Poll::Ready(Verdict::Unknown) => DropReason::StoreFailed,
@@ -68,7 +78,7 @@ impl SocketState {
         cx: &mut Context<'_>,
     ) -> Poll<bool> {
         loop {
-            match self.poll_ask(mailbox, peer, cx) {
+            match self.poll_ask(mailbox, peer, false, cx) {
                 Taken::Datagram(Some(mut asked)) => {
                     asked.is_opening = true;
                     if mailbox.put_back(asked, cx, &self.counters) {

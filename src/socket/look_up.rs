@@ -4,6 +4,7 @@ use super::SocketState;
 use crate::{
     Addr,
     chunk::{Arrived, Chunks, MAX_FLIGHT, PacketId, Part, Source, is_part},
+    guard::Rules,
     reply_cache::{Arrival, Replies, Reply},
     stats::{DropReason, add},
     transport::{Passed, RecvBatch, Route, SendBatch},
@@ -27,6 +28,8 @@ pub(crate) struct Lookup<'a> {
     pub(crate) at: usize,
     /// What came with it besides its bytes.
     pub(crate) passed: &'a mut Option<Box<Passed>>,
+    /// The rules for answers to its sender, unless that is validated.
+    pub(crate) rules: Option<&'a Rules>,
     /// The batch of the worker, for replies that are sent again.
     pub(crate) replies: &'a mut SendBatch,
 }
@@ -75,15 +78,18 @@ impl Lookup<'_> {
 
     /// Sends a reply again.
     fn replay(&mut self, reply: &Reply) -> Looked {
-        let (socket, to) = (self.socket, self.route());
-        socket.replay(reply, |datagram| socket.outbox.send_again(self.replies, &to, datagram));
+        let (socket, to, len) = (self.socket, self.route(), self.datagram().len());
+        let Self { replies, rules, .. } = self;
+        socket.replay(&to.peer, reply, len, *rules, |datagram| {
+            socket.outbox.send_again(replies, &to, datagram)
+        });
         Looked::Dropped(DropReason::Duplicate)
     }
 
     /// Takes a part of a packet. Returns the name of the request that it completes.
     fn take_part(&mut self, cache: &Replies, chunks: &Chunks) -> Result<PacketId, Looked> {
         let refused = || Looked::Dropped(DropReason::Chunk);
-        let Self { socket, received, at, replies, .. } = self;
+        let Self { socket, received, at, replies, rules, .. } = self;
         let (from, datagram) = (received.from(*at).clone(), received.datagram(*at));
         if from.is_unnamed() {
             return Err(refused());
@@ -94,7 +100,15 @@ impl Lookup<'_> {
                 let reply = cache.reply(&from, missing.packet);
                 let reply = reply.filter(|reply| chunks.splits(reply)).ok_or_else(refused)?;
                 let splitter = chunks.splitter(missing.packet, &reply);
+                let mut sent = 0;
                 for chunk in splitter.chunks(missing.ranges(), MAX_FLIGHT) {
+                    sent += chunk.len();
+                    if let Some(rules) = rules
+                        && let Err(error) = rules.pay(datagram.len(), sent, from.ip())
+                    {
+                        socket.not_sent(&from, &error);
+                        break;
+                    }
                     socket.outbox.send_again(replies, &to, &chunk);
                 }
                 (Looked::Part, None)

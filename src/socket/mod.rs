@@ -19,9 +19,10 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    Addr, BoxError,
+    Addr, BoxError, SendError,
     chunk::Chunks,
     events::Events,
+    guard::{Rules, Watch},
     limits::Limits,
     reply_cache::{Keep, Recorded, Replies, Reply},
     stats::{Counters, DropReason, add},
@@ -58,6 +59,8 @@ pub(crate) struct SocketState {
     pub(crate) sends_in_batches: bool,
     /// Whether a reply store has to be asked about requests.
     pub(crate) has_store: bool,
+    /// The rules of the guard, if the server has one.
+    pub(crate) guard: Arc<Watch>,
 }
 
 impl SocketState {
@@ -69,6 +72,7 @@ impl SocketState {
         tasks: Arc<Tasks>,
         replies: Option<Replies>,
         chunks: Option<Arc<Chunks>>,
+        guard: Arc<Watch>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -90,6 +94,7 @@ impl SocketState {
             has_store: replies.as_ref().is_some_and(Replies::has_store),
             replies,
             chunks,
+            guard,
         }
     }
 
@@ -148,9 +153,38 @@ impl SocketState {
         }
     }
 
-    /// Sends a reply again with `send`, or its first chunks, and counts that.
-    pub(crate) fn replay(&self, reply: &Reply, mut send: impl FnMut(&[u8]) -> bool) {
+    /// The rules of the guard for a peer that is not validated. Unix sockets are always validated.
+    pub(crate) fn rules_for(&self, peer: &Addr) -> Option<Arc<Rules>> {
+        peer.ip().and_then(|_| self.guard.rules())
+    }
+
+    /// Counts a datagram that the guard has refused, and logs the first one.
+    #[cold]
+    pub(crate) fn not_sent(&self, to: &Addr, error: &SendError) {
+        let counter = match error {
+            SendError::OverBudget { .. } => &self.counters.over_budget,
+            _ => &self.counters.over_rate,
+        };
+        add(counter, 1);
+        self.events.guarded(to, error);
+    }
+
+    /// Sends a reply again with `send`, or its first chunks, and counts that. It answers a datagram of `len` bytes that no
+    /// handler receives. If its peer is not validated, that datagram has to pay for it, by the `rules` of the guard.
+    pub(crate) fn replay(
+        &self,
+        to: &Addr,
+        reply: &Reply,
+        len: usize,
+        rules: Option<&Rules>,
+        mut send: impl FnMut(&[u8]) -> bool,
+    ) {
         let Reply { bytes, packet } = reply;
+        if let Some(rules) = rules
+            && let Err(error) = rules.pay(len, bytes.len(), to.ip())
+        {
+            return self.not_sent(to, &error);
+        }
         let sent = match self.chunks.as_deref().filter(|chunks| chunks.splits(bytes)) {
             None => send(bytes),
             Some(chunks) => {

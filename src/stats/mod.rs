@@ -76,6 +76,12 @@ pub struct ServerStats {
     /// Datagrams that were dropped because the kernel had no room for them within
     /// [`Limits::send_timeout`](crate::Limits::send_timeout).
     pub send_timeouts: u64,
+    /// Datagrams that were not sent because the address of their peer is not validated, and its budget allows no more
+    /// bytes; see [`Guard::reply_factor`](crate::Guard::reply_factor).
+    pub over_budget: u64,
+    /// Datagrams that were not sent because the address of their peer is not validated, and the guard allows no more
+    /// datagrams to its network; see [`Guard::reply_rate`](crate::Guard::reply_rate).
+    pub over_rate: u64,
     /// Replies that the [reply cache](crate::ReplyCache) has sent again.
     pub replayed: u64,
     /// Requests that the [reply cache](crate::ReplyCache) has forgotten before their time, because of its limits.
@@ -94,7 +100,7 @@ pub struct ServerStats {
     /// Requests that were given up before all their chunks had arrived: because no new one came in time, or because of
     /// the limits of [`Chunked`](crate::Chunked).
     pub incomplete: u64,
-    /// Conversations that have ended, for any reason. The next four counters say how some of them ended.
+    /// Conversations that have ended, for any reason. The next five counters say how some of them ended.
     pub conversations: u64,
     /// Conversations whose handler returned an error that was logged as a failure. A panic does not count
     /// here, only as [`panicked`](Self::panicked). With [`concurrent`](crate::concurrent), each failed call
@@ -106,6 +112,10 @@ pub struct ServerStats {
     /// Conversations that were dropped at shutdown because they ran longer than
     /// [`Limits::shutdown_grace`](crate::Limits::shutdown_grace).
     pub aborted: u64,
+    /// Conversations that were dropped so that another peer got their place, when
+    /// [`Limits::max_conversations`](crate::Limits::max_conversations) was reached: because nothing that their peer has
+    /// sent did decode, or, with a [guard](crate::Guard), because their peer was idle and not validated.
+    pub evicted: u64,
     /// Conversations that ended because the peer was silent for longer than
     /// [`Limits::idle_timeout`](crate::Limits::idle_timeout), or did not answer a
     /// [request](crate::Peer::exchange) in time.
@@ -173,6 +183,8 @@ impl ServerStats {
             Counter::total("sent", self.sent),
             Counter::total("send_errors", self.send_errors),
             Counter::total("send_timeouts", self.send_timeouts),
+            Counter::total("over_budget", self.over_budget),
+            Counter::total("over_rate", self.over_rate),
             Counter::total("replayed", self.replayed),
             Counter::total("reply_cache_evictions", self.reply_cache_evictions),
             Counter::total("store_errors", self.store_errors),
@@ -184,6 +196,7 @@ impl ServerStats {
             Counter::total("failed", self.failed),
             Counter::total("panicked", self.panicked),
             Counter::total("aborted", self.aborted),
+            Counter::total("evicted", self.evicted),
             Counter::total("idle_timeouts", self.idle_timeouts),
             Counter::total("suppressed_events", self.suppressed_events),
             Counter::gauge("active_conversations", self.active_conversations),
@@ -219,6 +232,8 @@ pub(crate) struct Counters {
     pub(crate) sent: AtomicU64,
     pub(crate) send_errors: AtomicU64,
     pub(crate) send_timeouts: AtomicU64,
+    pub(crate) over_budget: AtomicU64,
+    pub(crate) over_rate: AtomicU64,
     pub(crate) replayed: AtomicU64,
     pub(crate) reply_cache_evictions: AtomicU64,
     pub(crate) store_errors: AtomicU64,
@@ -230,6 +245,7 @@ pub(crate) struct Counters {
     pub(crate) failed: AtomicU64,
     pub(crate) panicked: AtomicU64,
     pub(crate) aborted: AtomicU64,
+    pub(crate) evicted: AtomicU64,
     pub(crate) idle_timeouts: AtomicU64,
     pub(crate) suppressed_events: AtomicU64,
     pub(crate) active_conversations: AtomicUsize,
@@ -257,6 +273,8 @@ impl Counters {
             sent: self.sent.load(Relaxed),
             send_errors: self.send_errors.load(Relaxed),
             send_timeouts: self.send_timeouts.load(Relaxed),
+            over_budget: self.over_budget.load(Relaxed),
+            over_rate: self.over_rate.load(Relaxed),
             replayed: self.replayed.load(Relaxed),
             reply_cache_evictions: self.reply_cache_evictions.load(Relaxed),
             store_errors: self.store_errors.load(Relaxed),
@@ -268,6 +286,7 @@ impl Counters {
             failed: self.failed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
             aborted: self.aborted.load(Relaxed),
+            evicted: self.evicted.load(Relaxed),
             idle_timeouts: self.idle_timeouts.load(Relaxed),
             suppressed_events: self.suppressed_events.load(Relaxed),
             active_conversations: self.active_conversations.load(Relaxed),

@@ -1,12 +1,17 @@
 //! The table of conversations. It has no socket, task or clock, so its tests need no runtime.
 
+mod places;
+
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
+use places::Places;
+
 use crate::{
     Addr,
+    guard::Budget,
     limits::Limits,
     socket::mailbox::{Mailbox, Offer},
     stats::{Counters, DropReason},
@@ -20,6 +25,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Conversations<T> {
     open: HashMap<Addr, Conversation<T>>,
+    /// How many of them have lost their places and are not over yet.
+    leaving: usize,
+    places: Places,
     limits: Arc<Limits>,
     counters: Arc<Counters>,
 }
@@ -28,7 +36,25 @@ pub(super) struct Conversations<T> {
 struct Conversation<T> {
     serial: u64,
     mailbox: Arc<Mailbox>,
+    /// What may be sent to the peer, if the server has a guard.
+    budget: Option<Arc<Budget>>,
     task: T,
+    /// Whether it has lost its place, and ends at its next await point.
+    leaves: bool,
+}
+
+impl<T> Conversation<T> {
+    fn is_validated(&self) -> bool {
+        self.budget.as_ref().is_some_and(|budget| budget.is_validated())
+    }
+}
+
+impl<T> Drop for Conversation<T> {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.budget {
+            budget.uncount();
+        }
+    }
 }
 
 /// What the table did with a datagram that arrived.
@@ -43,8 +69,15 @@ pub(super) enum Arrival {
 }
 
 impl<T> Conversations<T> {
-    pub(super) fn new(limits: Arc<Limits>, counters: Arc<Counters>) -> Self {
-        Self { open: HashMap::new(), limits, counters }
+    /// With `looks_later`, conversations are added before their handlers run.
+    pub(super) fn new(limits: Arc<Limits>, counters: Arc<Counters>, looks_later: bool) -> Self {
+        Self {
+            open: HashMap::new(),
+            leaving: 0,
+            places: Places::new(looks_later),
+            limits,
+            counters,
+        }
     }
 
     /// Queues a datagram if its peer is in conversation. While no peer is, it does not call `datagram`.
@@ -70,6 +103,9 @@ impl<T> Conversations<T> {
         passed: &mut Option<Box<Passed>>,
     ) -> Arrival {
         let Some(conversation) = self.open.get(from) else { return Arrival::Opening };
+        if conversation.leaves {
+            return Arrival::Dropped(DropReason::ConversationLimit);
+        }
         let (limits, counters) = (&self.limits, &self.counters);
         match conversation.mailbox.offer(ancillary, datagram, passed, limits, counters) {
             Offer::Accepted => Arrival::Waiting,
@@ -95,8 +131,20 @@ impl<T> Conversations<T> {
     }
 
     /// Adds a conversation in a reserved place.
-    pub(super) fn insert(&mut self, peer: Addr, serial: u64, mailbox: Arc<Mailbox>, task: T) {
-        let before = self.open.insert(peer, Conversation { serial, mailbox, task });
+    pub(super) fn insert(
+        &mut self,
+        peer: Addr,
+        serial: u64,
+        mailbox: Arc<Mailbox>,
+        budget: Option<Arc<Budget>>,
+        task: T,
+    ) {
+        if let Some(budget) = &budget {
+            budget.count();
+        }
+        self.places.opened(&peer, serial, &mailbox, budget.as_deref());
+        let conversation = Conversation { serial, mailbox, budget, task, leaves: false };
+        let before = self.open.insert(peer, conversation);
         debug_assert!(before.is_none(), "a peer has at most one conversation");
     }
 
@@ -105,10 +153,18 @@ impl<T> Conversations<T> {
         if let Entry::Occupied(entry) = self.open.entry(peer.clone())
             && entry.get().serial == serial
         {
-            entry.remove();
-            self.release();
+            match entry.remove().leaves {
+                true => self.leaving -= 1,
+                false => self.release(),
+            }
             self.shrink();
+            self.tidy_places();
         }
+    }
+
+    /// Whether the peer is in conversation and validated.
+    pub(super) fn is_validated(&self, peer: &Addr) -> bool {
+        self.open.get(peer).is_some_and(Conversation::is_validated)
     }
 
     /// Frees memory when the table is much larger than it needs to be, for example after a flood.
@@ -139,7 +195,7 @@ impl<T> Conversations<T> {
 
 impl<T> Drop for Conversations<T> {
     fn drop(&mut self) {
-        self.counters.active_conversations.fetch_sub(self.open.len(), Relaxed);
+        self.counters.active_conversations.fetch_sub(self.open.len() - self.leaving, Relaxed);
     }
 }
 
@@ -159,7 +215,7 @@ mod tests {
     /// A table without tasks, with its own limits and counters.
     fn table(limits: Limits) -> (Conversations<()>, Arc<Counters>) {
         let counters = Arc::new(Counters::default());
-        (Conversations::new(Arc::new(limits), Arc::clone(&counters)), counters)
+        (Conversations::new(Arc::new(limits), Arc::clone(&counters), false), counters)
     }
 
     fn peer(port: u16) -> Addr {
@@ -174,7 +230,7 @@ mod tests {
     fn open(table: &mut Conversations<()>, peer: &Addr, serial: u64) -> Arc<Mailbox> {
         let mailbox = Arc::<Mailbox>::default();
         assert!(table.reserve());
-        table.insert(peer.clone(), serial, Arc::clone(&mailbox), ());
+        table.insert(peer.clone(), serial, Arc::clone(&mailbox), None, ());
         mailbox
     }
 
@@ -261,7 +317,7 @@ mod tests {
     fn the_tables_of_all_sockets_share_the_places() {
         let limits = Arc::new(Limits::default().max_conversations(2));
         let counters = Arc::new(Counters::default());
-        let table = || Conversations::new(Arc::clone(&limits), Arc::clone(&counters));
+        let table = || Conversations::new(Arc::clone(&limits), Arc::clone(&counters), false);
         let (mut first, mut second) = (table(), table());
         open(&mut first, &peer(1), 1);
         open(&mut second, &peer(1), 1);

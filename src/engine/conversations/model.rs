@@ -77,7 +77,7 @@ impl Course {
         Self {
             rng,
             overflow,
-            table: Conversations::new(Arc::clone(&limits), Arc::clone(&counters)),
+            table: Conversations::new(Arc::clone(&limits), Arc::clone(&counters), false),
             counters,
             limits,
             talks: vec![None; PEERS],
@@ -181,7 +181,7 @@ impl Course {
             self.model[peer].opening = Some(datagram);
         }
         self.serial += 1;
-        self.table.insert(addr(peer), self.serial, Arc::clone(&mailbox), ());
+        self.table.insert(addr(peer), self.serial, Arc::clone(&mailbox), None, ());
         self.talks[peer] = Some((self.serial, mailbox));
         self.model[peer].talking = true;
     }

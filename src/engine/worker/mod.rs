@@ -29,7 +29,8 @@ use super::{
     serve_state::{Mode, ServeState},
 };
 use crate::{
-    Handler,
+    Addr, Handler,
+    guard::{Budget, Rules},
     socket::{
         SocketState,
         batch_context::BatchContext,
@@ -61,7 +62,11 @@ where
 {
     let longest = socket.limits.max_datagram_size.min(socket.outbox.transport().longest());
     let mut worker = Worker {
-        conversations: Conversations::new(Arc::clone(&socket.limits), Arc::clone(&socket.counters)),
+        conversations: Conversations::new(
+            Arc::clone(&socket.limits),
+            Arc::clone(&socket.counters),
+            elsewhere.is_some() || socket.has_store,
+        ),
         batch: Some(BatchContext::new(socket.id, longest)),
         next: 0,
         serial: socket.serial.load(Relaxed),
@@ -72,6 +77,9 @@ where
         slot: None,
         call: None,
         mailbox: Arc::default(),
+        rules: None,
+        rules_version: 0,
+        budget: None,
         pause: None,
         deaf: false,
         send_deadline: Alarm::default(),
@@ -117,6 +125,11 @@ struct Worker<Req, Res, H, F, M> {
     slot: Option<FutureSlot<F>>,
     call: Option<Box<HandlerCall<Req, Res, H>>>,
     mailbox: Arc<Mailbox>,
+    /// The rules of the guard, and their version.
+    rules: Option<Arc<Rules>>,
+    rules_version: u64,
+    /// The budget that the next conversation uses again.
+    budget: Option<Arc<Budget>>,
     /// After an error of the socket, the worker receives nothing until this completes.
     pause: Option<Pin<Box<Sleep>>>,
     /// Whether the socket cannot receive at the moment, so that another attempt to read it is useless.
@@ -278,6 +291,9 @@ where
         // queue before the conversation can receive.
         const AT_A_TIME: usize = 32;
 
+        if self.socket.guard.version() != self.rules_version {
+            self.learn_rules();
+        }
         let mut batch = self.batch.take().expect(NOT_LENT);
         let first = self.next;
         self.busy = false;
@@ -308,14 +324,18 @@ where
         batch.take_passed(at);
         let BatchContext { received, passed, replies, .. } = &mut *batch;
         let mode = self.serve_state.mode();
-        let admitted = self.admission.admits(received.from(at), || received.ancillary(at).local);
+        let rules = self.rules.as_deref();
+        let admitted =
+            self.admission.admits(received.from(at), || received.ancillary(at).local, rules);
         let dropped = if mode >= Mode::Stop {
             DropReason::ShuttingDown
         } else if let Err(refusal) = admitted {
             refusal.reason(received.from(at), &self.socket)
         } else {
             if self.has_cache {
-                match (Lookup { socket: &self.socket, received, at, passed, replies }).run() {
+                let rules = rules.filter(|_| !self.conversations.is_validated(received.from(at)));
+                let socket = &self.socket;
+                match (Lookup { socket, received, at, passed, rules, replies }).run() {
                     Looked::Request => {}
                     Looked::Dropped(reason) => return self.drop_datagram(batch, reason),
                     Looked::Part => {
@@ -332,8 +352,9 @@ where
                 }
                 Arrival::Dropped(reason) => reason,
                 Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
+                Arrival::Opening if self.refuses_reply(received.from(at)) => DropReason::Rate,
                 Arrival::Opening => {
-                    self.reserved = self.reserved || self.conversations.reserve();
+                    self.reserved = self.reserved || self.reserve();
                     if self.reserved {
                         return self.open(batch, at);
                     }
@@ -342,6 +363,55 @@ where
             }
         };
         self.drop_datagram(batch, dropped)
+    }
+
+    /// Whether the guard would refuse a reply to a peer that is not in conversation.
+    #[inline]
+    fn refuses_reply(&self, from: &Addr) -> bool {
+        let Some(rules) = &self.rules else { return false };
+        from.ip().is_some_and(|ip| rules.refuses_reply(ip))
+    }
+
+    /// Reserves a place for one more conversation. If all are taken, another one may have to end.
+    fn reserve(&mut self) -> bool {
+        self.conversations.reserve() || self.make_room() && self.conversations.reserve()
+    }
+
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        let Some(task) = self.conversations.make_room() else { return false };
+        task.abort();
+        true
+    }
+
+    /// The rules of the guard have changed. They do not apply to peers on Unix sockets.
+    #[cold]
+    fn learn_rules(&mut self) {
+        let guard = &self.socket.guard;
+        self.rules_version = guard.version();
+        self.rules = self.socket.rules_for(self.socket.outbox.transport().local_addr());
+    }
+
+    /// Makes the budget of the next conversation.
+    #[inline]
+    fn begin_budget(&mut self) {
+        if self.rules.is_some() || self.budget.is_some() {
+            self.renew_budget();
+        }
+    }
+
+    fn renew_budget(&mut self) {
+        // Besides the worker, the call that it uses again has the budget. Senders may have it too.
+        let users = 1 + usize::from(self.call.is_some());
+        match (&self.rules, &self.budget) {
+            (None, _) => self.budget = None,
+            (Some(rules), Some(budget))
+                if budget.has_rules(rules) && Arc::strong_count(budget) <= users =>
+            {
+                budget.renew();
+            }
+            (Some(rules), _) => self.budget = Some(Budget::new(rules)),
+        }
     }
 
     /// Drops the current datagram.

@@ -27,17 +27,20 @@ where
     /// Opens a conversation and polls it once.
     pub(super) fn open(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         self.serial += 1;
+        self.begin_budget();
         let serial = self.serial;
         batch.offer(serial, at);
         let (from, ancillary) = (batch.received.from(at), batch.received.ancillary(at));
         let call = match self.call.take() {
             Some(mut call) => {
                 call.peer.renew(from, ancillary, serial);
+                call.peer.set_budget(self.budget.as_ref());
                 call
             }
             None => {
-                let (socket, mailbox) = (&self.socket, &self.mailbox);
-                HandlerCall::new(&self.application, socket, mailbox, from, ancillary, serial)
+                let (socket, mailbox, budget) = (&self.socket, &self.mailbox, self.budget.clone());
+                let peer = (from, ancillary, serial);
+                HandlerCall::new(&self.application, socket, mailbox, budget, peer)
             }
         };
         let conversation = (self.converse)(call);
@@ -62,6 +65,9 @@ where
                     other => judge(other, &self.socket, batch.received.from(at), &span),
                 };
                 batch.conversations += 1;
+                if self.mailbox.is_junk() {
+                    self.mailbox.set_junk(false);
+                }
                 if batch.unread().is_some() {
                     batch.drop_passed();
                     self.socket.counters.dropped(DropReason::Unread, 1);
@@ -91,7 +97,8 @@ where
             mailbox.open(ancillary, unread, passed, &self.socket.limits, counters)
         });
         let Err(reason) = kept else {
-            let ending = Ending { socket, mailbox, peer, serial: self.serial, over: false };
+            let (budget, serial) = (self.budget.take(), self.serial);
+            let ending = Ending { socket, mailbox, budget, peer, serial, over: false };
             self.spawn(slot, span, ending);
             return;
         };
@@ -117,14 +124,15 @@ where
         slot.set((self.converse)(call));
         let span = self.serve_state.conversation(&peer);
         let (socket, mailbox) = (Arc::clone(&self.socket), mem::take(&mut self.mailbox));
-        let ending = Ending { socket, mailbox, peer, serial: self.serial, over: false };
+        let (budget, serial) = (self.budget.take(), self.serial);
+        let ending = Ending { socket, mailbox, budget, peer, serial, over: false };
         self.spawn(slot, span, ending);
     }
 
     /// Turns a conversation that has to wait into a task.
     fn spawn(&mut self, slot: FutureSlot<F>, span: Scope, ending: Ending) {
         let (peer, serial) = (ending.peer.clone(), ending.serial);
-        let mailbox = Arc::clone(&ending.mailbox);
+        let (mailbox, budget) = (Arc::clone(&ending.mailbox), ending.budget.clone());
         let task = Task {
             slot,
             span,
@@ -139,7 +147,7 @@ where
             Some(handle) => handle.spawn(task),
         };
         let task = task.abort_handle();
-        self.conversations.insert(peer, serial, mailbox, task);
+        self.conversations.insert(peer, serial, mailbox, budget, task);
         self.reserved = false;
         self.busy = true;
     }

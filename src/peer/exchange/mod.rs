@@ -44,6 +44,8 @@ impl<Req, Res> Peer<Req, Res> {
     /// - [`PeerExchangeError::Closed`]: a shutdown has begun.
     /// - [`PeerExchangeError::Encode`] if the protocol cannot encode the packet.
     /// - [`PeerExchangeError::TooLarge`] if the datagram is longer than the transport can carry.
+    /// - [`PeerExchangeError::OverBudget`] and [`PeerExchangeError::OverRate`] if the server has a
+    ///   [guard](crate::Guard), and the peer is not validated. Each repetition counts.
     /// - [`PeerExchangeError::Io`], over a Unix socket only, if the peer has closed its socket or has no name.
     ///
     /// # Cancel safety
@@ -150,14 +152,14 @@ impl<Req, Res> Peer<Req, Res> {
         let mut datagram = Vec::new();
         let encoded = self.path.protocol.encode(packet.borrow(), &mut datagram);
         encoded.map_err(PeerExchangeError::Encode)?;
-        let SendPath { socket, route, .. } = &self.path;
+        let SendPath { socket, route, budget, .. } = &self.path;
         if let Some(chunks) = socket.chunks.as_deref().filter(|chunks| chunks.splits(&datagram)) {
             // Without the kind in front.
             let (len, max) = (datagram.len() - 1, chunks.longest_datagram() - 1);
             return Err(PeerExchangeError::TooLarge { len, max });
         }
-        let (socket, route) = (Arc::clone(socket), route.clone());
-        let path = SendPath { socket, protocol: Arc::new(Verbatim), route };
+        let (socket, route, budget) = (Arc::clone(socket), route.clone(), budget.clone());
+        let path = SendPath { socket, protocol: Arc::new(Verbatim), route, budget };
         self.detect_duplicates();
         Ok(PeerExchange { path, exchange: Exchange::new(datagram, repeat), peer: self })
     }

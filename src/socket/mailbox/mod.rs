@@ -6,7 +6,10 @@ mod body;
 use std::{
     collections::VecDeque,
     mem,
-    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -24,7 +27,15 @@ use crate::{
 /// datagram is a copy of exactly its own size, so that a small one never keeps a large receive buffer in
 /// memory.
 #[derive(Debug, Default)]
-pub(crate) struct Mailbox(Mutex<State>);
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    /// Whether only datagrams that did not decode were received.
+    junk: AtomicBool,
+    /// Whether a datagram was offered since the last look.
+    touched: AtomicBool,
+    /// Whether the conversation has lost its place to another one.
+    evicted: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -116,6 +127,7 @@ impl Mailbox {
         if let Err(reason) = reserve_all(datagram, passed.as_deref(), limits, counters) {
             return Offer::Dropped(reason);
         }
+        self.touched.store(true, Relaxed);
         state.bytes += datagram.len();
         state.queue.push_back((ancillary, Body::new(datagram, passed.take())));
         let waker = state.waker.take();
@@ -139,7 +151,7 @@ impl Mailbox {
     pub(crate) fn close(&self, counters: &Counters) {
         let mut state = self.lock();
         state.closed = true;
-        let discarded = state.discard(counters);
+        let discarded = state.discard(DropReason::ShuttingDown, counters);
         let waker = state.waker.take();
         drop(state);
         drop(discarded);
@@ -188,13 +200,49 @@ impl Mailbox {
     pub(crate) fn abandon(&self, counters: &Counters) {
         let mut state = self.lock();
         state.over = true;
-        let discarded = state.discard(counters);
+        let reason = if self.is_evicted() {
+            DropReason::ConversationLimit
+        } else {
+            DropReason::ShuttingDown
+        };
+        let discarded = state.discard(reason, counters);
         drop(state);
         drop(discarded);
     }
 
+    /// Notes whether the conversation has received only datagrams that did not decode.
+    #[cold]
+    pub(crate) fn set_junk(&self, junk: bool) {
+        self.junk.store(junk, Relaxed);
+    }
+
+    pub(crate) fn is_junk(&self) -> bool {
+        self.junk.load(Relaxed)
+    }
+
+    /// The conversation has lost its place to another one.
+    #[cold]
+    pub(crate) fn evict(&self) {
+        self.evicted.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_evicted(&self) -> bool {
+        self.evicted.load(Relaxed)
+    }
+
+    /// Whether a datagram has arrived since the last call.
+    pub(crate) fn take_touched(&self) -> bool {
+        self.touched.swap(false, Relaxed)
+    }
+
+    /// Whether the conversation waits for a datagram, and none is there.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.lock();
+        state.waker.is_some() && state.opening.is_none() && state.queue.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -255,7 +303,11 @@ impl State {
 
     /// Takes and counts all datagrams. The caller drops them without the lock, because of their tickets.
     #[must_use]
-    fn discard(&mut self, counters: &Counters) -> ([Option<Waiting>; 2], VecDeque<Waiting>) {
+    fn discard(
+        &mut self,
+        reason: DropReason,
+        counters: &Counters,
+    ) -> ([Option<Waiting>; 2], VecDeque<Waiting>) {
         let first = [self.opening.take(), self.asked.take().map(|asked| *asked)];
         let queue = mem::take(&mut self.queue);
         self.bytes = 0;
@@ -264,7 +316,7 @@ impl State {
             release_all(datagram, counters);
             dropped += 1;
         }
-        counters.dropped(DropReason::ShuttingDown, dropped);
+        counters.dropped(reason, dropped);
         (first, queue)
     }
 }

@@ -1,77 +1,38 @@
 //! Limits the datagrams of each source, in a table of fixed size that a flood cannot fill.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    net::IpAddr,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::net::IpAddr;
 
-use tokio::time::Instant;
-
+use super::table::{Rate, Table};
 use crate::RateLimit;
 
 /// The sources of one limit. All sockets of a server share it.
-///
-/// Each place holds a time: when its source will have paid for what it has sent, at the rate of the limit (the generic
-/// cell rate algorithm, GCRA). So a place needs no timer, and one that was not used for long is empty by itself.
 pub(crate) struct Rates {
-    places: Box<[[AtomicU64; ROWS]]>,
-    /// Random, so that nobody can choose addresses that share a place with somebody else.
-    keys: [RandomState; ROWS],
-    start: Instant,
+    table: Table,
     limit: RateLimit,
-    /// The time that one datagram costs, and how far a source may be ahead, in nanoseconds.
-    cost: u64,
-    ahead: u64,
+    rate: Rate,
 }
-
-/// How many places a source has, and how many there are.
-const ROWS: usize = 2;
-const PLACES: usize = 1 << 14;
 
 impl Rates {
     pub(crate) fn new(limit: RateLimit) -> Self {
-        let cost = 1_000_000_000 / u64::from(limit.get_per_second().max(1));
-        Self {
-            places: (0..PLACES).map(|_| [const { AtomicU64::new(0) }; ROWS]).collect(),
-            keys: std::array::from_fn(|_| RandomState::new()),
-            start: Instant::now(),
-            cost: cost.max(1),
-            ahead: cost.max(1) * u64::from(limit.get_burst()),
-            limit,
-        }
+        let rate = Rate::new(limit.get_per_second().into(), limit.get_burst().into());
+        Self { table: Table::new(), limit, rate }
     }
 
     /// Whether the source of a datagram may send it now. Then it has paid for it.
     pub(crate) fn allows(&self, from: IpAddr) -> bool {
-        let source = self.source(from);
-        let now = self.start.elapsed().as_nanos() as u64;
-        // Each source pays at both places where it can, so that neither knows less than the other.
-        (0..ROWS).fold(false, |allowed, row| {
-            let hash = self.keys[row].hash_one(source);
-            self.pay(&self.places[hash as usize % PLACES][row], now) || allowed
-        })
+        let limit = &self.limit;
+        let source = network(from, limit.get_ipv4_prefix(), limit.get_ipv6_prefix());
+        self.table.pay(self.table.hash(source), self.rate, self.table.now())
     }
+}
 
-    /// The network of an address, as a number.
-    fn source(&self, ip: IpAddr) -> (bool, u128) {
-        let network = |bits: u128, len: u32, prefix: u8| {
-            bits.checked_shr(len - u32::from(prefix)).unwrap_or(0)
-        };
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => {
-                (false, network(ip.to_bits().into(), 32, self.limit.get_ipv4_prefix()))
-            }
-            IpAddr::V6(ip) => (true, network(ip.to_bits(), 128, self.limit.get_ipv6_prefix())),
-        }
-    }
-
-    fn pay(&self, place: &AtomicU64, now: u64) -> bool {
-        let paid = |until: u64| {
-            let until = until.max(now) + self.cost;
-            (until - now <= self.ahead).then_some(until)
-        };
-        place.fetch_update(Relaxed, Relaxed, paid).is_ok()
+/// The network of an address, with this many bits, as a number.
+pub(super) fn network(ip: IpAddr, ipv4_prefix: u8, ipv6_prefix: u8) -> (bool, u128) {
+    let network =
+        |bits: u128, len: u32, prefix: u8| bits.checked_shr(len - u32::from(prefix)).unwrap_or(0);
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => (false, network(ip.to_bits().into(), 32, ipv4_prefix)),
+        IpAddr::V6(ip) => (true, network(ip.to_bits(), 128, ipv6_prefix)),
     }
 }
 
