@@ -70,9 +70,8 @@ impl Table {
             let until = until.max(now).saturating_add(rate.cost);
             (until - now <= rate.ahead).then_some(until)
         };
-        self.places(hash).into_iter().fold(false, |allowed, place| {
-            place.fetch_update(Relaxed, Relaxed, paid).is_ok() || allowed
-        })
+        let has_paid = |place: &AtomicU64| place.fetch_update(Relaxed, Relaxed, paid).is_ok();
+        self.places(hash).map(has_paid).contains(&true)
     }
 
     /// Whether a source may go on. It pays nothing.

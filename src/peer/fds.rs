@@ -241,7 +241,7 @@ impl<E: ?Sized> SendPath<E> {
             Passing::Fds([]) => Keep::Bytes,
             _ => Keep::Nothing,
         };
-        let recorded = socket.record(&route.peer, &datagram, keep);
+        let recorded = self.record(&datagram, keep);
         let send = |socket: &dyn Transport| socket.try_send_passing(route, &datagram, passing);
         socket.send_batched();
         outbox.send_at_once(route, datagram.len(), limits.idle_timeout, send).await?;

@@ -39,6 +39,13 @@ impl<E: ?Sized> SendPath<E> {
         }
     }
 
+    /// Records a reply before it is sent, if the server has a reply cache.
+    #[inline]
+    pub(super) fn record(&self, reply: &[u8], keep: Keep) -> Recorded {
+        let validated = || self.budget.as_ref().is_none_or(|budget| budget.is_validated());
+        self.socket.record(&self.route.peer, reply, keep, validated())
+    }
+
     #[inline(never)]
     fn pay_from(&self, budget: &Budget, len: usize) -> Result<(), SendError> {
         let paid = budget.spend(len, self.route.peer.ip());
@@ -101,7 +108,7 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
         self.path.pay(datagram.len())?;
-        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
+        let recorded = self.path.record(&datagram, Keep::Bytes);
         self.send_at_once(datagram, recorded, cx)
     }
 
@@ -158,7 +165,7 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
         self.path.pay(datagram.len())?;
-        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
+        let recorded = self.path.record(&datagram, Keep::Bytes);
         if socket.outbox.joins_batch(socket.id, route, [&datagram[..]].into_iter()) {
             // It leaves when the batch ends.
             recorded.sent();
@@ -183,7 +190,7 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
                 && let Some(reply) = batch.replies.last()
             {
                 // It leaves when the batch ends.
-                socket.record(&route.peer, reply, Keep::Bytes).sent();
+                self.path.record(reply, Keep::Bytes).sent();
             }
             Some(Poll::Ready(encoded))
         });
@@ -195,10 +202,10 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         // A task that only sends must still yield to other tasks.
         let budget = ready!(coop::poll_proceed(cx));
         budget.made_progress();
-        let SendPath { socket, protocol, route, .. } = self.path;
+        let SendPath { protocol, route, .. } = self.path;
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(max_len(&route.peer), encode)?;
-        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
+        let recorded = self.path.record(&datagram, Keep::Bytes);
         self.send_by_outbox(datagram, recorded, cx)
     }
 
@@ -234,7 +241,7 @@ impl<'a, Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'a, Res, 
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
         let datagram = Scratch::encode(chunks.max_len(), encode).map_err(without_kind)?;
         self.path.pay(datagram.len())?;
-        let recorded = socket.record(&route.peer, &datagram, Keep::Bytes);
+        let recorded = self.path.record(&datagram, Keep::Bytes);
         if chunks.splits(&datagram) {
             return self.send_in_chunks(chunks, &datagram, recorded, cx);
         }

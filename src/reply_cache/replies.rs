@@ -79,7 +79,9 @@ impl Replies {
             Known::No(number) => Arrival::New(Ticket::new(Arc::clone(&self.shared), number)),
             Known::Full => Arrival::Unnumbered,
             Known::Unanswered => Arrival::Duplicate,
-            Known::Answered(bytes, name) => Arrival::Answered(Reply::new(bytes, id, name)),
+            Known::Answered(bytes, name, validated) => {
+                Arrival::Answered(Reply::new(bytes, id, name, validated))
+            }
         })
     }
 
@@ -89,13 +91,15 @@ impl Replies {
         let digest = self.digest(packet);
         let known = self.shared.change(|table| table.find(&request, digest, Instant::now()));
         Some(match known? {
-            Known::Answered(bytes, name) => Arrival::Answered(Reply::new(bytes, packet.id, name)),
+            Known::Answered(bytes, name, validated) => {
+                Arrival::Answered(Reply::new(bytes, packet.id, name, validated))
+            }
             _ => Arrival::Duplicate,
         })
     }
 
-    /// The reply to `peer` that has this name in chunks.
-    pub(crate) fn reply(&self, peer: &Addr, packet: PacketId) -> Option<Arc<[u8]>> {
+    /// The reply to `peer` that has this name in chunks, and whether the peer was validated when it was sent.
+    pub(crate) fn reply(&self, peer: &Addr, packet: PacketId) -> Option<(Arc<[u8]>, bool)> {
         let request = self.request(peer, packet.id);
         self.shared.change(|table| table.named(&request, packet.number, Instant::now()))
     }
@@ -115,7 +119,7 @@ impl Replies {
     }
 
     /// Records `reply`, a datagram to `peer`, if it is the first one with the id of a delivered request. If it is sent in
-    /// chunks, it gets a name.
+    /// chunks, it gets a name. `validated` says whether the address of the peer is validated.
     ///
     /// # Errors
     ///
@@ -126,6 +130,7 @@ impl Replies {
         reply: &[u8],
         keep: Keep,
         in_chunks: bool,
+        validated: bool,
     ) -> Result<Recorded, Panicked> {
         let Some((id, hash)) = self.identify(peer, reply)? else { return Ok(Recorded(None)) };
         let request = Request { bound: self.bound, peer, id, hash };
@@ -133,6 +138,9 @@ impl Replies {
         let shared = &self.shared;
         Ok(Recorded(shared.change(|table| {
             let number = table.answer(&request, kept)?;
+            if validated {
+                table.validate(number);
+            }
             let packet = shared.name(table, number, id, in_chunks);
             Some(Kept { shared: Arc::clone(shared), number, packet })
         })))

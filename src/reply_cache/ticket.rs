@@ -100,7 +100,7 @@ impl Ticket {
                     table.learn(number, &bytes);
                     self.shared.name(table, number, asking.id, in_chunks(&bytes))
                 });
-                Verdict::Answered(Reply { bytes, packet })
+                Verdict::Answered(Reply { bytes, packet, validated: false })
             }
             None => match self.shared.store_failure() {
                 StoreFailure::Serve => Verdict::New,

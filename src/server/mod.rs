@@ -6,6 +6,7 @@ mod builder;
 mod endpoint;
 mod multicast;
 mod options;
+mod protection;
 mod run;
 mod serve;
 

@@ -20,7 +20,7 @@ use crate::{
         watch::{SocketWatch, Watched},
     },
     reply_cache::{AnyStore, ReadId, Replies, Shared, Storing},
-    socket::{SocketState, outbox::Outbox},
+    socket::{self, SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
     transport::config::Source,
@@ -105,6 +105,13 @@ impl Unbound {
             Shared::new(reply_cache, read_id, storing, Arc::clone(&counters))
         });
         let chunks = chunked.map(|chunked| Chunks::new(chunked, Arc::clone(&counters)));
+        let shared = socket::Shared {
+            limits: Arc::clone(&limits),
+            counters: Arc::clone(&counters),
+            events: Arc::clone(&events),
+            tasks: Arc::clone(&tasks),
+            guard,
+        };
         #[cfg(unix)]
         let mut own_paths = Vec::new();
         let socket = |bound: Bound| {
@@ -121,13 +128,8 @@ impl Unbound {
             });
             let outbox =
                 Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events), &limits);
-            let (limits, counters) = (Arc::clone(&limits), Arc::clone(&counters));
-            let (events, tasks) = (Arc::clone(&events), Arc::clone(&tasks));
-            let chunks = chunks.clone();
-            let guard = Arc::clone(&guard);
             let socket =
-                SocketState::new(outbox, limits, counters, events, tasks, replies, chunks, guard);
-            let socket = Arc::new(socket);
+                Arc::new(SocketState::new(outbox, shared.clone(), replies, chunks.clone()));
             let watched = Watched::new(&socket, requested);
             (Guarded { socket, admission: Arc::new(admission), thread }, watched)
         };

@@ -98,7 +98,9 @@ impl Lookup<'_> {
         let (outcome, answer) = match Part::read(datagram).ok_or_else(refused)? {
             Part::Missing(missing) => {
                 let reply = cache.reply(&from, missing.packet);
-                let reply = reply.filter(|reply| chunks.splits(reply)).ok_or_else(refused)?;
+                let reply = reply.filter(|(reply, _)| chunks.splits(reply));
+                let (reply, validated) = reply.ok_or_else(refused)?;
+                let rules = rules.filter(|_| !validated);
                 let splitter = chunks.splitter(missing.packet, &reply);
                 let mut sent = 0;
                 for chunk in splitter.chunks(missing.ranges(), MAX_FLIGHT) {

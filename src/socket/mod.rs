@@ -63,19 +63,26 @@ pub(crate) struct SocketState {
     pub(crate) guard: Arc<Watch>,
 }
 
+/// What all sockets of a server share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) guard: Arc<Watch>,
+}
+
 impl SocketState {
     pub(crate) fn new(
         outbox: Outbox,
-        limits: Arc<Limits>,
-        counters: Arc<Counters>,
-        events: Arc<Events>,
-        tasks: Arc<Tasks>,
+        shared: Shared,
         replies: Option<Replies>,
         chunks: Option<Arc<Chunks>>,
-        guard: Arc<Watch>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
+        let Shared { limits, counters, events, tasks, guard } = shared;
         let at_once = outbox.sends_at_once();
 
         Self {
@@ -144,11 +151,12 @@ impl SocketState {
         self.events.dropped(reason, self.outbox.transport().local_addr(), &self.limits);
     }
 
-    /// Records a reply before it is sent, if the server has a reply cache.
+    /// Records a reply before it is sent, if the server has a reply cache. `validated` says whether the address of its
+    /// peer is validated.
     #[inline]
-    pub(crate) fn record(&self, to: &Addr, reply: &[u8], keep: Keep) -> Recorded {
+    pub(crate) fn record(&self, to: &Addr, reply: &[u8], keep: Keep, validated: bool) -> Recorded {
         match &self.replies {
-            Some(replies) => self.record_in(replies, to, reply, keep),
+            Some(replies) => self.record_in(replies, to, reply, keep, validated),
             None => Recorded::default(),
         }
     }
@@ -179,8 +187,9 @@ impl SocketState {
         rules: Option<&Rules>,
         mut send: impl FnMut(&[u8]) -> bool,
     ) {
-        let Reply { bytes, packet } = reply;
+        let Reply { bytes, packet, validated } = reply;
         if let Some(rules) = rules
+            && !validated
             && let Err(error) = rules.pay(len, bytes.len(), to.ip())
         {
             return self.not_sent(to, &error);
@@ -197,9 +206,16 @@ impl SocketState {
     }
 
     #[cold]
-    fn record_in(&self, replies: &Replies, to: &Addr, reply: &[u8], keep: Keep) -> Recorded {
+    fn record_in(
+        &self,
+        replies: &Replies,
+        to: &Addr,
+        reply: &[u8],
+        keep: Keep,
+        validated: bool,
+    ) -> Recorded {
         let in_chunks = self.chunks.as_ref().is_some_and(|chunks| chunks.splits(reply));
-        replies.record(to, reply, keep, in_chunks).unwrap_or_else(|panicked| {
+        replies.record(to, reply, keep, in_chunks, validated).unwrap_or_else(|panicked| {
             self.events.error(to, &panicked, "the id of a reply could not be read");
             Recorded::default()
         })

@@ -1,13 +1,15 @@
 //! The loop that drives one socket: receive a batch, run handlers, send their replies.
 
 mod alarm;
+mod ending;
+mod guarding;
 mod opening;
 mod rereading;
 
 use std::{
     future::poll_fn,
     io, mem,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
     time::Duration,
@@ -29,7 +31,7 @@ use super::{
     serve_state::{Mode, ServeState},
 };
 use crate::{
-    Addr, Handler,
+    Handler,
     guard::{Budget, Rules},
     socket::{
         SocketState,
@@ -365,102 +367,11 @@ where
         self.drop_datagram(batch, dropped)
     }
 
-    /// Whether the guard would refuse a reply to a peer that is not in conversation.
-    #[inline]
-    fn refuses_reply(&self, from: &Addr) -> bool {
-        let Some(rules) = &self.rules else { return false };
-        from.ip().is_some_and(|ip| rules.refuses_reply(ip))
-    }
-
-    /// Reserves a place for one more conversation. If all are taken, another one may have to end.
-    fn reserve(&mut self) -> bool {
-        self.conversations.reserve() || self.make_room() && self.conversations.reserve()
-    }
-
-    #[cold]
-    fn make_room(&mut self) -> bool {
-        let Some(task) = self.conversations.make_room() else { return false };
-        task.abort();
-        true
-    }
-
-    /// The rules of the guard have changed. They do not apply to peers on Unix sockets.
-    #[cold]
-    fn learn_rules(&mut self) {
-        let guard = &self.socket.guard;
-        self.rules_version = guard.version();
-        self.rules = self.socket.rules_for(self.socket.outbox.transport().local_addr());
-    }
-
-    /// Makes the budget of the next conversation.
-    #[inline]
-    fn begin_budget(&mut self) {
-        if self.rules.is_some() || self.budget.is_some() {
-            self.renew_budget();
-        }
-    }
-
-    fn renew_budget(&mut self) {
-        // Besides the worker, the call that it uses again has the budget. Senders may have it too.
-        let users = 1 + usize::from(self.call.is_some());
-        match (&self.rules, &self.budget) {
-            (None, _) => self.budget = None,
-            (Some(rules), Some(budget))
-                if budget.has_rules(rules) && Arc::strong_count(budget) <= users =>
-            {
-                budget.renew();
-            }
-            (Some(rules), _) => self.budget = Some(Budget::new(rules)),
-        }
-    }
-
     /// Drops the current datagram.
     #[cold]
     fn drop_datagram(&self, mut batch: Box<BatchContext>, reason: DropReason) -> Box<BatchContext> {
         batch.drop_passed();
         self.socket.dropped(reason, 1);
         batch
-    }
-
-    /// Ends all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then
-    /// they are dropped.
-    async fn end(&mut self) {
-        self.conversations.close();
-        self.socket.closing.notify_waiters();
-        let mut grace = pin!(sleep_until(Instant::now() + self.socket.limits.shutdown_grace));
-        let socket = Arc::clone(&self.socket);
-        let mut stored = pin!(socket.store_is_idle());
-        let mut cut = false;
-        poll_fn(|cx| {
-            self.attend(cx);
-            let silent = self.conversations.is_empty();
-            let sent = silent && self.socket.outbox.is_flushed();
-            if sent && stored.as_mut().poll(cx).is_ready()
-                || self.serve_state.mode() == Mode::Abandon
-            {
-                return Poll::Ready(());
-            }
-            if !cut {
-                ready!(grace.as_mut().poll(cx));
-                cut = true;
-                self.conversations.tasks().for_each(AbortHandle::abort);
-            }
-            // Datagrams that have found no room in the kernel until now are lost.
-            if silent { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
-}
-
-impl<Req, Res, H, F, M> Drop for Worker<Req, Res, H, F, M> {
-    fn drop(&mut self) {
-        self.conversations.tasks().for_each(AbortHandle::abort);
-        self.socket.serial.store(self.serial, Relaxed);
-        if mem::take(&mut self.reserved) {
-            self.conversations.release();
-        }
-        let rest =
-            self.batch.as_ref().map_or(0, |batch| batch.received.len().saturating_sub(self.next));
-        self.socket.counters.dropped(DropReason::ShuttingDown, rest as u64);
     }
 }

@@ -58,6 +58,8 @@ struct Entry {
     progress: Progress,
     /// The name of the reply in chunks. 0 means none.
     name: u32,
+    /// Whether the address of its peer was validated when the reply was sent.
+    validated: bool,
     reply: Option<Arc<[u8]>>,
 }
 
@@ -81,8 +83,8 @@ pub(super) enum Known {
     Full,
     /// It has no reply that can be sent again.
     Unanswered,
-    /// It has this reply, which has this name in chunks, or 0.
-    Answered(Arc<[u8]>, u32),
+    /// It has this reply, which has this name in chunks, or 0; and whether its peer was validated.
+    Answered(Arc<[u8]>, u32, bool),
 }
 
 /// A reply that is not in the reply store yet.
@@ -113,7 +115,7 @@ impl Entry {
     /// What is known of it when it arrives again.
     fn known(&self) -> Known {
         match &self.reply {
-            Some(reply) => Known::Answered(Arc::clone(reply), self.name),
+            Some(reply) => Known::Answered(Arc::clone(reply), self.name, self.validated),
             None => Known::Unanswered,
         }
     }
@@ -165,8 +167,18 @@ impl Table {
         self.next += 1;
         let &Request { bound, peer, id, hash } = request;
         let (peer, progress) = (peer.clone(), Progress::Waiting);
-        let (name, reply, since) = (0, None, now);
-        let entry = Entry { bound, peer, id, hash, digest, since, progress, name, reply };
+        let entry = Entry {
+            bound,
+            peer,
+            id,
+            hash,
+            digest,
+            since: now,
+            progress,
+            name: 0,
+            validated: false,
+            reply: None,
+        };
         self.entries.insert(number, Box::new(entry));
         self.numbers.insert(key, number);
         self.bytes += cost;
@@ -195,16 +207,24 @@ impl Table {
         true
     }
 
-    /// The reply to a request of this peer with this id that has this name.
+    /// The peer of a request that is answered was validated.
+    pub(super) fn validate(&mut self, number: u64) {
+        if let Some(entry) = self.entries.get_mut(&number) {
+            entry.validated = true;
+        }
+    }
+
+    /// The reply to a request of this peer with this id that has this name, and whether the peer was validated.
     pub(super) fn named(
         &mut self,
         request: &Request<'_>,
         name: u32,
         now: Instant,
-    ) -> Option<Arc<[u8]>> {
+    ) -> Option<(Arc<[u8]>, bool)> {
         self.expire(now);
         let number = self.names.get(&(request.hash, name))?;
-        self.entries.get(number).filter(|entry| entry.is_of(request))?.reply.clone()
+        let entry = self.entries.get(number).filter(|entry| entry.is_of(request))?;
+        Some((entry.reply.clone()?, entry.validated))
     }
 
     /// A handler receives a request.

@@ -3,20 +3,15 @@
 use std::time::Duration;
 
 use datagrammar::{
-    BindError, DropReason, RateLimit, Raw, Server, Text,
+    BindError, DropReason, RateLimit, Server, Text,
     testing::{Conditions, Network},
 };
 
-use crate::support::{BindNow, Bytes, Net, client_on, conversing, until};
+use super::peer_at;
+use crate::support::{BindNow, Net, conversing, until};
 
 fn limit() -> RateLimit {
     RateLimit::per_second(50).burst(125)
-}
-
-/// A peer at this address.
-fn peer_at(network: &Network, local: &str, server: &datagrammar::ServerHandle) -> Bytes {
-    let addr = server.local_addrs().swap_remove(0).socket_addr().unwrap();
-    Bytes(client_on(network.connect(local, addr).unwrap(), Raw).unwrap())
 }
 
 //

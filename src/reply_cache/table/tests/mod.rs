@@ -57,7 +57,7 @@ fn request(peer: &Addr, id: u64) -> Request<'_> {
 }
 
 fn answered(reply: &[u8]) -> Known {
-    Known::Answered(reply.into(), 0)
+    Known::Answered(reply.into(), 0, false)
 }
 
 //
@@ -161,11 +161,14 @@ fn a_reply_is_found_by_its_name_and_each_one_has_another() {
     bench.answer(1, 7, b"first");
     assert!(bench.table.name(number, 5));
     let named = |bench: &mut Bench, peer, name| {
-        bench.table.named(&request(&addr(peer), 7), name, bench.now).map(|reply| reply.to_vec())
+        bench
+            .table
+            .named(&request(&addr(peer), 7), name, bench.now)
+            .map(|(reply, _)| reply.to_vec())
     };
     assert_eq!(named(&mut bench, 1, 5), Some(b"first".to_vec()));
     assert_eq!((named(&mut bench, 1, 6), named(&mut bench, 2, 5)), (None, None));
-    assert_eq!(bench.arrive(1, 7, 70), Known::Answered(b"first"[..].into(), 5));
+    assert_eq!(bench.arrive(1, 7, 70), Known::Answered(b"first"[..].into(), 5, false));
 
     // It was not sent as a whole, and another one follows.
     bench.table.take_back(number);

@@ -1,0 +1,75 @@
+//! How a worker ends: conversations get time to finish, and then they are dropped.
+
+use std::{
+    future::poll_fn,
+    mem,
+    pin::pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Poll, ready},
+};
+
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep_until},
+};
+
+use super::Worker;
+use crate::{
+    Handler,
+    engine::{
+        conversation::{HandlerCall, Outcome},
+        serve_state::Mode,
+    },
+    stats::DropReason,
+};
+
+impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    H: Handler<Req, Res>,
+    F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
+    M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
+{
+    /// Ends all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then
+    /// they are dropped.
+    pub(super) async fn end(&mut self) {
+        self.conversations.close();
+        self.socket.closing.notify_waiters();
+        let mut grace = pin!(sleep_until(Instant::now() + self.socket.limits.shutdown_grace));
+        let socket = Arc::clone(&self.socket);
+        let mut stored = pin!(socket.store_is_idle());
+        let mut cut = false;
+        poll_fn(|cx| {
+            self.attend(cx);
+            let silent = self.conversations.is_empty();
+            let sent = silent && self.socket.outbox.is_flushed();
+            if sent && stored.as_mut().poll(cx).is_ready()
+                || self.serve_state.mode() == Mode::Abandon
+            {
+                return Poll::Ready(());
+            }
+            if !cut {
+                ready!(grace.as_mut().poll(cx));
+                cut = true;
+                self.conversations.tasks().for_each(AbortHandle::abort);
+            }
+            // Datagrams that have found no room in the kernel until now are lost.
+            if silent { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+impl<Req, Res, H, F, M> Drop for Worker<Req, Res, H, F, M> {
+    fn drop(&mut self) {
+        self.conversations.tasks().for_each(AbortHandle::abort);
+        self.socket.serial.store(self.serial, Relaxed);
+        if mem::take(&mut self.reserved) {
+            self.conversations.release();
+        }
+        let rest =
+            self.batch.as_ref().map_or(0, |batch| batch.received.len().saturating_sub(self.next));
+        self.socket.counters.dropped(DropReason::ShuttingDown, rest as u64);
+    }
+}
