@@ -29,6 +29,11 @@ impl Untold {
         self.is_first_of(u32::BITS - 1)
     }
 
+    /// Whether this is the first event about amplification.
+    pub(super) fn is_first_amplification(&self) -> bool {
+        self.is_first_of(u32::BITS - 2)
+    }
+
     fn is_first_of(&self, number: u32) -> bool {
         let bit = 1 << number;
         self.0.load(Relaxed) & bit != 0 && self.0.fetch_and(!bit, Relaxed) & bit != 0

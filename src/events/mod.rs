@@ -143,6 +143,17 @@ impl Events {
         }
     }
 
+    /// Logs at WARN that replies have `ratio` tenths as many bytes as requests: once per serving.
+    pub(crate) fn amplifies(&self, local: &Addr, ratio: u64) {
+        const WHAT: &str = "replies are much longer than requests: an attacker who forges addresses could use this \
+                            server to flood others; `.guard(Guard::internet())` prevents that";
+
+        if self.losses.is_first_amplification() {
+            let ratio = format_args!("{}.{}", ratio / 10, ratio % 10).to_string();
+            told(|| tracing::warn!(%local, ratio, "{WHAT}"));
+        }
+    }
+
     /// Logs how many events were suppressed since the last event of each level.
     pub(crate) fn tell_suppressed(&self) {
         let settle = |limiter: &Mutex<Limiter>, tell: fn(u64)| {

@@ -65,12 +65,17 @@ pub use round_trips::RoundTrips;
 pub struct ServerStats {
     /// Datagrams that were read from the sockets.
     pub received: u64,
+    /// The bytes of these datagrams.
+    pub received_bytes: u64,
     /// Datagrams that `recv` returned to handlers, as packets or as decode errors.
     pub delivered: u64,
     /// The datagrams in `delivered` that were not packets of the protocol.
     pub decode_errors: u64,
     /// Datagrams that the kernel has accepted for sending.
     pub sent: u64,
+    /// The bytes of these datagrams. If several leave together and the kernel refuses one, its bytes are included.
+    /// `sent_bytes` ÷ [`received_bytes`](Self::received_bytes) says how much an attacker with forged addresses amplifies.
+    pub sent_bytes: u64,
     /// Datagrams that the kernel has refused after `send` had returned.
     pub send_errors: u64,
     /// Datagrams that were dropped because the kernel had no room for them within
@@ -178,9 +183,11 @@ impl ServerStats {
     pub fn counters(&self) -> impl Iterator<Item = Counter> {
         [
             Counter::total("received", self.received),
+            Counter::total("received_bytes", self.received_bytes),
             Counter::total("delivered", self.delivered),
             Counter::total("decode_errors", self.decode_errors),
             Counter::total("sent", self.sent),
+            Counter::total("sent_bytes", self.sent_bytes),
             Counter::total("send_errors", self.send_errors),
             Counter::total("send_timeouts", self.send_timeouts),
             Counter::total("over_budget", self.over_budget),
@@ -227,9 +234,11 @@ impl fmt::Display for ServerStats {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) received: AtomicU64,
+    pub(crate) received_bytes: AtomicU64,
     pub(crate) delivered: AtomicU64,
     pub(crate) decode_errors: AtomicU64,
     pub(crate) sent: AtomicU64,
+    pub(crate) sent_bytes: AtomicU64,
     pub(crate) send_errors: AtomicU64,
     pub(crate) send_timeouts: AtomicU64,
     pub(crate) over_budget: AtomicU64,
@@ -268,9 +277,11 @@ impl Counters {
     pub(crate) fn read(&self) -> ServerStats {
         ServerStats {
             received: self.received.load(Relaxed),
+            received_bytes: self.received_bytes.load(Relaxed),
             delivered: self.delivered.load(Relaxed),
             decode_errors: self.decode_errors.load(Relaxed),
             sent: self.sent.load(Relaxed),
+            sent_bytes: self.sent_bytes.load(Relaxed),
             send_errors: self.send_errors.load(Relaxed),
             send_timeouts: self.send_timeouts.load(Relaxed),
             over_budget: self.over_budget.load(Relaxed),
@@ -294,6 +305,14 @@ impl Counters {
             batches: self.batches.read(),
             dropped: self.dropped.each_ref().map(|dropped| dropped.load(Relaxed)),
         }
+    }
+}
+
+impl Counters {
+    /// Counts datagrams that were sent, and their bytes.
+    pub(crate) fn sent(&self, datagrams: usize, bytes: usize) {
+        add(&self.sent, datagrams as u64);
+        add(&self.sent_bytes, bytes as u64);
     }
 }
 

@@ -100,6 +100,11 @@ impl RecvBatch {
         self.bytes.len()
     }
 
+    /// How many bytes the datagrams have together.
+    pub(crate) fn total(&self) -> u64 {
+        self.arrived.iter().map(|(_, range)| (range.end - range.start) as u64).sum()
+    }
+
     /// Adds the datagram that was written to the `bytes`.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[inline]

@@ -24,6 +24,17 @@ where
         from.ip().is_some_and(|ip| rules.refuses_reply(ip))
     }
 
+    /// Tells the operator that an attacker could use the server to amplify traffic, unless it has a guard or serves a Unix
+    /// socket.
+    #[cold]
+    pub(super) fn tell_amplification(&mut self) {
+        let ratio = self.amplification.take();
+        let local = self.socket.outbox.transport().local_addr();
+        if self.rules.is_none() && local.ip().is_some() {
+            self.socket.events.amplifies(local, ratio);
+        }
+    }
+
     /// Reserves a place for one more conversation. If all are taken, another one may have to end.
     pub(super) fn reserve(&mut self) -> bool {
         self.conversations.reserve() || self.make_room() && self.conversations.reserve()

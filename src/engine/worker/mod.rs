@@ -1,6 +1,7 @@
 //! The loop that drives one socket: receive a batch, run handlers, send their replies.
 
 mod alarm;
+mod amplification;
 mod ending;
 mod guarding;
 mod opening;
@@ -16,6 +17,7 @@ use std::{
 };
 
 use alarm::Alarm;
+use amplification::Amplification;
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, coop, yield_now},
@@ -79,6 +81,7 @@ where
         slot: None,
         call: None,
         mailbox: Arc::default(),
+        amplification: Amplification::default(),
         rules: None,
         rules_version: 0,
         budget: None,
@@ -127,6 +130,7 @@ struct Worker<Req, Res, H, F, M> {
     slot: Option<FutureSlot<F>>,
     call: Option<Box<HandlerCall<Req, Res, H>>>,
     mailbox: Arc<Mailbox>,
+    amplification: Amplification,
     /// The rules of the guard, and their version.
     rules: Option<Arc<Rules>>,
     rules_version: u64,
@@ -277,10 +281,13 @@ where
         self.socket.each_ended(|peer, serial| self.conversations.end(peer, serial));
     }
 
-    fn count_received(&self) {
+    fn count_received(&mut self) {
         let received = &self.batch.as_ref().expect(NOT_LENT).received;
         let truncated = received.truncated() as u64;
+        let bytes = received.total();
         add(&self.socket.counters.received, received.len() as u64 + truncated);
+        add(&self.socket.counters.received_bytes, bytes);
+        self.amplification.received += bytes;
         self.socket.counters.batch(received.len() + received.truncated());
         if truncated > 0 {
             self.socket.dropped(DropReason::Truncated, truncated);
@@ -315,9 +322,13 @@ where
         // to.
         batch.count(&self.socket.counters);
         let after = if self.busy { Batch::GoesOn } else { Batch::IsOver };
+        self.amplification.sent += batch.replies.bytes() as u64;
         self.socket.outbox.send_replies(&mut batch.replies, after);
         let done = self.next == batch.received.len();
         self.batch = Some(batch);
+        if self.amplification.is_large() {
+            self.tell_amplification();
+        }
         done
     }
 

@@ -52,7 +52,7 @@ impl Outbox {
         let error = loop {
             match send(&*self.transport) {
                 Ok(()) => {
-                    add(&self.counters.sent, 1);
+                    self.counters.sent(1, len);
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),

@@ -285,7 +285,7 @@ impl Outbox {
         while !state.batch && !full && state.backlog.is_empty() {
             match self.transport.try_send(to, datagram) {
                 Ok(()) => {
-                    add(&self.counters.sent, 1);
+                    self.counters.sent(1, datagram.len());
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => full = true,
@@ -338,10 +338,10 @@ impl Outbox {
         if batch.is_empty() {
             return (true, refusals);
         }
-        let before = batch.len();
+        let (before, bytes) = (batch.len(), batch.bytes());
         let done =
             self.transport.send_batch(batch, &mut |to, error| refusals.push((to.clone(), error)));
-        add(&self.counters.sent, (before - batch.len() - refusals.len()) as u64);
+        self.counters.sent(before - batch.len() - refusals.len(), bytes - batch.bytes());
         (done, refusals)
     }
 

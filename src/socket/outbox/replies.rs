@@ -132,7 +132,7 @@ impl Outbox {
         let mut state = self.lock();
         state.held.retry(|to, reply, waited| match self.transport.try_send(to, reply) {
             Ok(()) => {
-                add(&self.counters.sent, 1);
+                self.counters.sent(1, reply.len());
                 Outcome::Done
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Outcome::NoRoom,
