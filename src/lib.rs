@@ -257,8 +257,8 @@ pub use datagrammar_protocols::{
 pub use error::InheritedError;
 pub use error::{
     AddrError, BindError, ClientExchangeError, ClientRecvError, ClientSendError, ConnectError,
-    OptionError, PeerExchangeError, RecvError, RequestError, SendError, SenderError, ServeError,
-    SpawnError,
+    LimitError, OptionError, PeerExchangeError, RecvError, RequestError, SendError, SenderError,
+    ServeError, SpawnError,
 };
 pub use exchange::{Duplicates, Repeat};
 pub use guard::{Guard, RateLimit};

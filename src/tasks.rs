@@ -13,6 +13,7 @@ use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
 use crate::{
     BoxError, SpawnError,
     events::{self, Scope},
+    limits::LiveLimits,
     panic::{self, Panicked},
     serve_guard::ServeGuard,
 };
@@ -88,7 +89,7 @@ pub(crate) struct Tasks {
     state: Mutex<State>,
     /// Notified when the last task has ended.
     none: Notify,
-    limit: usize,
+    limits: Arc<LiveLimits>,
 }
 
 #[derive(Debug, Default)]
@@ -111,9 +112,9 @@ struct Open {
 }
 
 impl Tasks {
-    /// At most `limit` of the counted tasks run at the same time.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), none: Notify::new(), limit }
+    /// At most [`Limits::max_tasks`](crate::Limits::max_tasks) of the counted tasks run at the same time.
+    pub(crate) fn new(limits: Arc<LiveLimits>) -> Self {
+        Self { state: Mutex::default(), none: Notify::new(), limits }
     }
 
     /// Allows tasks to be started, on the current runtime.
@@ -128,7 +129,7 @@ impl Tasks {
         self: &Arc<Self>,
         task: impl Future<Output = Result<(), BoxError>> + Send + 'static,
     ) -> Result<(), SpawnError> {
-        self.begin(task, Some(self.limit))
+        self.begin(task, Some(self.limits.max_tasks()))
     }
 
     /// Starts a task that does not count towards the limit.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::format::{HEADER, SHORTEST};
-use crate::{BindError, Limits, ReplyCache};
+use crate::{BindError, LimitError, Limits, ReplyCache};
 
 /// The options of packets that are longer than one datagram: how long they may be, and how much memory they take until
 /// they are complete. Pass them to [`ServerBuilder::chunked`](crate::ServerBuilder::chunked) and
@@ -270,7 +270,7 @@ impl Chunked {
         &self,
         limits: &Limits,
         cache: &ReplyCache,
-    ) -> Result<(), BindError> {
+    ) -> Result<(), LimitError> {
         /// What a request counts besides its reply, with the longest name of a Unix socket.
         const REQUEST: usize = 512;
         /// What a datagram that waits counts besides its bytes.
@@ -286,7 +286,7 @@ impl Chunked {
             ("ReplyCache::max_bytes", cache.get_max_bytes(), longest + REQUEST),
         ];
         match others.into_iter().find(|(_, value, needed)| value < needed) {
-            Some((limit, value, needed)) => Err(BindError::LimitTooSmall { limit, value, needed }),
+            Some((limit, value, needed)) => Err(LimitError::TooSmall { limit, value, needed }),
             None => Ok(()),
         }
     }

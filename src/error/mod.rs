@@ -6,6 +6,7 @@ mod client_exchange;
 mod connect;
 #[cfg(unix)]
 mod inherited;
+mod limit;
 mod option;
 mod peer_exchange;
 mod recv;
@@ -21,6 +22,7 @@ pub use client_exchange::ClientExchangeError;
 pub use connect::ConnectError;
 #[cfg(unix)]
 pub use inherited::InheritedError;
+pub use limit::LimitError;
 pub use option::OptionError;
 pub use peer_exchange::PeerExchangeError;
 pub use recv::{ClientRecvError, RecvError};

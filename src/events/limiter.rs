@@ -6,23 +6,18 @@ use tokio::time::Instant;
 
 /// Admits at most `per_second` events in any second: an event passes if the one that passed `per_second` events
 /// earlier is at least one second old.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Limiter {
-    per_second: usize,
     passed: VecDeque<Instant>,
     withheld: u64,
 }
 
 impl Limiter {
-    pub(super) fn new(per_second: usize) -> Self {
-        Self { per_second, passed: VecDeque::new(), withheld: 0 }
-    }
-
-    pub(super) fn admit(&mut self, now: Instant) -> Option<Option<u64>> {
+    pub(super) fn admit(&mut self, now: Instant, per_second: usize) -> Option<Option<u64>> {
         while self.passed.front().is_some_and(|at| now - *at >= Duration::from_secs(1)) {
             self.passed.pop_front();
         }
-        if self.passed.len() >= self.per_second {
+        if self.passed.len() >= per_second {
             self.withheld += 1;
             return None;
         }
@@ -48,28 +43,28 @@ mod tests {
     // H-11, H-12
     #[test]
     fn ten_events_pass_in_a_second_and_the_next_one_reports_how_many_did_not() {
-        let mut limiter = Limiter::new(10);
+        let mut limiter = Limiter::default();
         let start = Instant::now();
 
-        let told = (0..10_000).filter(|_| limiter.admit(start).is_some()).count();
+        let told = (0..10_000).filter(|_| limiter.admit(start, 10).is_some()).count();
 
         assert_eq!(told, 10);
-        assert_eq!(limiter.admit(start + Duration::from_millis(999)), None);
-        assert_eq!(limiter.admit(start + Duration::from_secs(1)), Some(Some(9_991)));
-        assert_eq!(limiter.admit(start + Duration::from_secs(1)), Some(None));
+        assert_eq!(limiter.admit(start + Duration::from_millis(999), 10), None);
+        assert_eq!(limiter.admit(start + Duration::from_secs(1), 10), Some(Some(9_991)));
+        assert_eq!(limiter.admit(start + Duration::from_secs(1), 10), Some(None));
     }
 
     // H-11
     #[test]
     fn no_interval_of_one_second_has_more_events_than_allowed() {
-        let mut limiter = Limiter::new(2);
+        let mut limiter = Limiter::default();
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
 
-        assert!(limiter.admit(at(0)).is_some());
-        assert!(limiter.admit(at(900)).is_some());
-        assert!(limiter.admit(at(1_000)).is_some());
-        assert!(limiter.admit(at(1_100)).is_none());
-        assert!(limiter.admit(at(1_900)).is_some());
+        assert!(limiter.admit(at(0), 2).is_some());
+        assert!(limiter.admit(at(900), 2).is_some());
+        assert!(limiter.admit(at(1_000), 2).is_some());
+        assert!(limiter.admit(at(1_100), 2).is_none());
+        assert!(limiter.admit(at(1_900), 2).is_some());
     }
 }

@@ -26,7 +26,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::{
     Addr, BoxError,
-    limits::Limits,
+    limits::LiveLimits,
     lock::locked,
     panic::{self, Panicked},
     stats::{Counters, DropReason, add},
@@ -35,6 +35,7 @@ use crate::{
 /// Logs events about peers, up to a limit per second and level.
 #[derive(Debug)]
 pub(crate) struct Events {
+    limits: Arc<LiveLimits>,
     counters: Arc<Counters>,
     errors: Mutex<Limiter>,
     warnings: Mutex<Limiter>,
@@ -43,9 +44,10 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    pub(crate) fn new(per_second: usize, counters: Arc<Counters>) -> Self {
-        let limiter = || Mutex::new(Limiter::new(per_second));
+    pub(crate) fn new(limits: Arc<LiveLimits>, counters: Arc<Counters>) -> Self {
+        let limiter = Mutex::<Limiter>::default;
         Self {
+            limits,
             counters,
             errors: limiter(),
             warnings: limiter(),
@@ -119,9 +121,9 @@ impl Events {
     /// Logs at WARN that a datagram was dropped at `local`: once per serving for each reason, and only for
     /// reasons that are not the fault of the peer. All drops are counted, so one event is enough.
     #[inline]
-    pub(crate) fn dropped(&self, reason: DropReason, local: &Addr, limits: &Limits) {
+    pub(crate) fn dropped(&self, reason: DropReason, local: &Addr) {
         if self.losses.is_first(reason)
-            && let Some(bound) = bound(reason, limits)
+            && let Some(bound) = bound(reason, &self.limits.read())
         {
             lost(reason, local, &bound);
         }
@@ -180,7 +182,8 @@ impl Events {
         error: &(dyn Error + 'static),
         tell: impl FnOnce(&str, Option<u64>),
     ) -> bool {
-        let Some(suppressed) = locked(limiter).admit(Instant::now()) else {
+        let per_second = self.limits.max_events_per_second();
+        let Some(suppressed) = locked(limiter).admit(Instant::now(), per_second) else {
             add(&self.counters.suppressed_events, 1);
             return true;
         };

@@ -1,6 +1,6 @@
 //! The options of a guard.
 
-use crate::BindError;
+use crate::LimitError;
 
 /// What protects a server on the internet from its peers, and others from the server. Given to
 /// [`ServerBuilder::guard`](crate::ServerBuilder::guard).
@@ -174,14 +174,14 @@ impl Guard {
     }
 
     /// Returns an error if a limit is 0.
-    pub(crate) fn check(&self) -> Result<(), BindError> {
+    pub(crate) fn check(&self) -> Result<(), LimitError> {
         let zero = [
             (self.reply_factor, "Guard::reply_factor"),
             (self.reply_rate, "Guard::reply_rate"),
             (self.reply_burst, "Guard::reply_burst"),
         ];
         match zero.into_iter().find(|(value, _)| *value == Some(0)) {
-            Some((_, name)) => Err(BindError::ZeroLimit(name)),
+            Some((_, name)) => Err(LimitError::Zero(name)),
             None => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! The handle of a server, and the context that its handler gets at the start.
 
 mod context;
+pub(crate) mod control;
 mod diagnostics;
 pub(crate) mod status;
 pub(crate) mod watch;
@@ -10,6 +11,7 @@ use std::{any::Any, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Dura
 use tokio::time::Instant;
 
 use self::{
+    control::Control,
     status::{End, Phase, Status},
     watch::SocketWatch,
 };
@@ -62,6 +64,7 @@ pub struct ServerHandle {
     watch: Arc<SocketWatch>,
     /// An [`Encoder`](crate::peer::Encoder) of the packets that the server sends.
     encoder: Arc<dyn Any + Send + Sync>,
+    control: Arc<Control>,
 }
 
 impl ServerHandle {
@@ -71,8 +74,9 @@ impl ServerHandle {
         events: Arc<Events>,
         watch: Arc<SocketWatch>,
         encoder: Arc<dyn Any + Send + Sync>,
+        control: Arc<Control>,
     ) -> Self {
-        Self { status, counters, events, watch, encoder }
+        Self { status, counters, events, watch, encoder, control }
     }
 
     /// Waits until the server serves, and returns true. Returns false if the server is dropped before

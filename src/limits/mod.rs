@@ -1,12 +1,14 @@
 //! The limits of a server.
 
+mod live;
 mod overflow;
 
 use std::time::Duration;
 
+pub(crate) use live::LiveLimits;
 pub use overflow::Overflow;
 
-use crate::BindError;
+use crate::LimitError;
 
 /// The limits of a server: how much memory, how many conversations and how much time its peers can use. Given
 /// to [`ServerBuilder::limits`](crate::ServerBuilder::limits).
@@ -307,7 +309,7 @@ impl Limits {
     }
 
     /// Returns an error if a limit is 0 and the server could not receive or send with it.
-    pub(crate) fn check(&self) -> Result<(), BindError> {
+    pub(crate) fn check(&self) -> Result<(), LimitError> {
         let zero = [
             ("max_queue_bytes", self.max_queue_bytes == 0),
             ("max_total_queue_bytes", self.max_total_queue_bytes == 0),
@@ -319,7 +321,7 @@ impl Limits {
             ("max_events_per_second", self.max_events_per_second == 0),
         ];
         match zero.iter().find(|(_, zero)| *zero) {
-            Some((name, _)) => Err(BindError::ZeroLimit(name)),
+            Some((name, _)) => Err(LimitError::Zero(name)),
             None => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! Tests of the limits.
 
 use super::*;
+use crate::BindError;
 
 // G-1
 #[test]
@@ -72,7 +73,7 @@ fn a_limit_of_zero_is_refused_by_name() {
     ];
 
     for (name, limits) in refused {
-        let error = limits.check().unwrap_err();
+        let error = BindError::from(limits.check().unwrap_err());
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
         assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
     }

@@ -244,7 +244,7 @@ impl<E: ?Sized> SendPath<E> {
         let recorded = self.record(&datagram, keep);
         let send = |socket: &dyn Transport| socket.try_send_passing(route, &datagram, passing);
         socket.send_batched();
-        outbox.send_at_once(route, datagram.len(), limits.idle_timeout, send).await?;
+        outbox.send_at_once(route, datagram.len(), limits.idle_timeout(), send).await?;
         recorded.sent();
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    limits::Limits,
+    limits::LiveLimits,
     socket::{
         SocketState,
         mailbox::{release, reserve},
@@ -36,7 +36,7 @@ impl<Req> Leftover<Req> {
     }
 
     /// Keeps a copy of `datagram`, unless `max_total_queue_bytes` is reached.
-    pub(super) fn keep(&mut self, datagram: &[u8], limits: &Limits) {
+    pub(super) fn keep(&mut self, datagram: &[u8], limits: &LiveLimits) {
         self.forget();
         self.kept = reserve(datagram.len(), limits, &self.counters);
         if self.kept {

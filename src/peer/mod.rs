@@ -12,7 +12,6 @@ mod recv;
 mod send;
 mod sender;
 mod several;
-mod standing;
 mod validation;
 
 use std::{
@@ -31,7 +30,6 @@ use send::SendPath;
 pub use sender::PeerSender;
 pub(crate) use sender::{Encoder, to as sender_to};
 pub use several::PeerPackets;
-use standing::Standing;
 use tokio::time::Sleep;
 
 use crate::{
@@ -94,7 +92,8 @@ pub struct Peer<Req, Res> {
     /// The number of this conversation, among those of the socket.
     serial: u64,
     progress: Progress,
-    standing: Standing,
+    /// Whether nothing has decoded that this conversation has received. Then it does not wait for long.
+    junk: bool,
     /// Ends a `recv` that waits for too long. Each `recv` resets it, because that is cheaper than a new
     /// timer.
     timer: Option<Pin<Box<Sleep>>>,
@@ -126,7 +125,7 @@ impl<Req, Res> Peer<Req, Res> {
             traffic_class,
             serial,
             progress: Progress::Opening,
-            standing: Standing::Fresh,
+            junk: false,
             timer: None,
             leftover: None,
             passed: None,
@@ -143,7 +142,7 @@ impl<Req, Res> Peer<Req, Res> {
         self.learn(ancillary);
         self.serial = serial;
         self.progress = Progress::Opening;
-        self.standing = Standing::Fresh;
+        self.junk = false;
         if self.passed.is_some() || self.exchange.is_some() {
             self.forget();
         }

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Peer, Progress, leftover::keep, standing::Standing};
+use super::{Peer, Progress, leftover::keep};
 use crate::{
     RecvError,
     socket::{SocketState, Taken, batch_context::BatchContext, mailbox::Waiting},
@@ -126,7 +126,6 @@ impl<Req, Res> Peer<Req, Res> {
             }
             match self.path.protocol.decode(datagram) {
                 Ok(packet) => {
-                    self.standing.has_decoded(&self.mailbox);
                     if let Some(exchange) = &mut self.exchange {
                         exchange.received(datagram);
                     }
@@ -135,7 +134,8 @@ impl<Req, Res> Peer<Req, Res> {
                 Err(error) => {
                     keep(&mut self.leftover, &self.path.socket, datagram);
                     self.progress = Progress::Refused;
-                    self.standing.has_refused(&self.mailbox);
+                    // If the conversation goes on, the worker tells the mailbox.
+                    self.junk = true;
                     batch.decode_errors += 1;
                     Some(Err(RecvError::Decode(error)))
                 }
@@ -174,12 +174,19 @@ impl<Req, Res> Peer<Req, Res> {
         self.path.socket.has_store && self.mailbox.is_asked()
     }
 
+    #[cold]
+    fn set_junk(&mut self, junk: bool) {
+        self.junk = junk;
+        self.mailbox.set_junk(junk);
+    }
+
     pub(super) fn decode(&mut self, taken: Option<Waiting>) -> Result<Req, RecvError> {
         let (ancillary, body) = taken.ok_or(RecvError::Closed)?;
         let (datagram, passed) = body.into_parts();
         self.learn(ancillary);
         self.accept(passed);
         add(&self.path.socket.counters.delivered, 1);
+        let is_first = matches!(self.progress, Progress::Opening);
         self.progress = Progress::Received;
         if let Some(budget) = &self.path.budget {
             budget.received(datagram.len());
@@ -187,12 +194,16 @@ impl<Req, Res> Peer<Req, Res> {
         let decoded = self.path.protocol.decode(&datagram).map_err(|error| {
             keep(&mut self.leftover, &self.path.socket, &datagram);
             self.progress = Progress::Refused;
-            self.standing.has_refused(&self.mailbox);
+            if is_first {
+                self.set_junk(true);
+            }
             add(&self.path.socket.counters.decode_errors, 1);
             RecvError::Decode(error)
         });
         if decoded.is_ok() {
-            self.standing.has_decoded(&self.mailbox);
+            if self.junk {
+                self.set_junk(false);
+            }
             if let Some(exchange) = &mut self.exchange {
                 exchange.received(&datagram);
             }
@@ -306,7 +317,8 @@ impl<Req, Res> Receiving<'_, Req, Res> {
                 self.begin_limit();
                 // What has arrived in time is still looked at: at most a full queue.
                 if let Some(limit) = self.limit_over()
-                    && self.peer.mailbox.dropped_late() > self.peer.path.socket.limits.max_queue_len
+                    && self.peer.mailbox.dropped_late()
+                        > self.peer.path.socket.limits.max_queue_len()
                 {
                     budget.made_progress();
                     self.peer.mailbox.reset_late();
@@ -351,9 +363,9 @@ impl<Req, Res> Receiving<'_, Req, Res> {
     /// Sets the timer to this timeout or to the idle timeout.
     fn begin_to_wait(&mut self, timeout: Duration, now: impl Fn() -> Instant) -> Option<Limit> {
         let limits = &self.peer.path.socket.limits;
-        let mut idle = limits.idle_timeout.unwrap_or(Duration::MAX);
-        if self.peer.standing == Standing::Junk {
-            idle = idle.min(limits.undecoded_timeout);
+        let mut idle = limits.idle_timeout().unwrap_or(Duration::MAX);
+        if self.peer.junk {
+            idle = idle.min(limits.undecoded_timeout());
         }
         let (within, limit) =
             if timeout <= idle { (timeout, Limit::Timeout) } else { (idle, Limit::Idle) };

@@ -138,7 +138,7 @@ impl<Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'_, Res, B, E
         let waiting = async move {
             let send = |socket: &dyn Transport| socket.try_send(route, &datagram);
             let SocketState { outbox, limits, .. } = &**socket;
-            outbox.send_at_once(route, len, limits.idle_timeout, send).await?;
+            outbox.send_at_once(route, len, limits.idle_timeout(), send).await?;
             recorded.sent();
             Ok(())
         };
@@ -279,7 +279,7 @@ impl<'a, Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'a, Res, 
             for chunk in &first {
                 if outbox.sends_at_once() {
                     let send = |socket: &dyn Transport| socket.try_send(route, chunk);
-                    outbox.send_at_once(route, chunk.len(), limits.idle_timeout, send).await?;
+                    outbox.send_at_once(route, chunk.len(), limits.idle_timeout(), send).await?;
                 } else {
                     outbox.send(route, chunk).await?;
                 }

@@ -63,7 +63,6 @@ impl<Req, Res> Peer<Req, Res> {
     }
 
     /// Gives the next conversation its budget.
-    #[inline]
     pub(crate) fn set_budget(&mut self, budget: Option<&Arc<Budget>>) {
         let same = match (&self.path.budget, budget) {
             (None, None) => true,

@@ -10,7 +10,7 @@ use crate::{
     Addr, ServerHandle, SocketRef,
     engine::Engine,
     events::Events,
-    handle::{status::Status, watch::SocketWatch},
+    handle::{control::Control, status::Status, watch::SocketWatch},
     socket::SocketState,
     stats::Counters,
     tasks::Tasks,
@@ -61,6 +61,7 @@ pub struct Server {
     pub(super) events: Arc<Events>,
     pub(super) tasks: Arc<Tasks>,
     pub(super) encoder: Arc<dyn Any + Send + Sync>,
+    pub(super) control: Arc<Control>,
     pub(super) status: Arc<Status>,
     pub(super) watch: Arc<SocketWatch>,
     pub(super) local_addr: Addr,
@@ -88,6 +89,7 @@ impl Server {
             Arc::clone(&self.events),
             Arc::clone(&self.watch),
             Arc::clone(&self.encoder),
+            Arc::clone(&self.control),
         )
     }
 

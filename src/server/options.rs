@@ -14,8 +14,9 @@ use crate::{
         admission::{Admission, Check},
     },
     events::Events,
-    guard::{Rates, Watch},
+    guard::Rates,
     handle::{
+        control::Control,
         status::Status,
         watch::{SocketWatch, Watched},
     },
@@ -87,12 +88,12 @@ impl Unbound {
             chunked,
             ..
         } = self.options;
-        let limits = Arc::new(limits);
+        let control = Control::new(&limits, guard, chunked.as_ref(), &reply_cache);
+        let limits = Arc::clone(&control.limits);
         let rates: Arc<[Rates]> = rate_limits.into_iter().map(Rates::new).collect();
-        let guard = Watch::new(guard);
         let counters = Arc::new(Counters::default());
-        let events = Arc::new(Events::new(limits.max_events_per_second, Arc::clone(&counters)));
-        let tasks = Arc::new(Tasks::new(limits.max_tasks));
+        let events = Arc::new(Events::new(Arc::clone(&limits), Arc::clone(&counters)));
+        let tasks = Arc::new(Tasks::new(Arc::clone(&limits)));
         let first_workers = bound.iter().filter(|bound| bound.is_first_worker);
         let local_addrs: Arc<[Addr]> =
             first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
@@ -110,7 +111,7 @@ impl Unbound {
             counters: Arc::clone(&counters),
             events: Arc::clone(&events),
             tasks: Arc::clone(&tasks),
-            guard,
+            guard: Arc::clone(&control.guard),
         };
         #[cfg(unix)]
         let mut own_paths = Vec::new();
@@ -126,8 +127,12 @@ impl Unbound {
                 let bound = local_addrs.iter().position(|bound| bound == addr).unwrap_or(0);
                 Replies::new(Arc::clone(cache), bound)
             });
-            let outbox =
-                Outbox::new(transport, Arc::clone(&counters), Arc::clone(&events), &limits);
+            let outbox = Outbox::new(
+                transport,
+                Arc::clone(&counters),
+                Arc::clone(&events),
+                Arc::clone(&limits),
+            );
             let socket =
                 Arc::new(SocketState::new(outbox, shared.clone(), replies, chunks.clone()));
             let watched = Watched::new(&socket, requested);
@@ -145,6 +150,7 @@ impl Unbound {
             counters,
             events,
             tasks,
+            control: Arc::new(control),
             status: Arc::clone(&status),
             watch: Arc::new(SocketWatch::new(watched)),
             local_addr: local_addrs[0].clone(),

@@ -23,7 +23,7 @@ use crate::{
     chunk::Chunks,
     events::Events,
     guard::{Rules, Watch},
-    limits::Limits,
+    limits::LiveLimits,
     reply_cache::{Keep, Recorded, Replies, Reply},
     stats::{Counters, DropReason, add},
     tasks::Tasks,
@@ -39,7 +39,7 @@ pub(crate) struct SocketState {
     /// Unique in this process, even after the socket is closed.
     pub(crate) id: u64,
     pub(crate) outbox: Outbox,
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) limits: Arc<LiveLimits>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Arc<Events>,
     ended: Mutex<Vec<(Addr, u64)>>,
@@ -66,7 +66,7 @@ pub(crate) struct SocketState {
 /// What all sockets of a server share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) limits: Arc<LiveLimits>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Arc<Events>,
     pub(crate) tasks: Arc<Tasks>,
@@ -148,7 +148,7 @@ impl SocketState {
     #[cold]
     pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
         self.counters.dropped(reason, datagrams);
-        self.events.dropped(reason, self.outbox.transport().local_addr(), &self.limits);
+        self.events.dropped(reason, self.outbox.transport().local_addr());
     }
 
     /// Records a reply before it is sent, if the server has a reply cache. `validated` says whether the address of its

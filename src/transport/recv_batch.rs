@@ -12,6 +12,8 @@ use crate::Addr;
 pub(crate) struct RecvBatch {
     bytes: Vec<u8>,
     used: usize,
+    /// The bytes of all datagrams together.
+    total: usize,
     limit: usize,
     arrived: Vec<(Addr, Range<usize>)>,
     /// A datagram that was put together from several ones. Its range begins at the end of `bytes`.
@@ -32,6 +34,7 @@ impl RecvBatch {
         Self {
             bytes: Vec::new(),
             used: 0,
+            total: 0,
             limit,
             arrived: Vec::new(),
             whole: Vec::new(),
@@ -63,6 +66,7 @@ impl RecvBatch {
         }
         self.arrived.push((from, self.used..self.used + len));
         self.used += len;
+        self.total += len;
     }
 
     /// Counts a datagram that is longer than the limit.
@@ -78,6 +82,7 @@ impl RecvBatch {
             *behind = whole.min(*behind);
         }
         let others = self.arrived.drain(whole.min(self.arrived.len())..);
+        let others = others.inspect(|(_, bytes)| self.total -= bytes.end - bytes.start);
         self.truncated.extend(others.map(|(from, _)| (whole, Some(from))));
     }
 
@@ -101,8 +106,8 @@ impl RecvBatch {
     }
 
     /// How many bytes the datagrams have together.
-    pub(crate) fn total(&self) -> u64 {
-        self.arrived.iter().map(|(_, range)| (range.end - range.start) as u64).sum()
+    pub(crate) const fn total(&self) -> u64 {
+        self.total as u64
     }
 
     /// Adds the datagram that was written to the `bytes`.
@@ -112,6 +117,7 @@ impl RecvBatch {
         if bytes.end - bytes.start > self.limit {
             self.push_truncated(Some(from));
         } else {
+            self.total += bytes.end - bytes.start;
             self.arrived.push((from, bytes));
         }
     }
@@ -201,7 +207,7 @@ impl RecvBatch {
         self.arrived.clear();
         self.ancillary.clear();
         self.passed.clear();
-        self.used = 0;
+        (self.used, self.total) = (0, 0);
         self.truncated.clear();
         self.whole = Vec::new();
     }

@@ -12,7 +12,7 @@ use places::Places;
 use crate::{
     Addr,
     guard::Budget,
-    limits::Limits,
+    limits::LiveLimits,
     socket::mailbox::{Mailbox, Offer},
     stats::{Counters, DropReason},
     transport::{Ancillary, Passed},
@@ -28,7 +28,7 @@ pub(super) struct Conversations<T> {
     /// How many of them have lost their places and are not over yet.
     leaving: usize,
     places: Places,
-    limits: Arc<Limits>,
+    limits: Arc<LiveLimits>,
     counters: Arc<Counters>,
 }
 
@@ -70,7 +70,7 @@ pub(super) enum Arrival {
 
 impl<T> Conversations<T> {
     /// With `looks_later`, conversations are added before their handlers run.
-    pub(super) fn new(limits: Arc<Limits>, counters: Arc<Counters>, looks_later: bool) -> Self {
+    pub(super) fn new(limits: Arc<LiveLimits>, counters: Arc<Counters>, looks_later: bool) -> Self {
         Self {
             open: HashMap::new(),
             leaving: 0,
@@ -122,7 +122,8 @@ impl<T> Conversations<T> {
     /// Reserves a place for one more peer; returns false if none is free. Call [`insert`](Self::insert) or
     /// [`release`](Self::release) afterwards.
     pub(super) fn reserve(&self) -> bool {
-        let reserved = |peers: usize| (peers < self.limits.max_conversations).then_some(peers + 1);
+        let reserved =
+            |peers: usize| (peers < self.limits.max_conversations()).then_some(peers + 1);
         self.counters.active_conversations.fetch_update(Relaxed, Relaxed, reserved).is_ok()
     }
 
@@ -211,11 +212,12 @@ mod tests {
     };
 
     use super::*;
+    use crate::Limits;
 
     /// A table without tasks, with its own limits and counters.
     fn table(limits: Limits) -> (Conversations<()>, Arc<Counters>) {
         let counters = Arc::new(Counters::default());
-        (Conversations::new(Arc::new(limits), Arc::clone(&counters), false), counters)
+        (Conversations::new(Arc::new(limits.into()), Arc::clone(&counters), false), counters)
     }
 
     fn peer(port: u16) -> Addr {
@@ -315,7 +317,7 @@ mod tests {
     // B-12, G-4
     #[test]
     fn the_tables_of_all_sockets_share_the_places() {
-        let limits = Arc::new(Limits::default().max_conversations(2));
+        let limits = Arc::new(Limits::default().max_conversations(2).into());
         let counters = Arc::new(Counters::default());
         let table = || Conversations::new(Arc::clone(&limits), Arc::clone(&counters), false);
         let (mut first, mut second) = (table(), table());

@@ -9,7 +9,7 @@ use fastrand::Rng;
 
 use super::*;
 use crate::{
-    Overflow,
+    Limits, Overflow,
     socket::mailbox::{Next, OVERHEAD},
 };
 
@@ -48,7 +48,7 @@ struct Course {
     overflow: Overflow,
     table: Conversations<()>,
     counters: Arc<Counters>,
-    limits: Arc<Limits>,
+    limits: Arc<LiveLimits>,
     /// Per peer, the mailbox and serial number that its conversation holds.
     talks: Vec<Option<(u64, Arc<Mailbox>)>>,
     /// Conversations that have ended, but whose end was not reported to the table yet.
@@ -73,7 +73,7 @@ impl Course {
             .max_total_queue_bytes(BYTES)
             .max_conversations(PLACES)
             .overflow(overflow);
-        let (limits, counters) = (Arc::new(limits), Arc::new(Counters::default()));
+        let (limits, counters) = (Arc::new(limits.into()), Arc::new(Counters::default()));
         Self {
             rng,
             overflow,

@@ -36,7 +36,7 @@ where
     pub(super) async fn end(&mut self) {
         self.conversations.close();
         self.socket.closing.notify_waiters();
-        let mut grace = pin!(sleep_until(Instant::now() + self.socket.limits.shutdown_grace));
+        let mut grace = pin!(sleep_until(Instant::now() + self.socket.limits.shutdown_grace()));
         let socket = Arc::clone(&self.socket);
         let mut stored = pin!(socket.store_is_idle());
         let mut cut = false;

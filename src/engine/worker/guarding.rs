@@ -53,21 +53,16 @@ where
         let guard = &self.socket.guard;
         self.rules_version = guard.version();
         self.rules = self.socket.rules_for(self.socket.outbox.transport().local_addr());
+        // The next conversation must not have the budget of the last one.
+        (self.call, self.budget) = (None, None);
     }
 
     /// Makes the budget of the next conversation.
-    #[inline]
-    pub(super) fn begin_budget(&mut self) {
-        if self.rules.is_some() || self.budget.is_some() {
-            self.renew_budget();
-        }
-    }
-
-    fn renew_budget(&mut self) {
+    pub(super) fn renew_budget(&mut self) {
         // Besides the worker, the call that it uses again has the budget. Senders may have it too.
         let users = 1 + usize::from(self.call.is_some());
         match (&self.rules, &self.budget) {
-            (None, _) => self.budget = None,
+            (None, _) => {}
             (Some(rules), Some(budget))
                 if budget.has_rules(rules) && Arc::strong_count(budget) <= users =>
             {

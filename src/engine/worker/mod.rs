@@ -64,7 +64,7 @@ where
     Res: Send + 'static,
     H: Handler<Req, Res>,
 {
-    let longest = socket.limits.max_datagram_size.min(socket.outbox.transport().longest());
+    let longest = socket.limits.max_datagram_size().min(socket.outbox.transport().longest());
     let mut worker = Worker {
         conversations: Conversations::new(
             Arc::clone(&socket.limits),

@@ -27,14 +27,19 @@ where
     /// Opens a conversation and polls it once.
     pub(super) fn open(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         self.serial += 1;
-        self.begin_budget();
+        if self.rules.is_some() {
+            self.renew_budget();
+        }
+        let errors = batch.decode_errors;
         let serial = self.serial;
         batch.offer(serial, at);
         let (from, ancillary) = (batch.received.from(at), batch.received.ancillary(at));
         let call = match self.call.take() {
             Some(mut call) => {
                 call.peer.renew(from, ancillary, serial);
-                call.peer.set_budget(self.budget.as_ref());
+                if self.rules.is_some() {
+                    call.peer.set_budget(self.budget.as_ref());
+                }
                 call
             }
             None => {
@@ -65,9 +70,6 @@ where
                     other => judge(other, &self.socket, batch.received.from(at), &span),
                 };
                 batch.conversations += 1;
-                if self.mailbox.is_junk() {
-                    self.mailbox.set_junk(false);
-                }
                 if batch.unread().is_some() {
                     batch.drop_passed();
                     self.socket.counters.dropped(DropReason::Unread, 1);
@@ -81,7 +83,12 @@ where
                 }
                 self.slot = Some(slot);
             }
-            Poll::Pending => self.keep(&mut batch, at, slot, span),
+            Poll::Pending => {
+                if batch.decode_errors > errors {
+                    self.mailbox.set_junk(true);
+                }
+                self.keep(&mut batch, at, slot, span);
+            }
         }
         batch
     }

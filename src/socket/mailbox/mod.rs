@@ -18,7 +18,7 @@ pub(crate) use body::Body;
 use body::PASSED;
 
 use crate::{
-    limits::{Limits, Overflow},
+    limits::{LiveLimits, Overflow},
     stats::{Counters, DropReason},
     transport::{Ancillary, Passed},
 };
@@ -89,7 +89,7 @@ impl Mailbox {
         ancillary: Ancillary,
         datagram: &[u8],
         passed: Option<Box<Passed>>,
-        limits: &Limits,
+        limits: &LiveLimits,
         counters: &Counters,
     ) -> Result<(), DropReason> {
         reserve_all(datagram, passed.as_deref(), limits, counters)?;
@@ -103,7 +103,7 @@ impl Mailbox {
         ancillary: Ancillary,
         datagram: &[u8],
         passed: &mut Option<Box<Passed>>,
-        limits: &Limits,
+        limits: &LiveLimits,
         counters: &Counters,
     ) -> Offer {
         let mut state = self.lock();
@@ -113,14 +113,14 @@ impl Mailbox {
         if state.closed {
             return Offer::Dropped(DropReason::ShuttingDown);
         }
-        if limits.max_queue_len == 0 || datagram.len() > limits.max_queue_bytes {
+        if limits.max_queue_len() == 0 || datagram.len() > limits.max_queue_bytes() {
             // Even an empty queue could not take it, so there is no reason to drop older ones.
             return Offer::Dropped(DropReason::QueueFull);
         }
-        while state.queue.len() >= limits.max_queue_len
-            || state.bytes + datagram.len() > limits.max_queue_bytes
+        while state.queue.len() >= limits.max_queue_len()
+            || state.bytes + datagram.len() > limits.max_queue_bytes()
         {
-            if limits.overflow == Overflow::DropNewest || !state.drop_oldest(counters) {
+            if limits.overflow() == Overflow::DropNewest || !state.drop_oldest(counters) {
                 return Offer::Dropped(DropReason::QueueFull);
             }
         }
@@ -168,6 +168,7 @@ impl Mailbox {
     /// Ends a conversation whose handler has returned and has put back a packet for the next conversation.
     /// Returns false if there is no next one, because serving ends.
     pub(crate) fn finish_with_more(&self, counters: &Counters) -> bool {
+        self.junk.store(false, Relaxed);
         let mut state = self.lock();
         if state.closed {
             return false;
@@ -181,6 +182,7 @@ impl Mailbox {
 
     /// Ends a conversation whose handler has returned.
     pub(crate) fn finish(&self, counters: &Counters) -> Next {
+        self.junk.store(false, Relaxed);
         let mut state = self.lock();
         state.waker = None;
         let unread = state.take_unread(counters);
@@ -329,9 +331,9 @@ pub(crate) const OVERHEAD: usize = 160;
 const _: () = assert!(8 * size_of::<Waiting>() / 3 + 32 <= OVERHEAD);
 
 /// Reserves memory for a datagram of `bytes` bytes; returns false if no more may wait.
-pub(crate) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> bool {
+pub(crate) fn reserve(bytes: usize, limits: &LiveLimits, counters: &Counters) -> bool {
     let reserved = |waiting: usize| {
-        Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_total_queue_bytes)
+        Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_total_queue_bytes())
     };
     counters.queued_bytes.fetch_update(Relaxed, Relaxed, reserved).is_ok()
 }
@@ -340,7 +342,7 @@ pub(crate) fn reserve(bytes: usize, limits: &Limits, counters: &Counters) -> boo
 fn reserve_all(
     datagram: &[u8],
     passed: Option<&Passed>,
-    limits: &Limits,
+    limits: &LiveLimits,
     counters: &Counters,
 ) -> Result<(), DropReason> {
     let bytes = datagram.len() + passed.map_or(0, |_| PASSED);
@@ -349,7 +351,7 @@ fn reserve_all(
     }
     let more = passed.map_or(0, Passed::count);
     let reserved =
-        |waiting: usize| Some(waiting + more).filter(|sum| *sum <= limits.max_queued_fds);
+        |waiting: usize| Some(waiting + more).filter(|sum| *sum <= limits.max_queued_fds());
     if more > 0 && counters.queued_fds.fetch_update(Relaxed, Relaxed, reserved).is_err() {
         release(bytes, counters);
         return Err(DropReason::Descriptors);

@@ -7,18 +7,19 @@ use std::{
 };
 
 use super::*;
+use crate::Limits;
 
 /// A mailbox with its own limits and counters.
 #[derive(Debug)]
 struct Post {
     mailbox: Mailbox,
-    limits: Limits,
+    limits: LiveLimits,
     counters: Counters,
 }
 
 impl Post {
     fn within(limits: Limits) -> Self {
-        Self { mailbox: Mailbox::default(), limits, counters: Counters::default() }
+        Self { mailbox: Mailbox::default(), limits: limits.into(), counters: Counters::default() }
     }
 
     fn open(&self, datagram: &str) -> bool {

@@ -23,8 +23,9 @@ use lines::Lines;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    Addr, Limits, SendError,
+    Addr, SendError,
     events::Events,
+    limits::LiveLimits,
     stats::{Counters, add},
     transport::{Route, SendBatch, Signal, Transport},
 };
@@ -48,10 +49,7 @@ pub(crate) struct Outbox {
     rounds: AtomicU64,
     counters: Arc<Counters>,
     events: Arc<Events>,
-    /// How long a datagram may wait for room in the kernel.
-    limit: Duration,
-    /// How long the reply of a function may wait for room at its peer.
-    patience: Option<Duration>,
+    limits: Arc<LiveLimits>,
     state: Mutex<State>,
     /// How many datagrams the backlog holds, or how many replies of functions are held. It can be read without the
     /// lock.
@@ -97,7 +95,7 @@ impl Outbox {
         transport: Box<dyn Transport>,
         counters: Arc<Counters>,
         events: Arc<Events>,
-        limits: &Limits,
+        limits: Arc<LiveLimits>,
     ) -> Self {
         Self {
             at_once: transport.sends_at_once(),
@@ -106,13 +104,17 @@ impl Outbox {
             transport,
             counters,
             events,
-            limit: limits.send_timeout,
-            patience: limits.idle_timeout,
+            limits,
             state: Mutex::default(),
             backlog: AtomicUsize::new(0),
             room: Notify::new(),
             signal: Signal::default(),
         }
+    }
+
+    /// How long a datagram may wait for room in the kernel.
+    fn limit(&self) -> Duration {
+        self.limits.send_timeout()
     }
 
     pub(crate) fn transport(&self) -> &dyn Transport {
@@ -221,7 +223,7 @@ impl Outbox {
     /// held are to be tried again; `None` if none waits.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let state = self.lock();
-        if self.at_once { state.held.next_try() } else { state.backlog.deadline(self.limit) }
+        if self.at_once { state.held.next_try() } else { state.backlog.deadline(self.limit()) }
     }
 
     /// Drops datagrams that have waited for room for the longest allowed time, or tries replies again that are
@@ -231,7 +233,7 @@ impl Outbox {
             return self.retry_held();
         }
         let mut state = self.lock();
-        let expired = state.backlog.expire(self.limit);
+        let expired = state.backlog.expire(self.limit());
         self.backlog.store(state.backlog.len(), Ordering::Release);
         if expired == 0 {
             return;
@@ -245,7 +247,7 @@ impl Outbox {
         add(&self.counters.send_timeouts, expired as u64);
         self.room.notify_waiters();
         if tell {
-            self.events.no_room(self.transport.local_addr(), expired, self.limit);
+            self.events.no_room(self.transport.local_addr(), expired, self.limit());
         }
     }
 
@@ -262,7 +264,7 @@ impl Outbox {
             // Register first: otherwise a notification between the two steps could be missed.
             room.as_mut().enable();
             // After `limit`, the datagram must not wait in the backlog as well.
-            let late = since.elapsed() >= self.limit;
+            let late = since.elapsed() >= self.limit();
             if (!late || self.is_flushed()) && self.try_send(to, datagram)? {
                 return Ok(());
             }

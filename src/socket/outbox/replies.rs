@@ -137,7 +137,7 @@ impl Outbox {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Outcome::NoRoom,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if self.patience.is_none_or(|limit| waited < limit) {
+                if self.limits.idle_timeout().is_none_or(|limit| waited < limit) {
                     return Outcome::NoRoom;
                 }
                 late.push(to.peer.clone());

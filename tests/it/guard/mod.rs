@@ -2,6 +2,7 @@
 
 mod amplification;
 mod budget;
+mod control;
 mod places;
 mod rates;
 mod replies;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{backlog::MOST_DATAGRAMS, *};
-use crate::{ServerStats, transport::RecvHalf};
+use crate::{Limits, ServerStats, transport::RecvHalf};
 
 /// A simulated kernel. Each test sets how it behaves.
 #[derive(Debug, Default)]
@@ -98,9 +98,10 @@ impl Bench {
     }
 
     fn with(limits: &Limits, at_once: bool) -> Self {
+        let limits = Arc::new(LiveLimits::new(&limits.clone().max_events_per_second(1)));
         let (kernel, counters) = (Arc::new(Kernel::default()), Arc::new(Counters::default()));
         // All events but the first are counted as suppressed.
-        let events = Arc::new(Events::new(1, Arc::clone(&counters)));
+        let events = Arc::new(Events::new(Arc::clone(&limits), Arc::clone(&counters)));
         let transport = Box::new(Sends { kernel: Arc::clone(&kernel), at_once });
         let outbox = Arc::new(Outbox::new(transport, Arc::clone(&counters), events, limits));
         outbox.open();
