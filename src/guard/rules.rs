@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -32,12 +32,6 @@ impl Rules {
             ReplyRates::new(per_second, guard.get_reply_burst().unwrap_or(per_second))
         });
         Self { guard, ports, reply_rates, unvalidated: Arc::clone(unvalidated) }
-    }
-
-    /// Whether nothing is wrong with a source so far.
-    #[inline]
-    pub(crate) fn admits(&self, from: SocketAddr) -> bool {
-        !self.refuses_port(from.port())
     }
 
     /// Whether datagrams from this port are refused.

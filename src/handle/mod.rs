@@ -3,6 +3,7 @@
 mod context;
 pub(crate) mod control;
 mod diagnostics;
+mod reload;
 pub(crate) mod status;
 pub(crate) mod watch;
 

@@ -7,12 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Peer, PeerSender,
-    protocol::Encode,
-    recv::{Receiving, Step},
-    send::SendPath,
-};
+use super::{Peer, PeerSender, protocol::Encode, recv::Receiving, send::SendPath, step::Step};
 use crate::{
     Credentials, RecvError, SendError,
     reply_cache::Keep,

@@ -12,6 +12,7 @@ mod recv;
 mod send;
 mod sender;
 mod several;
+mod step;
 mod validation;
 
 use std::{

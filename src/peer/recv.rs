@@ -11,7 +11,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Peer, Progress, leftover::keep};
+use super::{
+    Peer, Progress,
+    leftover::keep,
+    step::{Limit, Step},
+};
 use crate::{
     RecvError,
     socket::{SocketState, Taken, batch_context::BatchContext, mailbox::Waiting},
@@ -136,7 +140,7 @@ impl<Req, Res> Peer<Req, Res> {
                     self.progress = Progress::Refused;
                     // If the conversation goes on, the worker tells the mailbox.
                     self.junk = true;
-                    batch.decode_errors += 1;
+                    batch.refuse();
                     Some(Err(RecvError::Decode(error)))
                 }
             }
@@ -228,38 +232,6 @@ pub(super) enum Next {
 pub(super) struct Receiving<'p, Req, Res> {
     pub(super) peer: &'p mut Peer<Req, Res>,
     pub(super) step: Step,
-}
-
-/// The progress of a `recv`. It reads the clock only if it has to wait.
-#[derive(Clone, Copy)]
-pub(super) enum Step {
-    /// It may wait for this long.
-    Within(Duration),
-    /// It may wait until this time.
-    Until(Instant),
-    /// It may wait until this time, and the idle timeout does not apply.
-    Undisturbed(Instant),
-    /// It waits for a datagram or the timer.
-    Waiting(Limit),
-    /// The timer has elapsed. It waits until the worker has read the socket in this round.
-    Rereading(Limit, u64),
-}
-
-/// The limit of a `recv` that waits.
-#[derive(Clone, Copy)]
-pub(super) enum Limit {
-    None,
-    Timeout,
-    Idle,
-}
-
-impl Limit {
-    const fn error(self) -> RecvError {
-        match self {
-            Self::None | Self::Timeout => RecvError::TimedOut,
-            Self::Idle => RecvError::Idle,
-        }
-    }
 }
 
 impl<Req, Res> Receiving<'_, Req, Res> {

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use super::{
     Peer,
-    recv::{Next, Receiving, Step},
+    recv::{Next, Receiving},
+    step::Step,
 };
 use crate::{RecvError, SendError};
 

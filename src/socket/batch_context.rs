@@ -36,6 +36,8 @@ pub(crate) struct BatchContext {
     at: usize,
     /// Whether that datagram was received.
     opened: bool,
+    /// Whether it did not decode.
+    refused: bool,
     /// What came with the current datagram besides its bytes, until it is received or the next one is current.
     pub(crate) passed: Option<Box<Passed>>,
     pub(crate) received: RecvBatch,
@@ -43,7 +45,7 @@ pub(crate) struct BatchContext {
     /// How many more inline replies are free before they cost another unit of tokio's budget.
     free_replies: u8,
     returned: u64,
-    pub(crate) decode_errors: u64,
+    decode_errors: u64,
     pub(crate) conversations: u64,
 }
 
@@ -58,6 +60,7 @@ impl BatchContext {
             serial: 0,
             at: 0,
             opened: false,
+            refused: false,
             passed: None,
             received: RecvBatch::new(datagram_limit),
             replies: SendBatch::default(),
@@ -73,6 +76,7 @@ impl BatchContext {
         self.serial = serial;
         self.at = at;
         self.opened = false;
+        self.refused = false;
     }
 
     /// Makes datagram number `at` the current one: takes what came with it.
@@ -98,6 +102,18 @@ impl BatchContext {
             self.returned += 1;
         }
         first
+    }
+
+    /// The datagram that opened the conversation did not decode.
+    #[cold]
+    pub(crate) const fn refuse(&mut self) {
+        self.refused = true;
+        self.decode_errors += 1;
+    }
+
+    /// Whether the datagram that opened the conversation did not decode.
+    pub(crate) const fn has_refused(&self) -> bool {
+        self.refused
     }
 
     /// The datagram that opened the conversation.

@@ -13,7 +13,7 @@ use own_host::OwnHost;
 use crate::{
     BoxError,
     addr::{Addr, Repr},
-    guard::{Rates, Rules},
+    guard::Rates,
     panic::{self, Panicked},
     socket::SocketState,
     stats::DropReason,
@@ -96,18 +96,16 @@ impl Admission {
         &self,
         from: &Addr,
         local: impl FnOnce() -> Option<Local>,
-        rules: Option<&Rules>,
     ) -> Result<(), Refusal> {
         // Most datagrams come from another port, and most servers have no filter and no rate, so this is cheap.
         if let Addr(Repr::Ip(addr)) = from
             && is_possible(addr)
             && !self.may_be_ours(addr)
             && self.is_open
-            && rules.is_none_or(|rules| rules.admits(*addr))
         {
             return Ok(());
         }
-        self.judge(from, local(), rules)
+        self.judge(from, local())
     }
 
     /// Whether `addr` has the port of one of our sockets.
@@ -117,17 +115,11 @@ impl Admission {
     }
 
     #[inline(never)]
-    fn judge(
-        &self,
-        from: &Addr,
-        local: Option<Local>,
-        rules: Option<&Rules>,
-    ) -> Result<(), Refusal> {
+    fn judge(&self, from: &Addr, local: Option<Local>) -> Result<(), Refusal> {
         match from {
             Addr(Repr::Ip(addr)) => {
                 let ours = self.may_be_ours(addr) && self.is_ourselves(*addr, local);
-                let reflector = rules.is_some_and(|rules| rules.refuses_port(addr.port()));
-                if ours || reflector || !is_possible(addr) {
+                if ours || !is_possible(addr) {
                     return Err(Refusal::Source);
                 }
             }
@@ -204,7 +196,7 @@ mod tests {
     }
 
     fn admits(admission: &Admission, from: &str) -> bool {
-        admission.admits(&addr(from), || None, None).is_ok()
+        admission.admits(&addr(from), || None).is_ok()
     }
 
     // D-18
@@ -247,7 +239,7 @@ mod tests {
         for bound in ["0.0.0.0:9000", "[::]:9000"] {
             let admission = admission(&[bound], None);
             let came_to = |ip: &str| Some(Local { ip: ip.parse().unwrap(), interface: 6 });
-            let admits_to = |from, ip| admission.admits(&addr(from), || came_to(ip), None).is_ok();
+            let admits_to = |from, ip| admission.admits(&addr(from), || came_to(ip)).is_ok();
 
             assert!(!admits(&admission, "127.0.0.1:9000"));
             assert!(admits(&admission, "127.0.0.1:9001"));
@@ -285,7 +277,7 @@ mod tests {
 
         assert!(admits(&admission, "[::ffff:192.0.2.7]:5000"));
         assert!(!admits(&admission, "192.0.2.8:5000"));
-        let asked = admission.admits(&addr("192.0.2.9:5000"), || None, None);
+        let asked = admission.admits(&addr("192.0.2.9:5000"), || None);
         assert!(matches!(asked, Err(Refusal::Panicked(_))));
     }
 }

@@ -1,5 +1,6 @@
 //! The table of conversations. It has no socket, task or clock, so its tests need no runtime.
 
+mod giving_way;
 mod places;
 
 use std::{
@@ -119,9 +120,8 @@ impl<T> Conversations<T> {
         }
     }
 
-    /// Reserves a place for one more peer; returns false if none is free. Call [`insert`](Self::insert) or
-    /// [`release`](Self::release) afterwards.
-    pub(super) fn reserve(&self) -> bool {
+    /// Takes a place for one more peer; returns false if none is free.
+    fn take_place(&self) -> bool {
         let reserved =
             |peers: usize| (peers < self.limits.max_conversations()).then_some(peers + 1);
         self.counters.active_conversations.fetch_update(Relaxed, Relaxed, reserved).is_ok()

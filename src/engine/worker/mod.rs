@@ -17,7 +17,7 @@ use std::{
 };
 
 use alarm::Alarm;
-use amplification::Amplification;
+use guarding::Guarding;
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, coop, yield_now},
@@ -34,7 +34,6 @@ use super::{
 };
 use crate::{
     Handler,
-    guard::{Budget, Rules},
     socket::{
         SocketState,
         batch_context::BatchContext,
@@ -81,10 +80,7 @@ where
         slot: None,
         call: None,
         mailbox: Arc::default(),
-        amplification: Amplification::default(),
-        rules: None,
-        rules_version: 0,
-        budget: None,
+        guarding: Guarding::default(),
         pause: None,
         deaf: false,
         send_deadline: Alarm::default(),
@@ -130,12 +126,7 @@ struct Worker<Req, Res, H, F, M> {
     slot: Option<FutureSlot<F>>,
     call: Option<Box<HandlerCall<Req, Res, H>>>,
     mailbox: Arc<Mailbox>,
-    amplification: Amplification,
-    /// The rules of the guard, and their version.
-    rules: Option<Arc<Rules>>,
-    rules_version: u64,
-    /// The budget that the next conversation uses again.
-    budget: Option<Arc<Budget>>,
+    guarding: Guarding,
     /// After an error of the socket, the worker receives nothing until this completes.
     pause: Option<Pin<Box<Sleep>>>,
     /// Whether the socket cannot receive at the moment, so that another attempt to read it is useless.
@@ -287,7 +278,7 @@ where
         let bytes = received.total();
         add(&self.socket.counters.received, received.len() as u64 + truncated);
         add(&self.socket.counters.received_bytes, bytes);
-        self.amplification.received += bytes;
+        self.guarding.amplification.received += bytes;
         self.socket.counters.batch(received.len() + received.truncated());
         if truncated > 0 {
             self.socket.dropped(DropReason::Truncated, truncated);
@@ -300,8 +291,10 @@ where
         // queue before the conversation can receive.
         const AT_A_TIME: usize = 32;
 
-        if self.socket.guard.version() != self.rules_version {
-            self.learn_rules();
+        if self.guarding.is_outdated(&self.socket) {
+            self.guarding.learn(&self.socket);
+            // The next conversation must not have the budget of the last one.
+            self.call = None;
         }
         let mut batch = self.batch.take().expect(NOT_LENT);
         let first = self.next;
@@ -322,12 +315,12 @@ where
         // to.
         batch.count(&self.socket.counters);
         let after = if self.busy { Batch::GoesOn } else { Batch::IsOver };
-        self.amplification.sent += batch.replies.bytes() as u64;
+        self.guarding.amplification.sent += batch.replies.bytes() as u64;
         self.socket.outbox.send_replies(&mut batch.replies, after);
         let done = self.next == batch.received.len();
         self.batch = Some(batch);
-        if self.amplification.is_large() {
-            self.tell_amplification();
+        if self.guarding.amplification.is_large() {
+            self.guarding.tell_amplification(&self.socket);
         }
         done
     }
@@ -337,16 +330,18 @@ where
         batch.take_passed(at);
         let BatchContext { received, passed, replies, .. } = &mut *batch;
         let mode = self.serve_state.mode();
-        let rules = self.rules.as_deref();
-        let admitted =
-            self.admission.admits(received.from(at), || received.ancillary(at).local, rules);
+        let admitted = self.admission.admits(received.from(at), || received.ancillary(at).local);
         let dropped = if mode >= Mode::Stop {
             DropReason::ShuttingDown
+        } else if self.guarding.is_on && self.guarding.is_reflector(received.from(at)) {
+            DropReason::Refused
         } else if let Err(refusal) = admitted {
             refusal.reason(received.from(at), &self.socket)
         } else {
             if self.has_cache {
-                let rules = rules.filter(|_| !self.conversations.is_validated(received.from(at)));
+                let validated =
+                    self.guarding.is_on && self.conversations.is_validated(received.from(at));
+                let rules = self.guarding.rules().filter(|_| !validated);
                 let socket = &self.socket;
                 match (Lookup { socket, received, at, passed, rules, replies }).run() {
                     Looked::Request => {}
@@ -365,9 +360,13 @@ where
                 }
                 Arrival::Dropped(reason) => reason,
                 Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
-                Arrival::Opening if self.refuses_reply(received.from(at)) => DropReason::Rate,
+                Arrival::Opening
+                    if self.guarding.is_on && self.guarding.refuses_reply(received.from(at)) =>
+                {
+                    DropReason::Rate
+                }
                 Arrival::Opening => {
-                    self.reserved = self.reserved || self.reserve();
+                    self.reserved = self.reserved || self.conversations.reserve();
                     if self.reserved {
                         return self.open(batch, at);
                     }

@@ -27,23 +27,20 @@ where
     /// Opens a conversation and polls it once.
     pub(super) fn open(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
         self.serial += 1;
-        if self.rules.is_some() {
-            self.renew_budget();
+        if self.guarding.is_on {
+            self.guarding.begin(self.call.as_mut().map(|call| &mut call.peer));
         }
-        let errors = batch.decode_errors;
         let serial = self.serial;
         batch.offer(serial, at);
         let (from, ancillary) = (batch.received.from(at), batch.received.ancillary(at));
         let call = match self.call.take() {
             Some(mut call) => {
                 call.peer.renew(from, ancillary, serial);
-                if self.rules.is_some() {
-                    call.peer.set_budget(self.budget.as_ref());
-                }
                 call
             }
             None => {
-                let (socket, mailbox, budget) = (&self.socket, &self.mailbox, self.budget.clone());
+                let (socket, mailbox, budget) =
+                    (&self.socket, &self.mailbox, self.guarding.budget());
                 let peer = (from, ancillary, serial);
                 HandlerCall::new(&self.application, socket, mailbox, budget, peer)
             }
@@ -84,7 +81,7 @@ where
                 self.slot = Some(slot);
             }
             Poll::Pending => {
-                if batch.decode_errors > errors {
+                if batch.has_refused() {
                     self.mailbox.set_junk(true);
                 }
                 self.keep(&mut batch, at, slot, span);
@@ -104,7 +101,7 @@ where
             mailbox.open(ancillary, unread, passed, &self.socket.limits, counters)
         });
         let Err(reason) = kept else {
-            let (budget, serial) = (self.budget.take(), self.serial);
+            let (budget, serial) = (self.guarding.take_budget(), self.serial);
             let ending = Ending { socket, mailbox, budget, peer, serial, over: false };
             self.spawn(slot, span, ending);
             return;
@@ -131,7 +128,7 @@ where
         slot.set((self.converse)(call));
         let span = self.serve_state.conversation(&peer);
         let (socket, mailbox) = (Arc::clone(&self.socket), mem::take(&mut self.mailbox));
-        let (budget, serial) = (self.budget.take(), self.serial);
+        let (budget, serial) = (self.guarding.take_budget(), self.serial);
         let ending = Ending { socket, mailbox, budget, peer, serial, over: false };
         self.spawn(slot, span, ending);
     }

@@ -7,12 +7,7 @@ use std::{borrow::Borrow, fmt, future::poll_fn, pin::Pin, sync::Arc};
 pub(super) use state::ExchangeState;
 use tokio::time::timeout_at;
 
-use super::{
-    Peer,
-    protocol::Encode,
-    recv::{Receiving, Step},
-    send::SendPath,
-};
+use super::{Peer, protocol::Encode, recv::Receiving, send::SendPath, step::Step};
 use crate::{
     EncodeError, PeerExchangeError, RecvError, Repeat,
     exchange::{Exchange, Verdict},

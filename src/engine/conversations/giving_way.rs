@@ -1,0 +1,230 @@
+//! Which conversation gives its place to another peer when all places are taken.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::task::AbortHandle;
+
+use super::{Conversation, Conversations};
+use crate::Addr;
+
+/// How many conversations are looked at to find one that gives way.
+const LOOKS: usize = 32;
+
+/// What is known about a conversation in a queue.
+enum Look {
+    /// It gives way.
+    GivesWay,
+    /// It does not give way now.
+    Stays,
+    /// It never gives way, or has ended.
+    Leaves,
+}
+
+/// What can be ended.
+pub(in crate::engine) trait End {
+    /// Ends it at its next await point.
+    fn end(&self);
+}
+
+impl End for AbortHandle {
+    fn end(&self) {
+        self.abort();
+    }
+}
+
+#[cfg(test)]
+impl End for () {
+    fn end(&self) {}
+}
+
+impl<T: End> Conversations<T> {
+    /// Reserves a place for one more peer; returns false if none is free, and no conversation gives way. Call
+    /// [`insert`](Self::insert) or [`release`](Self::release) afterwards.
+    #[inline]
+    pub(in crate::engine) fn reserve(&mut self) -> bool {
+        self.take_place() || self.make_room() && self.take_place()
+    }
+
+    /// Takes the place of a conversation, so that another one gets it. Returns false if none gives way. Until it has
+    /// ended, datagrams of its peer are dropped.
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        let junk = |conversation: &Conversation<T>| match conversation.mailbox.is_junk() {
+            true if conversation.is_validated() => Look::Leaves,
+            // It waits for more, or is about to.
+            true => Look::GivesWay,
+            false => Look::Leaves,
+        };
+        let unvalidated = |conversation: &Conversation<T>| {
+            if conversation.is_validated() {
+                Look::Leaves
+            } else if !conversation.mailbox.take_touched() && conversation.mailbox.is_idle() {
+                Look::GivesWay
+            } else {
+                Look::Stays
+            }
+        };
+        let Self { open, places, .. } = self;
+        let found = find(open, &mut places.junk, junk);
+        let found = found.or_else(|| find(open, &mut places.unvalidated, unvalidated));
+        let Some(peer) = found else { return false };
+        let Some(conversation) = self.open.get_mut(&peer) else { return false };
+        conversation.leaves = true;
+        conversation.mailbox.evict();
+        conversation.task.end();
+        self.leaving += 1;
+        self.release();
+        true
+    }
+}
+
+impl<T> Conversations<T> {
+    /// Forgets what has ended.
+    pub(super) fn tidy_places(&mut self) {
+        let Self { open, places, .. } = self;
+        places.tidy(open.len(), |(peer, serial)| {
+            open.get(peer).is_some_and(|conversation| conversation.serial == *serial)
+        });
+    }
+}
+
+/// Looks for a conversation that gives way.
+fn find<T>(
+    open: &HashMap<Addr, Conversation<T>>,
+    queue: &mut VecDeque<(Addr, u64)>,
+    look: impl Fn(&Conversation<T>) -> Look,
+) -> Option<Addr> {
+    for _ in 0..LOOKS.min(queue.len()) {
+        let (peer, serial) = queue.pop_front()?;
+        let waits = |open: &&Conversation<T>| open.serial == serial && !open.leaves;
+        let Some(conversation) = open.get(&peer).filter(waits) else {
+            continue;
+        };
+        match look(conversation) {
+            Look::GivesWay => return Some(peer),
+            Look::Stays => queue.push_back((peer, serial)),
+            Look::Leaves => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{Ipv4Addr, SocketAddr},
+        sync::Arc,
+    };
+
+    use super::{super::Arrival, *};
+    use crate::{
+        Guard, Limits,
+        guard::{Budget, Watch},
+        socket::mailbox::Mailbox,
+        stats::{Counters, DropReason},
+        transport::Ancillary,
+    };
+
+    fn peer(port: u16) -> Addr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+    }
+
+    struct Bench {
+        table: Conversations<()>,
+        counters: Arc<Counters>,
+        guard: Arc<Watch>,
+    }
+
+    impl Bench {
+        /// With four places.
+        fn new(guard: Option<Guard>) -> Self {
+            let counters = Arc::new(Counters::default());
+            let limits = Arc::new(Limits::default().max_conversations(4).into());
+            let table = Conversations::new(limits, Arc::clone(&counters), false);
+            Self { table, counters, guard: Watch::new(guard) }
+        }
+
+        /// Opens a conversation that waits, if there is a place.
+        fn open(&mut self, port: u16, junk: bool) -> Option<(Arc<Mailbox>, Option<Arc<Budget>>)> {
+            if !self.table.reserve() {
+                return None;
+            }
+            let mailbox = Arc::<Mailbox>::default();
+            let cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(mailbox.poll_take(&cx, &self.counters).is_pending());
+            if junk {
+                mailbox.set_junk(true);
+            }
+            let budget = self.guard.rules().map(|rules| Budget::new(&rules));
+            let (kept, paid) = (Arc::clone(&mailbox), budget.clone());
+            self.table.insert(peer(port), u64::from(port), kept, paid, ());
+            Some((mailbox, budget))
+        }
+
+        fn offer(&mut self, port: u16) -> Arrival {
+            self.table.arrive(&peer(port), || (Ancillary::default(), b"x"), &mut None)
+        }
+
+        fn active(&self) -> usize {
+            self.counters.read().active_conversations
+        }
+    }
+
+    //
+    #[test]
+    fn junk_gives_way_first_and_its_peer_is_not_heard_until_it_has_ended() {
+        let mut bench = Bench::new(None);
+        for port in 1..=3 {
+            bench.open(port, false).unwrap();
+        }
+        let (junk, _) = bench.open(4, true).unwrap();
+
+        bench.open(5, false).unwrap();
+
+        assert!(junk.is_evicted());
+        let dropped = Arrival::Dropped(DropReason::ConversationLimit);
+        assert_eq!((bench.offer(4), bench.active()), (dropped, 4));
+        bench.table.end(&peer(4), 4);
+        assert_eq!((bench.offer(4), bench.active()), (Arrival::Opening, 4));
+        assert!(bench.open(6, false).is_none(), "nobody gives way without a guard");
+    }
+
+    //
+    #[test]
+    fn with_a_guard_the_oldest_idle_peer_that_is_not_validated_gives_way() {
+        let mut bench = Bench::new(Some(Guard::internet()));
+        let mailboxes: Vec<_> = (1..=4).map(|port| bench.open(port, false).unwrap()).collect();
+        mailboxes[0].1.as_ref().unwrap().validate();
+        bench.offer(2);
+        let cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(mailboxes[1].0.poll_take(&cx, &bench.counters).is_ready());
+        assert!(mailboxes[1].0.poll_take(&cx, &bench.counters).is_pending());
+
+        let gone = |bench: &Bench| {
+            let evicted = mailboxes.iter().map(|(mailbox, _)| mailbox.is_evicted());
+            (evicted.collect::<Vec<_>>(), bench.active())
+        };
+        bench.open(5, false).unwrap();
+        assert_eq!(gone(&bench), (vec![false, false, true, false], 4));
+        bench.open(6, false).unwrap();
+        assert_eq!(gone(&bench), (vec![false, false, true, true], 4));
+        // Those that have come since then are younger than the second one, which was active once.
+        for port in 7..=9 {
+            bench.open(port, false).unwrap();
+        }
+        assert_eq!(gone(&bench), (vec![false, true, true, true], 4));
+    }
+
+    // A-6, G-1: what has ended does not stay in the queues
+    #[test]
+    fn the_queues_stay_short() {
+        let mut bench = Bench::new(Some(Guard::internet()));
+        for port in 1..10_000 {
+            bench.open(port, port % 3 == 0).unwrap();
+            bench.table.end(&peer(port), u64::from(port));
+        }
+
+        assert!(bench.table.places.junk.len() < 100 && bench.table.places.unvalidated.len() < 100);
+        assert_eq!(bench.active(), 0);
+    }
+}
