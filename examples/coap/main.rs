@@ -7,8 +7,9 @@
 //! coap-client-notls -s 10 coap://127.0.0.1/time                 # observes it for 10 s
 //! ```
 //!
-//! `protocol.rs` makes the messages of the crate `coap-lite` a protocol. Here is the handler, which receives messages and repeats
-//! notifications. `session.rs` makes the answers and the notifications of a client, and `resources.rs` has what all clients share.
+//! `protocol.rs` makes the messages of the crate `coap-lite` a protocol. Here is the handler, which receives messages and
+//! repeats notifications. `session.rs` makes the answers and the notifications of a client, and `resources.rs` has what all
+//! clients share.
 
 pub(crate) mod protocol;
 mod resources;
