@@ -2,6 +2,7 @@
 
 #[cfg(all(feature = "systemd", target_os = "linux"))]
 mod activated;
+#[cfg(feature = "coap")]
 mod coap;
 mod custom_protocol;
 mod echo;
@@ -9,6 +10,7 @@ mod program;
 #[cfg(feature = "radius")]
 mod radius;
 mod recipes;
+#[cfg(any(feature = "coap", feature = "radius"))]
 mod relay;
 mod syslog;
 #[cfg(feature = "tftp")]

@@ -17,7 +17,7 @@ fn coap_reads_and_writes_the_messages_of_the_rfc() {
 
     for (message, expected) in [(request, REQUEST), (response, RESPONSE)] {
         assert_eq!(bytes(&message), expected);
-        assert_eq!(Coap.decode(expected).unwrap(), message);
+        assert_eq!(read(expected), message);
     }
 }
 
@@ -30,30 +30,8 @@ fn coap_writes_options_of_each_length() {
         message.options = numbers.map(|number| (number, content(len))).to_vec();
         message.payload = vec![1];
 
-        assert_eq!(Coap.decode(&bytes(&message)).unwrap(), message, "{len}");
+        assert_eq!(read(&bytes(&message)), message, "{len}");
     }
-    let mut message = Message::new(NON, GET, 1, &[]);
-    for value in [0, 255, 256, 0xff_ffff, u32::MAX] {
-        message.add(BLOCK2, value);
-    }
-    assert_eq!(
-        message.options.iter().map(|(_, value)| value.len()).collect::<Vec<_>>(),
-        [0, 1, 2, 3, 4]
-    );
-    assert_eq!(message.options[3].1, [0xff; 3]);
-}
-
-#[test]
-fn coap_refuses_to_write_what_it_could_not_read() {
-    let mut message = Message::new(CON, GET, 1, &[0; 9]);
-    let encode = |message: &Message| Coap.encode(message, &mut Vec::new());
-    assert!(encode(&message).is_err());
-
-    message.token.clear();
-    message.options = vec![(BLOCK2, vec![]), (URI_PATH, vec![])];
-    assert!(encode(&message).is_err());
-    message.options = vec![(URI_PATH, vec![0; 70_000])];
-    assert!(encode(&message).is_err());
 }
 
 #[test]
@@ -97,43 +75,33 @@ fn coap_reads_any_bytes_without_a_panic_and_writes_the_same_again() {
         if let Some(first) = datagram.first_mut() {
             *first = 0x40 | *first & 0x33; // often a message
         }
-        let read = Coap.decode(&datagram);
         if let Some(id) = Coap.id(&datagram) {
             assert!(id <= Coap.max_id());
-            let _ = (Coap.is_answer(REQUEST, &datagram), Coap.is_answer(&datagram, RESPONSE));
         }
-        if let Ok(message) = read {
+        if let Ok(message) = Coap.decode(&datagram) {
             valid += 1;
-            // There are longer forms of some numbers, which nobody writes.
-            assert_eq!(Coap.decode(&bytes(&message)).unwrap(), message);
-            assert!(bytes(&message).len() <= datagram.len());
+            assert_eq!(bytes(&message.into()), datagram);
         }
     }
     assert!(valid > 10_000, "{valid}");
 }
 
 #[test]
-fn coap_finds_the_response_of_a_request_by_its_message_id_and_its_token() {
-    let request = bytes(&Message::new(CON, GET, 0x1234, b"ab"));
-    let answers = |kind, code, token: &[u8]| {
-        let datagram = bytes(&Message::new(kind, code, 0x1234, token));
-        Coap.id(&datagram) == Some(0x1234) && Coap.is_answer(&request, &datagram)
-    };
+fn coap_finds_the_message_ids_of_requests_and_of_what_answers_them() {
+    let id = |kind, code, token: &[u8]| Coap.id(&bytes(&Message::new(kind, code, 0x1234, token)));
 
-    assert!(answers(ACK, code(2, 5), b"ab"));
-    assert!(answers(RST, 0, b""));
+    assert_eq!(id(CON, GET, b"ab"), Some(0x1234));
+    assert_eq!(id(NON, GET, b"ab"), Some(0x1234));
+    assert_eq!(id(CON, 0, b""), Some(0x1234)); // a ping
+    assert_eq!(id(ACK, code(2, 5), b"ab"), Some(0x1234));
+    assert_eq!(id(RST, 0, b""), Some(0x1234));
 
-    assert!(!answers(ACK, code(2, 5), b"abc"));
-    assert!(!answers(ACK, code(2, 5), b""));
-    assert!(!answers(ACK, 0, b"")); // the response comes later
-    assert!(!answers(CON, GET, b"ab")); // the request, reflected
+    assert_eq!(id(ACK, 0, b""), None); // the response comes later
     // These have IDs of the server's own, so a reply cache must not take them for replies.
-    for message in
-        [Message::new(CON, code(2, 5), 1, b"ab"), Message::new(NON, code(2, 5), 1, b"ab")]
-    {
-        assert_eq!(Coap.id(&bytes(&message)), None);
-    }
+    assert_eq!(id(CON, code(2, 5), b"ab"), None);
+    assert_eq!(id(NON, code(2, 5), b"ab"), None);
 
+    let request = bytes(&Message::new(CON, GET, 0x1234, b"ab"));
     let mut sent = request.clone();
     Coap.set_id(0xabcd, &mut sent);
     assert_eq!((sent[..2] == request[..2], &sent[2..]), (true, &b"\xab\xcdab"[..]));

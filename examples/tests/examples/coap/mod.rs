@@ -1,21 +1,11 @@
 //! The CoAP server, and the messages that it understands.
 
-#[cfg(feature = "testing")]
-#[path = "../../../coap/answer.rs"]
-mod answer;
-#[path = "../../../coap/message.rs"]
-mod message;
-#[cfg(feature = "testing")]
-#[path = "../../../coap/resources.rs"]
-mod resources;
-#[cfg(feature = "testing")]
-#[path = "../../../coap/service.rs"]
-mod service;
-#[cfg(feature = "testing")]
-#[path = "../../../coap/session.rs"]
-mod session;
+#[path = "../../../coap/main.rs"]
+#[allow(dead_code, reason = "only a program calls `main`")]
+mod server;
 
 mod blocks;
+mod message;
 mod messages;
 mod observing;
 mod requests;
@@ -26,9 +16,9 @@ use std::{cell::Cell, net::UdpSocket};
 
 use datagrammar::DatagramProtocol;
 use message::{
-    ACK, BLOCK1, BLOCK2, CON, CONTENT_FORMAT, Coap, ETAG, Message, NON, OBSERVE, RST, URI_PATH,
-    code,
+    ACK, BLOCK1, BLOCK2, CON, CONTENT_FORMAT, ETAG, Message, NON, OBSERVE, RST, URI_PATH, code,
 };
+use server::protocol::Coap;
 
 use crate::program::{Program, recv};
 
@@ -65,7 +55,7 @@ impl Client {
     }
 
     fn recv(&self) -> Message {
-        Coap.decode(&recv(&self.socket)).unwrap()
+        read(&recv(&self.socket))
     }
 
     /// Sends a request; returns the response in its acknowledgment.
@@ -107,8 +97,12 @@ fn start() -> (Program, String) {
 
 fn bytes(message: &Message) -> Vec<u8> {
     let mut datagram = Vec::new();
-    Coap.encode(message, &mut datagram).unwrap();
+    Coap.encode(&message.into(), &mut datagram).unwrap();
     datagram
+}
+
+fn read(datagram: &[u8]) -> Message {
+    Coap.decode(datagram).unwrap().into()
 }
 
 /// Bytes of this length that do not repeat soon.

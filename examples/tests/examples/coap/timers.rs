@@ -1,12 +1,13 @@
 //! What the server does when a client is silent, under a clock that does not wait.
 
+use coap_lite::Packet;
 use datagrammar::{
     Client, Server, ServerHandle,
     testing::{Conditions, Network},
 };
 use tokio::time::{Duration, Instant, sleep};
 
-use super::{ACK, BLOCK1, CON, Coap, GET, Message, OBSERVE, PUT, URI_PATH, code, service::Service};
+use super::{ACK, BLOCK1, CON, Coap, GET, Message, OBSERVE, PUT, URI_PATH, code, server::Service};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -14,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn start() -> (ServerHandle, Client<Coap>) {
     let network = Network::new(1, Conditions::default());
     let socket = network.bind("10.0.0.1:5683").unwrap();
-    let server = Server::bind(socket, Coap, Service::new()).await.unwrap();
+    let server = Server::bind(socket, Coap, Service::default()).await.unwrap();
     let handle = server.handle();
     server.spawn();
     let socket = network.connect("10.0.0.2:0", "10.0.0.1:5683").unwrap();
@@ -30,8 +31,8 @@ fn request(method: u8, id: u16) -> Message {
 }
 
 async fn ask(client: &Client<Coap>, request: &Message) -> Message {
-    client.send(request).await.unwrap();
-    client.recv_timeout(SECOND).await.unwrap()
+    client.send(Packet::from(request)).await.unwrap();
+    client.recv_timeout(SECOND).await.unwrap().into()
 }
 
 async fn observe(client: &Client<Coap>) {
@@ -48,7 +49,7 @@ async fn ignored(client: &Client<Coap>, since: Instant) -> (Message, Vec<f64>) {
         assert_eq!(copy, first);
         times.push(since.elapsed().as_secs_f64());
     }
-    (first, times)
+    (first.into(), times)
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,8 +76,8 @@ async fn coap_asks_a_silent_observer_of_what_does_not_change_whether_it_is_there
     observe(&client).await;
     let began = Instant::now();
 
-    let first = client.recv_timeout(61 * SECOND).await.unwrap();
-    client.send(&Message::new(ACK, 0, first.id, &[])).await.unwrap();
+    let first = Message::from(client.recv_timeout(61 * SECOND).await.unwrap());
+    client.send(Packet::from(&Message::new(ACK, 0, first.id, &[]))).await.unwrap();
     let minutes = began.elapsed().as_secs() / 60;
     let (second, times) = ignored(&client, began).await;
 
