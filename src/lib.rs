@@ -64,6 +64,7 @@
 //! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
 //! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
+//! | proof that a peer has the address that its datagrams come from | [`AddressTokens`], [`TokenSecret`], [`TokenSecrets`], [`PeerTokens`] |
 //! | Unix sockets | [`Unix`], [`UnnamedPeers`]; [differences to UDP](_documentation::cookbook#unix-sockets) |
 //! | to pass file descriptors, to know the user of a peer | [`Unix::fd_passing`], [`Peer::recv_with_fds`], [`Peer::send_with_fds`], [`Peer::credentials`], [`Credentials`] |
 //! | a service of systemd, sockets of a parent process | [`Inherited`], [`systemd`] |
@@ -84,7 +85,7 @@
 //! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`],
 //! [`ClientExchangeError`] and [`RequestError`] of clients. They contain
 //! [`AddrError`], [`OptionError`], [`InheritedError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error
-//! of a key. `?` converts each of them to [`BoxError`].
+//! of a key, and [`TokenSecretError`] that of a secret of address tokens. `?` converts each of them to [`BoxError`].
 //!
 //! # Feature flags
 //!
@@ -188,6 +189,7 @@ mod stream_codec;
 pub mod systemd;
 mod tasks;
 mod timing;
+mod token;
 mod traffic_class;
 mod transport;
 
@@ -257,7 +259,7 @@ pub use error::InheritedError;
 pub use error::{
     AddrError, BindError, ClientExchangeError, ClientRecvError, ClientSendError, ConnectError,
     OptionError, PeerExchangeError, RecvError, RequestError, SendError, SenderError, ServeError,
-    SpawnError,
+    SpawnError, TokenSecretError,
 };
 pub use exchange::{Duplicates, Repeat};
 pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
@@ -274,6 +276,7 @@ pub use stats::{
     BatchSizes, ClientStats, Counter, DropReason, RequestStats, RoundTrips, ServerStats,
 };
 pub use tasks::Spawner;
+pub use token::{AddressTokens, PeerTokens, TokenSecret, TokenSecrets};
 pub use traffic_class::{Ecn, TrafficClass};
 #[cfg(unix)]
 pub use transport::config::Inherited;
