@@ -64,7 +64,7 @@
 //! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
 //! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
-//! | proof that a peer has the address that its datagrams come from | [`AddressTokens`], [`TokenSecret`], [`TokenSecrets`], [`PeerTokens`] |
+//! | proof that a peer has the address that its datagrams come from | [`AddressTokens`], [`TokenSecret`], [`TokenSecrets`]; [`ValidateAddress`] with [`PeerTokens`], for protocols that have a place for a token |
 //! | Unix sockets | [`Unix`], [`UnnamedPeers`]; [differences to UDP](_documentation::cookbook#unix-sockets) |
 //! | to pass file descriptors, to know the user of a peer | [`Unix::fd_passing`], [`Peer::recv_with_fds`], [`Peer::send_with_fds`], [`Peer::credentials`], [`Credentials`] |
 //! | a service of systemd, sockets of a parent process | [`Inherited`], [`systemd`] |
@@ -200,6 +200,13 @@ pub fn fuzz_chunks(input: &[u8]) {
     chunk::fuzz::run(input);
 }
 
+/// Reads tokens and their envelopes, for the fuzzer.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_tokens(input: &[u8]) {
+    token::fuzz::run(input);
+}
+
 pub use addr::Addr;
 pub use chunk::Chunked;
 pub use client::{Client, ClientBuilder, ClientExchange, Packets};
@@ -276,7 +283,7 @@ pub use stats::{
     BatchSizes, ClientStats, Counter, DropReason, RequestStats, RoundTrips, ServerStats,
 };
 pub use tasks::Spawner;
-pub use token::{AddressTokens, PeerTokens, TokenSecret, TokenSecrets};
+pub use token::{AddressTokens, PeerTokens, TokenSecret, TokenSecrets, ValidateAddress};
 pub use traffic_class::{Ecn, TrafficClass};
 #[cfg(unix)]
 pub use transport::config::Inherited;

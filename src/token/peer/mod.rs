@@ -187,8 +187,8 @@ impl<'a> PeerTokens<'a> {
     /// Returns whether `server_cookie` is a server cookie of DNS for this client cookie and the IP address of this peer, not
     /// older than 1 hour, and not more than 5 minutes in the future ([RFC 9018], section 4.3).
     ///
-    /// These times do not depend on the options of [`AddressTokens`](crate::AddressTokens). A cookie whose reserved bytes are not zero is valid, if
-    /// the hash covers them, as the RFC demands.
+    /// These times do not depend on the options of [`AddressTokens`](crate::AddressTokens). A cookie whose reserved
+    /// bytes are not zero is valid, if the hash covers them, as the RFC demands.
     ///
     /// [RFC 9018]: https://www.rfc-editor.org/rfc/rfc9018#section-4.3
     #[must_use]
