@@ -64,6 +64,7 @@
 //! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
 //! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
+//! | proof that a peer has the address that its datagrams come from | [`AddressTokens`], [`TokenSecret`], [`TokenSecrets`]; [`ValidateAddress`] with [`PeerTokens`], for protocols that have a place for a token |
 //! | Unix sockets | [`Unix`], [`UnnamedPeers`]; [differences to UDP](_documentation::cookbook#unix-sockets) |
 //! | to pass file descriptors, to know the user of a peer | [`Unix::fd_passing`], [`Peer::recv_with_fds`], [`Peer::send_with_fds`], [`Peer::credentials`], [`Credentials`] |
 //! | a service of systemd, sockets of a parent process | [`Inherited`], [`systemd`] |
@@ -84,7 +85,7 @@
 //! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`],
 //! [`ClientExchangeError`] and [`RequestError`] of clients. They contain
 //! [`AddrError`], [`OptionError`], [`InheritedError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error
-//! of a key. `?` converts each of them to [`BoxError`].
+//! of a key, and [`TokenSecretError`] that of a secret of address tokens. `?` converts each of them to [`BoxError`].
 //!
 //! # Feature flags
 //!
@@ -189,6 +190,7 @@ mod stream_codec;
 pub mod systemd;
 mod tasks;
 mod timing;
+mod token;
 mod traffic_class;
 mod transport;
 
@@ -197,6 +199,13 @@ mod transport;
 #[doc(hidden)]
 pub fn fuzz_chunks(input: &[u8]) {
     chunk::fuzz::run(input);
+}
+
+/// Reads tokens and their envelopes, for the fuzzer.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_tokens(input: &[u8]) {
+    token::fuzz::run(input);
 }
 
 pub use addr::Addr;
@@ -258,7 +267,7 @@ pub use error::InheritedError;
 pub use error::{
     AddrError, BindError, ClientExchangeError, ClientRecvError, ClientSendError, ConnectError,
     LimitError, OptionError, PeerExchangeError, RecvError, RequestError, SendError, SenderError,
-    ServeError, SpawnError,
+    ServeError, SpawnError, TokenSecretError,
 };
 pub use exchange::{Duplicates, Repeat};
 pub use guard::{Guard, RateLimit};
@@ -276,6 +285,7 @@ pub use stats::{
     BatchSizes, ClientStats, Counter, DropReason, RequestStats, RoundTrips, ServerStats,
 };
 pub use tasks::Spawner;
+pub use token::{AddressTokens, PeerTokens, TokenSecret, TokenSecrets, ValidateAddress};
 pub use traffic_class::{Ecn, TrafficClass};
 #[cfg(unix)]
 pub use transport::config::Inherited;

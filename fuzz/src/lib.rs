@@ -53,6 +53,22 @@ pub fn parts(input: &[u8]) {
     datagrammar::fuzz_chunks(input);
 }
 
+/// Fuzzes address tokens and their envelopes.
+pub fn tokens(input: &[u8]) {
+    if input.is_empty() {
+        // A token alone and after a client cookie, a short one, a request without and with a token, a reply, a challenge.
+        let token = 0x0100_0000_5cf7_9f11_3f5b_ea90_8ce0_f904_u128.to_be_bytes();
+        let cookie = [&[0x24, 0x64, 0xc4, 0xab, 0xcf, 0x10, 0xc9, 0x57][..], &token].concat();
+        let short = 0xc40d_25ae_5ea4_a199_u64.to_be_bytes().to_vec();
+        let asking = [&[0x10][..], &[0; 16], b"hi"].concat();
+        let proven = [&[0x10][..], &token, b"hi"].concat();
+        let challenge = [&[0x12][..], &token].concat();
+        let seeds = [token.to_vec(), cookie, short, asking, proven, b"\x11hi".to_vec(), challenge];
+        write_files(seeds.map(Some));
+    }
+    datagrammar::fuzz_tokens(input);
+}
+
 /// Fuzzes a layer.
 pub fn layer(layer: impl Layer, input: &[u8]) {
     layer_applied_to_each(1, layer, input);

@@ -15,6 +15,7 @@ mod send;
 mod sender;
 mod serve;
 mod spawn;
+mod token_secret;
 
 pub use addr::AddrError;
 pub use bind::BindError;
@@ -31,3 +32,4 @@ pub use send::{ClientSendError, SendError};
 pub use sender::SenderError;
 pub use serve::ServeError;
 pub use spawn::SpawnError;
+pub use token_secret::TokenSecretError;
