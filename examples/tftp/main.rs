@@ -6,70 +6,83 @@
 //! curl tftp://127.0.0.1:6969/ --upload-file notes.txt
 //! ```
 //!
-//! `packet.rs` is the protocol. A request is received here, `transfer.rs` carries it out, and `files.rs` finds its file.
+//! `packet.rs` is the protocol. A request is received here, `files.rs` opens its file, and `transfer.rs` moves the bytes.
 //! TFTP has no passwords: everybody who reaches the server can read all files of the directory and add others.
 
 mod files;
 mod packet;
 mod transfer;
 
-use std::{env, io, pin::pin};
+use std::{env, io};
 
 use datagrammar::{BoxError, Client, Handler, Limits, Peer, Server, Udp};
 use files::Files;
-use packet::{Packet, Tftp};
+use packet::{Packet, Request, Tftp};
+use tokio::fs::{self, File};
+use transfer::Transfer;
 
 impl Handler<Packet, Packet> for Files {
-    /// Receives a request, and carries it out from another port. The conversation lasts as long as the transfer, so
-    /// that copies of the request begin no other one.
+    /// Receives a request, and carries it out from a new port: the ports of both sides identify a transfer (RFC 1350,
+    /// section 4). The conversation lasts as long as the transfer, so that copies of the request begin no other one.
+    ///
+    /// Packets from other ports do not disturb a transfer, because the socket is connected. The RFC wants them to be
+    /// answered with error 5. The kernel does that in its own way: to their senders, the port is closed (ICMP).
     async fn handle(&self, peer: &mut Peer<Packet, Packet>) -> Result<(), BoxError> {
         let request = peer.recv().await?;
-        if let Packet::Error { .. } = request {
-            return Ok(()); // An error is never answered with an error.
-        }
-        let addr = peer.addr().clone();
-        // The server answers from a port of its own, so it is a client of the client here.
-        let client = Client::builder(Tftp).connect(from_new_port(peer)?).await?;
-        let outcome = {
-            let mut transfer = pin!(self.transfer(&request, &client));
-            tokio::select! {
-                outcome = &mut transfer => outcome,
-                () = peer.closed() => {
-                    // The transfer fails, and removes the file that it was writing.
-                    client.close();
-                    transfer.await
+        let mut local = peer.local_addr().socket_addr().ok_or("TFTP is for UDP only")?;
+        local.set_port(0);
+        // The server speaks first from its new port, so it is a client of the client there.
+        let to_client = Udp::new(peer.addr().clone()).local_addr(local);
+        let client = Client::builder(Tftp).connect(to_client).await?;
+        let outcome = match &request {
+            Packet::Read(asked) if asked.mode == "octet" => self.read(asked, &client).await,
+            Packet::Write(asked) if asked.mode == "octet" => self.write(asked, &client).await,
+            Packet::Error { .. } => return Ok(()), // It must not be answered with another error.
+            _ => Err(io::Error::from(io::ErrorKind::InvalidInput).into()),
+        };
+        match outcome {
+            Ok(done) => eprintln!("{}: {done}", peer.addr()),
+            Err(error) => {
+                eprintln!("{}: failed: {error}", peer.addr());
+                if let Some(error) = error.downcast_ref() {
+                    client.send(Packet::refusal(error)).await?;
                 }
             }
-        };
-        match &outcome {
-            Ok(done) => eprintln!("{addr}: {done}"),
-            Err(error) => eprintln!("{addr}: failed: {error}"),
         }
-        if let Err(error) = outcome
-            && let Some(error) = error.downcast_ref::<io::Error>()
-        {
-            client.send(Packet::refusal(error)).await?;
-        }
-        // Copies of the request that came meanwhile are dropped. Another one is left to the next conversation.
-        while let Some(Ok(next)) = peer.try_recv() {
-            if next != request {
-                peer.put_back(next);
-                break;
-            }
-        }
+        // Copies of the request have come meanwhile. If another request follows them, its client repeats it.
+        while peer.try_recv().is_some_and(|next| next.is_ok_and(|next| next == request)) {}
         Ok(())
     }
 }
 
-/// The way to the client from a new port of the address that it has asked: the ports of both sides identify a transfer
-/// (RFC 1350, section 4).
-///
-/// Packets from other ports do not disturb a transfer, because the socket is connected. The RFC wants them to be
-/// answered with error 5. The kernel does that in its own way: to their senders, the port is closed (ICMP).
-fn from_new_port(peer: &Peer<Packet, Packet>) -> Result<Udp, BoxError> {
-    let mut local = peer.local_addr().socket_addr().ok_or("TFTP is for UDP only")?;
-    local.set_port(0);
-    Ok(Udp::new(peer.addr().clone()).local_addr(local))
+impl Files {
+    /// Sends a file, and returns what was done.
+    async fn read(&self, asked: &Request, client: &Client<Tftp>) -> Result<String, BoxError> {
+        let file = File::open(self.path(&asked.file).await?).await?;
+        let len = file.metadata().await?.len();
+        Transfer::new(client, &asked.options, Some(len)).send(file).await?;
+        Ok(format!("has read {:?}", asked.file))
+    }
+
+    /// Receives a file that does not exist yet, and returns what was done.
+    async fn write(&self, asked: &Request, client: &Client<Tftp>) -> Result<String, BoxError> {
+        let path = self.path(&asked.file).await?;
+        let transfer = Transfer::new(client, &asked.options, None);
+        if transfer.len > Some(self.max_len) {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
+        }
+        if fs::symlink_metadata(&path).await.is_ok() {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+        }
+        // The file has another name until it is whole. If the transfer fails, or a shutdown drops it, `part` removes the file.
+        let dir = path.parent().unwrap_or(&self.root);
+        let part = tempfile::Builder::new().make_in(dir, |path| std::fs::File::create_new(path))?;
+        let (file, part) = part.into_parts();
+        let last = transfer.receive(file.into(), self.max_len).await?;
+        part.persist_noclobber(path).map_err(io::Error::from)?;
+        transfer.dally(last).await;
+        Ok(format!("has written {:?}", asked.file))
+    }
 }
 
 #[tokio::main]
@@ -85,6 +98,5 @@ async fn main() -> Result<(), BoxError> {
     let limits = Limits::default().max_conversations(256);
     let server = Server::builder(Tftp, files).limits(limits).bind(addr).await?;
     println!("listening on {}", server.local_addr());
-    server.serve_until(tokio::signal::ctrl_c()).await?;
-    Ok(())
+    Ok(server.serve_until(tokio::signal::ctrl_c()).await?)
 }
