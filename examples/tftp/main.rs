@@ -1,7 +1,7 @@
 //! A TFTP server (RFC 1350) with options (RFC 2347, 2348 and 2349): it reads and writes the files of a directory.
 //!
 //! ```sh
-//! cargo run --example tftp --features tftp -- 127.0.0.1:6969 /srv/tftp
+//! cargo run --example tftp --features tftp -- 127.0.0.1:6969 /srv/tftp 1000000   # bytes of an upload
 //! curl tftp://127.0.0.1:6969/kernel --output kernel   # in another terminal
 //! curl tftp://127.0.0.1:6969/ --upload-file notes.txt
 //! ```
@@ -19,7 +19,7 @@ use datagrammar::{BoxError, Client, Handler, Limits, Peer, Server, Udp};
 use files::Files;
 use packet::{Packet, Request, Tftp};
 use tokio::fs::{self, File};
-use transfer::Transfer;
+use transfer::{Transfer, dally};
 
 impl Handler<Packet, Packet> for Files {
     /// Receives a request, and carries it out from a new port: the ports of both sides identify a transfer (RFC 1350,
@@ -40,32 +40,45 @@ impl Handler<Packet, Packet> for Files {
             Packet::Error { .. } => return Ok(()), // It must not be answered with another error.
             _ => Err(io::Error::from(io::ErrorKind::InvalidInput).into()),
         };
-        match outcome {
-            Ok(done) => eprintln!("{}: {done}", peer.addr()),
+        let last = match outcome {
+            Ok(last) => last,
             Err(error) => {
                 eprintln!("{}: failed: {error}", peer.addr());
                 if let Some(error) = error.downcast_ref() {
                     client.send(Packet::refusal(error)).await?;
                 }
+                None
             }
+        };
+        // Copies of the request, which have come meanwhile, are dropped. Another one is left to the next conversation.
+        let other = async {
+            while let Ok(next) = peer.recv().await {
+                if next != request {
+                    return peer.put_back(next);
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = dally(&client, last) => {}
+            () = other => {}
         }
-        // Copies of the request have come meanwhile. If another request follows them, its client repeats it.
-        while peer.try_recv().is_some_and(|next| next.is_ok_and(|next| next == request)) {}
         Ok(())
     }
 }
 
 impl Files {
-    /// Sends a file, and returns what was done.
-    async fn read(&self, asked: &Request, client: &Client<Tftp>) -> Result<String, BoxError> {
+    /// Sends a file.
+    async fn read(&self, asked: &Request, client: &Client<Tftp>) -> Result<Option<u16>, BoxError> {
         let file = File::open(self.path(&asked.file).await?).await?;
         let len = file.metadata().await?.len();
         Transfer::new(client, &asked.options, Some(len)).send(file).await?;
-        Ok(format!("has read {:?}", asked.file))
+        eprintln!("{}: has read {:?}", client.peer_addr(), asked.file);
+        Ok(None)
     }
 
-    /// Receives a file that does not exist yet, and returns what was done.
-    async fn write(&self, asked: &Request, client: &Client<Tftp>) -> Result<String, BoxError> {
+    /// Receives a file that does not exist yet. Returns the number of the last block, which is not acknowledged yet.
+    async fn write(&self, asked: &Request, client: &Client<Tftp>) -> Result<Option<u16>, BoxError> {
         let path = self.path(&asked.file).await?;
         let transfer = Transfer::new(client, &asked.options, None);
         if transfer.len > Some(self.max_len) {
@@ -80,20 +93,18 @@ impl Files {
         let (file, part) = part.into_parts();
         let last = transfer.receive(file.into(), self.max_len).await?;
         part.persist_noclobber(path).map_err(io::Error::from)?;
-        transfer.dally(last).await;
-        Ok(format!("has written {:?}", asked.file))
+        eprintln!("{}: has written {:?}", client.peer_addr(), asked.file);
+        Ok(Some(last))
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let args: Vec<_> = env::args().skip(1).collect();
-    let (addr, root, max_len) = match &args[..] {
-        [addr, root] => (addr, root, 32 << 20),
-        [addr, root, max_len] => (addr, root, max_len.parse()?),
-        _ => return Err("usage: tftp ADDR:PORT DIRECTORY [MAX_UPLOAD_BYTES]".into()),
+    let [addr, root, max_len] = &args[..] else {
+        return Err("usage: tftp ADDR:PORT DIRECTORY MAX_UPLOAD_BYTES".into());
     };
-    let files = Files { root: std::fs::canonicalize(root)?, max_len };
+    let files = Files { root: std::fs::canonicalize(root)?, max_len: max_len.parse()? };
     // Each transfer takes a socket and an open file.
     let limits = Limits::default().max_conversations(256);
     let server = Server::builder(Tftp, files).limits(limits).bind(addr).await?;

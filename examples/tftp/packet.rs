@@ -51,8 +51,8 @@ impl DatagramProtocol for Tftp {
 
     fn encode(&self, packet: &Packet, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         let (numbers, strings): (&[u16], Vec<String>) = match packet {
-            Packet::Read(request) => (&[1], request.strings()),
-            Packet::Write(request) => (&[2], request.strings()),
+            Packet::Read(request) => (&[1], strings(request)),
+            Packet::Write(request) => (&[2], strings(request)),
             Packet::Data { block, .. } => (&[3, *block], vec![]),
             Packet::Ack(block) => (&[4, *block], vec![]),
             Packet::Error { code, message } => (&[5, *code], vec![message.clone()]),
@@ -73,10 +73,8 @@ impl DatagramProtocol for Tftp {
     }
 }
 
-impl Request {
-    fn strings(&self) -> Vec<String> {
-        [&[self.file.clone(), self.mode.clone()], self.options.as_flattened()].concat()
-    }
+fn strings(Request { file, mode, options }: &Request) -> Vec<String> {
+    [&[file.clone(), mode.clone()], options.as_flattened()].concat()
 }
 
 fn request(bytes: &[u8]) -> Result<Request, DecodeError> {

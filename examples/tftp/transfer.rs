@@ -13,9 +13,6 @@ use super::packet::{Packet, Tftp};
 /// Larger datagrams would be fragmented on an Ethernet: 1,500 bytes without the headers of IP, UDP and TFTP.
 const MAX_BLOCK_SIZE: u64 = 1_468;
 
-/// How long the server answers repetitions of the last block of an upload, whose acknowledgment may be lost.
-const DALLY: Duration = Duration::from_secs(12);
-
 /// What the server has agreed to.
 pub(crate) struct Transfer<'c> {
     client: &'c Client<Tftp>,
@@ -53,19 +50,19 @@ impl<'c> Transfer<'c> {
 
     /// Sends the file.
     pub(crate) async fn send(&self, file: File) -> Result<(), BoxError> {
-        let mut file = BufReader::new(file);
+        let (mut file, mut block) = (BufReader::new(file), 0_u16);
         if !self.options.is_empty() {
             self.acknowledged(Packet::OptionAck(self.options.clone()), 0).await?;
         }
-        for block in blocks() {
+        loop {
+            block = block.wrapping_add(1); // after 65,535 comes 0
             let mut bytes = Vec::new();
             let len = (&mut file).take(self.block_size).read_to_end(&mut bytes).await?;
             self.acknowledged(Packet::Data { block, bytes }, block).await?;
             if (len as u64) < self.block_size {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Sends a packet until the client acknowledges this block. Other packets have come late. They are skipped, and
@@ -77,15 +74,15 @@ impl<'c> Transfer<'c> {
         Ok(())
     }
 
-    /// Receives the file. Returns the acknowledgment of the last block, which is not sent yet.
-    pub(crate) async fn receive(&self, file: File, max_len: u64) -> Result<Packet, BoxError> {
-        let mut file = BufWriter::new(file);
+    /// Receives the file, of at most `room` bytes. Returns the number of the last block, which is not acknowledged yet.
+    pub(crate) async fn receive(&self, file: File, mut room: u64) -> Result<u16, BoxError> {
+        let (mut file, mut block) = (BufWriter::new(file), 0_u16);
         let mut answer = match &*self.options {
             [] => Packet::Ack(0),
             options => Packet::OptionAck(options.to_vec()),
         };
-        let mut len = 0;
-        for block in blocks() {
+        loop {
+            block = block.wrapping_add(1);
             let mut exchange = self.client.begin_exchange(answer, &self.repeat)?;
             let bytes = loop {
                 match next(&mut exchange).await? {
@@ -93,32 +90,26 @@ impl<'c> Transfer<'c> {
                     _ => {} // It has come late.
                 }
             };
-            len += bytes.len() as u64;
-            if len > max_len {
-                return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
-            }
+            let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
+            room = room.checked_sub(bytes.len() as u64).ok_or_else(too_large)?;
             file.write_all(&bytes).await?;
-            answer = Packet::Ack(block);
             if (bytes.len() as u64) < self.block_size {
-                break;
+                file.flush().await?;
+                return Ok(block);
             }
+            answer = Packet::Ack(block);
         }
-        file.flush().await?;
-        Ok(answer)
-    }
-
-    /// Acknowledges the last block. If the acknowledgment is lost, the client repeats the block, and is answered once
-    /// more.
-    pub(crate) async fn dally(&self, last: Packet) {
-        let once = Repeat::default().fixed_timeout(DALLY).max_attempts(1);
-        // The client has nothing more to say, so the normal end is that no packet comes in time.
-        let _ = self.client.exchange_with(last, &once.duplicates(Duplicates::Answer)).await;
     }
 }
 
-/// The numbers of blocks: after 65,535 comes 0.
-fn blocks() -> impl Iterator<Item = u16> {
-    (0..=u16::MAX).cycle().skip(1)
+/// Acknowledges the last block of an upload. If the acknowledgment is lost, the client repeats the block, and is answered
+/// once more. Without an upload, this lets the caller drop copies of the request that have come.
+pub(crate) async fn dally(client: &Client<Tftp>, last: Option<u16>) {
+    let Some(block) = last else { return tokio::task::yield_now().await };
+    let once = Repeat::default().fixed_timeout(Duration::from_secs(12)).max_attempts(1);
+    let once = once.duplicates(Duplicates::Answer);
+    // The client has nothing more to say, so the normal end is that no packet comes in time.
+    let _ = client.exchange_with(Packet::Ack(block), &once).await;
 }
 
 /// The next packet of the client, unless that ends the transfer.

@@ -83,6 +83,19 @@ fn a_copy_of_a_request_begins_no_second_transfer() {
 }
 
 #[test]
+fn a_client_that_keeps_its_port_does_not_wait_for_its_next_transfer() {
+    let served = Served::start();
+    let mut client = Client::new(&served);
+    // The server answers copies of the last block for 12 s.
+    client.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+
+    client.write("file", &content(600), &[]);
+    client.to = served.addr;
+    client.send(&Packet::Read(request("file", &[])));
+    assert_eq!(client.expect(), Packet::Data { block: 1, bytes: content(600)[..512].to_vec() });
+}
+
+#[test]
 fn another_port_finds_the_port_closed_and_does_not_disturb_the_transfer() {
     let served = Served::start();
     served.put("file", &content(1_000));
