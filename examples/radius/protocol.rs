@@ -19,14 +19,6 @@ impl Radius {
         Self { secret: secret.into() }
     }
 
-    /// The hash of these bytes and of the secret after them.
-    fn md5_before_secret(&self, parts: &[&[u8]]) -> [u8; 16] {
-        let mut md5 = Md5::new();
-        parts.iter().for_each(|part| md5.update(part));
-        md5.update(&self.secret);
-        md5.finalize().into()
-    }
-
     /// Fills in the Message-Authenticator (RFC 3579, section 3.2), and returns whether it was right before.
     /// The authenticator in `packet` is that of the request.
     fn sign(&self, packet: &mut [u8]) -> Option<bool> {
@@ -39,10 +31,11 @@ impl Radius {
         Some(valid)
     }
 
-    /// The authenticator of a response or of an accounting request: a hash of the packet, with the
-    /// authenticator of the request or zeros in its place.
+    /// The authenticator of a response or of an accounting request: a hash of the packet and of
+    /// the secret, with the authenticator of the request or zeros in its place.
     fn authenticator(&self, packet: &[u8], of_request: &[u8; 16]) -> [u8; 16] {
-        self.md5_before_secret(&[&packet[..4], of_request, &packet[HEAD..]])
+        let md5 = Md5::new_with_prefix(&packet[..4]).chain_update(of_request);
+        md5.chain_update(&packet[HEAD..]).chain_update(&self.secret).finalize().into()
     }
 
     /// Sets the id of a whole request, and its authenticators.
@@ -56,35 +49,18 @@ impl Radius {
         }
     }
 
-    /// Whether a response has the authenticators that only who knows the secret makes for this request.
-    fn is_signed_for(&self, request: &[u8], response: &[u8]) -> bool {
-        let Ok(Packet { authenticator, .. }) = Packet::read(response) else { return false };
-        let len = usize::from(u16::from_be_bytes([response[2], response[3]]));
-        let mut bytes = response[..len].to_vec();
-        bytes[4..HEAD].copy_from_slice(&request[4..HEAD]);
-        let valid = request[4..HEAD]
-            .first_chunk()
-            .is_some_and(|of_request| self.authenticator(&bytes, of_request) == authenticator);
-        valid && self.sign(&mut bytes) != Some(false)
-    }
-
-    /// Hides or reveals a password (RFC 2865, section 5.2). Each block is mixed with a hash of the hidden block
-    /// before it.
+    /// Hides or reveals a password (RFC 2865, section 5.2). Each block is mixed with a hash of the secret and of the
+    /// hidden block before it.
     fn mix_password(&self, password: &[u8], authenticator: &[u8; 16], hide: bool) -> Vec<u8> {
         let (mut mixed, mut before) = (Vec::new(), authenticator.to_vec());
         for block in password.chunks(16) {
-            let hash = self.md5_after_secret(&before);
+            let hash = Md5::new_with_prefix(&self.secret).chain_update(&before).finalize();
             let block: Vec<u8> =
                 (0..16).map(|n| block.get(n).copied().unwrap_or(0) ^ hash[n]).collect();
             before = if hide { block.clone() } else { password[mixed.len()..][..16].to_vec() };
             mixed.extend(block);
         }
         mixed
-    }
-
-    /// The hash of the secret and of these bytes after it.
-    fn md5_after_secret(&self, bytes: &[u8]) -> [u8; 16] {
-        Md5::new_with_prefix(&self.secret).chain_update(bytes).finalize().into()
     }
 }
 
@@ -176,7 +152,15 @@ impl Correlated for Radius {
         self.sign_request(id as u8, request);
     }
 
+    /// Whether a response has the authenticators that only who knows the secret makes for this request.
     fn is_answer(&self, request: &[u8], response: &[u8]) -> bool {
-        self.is_signed_for(request, response)
+        let Ok(Packet { authenticator, .. }) = Packet::read(response) else { return false };
+        let len = usize::from(u16::from_be_bytes([response[2], response[3]]));
+        let mut bytes = response[..len].to_vec();
+        bytes[4..HEAD].copy_from_slice(&request[4..HEAD]);
+        let valid = request[4..HEAD]
+            .first_chunk()
+            .is_some_and(|of_request| self.authenticator(&bytes, of_request) == authenticator);
+        valid && self.sign(&mut bytes) != Some(false)
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::fs;
 
-use super::packet::{ErrorCode, Packet};
+use super::packet::Packet;
 
 pub(crate) struct Files {
     /// Without symbolic links.
@@ -19,47 +19,36 @@ pub(crate) struct Files {
 impl Files {
     /// Returns the path of a file in the directory, also behind symbolic links.
     pub(crate) async fn path(&self, name: &str) -> io::Result<PathBuf> {
-        let refused = |why: &str| Err(io::Error::new(ErrorKind::PermissionDenied, why));
         // The directory is the root for clients that name files like "/boot/kernel".
         let name = Path::new(name.trim_start_matches('/'));
-        let is_normal = |part| matches!(part, Component::Normal(_));
-        let Some(last) = name.file_name().filter(|_| name.components().all(is_normal)) else {
-            return refused("not in the directory");
+        let is_below = name.components().all(|part| matches!(part, Component::Normal(_)));
+        let (true, Some(dir), Some(last)) = (is_below, name.parent(), name.file_name()) else {
+            return Err(ErrorKind::PermissionDenied.into());
         };
-        let path = self.root.join(name);
-        let path = match fs::canonicalize(&path).await {
-            // A file to write does not exist yet. If it is a link that leads nowhere, it cannot be created.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::canonicalize(path.parent().unwrap_or(&self.root)).await?.join(last)
-            }
-            path => path?,
-        };
-        if !path.starts_with(&self.root) {
-            return refused("not in the directory");
+        let path = fs::canonicalize(self.root.join(dir)).await?.join(last);
+        // A file to write does not exist yet. If it is a link that leads nowhere, it cannot be opened or created.
+        let path = fs::canonicalize(&path).await.unwrap_or(path);
+        // To open a pipe, for example, would wait for its other end.
+        let is_other = fs::metadata(&path).await.is_ok_and(|metadata| !metadata.is_file());
+        if is_other || !path.starts_with(&self.root) {
+            return Err(ErrorKind::PermissionDenied.into());
         }
-        match fs::metadata(&path).await {
-            // To open a pipe, for example, would wait for its other end.
-            Ok(metadata) if !metadata.is_file() => refused("not a file"),
-            _ => Ok(path),
-        }
+        Ok(path)
     }
 }
 
 impl Packet {
-    /// Tells the client why its file cannot be read or written.
+    /// Tells the client why its file cannot be read or written (RFC 1350, appendix).
     pub(crate) fn refusal(error: &io::Error) -> Self {
         let (code, message) = match error.kind() {
-            ErrorKind::NotFound => (ErrorCode::NOT_FOUND, "file not found"),
-            ErrorKind::PermissionDenied => (ErrorCode::ACCESS_VIOLATION, "permission denied"),
-            ErrorKind::AlreadyExists => (ErrorCode::EXISTS, "file already exists"),
-            ErrorKind::InvalidInput => (ErrorCode::ILLEGAL, "illegal request"),
-            ErrorKind::FileTooLarge | ErrorKind::QuotaExceeded | ErrorKind::StorageFull => {
-                (ErrorCode::DISK_FULL, "disk full")
-            }
-            _ => (ErrorCode::UNDEFINED, "the file could not be read or written"),
+            ErrorKind::NotFound => (1, "file not found"),
+            ErrorKind::PermissionDenied => (2, "permission denied"),
+            ErrorKind::FileTooLarge => (3, "the file is too large"),
+            ErrorKind::QuotaExceeded | ErrorKind::StorageFull => (3, "disk full"),
+            ErrorKind::InvalidInput => (4, "not a request with the mode octet (binary)"),
+            ErrorKind::AlreadyExists => (6, "file already exists"),
+            _ => (0, "the file could not be read or written"),
         };
-        // The reasons of this program have a text of their own.
-        let message = error.get_ref().map_or_else(|| message.to_owned(), ToString::to_string);
-        Self::Error { code, message }
+        Self::Error { code, message: message.to_owned() }
     }
 }

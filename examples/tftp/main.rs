@@ -1,90 +1,113 @@
 //! A TFTP server (RFC 1350) with options (RFC 2347, 2348 and 2349): it reads and writes the files of a directory.
 //!
 //! ```sh
-//! cargo run --example tftp --features tftp -- 127.0.0.1:6969 /srv/tftp
+//! cargo run --example tftp --features tftp -- 127.0.0.1:6969 /srv/tftp 1000000   # bytes of an upload
 //! curl tftp://127.0.0.1:6969/kernel --output kernel   # in another terminal
 //! curl tftp://127.0.0.1:6969/ --upload-file notes.txt
 //! ```
 //!
-//! `packet.rs` is the protocol. A request is received here, `transfer.rs` carries it out, and `files.rs` finds its file.
+//! `packet.rs` is the protocol. A request is received here, `files.rs` opens its file, and `transfer.rs` moves the bytes.
 //! TFTP has no passwords: everybody who reaches the server can read all files of the directory and add others.
 
 mod files;
 mod packet;
 mod transfer;
 
-use std::{env, io, pin::pin};
+use std::{env, io};
 
 use datagrammar::{BoxError, Client, Handler, Limits, Peer, Server, Udp};
 use files::Files;
-use packet::{Packet, Tftp};
+use packet::{Packet, Request, Tftp};
+use tokio::fs::{self, File};
+use transfer::{Transfer, dally};
 
 impl Handler<Packet, Packet> for Files {
-    /// Receives a request, and carries it out from another port. The conversation lasts as long as the transfer, so
-    /// that copies of the request begin no other one.
+    /// Receives a request, and carries it out from a new port: the ports of both sides identify a transfer (RFC 1350,
+    /// section 4). The conversation lasts as long as the transfer, so that copies of the request begin no other one.
+    ///
+    /// Packets from other ports do not disturb a transfer, because the socket is connected. The RFC wants them to be
+    /// answered with error 5. The kernel does that in its own way: to their senders, the port is closed (ICMP).
     async fn handle(&self, peer: &mut Peer<Packet, Packet>) -> Result<(), BoxError> {
         let request = peer.recv().await?;
-        if let Packet::Error { .. } = request {
-            return Ok(()); // An error is never answered with an error.
-        }
-        let addr = peer.addr().clone();
-        // The server answers from a port of its own, so it is a client of the client here.
-        let client = Client::builder(Tftp).connect(from_new_port(peer)?).await?;
-        let outcome = {
-            let mut transfer = pin!(self.transfer(&request, &client));
-            tokio::select! {
-                outcome = &mut transfer => outcome,
-                () = peer.closed() => {
-                    // The transfer fails, and removes the file that it was writing.
-                    client.close();
-                    transfer.await
+        let mut local = peer.local_addr().socket_addr().ok_or("TFTP is for UDP only")?;
+        local.set_port(0);
+        // The server speaks first from its new port, so it is a client of the client there.
+        let to_client = Udp::new(peer.addr().clone()).local_addr(local);
+        let client = Client::builder(Tftp).connect(to_client).await?;
+        let outcome = match &request {
+            Packet::Read(asked) if asked.mode == "octet" => self.read(asked, &client).await,
+            Packet::Write(asked) if asked.mode == "octet" => self.write(asked, &client).await,
+            Packet::Error { .. } => return Ok(()), // It must not be answered with another error.
+            _ => Err(io::Error::from(io::ErrorKind::InvalidInput).into()),
+        };
+        let last = match outcome {
+            Ok(last) => last,
+            Err(error) => {
+                eprintln!("{}: failed: {error}", peer.addr());
+                if let Some(error) = error.downcast_ref() {
+                    client.send(Packet::refusal(error)).await?;
+                }
+                None
+            }
+        };
+        // Copies of the request, which have come meanwhile, are dropped. Another one is left to the next conversation.
+        let other = async {
+            while let Ok(next) = peer.recv().await {
+                if next != request {
+                    return peer.put_back(next);
                 }
             }
         };
-        match &outcome {
-            Ok(done) => eprintln!("{addr}: {done}"),
-            Err(error) => eprintln!("{addr}: failed: {error}"),
-        }
-        if let Err(error) = outcome
-            && let Some(error) = error.downcast_ref::<io::Error>()
-        {
-            client.send(Packet::refusal(error)).await?;
-        }
-        // Copies of the request that came meanwhile are dropped. Another one is left to the next conversation.
-        while let Some(Ok(next)) = peer.try_recv() {
-            if next != request {
-                peer.put_back(next);
-                break;
-            }
+        tokio::select! {
+            biased;
+            () = dally(&client, last) => {}
+            () = other => {}
         }
         Ok(())
     }
 }
 
-/// The way to the client from a new port of the address that it has asked: the ports of both sides identify a transfer
-/// (RFC 1350, section 4).
-///
-/// Packets from other ports do not disturb a transfer, because the socket is connected. The RFC wants them to be
-/// answered with error 5. The kernel does that in its own way: to their senders, the port is closed (ICMP).
-fn from_new_port(peer: &Peer<Packet, Packet>) -> Result<Udp, BoxError> {
-    let mut local = peer.local_addr().socket_addr().ok_or("TFTP is for UDP only")?;
-    local.set_port(0);
-    Ok(Udp::new(peer.addr().clone()).local_addr(local))
+impl Files {
+    /// Sends a file.
+    async fn read(&self, asked: &Request, client: &Client<Tftp>) -> Result<Option<u16>, BoxError> {
+        let file = File::open(self.path(&asked.file).await?).await?;
+        let len = file.metadata().await?.len();
+        Transfer::new(client, &asked.options, Some(len)).send(file).await?;
+        eprintln!("{}: has read {:?}", client.peer_addr(), asked.file);
+        Ok(None)
+    }
+
+    /// Receives a file that does not exist yet. Returns the number of the last block, which is not acknowledged yet.
+    async fn write(&self, asked: &Request, client: &Client<Tftp>) -> Result<Option<u16>, BoxError> {
+        let path = self.path(&asked.file).await?;
+        let transfer = Transfer::new(client, &asked.options, None);
+        if transfer.len > Some(self.max_len) {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
+        }
+        if fs::symlink_metadata(&path).await.is_ok() {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+        }
+        // The file has another name until it is whole. If the transfer fails, or a shutdown drops it, `part` removes the file.
+        let dir = path.parent().unwrap_or(&self.root);
+        let part = tempfile::Builder::new().make_in(dir, |path| std::fs::File::create_new(path))?;
+        let (file, part) = part.into_parts();
+        let last = transfer.receive(file.into(), self.max_len).await?;
+        part.persist_noclobber(path).map_err(io::Error::from)?;
+        eprintln!("{}: has written {:?}", client.peer_addr(), asked.file);
+        Ok(Some(last))
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let args: Vec<_> = env::args().skip(1).collect();
-    let (addr, root, max_len) = match &args[..] {
-        [addr, root] => (addr, root, 32 << 20),
-        [addr, root, max_len] => (addr, root, max_len.parse()?),
-        _ => return Err("usage: tftp ADDR:PORT DIRECTORY [MAX_UPLOAD_BYTES]".into()),
+    let [addr, root, max_len] = &args[..] else {
+        return Err("usage: tftp ADDR:PORT DIRECTORY MAX_UPLOAD_BYTES".into());
     };
-    let files = Files { root: std::fs::canonicalize(root)?, max_len };
+    let files = Files { root: std::fs::canonicalize(root)?, max_len: max_len.parse()? };
     // Each transfer takes a socket and an open file.
     let limits = Limits::default().max_conversations(256);
     let server = Server::builder(Tftp, files).limits(limits).bind(addr).await?;
     println!("listening on {}", server.local_addr());
-    server.serve_until(tokio::signal::ctrl_c()).await?;
-    Ok(())
+    Ok(server.serve_until(tokio::signal::ctrl_c()).await?)
 }

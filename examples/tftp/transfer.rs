@@ -1,198 +1,121 @@
 //! One transfer: each packet is repeated until the client answers it.
 
-use std::io::{self, ErrorKind};
+use std::{io, time::Duration};
 
-use datagrammar::{BoxError, Client, Duplicates, Repeat};
+use datagrammar::{BoxError, Client, ClientExchange, Duplicates, Repeat};
 use tokio::{
-    fs::{self, File},
+    fs::File,
     io::{AsyncReadExt, AsyncWriteExt, BufReader, BufWriter},
-    time::Duration,
 };
 
-use super::{
-    files::Files,
-    packet::{Packet, Request, Tftp},
-};
+use super::packet::{Packet, Tftp};
 
 /// Larger datagrams would be fragmented on an Ethernet: 1,500 bytes without the headers of IP, UDP and TFTP.
-const MAX_BLOCK_SIZE: u16 = 1_468;
-
-/// How long the server answers repetitions of the last block of an upload, whose acknowledgment may be lost.
-const DALLY: Duration = Duration::from_secs(12);
-
-impl Files {
-    /// Carries out a request, and returns what was done.
-    pub(crate) async fn transfer(
-        &self,
-        request: &Packet,
-        client: &Client<Tftp>,
-    ) -> Result<String, BoxError> {
-        let (Packet::Read(asked) | Packet::Write(asked)) = request else {
-            return Err(illegal("a transfer begins with a request").into());
-        };
-        match &*asked.mode {
-            "octet" => {}
-            "netascii" => {
-                let why = "netascii is not supported, use octet (binary)";
-                return Err(io::Error::new(ErrorKind::Unsupported, why).into());
-            }
-            _ => return Err(illegal("unknown mode").into()),
-        }
-        let path = self.path(&asked.file).await?;
-        if let Packet::Read(_) = request {
-            let file = File::open(path).await?;
-            let len = file.metadata().await?.len();
-            Transfer::new(client, asked, Some(len)).read(file).await?;
-            return Ok(format!("has read {:?}", asked.file));
-        }
-        let transfer = Transfer::new(client, asked, None);
-        if transfer.announced.is_some_and(|len| len > self.max_len) {
-            return Err(too_large().into());
-        }
-        let file = File::create_new(&path).await?;
-        match transfer.write(file, self.max_len).await {
-            Ok(last) => transfer.dally(last).await,
-            Err(error) => {
-                fs::remove_file(path).await?;
-                return Err(error);
-            }
-        }
-        Ok(format!("has written {:?}", asked.file))
-    }
-}
+const MAX_BLOCK_SIZE: u64 = 1_468;
 
 /// What the server has agreed to.
-struct Transfer<'c> {
+pub(crate) struct Transfer<'c> {
     client: &'c Client<Tftp>,
     repeat: Repeat,
-    block_size: u16,
-    /// The size of an upload, if the client says it.
-    announced: Option<u64>,
+    block_size: u64,
+    /// The length of the file, if it is known.
+    pub(crate) len: Option<u64>,
     /// The options of the client that are accepted, with their values. The others are ignored (RFC 2347).
-    options: Vec<(String, String)>,
+    options: Vec<[String; 2]>,
 }
 
 impl<'c> Transfer<'c> {
-    /// Keeps the options that are known and whose values are valid. `len` is the size of a file to read.
-    fn new(client: &'c Client<Tftp>, request: &Request, len: Option<u64>) -> Self {
-        let (repeat, announced, options) = (Repeat::default(), None, Vec::new());
-        let mut new = Self { client, repeat, block_size: 512, announced, options };
-        for (name, value) in &request.options {
-            let Ok(number) = value.parse::<u64>() else { continue };
-            let accepted = match (&**name, number) {
-                ("blksize", 8..=65_464) => {
-                    new.block_size = MAX_BLOCK_SIZE.min(number as u16);
-                    new.block_size.into()
+    /// Accepts the options that are known and whose values are valid. `len` is the length of a file to send.
+    pub(crate) fn new(client: &'c Client<Tftp>, asked: &[[String; 2]], len: Option<u64>) -> Self {
+        let repeat = Repeat::default();
+        let mut new = Self { client, repeat, block_size: 512, len, options: Vec::new() };
+        for [name, value] in asked {
+            let accepted = match (&**name, value.parse()) {
+                ("blksize", Ok(size @ 8..=65_464)) => {
+                    new.block_size = MAX_BLOCK_SIZE.min(size);
+                    new.block_size
                 }
-                ("timeout", 1..=255) => {
-                    let timeout = Duration::from_secs(number);
-                    new.repeat =
-                        Repeat::default().fixed_timeout(timeout).total_timeout(6 * timeout);
-                    number
+                ("timeout", Ok(seconds @ 1..=255)) => {
+                    let timeout = Duration::from_secs(seconds);
+                    new.repeat = new.repeat.fixed_timeout(timeout).total_timeout(6 * timeout);
+                    seconds
                 }
-                ("tsize", _) => {
-                    new.announced = Some(number);
-                    len.unwrap_or(number)
-                }
+                ("tsize", Ok(len)) => *new.len.get_or_insert(len),
                 _ => continue,
             };
-            new.options.push((name.clone(), accepted.to_string()));
+            new.options.push([name.clone(), accepted.to_string()]);
         }
         new
     }
 
-    /// Sends `packet` until the client sends one that `wanted` takes. Other packets have come late. They are skipped,
-    /// and nothing is sent for them: otherwise each delayed packet would double all that follow (RFC 1123, section
-    /// 4.2.3.1).
-    async fn exchange<T>(
-        &self,
-        packet: Packet,
-        wanted: impl Fn(Packet) -> Option<T>,
-    ) -> Result<T, BoxError> {
-        let mut exchange = self.client.begin_exchange(packet, &self.repeat)?;
-        loop {
-            match exchange.next().await? {
-                Packet::Error { code, message } => {
-                    let code = code.0;
-                    return Err(
-                        format!("the client has ended it: error {code}, {message:?}").into()
-                    );
-                }
-                packet => {
-                    if let Some(taken) = wanted(packet) {
-                        return Ok(taken);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Sends a packet until the client acknowledges this block.
-    async fn acknowledged(&self, packet: Packet, block: u16) -> Result<(), BoxError> {
-        self.exchange(packet, |packet| (packet == Packet::Ack(block)).then_some(())).await
-    }
-
     /// Sends the file.
-    async fn read(&self, file: File) -> Result<(), BoxError> {
-        let mut file = BufReader::new(file);
+    pub(crate) async fn send(&self, file: File) -> Result<(), BoxError> {
+        let (mut file, mut block) = (BufReader::new(file), 0_u16);
         if !self.options.is_empty() {
             self.acknowledged(Packet::OptionAck(self.options.clone()), 0).await?;
         }
-        let mut block = 0_u16;
         loop {
-            block = block.wrapping_add(1);
+            block = block.wrapping_add(1); // after 65,535 comes 0
             let mut bytes = Vec::new();
-            (&mut file).take(self.block_size.into()).read_to_end(&mut bytes).await?;
-            let is_last = bytes.len() < self.block_size.into();
+            let len = (&mut file).take(self.block_size).read_to_end(&mut bytes).await?;
             self.acknowledged(Packet::Data { block, bytes }, block).await?;
-            if is_last {
+            if (len as u64) < self.block_size {
                 return Ok(());
             }
         }
     }
 
-    /// Receives the file. Returns the number of the last block, which is not acknowledged yet.
-    async fn write(&self, file: File, max_len: u64) -> Result<u16, BoxError> {
-        let mut file = BufWriter::new(file);
+    /// Sends a packet until the client acknowledges this block. Other packets have come late. They are skipped, and
+    /// nothing is sent for them: otherwise each delayed packet would double all that follow (RFC 1123, section
+    /// 4.2.3.1).
+    async fn acknowledged(&self, packet: Packet, block: u16) -> Result<(), BoxError> {
+        let mut exchange = self.client.begin_exchange(packet, &self.repeat)?;
+        while next(&mut exchange).await? != Packet::Ack(block) {}
+        Ok(())
+    }
+
+    /// Receives the file, of at most `room` bytes. Returns the number of the last block, which is not acknowledged yet.
+    pub(crate) async fn receive(&self, file: File, mut room: u64) -> Result<u16, BoxError> {
+        let (mut file, mut block) = (BufWriter::new(file), 0_u16);
         let mut answer = match &*self.options {
             [] => Packet::Ack(0),
             options => Packet::OptionAck(options.to_vec()),
         };
-        let (mut block, mut len) = (0_u16, 0);
         loop {
             block = block.wrapping_add(1);
-            let is_next = |packet| match packet {
-                Packet::Data { block: number, bytes } if number == block => Some(bytes),
-                _ => None,
+            let mut exchange = self.client.begin_exchange(answer, &self.repeat)?;
+            let bytes = loop {
+                match next(&mut exchange).await? {
+                    Packet::Data { block: number, bytes } if number == block => break bytes,
+                    _ => {} // It has come late.
+                }
             };
-            let bytes = self.exchange(answer, is_next).await?;
-            len += bytes.len() as u64;
-            if len > max_len {
-                return Err(too_large().into());
-            }
+            let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
+            room = room.checked_sub(bytes.len() as u64).ok_or_else(too_large)?;
             file.write_all(&bytes).await?;
-            if bytes.len() < self.block_size.into() {
+            if (bytes.len() as u64) < self.block_size {
                 file.flush().await?;
                 return Ok(block);
             }
             answer = Packet::Ack(block);
         }
     }
+}
 
-    /// Acknowledges the last block. If the acknowledgment is lost, the client repeats the block, and is answered once
-    /// more.
-    async fn dally(&self, last: u16) {
-        let once = Repeat::default().fixed_timeout(DALLY).max_attempts(1);
-        let once = once.duplicates(Duplicates::Answer);
-        // The client has nothing more to say, so the normal end is that no packet comes in time.
-        let _ = self.client.exchange_with(Packet::Ack(last), &once).await;
+/// Acknowledges the last block of an upload. If the acknowledgment is lost, the client repeats the block, and is answered
+/// once more. Without an upload, this lets the caller drop copies of the request that have come.
+pub(crate) async fn dally(client: &Client<Tftp>, last: Option<u16>) {
+    let Some(block) = last else { return tokio::task::yield_now().await };
+    let once = Repeat::default().fixed_timeout(Duration::from_secs(12)).max_attempts(1);
+    let once = once.duplicates(Duplicates::Answer);
+    // The client has nothing more to say, so the normal end is that no packet comes in time.
+    let _ = client.exchange_with(Packet::Ack(block), &once).await;
+}
+
+/// The next packet of the client, unless that ends the transfer.
+async fn next(exchange: &mut ClientExchange<'_, Tftp>) -> Result<Packet, BoxError> {
+    match exchange.next().await? {
+        Packet::Error { code, message } => Err(format!("client error {code}, {message:?}").into()),
+        packet => Ok(packet),
     }
-}
-
-fn illegal(why: &str) -> io::Error {
-    io::Error::new(ErrorKind::InvalidInput, why)
-}
-
-fn too_large() -> io::Error {
-    io::Error::new(ErrorKind::FileTooLarge, "the file is too large")
 }

@@ -64,13 +64,17 @@ impl Program {
 
     /// Waits for its end, and returns its exit code and the lines nobody has read yet.
     pub(crate) fn end(mut self) -> (Option<i32>, Vec<String>) {
+        (self.wait(), self.lines.iter().collect())
+    }
+
+    /// Waits for its end, and returns its exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
         let deadline = Instant::now() + DEADLINE;
         while self.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "the program ends within the deadline");
             thread::sleep(Duration::from_millis(1));
         }
-        let code = self.child.wait().unwrap().code();
-        (code, self.lines.iter().collect())
+        self.child.wait().unwrap().code()
     }
 }
 

@@ -88,7 +88,7 @@ impl Client {
             self.send(packet);
             while let Some(received) = self.recv() {
                 if let Packet::Error { code, message } = &received {
-                    panic!("error {}: {message}", code.0);
+                    panic!("error {code}: {message}");
                 }
                 if let Some(taken) = wanted(received) {
                     return taken;

@@ -17,9 +17,21 @@ use std::{
 };
 
 use client::Client;
-use packet::{ErrorCode, Packet, Request, Tftp};
+use packet::{Packet, Request, Tftp};
 
 use crate::program::Program;
+
+/// RFC 1350, appendix.
+struct ErrorCode;
+
+impl ErrorCode {
+    const UNDEFINED: u16 = 0;
+    const NOT_FOUND: u16 = 1;
+    const ACCESS_VIOLATION: u16 = 2;
+    const DISK_FULL: u16 = 3;
+    const ILLEGAL: u16 = 4;
+    const EXISTS: u16 = 6;
+}
 
 /// The server, and its directory, which is removed at the end.
 struct Served {
@@ -45,6 +57,11 @@ impl Served {
     fn put(&self, name: &str, content: &[u8]) {
         fs::write(self.root.join(name), content).unwrap();
     }
+
+    /// How many files there are, whatever their names.
+    fn files(&self) -> usize {
+        fs::read_dir(&self.root).unwrap().count()
+    }
 }
 
 impl Drop for Served {
@@ -59,10 +76,10 @@ fn content(len: usize) -> Vec<u8> {
 }
 
 fn request(file: &str, options: &[(&str, &str)]) -> Request {
-    let options = options.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    let options = options.iter().map(|&(name, value)| [name.to_owned(), value.to_owned()]);
     Request { file: file.to_owned(), mode: "octet".to_owned(), options: options.collect() }
 }
 
-fn error(code: ErrorCode, message: &str) -> Packet {
+fn error(code: u16, message: &str) -> Packet {
     Packet::Error { code, message: message.to_owned() }
 }

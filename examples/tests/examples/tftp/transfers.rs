@@ -83,6 +83,19 @@ fn a_copy_of_a_request_begins_no_second_transfer() {
 }
 
 #[test]
+fn a_client_that_keeps_its_port_does_not_wait_for_its_next_transfer() {
+    let served = Served::start();
+    let mut client = Client::new(&served);
+    // The server answers copies of the last block for 12 s.
+    client.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+
+    client.write("file", &content(600), &[]);
+    client.to = served.addr;
+    client.send(&Packet::Read(request("file", &[])));
+    assert_eq!(client.expect(), Packet::Data { block: 1, bytes: content(600)[..512].to_vec() });
+}
+
+#[test]
 fn another_port_finds_the_port_closed_and_does_not_disturb_the_transfer() {
     let served = Served::start();
     served.put("file", &content(1_000));
@@ -131,7 +144,7 @@ fn requests_are_refused_with_the_codes_of_the_rfc() {
         (write("folder"), ErrorCode::ACCESS_VIOLATION),
         (write("file"), ErrorCode::EXISTS),
         (Packet::Write(request("new", &[("tsize", "2000001")])), ErrorCode::DISK_FULL),
-        (Packet::Read(mode("netascii")), ErrorCode::UNDEFINED),
+        (Packet::Read(mode("netascii")), ErrorCode::ILLEGAL),
         (Packet::Read(mode("mail")), ErrorCode::ILLEGAL),
         (Packet::Ack(1), ErrorCode::ILLEGAL),
     ] {
@@ -190,12 +203,41 @@ fn an_upload_that_is_too_long_or_ends_with_an_error_leaves_no_file() {
         }
     }
     assert!(served.program.line().contains("failed"));
-    assert!(!served.root.join("long").exists());
+    assert_eq!(served.files(), 0);
 
     let mut client = Client::new(&served);
     client.send(&Packet::Write(request("aborted", &[])));
     assert_eq!(client.expect(), Packet::Ack(0));
     client.send(&error(ErrorCode::DISK_FULL, "no more"));
     assert!(served.program.line().contains("no more"));
-    assert!(!served.root.join("aborted").exists());
+    assert_eq!(served.files(), 0);
+}
+
+#[test]
+fn an_upload_has_its_name_when_it_is_whole() {
+    let served = Served::start();
+    let mut client = Client::new(&served);
+    client.send(&Packet::Write(request("new", &[])));
+    assert_eq!(client.expect(), Packet::Ack(0));
+    client.send(&Packet::Data { block: 1, bytes: content(512) });
+    assert_eq!(client.expect(), Packet::Ack(1));
+    assert!(!served.root.join("new").exists());
+
+    // Another file gets the name first, and is not replaced.
+    served.put("new", b"other");
+    client.send(&Packet::Data { block: 2, bytes: content(1) });
+    assert!(matches!(client.expect(), Packet::Error { code: ErrorCode::EXISTS, .. }));
+    assert_eq!((fs::read(served.root.join("new")).unwrap(), served.files()), (b"other".into(), 1));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_upload_that_a_shutdown_ends_leaves_no_file() {
+    let mut served = Served::start();
+    let mut client = Client::new(&served);
+    client.send(&Packet::Write(request("new", &[])));
+    assert_eq!((client.expect(), served.files()), (Packet::Ack(0), 1));
+
+    served.program.signal("-INT");
+    assert_eq!((served.program.wait(), served.files()), (Some(0), 0));
 }
