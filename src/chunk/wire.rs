@@ -1,7 +1,7 @@
 //! A protocol in the format of a client or a server that may send packets in chunks.
 
 use super::format::WHOLE;
-use crate::{Correlated, DatagramProtocol, DecodeError, EncodeError};
+use crate::{Correlated, DatagramProtocol, DecodeError, EncodeError, PeerTokens, ValidateAddress};
 
 /// A protocol whose packets have one byte in front of them if there may be chunks.
 #[derive(Debug)]
@@ -77,6 +77,22 @@ impl<P: Correlated> Correlated for Wire<P> {
 
     fn is_refusal(&self, datagram: &[u8]) -> bool {
         self.packet(datagram).is_some_and(|packet| self.protocol.is_refusal(packet))
+    }
+}
+
+/// A chunk has no token.
+impl<P: ValidateAddress> ValidateAddress for Wire<P> {
+    fn has_valid_token(&self, datagram: &[u8], tokens: &PeerTokens<'_>) -> bool {
+        let packet = self.packet(datagram);
+        packet.is_some_and(|packet| self.protocol.has_valid_token(packet, tokens))
+    }
+
+    fn challenge(&self, datagram: &[u8], tokens: &PeerTokens<'_>, challenge: &mut Vec<u8>) -> bool {
+        if self.has_kind {
+            challenge.push(WHOLE);
+        }
+        let packet = self.packet(datagram);
+        packet.is_some_and(|packet| self.protocol.challenge(packet, tokens, challenge))
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
         | DropReason::ShuttingDown
         | DropReason::Duplicate
         | DropReason::Chunk
+        | DropReason::Unproven
         // The failure of the store is logged.
         | DropReason::StoreFailed => return None,
     })

@@ -46,7 +46,12 @@ impl Rules {
         self.reply_rates.as_ref().is_some_and(|rates| rates.refuses(ip))
     }
 
-    pub(super) fn allows_reply(&self, ip: IpAddr) -> bool {
+    /// How many peers in conversation are not validated.
+    pub(crate) fn unvalidated(&self) -> usize {
+        self.unvalidated.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn allows_reply(&self, ip: IpAddr) -> bool {
         self.reply_rates.as_ref().is_none_or(|rates| rates.allows(ip))
     }
 

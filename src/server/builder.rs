@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{
     binding::Binding,
     endpoint::Server,
-    options::{Options, Parts, Unbound},
+    options::{Options, Parts, TokenPlace, Unbound},
 };
 use crate::{
     Bind, BindError, Chunked, Correlated, DatagramProtocol, Handler, IntoHandler, Limits,
@@ -40,13 +40,19 @@ use crate::{
 #[must_use = "a server is made by `bind`"]
 pub struct ServerBuilder<P> {
     assemble: Assemble<P>,
-    reader: Option<Reader<P>>,
+    pub(super) uses: Uses<P>,
     pub(super) options: Options,
 }
 
-/// Makes what depends on the protocol and the handler. Only this closure knows the type of the handler. With a reader,
-/// the protocol is shared, and there may be chunks; without one, no second pointer leads to it.
-type Assemble<P> = Box<dyn FnOnce(Option<Reader<P>>, bool) -> Parts + Send>;
+/// Makes what depends on the protocol and the handler. Only this closure knows the type of the handler. If there are other
+/// uses, the protocol is shared, and there may be chunks; without one, no second pointer leads to it.
+type Assemble<P> = Box<dyn FnOnce(Uses<P>, bool) -> Parts + Send>;
+
+/// What the protocol is used for, besides decoding and encoding.
+pub(super) struct Uses<P> {
+    reader: Option<Reader<P>>,
+    pub(super) place: Option<fn(Arc<Wire<P>>) -> TokenPlace>,
+}
 
 /// Makes a function that reads ids.
 type Reader<P> = fn(Arc<Wire<P>>) -> ReadId;
@@ -122,12 +128,14 @@ impl<P> ServerBuilder<P> {
         P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
-        let assemble = |reader: Option<Reader<P>>, has_chunks| {
-            let (protocol, read_id) = match reader {
-                None => (Protocol::new(protocol), None),
-                Some(reader) => {
+        let assemble = |uses: Uses<P>, has_chunks| {
+            let (protocol, read_id, place) = match uses {
+                Uses { reader: None, place: None } => (Protocol::new(protocol), None, None),
+                Uses { reader, place } => {
                     let shared = Arc::new(Wire::new(protocol, has_chunks));
-                    (Protocol::new(Arc::clone(&shared)), Some(reader(shared)))
+                    let read_id = reader.map(|reader| reader(Arc::clone(&shared)));
+                    let place = place.map(|place| place(Arc::clone(&shared)));
+                    (Protocol::new(shared), read_id, place)
                 }
             };
             let protocol = Arc::new(protocol);
@@ -135,9 +143,10 @@ impl<P> ServerBuilder<P> {
             let engine = |guarded| -> Box<dyn Engine> {
                 Box::new(Sockets::new(Application { protocol, handler }, guarded))
             };
-            Parts { engine: Box::new(engine), encoder, read_id }
+            Parts { engine: Box::new(engine), encoder, read_id, place }
         };
-        Self { assemble: Box::new(assemble), reader: None, options: Options::default() }
+        let uses = Uses { reader: None, place: None };
+        Self { assemble: Box::new(assemble), uses, options: Options::default() }
     }
 
     /// Sets the [limits](Limits) of the server: how much memory and how many conversations its peers can
@@ -240,7 +249,7 @@ impl<P> ServerBuilder<P> {
     where
         P: Correlated + Send + Sync + 'static,
     {
-        self.reader = Some(|protocol| Box::new(move |datagram| protocol.id(datagram)));
+        self.uses.reader = Some(|protocol| Box::new(move |datagram| protocol.id(datagram)));
         self.options.reply_cache = cache;
         self
     }
@@ -258,7 +267,7 @@ impl<P> ServerBuilder<P> {
     where
         P: Correlated + Send + Sync + 'static,
     {
-        self.reader = Some(|protocol| Box::new(move |datagram| protocol.id(datagram)));
+        self.uses.reader = Some(|protocol| Box::new(move |datagram| protocol.id(datagram)));
         self.options.chunked = Some(chunked);
         self
     }
@@ -330,7 +339,7 @@ impl<P> ServerBuilder<P> {
 
     /// Everything without the type of the protocol. What follows is compiled once for all protocols.
     pub(super) fn erase(self) -> Unbound {
-        let parts = (self.assemble)(self.reader, self.options.chunked.is_some());
+        let parts = (self.assemble)(self.uses, self.options.chunked.is_some());
         Unbound { parts, options: self.options }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     endpoint::{Life, Server},
 };
 use crate::{
-    Addr, BindError, Chunked, Guard, Limits, RateLimit, ReplyCache,
+    Addr, AddressTokens, BindError, Chunked, Guard, Limits, RateLimit, ReplyCache, ValidateAddress,
     chunk::Chunks,
     engine::{
         Engine, Guarded,
@@ -24,6 +24,7 @@ use crate::{
     socket::{self, SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
+    token::Validation,
     transport::config::Source,
 };
 
@@ -34,6 +35,8 @@ pub(super) struct Options {
     pub(super) source_filter: Option<Check>,
     pub(super) rate_limits: Vec<RateLimit>,
     pub(super) guard: Option<Guard>,
+    /// It has an effect only if the protocol has a place for tokens.
+    pub(super) address_tokens: Option<AddressTokens>,
     pub(super) dedicated_threads: bool,
     /// It has an effect only if there is a way to read ids.
     pub(super) reply_cache: ReplyCache,
@@ -43,6 +46,9 @@ pub(super) struct Options {
     pub(super) reply_store: Option<Box<dyn AnyStore>>,
 }
 
+/// A protocol that has a place for address tokens.
+pub(super) type TokenPlace = Box<dyn ValidateAddress + Send + Sync>;
+
 /// What depends on the protocol and the handler.
 pub(super) struct Parts {
     /// Makes an engine of sockets.
@@ -51,6 +57,8 @@ pub(super) struct Parts {
     pub(super) encoder: Arc<dyn Any + Send + Sync>,
     /// Reads ids for the reply cache.
     pub(super) read_id: Option<ReadId>,
+    /// The place of address tokens.
+    pub(super) place: Option<TokenPlace>,
 }
 
 /// A server that is not bound yet.
@@ -83,6 +91,7 @@ impl Unbound {
             source_filter,
             rate_limits,
             guard,
+            address_tokens,
             reply_cache,
             reply_store,
             chunked,
@@ -97,7 +106,9 @@ impl Unbound {
         let first_workers = bound.iter().filter(|bound| bound.is_first_worker);
         let local_addrs: Arc<[Addr]> =
             first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
-        let Parts { engine, encoder, read_id } = self.parts;
+        let Parts { engine, encoder, read_id, place } = self.parts;
+        let validation = place.zip(address_tokens);
+        let validation = validation.map(|(place, tokens)| Arc::new(Validation::new(place, tokens)));
         let cache = read_id.map(|read_id| {
             let storing = reply_store.map(|store| {
                 let (counters, events) = (Arc::clone(&counters), Arc::clone(&events));
@@ -112,6 +123,7 @@ impl Unbound {
             events: Arc::clone(&events),
             tasks: Arc::clone(&tasks),
             guard: Arc::clone(&control.guard),
+            validation,
         };
         #[cfg(unix)]
         let mut own_paths = Vec::new();

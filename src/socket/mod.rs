@@ -27,6 +27,7 @@ use crate::{
     reply_cache::{Keep, Recorded, Replies, Reply},
     stats::{Counters, DropReason, add},
     tasks::Tasks,
+    token::Validation,
 };
 pub(crate) use asking::Taken;
 use batch_context::BatchContext;
@@ -61,6 +62,8 @@ pub(crate) struct SocketState {
     pub(crate) has_store: bool,
     /// The rules of the guard, if the server has one.
     pub(crate) guard: Arc<Watch>,
+    /// The address tokens, if the server has them.
+    pub(crate) validation: Option<Arc<Validation>>,
 }
 
 /// What all sockets of a server share.
@@ -71,6 +74,7 @@ pub(crate) struct Shared {
     pub(crate) events: Arc<Events>,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) guard: Arc<Watch>,
+    pub(crate) validation: Option<Arc<Validation>>,
 }
 
 impl SocketState {
@@ -82,7 +86,7 @@ impl SocketState {
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
-        let Shared { limits, counters, events, tasks, guard } = shared;
+        let Shared { limits, counters, events, tasks, guard, validation } = shared;
         let at_once = outbox.sends_at_once();
 
         Self {
@@ -102,6 +106,7 @@ impl SocketState {
             replies,
             chunks,
             guard,
+            validation,
         }
     }
 

@@ -69,6 +69,9 @@ pub enum DropReason {
     /// It was a [chunk](crate::Chunked) that is malformed or contradicts others, of a request that is too long, or of one
     /// more request than a peer may have incomplete. Or it asked for chunks of a reply that is not in the reply cache.
     Chunk,
+    /// It carried no valid [address token](crate::AddressTokens), and the server asked for one: its sender got a challenge, if
+    /// the protocol has one for it; see [`challenges`](crate::ServerStats::challenges).
+    Unproven,
 }
 
 impl DropReason {
@@ -89,6 +92,7 @@ impl DropReason {
         Self::StoreFailed,
         Self::Rate,
         Self::Chunk,
+        Self::Unproven,
     ];
 
     /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
@@ -110,6 +114,7 @@ impl DropReason {
             Self::StoreFailed => "store_failed",
             Self::Rate => "rate",
             Self::Chunk => "chunk",
+            Self::Unproven => "unproven",
         }
     }
 }

@@ -87,6 +87,9 @@ pub struct ServerStats {
     /// Datagrams that were not sent because the address of their peer is not validated, and the guard allows no more
     /// datagrams to its network; see [`Guard::reply_rate`](crate::Guard::reply_rate).
     pub over_rate: u64,
+    /// Datagrams that asked a peer to repeat its request with an [address token](crate::AddressTokens). They are also among
+    /// [`sent`](Self::sent).
+    pub challenges: u64,
     /// Replies that the [reply cache](crate::ReplyCache) has sent again.
     pub replayed: u64,
     /// Requests that the [reply cache](crate::ReplyCache) has forgotten before their time, because of its limits.
@@ -192,6 +195,7 @@ impl ServerStats {
             Counter::total("send_timeouts", self.send_timeouts),
             Counter::total("over_budget", self.over_budget),
             Counter::total("over_rate", self.over_rate),
+            Counter::total("challenges", self.challenges),
             Counter::total("replayed", self.replayed),
             Counter::total("reply_cache_evictions", self.reply_cache_evictions),
             Counter::total("store_errors", self.store_errors),
@@ -243,6 +247,7 @@ pub(crate) struct Counters {
     pub(crate) send_timeouts: AtomicU64,
     pub(crate) over_budget: AtomicU64,
     pub(crate) over_rate: AtomicU64,
+    pub(crate) challenges: AtomicU64,
     pub(crate) replayed: AtomicU64,
     pub(crate) reply_cache_evictions: AtomicU64,
     pub(crate) store_errors: AtomicU64,
@@ -286,6 +291,7 @@ impl Counters {
             send_timeouts: self.send_timeouts.load(Relaxed),
             over_budget: self.over_budget.load(Relaxed),
             over_rate: self.over_rate.load(Relaxed),
+            challenges: self.challenges.load(Relaxed),
             replayed: self.replayed.load(Relaxed),
             reply_cache_evictions: self.reply_cache_evictions.load(Relaxed),
             store_errors: self.store_errors.load(Relaxed),
@@ -340,7 +346,7 @@ mod tests {
         for (n, &reason) in (1..).zip(DropReason::ALL) {
             assert_eq!(stats.dropped(reason), n, "{reason:?}");
         }
-        assert_eq!(stats.total_dropped(), 111);
+        assert_eq!(stats.total_dropped(), 127);
         let drops: Vec<_> = stats.drops().map(|(reason, n)| (reason.as_str(), n)).collect();
         assert_eq!((drops[0], drops[8]), (("queue_full", 1), ("kernel", 9)));
     }

@@ -20,9 +20,11 @@ mod secret;
 mod secrets;
 mod time;
 mod validate;
+mod validation;
 
 pub use options::AddressTokens;
 pub use peer::PeerTokens;
 pub use secret::TokenSecret;
 pub use secrets::TokenSecrets;
 pub use validate::ValidateAddress;
+pub(crate) use validation::Validation;

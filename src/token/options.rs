@@ -29,6 +29,7 @@ use super::{
 /// | --- | --- |
 /// | [`lifetime`](Self::lifetime) | 30 s |
 /// | [`max_clock_skew`](Self::max_clock_skew) | 5 s |
+/// | [`required`](Self::required) | only when places become scarce |
 ///
 /// # Format
 ///
@@ -119,13 +120,14 @@ pub struct AddressTokens {
     /// In seconds.
     lifetime: u32,
     skew: u32,
+    required: bool,
 }
 
 impl AddressTokens {
     /// Makes and checks tokens with these secrets, or with this secret.
     #[must_use]
     pub fn new(secrets: impl Into<TokenSecrets>) -> Self {
-        Self { secrets: secrets.into(), lifetime: 30, skew: 5 }
+        Self { secrets: secrets.into(), lifetime: 30, skew: 5, required: false }
     }
 
     /// Sets how long a token is valid. The default is 30 s. A part of a second counts as a whole one; less than 1 s counts
@@ -146,6 +148,25 @@ impl AddressTokens {
     pub fn max_clock_skew(mut self, skew: Duration) -> Self {
         self.skew = seconds_up(skew).min(3_600);
         self
+    }
+
+    /// Sets whether a peer always needs a token to open a conversation. The default is false: a server asks for tokens only
+    /// while peers that are not validated hold more than a quarter of
+    /// [`max_conversations`](crate::Limits::max_conversations).
+    ///
+    /// With true, each first datagram of a client costs a round trip, and one without a token costs the server no place, no
+    /// decoding and no reply cache. Protocols in which the token is part of each request, as in BitTorrent trackers, need
+    /// true.
+    #[must_use]
+    pub const fn required(mut self, required: bool) -> Self {
+        self.required = required;
+        self
+    }
+
+    /// Returns whether a peer always needs a token; see [`required`](Self::required).
+    #[must_use]
+    pub const fn get_required(&self) -> bool {
+        self.required
     }
 
     /// Returns how long a token is valid; see [`lifetime`](Self::lifetime).

@@ -163,6 +163,16 @@ impl<T> Conversations<T> {
         }
     }
 
+    /// Whether the peer is in conversation. If it has proven its address, its conversation learns that.
+    pub(super) fn has(&self, peer: &Addr, proven: bool) -> bool {
+        let conversation = self.open.get(peer);
+        let budget = conversation.and_then(|conversation| conversation.budget.as_ref());
+        if proven && let Some(budget) = budget {
+            budget.validate();
+        }
+        conversation.is_some()
+    }
+
     /// Whether the peer is in conversation and validated.
     pub(super) fn is_validated(&self, peer: &Addr) -> bool {
         self.open.get(peer).is_some_and(Conversation::is_validated)

@@ -17,7 +17,7 @@ use std::{
 };
 
 use alarm::Alarm;
-use guarding::Guarding;
+use guarding::{Current, Guarding};
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, coop, yield_now},
@@ -333,15 +333,19 @@ where
         let admitted = self.admission.admits(received.from(at), || received.ancillary(at).local);
         let dropped = if mode >= Mode::Stop {
             DropReason::ShuttingDown
-        } else if self.guarding.is_on && self.guarding.is_reflector(received.from(at)) {
-            DropReason::Refused
         } else if let Err(refusal) = admitted {
             refusal.reason(received.from(at), &self.socket)
+        } else if self.guarding.is_on
+            && let Some(reason) = {
+                let socket = &self.socket;
+                let mut current = Current { socket, received, at, replies };
+                self.guarding.meet(&mut current, &self.conversations)
+            }
+        {
+            reason
         } else {
             if self.has_cache {
-                let validated =
-                    self.guarding.is_on && self.conversations.is_validated(received.from(at));
-                let rules = self.guarding.rules().filter(|_| !validated);
+                let rules = self.guarding.rules(received.from(at), &self.conversations);
                 let socket = &self.socket;
                 match (Lookup { socket, received, at, passed, rules, replies }).run() {
                     Looked::Request => {}
