@@ -3,6 +3,7 @@
 //!
 //! - [`cookbook`]: programs for common tasks.
 //! - [`requests`]: how requests survive loss, and what RFC 8085 asks for.
+//! - [`internet`]: what protects a server on the internet, and what to check before you open its port.
 //! - [`troubleshooting`]: what to check when a server does not answer.
 //! - [`coming_from`]: for users of EasyNetwork, `UdpFramed` and `recv_from` loops.
 //! - [`codecs`], [`layers`], [`keys`]: which to choose, and what each costs.
@@ -24,17 +25,20 @@ macro_rules! links {
 [cookbook]: crate::_documentation::cookbook
 [cookbook-exchange]: crate::_documentation::cookbook#exchange
 [design]: crate::_documentation::design
+[internet]: crate::_documentation::internet
 [keys]: crate::_documentation::keys
 [layers]: crate::_documentation::layers
 [performance]: crate::_documentation::performance
 [requests]: crate::_documentation::requests
 [troubleshooting]: crate::_documentation::troubleshooting
 [plot]: #plot
+[`AddressTokens`]: crate::AddressTokens
 [`BincodeDerive`]: crate::BincodeDerive
 [`Client`]: crate::Client
 [`Correlated`]: crate::Correlated
 [`DatagramProtocol`]: crate::DatagramProtocol
 [`DropReason`]: crate::DropReason
+[`Guard`]: crate::Guard
 [`Handler`]: crate::Handler
 [`Inherited`]: crate::Inherited
 [`Json`]: crate::Json
@@ -43,6 +47,7 @@ macro_rules! links {
 [`Peer`]: crate::Peer
 [`PeerSender`]: crate::PeerSender
 [`Prefix`]: crate::Prefix
+[`RateLimit`]: crate::RateLimit
 [`ReplayWindow`]: crate::ReplayWindow
 [`ReplyCache`]: crate::ReplyCache
 [`RequestClient`]: crate::RequestClient
@@ -55,6 +60,7 @@ macro_rules! links {
 [`Signed`]: crate::Signed
 [`Split`]: crate::Split
 [`StreamCodec`]: crate::StreamCodec
+[`Tagged`]: crate::Tagged
 [`Udp`]: crate::Udp
 [`Unix`]: crate::Unix
 [`UnnamedPeers`]: crate::UnnamedPeers
@@ -85,6 +91,7 @@ chapters! {
     contract: "../docs/contract.md";
     cookbook: "../docs/cookbook.md";
     design: "../DESIGN.md";
+    internet: "../docs/internet.md";
     keys: "../docs/keys.md";
     layers: "../docs/layers.md";
     performance: "../docs/performance.md", with "../docs/performance.svg";
