@@ -145,6 +145,14 @@ impl Events {
         }
     }
 
+    /// Logs at WARN that handlers have blocked a worker.
+    pub(crate) fn stalled(&self, local: &Addr, took: Duration) {
+        let error: BoxError = format!("handlers blocked the thread for {took:.1?}").into();
+        self.tell(&self.warnings, &*error, |error, suppressed| {
+            tracing::warn!(%local, %error, suppressed, "nothing was received; see ServerBuilder::dedicated_threads");
+        });
+    }
+
     /// Logs at WARN that replies have `ratio` tenths as many bytes as requests: once per serving.
     pub(crate) fn amplifies(&self, local: &Addr, ratio: u64) {
         const WHAT: &str = "replies are much longer than requests: an attacker who forges addresses could use this \

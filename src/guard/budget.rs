@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use super::Rules;
@@ -71,6 +72,11 @@ impl Budget {
             return Err(SendError::OverRate);
         }
         Ok(())
+    }
+
+    /// How long the conversation of the peer may last, unless it is validated.
+    pub(crate) fn max_conversation_time(&self) -> Option<Duration> {
+        self.rules.max_conversation_time()
     }
 
     pub(crate) fn is_validated(&self) -> bool {

@@ -1,5 +1,7 @@
 //! The options of a guard.
 
+use std::time::Duration;
+
 use crate::LimitError;
 
 /// What protects a server on the internet from its peers, and others from the server. Given to
@@ -18,6 +20,7 @@ use crate::LimitError;
 /// | [`min_reply_budget`](Self::min_reply_budget) | 0 |
 /// | [`reply_rate`](Self::reply_rate) | 50 datagrams a second to each address |
 /// | [`reply_burst`](Self::reply_burst) | 125 datagrams |
+/// | [`max_conversation_time`](Self::max_conversation_time) | 10 minutes |
 /// | [`refused_ports`](Self::refused_ports) | 0, 17, 19, 53, 111, 123, 137, 138, 161, 389, 500 |
 ///
 /// Without a guard, replies are not limited. All other [limits](crate::Limits) apply with and without one. The guard
@@ -68,6 +71,7 @@ pub struct Guard {
     min_reply_budget: usize,
     reply_rate: Option<u32>,
     reply_burst: Option<u32>,
+    max_conversation_time: Option<Duration>,
     refused_ports: Vec<u16>,
 }
 
@@ -85,6 +89,7 @@ impl Guard {
             min_reply_budget: 0,
             reply_rate: Some(50),
             reply_burst: Some(125),
+            max_conversation_time: Some(Duration::from_secs(600)),
             refused_ports: REFLECTORS.to_vec(),
         }
     }
@@ -132,6 +137,15 @@ impl Guard {
         self
     }
 
+    /// Sets how long a conversation may last whose peer is not validated. The default is 10 minutes; `None` means no limit.
+    ///
+    /// Then it is dropped at its await point, and counted as [`ServerStats::evicted`](crate::ServerStats::evicted). Its
+    /// peer may begin another one.
+    pub fn max_conversation_time(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.max_conversation_time = time.into();
+        self
+    }
+
     /// Sets the source ports whose datagrams are dropped, counted as [`DropReason::Refused`](crate::DropReason::Refused).
     /// The default are ports of services that answer almost anything, so that nobody can make them and this server
     /// answer each other without end: 0, 17 (quote of the day), 19 (character generator), 53 (DNS), 111 (port mapper),
@@ -167,6 +181,13 @@ impl Guard {
         self.reply_burst
     }
 
+    /// Returns how long a conversation may last whose peer is not validated; see
+    /// [`max_conversation_time`](Self::max_conversation_time).
+    #[must_use]
+    pub const fn get_max_conversation_time(&self) -> Option<Duration> {
+        self.max_conversation_time
+    }
+
     /// Returns the source ports that are refused; see [`refused_ports`](Self::refused_ports).
     #[must_use]
     pub fn get_refused_ports(&self) -> &[u16] {
@@ -182,6 +203,9 @@ impl Guard {
         ];
         match zero.into_iter().find(|(value, _)| *value == Some(0)) {
             Some((_, name)) => Err(LimitError::Zero(name)),
+            None if self.max_conversation_time == Some(Duration::ZERO) => {
+                Err(LimitError::Zero("Guard::max_conversation_time"))
+            }
             None => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use super::{Guard, reply_rates::ReplyRates};
@@ -44,6 +45,11 @@ impl Rules {
     #[inline]
     pub(crate) fn refuses_reply(&self, ip: IpAddr) -> bool {
         self.reply_rates.as_ref().is_some_and(|rates| rates.refuses(ip))
+    }
+
+    /// How long a conversation may last whose peer is not validated.
+    pub(crate) const fn max_conversation_time(&self) -> Option<Duration> {
+        self.guard.get_max_conversation_time()
     }
 
     /// How many peers in conversation are not validated.

@@ -122,12 +122,16 @@ pub struct ServerStats {
     pub aborted: u64,
     /// Conversations that were dropped so that another peer got their place, when
     /// [`Limits::max_conversations`](crate::Limits::max_conversations) was reached: because nothing that their peer has
-    /// sent did decode, or, with a [guard](crate::Guard), because their peer was idle and not validated.
+    /// sent did decode, or, with a [guard](crate::Guard), because their peer was idle and not validated. Also those that
+    /// lasted longer than [`Guard::max_conversation_time`](crate::Guard::max_conversation_time).
     pub evicted: u64,
     /// Conversations that ended because the peer was silent for longer than
     /// [`Limits::idle_timeout`](crate::Limits::idle_timeout), or did not answer a
     /// [request](crate::Peer::exchange) in time.
     pub idle_timeouts: u64,
+    /// How often handlers blocked a worker for more than a second, so that it could not receive. See
+    /// [`ServerBuilder::dedicated_threads`](crate::ServerBuilder::dedicated_threads).
+    pub stalls: u64,
     /// Events about peers that were not logged, because of
     /// [`Limits::max_events_per_second`](crate::Limits::max_events_per_second) or because the subscriber
     /// panicked.
@@ -209,6 +213,7 @@ impl ServerStats {
             Counter::total("aborted", self.aborted),
             Counter::total("evicted", self.evicted),
             Counter::total("idle_timeouts", self.idle_timeouts),
+            Counter::total("stalls", self.stalls),
             Counter::total("suppressed_events", self.suppressed_events),
             Counter::gauge("active_conversations", self.active_conversations),
             Counter::gauge("queued_bytes", self.queued_bytes),
@@ -261,6 +266,7 @@ pub(crate) struct Counters {
     pub(crate) aborted: AtomicU64,
     pub(crate) evicted: AtomicU64,
     pub(crate) idle_timeouts: AtomicU64,
+    pub(crate) stalls: AtomicU64,
     pub(crate) suppressed_events: AtomicU64,
     pub(crate) active_conversations: AtomicUsize,
     pub(crate) queued_bytes: AtomicUsize,
@@ -305,6 +311,7 @@ impl Counters {
             aborted: self.aborted.load(Relaxed),
             evicted: self.evicted.load(Relaxed),
             idle_timeouts: self.idle_timeouts.load(Relaxed),
+            stalls: self.stalls.load(Relaxed),
             suppressed_events: self.suppressed_events.load(Relaxed),
             active_conversations: self.active_conversations.load(Relaxed),
             queued_bytes: self.queued_bytes.load(Relaxed),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use tokio::task::AbortHandle;
+use tokio::{task::AbortHandle, time::Instant};
 
 use super::{Conversation, Conversations};
 use crate::Addr;
@@ -68,13 +68,39 @@ impl<T: End> Conversations<T> {
         let found = find(open, &mut places.junk, junk);
         let found = found.or_else(|| find(open, &mut places.unvalidated, unvalidated));
         let Some(peer) = found else { return false };
-        let Some(conversation) = self.open.get_mut(&peer) else { return false };
+        self.evict(&peer);
+        true
+    }
+
+    /// When the next conversation ends whose peer is not validated.
+    pub(in crate::engine) fn next_expiry(&self) -> Option<Instant> {
+        self.places.expiring.front().map(|(end, ..)| *end)
+    }
+
+    /// Ends conversations that have lasted too long, and whose peers are not validated.
+    #[cold]
+    pub(in crate::engine) fn expire(&mut self) {
+        let now = Instant::now();
+        while self.next_expiry().is_some_and(|end| end <= now)
+            && let Some((_, peer, serial)) = self.places.expiring.pop_front()
+        {
+            let waits = |open: &&Conversation<T>| {
+                open.serial == serial && !open.leaves && !open.is_validated()
+            };
+            if self.open.get(&peer).filter(waits).is_some() {
+                self.evict(&peer);
+            }
+        }
+    }
+
+    /// Takes the place of a conversation.
+    fn evict(&mut self, peer: &Addr) {
+        let Some(conversation) = self.open.get_mut(peer) else { return };
         conversation.leaves = true;
         conversation.mailbox.evict();
         conversation.task.end();
         self.leaving += 1;
         self.release();
-        true
     }
 }
 
@@ -82,8 +108,8 @@ impl<T> Conversations<T> {
     /// Forgets what has ended.
     pub(super) fn tidy_places(&mut self) {
         let Self { open, places, .. } = self;
-        places.tidy(open.len(), |(peer, serial)| {
-            open.get(peer).is_some_and(|conversation| conversation.serial == *serial)
+        places.tidy(open.len(), |peer, serial| {
+            open.get(peer).is_some_and(|conversation| conversation.serial == serial)
         });
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use tokio::time::Instant;
+
 use crate::{Addr, guard::Budget, socket::mailbox::Mailbox};
 
 /// The conversations that may have to give way, in two queues by the clock algorithm: one that was active since it was
@@ -12,6 +14,8 @@ pub(super) struct Places {
     pub(super) junk: VecDeque<(Addr, u64)>,
     /// With a guard, those of peers that are not validated.
     pub(super) unvalidated: VecDeque<(Addr, u64)>,
+    /// Those of peers that are not validated, with the times when they end, in the order of these.
+    pub(super) expiring: VecDeque<(Instant, Addr, u64)>,
     /// Whether conversations are added before their handlers run, so that nobody knows yet what has decoded.
     looks_later: bool,
 }
@@ -32,6 +36,11 @@ impl Places {
         let waits = || (peer.clone(), serial);
         if budget.is_some_and(|budget| !budget.is_validated()) {
             self.unvalidated.push_back(waits());
+            let time = budget.and_then(Budget::max_conversation_time);
+            if let Some(end) = time.and_then(|time| Instant::now().checked_add(time)) {
+                // After a change of the guard, an earlier one may come after a later one. It ends with that.
+                self.expiring.push_back((end, peer.clone(), serial));
+            }
         }
         if mailbox.is_junk() || self.looks_later {
             self.junk.push_back(waits());
@@ -39,14 +48,18 @@ impl Places {
     }
 
     /// Forgets conversations that have ended, when they are most of a queue.
-    pub(super) fn tidy(&mut self, open: usize, is_open: impl Fn(&(Addr, u64)) -> bool) {
+    pub(super) fn tidy(&mut self, open: usize, is_open: impl Fn(&Addr, u64) -> bool) {
         const FEW: usize = 64;
 
         for queue in [&mut self.junk, &mut self.unvalidated] {
             if queue.len() > 2 * open + FEW {
-                queue.retain(&is_open);
+                queue.retain(|(peer, serial)| is_open(peer, *serial));
                 queue.shrink_to(2 * queue.len());
             }
+        }
+        if self.expiring.len() > 2 * open + FEW {
+            self.expiring.retain(|(_, peer, serial)| is_open(peer, *serial));
+            self.expiring.shrink_to(2 * self.expiring.len());
         }
     }
 }

@@ -6,6 +6,7 @@ mod ending;
 mod guarding;
 mod opening;
 mod rereading;
+mod stall;
 
 use std::{
     future::poll_fn,
@@ -85,6 +86,7 @@ where
         deaf: false,
         send_deadline: Alarm::default(),
         chunk_expiry: Alarm::default(),
+        conversation_expiry: Alarm::default(),
         reread: None,
         receiving: socket.outbox.transport().recv_half(BATCH),
         application,
@@ -135,6 +137,8 @@ struct Worker<Req, Res, H, F, M> {
     send_deadline: Alarm,
     /// When an incomplete request is given up.
     chunk_expiry: Alarm,
+    /// When a conversation ends because its peer is not validated.
+    conversation_expiry: Alarm,
     /// The round of reading that conversations with an elapsed timeout wait for.
     reread: Option<Rereading>,
     // Dropped last, because the next serving may begin after that.
@@ -173,7 +177,7 @@ where
                 Event::Received => {
                     backoff = Backoff::default();
                     self.count_received();
-                    while !self.dispatch() {
+                    while !self.dispatch_in_time() {
                         self.give_way().await;
                     }
                     let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
@@ -258,6 +262,11 @@ where
             && self.send_deadline.poll(deadline, cx).is_ready()
         {
             outbox.expire();
+        }
+        while let Some(expiry) = self.conversations.next_expiry()
+            && self.conversation_expiry.poll(expiry, cx).is_ready()
+        {
+            self.conversations.expire();
         }
         if let Some(chunks) = chunks {
             while let Some(expiry) = chunks.next_expiry()

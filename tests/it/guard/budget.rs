@@ -235,6 +235,7 @@ async fn a_limit_of_zero_is_refused_by_name() {
         (Guard::internet().reply_factor(0), "Guard::reply_factor"),
         (Guard::internet().reply_rate(0), "Guard::reply_rate"),
         (Guard::internet().reply_burst(0), "Guard::reply_burst"),
+        (Guard::internet().max_conversation_time(Duration::ZERO), "Guard::max_conversation_time"),
     ] {
         let error = lengths().guard(guard).bind_now(Net::memory().socket()).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");

@@ -7,6 +7,7 @@ mod places;
 mod rates;
 mod replies;
 mod sources;
+mod stalls;
 mod tokens;
 
 use datagrammar::{Guard, Raw, Server, ServerBuilder, ServerHandle, testing::Network};

@@ -195,3 +195,31 @@ async fn all_validated_peers_leave_no_room() {
     until(|| server.handle.stats().dropped(DropReason::ConversationLimit) == 1).await;
     server.stop().await;
 }
+
+//
+#[tokio::test(start_paused = true)]
+async fn a_conversation_of_a_peer_that_is_not_validated_ends_after_ten_minutes() {
+    let net = Net::memory();
+    let Net::Memory(network) = &net else { unreachable!() };
+    let server = net.serve(counting().guard(Guard::internet())).await;
+    let (validated, other) = (
+        peer_at(network, "10.0.0.1:5000", &server.handle),
+        peer_at(network, "10.0.0.2:5000", &server.handle),
+    );
+    assert_eq!(validated.ask("secret").await, "1");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+
+    for n in 0..20 {
+        assert_eq!(other.ask("hello").await, (n + 1).to_string());
+        assert_eq!(validated.ask("hello").await, (n + 2).to_string());
+        tokio::time::sleep(Duration::from_millis(29_900)).await;
+    }
+    tokio::time::sleep(3 * SECOND).await;
+    assert_eq!(server.handle.stats().evicted, 1);
+
+    assert_eq!(other.ask("hello").await, "1");
+    assert_eq!(validated.ask("hello").await, "22");
+    let stats = server.handle.stats();
+    assert_eq!((stats.evicted, stats.aborted, stats.active_conversations), (1, 0, 2));
+    server.stop().await;
+}
