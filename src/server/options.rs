@@ -7,7 +7,7 @@ use super::{
     endpoint::{Life, Server},
 };
 use crate::{
-    Addr, BindError, Chunked, Limits, RateLimit, ReplyCache,
+    Addr, BindError, Chunked, Limits, RateLimit, ReplyCache, Shape,
     chunk::Chunks,
     engine::{
         Engine, Guarded,
@@ -22,7 +22,7 @@ use crate::{
     socket::{SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
-    transport::config::Source,
+    transport::{Filter, config::Source},
 };
 
 /// The options of a server.
@@ -32,6 +32,7 @@ pub(super) struct Options {
     pub(super) source_filter: Option<Check>,
     pub(super) rate_limits: Vec<RateLimit>,
     pub(super) dedicated_threads: bool,
+    pub(super) kernel_filter: bool,
     /// It has an effect only if there is a way to read ids.
     pub(super) reply_cache: ReplyCache,
     /// The same.
@@ -48,6 +49,8 @@ pub(super) struct Parts {
     pub(super) encoder: Arc<dyn Any + Send + Sync>,
     /// Reads ids for the reply cache.
     pub(super) read_id: Option<ReadId>,
+    /// What all datagrams that the server receives have in common, if a kernel filter is wanted.
+    pub(super) shape: Option<Shape>,
 }
 
 /// A server that is not bound yet.
@@ -66,7 +69,8 @@ impl Unbound {
             chunked.check()?;
             chunked.check_others(&self.options.limits, &self.options.reply_cache)?;
         }
-        let bound = bind::bind(sources, self.options.dedicated_threads).await?;
+        let filter = self.parts.shape.as_ref().map(Filter::new).transpose()?;
+        let bound = bind::bind(sources, self.options.dedicated_threads, filter).await?;
         let server = self.build(bound);
         server.handle().diagnostics().tell_short_buffers();
         Ok(server)
@@ -85,7 +89,7 @@ impl Unbound {
         let first_workers = bound.iter().filter(|bound| bound.is_first_worker);
         let local_addrs: Arc<[Addr]> =
             first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
-        let Parts { engine, encoder, read_id } = self.parts;
+        let Parts { engine, encoder, read_id, .. } = self.parts;
         let cache = read_id.map(|read_id| {
             let storing = reply_store.map(|store| {
                 let (counters, events) = (Arc::clone(&counters), Arc::clone(&events));

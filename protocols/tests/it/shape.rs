@@ -143,7 +143,8 @@ fn each_protocol_knows_its_shape() {
     has(&LockStep::new(prefixed), &[b"outin"], &[b"out"]);
     let pointer: Box<dyn DatagramProtocol<Incoming = Bytes, Outgoing = Bytes>> =
         Box::new(&prefixed);
-    has(&std::sync::Arc::new(pointer), &[b"outin"], &[b"out"]);
+    has(&&pointer, &[b"outin"], &[b"out"]);
+    has(&std::sync::Arc::new(prefixed), &[b"outin"], &[b"out"]);
 }
 
 //

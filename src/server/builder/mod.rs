@@ -48,7 +48,7 @@ pub struct ServerBuilder<P> {
 
 /// Makes what depends on the protocol and the handler. Only this closure knows the type of the handler. With a reader,
 /// the protocol is shared, and there may be chunks; without one, no second pointer leads to it.
-type Assemble<P> = Box<dyn FnOnce(Option<Reader<P>>, bool) -> Parts + Send>;
+type Assemble<P> = Box<dyn FnOnce(Option<Reader<P>>, &Options) -> Parts + Send>;
 
 /// Makes a function that reads ids.
 type Reader<P> = fn(Arc<Wire<P>>) -> ReadId;
@@ -124,20 +124,21 @@ impl<P> ServerBuilder<P> {
         P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
-        let assemble = |reader: Option<Reader<P>>, has_chunks| {
+        let assemble = |reader: Option<Reader<P>>, options: &Options| {
             let (protocol, read_id) = match reader {
                 None => (Protocol::new(protocol), None),
                 Some(reader) => {
-                    let shared = Arc::new(Wire::new(protocol, has_chunks));
+                    let shared = Arc::new(Wire::new(protocol, options.chunked.is_some()));
                     (Protocol::new(Arc::clone(&shared)), Some(reader(shared)))
                 }
             };
+            let shape = options.kernel_filter.then(|| protocol.shape());
             let protocol = Arc::new(protocol);
             let encoder = Arc::new(Encoder::new(&protocol));
             let engine = |guarded| -> Box<dyn Engine> {
                 Box::new(Sockets::new(Application { protocol, handler }, guarded))
             };
-            Parts { engine: Box::new(engine), encoder, read_id }
+            Parts { engine: Box::new(engine), encoder, read_id, shape }
         };
         Self { assemble: Box::new(assemble), reader: None, options: Options::default() }
     }
@@ -284,7 +285,7 @@ impl<P> ServerBuilder<P> {
 
     /// Everything without the type of the protocol. What follows is compiled once for all protocols.
     pub(super) fn erase(self) -> Unbound {
-        let parts = (self.assemble)(self.reader, self.options.chunked.is_some());
+        let parts = (self.assemble)(self.reader, &self.options);
         Unbound { parts, options: self.options }
     }
 }

@@ -110,4 +110,52 @@ impl<P> ServerBuilder<P> {
         self.options.dedicated_threads = dedicated_threads;
         self
     }
+
+    /// Sets whether the kernel drops datagrams that cannot be packets of the protocol. The default is false.
+    ///
+    /// The server makes a small program of the protocol's [shape](crate::DatagramProtocol::shape), which is lengths and
+    /// first bytes, and attaches it to its UDP sockets (`SO_ATTACH_FILTER`). So a flood of other datagrams does not fill
+    /// the receive buffer, and costs the server no time. It needs no privilege. Linux only.
+    ///
+    /// - **A datagram that decodes is never dropped.** Those that would be decode errors may be: then no handler sees
+    ///   them, and they do not count as [`decode_errors`](crate::ServerStats::decode_errors). So do not use it if a handler
+    ///   answers such datagrams.
+    /// - **Its drops count as [`DropReason::Kernel`](crate::DropReason::Kernel)**, together with those of a full buffer: the
+    ///   kernel has one counter for both.
+    /// - **If any datagram can be a packet, there is no filter**, for example with [`Raw`](crate::Raw). A layer such as
+    ///   [`Prefix`](crate::Prefix) or [`shaped`](crate::DatagramProtocol::shaped) changes that.
+    ///   [`SocketDiagnostics::kernel_filter`](crate::SocketDiagnostics::kernel_filter) says whether there is one.
+    /// - **The kernel no longer merges received datagrams** (GRO) while there is a filter, whatever
+    ///   [`segmentation_offload`](crate::Udp::segmentation_offload) says. It would run the filter once for all that are
+    ///   merged, so with one invalid datagram a stranger could make it drop those of a peer.
+    /// - **Your own socket** gets the filter too, instead of one that it has. It keeps the filter when it is passed to
+    ///   another process.
+    /// - It has no effect on Unix sockets and networks in memory.
+    ///
+    /// [The list of checks](crate::_documentation::troubleshooting) shows how to attach a filter of your own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{DatagramProtocol, Prefix, Server, Text};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # if !cfg!(target_os = "linux") { return Ok(()) }
+    /// let protocol = Text.layer(Prefix::new(*b"QZ\x02"));
+    /// let server = Server::builder(protocol, async |text: String| text)
+    ///     .kernel_filter(true)
+    ///     .bind("127.0.0.1:0")
+    ///     .await?;
+    /// assert!(server.handle().diagnostics().sockets()[0].kernel_filter().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "SO_ATTACH_FILTER")]
+    #[doc(alias = "BPF")]
+    #[doc(alias = "firewall")]
+    pub fn kernel_filter(mut self, kernel_filter: bool) -> Self {
+        self.options.kernel_filter = kernel_filter;
+        self
+    }
 }
