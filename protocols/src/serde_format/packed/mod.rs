@@ -46,6 +46,7 @@ pub(crate) fn read<'de, F: Form, T: Deserialize<'de>>(
 }
 
 /// Reads one packet and drops it. Returns whether it could be read, and how many bytes were.
+#[cfg(feature = "fixed")]
 pub(crate) fn try_read<'de, F: Form, T: Deserialize<'de>>(
     datagram: &'de [u8],
     levels: usize,
