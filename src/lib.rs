@@ -258,9 +258,9 @@ pub use datagrammar_protocols::Zlib;
 pub use datagrammar_protocols::Zstd;
 pub use datagrammar_protocols::{
     BoxError, Bytes, Choice, Claim, Convert, Converter, ConverterFn, Correlated, DatagramProtocol,
-    DecodeError, Either, EncodeError, ErrorKind, Layer, Layered, LockStep, Prefix, Raw,
-    ReplayWindow, Split, Tagged, TaggedRequest, TaggedResponse, TaggedServer, Text, TextLine,
-    TryConvert, When, converter_fn, first_byte,
+    DecodeError, Either, EncodeError, ErrorKind, Layer, Layered, LockStep, Pattern, Prefix, Raw,
+    ReplayWindow, Shape, Shaped, Split, Tagged, TaggedRequest, TaggedResponse, TaggedServer, Text,
+    TextLine, TryConvert, When, converter_fn, first_byte,
 };
 #[cfg(unix)]
 pub use error::InheritedError;

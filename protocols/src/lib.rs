@@ -50,12 +50,15 @@
 //! | purpose | use |
 //! | --- | --- |
 //! | your own types instead of the types on the wire | [`DatagramProtocol::convert`], with a [`Converter`] |
-//! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] |
+//! | several protocols on one port | [`DatagramProtocol::or`], with [`DatagramProtocol::when`] or [`DatagramProtocol::shaped`] |
 //! | one protocol to receive, another to send | [`Split`] |
 //! | a protocol that is chosen at run time | `Box<dyn DatagramProtocol<Incoming = …, Outgoing = …>>` |
 //!
 //! [`ReplayWindow`] detects packets that somebody recorded and sends again (anti-replay); your
 //! program uses it. [`testing::Conformance`] tests a protocol of your own.
+//!
+//! A [`Shape`] is what all datagrams of a protocol have in common. A server can let the kernel drop
+//! everything else.
 //!
 //! Every protocol returns the same two error types: [`DecodeError`] and [`EncodeError`].
 //!
@@ -156,6 +159,7 @@ mod correlation;
 mod error;
 mod layer;
 mod plain;
+mod pointer;
 mod protocol;
 mod replay;
 #[cfg(any(
@@ -167,6 +171,7 @@ mod replay;
     feature = "postcard"
 ))]
 mod serde_format;
+mod shape;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(any(
@@ -238,7 +243,7 @@ pub use bytes::Bytes;
 pub use self::{
     codec::{raw::Raw, text::Text, text_line::TextLine},
     combinator::{
-        adapter::{Choice, Convert, Layered, When},
+        adapter::{Choice, Convert, Layered, Shaped, When},
         choice::{either::Either, when::first_byte},
         convert::{
             converter::Converter,
@@ -257,6 +262,7 @@ pub use self::{
     layer::{interface::Layer, prefix::Prefix},
     protocol::{Claim, DatagramProtocol},
     replay::ReplayWindow,
+    shape::{Pattern, Shape},
 };
 
 /// The examples of the README, as tests.

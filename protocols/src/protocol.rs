@@ -1,14 +1,13 @@
 //! The trait of every protocol, and the trait of protocols that recognize their own datagrams.
 
-use std::sync::Arc;
-
 use crate::{
     combinator::{
-        adapter::{Choice, Convert, Layered, When},
+        adapter::{Choice, Convert, Layered, Shaped, When},
         convert::converter::Converter,
     },
     error::{DecodeError, EncodeError},
     layer::interface::Layer,
+    shape::Shape,
 };
 
 /// Maps packets to datagrams and back: one datagram is one packet.
@@ -28,6 +27,7 @@ use crate::{
 ///   both methods take `&self`. One value serves all peers.
 /// - **No panic.** Every datagram may come from an attacker. `decode` returns for any bytes. It
 ///   uses memory in proportion to the received bytes, not to a length that they declare.
+/// - **A true shape.** Every datagram that `decode` accepts has the [`shape`](Self::shape).
 ///
 /// # Examples
 ///
@@ -104,6 +104,34 @@ pub trait DatagramProtocol {
     /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+    /// Returns what all datagrams that this endpoint receives have in common, as lengths and first
+    /// bytes. The default is [`Shape::any`].
+    ///
+    /// A server with a kernel filter (`ServerBuilder::kernel_filter`) lets the kernel drop all other
+    /// datagrams. So the shape must include every datagram that [`decode`](Self::decode) accepts, and
+    /// every one that the other side sends. It may include more. It does not change, like everything
+    /// else that a protocol returns.
+    ///
+    /// Protocols of this crate know their shapes: `Text.layer(Prefix::new(*b"QZ"))` that datagrams
+    /// begin with `QZ`, `Fixed` how long they are. Only a [condition](Self::when) is a closure, so
+    /// nobody can see which bytes it wants; use [`shaped`](Self::shaped) instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Prefix, Text};
+    ///
+    /// let shape = Text.layer(Prefix::new(*b"QZ")).shape();
+    ///
+    /// assert!(shape.matches(b"QZhello"));
+    /// assert!(!shape.matches(b"hello"));
+    /// ```
+    #[must_use]
+    fn shape(&self) -> Shape {
+        Shape::any()
+    }
 
     /// Wraps this protocol with a converter, so that packets become types of your domain.
     ///
@@ -197,6 +225,32 @@ pub trait DatagramProtocol {
         When::new(self, condition)
     }
 
+    /// Restricts this protocol to datagrams of a [shape](Shape). It is a [condition](Self::when) that the
+    /// [kernel filter](Self::shape) of a server knows too.
+    ///
+    /// `decode` refuses other datagrams, and `encode` refuses packets whose bytes do not have the
+    /// shape.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{DatagramProtocol, Raw, Shape};
+    ///
+    /// let media = Raw.shaped(Shape::first_byte(128..=191).and(Shape::lengths(12..)));
+    ///
+    /// assert!(media.decode(&[0x80; 12]).is_ok());
+    /// assert!(media.decode(&[0x80; 11]).is_err());
+    /// assert!(!media.shape().matches(&[0x00; 12]));
+    /// ```
+    #[must_use]
+    fn shaped(self, shape: Shape) -> Shaped<Self>
+    where
+        Self: Sized,
+    {
+        Shaped::new(self, shape)
+    }
+
     /// Combines this protocol with another one, which receives the datagrams that this one does not
     /// [claim](Claim). So several protocols share a port.
     ///
@@ -226,50 +280,7 @@ pub trait DatagramProtocol {
     /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     ///
-    /// Two protocols in one enum of your own. A letter before each datagram selects the protocol,
-    /// and the inner protocols do not see that letter:
-    ///
-    /// ```
-    /// # use datagrammar_protocols as datagrammar;
-    /// use datagrammar::{Bytes, DatagramProtocol, Either, Prefix, Raw, Text, TryConvert};
-    ///
-    /// #[derive(Clone, Debug, PartialEq)]
-    /// enum Packet {
-    ///     Chat(String),
-    ///     Voice(Bytes),
-    /// }
-    ///
-    /// impl From<Either<String, Bytes>> for Packet {
-    ///     fn from(packet: Either<String, Bytes>) -> Self {
-    ///         match packet {
-    ///             Either::Left(text) => Self::Chat(text),
-    ///             Either::Right(bytes) => Self::Voice(bytes),
-    ///         }
-    ///     }
-    /// }
-    ///
-    /// impl From<&Packet> for Either<String, Bytes> {
-    ///     fn from(packet: &Packet) -> Self {
-    ///         match packet.clone() {
-    ///             Packet::Chat(text) => Self::Left(text),
-    ///             Packet::Voice(bytes) => Self::Right(bytes),
-    ///         }
-    ///     }
-    /// }
-    ///
-    /// let protocol = Text
-    ///     .layer(Prefix::new(*b"T"))
-    ///     .or(Raw.layer(Prefix::new(*b"V")))
-    ///     .convert(TryConvert::<_, Packet, Packet, _>::new());
-    ///
-    /// let mut datagram = Vec::new();
-    /// protocol.encode(&Packet::Chat("hello".to_owned()), &mut datagram)?;
-    ///
-    /// assert_eq!(datagram, b"Thello");
-    /// assert_eq!(protocol.decode(b"V\xf8")?, Packet::Voice(Bytes::from_static(b"\xf8")));
-    /// assert!(protocol.decode(b"hello").is_err());
-    /// # Ok::<(), datagrammar::BoxError>(())
-    /// ```
+    /// [`Either`](crate::Either) shows how to make one enum of several protocols.
     ///
     /// [RFC 7983]: https://www.rfc-editor.org/rfc/rfc7983
     #[must_use]
@@ -286,9 +297,9 @@ pub trait DatagramProtocol {
 /// [`protocol.or(…)`](DatagramProtocol::or).
 ///
 /// [`protocol.when(…)`](DatagramProtocol::when) adds a condition to any protocol, and the result
-/// implements this trait. So does a protocol whose last (outermost) layer is
-/// [`Prefix`](crate::Prefix), `one.or(other)` if both claim, and `protocol.convert(…)` if
-/// `protocol` claims. Implement it for a protocol of your own if a simple condition is not enough.
+/// implements this trait. So do [`protocol.shaped(…)`](DatagramProtocol::shaped), a protocol whose
+/// last (outermost) layer is [`Prefix`](crate::Prefix), `one.or(other)` if both claim, and
+/// `protocol.convert(…)` if `protocol` claims. Implement it for a protocol of your own if a simple condition is not enough.
 ///
 /// An implementation must claim every datagram that it encodes. It should be cheap: it runs for
 /// each received datagram, and more than once in a choice of several protocols.
@@ -355,43 +366,4 @@ pub trait Claim: DatagramProtocol {
     /// ```
     #[must_use]
     fn claims(&self, datagram: &[u8]) -> bool;
-}
-
-impl<P: DatagramProtocol + ?Sized> DatagramProtocol for &P {
-    type Incoming = P::Incoming;
-    type Outgoing = P::Outgoing;
-
-    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        (**self).decode(datagram)
-    }
-
-    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        (**self).encode(packet, datagram)
-    }
-}
-
-impl<P: DatagramProtocol + ?Sized> DatagramProtocol for Box<P> {
-    type Incoming = P::Incoming;
-    type Outgoing = P::Outgoing;
-
-    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        (**self).decode(datagram)
-    }
-
-    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        (**self).encode(packet, datagram)
-    }
-}
-
-impl<P: DatagramProtocol + ?Sized> DatagramProtocol for Arc<P> {
-    type Incoming = P::Incoming;
-    type Outgoing = P::Outgoing;
-
-    fn decode(&self, datagram: &[u8]) -> Result<Self::Incoming, DecodeError> {
-        (**self).decode(datagram)
-    }
-
-    fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        (**self).encode(packet, datagram)
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::Shape;
+
 /// The first byte of a datagram that is a whole packet.
 pub(crate) const WHOLE: u8 = 0;
 /// The first byte of a chunk.
@@ -64,6 +66,13 @@ pub(crate) struct Missing<'a> {
 #[inline]
 pub(crate) const fn is_part(datagram: &[u8]) -> bool {
     matches!(datagram, [CHUNK..=MISSING, ..])
+}
+
+/// The shape of all parts.
+pub(crate) fn parts() -> Shape {
+    let chunks = Shape::first_byte(CHUNK..=ASKING).and(Shape::lengths(HEADER + 1..));
+    let lists = LIST_HEADER + RANGE..=LIST_HEADER + RANGES * RANGE;
+    chunks.or(Shape::prefix([MISSING]).and(Shape::lengths(lists)))
 }
 
 impl<'a> Part<'a> {
@@ -232,6 +241,27 @@ mod tests {
             LIST_HEADER + 3 * RANGE
         );
         assert_eq!(missing(PACKET, all(), usize::MAX).len(), LIST_HEADER + RANGES * RANGE);
+    }
+
+    //
+    #[test]
+    fn parts_have_their_shape_and_what_is_malformed_by_its_length_has_not() {
+        let shape = parts();
+        let mut random = fastrand::Rng::with_seed(20);
+        let mut read = 0;
+
+        for _ in 0..20_000 {
+            let mut datagram = bytes(&[&[random.u8(..5)], &ID, &[0, 0, 0, random.u8(..2)]]);
+            datagram.extend(std::iter::repeat_n(0, random.usize(..600)));
+            datagram.truncate(random.usize(..600));
+            let is_part = Part::read(&datagram).is_some();
+            assert!(!is_part || shape.matches(&datagram), "{datagram:?}");
+            read += u32::from(is_part);
+        }
+
+        assert!(read > 300, "{read}");
+        assert!(!shape.matches(&[CHUNK; HEADER]) && !shape.matches(&[MISSING; LIST_HEADER]));
+        assert!(!shape.matches(&[WHOLE; 100]) && !shape.matches(b""));
     }
 
     #[test]

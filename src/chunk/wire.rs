@@ -1,7 +1,9 @@
 //! A protocol in the format of a client or a server that may send packets in chunks.
 
-use super::format::WHOLE;
-use crate::{Correlated, DatagramProtocol, DecodeError, EncodeError, PeerTokens, ValidateAddress};
+use super::format::{WHOLE, parts};
+use crate::{
+    Correlated, DatagramProtocol, DecodeError, EncodeError, PeerTokens, Shape, ValidateAddress,
+};
 
 /// A protocol whose packets have one byte in front of them if there may be chunks.
 #[derive(Debug)]
@@ -50,6 +52,14 @@ impl<P: DatagramProtocol> DatagramProtocol for Wire<P> {
             datagram.push(WHOLE);
         }
         self.protocol.encode(packet, datagram)
+    }
+
+    fn shape(&self) -> Shape {
+        let packet = self.protocol.shape();
+        if !self.has_kind {
+            return packet;
+        }
+        packet.with_header(1).and(Shape::prefix([WHOLE])).or(parts())
     }
 }
 
@@ -118,6 +128,16 @@ mod tests {
         assert!(wire.is_refusal(b"\0\x03\0\0\0\x07"));
         assert_eq!(wire.id(&response[1..]), None);
         assert!(wire.decode(&response[1..]).is_err() && wire.decode(b"").is_err());
+    }
+
+    //
+    #[test]
+    fn a_whole_packet_has_the_shape_of_its_protocol_behind_its_kind() {
+        let shape = |has_kind| Wire::new(Tagged::new(Text), has_kind).shape();
+
+        assert!(shape(true).matches(b"\0\x01\0\0\0\x07ho") && shape(true).matches(&[1; 18]));
+        assert!(!shape(true).matches(b"\x01\0\0\0\x07ho") && !shape(true).matches(b"\0\x01ho"));
+        assert!(shape(false).matches(b"\x01\0\0\0\x07ho") && !shape(false).matches(b"\0\x01ho"));
     }
 
     #[test]

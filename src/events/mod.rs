@@ -130,11 +130,14 @@ impl Events {
     }
 
     /// Does the same as [`dropped`](Self::dropped), for datagrams that the kernel has dropped.
-    pub(crate) fn kernel_dropped(&self, local: &Addr) {
+    /// If the socket has a filter, nobody knows whether the filter dropped them or the buffer was full.
+    pub(crate) fn kernel_dropped(&self, local: &Addr, is_filtered: bool) {
         const BOUND: &str = "Udp::recv_buffer_size, see ServerHandle::diagnostics";
+        const FILTERED: &str =
+            "the kernel filter or Udp::recv_buffer_size, see ServerHandle::diagnostics";
 
         if self.losses.is_first(DropReason::Kernel) {
-            lost(DropReason::Kernel, local, BOUND);
+            lost(DropReason::Kernel, local, if is_filtered { FILTERED } else { BOUND });
         }
     }
 

@@ -327,8 +327,8 @@ impl ServerHandle {
     /// Counts the datagrams that the kernel has dropped so far, and logs their number.
     pub(crate) fn count_kernel_drops(&self) {
         // Not under the lock of the sockets, because a `tracing` subscriber may read the stats.
-        if let Some(local) = self.watch.count_drops(&self.counters) {
-            self.events.kernel_dropped(&local);
+        if let Some((local, is_filtered)) = self.watch.count_drops(&self.counters) {
+            self.events.kernel_dropped(&local, is_filtered);
         }
     }
 

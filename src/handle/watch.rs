@@ -7,7 +7,7 @@ use crate::{
     Addr,
     socket::SocketState,
     stats::{Counters, DropReason},
-    transport::buffers,
+    transport::{buffers, filter::attached},
 };
 
 /// The sockets of a server, for its handles. It keeps none of them alive.
@@ -35,9 +35,9 @@ impl Watched {
         Self { socket: Arc::downgrade(socket), seen: 0, dropped: 0, asked }
     }
 
-    /// Counts the datagrams that the kernel has dropped since the last call. Returns the address if there are
-    /// any.
-    fn count_drops(&mut self, counters: &Counters) -> Option<Addr> {
+    /// Counts the datagrams that the kernel has dropped since the last call. If there are any, returns the address, and
+    /// whether a filter may have dropped them.
+    fn count_drops(&mut self, counters: &Counters) -> Option<(Addr, bool)> {
         let socket = self.socket.upgrade()?;
         let transport = socket.outbox.transport();
         let now = transport.kernel_drops()?;
@@ -45,7 +45,10 @@ impl Watched {
         counters.dropped(DropReason::Kernel, dropped);
         self.seen = now;
         self.dropped += dropped;
-        (dropped > 0).then(|| transport.local_addr().clone())
+        (dropped > 0).then(|| {
+            let filter = transport.socket().and_then(|socket| attached(&socket));
+            (transport.local_addr().clone(), filter.is_some())
+        })
     }
 
     fn report(&self) -> Option<SocketDiagnostics> {
@@ -65,6 +68,7 @@ impl Watched {
             recv_offload: transport.recv_offload(),
             send_offload: transport.send_offload(),
             kernel_drops: transport.kernel_drops().map(|_| self.dropped),
+            kernel_filter: transport.socket().and_then(|socket| attached(&socket)),
         })
     }
 }
@@ -75,8 +79,8 @@ impl SocketWatch {
     }
 
     /// Counts the datagrams that the kernel has dropped since the last call. Returns an address where there
-    /// were any.
-    pub(crate) fn count_drops(&self, counters: &Counters) -> Option<Addr> {
+    /// were any, and whether a filter may have dropped them.
+    pub(crate) fn count_drops(&self, counters: &Counters) -> Option<(Addr, bool)> {
         let mut found = None;
         for socket in &mut *self.lock() {
             let dropped = socket.count_drops(counters);

@@ -1,6 +1,6 @@
 //! The protocol of a server, erased to types that depend on its packets only.
 
-use crate::{DatagramProtocol, DecodeError, EncodeError};
+use crate::{DatagramProtocol, DecodeError, EncodeError, Shape};
 
 /// A protocol for packets of these two types.
 pub(crate) struct Protocol<Req, Res>(Box<AnyProtocol<Req, Res>>);
@@ -13,6 +13,10 @@ impl<Req, Res> Protocol<Req, Res> {
         P: DatagramProtocol<Incoming = Req, Outgoing = Res> + Send + Sync + 'static,
     {
         Self(Box::new(protocol))
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.0.shape()
     }
 
     #[inline]

@@ -6,7 +6,6 @@ mod builder;
 mod endpoint;
 mod multicast;
 mod options;
-mod protection;
 mod run;
 mod serve;
 

@@ -7,7 +7,8 @@ use super::{
     endpoint::{Life, Server},
 };
 use crate::{
-    Addr, AddressTokens, BindError, Chunked, Guard, Limits, RateLimit, ReplyCache, ValidateAddress,
+    Addr, AddressTokens, BindError, Chunked, Guard, Limits, RateLimit, ReplyCache, Shape,
+    ValidateAddress,
     chunk::Chunks,
     engine::{
         Engine, Guarded,
@@ -25,7 +26,7 @@ use crate::{
     stats::Counters,
     tasks::Tasks,
     token::Validation,
-    transport::config::Source,
+    transport::{Filter, config::Source},
 };
 
 /// The options of a server.
@@ -38,6 +39,7 @@ pub(super) struct Options {
     /// It has an effect only if the protocol has a place for tokens.
     pub(super) address_tokens: Option<AddressTokens>,
     pub(super) dedicated_threads: bool,
+    pub(super) kernel_filter: bool,
     /// It has an effect only if there is a way to read ids.
     pub(super) reply_cache: ReplyCache,
     /// The same.
@@ -59,6 +61,8 @@ pub(super) struct Parts {
     pub(super) read_id: Option<ReadId>,
     /// The place of address tokens.
     pub(super) place: Option<TokenPlace>,
+    /// What all datagrams that the server receives have in common, if a kernel filter is wanted.
+    pub(super) shape: Option<Shape>,
 }
 
 /// A server that is not bound yet.
@@ -78,7 +82,8 @@ impl Unbound {
             chunked.check()?;
             chunked.check_others(&self.options.limits, &self.options.reply_cache)?;
         }
-        let bound = bind::bind(sources, self.options.dedicated_threads).await?;
+        let filter = self.parts.shape.as_ref().map(Filter::new).transpose()?;
+        let bound = bind::bind(sources, self.options.dedicated_threads, filter).await?;
         let server = self.build(bound);
         server.handle().diagnostics().tell_short_buffers();
         Ok(server)
@@ -106,7 +111,7 @@ impl Unbound {
         let first_workers = bound.iter().filter(|bound| bound.is_first_worker);
         let local_addrs: Arc<[Addr]> =
             first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
-        let Parts { engine, encoder, read_id, place } = self.parts;
+        let Parts { engine, encoder, read_id, place, .. } = self.parts;
         let validation = place.zip(address_tokens);
         let validation = validation.map(|(place, tokens)| Arc::new(Validation::new(place, tokens)));
         let cache = read_id.map(|read_id| {

@@ -47,6 +47,10 @@ pub enum DropReason {
     /// The kernel dropped it, usually because the socket's receive buffer was full. The server never received
     /// it.
     ///
+    /// With a [kernel filter](crate::ServerBuilder::kernel_filter), or one that you attached to your own socket, these
+    /// are also the datagrams that the filter dropped. The kernel has one counter for both. Only its count for all
+    /// sockets of the host tells them apart: `nstat -az UdpRcvbufErrors Udp6RcvbufErrors` shows full buffers only.
+    ///
     /// Only Linux reports this, if [`batch_io`](crate::Udp::batch_io) is on. The count includes all drops
     /// since the server was bound, also those just now. Datagrams that the kernel has merged (GRO) count as
     /// one.

@@ -33,8 +33,9 @@ impl Validation {
         &self,
         datagram: &[u8],
         peer: SocketAddr,
+        now: SystemTime,
     ) -> Result<bool, Panicked> {
-        let tokens = self.tokens.for_peer(peer, SystemTime::now());
+        let tokens = self.tokens.for_peer(peer, now);
         panic::catch(|| self.protocol.has_valid_token(datagram, &tokens))
     }
 
@@ -47,8 +48,9 @@ impl Validation {
         &self,
         datagram: &[u8],
         peer: SocketAddr,
+        now: SystemTime,
     ) -> Result<Option<Vec<u8>>, Panicked> {
-        let tokens = self.tokens.for_peer(peer, SystemTime::now());
+        let tokens = self.tokens.for_peer(peer, now);
         panic::catch(|| {
             let mut challenge = Vec::new();
             let is_sent = self.protocol.challenge(datagram, &tokens, &mut challenge);

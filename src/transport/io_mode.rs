@@ -78,6 +78,8 @@ pub enum Offload {
     UpTo(usize),
     /// [`segmentation_offload(false)`](crate::Udp::segmentation_offload) is set.
     Disabled,
+    /// The server has a [kernel filter](crate::ServerBuilder::kernel_filter), which must see each datagram.
+    Filtered,
     /// The socket is your own, so its GRO setting was not changed.
     CallerSocket,
     /// The kernel does not support it, or the network interface does not compute the checksums.
@@ -94,6 +96,7 @@ impl fmt::Display for Offload {
                 return write!(f, "on up to {bytes} bytes, the kernel refused more");
             }
             Self::Disabled => "off, as requested",
+            Self::Filtered => "off, because of the kernel filter",
             Self::CallerSocket => "unchanged on the caller's own socket",
             Self::Refused => "off, the kernel refused it",
             Self::Unavailable => "not available",

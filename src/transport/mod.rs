@@ -1,6 +1,7 @@
 //! Transports carry datagrams in batches. Each has a shared half that sends, and a half that receives.
 
 pub(crate) mod config;
+pub(crate) mod filter;
 mod icmp;
 #[cfg(unix)]
 pub(crate) mod inherited;
@@ -40,6 +41,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+pub(crate) use filter::Filter;
 pub(crate) use icmp::is_about_sending;
 pub(crate) use icmp::send_despite_the_past;
 pub(crate) use io_mode::buffers;

@@ -8,9 +8,9 @@ use std::{
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-use super::Linux;
 pub(crate) use super::options::Options;
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use super::{Filter, Linux, linux::Merging};
 use super::{Transport, Udp, WorkerIndex, options::share_port};
 use crate::AddrError;
 
@@ -80,7 +80,7 @@ pub(crate) fn transport(
     options: &Options,
     own: bool,
 ) -> io::Result<Box<dyn Transport>> {
-    Ok(driven(Udp::new(socket)?, place, options, own))
+    driven(Udp::new(socket)?, place, options, own)
 }
 
 /// Does the same as [`transport`], for a connected socket. Also returns the socket, so that the client can
@@ -91,19 +91,35 @@ pub(crate) fn connected(
     own: bool,
 ) -> io::Result<(Arc<tokio::net::UdpSocket>, Box<dyn Transport>)> {
     let udp = Udp::connected(socket)?;
-    Ok((Arc::clone(&udp.socket), driven(udp, WorkerIndex::ALONE, options, own)))
+    Ok((Arc::clone(&udp.socket), driven(udp, WorkerIndex::ALONE, options, own)?))
 }
 
 #[cfg_attr(
     any(not(target_os = "linux"), datagrammar_portable),
     expect(unused_variables, reason = "there is one way only")
 )]
-fn driven(udp: Udp, place: WorkerIndex, options: &Options, own: bool) -> Box<dyn Transport> {
+fn driven(
+    udp: Udp,
+    place: WorkerIndex,
+    options: &Options,
+    own: bool,
+) -> io::Result<Box<dyn Transport>> {
+    let socket = Arc::clone(&udp.socket);
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-    if options.batch_io != Some(false) {
-        return Box::new(Linux::new(udp, place, own, options.segmentation_offload));
+    let transport: Box<dyn Transport> = if options.batch_io == Some(false) {
+        Box::new(udp)
+    } else {
+        let is_filtered = options.kernel_filter.as_ref().is_some_and(Filter::drops);
+        let merging = Merging { asked: options.segmentation_offload, is_filtered };
+        Box::new(Linux::new(udp, place, own, merging))
+    };
+    #[cfg(any(not(target_os = "linux"), datagrammar_portable))]
+    let transport = Box::new(udp);
+    // After the kernel has stopped to merge datagrams.
+    if let Some(filter) = &options.kernel_filter {
+        filter.attach(&SockRef::from(&*socket))?;
     }
-    Box::new(udp)
+    Ok(transport)
 }
 
 /// Creates a non-blocking socket that is bound to `addr`. On `[::]` it receives IPv4 too, unless `ipv6_only`

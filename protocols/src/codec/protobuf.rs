@@ -8,6 +8,7 @@ use crate::{
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
+    shape::Shape,
 };
 
 /// [Protocol Buffers] of types made by [prost] 0.14: `I` is received, `O` is sent.
@@ -115,6 +116,11 @@ impl<I: Default + Message, O: Message> DatagramProtocol for Protobuf<I, O> {
         packet.encode(datagram).map_err(|error| {
             EncodeError::codec("the message does not fit into memory").with_source(error)
         })
+    }
+
+    fn shape(&self) -> Shape {
+        // Only a type that reads nothing accepts the empty datagram.
+        Shape::lengths(usize::from(self.decode(b"").is_err())..)
     }
 }
 

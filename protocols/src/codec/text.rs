@@ -3,6 +3,7 @@
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
+    shape::Shape,
 };
 
 /// UTF-8 text, unchanged: nothing is added, trimmed or normalized.
@@ -43,4 +44,14 @@ impl DatagramProtocol for Text {
         datagram.extend_from_slice(packet.as_bytes());
         Ok(())
     }
+
+    fn shape(&self) -> Shape {
+        utf8()
+    }
+}
+
+/// The shape of UTF-8 (RFC 3629, section 4).
+pub(super) fn utf8() -> Shape {
+    let first = Shape::first_byte(..=0x7f).or(Shape::first_byte(0xc2..=0xf4));
+    first.or(Shape::lengths(..=0))
 }

@@ -1,8 +1,10 @@
 //! Lines of text, without their terminator.
 
+use super::text::utf8;
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
+    shape::Shape,
 };
 
 /// A line of text, for programs that were made for terminals and streams.
@@ -156,6 +158,13 @@ impl DatagramProtocol for TextLine {
         }
         datagram.extend_from_slice(packet.as_bytes());
         Ok(())
+    }
+
+    fn shape(&self) -> Shape {
+        if self.utf8 {
+            return utf8();
+        }
+        Shape::first_byte(..=0x7f).or(Shape::lengths(..=0))
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::shape::Shape;
+
 /// A protocol with a converter around it, made by
 /// [`DatagramProtocol::convert`](crate::DatagramProtocol::convert).
 ///
@@ -93,6 +95,32 @@ impl<P, F> When<P, F> {
 impl<P: fmt::Debug, F> fmt::Debug for When<P, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("When").field("protocol", &self.protocol).finish_non_exhaustive()
+    }
+}
+
+/// A protocol with a shape, made by [`DatagramProtocol::shaped`](crate::DatagramProtocol::shaped): it
+/// accepts only datagrams of that shape.
+///
+/// # Examples
+///
+/// ```
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Claim, DatagramProtocol, Shape, Shaped, Text};
+///
+/// let commands: Shaped<Text> = Text.shaped(Shape::prefix(b"/"));
+///
+/// assert!(commands.claims(b"/join"));
+/// assert!(!commands.claims(b"hello"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Shaped<P> {
+    pub(crate) protocol: P,
+    pub(crate) shape: Shape,
+}
+
+impl<P> Shaped<P> {
+    pub(crate) const fn new(protocol: P, shape: Shape) -> Self {
+        Self { protocol, shape }
     }
 }
 

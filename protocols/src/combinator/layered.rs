@@ -5,6 +5,7 @@ use crate::{
     error::{DecodeError, EncodeError},
     layer::interface::Layer,
     protocol::DatagramProtocol,
+    shape::Shape,
 };
 
 impl<P: DatagramProtocol, L: Layer> DatagramProtocol for Layered<P, L> {
@@ -19,5 +20,9 @@ impl<P: DatagramProtocol, L: Layer> DatagramProtocol for Layered<P, L> {
         let start = datagram.len();
         self.protocol.encode(packet, datagram)?;
         self.layer.apply(datagram, start)
+    }
+
+    fn shape(&self) -> Shape {
+        self.layer.shape(&self.protocol.shape())
     }
 }

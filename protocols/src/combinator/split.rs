@@ -3,6 +3,7 @@
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
+    shape::Shape,
 };
 
 /// Decodes with one protocol and encodes with another.
@@ -65,5 +66,9 @@ impl<I: DatagramProtocol, O: DatagramProtocol> DatagramProtocol for Split<I, O> 
 
     fn encode(&self, packet: &Self::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.outgoing.encode(packet, datagram)
+    }
+
+    fn shape(&self) -> Shape {
+        self.incoming.shape()
     }
 }

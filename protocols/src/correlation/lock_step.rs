@@ -4,6 +4,7 @@ use super::correlated::Correlated;
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
+    shape::Shape,
 };
 
 /// Lets a protocol without ids be used for requests: one request is in flight, and the next datagram from
@@ -51,6 +52,10 @@ impl<P: DatagramProtocol> DatagramProtocol for LockStep<P> {
 
     fn encode(&self, packet: &P::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.0.encode(packet, datagram)
+    }
+
+    fn shape(&self) -> Shape {
+        self.0.shape()
     }
 }
 

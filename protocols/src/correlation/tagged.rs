@@ -4,6 +4,7 @@ use super::correlated::Correlated;
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
+    shape::Shape,
 };
 
 /// Puts a kind and a 32-bit id in front of each packet of another protocol: the client's side.
@@ -56,7 +57,7 @@ pub(super) const ONE_WAY: u8 = 2;
 pub(super) const REFUSAL: u8 = 3;
 
 /// The length of kind and id.
-const TAG: usize = 5;
+pub(super) const TAG: usize = 5;
 
 impl<P> Tagged<P> {
     /// Creates a client's protocol around `protocol`.
@@ -95,6 +96,11 @@ impl<P: DatagramProtocol> DatagramProtocol for Tagged<P> {
     fn encode(&self, packet: &P::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
         append(REQUEST, 0, datagram);
         self.0.encode(packet, datagram)
+    }
+
+    fn shape(&self) -> Shape {
+        let response = self.0.shape().with_header(TAG).and(Shape::prefix([RESPONSE]));
+        response.or(Shape::prefix([REFUSAL]).and(Shape::lengths(TAG..=TAG)))
     }
 }
 

@@ -4,11 +4,12 @@ use std::ops::Deref;
 
 use super::{
     correlated::Correlated,
-    tagged::{ONE_WAY, REFUSAL, REQUEST, RESPONSE, append, split},
+    tagged::{ONE_WAY, REFUSAL, REQUEST, RESPONSE, TAG, append, split},
 };
 use crate::{
     error::{DecodeError, EncodeError},
     protocol::DatagramProtocol,
+    shape::Shape,
 };
 
 /// Puts a kind and a 32-bit id in front of each packet of another protocol: the server's side of
@@ -157,6 +158,11 @@ impl<P: DatagramProtocol> DatagramProtocol for TaggedServer<P> {
                 Ok(())
             }
         }
+    }
+
+    fn shape(&self) -> Shape {
+        let kinds = Shape::prefix([REQUEST]).or(Shape::prefix([ONE_WAY]));
+        self.0.shape().with_header(TAG).and(kinds)
     }
 }
 

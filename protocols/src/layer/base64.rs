@@ -8,7 +8,10 @@ use ::base64::{
 };
 
 use super::{interface::Layer, replace::replace};
-use crate::error::{DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    shape::Shape,
+};
 
 /// Encodes each datagram as base64 ([RFC 4648]), url-safe and padded, so that it is always text.
 ///
@@ -106,5 +109,21 @@ impl Layer for Base64 {
             Ok(payload) => Ok(payload.into()),
             Err(error) => Err(DecodeError::layer("invalid base64").with_source(error)),
         }
+    }
+
+    fn shape(&self, payload: &Shape) -> Shape {
+        // Four characters for each three bytes. The first two are never padding.
+        let characters = |bytes: usize| bytes.div_ceil(3).saturating_mul(4);
+        let groups = payload.patterns().iter().map(|pattern| {
+            let (min, max) = pattern.lengths().into_inner();
+            Shape::lengths(characters(min)..=characters(max))
+        });
+        let groups = groups.reduce(Shape::or).unwrap_or_else(|| payload.clone());
+        let letters = Shape::first_byte(b'A'..=b'Z').or(Shape::first_byte(b'a'..=b'z'));
+        let others = Shape::first_byte(b'0'..=b'9').or(Shape::first_byte(b'+'..=b'+'));
+        let more = [b'-', b'/', b'_'].map(|byte| Shape::prefix([byte]));
+        let character = more.into_iter().fold(letters.or(others), Shape::or);
+        let full = character.clone().and(character.with_header(1));
+        groups.and(full.or(Shape::lengths(..=0)))
     }
 }

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use ::crc32c::crc32c;
 
 use super::interface::Layer;
-use crate::error::{DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    shape::Shape,
+};
 
 /// Appends a checksum to each datagram, the CRC-32C (Castagnoli) in 4 bytes, and refuses datagrams
 /// whose checksum does not match.
@@ -60,5 +63,9 @@ impl Layer for Crc32c {
             }
             _ => Err(DecodeError::layer("the CRC-32C does not match")),
         }
+    }
+
+    fn shape(&self, payload: &Shape) -> Shape {
+        payload.with_trailer(4)
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use crate::error::{DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    shape::Shape,
+};
 
 /// Changes the bytes of a protocol when it encodes, and undoes the change when it decodes.
 ///
@@ -92,6 +95,29 @@ pub trait Layer {
     /// # Ok::<(), datagrammar::BoxError>(())
     /// ```
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError>;
+
+    /// Returns what all datagrams have in common whose payload has the shape `payload`. The default is
+    /// [`Shape::any`].
+    ///
+    /// It must include every datagram from which [`undo`](Self::undo) makes such a payload; see
+    /// [`DatagramProtocol::shape`](crate::DatagramProtocol::shape).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use datagrammar_protocols as datagrammar;
+    /// use datagrammar::{Layer, Prefix, Shape};
+    ///
+    /// let shape = Prefix::new(*b"QZ").shape(&Shape::lengths(4..=4));
+    ///
+    /// assert!(shape.matches(b"QZtext"));
+    /// assert!(!shape.matches(b"QZlonger") && !shape.matches(b"a text"));
+    /// ```
+    #[must_use]
+    fn shape(&self, payload: &Shape) -> Shape {
+        let _ = payload;
+        Shape::any()
+    }
 }
 
 impl<L: Layer + ?Sized> Layer for &L {
@@ -101,6 +127,10 @@ impl<L: Layer + ?Sized> Layer for &L {
 
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
         (**self).undo(datagram)
+    }
+
+    fn shape(&self, payload: &Shape) -> Shape {
+        (**self).shape(payload)
     }
 }
 
@@ -112,6 +142,10 @@ impl<L: Layer + ?Sized> Layer for Box<L> {
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
         (**self).undo(datagram)
     }
+
+    fn shape(&self, payload: &Shape) -> Shape {
+        (**self).shape(payload)
+    }
 }
 
 impl<L: Layer + ?Sized> Layer for Arc<L> {
@@ -121,5 +155,9 @@ impl<L: Layer + ?Sized> Layer for Arc<L> {
 
     fn undo<'d>(&self, datagram: &'d [u8]) -> Result<Cow<'d, [u8]>, DecodeError> {
         (**self).undo(datagram)
+    }
+
+    fn shape(&self, payload: &Shape) -> Shape {
+        (**self).shape(payload)
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     combinator::adapter::Layered,
     error::{DecodeError, EncodeError},
     protocol::{Claim, DatagramProtocol},
+    shape::Shape,
 };
 
 /// Puts fixed bytes before each datagram, and refuses datagrams that do not begin with them.
@@ -65,6 +66,10 @@ impl<const N: usize> Layer for Prefix<N> {
             Some(inner) => Ok(inner.into()),
             None => Err(DecodeError::layer("wrong prefix")),
         }
+    }
+
+    fn shape(&self, payload: &Shape) -> Shape {
+        payload.with_header(N).and(Shape::prefix(self.0))
     }
 }
 

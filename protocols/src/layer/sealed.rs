@@ -8,7 +8,10 @@ use chacha20poly1305::{
 };
 
 use super::{interface::Layer, sealing_key::SealingKey};
-use crate::error::{DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    shape::Shape,
+};
 
 /// Encrypts and authenticates datagrams with a shared key. It refuses datagrams that were not
 /// sealed with that key.
@@ -209,6 +212,14 @@ impl Layer for Sealed {
             Some(inner.into())
         };
         opened().ok_or(DecodeError::layer("the datagram is not sealed with any accepted key"))
+    }
+
+    fn shape(&self, payload: &Shape) -> Shape {
+        let ids = self.keys().map(|key| Shape::prefix([key.id()])).reduce(Shape::or);
+        // The ciphertext has the length of the payload, and any bytes.
+        let lengths = payload.patterns().iter().map(|pattern| Shape::lengths(pattern.lengths()));
+        let sealed = lengths.reduce(Shape::or).unwrap_or_else(|| payload.clone());
+        sealed.with_header(1 + NONCE_LEN).with_trailer(TAG_LEN).and(ids.unwrap_or_else(Shape::any))
     }
 }
 

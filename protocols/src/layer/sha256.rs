@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 use super::interface::Layer;
-use crate::error::{DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    shape::Shape,
+};
 
 /// Appends the SHA-256 digest ([RFC 6234]) to each datagram, in 32 bytes, and refuses datagrams
 /// whose digest does not match.
@@ -56,5 +59,9 @@ impl Layer for Sha256Digest {
             return Ok(payload.into());
         }
         Err(DecodeError::layer("the SHA-256 digest does not match"))
+    }
+
+    fn shape(&self, payload: &Shape) -> Shape {
+        payload.with_trailer(32)
     }
 }

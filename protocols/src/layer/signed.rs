@@ -6,7 +6,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::{interface::Layer, signing_key::SigningKey};
-use crate::error::{DecodeError, EncodeError};
+use crate::{
+    error::{DecodeError, EncodeError},
+    shape::Shape,
+};
 
 /// Authenticates datagrams with a shared key: it appends a signature, and refuses datagrams without
 /// a valid one.
@@ -128,6 +131,10 @@ impl Layer for Signed {
             return Err(refused);
         }
         Ok(inner.into())
+    }
+
+    fn shape(&self, payload: &Shape) -> Shape {
+        payload.with_trailer(32)
     }
 }
 

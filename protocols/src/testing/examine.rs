@@ -217,9 +217,15 @@ impl<I, O> Conformance<'_, I, O> {
             let what = format!("takes {held} bytes of memory, limit is {limit}");
             return Err(Failure::new(ALLOCATION, origin, what).with(datagram));
         }
-        if let Err(error) = &outcome {
-            self.is_told(origin, error.kind(), &error.to_string())
-                .map_err(|failure| failure.with(datagram))?;
+        match &outcome {
+            Err(error) => self
+                .is_told(origin, error.kind(), &error.to_string())
+                .map_err(|failure| failure.with(datagram))?,
+            Ok(_) if !self.shape.matches(datagram) => {
+                let what = "is accepted as a packet, and does not have the shape of the protocol";
+                return Err(Failure::new(SHAPE, origin, what).with(datagram));
+            }
+            Ok(_) => {}
         }
         Ok(outcome)
     }
@@ -299,6 +305,7 @@ const SECOND: &str = "second round trip";
 const PANIC: &str = "no panic";
 const STATE: &str = "no state";
 const ERRORS: &str = "errors say what is wrong";
+const SHAPE: &str = "a true shape";
 const ALLOCATION: &str = "no allocation beyond the limit";
 
 const ACCEPTED: &str = "is accepted as a packet";

@@ -15,6 +15,7 @@ use crate::{
     error::{DecodeError, EncodeError, ErrorKind},
     layer::interface::Layer,
     protocol::DatagramProtocol,
+    shape::Shape,
 };
 
 /// Checks that a protocol keeps its [rules](DatagramProtocol#rules), with packets that you give it.
@@ -33,6 +34,8 @@ use crate::{
 ///   datagrams.
 /// - **No state.** A datagram has the same outcome after any other datagrams.
 /// - **Errors say what is wrong**, in words that do not depend on the datagram.
+/// - **A true shape.** Every datagram that is decoded has the [shape](DatagramProtocol::shape) of the
+///   protocol.
 /// - **No allocation** beyond a limit, if there is a [`peak`](Self::peak) to measure it.
 ///
 /// The message of the panic names the rule and the packet, and has the datagram in hexadecimal.
@@ -106,6 +109,8 @@ pub struct Conformance<'p, I, O = I> {
     rounds: usize,
     seed: u64,
     peak: Option<Peak<'p>>,
+    /// What the receiving protocol says of its datagrams.
+    shape: Shape,
 }
 
 impl<'p, T: 'p> Conformance<'p, T> {
@@ -224,6 +229,7 @@ impl<'p, I, O> Conformance<'p, I, O> {
         same: impl Fn(&O, &I) -> bool + 'p,
     ) -> Self {
         Self {
+            shape: receiver.shape(),
             encode: Box::new(move |packet, datagram| sender.encode(packet, datagram)),
             decode: Box::new(move |datagram| receiver.decode(datagram)),
             same: Box::new(same),

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use datagrammar_protocols::{
-    DatagramProtocol, Either, Prefix, Raw, Split, Text, TextLine, converter_fn,
-    testing::Conformance,
+    DatagramProtocol, Either, LockStep, Prefix, Raw, Shape, Split, Tagged, TaggedRequest,
+    TaggedResponse, TaggedServer, Text, TextLine, converter_fn, testing::Conformance,
 };
 
 #[test]
@@ -211,6 +211,36 @@ fn layers_around_layers() {
     let layered = Raw.layer(Prefix::new(*b"in")).layer(Prefix::new([])).layer(Prefix::new([0]));
 
     Conformance::new(layered).allow_trailing(EVERY_BYTE).run(bytes());
+}
+
+#[test]
+fn shaped() {
+    let shape = Shape::first_byte(1..=2).and(Shape::lengths(..=400));
+    let shaped = Raw.layer(Prefix::new([1])).or(Text.layer(Prefix::new([2]))).shaped(shape);
+
+    let packets = [Either::Left("hello".into()), Either::Right("text".to_owned())];
+    Conformance::new(shaped).allow_trailing(EVERY_BYTE).run(packets);
+}
+
+#[test]
+fn tagged() {
+    let (client, server) = (Tagged::new(Text), TaggedServer::new(Text));
+    let is_request = |sent: &String, read: &TaggedRequest<String>| sent == &**read;
+    let requests = Conformance::between(&client, &server, is_request);
+    requests.allow_trailing(EVERY_BYTE).run(texts());
+
+    let request = server.decode(b"\0\0\0\0\x07").expect("it is a request");
+    let responses = texts().map(|text| request.respond(text));
+    let is_response =
+        |sent: &TaggedResponse<String>, read: &String| *sent == request.respond(read.clone());
+    Conformance::between(&server, &client, is_response).allow_trailing(EVERY_BYTE).run(responses);
+}
+
+#[test]
+fn lock_step() {
+    let lock_step = LockStep::new(Text.layer(Prefix::new(*b"QZ")));
+
+    Conformance::new(lock_step).allow_trailing(EVERY_BYTE).run(texts());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use datagrammar_protocols::{ErrorKind, Layer, Prefix};
+use datagrammar_protocols::{ErrorKind, Layer, Prefix, Shape};
 use fastrand::Rng;
 
 // P-1
@@ -110,6 +110,16 @@ fn bytes_that_are_cut_altered_or_random_never_panic() {
     }
 }
 
+//
+#[test]
+fn the_shape_of_a_layer_includes_what_it_writes() {
+    for (name, layer) in layers() {
+        for payload in payloads() {
+            has_shape(name, &*layer, &payload, &applied(&*layer, &payload));
+        }
+    }
+}
+
 // P-6: data of one datagram never affects the next one, not even after errors.
 #[test]
 fn a_layer_keeps_nothing_between_datagrams() {
@@ -142,11 +152,24 @@ fn is_refused_or_read(name: &str, layer: &dyn Layer, datagram: &[u8]) {
             assert!(payload.len() <= LIMIT, "{name}");
             let written = applied(layer, &payload);
             assert!(layer.undo(&written).unwrap() == payload, "{name}");
+            has_shape(name, layer, &payload, datagram);
+            has_shape(name, layer, &payload, &written);
         }
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Layer, "{name}");
             assert!(TEXTS.contains(&&*error.to_string()), "{error}");
         }
+    }
+}
+
+/// Asserts that the layer counts on `datagram` if it expects `payload`.
+fn has_shape(name: &str, layer: &dyn Layer, payload: &[u8], datagram: &[u8]) {
+    let exactly = Shape::prefix(payload).and(Shape::lengths(payload.len()..=payload.len()));
+    let first = payload.first().map_or_else(Shape::any, |byte| Shape::prefix([*byte]));
+
+    for expected in [exactly, first, Shape::lengths(payload.len()..), Shape::any()] {
+        let shape = layer.shape(&expected);
+        assert!(shape.matches(datagram), "{name}: {shape:?} lacks {datagram:?}");
     }
 }
 

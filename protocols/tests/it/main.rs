@@ -87,6 +87,7 @@ mod postcard;
 mod protobuf;
 #[cfg(feature = "sealed")]
 mod sealed;
+mod shape;
 #[cfg(all(feature = "json", feature = "signed"))]
 mod signed;
 

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::SystemTime,
 };
 
 use tokio::task::AbortHandle;
@@ -167,14 +168,15 @@ pub(super) struct Current<'a> {
 
 impl Current<'_> {
     fn has_valid_token(&self, validation: &Validation, from: SocketAddr) -> bool {
-        let valid = validation.has_valid_token(self.received.datagram(self.at), from);
+        let valid =
+            validation.has_valid_token(self.received.datagram(self.at), from, SystemTime::now());
         valid.unwrap_or_else(|panicked| self.report(&panicked, false))
     }
 
     /// Sends a challenge, if there is one.
     fn challenge(&mut self, validation: &Validation, from: SocketAddr) {
         let datagram = self.received.datagram(self.at);
-        let challenge = validation.challenge(datagram, from);
+        let challenge = validation.challenge(datagram, from, SystemTime::now());
         let challenge = challenge.unwrap_or_else(|panicked| self.report(&panicked, None));
         let Some(challenge) = challenge else { return };
         let local = self.received.ancillary(self.at).local;

@@ -139,6 +139,7 @@ pub struct SocketDiagnostics {
     pub(super) recv_offload: Offload,
     pub(super) send_offload: Offload,
     pub(super) kernel_drops: Option<u64>,
+    pub(super) kernel_filter: Option<usize>,
 }
 
 impl SocketDiagnostics {
@@ -185,10 +186,18 @@ impl SocketDiagnostics {
     }
 
     /// Returns how many datagrams to this address the kernel has dropped, or `None` if the kernel does not
-    /// report them. See [`DropReason::Kernel`].
+    /// report them. With a [filter](Self::kernel_filter), it may have dropped them. See [`DropReason::Kernel`].
     #[must_use]
     pub const fn kernel_drops(&self) -> Option<u64> {
         self.kernel_drops
+    }
+
+    /// Returns how many instructions the filter has that is attached to the socket, or `None` if there is none. It is
+    /// that of [`ServerBuilder::kernel_filter`](crate::ServerBuilder::kernel_filter), or one that you attached to your
+    /// own socket. For a program of the extended form (eBPF), the number is 0, as the kernel does not tell it.
+    #[must_use]
+    pub const fn kernel_filter(&self) -> Option<usize> {
+        self.kernel_filter
     }
 
     /// Adds another worker at the same address.
@@ -213,8 +222,17 @@ impl fmt::Display for SocketDiagnostics {
             let (received, sent) = (self.recv_offload, self.send_offload);
             write!(f, "\n  offload: received (GRO): {received}; sent (GSO): {sent}")?;
         }
+        match self.kernel_filter {
+            Some(0) => f.write_str("\n  kernel filter: an eBPF program")?,
+            Some(len) => write!(f, "\n  kernel filter: {len} instructions")?,
+            None => {}
+        }
         if let Some(dropped) = self.kernel_drops {
             write!(f, "\n  dropped by the kernel: {dropped}")?;
+            // The kernel has one counter for both.
+            if self.kernel_filter.is_some() {
+                f.write_str(" (by the filter, or because the buffer was full)")?;
+            }
         }
         Ok(())
     }
@@ -236,6 +254,7 @@ mod tests {
             recv_offload: Offload::On,
             send_offload: Offload::UpTo(1_471),
             kernel_drops: Some(17),
+            kernel_filter: None,
         }
     }
 
@@ -256,6 +275,16 @@ mod tests {
   dropped by the kernel: 17
 datagrams per batch: none";
         assert_eq!(diagnostics.to_string(), expected);
+    }
+
+    // A-23
+    #[test]
+    fn with_a_filter_the_text_does_not_say_that_a_buffer_was_full() {
+        let text = |len| SocketDiagnostics { kernel_filter: Some(len), ..report() }.to_string();
+
+        let end = "\n  dropped by the kernel: 17 (by the filter, or because the buffer was full)";
+        assert!(text(9).ends_with(&format!("\n  kernel filter: 9 instructions{end}")));
+        assert!(text(0).ends_with(&format!("\n  kernel filter: an eBPF program{end}")));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     AddrError, BindError, OptionError,
     engine::dedicated_thread::DedicatedThread,
     transport::{
-        Transport, WorkerIndex,
+        Filter, Transport, WorkerIndex,
         config::{On, Source, Udp},
         options::Options,
         socket,
@@ -53,20 +53,28 @@ impl Bound {
 /// How many datagrams are discarded at once from one socket, at most. A buffer of 64 MiB holds fewer.
 pub(super) const MOST_DISCARDED: usize = 1 << 18;
 
-/// Binds all of `sources`, in their order.
+/// Binds all of `sources`, in their order. The filter is for those of UDP.
 pub(super) async fn bind(
     sources: Vec<Source>,
     dedicated_threads: bool,
+    filter: Option<Filter>,
 ) -> Result<Vec<Bound>, BindError> {
     let Sorted {
-        groups,
-        #[cfg_attr(not(unix), expect(unused_mut))]
+        mut groups,
         mut others,
         #[cfg(unix)]
         claims,
     } = sorted(sources)?;
     if groups.is_empty() && others.is_empty() {
         return Err(BindError::Addrs(vec![AddrError::none()]));
+    }
+    let other_udp = others.iter_mut().filter_map(|(_, source)| match source {
+        Source::Udp(udp) => Some(udp),
+        #[cfg(any(feature = "testing", unix))]
+        _ => None,
+    });
+    for udp in groups.iter_mut().map(|group| &mut group.udp).chain(other_udp) {
+        udp.options.kernel_filter.clone_from(&filter);
     }
     let addrs = addrs::bind(&groups, &ipv4_ports(&others)).await;
     #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! The only module that passes pointers to the kernel, and takes descriptors from it.
 
+#[cfg(any(target_os = "android", target_os = "linux"))]
+pub(super) mod filter;
 pub(super) mod inherited;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(super) mod mmsg;

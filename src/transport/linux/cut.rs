@@ -16,7 +16,12 @@ const LEN: usize = 48;
 fn transport(ip: &str, room: usize) -> (Linux, LinuxRecvHalf) {
     let socket = UdpSocket::bind((ip, 0)).unwrap();
     socket.set_nonblocking(true).unwrap();
-    let transport = Linux::new(Udp::new(socket).unwrap(), WorkerIndex::ALONE, true, Some(true));
+    let transport = Linux::new(
+        Udp::new(socket).unwrap(),
+        WorkerIndex::ALONE,
+        true,
+        Merging { asked: Some(true), is_filtered: false },
+    );
     let fd = transport.udp.socket.as_fd();
     mmsg::enable(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS).unwrap();
     mmsg::enable(fd, libc::IPPROTO_IP, libc::IP_RECVTOS).unwrap();
@@ -52,8 +57,12 @@ async fn merged_datagrams_are_split_correctly_with_their_local_address_or_are_dr
             let client = UdpSocket::bind("127.0.0.1:0").unwrap();
             client.set_nonblocking(true).unwrap();
             client.connect((asked, addr(&transport).port())).unwrap();
-            let sender =
-                Linux::new(Udp::connected(client).unwrap(), WorkerIndex::ALONE, true, Some(true));
+            let sender = Linux::new(
+                Udp::connected(client).unwrap(),
+                WorkerIndex::ALONE,
+                true,
+                Merging { asked: Some(true), is_filtered: false },
+            );
             let mut merged = SendBatch::default();
             let to = Route::from(transport.local_addr().clone());
             for n in 0..MERGED {

@@ -54,6 +54,16 @@ pub(crate) struct Linux {
     index: WorkerIndex,
 }
 
+/// What decides whether the kernel merges received datagrams and splits sent ones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Merging {
+    /// Whether the caller wants both.
+    pub(crate) asked: Option<bool>,
+    /// Whether there is a kernel filter. The kernel would run it once for merged datagrams. So with one that is
+    /// invalid in front, a stranger could make the kernel drop those of a peer.
+    pub(crate) is_filtered: bool,
+}
+
 type Sender = mmsg::Sender<{ mmsg::NAME }>;
 
 #[derive(Debug, Default)]
@@ -66,14 +76,20 @@ struct Sending {
 }
 
 impl Linux {
-    /// Drives `udp` in batches. Unless `asked` is `Some(false)`, the kernel splits sent messages (GSO). It
-    /// merges received datagrams (GRO) if the socket is our `own` or `asked` is `Some(true)`. It reports the
+    /// Drives `udp` in batches. Unless `merging.asked` is `Some(false)`, the kernel splits sent messages (GSO). It
+    /// merges received datagrams (GRO) if the socket is our `own` or `merging.asked` is `Some(true)`. It reports the
     /// address that a datagram came to if the socket is our own. On a socket of the user's, we leave these
     /// options to the user.
-    pub(crate) fn new(udp: Udp, place: WorkerIndex, own: bool, asked: Option<bool>) -> Self {
+    pub(crate) fn new(udp: Udp, place: WorkerIndex, own: bool, merging: Merging) -> Self {
+        let Merging { asked, is_filtered } = merging;
         let fd = udp.socket.as_fd();
         let offload = asked.unwrap_or(true);
         let merges = match (own || asked.is_some(), offload) {
+            _ if is_filtered => {
+                // As below.
+                let _ = mmsg::disable(fd, libc::SOL_UDP, libc::UDP_GRO);
+                Offload::Filtered
+            }
             (true, false) => {
                 // A kernel that does not support it merges nothing.
                 let _ = mmsg::disable(fd, libc::SOL_UDP, libc::UDP_GRO);
@@ -302,7 +318,8 @@ mod tests {
     fn transport(own: bool, offload: Option<bool>) -> Linux {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
-        Linux::new(Udp::new(socket).unwrap(), WorkerIndex::ALONE, own, offload)
+        let merging = Merging { asked: offload, is_filtered: false };
+        Linux::new(Udp::new(socket).unwrap(), WorkerIndex::ALONE, own, merging)
     }
 
     // S-12

@@ -142,7 +142,10 @@ mod tests {
     use std::net::UdpSocket;
 
     use super::*;
-    use crate::transport::{Transport, Udp, WorkerIndex, linux::Linux};
+    use crate::transport::{
+        Transport, Udp, WorkerIndex,
+        linux::{Linux, Merging},
+    };
 
     /// How many bytes a batch has for messages, after `bursts` of that many datagrams.
     async fn room(limit: usize, offload: bool, bursts: &[usize]) -> usize {
@@ -150,7 +153,12 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         let addr = socket.local_addr().unwrap();
         let udp = Udp::new(socket).unwrap();
-        let transport = Linux::new(udp, WorkerIndex::ALONE, true, Some(offload));
+        let transport = Linux::new(
+            udp,
+            WorkerIndex::ALONE,
+            true,
+            Merging { asked: Some(offload), is_filtered: false },
+        );
         let mut half = transport.recv_half(1);
         let mut batch = RecvBatch::new(limit);
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -184,7 +192,13 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         let addr = socket.local_addr().unwrap();
         let udp = Udp::new(socket).unwrap();
-        let mut half = Linux::new(udp, WorkerIndex::ALONE, true, Some(false)).recv_half(1);
+        let mut half = Linux::new(
+            udp,
+            WorkerIndex::ALONE,
+            true,
+            Merging { asked: Some(false), is_filtered: false },
+        )
+        .recv_half(1);
         let mut batch = RecvBatch::new(4);
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         for datagram in [&b"1234"[..], b"12345", b"123456789", b""] {

@@ -12,7 +12,7 @@ use families::only_own_groups;
 use families::{Families, mark_v4, mark_v6, tell_traffic_class};
 use socket2::Socket;
 
-use super::{Interface, multicast};
+use super::{Filter, Interface, multicast};
 use crate::{Ecn, OptionError};
 
 /// The requested options of a socket; `None` if the caller has not set the option.
@@ -35,6 +35,8 @@ pub(crate) struct Options {
     /// Whether one system call may receive or send many datagrams. `Some(false)`: use portable calls only.
     pub(crate) batch_io: Option<bool>,
     pub(crate) segmentation_offload: Option<bool>,
+    /// The program of the kernel filter, of a server that has one.
+    pub(crate) kernel_filter: Option<Filter>,
 }
 
 /// The requested size of each buffer of a new socket, in bytes. The default buffers of most systems hold a

@@ -91,3 +91,20 @@ async fn a_server_whose_other_limits_are_smaller_than_a_packet_is_not_bound() {
         );
     }
 }
+
+everywhere! {
+    //
+    async fn filtered(net) {
+        let server = net.serve(echo(Chunked::with_limit(LIMIT)).kernel_filter(true)).await;
+        let client = connect(&net, &server.handle, options()).await;
+
+        for len in [0, SHORT, 3_000, LIMIT - 5] {
+            let text = "n".repeat(len);
+            let response = within_deadline(client.request(&text)).await.unwrap();
+            assert_eq!(response, text);
+        }
+
+        assert_eq!(server.handle.stats().decode_errors, 0);
+        server.stop().await;
+    }
+}

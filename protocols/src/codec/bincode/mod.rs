@@ -12,6 +12,7 @@ use crate::{
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::packed,
+    shape::Shape,
 };
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.
@@ -171,6 +172,11 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Bincode<I, O> {
         written.map_err(|error| {
             EncodeError::codec("bincode cannot express the packet").with_source(error)
         })
+    }
+
+    fn shape(&self) -> Shape {
+        // Only a type that reads nothing accepts the empty datagram.
+        Shape::lengths(usize::from(self.decode(b"").is_err())..)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
+    shape::Shape,
     trailing::trailing,
 };
 
@@ -253,6 +254,11 @@ impl<I: Decode<()>, O: Encode> DatagramProtocol for BincodeDerive<I, O> {
         written.map_err(|error| {
             EncodeError::codec("bincode cannot express the packet").with_source(error.to_string())
         })
+    }
+
+    fn shape(&self) -> Shape {
+        // Only a type that reads nothing accepts the empty datagram.
+        Shape::lengths(usize::from(self.decode(b"").is_err())..)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::described,
+    shape::Shape,
 };
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
@@ -153,6 +154,11 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
         described::write::<Rfc8949, _>(packet, datagram).map_err(|error| {
             EncodeError::codec("CBOR cannot express the packet").with_source(error)
         })
+    }
+
+    fn shape(&self) -> Shape {
+        // Only a type that reads nothing accepts the empty datagram.
+        Shape::lengths(usize::from(self.decode(b"").is_err())..)
     }
 }
 

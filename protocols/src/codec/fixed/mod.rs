@@ -1,18 +1,20 @@
 //! Fields one after another, each with the size of its type.
 
 mod layout;
+mod measure;
 pub(crate) mod text;
 
 use std::marker::PhantomData;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::layout::Layout;
+use self::{layout::Layout, measure::measure};
 use crate::{
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::packed,
+    shape::Shape,
 };
 
 /// A fixed layout of serde types: `I` is received, `O` is sent.
@@ -39,6 +41,9 @@ use crate::{
 /// and `skip_serializing_if`. With `try_from` and `into` an enum becomes a number of a chosen size,
 /// as in the example. serde supports arrays of up to 32 elements; write 64 bytes as
 /// `[[u8; 32]; 2]`.
+///
+/// [`shape`](DatagramProtocol::shape) finds out how long a packet is: it decodes bytes that it makes up. So the
+/// length must not depend on the values, as a hand-written `Deserialize` can make it.
 ///
 /// # Limits
 ///
@@ -167,6 +172,14 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Fixed<I, O> {
         written.map_err(|error| {
             EncodeError::codec("a fixed layout cannot express the packet").with_source(error)
         })
+    }
+
+    fn shape(&self) -> Shape {
+        let len = match self.order {
+            Order::Network => measure::<Layout<true>, I>(LEVELS),
+            Order::LittleEndian => measure::<Layout<false>, I>(LEVELS),
+        };
+        len.map_or_else(Shape::any, |len| Shape::lengths(len..=len))
     }
 }
 

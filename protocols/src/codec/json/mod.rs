@@ -25,6 +25,7 @@ use crate::{
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::{beyond::without_doubt, mismatch::Mismatch},
+    shape::Shape,
 };
 
 /// JSON ([RFC 8259]) of serde types: `I` is received, `O` is sent.
@@ -224,6 +225,15 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Json<I, O> {
         written.map_err(|error| {
             EncodeError::codec("JSON cannot express the packet").with_source(error)
         })
+    }
+
+    fn shape(&self) -> Shape {
+        // Only a type that reads nothing accepts the empty text, and then also white space.
+        if self.decode(b"").is_ok() {
+            return Shape::any();
+        }
+        let bytes = b" \t\n\r{[\"-tfn".iter().map(|byte| Shape::prefix([*byte]));
+        bytes.fold(Shape::first_byte(b'0'..=b'9'), Shape::or)
     }
 }
 

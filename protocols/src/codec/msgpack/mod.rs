@@ -12,6 +12,7 @@ use crate::{
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::described,
+    shape::Shape,
 };
 
 /// [MessagePack] of serde types: `I` is received, `O` is sent.
@@ -156,6 +157,11 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Msgpack<I, O> {
         described::write::<Markers, _>(packet, datagram).map_err(|error| {
             EncodeError::codec("MessagePack cannot express the packet").with_source(error)
         })
+    }
+
+    fn shape(&self) -> Shape {
+        // Only a type that reads nothing accepts the empty datagram.
+        Shape::lengths(usize::from(self.decode(b"").is_err())..)
     }
 }
 

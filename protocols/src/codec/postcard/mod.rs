@@ -12,6 +12,7 @@ use crate::{
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::packed,
+    shape::Shape,
 };
 
 /// The [wire format of postcard 1] for serde types: `I` is received, `O` is sent.
@@ -139,6 +140,11 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Postcard<I, O> {
         packed::write::<Leb128, _>(packet, datagram).map_err(|error| {
             EncodeError::codec("postcard cannot express the packet").with_source(error)
         })
+    }
+
+    fn shape(&self) -> Shape {
+        // Only a type that reads nothing accepts the empty datagram.
+        Shape::lengths(usize::from(self.decode(b"").is_err())..)
     }
 }
 

@@ -22,6 +22,51 @@
 /// assert_eq!(command, "/join");
 /// # Ok::<(), datagrammar::BoxError>(())
 /// ```
+///
+/// Two protocols in one enum of your own. A letter before each datagram selects the protocol,
+/// and the inner protocols do not see that letter:
+///
+/// ```
+/// # use datagrammar_protocols as datagrammar;
+/// use datagrammar::{Bytes, DatagramProtocol, Either, Prefix, Raw, Text, TryConvert};
+///
+/// #[derive(Clone, Debug, PartialEq)]
+/// enum Packet {
+///     Chat(String),
+///     Voice(Bytes),
+/// }
+///
+/// impl From<Either<String, Bytes>> for Packet {
+///     fn from(packet: Either<String, Bytes>) -> Self {
+///         match packet {
+///             Either::Left(text) => Self::Chat(text),
+///             Either::Right(bytes) => Self::Voice(bytes),
+///         }
+///     }
+/// }
+///
+/// impl From<&Packet> for Either<String, Bytes> {
+///     fn from(packet: &Packet) -> Self {
+///         match packet.clone() {
+///             Packet::Chat(text) => Self::Left(text),
+///             Packet::Voice(bytes) => Self::Right(bytes),
+///         }
+///     }
+/// }
+///
+/// let protocol = Text
+///     .layer(Prefix::new(*b"T"))
+///     .or(Raw.layer(Prefix::new(*b"V")))
+///     .convert(TryConvert::<_, Packet, Packet, _>::new());
+///
+/// let mut datagram = Vec::new();
+/// protocol.encode(&Packet::Chat("hello".to_owned()), &mut datagram)?;
+///
+/// assert_eq!(datagram, b"Thello");
+/// assert_eq!(protocol.decode(b"V\xf8")?, Packet::Voice(Bytes::from_static(b"\xf8")));
+/// assert!(protocol.decode(b"hello").is_err());
+/// # Ok::<(), datagrammar::BoxError>(())
+/// ```
 #[doc(alias = "or")]
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[expect(clippy::exhaustive_enums, reason = "there are two sides of an `or`")]

@@ -1,6 +1,7 @@
 //! Two protocols on one port, distinguished by the bytes of the datagram.
 
 pub(crate) mod either;
+mod shaped;
 pub(crate) mod when;
 
 use self::either::Either;
@@ -8,6 +9,7 @@ use crate::{
     combinator::adapter::Choice,
     error::{DecodeError, EncodeError},
     protocol::{Claim, DatagramProtocol},
+    shape::Shape,
 };
 
 impl<A: Claim, B: DatagramProtocol> DatagramProtocol for Choice<A, B> {
@@ -35,6 +37,10 @@ impl<A: Claim, B: DatagramProtocol> DatagramProtocol for Choice<A, B> {
             return Err(EncodeError::layer("another protocol claims these bytes"));
         }
         Ok(())
+    }
+
+    fn shape(&self) -> Shape {
+        self.one.shape().or(self.other.shape())
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     combinator::adapter::When,
     error::{DecodeError, EncodeError},
     protocol::{Claim, DatagramProtocol},
+    shape::Shape,
 };
 
 /// Returns a condition for [`DatagramProtocol::when`]: the first byte is in `bytes`.
@@ -13,6 +14,9 @@ use crate::{
 /// Use it for protocols on one port that were not designed to share it, see [RFC 7983]. The byte
 /// stays part of the datagram. The empty datagram has no first byte, so it never meets the
 /// condition.
+///
+/// For a server with a kernel filter use [`DatagramProtocol::shaped`] with
+/// [`Shape::first_byte`](crate::Shape::first_byte) instead, which it knows.
 ///
 /// # Examples
 ///
@@ -50,6 +54,10 @@ impl<P: DatagramProtocol, F: Fn(&[u8]) -> bool> DatagramProtocol for When<P, F> 
             return Err(EncodeError::layer("the bytes do not meet the condition"));
         }
         Ok(())
+    }
+
+    fn shape(&self) -> Shape {
+        self.protocol.shape()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     combinator::adapter::Convert,
     error::{DecodeError, EncodeError},
     protocol::{Claim, DatagramProtocol},
+    shape::Shape,
 };
 
 impl<P, C> DatagramProtocol for Convert<P, C>
@@ -31,6 +32,10 @@ where
             EncodeError::converter("the converter refused the packet").with_source(source)
         })?;
         self.protocol.encode(&packet, datagram)
+    }
+
+    fn shape(&self) -> Shape {
+        self.protocol.shape()
     }
 }
 

@@ -8,6 +8,7 @@ use super::inflate::inflate;
 use crate::{
     error::{DecodeError, EncodeError},
     layer::{interface::Layer, replace::replace},
+    shape::Shape,
 };
 
 /// Compresses each datagram as one bzip2 stream, as the program [bzip2] writes it.
@@ -130,6 +131,12 @@ impl Layer for Bzip2 {
         let header = [b'B', b'Z', b'h', level.min(b'0' + enough)];
 
         inflate(datagram, self.limit, |room| run(header, blocks, room))
+    }
+
+    fn shape(&self, _: &Shape) -> Shape {
+        // The shortest stream has a header of 4 bytes, and the end of 10.
+        let level = Shape::first_byte(b'1'..=b'9').with_header(LEVEL);
+        Shape::prefix(b"BZh").and(level).and(Shape::lengths(14..))
     }
 }
 

@@ -8,6 +8,7 @@ use super::{inflate::inflate, kept::Kept};
 use crate::{
     error::{DecodeError, EncodeError},
     layer::{interface::Layer, replace::replace},
+    shape::Shape,
 };
 
 /// Compresses each datagram as one zlib stream ([RFC 1950]), for which nearly every language has a
@@ -117,6 +118,14 @@ impl Layer for Zlib {
                 |inflater| inflate(datagram, self.limit, |room| run(inflater, datagram, room)),
             )
         })
+    }
+
+    fn shape(&self, _: &Shape) -> Shape {
+        // RFC 1950: the method is 8, and then a bit says that there is a dictionary, which is refused.
+        // The shortest stream has a header of 2 bytes, an empty block of 10 bits, and a checksum of 4.
+        let methods = (0..16).map(|info| Shape::prefix([info << 4 | 8]));
+        let method = methods.reduce(Shape::or).unwrap_or_else(Shape::any);
+        method.and(Shape::lengths(8..))
     }
 }
 

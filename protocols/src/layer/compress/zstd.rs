@@ -11,6 +11,7 @@ use super::{inflate::inflate, kept::Kept};
 use crate::{
     error::{DecodeError, EncodeError},
     layer::{interface::Layer, replace::replace},
+    shape::Shape,
 };
 
 /// Compresses each datagram as one Zstandard frame ([RFC 8878]), best with a dictionary that both
@@ -201,6 +202,10 @@ impl Layer for Zstd {
                 })
             })
         })
+    }
+
+    fn shape(&self, _: &Shape) -> Shape {
+        Shape::prefix(MAGIC)
     }
 }
 

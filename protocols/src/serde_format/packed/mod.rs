@@ -45,6 +45,17 @@ pub(crate) fn read<'de, F: Form, T: Deserialize<'de>>(
     Ok((packet, reader.left()))
 }
 
+/// Reads one packet and drops it. Returns whether it could be read, and how many bytes were.
+#[cfg(feature = "fixed")]
+pub(crate) fn try_read<'de, F: Form, T: Deserialize<'de>>(
+    datagram: &'de [u8],
+    levels: usize,
+) -> (bool, usize) {
+    let mut reader = Reader::<F>::new(datagram, levels);
+    let is_whole = T::deserialize(&mut reader).is_ok();
+    (is_whole, datagram.len() - reader.left())
+}
+
 /// Returns the packet if no bytes of its datagram remain.
 #[inline]
 pub(crate) fn whole<T>(

@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use datagrammar_protocols::{DatagramProtocol, DecodeError, testing::Conformance};
+use datagrammar_protocols::{
+    DatagramProtocol, DecodeError, EncodeError, Shape, testing::Conformance,
+};
 
 use super::{Sound, codec, failure, packets};
 
@@ -239,4 +241,35 @@ fn the_first_bytes_of_a_long_datagram_are_shown() {
     let expected = "no panic: this one makes `decode` panic: too long\n60000 bytes: aaaaaaaa aaa";
     assert!(failure.starts_with(expected) && failure.ends_with("aaaaaaaa …"), "{failure}");
     assert!(failure.len() < 2_000);
+}
+
+// A-20
+#[test]
+fn a_shape_that_lacks_a_datagram_is_found() {
+    /// It accepts more bytes than its shape says.
+    struct Claims(usize);
+
+    impl DatagramProtocol for Claims {
+        type Incoming = Vec<u8>;
+        type Outgoing = Vec<u8>;
+
+        fn decode(&self, datagram: &[u8]) -> Result<Vec<u8>, DecodeError> {
+            Sound.decode(datagram)
+        }
+
+        fn encode(&self, packet: &Vec<u8>, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+            Sound.encode(packet, datagram)
+        }
+
+        fn shape(&self) -> Shape {
+            Shape::lengths(1..=self.0)
+        }
+    }
+
+    Conformance::new(Claims(256)).run(packets());
+    let failure = failure(|| Conformance::new(Claims(3)).run(packets()));
+
+    let expected = "a true shape: packet 2 is accepted as a packet, and does not have the shape of \
+        the protocol\n4 bytes: 03030201";
+    assert_eq!(failure, expected);
 }

@@ -1,5 +1,8 @@
 //! The options of a server, before it is bound.
 
+mod protection;
+mod receiving;
+
 use std::{fmt, sync::Arc};
 
 use super::{
@@ -40,18 +43,18 @@ use crate::{
 #[must_use = "a server is made by `bind`"]
 pub struct ServerBuilder<P> {
     assemble: Assemble<P>,
-    pub(super) uses: Uses<P>,
-    pub(super) options: Options,
+    uses: Uses<P>,
+    options: Options,
 }
 
 /// Makes what depends on the protocol and the handler. Only this closure knows the type of the handler. If there are other
 /// uses, the protocol is shared, and there may be chunks; without one, no second pointer leads to it.
-type Assemble<P> = Box<dyn FnOnce(Uses<P>, bool) -> Parts + Send>;
+type Assemble<P> = Box<dyn FnOnce(Uses<P>, &Options) -> Parts + Send>;
 
 /// What the protocol is used for, besides decoding and encoding.
-pub(super) struct Uses<P> {
+struct Uses<P> {
     reader: Option<Reader<P>>,
-    pub(super) place: Option<fn(Arc<Wire<P>>) -> TokenPlace>,
+    place: Option<fn(Arc<Wire<P>>) -> TokenPlace>,
 }
 
 /// Makes a function that reads ids.
@@ -128,22 +131,23 @@ impl<P> ServerBuilder<P> {
         P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
-        let assemble = |uses: Uses<P>, has_chunks| {
+        let assemble = |uses: Uses<P>, options: &Options| {
             let (protocol, read_id, place) = match uses {
                 Uses { reader: None, place: None } => (Protocol::new(protocol), None, None),
                 Uses { reader, place } => {
-                    let shared = Arc::new(Wire::new(protocol, has_chunks));
+                    let shared = Arc::new(Wire::new(protocol, options.chunked.is_some()));
                     let read_id = reader.map(|reader| reader(Arc::clone(&shared)));
                     let place = place.map(|place| place(Arc::clone(&shared)));
                     (Protocol::new(shared), read_id, place)
                 }
             };
+            let shape = options.kernel_filter.then(|| protocol.shape());
             let protocol = Arc::new(protocol);
             let encoder = Arc::new(Encoder::new(&protocol));
             let engine = |guarded| -> Box<dyn Engine> {
                 Box::new(Sockets::new(Application { protocol, handler }, guarded))
             };
-            Parts { engine: Box::new(engine), encoder, read_id, place }
+            Parts { engine: Box::new(engine), encoder, read_id, place, shape }
         };
         let uses = Uses { reader: None, place: None };
         Self { assemble: Box::new(assemble), uses, options: Options::default() }
@@ -171,54 +175,6 @@ impl<P> ServerBuilder<P> {
     /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;
-        self
-    }
-
-    /// Sets whether each worker has its own thread. A [worker](crate::Udp::workers) is a socket and the loop
-    /// that reads it. The default is false: workers are tasks of the runtime that calls
-    /// [`serve`](Server::serve).
-    ///
-    /// If the worker is a task of the runtime, a handler that blocks its thread also stops the worker from
-    /// receiving. A worker on its own thread (named `datagrammar-0`, `datagrammar-1` and so on) still
-    /// receives while handlers block all threads of the runtime. Then datagrams wait in the server, within
-    /// its [limits](Self::limits), and not in the socket.
-    ///
-    /// Conversations still run on the runtime that calls `serve`. Each conversation is then a task, which
-    /// costs more time; this matters for short ones. The threads end when `serve` ends. For one blocking call
-    /// in a handler, `tokio::task::spawn_blocking` is enough. A function that always blocks becomes a handler
-    /// through [`blocking::handler`](crate::blocking::handler) (feature `blocking`).
-    ///
-    /// This option has no effect on a network in memory, because such a network uses the clock of the
-    /// runtime.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use datagrammar::{Client, Server, Text};
-    ///
-    /// # #[tokio::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    /// // A computation that does not await.
-    /// let digits = async |text: String| -> String {
-    ///     text.chars().filter(char::is_ascii_digit).collect()
-    /// };
-    /// let server = Server::builder(Text, digits).dedicated_threads(true).bind("127.0.0.1:0").await?;
-    /// let (addr, handle) = (server.local_addr(), server.handle());
-    /// let serving = server.spawn();
-    ///
-    /// let client = Client::connect(addr, Text).await?;
-    /// client.send("4 plus 2".to_owned()).await?;
-    /// assert_eq!(client.recv().await?, "42");
-    ///
-    /// handle.shutdown().await;
-    /// serving.await??;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "spawn_blocking")]
-    #[doc(alias = "thread pool")]
-    pub fn dedicated_threads(mut self, dedicated_threads: bool) -> Self {
-        self.options.dedicated_threads = dedicated_threads;
         self
     }
 
@@ -339,7 +295,7 @@ impl<P> ServerBuilder<P> {
 
     /// Everything without the type of the protocol. What follows is compiled once for all protocols.
     pub(super) fn erase(self) -> Unbound {
-        let parts = (self.assemble)(self.uses, self.options.chunked.is_some());
+        let parts = (self.assemble)(self.uses, &self.options);
         Unbound { parts, options: self.options }
     }
 }
