@@ -136,9 +136,10 @@ impl Limits {
     /// Sets how many conversations may exist at the same time. Each peer has at most one. The default
     /// is 16,384.
     ///
-    /// A conversation whose handler answers without waiting does not count. Datagrams from new peers beyond
-    /// this limit are dropped and count as
-    /// [`DropReason::ConversationLimit`](crate::DropReason::ConversationLimit).
+    /// A conversation whose handler answers without waiting does not count. Beyond this limit, a conversation that has
+    /// received only datagrams that do not decode gives its place to the next peer, and with a [guard](crate::Guard)
+    /// also one whose peer is idle and not validated. If there is none, datagrams from new peers are dropped and
+    /// count as [`DropReason::ConversationLimit`](crate::DropReason::ConversationLimit).
     #[must_use]
     pub const fn max_conversations(mut self, peers: usize) -> Self {
         self.max_conversations = peers;

@@ -25,7 +25,8 @@ use crate::{
 impl<Req, Res> Peer<Req, Res> {
     /// Receives the next packet from this peer.
     ///
-    /// It waits for at most [`Limits::idle_timeout`](crate::Limits::idle_timeout) (60 seconds by default).
+    /// It waits for at most [`Limits::idle_timeout`](crate::Limits::idle_timeout) (60 seconds by default), or for
+    /// [`Limits::undecoded_timeout`](crate::Limits::undecoded_timeout) (5 seconds) while nothing of the peer has decoded.
     /// While a handler does not receive, the datagrams from its peer wait in order, up to the
     /// [limits](crate::Limits).
     ///

@@ -28,14 +28,15 @@ pub enum DropReason {
     /// The queues of all peers together were full:
     /// [`max_total_queue_bytes`](crate::Limits::max_total_queue_bytes).
     MemoryLimit,
-    /// [`max_conversations`](crate::Limits::max_conversations) was reached.
+    /// [`max_conversations`](crate::Limits::max_conversations) was reached, and no conversation gave its place; see
+    /// [`evicted`](crate::ServerStats::evicted). Also datagrams of a conversation that has just lost its place.
     ConversationLimit,
     /// It was longer than [`Limits::max_datagram_size`](crate::Limits::max_datagram_size). Or you set an
     /// option through a [`SocketRef`](crate::SocketRef), and the kernel attaches more control messages than the
     /// server has room for. In that case, datagrams that the kernel has merged (GRO) count as one.
     Truncated,
-    /// Its source address cannot be answered, or the [source filter](crate::ServerBuilder::source_filter)
-    /// refused it.
+    /// Its source address cannot be answered, or the [source filter](crate::ServerBuilder::source_filter) or the
+    /// [guard](crate::Guard::refused_ports) refused it.
     Refused,
     /// The handler returned without receiving it.
     Unread,
@@ -68,7 +69,8 @@ pub enum DropReason {
     /// The [reply store](crate::ReplyStore) failed or was too slow, so that nobody knows whether the request is new.
     /// See [`ReplyCache::store_failure`](crate::ReplyCache::store_failure).
     StoreFailed,
-    /// Its source had sent more than a [rate limit](crate::ServerBuilder::rate_limit) allows.
+    /// Its source had sent more than a [rate limit](crate::ServerBuilder::rate_limit) allows, or the
+    /// [guard](crate::Guard::reply_rate) would refuse the reply to it.
     Rate,
     /// It was a [chunk](crate::Chunked) that is malformed or contradicts others, of a request that is too long, or of one
     /// more request than a peer may have incomplete. Or it asked for chunks of a reply that is not in the reply cache.
