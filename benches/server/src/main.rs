@@ -9,14 +9,14 @@ use std::{
     str::FromStr,
 };
 
-use datagrammar::{BoxError, DatagramProtocol, Handler, Json, Peer, Raw, Server, Udp};
+use datagrammar::{BoxError, DatagramProtocol, Guard, Handler, Json, Peer, Raw, Server, Udp};
 use serde::{Deserialize, Serialize};
 use tokio::signal::ctrl_c;
 
 const HELP: &str = "\
 usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--threads N]
                     [--workers N] [--worker-threads on|off]
-                    [--transport auto|portable] [--offload on|off]
+                    [--transport auto|portable] [--offload on|off] [--guard none|internet]
 
   --ip IP       the address (default 127.0.0.1)
   --port N      the port (default 9000)
@@ -27,6 +27,7 @@ usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--t
   --worker-threads  on: each worker has a thread of its own; off: workers are tasks (default)
   --transport   auto: the best of this system (default); portable: what all systems have
   --offload     on: the kernel segments and merges datagrams, where it can (default); off
+  --guard       internet: limit what is sent to peers that are not validated; none (default)
   --help        this text";
 
 #[derive(Deserialize)]
@@ -84,6 +85,7 @@ struct Options {
     dedicated_threads: bool,
     portable: bool,
     offload: bool,
+    guard: bool,
 }
 
 fn main() -> Result<(), BoxError> {
@@ -107,7 +109,11 @@ where
     P::Incoming: Send + 'static,
     P::Outgoing: From<P::Incoming> + Send + Sync + 'static,
 {
-    let server = Server::builder(protocol, options.handler)
+    let mut builder = Server::builder(protocol, options.handler);
+    if options.guard {
+        builder = builder.guard(Guard::internet());
+    }
+    let server = builder
         .dedicated_threads(options.dedicated_threads)
         .bind(
             Udp::new((options.ip, options.port))
@@ -142,6 +148,7 @@ fn options() -> Options {
         dedicated_threads: false,
         portable: false,
         offload: true,
+        guard: false,
     };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -154,6 +161,7 @@ fn options() -> Options {
             }
             "--transport" => options.portable = second(args.next(), ["auto", "portable"]),
             "--offload" => options.offload = second(args.next(), ["off", "on"]),
+            "--guard" => options.guard = second(args.next(), ["none", "internet"]),
             "--workers" => options.workers = number(args.next()),
             "--worker-threads" => options.dedicated_threads = second(args.next(), ["off", "on"]),
             "--threads" => options.threads = number(args.next()),
