@@ -29,6 +29,7 @@ mod lifecycle;
 mod receiving;
 mod reply_cache;
 mod request;
+mod robustness;
 mod sending;
 #[cfg(target_os = "linux")]
 pub(crate) mod unix;

@@ -16,7 +16,8 @@ use tokio::signal::ctrl_c;
 const HELP: &str = "\
 usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--threads N]
                     [--workers N] [--worker-threads on|off]
-                    [--transport auto|portable] [--offload on|off] [--guard on|off]
+                    [--transport auto|portable] [--offload on|off]
+                    [--guard none|budget|internet]
 
   --ip IP       the address (default 127.0.0.1)
   --port N      the port (default 9000)
@@ -27,7 +28,8 @@ usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--t
   --worker-threads  on: each worker has a thread of its own; off: workers are tasks (default)
   --transport   auto: the best of this system (default); portable: what all systems have
   --offload     on: the kernel segments and merges datagrams, where it can (default); off
-  --guard       on: budgets for replies, as on the internet, without a limit on their rate; off (default)
+  --guard       internet: limit what is sent to peers that are not validated; budget: the same, without their
+                rate, which all clients on one address share; none (default)
   --help        this text";
 
 #[derive(Deserialize)]
@@ -85,7 +87,7 @@ struct Options {
     dedicated_threads: bool,
     portable: bool,
     offload: bool,
-    guard: bool,
+    guard: Option<Guard>,
 }
 
 fn main() -> Result<(), BoxError> {
@@ -110,9 +112,8 @@ where
     P::Outgoing: From<P::Incoming> + Send + Sync + 'static,
 {
     let mut builder = Server::builder(protocol, options.handler);
-    if options.guard {
-        // All clients have one address here, so they would share its rate.
-        builder = builder.guard(Guard::internet().reply_rate(None));
+    if let Some(guard) = options.guard {
+        builder = builder.guard(guard);
     }
     let server = builder
         .dedicated_threads(options.dedicated_threads)
@@ -149,7 +150,7 @@ fn options() -> Options {
         dedicated_threads: false,
         portable: false,
         offload: true,
-        guard: false,
+        guard: None,
     };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -162,7 +163,7 @@ fn options() -> Options {
             }
             "--transport" => options.portable = second(args.next(), ["auto", "portable"]),
             "--offload" => options.offload = second(args.next(), ["off", "on"]),
-            "--guard" => options.guard = second(args.next(), ["off", "on"]),
+            "--guard" => options.guard = guard(args.next()),
             "--workers" => options.workers = number(args.next()),
             "--worker-threads" => options.dedicated_threads = second(args.next(), ["off", "on"]),
             "--threads" => options.threads = number(args.next()),
@@ -181,6 +182,15 @@ fn second(arg: Option<String>, words: [&str; 2]) -> bool {
     match words.iter().position(|word| arg.as_deref() == Some(word)) {
         Some(at) => at == 1,
         None => wrong(arg, &format!("{} or {}", words[0], words[1])),
+    }
+}
+
+fn guard(arg: Option<String>) -> Option<Guard> {
+    match arg.as_deref() {
+        Some("none") => None,
+        Some("budget") => Some(Guard::internet().reply_rate(None)),
+        Some("internet") => Some(Guard::internet()),
+        _ => wrong(arg, "none, budget or internet"),
     }
 }
 

@@ -374,4 +374,6 @@ pub(crate) fn release(bytes: usize, counters: &Counters) {
 }
 
 #[cfg(test)]
+mod interleavings;
+#[cfg(test)]
 mod tests;

@@ -11,23 +11,23 @@ use crate::Limits;
 
 /// A mailbox with its own limits and counters.
 #[derive(Debug)]
-struct Post {
-    mailbox: Mailbox,
+pub(super) struct Post {
+    pub(super) mailbox: Mailbox,
     limits: LiveLimits,
-    counters: Counters,
+    pub(super) counters: Counters,
 }
 
 impl Post {
-    fn within(limits: Limits) -> Self {
+    pub(super) fn within(limits: Limits) -> Self {
         Self { mailbox: Mailbox::default(), limits: limits.into(), counters: Counters::default() }
     }
 
-    fn open(&self, datagram: &str) -> bool {
+    pub(super) fn open(&self, datagram: &str) -> bool {
         let (limits, counters) = (&self.limits, &self.counters);
         self.mailbox.open(Ancillary::default(), datagram.as_bytes(), None, limits, counters).is_ok()
     }
 
-    fn offer(&self, datagram: &str) -> Offer {
+    pub(super) fn offer(&self, datagram: &str) -> Offer {
         let (limits, counters) = (&self.limits, &self.counters);
         self.mailbox.offer(Ancillary::default(), datagram.as_bytes(), &mut None, limits, counters)
     }
@@ -51,7 +51,7 @@ impl Post {
         iter::from_fn(next).collect()
     }
 
-    fn finish(&self) -> Next {
+    pub(super) fn finish(&self) -> Next {
         self.mailbox.finish(&self.counters)
     }
 
@@ -59,18 +59,18 @@ impl Post {
         self.counters.read().dropped(reason)
     }
 
-    fn waiting_bytes(&self) -> usize {
+    pub(super) fn waiting_bytes(&self) -> usize {
         self.counters.read().queued_bytes
     }
 }
 
-fn text((_, datagram): Waiting) -> String {
+pub(super) fn text((_, datagram): Waiting) -> String {
     String::from_utf8(datagram.to_vec()).unwrap()
 }
 
 /// Counts how often it is woken.
 #[derive(Debug, Default)]
-struct Bell(AtomicUsize);
+pub(super) struct Bell(pub(super) AtomicUsize);
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {

@@ -24,6 +24,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+pub use memory::{Memory, paused};
+
 use crate::files::without_files;
 
 /// Names the one test that a child process runs.
@@ -32,7 +34,7 @@ const TEST: &str = "DATAGRAMMAR_ALONE";
 /// Runs `test`, the body of the test function that calls this, in a process where no other test runs: this
 /// program once more, for that test alone.
 #[track_caller]
-fn alone<F: FnOnce()>(test: F) {
+pub fn alone<F: FnOnce()>(test: F) {
     alone_with(&[], test);
 }
 
@@ -63,6 +65,7 @@ fn passes(name: &str, output: &Output) {
     // Without the second check a name that no test has would pass.
     let passed = output.status.success() && stdout.contains("1 passed");
     assert!(passed, "{name} alone: {}\n{stdout}\n{stderr}", output.status);
+    print!("{stdout}"); // figures, which the test harness shows with `--nocapture`
 }
 
 /// This program once more, to run one test.

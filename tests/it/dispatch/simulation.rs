@@ -20,7 +20,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::support::{BindNow, Bytes, Running, client_on, everywhere, until};
+use crate::{
+    robustness::times,
+    support::{BindNow, Bytes, Running, client_on, everywhere, until, within_deadline},
+};
 
 const CLIENTS: usize = 5;
 const REQUESTS: usize = 30;
@@ -158,14 +161,37 @@ fn circumstances(rng: &mut Rng, in_order: bool) -> (Conditions, Limits) {
     (conditions, limits)
 }
 
-/// One simulation: the requests, then a pause of `rest`, then the end of serving.
-async fn course(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr, String)>) {
+/// Serves; after each of these times it shuts down and serves again.
+async fn serve(server: Server, restarts: Vec<Duration>) -> Running {
+    let (handle, again) = (server.handle(), server.handle());
+    let serving = tokio::spawn(async move {
+        for time in restarts {
+            let ending = async {
+                sleep(time).await;
+                again.shutdown().await;
+            };
+            tokio::join!(server.serve(), ending).0?;
+        }
+        server.serve().await
+    });
+    assert!(within_deadline(handle.ready()).await);
+    Running { handle, serving }
+}
+
+/// One simulation: the requests with `restarts` in between, then a pause of `rest`, then the end of serving.
+async fn course(
+    seed: u64,
+    in_order: bool,
+    restarts: u8,
+    rest: Duration,
+) -> (Course, Vec<(Addr, String)>) {
     let mut rng = Rng::with_seed(seed);
     let (conditions, limits) = circumstances(&mut rng, in_order);
     let (network, moody) = (Network::new(rng.u64(..), conditions), Moody::new(rng.u64(..)));
     let server = Server::builder(Text, moody.clone()).limits(limits);
     let socket = network.bind("10.0.0.1:9000").unwrap();
-    let server = Running::start(server.bind_now(socket).unwrap()).await;
+    let times = (0..restarts).map(|_| Duration::from_millis(rng.u64(..60))).collect();
+    let server = serve(server.bind_now(socket).unwrap(), times).await;
     let start = Instant::now();
 
     let mut clients = JoinSet::new();
@@ -243,13 +269,23 @@ fn told(event: &Event, start: Instant) -> (Duration, String) {
     }
 }
 
-fn simulate(seed: u64, in_order: bool, rest: Duration) -> (Course, Vec<(Addr, String)>) {
+/// The seeds of one of the tests below.
+fn seeds(test: u64) -> std::ops::Range<u64> {
+    test * 1_000_000..test * 1_000_000 + times("DATAGRAMMAR_SEEDS", 200)
+}
+
+fn simulate(
+    seed: u64,
+    in_order: bool,
+    restarts: u8,
+    rest: Duration,
+) -> (Course, Vec<(Addr, String)>) {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .unwrap()
-        .block_on(course(seed, in_order, rest))
+        .block_on(course(seed, in_order, restarts, rest))
 }
 
 everywhere! {
@@ -292,9 +328,9 @@ everywhere! {
 fn each_simulation_ends_with_balanced_stats_and_can_be_repeated() {
     let rest = Duration::from_secs(200);
 
-    for seed in 0..200 {
-        let (first, _) = simulate(seed, false, rest);
-        let (again, _) = simulate(seed, false, rest);
+    for seed in seeds(0) {
+        let (first, _) = simulate(seed, false, 0, rest);
+        let (again, _) = simulate(seed, false, 0, rest);
 
         assert_eq!(first, again, "seed {seed}");
     }
@@ -303,8 +339,8 @@ fn each_simulation_ends_with_balanced_stats_and_can_be_repeated() {
 // D-8: the order of arrival
 #[test]
 fn on_a_network_that_keeps_the_order_each_peer_is_received_in_order() {
-    for seed in 1_000..1_200 {
-        let (_, heard) = simulate(seed, true, Duration::from_secs(200));
+    for seed in seeds(1) {
+        let (_, heard) = simulate(seed, true, 0, Duration::from_secs(200));
 
         for client in heard.iter().map(|(peer, _)| peer).collect::<HashSet<_>>() {
             let numbers =
@@ -317,7 +353,21 @@ fn on_a_network_that_keeps_the_order_each_peer_is_received_in_order() {
 // L-12, G-9
 #[test]
 fn serving_may_end_in_the_middle_of_any_simulation() {
-    for seed in 2_000..2_200 {
-        simulate(seed, false, Duration::from_millis(seed % 100));
+    for seed in seeds(2) {
+        simulate(seed, false, 0, Duration::from_millis(seed % 100));
+    }
+}
+
+// D-8, D-12, L-16, G-9
+#[test]
+fn a_server_may_restart_in_the_middle_of_any_simulation() {
+    let rest = Duration::from_secs(200);
+
+    for seed in seeds(3) {
+        let restarts = 1 + (seed % 3) as u8;
+        let (first, _) = simulate(seed, false, restarts, rest);
+        let (again, _) = simulate(seed, false, restarts, rest);
+
+        assert_eq!(first, again, "seed {seed}");
     }
 }

@@ -12,22 +12,22 @@ pub(crate) const KIB: isize = 1 << 10;
 pub(crate) const MIB: isize = 1 << 20;
 
 /// What was allocated at a moment.
-pub(crate) struct Memory(isize);
+pub struct Memory(isize);
 
 impl Memory {
-    pub(crate) fn now() -> Self {
+    pub fn now() -> Self {
         let live = LIVE.load(Relaxed);
         MOST.store(live, Relaxed);
         Self(live)
     }
 
     /// How much more is allocated now.
-    pub(crate) fn growth(&self) -> isize {
+    pub fn growth(&self) -> isize {
         LIVE.load(Relaxed) - self.0
     }
 
     /// How much more was allocated at most since that moment.
-    pub(crate) fn most_growth(&self) -> isize {
+    pub fn most_growth(&self) -> isize {
         MOST.load(Relaxed) - self.0
     }
 }

@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use counting::{KIB, MIB, Memory};
+pub use counting::Memory;
+use counting::{KIB, MIB};
 use datagrammar::{
     BoxError, Client, ClientBuilder, DatagramProtocol, DropReason, Handler, IntoHandler, Peer, Raw,
     Server, ServerHandle, Udp,
@@ -262,7 +263,7 @@ fn a_client_holds_as_much_as_its_datagrams_may_be_long() {
 }
 
 /// Runs a test on a current-thread runtime with a paused clock.
-fn paused(test: impl Future<Output = ()>) {
+pub fn paused(test: impl Future<Output = ()>) {
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(test);
 }
