@@ -21,7 +21,6 @@ use std::{env, fs, time::SystemTime};
 use datagrammar::{
     AddressTokens, BoxError, Guard, Handler, Peer, RecvError, SendError, Server, TokenSecret,
 };
-use domain::base::iana::OptRcode;
 use protocol::{Dns, cookie};
 use query::Query;
 use response::Response;
@@ -82,8 +81,7 @@ impl Handler<Query, Response> for Service {
         match peer.send(Response::new(&query, &answer, cookie.as_ref())?).await {
             // The client asks again, by TCP or with the cookie.
             Err(SendError::OverBudget { .. }) => {
-                let answer = Answer::truncated(OptRcode::NOERROR);
-                peer.send(Response::new(&query, &answer, cookie.as_ref())?).await?;
+                peer.send(Response::new(&query, &answer.truncated(), cookie.as_ref())?).await?;
             }
             sent => sent?,
         }

@@ -54,11 +54,15 @@ impl ValidateAddress for Dns {
         };
         let with_cookie = cookie.and_then(|_| {
             write(&query, Answer::empty(OptRcode::BADCOOKIE), cookie).or_else(|| {
-                write(&query.without_question()?, Answer::truncated(OptRcode::BADCOOKIE), cookie)
+                write(
+                    &query.without_question()?,
+                    Answer::empty(OptRcode::BADCOOKIE).truncated(),
+                    cookie,
+                )
             })
         });
-        let response =
-            with_cookie.or_else(|| write(&query, Answer::truncated(OptRcode::NOERROR), None));
+        let response = with_cookie
+            .or_else(|| write(&query, Answer::empty(OptRcode::NOERROR).truncated(), None));
         challenge.extend(response.iter().flat_map(|response| &response.0));
         response.is_some()
     }

@@ -1,6 +1,6 @@
 //! Responses, as the crate `domain` writes them.
 
-use domain::base::iana::{Opcode, OptRcode, Rcode};
+use domain::base::iana::{Opcode, Rcode};
 use domain::base::{MessageBuilder, StaticCompressor};
 use domain::base::{message_builder::PushError, opt::Cookie};
 
@@ -23,7 +23,7 @@ impl Response {
         cookie: Option<&Cookie>,
     ) -> Result<Self, PushError> {
         Self::write(query, answer, cookie)
-            .or_else(|_| Self::write(query, &Answer::truncated(OptRcode::NOERROR), cookie))
+            .or_else(|_| Self::write(query, &answer.truncated(), cookie))
     }
 
     fn write(
@@ -33,7 +33,8 @@ impl Response {
     ) -> Result<Self, PushError> {
         let mut message = MessageBuilder::from_target(StaticCompressor::new(Vec::new()))?;
         let of_opt = query.opt.as_ref().map_or(0, |_| OPT + cookie.map_or(0, |_| COOKIES));
-        message.set_push_limit(query.max_len() - of_opt);
+        // What reaches the limit is too long for it.
+        message.set_push_limit(query.max_len() - of_opt + 1);
         let mut message = message.start_answer(&query.message, answer.rcode.rcode())?;
         message.header_mut().set_aa(answer.is_authoritative);
         message.header_mut().set_tc(answer.is_truncated);

@@ -39,9 +39,10 @@ impl Answer<'_> {
         Self { rcode, is_authoritative, is_truncated, records, authority, additional }
     }
 
-    /// An empty answer with TC, which lets the client ask again by TCP.
-    pub(crate) fn truncated(rcode: OptRcode) -> Self {
-        Self { is_truncated: true, ..Self::empty(rcode) }
+    /// The same without records, and with TC, which lets the client ask again by TCP.
+    pub(crate) fn truncated(&self) -> Answer<'static> {
+        let is_authoritative = self.is_authoritative;
+        Answer { is_authoritative, is_truncated: true, ..Answer::empty(self.rcode) }
     }
 }
 

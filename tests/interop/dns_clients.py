@@ -68,7 +68,7 @@ SAME = {
     "half a question": f"0001 0000 0001000000000000 {NAME} 0001 00",
     "a query with an answer": f"0001 0000 0001000100000000 {NAME} 0001 0001 {NAME} 0001 0001 00000000 0004 01020304",
     "a name that points to itself": "0001 0000 0001000000000000 c00c 0001 0001",
-    "a name that points to the header": "0001 0000 0001000000000000 c000 0001 0001",
+    "a name that points beyond": "0001 0000 0001000000000000 c0ff 0001 0001",
     "another class": f"0001 0000 0001000000000000 {NAME} 0001 0003",
     "a transfer": f"0001 0000 0001000000000000 {NAME} 00fc 0001",
     "EDNS version 1": f"0001 0000 0001000000000001 {NAME} 0001 0001 00 0029 04d0 00010000 0000",
@@ -87,13 +87,14 @@ class Message:
     """What dig, kdig or drill prints of a response."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        # With a second response, after a first one with BADCOOKIE, that is the one.
+        self.text = text[text.rfind("->>HEADER<<-") :]
         self.rcode = self._found(r"(?:status|rcode): (\w+)")
         self.flags = " ".join(self._found(r";; [Ff]lags: ([a-z ]*);").split())
         self.cookie = self._found(r"COOKIE: ([0-9a-fA-F]+)").lower()
         self.sections: dict[str, list[str]] = {}
         section = ""
-        for line in text.splitlines():
+        for line in self.text.splitlines():
             if heading := re.match(r";; (ANSWER|AUTHORITY|ADDITIONAL) SECTION", line):
                 section = heading[1]
             elif section and line and not line.startswith(";"):
@@ -105,7 +106,10 @@ class Message:
         return found[1] if found else ""
 
     def parts(self) -> tuple[object, ...]:
-        return self.rcode, self.flags, self.sections
+        # NSD also adds the addresses of servers where a client does not need them: when it asks for the servers.
+        is_needed = "AUTHORITY" in self.sections
+        sections = {name: lines for name, lines in self.sections.items() if is_needed or name != "ADDITIONAL"}
+        return self.rcode, self.flags, sections
 
 
 def ask(program: str, addr: Addr, name: str, kind: str, *options: str) -> Message:
