@@ -42,8 +42,8 @@ impl ValidateAddress for Dns {
     ///    without one, they accept a response only if it sends them to TCP.
     /// 3. TC without cookies: for clients that send none, and for the few names that are shorter than 12 bytes.
     ///
-    /// NSD never answers with BADCOOKIE. BIND, if it requires cookies, sends the first one to each client: a forged query makes it
-    /// send 16 bytes more.
+    /// RFC 7873 lets a server choose, but it must tell clients the correct cookie at least sometimes: TC alone would not. NSD
+    /// never answers with BADCOOKIE. BIND, if it requires cookies, sends the first one to each client.
     fn challenge(&self, datagram: &[u8], tokens: &PeerTokens<'_>, challenge: &mut Vec<u8>) -> bool {
         let Ok(query) = Query::read(datagram) else { return false };
         let cookie = cookie(&query, tokens);
