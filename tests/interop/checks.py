@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import activation
 import coap_clients
+import dns_clients
 import javascript
 import model_client
 import model_server
@@ -22,6 +23,7 @@ from programs import Built, run_all
 CHECKS = [
     *activation.CHECKS,
     *coap_clients.CHECKS,
+    *dns_clients.CHECKS,
     *javascript.CHECKS,
     *model_client.CHECKS,
     *model_server.CHECKS,

@@ -5,6 +5,8 @@ mod activated;
 #[cfg(feature = "coap")]
 mod coap;
 mod custom_protocol;
+#[cfg(feature = "dns")]
+mod dns;
 mod echo;
 mod program;
 #[cfg(feature = "radius")]
