@@ -62,6 +62,6 @@ async fn main() -> Result<(), BoxError> {
         .guard(guard)
         .bind(addr)
         .await?;
-    eprintln!("listening on {}", server.local_addr());
+    println!("listening on {}", server.local_addr());
     Ok(server.serve_until(tokio::signal::ctrl_c()).await?)
 }
