@@ -15,6 +15,7 @@ mod relay;
 mod syslog;
 #[cfg(feature = "tftp")]
 mod tftp;
+mod tracker;
 #[cfg(target_os = "linux")]
 mod unix;
 
