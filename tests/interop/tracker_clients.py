@@ -1,15 +1,17 @@
-"""BitTorrent clients (aria2c) that find each other through our `tracker`."""
+"""BitTorrent clients that find each other through our `tracker`: aria2c, and libtorrent with IPv6."""
 
 import hashlib
 import os
 import random
 import signal
+import socket
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from programs import DEADLINE, Built, connected, eventually, expect, finished, folder
+from programs import DEADLINE, Built, eventually, expect, finished, folder, running
 
 Addr = tuple[str, int]
 CONTENT = random.Random(1).randbytes(700_000)
@@ -44,7 +46,11 @@ def torrent() -> tuple[bytes, bytes]:
 
 def scrape(tracker: Addr, info_hash: bytes) -> tuple[int, int, int]:
     """How many peers have all of it, how many have completed it, and how many are not done."""
-    with connected(tracker) as client:
+    host, port = tracker
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.settimeout(DEADLINE)
+        client.connect((host.strip("[]"), port))
         client.send(struct.pack("!QII", 0x41727101980, 0, 1))
         action, transaction, connection = struct.unpack("!IIQ", client.recv(2048))
         expect((action, transaction), (0, 1))
@@ -59,6 +65,7 @@ class Swarm:
 
     def __init__(self, tracker: Addr, local: str) -> None:
         self._tracker, self._local = tracker, local
+        self._url = "udp://%s:%d/announce" % tracker
         self._file = f"{local}/{NAME}.torrent"
         content, self._info_hash = torrent()
         with open(self._file, "wb") as file:
@@ -69,16 +76,20 @@ class Swarm:
         with open(f"{self._local}/{peer}/{NAME}", "wb") as file:
             file.write(CONTENT)
 
-    def command(self, peer: str, *options: str) -> list[str]:
+    def aria2(self, peer: str, *options: str) -> list[str]:
         os.makedirs(f"{self._local}/{peer}", exist_ok=True)
-        announce = "udp://%s:%d/announce" % self._tracker
         own = (f"--dir={self._local}/{peer}", f"--dht-file-path={self._local}/{peer}/dht")
-        return ["aria2c", *OPTIONS, *own, f"--bt-tracker={announce}", *options, self._file]
+        return ["aria2c", *OPTIONS, *own, f"--bt-tracker={self._url}", *options, self._file]
+
+    def libtorrent(self, peer: str) -> list[str]:
+        """A process for each peer: within one, they would use one connection id, which is bound to one port."""
+        script = os.path.join(os.path.dirname(__file__), "libtorrent_peer.py")
+        return [sys.executable, script, self._file, self._url, f"{self._local}/{peer}", self._tracker[0]]
 
     @contextmanager
     def seeding(self, peer: str) -> Iterator[subprocess.Popen]:
         """A peer that gets what it lacks, and stays until it is told to leave."""
-        with subprocess.Popen(self.command(peer, "--seed-ratio=0"), stdin=subprocess.DEVNULL) as program:
+        with subprocess.Popen(self.aria2(peer, "--seed-ratio=0"), stdin=subprocess.DEVNULL) as program:
             try:
                 yield program
             finally:
@@ -117,10 +128,22 @@ def aria2_moves_a_file(built: Built) -> None:
                 swarm.expect_content("second")
                 leave(first)
             swarm.expect(1, 1, 0)
-            finished(swarm.command("third", "--seed-time=0"))
+            finished(swarm.aria2("third", "--seed-time=0"))
             swarm.expect_content("third")
             leave(second)
         swarm.expect(0, 0, 0)  # nobody is left, so nothing is remembered
 
 
-CHECKS = [aria2_moves_a_file]
+def libtorrent_moves_a_file(built: Built) -> None:
+    """libtorrent, our tracker: a file goes from peer to peer with IPv6"""
+    with built.serving("tracker", "[::1]:0") as addr, folder() as local:
+        swarm = Swarm(addr, local)
+        with running(swarm.libtorrent("second")):
+            swarm.expect(0, 0, 1)
+            swarm.put_content("first")
+            with running(swarm.libtorrent("first")):
+                swarm.expect(2, 1, 0)
+                swarm.expect_content("second")
+
+
+CHECKS = [aria2_moves_a_file, libtorrent_moves_a_file]
