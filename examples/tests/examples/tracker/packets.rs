@@ -15,7 +15,7 @@ fn tokens() -> AddressTokens {
 
 #[test]
 fn tracker_reads_an_announce_with_options() {
-    let options = [&[7; 8], &announce(1, 9, 6881)[..], b"\x02\x09/announce"].concat();
+    let options = [&[7; 8][..], &announce(1, 9, 6881), b"\x02\x09/announce"].concat();
 
     let request = Tracker.decode(&options).unwrap();
 

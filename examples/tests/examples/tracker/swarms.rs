@@ -50,7 +50,7 @@ fn tracker_remembers_a_bounded_number_of_peers() {
     for port in 1..=20 {
         assert_eq!(
             swarms.announce(&leecher(port), IP, now).unwrap().0.leechers,
-            4.min(port.into())
+            u32::from(port).min(4)
         );
     }
     for (torrent, stored) in [(1, 4), (2, 2)] {
