@@ -27,7 +27,7 @@ fn counts(seeders: u32, leechers: u32, completed: u32) -> Counts {
 #[test]
 fn tracker_forgets_peers_that_are_silent() {
     let start = Instant::now();
-    let after = |minutes| start + Duration::from_secs(60 * minutes);
+    let after = |minutes: u64| start + Duration::from_secs(60 * minutes);
     let mut swarms = Swarms::new(100, 100, start);
     for port in [1, 2] {
         swarms.announce(&leecher(port), IP, start).unwrap();
