@@ -17,6 +17,7 @@ import segments
 import serializers
 import syslog_senders
 import tftp_clients
+import tracker_clients
 import unix
 from programs import Built, run_all
 
@@ -35,6 +36,7 @@ CHECKS = [
     *serializers.CHECKS,
     *syslog_senders.CHECKS,
     *tftp_clients.CHECKS,
+    *tracker_clients.CHECKS,
     *unix.CHECKS,
 ]
 
