@@ -9,6 +9,7 @@
 //! - [`codecs`], [`layers`], [`keys`]: which to choose, and what each costs.
 //! - [`codecs_of_your_own`]: how to write and test a protocol.
 //! - [`performance`]: measurements, beside other servers.
+//! - [`robustness`]: what a server on the internet must bear, and the figures of the tests.
 //! - [`contract`]: the behaviour that you can rely on, rule by rule.
 //! - [`design`]: the structure of the code, and the reasons for its decisions.
 //! - [`changelog`]: what has changed.
@@ -30,6 +31,7 @@ macro_rules! links {
 [layers]: crate::_documentation::layers
 [performance]: crate::_documentation::performance
 [requests]: crate::_documentation::requests
+[robustness]: crate::_documentation::robustness
 [troubleshooting]: crate::_documentation::troubleshooting
 [plot]: #plot
 [`AddressTokens`]: crate::AddressTokens
@@ -96,5 +98,6 @@ chapters! {
     layers: "../docs/layers.md";
     performance: "../docs/performance.md", with "../docs/performance.svg";
     requests: "../docs/requests.md";
+    robustness: "../docs/robustness.md";
     troubleshooting: "../docs/troubleshooting.md";
 }
