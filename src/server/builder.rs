@@ -14,6 +14,7 @@ use crate::{
     engine::{Application, Engine, Sockets},
     peer::{Encoder, Protocol},
     reply_cache::ReadId,
+    token::Enveloped,
 };
 
 /// The options of a [`Server`] that is not bound yet; made by [`Server::builder`]. Every option has a
@@ -46,7 +47,13 @@ pub struct ServerBuilder<P> {
 
 /// Makes what depends on the protocol and the handler. Only this closure knows the type of the handler. If there are other
 /// uses, the protocol is shared, and there may be chunks; without one, no second pointer leads to it.
-type Assemble<P> = Box<dyn FnOnce(Uses<P>, bool) -> Parts + Send>;
+type Assemble<P> = Box<dyn FnOnce(Uses<P>, Format) -> Parts + Send>;
+
+/// What is around the packets of the protocol.
+struct Format {
+    has_chunks: bool,
+    has_envelope: bool,
+}
 
 /// What the protocol is used for, besides decoding and encoding.
 pub(super) struct Uses<P> {
@@ -128,14 +135,19 @@ impl<P> ServerBuilder<P> {
         P::Outgoing: Send + 'static,
         H: Handler<P::Incoming, P::Outgoing>,
     {
-        let assemble = |uses: Uses<P>, has_chunks| {
+        let assemble = |uses: Uses<P>, format: Format| {
             let (protocol, read_id, place) = match uses {
                 Uses { reader: None, place: None } => (Protocol::new(protocol), None, None),
                 Uses { reader, place } => {
-                    let shared = Arc::new(Wire::new(protocol, has_chunks));
+                    let shared = Arc::new(Wire::new(protocol, format.has_chunks));
                     let read_id = reader.map(|reader| reader(Arc::clone(&shared)));
                     let place = place.map(|place| place(Arc::clone(&shared)));
-                    (Protocol::new(shared), read_id, place)
+                    let protocol = if format.has_envelope {
+                        Protocol::new(Enveloped(shared))
+                    } else {
+                        Protocol::new(shared)
+                    };
+                    (protocol, read_id, place)
                 }
             };
             let protocol = Arc::new(protocol);
@@ -305,7 +317,9 @@ impl<P> ServerBuilder<P> {
     ///   [`Chunked`].
     /// - [`BindError::Option`] names an option that cannot be set. Its kind is
     ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option, or if
-    ///   several workers are requested and this system cannot distribute peers among them.
+    ///   several workers are requested and this system cannot distribute peers among them. It is
+    ///   [`InvalidInput`](std::io::ErrorKind::InvalidInput) for one that cannot be used with the others, such as
+    ///   [`address_token_envelope`](Self::address_token_envelope) with [`chunked`](Self::chunked).
     /// - [`BindError::Io`] if the socket that you passed to `bind`, `Udp::from` or `Unix::from` is not a bound
     ///   datagram socket of that kind; that socket is closed then. Also if a thread could not be started.
     ///
@@ -339,7 +353,9 @@ impl<P> ServerBuilder<P> {
 
     /// Everything without the type of the protocol. What follows is compiled once for all protocols.
     pub(super) fn erase(self) -> Unbound {
-        let parts = (self.assemble)(self.uses, self.options.chunked.is_some());
+        let Options { chunked, has_envelope, .. } = &self.options;
+        let format = Format { has_chunks: chunked.is_some(), has_envelope: *has_envelope };
+        let parts = (self.assemble)(self.uses, format);
         Unbound { parts, options: self.options }
     }
 }
