@@ -58,11 +58,14 @@ struct Format {
 /// What the protocol is used for, besides decoding and encoding.
 pub(super) struct Uses<P> {
     reader: Option<Reader<P>>,
-    pub(super) place: Option<fn(Arc<Wire<P>>) -> TokenPlace>,
+    pub(super) place: Option<Place<P>>,
 }
 
 /// Makes a function that reads ids.
 type Reader<P> = fn(Arc<Wire<P>>) -> ReadId;
+
+/// Finds the place of address tokens.
+type Place<P> = fn(Arc<Wire<P>>) -> TokenPlace;
 
 impl Server {
     /// Binds a server with the default options. It encodes and decodes packets with `protocol`, and `handler`

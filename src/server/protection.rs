@@ -128,9 +128,9 @@ impl<P> ServerBuilder<P> {
     /// let client = Client::connect(server.local_addr(), Raw).await?;
     /// server.spawn();
     ///
-    /// client.send([&[0; 16], &b"hello"[..]].concat()).await?;
+    /// client.send(&[&[0; 16], &b"hello"[..]].concat().into()).await?;
     /// let token = client.recv().await?;
-    /// client.send([&token, &b"hello"[..]].concat()).await?;
+    /// client.send(&[&token, &b"hello"[..]].concat().into()).await?;
     /// assert_eq!(client.recv().await?, "hello");
     /// # Ok(())
     /// # }
