@@ -67,6 +67,7 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
         | DropReason::Duplicate
         | DropReason::Chunk
         | DropReason::Unproven
+        | DropReason::NoEnvelope
         // The failure of the store is logged.
         | DropReason::StoreFailed => return None,
     })

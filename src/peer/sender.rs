@@ -1,6 +1,7 @@
 //! A sender to one peer, which works without a conversation.
 
 use std::{
+    any::Any,
     borrow::Borrow,
     fmt,
     hash::{Hash, Hasher},
@@ -68,7 +69,8 @@ pub struct PeerSender<Res> {
     socket: Weak<SocketState>,
     protocol: Weak<dyn Encode<Res>>,
     route: Route,
-    budget: Option<Arc<Budget>>,
+    /// A [`Budget`]. It has no part in equality, and clippy must not think that it has: senders are keys of maps.
+    budget: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl<Res> PeerSender<Res> {
@@ -78,6 +80,7 @@ impl<Res> PeerSender<Res> {
         route: Route,
         budget: Option<Arc<Budget>>,
     ) -> Self {
+        let budget = budget.map(|budget| -> Arc<dyn Any + Send + Sync> { budget });
         Self { socket: Arc::downgrade(socket), protocol, route, budget }
     }
 
@@ -106,7 +109,8 @@ impl<Res> PeerSender<Res> {
     pub(super) fn path(&self) -> Result<SendPath<dyn Encode<Res>>, SendError> {
         let socket = self.socket.upgrade().ok_or(SendError::Closed)?;
         let protocol = self.protocol.upgrade().ok_or(SendError::Closed)?;
-        let (route, budget) = (self.route.clone(), self.budget.clone());
+        let budget = self.budget.clone().and_then(|budget| budget.downcast().ok());
+        let route = self.route.clone();
         Ok(SendPath { socket, protocol, route, budget })
     }
 

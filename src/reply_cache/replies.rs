@@ -132,7 +132,8 @@ impl Replies {
         in_chunks: bool,
         validated: bool,
     ) -> Result<Recorded, Panicked> {
-        let Some((id, hash)) = self.identify(peer, reply)? else { return Ok(Recorded(None)) };
+        let packet = reply.get(self.shared.reply_header..).unwrap_or_default();
+        let Some((id, hash)) = self.identify(peer, packet)? else { return Ok(Recorded(None)) };
         let request = Request { bound: self.bound, peer, id, hash };
         let kept = (keep == Keep::Bytes).then_some(reply);
         let shared = &self.shared;

@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(super) read_id: ReadId,
     pub(super) storing: Option<Arc<Storing>>,
     options: ReplyCache,
+    /// How many bytes come before the packet of a reply.
+    pub(super) reply_header: usize,
     table: Mutex<Table>,
     /// The name of the next reply in chunks. It begins at random and rises by one.
     next_name: AtomicU32,
@@ -47,6 +49,7 @@ impl Shared {
     pub(crate) fn new(
         options: ReplyCache,
         read_id: ReadId,
+        reply_header: usize,
         storing: Option<Storing>,
         counters: Arc<Counters>,
     ) -> Arc<Self> {
@@ -58,6 +61,7 @@ impl Shared {
             read_id,
             storing,
             options,
+            reply_header,
             table,
             next_name,
             counters,

@@ -19,6 +19,7 @@ use crate::{
     client::{connect::connect, link::Link},
     stats::RequestCounters,
     timing::Timing,
+    token::with_chunks,
     transport::{
         LONGEST, Resolver,
         config::{On, Source, Udp},
@@ -53,6 +54,7 @@ pub struct RequestClientBuilder<P> {
     max_datagram_size: usize,
     others: Vec<Source>,
     chunked: Option<Chunked>,
+    has_envelope: bool,
 }
 
 impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
@@ -90,7 +92,14 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
             budget: None,
             seed: RandomState::new().hash_one(0),
         };
-        Self { protocol, options, max_datagram_size: LONGEST, others: Vec::new(), chunked: None }
+        Self {
+            protocol,
+            options,
+            max_datagram_size: LONGEST,
+            others: Vec::new(),
+            chunked: None,
+            has_envelope: false,
+        }
     }
 
     /// Sets the first timer, as long as the round-trip time is not known. The default is 1 s (RFC 8085). Later it
@@ -168,6 +177,31 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
         self
     }
 
+    /// Sets whether datagrams are in the [envelope](crate::ServerBuilder::address_token_envelope) of address tokens. The
+    /// default is false. The server must have the same option, since it changes the format of all datagrams.
+    ///
+    /// The client keeps the token of each server, and sends it with each datagram. When a server asks for a token with a
+    /// challenge, the client sends all requests that wait for that server again at once, with the new token. So the first
+    /// request takes one more round trip, and none of its attempts. It does not count as a retry, no timer changes, and it
+    /// gives no sample of the round-trip time. The last [one-way packet](RequestClient::notify) is sent again too, if it was
+    /// sent within the time of the first timer.
+    ///
+    /// Anybody who can send datagrams with the address of the server, and knows the port of the client, can forge a
+    /// challenge. It costs a round trip. A request is sent at most twice more for each attempt, however many challenges
+    /// arrive. They count as [`RequestStats::challenges`](crate::RequestStats::challenges).
+    ///
+    /// The envelope takes 17 bytes of each datagram, and 1 byte of each response. It cannot be combined with
+    /// [`chunked`](Self::chunked).
+    ///
+    /// # Examples
+    ///
+    /// On the page of the [option of the server](crate::ServerBuilder::address_token_envelope).
+    #[doc(alias("cookie", "challenge"))]
+    pub fn address_token_envelope(mut self, has_envelope: bool) -> Self {
+        self.has_envelope = has_envelope;
+        self
+    }
+
     /// Adds a server, to which requests go when others do not answer.
     ///
     /// Each server has ids of its own, so two servers may both run a request, and neither a reply cache nor a
@@ -191,7 +225,9 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     ///
     /// # Errors
     ///
-    /// The same as [`ClientBuilder::connect`](crate::ClientBuilder::connect). All servers must be usable.
+    /// The same as [`ClientBuilder::connect`](crate::ClientBuilder::connect). All servers must be usable. Also
+    /// [`ConnectError::Option`] for [`address_token_envelope`](Self::address_token_envelope) with
+    /// [`chunked`](Self::chunked).
     ///
     /// # Panics
     ///
@@ -201,7 +237,10 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     ///
     /// If the future is dropped, no socket stays open.
     pub async fn connect(self, transport: impl Connect) -> Result<RequestClient<P>, ConnectError> {
-        let Self { protocol, options, max_datagram_size, others, chunked } = self;
+        let Self { protocol, options, max_datagram_size, others, chunked, has_envelope } = self;
+        if has_envelope && chunked.is_some() {
+            return Err(ConnectError::Option(with_chunks()));
+        }
         let mut sources = split(transport.destination());
         sources.extend(others);
         let mut links = Vec::new();
@@ -212,7 +251,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
         // The last attempt may be answered late.
         let reserve = total.saturating_add(max);
         let protocol = Arc::new(Wire::new(protocol, chunked.is_some()));
-        let socket = SocketOptions { max_datagram_size, reserve, chunked };
+        let socket = SocketOptions { max_datagram_size, reserve, chunked, has_envelope };
         let counters = Arc::new(RequestCounters::default());
         let server = |(index, link)| {
             let (protocol, counters) = (Arc::clone(&protocol), Arc::clone(&counters));

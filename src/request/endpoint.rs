@@ -153,7 +153,8 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
     }
 
     /// Sends a packet that needs no response, once. `Ok` does not mean that it arrives. With several servers it
-    /// goes to the one that answered last. It waits while all ids are in use.
+    /// goes to the one that answered last. It waits while all ids are in use. Only if the server answers it with a
+    /// [challenge](crate::RequestClientBuilder::address_token_envelope), and no other one was sent since, it is sent again.
     ///
     /// With [`LockStep`](crate::LockStep) the server cannot know that no response is needed. So the next request
     /// waits for as long as its first timer, and a response that comes in that time is dropped.
@@ -173,7 +174,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
         let server = &shared.servers[shared.preferred()];
         let socket = server.socket().ok_or(RequestError::Closed)?;
         let (len, max, kind) =
-            (datagram.len(), socket.link().max_len(), shared.protocol.kind_len());
+            (datagram.len(), socket.longest_datagram(), shared.protocol.kind_len());
         if len > max {
             return Err(RequestError::TooLarge { len: len - kind, max: max - kind });
         }
@@ -184,11 +185,13 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
             } else {
                 None
             };
-            shared.protocol.set_id(socket.take_id().await, &mut datagram);
+            let id = socket.take_id().await;
+            shared.protocol.set_id(id, &mut datagram);
             shared.protocol.set_one_way(&mut datagram);
-            let sent = send(&socket, &datagram).await;
+            let timer = server.timer(&shared.timing, 0, 0.0);
+            let sent = send(&socket, &socket.notification(id, &datagram, timer)).await;
             if place.is_some() {
-                socket.rest(server.timer(&shared.timing, 0, 0.0));
+                socket.rest(timer);
             }
             sent
         };

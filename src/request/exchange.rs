@@ -199,11 +199,13 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         );
         add(&shared.counters.attempts, 1);
         asked.sent = Instant::now();
-        let Registered { socket, datagram, .. } = &asked.registered;
-        let is_whole = !asked.registered.is_in_chunks();
+        let registered = &asked.registered;
         let sending = async {
-            let first = send_all(socket, &parts).await?;
-            if is_whole { send(socket, datagram).await } else { Ok(first) }
+            let first = send_all(&registered.socket, &parts).await?;
+            match registered.whole() {
+                Some(datagram) => send(&registered.socket, &datagram).await,
+                None => Ok(first),
+            }
         };
         let sent = tokio::select! {
             biased;
@@ -315,6 +317,8 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
             server.sample(time);
         } else if asked.registered.is_in_chunks() {
             // There were several round trips, and none could be measured.
+        } else if asked.attempts == 1 && asked.registered.is_challenged() {
+            // Nobody knows which of two datagrams was answered.
         } else if asked.attempts == 1 {
             let time = response.at - asked.sent;
             server.sample(time);
@@ -322,7 +326,8 @@ impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
         } else {
             server.answered_after(asked.timer);
         }
-        if self.attempts == 1 && asked.registered.progress().is_none() {
+        let registered = &asked.registered;
+        if self.attempts == 1 && !registered.is_challenged() && registered.progress().is_none() {
             // No other response can come, and no chunk of this one.
             asked.registered.rest = Duration::ZERO;
         }

@@ -25,7 +25,7 @@ use crate::{
     socket::{self, SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
-    token::Validation,
+    token::{Envelope, Validation, with_chunks},
     transport::{Filter, config::Source},
 };
 
@@ -38,6 +38,8 @@ pub(super) struct Options {
     pub(super) guard: Option<Guard>,
     /// It has an effect only if the protocol has a place for tokens.
     pub(super) address_tokens: Option<AddressTokens>,
+    /// Whether the datagrams are in envelopes.
+    pub(super) has_envelope: bool,
     pub(super) dedicated_threads: bool,
     pub(super) kernel_filter: bool,
     /// It has an effect only if there is a way to read ids.
@@ -78,6 +80,9 @@ impl Unbound {
         self.options.reply_cache.check()?;
         self.options.rate_limits.iter().try_for_each(RateLimit::check)?;
         self.options.guard.as_ref().map_or(Ok(()), Guard::check)?;
+        if self.options.has_envelope && self.options.chunked.is_some() {
+            return Err(with_chunks().into());
+        }
         if let Some(chunked) = &self.options.chunked {
             chunked.check()?;
             chunked.check_others(&self.options.limits, &self.options.reply_cache)?;
@@ -97,6 +102,7 @@ impl Unbound {
             rate_limits,
             guard,
             address_tokens,
+            has_envelope,
             reply_cache,
             reply_store,
             chunked,
@@ -113,13 +119,15 @@ impl Unbound {
             first_workers.map(|bound| bound.transport.local_addr().clone()).collect();
         let Parts { engine, encoder, read_id, place, .. } = self.parts;
         let validation = place.zip(address_tokens);
-        let validation = validation.map(|(place, tokens)| Arc::new(Validation::new(place, tokens)));
+        let validation = validation
+            .map(|(place, tokens)| Arc::new(Validation::new(place, tokens, has_envelope)));
         let cache = read_id.map(|read_id| {
             let storing = reply_store.map(|store| {
                 let (counters, events) = (Arc::clone(&counters), Arc::clone(&events));
                 Storing::new(store, &reply_cache, counters, events, Arc::clone(&tasks))
             });
-            Shared::new(reply_cache, read_id, storing, Arc::clone(&counters))
+            let header = if has_envelope { Envelope::REPLY_HEADER } else { 0 };
+            Shared::new(reply_cache, read_id, header, storing, Arc::clone(&counters))
         });
         let chunks = chunked.map(|chunked| Chunks::new(chunked, Arc::clone(&counters)));
         let shared = socket::Shared {

@@ -78,6 +78,9 @@ pub enum DropReason {
     /// It carried no valid [address token](crate::AddressTokens), and the server asked for one: its sender got a challenge, if
     /// the protocol has one for it; see [`challenges`](crate::ServerStats::challenges).
     Unproven,
+    /// It was not in an [envelope](crate::ServerBuilder::address_token_envelope), and the server has this option. Its sender
+    /// probably does not have it.
+    NoEnvelope,
 }
 
 impl DropReason {
@@ -99,6 +102,7 @@ impl DropReason {
         Self::Rate,
         Self::Chunk,
         Self::Unproven,
+        Self::NoEnvelope,
     ];
 
     /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
@@ -121,6 +125,7 @@ impl DropReason {
             Self::Rate => "rate",
             Self::Chunk => "chunk",
             Self::Unproven => "unproven",
+            Self::NoEnvelope => "no_envelope",
         }
     }
 }

@@ -81,6 +81,7 @@ counters! {
     /// The `requests` whose future was dropped.
     cancelled,
     /// How often a request was sent: first attempts and repetitions. Without [chunks](crate::Chunked), each is a datagram.
+    /// What was sent again because of `challenges` does not count.
     attempts,
     /// The `attempts` that repeated a request.
     retries,
@@ -89,6 +90,9 @@ counters! {
     resumed,
     /// One-way packets that were sent.
     notifications,
+    /// Challenges of servers that ask for an address token, with the
+    /// [envelope](crate::RequestClientBuilder::address_token_envelope). The requests that waited were sent again at once.
+    challenges,
     /// Datagrams that the kernel refused.
     send_errors,
     /// Responses to requests that had ended, or were answered already, and chunks that had arrived already.

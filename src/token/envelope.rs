@@ -34,8 +34,8 @@
 //! # Nesting
 //!
 //! The envelope is the outermost part of a datagram: around [chunks](crate::Chunked), tags and layers. A server must be able
-//! to check the token before it keeps a chunk or opens a seal. Each chunk has an envelope, so chunks must be 17 bytes shorter
-//! than the path allows. The kinds are not those of chunks and of tagged packets (0 to 3). So if only one side has the
+//! to check the token before it keeps a chunk or opens a seal. Servers and clients refuse the combination with chunks so far:
+//! each chunk will have an envelope. The kinds are not those of chunks and of tagged packets (0 to 3). So if only one side has the
 //! envelope, its datagrams are refused, and nothing is taken for something else. Requests and replies have different kinds:
 //! a server never answers what a server sends, so two servers cannot be made to answer each other.
 
@@ -71,6 +71,14 @@ pub(crate) enum Reply<'a> {
 impl Envelope {
     /// How many bytes of a request come before its payload.
     pub(crate) const REQUEST_HEADER: usize = 1 + NONE.len();
+
+    /// The same of a reply.
+    pub(crate) const REPLY_HEADER: usize = 1;
+
+    /// Whether a datagram that a server has received is a request.
+    pub(crate) fn is_request(datagram: &[u8]) -> bool {
+        Request::read(datagram).is_some()
+    }
 
     /// Appends what comes before the payload of a request.
     pub(crate) fn begin_request(token: Option<[u8; 16]>, datagram: &mut Vec<u8>) {
@@ -122,7 +130,7 @@ impl ValidateAddress for Envelope {
     }
 
     fn challenge(&self, datagram: &[u8], tokens: &PeerTokens<'_>, challenge: &mut Vec<u8>) -> bool {
-        let is_request = Request::read(datagram).is_some();
+        let is_request = Self::is_request(datagram);
         if is_request {
             challenge.push(CHALLENGE);
             challenge.extend_from_slice(&tokens.issue(b""));

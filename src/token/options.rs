@@ -23,7 +23,8 @@ use super::{
 /// without storing them, also after a restart, and so do all servers with the same [secrets](TokenSecrets).
 ///
 /// A protocol with a place for a token implements [`ValidateAddress`](crate::ValidateAddress), and makes and checks tokens
-/// there, with [`PeerTokens`].
+/// there, with [`PeerTokens`]. For other protocols, there is an
+/// [envelope](crate::ServerBuilder::address_token_envelope) around their datagrams.
 ///
 /// | option | default |
 /// | --- | --- |

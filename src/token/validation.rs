@@ -9,14 +9,22 @@ use crate::panic::{self, Panicked};
 pub(crate) struct Validation {
     protocol: Box<dyn ValidateAddress + Send + Sync>,
     tokens: AddressTokens,
+    /// Whether the protocol is the envelope.
+    has_envelope: bool,
 }
 
 impl Validation {
     pub(crate) fn new(
         protocol: Box<dyn ValidateAddress + Send + Sync>,
         tokens: AddressTokens,
+        has_envelope: bool,
     ) -> Self {
-        Self { protocol, tokens }
+        Self { protocol, tokens, has_envelope }
+    }
+
+    /// Whether the datagrams of clients are in envelopes.
+    pub(crate) const fn has_envelope(&self) -> bool {
+        self.has_envelope
     }
 
     /// Whether a datagram without a token never opens a conversation.

@@ -192,6 +192,11 @@ impl RecvBatch {
         self.whole = datagram;
     }
 
+    /// Removes the first bytes of datagram number `index`, which has at least as many.
+    pub(crate) fn strip(&mut self, index: usize, bytes: usize) {
+        self.arrived[index].1.start += bytes;
+    }
+
     /// How many datagrams are not in the batch because they were longer than the limit.
     pub(crate) fn truncated(&self) -> usize {
         self.truncated.len()

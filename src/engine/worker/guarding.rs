@@ -17,7 +17,7 @@ use crate::{
     peer::Peer,
     socket::SocketState,
     stats::{DropReason, add},
-    token::Validation,
+    token::{Envelope, Validation},
     transport::{RecvBatch, Route, SendBatch},
 };
 
@@ -29,6 +29,8 @@ const SCARCE: usize = 4;
 pub(super) struct Guarding {
     /// Whether there is a guard, or address tokens.
     pub(super) is_on: bool,
+    /// Whether the datagrams of peers are in envelopes, also over Unix sockets.
+    has_envelope: bool,
     /// Whether the current datagram carries a valid token.
     proven: bool,
     validation: Option<Arc<Validation>>,
@@ -52,7 +54,9 @@ impl Guarding {
         self.rules = socket.rules_for(socket.outbox.transport().local_addr());
         let local = socket.outbox.transport().local_addr();
         self.validation = socket.validation.clone().filter(|_| local.ip().is_some());
-        self.is_on = self.rules.is_some() || self.validation.is_some();
+        self.has_envelope =
+            socket.validation.as_ref().is_some_and(|validation| validation.has_envelope());
+        self.is_on = self.rules.is_some() || self.validation.is_some() || self.has_envelope;
         self.budget = None;
     }
 
@@ -66,7 +70,7 @@ impl Guarding {
         (!self.proven && !conversations.is_validated(from)).then_some(rules)
     }
 
-    /// Looks at the source of the current datagram. Returns why it is dropped, if it is.
+    /// Looks at the source of the current datagram, and opens its envelope. Returns why it is dropped, if it is.
     #[inline(never)]
     pub(super) fn meet(
         &mut self,
@@ -78,6 +82,9 @@ impl Guarding {
         let refuses = |rules: &Rules| from.port().is_some_and(|port| rules.refuses_port(port));
         if self.rules.as_deref().is_some_and(refuses) {
             return Some(DropReason::Refused);
+        }
+        if self.has_envelope && !Envelope::is_request(current.received.datagram(current.at)) {
+            return Some(DropReason::NoEnvelope);
         }
         if let Some(validation) = &self.validation
             && let Some(addr) = from.socket_addr()
@@ -91,6 +98,10 @@ impl Guarding {
                 }
                 return Some(DropReason::Unproven);
             }
+        }
+        if self.has_envelope {
+            // From here on, nobody sees the token: a repetition may have another one.
+            current.received.strip(current.at, Envelope::REQUEST_HEADER);
         }
         None
     }
@@ -160,7 +171,7 @@ impl Guarding {
 /// The current datagram.
 pub(super) struct Current<'a> {
     pub(super) socket: &'a SocketState,
-    pub(super) received: &'a RecvBatch,
+    pub(super) received: &'a mut RecvBatch,
     pub(super) at: usize,
     /// The batch of the worker, for a challenge.
     pub(super) replies: &'a mut SendBatch,

@@ -1,8 +1,11 @@
 //! One socket to one server: the requests that wait on it, and the task that receives their responses.
 
+mod challenge;
 mod registered;
+mod stamped;
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
     io,
@@ -10,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use stamped::{Notification, Stamped};
 use tokio::{
     task::{JoinHandle, coop},
     time::{Instant, sleep, sleep_until},
@@ -30,10 +34,15 @@ use crate::{
     lock::locked,
     panic,
     stats::{RequestCounters, add},
+    timing::after,
+    token::{Envelope, TokenJar},
     transport::is_about_sending,
 };
 
 pub(super) use registered::Registered;
+
+/// How many datagrams may be unsent. More are dropped, and a timer sends them again.
+const MOST_UNSENT: usize = 1_024;
 
 /// A connected socket with the task that receives from it. The task ends when this is dropped.
 #[derive(Debug)]
@@ -48,11 +57,14 @@ struct Core {
     /// The number of the server.
     server: usize,
     chunked: Option<Chunked>,
+    /// The token of the server for this socket, if the datagrams are in envelopes.
+    jar: Option<TokenJar>,
+    notification: Mutex<Option<Notification>>,
     /// The number of the next request in chunks. It begins at random and rises by one, so that two requests have the same
     /// one only after 2^32 others, also if their ids are equal.
     next_number: AtomicU32,
     waiting: Mutex<Waiting>,
-    /// Chunks and lists for which there was no room.
+    /// Chunks, lists and answers to challenges for which there was no room.
     unsent: Mutex<VecDeque<(u64, Vec<u8>)>>,
     counters: Arc<RequestCounters>,
 }
@@ -73,6 +85,8 @@ struct Request {
     slot: Arc<Slot>,
     /// If there may be chunks.
     transfer: Option<Arc<Mutex<Transfer>>>,
+    /// If it is in an envelope.
+    stamped: Option<Arc<Mutex<Stamped>>>,
 }
 
 /// The settings of each socket.
@@ -82,6 +96,7 @@ pub(super) struct SocketOptions {
     /// How long an id is not used again.
     pub(super) reserve: Duration,
     pub(super) chunked: Option<Chunked>,
+    pub(super) has_envelope: bool,
 }
 
 impl Socket {
@@ -112,9 +127,17 @@ impl Socket {
         let chunked = options.chunked.clone();
         let next_number = AtomicU32::new(RandomState::new().hash_one(0) as u32);
         let waiting = Mutex::new(waiting);
-        let unsent = Mutex::default();
-        let core = Core { link, server, chunked, next_number, waiting, unsent, counters };
-        let core = Arc::new(core);
+        let core = Arc::new(Core {
+            link,
+            server,
+            chunked,
+            jar: options.has_envelope.then(TokenJar::default),
+            notification: Mutex::default(),
+            next_number,
+            waiting,
+            unsent: Mutex::default(),
+            counters,
+        });
         let drive = drive(Arc::clone(&core), Arc::clone(protocol), arrived);
         Arc::new(Self { core, driver: tokio::spawn(drive) })
     }
@@ -145,8 +168,30 @@ impl Socket {
         match &self.core.chunked {
             // With its kind.
             Some(chunked) => chunked.get_limit().saturating_add(1),
-            None => self.link().max_len(),
+            None => self.longest_datagram(),
         }
+    }
+
+    /// The length of the longest datagram that can be sent, without its envelope.
+    pub(super) fn longest_datagram(&self) -> usize {
+        let envelope = if self.core.jar.is_some() { Envelope::REQUEST_HEADER } else { 0 };
+        self.link().max_len().saturating_sub(envelope)
+    }
+
+    /// Puts a one-way packet into its envelope, if there are envelopes. If a challenge comes within this time, the packet is
+    /// sent again.
+    pub(super) fn notification<'a>(
+        &self,
+        id: u64,
+        datagram: &'a [u8],
+        time: Duration,
+    ) -> Cow<'a, [u8]> {
+        let Some(jar) = &self.core.jar else { return datagram.into() };
+        let mut stamped = Stamped::new(datagram);
+        let sent = stamped.stamp(jar);
+        let notification = Notification { id, stamped, until: after(Instant::now(), time) };
+        *locked(&self.core.notification) = Some(notification);
+        sent.into()
     }
 }
 
@@ -198,6 +243,7 @@ impl Core {
         while let Some(next) = arrived.take(peer) {
             match next {
                 Next::Datagram(datagram) => {
+                    let Some(datagram) = self.open(datagram) else { continue };
                     match self.chunked.as_ref().filter(|_| is_part(datagram)) {
                         Some(options) => self.take_part(protocol, options, datagram),
                         None => self.respond(protocol, datagram, Instant::now()),
@@ -206,7 +252,7 @@ impl Core {
                 Next::TooLong => add(&self.counters.too_large, 1),
             }
         }
-        if self.chunked.is_some() {
+        if self.chunked.is_some() || self.jar.is_some() {
             self.flush();
         }
     }
@@ -269,12 +315,9 @@ impl Core {
 
     /// Adds datagrams of request `id` to those that are to be sent, unless it has ended.
     fn send(&self, id: u64, datagrams: Vec<Vec<u8>>) {
-        /// More are dropped, and a timer sends them again.
-        const MOST: usize = 1_024;
-
         let mut unsent = locked(&self.unsent);
         if locked(&self.waiting).requests.contains_key(&id) {
-            let room = MOST.saturating_sub(unsent.len());
+            let room = MOST_UNSENT.saturating_sub(unsent.len());
             unsent.extend(datagrams.into_iter().take(room).map(|datagram| (id, datagram)));
         }
     }

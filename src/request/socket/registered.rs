@@ -1,13 +1,14 @@
 //! A request that waits on a socket.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Mutex, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use super::{Request, Socket};
+use super::{Request, Socket, stamped::Stamped};
 use crate::{
     chunk::PacketId,
     lock::locked,
@@ -29,10 +30,16 @@ impl Socket {
             let number = self.core.next_number.fetch_add(1, Relaxed);
             Arc::new(Mutex::new(Transfer::new(options, PacketId { id, number }, &datagram)))
         });
-        let (sent, slot) = (Arc::clone(&datagram), Arc::clone(slot));
-        let request = Request { datagram: sent, slot, transfer: transfer.clone() };
+        let stamped = self.core.jar.as_ref().map(|_| Arc::new(Mutex::new(Stamped::new(&datagram))));
+        let request = Request {
+            datagram: Arc::clone(&datagram),
+            slot: Arc::clone(slot),
+            transfer: transfer.clone(),
+            stamped: stamped.clone(),
+        };
         locked(&self.core.waiting).requests.insert(id, request);
-        Registered { socket: Arc::clone(self), id, datagram, transfer, rest: Duration::ZERO }
+        let socket = Arc::clone(self);
+        Registered { socket, id, datagram, transfer, stamped, rest: Duration::ZERO }
     }
 }
 
@@ -41,9 +48,10 @@ impl Socket {
 pub(in crate::request) struct Registered {
     pub(in crate::request) socket: Arc<Socket>,
     id: u64,
-    /// What is sent.
-    pub(in crate::request) datagram: Arc<[u8]>,
+    /// What is sent, without its envelope.
+    datagram: Arc<[u8]>,
     transfer: Option<Arc<Mutex<Transfer>>>,
+    stamped: Option<Arc<Mutex<Stamped>>>,
     /// How long a single id rests after this request.
     pub(in crate::request) rest: Duration,
 }
@@ -57,6 +65,19 @@ impl Registered {
             0 => transfer.begin(&self.datagram, Instant::now()),
             _ => transfer.repeat(&self.datagram),
         }
+    }
+
+    /// The datagram of an attempt, in its envelope if there are envelopes. If the request is in chunks, there is none.
+    pub(in crate::request) fn whole(&self) -> Option<Cow<'_, [u8]>> {
+        match (&self.socket.core.jar, &self.stamped) {
+            (Some(jar), Some(stamped)) => Some(locked(stamped).stamp(jar).into()),
+            _ => (!self.is_in_chunks()).then(|| Cow::Borrowed(&*self.datagram)),
+        }
+    }
+
+    /// Whether the request was sent again because of a challenge.
+    pub(in crate::request) fn is_challenged(&self) -> bool {
+        self.stamped.as_ref().is_some_and(|stamped| locked(stamped).is_challenged)
     }
 
     /// Whether the request is sent in chunks.
@@ -95,7 +116,7 @@ impl Drop for Registered {
         waiting.requests.remove(&self.id);
         waiting.rests_until = Instant::now().checked_add(self.rest);
         drop(waiting);
-        if self.transfer.is_some() {
+        if self.transfer.is_some() || self.stamped.is_some() {
             // From now on nothing is added for it.
             locked(&core.unsent).retain(|(id, _)| *id != self.id);
         }

@@ -17,6 +17,7 @@ use crate::{
     engine::{Application, Engine, Sockets},
     peer::{Encoder, Protocol},
     reply_cache::ReadId,
+    token::Enveloped,
 };
 
 /// The options of a [`Server`] that is not bound yet; made by [`Server::builder`]. Every option has a
@@ -54,11 +55,14 @@ type Assemble<P> = Box<dyn FnOnce(Uses<P>, &Options) -> Parts + Send>;
 /// What the protocol is used for, besides decoding and encoding.
 struct Uses<P> {
     reader: Option<Reader<P>>,
-    place: Option<fn(Arc<Wire<P>>) -> TokenPlace>,
+    place: Option<Place<P>>,
 }
 
 /// Makes a function that reads ids.
 type Reader<P> = fn(Arc<Wire<P>>) -> ReadId;
+
+/// Finds the place of address tokens.
+type Place<P> = fn(Arc<Wire<P>>) -> TokenPlace;
 
 impl Server {
     /// Binds a server with the default options. It encodes and decodes packets with `protocol`, and `handler`
@@ -138,7 +142,12 @@ impl<P> ServerBuilder<P> {
                     let shared = Arc::new(Wire::new(protocol, options.chunked.is_some()));
                     let read_id = reader.map(|reader| reader(Arc::clone(&shared)));
                     let place = place.map(|place| place(Arc::clone(&shared)));
-                    (Protocol::new(shared), read_id, place)
+                    let protocol = if options.has_envelope {
+                        Protocol::new(Enveloped(shared))
+                    } else {
+                        Protocol::new(shared)
+                    };
+                    (protocol, read_id, place)
                 }
             };
             let shape = options.kernel_filter.then(|| protocol.shape());
@@ -261,7 +270,9 @@ impl<P> ServerBuilder<P> {
     ///   [`Chunked`].
     /// - [`BindError::Option`] names an option that cannot be set. Its kind is
     ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option, or if
-    ///   several workers are requested and this system cannot distribute peers among them.
+    ///   several workers are requested and this system cannot distribute peers among them. It is
+    ///   [`InvalidInput`](std::io::ErrorKind::InvalidInput) for one that cannot be used with the others, such as
+    ///   [`address_token_envelope`](Self::address_token_envelope) with [`chunked`](Self::chunked).
     /// - [`BindError::Io`] if the socket that you passed to `bind`, `Udp::from` or `Unix::from` is not a bound
     ///   datagram socket of that kind; that socket is closed then. Also if a thread could not be started.
     ///

@@ -3,6 +3,7 @@
 mod amplification;
 mod budget;
 mod control;
+mod envelope;
 mod filter;
 mod places;
 mod rates;

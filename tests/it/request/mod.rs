@@ -1,6 +1,7 @@
 //! The request client.
 
 mod ends;
+mod envelope;
 mod in_flight;
 mod lossy;
 mod replies;

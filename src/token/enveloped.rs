@@ -1,0 +1,27 @@
+//! The protocol of a server whose datagrams are in envelopes.
+
+use super::envelope::Envelope;
+use crate::{DatagramProtocol, DecodeError, EncodeError, OptionError};
+
+/// The error of a server or a client that is to have envelopes and chunks.
+pub(crate) fn with_chunks() -> OptionError {
+    OptionError::invalid("address_token_envelope", "cannot be used with `chunked`")
+}
+
+/// A protocol that puts what it encodes into an envelope. It decodes what was taken out of one.
+#[derive(Debug)]
+pub(crate) struct Enveloped<P>(pub(crate) P);
+
+impl<P: DatagramProtocol> DatagramProtocol for Enveloped<P> {
+    type Incoming = P::Incoming;
+    type Outgoing = P::Outgoing;
+
+    fn decode(&self, payload: &[u8]) -> Result<P::Incoming, DecodeError> {
+        self.0.decode(payload)
+    }
+
+    fn encode(&self, packet: &P::Outgoing, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
+        Envelope::begin_reply(datagram);
+        self.0.encode(packet, datagram)
+    }
+}
