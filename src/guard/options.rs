@@ -117,6 +117,8 @@ impl Guard {
     /// Sets how many datagrams a second the server may send to each address that is not validated. The default is 50;
     /// `None` means no limit.
     ///
+    /// All clients behind one address, as in a home or an office (NAT), share its rate until they are validated.
+    ///
     /// Networks are limited too, by multiples of this number: for IPv4 32 times as many to each /24 and 256 times to each
     /// /20; for IPv6 twice as many to each /64, 3 times to each /56 and 4 times to each /48. These are the numbers of Knot
     /// DNS. Requests that need no reply are not limited: for these there is
