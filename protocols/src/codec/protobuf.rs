@@ -8,7 +8,7 @@ use crate::{
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
-    shape::Shape,
+    shape::{Shape, accepts_empty},
 };
 
 /// [Protocol Buffers] of types made by [prost] 0.14: `I` is received, `O` is sent.
@@ -120,7 +120,7 @@ impl<I: Default + Message, O: Message> DatagramProtocol for Protobuf<I, O> {
 
     fn shape(&self) -> Shape {
         // Only a type that reads nothing accepts the empty datagram.
-        Shape::lengths(usize::from(self.decode(b"").is_err())..)
+        Shape::lengths(usize::from(!accepts_empty(self))..)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::described,
-    shape::Shape,
+    shape::{Shape, accepts_empty},
 };
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.
@@ -158,7 +158,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Cbor<I, O> {
 
     fn shape(&self) -> Shape {
         // Only a type that reads nothing accepts the empty datagram.
-        Shape::lengths(usize::from(self.decode(b"").is_err())..)
+        Shape::lengths(usize::from(!accepts_empty(self))..)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::serde_format::{mismatch::Mismatch, packed::form::Form, unread::take};
 
-/// In network order, or with the least significant byte first.
-pub(super) enum Layout<const NETWORK: bool> {}
+/// In network order, or with the least significant byte first. To measure a type is another form, so that the compiler
+/// sees one caller of what decodes packets, and inlines it.
+pub(super) enum Layout<const NETWORK: bool, const MEASURES: bool = false> {}
 
-impl<const NETWORK: bool> Form for Layout<NETWORK> {
+impl<const NETWORK: bool, const MEASURES: bool> Form for Layout<NETWORK, MEASURES> {
     const ZIGZAG: bool = false;
     const CHARS_ARE_TEXT: bool = false;
     const SIZED: bool = true;

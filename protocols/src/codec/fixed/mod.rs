@@ -176,8 +176,8 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Fixed<I, O> {
 
     fn shape(&self) -> Shape {
         let len = match self.order {
-            Order::Network => measure::<Layout<true>, I>(LEVELS),
-            Order::LittleEndian => measure::<Layout<false>, I>(LEVELS),
+            Order::Network => measure::<Layout<true, true>, I>(LEVELS),
+            Order::LittleEndian => measure::<Layout<false, true>, I>(LEVELS),
         };
         len.map_or_else(Shape::any, |len| Shape::lengths(len..=len))
     }

@@ -12,7 +12,7 @@ use crate::{
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::described,
-    shape::Shape,
+    shape::{Shape, accepts_empty},
 };
 
 /// [MessagePack] of serde types: `I` is received, `O` is sent.
@@ -161,7 +161,7 @@ impl<I: DeserializeOwned, O: Serialize> DatagramProtocol for Msgpack<I, O> {
 
     fn shape(&self) -> Shape {
         // Only a type that reads nothing accepts the empty datagram.
-        Shape::lengths(usize::from(self.decode(b"").is_err())..)
+        Shape::lengths(usize::from(!accepts_empty(self))..)
     }
 }
 
