@@ -153,6 +153,16 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+#[cfg(any(
+    feature = "bincode",
+    feature = "bincode-derive",
+    feature = "cbor",
+    feature = "json",
+    feature = "msgpack",
+    feature = "postcard",
+    feature = "protobuf"
+))]
+mod accepts_empty;
 mod codec;
 mod combinator;
 mod correlation;

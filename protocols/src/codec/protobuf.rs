@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 use prost::Message;
 
 use crate::{
+    accepts_empty::accepts_empty,
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
-    shape::{Shape, accepts_empty},
+    shape::Shape,
 };
 
 /// [Protocol Buffers] of types made by [prost] 0.14: `I` is received, `O` is sent.

@@ -278,18 +278,3 @@ impl Shape {
 
 /// How many forms are remembered. A program for the kernel has a limit too.
 const MOST_PATTERNS: usize = 8;
-/// Whether the empty datagram is a packet.
-#[cfg(any(
-    feature = "bincode",
-    feature = "bincode-derive",
-    feature = "cbor",
-    feature = "json",
-    feature = "msgpack",
-    feature = "postcard",
-    feature = "protobuf"
-))]
-pub(crate) fn accepts_empty<P: crate::DatagramProtocol>(protocol: &P) -> bool {
-    // Through a pointer: what decodes a type has one caller that the compiler sees, so it is inlined there.
-    let decode: fn(&P, &[u8]) -> Result<P::Incoming, crate::DecodeError> = P::decode;
-    std::hint::black_box(decode)(protocol, b"").is_ok()
-}

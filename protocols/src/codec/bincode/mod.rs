@@ -8,11 +8,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::form::{Legacy, Standard};
 use crate::{
+    accepts_empty::accepts_empty,
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::packed,
-    shape::{Shape, accepts_empty},
+    shape::Shape,
 };
 
 /// The wire format of bincode 2 for serde types: `I` is received, `O` is sent.

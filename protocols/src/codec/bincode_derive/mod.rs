@@ -14,10 +14,11 @@ use bincode::{
 
 use self::reader::{StackReader, TOO_DEEP};
 use crate::{
+    accepts_empty::accepts_empty,
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
-    shape::{Shape, accepts_empty},
+    shape::Shape,
     trailing::trailing,
 };
 

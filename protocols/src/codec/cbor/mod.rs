@@ -12,11 +12,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::notation::Rfc8949;
 use crate::{
+    accepts_empty::accepts_empty,
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::described,
-    shape::{Shape, accepts_empty},
+    shape::Shape,
 };
 
 /// CBOR ([RFC 8949]) of serde types: `I` is received, `O` is sent.

@@ -21,11 +21,12 @@ use self::{
     reader::{Broken, MinusZero, Reader},
 };
 use crate::{
+    accepts_empty::accepts_empty,
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::{beyond::without_doubt, mismatch::Mismatch},
-    shape::{Shape, accepts_empty},
+    shape::Shape,
 };
 
 /// JSON ([RFC 8259]) of serde types: `I` is received, `O` is sent.

@@ -8,11 +8,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::notation::Markers;
 use crate::{
+    accepts_empty::accepts_empty,
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::described,
-    shape::{Shape, accepts_empty},
+    shape::Shape,
 };
 
 /// [MessagePack] of serde types: `I` is received, `O` is sent.

@@ -8,11 +8,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::leb128::Leb128;
 use crate::{
+    accepts_empty::accepts_empty,
     error::{DecodeError, EncodeError},
     plain::plain,
     protocol::DatagramProtocol,
     serde_format::packed,
-    shape::{Shape, accepts_empty},
+    shape::Shape,
 };
 
 /// The [wire format of postcard 1] for serde types: `I` is received, `O` is sent.
