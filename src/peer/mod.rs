@@ -93,8 +93,7 @@ pub struct Peer<Req, Res> {
     /// The number of this conversation, among those of the socket.
     serial: u64,
     progress: Progress,
-    /// Whether nothing has decoded that this conversation has received. Then it does not wait for long.
-    junk: bool,
+    standing: Standing,
     /// Ends a `recv` that waits for too long. Each `recv` resets it, because that is cheaper than a new
     /// timer.
     timer: Option<Pin<Box<Sleep>>>,
@@ -126,7 +125,7 @@ impl<Req, Res> Peer<Req, Res> {
             traffic_class,
             serial,
             progress: Progress::Opening,
-            junk: false,
+            standing: Standing::Unknown,
             timer: None,
             leftover: None,
             passed: None,
@@ -143,7 +142,7 @@ impl<Req, Res> Peer<Req, Res> {
         self.learn(ancillary);
         self.serial = serial;
         self.progress = Progress::Opening;
-        self.junk = false;
+        self.standing = Standing::Unknown;
         if self.passed.is_some() || self.exchange.is_some() {
             self.forget();
         }
@@ -339,6 +338,17 @@ impl<Req, Res> Peer<Req, Res> {
     pub(crate) const fn ancillary(&self) -> Ancillary {
         Ancillary { local: self.path.route.local, traffic_class: self.traffic_class }
     }
+}
+
+/// Whether the peer speaks the protocol.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nothing was received yet.
+    Unknown,
+    /// Nothing that was received has decoded. Then the conversation does not wait for long, and gives way to others.
+    Junk,
+    /// A packet was received.
+    Packets,
 }
 
 /// The progress of a conversation.

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Peer, Progress,
+    Peer, Progress, Standing,
     leftover::keep,
     step::{Limit, Step},
 };
@@ -131,6 +131,7 @@ impl<Req, Res> Peer<Req, Res> {
             }
             match self.path.protocol.decode(datagram) {
                 Ok(packet) => {
+                    self.standing = Standing::Packets;
                     if let Some(exchange) = &mut self.exchange {
                         exchange.received(datagram);
                     }
@@ -140,7 +141,7 @@ impl<Req, Res> Peer<Req, Res> {
                     keep(&mut self.leftover, &self.path.socket, datagram);
                     self.progress = Progress::Refused;
                     // If the conversation goes on, the worker tells the mailbox.
-                    self.junk = true;
+                    self.standing = Standing::Junk;
                     batch.refuse();
                     Some(Err(RecvError::Decode(error)))
                 }
@@ -179,19 +180,12 @@ impl<Req, Res> Peer<Req, Res> {
         self.path.socket.has_store && self.mailbox.is_asked()
     }
 
-    #[cold]
-    fn set_junk(&mut self, junk: bool) {
-        self.junk = junk;
-        self.mailbox.set_junk(junk);
-    }
-
     pub(super) fn decode(&mut self, taken: Option<Waiting>) -> Result<Req, RecvError> {
         let (ancillary, body) = taken.ok_or(RecvError::Closed)?;
         let (datagram, passed) = body.into_parts();
         self.learn(ancillary);
         self.accept(passed);
         add(&self.path.socket.counters.delivered, 1);
-        let is_first = matches!(self.progress, Progress::Opening);
         self.progress = Progress::Received;
         if let Some(budget) = &self.path.budget {
             budget.received(datagram.len());
@@ -199,16 +193,18 @@ impl<Req, Res> Peer<Req, Res> {
         let decoded = self.path.protocol.decode(&datagram).map_err(|error| {
             keep(&mut self.leftover, &self.path.socket, &datagram);
             self.progress = Progress::Refused;
-            if is_first {
-                self.set_junk(true);
+            if self.standing == Standing::Unknown {
+                self.standing = Standing::Junk;
+                self.mailbox.set_junk(true);
             }
             add(&self.path.socket.counters.decode_errors, 1);
             RecvError::Decode(error)
         });
         if decoded.is_ok() {
-            if self.junk {
-                self.set_junk(false);
+            if self.standing == Standing::Junk {
+                self.mailbox.set_junk(false);
             }
+            self.standing = Standing::Packets;
             if let Some(exchange) = &mut self.exchange {
                 exchange.received(&datagram);
             }
@@ -337,7 +333,7 @@ impl<Req, Res> Receiving<'_, Req, Res> {
     fn begin_to_wait(&mut self, timeout: Duration, now: impl Fn() -> Instant) -> Option<Limit> {
         let limits = &self.peer.path.socket.limits;
         let mut idle = limits.idle_timeout().unwrap_or(Duration::MAX);
-        if self.peer.junk {
+        if self.peer.standing == Standing::Junk {
             idle = idle.min(limits.undecoded_timeout());
         }
         let (within, limit) =

@@ -55,11 +55,15 @@ impl<Req, Res> Peer<Req, Res> {
         }
     }
 
-    /// Returns whether the address of this peer is validated: by [`validate`](Self::validate), or because it is a Unix
-    /// socket. Without a [guard](crate::Guard), returns true, since nothing is limited.
+    /// Returns whether the address of this peer is validated: by [`validate`](Self::validate), by an
+    /// [address token](crate::AddressTokens), or because it is a Unix socket. Over UDP without a [guard](crate::Guard),
+    /// returns false, because the server does not remember it.
     #[must_use]
     pub fn is_validated(&self) -> bool {
-        self.path.budget.as_ref().is_none_or(|budget| budget.is_validated())
+        match &self.path.budget {
+            Some(budget) => budget.is_validated(),
+            None => self.addr().ip().is_none(),
+        }
     }
 
     /// Gives the next conversation its budget.

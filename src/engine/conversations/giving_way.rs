@@ -49,11 +49,15 @@ impl<T: End> Conversations<T> {
     /// ended, datagrams of its peer are dropped.
     #[cold]
     fn make_room(&mut self) -> bool {
-        let junk = |conversation: &Conversation<T>| match conversation.mailbox.is_junk() {
-            true if conversation.is_validated() => Look::Leaves,
-            // It waits for more, or is about to.
-            true => Look::GivesWay,
-            false => Look::Leaves,
+        let junk = |conversation: &Conversation<T>| {
+            if conversation.mailbox.is_unread() {
+                // Nobody knows yet whether it is junk.
+                Look::Stays
+            } else if conversation.mailbox.is_junk() && !conversation.is_validated() {
+                Look::GivesWay
+            } else {
+                Look::Leaves
+            }
         };
         let unvalidated = |conversation: &Conversation<T>| {
             if conversation.is_validated() {

@@ -237,6 +237,11 @@ impl Mailbox {
         self.touched.swap(false, Relaxed)
     }
 
+    /// Whether the datagram that opened the conversation was not received yet.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.lock().opening.is_some()
+    }
+
     /// Whether the conversation waits for a datagram, and none is there.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use datagrammar::{DropReason, Guard, Limits, RecvError, Server, ServerBuilder, Text};
 
 use super::peer_at;
-use crate::support::{Net, conversing, until, within_deadline};
+use crate::support::{Net, conversing, everywhere, until, within_deadline};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -222,4 +222,40 @@ async fn a_conversation_of_a_peer_that_is_not_validated_ends_after_ten_minutes()
     let stats = server.handle.stats();
     assert_eq!((stats.evicted, stats.aborted, stats.active_conversations), (1, 0, 2));
     server.stop().await;
+}
+
+everywhere! {
+    // also where handlers run on other threads than the worker
+    async fn junk_gives_way_over_each_transport(net) {
+        let server = net.serve(counting()).await;
+        let stats = || server.handle.stats();
+        let refused = || stats().dropped(DropReason::ConversationLimit);
+        let mut peers = Vec::new();
+        // A worker looks among its own conversations, so with two workers some datagrams may find no junk.
+        for n in 0..20 {
+            let junk = net.peer_of(&server.handle).await;
+            junk.send(JUNK).await;
+            peers.push(junk);
+            until(|| stats().decode_errors + refused() == n + 1).await;
+        }
+        let junk = stats().decode_errors;
+        let before = refused();
+        for n in 0..20 {
+            let peer = net.peer_of(&server.handle).await;
+            peer.send("hello").await;
+            until(|| stats().sent + refused() - before == n + 1).await;
+            peers.push(peer);
+        }
+
+        let answered = stats().sent;
+        assert!(answered >= 5, "{}", stats());
+        // All places are taken, so each other conversation has given its place.
+        assert_eq!(stats().evicted, junk + answered - 10, "{}", stats());
+        for peer in peers.split_off(20) {
+            if !peer.hears_nothing().await {
+                assert_eq!(within_deadline(peer.ask("hello")).await, "2");
+            }
+        }
+        server.stop().await;
+    }
 }
