@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::format::{HEADER, SHORTEST};
-use crate::{BindError, LimitError, Limits, ReplyCache};
+use crate::{LimitError, Limits, ReplyCache};
 
 /// The options of packets that are longer than one datagram: how long they may be, and how much memory they take until
 /// they are complete. Pass them to [`ServerBuilder::chunked`](crate::ServerBuilder::chunked) and
@@ -292,7 +292,7 @@ impl Chunked {
     }
 
     /// Returns an error if a limit is 0.
-    pub(crate) fn check(&self) -> Result<(), BindError> {
+    pub(crate) fn check(&self) -> Result<(), LimitError> {
         let zero = [
             ("Chunked::with_limit", self.max_len == 0),
             ("Chunked::timeout", self.timeout.is_zero()),
@@ -302,7 +302,7 @@ impl Chunked {
             ("Chunked::max_bytes_per_peer", self.get_max_bytes_per_peer() == 0),
         ];
         match zero.iter().find(|(_, zero)| *zero) {
-            Some((name, _)) => Err(BindError::ZeroLimit(name)),
+            Some((name, _)) => Err(LimitError::Zero(name)),
             None => Ok(()),
         }
     }

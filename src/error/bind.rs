@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io};
 
 #[cfg(unix)]
 use super::InheritedError;
-use super::{AddrError, OptionError, addr};
+use super::{AddrError, LimitError, OptionError, addr};
 
 /// The error of [`Server::bind`](crate::Server::bind) and
 /// [`ServerBuilder::bind`](crate::ServerBuilder::bind). After it nothing is bound.
@@ -38,19 +38,8 @@ pub enum BindError {
     /// `tokio::task::spawn_blocking` counts as inside. Use [`Server`](crate::Server), or a thread of your
     /// own.
     InsideRuntime,
-    /// The limit with this name is 0, which is not allowed. See [`Limits`](crate::Limits) for those that may
-    /// be 0.
-    ZeroLimit(&'static str),
-    /// The limit with this name is too small for the packets of [`Chunked`](crate::Chunked).
-    #[non_exhaustive]
-    LimitTooSmall {
-        /// The name of the limit.
-        limit: &'static str,
-        /// Its value, in bytes.
-        value: usize,
-        /// The smallest value that is large enough, in bytes.
-        needed: usize,
-    },
+    /// A limit is 0, or too small for the packets of [`Chunked`](crate::Chunked).
+    Limit(LimitError),
     /// An option of a transport cannot be set.
     Option(OptionError),
     /// An [`Inherited`](crate::Inherited) socket cannot be used, or there is none.
@@ -74,7 +63,7 @@ impl BindError {
         match self {
             Self::Addrs(errors) => addr::kind(errors),
             Self::InsideRuntime => io::ErrorKind::Unsupported,
-            Self::ZeroLimit(_) | Self::LimitTooSmall { .. } => io::ErrorKind::InvalidInput,
+            Self::Limit(_) => io::ErrorKind::InvalidInput,
             Self::Option(error) => error.kind(),
             #[cfg(unix)]
             Self::Inherited(error) => error.kind(),
@@ -83,15 +72,18 @@ impl BindError {
     }
 }
 
+impl From<LimitError> for BindError {
+    fn from(error: LimitError) -> Self {
+        Self::Limit(error)
+    }
+}
+
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Addrs(errors) => addr::list(errors, f),
             Self::InsideRuntime => f.write_str(SERVER_INSIDE_RUNTIME),
-            Self::ZeroLimit(name) => write!(f, "the limit `{name}` is 0, it must be larger"),
-            Self::LimitTooSmall { limit, value, needed } => {
-                write!(f, "the limit `{limit}` is {value}, and packets in chunks need {needed}")
-            }
+            Self::Limit(error) => error.fmt(f),
             Self::Option(error) => error.fmt(f),
             #[cfg(unix)]
             Self::Inherited(error) => error.fmt(f),
@@ -103,10 +95,7 @@ impl fmt::Display for BindError {
 impl Error for BindError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Addrs(_)
-            | Self::InsideRuntime
-            | Self::ZeroLimit(_)
-            | Self::LimitTooSmall { .. } => None,
+            Self::Addrs(_) | Self::InsideRuntime | Self::Limit(_) => None,
             Self::Option(error) => error.source(),
             #[cfg(unix)]
             Self::Inherited(error) => error.source(),

@@ -2,10 +2,9 @@
 
 use std::{error::Error, fmt};
 
-use super::BindError;
-
-/// The error of [`ServerHandle::set_limits`](crate::ServerHandle::set_limits) and
-/// [`ServerHandle::set_guard`](crate::ServerHandle::set_guard). After it nothing has changed.
+/// A limit that cannot be set: the error of [`ServerHandle::set_limits`](crate::ServerHandle::set_limits) and
+/// [`ServerHandle::set_guard`](crate::ServerHandle::set_guard), after which nothing has changed, and a part of
+/// [`BindError`](crate::BindError).
 ///
 /// # Examples
 ///
@@ -24,7 +23,7 @@ use super::BindError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitError {
-    /// The limit with this name is 0, which is not allowed.
+    /// The limit with this name is 0, which is not allowed. See [`Limits`](crate::Limits) for those that may be 0.
     Zero(&'static str),
     /// The limit with this name is too small for the packets of [`Chunked`](crate::Chunked).
     #[non_exhaustive]
@@ -49,7 +48,7 @@ pub enum LimitError {
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Zero(limit) => write!(f, "the limit `{limit}` is 0"),
+            Self::Zero(limit) => write!(f, "the limit `{limit}` is 0, it must be larger"),
             Self::TooSmall { limit, value, needed } => {
                 write!(f, "the limit `{limit}` is {value}, and packets in chunks need {needed}")
             }
@@ -64,14 +63,3 @@ impl fmt::Display for LimitError {
 }
 
 impl Error for LimitError {}
-
-impl From<LimitError> for BindError {
-    fn from(error: LimitError) -> Self {
-        match error {
-            LimitError::Zero(limit) | LimitError::Fixed { limit, .. } => Self::ZeroLimit(limit),
-            LimitError::TooSmall { limit, value, needed } => {
-                Self::LimitTooSmall { limit, value, needed }
-            }
-        }
-    }
-}

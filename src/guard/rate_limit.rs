@@ -1,6 +1,6 @@
 //! How many datagrams a source may send.
 
-use crate::BindError;
+use crate::LimitError;
 
 /// A limit on the datagrams of each source address or network. Given to
 /// [`ServerBuilder::rate_limit`](crate::ServerBuilder::rate_limit).
@@ -113,12 +113,12 @@ impl RateLimit {
     }
 
     /// Returns an error if a limit is 0.
-    pub(crate) fn check(&self) -> Result<(), BindError> {
+    pub(crate) fn check(&self) -> Result<(), LimitError> {
         if self.per_second == 0 {
-            return Err(BindError::ZeroLimit("RateLimit::per_second"));
+            return Err(LimitError::Zero("RateLimit::per_second"));
         }
         if self.get_burst() == 0 {
-            return Err(BindError::ZeroLimit("RateLimit::burst"));
+            return Err(LimitError::Zero("RateLimit::burst"));
         }
         Ok(())
     }

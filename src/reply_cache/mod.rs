@@ -16,7 +16,7 @@ pub(crate) use store::{AnyStore, Storing};
 pub use store::{Begun, ReplyStore, StoredRequest};
 pub(crate) use ticket::{Ticket, Verdict};
 
-use crate::BindError;
+use crate::LimitError;
 
 /// The options of a reply cache: how long the server remembers requests and replies, and how much memory they
 /// take. Given to [`ServerBuilder::reply_cache`](crate::ServerBuilder::reply_cache).
@@ -221,7 +221,7 @@ impl ReplyCache {
     }
 
     /// Returns an error if a limit is 0.
-    pub(crate) fn check(&self) -> Result<(), BindError> {
+    pub(crate) fn check(&self) -> Result<(), LimitError> {
         let zero = [
             ("ReplyCache::ttl", self.ttl.is_zero()),
             ("ReplyCache::max_entries", self.max_entries == 0),
@@ -230,7 +230,7 @@ impl ReplyCache {
             ("ReplyCache::max_store_writes", self.max_store_writes == 0),
         ];
         match zero.iter().find(|(_, zero)| *zero) {
-            Some((name, _)) => Err(BindError::ZeroLimit(name)),
+            Some((name, _)) => Err(LimitError::Zero(name)),
             None => Ok(()),
         }
     }

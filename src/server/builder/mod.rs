@@ -266,8 +266,7 @@ impl<P> ServerBuilder<P> {
     /// After an error nothing is bound.
     ///
     /// - [`BindError::Addrs`] names each address or path that cannot be bound, and says what exists at the path.
-    /// - [`BindError::ZeroLimit`] names a limit that is zero, [`BindError::LimitTooSmall`] one that is too small for
-    ///   [`Chunked`].
+    /// - [`BindError::Limit`] names a limit that is zero, or too small for [`Chunked`].
     /// - [`BindError::Option`] names an option that cannot be set. Its kind is
     ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option, or if
     ///   several workers are requested and this system cannot distribute peers among them. It is

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use datagrammar::{
-    BindError, DropReason, RateLimit, Server, Text,
+    BindError, DropReason, LimitError, RateLimit, Server, Text,
     testing::{Conditions, Network},
 };
 
@@ -156,7 +156,10 @@ async fn a_rate_of_zero_is_refused_by_name() {
     ] {
         let server = Server::builder(Text, async |text: String| text).rate_limit(limit);
         let error = server.bind_now(Net::memory().socket()).unwrap_err();
-        assert!(matches!(error, BindError::ZeroLimit(limit) if limit == name), "{error:?}");
+        assert!(
+            matches!(error, BindError::Limit(LimitError::Zero(limit)) if limit == name),
+            "{error:?}"
+        );
     }
 }
 

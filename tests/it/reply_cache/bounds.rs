@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use datagrammar::{BindError, Raw};
+use datagrammar::{BindError, LimitError, Raw};
 
 use super::*;
 use crate::support::{BindNow, client_on};
@@ -124,7 +124,10 @@ async fn a_limit_of_zero_is_refused() {
     ] {
         let builder = Server::builder(Numbered, async |text: String| text).reply_cache(cache);
         let error = builder.bind_now("127.0.0.1:0").unwrap_err();
-        assert!(matches!(error, BindError::ZeroLimit(limit) if limit == name), "{error}");
+        assert!(
+            matches!(error, BindError::Limit(LimitError::Zero(limit)) if limit == name),
+            "{error}"
+        );
     }
     let cache = ReplyCache::default().ttl(Duration::from_secs(1)).max_entries(2).max_bytes(3);
     assert_eq!(

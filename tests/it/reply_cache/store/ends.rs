@@ -1,6 +1,6 @@
 //! Requests that no handler receives, replies that wait for the store, and the end of serving.
 
-use datagrammar::{BindError, Limits, ServerStats};
+use datagrammar::{BindError, LimitError, Limits, ServerStats};
 
 use super::*;
 use crate::support::{BindNow, within_deadline};
@@ -205,7 +205,10 @@ async fn a_limit_of_zero_is_refused() {
     ] {
         let builder = replica(&Store::new(), async |text: String| text).reply_cache(cache);
         let error = builder.bind_now("127.0.0.1:0").unwrap_err();
-        assert!(matches!(error, BindError::ZeroLimit(limit) if limit == name), "{error}");
+        assert!(
+            matches!(error, BindError::Limit(LimitError::Zero(limit)) if limit == name),
+            "{error}"
+        );
     }
     let cache = ReplyCache::default().store_timeout(Duration::from_secs(2)).max_store_writes(3);
     assert_eq!((cache.get_store_timeout().as_secs(), cache.get_max_store_writes()), (2, 3));
