@@ -2,6 +2,7 @@
 
 mod alarm;
 mod amplification;
+mod dispatch;
 mod ending;
 mod guarding;
 mod opening;
@@ -10,7 +11,7 @@ mod stall;
 
 use std::{
     future::poll_fn,
-    io, mem,
+    io,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
@@ -18,10 +19,10 @@ use std::{
 };
 
 use alarm::Alarm;
-use guarding::{Current, Guarding};
+use guarding::Guarding;
 use tokio::{
     runtime::Handle,
-    task::{AbortHandle, coop, yield_now},
+    task::{AbortHandle, yield_now},
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -29,7 +30,7 @@ use super::{
     admission::Admission,
     application::Application,
     conversation::{FutureSlot, HandlerCall, Outcome},
-    conversations::{Arrival, Conversations},
+    conversations::Conversations,
     failure::{Backoff, Failure},
     serve_state::{Mode, ServeState},
 };
@@ -38,7 +39,6 @@ use crate::{
     socket::{
         SocketState,
         batch_context::BatchContext,
-        look_up::{Looked, Lookup},
         mailbox::Mailbox,
         outbox::Batch,
     },
@@ -292,109 +292,5 @@ where
         if truncated > 0 {
             self.socket.dropped(DropReason::Truncated, truncated);
         }
-    }
-
-    /// Works on the batch. Returns false if other tasks must run before the rest of it.
-    fn dispatch(&mut self) -> bool {
-        // Half the length of a queue by default: many datagrams for one conversation must not overflow its
-        // queue before the conversation can receive.
-        const AT_A_TIME: usize = 32;
-
-        if self.guarding.is_outdated(&self.socket) {
-            self.guarding.learn(&self.socket);
-            // The next conversation must not have the budget of the last one.
-            self.call = None;
-        }
-        let mut batch = self.batch.take().expect(NOT_LENT);
-        let first = self.next;
-        self.busy = false;
-        self.socket.outbox.begin_batch();
-        while self.next < batch.received.len() && coop::has_budget_remaining() {
-            if self.busy && self.next - first >= AT_A_TIME {
-                break;
-            }
-            let at = self.next;
-            self.next += 1;
-            batch = self.receive(batch, at);
-        }
-        if mem::take(&mut self.reserved) {
-            self.conversations.release();
-        }
-        // Counted before the replies leave, so that the stats include every datagram that a peer has a reply
-        // to.
-        batch.count(&self.socket.counters);
-        let after = if self.busy { Batch::GoesOn } else { Batch::IsOver };
-        self.guarding.amplification.sent += batch.replies.bytes() as u64;
-        self.socket.outbox.send_replies(&mut batch.replies, after);
-        let done = self.next == batch.received.len();
-        self.batch = Some(batch);
-        if self.guarding.amplification.is_large() {
-            self.guarding.tell_amplification(&self.socket);
-        }
-        done
-    }
-
-    /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
-    fn receive(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
-        batch.take_passed(at);
-        let BatchContext { received, passed, replies, .. } = &mut *batch;
-        let mode = self.serve_state.mode();
-        let admitted = self.admission.admits(received.from(at), || received.ancillary(at).local);
-        let dropped = if mode >= Mode::Stop {
-            DropReason::ShuttingDown
-        } else if let Err(refusal) = admitted {
-            refusal.reason(received.from(at), &self.socket)
-        } else if self.guarding.is_on
-            && let Some(reason) = {
-                let socket = &self.socket;
-                let mut current = Current { socket, received, at, replies };
-                self.guarding.meet(&mut current, &self.conversations)
-            }
-        {
-            reason
-        } else {
-            if self.has_cache {
-                let rules = self.guarding.rules(received.from(at), &self.conversations);
-                let socket = &self.socket;
-                match (Lookup { socket, received, at, passed, rules, replies }).run() {
-                    Looked::Request => {}
-                    Looked::Dropped(reason) => return self.drop_datagram(batch, reason),
-                    Looked::Part => {
-                        batch.drop_passed();
-                        return batch;
-                    }
-                }
-            }
-            let datagram = || (received.ancillary(at), received.datagram(at));
-            match self.conversations.arrive(received.from(at), datagram, passed) {
-                Arrival::Waiting => {
-                    self.busy = true;
-                    return batch;
-                }
-                Arrival::Dropped(reason) => reason,
-                Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
-                Arrival::Opening
-                    if self.guarding.is_on && self.guarding.refuses_reply(received.from(at)) =>
-                {
-                    DropReason::Rate
-                }
-                Arrival::Opening => {
-                    self.reserved = self.reserved || self.conversations.reserve();
-                    if self.reserved {
-                        return self.open(batch, at);
-                    }
-                    DropReason::ConversationLimit
-                }
-            }
-        };
-        self.drop_datagram(batch, dropped)
-    }
-
-    /// Drops the current datagram.
-    #[cold]
-    fn drop_datagram(&self, mut batch: Box<BatchContext>, reason: DropReason) -> Box<BatchContext> {
-        batch.drop_passed();
-        self.socket.dropped(reason, 1);
-        batch
     }
 }
