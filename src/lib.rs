@@ -178,6 +178,7 @@ mod limits;
 mod lock;
 mod panic;
 mod peer;
+mod queue_time;
 mod reply_cache;
 mod request;
 mod serve_guard;

@@ -9,6 +9,7 @@ use std::{
 use super::{
     application::Application,
     serve_state::{Mode, ServeState},
+    unbegun::Unbegun,
 };
 use crate::{
     Addr, BoxError, Handler, Peer,
@@ -138,6 +139,8 @@ pub(super) struct Task<Req, Res, H, F, M> {
     /// Whether the reply store has to be asked about the datagram that opens the conversation. Until then, the handler
     /// is not called.
     pub(super) asks: bool,
+    /// That it was given to another runtime, until that polls it.
+    pub(super) unbegun: Option<Unbegun>,
     // Dropped after the future, because it reports that the conversation is over.
     pub(super) ending: Ending,
     // Dropped last, because the next serving may begin after that.
@@ -158,6 +161,16 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let Ending { socket, mailbox, budget, peer, serial, over } = &mut this.ending;
+        if this.unbegun.take().is_some() && socket.drop_late(mailbox, true) {
+            // The handler was not called yet. It is called for the next datagram, if there is one.
+            let Next::Conversation(ancillary) = mailbox.finish(&socket.counters) else {
+                *over = true;
+                return Poll::Ready(());
+            };
+            let peer = (&*peer, ancillary, *serial);
+            let call = HandlerCall::new(&this.application, socket, mailbox, budget.clone(), peer);
+            this.slot.set((this.converse)(call));
+        }
         for _ in 0..IN_A_ROW {
             if this.serve_state.mode() == Mode::Abandon {
                 // The task was woken shortly before it is aborted.
@@ -185,6 +198,7 @@ where
                 }
                 Some(Ok(false)) | None => {}
             }
+            socket.drop_late(mailbox, false);
             let (ancillary, again) = match more {
                 Some(ancillary) if mailbox.finish_with_more(&socket.counters) => (ancillary, true),
                 _ => match mailbox.finish(&socket.counters) {

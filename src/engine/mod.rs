@@ -2,11 +2,13 @@
 
 pub(crate) mod admission;
 mod application;
+mod backlog;
 mod conversation;
 mod conversations;
 pub(crate) mod dedicated_thread;
 mod failure;
 pub(crate) mod serve_state;
+mod unbegun;
 mod worker;
 
 use std::{io, pin::Pin, sync::Arc};

@@ -21,6 +21,7 @@ use crate::LimitError;
 /// | [`reply_rate`](Self::reply_rate) | 50 datagrams a second to each address |
 /// | [`reply_burst`](Self::reply_burst) | 125 datagrams |
 /// | [`max_conversation_time`](Self::max_conversation_time) | 10 minutes |
+/// | [`max_queue_time`](Self::max_queue_time) | 1 second |
 /// | [`refused_ports`](Self::refused_ports) | 0, 17, 19, 53, 111, 123, 137, 138, 161, 389, 500 |
 ///
 /// Without a guard, replies are not limited. All other [limits](crate::Limits) apply with and without one. The guard
@@ -72,6 +73,7 @@ pub struct Guard {
     reply_rate: Option<u32>,
     reply_burst: Option<u32>,
     max_conversation_time: Option<Duration>,
+    max_queue_time: Option<Duration>,
     refused_ports: Vec<u16>,
 }
 
@@ -90,6 +92,7 @@ impl Guard {
             reply_rate: Some(50),
             reply_burst: Some(125),
             max_conversation_time: Some(Duration::from_secs(600)),
+            max_queue_time: Some(Duration::from_secs(1)),
             refused_ports: REFLECTORS.to_vec(),
         }
     }
@@ -148,6 +151,15 @@ impl Guard {
         self
     }
 
+    /// Sets how long a datagram may wait before a handler receives it, so that a server with more requests than it can
+    /// answer answers new ones instead of old ones. The default is 1 second; `None` means no limit. See
+    /// [`Limits::max_queue_time`](crate::Limits::max_queue_time): if that is set too, the shorter one applies. It applies
+    /// to all peers, also to validated ones and those on Unix sockets.
+    pub fn max_queue_time(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.max_queue_time = limit.into();
+        self
+    }
+
     /// Sets the source ports whose datagrams are dropped, counted as [`DropReason::Refused`](crate::DropReason::Refused).
     /// The default are ports of services that answer almost anything, so that nobody can make them and this server
     /// answer each other without end: 0, 17 (quote of the day), 19 (character generator), 53 (DNS), 111 (port mapper),
@@ -190,6 +202,12 @@ impl Guard {
         self.max_conversation_time
     }
 
+    /// Returns how long a datagram may wait; see [`max_queue_time`](Self::max_queue_time).
+    #[must_use]
+    pub const fn get_max_queue_time(&self) -> Option<Duration> {
+        self.max_queue_time
+    }
+
     /// Returns the source ports that are refused; see [`refused_ports`](Self::refused_ports).
     #[must_use]
     pub fn get_refused_ports(&self) -> &[u16] {
@@ -203,11 +221,14 @@ impl Guard {
             (self.reply_rate, "Guard::reply_rate"),
             (self.reply_burst, "Guard::reply_burst"),
         ];
-        match zero.into_iter().find(|(value, _)| *value == Some(0)) {
-            Some((_, name)) => Err(LimitError::Zero(name)),
-            None if self.max_conversation_time == Some(Duration::ZERO) => {
-                Err(LimitError::Zero("Guard::max_conversation_time"))
-            }
+        let times = [
+            (self.max_conversation_time, "Guard::max_conversation_time"),
+            (self.max_queue_time, "Guard::max_queue_time"),
+        ];
+        let zero = zero.into_iter().filter(|(value, _)| *value == Some(0)).map(|(_, name)| name);
+        let times = times.into_iter().filter(|(time, _)| *time == Some(Duration::ZERO));
+        match zero.chain(times.map(|(_, name)| name)).next() {
+            Some(name) => Err(LimitError::Zero(name)),
             None => Ok(()),
         }
     }

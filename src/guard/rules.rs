@@ -108,12 +108,6 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(guard: Option<Guard>) -> Arc<Self> {
-        let watch = Self::default();
-        watch.set(guard);
-        Arc::new(watch)
-    }
-
     /// Replaces the rules. Conversations that run keep theirs.
     pub(crate) fn set(&self, guard: Option<Guard>) {
         let rules = guard.map(|guard| Arc::new(Rules::new(guard, &self.unvalidated)));

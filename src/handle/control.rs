@@ -21,6 +21,16 @@ impl Control {
         cache: &ReplyCache,
     ) -> Self {
         let chunked = chunked.map(|chunked| (chunked.clone(), cache.clone()));
-        Self { limits: Arc::new(LiveLimits::new(limits)), guard: Watch::new(guard), chunked }
+        let limits = Arc::new(LiveLimits::new(limits));
+        let control = Self { limits, guard: Arc::default(), chunked };
+        control.set_guard(guard);
+        control
+    }
+
+    /// Replaces the guard.
+    pub(super) fn set_guard(&self, guard: Option<Guard>) {
+        let queue_time = guard.as_ref().and_then(Guard::get_max_queue_time);
+        self.limits.queue_time().set_guard(queue_time);
+        self.guard.set(guard);
     }
 }

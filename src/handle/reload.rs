@@ -83,7 +83,7 @@ impl ServerHandle {
     pub fn set_guard(&self, guard: impl Into<Option<Guard>>) -> Result<(), LimitError> {
         let guard = guard.into();
         guard.as_ref().map_or(Ok(()), Guard::check)?;
-        self.control.guard.set(guard);
+        self.control.set_guard(guard);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{Limits, Overflow};
+use crate::queue_time::QueueTime;
 
 /// The limits that apply now. Reading one costs as much as reading a field.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct LiveLimits {
     max_queued_fds: AtomicUsize,
     max_conversations: AtomicUsize,
     max_datagram_size: usize,
+    max_queue_time: Time,
+    queue_time: QueueTime,
     idle_timeout: Time,
     undecoded_timeout: Time,
     shutdown_grace: Time,
@@ -35,6 +38,8 @@ impl LiveLimits {
             max_queued_fds: AtomicUsize::new(limits.max_queued_fds),
             max_conversations: AtomicUsize::new(limits.max_conversations),
             max_datagram_size: limits.max_datagram_size,
+            max_queue_time: Time::new(limits.max_queue_time),
+            queue_time: QueueTime::new(limits.max_queue_time),
             idle_timeout: Time::new(limits.idle_timeout),
             undecoded_timeout: Time::new(limits.undecoded_timeout.into()),
             shutdown_grace: Time::new(limits.shutdown_grace.into()),
@@ -52,6 +57,8 @@ impl LiveLimits {
         self.max_total_queue_bytes.store(limits.max_total_queue_bytes, Relaxed);
         self.max_queued_fds.store(limits.max_queued_fds, Relaxed);
         self.max_conversations.store(limits.max_conversations, Relaxed);
+        self.max_queue_time.set(limits.max_queue_time);
+        self.queue_time.set_limit(limits.max_queue_time);
         self.idle_timeout.set(limits.idle_timeout);
         self.undecoded_timeout.set(limits.undecoded_timeout.into());
         self.shutdown_grace.set(limits.shutdown_grace.into());
@@ -70,6 +77,7 @@ impl LiveLimits {
             max_queued_fds: self.max_queued_fds(),
             max_conversations: self.max_conversations(),
             max_datagram_size: self.max_datagram_size(),
+            max_queue_time: self.max_queue_time.get(),
             idle_timeout: self.idle_timeout(),
             undecoded_timeout: self.undecoded_timeout(),
             shutdown_grace: self.shutdown_grace(),
@@ -105,6 +113,12 @@ impl LiveLimits {
 
     pub(crate) const fn max_datagram_size(&self) -> usize {
         self.max_datagram_size
+    }
+
+    /// How long datagrams may wait: the limit, and that of the guard.
+    #[inline]
+    pub(crate) const fn queue_time(&self) -> &QueueTime {
+        &self.queue_time
     }
 
     pub(crate) fn idle_timeout(&self) -> Option<Duration> {
@@ -174,6 +188,7 @@ mod tests {
             .max_queued_fds(4)
             .max_conversations(5)
             .max_datagram_size(6)
+            .max_queue_time(Duration::from_secs(13))
             .idle_timeout(Duration::from_secs(7))
             .undecoded_timeout(Duration::from_secs(8))
             .shutdown_grace(Duration::from_secs(9))

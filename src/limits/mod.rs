@@ -27,6 +27,7 @@ use crate::LimitError;
 /// | [`max_queued_fds`](Self::max_queued_fds) | 256 |
 /// | [`max_conversations`](Self::max_conversations) | 16,384 |
 /// | [`max_datagram_size`](Self::max_datagram_size) | 65,535 bytes |
+/// | [`max_queue_time`](Self::max_queue_time) | none; 1 s with a [guard](crate::Guard::max_queue_time) |
 /// | [`idle_timeout`](Self::idle_timeout) | 60 s |
 /// | [`undecoded_timeout`](Self::undecoded_timeout) | 5 s |
 /// | [`shutdown_grace`](Self::shutdown_grace) | 750 ms |
@@ -60,6 +61,7 @@ pub struct Limits {
     pub(crate) max_queued_fds: usize,
     pub(crate) max_conversations: usize,
     pub(crate) max_datagram_size: usize,
+    pub(crate) max_queue_time: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) undecoded_timeout: Duration,
     pub(crate) shutdown_grace: Duration,
@@ -153,6 +155,35 @@ impl Limits {
     #[must_use]
     pub const fn max_datagram_size(mut self, bytes: usize) -> Self {
         self.max_datagram_size = bytes;
+        self
+    }
+
+    /// Sets how long a datagram may wait before a handler receives it. The default is `None`: without a limit. With a
+    /// [guard](crate::Guard::max_queue_time) it is 1 second; the shorter of the two limits applies.
+    ///
+    /// A server that gets more requests than it can answer would otherwise answer only requests that have waited for a
+    /// long time, whose senders have given up. Set it to the time that your clients wait for a reply, or less. Datagrams
+    /// that wait longer are dropped before they are decoded, and count as [`DropReason::Late`](crate::DropReason::Late).
+    ///
+    /// # Overload
+    ///
+    /// With such a limit, a worker whose handlers keep it busy for more than 5 ms goes on to receive meanwhile:
+    ///
+    /// - Datagrams for conversations that run come before those of new peers.
+    /// - Datagrams of new peers wait in the worker, in order. When the oldest of them has waited for more than 5 ms for
+    ///   100 ms without interruption, the server is overloaded: it serves the peers that came last first. So those that it
+    ///   serves wait for a short time, and the others are dropped when their time is over. The numbers are those of
+    ///   CoDel ([RFC 8289](https://www.rfc-editor.org/rfc/rfc8289#section-4)).
+    /// - Datagrams of one peer stay in order. [`max_queue_len`](Self::max_queue_len),
+    ///   [`max_queue_bytes`](Self::max_queue_bytes) and [`max_total_queue_bytes`](Self::max_total_queue_bytes) apply. If
+    ///   there is no more room, the new peer that has waited longest loses its datagrams.
+    ///
+    /// Time counts from when the worker reads a datagram. The kernel reports how long it had waited before, on Linux and
+    /// as long as the server is overloaded. It does not count the time that a handler takes before its first `recv`.
+    #[doc(alias("overload", "deadline", "CoDel", "LIFO", "load shedding"))]
+    #[must_use]
+    pub fn max_queue_time(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.max_queue_time = limit.into();
         self
     }
 
@@ -272,6 +303,12 @@ impl Limits {
         self.max_datagram_size
     }
 
+    /// Returns how long a datagram may wait; see [`max_queue_time`](Self::max_queue_time).
+    #[must_use]
+    pub const fn get_max_queue_time(&self) -> Option<Duration> {
+        self.max_queue_time
+    }
+
     /// Returns how long one `recv` may wait; see [`idle_timeout`](Self::idle_timeout).
     #[must_use]
     pub const fn get_idle_timeout(&self) -> Option<Duration> {
@@ -316,6 +353,7 @@ impl Limits {
             ("max_total_queue_bytes", self.max_total_queue_bytes == 0),
             ("max_conversations", self.max_conversations == 0),
             ("max_datagram_size", self.max_datagram_size == 0),
+            ("max_queue_time", self.max_queue_time == Some(Duration::ZERO)),
             ("idle_timeout", self.idle_timeout == Some(Duration::ZERO)),
             ("undecoded_timeout", self.undecoded_timeout.is_zero()),
             ("send_timeout", self.send_timeout.is_zero()),
@@ -338,6 +376,7 @@ impl Default for Limits {
             max_queued_fds: 256,
             max_conversations: 16_384,
             max_datagram_size: 65_535,
+            max_queue_time: None,
             idle_timeout: Some(Duration::from_secs(60)),
             undecoded_timeout: Duration::from_secs(5),
             shutdown_grace: Duration::from_millis(750),

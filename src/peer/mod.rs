@@ -36,6 +36,7 @@ use tokio::time::Sleep;
 use crate::{
     Addr, BoxError, SendError, SpawnError, TrafficClass,
     guard::Budget,
+    queue_time::Stamp,
     socket::{SocketState, mailbox::Mailbox},
     transport::{Ancillary, Passed, Route},
 };
@@ -117,7 +118,7 @@ impl<Req, Res> Peer<Req, Res> {
         ancillary: Ancillary,
         serial: u64,
     ) -> Self {
-        let Ancillary { local, traffic_class } = ancillary;
+        let Ancillary { local, traffic_class, .. } = ancillary;
         let route = Route { peer: addr, local };
         Self {
             path: SendPath { socket, protocol, route, budget },
@@ -336,7 +337,8 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// The ancillary data of the last datagram.
     pub(crate) const fn ancillary(&self) -> Ancillary {
-        Ancillary { local: self.path.route.local, traffic_class: self.traffic_class }
+        let (local, traffic_class) = (self.path.route.local, self.traffic_class);
+        Ancillary { local, traffic_class, arrived: Stamp::UNKNOWN }
     }
 }
 

@@ -152,6 +152,7 @@ impl<Req, Res> Peer<Req, Res> {
     /// Takes the next datagram of the mailbox.
     pub(super) fn poll_take(&mut self, cx: &mut Context<'_>) -> Next {
         let SocketState { counters, has_store, .. } = &*self.path.socket;
+        self.path.socket.drop_late(&self.mailbox, false);
         if *has_store {
             return self.poll_ask(cx);
         }

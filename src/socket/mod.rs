@@ -2,6 +2,7 @@
 
 mod asking;
 pub(crate) mod batch_context;
+mod late;
 pub(crate) mod look_up;
 pub(crate) mod mailbox;
 pub(crate) mod outbox;
@@ -11,7 +12,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Context,
 };
@@ -46,6 +47,8 @@ pub(crate) struct SocketState {
     ended: Mutex<Vec<(Addr, u64)>>,
     any_ended: AtomicBool,
     pub(crate) reread: Reread,
+    /// How many conversations were given to another runtime that has not begun them yet.
+    pub(crate) unbegun: AtomicUsize,
     /// Notified when serving ends, for conversations that do not wait in `recv`.
     pub(crate) closing: Notify,
     /// The number of the conversation that was opened last. The worker of the next serving continues from it,
@@ -98,6 +101,7 @@ impl SocketState {
             ended: Mutex::default(),
             any_ended: AtomicBool::new(false),
             reread: Reread::default(),
+            unbegun: AtomicUsize::new(0),
             closing: Notify::new(),
             serial: AtomicU64::new(0),
             tasks,

@@ -81,6 +81,9 @@ pub enum DropReason {
     /// It was not in an [envelope](crate::ServerBuilder::address_token_envelope), and the server has this option. Its sender
     /// probably does not have it.
     NoEnvelope,
+    /// It had waited longer than [`Limits::max_queue_time`](crate::Limits::max_queue_time), or the
+    /// [guard's](crate::Guard::max_queue_time): the server gets more requests than its handlers can answer in time.
+    Late,
 }
 
 impl DropReason {
@@ -103,6 +106,7 @@ impl DropReason {
         Self::Chunk,
         Self::Unproven,
         Self::NoEnvelope,
+        Self::Late,
     ];
 
     /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
@@ -126,6 +130,7 @@ impl DropReason {
             Self::Chunk => "chunk",
             Self::Unproven => "unproven",
             Self::NoEnvelope => "no_envelope",
+            Self::Late => "late",
         }
     }
 }

@@ -38,6 +38,7 @@ mod worker_index;
 
 use std::{
     fmt, io,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -73,9 +74,9 @@ pub(crate) use udp::Udp;
 pub use unnamed::UnnamedPeers;
 pub(crate) use worker_index::WorkerIndex;
 
-use crate::Addr;
 #[cfg(not(unix))]
 use crate::reply_cache::Ticket;
+use crate::{Addr, limits::LiveLimits};
 
 /// One bound socket. All senders share it. The worker of a server, or a client, owns the
 /// [receive half](Self::recv_half).
@@ -209,6 +210,11 @@ pub(crate) trait RecvHalf: fmt::Debug + Send + 'static {
     /// Does the same as [`try_recv`](Self::try_recv), but asks the kernel even if the runtime considers the
     /// socket not readable.
     fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()>;
+
+    /// Makes the system report when datagrams arrived, by the clock of the `limits`, or no longer. Returns false if it cannot.
+    fn set_timestamps(&mut self, _limits: Option<&Arc<LiveLimits>>) -> bool {
+        false
+    }
 
     /// Completes when there may be something to receive.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;

@@ -164,6 +164,11 @@ impl RecvBatch {
         no_room || self.arrived.len() + self.truncated.len() >= BATCH
     }
 
+    /// Whether there are probably more where these came from: no system call returns more.
+    pub(crate) fn has_many(&self) -> bool {
+        self.arrived.len() >= BATCH / 2 || self.is_full()
+    }
+
     /// The source of datagram number `index`.
     pub(crate) fn from(&self, index: usize) -> &Addr {
         &self.arrived[index].0
@@ -190,6 +195,13 @@ impl RecvBatch {
         let start = self.bytes.len();
         self.arrived[index].1 = start..start + datagram.len();
         self.whole = datagram;
+    }
+
+    /// Adds a datagram that was received earlier, to an empty batch.
+    pub(crate) fn restore(&mut self, from: Addr, ancillary: Ancillary, datagram: Vec<u8>) {
+        self.arrived.push((from, 0..0));
+        self.ancillary.push(ancillary);
+        self.replace(0, datagram);
     }
 
     /// Removes the first bytes of datagram number `index`, which has at least as many.
@@ -285,7 +297,8 @@ mod segments {
     // R-12, S-2
     #[test]
     fn ancillary_data_stays_with_its_datagrams_when_others_are_left_out() {
-        let told = |byte: u8| Ancillary { traffic_class: Some(byte.into()), local: None };
+        let told =
+            |byte: u8| Ancillary { traffic_class: Some(byte.into()), ..Ancillary::default() };
         let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into();
         let mut batch = RecvBatch::new(16);
         batch.slots(1, true);

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use crate::{Addr, TrafficClass};
+use crate::{Addr, TrafficClass, queue_time::Stamp};
 
 /// The address of this host that a datagram came to, and the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) struct Local {
 pub(crate) struct Ancillary {
     pub(crate) local: Option<Local>,
     pub(crate) traffic_class: Option<TrafficClass>,
+    /// When it arrived, if the system or the worker knows that.
+    pub(crate) arrived: Stamp,
 }
 
 /// The two addresses between which a datagram travels.

@@ -171,7 +171,9 @@ mod tests {
             let counters = Arc::new(Counters::default());
             let limits = Arc::new(Limits::default().max_conversations(4).into());
             let table = Conversations::new(limits, Arc::clone(&counters), false);
-            Self { table, counters, guard: Watch::new(guard) }
+            let watch = Arc::<Watch>::default();
+            watch.set(guard);
+            Self { table, counters, guard: watch }
         }
 
         /// Opens a conversation that waits, if there is a place.

@@ -34,15 +34,10 @@ where
         // queue before the conversation can receive.
         const AT_A_TIME: usize = 32;
 
-        if self.guarding.is_outdated(&self.socket) {
-            self.guarding.learn(&self.socket);
-            // The next conversation must not have the budget of the last one.
-            self.call = None;
-        }
         let mut batch = self.batch.take().expect(NOT_LENT);
+        self.begin_batch(&batch);
         let first = self.next;
-        self.busy = false;
-        self.socket.outbox.begin_batch();
+        self.begin_work();
         while self.next < batch.received.len() && coop::has_budget_remaining() {
             if self.busy && self.next - first >= AT_A_TIME {
                 break;
@@ -50,7 +45,26 @@ where
             let at = self.next;
             self.next += 1;
             batch = self.receive(batch, at);
+            self.overload.go_on(&self.socket);
         }
+        let done = self.next == batch.received.len();
+        self.end_work(batch);
+        done
+    }
+
+    /// Prepares the work on datagrams.
+    pub(super) fn begin_work(&mut self) {
+        if self.guarding.is_outdated(&self.socket) {
+            self.guarding.learn(&self.socket);
+            // The next conversation must not have the budget of the last one.
+            self.call = None;
+        }
+        self.busy = false;
+        self.socket.outbox.begin_batch();
+    }
+
+    /// Ends the work on the datagrams of `batch`, and sends its replies.
+    pub(super) fn end_work(&mut self, mut batch: Box<BatchContext>) {
         if mem::take(&mut self.reserved) {
             self.conversations.release();
         }
@@ -60,12 +74,10 @@ where
         let after = if self.busy { Batch::GoesOn } else { Batch::IsOver };
         self.guarding.amplification.sent += batch.replies.bytes() as u64;
         self.socket.outbox.send_replies(&mut batch.replies, after);
-        let done = self.next == batch.received.len();
         self.batch = Some(batch);
         if self.guarding.amplification.is_large() {
             self.guarding.tell_amplification(&self.socket);
         }
-        done
     }
 
     /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
@@ -99,7 +111,12 @@ where
                     }
                 }
             }
-            let datagram = || (received.ancillary(at), received.datagram(at));
+            let now = self.overload.now;
+            let datagram = || {
+                let mut ancillary = received.ancillary(at);
+                ancillary.arrived = ancillary.arrived.or(now);
+                (ancillary, received.datagram(at))
+            };
             match self.conversations.arrive(received.from(at), datagram, passed) {
                 Arrival::Waiting => {
                     self.busy = true;
@@ -107,26 +124,36 @@ where
                 }
                 Arrival::Dropped(reason) => reason,
                 Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
-                Arrival::Opening
-                    if self.guarding.is_on && self.guarding.refuses_reply(received.from(at)) =>
-                {
-                    DropReason::Rate
-                }
-                Arrival::Opening => {
-                    self.reserved = self.reserved || self.conversations.reserve();
-                    if self.reserved {
-                        return self.open(batch, at);
-                    }
-                    DropReason::ConversationLimit
-                }
+                Arrival::Opening if self.is_overloaded() => return self.postpone(batch, at),
+                Arrival::Opening => return self.open_or_drop(batch, at),
             }
         };
         self.drop_datagram(batch, dropped)
     }
 
+    /// Opens a conversation with datagram number `at`, or drops it.
+    pub(super) fn open_or_drop(
+        &mut self,
+        batch: Box<BatchContext>,
+        at: usize,
+    ) -> Box<BatchContext> {
+        if self.guarding.is_on && self.guarding.refuses_reply(batch.received.from(at)) {
+            return self.drop_datagram(batch, DropReason::Rate);
+        }
+        self.reserved = self.reserved || self.conversations.reserve();
+        if self.reserved {
+            return self.open(batch, at);
+        }
+        self.drop_datagram(batch, DropReason::ConversationLimit)
+    }
+
     /// Drops the current datagram.
     #[cold]
-    fn drop_datagram(&self, mut batch: Box<BatchContext>, reason: DropReason) -> Box<BatchContext> {
+    pub(super) fn drop_datagram(
+        &self,
+        mut batch: Box<BatchContext>,
+        reason: DropReason,
+    ) -> Box<BatchContext> {
         batch.drop_passed();
         self.socket.dropped(reason, 1);
         batch

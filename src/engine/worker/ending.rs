@@ -34,6 +34,7 @@ where
     /// Ends all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then
     /// they are dropped.
     pub(super) async fn end(&mut self) {
+        self.drop_backlog();
         self.conversations.close();
         self.socket.closing.notify_waiters();
         let mut grace = pin!(sleep_until(Instant::now() + self.socket.limits.shutdown_grace()));

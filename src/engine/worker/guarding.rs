@@ -146,6 +146,16 @@ impl Guarding {
         }
     }
 
+    /// Whether the current datagram carries a valid token.
+    pub(super) const fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    /// The current datagram is another one, which came with a valid token or without.
+    pub(super) const fn set_proven(&mut self, proven: bool) {
+        self.proven = proven;
+    }
+
     /// The budget of the current conversation.
     pub(super) fn budget(&self) -> Option<Arc<Budget>> {
         self.budget.clone()

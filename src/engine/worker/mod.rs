@@ -6,6 +6,7 @@ mod dispatch;
 mod ending;
 mod guarding;
 mod opening;
+mod overload;
 mod rereading;
 mod stall;
 
@@ -20,6 +21,7 @@ use std::{
 
 use alarm::Alarm;
 use guarding::Guarding;
+use overload::Overload;
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, yield_now},
@@ -36,12 +38,7 @@ use super::{
 };
 use crate::{
     Handler,
-    socket::{
-        SocketState,
-        batch_context::BatchContext,
-        mailbox::Mailbox,
-        outbox::Batch,
-    },
+    socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox, outbox::Batch},
     stats::{DropReason, add},
     transport::{BATCH, RecvHalf},
 };
@@ -82,6 +79,7 @@ where
         call: None,
         mailbox: Arc::default(),
         guarding: Guarding::default(),
+        overload: Overload::new(&socket),
         pause: None,
         deaf: false,
         send_deadline: Alarm::default(),
@@ -129,6 +127,7 @@ struct Worker<Req, Res, H, F, M> {
     call: Option<Box<HandlerCall<Req, Res, H>>>,
     mailbox: Arc<Mailbox>,
     guarding: Guarding,
+    overload: Overload,
     /// After an error of the socket, the worker receives nothing until this completes.
     pause: Option<Pin<Box<Sleep>>>,
     /// Whether the socket cannot receive at the moment, so that another attempt to read it is useless.
@@ -156,6 +155,8 @@ const NOT_LENT: &str = "the batch is away only while a conversation is polled in
 
 enum Event {
     Received,
+    /// There is time for new peers that have waited.
+    Backlog,
     Failed(io::Error),
     End,
 }
@@ -177,17 +178,22 @@ where
                 Event::Received => {
                     backoff = Backoff::default();
                     self.count_received();
-                    while !self.dispatch_in_time() {
+                    while !self.in_time(Self::dispatch) {
                         self.give_way().await;
                     }
                     let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
                     // More datagrams probably follow a full batch, and timers have waited long enough.
                     let full = received.is_full();
+                    self.overload.end(received.has_many());
                     received.clear();
                     self.next = 0;
                     if self.busy || full {
                         self.give_way().await;
                     }
+                }
+                Event::Backlog => {
+                    self.in_time(Self::serve_backlog);
+                    self.give_way().await;
                 }
                 Event::Failed(error) => match backoff.judge(&error) {
                     Failure::Passing(Duration::ZERO) => yield_now().await,
@@ -228,7 +234,9 @@ where
         self.attend(cx);
         match self.serve_state.mode() {
             Mode::Run => {}
-            Mode::Drain if self.conversations.is_empty() => self.serve_state.silent.notify_one(),
+            Mode::Drain if self.conversations.is_empty() && self.overload.backlog.is_empty() => {
+                self.serve_state.silent.notify_one()
+            }
             Mode::Drain => {}
             Mode::Stop | Mode::Abandon => return Poll::Ready(Event::End),
         }
@@ -239,16 +247,25 @@ where
                 self.reread = self.begin_reread();
                 self.end_reread();
             }
-            ready!(pause);
+            if pause.is_pending() {
+                let serve = || Poll::Ready(Event::Backlog);
+                return if self.can_serve_backlog() { serve() } else { Poll::Pending };
+            }
             (self.pause, self.deaf) = (None, false);
         }
         if let Some(event) = ready!(self.poll_reread(cx)) {
             return Poll::Ready(event);
         }
+        let can_serve = self.can_serve_backlog();
+        if can_serve && self.overload.has_waited() {
+            return Poll::Ready(Event::Backlog);
+        }
         let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
-        match ready!(self.receiving.poll_recv(cx, received)) {
-            Ok(()) => Poll::Ready(Event::Received),
-            Err(error) => Poll::Ready(Event::Failed(error)),
+        match self.receiving.poll_recv(cx, received) {
+            Poll::Ready(Ok(())) => Poll::Ready(Event::Received),
+            Poll::Ready(Err(error)) => Poll::Ready(Event::Failed(error)),
+            Poll::Pending if can_serve => Poll::Ready(Event::Backlog),
+            Poll::Pending => Poll::Pending,
         }
     }
 

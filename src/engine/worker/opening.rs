@@ -9,7 +9,10 @@ use std::{
 use super::Worker;
 use crate::{
     Handler,
-    engine::conversation::{Ending, FutureSlot, HandlerCall, Outcome, Task, judge},
+    engine::{
+        conversation::{Ending, FutureSlot, HandlerCall, Outcome, Task, judge},
+        unbegun::Unbegun,
+    },
     events::Scope,
     panic,
     socket::batch_context::BatchContext,
@@ -93,7 +96,8 @@ where
     /// Keeps a conversation that has to wait, and the datagram that opened it if the handler has not received
     /// it.
     fn keep(&mut self, batch: &mut BatchContext, at: usize, slot: FutureSlot<F>, span: Scope) {
-        let (peer, ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
+        let (peer, mut ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
+        ancillary.arrived = ancillary.arrived.or(self.overload.now);
         let mailbox = mem::take(&mut self.mailbox);
         let (socket, counters) = (Arc::clone(&self.socket), &self.socket.counters);
         let passed = batch.passed.take();
@@ -143,6 +147,7 @@ where
             application: Arc::clone(&self.application),
             converse: self.converse,
             asks: self.socket.has_store,
+            unbegun: (!self.polls_inline).then(|| Unbegun::new(&self.socket)),
             ending,
             serve_state: Arc::clone(&self.serve_state),
         };

@@ -20,10 +20,10 @@ where
     F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
     M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
-    /// Works on the batch, as [`dispatch`](Self::dispatch) does. Counts and logs it if that takes long.
-    pub(super) fn dispatch_in_time(&mut self) -> bool {
+    /// Does the `work`, in which handlers run. Counts and logs it if that takes long.
+    pub(super) fn in_time<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let begun = Instant::now();
-        let done = self.dispatch();
+        let done = work(self);
         let took = begun.elapsed();
         if took >= LONG {
             self.tell_stall(took);

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::{reply_cache::Ticket, transport::Passed};
+use crate::{reply_cache::Ticket, transport::{Ancillary, Passed}};
 
 /// The bytes of a datagram that waits, and what came with it. Few datagrams have more than bytes, so the rest
 /// is behind a second pointer, and takes no memory in the others.
@@ -14,13 +14,16 @@ pub(crate) enum Body {
 
 const _: () = assert!(size_of::<Body>() == size_of::<Box<[u8]>>());
 
+/// A datagram and its ancillary data.
+pub(crate) type Waiting = (Ancillary, Body);
+
 /// The most memory, in bytes, that the rest takes without the descriptors: two blocks, and the overhead of an allocator.
 pub(super) const PASSED: usize = 128;
 
 const _: () = assert!(size_of::<Passed>() + size_of::<(Box<[u8]>, Box<Passed>)>() + 32 <= PASSED);
 
 impl Body {
-    pub(super) fn new(datagram: &[u8], passed: Option<Box<Passed>>) -> Self {
+    pub(crate) fn new(datagram: &[u8], passed: Option<Box<Passed>>) -> Self {
         match passed {
             None => Self::Bytes(datagram.into()),
             Some(passed) => Self::Passed(Box::new((datagram.into(), passed))),

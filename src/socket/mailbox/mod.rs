@@ -2,6 +2,8 @@
 
 mod asked;
 mod body;
+mod late;
+mod memory;
 
 use std::{
     collections::VecDeque,
@@ -14,8 +16,10 @@ use std::{
 };
 
 pub(crate) use asked::Asked;
-pub(crate) use body::Body;
-use body::PASSED;
+pub(crate) use body::{Body, Waiting};
+#[cfg(test)]
+pub(crate) use memory::OVERHEAD;
+pub(crate) use memory::{release, release_all, reserve, reserve_all, reserve_anyway};
 
 use crate::{
     limits::{LiveLimits, Overflow},
@@ -54,9 +58,6 @@ struct State {
 
 /// An empty queue keeps memory for this many datagrams: one burst of the usual size.
 const KEPT: usize = 16;
-
-/// A datagram and its ancillary data.
-pub(crate) type Waiting = (Ancillary, Body);
 
 /// The result of [`Mailbox::offer`].
 #[derive(Debug, PartialEq, Eq)]
@@ -326,56 +327,6 @@ impl State {
         counters.dropped(reason, dropped);
         (first, queue)
     }
-}
-
-/// The most memory, in bytes, that a waiting datagram takes in addition to its own bytes: its place in a
-/// queue of which 5 of 8 places may be empty, and the overhead of an allocator. So the limit on bytes is a
-/// limit on memory.
-pub(crate) const OVERHEAD: usize = 160;
-
-const _: () = assert!(8 * size_of::<Waiting>() / 3 + 32 <= OVERHEAD);
-
-/// Reserves memory for a datagram of `bytes` bytes; returns false if no more may wait.
-pub(crate) fn reserve(bytes: usize, limits: &LiveLimits, counters: &Counters) -> bool {
-    let reserved = |waiting: usize| {
-        Some(waiting + bytes + OVERHEAD).filter(|sum| *sum <= limits.max_total_queue_bytes())
-    };
-    counters.queued_bytes.fetch_update(Relaxed, Relaxed, reserved).is_ok()
-}
-
-/// Reserves memory for a datagram, and places for the descriptors that came with it.
-fn reserve_all(
-    datagram: &[u8],
-    passed: Option<&Passed>,
-    limits: &LiveLimits,
-    counters: &Counters,
-) -> Result<(), DropReason> {
-    let bytes = datagram.len() + passed.map_or(0, |_| PASSED);
-    if !reserve(bytes, limits, counters) {
-        return Err(DropReason::MemoryLimit);
-    }
-    let more = passed.map_or(0, Passed::count);
-    let reserved =
-        |waiting: usize| Some(waiting + more).filter(|sum| *sum <= limits.max_queued_fds());
-    if more > 0 && counters.queued_fds.fetch_update(Relaxed, Relaxed, reserved).is_err() {
-        release(bytes, counters);
-        return Err(DropReason::Descriptors);
-    }
-    Ok(())
-}
-
-/// Releases what was reserved for a datagram.
-fn release_all(datagram: &Body, counters: &Counters) {
-    release(datagram.counted(), counters);
-    let fds = datagram.fds();
-    if fds > 0 {
-        counters.queued_fds.fetch_sub(fds, Relaxed);
-    }
-}
-
-/// Releases the memory that was reserved for a datagram of `bytes` bytes.
-pub(crate) fn release(bytes: usize, counters: &Counters) {
-    counters.queued_bytes.fetch_sub(bytes + OVERHEAD, Relaxed);
 }
 
 #[cfg(test)]

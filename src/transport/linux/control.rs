@@ -1,6 +1,9 @@
 //! Control messages, as bytes: read and written without a pointer.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use crate::transport::{
     Ancillary, Local,
@@ -26,6 +29,8 @@ pub(super) struct Told {
     pub(super) ancillary: Ancillary,
     /// Whether it was sent to a multicast group or a broadcast address.
     pub(super) many: bool,
+    /// When it arrived, since the beginning of 1970.
+    pub(super) arrived: Option<Duration>,
 }
 
 /// The alignment of control messages: 8 bytes on most machines, 4 on 32-bit machines.
@@ -85,6 +90,7 @@ pub(super) fn read(mut bytes: &[u8]) -> Told {
             (libc::SOL_UDP, libc::UDP_GRO) => {
                 told.segment = Some(number(data).try_into().unwrap_or(0));
             }
+            (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS) => told.arrived = time(data),
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => ipv4_info(data, &mut told),
             (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => ipv6_info(data, &mut told),
             (libc::IPPROTO_IP, libc::IP_TOS) => {
@@ -98,6 +104,17 @@ pub(super) fn read(mut bytes: &[u8]) -> Told {
         bytes = rest.get(data.len().next_multiple_of(WORD)..).unwrap_or_default();
     }
     told
+}
+
+/// `struct timespec`: seconds and nanoseconds, a word each.
+fn time(data: &[u8]) -> Option<Duration> {
+    let (seconds, rest) = data.split_first_chunk::<WORD>()?;
+    let nanos = usize::from_ne_bytes(*rest.first_chunk()?);
+    let seconds = u64::try_from(usize::from_ne_bytes(*seconds)).ok()?;
+    u32::try_from(nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000)
+        .map(|nanos| Duration::new(seconds, nanos))
 }
 
 /// `struct in_pktinfo`: the interface, the local address, the address in the header. For a multicast or
@@ -214,6 +231,22 @@ mod tests {
 
             assert_eq!(read(control.first(len)).segment, Some(0));
         }
+    }
+
+    //
+    #[test]
+    fn the_time_of_arrival_has_the_layout_of_the_kernel_and_an_invalid_one_is_none() {
+        let read_time = |words: &[usize]| {
+            let (mut control, mut len) = (Control::default(), 0);
+            let data: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            control.append(&mut len, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &data);
+            read(control.first(len)).arrived
+        };
+
+        assert_eq!(read_time(&[1_700_000_000, 5]), Some(Duration::new(1_700_000_000, 5)));
+        assert_eq!(read_time(&[1, 1_000_000_000]), None);
+        assert_eq!(read_time(&[1]), None);
+        assert_eq!(read_time(&[]), None);
     }
 
     #[test]

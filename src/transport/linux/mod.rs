@@ -1,5 +1,6 @@
 //! UDP on Linux: many datagrams per system call, and several datagrams of one size as one message (GSO, GRO).
 
+mod clock;
 mod control;
 #[cfg(test)]
 mod cut;

@@ -11,11 +11,13 @@ use std::{
 use tokio::{io::Interest, net::UdpSocket};
 
 use super::{
+    clock::Clock,
     control::{self, Told},
     share::Share,
 };
 use crate::{
     addr::{Addr, Repr},
+    limits::LiveLimits,
     transport::{
         RecvBatch, RecvHalf,
         kernel::mmsg::{Message, NAME, Receiver},
@@ -44,6 +46,8 @@ struct Slots {
     /// Whether a message may consist of several datagrams, so that it may be longer than the limit of a
     /// datagram.
     merged: bool,
+    /// The clock for the times of arrival, while the kernel reports them.
+    clock: Option<Clock>,
     /// The peers whose multicast and broadcast datagrams this socket serves, if other sockets receive them too.
     share: Option<Share>,
 }
@@ -60,7 +64,7 @@ impl LinuxRecvHalf {
     ) -> Self {
         let count = first.clamp(FEW, SLOTS);
         let receiver = Receiver::new(count, room);
-        Self { socket, slots: Slots { receiver, count, merged, share } }
+        Self { socket, slots: Slots { receiver, count, merged, clock: None, share } }
     }
 }
 
@@ -70,6 +74,7 @@ impl Slots {
     fn fill(&mut self, socket: &UdpSocket, batch: &mut RecvBatch) -> io::Result<bool> {
         let (bytes, slot) = batch.slots(self.count, self.merged);
         let count = self.receiver.recv(socket.as_fd(), bytes, slot, self.count)?;
+        let read = self.clock.as_ref().map(Clock::read);
         for (i, message) in self.receiver.messages(count).enumerate() {
             let bytes = i * slot..i * slot + message.len;
             // A fast path for most messages: IPv4 without control messages.
@@ -78,7 +83,10 @@ impl Slots {
                     batch.push_at(Addr(Repr::Ip(v4.into())), bytes);
                 }
                 _ => {
-                    let told = control::read(self.receiver.control(i, &message));
+                    let mut told = control::read(self.receiver.control(i, &message));
+                    if let (Some(read), Some(arrived)) = (&read, told.arrived) {
+                        told.ancillary.arrived = read.stamp(arrived);
+                    }
                     take(&message, told, bytes, batch, self.share);
                 }
             }
@@ -108,6 +116,15 @@ impl RecvHalf for LinuxRecvHalf {
 
     fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
         self.slots.fill(&self.socket, batch).map(drop)
+    }
+
+    fn set_timestamps(&mut self, limits: Option<&Arc<LiveLimits>>) -> bool {
+        let clock = self.slots.clock.take();
+        match limits {
+            Some(limits) => self.slots.clock = Clock::start(&self.socket, limits),
+            None => clock.iter().for_each(|clock| clock.stop(&self.socket)),
+        }
+        self.slots.clock.is_some()
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

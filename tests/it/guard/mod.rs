@@ -5,6 +5,7 @@ mod budget;
 mod control;
 mod envelope;
 mod filter;
+mod overload;
 mod places;
 mod rates;
 mod replies;

@@ -1,0 +1,246 @@
+//! The datagrams of new peers that wait while a worker is busy. It has no socket, task or clock.
+
+mod order;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use order::{Order, Place};
+
+use crate::{
+    Addr,
+    limits::{LiveLimits, Overflow},
+    queue_time::Stamp,
+    socket::mailbox::{Body, Waiting, release, release_all, reserve, reserve_all, reserve_anyway},
+    stats::{Counters, DropReason},
+    transport::{Ancillary, Passed},
+};
+
+/// When the oldest datagram has waited for longer than `TARGET` during the time `INTERVAL`, the queue stands: it is more than
+/// a burst. The numbers are those of CoDel (RFC 8289, section 4).
+pub(super) const TARGET: Duration = Duration::from_millis(5);
+pub(super) const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The memory of a peer, in bytes, besides its datagrams. Like a datagram, it counts 160 more.
+const PEER: usize = 96;
+
+/// An empty table keeps memory for this many peers.
+const KEPT: usize = 256;
+
+/// What waits for a worker: the datagrams of peers that are not in conversation. Those of one peer stay in order.
+///
+/// Peers are served in the order in which they came. When the queue stands, those that came last are served first.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    peers: HashMap<Addr, Place>,
+    order: Order<Queue>,
+    /// The number of the next datagram.
+    next: u64,
+    /// Since when, as far as was seen, the oldest datagram has waited for longer than the target.
+    above: Option<Stamp>,
+    limits: Arc<LiveLimits>,
+    counters: Arc<Counters>,
+}
+
+/// The datagrams of a peer.
+#[derive(Debug)]
+struct Queue {
+    from: Addr,
+    first: Entry,
+    rest: VecDeque<Entry>,
+    /// The bytes of `rest`.
+    bytes: usize,
+}
+
+/// A datagram that waits.
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    waiting: Waiting,
+    proven: bool,
+}
+
+/// A datagram whose turn it is.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) from: Addr,
+    pub(super) waiting: Waiting,
+    /// Whether it came with a valid address token.
+    pub(super) proven: bool,
+}
+
+impl Backlog {
+    pub(super) fn new(limits: Arc<LiveLimits>, counters: Arc<Counters>) -> Self {
+        let (peers, order) = (HashMap::new(), Order::default());
+        Self { peers, order, next: 0, above: None, limits, counters }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    /// Whether peers that came last are served first.
+    pub(super) fn stands(&self, now: Stamp) -> bool {
+        self.above.is_some_and(|above| now.age(above) >= INTERVAL)
+    }
+
+    /// Adds a copy of a datagram. If all memory is taken, peers that have waited for long lose their datagrams; `freed` says
+    /// how many those were.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason to drop this datagram, if there is no room.
+    pub(super) fn push(
+        &mut self,
+        from: &Addr,
+        ancillary: Ancillary,
+        datagram: &[u8],
+        mut passed: Option<Box<Passed>>,
+        proven: bool,
+        freed: &mut u64,
+    ) -> Result<(), DropReason> {
+        self.make_room(from, datagram.len())?;
+        loop {
+            match self.add(from, ancillary, datagram, &mut passed, proven) {
+                Err(DropReason::MemoryLimit) if self.drop_oldest_peer(from, freed) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Makes room in the queue of a peer for one more datagram of `len` bytes.
+    fn make_room(&mut self, from: &Addr, len: usize) -> Result<(), DropReason> {
+        let Self { peers, order, limits, counters, .. } = self;
+        let Some(queue) = peers.get(from).and_then(|place| order.get_mut(*place)) else {
+            return Ok(());
+        };
+        let (most, most_bytes) = (limits.max_queue_len(), limits.max_queue_bytes());
+        while queue.rest.len() >= most || queue.bytes + len > most_bytes {
+            if limits.overflow() == Overflow::DropNewest {
+                return Err(DropReason::QueueFull);
+            }
+            let oldest = queue.rest.pop_front().ok_or(DropReason::QueueFull)?;
+            queue.bytes -= oldest.waiting.1.len();
+            release_all(&oldest.waiting.1, counters);
+            counters.dropped(DropReason::QueueFull, 1);
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        from: &Addr,
+        ancillary: Ancillary,
+        datagram: &[u8],
+        passed: &mut Option<Box<Passed>>,
+        proven: bool,
+    ) -> Result<(), DropReason> {
+        let place = self.peers.get(from).copied();
+        if place.is_none() && !reserve(PEER, &self.limits, &self.counters) {
+            return Err(DropReason::MemoryLimit);
+        }
+        if let Err(reason) = reserve_all(datagram, passed.as_deref(), &self.limits, &self.counters)
+        {
+            if place.is_none() {
+                release(PEER, &self.counters);
+            }
+            return Err(reason);
+        }
+        let waiting = (ancillary, Body::new(datagram, passed.take()));
+        let entry = Entry { number: self.next, waiting, proven };
+        self.next += 1;
+        if let Some(queue) = place.and_then(|place| self.order.get_mut(place)) {
+            queue.bytes += datagram.len();
+            queue.rest.push_back(entry);
+        } else {
+            let number = entry.number;
+            let queue = Queue { from: from.clone(), first: entry, rest: VecDeque::new(), bytes: 0 };
+            let place = self.order.add(number, queue);
+            self.peers.insert(from.clone(), place);
+        }
+        Ok(())
+    }
+
+    /// Drops all datagrams of the peer that has waited longest, unless that is `but`. Returns false if there is no other.
+    fn drop_oldest_peer(&mut self, but: &Addr, dropped: &mut u64) -> bool {
+        let oldest = self.order.oldest();
+        let Some((place, _)) = oldest.filter(|(_, queue)| queue.from != *but) else { return false };
+        let Some(queue) = self.remove(place) else { return false };
+        for entry in [queue.first].into_iter().chain(queue.rest) {
+            release_all(&entry.waiting.1, &self.counters);
+            *dropped += 1;
+        }
+        true
+    }
+
+    /// Takes the datagram whose turn it is.
+    pub(super) fn take(&mut self, now: Stamp) -> Option<Turn> {
+        let place = if self.stands(now) { self.order.newest() } else { self.order.oldest() };
+        let (place, _) = place?;
+        self.take_first(place)
+    }
+
+    /// Drops the datagrams that have waited too long; returns how many those were.
+    pub(super) fn expire(&mut self, now: Stamp) -> u64 {
+        let mut late = 0;
+        while let Some((place, queue)) = self.order.oldest() {
+            let arrived = queue.first.waiting.0.arrived;
+            if !self.limits.queue_time().is_late(arrived, now) {
+                let is_above = now.age(arrived) >= TARGET;
+                self.above = is_above.then(|| self.above.unwrap_or(now));
+                return late;
+            }
+            late += u64::from(self.take_first(place).is_some());
+        }
+        self.above = None;
+        late
+    }
+
+    /// Takes the first datagram of a peer. What its peer has sent after it waits further.
+    fn take_first(&mut self, place: Place) -> Option<Turn> {
+        let Queue { from, first, mut rest, bytes } = self.remove(place)?;
+        if let Some(next) = rest.pop_front() {
+            let (number, bytes) = (next.number, bytes - next.waiting.1.len());
+            reserve_anyway(PEER, &self.counters);
+            let queue = Queue { from: from.clone(), first: next, rest, bytes };
+            self.peers.insert(from.clone(), self.order.add_served(number, queue));
+        }
+        release_all(&first.waiting.1, &self.counters);
+        Some(Turn { from, waiting: first.waiting, proven: first.proven })
+    }
+
+    /// Takes the next datagram of `peer`, if there is one.
+    pub(super) fn take_of(&mut self, peer: &Addr) -> Option<Turn> {
+        let place = self.peers.get(peer).copied()?;
+        self.take_first(place)
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Queue> {
+        let queue = self.order.remove(place)?;
+        self.peers.remove(&queue.from);
+        release(PEER, &self.counters);
+        if self.peers.is_empty() {
+            // An overload must not leave a large table behind.
+            self.peers.shrink_to(KEPT);
+        }
+        Some(queue)
+    }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        let mut dropped = 0;
+        while let Some((place, _)) = self.order.oldest()
+            && self.take_first(place).is_some()
+        {
+            dropped += 1;
+        }
+        self.counters.dropped(DropReason::ShuttingDown, dropped);
+    }
+}
+
+#[cfg(test)]
+mod tests;

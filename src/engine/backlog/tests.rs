@@ -1,0 +1,261 @@
+//! Tests of the backlog.
+
+use std::{
+    collections::HashSet,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use tokio::time::Instant;
+
+use super::*;
+use crate::Limits;
+
+/// A backlog, and the time.
+struct Bench {
+    backlog: Backlog,
+    counters: Arc<Counters>,
+    limits: Arc<LiveLimits>,
+    bound: Instant,
+    millis: u64,
+}
+
+impl Bench {
+    fn new(limits: Limits) -> Self {
+        let limits = Arc::new(LiveLimits::new(&limits));
+        let counters = Arc::<Counters>::default();
+        let backlog = Backlog::new(Arc::clone(&limits), Arc::clone(&counters));
+        Self { backlog, counters, limits, bound: Instant::now(), millis: 0 }
+    }
+
+    fn now(&self) -> Stamp {
+        self.limits.queue_time().stamp(self.bound + Duration::from_millis(self.millis))
+    }
+
+    /// Pushes a datagram of `len` bytes.
+    fn push_long(&mut self, port: u16, byte: u8, len: usize) -> (Result<(), DropReason>, u64) {
+        let ancillary = Ancillary { arrived: self.now(), ..Ancillary::default() };
+        let (mut freed, datagram) = (0, vec![byte; len]);
+        let pushed = self.backlog.push(&peer(port), ancillary, &datagram, None, false, &mut freed);
+        (pushed, freed)
+    }
+
+    fn push(&mut self, port: u16, byte: u8) {
+        assert_eq!(self.push_long(port, byte, 1), (Ok(()), 0));
+    }
+
+    /// The port and the byte of the datagram whose turn it is.
+    fn take(&mut self) -> Option<(u16, u8)> {
+        let now = self.now();
+        self.backlog.expire(now);
+        self.backlog.take(now).map(told)
+    }
+
+    fn take_all(&mut self) -> Vec<(u16, u8)> {
+        std::iter::from_fn(|| self.take()).collect()
+    }
+
+    fn wait(&mut self, millis: u64) -> u64 {
+        self.millis += millis;
+        let now = self.now();
+        self.backlog.expire(now)
+    }
+}
+
+fn peer(port: u16) -> Addr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+}
+
+fn told(turn: Turn) -> (u16, u8) {
+    (turn.from.port().unwrap(), turn.waiting.1[0])
+}
+
+fn one_second() -> Limits {
+    Limits::default().max_queue_time(Duration::from_secs(1))
+}
+
+//
+#[test]
+fn a_burst_is_served_in_order_of_arrival_and_what_came_last_first_when_the_queue_stands() {
+    let mut bench = Bench::new(one_second());
+    for port in 1..=4 {
+        bench.push(port, 0);
+    }
+    assert_eq!(bench.take(), Some((1, 0)));
+
+    bench.wait(6);
+    assert_eq!(bench.take(), Some((2, 0)), "it has not waited for long");
+    bench.wait(98);
+    bench.push(5, 0);
+    assert_eq!(bench.take(), Some((3, 0)));
+    bench.wait(3);
+
+    assert_eq!(bench.take_all(), [(5, 0), (4, 0)]);
+    bench.push(6, 0);
+    bench.push(7, 0);
+    assert_eq!(bench.take_all(), [(6, 0), (7, 0)], "the queue was empty");
+}
+
+//
+#[test]
+fn the_queue_does_not_stand_while_the_oldest_datagram_waits_less_than_five_milliseconds() {
+    let mut bench = Bench::new(one_second());
+    bench.push(1, 0);
+    for port in 2..102 {
+        bench.wait(2);
+        bench.push(port, 0);
+
+        let oldest = port - 1;
+        assert_eq!(bench.take(), Some((oldest, 0)));
+    }
+}
+
+// A-12, D-2
+#[test]
+fn the_datagrams_of_a_peer_stay_in_order_and_peers_that_were_served_come_after_new_ones() {
+    let mut bench = Bench::new(one_second());
+    for byte in 0..3 {
+        bench.push(1, byte);
+    }
+    bench.push(2, 0);
+    bench.push(2, 1);
+    bench.wait(6);
+    bench.wait(100);
+    bench.push(3, 0);
+
+    let taken = bench.take_all();
+
+    assert_eq!(taken, [(3, 0), (2, 0), (1, 0), (1, 1), (1, 2), (2, 1)]);
+}
+
+//
+#[test]
+fn the_rest_of_a_peer_can_be_taken_for_its_conversation() {
+    let mut bench = Bench::new(one_second());
+    bench.push(1, 0);
+    bench.push(2, 0);
+    bench.push(1, 1);
+    bench.push(1, 2);
+
+    assert_eq!(bench.take(), Some((1, 0)));
+
+    let rest: Vec<_> = std::iter::from_fn(|| bench.backlog.take_of(&peer(1))).map(told).collect();
+    assert_eq!(rest, [(1, 1), (1, 2)]);
+    assert_eq!(bench.take_all(), [(2, 0)]);
+    assert!(bench.backlog.is_empty());
+}
+
+//
+#[test]
+fn what_waits_longer_than_the_limit_is_dropped_oldest_first() {
+    let mut bench = Bench::new(one_second());
+    bench.push(1, 0);
+    bench.wait(500);
+    bench.push(1, 1);
+    bench.push(2, 0);
+
+    assert_eq!(bench.wait(500), 0);
+    assert_eq!(bench.wait(1), 1);
+    assert_eq!(bench.wait(499), 0);
+    assert_eq!(bench.wait(1), 2);
+    assert!(bench.backlog.is_empty());
+    assert_eq!(bench.counters.read().queued_bytes, 0);
+}
+
+//
+#[test]
+fn the_limits_of_a_queue_hold_for_each_peer() {
+    let limits = one_second().max_queue_len(1).max_queue_bytes(10);
+    let mut bench = Bench::new(limits.clone());
+    bench.push(1, 0);
+    bench.push(1, 1);
+    assert_eq!(bench.push_long(1, 2, 1), (Err(DropReason::QueueFull), 0));
+    bench.push(2, 0);
+    assert_eq!(bench.push_long(2, 1, 11), (Err(DropReason::QueueFull), 0));
+    assert_eq!(bench.take_all(), [(1, 0), (1, 1), (2, 0)]);
+
+    let mut bench = Bench::new(limits.overflow(Overflow::DropOldest));
+    for byte in 0..4 {
+        bench.push(1, byte);
+    }
+    assert_eq!(bench.counters.read().dropped(DropReason::QueueFull), 2);
+    assert_eq!(bench.take_all(), [(1, 0), (1, 3)]);
+    assert_eq!(bench.counters.read().queued_bytes, 0);
+}
+
+//
+#[test]
+fn if_all_memory_is_taken_the_peer_that_has_waited_longest_loses_its_datagrams() {
+    // A peer with one datagram of 44 bytes takes 96 + 160 and 44 + 160 bytes.
+    let mut bench = Bench::new(one_second().max_total_queue_bytes(3 * 460));
+    let mut push = |port, byte| bench.push_long(port, byte, 44);
+    for (port, byte) in [(1, 0), (2, 0), (3, 0)] {
+        assert_eq!(push(port, byte), (Ok(()), 0));
+    }
+
+    assert_eq!(push(4, 0), (Ok(()), 1));
+    assert_eq!(push(2, 1), (Err(DropReason::MemoryLimit), 0), "it waits longest itself");
+    assert_eq!(push(4, 1), (Ok(()), 1));
+
+    assert_eq!(bench.take_all(), [(3, 0), (4, 0), (4, 1)]);
+    assert_eq!(bench.counters.read().queued_bytes, 0);
+}
+
+// G-9
+#[test]
+fn what_waits_at_the_end_is_counted() {
+    let mut bench = Bench::new(one_second());
+    bench.push(1, 0);
+    bench.push(1, 1);
+    bench.push(2, 0);
+
+    drop(bench.backlog);
+
+    let stats = bench.counters.read();
+    assert_eq!((stats.dropped(DropReason::ShuttingDown), stats.queued_bytes), (3, 0));
+}
+
+// G-9
+#[test]
+fn over_random_courses_no_datagram_is_lost_uncounted_and_peers_keep_their_order() {
+    let mut orders = HashSet::new();
+    for seed in 0..200 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let limits = one_second().max_queue_len(3).max_total_queue_bytes(8_000);
+        let limits = match seed % 2 {
+            0 => limits,
+            _ => limits.overflow(Overflow::DropOldest),
+        };
+        let mut bench = Bench::new(limits);
+        let (mut pushed, mut taken, mut dropped) = (0, 0, 0);
+        let mut sent = [0_u8; 20];
+        let mut seen = [None; 20];
+        for _ in 0..1_000 {
+            match random.u8(0..10) {
+                0..6 => {
+                    let port = random.usize(0..20);
+                    let byte = sent[port];
+                    sent[port] = byte.wrapping_add(1);
+                    pushed += 1;
+                    let (result, freed) = bench.push_long(port as u16, byte, random.usize(1..100));
+                    dropped += freed + u64::from(result.is_err());
+                }
+                6..9 => {
+                    let now = bench.now();
+                    orders.insert(bench.backlog.stands(now));
+                    if let Some((port, byte)) = bench.backlog.take(now).map(told) {
+                        taken += 1;
+                        let last = seen[usize::from(port)].replace(byte);
+                        assert!(last.is_none_or(|last| byte.wrapping_sub(last) < 128), "{seed}");
+                        assert_ne!(last, Some(byte));
+                    }
+                }
+                _ => dropped += bench.wait(random.u64(0..300)),
+            }
+        }
+        let left = std::iter::from_fn(|| bench.take()).count() as u64;
+        let older = bench.counters.read().dropped(DropReason::QueueFull);
+        assert_eq!(pushed, taken + dropped + older + left, "seed {seed}");
+        assert_eq!(bench.counters.read().queued_bytes, 0);
+    }
+    assert_eq!(orders.len(), 2, "both orders occur");
+}
