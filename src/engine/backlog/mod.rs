@@ -4,6 +4,7 @@ mod order;
 
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     sync::Arc,
     time::Duration,
 };
@@ -39,6 +40,7 @@ pub(super) struct Backlog {
     order: Order<Queue>,
     /// The number of the next datagram.
     next: u64,
+    lost: Lost,
     /// Since when, as far as was seen, the oldest datagram has waited for longer than the target.
     above: Option<Stamp>,
     limits: Arc<LiveLimits>,
@@ -72,10 +74,19 @@ pub(super) struct Turn {
     pub(super) proven: bool,
 }
 
+/// Datagrams that were dropped and not counted yet.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    /// They had waited for too long.
+    pub(super) late: u64,
+    /// There was no more memory.
+    pub(super) freed: u64,
+}
+
 impl Backlog {
     pub(super) fn new(limits: Arc<LiveLimits>, counters: Arc<Counters>) -> Self {
         let (peers, order) = (HashMap::new(), Order::default());
-        Self { peers, order, next: 0, above: None, limits, counters }
+        Self { peers, order, next: 0, lost: Lost::default(), above: None, limits, counters }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -87,8 +98,13 @@ impl Backlog {
         self.above.is_some_and(|above| now.age(above) >= INTERVAL)
     }
 
-    /// Adds a copy of a datagram. If all memory is taken, peers that have waited for long lose their datagrams; `freed` says
-    /// how many those were.
+    /// What was dropped since the last call. The caller counts it.
+    pub(super) const fn take_lost(&mut self) -> Lost {
+        mem::replace(&mut self.lost, Lost { late: 0, freed: 0 })
+    }
+
+    /// Adds a copy of a datagram. If all memory is taken, peers that have waited for long lose their datagrams. If the queue
+    /// stands, the peer itself loses those that have waited for long.
     ///
     /// # Errors
     ///
@@ -100,12 +116,15 @@ impl Backlog {
         datagram: &[u8],
         mut passed: Option<Box<Passed>>,
         proven: bool,
-        freed: &mut u64,
+        now: Stamp,
     ) -> Result<(), DropReason> {
+        if self.stands(now) {
+            self.peers.get(from).copied().map(|place| self.drop_old(place, now, 0));
+        }
         self.make_room(from, datagram.len())?;
         loop {
             match self.add(from, ancillary, datagram, &mut passed, proven) {
-                Err(DropReason::MemoryLimit) if self.drop_oldest_peer(from, freed) => {}
+                Err(DropReason::MemoryLimit) if self.drop_oldest_peer(from) => {}
                 result => return result,
             }
         }
@@ -158,64 +177,88 @@ impl Backlog {
         } else {
             let number = entry.number;
             let queue = Queue { from: from.clone(), first: entry, rest: VecDeque::new(), bytes: 0 };
-            let place = self.order.add(number, queue);
+            let place = self.order.add(number, queue, false);
             self.peers.insert(from.clone(), place);
         }
         Ok(())
     }
 
     /// Drops all datagrams of the peer that has waited longest, unless that is `but`. Returns false if there is no other.
-    fn drop_oldest_peer(&mut self, but: &Addr, dropped: &mut u64) -> bool {
+    fn drop_oldest_peer(&mut self, but: &Addr) -> bool {
         let oldest = self.order.oldest();
         let Some((place, _)) = oldest.filter(|(_, queue)| queue.from != *but) else { return false };
         let Some(queue) = self.remove(place) else { return false };
         for entry in [queue.first].into_iter().chain(queue.rest) {
             release_all(&entry.waiting.1, &self.counters);
-            *dropped += 1;
+            self.lost.freed += 1;
         }
         true
     }
 
     /// Takes the datagram whose turn it is.
     pub(super) fn take(&mut self, now: Stamp) -> Option<Turn> {
-        let place = if self.stands(now) { self.order.newest() } else { self.order.oldest() };
-        let (place, _) = place?;
-        self.take_first(place)
-    }
-
-    /// Drops the datagrams that have waited too long; returns how many those were.
-    pub(super) fn expire(&mut self, now: Stamp) -> u64 {
-        let mut late = 0;
-        while let Some((place, queue)) = self.order.oldest() {
-            let arrived = queue.first.waiting.0.arrived;
-            if !self.limits.queue_time().is_late(arrived, now) {
-                let is_above = now.age(arrived) >= TARGET;
-                self.above = is_above.then(|| self.above.unwrap_or(now));
-                return late;
-            }
-            late += u64::from(self.take_first(place).is_some());
-        }
-        self.above = None;
-        late
-    }
-
-    /// Takes the first datagram of a peer. What its peer has sent after it waits further.
-    fn take_first(&mut self, place: Place) -> Option<Turn> {
-        let Queue { from, first, mut rest, bytes } = self.remove(place)?;
-        if let Some(next) = rest.pop_front() {
-            let (number, bytes) = (next.number, bytes - next.waiting.1.len());
-            reserve_anyway(PEER, &self.counters);
-            let queue = Queue { from: from.clone(), first: next, rest, bytes };
-            self.peers.insert(from.clone(), self.order.add_served(number, queue));
-        }
-        release_all(&first.waiting.1, &self.counters);
-        Some(Turn { from, waiting: first.waiting, proven: first.proven })
+        let place = if self.stands(now) {
+            let newest = self.order.newest()?;
+            self.drop_old(newest, now, 1)?
+        } else {
+            self.order.oldest()?.0
+        };
+        self.take_first(place, true).map(|(turn, _)| turn)
     }
 
     /// Takes the next datagram of `peer`, if there is one.
     pub(super) fn take_of(&mut self, peer: &Addr) -> Option<Turn> {
         let place = self.peers.get(peer).copied()?;
-        self.take_first(place)
+        self.take_first(place, true).map(|(turn, _)| turn)
+    }
+
+    /// Drops the datagrams that have waited too long.
+    pub(super) fn expire(&mut self, now: Stamp) {
+        while let Some((place, queue)) = self.order.oldest() {
+            let arrived = queue.first.waiting.0.arrived;
+            if !self.limits.queue_time().is_late(arrived, now) {
+                let is_above = now.age(arrived) >= TARGET;
+                self.above = is_above.then(|| self.above.unwrap_or(now));
+                return;
+            }
+            self.drop_first(place);
+        }
+        self.above = None;
+    }
+
+    /// Drops the first datagrams of a peer, as long as they are older than the interval and at least `more` others follow.
+    /// So if a peer has repeated its request, or sends more than it gets answers for, not all answers to it are late.
+    fn drop_old(&mut self, mut place: Place, now: Stamp, more: usize) -> Option<Place> {
+        loop {
+            let queue = self.order.get_mut(place)?;
+            if queue.rest.len() < more || now.age(queue.first.waiting.0.arrived) <= INTERVAL {
+                return Some(place);
+            }
+            place = self.drop_first(place)?;
+        }
+    }
+
+    /// Drops the first datagram of a peer, which has waited too long. Returns where the others are.
+    fn drop_first(&mut self, place: Place) -> Option<Place> {
+        let (_, rest) = self.take_first(place, false)?;
+        self.lost.late += 1;
+        rest
+    }
+
+    /// Takes the first datagram of a peer, because it is served or dropped. What the peer has sent after it waits further;
+    /// returns where.
+    fn take_first(&mut self, place: Place, is_served: bool) -> Option<(Turn, Option<Place>)> {
+        let Queue { from, first, mut rest, bytes } = self.remove(place)?;
+        let rest = rest.pop_front().map(|next| {
+            let (number, bytes) = (next.number, bytes - next.waiting.1.len());
+            reserve_anyway(PEER, &self.counters);
+            let queue = Queue { from: from.clone(), first: next, rest, bytes };
+            let place = self.order.add(number, queue, is_served || place.is_served());
+            self.peers.insert(from.clone(), place);
+            place
+        });
+        release_all(&first.waiting.1, &self.counters);
+        Some((Turn { from, waiting: first.waiting, proven: first.proven }, rest))
     }
 
     fn remove(&mut self, place: Place) -> Option<Queue> {
@@ -234,7 +277,7 @@ impl Drop for Backlog {
     fn drop(&mut self) {
         let mut dropped = 0;
         while let Some((place, _)) = self.order.oldest()
-            && self.take_first(place).is_some()
+            && self.take_first(place, true).is_some()
         {
             dropped += 1;
         }

@@ -16,7 +16,14 @@ pub(super) struct Order<T> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     number: u64,
-    is_new: bool,
+    is_served: bool,
+}
+
+impl Place {
+    /// Whether its peer was served before.
+    pub(super) const fn is_served(self) -> bool {
+        self.is_served
+    }
 }
 
 impl<T> Default for Order<T> {
@@ -26,39 +33,33 @@ impl<T> Default for Order<T> {
 }
 
 impl<T> Order<T> {
-    /// Adds the queue of a new peer.
-    pub(super) fn add(&mut self, number: u64, queue: T) -> Place {
-        self.new.insert(number, queue);
-        Place { number, is_new: true }
-    }
-
-    /// Adds the rest of a queue whose first datagram was served.
-    pub(super) fn add_served(&mut self, number: u64, queue: T) -> Place {
-        self.served.insert(number, queue);
-        Place { number, is_new: false }
+    /// Adds a queue whose first datagram has this number.
+    pub(super) fn add(&mut self, number: u64, queue: T, is_served: bool) -> Place {
+        if is_served { &mut self.served } else { &mut self.new }.insert(number, queue);
+        Place { number, is_served }
     }
 
     /// The queue whose first datagram came first.
     pub(super) fn oldest(&self) -> Option<(Place, &T)> {
-        let new = self.new.first_key_value().map(|(number, queue)| (*number, true, queue));
-        let served = self.served.first_key_value().map(|(number, queue)| (*number, false, queue));
+        let new = self.new.first_key_value().map(|(number, queue)| (*number, false, queue));
+        let served = self.served.first_key_value().map(|(number, queue)| (*number, true, queue));
         let oldest = [new, served].into_iter().flatten().min_by_key(|(number, ..)| *number);
-        oldest.map(|(number, is_new, queue)| (Place { number, is_new }, queue))
+        oldest.map(|(number, is_served, queue)| (Place { number, is_served }, queue))
     }
 
     /// The queue of the new peer that came last. If there is none, the oldest one.
-    pub(super) fn newest(&self) -> Option<(Place, &T)> {
+    pub(super) fn newest(&self) -> Option<Place> {
         match self.new.last_key_value() {
-            Some((&number, queue)) => Some((Place { number, is_new: true }, queue)),
-            None => self.oldest(),
+            Some((&number, _)) => Some(Place { number, is_served: false }),
+            None => self.oldest().map(|(place, _)| place),
         }
     }
 
     pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
-        if place.is_new { &mut self.new } else { &mut self.served }.get_mut(&place.number)
+        if place.is_served { &mut self.served } else { &mut self.new }.get_mut(&place.number)
     }
 
     pub(super) fn remove(&mut self, place: Place) -> Option<T> {
-        if place.is_new { &mut self.new } else { &mut self.served }.remove(&place.number)
+        if place.is_served { &mut self.served } else { &mut self.new }.remove(&place.number)
     }
 }

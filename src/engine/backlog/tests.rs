@@ -17,6 +17,8 @@ struct Bench {
     limits: Arc<LiveLimits>,
     bound: Instant,
     millis: u64,
+    /// How many were late until the last push.
+    late: u64,
 }
 
 impl Bench {
@@ -24,7 +26,7 @@ impl Bench {
         let limits = Arc::new(LiveLimits::new(&limits));
         let counters = Arc::<Counters>::default();
         let backlog = Backlog::new(Arc::clone(&limits), Arc::clone(&counters));
-        Self { backlog, counters, limits, bound: Instant::now(), millis: 0 }
+        Self { backlog, counters, limits, bound: Instant::now(), millis: 0, late: 0 }
     }
 
     fn now(&self) -> Stamp {
@@ -34,8 +36,10 @@ impl Bench {
     /// Pushes a datagram of `len` bytes.
     fn push_long(&mut self, port: u16, byte: u8, len: usize) -> (Result<(), DropReason>, u64) {
         let ancillary = Ancillary { arrived: self.now(), ..Ancillary::default() };
-        let (mut freed, datagram) = (0, vec![byte; len]);
-        let pushed = self.backlog.push(&peer(port), ancillary, &datagram, None, false, &mut freed);
+        let (datagram, now) = (vec![byte; len], self.now());
+        let pushed = self.backlog.push(&peer(port), ancillary, &datagram, None, false, now);
+        let Lost { late, freed } = self.backlog.take_lost();
+        self.late += late;
         (pushed, freed)
     }
 
@@ -57,7 +61,8 @@ impl Bench {
     fn wait(&mut self, millis: u64) -> u64 {
         self.millis += millis;
         let now = self.now();
-        self.backlog.expire(now)
+        self.backlog.expire(now);
+        self.backlog.take_lost().late
     }
 }
 
@@ -119,12 +124,31 @@ fn the_datagrams_of_a_peer_stay_in_order_and_peers_that_were_served_come_after_n
     bench.push(2, 0);
     bench.push(2, 1);
     bench.wait(6);
-    bench.wait(100);
+    bench.wait(101);
     bench.push(3, 0);
 
     let taken = bench.take_all();
 
-    assert_eq!(taken, [(3, 0), (2, 0), (1, 0), (1, 1), (1, 2), (2, 1)]);
+    assert_eq!(taken, [(3, 0), (2, 1), (1, 2)], "those before were older than their successors");
+}
+
+//
+#[test]
+fn a_peer_that_repeats_its_request_counts_as_one_that_has_just_come() {
+    let mut bench = Bench::new(one_second());
+    bench.push(1, 0);
+    bench.push(2, 0);
+    bench.wait(6);
+    bench.wait(60);
+    bench.push(3, 0);
+    bench.push(2, 1);
+    bench.wait(41);
+    bench.push(4, 0);
+    bench.push(1, 1);
+    bench.push(2, 2);
+
+    assert_eq!(bench.late, 2);
+    assert_eq!(bench.take_all(), [(1, 1), (4, 0), (2, 1), (3, 0), (2, 2)]);
 }
 
 //
@@ -236,8 +260,14 @@ fn over_random_courses_no_datagram_is_lost_uncounted_and_peers_keep_their_order(
                     let byte = sent[port];
                     sent[port] = byte.wrapping_add(1);
                     pushed += 1;
-                    let (result, freed) = bench.push_long(port as u16, byte, random.usize(1..100));
-                    dropped += freed + u64::from(result.is_err());
+                    let late = bench.backlog.take_lost().late;
+                    assert_eq!(late, 0, "it was counted");
+                    let ancillary = Ancillary { arrived: bench.now(), ..Ancillary::default() };
+                    let (datagram, now) = (vec![byte; random.usize(1..100)], bench.now());
+                    let from = peer(port as u16);
+                    let result = bench.backlog.push(&from, ancillary, &datagram, None, false, now);
+                    let Lost { late, freed } = bench.backlog.take_lost();
+                    dropped += late + freed + u64::from(result.is_err());
                 }
                 6..9 => {
                     let now = bench.now();
@@ -248,11 +278,13 @@ fn over_random_courses_no_datagram_is_lost_uncounted_and_peers_keep_their_order(
                         assert!(last.is_none_or(|last| byte.wrapping_sub(last) < 128), "{seed}");
                         assert_ne!(last, Some(byte));
                     }
+                    dropped += bench.backlog.take_lost().late;
                 }
                 _ => dropped += bench.wait(random.u64(0..300)),
             }
         }
         let left = std::iter::from_fn(|| bench.take()).count() as u64;
+        dropped += bench.backlog.take_lost().late;
         let older = bench.counters.read().dropped(DropReason::QueueFull);
         assert_eq!(pushed, taken + dropped + older + left, "seed {seed}");
         assert_eq!(bench.counters.read().queued_bytes, 0);

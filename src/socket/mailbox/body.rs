@@ -2,7 +2,10 @@
 
 use std::ops::Deref;
 
-use crate::{reply_cache::Ticket, transport::{Ancillary, Passed}};
+use crate::{
+    reply_cache::Ticket,
+    transport::{Ancillary, Passed},
+};
 
 /// The bytes of a datagram that waits, and what came with it. Few datagrams have more than bytes, so the rest
 /// is behind a second pointer, and takes no memory in the others.

@@ -12,7 +12,7 @@ use super::{NOT_LENT, Worker};
 use crate::{
     Handler,
     engine::{
-        backlog::Turn,
+        backlog::{Lost, Turn},
         conversation::{HandlerCall, Outcome},
         conversations::Arrival,
         serve_state::Mode,
@@ -69,18 +69,9 @@ where
         let (from, mut ancillary) = (received.from(at), received.ancillary(at));
         ancillary.arrived = ancillary.arrived.or(self.overload.now);
         let (datagram, proven) = (received.datagram(at), self.guarding.is_proven());
-        let mut freed = 0;
-        let pushed = self.overload.backlog.push(
-            from,
-            ancillary,
-            datagram,
-            passed.take(),
-            proven,
-            &mut freed,
-        );
-        if freed > 0 {
-            self.socket.dropped(DropReason::MemoryLimit, freed);
-        }
+        let Overload { backlog, now, .. } = &mut self.overload;
+        let pushed = backlog.push(from, ancillary, datagram, passed.take(), proven, *now);
+        self.count_lost();
         match pushed {
             Ok(()) => batch,
             Err(reason) => self.drop_datagram(batch, reason),
@@ -94,10 +85,7 @@ where
         let mut batch = self.batch.take().expect(NOT_LENT);
         self.begin_work();
         while coop::has_budget_remaining() && self.serve_state.mode() < Mode::Stop {
-            let late = self.overload.backlog.expire(self.overload.now);
-            if late > 0 {
-                self.socket.dropped(DropReason::Late, late);
-            }
+            self.overload.backlog.expire(self.overload.now);
             if !self.can_serve_backlog() {
                 break;
             }
@@ -107,7 +95,18 @@ where
                 break;
             }
         }
+        self.count_lost();
         self.end_work(batch);
+    }
+
+    /// Counts what the backlog has dropped.
+    fn count_lost(&mut self) {
+        let Lost { late, freed } = self.overload.backlog.take_lost();
+        for (reason, datagrams) in [(DropReason::Late, late), (DropReason::MemoryLimit, freed)] {
+            if datagrams > 0 {
+                self.socket.dropped(reason, datagrams);
+            }
+        }
     }
 
     /// Opens a conversation with a datagram that has waited. If it becomes a task, what its peer has sent after that waits for
