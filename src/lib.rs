@@ -165,6 +165,7 @@ mod addr;
 pub mod blocking;
 mod chunk;
 mod client;
+mod client_envelope;
 mod engine;
 mod error;
 mod events;

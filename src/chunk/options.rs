@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::format::{HEADER, SHORTEST};
-use crate::{LimitError, Limits, ReplyCache};
+use crate::{LimitError, Limits, ReplyCache, token::Envelope};
 
 /// The options of packets that are longer than one datagram: how long they may be, and how much memory they take until
 /// they are complete. Pass them to [`ServerBuilder::chunked`](crate::ServerBuilder::chunked) and
@@ -78,6 +78,9 @@ use crate::{LimitError, Limits, ReplyCache};
 /// | 1 to 12 | the id and the number of the packet, as in its chunks |
 /// | 13 to the end | 1 to 64 ranges of chunks: the first (2 bytes) and the last (2 bytes) |
 ///
+/// If both sides also have the [envelope](crate::ServerBuilder::address_token_envelope) of address tokens, each of these
+/// datagrams is in one, and `chunk_size` includes it.
+///
 /// A server sends kind 3 to a peer that has sent kind 2, and it is not longer than that. A client sends it when chunks of a
 /// response are missing, or to get the next ones.
 ///
@@ -95,7 +98,9 @@ use crate::{LimitError, Limits, ReplyCache};
 /// and the port.
 ///
 /// A short request with a forged source address makes the server send up to 10 datagrams of 1,200 bytes to that address.
-/// Use `Chunked` on networks that you trust, or with a [rate limit](crate::ServerBuilder::rate_limit). Each chunk and each
+/// Use `Chunked` on networks that you trust, with a [rate limit](crate::ServerBuilder::rate_limit), or with the
+/// [envelope](crate::ServerBuilder::address_token_envelope) of address tokens and tokens
+/// [required](crate::AddressTokens::required). Then nothing is kept for chunks without a token. Each chunk and each
 /// list counts towards that limit: a request of 500 kB is 423 datagrams.
 ///
 /// # Examples
@@ -132,6 +137,8 @@ pub struct Chunked {
     max_bytes: Option<usize>,
     pub(super) max_packets_per_peer: usize,
     max_bytes_per_peer: Option<usize>,
+    /// How many bytes of an envelope are in front of each datagram that is sent.
+    envelope: usize,
 }
 
 /// How many chunks a packet has at most.
@@ -154,6 +161,7 @@ impl Chunked {
             max_bytes: None,
             max_packets_per_peer: 64,
             max_bytes_per_peer: None,
+            envelope: 0,
         }
     }
 
@@ -204,7 +212,7 @@ impl Chunked {
     /// Returns how many bytes a packet may have; see [`with_limit`](Self::with_limit).
     #[must_use]
     pub const fn get_limit(&self) -> usize {
-        let most = (self.get_chunk_size() - HEADER) * MOST;
+        let most = (self.longest_in_envelope() - HEADER) * MOST;
         if self.max_len < most { self.max_len } else { most }
     }
 
@@ -213,13 +221,24 @@ impl Chunked {
     pub const fn get_chunk_size(&self) -> usize {
         const LEAST: usize = 576;
         const MOST: usize = 65_507;
-        const _: () = assert!(LEAST >= SHORTEST + HEADER);
+        const _: () = assert!(LEAST >= Envelope::REQUEST_HEADER + SHORTEST + HEADER);
 
         match self.chunk_size {
             ..LEAST => LEAST,
             LEAST..MOST => self.chunk_size,
             MOST.. => MOST,
         }
+    }
+
+    /// Makes room for an envelope in front of each datagram that is sent.
+    pub(crate) const fn in_envelope(mut self, bytes: usize) -> Self {
+        self.envelope = bytes;
+        self
+    }
+
+    /// The length of the longest datagram that is sent, without its envelope.
+    pub(crate) const fn longest_in_envelope(&self) -> usize {
+        self.get_chunk_size() - self.envelope
     }
 
     /// Returns how long the server waits for the next chunk; see [`timeout`](Self::timeout).

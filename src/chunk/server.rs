@@ -16,6 +16,7 @@ use super::{
 use crate::{
     lock::locked,
     stats::{Counters, add},
+    token::Envelope,
 };
 
 /// The requests that arrive in chunks, and how replies are sent.
@@ -23,6 +24,8 @@ use crate::{
 pub(crate) struct Chunks {
     options: Chunked,
     table: Mutex<Table>,
+    /// How many bytes of an envelope are in front of each datagram that is sent.
+    envelope: usize,
     counters: Arc<Counters>,
 }
 
@@ -40,9 +43,10 @@ pub(crate) enum Arrived {
 }
 
 impl Chunks {
-    pub(crate) fn new(options: Chunked, counters: Arc<Counters>) -> Arc<Self> {
+    pub(crate) fn new(options: Chunked, has_envelope: bool, counters: Arc<Counters>) -> Arc<Self> {
         let table = Mutex::new(Table::new(options.clone()));
-        Arc::new(Self { options, table, counters })
+        let envelope = if has_envelope { Envelope::REPLY_HEADER } else { 0 };
+        Arc::new(Self { options, table, envelope, counters })
     }
 
     /// Keeps a chunk from `source`, whose datagram has `len` bytes. If its packet is not incomplete, `known` says whether
@@ -66,7 +70,8 @@ impl Chunks {
             let answer = || {
                 let assembly = table.assembly(source, chunk.packet).filter(|_| chunk.asks)?;
                 // Not longer than the chunk: otherwise somebody who forges addresses could multiply traffic.
-                Some(missing(chunk.packet, assembly.missing(), len))
+                let list = missing(chunk.packet, assembly.missing(), len);
+                Some(if self.envelope > 0 { Envelope::reply(&list) } else { list })
             };
             Ok(match stored {
                 Stored::Waits => Arrived::Waits(answer()),
@@ -97,9 +102,14 @@ impl Chunks {
         result
     }
 
-    /// The length of the longest datagram of a packet, with its kind.
+    /// How many bytes of a datagram are in front of its packet.
+    pub(crate) const fn header(&self) -> usize {
+        self.envelope + 1
+    }
+
+    /// The length of the longest datagram of a packet.
     pub(crate) const fn max_len(&self) -> usize {
-        self.options.get_limit().saturating_add(1)
+        self.options.get_limit().saturating_add(self.header())
     }
 
     /// The length of the longest datagram that is not sent in chunks.
@@ -118,6 +128,6 @@ impl Chunks {
     }
 
     pub(crate) const fn splitter<'a>(&self, packet: PacketId, datagram: &'a [u8]) -> Splitter<'a> {
-        Splitter::new(packet, datagram, self.options.get_chunk_size())
+        Splitter::in_envelope(packet, datagram, self.options.get_chunk_size(), self.envelope)
     }
 }

@@ -12,14 +12,27 @@ pub(crate) struct Splitter<'a> {
     bytes: &'a [u8],
     /// The length of each chunk except the last one.
     len: usize,
+    /// What is in front of each chunk.
+    envelope: &'a [u8],
 }
 
 impl<'a> Splitter<'a> {
     /// Splits a datagram that is a whole packet into datagrams of at most `longest` bytes. It is longer than that, and
     /// not longer than 65,536 chunks.
     pub(crate) const fn new(packet: PacketId, datagram: &'a [u8], longest: usize) -> Self {
-        let (_, bytes) = datagram.split_at(1);
-        Self { packet, bytes, len: longest - HEADER }
+        Self::in_envelope(packet, datagram, longest, 0)
+    }
+
+    /// Does the same for a datagram that begins with so many bytes of an envelope. Each chunk begins with them, too.
+    pub(crate) const fn in_envelope(
+        packet: PacketId,
+        datagram: &'a [u8],
+        longest: usize,
+        envelope: usize,
+    ) -> Self {
+        let (envelope, whole) = datagram.split_at(envelope);
+        let (_, bytes) = whole.split_at(1);
+        Self { packet, bytes, len: longest - envelope.len() - HEADER, envelope }
     }
 
     /// The number of the last chunk.
@@ -33,7 +46,8 @@ impl<'a> Splitter<'a> {
         let start = usize::from(index) * self.len;
         let bytes = self.bytes.get(start..).filter(|bytes| !bytes.is_empty())?;
         let bytes = &bytes[..self.len.min(bytes.len())];
-        let mut datagram = Vec::with_capacity(HEADER + bytes.len());
+        let mut datagram = Vec::with_capacity(self.envelope.len() + HEADER + bytes.len());
+        datagram.extend_from_slice(self.envelope);
         Chunk { packet: self.packet, index, last: self.last(), asks, bytes }.write(&mut datagram);
         Some(datagram)
     }
@@ -78,6 +92,22 @@ mod tests {
             }
             assert_eq!(assembly.into_datagram(), datagram);
         }
+    }
+
+    //
+    #[test]
+    fn each_chunk_has_the_envelope_of_its_datagram() {
+        let longest = SHORTEST + HEADER + 1;
+        let packet: Vec<_> = (0..10_000).map(|n| n as u8).collect();
+        let datagram = [&[0x11, WHOLE][..], &packet].concat();
+        let splitter = Splitter::in_envelope(PACKET, &datagram, longest, 1);
+        let mut assembly = Assembly::new(splitter.last());
+        for chunk in splitter.chunks([0..=u16::MAX].into_iter(), usize::MAX) {
+            assert!(chunk.len() <= longest && chunk[0] == 0x11);
+            let Some(Part::Chunk(chunk)) = Part::read(&chunk[1..]) else { panic!("{chunk:?}") };
+            assert_eq!(assembly.add(&chunk, packet.len()), Verdict::New);
+        }
+        assert_eq!(assembly.into_datagram(), datagram[1..]);
     }
 
     //

@@ -44,6 +44,17 @@ impl Arrived {
         self.batch.take_passed(self.taken.checked_sub(1)?)
     }
 
+    /// Takes datagrams from `peer`, as long as `skips` returns true for the next one.
+    pub(crate) fn skip_while(&mut self, peer: &Addr, mut skips: impl FnMut(&[u8]) -> bool) {
+        loop {
+            let before = (self.taken, self.too_long);
+            if !matches!(self.take(peer), Some(Next::Datagram(datagram)) if skips(datagram)) {
+                (self.taken, self.too_long) = before;
+                return;
+            }
+        }
+    }
+
     /// Takes the first datagram from `peer`. It skips datagrams from other sources: these arrived before the
     /// socket was connected, and the kernel does not discard them.
     pub(crate) fn take(&mut self, peer: &Addr) -> Option<Next<'_>> {
@@ -105,6 +116,34 @@ mod tests {
         arrived.clear();
         receive(&mut arrived, 1, b"c");
         assert_eq!(arrived.take(&peer), Some(Next::Datagram(b"c")));
+    }
+
+    //
+    #[test]
+    fn what_is_not_skipped_stays_in_its_order() {
+        let (mut arrived, peer) = (Arrived::new(4), addr(1));
+        for (from, datagram) in
+            [(1, &b"s1"[..]), (2, b"x"), (1, b"s2"), (1, b"12345"), (1, b"s3"), (1, b"a")]
+        {
+            receive(&mut arrived, from, datagram);
+        }
+        let mut skipped = Vec::new();
+        let mut skip = |arrived: &mut Arrived| {
+            arrived.skip_while(&peer, |datagram| {
+                let skips = datagram[0] == b's';
+                skipped.extend(skips.then(|| datagram[1]));
+                skips
+            });
+        };
+
+        skip(&mut arrived);
+        skip(&mut arrived);
+        assert_eq!(arrived.take(&peer), Some(Next::TooLong));
+        skip(&mut arrived);
+        assert_eq!(arrived.take(&peer), Some(Next::Datagram(b"a")));
+        skip(&mut arrived);
+        assert!(arrived.is_empty());
+        assert_eq!(skipped, b"123");
     }
 
     // C-3, R-12

@@ -11,9 +11,8 @@ use super::{
 #[cfg(doc)]
 use crate::Connect;
 use crate::{
-    Addr, ClientRecvError, ClientSendError, ClientStats, DatagramProtocol, SocketRef,
-    lock::locked,
-    transport::{BATCH, Scratch},
+    Addr, ClientRecvError, ClientSendError, ClientStats, DatagramProtocol, SocketRef, lock::locked,
+    transport::BATCH,
 };
 
 /// A client that exchanges typed packets with one peer, over UDP, Unix sockets and other [transports](Connect).
@@ -78,8 +77,13 @@ pub struct Client<P> {
 }
 
 impl<P: DatagramProtocol> Client<P> {
-    pub(super) fn new(link: Link, protocol: P, max_datagram_size: usize) -> Self {
-        Self { shared: Arc::new(Shared::new(link, protocol, max_datagram_size)) }
+    pub(super) fn new(
+        link: Link,
+        protocol: P,
+        max_datagram_size: usize,
+        has_envelope: bool,
+    ) -> Self {
+        Self { shared: Arc::new(Shared::new(link, protocol, max_datagram_size, has_envelope)) }
     }
 
     /// Sends `packet`, or a reference to one, to the peer.
@@ -118,11 +122,8 @@ impl<P: DatagramProtocol> Client<P> {
     ) -> Result<(), ClientSendError> {
         coop::consume_budget().await;
         let link = self.shared.link().ok_or(ClientSendError::Closed)?;
-        let encode =
-            |datagram: &mut Vec<u8>| self.shared.protocol.encode(packet.borrow(), datagram);
-        let datagram = Scratch::encode(link.max_len(), encode);
-        let datagram = datagram.map_err(ClientSendError::of_encoding)?;
-        self.shared.send(link, &datagram, try_send).await
+        let mut datagram = self.shared.encode(&link, packet.borrow())?;
+        self.shared.send(link, &mut datagram, try_send).await
     }
 
     /// Sends `packets` to the peer, in order and with few system calls. On Linux, one call sends up to 64

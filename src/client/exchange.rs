@@ -6,9 +6,8 @@ use tokio::{sync::MutexGuard, task::coop, time::timeout_at};
 
 use super::{endpoint::Client, link::Link, shared::RecvDetails};
 use crate::{
-    ClientExchangeError, ClientSendError, DatagramProtocol, Repeat,
+    ClientExchangeError, DatagramProtocol, Repeat,
     exchange::{ClientSide, Next, Pace},
-    transport::Scratch,
 };
 
 impl<P: DatagramProtocol> Client<P> {
@@ -148,11 +147,8 @@ impl<P: DatagramProtocol> Client<P> {
         repeat: &Repeat,
     ) -> Result<ClientExchange<'_, P>, ClientExchangeError> {
         let link = self.shared.link().ok_or(ClientExchangeError::Closed)?;
-        let encode =
-            |datagram: &mut Vec<u8>| self.shared.protocol.encode(packet.borrow(), datagram);
-        let datagram = Scratch::encode(link.max_len(), encode)
-            .map_err(ClientSendError::of_encoding)
-            .map_err(ClientExchangeError::not_sent)?;
+        let datagram = self.shared.encode(&link, packet.borrow());
+        let datagram = datagram.map_err(ClientExchangeError::not_sent)?;
         self.detect_duplicates();
         let side = ClientSide::new(datagram.to_vec(), repeat);
         Ok(ClientExchange { client: self, side, turn: None })
@@ -269,8 +265,9 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
         coop::consume_budget().await;
         let Self { client: Client { shared }, side, .. } = self;
         let link = shared.link().ok_or(ClientExchangeError::Closed)?;
-        let sending = shared.send(link, &side.exchange.datagram, Link::try_send);
-        let outcome = timeout_at(side.exchange.end(), sending).await;
+        let end = side.exchange.end();
+        let sending = shared.send(link, &mut side.exchange.datagram, Link::try_send);
+        let outcome = timeout_at(end, sending).await;
         side.sent(outcome.ok())
     }
 
@@ -279,6 +276,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
         let Self { client, side, .. } = self;
         let mut details = RecvDetails::default();
         let received = client.receive(Some(side.exchange.due()), &mut details).await;
+        side.exchange.is_challenged |= client.shared.is_challenged();
         side.received(received, details.is_duplicate, details.waited)
     }
 }

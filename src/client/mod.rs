@@ -4,6 +4,7 @@ pub(crate) mod arrived;
 mod builder;
 pub(crate) mod connect;
 mod endpoint;
+mod envelope;
 pub(crate) mod error_queue;
 mod exchange;
 #[cfg(unix)]

@@ -20,9 +20,11 @@ use super::{
 };
 use crate::{
     Addr, ClientRecvError, ClientSendError, DatagramProtocol,
+    client_envelope::{ClientEnvelope, MOST_CHALLENGES},
     exchange::{LastPacket, Pace},
     lock::locked,
     stats::{ClientCounters, add},
+    token::Envelope,
     transport::{BATCH, Passed, SendBatch, is_about_sending},
 };
 
@@ -37,9 +39,9 @@ pub(super) struct Shared<P> {
     closed: Notify,
     /// Held by a send that may have to wait for the peer to read. It is fair, so no task overtakes another.
     line: tokio::sync::Mutex<()>,
-    arrived: Mutex<Arrived>,
+    pub(super) arrived: Mutex<Arrived>,
     /// Notified when more datagrams have arrived than a call has taken.
-    more: Notify,
+    pub(super) more: Notify,
     /// Receive buffers that no call uses at the moment.
     received: Mutex<Vec<Vec<u8>>>,
     pub(super) batches: Mutex<Vec<SendBatch>>,
@@ -48,6 +50,17 @@ pub(super) struct Shared<P> {
     pub(super) exchanging: tokio::sync::Mutex<Pace>,
     /// The last packet that a call has returned. It is remembered only if duplicates are to be recognized.
     last: OnceLock<Mutex<LastPacket>>,
+    /// If datagrams are in envelopes.
+    pub(super) envelope: Option<ClientEnvelope>,
+}
+
+/// What was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Datagram,
+    TooLong,
+    /// A datagram that is in no envelope, where there are envelopes.
+    NoEnvelope,
 }
 
 /// What a receive learns besides the packet.
@@ -62,8 +75,15 @@ pub(super) struct RecvDetails {
 }
 
 impl<P> Shared<P> {
-    pub(super) fn new(link: Link, protocol: P, max_datagram_size: usize) -> Self {
-        let max_datagram_size = max_datagram_size.min(link.longest());
+    pub(super) fn new(
+        link: Link,
+        protocol: P,
+        max_datagram_size: usize,
+        has_envelope: bool,
+    ) -> Self {
+        let least = if has_envelope { Envelope::CHALLENGE } else { 0 };
+        let max_datagram_size = max_datagram_size.max(least).min(link.longest());
+        let has_tokens = link.route.peer.ip().is_some();
         Self {
             protocol,
             max_datagram_size,
@@ -79,6 +99,7 @@ impl<P> Shared<P> {
             counters: ClientCounters::default(),
             exchanging: tokio::sync::Mutex::default(),
             last: OnceLock::new(),
+            envelope: has_envelope.then(|| ClientEnvelope::new(has_tokens)),
         }
     }
 
@@ -127,16 +148,18 @@ impl<P> Shared<P> {
         }
     }
 
-    /// Sends `datagram` over `link` with `try_send`, as soon as there is room.
+    /// Sends `datagram` over `link` with `try_send`, as soon as there is room. If it is in an envelope, it gets the newest
+    /// token.
     pub(super) async fn send(
         &self,
         mut link: Arc<Link>,
-        datagram: &[u8],
+        datagram: &mut [u8],
         try_send: impl Fn(&Link, &[u8]) -> io::Result<()>,
     ) -> Result<(), ClientSendError> {
         let _turn = self.turn(&link).await;
+        self.look_for_challenges(&link);
         loop {
-            match try_send(&link, datagram) {
+            match self.stamp_and_send(datagram, |datagram| try_send(&link, datagram)) {
                 Ok(()) => {
                     add(&self.counters.sent, 1);
                     return Ok(());
@@ -159,14 +182,19 @@ impl<P> Shared<P> {
             return Ok(true);
         }
         arrived.clear();
+        let mut challenges = 0;
         loop {
             match link.try_recv(&mut arrived.batch, true) {
-                Ok(()) => break,
+                Ok(()) => challenges += self.skip_challenges(link, &mut arrived),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if is_about_sending(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+            if !arrived.is_empty() || challenges > MOST_CHALLENGES {
+                break;
+            }
+            arrived.clear();
         }
         drop(arrived);
         // As in `try_take`.
@@ -183,10 +211,12 @@ impl<P> Shared<P> {
         }
         let mut link = self.link().ok_or(ClientSendError::Closed)?;
         let _turn = self.turn(&link).await;
-        while !link.try_send_batch(batch, &self.counters).map_err(ClientSendError::Io)? {
+        loop {
+            if self.send_batch(&link, batch).map_err(ClientSendError::Io)? {
+                return Ok(());
+            }
             link = self.writable().await?;
         }
-        Ok(())
     }
 }
 
@@ -198,10 +228,11 @@ impl<P: DatagramProtocol> Shared<P> {
         packets: &mut impl Iterator<Item: Borrow<P::Outgoing>>,
     ) -> Result<(), ClientSendError> {
         let link = self.link().ok_or(ClientSendError::Closed)?;
+        self.look_for_challenges(&link);
         packets.take(BATCH).try_for_each(|packet| {
-            let encode = |datagram: &mut Vec<u8>| self.protocol.encode(packet.borrow(), datagram);
+            let encode = |datagram: &mut Vec<u8>| self.write(packet.borrow(), datagram);
             let encoded = batch.encode(&link.route, link.max_len(), encode);
-            encoded.map_err(ClientSendError::of_encoding)
+            encoded.map_err(|error| self.not_encoded(error))
         })
     }
 
@@ -243,7 +274,7 @@ impl<P: DatagramProtocol> Shared<P> {
         let mut datagram = locked(&self.received).pop().unwrap_or_default();
         let counters = &self.counters;
         let packet = match self.try_take(link, last, &mut datagram, &mut details.passed) {
-            Ok(true) => {
+            Ok(Taken::Datagram) => {
                 add(&counters.received, 1);
                 let decoded = self.protocol.decode(&datagram).map_err(|error| {
                     add(&counters.decode_errors, 1);
@@ -256,7 +287,12 @@ impl<P: DatagramProtocol> Shared<P> {
                 }
                 Some(decoded)
             }
-            Ok(false) => {
+            Ok(Taken::NoEnvelope) => {
+                add(&counters.received, 1);
+                add(&counters.decode_errors, 1);
+                Some(Err(ClientRecvError::Decode(Envelope::missing())))
+            }
+            Ok(Taken::TooLong) => {
                 add(&counters.received, 1);
                 add(&counters.too_large, 1);
                 Some(Err(ClientRecvError::TooLarge { max: self.max_datagram_size }))
@@ -268,27 +304,38 @@ impl<P: DatagramProtocol> Shared<P> {
         packet
     }
 
-    /// Takes a datagram that has arrived. Returns false if it is too long. The datagram is copied, so that
-    /// other tasks need not wait while it is decoded.
+    /// Takes a datagram that has arrived, out of its envelope if there are envelopes. It is copied, so that other tasks need
+    /// not wait while it is decoded.
     fn try_take(
         &self,
         link: &Link,
         last: bool,
         datagram: &mut Vec<u8>,
         passed: &mut Option<Box<Passed>>,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Taken> {
         let mut arrived = locked(&self.arrived);
         let mut fetched = false;
-        let whole = loop {
+        let mut challenges = 0;
+        let taken = loop {
+            challenges += self.skip_challenges(link, &mut arrived);
             match arrived.take(&self.peer_addr) {
                 Some(Next::Datagram(bytes)) => {
+                    let opened = match self.envelope {
+                        Some(_) => Envelope::payload(bytes),
+                        None => Some(bytes),
+                    };
+                    let Some(bytes) = opened else { break Taken::NoEnvelope };
                     datagram.clear();
                     datagram.extend_from_slice(bytes);
                     *passed = arrived.take_passed();
-                    break true;
+                    break Taken::Datagram;
                 }
-                Some(Next::TooLong) => break false,
+                Some(Next::TooLong) => break Taken::TooLong,
                 None => arrived.clear(),
+            }
+            if challenges > MOST_CHALLENGES {
+                // A flood of them: the caller looks at its deadline, and comes again.
+                return Err(io::ErrorKind::WouldBlock.into());
             }
             match link.try_recv(&mut arrived.batch, last) {
                 Ok(()) => fetched = true,
@@ -304,6 +351,6 @@ impl<P: DatagramProtocol> Shared<P> {
             // notified, because one task alone might not receive: it may hold a stream that it does not poll.
             self.more.notify_waiters();
         }
-        Ok(whole)
+        Ok(taken)
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Exchange {
     /// How long after the last attempt the packet came that was returned last. If the exchange goes on, that
     /// packet was no answer.
     answered: Option<Duration>,
+    /// Whether the datagram was sent again in between, because the server has asked for a token.
+    pub(crate) is_challenged: bool,
 }
 
 /// What becomes of a packet that has arrived.
@@ -67,6 +69,7 @@ impl Exchange {
             sent: Instant::now(),
             timer: Duration::ZERO,
             answered: None,
+            is_challenged: false,
         }
     }
 
@@ -133,7 +136,9 @@ impl Exchange {
     pub(crate) fn learn(&self, pace: &mut Pace) {
         let Some(time) = self.answered else { return };
         if self.attempts + self.answered_duplicates == 1 {
-            pace.round_trip.sample(time);
+            if !self.is_challenged {
+                pace.round_trip.sample(time);
+            }
         } else {
             pace.round_trip.answered_after(self.timer);
         }

@@ -239,7 +239,8 @@ impl<'a, Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'a, Res, 
         let SendPath { socket, protocol, route, .. } = self.path;
         ready!(proceed(socket, cx));
         let encode = |datagram: &mut Vec<u8>| protocol.encode(self.packet.borrow(), datagram);
-        let datagram = Scratch::encode(chunks.max_len(), encode).map_err(without_kind)?;
+        let datagram = Scratch::encode(chunks.max_len(), encode);
+        let datagram = datagram.map_err(|error| without_header(error, chunks))?;
         self.path.pay(datagram.len())?;
         let recorded = self.path.record(&datagram, Keep::Bytes);
         if chunks.splits(&datagram) {
@@ -266,7 +267,7 @@ impl<'a, Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'a, Res, 
         let SendPath { socket, route, .. } = self.path;
         let Some(packet) = recorded.packet() else {
             let (len, max) = (datagram.len(), chunks.longest_datagram());
-            return Poll::Ready(Err(without_kind(SendError::TooLarge { len, max })));
+            return Poll::Ready(Err(without_header(SendError::TooLarge { len, max }, chunks)));
         };
         let first: Vec<_> = chunks.first(packet, datagram).collect();
         if socket.outbox.joins_batch(socket.id, route, first.iter().map(Vec::as_slice)) {
@@ -292,9 +293,12 @@ impl<'a, Res: ?Sized, B: Borrow<Res>, E: Encode<Res> + ?Sized> Sending<'a, Res, 
 }
 
 /// The lengths of packets, instead of those of datagrams that have their kind in front.
-fn without_kind(error: SendError) -> SendError {
+fn without_header(error: SendError, chunks: &Chunks) -> SendError {
+    let header = chunks.header();
     match error {
-        SendError::TooLarge { len, max } => SendError::TooLarge { len: len - 1, max: max - 1 },
+        SendError::TooLarge { len, max } => {
+            SendError::TooLarge { len: len - header, max: max - header }
+        }
         error => error,
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     client::{connect::connect, link::Link},
     stats::RequestCounters,
     timing::Timing,
-    token::with_chunks,
+    token::Envelope,
     transport::{
         LONGEST, Resolver,
         config::{On, Source, Udp},
@@ -190,8 +190,8 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     /// challenge. It costs a round trip. A request is sent at most twice more for each attempt, however many challenges
     /// arrive. They count as [`RequestStats::challenges`](crate::RequestStats::challenges).
     ///
-    /// The envelope takes 17 bytes of each datagram, and 1 byte of each response. It cannot be combined with
-    /// [`chunked`](Self::chunked).
+    /// The envelope takes 17 bytes of each datagram, and 1 byte of each response. With [`chunked`](Self::chunked), each chunk has
+    /// its own, and the client sends the chunks again that are on their way.
     ///
     /// # Examples
     ///
@@ -225,9 +225,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     ///
     /// # Errors
     ///
-    /// The same as [`ClientBuilder::connect`](crate::ClientBuilder::connect). All servers must be usable. Also
-    /// [`ConnectError::Option`] for [`address_token_envelope`](Self::address_token_envelope) with
-    /// [`chunked`](Self::chunked).
+    /// The same as [`ClientBuilder::connect`](crate::ClientBuilder::connect). All servers must be usable.
     ///
     /// # Panics
     ///
@@ -238,9 +236,8 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     /// If the future is dropped, no socket stays open.
     pub async fn connect(self, transport: impl Connect) -> Result<RequestClient<P>, ConnectError> {
         let Self { protocol, options, max_datagram_size, others, chunked, has_envelope } = self;
-        if has_envelope && chunked.is_some() {
-            return Err(ConnectError::Option(with_chunks()));
-        }
+        let header = if has_envelope { Envelope::REQUEST_HEADER } else { 0 };
+        let chunked = chunked.map(|chunked: Chunked| chunked.in_envelope(header));
         let mut sources = split(transport.destination());
         sources.extend(others);
         let mut links = Vec::new();

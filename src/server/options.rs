@@ -25,7 +25,7 @@ use crate::{
     socket::{self, SocketState, outbox::Outbox},
     stats::Counters,
     tasks::Tasks,
-    token::{Envelope, Validation, with_chunks},
+    token::{Envelope, Validation},
     transport::{Filter, config::Source},
 };
 
@@ -75,13 +75,14 @@ pub(super) struct Unbound {
 
 impl Unbound {
     /// Binds the server.
-    pub(super) async fn bind(self, sources: Vec<Source>) -> Result<Server, BindError> {
+    pub(super) async fn bind(mut self, sources: Vec<Source>) -> Result<Server, BindError> {
         self.options.limits.check()?;
         self.options.reply_cache.check()?;
         self.options.rate_limits.iter().try_for_each(RateLimit::check)?;
         self.options.guard.as_ref().map_or(Ok(()), Guard::check)?;
-        if self.options.has_envelope && self.options.chunked.is_some() {
-            return Err(with_chunks().into());
+        if self.options.has_envelope {
+            let in_envelope = |chunked: Chunked| chunked.in_envelope(Envelope::REPLY_HEADER);
+            self.options.chunked = self.options.chunked.map(in_envelope);
         }
         if let Some(chunked) = &self.options.chunked {
             chunked.check()?;
@@ -129,7 +130,8 @@ impl Unbound {
             let header = if has_envelope { Envelope::REPLY_HEADER } else { 0 };
             Shared::new(reply_cache, read_id, header, storing, Arc::clone(&counters))
         });
-        let chunks = chunked.map(|chunked| Chunks::new(chunked, Arc::clone(&counters)));
+        let chunks =
+            chunked.map(|chunked| Chunks::new(chunked, has_envelope, Arc::clone(&counters)));
         let shared = socket::Shared {
             limits: Arc::clone(&limits),
             counters: Arc::clone(&counters),

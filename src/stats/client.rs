@@ -46,6 +46,10 @@ pub struct ClientStats {
     /// The datagrams in `received` that were longer than
     /// [`max_datagram_size`](crate::ClientBuilder::max_datagram_size).
     pub too_large: u64,
+    /// Datagrams with which the server has asked for a token, for clients with the
+    /// [envelope](crate::ClientBuilder::address_token_envelope). They are not in `received`. The datagrams that they send again
+    /// are in `sent`.
+    pub challenges: u64,
 }
 
 impl ClientStats {
@@ -57,7 +61,7 @@ impl ClientStats {
     /// use datagrammar::ClientStats;
     ///
     /// let names: Vec<_> = ClientStats::default().counters().map(|counter| counter.name).collect();
-    /// assert_eq!(names, ["sent", "send_errors", "received", "decode_errors", "too_large"]);
+    /// assert_eq!(names, ["sent", "send_errors", "received", "decode_errors", "too_large", "challenges"]);
     /// ```
     pub fn counters(&self) -> impl Iterator<Item = Counter> {
         [
@@ -66,6 +70,7 @@ impl ClientStats {
             Counter::total("received", self.received),
             Counter::total("decode_errors", self.decode_errors),
             Counter::total("too_large", self.too_large),
+            Counter::total("challenges", self.challenges),
         ]
         .into_iter()
     }
@@ -86,6 +91,7 @@ pub(crate) struct ClientCounters {
     pub(crate) received: AtomicU64,
     pub(crate) decode_errors: AtomicU64,
     pub(crate) too_large: AtomicU64,
+    pub(crate) challenges: AtomicU64,
 }
 
 impl ClientCounters {
@@ -96,6 +102,7 @@ impl ClientCounters {
             received: self.received.load(Relaxed),
             decode_errors: self.decode_errors.load(Relaxed),
             too_large: self.too_large.load(Relaxed),
+            challenges: self.challenges.load(Relaxed),
         }
     }
 }

@@ -34,12 +34,13 @@
 //! # Nesting
 //!
 //! The envelope is the outermost part of a datagram: around [chunks](crate::Chunked), tags and layers. A server must be able
-//! to check the token before it keeps a chunk or opens a seal. Servers and clients refuse the combination with chunks so far:
-//! each chunk will have an envelope. The kinds are not those of chunks and of tagged packets (0 to 3). So if only one side has the
+//! to check the token before it keeps a chunk or opens a seal. So each chunk, and each list of chunks that are missing, has an
+//! envelope. The kinds are not those of chunks and of tagged packets (0 to 3). So if only one side has the
 //! envelope, its datagrams are refused, and nothing is taken for something else. Requests and replies have different kinds:
 //! a server never answers what a server sends, so two servers cannot be made to answer each other.
 
 use super::{peer::PeerTokens, validate::ValidateAddress};
+use crate::{DecodeError, SendError};
 
 /// The envelope, as the outermost protocol of a server.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +76,34 @@ impl Envelope {
     /// The same of a reply.
     pub(crate) const REPLY_HEADER: usize = 1;
 
+    /// How many bytes a challenge has.
+    pub(crate) const CHALLENGE: usize = 1 + NONE.len();
+
+    /// The error of a client whose request is too long with its envelope. It has the lengths without.
+    pub(crate) const fn too_large(len: usize, max: usize) -> SendError {
+        let header = Self::REQUEST_HEADER;
+        SendError::TooLarge { len: len.saturating_sub(header), max: max.saturating_sub(header) }
+    }
+
+    /// Whether a datagram that a client has received is a challenge.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn is_challenge(datagram: &[u8]) -> bool {
+        matches!(Reply::read(datagram), Some(Reply::Challenge(_)))
+    }
+
+    /// The payload of a datagram that a client has received, if it is a reply.
+    pub(crate) fn payload(datagram: &[u8]) -> Option<&[u8]> {
+        match Reply::read(datagram)? {
+            Reply::Payload(payload) => Some(payload),
+            Reply::Challenge(_) => None,
+        }
+    }
+
+    /// The error of a client that receives a datagram in no envelope.
+    pub(crate) fn missing() -> DecodeError {
+        DecodeError::layer("not in an envelope of address tokens")
+    }
+
     /// Whether a datagram that a server has received is a request.
     pub(crate) fn is_request(datagram: &[u8]) -> bool {
         Request::read(datagram).is_some()
@@ -86,9 +115,25 @@ impl Envelope {
         datagram.extend_from_slice(&token.unwrap_or(NONE));
     }
 
+    /// A request with this payload.
+    pub(crate) fn request(token: Option<[u8; 16]>, payload: &[u8]) -> Vec<u8> {
+        let mut datagram = Vec::with_capacity(Self::REQUEST_HEADER + payload.len());
+        Self::begin_request(token, &mut datagram);
+        datagram.extend_from_slice(payload);
+        datagram
+    }
+
     /// Appends what comes before the payload of a reply.
     pub(crate) fn begin_reply(datagram: &mut Vec<u8>) {
         datagram.push(REPLY);
+    }
+
+    /// A reply with this payload.
+    pub(crate) fn reply(payload: &[u8]) -> Vec<u8> {
+        let mut datagram = Vec::with_capacity(Self::REPLY_HEADER + payload.len());
+        Self::begin_reply(&mut datagram);
+        datagram.extend_from_slice(payload);
+        datagram
     }
 
     /// The place of the token in a request; `None` if the datagram is no request.

@@ -1,12 +1,7 @@
 //! The protocol of a server whose datagrams are in envelopes.
 
 use super::envelope::Envelope;
-use crate::{DatagramProtocol, DecodeError, EncodeError, OptionError};
-
-/// The error of a server or a client that is to have envelopes and chunks.
-pub(crate) fn with_chunks() -> OptionError {
-    OptionError::invalid("address_token_envelope", "cannot be used with `chunked`")
-}
+use crate::{DatagramProtocol, DecodeError, EncodeError};
 
 /// A protocol that puts what it encodes into an envelope. It decodes what was taken out of one.
 #[derive(Debug)]

@@ -17,7 +17,7 @@
 
 use std::sync::Mutex;
 
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Request};
 use crate::lock::locked;
 
 /// How many times a datagram is sent again because of a challenge.
@@ -34,15 +34,33 @@ pub(crate) struct Sent {
     repeats: u8,
 }
 
+impl Sent {
+    /// The token that it was sent with.
+    pub(super) const fn token(&self) -> Option<[u8; 16]> {
+        self.token
+    }
+}
+
 impl TokenJar {
     /// Replaces the token, because of a challenge.
     pub(crate) fn put(&self, token: [u8; 16]) {
         *locked(&self.0) = Some(token);
     }
 
+    /// The token for the next datagram.
+    pub(crate) fn token(&self) -> Option<[u8; 16]> {
+        *locked(&self.0)
+    }
+
+    /// A request that was sent with the token that is in it.
+    pub(crate) fn sent(request: &[u8]) -> Sent {
+        let token = Request::read(request).and_then(|request| request.token.copied());
+        Sent { token, repeats: REPEATS }
+    }
+
     /// Writes the token into a request that is sent for the first time, or by a timer.
     pub(crate) fn stamp(&self, request: &mut [u8]) -> Sent {
-        let token = *locked(&self.0);
+        let token = self.token();
         write(token, request);
         Sent { token, repeats: REPEATS }
     }
@@ -50,7 +68,7 @@ impl TokenJar {
     /// Returns whether a request is to be sent again at once, because there is another token than it was sent with. Then that
     /// token is in it.
     pub(crate) fn stamp_again(&self, request: &mut [u8], sent: &mut Sent) -> bool {
-        let token = *locked(&self.0);
+        let token = self.token();
         if token == sent.token || sent.repeats == 0 {
             return false;
         }
@@ -69,7 +87,6 @@ fn write(token: Option<[u8; 16]>, request: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::envelope::Request;
 
     fn request() -> Vec<u8> {
         let mut request = Vec::new();

@@ -11,16 +11,20 @@ mod options;
 mod peer;
 mod secret;
 mod secrets;
+mod stamped;
 mod time;
 mod validate;
 mod validation;
 
+#[cfg(test)]
+pub(crate) use envelope::Request;
 pub(crate) use envelope::{Envelope, Reply};
-pub(crate) use enveloped::{Enveloped, with_chunks};
-pub(crate) use jar::{Sent, TokenJar};
+pub(crate) use enveloped::Enveloped;
+pub(crate) use jar::TokenJar;
 pub use options::AddressTokens;
 pub use peer::PeerTokens;
 pub use secret::TokenSecret;
 pub use secrets::TokenSecrets;
+pub(crate) use stamped::Stamped;
 pub use validate::ValidateAddress;
 pub(crate) use validation::Validation;

@@ -1,6 +1,10 @@
 //! A buffer per thread, for one encoded datagram.
 
-use std::{cell::Cell, mem, ops::Deref};
+use std::{
+    cell::Cell,
+    mem,
+    ops::{Deref, DerefMut},
+};
 
 use crate::{EncodeError, SendError};
 
@@ -26,6 +30,12 @@ impl Deref for Scratch {
 
     fn deref(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl DerefMut for Scratch {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
     }
 }
 

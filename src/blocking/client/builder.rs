@@ -64,7 +64,8 @@ impl<P: DatagramProtocol> ClientBuilder<P> {
             return Err(ConnectError::InsideRuntime);
         }
         let connected = block_on(connect(transport.destination(), Resolver::ThisThread))?;
-        let (protocol, max_datagram_size) = self.into_parts();
-        Ok(Client::new(connected.finish(Link::new)?, protocol, max_datagram_size))
+        let (protocol, max_datagram_size, has_envelope) = self.into_parts();
+        let link = connected.finish(Link::new)?;
+        Ok(Client::new(link, protocol, max_datagram_size, has_envelope))
     }
 }

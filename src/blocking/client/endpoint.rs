@@ -73,8 +73,13 @@ pub struct Client<P> {
 }
 
 impl<P: DatagramProtocol> Client<P> {
-    pub(super) fn new(link: Link, protocol: P, max_datagram_size: usize) -> Self {
-        Self { shared: Arc::new(Shared::new(link, protocol, max_datagram_size)) }
+    pub(super) fn new(
+        link: Link,
+        protocol: P,
+        max_datagram_size: usize,
+        has_envelope: bool,
+    ) -> Self {
+        Self { shared: Arc::new(Shared::new(link, protocol, max_datagram_size, has_envelope)) }
     }
 
     /// Sends `packet`, or a reference to one, to the peer.

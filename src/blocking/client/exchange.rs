@@ -169,7 +169,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
         let Self { client: Client { shared }, side, .. } = self;
         let link = shared.link().ok_or(ClientExchangeError::Closed)?;
         let deadline = Some(side.exchange.end().into_std());
-        let datagram = &side.exchange.datagram;
+        let datagram = &mut side.exchange.datagram;
         let outcome = shared.send_datagram(&link, datagram, Link::try_send, deadline);
         side.sent(outcome)
     }
@@ -180,6 +180,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
         let mut details = RecvDetails::default();
         let due = side.exchange.due().into_std();
         let received = shared.receive(Some(due), &mut details);
+        side.exchange.is_challenged |= shared.is_challenged();
         side.received(received, details.is_duplicate, details.waited)
     }
 }

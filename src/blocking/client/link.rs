@@ -168,6 +168,21 @@ impl Link {
         }
     }
 
+    /// Looks at the next datagram that has arrived, and leaves it there. Returns how much of it is in `buffer`, if it is one
+    /// of the peer. The kernel may cut it off.
+    pub(super) fn peek(&self, buffer: &mut [u8]) -> Option<usize> {
+        match &self.socket {
+            Connected::Udp { socket, errors, .. } => {
+                let peeked = errors.receive(|()| socket.peek_from(buffer));
+                let (len, from) = peeked.ok()?;
+                (Addr::canonical(from) == self.peer_addr).then_some(len)
+            }
+            // Nothing is looked for there.
+            #[cfg(unix)]
+            Connected::Unix(_) => None,
+        }
+    }
+
     /// Whether the kernel may have merged the last datagram with others.
     fn merges(&self) -> bool {
         match &self.socket {

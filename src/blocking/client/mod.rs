@@ -2,6 +2,7 @@
 
 mod builder;
 mod endpoint;
+mod envelope;
 mod exchange;
 #[cfg(unix)]
 mod fds;

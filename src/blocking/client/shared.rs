@@ -14,15 +14,17 @@ use super::{
 };
 use crate::{
     Addr, ClientRecvError, ClientSendError, DatagramProtocol,
+    client_envelope::ClientEnvelope,
     exchange::{LastPacket, Pace},
     lock::locked,
     stats::{ClientCounters, add},
-    transport::{Passed, Scratch},
+    token::Envelope,
+    transport::Passed,
 };
 
 /// The state that all clones of a blocking client share.
 pub(super) struct Shared<P> {
-    protocol: P,
+    pub(super) protocol: P,
     max_datagram_size: usize,
     pub(super) local_addr: Addr,
     pub(super) peer_addr: Addr,
@@ -35,6 +37,10 @@ pub(super) struct Shared<P> {
     pub(super) exchanging: Turns<Pace>,
     /// The last packet that a call has returned. It is remembered only if duplicates are to be recognized.
     last: OnceLock<Mutex<LastPacket>>,
+    /// If datagrams are in envelopes.
+    pub(super) envelope: Option<ClientEnvelope>,
+    /// With envelopes, held while a datagram is taken from the socket, or looked at.
+    pub(super) taking: Mutex<()>,
 }
 
 /// What a receive learns besides the packet.
@@ -46,11 +52,20 @@ pub(super) struct RecvDetails {
     pub(super) is_duplicate: bool,
     /// Whether the call had to wait for the packet.
     pub(super) waited: bool,
+    /// Whether the call has got many challenges instead of a packet.
+    pub(super) is_flooded: bool,
 }
 
 impl<P> Shared<P> {
-    pub(super) fn new(link: Link, protocol: P, max_datagram_size: usize) -> Self {
-        let max_datagram_size = max_datagram_size.min(link.longest());
+    pub(super) fn new(
+        link: Link,
+        protocol: P,
+        max_datagram_size: usize,
+        has_envelope: bool,
+    ) -> Self {
+        let least = if has_envelope { Envelope::CHALLENGE } else { 0 };
+        let max_datagram_size = max_datagram_size.max(least).min(link.longest());
+        let has_tokens = link.peer_addr.ip().is_some();
         Self {
             protocol,
             max_datagram_size,
@@ -61,6 +76,8 @@ impl<P> Shared<P> {
             counters: ClientCounters::default(),
             exchanging: Turns::new(Pace::default()),
             last: OnceLock::new(),
+            envelope: has_envelope.then(|| ClientEnvelope::new(has_tokens)),
+            taking: Mutex::default(),
         }
     }
 
@@ -107,29 +124,22 @@ impl<P: DatagramProtocol> Shared<P> {
         try_send: impl Fn(&Link, &[u8]) -> io::Result<()>,
     ) -> Result<(), ClientSendError> {
         let link = self.link().ok_or(ClientSendError::Closed)?;
-        let datagram = self.encode(&link, packet)?;
-        self.send_datagram(&link, &datagram, try_send, None).unwrap_or(Ok(()))
+        let mut datagram = self.encode(&link, packet)?;
+        self.send_datagram(&link, &mut datagram, try_send, None).unwrap_or(Ok(()))
     }
 
-    pub(super) fn encode(
-        &self,
-        link: &Link,
-        packet: &P::Outgoing,
-    ) -> Result<Scratch, ClientSendError> {
-        let encode = |datagram: &mut Vec<u8>| self.protocol.encode(packet, datagram);
-        Scratch::encode(link.max_len(), encode).map_err(ClientSendError::of_encoding)
-    }
-
-    /// Sends `datagram` with `try_send`, as soon as there is room. Returns `None` if there is none until `deadline`.
+    /// Sends `datagram` with `try_send`, as soon as there is room. If it is in an envelope, it gets the newest token.
+    /// Returns `None` if there is no room until `deadline`.
     pub(super) fn send_datagram(
         &self,
         link: &Link,
-        datagram: &[u8],
+        datagram: &mut [u8],
         try_send: impl Fn(&Link, &[u8]) -> io::Result<()>,
         deadline: Option<Instant>,
     ) -> Option<Result<(), ClientSendError>> {
+        self.look_for_challenges(link);
         loop {
-            let error = match try_send(link, datagram) {
+            let error = match self.stamp_and_send(datagram, |datagram| try_send(link, datagram)) {
                 Ok(()) => {
                     add(&self.counters.sent, 1);
                     return Some(Ok(()));
@@ -181,6 +191,9 @@ impl<P: DatagramProtocol> Shared<P> {
                 }
                 Waited::Ready => {}
             }
+            if details.is_flooded && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(ClientRecvError::TimedOut);
+            }
             waited = link.wait_readable(deadline).map_err(ClientRecvError::Io)?;
             details.waited = true;
         }
@@ -205,10 +218,12 @@ impl<P: DatagramProtocol> Shared<P> {
             buffer = vec![0; self.max_datagram_size + 1];
         }
         let counters = &self.counters;
-        let packet = match link.try_recv(&mut buffer, &mut details.passed) {
+        let packet = match self.take(link, &mut buffer, details) {
             Ok(Received::Whole(len)) => {
                 add(&counters.received, 1);
-                let decoded = self.protocol.decode(&buffer[..len]).map_err(|error| {
+                let opened = self.open(&buffer[..len]);
+                let decoded = opened.and_then(|datagram| self.protocol.decode(datagram));
+                let decoded = decoded.map_err(|error| {
                     add(&counters.decode_errors, 1);
                     ClientRecvError::Decode(error)
                 });
@@ -256,7 +271,7 @@ mod tests {
         one.set_nonblocking(true).unwrap();
         SockRef::from(&one).set_send_buffer_size(20_000).unwrap();
         other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        (Shared::new(Link::over(UdpSocket::from(OwnedFd::from(one))), Raw, 16), other)
+        (Shared::new(Link::over(UdpSocket::from(OwnedFd::from(one))), Raw, 16, false), other)
     }
 
     /// Waits until another thread has sent as much as there is room for.

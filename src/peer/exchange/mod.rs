@@ -150,7 +150,8 @@ impl<Req, Res> Peer<Req, Res> {
         let SendPath { socket, route, budget, .. } = &self.path;
         if let Some(chunks) = socket.chunks.as_deref().filter(|chunks| chunks.splits(&datagram)) {
             // Without the kind in front.
-            let (len, max) = (datagram.len() - 1, chunks.longest_datagram() - 1);
+            let header = chunks.header();
+            let (len, max) = (datagram.len() - header, chunks.longest_datagram() - header);
             return Err(PeerExchangeError::TooLarge { len, max });
         }
         let (socket, route, budget) = (Arc::clone(socket), route.clone(), budget.clone());

@@ -1,13 +1,8 @@
 //! What a challenge of the server leads to.
 
-use std::sync::{Arc, Mutex};
-
 use tokio::time::Instant;
 
-use super::{
-    Core, MOST_UNSENT, Request,
-    stamped::{Notification, Stamped},
-};
+use super::{Core, MOST_UNSENT, Request};
 use crate::{
     lock::locked,
     stats::add,
@@ -32,28 +27,39 @@ impl Core {
 
     /// Adds what waits for an answer to what is to be sent, with the new token.
     fn send_again(&self, jar: &TokenJar) {
-        let waiting: Vec<(u64, Arc<Mutex<Stamped>>)> = {
+        let waiting: Vec<(u64, Request)> = {
             let waiting = locked(&self.waiting);
-            let stamped = |(id, request): (&u64, &Request)| Some((*id, request.stamped.clone()?));
-            waiting.requests.iter().filter_map(stamped).collect()
+            waiting.requests.iter().map(|(id, request)| (*id, request.clone())).collect()
         };
-        for (id, stamped) in waiting {
-            let again = locked(&stamped).stamp_again(jar);
-            self.send(id, again.into_iter().collect());
+        for (id, request) in waiting {
+            self.send(id, request.again(jar));
         }
         let mut notification = locked(&self.notification);
-        if notification.as_ref().is_some_and(|last| last.until <= Instant::now()) {
-            *notification = None;
-        }
-        if let Some(Notification { id, stamped, .. }) = &mut *notification
-            && let Some(again) = stamped.stamp_again(jar)
+        if let Some((id, last)) = &mut *notification
+            && let Some(again) = last.stamp_again(jar, Instant::now())
         {
-            let id = *id;
+            let (id, again) = (*id, again.to_vec());
             drop(notification);
             let mut unsent = locked(&self.unsent);
             if unsent.len() < MOST_UNSENT {
                 unsent.push_back((id, again));
             }
         }
+    }
+}
+
+impl Request {
+    /// What is sent again if it was sent with another token than the newest one.
+    fn again(&self, jar: &TokenJar) -> Vec<Vec<u8>> {
+        let Some(stamped) = &self.stamped else { return Vec::new() };
+        let mut stamped = locked(stamped);
+        let Some(whole) = stamped.stamp_again(jar).map(<[u8]>::to_vec) else { return Vec::new() };
+        let Some(transfer) = &self.transfer else { return vec![whole] };
+        let mut transfer = locked(transfer);
+        let parts = transfer.again(&self.datagram);
+        if parts.is_empty() && !transfer.is_in_chunks() {
+            return vec![whole];
+        }
+        stamped.parts(&parts)
     }
 }

@@ -2,7 +2,6 @@
 
 mod challenge;
 mod registered;
-mod stamped;
 
 use std::{
     borrow::Cow,
@@ -13,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use stamped::{Notification, Stamped};
 use tokio::{
     task::{JoinHandle, coop},
     time::{Instant, sleep, sleep_until},
@@ -31,11 +29,12 @@ use crate::{
         arrived::{Arrived, Next},
         link::Link,
     },
+    client_envelope::LastSent,
     lock::locked,
     panic,
     stats::{RequestCounters, add},
     timing::after,
-    token::{Envelope, TokenJar},
+    token::{Envelope, Stamped, TokenJar},
     transport::is_about_sending,
 };
 
@@ -59,7 +58,8 @@ struct Core {
     chunked: Option<Chunked>,
     /// The token of the server for this socket, if the datagrams are in envelopes.
     jar: Option<TokenJar>,
-    notification: Mutex<Option<Notification>>,
+    /// The one-way packet that was sent last, and its id.
+    notification: Mutex<Option<(u64, LastSent)>>,
     /// The number of the next request in chunks. It begins at random and rises by one, so that two requests have the same
     /// one only after 2^32 others, also if their ids are equal.
     next_number: AtomicU32,
@@ -189,8 +189,8 @@ impl Socket {
         let Some(jar) = &self.core.jar else { return datagram.into() };
         let mut stamped = Stamped::new(datagram);
         let sent = stamped.stamp(jar);
-        let notification = Notification { id, stamped, until: after(Instant::now(), time) };
-        *locked(&self.core.notification) = Some(notification);
+        let notification = LastSent::new(stamped, after(Instant::now(), time));
+        *locked(&self.core.notification) = Some((id, notification));
         sent.into()
     }
 }
@@ -288,7 +288,8 @@ impl Core {
         let unsolicited = || add(&self.counters.unsolicited, 1);
         let Some(part) = Part::read(datagram) else { return unsolicited() };
         let (id, now) = (part.packet().id, Instant::now());
-        let Some(Request { datagram: request, transfer: Some(transfer), .. }) = self.find(id)
+        let Some(Request { datagram: request, transfer: Some(transfer), stamped, .. }) =
+            self.find(id)
         else {
             return;
         };
@@ -310,7 +311,17 @@ impl Core {
                 }
             }
         };
-        self.send(id, next);
+        self.send(id, self.stamp_parts(next, stamped.as_deref()));
+    }
+
+    /// Puts chunks and lists into envelopes with the newest token, if there are envelopes.
+    fn stamp_parts(&self, parts: Vec<Vec<u8>>, stamped: Option<&Mutex<Stamped>>) -> Vec<Vec<u8>> {
+        match (&self.jar, stamped) {
+            (Some(jar), Some(stamped)) if !parts.is_empty() => {
+                locked(stamped).stamp_parts(&parts, jar)
+            }
+            _ => parts,
+        }
     }
 
     /// Adds datagrams of request `id` to those that are to be sent, unless it has ended.

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Request, Socket, stamped::Stamped};
+use super::{Request, Socket};
 use crate::{
     chunk::PacketId,
     lock::locked,
@@ -16,6 +16,7 @@ use crate::{
         slot::Slot,
         transfer::{Progress, Transfer},
     },
+    token::Stamped,
 };
 
 impl Socket {
@@ -30,7 +31,13 @@ impl Socket {
             let number = self.core.next_number.fetch_add(1, Relaxed);
             Arc::new(Mutex::new(Transfer::new(options, PacketId { id, number }, &datagram)))
         });
-        let stamped = self.core.jar.as_ref().map(|_| Arc::new(Mutex::new(Stamped::new(&datagram))));
+        let is_in_chunks =
+            transfer.as_ref().is_some_and(|transfer| locked(transfer).is_in_chunks());
+        let stamped = self.core.jar.as_ref().map(|_| {
+            // Chunks are made of the datagram itself.
+            let stamped = if is_in_chunks { Stamped::default() } else { Stamped::new(&datagram) };
+            Arc::new(Mutex::new(stamped))
+        });
         let request = Request {
             datagram: Arc::clone(&datagram),
             slot: Arc::clone(slot),
@@ -61,18 +68,23 @@ impl Registered {
     pub(in crate::request) fn parts(&self, attempt: u32) -> Vec<Vec<u8>> {
         let Some(transfer) = &self.transfer else { return Vec::new() };
         let mut transfer = locked(transfer);
-        match attempt {
+        let parts = match attempt {
             0 => transfer.begin(&self.datagram, Instant::now()),
             _ => transfer.repeat(&self.datagram),
-        }
+        };
+        drop(transfer);
+        self.socket.core.stamp_parts(parts, self.stamped.as_deref())
     }
 
     /// The datagram of an attempt, in its envelope if there are envelopes. If the request is in chunks, there is none.
     pub(in crate::request) fn whole(&self) -> Option<Cow<'_, [u8]>> {
-        match (&self.socket.core.jar, &self.stamped) {
-            (Some(jar), Some(stamped)) => Some(locked(stamped).stamp(jar).into()),
-            _ => (!self.is_in_chunks()).then(|| Cow::Borrowed(&*self.datagram)),
+        if self.is_in_chunks() {
+            return None;
         }
+        Some(match (&self.socket.core.jar, &self.stamped) {
+            (Some(jar), Some(stamped)) => locked(stamped).stamp(jar).into(),
+            _ => Cow::Borrowed(&*self.datagram),
+        })
     }
 
     /// Whether the request was sent again because of a challenge.
@@ -102,10 +114,9 @@ impl Registered {
 
     /// What is sent when a timer has expired after there was progress.
     pub(in crate::request) fn resume(&self) -> Vec<Vec<u8>> {
-        match &self.transfer {
-            Some(transfer) => locked(transfer).resume(&self.datagram),
-            None => Vec::new(),
-        }
+        let Some(transfer) = &self.transfer else { return Vec::new() };
+        let parts = locked(transfer).resume(&self.datagram);
+        self.socket.core.stamp_parts(parts, self.stamped.as_deref())
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Download {
     /// The chunks below this number were asked for.
     pub(super) reached: u16,
     pub(super) timing: Option<Timing>,
+    /// Whether chunks were asked for.
+    has_asked: bool,
     pub(super) since: Instant,
 }
 
@@ -35,6 +37,7 @@ impl Download {
             lost: false,
             reached,
             timing: None,
+            has_asked: false,
             since: now,
         }
     }
@@ -63,8 +66,16 @@ impl Download {
         self.ask(None)
     }
 
+    /// Asks once more for what is on its way. The server has dropped the list. Returns `None` if nothing was asked for.
+    pub(super) fn again(&mut self) -> Option<Vec<u8>> {
+        self.timing = None;
+        let missing_chunks = || self.flight.first(self.assembly.missing()).into_iter();
+        self.has_asked.then(|| missing(self.packet, missing_chunks(), usize::MAX))
+    }
+
     /// Asks for the first chunks that are missing. Their first one shows the round-trip time, if the time is known.
     pub(super) fn ask(&mut self, now: Option<Instant>) -> Vec<u8> {
+        self.has_asked = true;
         let flight = self.flight.first(self.assembly.missing());
         self.expected = flight.iter().cloned().flatten().map(|index| (index, 0)).collect();
         self.lost = false;

@@ -61,7 +61,7 @@ impl Progress {
 impl Transfer {
     /// The chunks of a request, if it is longer than one datagram.
     pub(super) fn new(options: &Chunked, packet: PacketId, datagram: &[u8]) -> Self {
-        let longest = options.get_chunk_size();
+        let longest = options.longest_in_envelope();
         let upload = || Upload::new(packet, datagram, longest);
         Self { request: (datagram.len() > longest).then(upload), ..Self::default() }
     }
@@ -106,6 +106,16 @@ impl Transfer {
     pub(super) fn repeat(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
         let asking = self.responses.iter_mut().map(Download::resume);
         asking.chain(self.request.as_mut().and_then(|upload| upload.probe(datagram))).collect()
+    }
+
+    /// What is sent again because the server wants another token: what asks for chunks of the response, or the chunks of the
+    /// request that are on their way. Nothing that is on its way shows the round-trip time any more.
+    pub(super) fn again(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
+        let asking: Vec<_> = self.responses.iter_mut().filter_map(Download::again).collect();
+        match &mut self.request {
+            Some(upload) if asking.is_empty() => upload.again(datagram),
+            _ => asking,
+        }
     }
 
     /// The server tells which chunks of the request it has not received. Returns those that are sent now.

@@ -88,6 +88,20 @@ impl Upload {
         chunk
     }
 
+    /// The chunks that are on their way, once more. The server has dropped them.
+    pub(super) fn again(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
+        self.timing = None;
+        let first = self.missing.first().filter(|_| self.probing).map(|range| *range.start());
+        let indexes = self.on_their_way.iter().copied().chain(first);
+        let indexes: Vec<_> = indexes.collect();
+        let splitter = Splitter::new(self.packet, datagram, self.longest);
+        let asks = indexes.len().saturating_sub(1);
+        let chunk = |(at, index)| splitter.chunk(index, at == asks);
+        let chunks: Vec<_> = indexes.into_iter().enumerate().filter_map(chunk).collect();
+        self.asked = chunks.last().map_or(self.asked, Vec::len);
+        chunks
+    }
+
     /// Takes a list of the server. Returns `None` if it tells nothing new.
     pub(super) fn told(&mut self, missing: &Missing<'_>, now: Instant) -> Option<Told> {
         if missing.packet != self.packet {

@@ -269,9 +269,7 @@ impl<P> ServerBuilder<P> {
     /// - [`BindError::Limit`] names a limit that is zero, or too small for [`Chunked`].
     /// - [`BindError::Option`] names an option that cannot be set. Its kind is
     ///   [`Unsupported`](std::io::ErrorKind::Unsupported) if this system does not have the option, or if
-    ///   several workers are requested and this system cannot distribute peers among them. It is
-    ///   [`InvalidInput`](std::io::ErrorKind::InvalidInput) for one that cannot be used with the others, such as
-    ///   [`address_token_envelope`](Self::address_token_envelope) with [`chunked`](Self::chunked).
+    ///   several workers are requested and this system cannot distribute peers among them.
     /// - [`BindError::Io`] if the socket that you passed to `bind`, `Udp::from` or `Unix::from` is not a bound
     ///   datagram socket of that kind; that socket is closed then. Also if a thread could not be started.
     ///

@@ -91,7 +91,8 @@ impl<P> ServerBuilder<P> {
 
     /// Lets the server ask peers for [address tokens](AddressTokens), for a protocol that has no [place](ValidateAddress) for
     /// them: each datagram is in an envelope. Its clients must have the same option:
-    /// [`RequestClientBuilder::address_token_envelope`](crate::RequestClientBuilder::address_token_envelope). It replaces
+    /// [`RequestClientBuilder::address_token_envelope`](crate::RequestClientBuilder::address_token_envelope) or
+    /// [`ClientBuilder::address_token_envelope`](crate::ClientBuilder::address_token_envelope). It replaces
     /// [`address_tokens`](Self::address_tokens), which says what the tokens are for; of both, the last call counts.
     ///
     /// The envelope takes 17 bytes of each datagram of a client, and 1 byte of each datagram of the server. They count for
@@ -100,8 +101,8 @@ impl<P> ServerBuilder<P> {
     /// [reply cache](Self::reply_cache) nor a [reply store](Self::reply_store) sees the token of a request. So a repetition
     /// with another token is the same request.
     ///
-    /// This cannot be combined with [`chunked`](Self::chunked): then [`bind`](Self::bind) fails. Clients are request clients: a
-    /// [`Client`](crate::Client) has no such option. Over Unix sockets, there are envelopes too, and no tokens are asked for.
+    /// With [`chunked`](Self::chunked), each chunk is in an envelope of its own, and is dropped without a valid token like any
+    /// other datagram: nothing is kept for its sender. Over Unix sockets, there are envelopes too, and no tokens are asked for.
     ///
     /// # Format
     ///

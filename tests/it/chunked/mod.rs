@@ -1,5 +1,6 @@
 //! packets that are longer than one datagram.
 
+mod envelope;
 mod hostile;
 mod lossy;
 mod options;

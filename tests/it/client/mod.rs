@@ -3,6 +3,7 @@
 mod budget;
 mod close;
 mod connect;
+mod envelope;
 mod families;
 #[cfg(target_os = "linux")]
 mod icmp;

@@ -9,12 +9,12 @@ use std::{
 };
 
 use datagrammar::{
-    AddressTokens, BindError, Chunked, DropReason, Guard, ReplyCache, Server, ServerHandle,
-    TaggedServer, Text, TokenSecret, tagged, testing::Network,
+    AddressTokens, DropReason, Guard, ReplyCache, Server, ServerHandle, TaggedServer, Text,
+    TokenSecret, tagged, testing::Network,
 };
 
 use super::{guarded, lengths, peer_at};
-use crate::support::{BindNow, Bytes, Net, until};
+use crate::support::{Bytes, Net, until};
 
 const REQUEST: u8 = 0x10;
 const REPLY: u8 = 0x11;
@@ -161,18 +161,4 @@ async fn over_unix_sockets_there_are_envelopes_and_no_challenges() {
     until(|| server.handle.stats().dropped(DropReason::NoEnvelope) == 1).await;
     assert_eq!(stats(&server.handle), (0, 0, 1));
     server.stop().await;
-}
-
-//
-#[tokio::test]
-async fn the_envelope_and_chunks_are_not_combined() {
-    let server = Server::builder(TaggedServer::new(Text), tagged(async |text: String| text))
-        .chunked(Chunked::with_limit(100_000))
-        .address_token_envelope(tokens());
-
-    let Err(BindError::Option(error)) = server.bind_now("127.0.0.1:0") else { panic!() };
-    assert_eq!(
-        error.to_string(),
-        "the option `address_token_envelope` cannot be used with `chunked`"
-    );
 }

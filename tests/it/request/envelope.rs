@@ -1,6 +1,6 @@
 //! clients whose datagrams are in the envelope of address tokens.
 
-use datagrammar::{AddressTokens, Chunked, ConnectError, RequestError, TokenSecret, TokenSecrets};
+use datagrammar::{AddressTokens, RequestError, TokenSecret, TokenSecrets};
 use tokio::{
     task::{JoinHandle, JoinSet},
     time::{Instant, advance},
@@ -257,7 +257,7 @@ async fn what_is_in_no_envelope_answers_nothing() {
 
 //
 #[tokio::test(start_paused = true)]
-async fn the_envelope_takes_17_bytes_of_a_request_and_is_not_combined_with_chunks() {
+async fn the_envelope_takes_17_bytes_of_a_request() {
     let (client, server) = alone(enveloped()).await;
     // A datagram over IPv4 has up to 65,507 bytes, and a tag has 5.
     let longest = 65_507 - 17 - 5;
@@ -269,8 +269,4 @@ async fn the_envelope_takes_17_bytes_of_a_request_and_is_not_combined_with_chunk
         matches!(too_long, RequestError::TooLarge { len: 65_491, max: 65_490, .. }),
         "{too_long:?}"
     );
-
-    let both = enveloped().chunked(Chunked::with_limit(100_000)).connect("127.0.0.1:9").await;
-    let Err(ConnectError::Option(error)) = both else { panic!() };
-    assert_eq!(error.name(), "address_token_envelope");
 }

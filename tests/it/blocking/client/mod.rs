@@ -2,6 +2,7 @@
 
 mod close;
 mod connect;
+mod envelope;
 mod exchange;
 #[cfg(target_os = "linux")]
 mod icmp;
