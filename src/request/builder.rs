@@ -190,7 +190,8 @@ impl<P: Correlated + Send + Sync + 'static> RequestClientBuilder<P> {
     /// challenge. It costs a round trip. A request is sent at most twice more for each attempt, however many challenges
     /// arrive. They count as [`RequestStats::challenges`](crate::RequestStats::challenges).
     ///
-    /// The envelope takes 17 bytes of each datagram, and 1 byte of each response. With [`chunked`](Self::chunked), each chunk has
+    /// The envelope takes 17 bytes of each datagram, and 1 byte of each response, which count for
+    /// [`max_datagram_size`](Self::max_datagram_size); with the envelope, less than 17 counts as 17 there. With [`chunked`](Self::chunked), each chunk has
     /// its own, and the client sends the chunks again that are on their way.
     ///
     /// # Examples

@@ -123,7 +123,8 @@ impl Socket {
             single: max_id == 0,
         };
         let counters = Arc::clone(counters);
-        let arrived = Arrived::new(options.max_datagram_size.min(link.longest()));
+        let least = if options.has_envelope { Envelope::CHALLENGE } else { 0 };
+        let arrived = Arrived::new(options.max_datagram_size.max(least).min(link.longest()));
         let chunked = options.chunked.clone();
         let next_number = AtomicU32::new(RandomState::new().hash_one(0) as u32);
         let waiting = Mutex::new(waiting);

@@ -24,7 +24,7 @@ impl<P> ServerBuilder<P> {
     /// [`DropReason::Unproven`](crate::DropReason::Unproven). A challenge that is longer than its datagram is not sent.
     ///
     /// With [`chunked`](Self::chunked), chunks carry no token: only peers in conversation can send them while tokens are
-    /// asked for. Peers on Unix sockets need no tokens.
+    /// asked for. With the [envelope](Self::address_token_envelope) they carry one. Peers on Unix sockets need no tokens.
     ///
     /// # Examples
     ///

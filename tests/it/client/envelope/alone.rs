@@ -25,6 +25,25 @@ async fn of_several_packets_the_last_one_is_sent_again() {
     assert_eq!((client.stats().sent, client.stats().challenges), (6, 3));
 }
 
+//
+#[tokio::test(start_paused = true)]
+async fn a_challenge_behind_a_packet_is_found_when_the_packet_was_taken() {
+    let (client, peer) = alone(enveloped()).await;
+    client.send(text("hello")).await.unwrap();
+    assert_eq!(stamped_at(&peer).await, stamped(NONE, "hello"));
+    peer.send(b"\x11there").await;
+    challenge(&peer, [1; 16]).await;
+    // Until then it waits.
+    client.send(text("again")).await.unwrap();
+    assert_eq!(stamped_at(&peer).await, stamped(NONE, "again"));
+    assert_eq!(heard(&client).await, "there");
+
+    client.send_all([text("once more")]).await.unwrap();
+    assert_eq!(stamped_at(&peer).await, stamped([1; 16], "again"));
+    assert_eq!(stamped_at(&peer).await, stamped([1; 16], "once more"));
+    assert_eq!((client.stats().challenges, client.stats().received), (1, 1));
+}
+
 //
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_forged_challenges_sends_a_datagram_again_twice() {
