@@ -30,6 +30,9 @@ REQUESTS = int(os.environ.get("FLOOD_REQUESTS", "2000"))
 HONEST = [f"198.51.100.{n}" for n in range(1, 101)]
 MOST_MEMORY = 192 << 10  # KiB
 PAYLOAD = b"let me in, please"
+# The envelope of a request, without a token. Where each of them is challenged, there is nothing in it: an attacker can make
+# the server send as much as he has sent himself, and not more.
+ENVELOPE = b"\x10" + bytes(16)
 
 
 def set_up() -> None:
@@ -48,17 +51,17 @@ def set_up() -> None:
         write(f"/proc/sys/net/ipv4/conf/{name}/rp_filter", "0")
 
 
-def flood(count: "Value", sources: Callable[[int], int], rate: int, number: int) -> None:
+def flood(count: "Value", sources: Callable[[int], int], rate: int, number: int, payload: bytes) -> None:
     """Writes `number` frames, one after the other from these addresses."""
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     wire.bind(("outside", 0))
     macs = bytes.fromhex((INSIDE + OUTSIDE).replace(":", "")) + b"\x08\x00"
-    length = 8 + len(PAYLOAD)
+    length = 8 + len(payload)
     start = struct.pack("!BBHHHBB", 0x45, 0, 20 + length, 0, 0, 64, socket.IPPROTO_UDP)
     to = socket.inet_aton(SERVER)
     # The sum without the source, whose two halves are added for each frame. A checksum of 0 means none, in UDP.
     rest = ~checksum(start + b"\0\0\0\0\0\0" + to) & 0xFFFF
-    tail = to + struct.pack("!HHHH", 5_000, PORT, length, 0) + PAYLOAD
+    tail = to + struct.pack("!HHHH", 5_000, PORT, length, 0) + payload
     since = monotonic()
     for n in range(number):
         source = sources(n)
@@ -135,25 +138,45 @@ def ask(peers: list[socket.socket], number: int, each: float, goes_on: Callable[
     return asked, answered
 
 
+def sockets() -> list[socket.socket]:
+    """A socket of each honest peer."""
+    peers = []
+    for address in HONEST:
+        peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        peer.bind((address, 0))
+        peer.connect((SERVER, PORT))
+        peer.setblocking(False)
+        peers.append(peer)
+    return peers
+
+
+def ask_with_tokens(built: Built, number: int, each: float) -> tuple[int, int]:
+    """The same as `ask`, by clients that have the envelope of address tokens."""
+    command = [built.program("honest_peers"), f"{SERVER}:{PORT}", str(number), str(int(each * 1e6)), *HONEST]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=number * each + DEADLINE).stdout
+    print(f"clients: {printed}", end="", flush=True)
+    asked, answered = re.match(r"asked (\d+), answered (\d+)", printed).groups()
+    return int(asked), int(answered)
+
+
 def in_a_flood(what: str, sources: Callable[[int], int], rate: int, *args: str) -> Callable[[Built], None]:
     def check(built: Built) -> None:
+        has_tokens = "--tokens" in args
+        payload = {"automatic": ENVELOPE + PAYLOAD, "required": ENVELOPE}.get(args[-1] if args else "", PAYLOAD)
         server = Server(built, *args)
-        peers = []
-        for address in HONEST:
-            peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            peer.bind((address, 0))
-            peer.connect((SERVER, PORT))
-            peer.setblocking(False)
-            peers.append(peer)
+        peers = [] if has_tokens else sockets()
         count = Value("l", 0)
-        flooding = Process(target=flood, args=(count, sources, rate, SOURCES))
+        flooding = Process(target=flood, args=(count, sources, rate, SOURCES, payload))
         try:
             flooding.start()
             since = monotonic()
             while count.value < SOURCES // 10:
                 sleep(0.01)
             each = SOURCES / rate * 0.8 / REQUESTS
-            asked, answered = ask(peers, REQUESTS, each, lambda: count.value < SOURCES)
+            if has_tokens:
+                asked, answered = ask_with_tokens(built, REQUESTS, each)
+            else:
+                asked, answered = ask(peers, REQUESTS, each, lambda: count.value < SOURCES)
             flooding.join()
             reached = SOURCES / (monotonic() - since)
             memory = server.most_memory()
@@ -168,17 +191,25 @@ def in_a_flood(what: str, sources: Callable[[int], int], rate: int, *args: str) 
         )
         expect(memory <= MOST_MEMORY, True)
         expect(books["received"], books["delivered"] + books["dropped"])
-        # An echo: nobody gets more than was sent.
+        # An echo, or challenges: nobody gets more than was sent.
         expect(books["sent"] <= books["received"], True)
+        if has_tokens:
+            expect(books["sent bytes"] <= books["received bytes"], True)
 
     check.__doc__ = what
     return check
 
 
+GUARDED = ("--guard", "internet", "--tokens")
+
 CHECKS = [
     in_a_flood("a handler that waits, without a guard", forged, RATE, "--handler", "loop"),
     in_a_flood("a handler that waits, with a guard", forged, RATE, "--handler", "loop", "--guard", "internet"),
     in_a_flood("a function, without a guard", forged, RATE),
+    in_a_flood("a function, with a guard and tokens when places are scarce", forged, RATE, *GUARDED, "automatic"),
+    in_a_flood("a function, with a guard and tokens required", forged, RATE, *GUARDED, "required"),
+    in_a_flood("a handler that waits, the same, when places are scarce", forged, RATE, "--handler", "loop", *GUARDED, "automatic"),
+    in_a_flood("a handler that waits, the same, required", forged, RATE, "--handler", "loop", *GUARDED, "required"),
     in_a_flood("one chatty peer, a handler that waits", one_peer, CHATTY_RATE, "--handler", "loop"),
     in_a_flood("one chatty peer, with a guard", one_peer, CHATTY_RATE, "--handler", "loop", "--guard", "internet"),
 ]

@@ -9,7 +9,10 @@ use std::{
     str::FromStr,
 };
 
-use datagrammar::{BoxError, DatagramProtocol, Guard, Handler, Json, Peer, Raw, Server, Udp};
+use datagrammar::{
+    AddressTokens, BoxError, DatagramProtocol, Guard, Handler, Json, Peer, Raw, Server,
+    TokenSecret, Udp,
+};
 use serde::{Deserialize, Serialize};
 use tokio::signal::ctrl_c;
 
@@ -17,7 +20,7 @@ const HELP: &str = "\
 usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--threads N]
                     [--workers N] [--worker-threads on|off]
                     [--transport auto|portable] [--offload on|off]
-                    [--guard none|budget|internet]
+                    [--guard none|budget|internet] [--tokens none|automatic|required]
 
   --ip IP       the address (default 127.0.0.1)
   --port N      the port (default 9000)
@@ -30,6 +33,8 @@ usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--t
   --offload     on: the kernel segments and merges datagrams, where it can (default); off
   --guard       internet: limit what is sent to peers that are not validated; budget: the same, without their
                 rate, which all clients on one address share; none (default)
+  --tokens      datagrams are in the envelope of address tokens. required: each peer needs a token;
+                automatic: new ones do while others hold many places; none: no envelope (default)
   --help        this text";
 
 #[derive(Deserialize)]
@@ -88,6 +93,7 @@ struct Options {
     portable: bool,
     offload: bool,
     guard: Option<Guard>,
+    tokens: Option<AddressTokens>,
 }
 
 fn main() -> Result<(), BoxError> {
@@ -115,6 +121,10 @@ where
     if let Some(guard) = options.guard {
         builder = builder.guard(guard);
     }
+    let has_tokens = options.tokens.is_some();
+    if let Some(tokens) = options.tokens {
+        builder = builder.address_token_envelope(tokens);
+    }
     let server = builder
         .dedicated_threads(options.dedicated_threads)
         .bind(
@@ -127,7 +137,7 @@ where
     println!("listening on {}", server.local_addr());
     let ended = server.serve_until(ctrl_c()).await;
     let stats = server.handle().stats();
-    println!(
+    print!(
         "received {}, delivered {}, dropped {}, sent {}, send errors {}",
         stats.received,
         stats.delivered,
@@ -135,6 +145,11 @@ where
         stats.sent,
         stats.send_errors,
     );
+    if has_tokens {
+        let (received, sent) = (stats.received_bytes, stats.sent_bytes);
+        print!(", challenges {}, received bytes {received}, sent bytes {sent}", stats.challenges);
+    }
+    println!();
     Ok(ended?)
 }
 
@@ -151,6 +166,7 @@ fn options() -> Options {
         portable: false,
         offload: true,
         guard: None,
+        tokens: None,
     };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -164,6 +180,7 @@ fn options() -> Options {
             "--transport" => options.portable = second(args.next(), ["auto", "portable"]),
             "--offload" => options.offload = second(args.next(), ["off", "on"]),
             "--guard" => options.guard = guard(args.next()),
+            "--tokens" => options.tokens = tokens(args.next()),
             "--workers" => options.workers = number(args.next()),
             "--worker-threads" => options.dedicated_threads = second(args.next(), ["off", "on"]),
             "--threads" => options.threads = number(args.next()),
@@ -192,6 +209,17 @@ fn guard(arg: Option<String>) -> Option<Guard> {
         Some("internet") => Some(Guard::internet()),
         _ => wrong(arg, "none, budget or internet"),
     }
+}
+
+fn tokens(arg: Option<String>) -> Option<AddressTokens> {
+    let is_required = match arg.as_deref() {
+        Some("none") => return None,
+        Some("automatic") => false,
+        Some("required") => true,
+        _ => wrong(arg, "none, automatic or required"),
+    };
+    let Ok(secret) = TokenSecret::generate() else { usage("there are no random numbers") };
+    Some(AddressTokens::new(secret).required(is_required))
 }
 
 fn number<T: FromStr>(arg: Option<String>) -> T {

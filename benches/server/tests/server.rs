@@ -27,6 +27,22 @@ fn it_answers_typed_json() {
 }
 
 #[test]
+fn it_asks_honest_peers_for_tokens() {
+    let server = Server::start(&["--handler", "loop", "--tokens", "required"]);
+    let addr = server.socket.peer_addr().unwrap().to_string();
+
+    let args = [&addr[..], "30", "100", "127.0.0.2", "127.0.0.3", "127.0.0.4"];
+    let output = Command::new(env!("CARGO_BIN_EXE_honest_peers")).args(args).output().unwrap();
+
+    assert!(output.status.success());
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, "asked 30, answered 30, challenges 3, sent 33\n");
+    // A token would be 16 bytes behind the kind of a request.
+    let challenge = server.ask(&[&[0x10][..], &[0; 16]].concat());
+    assert_eq!((challenge.len(), challenge[0]), (17, 0x12));
+}
+
+#[test]
 fn it_prints_its_options() {
     let output = Command::new(SERVER).arg("--help").output().unwrap();
 
