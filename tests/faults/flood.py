@@ -152,7 +152,8 @@ def sockets() -> list[socket.socket]:
 
 def ask_with_tokens(built: Built, number: int, each: float) -> tuple[int, int]:
     """The same as `ask`, by clients that have the envelope of address tokens."""
-    command = [built.program("honest_peers"), f"{SERVER}:{PORT}", str(number), str(int(each * 1e6)), *HONEST]
+    numbers = map(str, (number, int(each * 1e6), 1))
+    command = [built.program("honest_peers"), f"{SERVER}:{PORT}", *numbers, *HONEST]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=number * each + DEADLINE).stdout
     print(f"clients: {printed}", end="", flush=True)
     asked, answered = re.match(r"asked (\d+), answered (\d+)", printed).groups()

@@ -31,7 +31,7 @@ fn it_asks_honest_peers_for_tokens() {
     let server = Server::start(&["--handler", "loop", "--tokens", "required"]);
     let addr = server.socket.peer_addr().unwrap().to_string();
 
-    let args = [&addr[..], "30", "100", "127.0.0.2", "127.0.0.3", "127.0.0.4"];
+    let args = [&addr[..], "30", "100", "20", "127.0.0.2", "127.0.0.3", "127.0.0.4"];
     let output = Command::new(env!("CARGO_BIN_EXE_honest_peers")).args(args).output().unwrap();
 
     assert!(output.status.success());

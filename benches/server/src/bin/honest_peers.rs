@@ -17,24 +17,25 @@ use tokio::{
 };
 
 const HELP: &str = "\
-usage: honest_peers SERVER REQUESTS MICROSECONDS ADDRESS...
+usage: honest_peers SERVER REQUESTS MICROSECONDS SECONDS ADDRESS...
 
   SERVER        the address of an echo server with `--tokens`
   REQUESTS      how many requests are sent in all
   MICROSECONDS  the time from one request to the next one, which another peer sends
+  SECONDS       how long a request waits for its answer
   ADDRESS...    the addresses of the peers
 
-It prints how many requests were answered within a second.";
-
-/// How long a request waits for its answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+It prints how many requests were answered in that time.";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let args: Vec<_> = std::env::args().skip(1).collect();
-    let [server, requests, every, addrs @ ..] = &args[..] else { usage("an argument is missing") };
+    let [server, requests, every, patience, addrs @ ..] = &args[..] else {
+        usage("an argument is missing");
+    };
     let (server, requests) = (parsed::<SocketAddr>(server), parsed::<usize>(requests));
     let every = Duration::from_micros(parsed(every));
+    let patience = Duration::from_secs(parsed(patience));
     let mut peers = Vec::new();
     for addr in addrs {
         let udp = Udp::new(server).local_addr((parsed::<IpAddr>(addr), 0));
@@ -54,7 +55,7 @@ async fn main() -> Result<(), BoxError> {
         let (peer, request) = (Arc::clone(peer), format!("{n:017}"));
         asking.spawn(async move {
             let peer = peer.lock().await;
-            is_answered(&peer, request).await
+            is_answered(&peer, request, patience).await
         });
     }
     let answered = asking.join_all().await.into_iter().filter(|is_answered| *is_answered).count();
@@ -68,8 +69,8 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn is_answered(peer: &Client<Raw>, request: String) -> bool {
-    let until = Instant::now() + PATIENCE;
+async fn is_answered(peer: &Client<Raw>, request: String, patience: Duration) -> bool {
+    let until = Instant::now() + patience;
     if peer.send(&request.clone().into()).await.is_err() {
         return false;
     }
