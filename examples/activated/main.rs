@@ -7,7 +7,7 @@
 //! systemd-socket-activate --datagram -l 127.0.0.1:9000 --fdname=echo target/debug/examples/activated
 //! ```
 
-use std::env;
+use std::{env, time::Duration};
 
 use datagrammar::{AnyTransport, BoxError, Inherited, Server, Text, systemd};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,7 +28,11 @@ async fn main() -> Result<(), BoxError> {
     }
 
     let mut terminated = signal(SignalKind::terminate())?; // `systemctl stop` sends it
-    let serving = server.serve_until(terminated.recv());
+    // Datagrams that arrive from then on wait in the socket, for the next start of the service.
+    let serving = server.serve_until(async {
+        terminated.recv().await;
+        handle.graceful_shutdown(Duration::from_secs(5)).await;
+    });
     systemd::notify(handle.clone(), serving).await?;
     println!("stopped, {} datagrams received", handle.stats().received);
     Ok(())

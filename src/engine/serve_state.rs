@@ -27,6 +27,8 @@ pub(crate) enum Mode {
     Run,
     /// Receive only from peers that are in conversation.
     Drain,
+    /// Receive nothing more, and serve what was received.
+    Finish,
     /// Close all conversations and give their handlers time to finish.
     Stop,
     /// Stop at once: the future of `serve` was dropped.
@@ -43,7 +45,8 @@ impl ServeState {
         match self.mode.load(Ordering::Acquire) {
             0 => Mode::Run,
             1 => Mode::Drain,
-            2 => Mode::Stop,
+            2 => Mode::Finish,
+            3 => Mode::Stop,
             _ => Mode::Abandon,
         }
     }

@@ -4,16 +4,15 @@ mod context;
 pub(crate) mod control;
 mod diagnostics;
 mod reload;
+mod shutdown;
 pub(crate) mod status;
 pub(crate) mod watch;
 
-use std::{any::Any, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
-
-use tokio::time::Instant;
+use std::{any::Any, future::poll_fn, pin::pin, sync::Arc};
 
 use self::{
     control::Control,
-    status::{End, Phase, Status},
+    status::{Phase, Status},
     watch::SocketWatch,
 };
 use crate::{
@@ -183,147 +182,6 @@ impl ServerHandle {
         }
     }
 
-    /// Ends serving and waits until it has ended.
-    ///
-    /// The server stops reading datagrams. Running conversations may go on for
-    /// [`Limits::shutdown_grace`](crate::Limits::shutdown_grace) (750 ms by default). In them `recv` returns
-    /// `Closed`, and they can still send a last packet. Conversations that run longer are dropped. The
-    /// sockets stay bound, so `serve` can be called again. If the server does not serve, `shutdown` returns
-    /// at once.
-    ///
-    /// In a conversation or a clean-up of this server, `shutdown` returns at once, and serving ends
-    /// afterwards, because neither can wait for its own end. In a background task of the server, the task is
-    /// dropped while it waits. A clean-up must not wait for another task that awaits `shutdown`, because both
-    /// would wait forever; that task should call [`begin_shutdown`](Self::begin_shutdown).
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped after it was polled once, serving still ends.
-    #[doc(alias = "graceful")]
-    #[doc(alias = "stop")]
-    pub async fn shutdown(&self) {
-        self.end(End::Now).await;
-    }
-
-    /// Ends serving as [`shutdown`](Self::shutdown) does, but does not wait for the end.
-    ///
-    /// # Examples
-    ///
-    /// A server that each of its peers may shut down:
-    ///
-    /// ```
-    /// use datagrammar::{BoxError, Handler, Peer, ServerHandle, ServerContext};
-    /// use std::sync::OnceLock;
-    ///
-    /// #[derive(Default)]
-    /// struct Echo(OnceLock<ServerHandle>);
-    ///
-    /// impl Handler<String, String> for Echo {
-    ///     async fn start(&self, context: &mut ServerContext) -> Result<(), BoxError> {
-    ///         self.0.get_or_init(|| context.handle().clone());
-    ///         Ok(())
-    ///     }
-    ///
-    ///     async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
-    ///         let request = peer.recv().await?;
-    ///         if request == "quit" {
-    ///             self.0.get().expect("it has started").begin_shutdown();
-    ///         }
-    ///         Ok(peer.send(&request).await?)
-    ///     }
-    /// }
-    /// ```
-    pub fn begin_shutdown(&self) {
-        self.status.ask(self.status.now().generation, End::Now);
-    }
-
-    /// Waits until a shutdown or a drain begins, the future given to `serve_until` completes, a socket fails,
-    /// or the future of `serve` is dropped. If the server does not serve, `stopping` returns at once.
-    ///
-    /// Use it in `select!`, for work that must end before the server ends.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future has no effect.
-    pub async fn stopping(&self) {
-        let mut state = self.status.watch();
-        let generation = state.borrow().generation;
-        // It fails if the server was dropped; then nothing is served.
-        let _ = state.wait_for(|state| state.generation != generation || !state.goes_on()).await;
-    }
-
-    /// Waits until serving has ended, but does not end it. If the server does not serve, `stopped` returns at
-    /// once.
-    ///
-    /// When the future of `serve` is dropped, the runtime drops conversations and background tasks a moment
-    /// later. `stopped` waits for them too; [`shutdown`](Self::shutdown) does not. Conversations and tasks
-    /// hold the sockets open. So once the server was dropped and `stopped` has returned, the ports are free.
-    ///
-    /// If a conversation or a background task of the server awaits `stopped`, it is dropped while it waits.
-    /// In a clean-up, `stopped` returns at once.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future has no effect.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use datagrammar::{Text, Server};
-    ///
-    /// # #[tokio::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    /// let server = Server::builder(Text, async |text: String| text).bind("127.0.0.1:0").await?;
-    /// let (address, handle) = (server.local_addr(), server.handle());
-    /// let serving = tokio::spawn(async move { server.serve().await });
-    /// assert!(handle.ready().await);
-    ///
-    /// serving.abort();
-    /// assert!(serving.await.is_err(), "it was aborted, and the server dropped");
-    /// handle.stopped().await;
-    /// std::net::UdpSocket::bind(address)?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn stopped(&self) {
-        let mut state = self.status.watch();
-        let generation = state.borrow().generation;
-        let ended = async {
-            let _ = state
-                .wait_for(|state| state.generation != generation || !state.in_progress())
-                .await;
-            self.status.guards.gone(generation).await;
-        };
-        let cleans_up = || self.is_around() && self.status.now().phase == Phase::Stopping;
-        unless(cleans_up, ended).await;
-    }
-
-    /// Waits at most `within` for the running conversations to end. Then it ends serving. Returns the number
-    /// of aborted conversations.
-    ///
-    /// During this time the server still handles datagrams from peers that have a conversation. It drops all
-    /// others, and counts them as [`DropReason::ShuttingDown`](crate::DropReason::ShuttingDown).
-    /// Conversations that still run after `within` end as in a [`shutdown`](Self::shutdown).
-    ///
-    /// In a conversation of this server, the drain begins, and `drain` returns 0 at once. In a clean-up,
-    /// `drain` returns 0 at once, because serving is ending already.
-    ///
-    /// # Cancel safety
-    ///
-    /// The same as [`shutdown`](Self::shutdown).
-    #[doc(alias = "graceful")]
-    pub async fn drain(&self, within: Duration) -> u64 {
-        let cut = || self.counters.read().aborted;
-        let before = cut();
-        if within.is_zero() {
-            self.end(End::Now).await;
-        } else {
-            let now = Instant::now();
-            self.end(now.checked_add(within).map_or(End::Drain(now + FAR), End::Drain)).await;
-        }
-        cut() - before
-    }
-
     /// Counts the datagrams that the kernel has dropped so far, and logs their number.
     pub(crate) fn count_kernel_drops(&self) {
         // Not under the lock of the sockets, because a `tracing` subscriber may read the stats.
@@ -342,16 +200,6 @@ impl ServerHandle {
         poll_fn(|cx| inside(self.status.server, || clean_up.as_mut().poll(cx))).await
     }
 
-    async fn end(&self, end: End) {
-        let mut state = self.status.watch();
-        let generation = state.borrow().generation;
-        self.status.ask(generation, end);
-        // It fails if the server was dropped; then serving has ended too.
-        let ended = state.wait_for(|state| state.generation != generation || !state.in_progress());
-        // A conversation or a clean-up would wait for itself.
-        unless(|| self.is_around(), async { drop(ended.await) }).await;
-    }
-
     /// Whether a conversation or a clean-up of this server is polled on this thread right now.
     pub(crate) fn is_around(&self) -> bool {
         is_inside(self.status.server)
@@ -363,13 +211,3 @@ impl ServerHandle {
         self.status.now().in_progress()
     }
 }
-
-/// Waits for `future`, unless `condition` holds when it is polled.
-async fn unless(condition: impl Fn() -> bool, future: impl Future<Output = ()>) {
-    let mut future = pin!(future);
-    // Checked at each poll, because only then this thread shows whether the future is part of a conversation.
-    poll_fn(|cx| if condition() { Poll::Ready(()) } else { future.as_mut().poll(cx) }).await;
-}
-
-/// The timeout of a drain whose `within` is too long to compute its end.
-const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -44,7 +44,23 @@ pub(crate) enum End {
     None,
     /// Let conversations go on until this time.
     Drain(Instant),
+    /// Read nothing more, and serve until this time what was read.
+    Finish(Instant),
     Now,
+}
+
+impl End {
+    /// The end if `self` was requested first and `other` afterwards.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (end, Self::None) | (Self::None, end) => end,
+            (Self::Now, _) | (_, Self::Now) => Self::Now,
+            (Self::Drain(old), Self::Drain(new)) => Self::Drain(old.min(new)),
+            (Self::Drain(old) | Self::Finish(old), Self::Drain(new) | Self::Finish(new)) => {
+                Self::Finish(old.min(new))
+            }
+        }
+    }
 }
 
 impl Status {
@@ -84,12 +100,8 @@ impl Status {
     /// than the requests before it, but not later.
     pub(crate) fn ask(&self, generation: u64, end: End) {
         self.state.send_if_modified(|state| {
-            let sooner = match (state.end, end) {
-                (End::None, _) | (End::Drain(_), End::Now) => true,
-                (End::Drain(old), End::Drain(new)) => new < old,
-                _ => false,
-            };
-            let asked = sooner && state.generation == generation && state.in_progress();
+            let end = state.end.and(end);
+            let asked = end != state.end && state.generation == generation && state.in_progress();
             if asked {
                 state.end = end;
             }
@@ -164,7 +176,28 @@ mod tests {
         assert_eq!(status.now().end, End::Drain(soon));
         status.ask(generation, End::Now);
         status.ask(generation, End::Drain(soon));
+        status.ask(generation, End::Finish(soon));
         assert_eq!(status.now().end, End::Now);
+    }
+
+    // L-28
+    #[test]
+    fn a_graceful_end_replaces_a_drain_and_the_earlier_time_holds() {
+        let soon = Instant::now();
+        let later = soon + Duration::from_secs(1);
+
+        for (first, second, both) in [
+            (End::Drain(later), End::Finish(soon), End::Finish(soon)),
+            (End::Drain(soon), End::Finish(later), End::Finish(soon)),
+            (End::Finish(later), End::Drain(soon), End::Finish(soon)),
+            (End::Finish(soon), End::Finish(later), End::Finish(soon)),
+        ] {
+            let status = Status::new(Vec::new());
+            let generation = status.begin().unwrap();
+            status.ask(generation, first);
+            status.ask(generation, second);
+            assert_eq!(status.now().end, both, "{first:?}, {second:?}");
+        }
     }
 
     // L-14

@@ -208,7 +208,8 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Completes when a shutdown begins, at the same moment when `recv` returns
     /// [`RecvError::Closed`](crate::RecvError::Closed). Use it in a conversation that waits for something
-    /// other than a packet.
+    /// other than a packet. In a [graceful shutdown](crate::ServerHandle::graceful_shutdown) it does not wait for
+    /// datagrams that `recv` would still return.
     ///
     /// # Cancel safety
     ///
@@ -239,7 +240,7 @@ impl<Req, Res> Peer<Req, Res> {
         let mut closing = pin!(self.path.socket.closing.notified());
         // Listen first: a notification between the two steps must not be missed.
         closing.as_mut().enable();
-        if !self.mailbox.is_closed() {
+        if !self.mailbox.is_sealed() {
             closing.await;
         }
     }

@@ -81,7 +81,7 @@ impl<Req, Res> Peer<Req, Res> {
     pub(super) fn receive_put_back(&mut self) -> Option<Req> {
         let leftover = self.leftover.as_mut()?;
         leftover.forget();
-        if self.mailbox.is_closed() {
+        if self.mailbox.drops_put_back() {
             // After the end, `recv` returns no packets.
             leftover.put_back = None;
         }

@@ -104,7 +104,8 @@ impl Server {
     /// gracefully: conversations have the [grace period](crate::Limits::shutdown_grace) to end, and clean-ups
     /// run.
     ///
-    /// The output of `until` is ignored. Most programs pass `tokio::signal::ctrl_c()`.
+    /// The output of `until` is ignored. Most programs pass `tokio::signal::ctrl_c()`. A future that awaits
+    /// [`ServerHandle::graceful_shutdown`] as well makes the server serve first what it has read.
     ///
     /// # Errors
     ///

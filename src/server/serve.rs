@@ -137,7 +137,7 @@ impl Serving<'_> {
         loop {
             let drained = async {
                 match end {
-                    End::Drain(at) => sleep_until(at).await,
+                    End::Drain(at) | End::Finish(at) => sleep_until(at).await,
                     End::None | End::Now => pending().await,
                 }
             };
@@ -149,7 +149,11 @@ impl Serving<'_> {
                 }
                 next = next_end(asked, end) => {
                     end = next;
-                    self.end_workers(if end == End::Now { Mode::Stop } else { Mode::Drain });
+                    self.end_workers(match end {
+                        End::None | End::Drain(_) => Mode::Drain,
+                        End::Finish(_) => Mode::Finish,
+                        End::Now => Mode::Stop,
+                    });
                 }
                 () = drained => self.server.status.ask(self.number, End::Now),
                 // The last worker that notifies is the one whose conversations ended last.

@@ -131,6 +131,18 @@ impl ServerHandle {
         wait(self.0.stopped());
     }
 
+    /// Stops reading datagrams, serves those that were read already, and ends serving when they are served, or
+    /// after `within`. Returns the number of aborted conversations.
+    ///
+    /// What arrives from now on stays in the socket. So if another server has the same socket, because a parent
+    /// process or systemd holds it ([`Inherited`](crate::Inherited)) or because it was cloned, a restart loses no
+    /// datagram. Conversations that still run after `within` end as in a [`shutdown`](Self::shutdown).
+    #[doc(alias = "graceful")]
+    #[doc(alias = "restart")]
+    pub fn graceful_shutdown(&self, within: Duration) -> u64 {
+        wait(self.0.graceful_shutdown(within)).unwrap_or(0)
+    }
+
     /// Waits at most `within` for the running conversations to end. Then it ends serving. Returns the number
     /// of aborted conversations.
     ///

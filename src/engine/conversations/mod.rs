@@ -188,6 +188,13 @@ impl<T> Conversations<T> {
         }
     }
 
+    /// Seals all mailboxes: each `recv` returns `Closed` after what waits for it.
+    pub(super) fn seal(&self) {
+        for conversation in self.open.values() {
+            conversation.mailbox.seal();
+        }
+    }
+
     /// Closes all mailboxes: each `recv` returns `Closed`.
     pub(super) fn close(&self) {
         for conversation in self.open.values() {

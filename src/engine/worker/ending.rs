@@ -31,9 +31,49 @@ where
     F: Future<Output = Outcome<Req, Res, H>> + Send + 'static,
     M: Fn(Box<HandlerCall<Req, Res, H>>) -> F + Copy + Send + Unpin + 'static,
 {
-    /// Ends all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then
-    /// they are dropped.
+    /// Ends all conversations. After a graceful end, this first waits until they have received what waits for
+    /// them and are over.
     pub(super) async fn end(&mut self) {
+        if self.serve_state.mode() == Mode::Finish {
+            self.finish_backlog().await;
+            self.conversations.seal();
+            self.socket.closing.notify_waiters();
+            poll_fn(|cx| {
+                self.attend(cx);
+                let goes_on = self.serve_state.mode() == Mode::Finish;
+                if goes_on && !self.conversations.is_empty() {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
+                }
+            })
+            .await;
+        }
+        self.close().await;
+    }
+
+    /// Serves the new peers that have waited.
+    async fn finish_backlog(&mut self) {
+        let goes_on = |this: &Self| {
+            this.serve_state.mode() == Mode::Finish && !this.overload.backlog.is_empty()
+        };
+        while goes_on(self) {
+            self.in_time(Self::serve_backlog);
+            self.give_way().await;
+            poll_fn(|cx| {
+                self.attend(cx);
+                if goes_on(self) && !self.can_serve_backlog() {
+                    return Poll::Pending;
+                }
+                Poll::Ready(())
+            })
+            .await;
+        }
+    }
+
+    /// Closes all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then
+    /// they are dropped.
+    async fn close(&mut self) {
         self.drop_backlog();
         self.conversations.close();
         self.socket.closing.notify_waiters();

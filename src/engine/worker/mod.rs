@@ -238,7 +238,7 @@ where
                 self.serve_state.silent.notify_one()
             }
             Mode::Drain => {}
-            Mode::Stop | Mode::Abandon => return Poll::Ready(Event::End),
+            Mode::Finish | Mode::Stop | Mode::Abandon => return Poll::Ready(Event::End),
         }
         if let Some(pause) = &mut self.pause {
             let pause = pause.as_mut().poll(cx);

@@ -46,12 +46,13 @@ impl Mailbox {
     /// Puts a datagram back where it was. Returns false if it was dropped instead, because the mailbox is closed.
     pub(crate) fn put_back(&self, asked: Asked, cx: &Context<'_>, counters: &Counters) -> bool {
         let mut state = self.lock();
-        if state.poll_closed::<()>(cx).is_ready() {
+        if state.closed {
             drop(state);
             drop(asked.released(counters));
             counters.dropped(DropReason::ShuttingDown, 1);
             return false;
         }
+        state.wait(cx);
         let Asked { waiting, is_opening } = asked;
         if is_opening {
             state.opening = Some(waiting);

@@ -29,6 +29,8 @@ enum Planted {
     Take,
     /// `abandon` leaves what waits.
     Abandon,
+    /// A graceful end drops what waits.
+    Seal,
 }
 
 /// How a conversation goes.
@@ -38,6 +40,8 @@ struct Plan {
     takes: usize,
     /// A timer ends the conversation when nothing waits for it.
     timeout: bool,
+    /// The server ends gracefully, and offers nothing afterwards.
+    seal: bool,
     /// The server shuts down, and drops the conversation after that, or an eviction drops it.
     close: bool,
     drop: bool,
@@ -68,6 +72,7 @@ struct Course {
     taken: Vec<String>,
     /// In this conversation.
     count: usize,
+    sealed: bool,
     closed: bool,
 }
 
@@ -87,6 +92,7 @@ impl Course {
             phase: Phase::Taking,
             taken: Vec::new(),
             count: 0,
+            sealed: !plan.seal,
             closed: !plan.close,
         }
     }
@@ -100,7 +106,7 @@ impl Course {
             Phase::Over => false,
         };
         [
-            (Actor::Worker, self.offered < OFFERS),
+            (Actor::Worker, self.offered < OFFERS || !self.sealed),
             (Actor::Conversation, talks),
             (Actor::Shutdown, !self.closed || (self.plan.drop && self.phase != Phase::Over)),
         ]
@@ -111,7 +117,15 @@ impl Course {
 
     fn step(&mut self, actor: Actor) {
         match actor {
-            Actor::Worker => self.offer(),
+            Actor::Worker if self.offered < OFFERS => self.offer(),
+            // The worker itself seals the mailbox, after it has offered all that it has read.
+            Actor::Worker => {
+                self.sealed = true;
+                match self.plan.planted {
+                    Planted::Seal => self.post.mailbox.close(&self.post.counters),
+                    _ => self.post.mailbox.seal(),
+                }
+            }
             Actor::Conversation => self.talk(),
             Actor::Shutdown if !self.closed => {
                 self.closed = true;
@@ -204,6 +218,8 @@ impl Course {
     /// Nobody can go on.
     fn check(&self) {
         let dropped: u64 = self.post.counters.read().total_dropped();
+        let Plan { takes, close, drop, .. } = self.plan;
+        assert!(dropped == 0 || takes == 0 || close || drop, "dropped without a shutdown");
         assert!(self.taken.is_sorted(), "in another order: {:?}", self.taken);
         assert_eq!(self.taken.len() as u64 + dropped, self.accepted.len() as u64, "lost");
         assert!(self.taken.iter().all(|datagram| self.accepted.contains(datagram)));
@@ -239,16 +255,17 @@ fn explore(plan: Plan) -> (usize, Option<String>) {
 
 /// All ways in which a conversation goes.
 fn plans(planted: Planted) -> impl Iterator<Item = Plan> {
-    (0..32).map(move |n: usize| Plan {
+    (0..64).map(move |n: usize| Plan {
         takes: [0, 1, 2, usize::MAX][n % 4],
         timeout: n & 4 != 0,
         close: n & 8 != 0,
         drop: n & 16 != 0,
+        seal: n & 32 != 0,
         planted,
     })
 }
 
-// D-8, D-12, L-12, G-9
+// D-8, D-12, L-12, L-27, G-9
 #[test]
 fn no_interleaving_loses_a_datagram_or_a_wake_up() {
     let mut all = 0;
@@ -263,7 +280,7 @@ fn no_interleaving_loses_a_datagram_or_a_wake_up() {
 
 #[test]
 fn each_planted_mistake_is_found() {
-    for planted in [Planted::Finish, Planted::Take, Planted::Abandon] {
+    for planted in [Planted::Finish, Planted::Take, Planted::Abandon, Planted::Seal] {
         let found = plans(planted).filter_map(|plan| explore(plan).1).next();
         assert!(found.is_some(), "{planted:?}");
         println!("{planted:?}: {}", found.unwrap_or_default());

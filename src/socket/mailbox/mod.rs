@@ -2,6 +2,7 @@
 
 mod asked;
 mod body;
+mod closing;
 mod late;
 mod memory;
 
@@ -50,6 +51,9 @@ struct State {
     queue: VecDeque<Waiting>,
     bytes: usize,
     waker: Option<Waker>,
+    /// Whether no more datagrams come.
+    sealed: bool,
+    /// Whether nothing is received any more.
     closed: bool,
     over: bool,
     /// How many datagrams the reply store knew since the limit of a `recv` was over.
@@ -111,7 +115,7 @@ impl Mailbox {
         if state.over {
             return Offer::Over;
         }
-        if state.closed {
+        if state.closed || state.sealed {
             return Offer::Dropped(DropReason::ShuttingDown);
         }
         if limits.max_queue_len() == 0 || datagram.len() > limits.max_queue_bytes() {
@@ -146,24 +150,6 @@ impl Mailbox {
             return Poll::Ready(Some(datagram));
         }
         state.poll_closed(cx)
-    }
-
-    /// Refuses further datagrams and drops those that wait: `recv` returns `Closed` from now on.
-    pub(crate) fn close(&self, counters: &Counters) {
-        let mut state = self.lock();
-        state.closed = true;
-        let discarded = state.discard(DropReason::ShuttingDown, counters);
-        let waker = state.waker.take();
-        drop(state);
-        drop(discarded);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// Whether `recv` returns `Closed` after it has returned the datagrams that still wait.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.lock().closed
     }
 
     /// Ends a conversation whose handler has returned and has put back a packet for the next conversation.
@@ -255,18 +241,6 @@ impl Mailbox {
 }
 
 impl State {
-    /// Completes once the mailbox is closed.
-    fn poll_closed<T>(&mut self, cx: &Context<'_>) -> Poll<Option<T>> {
-        if self.closed {
-            return Poll::Ready(None);
-        }
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => self.waker = Some(cx.waker().clone()),
-        }
-        Poll::Pending
-    }
-
     /// Takes the oldest datagram out of the queue. It frees memory before more than 5 of 8 places are empty,
     /// so that the datagrams that wait in a queue limit the memory of the queue.
     fn pop(&mut self) -> Option<Waiting> {

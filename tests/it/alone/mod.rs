@@ -69,7 +69,7 @@ fn passes(name: &str, output: &Output) {
 }
 
 /// This program once more, to run one test.
-fn command(test: &str) -> Command {
+pub fn command(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("a test has a program"));
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).stdin(Stdio::null());
     command

@@ -1,6 +1,7 @@
 //! Servers and clients without async: section T, and the rules of section C for blocking clients.
 
 mod client;
+mod graceful;
 mod handler;
 mod inside;
 mod request;

@@ -8,6 +8,7 @@ mod drain;
 mod dropped;
 mod errors;
 mod grace;
+mod graceful;
 mod inside;
 mod runtime;
 mod shutdown;
@@ -181,7 +182,7 @@ impl TestServer {
 }
 
 /// Waits for the end of serving, which must come within the deadline; returns its result.
-async fn ended(serving: JoinHandle<Result<(), ServeError>>) -> Result<(), ServeError> {
+pub async fn ended(serving: JoinHandle<Result<(), ServeError>>) -> Result<(), ServeError> {
     within_deadline(serving).await.unwrap()
 }
 

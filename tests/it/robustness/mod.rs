@@ -3,6 +3,8 @@
 
 mod chatty;
 mod flood;
+#[cfg(target_os = "linux")]
+mod killed;
 mod loops;
 mod malformed;
 mod panics;
