@@ -1,4 +1,4 @@
-//! A server to measure: it echoes bytes, or answers a typed JSON message.
+//! A server to measure: it echoes bytes, answers a typed JSON message, or counts requests within timeouts.
 //!
 //! The peers and the load generator that it is measured with decide the message and the options. When it
 //! is interrupted (Ctrl-C, SIGINT) it says what it has counted.
@@ -7,17 +7,19 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     process::exit,
     str::FromStr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
 use datagrammar::{
-    AddressTokens, BoxError, DatagramProtocol, Guard, Handler, Json, Peer, Raw, Server,
-    TokenSecret, Udp,
+    AddressTokens, BoxError, Guard, Handler, Json, Limits, Peer, Raw, RecvError, Server,
+    ServerBuilder, TokenSecret, Udp,
 };
 use serde::{Deserialize, Serialize};
 use tokio::signal::ctrl_c;
 
 const HELP: &str = "\
-usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--threads N]
+usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop|timed] [--threads N]
                     [--workers N] [--worker-threads on|off]
                     [--transport auto|portable] [--offload on|off]
                     [--guard none|budget|internet] [--tokens none|automatic|required]
@@ -25,7 +27,8 @@ usage: bench_server [--ip IP] [--port N] [--json] [--handler one-shot|loop] [--t
   --ip IP       the address (default 127.0.0.1)
   --port N      the port (default 9000)
   --json        answer {\"id\",\"name\",\"values\"} with {\"id\",\"ok\",\"name\",\"sum\",\"max\"}; else echo bytes
-  --handler     one-shot: a conversation per request (default); loop: one per peer
+  --handler     one-shot: a conversation per request (default); loop: one per peer; timed: the same, where a
+                request is the time in ms to wait for the next one (not with --json)
   --threads N   threads of the runtime (default: the current thread alone)
   --workers N   sockets that share the port (default 1)
   --worker-threads  on: each worker has a thread of its own; off: workers are tasks (default)
@@ -62,6 +65,7 @@ impl From<Request> for Response {
 }
 
 /// Answers each request with what `Res` makes of it.
+#[derive(Clone, Copy)]
 struct Answer {
     whole_conversation: bool,
 }
@@ -82,11 +86,36 @@ where
     }
 }
 
+/// Counts the requests of each conversation. A request is the time in ms to wait for the next one. Each packet that it
+/// sends also has the time of the wall clock.
+struct Timed;
+
+impl Handler<Bytes, Bytes> for Timed {
+    async fn handle(&self, peer: &mut Peer<Bytes, Bytes>) -> Result<(), BoxError> {
+        let mut count = 0;
+        let mut request = peer.recv().await;
+        loop {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+            let wait = match request {
+                Ok(wait) => std::str::from_utf8(&wait)?.parse()?,
+                Err(RecvError::TimedOut) => {
+                    return Ok(peer.send(Bytes::from(format!("over {count} {now}"))).await?);
+                }
+                Err(error) => return Err(error.into()),
+            };
+            count += 1;
+            peer.send(Bytes::from(format!("next {count} {now}"))).await?;
+            request = peer.recv_timeout(Duration::from_millis(wait)).await;
+        }
+    }
+}
+
 struct Options {
     ip: IpAddr,
     port: u16,
     json: bool,
     handler: Answer,
+    timed: bool,
     threads: usize,
     workers: usize,
     dedicated_threads: bool,
@@ -103,21 +132,19 @@ fn main() -> Result<(), BoxError> {
         n => tokio::runtime::Builder::new_multi_thread().worker_threads(n).enable_all().build()?,
     };
     runtime.block_on(async {
-        if options.json {
-            serve(Json::<Request, Response>::new(), options).await
+        let Options { json, timed, handler, .. } = options;
+        if json {
+            serve(Server::builder(Json::<Request, Response>::new(), handler), options).await
+        } else if timed {
+            let limits = Limits::default().idle_timeout(None);
+            serve(Server::builder(Raw, Timed).limits(limits), options).await
         } else {
-            serve(Raw, options).await
+            serve(Server::builder(Raw, handler), options).await
         }
     })
 }
 
-async fn serve<P>(protocol: P, options: Options) -> Result<(), BoxError>
-where
-    P: DatagramProtocol + Send + Sync + 'static,
-    P::Incoming: Send + 'static,
-    P::Outgoing: From<P::Incoming> + Send + Sync + 'static,
-{
-    let mut builder = Server::builder(protocol, options.handler);
+async fn serve<P>(mut builder: ServerBuilder<P>, options: Options) -> Result<(), BoxError> {
     if let Some(guard) = options.guard {
         builder = builder.guard(guard);
     }
@@ -160,6 +187,7 @@ fn options() -> Options {
         port: 9000,
         json: false,
         handler,
+        timed: false,
         threads: 0,
         workers: 1,
         dedicated_threads: false,
@@ -175,7 +203,10 @@ fn options() -> Options {
             "--port" => options.port = number(args.next()),
             "--json" => options.json = true,
             "--handler" => {
-                options.handler.whole_conversation = second(args.next(), ["one-shot", "loop"]);
+                let handler = args.next();
+                options.timed = handler.as_deref() == Some("timed");
+                options.handler.whole_conversation =
+                    options.timed || second(handler, ["one-shot", "loop"]);
             }
             "--transport" => options.portable = second(args.next(), ["auto", "portable"]),
             "--offload" => options.offload = second(args.next(), ["off", "on"]),
