@@ -165,10 +165,13 @@ fn circumstances(rng: &mut Rng, in_order: bool) -> (Conditions, Limits) {
 async fn serve(server: Server, restarts: Vec<Duration>) -> Running {
     let (handle, again) = (server.handle(), server.handle());
     let serving = tokio::spawn(async move {
-        for time in restarts {
+        for (n, time) in restarts.into_iter().enumerate() {
             let ending = async {
                 sleep(time).await;
-                again.shutdown().await;
+                match n % 2 {
+                    0 => drop(again.graceful_shutdown(Duration::from_millis(50)).await),
+                    _ => again.shutdown().await,
+                }
             };
             tokio::join!(server.serve(), ending).0?;
         }
@@ -358,7 +361,7 @@ fn serving_may_end_in_the_middle_of_any_simulation() {
     }
 }
 
-// D-8, D-12, L-16, G-9
+// D-8, D-12, L-16, L-27, L-28, G-9
 #[test]
 fn a_server_may_restart_in_the_middle_of_any_simulation() {
     let rest = Duration::from_secs(200);
