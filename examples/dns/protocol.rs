@@ -18,7 +18,7 @@ impl DatagramProtocol for Dns {
     }
 
     fn encode(&self, response: &Response, datagram: &mut Vec<u8>) -> Result<(), EncodeError> {
-        datagram.extend(&response.0);
+        datagram.extend_from_slice(&response.0);
         Ok(())
     }
 }
@@ -47,22 +47,15 @@ impl ValidateAddress for Dns {
     fn challenge(&self, datagram: &[u8], tokens: &PeerTokens<'_>, challenge: &mut Vec<u8>) -> bool {
         let Ok(query) = Query::read(datagram) else { return false };
         let cookie = cookie(&query, tokens);
-        let cookie = cookie.as_ref();
-        let write = |query: &Query, answer, cookie| {
-            let response = Response::new(query, &answer, cookie).ok();
-            response.filter(|response| response.0.len() <= datagram.len())
-        };
-        let with_cookie = cookie.and_then(|_| {
-            write(&query, Answer::empty(OptRcode::BADCOOKIE), cookie).or_else(|| {
-                write(
-                    &query.without_question()?,
-                    Answer::empty(OptRcode::BADCOOKIE).truncated(),
-                    cookie,
-                )
-            })
+        let bad = Answer::empty(OptRcode::BADCOOKIE);
+        let without_question = Answer { has_question: false, ..bad.truncated() };
+        let without_cookie = Answer::empty(OptRcode::NOERROR).truncated();
+        let with_cookie = cookie.iter().flat_map(|it| [(&bad, it), (&without_question, it)]);
+        let all = with_cookie.map(|(answer, cookie)| (answer, Some(cookie)));
+        let response = all.chain([(&without_cookie, None)]).find_map(|(answer, cookie)| {
+            let response = Response::new(&query, answer, cookie).ok()?;
+            (response.0.len() <= datagram.len()).then_some(response)
         });
-        let response = with_cookie
-            .or_else(|| write(&query, Answer::empty(OptRcode::NOERROR).truncated(), None));
         challenge.extend(response.iter().flat_map(|response| &response.0));
         response.is_some()
     }

@@ -1,28 +1,35 @@
 //! Queries, as the crate `domain` reads them.
 
-use datagrammar::{Bytes, DecodeError};
+use datagrammar::DecodeError;
 use domain::base::iana::{Opcode, OptRcode};
 use domain::base::opt::{Cookie, Opt, OptRecord};
-use domain::base::{Message, Name, Question, Rtype, ToName, wire::ParseError};
+use domain::base::{Header, Message, Name, Question, Rtype, ToName, wire::ParseError};
+use domain::dep::octseq::Array;
 
 /// The longest response to a client without EDNS, and to any client: what passes most networks in one piece.
 const WITHOUT_EDNS: u16 = 512;
 pub(crate) const LONGEST: u16 = 1_232;
 
-/// A query with one question.
-#[derive(Clone)]
+/// A query with one question. It is copied from the datagram without an allocation, since it is read twice: for the cookie, and
+/// for the answer.
 pub(crate) struct Query {
-    /// The whole message, or only its header.
-    pub(crate) message: Message<Bytes>,
-    pub(crate) question: Question<Name<Bytes>>,
-    /// EDNS (RFC 6891), with the cookies of the client and of the server (RFC 7873).
-    pub(crate) opt: Option<OptRecord<Bytes>>,
+    pub(crate) header: Header,
+    pub(crate) question: Question<Name<Array<255>>>,
+    pub(crate) edns: Option<Edns>,
+    /// The cookies of the client and of the server (RFC 7873).
     pub(crate) cookie: Option<Cookie>,
+}
+
+/// What an OPT record says about the client (RFC 6891).
+pub(crate) struct Edns {
+    max_len: u16,
+    version: u8,
+    pub(crate) dnssec_ok: bool,
 }
 
 impl Query {
     pub(crate) fn read(datagram: &[u8]) -> Result<Self, DecodeError> {
-        let message = Message::from_octets(Bytes::copy_from_slice(datagram));
+        let message = Message::from_slice(datagram);
         let message = message.map_err(|_| DecodeError::codec("shorter than a header"))?;
         let (header, counts) = (message.header(), message.header_counts());
         if header.qr() || header.opcode() != Opcode::QUERY {
@@ -31,14 +38,13 @@ impl Query {
         if [counts.qdcount(), counts.ancount(), counts.nscount()] != [1, 0, 0] {
             return Err(DecodeError::codec("not one question, or records"));
         }
-        let malformed = |error| DecodeError::codec("malformed query").with_source(error);
-        Self::parse(message).map_err(malformed)
+        Self::parse(message)
+            .map_err(|error| DecodeError::codec("malformed query").with_source(error))
     }
 
-    fn parse(message: Message<Bytes>) -> Result<Self, ParseError> {
+    fn parse(message: &Message<[u8]>) -> Result<Self, ParseError> {
         let question = message.sole_question()?;
-        let (name, qtype, qclass) =
-            (question.qname().to_bytes(), question.qtype(), question.qclass());
+        let name = question.qname().try_to_name().map_err(|_| ParseError::ShortInput)?;
         let mut opts = message.additional()?.limit_to::<Opt<_>>();
         let opt = opts.next().transpose()?;
         // There is at most one OPT record, and its name is the root (RFC 6891, section 6.1.1).
@@ -48,32 +54,27 @@ impl Query {
         let opt = opt.map(OptRecord::from);
         // Only the first one counts (RFC 7873, section 5.2).
         let cookie = opt.as_ref().and_then(|opt| opt.opt().iter().next()).transpose()?;
-        Ok(Self { message, question: Question::new(name, qtype, qclass), opt, cookie })
-    }
-
-    /// This query as if it had no question, so that the response has none.
-    pub(crate) fn without_question(&self) -> Option<Self> {
-        Some(Self { message: header_only(self.message.as_slice())?, ..self.clone() })
+        let edns = opt.map(|opt| Edns {
+            max_len: opt.udp_payload_size(),
+            version: opt.version(),
+            dnssec_ok: opt.dnssec_ok(),
+        });
+        let question = Question::new(name, question.qtype(), question.qclass());
+        Ok(Self { header: message.header(), question, edns, cookie })
     }
 
     /// How long the response may be.
     pub(crate) fn max_len(&self) -> usize {
-        let size = self.opt.as_ref().map_or(WITHOUT_EDNS, OptRecord::udp_payload_size);
-        size.clamp(WITHOUT_EDNS, LONGEST).into()
+        let max_len = self.edns.as_ref().map_or(WITHOUT_EDNS, |edns| edns.max_len);
+        max_len.clamp(WITHOUT_EDNS, LONGEST).into()
     }
 
     /// Why the zone is not asked, if it is not: the client speaks a later version of EDNS, or wants the whole zone.
     pub(crate) fn error(&self) -> Option<OptRcode> {
         let is_transfer = matches!(self.question.qtype(), Rtype::AXFR | Rtype::IXFR);
-        match &self.opt {
-            Some(opt) if opt.version() > 0 => Some(OptRcode::BADVERS),
+        match &self.edns {
+            Some(edns) if edns.version > 0 => Some(OptRcode::BADVERS),
             _ => is_transfer.then_some(OptRcode::NOTIMP),
         }
     }
-}
-
-/// The header of a message, as a message without questions and records.
-pub(crate) fn header_only(message: &[u8]) -> Option<Message<Bytes>> {
-    let header = message.first_chunk::<12>()?;
-    Message::from_octets([&header[..4], &[0; 8]].concat().into()).ok()
 }

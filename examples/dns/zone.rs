@@ -1,10 +1,10 @@
 //! The records of a zone, and what they answer (RFC 1034, section 4.3.2).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
 use datagrammar::{BoxError, Bytes};
 use domain::base::iana::{Class, OptRcode};
-use domain::base::name::{FlattenInto, Name, RelativeName};
+use domain::base::name::{FlattenInto, Name};
 use domain::base::{CharStr, Question, Record, Rtype, Ttl};
 use domain::rdata::{Hinfo, ZoneRecordData};
 use domain::zonefile::inplace::{Entry, Zonefile};
@@ -12,37 +12,40 @@ use domain::zonefile::inplace::{Entry, Zonefile};
 type ZoneRecord = Record<Name<Bytes>, ZoneRecordData<Bytes, Name<Bytes>>>;
 
 pub(crate) struct Zone {
-    apex: Name<Bytes>,
+    /// The name of the zone, in lower case.
+    apex: Vec<u8>,
     /// The SOA record of negative answers, whose TTL says how long they may be kept (RFC 2308, section 3).
     negative: ZoneRecord,
     /// What queries for all types get in place of them (RFC 8482, section 4.2).
     hinfo: ZoneRecord,
-    /// The records of each name. Names that only have names below them have none.
-    nodes: HashMap<Name<Bytes>, Vec<ZoneRecord>>,
+    /// The records of each name, which is in lower case. Names that only have names below them have none.
+    nodes: HashMap<Vec<u8>, Vec<ZoneRecord>>,
 }
 
 /// What a zone has for a question.
+#[derive(Clone)]
 pub(crate) struct Answer<'a> {
     pub(crate) rcode: OptRcode,
+    pub(crate) has_question: bool,
     pub(crate) is_authoritative: bool,
     pub(crate) is_truncated: bool,
     /// The answer section. The owner of a record from a wildcard is the name in question.
-    pub(crate) records: Vec<(Name<Bytes>, &'a ZoneRecord)>,
+    pub(crate) records: Vec<(&'a Name<[u8]>, &'a ZoneRecord)>,
     pub(crate) authority: Vec<&'a ZoneRecord>,
     pub(crate) additional: Vec<&'a ZoneRecord>,
 }
 
-impl Answer<'_> {
+impl<'a> Answer<'a> {
     pub(crate) fn empty(rcode: OptRcode) -> Self {
+        let (has_question, is_authoritative, is_truncated) = (true, false, false);
         let (records, authority, additional) = Default::default();
-        let (is_authoritative, is_truncated) = (false, false);
-        Self { rcode, is_authoritative, is_truncated, records, authority, additional }
+        Self { rcode, has_question, is_authoritative, is_truncated, records, authority, additional }
     }
 
     /// The same without records, and with TC, which lets the client ask again by TCP.
-    pub(crate) fn truncated(&self) -> Answer<'static> {
+    pub(crate) fn truncated(&self) -> Self {
         let is_authoritative = self.is_authoritative;
-        Answer { is_authoritative, is_truncated: true, ..Answer::empty(self.rcode) }
+        Self { is_authoritative, is_truncated: true, ..Self::empty(self.rcode) }
     }
 }
 
@@ -60,41 +63,52 @@ impl Zone {
         let (Some(soa), None) = (sources.next(), sources.next()) else {
             return Err("a zone has one SOA record".into());
         };
-        let (apex, mut negative) = (soa.owner().clone(), soa.clone());
+        let mut negative = soa.clone();
         if let ZoneRecordData::Soa(soa) = soa.data() {
             negative.set_ttl(negative.ttl().min(soa.minimum()));
         }
         let data = Hinfo::new(CharStr::from_octets("RFC8482".into())?, CharStr::empty());
-        let hinfo = Record::new(apex.clone(), Class::IN, Ttl::HOUR, data.into());
-        let mut nodes = HashMap::<_, Vec<_>>::new();
+        let hinfo = Record::new(soa.owner().clone(), Class::IN, Ttl::HOUR, data.into());
+        let (apex, nodes) = (lowercase(soa.owner()), HashMap::new());
+        let mut zone = Self { apex, negative, hinfo, nodes };
         for record in records {
-            if !record.owner().ends_with(&apex) || record.class() != Class::IN {
+            let name = lowercase(record.owner());
+            if !zone.has(&name) || record.class() != Class::IN {
                 return Err(format!("{} is not in the zone", record.owner()).into());
             }
-            for name in record.owner().iter_suffixes().take_while(|name| name.ends_with(&apex)) {
-                nodes.entry(name).or_default();
+            for above in suffixes(&name).filter(|it| it.len() >= zone.apex.len()) {
+                zone.nodes.entry(above.to_vec()).or_default();
             }
-            nodes.entry(record.owner().clone()).or_default().push(record);
+            zone.nodes.entry(name).or_default().push(record);
         }
-        Ok(Self { apex, negative, hinfo, nodes })
+        Ok(zone)
+    }
+
+    /// Whether a name is that of the zone, or below it.
+    fn has(&self, name: &[u8]) -> bool {
+        suffixes(name).any(|suffix| suffix == self.apex)
     }
 
     /// Answers a question.
-    pub(crate) fn answer(&self, question: &Question<Name<Bytes>>) -> Answer<'_> {
-        let (mut name, qtype) = (question.qname().clone(), question.qtype());
+    pub(crate) fn answer<'a, N: AsRef<[u8]>>(
+        &'a self,
+        question: &'a Question<Name<N>>,
+    ) -> Answer<'a> {
+        let (mut name, qtype) = (question.qname().for_slice(), question.qtype());
+        let mut key = lowercase(name);
         let mut answer = Answer::empty(OptRcode::NOERROR);
-        if !name.ends_with(&self.apex) || question.qclass() != Class::IN {
+        if !self.has(&key) || question.qclass() != Class::IN {
             answer.rcode = OptRcode::REFUSED;
             return answer;
         }
         answer.is_authoritative = true;
         // An alias may lead to another zone, where the client goes on, or back to itself.
-        while name.ends_with(&self.apex) && answer.records.iter().all(|(owner, _)| *owner != name) {
-            if let Some(servers) = self.delegation(&name, qtype) {
+        while self.has(&key) && answer.records.iter().all(|(owner, _)| *owner != name) {
+            if let Some(servers) = self.delegation(&key, qtype) {
                 self.refer(servers, &mut answer);
                 break;
             }
-            let node = self.node(&name);
+            let node = self.node(&key);
             let records = node.unwrap_or_default();
             let alias = records.iter().find_map(|record| match record.data() {
                 ZoneRecordData::Cname(target) => Some((record, target.cname())),
@@ -104,10 +118,11 @@ impl Zone {
             if qtype == Rtype::ANY && !records.is_empty() {
                 answer.records.push((name, &self.hinfo));
             } else if of_type.peek().is_some() {
-                answer.records.extend(of_type.map(|record| (name.clone(), record)));
+                answer.records.extend(of_type.map(|record| (name, record)));
             } else if let Some((record, target)) = alias {
                 answer.records.push((name, record));
-                name = target.clone();
+                name = target.for_slice();
+                key = lowercase(name);
                 continue;
             } else {
                 let absent = node.map_or(OptRcode::NXDOMAIN, |_| OptRcode::NOERROR);
@@ -120,22 +135,20 @@ impl Zone {
     }
 
     /// The records of a name, or of the wildcard that stands for it (RFC 4592, section 3.3.1). None if there is no such name.
-    fn node(&self, name: &Name<Bytes>) -> Option<&[ZoneRecord]> {
-        let encloser = name.iter_suffixes().find(|suffix| self.nodes.contains_key(suffix))?;
-        if encloser == *name {
-            return self.nodes.get(name).map(Vec::as_slice);
-        }
-        let wildcard = RelativeName::wildcard_bytes().chain(encloser).ok()?;
-        self.nodes.get::<Name<Bytes>>(&wildcard.flatten_into()).map(Vec::as_slice)
+    fn node(&self, name: &[u8]) -> Option<&[ZoneRecord]> {
+        let (encloser, node) = suffixes(name).find_map(|it| Some((it, self.nodes.get(it)?)))?;
+        let wildcard = || self.nodes.get(&[b"\x01*", encloser].concat());
+        let node = if encloser == name { Some(node) } else { wildcard() };
+        node.map(Vec::as_slice)
     }
 
     /// The name servers of the zone that a name was delegated to. The records of a delegation itself belong to this zone only if
     /// they are DS.
-    fn delegation(&self, name: &Name<Bytes>, qtype: Rtype) -> Option<Vec<&ZoneRecord>> {
-        let below = name.iter_suffixes().take_while(|suffix| *suffix != self.apex);
-        let cuts = below.filter(|suffix| qtype != Rtype::DS || suffix != name);
+    fn delegation(&self, name: &[u8], qtype: Rtype) -> Option<Vec<&ZoneRecord>> {
+        let below = suffixes(name).take_while(|suffix| *suffix != self.apex);
+        let cuts = below.filter(|suffix| qtype != Rtype::DS || *suffix != name);
         let servers = |name| {
-            let records = self.nodes.get(&name)?.iter();
+            let records = self.nodes.get(name)?.iter();
             let servers: Vec<_> = records.filter(|it| it.rtype() == Rtype::NS).collect();
             (!servers.is_empty()).then_some(servers)
         };
@@ -148,10 +161,23 @@ impl Zone {
         answer.is_authoritative = !answer.records.is_empty();
         for server in &servers {
             let ZoneRecordData::Ns(target) = server.data() else { continue };
-            let records = self.nodes.get(target.nsdname()).into_iter().flatten();
+            let records = self.nodes.get(&lowercase(target.nsdname())).into_iter().flatten();
             let is_addr = |it: &&ZoneRecord| matches!(it.rtype(), Rtype::A | Rtype::AAAA);
             answer.additional.extend(records.filter(is_addr));
         }
         answer.authority = servers;
     }
+}
+
+/// A name in lower case. The lengths of its labels are no letters: they are at most 63.
+fn lowercase<N: AsRef<[u8]> + ?Sized>(name: &Name<N>) -> Vec<u8> {
+    name.as_slice().to_ascii_lowercase()
+}
+
+/// A name and the names above it, up to the root.
+fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    iter::successors(Some(name), |&name| match name.get(1 + usize::from(name[0])..)? {
+        [] => None,
+        parent => Some(parent),
+    })
 }

@@ -1,7 +1,5 @@
 //! The packets of BEP 15, and the place that they have for an address token: the connection id.
 
-use std::net::{IpAddr, SocketAddr};
-
 use datagrammar::{DatagramProtocol, DecodeError, EncodeError, PeerTokens, ValidateAddress};
 
 /// What a packet asks for or answers. `CONNECT` is answered by `challenge`, so no request has it.
@@ -60,11 +58,11 @@ pub(crate) struct Response {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ResponseBody {
-    /// The peers have addresses of one family, that of the client.
+    /// Each peer is an IP address and a port, of 4 or 16 and 2 bytes. They have addresses of one family, that of the client.
     Announce {
         interval: u32,
         counts: Counts,
-        peers: Vec<SocketAddr>,
+        peers: Vec<u8>,
     },
     Scrape(Vec<Counts>),
     Error(&'static str),
@@ -110,13 +108,7 @@ impl DatagramProtocol for Tracker {
         match &response.body {
             ResponseBody::Announce { interval, counts, peers } => {
                 write(datagram, [*interval, counts.leechers, counts.seeders]);
-                for peer in peers {
-                    match peer.ip() {
-                        IpAddr::V4(ip) => datagram.extend(ip.octets()),
-                        IpAddr::V6(ip) => datagram.extend(ip.octets()),
-                    }
-                    datagram.extend(peer.port().to_be_bytes());
-                }
+                datagram.extend_from_slice(peers);
             }
             ResponseBody::Scrape(torrents) => torrents.iter().for_each(|counts| {
                 write(datagram, [counts.seeders, counts.completed, counts.leechers]);

@@ -17,6 +17,7 @@ mod relay;
 mod syslog;
 #[cfg(feature = "tftp")]
 mod tftp;
+#[cfg(feature = "tracker")]
 mod tracker;
 #[cfg(target_os = "linux")]
 mod unix;
