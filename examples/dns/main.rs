@@ -24,29 +24,24 @@ use datagrammar::{
 use protocol::{Dns, cookie};
 use query::Query;
 use response::Response;
-use zone::{Answer, Zone};
+use zone::Zone;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let args: Vec<_> = env::args().skip(1).collect();
-    let (addr, file, tokens) = match &args[..] {
-        [addr, file] => (addr, file, AddressTokens::new(TokenSecret::generate()?)),
-        [addr, file, secret, rest @ ..] if ["", "required"].contains(&&*rest.concat()) => {
-            let tokens = AddressTokens::new(secret.parse::<TokenSecret>()?);
-            (addr, file, tokens.required(!rest.is_empty()))
-        }
-        _ => return Err("usage: dns ADDR:PORT ZONE-FILE [SECRET [required]]".into()),
+    let mut args = env::args().skip(1);
+    let (Some(addr), Some(file)) = (args.next(), args.next()) else {
+        return Err("usage: dns ADDR:PORT ZONE-FILE [SECRET [required]]".into());
     };
+    let secret = args.next().map_or_else(TokenSecret::generate, |secret| secret.parse())?;
+    let is_required = args.next().as_deref() == Some("required");
+    let tokens = AddressTokens::new(secret).required(is_required);
     let zone = Zone::read(&fs::read(file)?)?;
     // For clients without a valid cookie. The others are validated, so the guard does not limit them.
-    let guard = Guard::internet()
-        // A referral with its addresses, or a TXT record with a key, is up to 8 times as long as its query. An answer that is
-        // longer is replaced by an empty one with TC, which always fits.
-        .reply_factor(8)
-        // To each address, as in Knot DNS: a resolver with more questions has cookies. Queries from port 53 are dropped, as by
-        // default: other servers listen there, and clients use random ports (RFC 5452).
-        .reply_rate(50)
-        .reply_burst(125);
+    // - A referral with its addresses, or a TXT record with a key, is up to 8 times as long as its query. An answer that is longer is
+    //   replaced by an empty one with TC, which always fits.
+    // - The rate is to each address, as in Knot DNS: a resolver with more questions has cookies.
+    // - Queries from port 53 are dropped, as by default: other servers listen there, and clients use random ports (RFC 5452).
+    let guard = Guard::internet().reply_factor(8).reply_rate(50).reply_burst(125);
     let server = Server::builder(Dns, Service { zone, tokens: tokens.clone() })
         .address_tokens(tokens)
         .guard(guard)
@@ -64,27 +59,20 @@ pub(crate) struct Service {
 impl Handler<Query, Response> for Service {
     /// Answers one query. So each query is a conversation, and a client takes no place afterwards.
     async fn handle(&self, peer: &mut Peer<Query, Response>) -> Result<(), BoxError> {
-        let query = match peer.recv().await {
-            Ok(query) => query,
-            Err(RecvError::Decode(_)) => {
-                if let Some(refusal) = peer.undecoded().and_then(Response::refusal) {
-                    peer.send(refusal).await?;
-                }
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
+        let mut query = match peer.recv().await {
+            Err(RecvError::Decode(_)) => match peer.undecoded().and_then(Response::refusal) {
+                Some(refusal) => return Ok(peer.send(refusal).await?),
+                None => return Ok(()),
+            },
+            query => query?,
         };
         let addr = peer.addr().socket_addr().ok_or("not an IP address")?;
-        let cookie = &cookie(&query, &self.tokens.for_peer(addr, SystemTime::now()));
-        let from_zone = || self.zone.answer(&query.question);
-        let answer = query.error().map_or_else(from_zone, Answer::empty);
-        match peer.send(Response::new(&query, &answer, cookie.as_ref())?).await {
-            // The client asks again, by TCP or with the cookie.
-            Err(SendError::OverBudget { .. }) => {
-                peer.send(Response::new(&query, &answer.truncated(), cookie.as_ref())?).await?;
-            }
-            sent => sent?,
+        query.cookie = cookie(&query, &self.tokens.for_peer(addr, SystemTime::now()));
+        let answer = |max_len| Response::new(&query, &self.zone, max_len);
+        match peer.send(answer(query.max_len())?).await {
+            // It gets an empty one, and asks again, by TCP or with the cookie.
+            Err(SendError::OverBudget { .. }) => Ok(peer.send(answer(0)?).await?),
+            sent => Ok(sent?),
         }
-        Ok(())
     }
 }

@@ -1,10 +1,9 @@
 //! DNS as a protocol, and its cookies as address tokens.
 
 use datagrammar::{DatagramProtocol, DecodeError, EncodeError, PeerTokens, ValidateAddress};
-use domain::base::iana::OptRcode;
-use domain::base::opt::cookie::{Cookie, ServerCookie};
+use domain::base::{iana::OptRcode, opt::Cookie, opt::cookie::ServerCookie};
 
-use super::{query::Query, response::Response, zone::Answer};
+use super::{query::Query, response::Response};
 
 /// The protocol of a server: it receives queries and sends responses.
 pub(crate) struct Dns;
@@ -27,9 +26,8 @@ impl ValidateAddress for Dns {
     fn has_valid_token(&self, datagram: &[u8], tokens: &PeerTokens<'_>) -> bool {
         let cookie = Query::read(datagram).ok().and_then(|query| query.cookie);
         cookie.is_some_and(|cookie| {
-            let client = cookie.client().into_octets();
             let server = cookie.server().map_or(&[][..], AsRef::as_ref);
-            tokens.is_valid_dns_cookie(client, server)
+            tokens.is_valid_dns_cookie(cookie.client().into_octets(), server)
         })
     }
 
@@ -45,17 +43,17 @@ impl ValidateAddress for Dns {
     /// RFC 7873 lets a server choose, but it must tell clients the correct cookie at least sometimes: TC alone would not. NSD
     /// never answers with BADCOOKIE. BIND, if it requires cookies, sends the first one to each client.
     fn challenge(&self, datagram: &[u8], tokens: &PeerTokens<'_>, challenge: &mut Vec<u8>) -> bool {
-        let Ok(query) = Query::read(datagram) else { return false };
-        let cookie = cookie(&query, tokens);
-        let bad = Answer::empty(OptRcode::BADCOOKIE);
-        let without_question = Answer { has_question: false, ..bad.truncated() };
-        let without_cookie = Answer::empty(OptRcode::NOERROR).truncated();
-        let with_cookie = cookie.iter().flat_map(|it| [(&bad, it), (&without_question, it)]);
-        let all = with_cookie.map(|(answer, cookie)| (answer, Some(cookie)));
-        let response = all.chain([(&without_cookie, None)]).find_map(|(answer, cookie)| {
-            let response = Response::new(&query, answer, cookie).ok()?;
-            (response.0.len() <= datagram.len()).then_some(response)
-        });
+        let Ok(mut query) = Query::read(datagram) else { return false };
+        query.cookie = cookie(&query, tokens);
+        let fitting = |query: &Query, rcode, has_question| {
+            let response = Response::empty(query, rcode, has_question).ok();
+            response.filter(|response| response.0.len() <= datagram.len())
+        };
+        let bad = |has_question| fitting(&query, OptRcode::BADCOOKIE, has_question);
+        let with_cookie = query.cookie.is_some().then(|| bad(true).or_else(|| bad(false)));
+        query.cookie = None;
+        let tc = || fitting(&query, OptRcode::NOERROR, true);
+        let response = with_cookie.flatten().or_else(tc);
         challenge.extend(response.iter().flat_map(|response| &response.0));
         response.is_some()
     }
@@ -65,8 +63,7 @@ impl ValidateAddress for Dns {
 pub(crate) fn cookie(query: &Query, tokens: &PeerTokens<'_>) -> Option<Cookie> {
     let cookie = query.cookie.as_ref()?;
     let client = cookie.client().into_octets();
-    let is_fresh = |server: &[u8]| tokens.is_fresh_dns_cookie(client, server);
-    if cookie.server().is_some_and(|server| is_fresh(server.as_ref())) {
+    if cookie.server().is_some_and(|it| tokens.is_fresh_dns_cookie(client, it.as_ref())) {
         return Some(cookie.clone());
     }
     let server = ServerCookie::from_octets(&tokens.issue_dns_cookie(client));

@@ -3,13 +3,19 @@
 use std::{collections::HashMap, iter};
 
 use datagrammar::{BoxError, Bytes};
-use domain::base::iana::{Class, OptRcode};
+use domain::base::iana::{Class, Rcode};
+use domain::base::message_builder::{AdditionalBuilder, AnswerBuilder};
 use domain::base::name::{FlattenInto, Name};
-use domain::base::{CharStr, Question, Record, Rtype, Ttl};
+use domain::base::{CharStr, Record, Rtype, Ttl};
 use domain::rdata::{Hinfo, ZoneRecordData};
 use domain::zonefile::inplace::{Entry, Zonefile};
 
+use super::{query::Asked, response::Target, response::Written};
+
 type ZoneRecord = Record<Name<Bytes>, ZoneRecordData<Bytes, Name<Bytes>>>;
+type Node = Vec<ZoneRecord>;
+type Answers = AnswerBuilder<Target>;
+type Additional = AdditionalBuilder<Target>;
 
 pub(crate) struct Zone {
     /// The name of the zone, in lower case.
@@ -19,34 +25,7 @@ pub(crate) struct Zone {
     /// What queries for all types get in place of them (RFC 8482, section 4.2).
     hinfo: ZoneRecord,
     /// The records of each name, which is in lower case. Names that only have names below them have none.
-    nodes: HashMap<Vec<u8>, Vec<ZoneRecord>>,
-}
-
-/// What a zone has for a question.
-#[derive(Clone)]
-pub(crate) struct Answer<'a> {
-    pub(crate) rcode: OptRcode,
-    pub(crate) has_question: bool,
-    pub(crate) is_authoritative: bool,
-    pub(crate) is_truncated: bool,
-    /// The answer section. The owner of a record from a wildcard is the name in question.
-    pub(crate) records: Vec<(&'a Name<[u8]>, &'a ZoneRecord)>,
-    pub(crate) authority: Vec<&'a ZoneRecord>,
-    pub(crate) additional: Vec<&'a ZoneRecord>,
-}
-
-impl<'a> Answer<'a> {
-    pub(crate) fn empty(rcode: OptRcode) -> Self {
-        let (has_question, is_authoritative, is_truncated) = (true, false, false);
-        let (records, authority, additional) = Default::default();
-        Self { rcode, has_question, is_authoritative, is_truncated, records, authority, additional }
-    }
-
-    /// The same without records, and with TC, which lets the client ask again by TCP.
-    pub(crate) fn truncated(&self) -> Self {
-        let is_authoritative = self.is_authoritative;
-        Self { is_authoritative, is_truncated: true, ..Self::empty(self.rcode) }
-    }
+    nodes: HashMap<Vec<u8>, Node>,
 }
 
 impl Zone {
@@ -60,112 +39,101 @@ impl Zone {
             records.push(record.flatten_into());
         }
         let mut sources = records.iter().filter(|record| record.rtype() == Rtype::SOA);
-        let (Some(soa), None) = (sources.next(), sources.next()) else {
+        let (Some(negative), None) = (sources.next(), sources.next()) else {
             return Err("a zone has one SOA record".into());
         };
-        let mut negative = soa.clone();
-        if let ZoneRecordData::Soa(soa) = soa.data() {
+        let mut negative = negative.clone();
+        if let ZoneRecordData::Soa(soa) = negative.data() {
             negative.set_ttl(negative.ttl().min(soa.minimum()));
         }
         let data = Hinfo::new(CharStr::from_octets("RFC8482".into())?, CharStr::empty());
-        let hinfo = Record::new(soa.owner().clone(), Class::IN, Ttl::HOUR, data.into());
-        let (apex, nodes) = (lowercase(soa.owner()), HashMap::new());
-        let mut zone = Self { apex, negative, hinfo, nodes };
+        let hinfo = Record::new(negative.owner().clone(), Class::IN, Ttl::HOUR, data.into());
+        let (apex, mut nodes) = (lowercase(negative.owner()), HashMap::<_, Node>::new());
         for record in records {
             let name = lowercase(record.owner());
-            if !zone.has(&name) || record.class() != Class::IN {
+            if !suffixes(&name).any(|it| it == apex) || record.class() != Class::IN {
                 return Err(format!("{} is not in the zone", record.owner()).into());
             }
-            for above in suffixes(&name).filter(|it| it.len() >= zone.apex.len()) {
-                zone.nodes.entry(above.to_vec()).or_default();
+            for it in suffixes(&name).filter(|it| it.len() >= apex.len()) {
+                nodes.entry(it.to_vec()).or_default();
             }
-            zone.nodes.entry(name).or_default().push(record);
+            nodes.entry(name).or_default().push(record);
         }
-        Ok(zone)
+        Ok(Self { apex, negative, hinfo, nodes })
     }
 
-    /// Whether a name is that of the zone, or below it.
-    fn has(&self, name: &[u8]) -> bool {
-        suffixes(name).any(|suffix| suffix == self.apex)
-    }
-
-    /// Answers a question.
-    pub(crate) fn answer<'a, N: AsRef<[u8]>>(
-        &'a self,
-        question: &'a Question<Name<N>>,
-    ) -> Answer<'a> {
+    /// Writes what answers a question.
+    pub(crate) fn answer(&self, question: &Asked, mut answer: Answers) -> Written<Additional> {
         let (mut name, qtype) = (question.qname().for_slice(), question.qtype());
-        let mut key = lowercase(name);
-        let mut answer = Answer::empty(OptRcode::NOERROR);
-        if !self.has(&key) || question.qclass() != Class::IN {
-            answer.rcode = OptRcode::REFUSED;
-            return answer;
-        }
-        answer.is_authoritative = true;
+        answer.header_mut().set_rcode(Rcode::REFUSED);
+        let mut aliases = Vec::new();
         // An alias may lead to another zone, where the client goes on, or back to itself.
-        while self.has(&key) && answer.records.iter().all(|(owner, _)| *owner != name) {
-            if let Some(servers) = self.delegation(&key, qtype) {
-                self.refer(servers, &mut answer);
-                break;
-            }
-            let node = self.node(&key);
-            let records = node.unwrap_or_default();
-            let alias = records.iter().find_map(|record| match record.data() {
-                ZoneRecordData::Cname(target) => Some((record, target.cname())),
-                _ => None,
-            });
-            let mut of_type = records.iter().filter(|record| record.rtype() == qtype).peekable();
-            if qtype == Rtype::ANY && !records.is_empty() {
-                answer.records.push((name, &self.hinfo));
-            } else if of_type.peek().is_some() {
-                answer.records.extend(of_type.map(|record| (name, record)));
-            } else if let Some((record, target)) = alias {
-                answer.records.push((name, record));
-                name = target.for_slice();
-                key = lowercase(name);
+        while question.qclass() == Class::IN
+            && let Some((servers, node)) = self.find(name, qtype)
+            && !aliases.contains(&name)
+        {
+            let records = servers.or(node).map_or(&[][..], Vec::as_slice);
+            let of_type = |wanted| records.iter().filter(move |it| it.rtype() == wanted);
+            answer.header_mut().set_rcode(Rcode::NOERROR);
+            // If an alias leads to another zone, the answer begins with that.
+            answer.header_mut().set_aa(servers.is_none() || !aliases.is_empty());
+            // The owner of a record from a wildcard is the name in question.
+            let mut push = |it: &ZoneRecord| answer.push((name, it.class(), it.ttl(), it.data()));
+            if servers.is_some() {
+                // Its servers, with the addresses that the client cannot find otherwise.
+                let mut message = answer.authority();
+                of_type(Rtype::NS).try_for_each(|server| message.push(server))?;
+                let mut message = message.additional();
+                for server in of_type(Rtype::NS) {
+                    let ZoneRecordData::Ns(target) = server.data() else { continue };
+                    let records =
+                        self.nodes.get(&lowercase(target.nsdname())).into_iter().flatten();
+                    let mut addrs =
+                        records.filter(|it| [Rtype::A, Rtype::AAAA].contains(&it.rtype()));
+                    addrs.try_for_each(|addr| message.push(addr))?;
+                }
+                return Ok(message);
+            } else if qtype == Rtype::ANY && !records.is_empty() {
+                push(&self.hinfo)?;
+            } else if of_type(qtype).next().is_some() {
+                of_type(qtype).try_for_each(push)?;
+            } else if let Some(record) = of_type(Rtype::CNAME).next()
+                && let ZoneRecordData::Cname(target) = record.data()
+            {
+                push(record)?;
+                aliases.push(name);
+                name = target.cname().for_slice();
                 continue;
             } else {
-                let absent = node.map_or(OptRcode::NXDOMAIN, |_| OptRcode::NOERROR);
-                answer.rcode = absent;
-                answer.authority.push(&self.negative);
+                let absent = node.map_or(Rcode::NXDOMAIN, |_| Rcode::NOERROR);
+                answer.header_mut().set_rcode(absent);
+                let mut authority = answer.authority();
+                authority.push(&self.negative)?;
+                return Ok(authority.additional());
             }
             break;
         }
-        answer
+        Ok(answer.additional())
     }
 
-    /// The records of a name, or of the wildcard that stands for it (RFC 4592, section 3.3.1). None if there is no such name.
-    fn node(&self, name: &[u8]) -> Option<&[ZoneRecord]> {
-        let (encloser, node) = suffixes(name).find_map(|it| Some((it, self.nodes.get(it)?)))?;
-        let wildcard = || self.nodes.get(&[b"\x01*", encloser].concat());
-        let node = if encloser == name { Some(node) } else { wildcard() };
-        node.map(Vec::as_slice)
-    }
-
-    /// The name servers of the zone that a name was delegated to. The records of a delegation itself belong to this zone only if
-    /// they are DS.
-    fn delegation(&self, name: &[u8], qtype: Rtype) -> Option<Vec<&ZoneRecord>> {
-        let below = suffixes(name).take_while(|suffix| *suffix != self.apex);
-        let cuts = below.filter(|suffix| qtype != Rtype::DS || *suffix != name);
-        let servers = |name| {
-            let records = self.nodes.get(name)?.iter();
-            let servers: Vec<_> = records.filter(|it| it.rtype() == Rtype::NS).collect();
-            (!servers.is_empty()).then_some(servers)
-        };
-        cuts.filter_map(servers).last()
-    }
-
-    /// Refers the client to these servers, with the addresses that it cannot find otherwise.
-    fn refer<'a>(&'a self, servers: Vec<&'a ZoneRecord>, answer: &mut Answer<'a>) {
-        // If an alias leads here, the answer begins with that.
-        answer.is_authoritative = !answer.records.is_empty();
-        for server in &servers {
-            let ZoneRecordData::Ns(target) = server.data() else { continue };
-            let records = self.nodes.get(&lowercase(target.nsdname())).into_iter().flatten();
-            let is_addr = |it: &&ZoneRecord| matches!(it.rtype(), Rtype::A | Rtype::AAAA);
-            answer.additional.extend(records.filter(is_addr));
+    /// The servers of the zone that a name was delegated to, and the records of the name, or of the wildcard that stands for it
+    /// (RFC 4592, section 3.3.1). None if it is not in this zone. Only DS records of a delegation itself belong to this zone.
+    fn find(&self, name: &Name<[u8]>, qtype: Rtype) -> Option<(Option<&Node>, Option<&Node>)> {
+        let name = lowercase(name);
+        let (mut servers, mut node) = (None, None);
+        for suffix in suffixes(&name) {
+            let Some(found) = self.nodes.get(suffix) else { continue };
+            let wildcard = || self.nodes.get(&[b"\x01*", suffix].concat());
+            let is_name = suffix == name;
+            let node = *node.get_or_insert_with(|| if is_name { Some(found) } else { wildcard() });
+            if suffix == self.apex {
+                return Some((servers, node));
+            }
+            let is_cut = found.iter().any(|record| record.rtype() == Rtype::NS);
+            servers =
+                Some(found).filter(|_| is_cut && !(is_name && qtype == Rtype::DS)).or(servers);
         }
-        answer.authority = servers;
+        None
     }
 }
 
@@ -176,8 +144,8 @@ fn lowercase<N: AsRef<[u8]> + ?Sized>(name: &Name<N>) -> Vec<u8> {
 
 /// A name and the names above it, up to the root.
 fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
-    iter::successors(Some(name), |&name| match name.get(1 + usize::from(name[0])..)? {
-        [] => None,
-        parent => Some(parent),
+    iter::successors(Some(name), |name| {
+        let (len, rest) = name.split_first()?;
+        rest.get(usize::from(*len)..)
     })
 }

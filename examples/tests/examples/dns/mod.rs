@@ -95,8 +95,8 @@ fn cookie(response: &[u8]) -> Option<Cookie> {
 
 /// Asks a zone, without a network.
 fn answer(zone: &Zone, datagram: &[u8]) -> Vec<u8> {
-    let query = Query::read(datagram).unwrap();
-    Response::new(&query, &zone.answer(&query.question), None).unwrap().0
+    let query = Query { cookie: None, ..Query::read(datagram).unwrap() };
+    Response::new(&query, zone, query.max_len()).unwrap().0
 }
 
 fn start(more: &[&str]) -> (Program, UdpSocket) {
