@@ -1,4 +1,4 @@
-"""DNS: dig, kdig and drill get the same answers from our `dns` and from NSD, and each server accepts the cookies of the other."""
+"""DNS: dig, kdig, drill and delv get the same answers from our `dns` and from NSD, and each server accepts the cookies of the other."""
 
 import os
 import re
@@ -51,6 +51,12 @@ QUESTIONS = [
     for owner in owners
     for kind in kinds
 ] + [("WwW.eXaMpLe.TeSt", "A"), ("elsewhere.test", "A"), ("test", "SOA"), (".", "NS")]
+
+# What a resolver finds without asking another server, and without TCP.
+RESOLVED = [
+    ("", "A"), ("", "MX"), ("", "SOA"), ("", "NS"), ("www.", "A"), ("www.", "TXT"), ("www.", "MX"), ("alias2.", "A"),
+    ("alias.", "CNAME"), ("dangling.", "A"), ("nothing.", "A"), ("a.b.wild.", "A"), ("host.wild.", "A"), ("_udp.", "SRV"),
+]  # fmt: skip
 
 # Datagrams after which both servers send the same bytes, or nothing: a name, and messages around it.
 NAME = "076578616d706c65 0474657374 00"
@@ -180,6 +186,25 @@ def drill(built: Built) -> None:
     compare(built, "drill", "-D")
 
 
+def delv(built: Built) -> None:
+    """delv: it resolves the same from our dns and from NSD: records, aliases, and that there is no such name or record"""
+    if not shutil.which("delv"):
+        raise Skipped("delv is not installed")
+    with nsd() as theirs, ours(built) as addr:
+        for name, kind in RESOLVED:
+            wanted, got = resolved(theirs, name, kind), resolved(addr, name, kind)
+            expect((name, kind, got), (name, kind, wanted))
+            expect((name, kind, got != []), (name, kind, True))
+
+
+def resolved(addr: Addr, name: str, kind: str) -> list[str]:
+    """What delv finds, without errors. It does not validate, since the zone is not signed."""
+    host, port = addr
+    command = ["delv", "-i", "-p", str(port), f"@{host}", f"{name}example.test", kind]
+    text = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    return sorted(" ".join(line.split()) for line in text.splitlines() if not line.startswith(";;"))
+
+
 def lengths(built: Built) -> None:
     """dig: our dns and NSD truncate the same answers, whatever length the client allows"""
     with nsd() as theirs, ours(built) as addr:
@@ -260,4 +285,4 @@ def required(built: Built, program: str, *without: str) -> None:
         expect((message.rcode, message.flags, message.sections), ("NOERROR", "qr tc", {}))
 
 
-CHECKS = [dig, kdig, drill, lengths, refusals, any_type, cookies, required_of_dig, required_of_kdig]
+CHECKS = [dig, kdig, drill, delv, lengths, refusals, any_type, cookies, required_of_dig, required_of_kdig]
