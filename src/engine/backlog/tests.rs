@@ -22,8 +22,8 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(limits: Limits) -> Self {
-        let limits = Arc::new(LiveLimits::new(&limits));
+    fn new(limits: &Limits) -> Self {
+        let limits = Arc::new(LiveLimits::new(limits));
         let counters = Arc::<Counters>::default();
         let backlog = Backlog::new(Arc::clone(&limits), Arc::clone(&counters));
         Self { backlog, counters, limits, bound: Instant::now(), millis: 0, late: 0 }
@@ -51,7 +51,7 @@ impl Bench {
     fn take(&mut self) -> Option<(u16, u8)> {
         let now = self.now();
         self.backlog.expire(now);
-        self.backlog.take(now).map(told)
+        self.backlog.take(now).map(|turn| told(&turn))
     }
 
     fn take_all(&mut self) -> Vec<(u16, u8)> {
@@ -70,7 +70,7 @@ fn peer(port: u16) -> Addr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
 }
 
-fn told(turn: Turn) -> (u16, u8) {
+fn told(turn: &Turn) -> (u16, u8) {
     (turn.from.port().unwrap(), turn.waiting.1[0])
 }
 
@@ -81,7 +81,7 @@ fn one_second() -> Limits {
 //
 #[test]
 fn a_burst_is_served_in_order_of_arrival_and_what_came_last_first_when_the_queue_stands() {
-    let mut bench = Bench::new(one_second());
+    let mut bench = Bench::new(&one_second());
     for port in 1..=4 {
         bench.push(port, 0);
     }
@@ -103,7 +103,7 @@ fn a_burst_is_served_in_order_of_arrival_and_what_came_last_first_when_the_queue
 //
 #[test]
 fn the_queue_does_not_stand_while_the_oldest_datagram_waits_less_than_five_milliseconds() {
-    let mut bench = Bench::new(one_second());
+    let mut bench = Bench::new(&one_second());
     bench.push(1, 0);
     for port in 2..102 {
         bench.wait(2);
@@ -117,7 +117,7 @@ fn the_queue_does_not_stand_while_the_oldest_datagram_waits_less_than_five_milli
 // A-12, D-2
 #[test]
 fn the_datagrams_of_a_peer_stay_in_order_and_peers_that_were_served_come_after_new_ones() {
-    let mut bench = Bench::new(one_second());
+    let mut bench = Bench::new(&one_second());
     for byte in 0..3 {
         bench.push(1, byte);
     }
@@ -135,7 +135,7 @@ fn the_datagrams_of_a_peer_stay_in_order_and_peers_that_were_served_come_after_n
 //
 #[test]
 fn a_peer_that_repeats_its_request_counts_as_one_that_has_just_come() {
-    let mut bench = Bench::new(one_second());
+    let mut bench = Bench::new(&one_second());
     bench.push(1, 0);
     bench.push(2, 0);
     bench.wait(6);
@@ -154,7 +154,7 @@ fn a_peer_that_repeats_its_request_counts_as_one_that_has_just_come() {
 //
 #[test]
 fn the_rest_of_a_peer_can_be_taken_for_its_conversation() {
-    let mut bench = Bench::new(one_second());
+    let mut bench = Bench::new(&one_second());
     bench.push(1, 0);
     bench.push(2, 0);
     bench.push(1, 1);
@@ -162,7 +162,8 @@ fn the_rest_of_a_peer_can_be_taken_for_its_conversation() {
 
     assert_eq!(bench.take(), Some((1, 0)));
 
-    let rest: Vec<_> = std::iter::from_fn(|| bench.backlog.take_of(&peer(1))).map(told).collect();
+    let rest: Vec<_> =
+        std::iter::from_fn(|| bench.backlog.take_of(&peer(1))).map(|turn| told(&turn)).collect();
     assert_eq!(rest, [(1, 1), (1, 2)]);
     assert_eq!(bench.take_all(), [(2, 0)]);
     assert!(bench.backlog.is_empty());
@@ -171,7 +172,7 @@ fn the_rest_of_a_peer_can_be_taken_for_its_conversation() {
 //
 #[test]
 fn what_waits_longer_than_the_limit_is_dropped_oldest_first() {
-    let mut bench = Bench::new(one_second());
+    let mut bench = Bench::new(&one_second());
     bench.push(1, 0);
     bench.wait(500);
     bench.push(1, 1);
@@ -189,7 +190,7 @@ fn what_waits_longer_than_the_limit_is_dropped_oldest_first() {
 #[test]
 fn the_limits_of_a_queue_hold_for_each_peer() {
     let limits = one_second().max_queue_len(1).max_queue_bytes(10);
-    let mut bench = Bench::new(limits.clone());
+    let mut bench = Bench::new(&limits);
     bench.push(1, 0);
     bench.push(1, 1);
     assert_eq!(bench.push_long(1, 2, 1), (Err(DropReason::QueueFull), 0));
@@ -197,7 +198,7 @@ fn the_limits_of_a_queue_hold_for_each_peer() {
     assert_eq!(bench.push_long(2, 1, 11), (Err(DropReason::QueueFull), 0));
     assert_eq!(bench.take_all(), [(1, 0), (1, 1), (2, 0)]);
 
-    let mut bench = Bench::new(limits.overflow(Overflow::DropOldest));
+    let mut bench = Bench::new(&limits.overflow(Overflow::DropOldest));
     for byte in 0..4 {
         bench.push(1, byte);
     }
@@ -210,7 +211,7 @@ fn the_limits_of_a_queue_hold_for_each_peer() {
 #[test]
 fn if_all_memory_is_taken_the_peer_that_has_waited_longest_loses_its_datagrams() {
     // A peer with one datagram of 44 bytes takes 96 + 160 and 44 + 160 bytes.
-    let mut bench = Bench::new(one_second().max_total_queue_bytes(3 * 460));
+    let mut bench = Bench::new(&one_second().max_total_queue_bytes(3 * 460));
     let mut push = |port, byte| bench.push_long(port, byte, 44);
     for (port, byte) in [(1, 0), (2, 0), (3, 0)] {
         assert_eq!(push(port, byte), (Ok(()), 0));
@@ -227,7 +228,7 @@ fn if_all_memory_is_taken_the_peer_that_has_waited_longest_loses_its_datagrams()
 // G-9
 #[test]
 fn what_waits_at_the_end_is_counted() {
-    let mut bench = Bench::new(one_second());
+    let mut bench = Bench::new(&one_second());
     bench.push(1, 0);
     bench.push(1, 1);
     bench.push(2, 0);
@@ -249,7 +250,7 @@ fn over_random_courses_no_datagram_is_lost_uncounted_and_peers_keep_their_order(
             0 => limits,
             _ => limits.overflow(Overflow::DropOldest),
         };
-        let mut bench = Bench::new(limits);
+        let mut bench = Bench::new(&limits);
         let (mut pushed, mut taken, mut dropped) = (0, 0, 0);
         let mut sent = [0_u8; 20];
         let mut seen = [None; 20];
@@ -272,7 +273,7 @@ fn over_random_courses_no_datagram_is_lost_uncounted_and_peers_keep_their_order(
                 6..9 => {
                     let now = bench.now();
                     orders.insert(bench.backlog.stands(now));
-                    if let Some((port, byte)) = bench.backlog.take(now).map(told) {
+                    if let Some((port, byte)) = bench.backlog.take(now).map(|turn| told(&turn)) {
                         taken += 1;
                         let last = seen[usize::from(port)].replace(byte);
                         assert!(last.is_none_or(|last| byte.wrapping_sub(last) < 128), "{seed}");
