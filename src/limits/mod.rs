@@ -174,6 +174,8 @@ impl Limits {
     ///   100 ms without interruption, the server is overloaded: it serves the peers that came last first. So those that it
     ///   serves wait for a short time, and the others are dropped when their time is over. The numbers are those of
     ///   CoDel ([RFC 8289](https://www.rfc-editor.org/rfc/rfc8289#section-4)).
+    /// - If a peer has sent several datagrams, those older than 100 ms are dropped then, so that an answer to the next one is
+    ///   in time.
     /// - Datagrams of one peer stay in order. [`max_queue_len`](Self::max_queue_len),
     ///   [`max_queue_bytes`](Self::max_queue_bytes) and [`max_total_queue_bytes`](Self::max_total_queue_bytes) apply. If
     ///   there is no more room, the new peer that has waited longest loses its datagrams.

@@ -183,6 +183,7 @@ impl<Req, Res> Peer<Req, Res> {
 
     pub(super) fn decode(&mut self, taken: Option<Waiting>) -> Result<Req, RecvError> {
         let (ancillary, body) = taken.ok_or(RecvError::Closed)?;
+        self.path.socket.count_wait(ancillary.arrived);
         let (datagram, passed) = body.into_parts();
         self.learn(ancillary);
         self.accept(passed);

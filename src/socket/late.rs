@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{SocketState, mailbox::Mailbox};
-use crate::stats::DropReason;
+use crate::{queue_time::Stamp, stats::DropReason};
 
 impl SocketState {
     /// Drops what has waited too long in `mailbox`. The datagram that opened the conversation is kept, unless its handler
@@ -11,6 +11,15 @@ impl SocketState {
     #[inline]
     pub(crate) fn drop_late(&self, mailbox: &Mailbox, begins: bool) -> bool {
         self.limits.queue_time().is_limited() && self.drop_each_late(mailbox, begins)
+    }
+
+    /// Counts a datagram of a queue that is received, if it is known when it arrived.
+    #[inline]
+    pub(crate) fn count_wait(&self, arrived: Stamp) {
+        if arrived.is_known() {
+            let now = self.limits.queue_time().stamp(Instant::now());
+            self.counters.waited(now.age(arrived));
+        }
     }
 
     fn drop_each_late(&self, mailbox: &Mailbox, begins: bool) -> bool {

@@ -3,20 +3,22 @@
 mod batches;
 mod client;
 mod counter;
+mod counters;
 mod drop_reason;
 mod request;
 mod round_trips;
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
-use batches::BatchCounters;
 pub use batches::BatchSizes;
 pub(crate) use client::ClientCounters;
 pub use client::ClientStats;
 pub use counter::Counter;
+pub(crate) use counters::Counters;
 pub use drop_reason::DropReason;
 pub(crate) use request::RequestCounters;
 pub use request::RequestStats;
@@ -108,6 +110,14 @@ pub struct ServerStats {
     /// Requests that were given up before all their chunks had arrived: because no new one came in time, or because of
     /// the limits of [`Chunked`](crate::Chunked).
     pub incomplete: u64,
+    /// Datagrams that waited in the queues of the server before a handler received them. Counted only with
+    /// [`Limits::max_queue_time`](crate::Limits::max_queue_time) or a [guard](crate::Guard::max_queue_time).
+    pub waited: u64,
+    /// How long these have waited, all together, in microseconds. See [`mean_wait`](Self::mean_wait).
+    pub waited_micros: u64,
+    /// Conversations that had to wait and were spawned as tasks. The others were polled to their end by the worker, which
+    /// takes less time.
+    pub spawned: u64,
     /// Conversations that have ended, for any reason. The next five counters say how some of them ended.
     pub conversations: u64,
     /// Conversations whose handler returned an error that was logged as a failure. A panic does not count
@@ -152,6 +162,16 @@ impl ServerStats {
     #[must_use]
     pub const fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
+    }
+
+    /// Returns how long a datagram has waited in the queues of the server on average, if it had to wait and that was measured;
+    /// see [`waited`](Self::waited). Subtract two stats for the average of the time between them.
+    #[must_use]
+    pub const fn mean_wait(&self) -> Option<Duration> {
+        match self.waited_micros.checked_div(self.waited) {
+            Some(micros) => Some(Duration::from_micros(micros)),
+            None => None,
+        }
     }
 
     /// Returns each reason, and how many datagrams were dropped for that reason.
@@ -207,6 +227,9 @@ impl ServerStats {
             Counter::total("store_skipped", self.store_skipped),
             Counter::total("chunks", self.chunks),
             Counter::total("incomplete", self.incomplete),
+            Counter::total("waited", self.waited),
+            Counter::total("waited_micros", self.waited_micros),
+            Counter::total("spawned", self.spawned),
             Counter::total("conversations", self.conversations),
             Counter::total("failed", self.failed),
             Counter::total("panicked", self.panicked),
@@ -239,96 +262,6 @@ impl fmt::Display for ServerStats {
     }
 }
 
-/// The counters of a [`ServerStats`]. A worker adds the sums of each batch once.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) received: AtomicU64,
-    pub(crate) received_bytes: AtomicU64,
-    pub(crate) delivered: AtomicU64,
-    pub(crate) decode_errors: AtomicU64,
-    pub(crate) sent: AtomicU64,
-    pub(crate) sent_bytes: AtomicU64,
-    pub(crate) send_errors: AtomicU64,
-    pub(crate) send_timeouts: AtomicU64,
-    pub(crate) over_budget: AtomicU64,
-    pub(crate) over_rate: AtomicU64,
-    pub(crate) challenges: AtomicU64,
-    pub(crate) replayed: AtomicU64,
-    pub(crate) reply_cache_evictions: AtomicU64,
-    pub(crate) store_errors: AtomicU64,
-    pub(crate) store_timeouts: AtomicU64,
-    pub(crate) store_skipped: AtomicU64,
-    pub(crate) chunks: AtomicU64,
-    pub(crate) incomplete: AtomicU64,
-    pub(crate) conversations: AtomicU64,
-    pub(crate) failed: AtomicU64,
-    pub(crate) panicked: AtomicU64,
-    pub(crate) aborted: AtomicU64,
-    pub(crate) evicted: AtomicU64,
-    pub(crate) idle_timeouts: AtomicU64,
-    pub(crate) stalls: AtomicU64,
-    pub(crate) suppressed_events: AtomicU64,
-    pub(crate) active_conversations: AtomicUsize,
-    pub(crate) queued_bytes: AtomicUsize,
-    pub(crate) queued_fds: AtomicUsize,
-    batches: BatchCounters,
-    dropped: [AtomicU64; DropReason::ALL.len()],
-}
-
-impl Counters {
-    pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
-        add(&self.dropped[reason as usize], datagrams);
-    }
-
-    /// Counts a batch of this many datagrams, at least one.
-    pub(crate) fn batch(&self, datagrams: usize) {
-        self.batches.count(datagrams);
-    }
-
-    pub(crate) fn read(&self) -> ServerStats {
-        ServerStats {
-            received: self.received.load(Relaxed),
-            received_bytes: self.received_bytes.load(Relaxed),
-            delivered: self.delivered.load(Relaxed),
-            decode_errors: self.decode_errors.load(Relaxed),
-            sent: self.sent.load(Relaxed),
-            sent_bytes: self.sent_bytes.load(Relaxed),
-            send_errors: self.send_errors.load(Relaxed),
-            send_timeouts: self.send_timeouts.load(Relaxed),
-            over_budget: self.over_budget.load(Relaxed),
-            over_rate: self.over_rate.load(Relaxed),
-            challenges: self.challenges.load(Relaxed),
-            replayed: self.replayed.load(Relaxed),
-            reply_cache_evictions: self.reply_cache_evictions.load(Relaxed),
-            store_errors: self.store_errors.load(Relaxed),
-            store_timeouts: self.store_timeouts.load(Relaxed),
-            store_skipped: self.store_skipped.load(Relaxed),
-            chunks: self.chunks.load(Relaxed),
-            incomplete: self.incomplete.load(Relaxed),
-            conversations: self.conversations.load(Relaxed),
-            failed: self.failed.load(Relaxed),
-            panicked: self.panicked.load(Relaxed),
-            aborted: self.aborted.load(Relaxed),
-            evicted: self.evicted.load(Relaxed),
-            idle_timeouts: self.idle_timeouts.load(Relaxed),
-            stalls: self.stalls.load(Relaxed),
-            suppressed_events: self.suppressed_events.load(Relaxed),
-            active_conversations: self.active_conversations.load(Relaxed),
-            queued_bytes: self.queued_bytes.load(Relaxed),
-            batches: self.batches.read(),
-            dropped: self.dropped.each_ref().map(|dropped| dropped.load(Relaxed)),
-        }
-    }
-}
-
-impl Counters {
-    /// Counts datagrams that were sent, and their bytes.
-    pub(crate) fn sent(&self, datagrams: usize, bytes: usize) {
-        add(&self.sent, datagrams as u64);
-        add(&self.sent_bytes, bytes as u64);
-    }
-}
-
 /// Adds `n` to a counter, unless `n` is 0.
 pub(crate) fn add(counter: &AtomicU64, n: u64) {
     if n > 0 {
@@ -356,6 +289,17 @@ mod tests {
         assert_eq!(stats.total_dropped(), 162);
         let drops: Vec<_> = stats.drops().map(|(reason, n)| (reason.as_str(), n)).collect();
         assert_eq!((drops[0], drops[8]), (("queue_full", 1), ("kernel", 9)));
+    }
+
+    // G-9
+    #[test]
+    fn the_mean_wait_is_that_of_the_datagrams_that_waited() {
+        let counters = Counters::default();
+        assert_eq!(counters.read().mean_wait(), None);
+        for millis in [10, 20] {
+            counters.waited(Duration::from_millis(millis));
+        }
+        assert_eq!(counters.read().mean_wait(), Some(Duration::from_millis(15)));
     }
 
     // G-9

@@ -16,7 +16,7 @@ use crate::{
     events::Scope,
     panic,
     socket::batch_context::BatchContext,
-    stats::DropReason,
+    stats::{DropReason, add},
 };
 
 impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
@@ -156,6 +156,7 @@ where
             Some(handle) => handle.spawn(task),
         };
         let task = task.abort_handle();
+        add(&self.socket.counters.spawned, 1);
         self.conversations.insert(peer, serial, mailbox, budget, task);
         self.reserved = false;
         self.busy = true;

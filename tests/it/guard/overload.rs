@@ -97,7 +97,9 @@ async fn are_served_newest_first(net: Net) {
     assert!((9..=36).contains(&in_order), "{numbers:?}");
     assert!(numbers[in_order..].is_sorted_by(|a, b| a > b), "{numbers:?}");
     let stats = server.handle.stats();
-    assert_eq!((stats.total_dropped(), stats.queued_bytes), (0, 0));
+    assert_eq!((stats.total_dropped(), stats.queued_bytes, stats.spawned), (0, 0, 0));
+    assert!((1..=31).contains(&stats.waited), "{stats}");
+    assert!(stats.mean_wait() >= Some(LONG), "{stats}");
     server.stop().await;
 }
 
@@ -300,6 +302,7 @@ async fn a_conversation_does_not_receive_what_has_waited_too_long() {
 
     let stats = server.handle.stats();
     assert_eq!((stats.delivered, stats.dropped(DropReason::Late)), (2, 2));
+    assert_eq!((stats.spawned, stats.waited), (1, 1));
     server.handle.set_limits(Limits::default()).unwrap();
     for text in ["a", "b"] {
         peer.send(text).await;

@@ -129,6 +129,7 @@ where
         batch.received.restore(from, ancillary, datagram.into_vec());
         batch.passed = passed;
         self.guarding.set_proven(proven);
+        let serial = self.serial;
         let BatchContext { received, passed, .. } = &mut *batch;
         let datagram = || (ancillary, received.datagram(0));
         batch = match self.conversations.arrive(received.from(0), datagram, passed) {
@@ -139,6 +140,9 @@ where
             }
             Arrival::Dropped(reason) => self.drop_datagram(batch, reason),
         };
+        if self.serial != serial && batch.unread().is_none() {
+            self.socket.count_wait(ancillary.arrived);
+        }
         batch.drop_passed();
         batch.received.clear();
         batch
