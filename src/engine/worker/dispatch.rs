@@ -20,6 +20,22 @@ use crate::{
     stats::DropReason,
 };
 
+/// Where datagrams come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// They have just been received.
+    Batch,
+    /// They have waited in the backlog.
+    Backlog,
+}
+
+/// What a datagram is that may go to a handler.
+enum Admitted {
+    Request,
+    /// A part of a request, which is kept until all parts are there.
+    Part,
+}
+
 impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
 where
     Req: Send + 'static,
@@ -30,22 +46,38 @@ where
 {
     /// Works on the batch. Returns false if other tasks must run before the rest of it.
     pub(super) fn dispatch(&mut self) -> bool {
+        self.work(Source::Batch)
+    }
+
+    /// Works on datagrams of the batch, or of the backlog. Both go through the same code, so that the compiler sees one caller
+    /// of what opens a conversation. Returns whether all datagrams of the batch were worked on.
+    #[inline(never)]
+    pub(super) fn work(&mut self, source: Source) -> bool {
         // Half the length of a queue by default: many datagrams for one conversation must not overflow its
         // queue before the conversation can receive.
         const AT_A_TIME: usize = 32;
 
         let mut batch = self.batch.take().expect(NOT_LENT);
-        self.begin_batch(&batch);
+        self.begin_work(&batch, source);
         let first = self.next;
-        self.begin_work();
-        while self.next < batch.received.len() && coop::has_budget_remaining() {
-            if self.busy && self.next - first >= AT_A_TIME {
+        while coop::has_budget_remaining() || self.overload.has_next() {
+            if source == Source::Backlog {
+                if !self.restore_next(&mut batch) {
+                    break;
+                }
+            } else if self.next == batch.received.len()
+                || self.busy && self.next - first >= AT_A_TIME
+            {
                 break;
             }
             let at = self.next;
             self.next += 1;
-            batch = self.receive(batch, at);
-            self.overload.go_on(&self.socket);
+            batch = self.receive(batch, at, source);
+            if source == Source::Backlog {
+                self.end_turn(&mut batch);
+            } else {
+                self.overload.go_on(&self.socket);
+            }
         }
         let done = self.next == batch.received.len();
         self.end_work(batch);
@@ -53,7 +85,11 @@ where
     }
 
     /// Prepares the work on datagrams.
-    pub(super) fn begin_work(&mut self) {
+    fn begin_work(&mut self, batch: &BatchContext, source: Source) {
+        match source {
+            Source::Batch => self.begin_batch(batch),
+            Source::Backlog => self.overload.begin_backlog(&self.socket),
+        }
         if self.guarding.is_outdated(&self.socket) {
             self.guarding.learn(&self.socket);
             // The next conversation must not have the budget of the last one.
@@ -64,7 +100,7 @@ where
     }
 
     /// Ends the work on the datagrams of `batch`, and sends its replies.
-    pub(super) fn end_work(&mut self, mut batch: Box<BatchContext>) {
+    fn end_work(&mut self, mut batch: Box<BatchContext>) {
         if mem::take(&mut self.reserved) {
             self.conversations.release();
         }
@@ -80,71 +116,85 @@ where
         }
     }
 
-    /// Gives datagram number `at` to its conversation, opens a conversation with it, or drops it.
-    fn receive(&mut self, mut batch: Box<BatchContext>, at: usize) -> Box<BatchContext> {
-        batch.take_passed(at);
-        let BatchContext { received, passed, replies, .. } = &mut *batch;
-        let mode = self.serve_state.mode();
-        let admitted = self.admission.admits(received.from(at), || received.ancillary(at).local);
-        let dropped = if mode >= Mode::Stop {
-            DropReason::ShuttingDown
-        } else if let Err(refusal) = admitted {
-            refusal.reason(received.from(at), &self.socket)
-        } else if self.guarding.is_on
-            && let Some(reason) = {
-                let socket = &self.socket;
-                let mut current = Current { socket, received, at, replies };
-                self.guarding.meet(&mut current, &self.conversations)
-            }
-        {
-            reason
-        } else {
-            if self.has_cache {
-                let rules = self.guarding.rules(received.from(at), &self.conversations);
-                let socket = &self.socket;
-                match (Lookup { socket, received, at, passed, rules, replies }).run() {
-                    Looked::Request => {}
-                    Looked::Dropped(reason) => return self.drop_datagram(batch, reason),
-                    Looked::Part => {
-                        batch.drop_passed();
-                        return batch;
-                    }
-                }
-            }
-            let now = self.overload.now;
-            let datagram = || {
-                let mut ancillary = received.ancillary(at);
-                ancillary.arrived = ancillary.arrived.or(now);
-                (ancillary, received.datagram(at))
-            };
-            match self.conversations.arrive(received.from(at), datagram, passed) {
-                Arrival::Waiting => {
-                    self.busy = true;
+    /// Gives datagram number `at` to its conversation, opens a conversation with it, keeps it for later, or drops it.
+    fn receive(
+        &mut self,
+        mut batch: Box<BatchContext>,
+        at: usize,
+        source: Source,
+    ) -> Box<BatchContext> {
+        // What has waited was admitted before.
+        let is_new = source == Source::Batch;
+        if is_new {
+            match self.admit(&mut batch, at) {
+                Ok(Admitted::Request) => {}
+                Ok(Admitted::Part) => {
+                    batch.drop_passed();
                     return batch;
                 }
-                Arrival::Dropped(reason) => reason,
-                Arrival::Opening if mode == Mode::Drain => DropReason::ShuttingDown,
-                Arrival::Opening if self.is_overloaded() => return self.postpone(batch, at),
-                Arrival::Opening => return self.open_or_drop(batch, at),
+                Err(reason) => return self.drop_datagram(batch, reason),
+            }
+        }
+        let BatchContext { received, passed, .. } = &mut *batch;
+        let now = self.overload.now;
+        let datagram = || {
+            let mut ancillary = received.ancillary(at);
+            ancillary.arrived = ancillary.arrived.or(now);
+            (ancillary, received.datagram(at))
+        };
+        let reason = match self.conversations.arrive(received.from(at), datagram, passed) {
+            Arrival::Waiting => {
+                self.busy = true;
+                return batch;
+            }
+            Arrival::Dropped(reason) => reason,
+            Arrival::Opening if is_new && self.serve_state.mode() == Mode::Drain => {
+                DropReason::ShuttingDown
+            }
+            Arrival::Opening if is_new && self.is_overloaded() => return self.postpone(batch, at),
+            Arrival::Opening
+                if self.guarding.is_on && self.guarding.refuses_reply(received.from(at)) =>
+            {
+                DropReason::Rate
+            }
+            Arrival::Opening => {
+                self.reserved = self.reserved || self.conversations.reserve();
+                if self.reserved {
+                    return self.open(batch, at);
+                }
+                DropReason::ConversationLimit
             }
         };
-        self.drop_datagram(batch, dropped)
+        self.drop_datagram(batch, reason)
     }
 
-    /// Opens a conversation with datagram number `at`, or drops it.
-    pub(super) fn open_or_drop(
-        &mut self,
-        batch: Box<BatchContext>,
-        at: usize,
-    ) -> Box<BatchContext> {
-        if self.guarding.is_on && self.guarding.refuses_reply(batch.received.from(at)) {
-            return self.drop_datagram(batch, DropReason::Rate);
+    /// Decides whether datagram number `at` may go to a handler. If not, returns the reason.
+    fn admit(&mut self, batch: &mut BatchContext, at: usize) -> Result<Admitted, DropReason> {
+        batch.take_passed(at);
+        let BatchContext { received, passed, replies, .. } = batch;
+        let admitted = self.admission.admits(received.from(at), || received.ancillary(at).local);
+        if self.serve_state.mode() >= Mode::Stop {
+            return Err(DropReason::ShuttingDown);
         }
-        self.reserved = self.reserved || self.conversations.reserve();
-        if self.reserved {
-            return self.open(batch, at);
+        if let Err(refusal) = admitted {
+            return Err(refusal.reason(received.from(at), &self.socket));
         }
-        self.drop_datagram(batch, DropReason::ConversationLimit)
+        let socket = &self.socket;
+        if self.guarding.is_on {
+            let mut current = Current { socket, received, at, replies };
+            if let Some(reason) = self.guarding.meet(&mut current, &self.conversations) {
+                return Err(reason);
+            }
+        }
+        if !self.has_cache {
+            return Ok(Admitted::Request);
+        }
+        let rules = self.guarding.rules(received.from(at), &self.conversations);
+        match (Lookup { socket, received, at, passed, rules, replies }).run() {
+            Looked::Request => Ok(Admitted::Request),
+            Looked::Dropped(reason) => Err(reason),
+            Looked::Part => Ok(Admitted::Part),
+        }
     }
 
     /// Drops the current datagram.

@@ -2,27 +2,21 @@
 
 mod pressure;
 
-use std::{mem, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{mem, sync::atomic::Ordering::Relaxed};
 
 pub(super) use pressure::Overload;
 
-use tokio::{task::coop, time::Instant};
-
-use super::{NOT_LENT, Worker};
+use super::{Worker, dispatch::Source};
 use crate::{
     Handler,
     engine::{
         backlog::{Lost, Turn},
         conversation::{HandlerCall, Outcome},
-        conversations::Arrival,
         serve_state::Mode,
     },
     socket::batch_context::BatchContext,
     stats::DropReason,
 };
-
-/// How long a worker serves its backlog before it receives again.
-const SLICE: Duration = Duration::from_millis(1);
 
 /// The most conversations that wait for another runtime to begin, and the most when the backlog stands. Both are larger
 /// than the number at which the worker is woken.
@@ -80,23 +74,52 @@ where
 
     /// Serves new peers for a short time, at least one.
     pub(super) fn serve_backlog(&mut self) {
-        self.overload.begin_backlog(&self.socket);
-        let until = Instant::now() + SLICE;
-        let mut batch = self.batch.take().expect(NOT_LENT);
-        self.begin_work();
-        while coop::has_budget_remaining() && self.serve_state.mode() < Mode::Stop {
-            self.overload.backlog.expire(self.overload.now);
-            if !self.can_serve_backlog() {
-                break;
-            }
-            let Some(turn) = self.overload.backlog.take(self.overload.now) else { break };
-            batch = self.serve_turn(batch, turn);
-            if self.overload.look(&self.socket) >= until {
-                break;
-            }
-        }
+        self.work(Source::Backlog);
         self.count_lost();
-        self.end_work(batch);
+        self.next = 0;
+    }
+
+    /// Puts the next datagram of the backlog into the empty batch. Returns false if there is none to serve now.
+    pub(super) fn restore_next(&mut self, batch: &mut BatchContext) -> bool {
+        let Some(turn) = self.next_turn() else { return false };
+        let Turn { from, waiting: (ancillary, body), proven } = turn;
+        let (datagram, passed) = body.into_parts();
+        batch.received.restore(from, ancillary, datagram.into_vec());
+        batch.passed = passed;
+        self.guarding.set_proven(proven);
+        self.overload.serial = self.serial;
+        self.next = 0;
+        true
+    }
+
+    fn next_turn(&mut self) -> Option<Turn> {
+        if let Some(turn) = self.overload.next.take() {
+            return Some(turn);
+        }
+        if self.overload.slice_is_over() || self.serve_state.mode() >= Mode::Stop {
+            return None;
+        }
+        self.overload.backlog.expire(self.overload.now);
+        if !self.can_serve_backlog() {
+            return None;
+        }
+        self.overload.backlog.take(self.overload.now)
+    }
+
+    /// The datagram that was restored has had its turn. If its peer is in conversation now, what it has sent after that comes
+    /// next, because later ones do not wait any more.
+    pub(super) fn end_turn(&mut self, batch: &mut BatchContext) {
+        if self.serial != self.overload.serial && batch.unread().is_none() {
+            self.socket.count_wait(batch.received.ancillary(0).arrived);
+        }
+        let from = batch.received.from(0);
+        if self.conversations.has(from, false) {
+            self.overload.next = self.overload.backlog.take_of(from);
+        }
+        batch.drop_passed();
+        batch.received.clear();
+        self.next = 0;
+        self.overload.look(&self.socket);
     }
 
     /// Counts what the backlog has dropped.
@@ -107,45 +130,6 @@ where
                 self.socket.dropped(reason, datagrams);
             }
         }
-    }
-
-    /// Opens a conversation with a datagram that has waited. If it becomes a task, what its peer has sent after that waits for
-    /// it.
-    fn serve_turn(&mut self, mut batch: Box<BatchContext>, turn: Turn) -> Box<BatchContext> {
-        let from = turn.from.clone();
-        batch = self.arrive_late(batch, turn);
-        while self.conversations.has(&from, false)
-            && let Some(turn) = self.overload.backlog.take_of(&from)
-        {
-            batch = self.arrive_late(batch, turn);
-        }
-        batch
-    }
-
-    fn arrive_late(&mut self, mut batch: Box<BatchContext>, turn: Turn) -> Box<BatchContext> {
-        let Turn { from, waiting: (ancillary, body), proven } = turn;
-        let (datagram, passed) = body.into_parts();
-        batch.received.clear();
-        batch.received.restore(from, ancillary, datagram.into_vec());
-        batch.passed = passed;
-        self.guarding.set_proven(proven);
-        let serial = self.serial;
-        let BatchContext { received, passed, .. } = &mut *batch;
-        let datagram = || (ancillary, received.datagram(0));
-        batch = match self.conversations.arrive(received.from(0), datagram, passed) {
-            Arrival::Opening => self.open_or_drop(batch, 0),
-            Arrival::Waiting => {
-                self.busy = true;
-                batch
-            }
-            Arrival::Dropped(reason) => self.drop_datagram(batch, reason),
-        };
-        if self.serial != serial && batch.unread().is_none() {
-            self.socket.count_wait(ancillary.arrived);
-        }
-        batch.drop_passed();
-        batch.received.clear();
-        batch
     }
 
     /// Begins to work on a batch, or on the rest of it.

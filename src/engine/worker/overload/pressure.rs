@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    engine::backlog::{Backlog, INTERVAL, TARGET},
+    engine::backlog::{Backlog, INTERVAL, TARGET, Turn},
     queue_time::Stamp,
     socket::SocketState,
     transport::RecvHalf,
@@ -13,6 +13,9 @@ use crate::{
 
 /// After so many batches, the backlog is served, even if there are more to receive.
 const MAX_READS: u32 = 64;
+
+/// How long a worker serves its backlog before it receives again.
+const SLICE: Duration = Duration::from_millis(1);
 
 /// How many datagrams are worked on before the worker looks at the clock, unless they take long.
 const UNLOOKED: u32 = 8;
@@ -29,6 +32,13 @@ pub(in crate::engine::worker) struct Overload {
     pub(in crate::engine::worker) now: Stamp,
     /// When the worker began with the batch.
     begun: Option<Instant>,
+    /// When the worker last looked at the clock, and when it stops to serve the backlog.
+    looked: Instant,
+    until: Instant,
+    /// What comes next of the backlog, because its peer is in conversation.
+    pub(super) next: Option<Turn>,
+    /// The number of the last conversation before the current turn.
+    pub(super) serial: u64,
     /// Since when each read of the socket has returned as much as it can.
     full_since: Option<Instant>,
     /// When the socket was under pressure last.
@@ -59,6 +69,10 @@ impl Overload {
             backlog: Backlog::new(limits, counters),
             now: Stamp::UNKNOWN,
             begun: None,
+            looked: Instant::now(),
+            until: Instant::now(),
+            next: None,
+            serial: 0,
             full_since: None,
             pressed: None,
             timestamps: Timestamps::Off,
@@ -120,9 +134,20 @@ impl Overload {
     }
 
     /// The worker begins to serve the backlog.
-    pub(super) fn begin_backlog(&mut self, socket: &SocketState) {
+    pub(in crate::engine::worker) fn begin_backlog(&mut self, socket: &SocketState) {
         self.reads = 0;
-        self.look(socket);
+        self.until = self.look(socket) + SLICE;
+    }
+
+    /// Whether the backlog was served for long enough.
+    pub(super) fn slice_is_over(&self) -> bool {
+        self.looked >= self.until
+    }
+
+    /// Whether a datagram of the backlog must not wait any more.
+    #[inline]
+    pub(in crate::engine::worker) const fn has_next(&self) -> bool {
+        self.next.is_some()
     }
 
     /// The worker has worked on one more datagram.
@@ -154,6 +179,7 @@ impl Overload {
     pub(super) fn look(&mut self, socket: &SocketState) -> Instant {
         let (now, queue_time) = (Instant::now(), socket.limits.queue_time());
         self.now = if queue_time.is_limited() { queue_time.stamp(now) } else { Stamp::UNKNOWN };
+        self.looked = now;
         now
     }
 
