@@ -31,6 +31,9 @@ const PEER: usize = 96;
 /// An empty table keeps memory for this many peers.
 const KEPT: usize = 256;
 
+/// An empty queue of a peer keeps memory for this many datagrams.
+const KEPT_DATAGRAMS: usize = 16;
+
 /// What waits for a worker: the datagrams of peers that are not in conversation. Those of one peer stay in order.
 ///
 /// Peers are served in the order in which they came. When the queue stands, those that came last are served first.
@@ -137,11 +140,15 @@ impl Backlog {
             return Ok(());
         };
         let (most, most_bytes) = (limits.max_queue_len(), limits.max_queue_bytes());
+        if len > most_bytes {
+            // Even an empty queue could not take it, so there is no reason to drop older ones.
+            return Err(DropReason::QueueFull);
+        }
         while queue.rest.len() >= most || queue.bytes + len > most_bytes {
             if limits.overflow() == Overflow::DropNewest {
                 return Err(DropReason::QueueFull);
             }
-            let oldest = queue.rest.pop_front().ok_or(DropReason::QueueFull)?;
+            let oldest = pop(&mut queue.rest).ok_or(DropReason::QueueFull)?;
             queue.bytes -= oldest.waiting.1.len();
             release_all(&oldest.waiting.1, counters);
             counters.dropped(DropReason::QueueFull, 1);
@@ -197,13 +204,20 @@ impl Backlog {
 
     /// Takes the datagram whose turn it is.
     pub(super) fn take(&mut self, now: Stamp) -> Option<Turn> {
-        let place = if self.stands(now) {
-            let newest = self.order.newest()?;
-            self.drop_old(newest, now, 1)?
-        } else {
-            self.order.oldest()?.0
-        };
-        self.take_first(place, true).map(|(turn, _)| turn)
+        loop {
+            let place = if self.stands(now) {
+                let newest = self.order.newest()?;
+                self.drop_old(newest, now, 1)?
+            } else {
+                self.order.oldest()?.0
+            };
+            // The system may have reported that it arrived before others that were read earlier.
+            let arrived = self.order.get_mut(place)?.first.waiting.0.arrived;
+            if !self.limits.queue_time().is_late(arrived, now) {
+                return self.take_first(place, true).map(|(turn, _)| turn);
+            }
+            self.drop_first(place);
+        }
     }
 
     /// Takes the next datagram of `peer`, if there is one.
@@ -249,7 +263,7 @@ impl Backlog {
     /// returns where.
     fn take_first(&mut self, place: Place, is_served: bool) -> Option<(Turn, Option<Place>)> {
         let Queue { from, first, mut rest, bytes } = self.remove(place)?;
-        let rest = rest.pop_front().map(|next| {
+        let rest = pop(&mut rest).map(|next| {
             let (number, bytes) = (next.number, bytes - next.waiting.1.len());
             reserve_anyway(PEER, &self.counters);
             let queue = Queue { from: from.clone(), first: next, rest, bytes };
@@ -271,6 +285,16 @@ impl Backlog {
         }
         Some(queue)
     }
+}
+
+/// Takes the oldest datagram out of the queue of a peer, and frees memory when most of its places are empty.
+fn pop(queue: &mut VecDeque<Entry>) -> Option<Entry> {
+    let next = queue.pop_front()?;
+    let (used, room) = (queue.len(), queue.capacity());
+    if room > KEPT_DATAGRAMS && 8 * used < 3 * room {
+        queue.shrink_to(KEPT_DATAGRAMS.max(room / 2));
+    }
+    Some(next)
 }
 
 impl Drop for Backlog {

@@ -186,6 +186,57 @@ fn what_waits_longer_than_the_limit_is_dropped_oldest_first() {
     assert_eq!(bench.counters.read().queued_bytes, 0);
 }
 
+//
+#[test]
+fn what_is_late_is_not_taken_although_something_younger_came_before() {
+    let mut bench = Bench::new(&one_second());
+    bench.millis = 2_000;
+    bench.push(1, 0);
+    bench.wait(6);
+    bench.wait(101);
+    let arrived = bench.now().earlier(Duration::from_millis(990));
+    for (port, byte) in [(2, 0), (3, 0), (3, 1)] {
+        let ancillary = Ancillary { arrived, ..Ancillary::default() };
+        let now = bench.now();
+        bench.backlog.push(&peer(port), ancillary, &[byte], None, false, now).unwrap();
+    }
+
+    bench.millis += 20;
+
+    assert_eq!(bench.take_all(), [(1, 0)]);
+    assert_eq!(bench.backlog.take_lost().late, 3);
+}
+
+//
+#[test]
+fn a_datagram_that_no_queue_can_take_displaces_no_others() {
+    let limits = one_second().max_queue_bytes(10).overflow(Overflow::DropOldest);
+    let mut bench = Bench::new(&limits);
+    for byte in 0..3 {
+        bench.push(1, byte);
+    }
+
+    assert_eq!(bench.push_long(1, 3, 11), (Err(DropReason::QueueFull), 0));
+
+    assert_eq!(bench.take_all(), [(1, 0), (1, 1), (1, 2)]);
+}
+
+//
+#[test]
+fn the_memory_of_a_queue_follows_what_waits_in_it() {
+    let mut bench = Bench::new(&one_second());
+    for byte in 0..=255 {
+        bench.push(1, byte);
+    }
+
+    for byte in 0..250 {
+        assert_eq!(bench.take(), Some((1, byte)));
+    }
+
+    let (_, queue) = bench.backlog.order.oldest().unwrap();
+    assert!(queue.rest.capacity() <= 16, "{}", queue.rest.capacity());
+}
+
 //
 #[test]
 fn the_limits_of_a_queue_hold_for_each_peer() {
