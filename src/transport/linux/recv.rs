@@ -132,6 +132,13 @@ impl RecvHalf for LinuxRecvHalf {
     }
 }
 
+impl Drop for LinuxRecvHalf {
+    fn drop(&mut self) {
+        // The socket may serve again later, or belong to the caller.
+        self.set_timestamps(None);
+    }
+}
+
 /// Adds a message together with the report of the kernel.
 fn take(
     message: &Message<'_, NAME>,
@@ -159,6 +166,7 @@ mod tests {
     use std::net::UdpSocket;
 
     use super::*;
+    use crate::transport::kernel::mmsg;
     use crate::transport::{
         Transport, Udp, WorkerIndex,
         linux::{Linux, Merging},
@@ -200,6 +208,32 @@ mod tests {
         assert_eq!(room(65_535, false, &[1]).await, FEW * 65_536);
         // Merged datagrams together may be as long as the longest message.
         assert_eq!(room(512, true, &[1]).await, FEW * 65_536);
+    }
+
+    //
+    #[tokio::test]
+    async fn the_kernel_reports_times_no_longer_than_the_half_lives() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let copy = socket.try_clone().unwrap();
+        let reports =
+            || mmsg::option(copy.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS).unwrap();
+        let udp = Udp::new(socket).unwrap();
+        let merging = Merging { asked: Some(false), is_filtered: false };
+        let transport = Linux::new(udp, WorkerIndex::ALONE, true, merging);
+        let limits = Arc::new(LiveLimits::new(&crate::Limits::default()));
+
+        let mut half = transport.recv_half(1);
+        assert!(half.set_timestamps(Some(&limits)));
+        assert_eq!(reports(), 1);
+        drop(half);
+        assert_eq!(reports(), 0);
+
+        mmsg::enable(copy.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS).unwrap();
+        let mut half = transport.recv_half(1);
+        assert!(half.set_timestamps(Some(&limits)));
+        drop(half);
+        assert_eq!(reports(), 1, "the caller wanted them before");
     }
 
     //
