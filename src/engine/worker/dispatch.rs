@@ -136,10 +136,10 @@ where
             }
         }
         let BatchContext { received, passed, .. } = &mut *batch;
-        let now = self.overload.now;
+        let read = self.overload.read;
         let datagram = || {
             let mut ancillary = received.ancillary(at);
-            ancillary.arrived = ancillary.arrived.or(now);
+            ancillary.arrived = ancillary.arrived.or(read);
             (ancillary, received.datagram(at))
         };
         let reason = match self.conversations.arrive(received.from(at), datagram, passed) {

@@ -97,7 +97,7 @@ where
     /// it.
     fn keep(&mut self, batch: &mut BatchContext, at: usize, slot: FutureSlot<F>, span: Scope) {
         let (peer, mut ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
-        ancillary.arrived = ancillary.arrived.or(self.overload.now);
+        ancillary.arrived = ancillary.arrived.or(self.overload.read);
         let mailbox = mem::take(&mut self.mailbox);
         let (socket, counters) = (Arc::clone(&self.socket), &self.socket.counters);
         let passed = batch.passed.take();

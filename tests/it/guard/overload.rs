@@ -1,5 +1,7 @@
 //! more requests than the server can answer.
 
+mod requests;
+
 use std::{
     net::{SocketAddr, UdpSocket},
     sync::{Arc, Mutex, OnceLock},
@@ -62,9 +64,13 @@ impl Slow {
 
     /// Sends the number of each peer. The server cannot receive meanwhile.
     fn send(&self, peers: usize) {
+        self.send_each(peers, |number| number.to_string().into_bytes());
+    }
+
+    fn send_each(&self, peers: usize, datagram: impl Fn(usize) -> Vec<u8>) {
         for number in 0..peers {
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-            socket.send_to(number.to_string().as_bytes(), self.addr.get().unwrap()).unwrap();
+            socket.send_to(&datagram(number), self.addr.get().unwrap()).unwrap();
             self.peers.lock().unwrap().push(socket);
         }
     }

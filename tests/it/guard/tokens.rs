@@ -14,7 +14,7 @@ use crate::{
 
 /// Text behind a token of 16 bytes. A response begins with `=`, and a challenge is `?` and a token.
 #[derive(Clone, Copy)]
-struct Cookie;
+pub(super) struct Cookie;
 
 impl DatagramProtocol for Cookie {
     type Incoming = String;
@@ -55,7 +55,7 @@ impl datagrammar::Correlated for Cookie {
     fn set_id(&self, _: u64, _: &mut [u8]) {}
 }
 
-fn secret() -> TokenSecret {
+pub(super) fn secret() -> TokenSecret {
     TokenSecret::from([7; 16])
 }
 

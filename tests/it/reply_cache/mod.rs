@@ -30,7 +30,7 @@ use crate::{
 
 /// Text whose first character is the id, if it is a digit.
 #[derive(Clone, Copy, Debug)]
-struct Numbered;
+pub struct Numbered;
 
 impl DatagramProtocol for Numbered {
     type Incoming = String;
@@ -60,7 +60,7 @@ impl Correlated for Numbered {
 }
 
 /// A server of these texts with a reply cache of the default size.
-fn numbered<Form>(
+pub fn numbered<Form>(
     handler: impl IntoHandler<String, String, Form, Handler: datagrammar::Handler<String, String>>,
 ) -> ServerBuilder<Numbered> {
     Server::builder(Numbered, handler).reply_cache(ReplyCache::default())

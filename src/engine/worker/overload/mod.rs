@@ -61,7 +61,7 @@ where
     ) -> Box<BatchContext> {
         let BatchContext { received, passed, .. } = &mut *batch;
         let (from, mut ancillary) = (received.from(at), received.ancillary(at));
-        ancillary.arrived = ancillary.arrived.or(self.overload.now);
+        ancillary.arrived = ancillary.arrived.or(self.overload.read);
         let (datagram, proven) = (received.datagram(at), self.guarding.is_proven());
         let Overload { backlog, now, .. } = &mut self.overload;
         let pushed = backlog.push(from, ancillary, datagram, passed.take(), proven, *now);
@@ -84,6 +84,10 @@ where
         let Some(turn) = self.next_turn() else { return false };
         let Turn { from, waiting: (ancillary, body), proven } = turn;
         let (datagram, passed) = body.into_parts();
+        if proven {
+            // The conversation that the one before it has opened learns that.
+            self.conversations.has(&from, true);
+        }
         batch.received.restore(from, ancillary, datagram.into_vec());
         batch.passed = passed;
         self.guarding.set_proven(proven);
@@ -138,6 +142,9 @@ where
         if self.socket.limits.queue_time().is_limited() {
             let first = batch.received.ancillary(self.next).arrived;
             self.overload.begin(first, &mut *self.receiving, &self.socket);
+            if self.next == 0 {
+                self.overload.read = self.overload.now;
+            }
         } else {
             self.overload.begin_unlimited(&mut *self.receiving);
         }

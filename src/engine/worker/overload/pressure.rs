@@ -30,6 +30,8 @@ pub(in crate::engine::worker) struct Overload {
     pub(in crate::engine::worker) backlog: Backlog,
     /// The time when the worker last looked at the clock; unknown without a limit.
     pub(in crate::engine::worker) now: Stamp,
+    /// When the worker received the batch; unknown without a limit.
+    pub(in crate::engine::worker) read: Stamp,
     /// When the worker began with the batch.
     begun: Option<Instant>,
     /// When the worker last looked at the clock, and when it stops to serve the backlog.
@@ -68,6 +70,7 @@ impl Overload {
         Self {
             backlog: Backlog::new(limits, counters),
             now: Stamp::UNKNOWN,
+            read: Stamp::UNKNOWN,
             begun: None,
             looked: Instant::now(),
             until: Instant::now(),
@@ -90,7 +93,8 @@ impl Overload {
             receiving.set_timestamps(None);
             self.timestamps = Timestamps::Off;
         }
-        (self.begun, self.now, self.is_behind) = (None, Stamp::UNKNOWN, false);
+        (self.now, self.read) = (Stamp::UNKNOWN, Stamp::UNKNOWN);
+        (self.begun, self.is_behind) = (None, false);
     }
 
     /// The worker begins to work on a batch whose first datagram arrived at the time `first`.
@@ -169,7 +173,7 @@ impl Overload {
     /// The worker has worked on a batch. If it `has_many` datagrams, there are probably more.
     #[inline]
     pub(in crate::engine::worker) const fn end(&mut self, has_many: bool) {
-        self.reads += 1;
+        self.reads = self.reads.saturating_add(1);
         if !has_many {
             self.full_since = None;
         }
