@@ -35,9 +35,10 @@ where
     /// them and are over.
     pub(super) async fn end(&mut self) {
         if self.serve_state.mode() == Mode::Finish {
+            // The running conversations have everything that was read from their peers.
+            self.seal();
             self.finish_backlog().await;
-            self.conversations.seal();
-            self.socket.closing.notify_waiters();
+            self.seal();
             poll_fn(|cx| {
                 self.attend(cx);
                 let goes_on = self.serve_state.mode() == Mode::Finish;
@@ -50,6 +51,12 @@ where
             .await;
         }
         self.close().await;
+    }
+
+    /// Lets each conversation end after what waits for it.
+    fn seal(&self) {
+        self.conversations.seal();
+        self.socket.closing.notify_waiters();
     }
 
     /// Serves the new peers that have waited.

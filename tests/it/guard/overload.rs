@@ -1,5 +1,6 @@
 //! more requests than the server can answer.
 
+mod ends;
 mod requests;
 
 use std::{
