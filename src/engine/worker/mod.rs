@@ -253,12 +253,12 @@ where
             }
             (self.pause, self.deaf) = (None, false);
         }
-        if let Some(event) = ready!(self.poll_reread(cx)) {
-            return Poll::Ready(event);
-        }
         let can_serve = self.can_serve_backlog();
         if can_serve && self.overload.has_waited() {
             return Poll::Ready(Event::Backlog);
+        }
+        if let Some(event) = ready!(self.poll_reread(cx)) {
+            return Poll::Ready(event);
         }
         let received = &mut self.batch.as_mut().expect(NOT_LENT).received;
         match self.receiving.poll_recv(cx, received) {

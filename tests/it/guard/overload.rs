@@ -2,6 +2,7 @@
 
 mod ends;
 mod requests;
+mod threads;
 
 use std::{
     net::{SocketAddr, UdpSocket},
