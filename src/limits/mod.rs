@@ -167,21 +167,21 @@ impl Limits {
     ///
     /// # Overload
     ///
-    /// With such a limit, a worker whose handlers keep it busy for more than 5 ms goes on to receive meanwhile:
+    /// With such a limit, a worker whose handlers keep it busy for more than 5 ms goes on to receive meanwhile (it looks at
+    /// the clock after every 8 datagrams):
     ///
     /// - Datagrams for conversations that run come before those of new peers.
     /// - Datagrams of new peers wait in the worker, in order. When the oldest of them has waited for more than 5 ms for
     ///   100 ms without interruption, the server is overloaded: it serves the peers that came last first. So those that it
-    ///   serves wait for a short time, and the others are dropped when their time is over. The numbers are those of
-    ///   CoDel ([RFC 8289](https://www.rfc-editor.org/rfc/rfc8289#section-4)).
-    /// - If a peer has sent several datagrams, those older than 100 ms are dropped then, so that an answer to the next one is
-    ///   in time.
+    ///   serves wait for a short time, and the others are dropped when their time is over. If newer datagrams of a peer
+    ///   wait, its older ones are dropped after 100 ms already. The numbers are those of CoDel
+    ///   ([RFC 8289](https://www.rfc-editor.org/rfc/rfc8289#section-4)).
     /// - Datagrams of one peer stay in order. [`max_queue_len`](Self::max_queue_len),
     ///   [`max_queue_bytes`](Self::max_queue_bytes) and [`max_total_queue_bytes`](Self::max_total_queue_bytes) apply. If
     ///   there is no more room, the new peer that has waited longest loses its datagrams.
     ///
-    /// Time counts from when the worker reads a datagram. The kernel reports how long it had waited before, on Linux and
-    /// as long as the server is overloaded. It does not count the time that a handler takes before its first `recv`.
+    /// Time counts from when the worker reads a datagram. The kernel reports how long it had waited before, on Linux over
+    /// UDP and as long as the server is overloaded. It does not count the time that a handler takes before its first `recv`.
     #[doc(alias("overload", "deadline", "CoDel", "LIFO", "load shedding"))]
     #[must_use]
     pub fn max_queue_time(mut self, limit: impl Into<Option<Duration>>) -> Self {
