@@ -108,13 +108,14 @@ impl Overload {
         let now = self.look(socket);
         self.begun = Some(now);
         let full = now.saturating_duration_since(*self.full_since.get_or_insert(now));
-        if full >= TARGET {
+        let has_waited = self.now.age(first) >= TARGET;
+        if full >= TARGET || has_waited {
             self.pressed = Some(now);
         }
         self.time_arrivals(now, receiving, socket);
         self.is_behind = match self.timestamps {
             Timestamps::Off => false,
-            Timestamps::On => self.now.age(first) >= TARGET,
+            Timestamps::On => has_waited,
             Timestamps::Unsupported => full >= INTERVAL,
         };
     }
