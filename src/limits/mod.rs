@@ -182,6 +182,8 @@ impl Limits {
     ///
     /// Time counts from when the worker reads a datagram. The kernel reports how long it had waited before, on Linux over
     /// UDP and as long as the server is overloaded. It does not count the time that a handler takes before its first `recv`.
+    /// What a handler has received is never late, also while it waits for a thread of a
+    /// [`blocking::handler`](crate::blocking::handler).
     #[doc(alias("overload", "deadline", "CoDel", "LIFO", "load shedding"))]
     #[must_use]
     pub fn max_queue_time(mut self, limit: impl Into<Option<Duration>>) -> Self {
