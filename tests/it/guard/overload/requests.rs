@@ -1,5 +1,7 @@
 //! requests that wait, with what came with them.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use datagrammar::AddressTokens;
 
 use super::{super::tokens, *};
@@ -130,5 +132,58 @@ async fn a_token_that_waited_lifts_the_budget_of_the_conversation_before_it() {
 
     let stats = server.handle.stats();
     assert_eq!((stats.over_budget, stats.sent_bytes, stats.failed), (0, 5_001, 0));
+    server.stop().await;
+}
+
+//
+#[tokio::test]
+async fn new_peers_that_wait_get_turns_while_timeouts_ask_for_more_reading() {
+    const PEERS: usize = 30;
+    let (slow, net) = (Slow::default(), Net::Loopback("127.0.0.1"));
+    let repeated = Arc::new(AtomicUsize::new(0));
+    let handler = conversing!(
+        [slow, repeated] | peer | {
+            let text = peer.recv().await?;
+            let goes_on = || slow.numbers().len() < PEERS;
+            match text.as_str() {
+                // So the socket is never empty.
+                "again" => {
+                    let talker = slow.peers.lock().unwrap()[0].try_clone().unwrap();
+                    while goes_on() {
+                        repeated.fetch_add(usize::from(!slow.numbers().is_empty()), Relaxed);
+                        talker.send_to(b"again", slow.addr.get().unwrap()).unwrap();
+                        peer.recv().await?;
+                    }
+                }
+                "wait" => {
+                    while goes_on() {
+                        let _ = peer.recv_timeout(Duration::from_millis(1)).await;
+                    }
+                }
+                "begin" => slow.send(PEERS),
+                _ => {
+                    thread::sleep(LONG);
+                    slow.received.lock().unwrap().push(text);
+                }
+            }
+            Ok(())
+        }
+    );
+    let limits = Limits::default().max_queue_time(LIMIT * 100);
+    let server = net.serve(Server::builder(Text, handler).limits(limits)).await;
+    let addr = server.handle.local_addrs().swap_remove(0).socket_addr().unwrap();
+    slow.addr.set(addr).unwrap();
+    let talker = UdpSocket::bind("127.0.0.1:0").unwrap();
+    slow.peers.lock().unwrap().push(talker.try_clone().unwrap());
+    talker.send_to(b"again", addr).unwrap();
+    for text in ["wait", "begin"] {
+        net.peer_of(&server.handle).await.send(text).await;
+    }
+
+    until(|| slow.numbers().len() == PEERS).await;
+
+    // One new peer is served after 64 reads.
+    let repeated = repeated.load(Relaxed);
+    assert!(repeated < 5_000, "{repeated}");
     server.stop().await;
 }
