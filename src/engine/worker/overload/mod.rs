@@ -61,6 +61,10 @@ where
     ) -> Box<BatchContext> {
         let BatchContext { received, passed, .. } = &mut *batch;
         let (from, mut ancillary) = (received.from(at), received.ancillary(at));
+        if self.guarding.is_on && self.guarding.refuses_reply(from) {
+            // It must not take the room of others.
+            return self.drop_datagram(batch, DropReason::Rate);
+        }
         ancillary.arrived = ancillary.arrived.or(self.overload.read);
         let (datagram, proven) = (received.datagram(at), self.guarding.is_proven());
         let Overload { backlog, now, .. } = &mut self.overload;

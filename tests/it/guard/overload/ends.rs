@@ -1,6 +1,6 @@
 //! L-19, L-27, G-9: serving ends while datagrams wait.
 
-use datagrammar::{RecvError, ServerHandle};
+use datagrammar::{RecvError, ServerHandle, ServerStats};
 
 use super::*;
 
@@ -91,4 +91,60 @@ async fn when_serving_is_dropped_what_waits_is_counted_and_the_next_serving_is_n
     peer.send("77").await;
     until(|| slow.numbers().len() == before + 1).await;
     server.stop().await;
+}
+
+/// Ends a server at its 20th request, gracefully or not, while others wait in the worker.
+async fn end_in_overload(is_graceful: bool) -> ServerStats {
+    let (slow, handle) = (Slow::default(), Arc::new(OnceLock::<ServerHandle>::new()));
+    let handler = {
+        let (slow, handle) = (slow.clone(), Arc::clone(&handle));
+        move |text: String| {
+            let (slow, handle) = (slow.clone(), handle.get().cloned());
+            async move {
+                match text.as_str() {
+                    "begin" => slow.send(40),
+                    "20" => {
+                        tokio::spawn(async move {
+                            let handle = handle.unwrap();
+                            if is_graceful {
+                                handle.graceful_shutdown(LIMIT * 600).await;
+                            } else {
+                                handle.shutdown().await;
+                            }
+                        });
+                    }
+                    _ => thread::sleep(LONG),
+                }
+                text
+            }
+        }
+    };
+    let net = Net::Loopback("127.0.0.1");
+    let limits = Limits::default().max_queue_time(LIMIT * 100);
+    let server = net.serve(Server::builder(Text, handler).limits(limits)).await;
+    handle.set(server.handle.clone()).unwrap();
+    slow.addr.set(server.handle.local_addrs().swap_remove(0).socket_addr().unwrap()).unwrap();
+    net.peer_of(&server.handle).await.send("begin").await;
+
+    within_deadline(server.serving).await.unwrap().unwrap();
+
+    let stats = server.handle.stats();
+    assert_eq!((stats.received, stats.queued_bytes, stats.active_conversations), (41, 0, 0));
+    assert_eq!(stats.received, stats.delivered + stats.total_dropped());
+    stats
+}
+
+// L-27
+#[tokio::test]
+async fn a_graceful_end_serves_those_that_wait_in_the_worker() {
+    assert_eq!(end_in_overload(true).await.delivered, 41);
+}
+
+// L-12
+#[tokio::test]
+async fn a_shutdown_drops_those_that_wait_in_the_worker() {
+    let stats = end_in_overload(false).await;
+
+    assert!(stats.dropped(DropReason::ShuttingDown) > 0);
+    assert_eq!(stats.dropped(DropReason::ShuttingDown), stats.total_dropped());
 }
