@@ -157,6 +157,8 @@ mod tests {
         assert_eq!(before.age(after), Duration::ZERO);
         let (second, now) = (Duration::from_secs(1), at(&queue_time, 5_000));
         assert_eq!(now.age(now.earlier(second)), second);
+        let longest = now.age(now.earlier(Duration::MAX));
+        assert!(longest > Duration::from_secs(24 * 3_600), "an age beyond all is the longest one");
         assert_eq!(now.age(Stamp::UNKNOWN), Duration::ZERO);
         assert_eq!(Stamp::UNKNOWN.earlier(second), Stamp::UNKNOWN);
     }

@@ -112,3 +112,94 @@ impl fmt::Debug for Budget {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::{Guard, guard::Watch};
+
+    const IP: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
+
+    fn rules(guard: Guard) -> Arc<Rules> {
+        let watch = Watch::default();
+        watch.set(Some(guard));
+        watch.rules().unwrap()
+    }
+
+    /// How many bytes were left, if the budget allows no more.
+    fn left(budget: &Budget, len: usize) -> Option<usize> {
+        match budget.spend(len, IP) {
+            Ok(()) => None,
+            Err(SendError::OverBudget { len: refused, left }) if refused == len => Some(left),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    //
+    #[test]
+    fn what_a_peer_has_sent_allows_three_times_as_much_until_it_is_validated() {
+        let rules = rules(Guard::internet().reply_rate(None));
+        let budget = Budget::new(&rules);
+        budget.received(4);
+        budget.received(1);
+
+        assert_eq!(left(&budget, 10), None);
+        assert_eq!(left(&budget, 6), Some(5));
+        assert_eq!(left(&budget, 5), None);
+        assert_eq!(left(&budget, 1), Some(0));
+
+        budget.validate();
+        assert!(budget.is_validated());
+        assert_eq!(left(&budget, 1_000_000), None);
+
+        budget.received(100);
+        budget.renew();
+        assert!(!budget.is_validated());
+        assert_eq!(left(&budget, 1), Some(0), "it is the budget of another peer");
+    }
+
+    //
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_the_rate_refuses_costs_no_bytes() {
+        let budget = Budget::new(&rules(Guard::internet().reply_rate(1).reply_burst(2)));
+        budget.received(10);
+        assert!(budget.spend(10, IP).is_ok() && budget.spend(10, IP).is_ok());
+
+        assert!(matches!(budget.spend(10, IP), Err(SendError::OverRate)));
+
+        assert!(budget.spend(10, None).is_ok(), "without an IP address there is no rate");
+        assert_eq!(left(&budget, 1), Some(0));
+    }
+
+    //
+    #[test]
+    fn a_peer_counts_from_its_conversation_until_that_is_over_or_the_peer_is_validated() {
+        let rules = rules(Guard::internet());
+        let [first, second] = [(); 2].map(|()| Budget::new(&rules));
+        first.count();
+        first.count();
+        second.count();
+        assert_eq!(rules.unvalidated(), 2);
+
+        first.validate();
+        first.uncount();
+        first.count();
+        assert_eq!(rules.unvalidated(), 1);
+
+        second.uncount();
+        assert_eq!(rules.unvalidated(), 0);
+    }
+
+    // a guard applies to conversations that begin afterwards
+    #[test]
+    fn a_budget_keeps_the_rules_with_which_it_began() {
+        let second = Duration::from_secs(1);
+        let (before, after) = (rules(Guard::internet()), rules(Guard::internet()));
+        let budget = Budget::new(&rules(Guard::internet().max_conversation_time(second)));
+
+        assert!(Budget::new(&before).has_rules(&before) && !Budget::new(&before).has_rules(&after));
+        assert_eq!(budget.max_conversation_time(), Some(second));
+    }
+}

@@ -233,3 +233,40 @@ impl Guard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // G-1
+    #[test]
+    fn what_is_set_can_be_read_and_zero_is_refused_by_name() {
+        let seconds = Duration::from_secs;
+        let guard = Guard::internet()
+            .reply_factor(2)
+            .min_reply_budget(100)
+            .reply_rate(4)
+            .reply_burst(5)
+            .max_conversation_time(seconds(6))
+            .max_queue_time(seconds(7))
+            .refused_ports([8, 9]);
+
+        assert_eq!((guard.get_reply_factor(), guard.get_min_reply_budget()), (Some(2), 100));
+        assert_eq!((guard.get_reply_rate(), guard.get_reply_burst()), (Some(4), Some(5)));
+        assert_eq!(guard.get_max_conversation_time(), Some(seconds(6)));
+        assert_eq!(guard.get_max_queue_time(), Some(seconds(7)));
+        assert_eq!(guard.get_refused_ports(), [8, 9]);
+
+        assert!(guard.check().is_ok());
+        let zeros = [
+            ("reply_factor", guard.clone().reply_factor(0)),
+            ("reply_rate", guard.clone().reply_rate(0)),
+            ("reply_burst", guard.clone().reply_burst(0)),
+            ("max_conversation_time", guard.clone().max_conversation_time(Duration::ZERO)),
+            ("max_queue_time", guard.max_queue_time(Duration::ZERO)),
+        ];
+        for (name, zero) in zeros {
+            assert!(zero.check().unwrap_err().to_string().contains(name), "{name}");
+        }
+    }
+}

@@ -123,3 +123,33 @@ impl RateLimit {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A-1, G-1
+    #[test]
+    fn what_is_set_can_be_read_and_the_burst_is_that_of_one_second() {
+        let limit = RateLimit::per_second(50);
+        assert_eq!((limit.get_per_second(), limit.get_burst()), (50, 50));
+        assert_eq!((limit.get_ipv4_prefix(), limit.get_ipv6_prefix()), (32, 64));
+
+        let limit = limit.burst(125).ipv4_prefix(24).ipv6_prefix(48);
+        assert_eq!((limit.get_per_second(), limit.get_burst()), (50, 125));
+        assert_eq!((limit.get_ipv4_prefix(), limit.get_ipv6_prefix()), (24, 48));
+
+        let limit = limit.ipv4_prefix(200).ipv6_prefix(200);
+        assert_eq!((limit.get_ipv4_prefix(), limit.get_ipv6_prefix()), (32, 128));
+    }
+
+    // G-1
+    #[test]
+    fn zero_is_refused_by_name() {
+        let refused = |limit: RateLimit| limit.check().map_err(|error| error.to_string());
+
+        assert!(refused(RateLimit::per_second(1)).is_ok());
+        assert!(refused(RateLimit::per_second(0).burst(1)).unwrap_err().contains("per_second"));
+        assert!(refused(RateLimit::per_second(1).burst(0)).unwrap_err().contains("burst"));
+    }
+}

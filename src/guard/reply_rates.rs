@@ -95,3 +95,65 @@ impl ReplyRates {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{Ipv4Addr, Ipv6Addr},
+        time::Duration,
+    };
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// How many replies the addresses of a network get, if each asks for ten.
+    fn replies(rates: &ReplyRates, network: impl IntoIterator<Item: Into<IpAddr>>) -> usize {
+        let asked = network.into_iter().map(Into::into).flat_map(|ip| [ip; 10]);
+        asked.filter(|ip| rates.allows(*ip)).count()
+    }
+
+    //
+    #[tokio::test(start_paused = true)]
+    async fn an_address_gets_a_burst_and_then_the_rate_and_meanwhile_its_datagrams_are_refused() {
+        let rates = ReplyRates::new(50, 125);
+        let [ip, other] = [7, 8].map(|last| IpAddr::from([192, 0, 2, last]));
+        let burst = |ip| (0..1_000).filter(|_| rates.allows(ip)).count();
+        assert!(!rates.refuses(ip));
+
+        assert_eq!(burst(ip), 125);
+        assert!(rates.refuses(ip) && !rates.refuses(other));
+        advance(Duration::from_millis(20)).await;
+        assert!(!rates.refuses(ip), "it has room for one");
+        assert_eq!(burst(ip), 1);
+        assert!(rates.refuses(ip));
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(burst(ip), 50);
+    }
+
+    //
+    #[tokio::test(start_paused = true)]
+    async fn ipv4_networks_get_32_and_256_times_as_many() {
+        let rates = ReplyRates::new(1, 2);
+        let network = |third| (0..=255).map(move |last| Ipv4Addr::new(10, 1, third, last));
+
+        assert_eq!(replies(&rates, network(0)), 2 * 32);
+        assert_eq!(replies(&rates, (1..16).flat_map(network)), 2 * (256 - 32));
+        assert_eq!(replies(&rates, network(16)), 2 * 32, "it is in another /20");
+    }
+
+    //
+    #[tokio::test(start_paused = true)]
+    async fn ipv6_networks_get_2_and_3_and_4_times_as_many() {
+        let rates = ReplyRates::new(1, 12);
+        let network = |third, fourth| {
+            (1..=9).map(move |last| Ipv6Addr::new(0x2001, 0xdb8, third, fourth, 0, 0, 0, last))
+        };
+
+        assert_eq!(replies(&rates, network(0, 0)), 12 * 2);
+        assert_eq!(replies(&rates, network(0, 0xff)), 12, "the third part of a /56");
+        assert_eq!(replies(&rates, network(0, 0x100)), 12, "the fourth part of a /48");
+        assert_eq!(replies(&rates, network(0, 0x200)), 0);
+        assert_eq!(replies(&rates, network(1, 0)), 12 * 2, "it is in another /48");
+    }
+}

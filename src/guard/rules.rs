@@ -123,3 +123,63 @@ impl Watch {
         locked(&self.rules).clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(guard: Guard) -> Rules {
+        Rules::new(guard, &Arc::default())
+    }
+
+    //
+    #[test]
+    fn exactly_the_ports_of_the_list_are_refused() {
+        let refused = |guard: Guard| {
+            let rules = rules(guard);
+            (0..=u16::MAX).filter(|port| rules.refuses_port(*port)).collect::<Vec<_>>()
+        };
+
+        let reflectors = [0, 17, 19, 53, 111, 123, 137, 138, 161, 389, 500];
+        assert_eq!(refused(Guard::internet()), reflectors);
+        assert_eq!(refused(Guard::internet().refused_ports([63, 64, 65_535])), [63, 64, 65_535]);
+        assert!(refused(Guard::internet().refused_ports([])).is_empty());
+    }
+
+    //
+    #[test]
+    fn a_datagram_allows_a_multiple_of_its_length_and_at_least_the_least_budget() {
+        assert_eq!(rules(Guard::internet()).allowance(7), 21);
+        let least = rules(Guard::internet().reply_factor(2).min_reply_budget(10));
+        assert_eq!([0, 5, 6].map(|len| least.allowance(len)), [10, 10, 12]);
+        assert_eq!(rules(Guard::internet().reply_factor(None)).allowance(0), u64::MAX);
+    }
+
+    //
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_no_handler_gives_needs_room_in_the_budget_and_the_rate() {
+        let rules = rules(Guard::internet().reply_rate(1).reply_burst(None));
+        let ip = Some(IpAddr::from([192, 0, 2, 7]));
+
+        let over = rules.pay(10, 31, ip);
+        assert!(matches!(over, Err(SendError::OverBudget { len: 31, left: 30 })), "{over:?}");
+        assert!(!rules.refuses_reply(ip.unwrap()));
+        assert!(rules.pay(10, 30, ip).is_ok(), "what is over the budget pays no rate");
+        assert!(matches!(rules.pay(10, 30, ip), Err(SendError::OverRate)));
+        assert!(rules.refuses_reply(ip.unwrap()) && !rules.allows_reply(ip.unwrap()));
+        assert!(rules.pay(10, 30, None).is_ok(), "without an IP address there is no rate");
+    }
+
+    //
+    #[test]
+    fn each_change_of_the_rules_has_another_version() {
+        let watch = Watch::default();
+        let versions = [Some(Guard::internet()), None].map(|guard| {
+            let before = watch.version();
+            watch.set(guard);
+            (watch.rules().is_some(), watch.version() > before)
+        });
+
+        assert_eq!(versions, [(true, true), (false, true)]);
+    }
+}

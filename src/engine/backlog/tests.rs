@@ -161,6 +161,7 @@ fn the_rest_of_a_peer_can_be_taken_for_its_conversation() {
     bench.push(1, 2);
 
     assert_eq!(bench.take(), Some((1, 0)));
+    assert!(!bench.backlog.is_empty());
 
     let rest: Vec<_> =
         std::iter::from_fn(|| bench.backlog.take_of(&peer(1))).map(|turn| told(&turn)).collect();
@@ -247,7 +248,8 @@ fn the_limits_of_a_queue_hold_for_each_peer() {
     assert_eq!(bench.push_long(1, 2, 1), (Err(DropReason::QueueFull), 0));
     bench.push(2, 0);
     assert_eq!(bench.push_long(2, 1, 11), (Err(DropReason::QueueFull), 0));
-    assert_eq!(bench.take_all(), [(1, 0), (1, 1), (2, 0)]);
+    assert_eq!(bench.push_long(2, 2, 10), (Ok(()), 0), "the bound itself fits");
+    assert_eq!(bench.take_all(), [(1, 0), (1, 1), (2, 0), (2, 2)]);
 
     let mut bench = Bench::new(&limits.overflow(Overflow::DropOldest));
     for byte in 0..4 {
@@ -256,6 +258,18 @@ fn the_limits_of_a_queue_hold_for_each_peer() {
     assert_eq!(bench.counters.read().dropped(DropReason::QueueFull), 2);
     assert_eq!(bench.take_all(), [(1, 0), (1, 3)]);
     assert_eq!(bench.counters.read().queued_bytes, 0);
+}
+
+//
+#[test]
+fn with_drop_oldest_the_bytes_of_a_queue_are_those_that_wait() {
+    let mut bench = Bench::new(&one_second().max_queue_bytes(10).overflow(Overflow::DropOldest));
+    for (byte, len) in [(0, 1), (1, 6), (2, 6), (3, 4)] {
+        assert_eq!(bench.push_long(1, byte, len), (Ok(()), 0));
+    }
+
+    assert_eq!(bench.counters.read().dropped(DropReason::QueueFull), 1);
+    assert_eq!(bench.take_all(), [(1, 0), (1, 2), (1, 3)]);
 }
 
 //
