@@ -134,6 +134,22 @@ fn the_datagrams_of_a_peer_stay_in_order_and_peers_that_were_served_come_after_n
 
 //
 #[test]
+fn a_peer_that_was_served_comes_after_new_ones_also_if_what_came_next_was_late() {
+    let mut bench = Bench::new(&one_second());
+    bench.push(1, 0);
+    bench.push(1, 1);
+    assert_eq!(bench.take(), Some((1, 0)));
+    bench.wait(40);
+    bench.push(2, 0);
+    bench.wait(10);
+    bench.push(1, 2);
+
+    assert_eq!(bench.wait(951), 1);
+    assert_eq!(bench.take_all(), [(2, 0), (1, 2)]);
+}
+
+//
+#[test]
 fn a_peer_that_repeats_its_request_counts_as_one_that_has_just_come() {
     let mut bench = Bench::new(&one_second());
     bench.push(1, 0);
@@ -258,6 +274,18 @@ fn the_limits_of_a_queue_hold_for_each_peer() {
     assert_eq!(bench.counters.read().dropped(DropReason::QueueFull), 2);
     assert_eq!(bench.take_all(), [(1, 0), (1, 3)]);
     assert_eq!(bench.counters.read().queued_bytes, 0);
+}
+
+//
+#[test]
+fn what_was_taken_leaves_its_bytes_to_others_of_its_peer() {
+    let mut bench = Bench::new(&one_second().max_queue_bytes(10));
+    bench.push(1, 0);
+    assert_eq!(bench.push_long(1, 1, 6), (Ok(()), 0));
+    assert_eq!(bench.take(), Some((1, 0)));
+
+    assert_eq!(bench.push_long(1, 2, 10), (Ok(()), 0));
+    assert_eq!(bench.push_long(1, 3, 1), (Err(DropReason::QueueFull), 0));
 }
 
 //
