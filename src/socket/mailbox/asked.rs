@@ -87,3 +87,19 @@ impl State {
         self.asked.take().map(|asked| *asked).or_else(|| self.pop())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //
+    #[test]
+    fn duplicates_after_the_limit_of_a_recv_are_counted_until_it_ends() {
+        let mailbox = Mailbox::default();
+        assert_eq!([(); 3].map(|()| mailbox.dropped_late()), [1, 2, 3]);
+
+        mailbox.reset_late();
+
+        assert_eq!(mailbox.dropped_late(), 1);
+    }
+}

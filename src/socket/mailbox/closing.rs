@@ -71,3 +71,56 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::{super::tests::Post, *};
+    use crate::Limits;
+
+    //
+    #[test]
+    fn a_packet_that_was_put_back_opens_the_next_conversation_unless_serving_ends() {
+        let post = Post::within(Limits::default());
+        post.open("a");
+        post.offer("b");
+        post.mailbox.set_junk(true);
+
+        assert!(post.mailbox.finish_with_more(&post.counters));
+        assert!(!post.mailbox.is_junk() && !post.mailbox.is_unread());
+        assert_eq!(post.counters.read().dropped(DropReason::Unread), 1);
+        assert!(!post.mailbox.drops_put_back());
+
+        post.mailbox.close(&post.counters);
+
+        assert!(post.mailbox.drops_put_back());
+        assert!(!post.mailbox.finish_with_more(&post.counters));
+        assert_eq!(post.waiting_bytes(), 0);
+    }
+
+    // R-11, L-10, Q-18
+    #[test]
+    fn a_sealed_mailbox_gives_what_waits_and_then_is_closed() {
+        let post = Post::within(Limits::default());
+        let cx = Context::from_waker(Waker::noop());
+        post.open("a");
+        post.offer("b");
+        assert!(!post.mailbox.is_sealed());
+
+        post.mailbox.seal();
+
+        assert!(post.mailbox.is_sealed());
+        for _ in 0..2 {
+            assert!(!post.mailbox.is_closed());
+            // It waits also while the reply store is asked about it.
+            let Poll::Ready(Some(asked)) = post.mailbox.poll_ask(&cx) else { panic!("it waits") };
+            assert!(post.mailbox.put_back(asked, &cx, &post.counters));
+            assert!(!post.mailbox.is_closed());
+            let Poll::Ready(Some(asked)) = post.mailbox.poll_ask(&cx) else { panic!("it waits") };
+            asked.released(&post.counters);
+        }
+        assert!(post.mailbox.is_closed() && !post.mailbox.drops_put_back());
+        assert!(matches!(post.mailbox.poll_take(&cx, &post.counters), Poll::Ready(None)));
+    }
+}
