@@ -82,3 +82,55 @@ impl Table {
         self.places(hash).into_iter().any(has_room)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The hash of a source with these places.
+    const fn hash(first: u64, second: u64) -> u64 {
+        first | second << 32
+    }
+
+    //
+    #[test]
+    fn a_source_is_limited_only_if_both_its_places_are_exhausted() {
+        let (table, rate) = (Table::new(), Rate::new(1, 1));
+        let pays = |first, second| table.pay(hash(first, second), rate, 0);
+        let has_room = |first, second| table.has_room(hash(first, second), rate, 0);
+
+        assert!(has_room(1, 2) && has_room(1, 2), "asking is free");
+        assert!(pays(1, 2));
+        assert!(!has_room(1, 2) && !pays(1, 2));
+        assert!(has_room(1, 3) && pays(1, 3), "it shares the first place");
+        assert!(has_room(4, 2) && pays(4, 2), "it shares the second place");
+        assert!(!has_room(4, 3) && !pays(4, 3), "both were exhausted by others");
+        assert!(pays(2, 1), "the rows have places of their own");
+    }
+
+    //
+    #[test]
+    fn a_place_is_free_again_when_its_source_has_paid() {
+        let (table, rate) = (Table::new(), Rate::new(4, 2));
+        let quarter = 250_000_000;
+        let pays = |now| table.pay(hash(1, 2), rate, now);
+        assert_eq!([0, 0, 0].map(pays), [true, true, false]);
+
+        assert!(!table.has_room(hash(1, 2), rate, quarter - 1) && !pays(quarter - 1));
+        assert!(table.has_room(hash(1, 2), rate, quarter) && pays(quarter));
+        assert!(!pays(quarter));
+    }
+
+    //
+    #[test]
+    fn a_rate_is_a_cost_in_time_and_never_zero() {
+        let rate = |per_second, burst| {
+            let Rate { cost, ahead } = Rate::new(per_second, burst);
+            (cost, ahead)
+        };
+
+        assert_eq!(rate(50, 125), (20_000_000, 2_500_000_000));
+        assert_eq!(rate(u64::MAX, 3), (1, 3));
+        assert_eq!(rate(1, u64::MAX), (1_000_000_000, u64::MAX));
+    }
+}

@@ -144,7 +144,10 @@ mod tests {
     use std::{
         net::{Ipv4Addr, SocketAddr},
         sync::Arc,
+        time::Duration,
     };
+
+    use tokio::time::advance;
 
     use super::{super::Arrival, *};
     use crate::{
@@ -245,6 +248,40 @@ mod tests {
             bench.open(port, false).unwrap();
         }
         assert_eq!(gone(&bench), (vec![false, true, true, true], 4));
+    }
+
+    //
+    #[test]
+    fn a_validated_peer_keeps_its_place_even_if_nothing_of_it_has_decoded() {
+        let mut bench = Bench::new(Some(Guard::internet()));
+        for port in 1..=4 {
+            let (_, budget) = bench.open(port, true).unwrap();
+            budget.unwrap().validate();
+        }
+
+        assert!(bench.open(5, false).is_none());
+    }
+
+    //
+    #[tokio::test(start_paused = true)]
+    async fn a_conversation_ends_after_the_time_of_the_guard_unless_its_peer_is_validated() {
+        let (time, moment) = (Duration::from_secs(600), Duration::from_millis(1));
+        let mut bench = Bench::new(Some(Guard::internet().max_conversation_time(time)));
+        assert_eq!(bench.table.next_expiry(), None);
+        let begun = Instant::now();
+        let [first, second, third] = [1, 2, 3].map(|port| bench.open(port, false).unwrap());
+        second.1.unwrap().validate();
+        bench.table.end(&peer(3), 3);
+
+        advance(time - moment).await;
+        bench.table.expire();
+        assert_eq!((bench.table.next_expiry(), bench.active()), (Some(begun + time), 2));
+        advance(moment).await;
+        bench.table.expire();
+
+        let evicted = [first.0, second.0, third.0].map(|mailbox| mailbox.is_evicted());
+        assert_eq!(evicted, [true, false, false]);
+        assert_eq!((bench.table.next_expiry(), bench.active()), (None, 1));
     }
 
     // A-6, G-1: what has ended does not stay in the queues

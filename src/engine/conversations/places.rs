@@ -63,3 +63,33 @@ impl Places {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::{Guard, guard::Watch};
+
+    // A-6, G-1
+    #[test]
+    fn what_has_ended_is_forgotten_when_it_is_most_of_a_queue() {
+        let watch = Watch::default();
+        watch.set(Some(Guard::internet()));
+        let budget = Budget::new(&watch.rules().unwrap());
+        let peer = Addr::from(SocketAddr::from(([192, 0, 2, 7], 1)));
+        let mut places = Places::new(true);
+        for serial in 0..200 {
+            places.opened(&peer, serial, &Arc::default(), Some(&budget));
+        }
+        let lens =
+            |places: &Places| [places.junk.len(), places.unvalidated.len(), places.expiring.len()];
+
+        places.tidy(68, |_, serial| serial >= 190);
+        assert_eq!(lens(&places), [200; 3]);
+        places.tidy(67, |_, serial| serial >= 190);
+
+        assert_eq!(lens(&places), [10; 3]);
+        assert!(places.junk.capacity() < 100 && places.expiring.capacity() < 100);
+    }
+}
