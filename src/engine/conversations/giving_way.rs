@@ -252,6 +252,27 @@ mod tests {
 
     //
     #[test]
+    fn a_conversation_is_idle_only_while_it_waits_and_unread_until_it_has_received() {
+        let (limits, counters) = (Limits::default().into(), Counters::default());
+        let mailbox = Mailbox::default();
+        let take = || {
+            let cx = std::task::Context::from_waker(std::task::Waker::noop());
+            mailbox.poll_take(&cx, &counters).is_ready()
+        };
+        let state = || (mailbox.is_unread(), mailbox.is_idle());
+
+        mailbox.open(Ancillary::default(), b"a", None, &limits, &counters).unwrap();
+        assert_eq!(state(), (true, false));
+        assert!(take());
+        assert_eq!(state(), (false, false), "its handler works");
+        assert!(!take());
+        assert_eq!(state(), (false, true));
+        mailbox.offer(Ancillary::default(), b"b", &mut None, &limits, &counters);
+        assert_eq!(state(), (false, false));
+    }
+
+    //
+    #[test]
     fn a_validated_peer_keeps_its_place_even_if_nothing_of_it_has_decoded() {
         let mut bench = Bench::new(Some(Guard::internet()));
         for port in 1..=4 {
