@@ -159,14 +159,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_no_handler_gives_needs_room_in_the_budget_and_the_rate() {
         let rules = rules(Guard::internet().reply_rate(1).reply_burst(None));
-        let ip = Some(IpAddr::from([192, 0, 2, 7]));
+        let ip = IpAddr::from([192, 0, 2, 7]);
 
-        let over = rules.pay(10, 31, ip);
+        let over = rules.pay(10, 31, Some(ip));
         assert!(matches!(over, Err(SendError::OverBudget { len: 31, left: 30 })), "{over:?}");
-        assert!(!rules.refuses_reply(ip.unwrap()));
-        assert!(rules.pay(10, 30, ip).is_ok(), "what is over the budget pays no rate");
-        assert!(matches!(rules.pay(10, 30, ip), Err(SendError::OverRate)));
-        assert!(rules.refuses_reply(ip.unwrap()) && !rules.allows_reply(ip.unwrap()));
+        assert!(!rules.refuses_reply(ip));
+        assert!(rules.pay(10, 30, Some(ip)).is_ok(), "what is over the budget pays no rate");
+        assert!(matches!(rules.pay(10, 30, Some(ip)), Err(SendError::OverRate)));
+        assert!(rules.refuses_reply(ip) && !rules.allows_reply(ip));
         assert!(rules.pay(10, 30, None).is_ok(), "without an IP address there is no rate");
     }
 
