@@ -269,6 +269,13 @@ mod tests {
         assert_eq!(state(), (false, true));
         mailbox.offer(Ancillary::default(), b"b", &mut None, &limits, &counters);
         assert_eq!(state(), (false, false));
+        // The reply store is asked about it, and the task waits for that.
+        let cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let std::task::Poll::Ready(Some(asked)) = mailbox.poll_ask(&cx) else {
+            panic!("no datagram")
+        };
+        assert!(mailbox.put_back(asked, &cx, &counters));
+        assert_eq!(state(), (false, false));
     }
 
     //

@@ -232,7 +232,10 @@ impl Mailbox {
     /// Whether the conversation waits for a datagram, and none is there.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.waker.is_some() && state.opening.is_none() && state.queue.is_empty()
+        state.waker.is_some()
+            && state.opening.is_none()
+            && state.asked.is_none()
+            && state.queue.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
