@@ -137,7 +137,8 @@ class Programs:
         command = ["cargo", "build", "--release", "--locked", "--package", package, "--target-dir", self.target,
                    "--message-format=json-render-diagnostics"]  # fmt: skip
         lines = call(command, cwd=BENCHES, stdout=subprocess.PIPE).stdout.splitlines()
-        return next(path for line in lines if (path := json.loads(line).get("executable")))
+        programs = (json.loads(line) for line in lines)
+        return next(it["executable"] for it in programs if it.get("executable") and it["target"]["name"] == package)
 
     def _python(self) -> str:
         venv = self.target / "venv"
