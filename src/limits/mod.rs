@@ -180,7 +180,8 @@ impl Limits {
     ///   [`max_queue_bytes`](Self::max_queue_bytes) and [`max_total_queue_bytes`](Self::max_total_queue_bytes) apply. If
     ///   there is no more room, the new peer that has waited longest loses its datagrams.
     ///
-    /// Time counts from when the worker reads a datagram. The kernel reports how long it had waited before, on Linux over
+    /// Time counts from when the worker reads a datagram, or a repetition of it that the [reply cache](crate::ReplyCache)
+    /// knows. The kernel reports how long it had waited before, on Linux over
     /// UDP and as long as the server is overloaded. It does not count the time that a handler takes before its first `recv`.
     /// What a handler has received is never late, also while it waits for a thread of a
     /// [`blocking::handler`](crate::blocking::handler).

@@ -202,6 +202,18 @@ impl Backlog {
         true
     }
 
+    /// The peer has repeated a request that waits, and the repetition is not kept. So its client still waits: the request
+    /// counts as one that has just arrived.
+    pub(super) fn renew(&mut self, from: &Addr, now: Stamp) {
+        let Some(place) = self.peers.get(from).copied() else { return };
+        let Some(mut queue) = self.order.remove(place) else { return };
+        queue.first.waiting.0.arrived = now;
+        queue.first.number = self.next;
+        self.next += 1;
+        let place = self.order.add(queue.first.number, queue, place.is_served());
+        self.peers.insert(from.clone(), place);
+    }
+
     /// Takes the datagram whose turn it is.
     pub(super) fn take(&mut self, now: Stamp) -> Option<Turn> {
         loop {

@@ -192,7 +192,12 @@ where
         let rules = self.guarding.rules(received.from(at), &self.conversations);
         match (Lookup { socket, received, at, passed, rules, replies }).run() {
             Looked::Request => Ok(Admitted::Request),
-            Looked::Dropped(reason) => Err(reason),
+            Looked::Dropped(reason) => {
+                if reason == DropReason::Duplicate {
+                    self.overload.backlog.renew(received.from(at), self.overload.now);
+                }
+                Err(reason)
+            }
             Looked::Part => Ok(Admitted::Part),
         }
     }

@@ -1,9 +1,8 @@
 //! Tests of the backlog.
 
-use std::{
-    collections::HashSet,
-    net::{Ipv4Addr, SocketAddr},
-};
+mod random;
+
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::time::Instant;
 
@@ -169,6 +168,26 @@ fn a_peer_that_repeats_its_request_counts_as_one_that_has_just_come() {
 
 //
 #[test]
+fn a_request_that_was_repeated_counts_as_one_that_has_just_come() {
+    let mut bench = Bench::new(&one_second());
+    for port in 1..=3 {
+        bench.push(port, 0);
+    }
+    bench.wait(6);
+    bench.wait(900);
+    let now = bench.now();
+    bench.backlog.renew(&peer(2), now);
+    bench.backlog.renew(&peer(9), now);
+
+    assert_eq!(bench.wait(100), 2, "the others have waited for longer than a second");
+
+    bench.push(4, 0);
+    assert_eq!(bench.take_all(), [(4, 0), (2, 0)]);
+    assert_eq!(bench.counters.read().queued_bytes, 0);
+}
+
+//
+#[test]
 fn the_rest_of_a_peer_can_be_taken_for_its_conversation() {
     let mut bench = Bench::new(&one_second());
     bench.push(1, 0);
@@ -330,58 +349,4 @@ fn what_waits_at_the_end_is_counted() {
 
     let stats = bench.counters.read();
     assert_eq!((stats.dropped(DropReason::ShuttingDown), stats.queued_bytes), (3, 0));
-}
-
-// G-9
-#[test]
-fn over_random_courses_no_datagram_is_lost_uncounted_and_peers_keep_their_order() {
-    let mut orders = HashSet::new();
-    for seed in 0..200 {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let limits = one_second().max_queue_len(3).max_total_queue_bytes(8_000);
-        let limits = match seed % 2 {
-            0 => limits,
-            _ => limits.overflow(Overflow::DropOldest),
-        };
-        let mut bench = Bench::new(&limits);
-        let (mut pushed, mut taken, mut dropped) = (0, 0, 0);
-        let mut sent = [0_u8; 20];
-        let mut seen = [None; 20];
-        for _ in 0..1_000 {
-            match random.u8(0..10) {
-                0..6 => {
-                    let port = random.usize(0..20);
-                    let byte = sent[port];
-                    sent[port] = byte.wrapping_add(1);
-                    pushed += 1;
-                    let late = bench.backlog.take_lost().late;
-                    assert_eq!(late, 0, "it was counted");
-                    let ancillary = Ancillary { arrived: bench.now(), ..Ancillary::default() };
-                    let (datagram, now) = (vec![byte; random.usize(1..100)], bench.now());
-                    let from = peer(port as u16);
-                    let result = bench.backlog.push(&from, ancillary, &datagram, None, false, now);
-                    let Lost { late, freed } = bench.backlog.take_lost();
-                    dropped += late + freed + u64::from(result.is_err());
-                }
-                6..9 => {
-                    let now = bench.now();
-                    orders.insert(bench.backlog.stands(now));
-                    if let Some((port, byte)) = bench.backlog.take(now).map(|turn| told(&turn)) {
-                        taken += 1;
-                        let last = seen[usize::from(port)].replace(byte);
-                        assert!(last.is_none_or(|last| byte.wrapping_sub(last) < 128), "{seed}");
-                        assert_ne!(last, Some(byte));
-                    }
-                    dropped += bench.backlog.take_lost().late;
-                }
-                _ => dropped += bench.wait(random.u64(0..300)),
-            }
-        }
-        let left = std::iter::from_fn(|| bench.take()).count() as u64;
-        dropped += bench.backlog.take_lost().late;
-        let older = bench.counters.read().dropped(DropReason::QueueFull);
-        assert_eq!(pushed, taken + dropped + older + left, "seed {seed}");
-        assert_eq!(bench.counters.read().queued_bytes, 0);
-    }
-    assert_eq!(orders.len(), 2, "both orders occur");
 }
