@@ -29,6 +29,7 @@ impl Stamp {
     }
 
     /// The stamp of a datagram that had waited for `age` at this time.
+    #[cfg(any(test, all(target_os = "linux", not(datagrammar_portable))))]
     pub(crate) fn earlier(self, age: Duration) -> Self {
         if !self.is_known() {
             return self;
