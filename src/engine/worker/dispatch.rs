@@ -151,12 +151,12 @@ where
             Arrival::Opening if is_new && self.serve_state.mode() == Mode::Drain => {
                 DropReason::ShuttingDown
             }
-            Arrival::Opening if is_new && self.is_overloaded() => return self.postpone(batch, at),
             Arrival::Opening
                 if self.guarding.is_on && self.guarding.refuses_reply(received.from(at)) =>
             {
                 DropReason::Rate
             }
+            Arrival::Opening if is_new && self.is_overloaded() => return self.postpone(batch, at),
             Arrival::Opening => {
                 self.reserved = self.reserved || self.conversations.reserve();
                 if self.reserved {
@@ -192,12 +192,11 @@ where
         let rules = self.guarding.rules(received.from(at), &self.conversations);
         match (Lookup { socket, received, at, passed, rules, replies }).run() {
             Looked::Request => Ok(Admitted::Request),
-            Looked::Dropped(reason) => {
-                if reason == DropReason::Duplicate {
-                    self.overload.backlog.renew(received.from(at), self.overload.now);
-                }
-                Err(reason)
+            Looked::Waiting => {
+                self.overload.backlog.renew(received.from(at), self.overload.now);
+                Err(DropReason::Duplicate)
             }
+            Looked::Dropped(reason) => Err(reason),
             Looked::Part => Ok(Admitted::Part),
         }
     }

@@ -47,11 +47,7 @@ impl Slow {
         let handler = move |text: String| {
             let slow = slow.clone();
             async move {
-                match text.as_str() {
-                    "begin" => slow.send(peers),
-                    _ => thread::sleep(work),
-                }
-                slow.received.lock().unwrap().push(text.clone());
+                slow.handle(&text, peers, work);
                 text
             }
         };
@@ -60,6 +56,15 @@ impl Slow {
         self.addr.set(addr).unwrap();
         net.peer_of(&server.handle).await.send("begin").await;
         server
+    }
+
+    /// What a handler does: sends the requests of `peers`, or takes the time `work`.
+    fn handle(&self, text: &str, peers: usize, work: Duration) {
+        match text {
+            "begin" => self.send(peers),
+            _ => thread::sleep(work),
+        }
+        self.received.lock().unwrap().push(text.to_owned());
     }
 
     /// Sends the number of each peer. The server cannot receive meanwhile.

@@ -40,11 +40,7 @@ async fn late_requests_are_answered_when_repeated(net: Net, peers: usize) {
         move |text: String| {
             let slow = slow.clone();
             async move {
-                match text.as_str() {
-                    "begin" => slow.send(peers),
-                    _ => thread::sleep(LIMIT / 2),
-                }
-                slow.received.lock().unwrap().push(text.clone());
+                slow.handle(&text, peers, LIMIT / 2);
                 text
             }
         }
@@ -84,6 +80,46 @@ async fn a_request_that_was_late_in_the_backlog_is_answered_when_it_is_repeated(
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_request_that_was_late_for_another_thread_is_answered_when_it_is_repeated() {
     late_requests_are_answered_when_repeated(Net::Threads("127.0.0.1"), 20).await;
+}
+
+//
+#[tokio::test]
+async fn a_request_that_is_repeated_while_it_waits_comes_next() {
+    const PEERS: usize = 60;
+    const AT: usize = 45;
+    let slow = Slow::default();
+    let handler = {
+        let slow = slow.clone();
+        move |text: String| {
+            let slow = slow.clone();
+            async move {
+                slow.handle(&text, PEERS, LONG);
+                let served = slow.numbers();
+                if served.len() == AT {
+                    // By now the queue stands, so the oldest one would be the last.
+                    let oldest = (0..).find(|number| !served.contains(number)).unwrap();
+                    let peer = &slow.peers.lock().unwrap()[oldest];
+                    peer.send_to(oldest.to_string().as_bytes(), slow.addr.get().unwrap()).unwrap();
+                }
+                text
+            }
+        }
+    };
+    let net = Net::Loopback("127.0.0.1");
+    let limits = Limits::default().max_queue_time(LIMIT * 100);
+    let server = net.serve(numbered(handler).limits(limits)).await;
+    slow.addr.set(server.handle.local_addrs().swap_remove(0).socket_addr().unwrap()).unwrap();
+    net.peer_of(&server.handle).await.send("begin").await;
+
+    until_settled(&server, 2 + PEERS as u64).await;
+
+    let numbers = slow.numbers();
+    let (before, after) = numbers.split_at(AT);
+    let oldest = (0..).find(|number| !before.contains(number)).unwrap();
+    assert_eq!((after[0], numbers.len()), (oldest, PEERS), "{numbers:?}");
+    assert!(after[1..].is_sorted_by(|a, b| a > b), "{numbers:?}");
+    assert_eq!(server.handle.stats().dropped(DropReason::Duplicate), 1);
+    server.stop().await;
 }
 
 //
