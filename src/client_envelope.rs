@@ -9,7 +9,9 @@ use std::{io, sync::Mutex, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
+    Addr, ClientSendError, SendError,
     lock::locked,
+    stats::{ClientCounters, add},
     timing::after,
     token::{Envelope, Reply, Stamped, TokenJar},
 };
@@ -20,6 +22,68 @@ const AGAIN: Duration = Duration::from_secs(30);
 
 /// How many challenges a call takes at most before it looks at its deadline.
 pub(crate) const MOST_CHALLENGES: usize = 1_024;
+
+/// The envelopes of a client, if it has the option.
+#[derive(Debug)]
+pub(crate) struct Envelopes(Option<ClientEnvelope>);
+
+impl Envelopes {
+    /// The envelopes for datagrams to `server`.
+    pub(crate) fn new(is_on: bool, server: &Addr) -> Self {
+        Self(is_on.then(|| ClientEnvelope::new(server.ip().is_some())))
+    }
+
+    pub(crate) const fn get(&self) -> Option<&ClientEnvelope> {
+        self.0.as_ref()
+    }
+
+    /// Whether the server may ask for a token.
+    pub(crate) fn have_tokens(&self) -> bool {
+        self.get().is_some_and(ClientEnvelope::has_tokens)
+    }
+
+    /// The length of the longest datagram to receive, if that is `len` without envelopes: a challenge must fit.
+    pub(crate) fn max_len(&self, len: usize) -> usize {
+        if self.0.is_some() { len.max(Envelope::CHALLENGE) } else { len }
+    }
+
+    /// Appends what comes before the payload of a datagram, with the newest token.
+    pub(crate) fn begin(&self, datagram: &mut Vec<u8>) {
+        if let Some(envelope) = &self.0 {
+            Envelope::begin_request(envelope.jar.token(), datagram);
+        }
+    }
+
+    /// The error of a packet that could not be encoded. Lengths are those without the envelope.
+    pub(crate) fn not_encoded(&self, error: SendError) -> ClientSendError {
+        ClientSendError::of_encoding(match (error, &self.0) {
+            (SendError::TooLarge { len, max }, Some(_)) => Envelope::too_large(len, max),
+            (error, _) => error,
+        })
+    }
+
+    /// Sends a datagram with `send`, which must not wait. In an envelope, it gets the newest token.
+    pub(crate) fn send(
+        &self,
+        datagram: &mut [u8],
+        send: impl FnOnce(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match &self.0 {
+            Some(envelope) => envelope.send(datagram, Instant::now(), send),
+            None => send(datagram),
+        }
+    }
+
+    /// Takes a datagram out of its envelope; `None` if it is in none.
+    pub(crate) fn open<'a>(&self, datagram: &'a [u8]) -> Option<&'a [u8]> {
+        if self.0.is_some() { Envelope::payload(datagram) } else { Some(datagram) }
+    }
+
+    /// Whether the datagram that was sent last was sent again because of a challenge.
+    pub(crate) fn is_challenged(&self) -> bool {
+        self.get().is_some_and(ClientEnvelope::is_challenged)
+    }
+}
 
 /// The token of the server, and the datagram that was sent last.
 #[derive(Debug)]
@@ -32,21 +96,16 @@ pub(crate) struct ClientEnvelope {
 }
 
 impl ClientEnvelope {
-    pub(crate) fn new(has_tokens: bool) -> Self {
+    fn new(has_tokens: bool) -> Self {
         Self { jar: TokenJar::default(), last: Mutex::default(), has_tokens }
     }
 
-    pub(crate) const fn has_tokens(&self) -> bool {
+    const fn has_tokens(&self) -> bool {
         self.has_tokens
     }
 
-    /// Appends what comes before the payload of a datagram, with the newest token.
-    pub(crate) fn begin(&self, datagram: &mut Vec<u8>) {
-        Envelope::begin_request(self.jar.token(), datagram);
-    }
-
     /// Writes the newest token into a datagram and sends it with `send`, which must not wait. Keeps it if it was sent.
-    pub(crate) fn send(
+    fn send(
         &self,
         datagram: &mut [u8],
         now: Instant,
@@ -85,26 +144,28 @@ impl ClientEnvelope {
     }
 
     /// Returns whether a datagram that has arrived is a challenge. If the server does not know the token of the datagram that
-    /// was sent last, that is sent again with `send`, which must not wait.
+    /// was sent last, that is sent again with `send`, which must not wait. Counts both.
     pub(crate) fn is_challenge(
         &self,
         datagram: &[u8],
-        now: Instant,
+        counters: &ClientCounters,
         send: impl FnOnce(&[u8]) -> io::Result<()>,
     ) -> bool {
         let Some(Reply::Challenge(token)) = Reply::read(datagram) else { return false };
+        add(&counters.challenges, 1);
         let mut last = locked(&self.last);
         self.jar.put(*token);
-        let again = last.as_mut().and_then(|last| last.stamp_again(&self.jar, now));
+        let again = last.as_mut().and_then(|last| last.stamp_again(&self.jar, Instant::now()));
         if let Some(again) = again {
-            // If it is refused, it is lost, as it was before. The caller has counted that.
-            let _ = send(again);
+            // If it is refused, it is lost, as it was before.
+            let sent = send(again);
+            add(if sent.is_ok() { &counters.sent } else { &counters.send_errors }, 1);
         }
         true
     }
 
     /// Whether the datagram that was sent last was sent again.
-    pub(crate) fn is_challenged(&self) -> bool {
+    fn is_challenged(&self) -> bool {
         locked(&self.last).as_ref().is_some_and(|last| last.stamped.is_challenged)
     }
 }
@@ -143,7 +204,7 @@ mod tests {
 
     fn send(envelope: &ClientEnvelope, payload: &[u8]) -> Vec<u8> {
         let mut datagram = Vec::new();
-        envelope.begin(&mut datagram);
+        Envelope::begin_request(envelope.jar.token(), &mut datagram);
         datagram.extend_from_slice(payload);
         envelope.send(&mut datagram, Instant::now(), |_| Ok(())).unwrap();
         datagram
@@ -152,11 +213,12 @@ mod tests {
     /// The token and the payload of what a challenge sends again.
     fn again(envelope: &ClientEnvelope, token: u8) -> Option<([u8; 16], Vec<u8>)> {
         let mut again = None;
-        let is_challenge = envelope.is_challenge(&challenge(token), Instant::now(), |datagram| {
-            let Request { token, payload } = Request::read(datagram).unwrap();
-            again = Some((*token.unwrap(), payload.to_vec()));
-            Ok(())
-        });
+        let is_challenge =
+            envelope.is_challenge(&challenge(token), &ClientCounters::default(), |datagram| {
+                let Request { token, payload } = Request::read(datagram).unwrap();
+                again = Some((*token.unwrap(), payload.to_vec()));
+                Ok(())
+            });
         assert!(is_challenge);
         again
     }
@@ -182,7 +244,7 @@ mod tests {
     fn a_datagram_gets_the_token_that_is_the_newest_when_it_is_sent() {
         let envelope = envelope();
         let mut datagram = Vec::new();
-        envelope.begin(&mut datagram);
+        Envelope::begin_request(envelope.jar.token(), &mut datagram);
         again(&envelope, 1);
         envelope.send(&mut datagram, Instant::now(), |_| Ok(())).unwrap();
 

@@ -6,11 +6,8 @@ use tokio::time::Instant;
 
 use super::{arrived::Arrived, link::Link, shared::Shared};
 use crate::{
-    ClientSendError, DatagramProtocol, EncodeError, SendError,
-    client_envelope::ClientEnvelope,
+    ClientSendError, DatagramProtocol, EncodeError,
     lock::locked,
-    stats::add,
-    token::Envelope,
     transport::{Scratch, SendBatch},
 };
 
@@ -22,7 +19,7 @@ impl<P: DatagramProtocol> Shared<P> {
         packet: &P::Outgoing,
     ) -> Result<Scratch, ClientSendError> {
         let encoded = Scratch::encode(link.max_len(), |datagram| self.write(packet, datagram));
-        encoded.map_err(|error| self.not_encoded(error))
+        encoded.map_err(|error| self.envelopes.not_encoded(error))
     }
 
     pub(super) fn write(
@@ -30,51 +27,25 @@ impl<P: DatagramProtocol> Shared<P> {
         packet: &P::Outgoing,
         datagram: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        if let Some(envelope) = &self.envelope {
-            envelope.begin(datagram);
-        }
+        self.envelopes.begin(datagram);
         self.protocol.encode(packet, datagram)
-    }
-
-    pub(super) fn not_encoded(&self, error: SendError) -> ClientSendError {
-        ClientSendError::of_encoding(match (error, &self.envelope) {
-            (SendError::TooLarge { len, max }, Some(_)) => Envelope::too_large(len, max),
-            (error, _) => error,
-        })
     }
 }
 
 impl<P> Shared<P> {
-    /// Sends a datagram with `try_send`, with the newest token if there are envelopes.
-    pub(super) fn stamp_and_send(
-        &self,
-        datagram: &mut [u8],
-        try_send: impl FnOnce(&[u8]) -> io::Result<()>,
-    ) -> io::Result<()> {
-        match &self.envelope {
-            Some(envelope) => envelope.send(datagram, Instant::now(), try_send),
-            None => try_send(datagram),
-        }
-    }
-
     /// Sends the datagrams for which the kernel has room; see [`Link::try_send_batch`].
     pub(super) fn send_batch(&self, link: &Link, batch: &mut SendBatch) -> io::Result<bool> {
-        let Some(envelope) = &self.envelope else {
+        let Some(envelope) = self.envelopes.get() else {
             return link.try_send_batch(batch, &self.counters);
         };
-        let newest = batch.last().filter(|_| envelope.has_tokens()).map(<[u8]>::to_vec);
+        let newest = batch.last().filter(|_| self.envelopes.have_tokens()).map(<[u8]>::to_vec);
         envelope.send_several(newest, Instant::now(), || link.try_send_batch(batch, &self.counters))
-    }
-
-    /// Whether the datagram that was sent last was sent again because of a challenge.
-    pub(super) fn is_challenged(&self) -> bool {
-        self.envelope.as_ref().is_some_and(ClientEnvelope::is_challenged)
     }
 
     /// Takes challenges that have arrived, so that a client that only sends learns tokens, too. It asks the kernel only if
     /// something has arrived.
     pub(super) fn look_for_challenges(&self, link: &Link) {
-        if !self.envelope.as_ref().is_some_and(ClientEnvelope::has_tokens) {
+        if !self.envelopes.have_tokens() {
             return;
         }
         let mut arrived = locked(&self.arrived);
@@ -96,19 +67,14 @@ impl<P> Shared<P> {
     /// Takes the challenges in front. If a challenge is about the datagram that was sent last, sends that again. Returns how
     /// many there were.
     pub(super) fn skip_challenges(&self, link: &Link, arrived: &mut Arrived) -> usize {
-        let Some(envelope) = &self.envelope else { return 0 };
-        let counters = &self.counters;
+        let Some(envelope) = self.envelopes.get() else { return 0 };
         let mut challenges = 0;
         arrived.skip_while(&self.peer_addr, |datagram| {
-            let is_challenge = envelope.is_challenge(datagram, Instant::now(), |again| {
-                let sent = link.try_send(again);
-                add(if sent.is_ok() { &counters.sent } else { &counters.send_errors }, 1);
-                sent
-            });
+            let is_challenge =
+                envelope.is_challenge(datagram, &self.counters, |again| link.try_send(again));
             challenges += usize::from(is_challenge);
             is_challenge
         });
-        add(&counters.challenges, challenges as u64);
         challenges
     }
 }

@@ -276,7 +276,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
         let Self { client, side, .. } = self;
         let mut details = RecvDetails::default();
         let received = client.receive(Some(side.exchange.due()), &mut details).await;
-        side.exchange.is_challenged |= client.shared.is_challenged();
+        side.exchange.is_challenged |= client.shared.envelopes.is_challenged();
         side.received(received, details.is_duplicate, details.waited)
     }
 }

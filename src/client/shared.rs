@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Addr, ClientRecvError, ClientSendError, DatagramProtocol,
-    client_envelope::{ClientEnvelope, MOST_CHALLENGES},
+    client_envelope::{Envelopes, MOST_CHALLENGES},
     exchange::{LastPacket, Pace},
     lock::locked,
     stats::{ClientCounters, add},
@@ -50,8 +50,7 @@ pub(super) struct Shared<P> {
     pub(super) exchanging: tokio::sync::Mutex<Pace>,
     /// The last packet that a call has returned. It is remembered only if duplicates are to be recognized.
     last: OnceLock<Mutex<LastPacket>>,
-    /// If datagrams are in envelopes.
-    pub(super) envelope: Option<ClientEnvelope>,
+    pub(super) envelopes: Envelopes,
 }
 
 /// What was taken.
@@ -81,9 +80,8 @@ impl<P> Shared<P> {
         max_datagram_size: usize,
         has_envelope: bool,
     ) -> Self {
-        let least = if has_envelope { Envelope::CHALLENGE } else { 0 };
-        let max_datagram_size = max_datagram_size.max(least).min(link.longest());
-        let has_tokens = link.route.peer.ip().is_some();
+        let envelopes = Envelopes::new(has_envelope, &link.route.peer);
+        let max_datagram_size = envelopes.max_len(max_datagram_size).min(link.longest());
         Self {
             protocol,
             max_datagram_size,
@@ -99,7 +97,7 @@ impl<P> Shared<P> {
             counters: ClientCounters::default(),
             exchanging: tokio::sync::Mutex::default(),
             last: OnceLock::new(),
-            envelope: has_envelope.then(|| ClientEnvelope::new(has_tokens)),
+            envelopes,
         }
     }
 
@@ -159,7 +157,7 @@ impl<P> Shared<P> {
         let _turn = self.turn(&link).await;
         self.look_for_challenges(&link);
         loop {
-            match self.stamp_and_send(datagram, |datagram| try_send(&link, datagram)) {
+            match self.envelopes.send(datagram, |datagram| try_send(&link, datagram)) {
                 Ok(()) => {
                     add(&self.counters.sent, 1);
                     return Ok(());
@@ -232,7 +230,7 @@ impl<P: DatagramProtocol> Shared<P> {
         packets.take(BATCH).try_for_each(|packet| {
             let encode = |datagram: &mut Vec<u8>| self.write(packet.borrow(), datagram);
             let encoded = batch.encode(&link.route, link.max_len(), encode);
-            encoded.map_err(|error| self.not_encoded(error))
+            encoded.map_err(|error| self.envelopes.not_encoded(error))
         })
     }
 
@@ -320,11 +318,7 @@ impl<P: DatagramProtocol> Shared<P> {
             challenges += self.skip_challenges(link, &mut arrived);
             match arrived.take(&self.peer_addr) {
                 Some(Next::Datagram(bytes)) => {
-                    let opened = match self.envelope {
-                        Some(_) => Envelope::payload(bytes),
-                        None => Some(bytes),
-                    };
-                    let Some(bytes) = opened else { break Taken::NoEnvelope };
+                    let Some(bytes) = self.envelopes.open(bytes) else { break Taken::NoEnvelope };
                     datagram.clear();
                     datagram.extend_from_slice(bytes);
                     *passed = arrived.take_passed();

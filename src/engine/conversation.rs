@@ -9,7 +9,7 @@ use std::{
 use super::{
     application::Application,
     serve_state::{Mode, ServeState},
-    unbegun::Unbegun,
+    unpolled::Unpolled,
 };
 use crate::{
     Addr, BoxError, Handler, Peer,
@@ -140,7 +140,7 @@ pub(super) struct Task<Req, Res, H, F, M> {
     /// is not called.
     pub(super) asks: bool,
     /// That it was given to another runtime, until that polls it.
-    pub(super) unbegun: Option<Unbegun>,
+    pub(super) unpolled: Option<Unpolled>,
     // Dropped after the future, because it reports that the conversation is over.
     pub(super) ending: Ending,
     // Dropped last, because the next serving may begin after that.
@@ -161,7 +161,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let Ending { socket, mailbox, budget, peer, serial, over } = &mut this.ending;
-        if this.unbegun.take().is_some() && socket.drop_late(mailbox, true) {
+        if this.unpolled.take().is_some() && socket.drop_late(mailbox, true) {
             // The handler was not called yet. It is called for the next datagram, if there is one.
             let Next::Conversation(ancillary) = mailbox.finish(&socket.counters) else {
                 *over = true;

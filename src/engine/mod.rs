@@ -8,7 +8,7 @@ mod conversations;
 pub(crate) mod dedicated_thread;
 mod failure;
 pub(crate) mod serve_state;
-mod unbegun;
+mod unpolled;
 mod worker;
 
 use std::{io, pin::Pin, sync::Arc};

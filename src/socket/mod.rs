@@ -47,8 +47,8 @@ pub(crate) struct SocketState {
     ended: Mutex<Vec<(Addr, u64)>>,
     any_ended: AtomicBool,
     pub(crate) reread: Reread,
-    /// How many conversations were given to another runtime that has not begun them yet.
-    pub(crate) unbegun: AtomicUsize,
+    /// How many conversations were given to another runtime that has not polled them yet.
+    pub(crate) unpolled: AtomicUsize,
     /// Notified when serving ends, for conversations that do not wait in `recv`.
     pub(crate) closing: Notify,
     /// The number of the conversation that was opened last. The worker of the next serving continues from it,
@@ -101,7 +101,7 @@ impl SocketState {
             ended: Mutex::default(),
             any_ended: AtomicBool::new(false),
             reread: Reread::default(),
-            unbegun: AtomicUsize::new(0),
+            unpolled: AtomicUsize::new(0),
             closing: Notify::new(),
             serial: AtomicU64::new(0),
             tasks,

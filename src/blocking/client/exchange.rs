@@ -180,7 +180,7 @@ impl<P: DatagramProtocol> ClientExchange<'_, P> {
         let mut details = RecvDetails::default();
         let due = side.exchange.due().into_std();
         let received = shared.receive(Some(due), &mut details);
-        side.exchange.is_challenged |= shared.is_challenged();
+        side.exchange.is_challenged |= shared.envelopes.is_challenged();
         side.received(received, details.is_duplicate, details.waited)
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Addr, ClientRecvError, ClientSendError, DatagramProtocol,
-    client_envelope::ClientEnvelope,
+    client_envelope::Envelopes,
     exchange::{LastPacket, Pace},
     lock::locked,
     stats::{ClientCounters, add},
@@ -37,8 +37,7 @@ pub(super) struct Shared<P> {
     pub(super) exchanging: Turns<Pace>,
     /// The last packet that a call has returned. It is remembered only if duplicates are to be recognized.
     last: OnceLock<Mutex<LastPacket>>,
-    /// If datagrams are in envelopes.
-    pub(super) envelope: Option<ClientEnvelope>,
+    pub(super) envelopes: Envelopes,
     /// With envelopes, held while a datagram is taken from the socket, or looked at.
     pub(super) taking: Mutex<()>,
 }
@@ -63,9 +62,8 @@ impl<P> Shared<P> {
         max_datagram_size: usize,
         has_envelope: bool,
     ) -> Self {
-        let least = if has_envelope { Envelope::CHALLENGE } else { 0 };
-        let max_datagram_size = max_datagram_size.max(least).min(link.longest());
-        let has_tokens = link.peer_addr.ip().is_some();
+        let envelopes = Envelopes::new(has_envelope, &link.peer_addr);
+        let max_datagram_size = envelopes.max_len(max_datagram_size).min(link.longest());
         Self {
             protocol,
             max_datagram_size,
@@ -76,7 +74,7 @@ impl<P> Shared<P> {
             counters: ClientCounters::default(),
             exchanging: Turns::new(Pace::default()),
             last: OnceLock::new(),
-            envelope: has_envelope.then(|| ClientEnvelope::new(has_tokens)),
+            envelopes,
             taking: Mutex::default(),
         }
     }
@@ -139,7 +137,7 @@ impl<P: DatagramProtocol> Shared<P> {
     ) -> Option<Result<(), ClientSendError>> {
         self.look_for_challenges(link);
         loop {
-            let error = match self.stamp_and_send(datagram, |datagram| try_send(link, datagram)) {
+            let error = match self.envelopes.send(datagram, |datagram| try_send(link, datagram)) {
                 Ok(()) => {
                     add(&self.counters.sent, 1);
                     return Some(Ok(()));
@@ -221,7 +219,7 @@ impl<P: DatagramProtocol> Shared<P> {
         let packet = match self.take(link, &mut buffer, details) {
             Ok(Received::Whole(len)) => {
                 add(&counters.received, 1);
-                let opened = self.open(&buffer[..len]);
+                let opened = self.envelopes.open(&buffer[..len]).ok_or_else(Envelope::missing);
                 let decoded = opened.and_then(|datagram| self.protocol.decode(datagram));
                 let decoded = decoded.map_err(|error| {
                     add(&counters.decode_errors, 1);

@@ -287,6 +287,17 @@ impl Backlog {
         Some((Turn { from, waiting: first.waiting, proven: first.proven }, rest))
     }
 
+    /// Drops and counts all datagrams, because serving ends.
+    pub(super) fn clear(&mut self) {
+        let mut dropped = 0;
+        while let Some((place, _)) = self.order.oldest()
+            && self.take_first(place, true).is_some()
+        {
+            dropped += 1;
+        }
+        self.counters.dropped(DropReason::ShuttingDown, dropped);
+    }
+
     fn remove(&mut self, place: Place) -> Option<Queue> {
         let queue = self.order.remove(place)?;
         self.peers.remove(&queue.from);
@@ -311,13 +322,7 @@ fn pop(queue: &mut VecDeque<Entry>) -> Option<Entry> {
 
 impl Drop for Backlog {
     fn drop(&mut self) {
-        let mut dropped = 0;
-        while let Some((place, _)) = self.order.oldest()
-            && self.take_first(place, true).is_some()
-        {
-            dropped += 1;
-        }
-        self.counters.dropped(DropReason::ShuttingDown, dropped);
+        self.clear();
     }
 }
 

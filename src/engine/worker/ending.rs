@@ -38,6 +38,7 @@ where
             // The running conversations have everything that was read from their peers.
             self.seal();
             self.finish_backlog().await;
+            // Those that the backlog has opened.
             self.seal();
             poll_fn(|cx| {
                 self.attend(cx);
@@ -81,7 +82,7 @@ where
     /// Closes all conversations: their `recv` returns `Closed`, they have `shutdown_grace` to finish, and then
     /// they are dropped.
     async fn close(&mut self) {
-        self.drop_backlog();
+        self.overload.backlog.clear();
         self.conversations.close();
         self.socket.closing.notify_waiters();
         let mut grace = pin!(sleep_until(Instant::now() + self.socket.limits.shutdown_grace()));

@@ -11,7 +11,7 @@ use crate::{
     Handler,
     engine::{
         conversation::{Ending, FutureSlot, HandlerCall, Outcome, Task, judge},
-        unbegun::Unbegun,
+        unpolled::Unpolled,
     },
     events::Scope,
     panic,
@@ -147,7 +147,7 @@ where
             application: Arc::clone(&self.application),
             converse: self.converse,
             asks: self.socket.has_store,
-            unbegun: (!self.polls_inline).then(|| Unbegun::new(&self.socket)),
+            unpolled: (!self.polls_inline).then(|| Unpolled::new(&self.socket)),
             ending,
             serve_state: Arc::clone(&self.serve_state),
         };

@@ -2,7 +2,7 @@
 
 mod pressure;
 
-use std::{mem, sync::atomic::Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) use pressure::Overload;
 
@@ -13,15 +13,11 @@ use crate::{
         backlog::{Lost, Turn},
         conversation::{HandlerCall, Outcome},
         serve_state::Mode,
+        unpolled,
     },
     socket::batch_context::BatchContext,
     stats::DropReason,
 };
-
-/// The most conversations that wait for another runtime to begin, and the most when the backlog stands. Both are larger
-/// than the number at which the worker is woken.
-const MAX_UNBEGUN: usize = 64;
-const MAX_UNBEGUN_STANDING: usize = 8;
 
 impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
 where
@@ -33,14 +29,14 @@ where
 {
     /// Whether a new peer has to wait.
     pub(super) fn is_overloaded(&self) -> bool {
-        self.overload.is_on() || self.has_unbegun(MAX_UNBEGUN)
+        self.overload.is_on() || self.has_unpolled(unpolled::MAX)
     }
 
     /// Whether the other runtime, which runs the conversations, is behind.
-    fn has_unbegun(&self, most: usize) -> bool {
+    fn has_unpolled(&self, most: usize) -> bool {
         !self.polls_inline
             && self.overload.now.is_known()
-            && self.socket.unbegun.load(Relaxed) >= most
+            && self.socket.unpolled.load(Relaxed) >= most
     }
 
     /// Whether there is a backlog that can be served now.
@@ -49,7 +45,7 @@ where
             return false;
         }
         let stands = self.overload.backlog.stands(self.overload.now);
-        !self.has_unbegun(if stands { MAX_UNBEGUN_STANDING } else { MAX_UNBEGUN })
+        !self.has_unpolled(if stands { unpolled::MAX_STANDING } else { unpolled::MAX })
     }
 
     /// Keeps datagram number `at`, of a new peer, for later.
@@ -61,10 +57,6 @@ where
     ) -> Box<BatchContext> {
         let BatchContext { received, passed, .. } = &mut *batch;
         let (from, mut ancillary) = (received.from(at), received.ancillary(at));
-        if self.guarding.is_on && self.guarding.refuses_reply(from) {
-            // It must not take the room of others.
-            return self.drop_datagram(batch, DropReason::Rate);
-        }
         ancillary.arrived = ancillary.arrived.or(self.overload.read);
         let (datagram, proven) = (received.datagram(at), self.guarding.is_proven());
         let Overload { backlog, now, .. } = &mut self.overload;
@@ -80,7 +72,6 @@ where
     pub(super) fn serve_backlog(&mut self) {
         self.work(Source::Backlog);
         self.count_lost();
-        self.next = 0;
     }
 
     /// Puts the next datagram of the backlog into the empty batch. Returns false if there is none to serve now.
@@ -96,7 +87,6 @@ where
         batch.passed = passed;
         self.guarding.set_proven(proven);
         self.overload.serial = self.serial;
-        self.next = 0;
         true
     }
 
@@ -152,10 +142,5 @@ where
         } else {
             self.overload.begin_unlimited(&mut *self.receiving);
         }
-    }
-
-    /// Ends the backlog, because serving ends.
-    pub(super) fn drop_backlog(&mut self) {
-        drop(mem::replace(&mut self.overload, Overload::new(&self.socket)));
     }
 }
