@@ -1,7 +1,7 @@
 //! How many requests are answered in time, when a server gets more than it can answer.
 //!
 //! A server on one thread works for 1 ms on each request, so it can answer 1,000 a second. Clients at 512 addresses send
-//! more, at a steady rate. An answer counts if it comes within a second, since a client does not wait longer. The figures
+//! more, at a steady rate. An answer counts if it comes within a second, since a client does not wait longer. The numbers
 //! are answers in time, as a share of what the server can answer. With `--test`, there is one short round.
 
 use std::{
