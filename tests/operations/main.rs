@@ -1,0 +1,1 @@
+//! What operators use: section O of `docs/contract.md`.
