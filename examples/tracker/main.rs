@@ -5,7 +5,7 @@
 //! aria2c --bt-tracker=udp://127.0.0.1:6969/announce file.torrent
 //! ```
 //!
-//! After the address, it can be said how many connect requests of each client's address are answered in a second, in place of 500.
+//! A second argument sets how many connect requests a second each address may make; the default is 500.
 //!
 //! `packet.rs` has the packets and the connection id, which proves the address of a client. `swarms.rs` has the peers.
 
