@@ -2,6 +2,7 @@
 //! random choices for a packet that must survive a round trip.
 
 mod packet;
+mod server;
 
 use std::{env, fs, path::Path};
 
@@ -67,6 +68,19 @@ pub fn tokens(input: &[u8]) {
         write_files(seeds.map(Some));
     }
     datagrammar::fuzz_tokens(input);
+}
+
+/// Fuzzes a whole server.
+pub fn served(input: &[u8]) {
+    if input.is_empty() {
+        // Peers that are answered, a handler that waits, one that panics, an end, a reload, and tagged requests.
+        let plain =
+            b"\x00\x1f\x00\x24\x33\xa3\x0b\x00\x01\x82\x99\x00\x3f\x40\x02\x82\x33\x00\x0e\x00";
+        let tagged =
+            b"\x11\x1f\x00\x46\x00\x00\x00\x00\x01\xa0\x00\x46\x00\x00\x00\x00\x01\xa0\x17\x00";
+        write_files([plain.to_vec(), tagged.to_vec()].map(Some));
+    }
+    server::run(input);
 }
 
 /// Fuzzes a layer.
