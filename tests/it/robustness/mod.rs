@@ -3,6 +3,7 @@
 
 mod chatty;
 mod flood;
+mod impaired;
 #[cfg(target_os = "linux")]
 mod killed;
 mod loops;
