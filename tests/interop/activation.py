@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
 
-from programs import DEADLINE, Built, connected, expect, finished
+from programs import DEADLINE, Built, connected, expect, finished, lines_of
 
 UNITS = Path(__file__).resolve().parent.parent.parent / "examples" / "activated"
 HOST = "127.0.0.77"  # no other test uses it, so a free port stays free
@@ -110,20 +109,10 @@ def activated(
     listen = [f"--listen={host}:{port}" for host, port in addrs]
     datagram = ["--datagram"] if kind == socket.SOCK_DGRAM else []
     command = ["systemd-socket-activate", *datagram, *listen, f"--fdname={':'.join(names)}"]
-    with subprocess.Popen(
-        [*command, built.program("activated"), *args],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as program:  # fmt: skip
-        lines: SimpleQueue[str] = SimpleQueue()
-        reader = Thread(target=lambda: [lines.put(line.rstrip("\n")) for line in program.stdout])
-        reader.start()
-        try:
-            for _ in addrs:
-                expect(lines.get(timeout=DEADLINE).startswith("Listening on "), True)
-            yield addrs, lines
-        finally:
-            program.kill()
-            reader.join()
+    with lines_of([*command, built.program("activated"), *args]) as (_, lines):
+        for _ in addrs:
+            expect(lines.get(timeout=DEADLINE).startswith("Listening on "), True)
+        yield addrs, lines
 
 
 def free_addrs(count: int, kind: int) -> list[tuple[str, int]]:

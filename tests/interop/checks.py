@@ -10,6 +10,7 @@ import javascript
 import model_client
 import model_server
 import ntp
+import production
 import byte_echo
 import python_types
 import radius
@@ -29,6 +30,7 @@ CHECKS = [
     *model_client.CHECKS,
     *model_server.CHECKS,
     *ntp.CHECKS,
+    *production.CHECKS,
     *byte_echo.CHECKS,
     *python_types.CHECKS,
     *radius.CHECKS,

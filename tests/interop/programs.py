@@ -62,6 +62,22 @@ def started(command: list[str]) -> Iterator[str]:
 
 
 @contextmanager
+def lines_of(command: list[str]) -> Iterator[tuple[subprocess.Popen, SimpleQueue[str]]]:
+    """Runs a program as long as it is needed; yields it, and the lines that it prints."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as program:
+        lines: SimpleQueue[str] = SimpleQueue()
+        reader = Thread(target=lambda: [lines.put(line.rstrip("\n")) for line in program.stdout])
+        reader.start()
+        try:
+            yield program, lines
+        finally:
+            program.kill()
+            reader.join()
+
+
+@contextmanager
 def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]:
     """Runs a program as long as it is needed, and fails if it has ended before. What it prints is not read."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, **options) as program:
