@@ -4,16 +4,15 @@
 //! cargo run --example beside_axum --features axum
 //! ```
 
-use axum::{Router, routing::get};
-use datagrammar::{Addr, BoxError, Client, Server, ServerHandle, Text};
+use axum::{Router, http::header::CONTENT_TYPE, response::IntoResponse, routing::get};
+use datagrammar::{Addr, BoxError, Client, PrometheusPage, Server, ServerHandle, Text};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
-async fn metrics(server: ServerHandle) -> String {
-    let stats = server.stats();
-    stats.counters().map(|counter| format!("{} {}\n", counter.name, counter.value)).collect()
+async fn metrics(server: ServerHandle) -> impl IntoResponse {
+    ([(CONTENT_TYPE, PrometheusPage::CONTENT_TYPE)], server.stats().to_prometheus(&[]))
 }
 
 /// Asks both servers once. A program that runs longer waits for `tokio::signal::ctrl_c()` instead.
@@ -23,8 +22,9 @@ async fn ask(server: Addr, mut http: TcpStream) -> Result<(), BoxError> {
     let (answer, mut page) = (client.recv().await?, String::new());
     http.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await?;
     http.read_to_string(&mut page).await?;
-    let received = page.lines().find(|line| line.starts_with("received")).unwrap_or("no such line");
-    println!("datagram: {answer}, page: {received}");
+    let received = "datagrammar_server_received_datagrams_total ";
+    let line = page.lines().find(|line| line.starts_with(received)).unwrap_or("no such line");
+    println!("datagram: {answer}, page: {line}");
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 //! - [`coming_from`]: for users of EasyNetwork, `UdpFramed` and `recv_from` loops.
 //! - [`codecs`], [`layers`], [`keys`]: which to choose, and what each costs.
 //! - [`codecs_of_your_own`]: how to write and test a protocol.
+//! - [`metrics`]: what servers and clients count, for Prometheus.
 //! - [`performance`]: measurements, beside other servers.
 //! - [`robustness`]: what a server on the internet must bear, and the figures of the tests.
 //! - [`contract`]: the behaviour that you can rely on, rule by rule.
@@ -29,6 +30,7 @@ macro_rules! links {
 [internet]: crate::_documentation::internet
 [keys]: crate::_documentation::keys
 [layers]: crate::_documentation::layers
+[metrics]: crate::_documentation::metrics
 [performance]: crate::_documentation::performance
 [requests]: crate::_documentation::requests
 [robustness]: crate::_documentation::robustness
@@ -50,6 +52,7 @@ macro_rules! links {
 [`PeerSender`]: crate::PeerSender
 [`Prefix`]: crate::Prefix
 [`RateLimit`]: crate::RateLimit
+[`PrometheusPage`]: crate::PrometheusPage
 [`ReplayWindow`]: crate::ReplayWindow
 [`ReplyCache`]: crate::ReplyCache
 [`RequestClient`]: crate::RequestClient
@@ -96,6 +99,7 @@ chapters! {
     internet: "../docs/internet.md";
     keys: "../docs/keys.md";
     layers: "../docs/layers.md";
+    metrics: "../docs/metrics.md";
     performance: "../docs/performance.md", with "../docs/performance.svg";
     requests: "../docs/requests.md";
     robustness: "../docs/robustness.md";

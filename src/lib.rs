@@ -60,6 +60,7 @@
 //! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
+//! | metrics for Prometheus | [`ServerStats::to_prometheus`], [`PrometheusPage`]; [what they mean](_documentation::metrics) |
 //! | packets that are longer than one datagram | [`Chunked`] |
 //! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
 //! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`] |
@@ -284,7 +285,8 @@ pub use reply_cache::{Begun, ReplyCache, ReplyStore, StoreFailure, StoredRequest
 pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};
 pub use server::{Binding, Server, ServerBuilder};
 pub use stats::{
-    BatchSizes, ClientStats, Counter, DropReason, RequestStats, RoundTrips, ServerStats,
+    BatchSizes, ClientStats, Counter, DropReason, PrometheusPage, RequestStats, RoundTrips,
+    ServerStats,
 };
 pub use tasks::Spawner;
 pub use token::{AddressTokens, PeerTokens, TokenSecret, TokenSecrets, ValidateAddress};

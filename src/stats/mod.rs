@@ -5,6 +5,7 @@ mod client;
 mod counter;
 mod counters;
 mod drop_reason;
+mod metrics;
 mod request;
 mod round_trips;
 
@@ -20,6 +21,7 @@ pub use client::ClientStats;
 pub use counter::Counter;
 pub(crate) use counters::Counters;
 pub use drop_reason::DropReason;
+pub use metrics::PrometheusPage;
 pub(crate) use request::RequestCounters;
 pub use request::RequestStats;
 pub use round_trips::RoundTrips;
@@ -184,28 +186,17 @@ impl ServerStats {
     /// An exporter of metrics needs only this and [`drops`](Self::drops). It then also exports counters that
     /// later versions add. [`is_gauge`](Counter::is_gauge) marks the values that can decrease.
     ///
-    /// # Examples
+    /// For Prometheus, [`to_prometheus`](Self::to_prometheus) makes the whole page.
     ///
-    /// In the text format of Prometheus:
+    /// # Examples
     ///
     /// ```
     /// use datagrammar::ServerStats;
-    /// use std::fmt::Write;
     ///
-    /// fn metrics(stats: &ServerStats) -> String {
-    ///     let mut text = String::new();
-    ///     for counter in stats.counters() {
-    ///         writeln!(text, "datagrammar_{} {}", counter.name, counter.value).unwrap();
-    ///     }
-    ///     for (reason, datagrams) in stats.drops() {
-    ///         writeln!(text, "datagrammar_dropped{{reason=\"{reason}\"}} {datagrams}").unwrap();
-    ///     }
-    ///     text
-    /// }
-    ///
-    /// let text = metrics(&ServerStats::default());
-    /// assert!(text.contains("datagrammar_received 0\n"));
-    /// assert!(text.contains("datagrammar_dropped{reason=\"queue_full\"} 0\n"));
+    /// let stats = ServerStats::default();
+    /// let lines: Vec<_> =
+    ///     stats.counters().map(|counter| format!("{} = {}", counter.name, counter.value)).collect();
+    /// assert_eq!(lines[0], "received = 0");
     /// ```
     pub fn counters(&self) -> impl Iterator<Item = Counter> {
         [

@@ -25,13 +25,16 @@ const BUCKETS: usize = 29 * PARTS as usize;
 /// assert_eq!((stats.round_trips.count(), stats.round_trips.quantile(0.5)), (0, None));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct RoundTrips(Box<[u64; BUCKETS]>);
+pub struct RoundTrips {
+    buckets: Box<[u64; BUCKETS]>,
+    micros: u64,
+}
 
 impl RoundTrips {
     /// Returns how many round trips were measured.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.iter().sum()
+        self.buckets.iter().sum()
     }
 
     /// Returns a time that the part `quantile` of the round trips did not exceed: the median for 0.5. It is the
@@ -46,10 +49,33 @@ impl RoundTrips {
             below += number;
             below >= rank
         };
-        let bucket = self.0.iter().position(reaches).filter(|_| count > 0)?;
+        let bucket = self.buckets.iter().position(reaches).filter(|_| count > 0)?;
         Some(Duration::from_micros(upper_end(bucket)))
     }
+
+    /// The sum of all round trips, in whole microseconds each.
+    pub(super) const fn sum(&self) -> Duration {
+        Duration::from_micros(self.micros)
+    }
+
+    /// Limits from 64 µs to 67 s, each twice the one before, with how many round trips were shorter and not shorter than the
+    /// limit before; and how many were not shorter than all limits.
+    pub(super) fn doubling(&self) -> (impl Iterator<Item = (Duration, u64)>, u64) {
+        // Each 16 buckets end at twice the time of the 16 before.
+        let sums: Vec<u64> =
+            self.buckets.chunks(PARTS as usize).map(|part| part.iter().sum()).collect();
+        let above = sums[LONGEST + 1..].iter().sum();
+        let limited = (SHORTEST..=LONGEST).map(move |n| {
+            let first = if n == SHORTEST { 0 } else { n };
+            (Duration::from_micros(PARTS << n), sums[first..=n].iter().sum())
+        });
+        (limited, above)
+    }
 }
+
+/// The limits of 64 µs and 67 s.
+const SHORTEST: usize = 2;
+const LONGEST: usize = 22;
 
 /// The bucket of a time in microseconds. The first 16 buckets are 1 µs wide.
 fn bucket(micros: u64) -> usize {
@@ -66,7 +92,7 @@ fn upper_end(bucket: usize) -> u64 {
 
 impl Default for RoundTrips {
     fn default() -> Self {
-        Self(Box::new([0; BUCKETS]))
+        Self { buckets: Box::new([0; BUCKETS]), micros: 0 }
     }
 }
 
@@ -83,22 +109,32 @@ impl fmt::Debug for RoundTrips {
 
 /// The counters of a [`RoundTrips`].
 #[derive(Debug)]
-pub(super) struct RoundTripCounters(Box<[AtomicU64; BUCKETS]>);
+pub(super) struct RoundTripCounters {
+    buckets: Box<[AtomicU64; BUCKETS]>,
+    micros: AtomicU64,
+}
 
 impl RoundTripCounters {
     pub(super) fn add(&self, time: Duration) {
         let micros = time.as_micros().try_into().unwrap_or(u64::MAX);
-        self.0[bucket(micros)].fetch_add(1, Relaxed);
+        self.buckets[bucket(micros)].fetch_add(1, Relaxed);
+        self.micros.fetch_add(micros, Relaxed);
     }
 
     pub(super) fn read(&self) -> RoundTrips {
-        RoundTrips(Box::new(std::array::from_fn(|n| self.0[n].load(Relaxed))))
+        RoundTrips {
+            buckets: Box::new(std::array::from_fn(|n| self.buckets[n].load(Relaxed))),
+            micros: self.micros.load(Relaxed),
+        }
     }
 }
 
 impl Default for RoundTripCounters {
     fn default() -> Self {
-        Self(Box::new([const { AtomicU64::new(0) }; BUCKETS]))
+        Self {
+            buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]),
+            micros: AtomicU64::new(0),
+        }
     }
 }
 
@@ -139,5 +175,28 @@ mod tests {
         assert!(quantile(1.0) == quantile(7.0) && quantile(-1.0) == quantile(0.0));
         counters.add(Duration::MAX);
         assert!(counters.read().quantile(1.0).unwrap() > Duration::from_secs(3_600));
+    }
+    // Q-2
+    #[test]
+    fn each_round_trip_is_below_the_limit_that_counts_it() {
+        for (micros, limit) in [(0, 64), (63, 64), (64, 128), (127, 128), (1_000_000, 1 << 20)] {
+            let counters = RoundTripCounters::default();
+            counters.add(Duration::from_micros(micros));
+
+            let times = counters.read();
+            let (limited, above) = times.doubling();
+            let counted: Vec<_> = limited.filter(|(_, count)| *count > 0).collect();
+            assert_eq!((counted, above), (vec![(Duration::from_micros(limit), 1)], 0), "{micros}");
+            assert_eq!(times.sum(), Duration::from_micros(micros));
+        }
+        let counters = RoundTripCounters::default();
+        counters.add(Duration::from_secs(68));
+        let times = counters.read();
+        let (limited, above) = times.doubling();
+        assert_eq!((limited.map(|(_, count)| count).sum::<u64>(), above), (0, 1));
+        assert_eq!(
+            times.doubling().0.map(|(limit, _)| limit).max(),
+            Some(Duration::from_micros(1 << 26))
+        );
     }
 }

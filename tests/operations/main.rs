@@ -1,1 +1,3 @@
 //! What operators use: section O of `docs/contract.md`.
+
+mod metrics;

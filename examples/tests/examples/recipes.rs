@@ -138,5 +138,8 @@ fn lossy_network_loses_datagrams_and_no_request() {
 #[cfg(feature = "axum")]
 #[test]
 fn beside_axum_answers_both_and_ends_both() {
-    assert_eq!(printed("beside_axum"), ["datagram: hello, page: received 1"]);
+    assert_eq!(
+        printed("beside_axum"),
+        ["datagram: hello, page: datagrammar_server_received_datagrams_total 1"]
+    );
 }
