@@ -53,6 +53,7 @@ macro_rules! links {
 [`Prefix`]: crate::Prefix
 [`RateLimit`]: crate::RateLimit
 [`PrometheusPage`]: crate::PrometheusPage
+[`Publisher`]: crate::metrics::Publisher
 [`ReplayWindow`]: crate::ReplayWindow
 [`ReplyCache`]: crate::ReplyCache
 [`RequestClient`]: crate::RequestClient

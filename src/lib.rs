@@ -60,7 +60,7 @@
 //! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
-//! | metrics for Prometheus | [`ServerStats::to_prometheus`], [`PrometheusPage`]; [what they mean](_documentation::metrics) |
+//! | metrics for Prometheus | [`ServerStats::to_prometheus`], [`PrometheusPage`], the module [`metrics`]; [what they mean](_documentation::metrics) |
 //! | packets that are longer than one datagram | [`Chunked`] |
 //! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
 //! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`] |
@@ -103,6 +103,7 @@
 //! | `signed`, `sealed` | layers that authenticate and encrypt |
 //! | `blocking` | the module [`blocking`]: servers and clients without async |
 //! | `systemd` | the module [`systemd`], on Linux |
+//! | `metrics` | the module [`metrics`]: statistics for the exporter of your program |
 //! | `testing` | the module [`testing`] |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -120,6 +121,7 @@
         feature = "fixed",
         feature = "json",
         feature = "lz4",
+        feature = "metrics",
         feature = "msgpack",
         feature = "postcard",
         feature = "protobuf",
@@ -150,6 +152,7 @@
             feature = "cbor",
             feature = "fixed",
             feature = "json",
+            feature = "metrics",
             feature = "sealed",
             feature = "sha256",
             feature = "signed",
@@ -178,6 +181,8 @@ mod hook;
 mod inside;
 mod limits;
 mod lock;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod panic;
 mod peer;
 mod queue_time;

@@ -5,7 +5,7 @@ mod client;
 mod counter;
 mod counters;
 mod drop_reason;
-mod metrics;
+pub(crate) mod metrics;
 mod request;
 mod round_trips;
 

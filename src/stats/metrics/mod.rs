@@ -106,6 +106,16 @@ impl Sample {
     }
 }
 
+impl Value {
+    pub(crate) const fn as_f64(self) -> f64 {
+        match self {
+            Self::Whole(value) => value as f64,
+            // So that the number of microseconds is what is read again.
+            Self::Seconds(time) => time.as_micros() as f64 / 1e6,
+        }
+    }
+}
+
 /// The name by which Prometheus knows it.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,8 +132,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(value) => value.fmt(f),
-            // So that the number of microseconds is what is read again.
-            Self::Seconds(time) => (time.as_micros() as f64 / 1e6).fmt(f),
+            Self::Seconds(_) => self.as_f64().fmt(f),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Statistics as metrics.
 
+#[cfg(feature = "metrics")]
+mod facade;
 mod page;
 
 use datagrammar::{Client, Server, ServerHandle, Text};
