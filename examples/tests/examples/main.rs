@@ -8,12 +8,18 @@ mod custom_protocol;
 #[cfg(feature = "dns")]
 mod dns;
 mod echo;
+#[cfg(all(any(feature = "metrics", feature = "statsd"), unix))]
+mod http;
+#[cfg(all(feature = "metrics", unix))]
+mod metrics;
 mod program;
 #[cfg(feature = "radius")]
 mod radius;
 mod recipes;
 #[cfg(any(feature = "coap", feature = "radius"))]
 mod relay;
+#[cfg(all(feature = "statsd", target_os = "linux"))]
+mod statsd;
 mod syslog;
 #[cfg(feature = "tftp")]
 mod tftp;
