@@ -102,6 +102,7 @@
 //! | `base64` | a layer that makes text |
 //! | `signed`, `sealed` | layers that authenticate and encrypt |
 //! | `blocking` | the module [`blocking`]: servers and clients without async |
+//! | `signal` | [`Server::serve_until_signal`]: SIGTERM and Ctrl-C end the server gracefully |
 //! | `systemd` | the module [`systemd`], on Linux |
 //! | `metrics` | the module [`metrics`]: statistics for the exporter of your program |
 //! | `testing` | the module [`testing`] |
@@ -127,6 +128,7 @@
         feature = "protobuf",
         feature = "sealed",
         feature = "sha256",
+        feature = "signal",
         feature = "signed",
         feature = "systemd",
         feature = "testing",
@@ -190,6 +192,8 @@ mod reply_cache;
 mod request;
 mod serve_guard;
 mod server;
+#[cfg(feature = "signal")]
+mod signals;
 mod socket;
 mod stats;
 #[cfg(feature = "tokio-codec")]
@@ -279,7 +283,9 @@ pub use error::{
 };
 pub use exchange::{Duplicates, Repeat};
 pub use guard::{Guard, RateLimit};
-pub use handle::{Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics};
+pub use handle::{
+    Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics, Termination,
+};
 pub use handler::{
     BoxHandler, Handler, IntoHandler, concurrent, function, no_reply, reply_if, tagged, try_reply,
     with_state,

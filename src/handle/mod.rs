@@ -6,6 +6,7 @@ mod diagnostics;
 mod reload;
 mod shutdown;
 pub(crate) mod status;
+pub(crate) mod termination;
 pub(crate) mod watch;
 
 use std::{any::Any, future::poll_fn, pin::pin, sync::Arc};
@@ -26,6 +27,7 @@ use crate::{
 };
 pub use context::ServerContext;
 pub use diagnostics::{Buffer, Diagnostics, SocketDiagnostics};
+pub use termination::Termination;
 
 /// A handle to a server, to shut it down, to read its stats and diagnostics, and to send to peers.
 ///
@@ -79,20 +81,56 @@ impl ServerHandle {
         Self { status, counters, events, watch, encoder, control }
     }
 
-    /// Waits until the server serves, and returns true. Returns false if the server is dropped before
-    /// it serves.
+    /// Waits until the server [is ready](Self::is_ready), and returns true. Returns false if the server is dropped
+    /// before it is ready.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future has no effect.
     pub async fn ready(&self) -> bool {
         let mut state = self.status.watch();
-        let ready = state.wait_for(|state| state.is_serving() || state.phase == Phase::Gone).await;
-        ready.is_ok_and(|state| state.is_serving())
+        let ready = state.wait_for(|state| state.is_ready() || state.phase == Phase::Gone).await;
+        ready.is_ok_and(|state| state.is_ready())
+    }
+
+    /// Returns whether a load balancer should send new peers to this server: the handler has started, and no end has
+    /// begun. From the first step of any end on, this is false: from [`begin_lame_duck`](Self::begin_lame_duck),
+    /// [`terminate`](Self::terminate), [`drain`](Self::drain), [`graceful_shutdown`](Self::graceful_shutdown) and
+    /// [`shutdown`](Self::shutdown) on, from the completion of the future given to `serve_until` on, and when a socket
+    /// has failed.
+    ///
+    /// The endpoint of the feature `admin` answers `/ready` with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::{Server, Text};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let server = Server::bind("127.0.0.1:0", Text, async |text: String| text).await?;
+    /// let handle = server.handle();
+    /// assert!(!handle.is_ready());
+    /// let serving = server.spawn();
+    /// assert!(handle.ready().await && handle.is_ready());
+    ///
+    /// handle.begin_lame_duck();
+    /// assert!(!handle.is_ready() && handle.is_serving());
+    ///
+    /// handle.shutdown().await;
+    /// serving.await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "healthy")]
+    #[doc(alias = "readiness")]
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.status.now().is_ready()
     }
 
     /// Returns whether the server opens new conversations: the handler has started, and no shutdown or drain
-    /// has begun.
+    /// has begun. A lame duck still does.
     #[must_use]
     pub fn is_serving(&self) -> bool {
         self.status.now().is_serving()

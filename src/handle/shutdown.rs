@@ -30,7 +30,7 @@ impl ServerHandle {
     #[doc(alias = "graceful")]
     #[doc(alias = "stop")]
     pub async fn shutdown(&self) {
-        self.end(End::Now).await;
+        self.end(self.status.now().generation, End::Now).await;
     }
 
     /// Ends serving as [`shutdown`](Self::shutdown) does, but does not wait for the end.
@@ -66,7 +66,8 @@ impl ServerHandle {
     }
 
     /// Waits until a shutdown or a drain begins, the future given to `serve_until` completes, a socket fails,
-    /// or the future of `serve` is dropped. If the server does not serve, `stopping` returns at once.
+    /// or the future of `serve` is dropped. If the server does not serve, `stopping` returns at once. A
+    /// [lame duck](Self::begin_lame_duck) is not stopping yet.
     ///
     /// Use it in `select!`, for work that must end before the server ends.
     ///
@@ -201,26 +202,34 @@ impl ServerHandle {
     }
 
     async fn end_within(&self, within: Duration, end: fn(Instant) -> End) -> u64 {
-        let cut = || self.counters.read().aborted;
-        let before = cut();
-        if within.is_zero() {
-            self.end(End::Now).await;
-        } else {
-            let now = Instant::now();
-            self.end(end(now.checked_add(within).unwrap_or_else(|| now + FAR))).await;
-        }
-        cut() - before
+        let before = self.aborted();
+        self.end(self.status.now().generation, after(within, end)).await;
+        self.aborted() - before
     }
 
-    async fn end(&self, end: End) {
+    /// How many conversations were aborted so far.
+    pub(super) fn aborted(&self) -> u64 {
+        self.counters.read().aborted
+    }
+
+    /// Ends the run `generation`, and waits for its end.
+    pub(super) async fn end(&self, generation: u64, end: End) {
         let mut state = self.status.watch();
-        let generation = state.borrow().generation;
         self.status.ask(generation, end);
         // It fails if the server was dropped; then serving has ended too.
         let ended = state.wait_for(|state| state.generation != generation || !state.in_progress());
         // A conversation or a clean-up would wait for itself.
         unless(|| self.is_around(), async { drop(ended.await) }).await;
     }
+}
+
+/// The end that conversations have the time `within` for.
+pub(super) fn after(within: Duration, end: fn(Instant) -> End) -> End {
+    if within.is_zero() {
+        return End::Now;
+    }
+    let now = Instant::now();
+    end(now.checked_add(within).unwrap_or_else(|| now + FAR))
 }
 
 /// Waits for `future`, unless `condition` holds when it is polled.

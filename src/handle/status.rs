@@ -25,6 +25,8 @@ pub(crate) struct State {
     /// The number of the run. Each call of `serve` that begins one gets a new number.
     pub(crate) generation: u64,
     pub(crate) phase: Phase,
+    /// Whether the server serves, but is not to get new peers.
+    pub(crate) lame_duck: bool,
     pub(crate) end: End,
 }
 
@@ -67,7 +69,7 @@ impl Status {
     pub(crate) fn new(addresses: Vec<Addr>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
 
-        let state = State { generation: 0, phase: Phase::Idle, end: End::None };
+        let state = State { generation: 0, phase: Phase::Idle, lame_duck: false, end: End::None };
         Self {
             server: NEXT.fetch_add(1, Relaxed),
             guards: ServeGuards::default(),
@@ -84,6 +86,7 @@ impl Status {
                 *state = State {
                     generation: state.generation + 1,
                     phase: Phase::Starting,
+                    lame_duck: false,
                     end: End::None,
                 };
             }
@@ -109,6 +112,15 @@ impl Status {
         });
     }
 
+    /// Begins the lame duck of the run `generation`, if that is in progress.
+    pub(crate) fn begin_lame_duck(&self, generation: u64) {
+        self.state.send_if_modified(|state| {
+            let begins = !state.lame_duck && state.generation == generation && state.goes_on();
+            state.lame_duck |= begins;
+            begins
+        });
+    }
+
     pub(crate) fn now(&self) -> State {
         *self.state.borrow()
     }
@@ -131,6 +143,10 @@ impl Status {
 impl State {
     pub(crate) fn is_serving(&self) -> bool {
         self.phase == Phase::Serving && self.end == End::None
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_serving() && !self.lame_duck
     }
 
     /// Whether a run is in progress whose end was not requested.
@@ -198,6 +214,26 @@ mod tests {
             status.ask(generation, second);
             assert_eq!(status.now().end, both, "{first:?}, {second:?}");
         }
+    }
+
+    // O-10
+    #[test]
+    fn a_lame_duck_lasts_as_long_as_its_run() {
+        let status = Status::new(Vec::new());
+        status.begin_lame_duck(0);
+        assert!(!status.now().lame_duck, "nothing is served");
+        let first = status.begin().unwrap();
+        status.enter(Phase::Serving);
+        assert!(status.now().is_ready());
+
+        status.begin_lame_duck(first);
+
+        assert!(status.now().is_serving() && !status.now().is_ready());
+        status.enter(Phase::Idle);
+        status.begin().unwrap();
+        status.enter(Phase::Serving);
+        status.begin_lame_duck(first);
+        assert!(status.now().is_ready(), "another run");
     }
 
     // L-14

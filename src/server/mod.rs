@@ -8,6 +8,8 @@ mod multicast;
 mod options;
 mod run;
 mod serve;
+#[cfg(feature = "signal")]
+mod until_signal;
 
 pub use binding::Binding;
 pub use builder::ServerBuilder;

@@ -1,3 +1,4 @@
 //! What operators use: section O of `docs/contract.md`.
 
+mod life;
 mod metrics;

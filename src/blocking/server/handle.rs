@@ -1,10 +1,14 @@
 //! The handle of a blocking server.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
-    Addr, Diagnostics, ServerStats,
+    Addr, Diagnostics, ServerStats, Termination,
     blocking::block_on::{block_on, block_on_until, is_inside_runtime, poll_once},
+    handle::termination::Terminating,
 };
 
 /// A handle to a [blocking server](super::Server), to shut it down, and to read its stats and diagnostics.
@@ -15,7 +19,7 @@ use crate::{
 ///
 /// # Inside an async runtime
 ///
-/// There the calls that wait (`ready`, `shutdown`, `shutdown_timeout`, `drain`, `stopped`) do what they do
+/// There the calls that wait (`ready`, `terminate`, `shutdown`, `shutdown_timeout`, `drain`, `stopped`) do what they do
 /// elsewhere, but return at once instead of waiting: they must not block the thread of other tasks. This also
 /// holds in an `async` handler, a background task or a clean-up of this server, which would wait for their
 /// own end. In the closure of [`blocking::handler`](crate::blocking::handler), they return at once too if
@@ -53,15 +57,25 @@ impl ServerHandle {
         &self.0
     }
 
-    /// Waits until the server serves, and returns true. Returns false if the server is dropped before it
-    /// serves.
+    /// Waits until the server [is ready](Self::is_ready), and returns true. Returns false if the server is dropped
+    /// before it is ready.
     #[must_use = "it may return false"]
     pub fn ready(&self) -> bool {
         wait(self.0.ready()).unwrap_or(false)
     }
 
+    /// Returns whether a load balancer should send new peers to this server: the handler has started, and no end has
+    /// begun. From the first step of any end on, this is false, as for the
+    /// [async handle](crate::ServerHandle::is_ready).
+    #[doc(alias = "healthy")]
+    #[doc(alias = "readiness")]
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.is_ready()
+    }
+
     /// Returns whether the server opens new conversations: the handler has started, and no shutdown or drain
-    /// has begun.
+    /// has begun. A lame duck still does.
     #[must_use]
     pub fn is_serving(&self) -> bool {
         self.0.is_serving()
@@ -129,6 +143,47 @@ impl ServerHandle {
     /// once.
     pub fn stopped(&self) {
         wait(self.0.stopped());
+    }
+
+    /// Makes the server [not ready](Self::is_ready), so that load balancers send no new peers to it. It still serves
+    /// everybody.
+    ///
+    /// It cannot be taken back: it lasts until serving has ended. If the server does not serve, nothing happens.
+    #[doc(alias = "unready")]
+    pub fn begin_lame_duck(&self) {
+        self.0.begin_lame_duck();
+    }
+
+    /// Ends serving in the two steps of a [`Termination`], and waits until it has ended. Returns the number of aborted
+    /// conversations.
+    ///
+    /// Several calls, and other calls that end the server, may overlap. Each of them can make the end come earlier, and
+    /// none can make it later.
+    ///
+    /// Inside an async runtime, it takes the first step and returns 0. A thread of its own takes the second one.
+    #[doc(alias = "graceful")]
+    #[doc(alias = "SIGTERM")]
+    pub fn terminate(&self, termination: Termination) -> u64 {
+        let begun = self.0.begin_termination();
+        if !is_inside_runtime() || termination.get_lame_duck().is_zero() {
+            return self.end_terminated(begun, termination);
+        }
+        let handle = self.clone();
+        let second_step = move || handle.end_terminated(begun, termination);
+        if thread::Builder::new().name("datagrammar".to_owned()).spawn(second_step).is_err() {
+            // Without a lame duck, rather than never.
+            poll_once(self.0.end_terminated(begun, termination));
+        }
+        0
+    }
+
+    /// Waits for the end of the lame duck, and takes the second step.
+    fn end_terminated(&self, begun: Terminating, termination: Termination) -> u64 {
+        let lame_duck = termination.get_lame_duck();
+        if !lame_duck.is_zero() {
+            block_on_until(self.0.not_serving(&begun), Instant::now().checked_add(lame_duck));
+        }
+        wait(self.0.end_terminated(begun, termination)).unwrap_or(0)
     }
 
     /// Stops reading datagrams, serves those that were read already, and ends serving when they are served, or

@@ -3,7 +3,6 @@
 mod endpoint;
 mod handle;
 mod run;
-mod signals;
 mod thread;
 
 pub use endpoint::Server;

@@ -2,8 +2,8 @@
 
 use std::future::pending;
 
-use super::{endpoint::Server, signals::termination};
-use crate::{ServeError, blocking::block_on::is_inside_runtime};
+use super::endpoint::Server;
+use crate::{ServeError, Termination, blocking::block_on::is_inside_runtime};
 
 impl Server {
     /// Serves until [`ServerHandle::shutdown`](super::ServerHandle::shutdown) is called from another thread.
@@ -79,14 +79,15 @@ impl Server {
         self.reactor.runtime().block_on(self.server().serve_until(until))
     }
 
-    /// Serves until the program is asked to end: by Ctrl-C (SIGINT), or by SIGTERM, which service managers
-    /// and containers send. Then the server shuts down gracefully, as with
-    /// [`serve_until`](Self::serve_until).
+    /// Serves until the program is asked to end: by SIGTERM, which service managers and containers send, or by Ctrl-C
+    /// (SIGINT). Then the server ends as [`Termination::default`] says.
     ///
-    /// On Windows it serves until Ctrl-C, Ctrl-Break, or the end of the console or the system.
+    /// A second signal shuts the server down at once, as
+    /// [`ServerHandle::shutdown`](super::ServerHandle::shutdown) does. On Windows, the signals are Ctrl-C, Ctrl-Break,
+    /// and the end of the console or the system.
     ///
     /// From this call on, these signals do not end the process any more, also after it has returned. So the
-    /// program should end then.
+    /// program should end then. If `main` returns the result, the exit code is 0 after a signal.
     ///
     /// # Errors
     ///
@@ -110,13 +111,20 @@ impl Server {
     #[doc(alias = "SIGINT")]
     #[doc(alias = "SIGTERM")]
     pub fn serve_until_signal(&self) -> Result<(), ServeError> {
+        self.serve_until_signal_with(Termination::default())
+    }
+
+    /// Serves until the program is asked to end, as [`serve_until_signal`](Self::serve_until_signal) does. Then the
+    /// server ends as `termination` says.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`serve_until_signal`](Self::serve_until_signal).
+    pub fn serve_until_signal_with(&self, termination: Termination) -> Result<(), ServeError> {
         if is_inside_runtime() {
             return Err(ServeError::InsideRuntime);
         }
-        let termination = {
-            let _entered = self.reactor.runtime().enter();
-            termination().map_err(ServeError::Io)?
-        };
-        self.serve_until(termination)
+        let serving = self.server().serve_until_signal_with(termination);
+        self.reactor.runtime().block_on(serving)
     }
 }
