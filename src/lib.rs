@@ -284,7 +284,7 @@ pub use error::{
 pub use exchange::{Duplicates, Repeat};
 pub use guard::{Guard, RateLimit};
 pub use handle::{
-    Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics, Termination,
+    BlockedWorker, Buffer, Diagnostics, ServerContext, ServerHandle, SocketDiagnostics, Termination,
 };
 pub use handler::{
     BoxHandler, Handler, IntoHandler, concurrent, function, no_reply, reply_if, tagged, try_reply,

@@ -3,6 +3,7 @@
 mod context;
 pub(crate) mod control;
 mod diagnostics;
+mod liveness;
 mod reload;
 mod shutdown;
 pub(crate) mod status;
@@ -27,6 +28,7 @@ use crate::{
 };
 pub use context::ServerContext;
 pub use diagnostics::{Buffer, Diagnostics, SocketDiagnostics};
+pub use liveness::BlockedWorker;
 pub use termination::Termination;
 
 /// A handle to a server, to shut it down, to read its stats and diagnostics, and to send to peers.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::diagnostics::{Buffer, SocketDiagnostics};
 use crate::{
     Addr,
-    socket::SocketState,
+    socket::{SocketState, pulse::Beat},
     stats::{Counters, DropReason},
     transport::{buffers, filter::attached},
 };
@@ -120,6 +120,38 @@ impl SocketWatch {
     /// Returns the sockets while the server exists. The caller must not keep them longer than the server.
     pub(super) fn sockets(&self) -> Vec<Arc<SocketState>> {
         self.lock().iter().filter_map(|watched| watched.socket.upgrade()).collect()
+    }
+
+    /// Wakes all workers. Returns those whose loops turn, each by the place of its socket, and their pulses.
+    pub(super) fn wake_workers(&self) -> Vec<(usize, Beat)> {
+        let sockets = self.lock();
+        let woken = sockets.iter().enumerate().filter_map(|(place, watched)| {
+            let socket = watched.socket.upgrade()?;
+            let beat = socket.pulse.now()?;
+            socket.outbox.signal.wake();
+            Some((place, beat))
+        });
+        woken.collect()
+    }
+
+    /// Whether the pulse of a worker is still the same.
+    pub(super) fn is_still(&self, (place, beat): (usize, Beat)) -> bool {
+        let sockets = self.lock();
+        let socket = sockets.get(place).and_then(|watched| watched.socket.upgrade());
+        socket.is_some_and(|socket| socket.pulse.now() == Some(beat))
+    }
+
+    /// Returns the address of a worker, its number there from 1, and how many workers are there.
+    pub(super) fn worker(&self, place: usize) -> Option<(Addr, usize, usize)> {
+        let sockets = self.lock();
+        let addr = |watched: &Watched| {
+            watched.socket.upgrade().map(|socket| socket.outbox.transport().local_addr().clone())
+        };
+        let here = sockets.get(place).and_then(addr)?;
+        let count = |sockets: &[Watched]| {
+            sockets.iter().filter(|watched| addr(watched).as_ref() == Some(&here)).count()
+        };
+        Some((here.clone(), count(&sockets[..=place]), count(&sockets)))
     }
 
     /// Reads the sockets for the last time, because the server is being dropped.

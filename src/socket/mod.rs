@@ -6,6 +6,7 @@ mod late;
 pub(crate) mod look_up;
 pub(crate) mod mailbox;
 pub(crate) mod outbox;
+pub(crate) mod pulse;
 pub(crate) mod reread;
 
 use std::{
@@ -33,6 +34,7 @@ use crate::{
 pub(crate) use asking::Taken;
 use batch_context::BatchContext;
 use outbox::Outbox;
+use pulse::Pulse;
 use reread::Reread;
 
 /// One bound socket of a server, with everything that its worker, its conversations and its senders share. It
@@ -49,6 +51,8 @@ pub(crate) struct SocketState {
     pub(crate) reread: Reread,
     /// How many conversations were given to another runtime that has not polled them yet.
     pub(crate) unpolled: AtomicUsize,
+    /// Shows whether the loop of the worker turns.
+    pub(crate) pulse: Pulse,
     /// Notified when serving ends, for conversations that do not wait in `recv`.
     pub(crate) closing: Notify,
     /// The number of the conversation that was opened last. The worker of the next serving continues from it,
@@ -102,6 +106,7 @@ impl SocketState {
             any_ended: AtomicBool::new(false),
             reread: Reread::default(),
             unpolled: AtomicUsize::new(0),
+            pulse: Pulse::default(),
             closing: Notify::new(),
             serial: AtomicU64::new(0),
             tasks,

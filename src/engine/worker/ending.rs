@@ -112,6 +112,7 @@ where
 
 impl<Req, Res, H, F, M> Drop for Worker<Req, Res, H, F, M> {
     fn drop(&mut self) {
+        self.socket.pulse.stop();
         self.conversations.tasks().for_each(AbortHandle::abort);
         self.socket.serial.store(self.serial, Relaxed);
         if mem::take(&mut self.reserved) {

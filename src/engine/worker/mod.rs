@@ -271,6 +271,7 @@ where
 
     /// Frees the places of conversations that have ended, and sends the datagrams that the kernel has room for.
     fn attend(&mut self, cx: &mut Context<'_>) {
+        self.socket.pulse.beat();
         self.socket.outbox.signal.register(cx);
         self.free_places();
         let SocketState { outbox, chunks, .. } = &*self.socket;

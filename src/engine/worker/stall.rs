@@ -23,7 +23,9 @@ where
     /// Does the `work`, in which handlers run. Counts and logs it if that takes long.
     pub(super) fn in_time<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let begun = Instant::now();
+        self.socket.pulse.begin_work();
         let done = work(self);
+        self.socket.pulse.beat();
         let took = begun.elapsed();
         if took >= LONG {
             self.tell_stall(took);
