@@ -59,6 +59,8 @@
 //! | the same without ids: to send a packet again and again until the next packet arrives | [`Client::exchange`], [`Peer::exchange`], [`Repeat`], [`Duplicates`], [`ClientExchange`], [`PeerExchange`] |
 //! | to push packets to a peer later | [`PeerSender`], [`ServerHandle::sender`] |
 //! | background tasks and clean-ups | [`ServerContext`], [`Spawner`] |
+//! | an HTTP endpoint for probes, metrics and diagnostics | the module [`admin`], [`BlockedWorker`] |
+//! | to end gracefully after SIGTERM, behind a load balancer | [`Server::serve_until_signal`], [`ServerHandle::terminate`], [`Termination`] |
 //! | shutdown, statistics, diagnostics | [`ServerHandle`], [`ServerStats`], [`DropReason`], [`ClientStats`], [`Diagnostics`] |
 //! | metrics for Prometheus | [`ServerStats::to_prometheus`], [`PrometheusPage`], the module [`metrics`]; [what they mean](_documentation::metrics) |
 //! | packets that are longer than one datagram | [`Chunked`] |
@@ -101,6 +103,7 @@
 //! | `crc32c`, `sha256` | layers that detect accidental changes |
 //! | `base64` | a layer that makes text |
 //! | `signed`, `sealed` | layers that authenticate and encrypt |
+//! | `admin` | the module [`admin`]: an HTTP endpoint for operators, on axum |
 //! | `blocking` | the module [`blocking`]: servers and clients without async |
 //! | `signal` | [`Server::serve_until_signal`]: SIGTERM and Ctrl-C end the server gracefully |
 //! | `systemd` | the module [`systemd`], on Linux |
@@ -112,6 +115,7 @@
 #![cfg_attr(
     not(all(
         target_os = "linux",
+        feature = "admin",
         feature = "base64",
         feature = "bincode",
         feature = "bincode-derive",
@@ -167,6 +171,8 @@
 ))]
 pub mod _documentation;
 mod addr;
+#[cfg(feature = "admin")]
+pub mod admin;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod chunk;

@@ -254,6 +254,12 @@ pub(crate) fn systemd_not_told(state: &str, error: &io::Error) {
     told(|| tracing::warn!(state, %error, "systemd was not notified"));
 }
 
+/// Logs that the endpoint for operators could not listen any more.
+#[cfg(feature = "admin")]
+pub(crate) fn admin_failed(error: &io::Error) {
+    told(|| tracing::error!(%error, "the admin endpoint has ended"));
+}
+
 /// Logs buffers that are smaller than requested.
 pub(crate) fn buffers_are_short(buffers: &[String]) {
     let buffers = buffers.join("; ");

@@ -131,6 +131,19 @@ impl ServerHandle {
         self.status.now().is_ready()
     }
 
+    /// The same, with the reason why it is not ready.
+    #[cfg(feature = "admin")]
+    pub(crate) fn readiness(&self) -> Result<(), &'static str> {
+        self.status.now().readiness()
+    }
+
+    /// Waits until the server is dropped.
+    #[cfg(feature = "admin")]
+    pub(crate) async fn gone(&self) {
+        // This handle has the sender.
+        let _ = self.status.watch().wait_for(|state| state.phase == Phase::Gone).await;
+    }
+
     /// Returns whether the server opens new conversations: the handler has started, and no shutdown or drain
     /// has begun. A lame duck still does.
     #[must_use]

@@ -149,6 +149,21 @@ impl State {
         self.is_serving() && !self.lame_duck
     }
 
+    /// Why the server is not ready, in words.
+    #[cfg(feature = "admin")]
+    pub(crate) fn readiness(&self) -> Result<(), &'static str> {
+        Err(match (self.phase, self.end) {
+            (Phase::Gone, _) => "dropped",
+            (Phase::Idle, _) => "not serving",
+            (Phase::Stopping, _) | (_, End::Now) => "shutting down",
+            (_, End::Finish(_)) => "serves what it has received",
+            (_, End::Drain(_)) => "draining",
+            (Phase::Starting, End::None) => "starting",
+            (Phase::Serving, End::None) if self.lame_duck => "lame duck",
+            (Phase::Serving, End::None) => return Ok(()),
+        })
+    }
+
     /// Whether a run is in progress whose end was not requested.
     pub(crate) fn goes_on(&self) -> bool {
         matches!(self.phase, Phase::Starting | Phase::Serving) && self.end == End::None

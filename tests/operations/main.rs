@@ -1,4 +1,6 @@
 //! What operators use: section O of `docs/contract.md`.
 
+#[cfg(feature = "admin")]
+mod admin;
 mod life;
 mod metrics;

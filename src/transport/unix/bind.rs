@@ -1,5 +1,7 @@
 //! Binds Unix sockets: to a path, to an abstract name, or to a name that the kernel chooses.
 
+#[cfg(feature = "admin")]
+use std::os::unix::net::UnixListener;
 use std::{
     fs::{self, File},
     io,
@@ -65,6 +67,26 @@ pub(crate) fn bind(path: &Path, binding: Binding) -> Result<Bound, AddrError> {
         widen(path, mode).map_err(failed)?;
     }
     Ok((Some(own), into_std(socket)))
+}
+
+/// Listens for connections at `path`. A path that nobody serves any more is replaced.
+#[cfg(feature = "admin")]
+pub(crate) fn listen(path: &Path) -> Result<(OwnPath, UnixListener), AddrError> {
+    /// How many connections may wait.
+    const BACKLOG: i32 = 128;
+
+    let name = name(path)?;
+    let failed = |error| AddrError::caused(format!("cannot bind {}", shown(path)), error);
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    match socket.bind(&name) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => replace(&socket, &name, path),
+        bound => bound,
+    }
+    .map_err(|error| explained(path, error))?;
+    let own = OwnPath::new(path).map_err(failed)?;
+    socket.listen(BACKLOG).map_err(failed)?;
+    Ok((own, std::os::fd::OwnedFd::from(socket).into()))
 }
 
 /// Creates a non-blocking socket.

@@ -21,6 +21,8 @@ use std::{
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use std::{os::fd::AsFd, sync::Mutex};
 
+#[cfg(feature = "admin")]
+pub(crate) use bind::listen;
 use names::target;
 pub(crate) use path::OwnPath;
 #[cfg(feature = "blocking")]
