@@ -51,6 +51,7 @@
 //! | to send requests | [`Client`], [`ClientBuilder`], [`Packets`] |
 //! | servers and clients in a program without async | the module [`blocking`] |
 //! | a handler that blocks its thread | [`blocking::handler`] |
+//! | timeouts, limits and other middleware of tower | the module [`tower`] |
 //! | to share state between calls | [`with_state`] |
 //! | to know the peer's address in a function | a [function](Handler#functions) with a second argument, an [`Addr`] |
 //! | to serve several requests from one peer at once | [`concurrent`] |
@@ -109,6 +110,7 @@
 //! | `systemd` | the module [`systemd`], on Linux |
 //! | `metrics` | the module [`metrics`]: statistics for the exporter of your program |
 //! | `testing` | the module [`testing`] |
+//! | `tower` | the module [`tower`]: services of tower as handlers, and [`RequestClient`] as a service |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The pages of docs.rs have all features; without some, links to what they bring lead nowhere.
@@ -137,6 +139,7 @@
         feature = "systemd",
         feature = "testing",
         feature = "tokio-codec",
+        feature = "tower",
         feature = "zlib",
         feature = "zstd",
     )),
@@ -209,6 +212,8 @@ pub mod systemd;
 mod tasks;
 mod timing;
 mod token;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod traffic_class;
 mod transport;
 

@@ -56,6 +56,7 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
             format!("Limits::max_conversations({})", limits.max_conversations)
         }
         DropReason::Descriptors => format!("Limits::max_queued_fds({})", limits.max_queued_fds),
+        DropReason::Busy => "tower::ServiceHandler::ready_timeout".to_owned(),
         DropReason::Late => "Limits::max_queue_time, Guard::max_queue_time".to_owned(),
         DropReason::Rate => "ServerBuilder::rate_limit, Guard::reply_rate".to_owned(),
         DropReason::Truncated => format!("Limits::max_datagram_size({})", limits.max_datagram_size),

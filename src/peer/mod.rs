@@ -5,6 +5,7 @@ mod failure;
 #[cfg(unix)]
 mod fds;
 mod leftover;
+mod next;
 mod protocol;
 mod put_back;
 mod quiet_end;

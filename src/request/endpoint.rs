@@ -5,6 +5,7 @@ use std::{borrow::Borrow, fmt, sync::Arc, time::Duration};
 use super::{
     exchange::{Exchange, send},
     shared::Shared,
+    window::Place,
 };
 use crate::{
     Addr, Correlated, DatagramProtocol, EncodeError, RequestError, RequestStats, stats::add,
@@ -61,7 +62,10 @@ use crate::{
 /// [RFC 8085]: https://www.rfc-editor.org/rfc/rfc8085#section-3.1
 #[doc(alias("retry", "retransmission", "timeout", "call", "rpc"))]
 pub struct RequestClient<P> {
-    shared: Arc<Shared<P>>,
+    pub(super) shared: Arc<Shared<P>>,
+    /// The place in the window that this clone has reserved as a service.
+    #[cfg(feature = "tower")]
+    pub(super) reserved: super::reserved::Reserved,
 }
 
 /// A packet that a server may receive twice without harm, such as a question. Its requests may be
@@ -80,7 +84,7 @@ pub trait Idempotent {}
 
 impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
     pub(super) fn new(shared: Shared<P>) -> Self {
-        Self { shared: Arc::new(shared) }
+        Self::of(Arc::new(shared))
     }
 
     /// Sends a request, or a reference to one, and returns its response. It repeats the request until it is
@@ -125,7 +129,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
         timeout: Duration,
     ) -> Result<P::Incoming, RequestError> {
         let request = self.encode(request.borrow())?;
-        self.run(request, timeout, None).await
+        self.run(request, None, timeout, None).await
     }
 
     /// Does the same as [`request`](Self::request), and sends a second attempt after
@@ -149,7 +153,7 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
         P::Outgoing: Idempotent,
     {
         let request = self.encode(request.borrow())?;
-        self.run(request, self.shared.timing.total, self.shared.hedge_after).await
+        self.run(request, None, self.shared.timing.total, self.shared.hedge_after).await
     }
 
     /// Sends a packet that needs no response, once. `Ok` does not mean that it arrives. With several servers it
@@ -250,23 +254,24 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
         sockets.map(|socket| socket.link().local_addr.clone()).collect()
     }
 
-    fn encode(&self, packet: &P::Outgoing) -> Result<Vec<u8>, RequestError> {
+    pub(super) fn encode(&self, packet: &P::Outgoing) -> Result<Vec<u8>, RequestError> {
         let mut datagram = Vec::new();
         let encoded: Result<(), EncodeError> = self.shared.protocol.encode(packet, &mut datagram);
         encoded.map_err(RequestError::Encode)?;
         Ok(datagram)
     }
 
-    async fn run(
+    pub(super) async fn run(
         &self,
         request: Vec<u8>,
+        place: Option<Place>,
         timeout: Duration,
         hedge: Option<Duration>,
     ) -> Result<P::Incoming, RequestError> {
         let shared = &*self.shared;
         shared.deposit();
         let total = timeout.min(shared.timing.total);
-        let exchange = Exchange::begin(shared, request, total).await?;
+        let exchange = Exchange::begin(shared, request, place, total).await?;
         let datagram = exchange.run(hedge).await?.datagram;
         if shared.protocol.is_refusal(&datagram) {
             add(&shared.counters.refused, 1);
@@ -279,9 +284,19 @@ impl<P: Correlated + Send + Sync + 'static> RequestClient<P> {
     }
 }
 
+impl<P> RequestClient<P> {
+    fn of(shared: Arc<Shared<P>>) -> Self {
+        Self {
+            shared,
+            #[cfg(feature = "tower")]
+            reserved: super::reserved::Reserved::default(),
+        }
+    }
+}
+
 impl<P> Clone for RequestClient<P> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self::of(Arc::clone(&self.shared))
     }
 }
 

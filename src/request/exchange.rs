@@ -29,7 +29,7 @@ pub(super) struct Exchange<'c, P> {
     answerable: bool,
     finished: bool,
     /// Dropped last, so that the next request finds the id free.
-    _place: Place<'c>,
+    _place: Place,
 }
 
 /// What was sent to one server.
@@ -54,18 +54,22 @@ enum Event {
 }
 
 impl<'c, P: Correlated + Send + Sync + 'static> Exchange<'c, P> {
-    /// Waits until the request may be sent.
+    /// Waits until the request may be sent, unless it has a place in the window already.
     pub(super) async fn begin(
         shared: &'c Shared<P>,
         request: Vec<u8>,
+        place: Option<Place>,
         total: Duration,
     ) -> Result<Self, RequestError> {
         let started = Instant::now();
         let deadline = after(started, total);
-        let place = tokio::select! {
-            biased;
-            () = shared.closed() => return Err(RequestError::Closed),
-            place = timeout_at(deadline, shared.window.enter()) => place,
+        let place = match place {
+            Some(place) => Ok(place),
+            None => tokio::select! {
+                biased;
+                () = shared.closed() => return Err(RequestError::Closed),
+                place = timeout_at(deadline, shared.window.enter()) => place,
+            },
         };
         let Ok(place) = place else { return Err(timed_out(0, started)) };
         let asked = shared.servers.iter().map(|_| None).collect();

@@ -5,7 +5,11 @@ mod builder;
 mod endpoint;
 mod exchange;
 mod ids;
+#[cfg(feature = "tower")]
+mod reserved;
 mod server;
+#[cfg(feature = "tower")]
+mod service;
 mod shared;
 mod slot;
 mod socket;
@@ -15,3 +19,5 @@ mod window;
 pub use budget::RetryBudget;
 pub use builder::RequestClientBuilder;
 pub use endpoint::{Idempotent, RequestClient};
+#[cfg(feature = "tower")]
+pub use service::ResponseFuture;

@@ -25,7 +25,7 @@ pub(super) struct Shared<P> {
     pub(super) servers: Vec<Server<Wire<P>>>,
     /// The server that answered last.
     preferred: AtomicUsize,
-    pub(super) window: Window,
+    pub(super) window: Arc<Window>,
     pub(super) timing: Timing,
     pub(super) max_attempts: u32,
     pub(super) hedge_after: Option<Duration>,

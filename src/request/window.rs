@@ -31,23 +31,30 @@ struct State {
 
 /// The place of one request. It waits in a fair line.
 #[derive(Debug)]
-pub(super) struct Place<'w> {
-    window: &'w Window,
+pub(super) struct Place {
+    window: Arc<Window>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Window {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Arc<Self> {
         let most = most.clamp(1, Semaphore::MAX_PERMITS);
         let state = State { limit: most, most, debt: 0, answered: 0, halved: None };
-        Self { places: Arc::new(Semaphore::new(most)), state: Mutex::new(state) }
+        Arc::new(Self { places: Arc::new(Semaphore::new(most)), state: Mutex::new(state) })
     }
 
     /// Waits for a place.
-    pub(super) async fn enter(&self) -> Place<'_> {
+    pub(super) async fn enter(self: &Arc<Self>) -> Place {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.places).acquire_owned().await.ok();
-        Place { window: self, permit }
+        Place { window: Arc::clone(self), permit }
+    }
+
+    /// Returns a place if one is free and nobody waits for it.
+    #[cfg(feature = "tower")]
+    pub(super) fn try_enter(self: &Arc<Self>) -> Option<Place> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        Some(Place { window: Arc::clone(self), permit: Some(permit) })
     }
 
     /// A request was answered.
@@ -86,7 +93,7 @@ impl Window {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
         let mut state = locked(&self.window.state);

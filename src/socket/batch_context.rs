@@ -104,6 +104,16 @@ impl BatchContext {
         first
     }
 
+    /// Drops the datagram that opened the conversation `serial`, if it was not received, and returns what came with it.
+    #[cold]
+    pub(crate) fn discard(&mut self, serial: u64) -> Option<Option<Box<Passed>>> {
+        let unread = self.serial == serial && !self.opened;
+        unread.then(|| {
+            self.opened = true;
+            self.passed.take()
+        })
+    }
+
     /// The datagram that opened the conversation did not decode.
     #[cold]
     pub(crate) const fn refuse(&mut self) {

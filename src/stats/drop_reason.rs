@@ -84,6 +84,9 @@ pub enum DropReason {
     /// It had waited longer than [`Limits::max_queue_time`](crate::Limits::max_queue_time), or the
     /// [guard's](crate::Guard::max_queue_time): the server gets more requests than its handlers can answer in time.
     Late,
+    /// The [service of tower](crate::tower) that is the handler was not ready for it in time. See
+    /// [`ServiceHandler::ready_timeout`](crate::tower::ServiceHandler::ready_timeout).
+    Busy,
 }
 
 impl DropReason {
@@ -107,6 +110,7 @@ impl DropReason {
         Self::Unproven,
         Self::NoEnvelope,
         Self::Late,
+        Self::Busy,
     ];
 
     /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
@@ -131,6 +135,7 @@ impl DropReason {
             Self::Unproven => "unproven",
             Self::NoEnvelope => "no_envelope",
             Self::Late => "late",
+            Self::Busy => "busy",
         }
     }
 }

@@ -4,3 +4,5 @@
 mod admin;
 mod life;
 mod metrics;
+#[cfg(feature = "tower")]
+mod services;

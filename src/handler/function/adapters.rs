@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, fmt};
 
-use super::{Call, ErrorLogged, Function, IntoReply, NothingSent};
+use super::{Call, ErrorLogged, Function, IntoReply, NothingSent, always_ready};
 use crate::Addr;
 
 /// Makes a handler of a function that returns an `Option`: `Some` is sent, and `None` sends nothing.
@@ -46,8 +46,10 @@ where
     type Future = Fut;
     type Error = Infallible;
 
+    always_ready!();
+
     #[inline]
-    fn call(&self, request: Req, addr: &Addr) -> Fut {
+    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
         self.0.call(request, addr)
     }
 
@@ -101,8 +103,10 @@ where
     type Future = Fut;
     type Error = E;
 
+    always_ready!();
+
     #[inline]
-    fn call(&self, request: Req, addr: &Addr) -> Fut {
+    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
         self.0.call(request, addr)
     }
 
@@ -150,8 +154,10 @@ where
     type Future = Fut;
     type Error = Infallible;
 
+    always_ready!();
+
     #[inline]
-    fn call(&self, request: Req, addr: &Addr) -> Fut {
+    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
         self.0.call(request, addr)
     }
 
@@ -170,8 +176,10 @@ where
     type Future = Fut;
     type Error = E;
 
+    always_ready!();
+
     #[inline]
-    fn call(&self, request: Req, addr: &Addr) -> Fut {
+    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
         self.0.call(request, addr)
     }
 

@@ -5,6 +5,7 @@
 mod adapters;
 mod call;
 mod concurrent;
+mod ready;
 mod reply;
 mod tagged;
 
@@ -13,8 +14,10 @@ use std::{fmt, marker::PhantomData};
 pub use adapters::{NoReply, ReplyIf, TryReply, no_reply, reply_if, try_reply};
 pub use call::{Call, RequestAndAddr, RequestOnly, State, WithState, with_state};
 pub use concurrent::{AtOnce, Concurrent, ConcurrentHandler, concurrent};
+pub use ready::{NotReady, Ready};
 pub use reply::{ErrorLogged, IntoReply, NoneSendsNothing, NothingSent, Sent};
 
+use ready::always_ready;
 pub use tagged::{ByTag, Responding, tagged};
 
 pub use super::into_handler::{AsItIs, OneByOne};
@@ -28,14 +31,23 @@ use crate::{Addr, BoxError, Handler, Peer};
             what that may return"
 )]
 pub trait Function<Req, Res, Form> {
+    /// What a call needs besides the request: `()`, or a [service of tower](crate::tower) that is ready.
+    type Permit;
+
+    /// The future that waits for a permit.
+    type Wait: Future<Output = Result<Self::Permit, NotReady>>;
+
     /// The future that the function returns.
     type Future: Future;
 
     /// The error of a call. It must convert to [`BoxError`].
     type Error;
 
+    /// Asks for the permit of a request that has arrived. If there is none, the request is dropped and not received.
+    fn ready(&self) -> Ready<Self::Permit, Self::Wait>;
+
     /// Calls the function with a request from the peer at `addr`.
-    fn call(&self, request: Req, addr: &Addr) -> Self::Future;
+    fn call(&self, permit: Self::Permit, request: Req, addr: &Addr) -> Self::Future;
 
     /// Returns the response to send, if there is one.
     ///
@@ -53,8 +65,10 @@ where
     type Future = F::Future;
     type Error = <<F::Future as Future>::Output as IntoReply<Res, Output>>::Error;
 
+    always_ready!();
+
     #[inline]
-    fn call(&self, request: Req, addr: &Addr) -> F::Future {
+    fn call(&self, (): (), request: Req, addr: &Addr) -> F::Future {
         Call::call(self, request, addr)
     }
 
@@ -76,6 +90,8 @@ impl<F, Form> FunctionHandler<F, Form> {
 impl<Req, Res, F, Form> Handler<Req, Res> for FunctionHandler<F, Form>
 where
     F: Function<Req, Res, Form> + Send + Sync + 'static,
+    F::Permit: Send,
+    F::Wait: Send,
     F::Future: Send,
     F::Error: Into<BoxError>,
     Form: 'static,
@@ -83,8 +99,15 @@ where
     Res: Send + Sync,
 {
     async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
+        let permit = match self.0.ready() {
+            Ready::Now(permit) => permit,
+            Ready::Wait(wait) => match ready::wait(wait, peer).await {
+                Ok(permit) => permit,
+                Err(not_ready) => return not_ready.drop_request(peer),
+            },
+        };
         let Some(request) = peer.recv_request().await? else { return Ok(()) };
-        let output = self.0.call(request, peer.addr()).await;
+        let output = self.0.call(permit, request, peer.addr()).await;
         let Some(response) = F::reply(output).map_err(Into::into)? else { return Ok(()) };
         let sent = peer.reply(&response).await;
         if sent.is_ok() { Ok(()) } else { peer.unless_refused(sent) }

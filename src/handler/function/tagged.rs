@@ -8,7 +8,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::Function;
+use super::{Function, Ready};
 use crate::{Addr, TaggedRequest, TaggedResponse};
 
 /// Makes a handler of a function for [`TaggedServer`](crate::TaggedServer): the function gets requests and
@@ -47,13 +47,20 @@ impl<Req, Res, F, Form> Function<TaggedRequest<Req>, TaggedResponse<Res>, ByTag<
 where
     F: Function<Req, Res, Form>,
 {
+    type Permit = F::Permit;
+    type Wait = F::Wait;
     type Future = Responding<F::Future>;
     type Error = F::Error;
 
     #[inline]
-    fn call(&self, request: TaggedRequest<Req>, addr: &Addr) -> Self::Future {
+    fn ready(&self) -> Ready<F::Permit, F::Wait> {
+        self.0.ready()
+    }
+
+    #[inline]
+    fn call(&self, permit: F::Permit, request: TaggedRequest<Req>, addr: &Addr) -> Self::Future {
         let (tag, packet) = request.split();
-        Responding { tag, call: self.0.call(packet, addr) }
+        Responding { tag, call: self.0.call(permit, packet, addr) }
     }
 
     /// There is no response to a request that wants none.

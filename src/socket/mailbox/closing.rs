@@ -49,9 +49,13 @@ impl Mailbox {
 
 impl State {
     /// Whether nothing waits and nothing comes.
-    fn is_closed(&self) -> bool {
-        let waits = || self.opening.is_some() || self.asked.is_some() || !self.queue.is_empty();
-        self.closed || self.sealed && !waits()
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed || self.sealed && !self.has_next()
+    }
+
+    /// Whether a datagram waits.
+    pub(super) fn has_next(&self) -> bool {
+        self.opening.is_some() || self.asked.is_some() || !self.queue.is_empty()
     }
 
     /// Completes once the mailbox is closed.

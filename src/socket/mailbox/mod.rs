@@ -5,6 +5,7 @@ mod body;
 mod closing;
 mod late;
 mod memory;
+mod next;
 
 use std::{
     collections::VecDeque,

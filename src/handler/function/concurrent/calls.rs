@@ -30,14 +30,14 @@ struct Slot<'a, F> {
 
 enum Place<'a, F> {
     /// The first call, which is usually the only one.
-    Lent(Pin<&'a mut F>),
+    Lent(Pin<&'a mut Option<F>>),
     Own(Pin<Box<Option<F>>>),
 }
 
 impl<F: Future> Place<'_, F> {
     fn call(&mut self) -> Option<Pin<&mut F>> {
         match self {
-            Self::Lent(call) => Some(call.as_mut()),
+            Self::Lent(call) => call.as_mut().as_pin_mut(),
             Self::Own(call) => call.as_mut().as_pin_mut(),
         }
     }
@@ -45,7 +45,7 @@ impl<F: Future> Place<'_, F> {
 
 impl<'a, F: Future> Calls<'a, F> {
     /// Starts with one call, which has been polled before with another waker.
-    pub(super) fn new(first: Pin<&'a mut F>) -> Self {
+    pub(super) fn new(first: Pin<&'a mut Option<F>>) -> Self {
         let mut calls = Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -110,8 +110,7 @@ impl<'a, F: Future> Calls<'a, F> {
     fn clear(&mut self, number: usize) -> Result<(), Panicked> {
         match &mut self.slots[number].call {
             Place::Own(place) => panic::catch(|| place.set(None)),
-            // It has completed, and the caller of `new` drops it.
-            Place::Lent(_) => Ok(()),
+            Place::Lent(place) => panic::catch(|| place.set(None)),
         }
     }
 }
@@ -120,9 +119,10 @@ impl<F> Drop for Calls<'_, F> {
     fn drop(&mut self) {
         for slot in &mut self.slots {
             // Each panic is caught separately, because two panics at the same time would abort the process.
-            if let Place::Own(place) = &mut slot.call {
-                let _ = panic::catch(|| place.set(None));
-            }
+            let _ = match &mut slot.call {
+                Place::Own(place) => panic::catch(|| place.set(None)),
+                Place::Lent(place) => panic::catch(|| place.set(None)),
+            };
         }
     }
 }
@@ -162,7 +162,7 @@ mod tests {
             })
         };
         let polled = || polls.each_ref().map(|polls| polls.load(Relaxed));
-        let mut first = pin!(call(0));
+        let mut first = pin!(Some(call(0)));
         let task = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&task));
         let cx = Context::from_waker(&waker);

@@ -3,13 +3,19 @@
 mod calls;
 mod woken;
 
-use std::{fmt, future::poll_fn, marker::PhantomData, pin::pin, task::Poll};
+use std::{
+    fmt,
+    future::{pending, poll_fn},
+    marker::PhantomData,
+    pin::{Pin, pin},
+    task::Poll,
+};
 
 use calls::Calls;
 
-use super::Function;
+use super::{Function, NotReady, Ready, ready};
 use crate::{
-    BoxError, Handler, IntoHandler, Peer, RecvError,
+    BoxError, DropReason, Handler, IntoHandler, Peer, RecvError,
     panic::{self, Panicked},
 };
 
@@ -95,6 +101,8 @@ pub struct ConcurrentHandler<F, Form> {
 impl<Req, Res, F, Form> Handler<Req, Res> for ConcurrentHandler<F, Form>
 where
     F: Function<Req, Res, Form> + Send + Sync + 'static,
+    F::Permit: Send,
+    F::Wait: Send,
     F::Future: Send,
     F::Error: Into<BoxError>,
     <F::Future as Future>::Output: Send,
@@ -103,64 +111,153 @@ where
     Res: Send + Sync,
 {
     async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
+        let permit = match self.function.ready() {
+            Ready::Now(permit) => permit,
+            Ready::Wait(wait) => match ready::wait(wait, peer).await {
+                Ok(permit) => permit,
+                Err(not_ready) => return not_ready.drop_request(peer),
+            },
+        };
         let Some(request) = peer.recv_request().await? else { return Ok(()) };
-        let mut first = pin!(self.function.call(request, peer.addr()));
+        let mut first = pin!(Some(self.function.call(permit, request, peer.addr())));
+        let polled = poll_fn(|cx| Poll::Ready(first.as_mut().as_pin_mut().map(|f| f.poll(cx))));
         // A call that completes at its first poll ends here, as without `concurrent`.
-        if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await {
+        if let Some(Poll::Ready(output)) = polled.await {
+            // It may keep a place of a service until it is dropped.
+            first.set(None);
             let Some(response) = F::reply(output).map_err(Into::into)? else { return Ok(()) };
             let sent = peer.reply(&response).await;
             return peer.unless_refused(sent);
         }
         let mut calls = Calls::new(first);
         let mut open = true;
-        while !calls.is_empty() {
-            let room = calls.len() < self.limit;
-            match next(&mut calls, peer, open && room).await {
+        let (mut wait, mut begun) = (pin!(None), false);
+        // A request that waits keeps its place in the line.
+        while !calls.is_empty() || begun {
+            let event = if open && calls.len() < self.limit {
+                let wait = Waiting { wait: wait.as_mut(), begun: &mut begun };
+                next(&mut calls, receive::<_, _, F, Form>(&self.function, peer, wait)).await
+            } else {
+                next(&mut calls, pending()).await
+            };
+            match event {
                 Event::Completed(output) => {
                     // A panic here must not end the other calls.
                     if let Err(panicked) = reply::<_, _, F, Form>(peer, output).await {
                         peer.panicked(panicked);
                     }
                 }
-                Event::Received(Ok(request)) => {
-                    match panic::catch(|| self.function.call(request, peer.addr())) {
+                Event::Received(Ok((permit, request))) => {
+                    match panic::catch(|| self.function.call(permit, request, peer.addr())) {
                         Ok(call) => calls.start(call),
                         Err(panicked) => peer.panicked(panicked),
                     }
                 }
-                Event::Received(Err(error @ RecvError::Decode(_))) => peer.log_undecodable(&error),
+                Event::Received(Err(error @ RecvError::Decode(_))) => {
+                    peer.log_undecodable(&error);
+                }
                 // The peer is not idle: it waits for our responses.
                 Event::Received(Err(RecvError::Idle)) => {}
                 Event::Received(Err(_)) => open = false,
+                Event::NotReady(Ok(not_ready)) => {
+                    let failed = not_ready.drop_request(peer);
+                    let logged = panic::catch(|| failed.unwrap_or_else(|error| peer.failed(error)));
+                    if let Err(panicked) = logged {
+                        peer.panicked(panicked);
+                    }
+                }
+                Event::NotReady(Err(panicked)) => {
+                    peer.drop_next(DropReason::Unread);
+                    peer.panicked(panicked);
+                }
             }
         }
         Ok(())
     }
 }
 
-enum Event<Req, Output> {
-    Received(Result<Req, RecvError>),
+enum Event<Req, Permit, Output> {
+    Received(Result<(Permit, Req), RecvError>),
+    /// The next request must be dropped.
+    NotReady(Result<NotReady, Panicked>),
     Completed(Result<Output, Panicked>),
 }
 
-/// Waits until a call has completed or, with `receive`, a request was received.
-async fn next<Req, Res, Fut: Future>(
+/// Waits until a call has completed, or for `received`.
+async fn next<Req, Permit, Fut: Future>(
     calls: &mut Calls<'_, Fut>,
-    peer: &mut Peer<Req, Res>,
-    receive: bool,
-) -> Event<Req, Fut::Output> {
+    received: impl Future<Output = Event<Req, Permit, Fut::Output>>,
+) -> Event<Req, Permit, Fut::Output> {
     // Dropping this future loses no request.
-    let mut request = pin!(receive.then(|| peer.recv()));
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = calls.poll(cx) {
-            return Poll::Ready(Event::Completed(output));
-        }
-        match request.as_mut().as_pin_mut() {
-            Some(request) => request.poll(cx).map(Event::Received),
-            None => Poll::Pending,
-        }
+    let mut received = pin!(received);
+    poll_fn(|cx| match calls.poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Event::Completed(output)),
+        Poll::Pending => received.as_mut().poll(cx),
     })
     .await
+}
+
+/// The wait for a permit. It goes on while calls complete.
+struct Waiting<'w, Wait> {
+    wait: Pin<&'w mut Option<Wait>>,
+    /// Whether it was polled.
+    begun: &'w mut bool,
+}
+
+/// Receives a request, with a permit. It asks for a permit only while a request waits, so that no peer keeps one for later.
+async fn receive<Req, Res, F, Form>(
+    function: &F,
+    peer: &mut Peer<Req, Res>,
+    Waiting { mut wait, begun }: Waiting<'_, F::Wait>,
+) -> Event<Req, F::Permit, <F::Future as Future>::Output>
+where
+    F: Function<Req, Res, Form>,
+{
+    loop {
+        if wait.is_none() {
+            match panic::catch(|| function.ready()) {
+                Ok(Ready::Now(permit)) => {
+                    return Event::Received(peer.recv().await.map(|request| (permit, request)));
+                }
+                Ok(Ready::Wait(begins)) => wait.set(Some(begins)),
+                Err(panicked) => {
+                    return match poll_fn(|cx| peer.poll_next(cx)).await {
+                        true => Event::NotReady(Err(panicked)),
+                        false => Event::Received(Err(RecvError::Closed)),
+                    };
+                }
+            }
+        }
+        let permit = poll_fn(|cx| {
+            match peer.poll_next(cx) {
+                Poll::Ready(true) => *begun = true,
+                Poll::Ready(false) => return Poll::Ready(Err(RecvError::Closed)),
+                // The request was dropped, because it was late.
+                Poll::Pending if *begun => return Poll::Ready(Ok(None)),
+                Poll::Pending => return Poll::Pending,
+            }
+            match wait.as_mut().as_pin_mut() {
+                Some(wait) => panic::poll(wait, cx).map(|permit| Ok(Some(permit))),
+                None => Poll::Ready(Ok(None)),
+            }
+        });
+        let permit = permit.await;
+        *begun = false;
+        if let Err(panicked) = panic::catch(|| wait.set(None)) {
+            peer.panicked(panicked);
+        }
+        match permit {
+            Err(closed) => return Event::Received(Err(closed)),
+            Ok(Some(Ok(Ok(permit)))) => {
+                if let Some(request) = peer.recv_next().await {
+                    return Event::Received(request.map(|request| (permit, request)));
+                }
+            }
+            Ok(Some(Ok(Err(not_ready)))) => return Event::NotReady(Ok(not_ready)),
+            Ok(Some(Err(panicked))) => return Event::NotReady(Err(panicked)),
+            Ok(None) => {}
+        }
+    }
 }
 
 /// Sends the response of a call, or logs its error.
