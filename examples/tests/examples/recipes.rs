@@ -143,3 +143,10 @@ fn beside_axum_answers_both_and_ends_both() {
         ["datagram: hello, page: datagrammar_server_received_datagrams_total 1"]
     );
 }
+
+#[cfg(feature = "tower")]
+#[test]
+fn tower_limits_how_many_requests_are_served() {
+    let lines = ["the server is busy", "long job for 127.0.0.1", "short job for 127.0.0.1"];
+    assert_eq!(printed("tower"), lines);
+}
