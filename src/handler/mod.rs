@@ -33,6 +33,7 @@ use crate::{BoxError, Peer, ServerContext};
 /// | `async fn(Req)` | never answers; see [`no_reply`] |
 /// | [`tagged(f)`](tagged) | gets the packets of [`TaggedServer`](crate::TaggedServer) without their tags |
 /// | [`with_state(state, f)`](with_state) | calls `f` with a clone of `state` as its first argument: `async fn(State, Req) -> Res` |
+/// | [`tower::service(s)`](crate::tower::service) | calls a service of tower (feature `tower`) |
 /// | [`concurrent(n, f)`](concurrent) | serves up to `n` requests from one peer at the same time |
 ///
 /// These can be combined. [`concurrent`] is the outermost, then [`tagged`], then one of [`reply_if`],

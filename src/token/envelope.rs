@@ -231,6 +231,16 @@ mod tests {
         reply.extend_from_slice(b"hi");
         assert_eq!(reply, b"\x11hi");
         assert_eq!(Reply::read(&reply), Some(Reply::Payload(b"hi")));
+        assert_eq!(reply, Envelope::reply(b"hi"));
+        assert_eq!(again, Envelope::request(Some(TOKEN), b"hi"));
+
+        let payloads = [&reply, &challenge, &again].map(|datagram| Envelope::payload(datagram));
+        assert_eq!(payloads, [Some(&b"hi"[..]), None, None]);
+        #[cfg(feature = "blocking")]
+        assert_eq!(
+            [&reply, &challenge, &again].map(|datagram| Envelope::is_challenge(datagram)),
+            [false, true, false]
+        );
     }
 
     //
@@ -242,6 +252,7 @@ mod tests {
 
         assert!(Envelope.challenge(&shortest, &peer(&tokens()), &mut challenge));
         assert_eq!((challenge.len(), shortest.len()), (17, Envelope::REQUEST_HEADER));
+        assert_eq!(challenge.len(), Envelope::CHALLENGE);
     }
 
     //

@@ -20,3 +20,19 @@ impl<P: DatagramProtocol> DatagramProtocol for Enveloped<P> {
         self.0.encode(packet, datagram)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Text;
+
+    //
+    #[test]
+    fn what_a_server_sends_is_a_reply_in_an_envelope() {
+        let (protocol, mut datagram) = (Enveloped(Text), Vec::new());
+        protocol.encode(&"hi".to_owned(), &mut datagram).unwrap();
+
+        assert_eq!(datagram, b"\x11hi");
+        assert_eq!(protocol.decode(b"hi").unwrap(), "hi");
+    }
+}

@@ -213,5 +213,6 @@ mod tests {
         assert_eq!(of(Duration::from_millis(120_001)), (121, 121));
         assert_eq!(of(Duration::from_secs(86_401)), (86_400, 3_600));
         assert_eq!(of(Duration::MAX), (86_400, 3_600));
+        assert!(!tokens.get_required() && tokens.required(true).get_required());
     }
 }

@@ -52,3 +52,49 @@ impl Stamped {
         again.then_some(&self.datagram)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::envelope::Request, *};
+
+    fn tokens(datagrams: &[Vec<u8>]) -> Vec<Option<u8>> {
+        let token =
+            |datagram: &Vec<u8>| Request::read(datagram).unwrap().token.map(|token| token[0]);
+        datagrams.iter().map(token).collect()
+    }
+
+    //
+    #[test]
+    fn parts_have_the_token_that_was_sent_last() {
+        let (jar, mut stamped) = (TokenJar::default(), Stamped::new(b"hi"));
+        let parts = [b"one".to_vec(), b"two".to_vec()];
+        assert_eq!(tokens(&stamped.parts(&parts)), [None, None]);
+
+        jar.put([7; 16]);
+        assert_eq!(tokens(&stamped.stamp_parts(&parts, &jar)), [Some(7), Some(7)]);
+        jar.put([8; 16]);
+        let same = stamped.parts(&parts);
+        assert_eq!(tokens(&same), [Some(7), Some(7)]);
+        assert_eq!(Request::read(&same[1]).unwrap().payload, b"two");
+        assert_eq!(tokens(&[stamped.stamp(&jar)]), [Some(8)]);
+    }
+
+    //
+    #[test]
+    fn it_remembers_whether_there_was_a_challenge() {
+        let (jar, mut stamped) = (TokenJar::default(), Stamped::new(b"hi"));
+        assert_eq!(stamped.stamp_again(&jar), None, "it was not sent yet");
+        stamped.stamp(&jar);
+        assert!(stamped.stamp_again(&jar).is_none() && !stamped.is_challenged);
+
+        jar.put([7; 16]);
+        let again = stamped.stamp_again(&jar).map(<[u8]>::to_vec);
+        assert_eq!(again, Some(Envelope::request(Some([7; 16]), b"hi")));
+        assert!(stamped.stamp_again(&jar).is_none() && stamped.is_challenged);
+
+        let other = Envelope::request(Some([9; 16]), b"other");
+        stamped.replace(&other, TokenJar::sent(&other));
+        assert!(!stamped.is_challenged);
+        assert_eq!(stamped.stamp_again(&jar), Some(&*Envelope::request(Some([7; 16]), b"other")));
+    }
+}
