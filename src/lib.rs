@@ -67,6 +67,7 @@
 //! | packets that are longer than one datagram | [`Chunked`] |
 //! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
 //! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`] |
+//! | the clients behind a load balancer, by the PROXY protocol | [`ServerBuilder::trust_proxy`], [`IpNetwork`], [`Addr::proxy`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
 //! | proof that a peer has the address that its datagrams come from | [`AddressTokens`], [`TokenSecret`], [`TokenSecrets`]; [`ValidateAddress`] with [`PeerTokens`], for protocols that have a place for a token |
 //! | Unix sockets | [`Unix`], [`UnnamedPeers`]; [differences to UDP](_documentation::cookbook#unix-sockets) |
@@ -89,7 +90,7 @@
 //! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`],
 //! [`ClientExchangeError`] and [`RequestError`] of clients. They contain
 //! [`AddrError`], [`OptionError`], [`InheritedError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error
-//! of a key, and [`TokenSecretError`] that of a secret of address tokens. `?` converts each of them to [`BoxError`].
+//! of a key, [`IpNetworkError`] that of a network, and [`TokenSecretError`] that of a secret of address tokens. `?` converts each of them to [`BoxError`].
 //!
 //! # Feature flags
 //!
@@ -196,6 +197,7 @@ mod lock;
 pub mod metrics;
 mod panic;
 mod peer;
+mod proxy;
 mod queue_time;
 mod reply_cache;
 mod request;
@@ -222,6 +224,13 @@ mod transport;
 #[doc(hidden)]
 pub fn fuzz_chunks(input: &[u8]) {
     chunk::fuzz::run(input);
+}
+
+/// Reads headers of proxies, for the fuzzer.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_proxy_headers(input: &[u8]) {
+    proxy::fuzz::run(input);
 }
 
 /// Reads tokens and their envelopes, for the fuzzer.
@@ -289,8 +298,8 @@ pub use datagrammar_protocols::{
 pub use error::InheritedError;
 pub use error::{
     AddrError, BindError, ClientExchangeError, ClientRecvError, ClientSendError, ConnectError,
-    LimitError, OptionError, PeerExchangeError, RecvError, RequestError, SendError, SenderError,
-    ServeError, SpawnError, TokenSecretError,
+    IpNetworkError, LimitError, OptionError, PeerExchangeError, RecvError, RequestError, SendError,
+    SenderError, ServeError, SpawnError, TokenSecretError,
 };
 pub use exchange::{Duplicates, Repeat};
 pub use guard::{Guard, RateLimit};
@@ -303,6 +312,7 @@ pub use handler::{
 };
 pub use limits::{Limits, Overflow};
 pub use peer::{Peer, PeerExchange, PeerPackets, PeerSender};
+pub use proxy::IpNetwork;
 pub use reply_cache::{Begun, ReplyCache, ReplyStore, StoreFailure, StoredRequest};
 pub use request::{Idempotent, RequestClient, RequestClientBuilder, RetryBudget};
 pub use server::{Binding, Server, ServerBuilder};

@@ -4,11 +4,15 @@
 mod unix;
 
 use std::{
-    fmt, io,
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    io,
     net::{AddrParseError, IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs},
     option,
     path::Path,
     str::FromStr,
+    sync::Arc,
 };
 
 #[cfg(unix)]
@@ -25,6 +29,9 @@ pub(crate) use unix::{UnixName, bytes_of_name};
 /// map. Unnamed Unix sockets cannot be distinguished. So each datagram of an unnamed socket has an address of
 /// its own, which equals no other.
 ///
+/// The address of a peer behind a [trusted proxy](crate::ServerBuilder::trust_proxy) remembers that [proxy](Self::proxy), and
+/// what is sent to this `Addr` goes there. It equals the same address without a proxy.
+///
 /// # Examples
 ///
 /// ```
@@ -39,24 +46,37 @@ pub(crate) use unix::{UnixName, bytes_of_name};
 pub struct Addr(pub(crate) Repr);
 
 /// An address in canonical form, made by [`Addr::canonical`] or from an address that the kernel has returned.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug)]
 pub(crate) enum Repr {
     /// An IP address and a UDP port.
     Ip(SocketAddr),
+    /// The same, of a peer behind a proxy. It is behind a pointer for the same reason as a name.
+    Proxied(Arc<Proxied>),
     /// The name of a Unix socket. It is behind a pointer, so that IP addresses stay small.
     #[cfg(unix)]
     Unix(UnixName),
+}
+
+/// A peer behind a proxy. Both addresses are in canonical form.
+#[derive(Debug)]
+pub(crate) struct Proxied {
+    pub(crate) peer: SocketAddr,
+    proxy: SocketAddr,
 }
 
 // Each datagram has one, and so has each conversation.
 const _: () = assert!(size_of::<Addr>() == size_of::<SocketAddr>());
 
 impl Addr {
+    /// The most memory, in bytes, that an IP address takes besides its own: that of a peer behind a proxy.
+    pub(crate) const SHARED: usize = size_of::<Proxied>() + 2 * size_of::<usize>();
+
     /// Returns the IP address and the port, or `None` if the address is not an IP address.
     #[must_use]
-    pub const fn socket_addr(&self) -> Option<SocketAddr> {
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
         match &self.0 {
             Repr::Ip(addr) => Some(*addr),
+            Repr::Proxied(proxied) => Some(proxied.peer),
             #[cfg(unix)]
             Repr::Unix(_) => None,
         }
@@ -72,6 +92,28 @@ impl Addr {
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.socket_addr().map(|addr| addr.port())
+    }
+
+    /// Returns the proxy that has passed on the datagrams of this peer, or `None` if they came without one. What is sent to
+    /// this `Addr` goes to the proxy.
+    ///
+    /// There are such addresses if the server [trusts proxies](crate::ServerBuilder::trust_proxy).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datagrammar::Addr;
+    ///
+    /// let addr: Addr = "192.0.2.7:5000".parse()?;
+    /// assert_eq!(addr.proxy(), None);
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    #[must_use]
+    pub fn proxy(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            Repr::Proxied(proxied) => Some(proxied.proxy),
+            _ => None,
+        }
     }
 
     /// Returns the path of a Unix socket, or `None` if the address is not a path.
@@ -91,7 +133,7 @@ impl Addr {
     #[must_use]
     pub fn as_pathname(&self) -> Option<&Path> {
         match &self.0 {
-            Repr::Ip(_) => None,
+            Repr::Ip(_) | Repr::Proxied(_) => None,
             #[cfg(unix)]
             Repr::Unix(name) => name.as_pathname(),
         }
@@ -102,7 +144,7 @@ impl Addr {
     #[must_use]
     pub fn as_abstract_name(&self) -> Option<&[u8]> {
         match &self.0 {
-            Repr::Ip(_) => None,
+            Repr::Ip(_) | Repr::Proxied(_) => None,
             #[cfg(unix)]
             Repr::Unix(name) => name.as_abstract_name(),
         }
@@ -112,15 +154,15 @@ impl Addr {
     #[must_use]
     pub const fn is_unnamed(&self) -> bool {
         match &self.0 {
-            Repr::Ip(_) => false,
+            Repr::Ip(_) | Repr::Proxied(_) => false,
             #[cfg(unix)]
             Repr::Unix(name) => matches!(name, UnixName::Unnamed(_)),
         }
     }
 
-    /// The address of a UDP socket or its peer, which is always an IP address.
+    /// The address of a UDP socket, or the one to which datagrams for a peer go. It is always an IP address.
     #[inline]
-    pub(crate) const fn ip_socket(&self) -> &SocketAddr {
+    pub(crate) fn ip_socket(&self) -> &SocketAddr {
         /// The kernel refuses to send to port 0.
         #[cfg(unix)]
         const NOWHERE: &SocketAddr =
@@ -128,6 +170,7 @@ impl Addr {
 
         match &self.0 {
             Repr::Ip(addr) => addr,
+            Repr::Proxied(proxied) => &proxied.proxy,
             #[cfg(unix)]
             Repr::Unix(_) => NOWHERE,
         }
@@ -138,6 +181,59 @@ impl Addr {
     pub(crate) fn canonical(addr: SocketAddr) -> Self {
         Self(Repr::Ip(canonical(addr)))
     }
+
+    /// Makes the address of a peer behind a proxy. That of the proxy must be canonical.
+    pub(crate) fn proxied(peer: SocketAddr, proxy: SocketAddr) -> Self {
+        Self(Repr::Proxied(Arc::new(Proxied { peer: canonical(peer), proxy })))
+    }
+}
+
+impl Repr {
+    /// What makes it the address of a certain peer.
+    #[inline]
+    fn identity(&self) -> Identity<'_> {
+        match self {
+            Self::Ip(addr) => Identity::Ip(addr),
+            Self::Proxied(proxied) => Identity::Ip(&proxied.peer),
+            #[cfg(unix)]
+            Self::Unix(name) => Identity::Unix(name),
+        }
+    }
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Identity<'a> {
+    Ip(&'a SocketAddr),
+    #[cfg(unix)]
+    Unix(&'a UnixName),
+}
+
+impl PartialEq for Repr {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Repr {}
+
+impl PartialOrd for Repr {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Repr {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl Hash for Repr {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
 }
 
 /// Each datagram clones an address several times, so an IP address is copied without a call.
@@ -146,8 +242,7 @@ impl Clone for Addr {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Repr::Ip(addr) => Repr::Ip(*addr),
-            #[cfg(unix)]
-            Repr::Unix(name) => clone_unix(name),
+            other => clone_shared(other),
         })
     }
 
@@ -155,19 +250,16 @@ impl Clone for Addr {
     fn clone_from(&mut self, source: &Self) {
         match (&mut self.0, &source.0) {
             (Repr::Ip(this), Repr::Ip(source)) => *this = *source,
-            #[cfg(unix)]
             _ => replace(self, source),
         }
     }
 }
 
-#[cfg(unix)]
 #[cold]
-fn clone_unix(name: &UnixName) -> Repr {
-    Repr::Unix(name.clone())
+fn clone_shared(addr: &Repr) -> Repr {
+    addr.clone()
 }
 
-#[cfg(unix)]
 #[cold]
 fn replace(addr: &mut Addr, source: &Addr) {
     *addr = source.clone();
@@ -192,6 +284,7 @@ impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Ip(addr) => addr.fmt(f),
+            Repr::Proxied(proxied) => proxied.peer.fmt(f),
             #[cfg(unix)]
             Repr::Unix(name) => name.fmt(f),
         }
@@ -212,7 +305,7 @@ impl FromStr for Addr {
 /// the flow label is ignored.
 impl PartialEq<SocketAddr> for Addr {
     fn eq(&self, other: &SocketAddr) -> bool {
-        matches!(self.0, Repr::Ip(addr) if addr == canonical(*other))
+        self.socket_addr().is_some_and(|addr| addr == canonical(*other))
     }
 }
 

@@ -18,7 +18,6 @@ use crate::transport::{
 };
 use crate::{
     Addr, SocketRef,
-    addr::Repr,
     stats::{ClientCounters, add},
     transport::{
         RecvBatch, RecvHalf, Route, SendBatch, Transport, max_len, options::Options, socket,
@@ -93,15 +92,7 @@ impl Link {
     /// caller's choice, or if the system has none.
     pub(crate) fn reopen(&self) -> Option<Self> {
         let (local, options) = self.again.clone()?;
-        #[cfg_attr(
-            not(unix),
-            expect(clippy::infallible_destructuring_match, reason = "elsewhere there are more")
-        )]
-        let peer = match self.route.peer.0 {
-            Repr::Ip(peer) => peer,
-            #[cfg(unix)]
-            Repr::Unix(_) => return None,
-        };
+        let peer = self.route.peer.socket_addr()?;
         let socket = socket::connect(local, peer, &options).ok()?;
         Self::own(socket, options, local).ok()
     }

@@ -213,9 +213,14 @@ where
                 },
             };
             this.asks = socket.has_store && !again;
+            if socket.proxies.is_some()
+                && let Some(from) = mailbox.opening_source()
+            {
+                *peer = from;
+            }
             let call = match call {
                 Some(mut call) if again => {
-                    call.peer.renew_with_packet(peer, ancillary, *serial);
+                    call.peer.renew_with_packet(ancillary, *serial);
                     call
                 }
                 Some(mut call) => {

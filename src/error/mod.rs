@@ -6,6 +6,7 @@ mod client_exchange;
 mod connect;
 #[cfg(unix)]
 mod inherited;
+mod ip_network;
 mod limit;
 mod option;
 mod peer_exchange;
@@ -23,6 +24,7 @@ pub use client_exchange::ClientExchangeError;
 pub use connect::ConnectError;
 #[cfg(unix)]
 pub use inherited::InheritedError;
+pub use ip_network::IpNetworkError;
 pub use limit::LimitError;
 pub use option::OptionError;
 pub use peer_exchange::PeerExchangeError;

@@ -70,6 +70,8 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
         | DropReason::Chunk
         | DropReason::Unproven
         | DropReason::NoEnvelope
+        // It has an event of its own.
+        | DropReason::ProxyHeader
         // The failure of the store is logged.
         | DropReason::StoreFailed => return None,
     })

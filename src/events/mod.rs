@@ -29,6 +29,7 @@ use crate::{
     limits::LiveLimits,
     lock::locked,
     panic::{self, Panicked},
+    proxy,
     stats::{Counters, DropReason, add},
 };
 
@@ -126,6 +127,16 @@ impl Events {
             && let Some(bound) = bound(reason, &self.limits.read())
         {
             lost(reason, local, &bound);
+        }
+    }
+
+    /// Logs at WARN that a datagram of `source` was dropped because of the header of a proxy: once per serving.
+    pub(crate) fn proxy_refused(&self, local: &Addr, source: &Addr, error: &proxy::Refusal) {
+        const WHAT: &str = "a datagram was dropped because of ServerBuilder::trust_proxy; the next ones are only counted, \
+                            see ServerHandle::stats";
+
+        if self.losses.is_first(DropReason::ProxyHeader) {
+            told(|| tracing::warn!(%local, %source, %error, "{WHAT}"));
         }
     }
 

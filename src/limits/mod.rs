@@ -111,7 +111,7 @@ impl Limits {
     ///
     /// Each datagram counts with its length and 160 bytes more, so that the number of empty datagrams is
     /// limited too. The default allows 419,430 empty datagrams, or 43,018 datagrams of 1,400 bytes. A datagram counts
-    /// with 128 bytes more if a [reply cache](crate::ReplyCache) knows it, or if descriptors or credentials came with
+    /// with 136 bytes more if a [reply cache](crate::ReplyCache) knows it, or if descriptors or credentials came with
     /// it.
     ///
     /// The datagram that opens a conversation counts too if the handler waits for something before its first

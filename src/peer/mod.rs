@@ -152,9 +152,10 @@ impl<Req, Res> Peer<Req, Res> {
 
     /// Does the same for a conversation that receives the packet that the last one put back: it came with the
     /// last datagram.
-    pub(crate) fn renew_with_packet(&mut self, addr: &Addr, ancillary: Ancillary, serial: u64) {
+    pub(crate) fn renew_with_packet(&mut self, ancillary: Ancillary, serial: u64) {
         let (passed, exchange) = (self.passed.take(), self.exchange.take());
-        self.renew(addr, ancillary, serial);
+        let addr = self.addr().clone();
+        self.renew(&addr, ancillary, serial);
         self.passed = passed;
         self.exchange = exchange.map(|state| Box::new(state.passed_on()));
     }
@@ -181,6 +182,10 @@ impl<Req, Res> Peer<Req, Res> {
         let Some(passed) = &mut self.passed else { return };
         if let Some(ticket) = passed.ticket.take() {
             ticket.deliver();
+        }
+        if let Some(from) = passed.from.take() {
+            // Replies go where this datagram came from.
+            self.path.route.peer = *from;
         }
         #[cfg(unix)]
         if !self.asks_for_fds {

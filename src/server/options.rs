@@ -7,8 +7,8 @@ use super::{
     endpoint::{Life, Server},
 };
 use crate::{
-    Addr, AddressTokens, BindError, Chunked, Guard, Limits, RateLimit, ReplyCache, Shape,
-    ValidateAddress,
+    Addr, AddressTokens, BindError, Chunked, Guard, Limits, OptionError, RateLimit, ReplyCache,
+    Shape, ValidateAddress,
     chunk::Chunks,
     engine::{
         Engine, Guarded,
@@ -21,6 +21,7 @@ use crate::{
         status::Status,
         watch::{SocketWatch, Watched},
     },
+    proxy::{Header, TrustedProxies},
     reply_cache::{AnyStore, ReadId, Replies, Shared, Storing},
     socket::{self, SocketState, outbox::Outbox},
     stats::Counters,
@@ -42,6 +43,8 @@ pub(super) struct Options {
     pub(super) has_envelope: bool,
     pub(super) dedicated_threads: bool,
     pub(super) kernel_filter: bool,
+    pub(super) proxies: Option<TrustedProxies>,
+    pub(super) requires_proxy: bool,
     /// It has an effect only if there is a way to read ids.
     pub(super) reply_cache: ReplyCache,
     /// The same.
@@ -88,8 +91,29 @@ impl Unbound {
             chunked.check()?;
             chunked.check_others(&self.options.limits, &self.options.reply_cache)?;
         }
-        let filter = self.parts.shape.as_ref().map(Filter::new).transpose()?;
-        let bound = bind::bind(sources, self.options.dedicated_threads, filter).await?;
+        match &mut self.options.proxies {
+            Some(proxies) => proxies.is_required = self.options.requires_proxy,
+            None if self.options.requires_proxy => {
+                let problem = "is true, but `trust_proxy` is not set";
+                return Err(OptionError::invalid("require_proxy", problem).into());
+            }
+            None => {}
+        }
+        let proxies = self.options.proxies.as_ref();
+        let shape = self.parts.shape.take().map(|shape| match proxies {
+            None => shape,
+            Some(TrustedProxies { is_required: true, .. }) => Header::shape(),
+            // Without a header, it must have the shape of the protocol.
+            Some(_) => shape.or(Header::shape()),
+        });
+        let filter = shape.as_ref().map(Filter::new).transpose()?;
+        let (dedicated, has_proxies) = (self.options.dedicated_threads, proxies.is_some());
+        let bound = bind::bind(sources, dedicated, filter, has_proxies).await?;
+        let is_ip = |bound: &Bound| bound.transport.local_addr().ip().is_some();
+        if has_proxies && !bound.iter().any(is_ip) {
+            let problem = "is set, but a Unix socket has no proxies, and there is no other socket";
+            return Err(OptionError::invalid("trust_proxy", problem).into());
+        }
         let server = self.build(bound);
         server.handle().diagnostics().tell_short_buffers();
         Ok(server)
@@ -107,6 +131,7 @@ impl Unbound {
             reply_cache,
             reply_store,
             chunked,
+            proxies,
             ..
         } = self.options;
         let control = Control::new(&limits, guard, chunked.as_ref(), &reply_cache);
@@ -139,6 +164,7 @@ impl Unbound {
             tasks: Arc::clone(&tasks),
             guard: Arc::clone(&control.guard),
             validation,
+            proxies: proxies.map(Arc::new),
         };
         #[cfg(unix)]
         let mut own_paths = Vec::new();

@@ -44,6 +44,7 @@ impl SocketState {
             Poll::Ready(Verdict::New) => return Taken::Datagram(Some(asked)),
             Poll::Ready(Verdict::InProgress) => DropReason::Duplicate,
             Poll::Ready(Verdict::Answered(reply)) => {
+                let peer = asked.waiting.1.source().unwrap_or(peer);
                 let to = Route { peer: peer.clone(), local };
                 let rules = if validated { None } else { self.rules_for(peer) };
                 let len = asked.waiting.1.len();

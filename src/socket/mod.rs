@@ -26,6 +26,7 @@ use crate::{
     events::Events,
     guard::{Rules, Watch},
     limits::LiveLimits,
+    proxy::{self, TrustedProxies},
     reply_cache::{Keep, Recorded, Replies, Reply},
     stats::{Counters, DropReason, add},
     tasks::Tasks,
@@ -71,6 +72,8 @@ pub(crate) struct SocketState {
     pub(crate) guard: Arc<Watch>,
     /// The address tokens, if the server has them.
     pub(crate) validation: Option<Arc<Validation>>,
+    /// The proxies that it trusts, if the server trusts any and this is no Unix socket.
+    pub(crate) proxies: Option<Arc<TrustedProxies>>,
 }
 
 /// What all sockets of a server share.
@@ -82,6 +85,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) guard: Arc<Watch>,
     pub(crate) validation: Option<Arc<Validation>>,
+    pub(crate) proxies: Option<Arc<TrustedProxies>>,
 }
 
 impl SocketState {
@@ -93,8 +97,9 @@ impl SocketState {
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
-        let Shared { limits, counters, events, tasks, guard, validation } = shared;
+        let Shared { limits, counters, events, tasks, guard, validation, proxies } = shared;
         let at_once = outbox.sends_at_once();
+        let proxies = proxies.filter(|_| outbox.transport().local_addr().ip().is_some());
 
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -116,6 +121,7 @@ impl SocketState {
             chunks,
             guard,
             validation,
+            proxies,
         }
     }
 
@@ -163,6 +169,13 @@ impl SocketState {
     pub(crate) fn dropped(&self, reason: DropReason, datagrams: u64) {
         self.counters.dropped(reason, datagrams);
         self.events.dropped(reason, self.outbox.transport().local_addr());
+    }
+
+    /// Counts a datagram with a header of a proxy that does not count, or without one, and logs the first one.
+    #[cold]
+    pub(crate) fn refused_proxy(&self, source: &Addr, refusal: &proxy::Refusal) {
+        self.counters.dropped(DropReason::ProxyHeader, 1);
+        self.events.proxy_refused(self.outbox.transport().local_addr(), source, refusal);
     }
 
     /// Records a reply before it is sent, if the server has a reply cache. `validated` says whether the address of its

@@ -81,6 +81,11 @@ pub enum DropReason {
     /// It was not in an [envelope](crate::ServerBuilder::address_token_envelope), and the server has this option. Its sender
     /// probably does not have it.
     NoEnvelope,
+    /// The server [trusts proxies](crate::ServerBuilder::trust_proxy). The datagram came from one of them, without a valid
+    /// header, or from somebody else with a header. Or it came from somebody else, and the server
+    /// [requires](crate::ServerBuilder::require_proxy) a proxy. The first one is logged at WARN, with its source and what is
+    /// wrong.
+    ProxyHeader,
     /// It had waited longer than [`Limits::max_queue_time`](crate::Limits::max_queue_time), or the
     /// [guard's](crate::Guard::max_queue_time): the server gets more requests than its handlers can answer in time.
     Late,
@@ -109,6 +114,7 @@ impl DropReason {
         Self::Chunk,
         Self::Unproven,
         Self::NoEnvelope,
+        Self::ProxyHeader,
         Self::Late,
         Self::Busy,
     ];
@@ -134,6 +140,7 @@ impl DropReason {
             Self::Chunk => "chunk",
             Self::Unproven => "unproven",
             Self::NoEnvelope => "no_envelope",
+            Self::ProxyHeader => "proxy_header",
             Self::Late => "late",
             Self::Busy => "busy",
         }

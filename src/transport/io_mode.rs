@@ -80,6 +80,9 @@ pub enum Offload {
     Disabled,
     /// The server has a [kernel filter](crate::ServerBuilder::kernel_filter), which must see each datagram.
     Filtered,
+    /// The server [trusts proxies](crate::ServerBuilder::trust_proxy) and has several workers, which share the clients: the
+    /// header of each datagram decides.
+    Proxied,
     /// The socket is your own, so its GRO setting was not changed.
     CallerSocket,
     /// The kernel does not support it, or the network interface does not compute the checksums.
@@ -97,6 +100,7 @@ impl fmt::Display for Offload {
             }
             Self::Disabled => "off, as requested",
             Self::Filtered => "off, because of the kernel filter",
+            Self::Proxied => "off, because workers share the clients of proxies",
             Self::CallerSocket => "unchanged on the caller's own socket",
             Self::Refused => "off, the kernel refused it",
             Self::Unavailable => "not available",

@@ -238,6 +238,7 @@ pub(crate) trait RecvHalf: fmt::Debug + Send + 'static {
 #[derive(Debug, Default)]
 pub(crate) struct Passed {
     pub(crate) ticket: Option<Ticket>,
+    pub(crate) from: Option<Box<Addr>>,
 }
 
 #[cfg(not(unix))]

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use crate::reply_cache::Ticket;
+use crate::{Addr, reply_cache::Ticket};
 
 /// What a peer has passed with one datagram, and its ticket. Dropping it closes the descriptors.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Passed {
     pub(crate) incomplete: bool,
     /// The ticket of a request that the reply cache knows, until a handler receives it.
     pub(crate) ticket: Option<Ticket>,
+    /// The source of a datagram that waits, if the server trusts proxies: two datagrams of a peer may come through two.
+    pub(crate) from: Option<Box<Addr>>,
 }
 
 impl Passed {

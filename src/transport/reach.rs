@@ -13,10 +13,13 @@ pub(crate) fn reaches(transport: &dyn Transport, peer: &Addr) -> bool {
     if let (Repr::Unix(peer), Repr::Unix(_)) = (&peer.0, &transport.local_addr().0) {
         return matches!(peer, UnixName::Named(_));
     }
-    let (Some(peer), Some(local)) = (peer.socket_addr(), transport.local_addr().socket_addr())
+    let (Some(named), Some(local)) = (peer.socket_addr(), transport.local_addr().socket_addr())
     else {
         return false;
     };
+    let is_for = || transport.is_for(peer);
+    // The way leads to the proxy, if there is one.
+    let peer = peer.proxy().unwrap_or(named);
     if peer.port() == 0 || peer.ip().is_unspecified() {
         return false;
     }
@@ -32,5 +35,5 @@ pub(crate) fn reaches(transport: &dyn Transport, peer: &Addr) -> bool {
     let loopback = local.ip().is_unspecified()
         || peer.ip().is_multicast()
         || local.ip().is_loopback() == peer.ip().is_loopback();
-    family && loopback && transport.is_for(&peer.into())
+    family && loopback && is_for()
 }

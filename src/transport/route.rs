@@ -42,6 +42,13 @@ impl Clone for Route {
 }
 
 impl Route {
+    /// Whether datagrams on this route have the same destination, and come from the same address of this host. Several peers
+    /// may be behind one proxy, and one peer behind several.
+    #[inline]
+    pub(crate) fn leads_to_the_same(&self, other: &Self) -> bool {
+        self.peer.ip_socket() == other.peer.ip_socket() && self.local == other.local
+    }
+
     /// The address of this host on this route, for a socket that is bound to `bound`.
     pub(crate) fn local_addr(&self, bound: &Addr) -> Addr {
         let (Some(Local { ip, interface }), Some(port)) = (self.local, bound.port()) else {

@@ -24,10 +24,12 @@ const MAX_IPV6: usize = LONGEST - 8;
 /// The length of the longest datagram that can be sent to `to`, in bytes. Only the kernel knows the limit of a
 /// Unix socket.
 #[inline]
-pub(crate) const fn max_len(to: &Addr) -> usize {
+pub(crate) fn max_len(to: &Addr) -> usize {
     match to {
         Addr(Repr::Ip(SocketAddr::V4(_))) => MAX_IPV4,
         Addr(Repr::Ip(SocketAddr::V6(_))) => MAX_IPV6,
+        Addr(Repr::Proxied(_)) if to.ip_socket().is_ipv4() => MAX_IPV4,
+        Addr(Repr::Proxied(_)) => MAX_IPV6,
         #[cfg(unix)]
         Addr(Repr::Unix(_)) => usize::MAX,
     }

@@ -110,7 +110,9 @@ fn driven(
         Box::new(udp)
     } else {
         let is_filtered = options.kernel_filter.as_ref().is_some_and(Filter::drops);
-        let merging = Merging { asked: options.segmentation_offload, is_filtered };
+        let is_spread_by_header = options.has_proxies && place.of > 1;
+        let merging =
+            Merging { asked: options.segmentation_offload, is_filtered, is_spread_by_header };
         Box::new(Linux::new(udp, place, own, merging))
     };
     #[cfg(any(not(target_os = "linux"), datagrammar_portable))]
@@ -177,7 +179,7 @@ pub(crate) fn bind_several(
             addr.set_port(bound.port());
         }
     }
-    super::linux::spread(&sockets[0], of)?;
+    super::linux::spread(&sockets[0], of, options.has_proxies)?;
     let place = |(socket, number): (Socket, u32)| (socket.into(), WorkerIndex { number, of });
     Ok(sockets.into_iter().zip((0..of).rev()).map(place).collect())
 }

@@ -6,3 +6,4 @@ mod life;
 mod metrics;
 #[cfg(feature = "tower")]
 mod services;
+mod proxy;

@@ -116,10 +116,16 @@ impl Admission {
 
     #[inline(never)]
     fn judge(&self, from: &Addr, local: Option<Local>) -> Result<(), Refusal> {
+        let is_refused = |addr: &SocketAddr| {
+            let ours = self.may_be_ours(addr) && self.is_ourselves(*addr, local);
+            ours || !is_possible(addr)
+        };
         match from {
-            Addr(Repr::Ip(addr)) => {
-                let ours = self.may_be_ours(addr) && self.is_ourselves(*addr, local);
-                if ours || !is_possible(addr) {
+            Addr(Repr::Ip(addr)) if is_refused(addr) => return Err(Refusal::Source),
+            Addr(Repr::Ip(_)) => {}
+            // Replies go to the proxy, and the peer has an address that a peer can have.
+            Addr(Repr::Proxied(proxied)) => {
+                if is_refused(from.ip_socket()) || is_refused(&proxied.peer) {
                     return Err(Refusal::Source);
                 }
             }

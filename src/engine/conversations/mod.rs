@@ -28,6 +28,8 @@ pub(super) struct Conversations<T> {
     open: HashMap<Addr, Conversation<T>>,
     /// How many of them have lost their places and are not over yet.
     leaving: usize,
+    /// Whether a datagram that waits keeps its source, because datagrams of one peer may come through several proxies.
+    pub(super) keeps_sources: bool,
     places: Places,
     limits: Arc<LiveLimits>,
     counters: Arc<Counters>,
@@ -75,6 +77,7 @@ impl<T> Conversations<T> {
         Self {
             open: HashMap::new(),
             leaving: 0,
+            keeps_sources: false,
             places: Places::new(looks_later),
             limits,
             counters,
@@ -106,6 +109,9 @@ impl<T> Conversations<T> {
         let Some(conversation) = self.open.get(from) else { return Arrival::Opening };
         if conversation.leaves {
             return Arrival::Dropped(DropReason::ConversationLimit);
+        }
+        if self.keeps_sources {
+            passed.get_or_insert_default().from = Some(Box::new(from.clone()));
         }
         let (limits, counters) = (&self.limits, &self.counters);
         match conversation.mailbox.offer(ancillary, datagram, passed, limits, counters) {

@@ -7,6 +7,7 @@ mod ending;
 mod guarding;
 mod opening;
 mod overload;
+mod proxied;
 mod rereading;
 mod stall;
 
@@ -37,10 +38,10 @@ use super::{
     serve_state::{Mode, ServeState},
 };
 use crate::{
-    Handler,
+    Handler, proxy,
     socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox, outbox::Batch},
     stats::{DropReason, add},
-    transport::{BATCH, RecvHalf},
+    transport::{BATCH, LONGEST, RecvHalf},
 };
 
 /// Drives one socket until serving ends. It polls each conversation once. A conversation that has to wait
@@ -62,13 +63,17 @@ where
     H: Handler<Req, Res>,
 {
     let longest = socket.limits.max_datagram_size().min(socket.outbox.transport().longest());
+    let has_proxies = socket.proxies.is_some();
+    let room = if has_proxies { (longest + proxy::ROOM).min(LONGEST) } else { longest };
+    let mut conversations = Conversations::new(
+        Arc::clone(&socket.limits),
+        Arc::clone(&socket.counters),
+        elsewhere.is_some() || socket.has_store,
+    );
+    conversations.keeps_sources = has_proxies;
     let mut worker = Worker {
-        conversations: Conversations::new(
-            Arc::clone(&socket.limits),
-            Arc::clone(&socket.counters),
-            elsewhere.is_some() || socket.has_store,
-        ),
-        batch: Some(BatchContext::new(socket.id, longest)),
+        conversations,
+        batch: Some(BatchContext::new(socket.id, room)),
         next: 0,
         serial: socket.serial.load(Relaxed),
         reserved: false,
@@ -178,6 +183,9 @@ where
                 Event::Received => {
                     backoff = Backoff::default();
                     self.count_received();
+                    if self.socket.proxies.is_some() {
+                        self.open_proxied();
+                    }
                     while !self.in_time(Self::dispatch) {
                         self.give_way().await;
                     }

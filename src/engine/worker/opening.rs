@@ -128,7 +128,7 @@ where
     ) {
         let (peer, ancillary) = (batch.received.from(at).clone(), batch.received.ancillary(at));
         self.serial += 1;
-        call.peer.renew_with_packet(&peer, ancillary, self.serial);
+        call.peer.renew_with_packet(ancillary, self.serial);
         slot.set((self.converse)(call));
         let span = self.serve_state.conversation(&peer);
         let (socket, mailbox) = (Arc::clone(&self.socket), mem::take(&mut self.mailbox));

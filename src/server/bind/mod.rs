@@ -53,11 +53,12 @@ impl Bound {
 /// How many datagrams are discarded at once from one socket, at most. A buffer of 64 MiB holds fewer.
 pub(super) const MOST_DISCARDED: usize = 1 << 18;
 
-/// Binds all of `sources`, in their order. The filter is for those of UDP.
+/// Binds all of `sources`, in their order. The filter, and whether datagrams come through proxies, are for those of UDP.
 pub(super) async fn bind(
     sources: Vec<Source>,
     dedicated_threads: bool,
     filter: Option<Filter>,
+    has_proxies: bool,
 ) -> Result<Vec<Bound>, BindError> {
     let Sorted {
         mut groups,
@@ -75,6 +76,7 @@ pub(super) async fn bind(
     });
     for udp in groups.iter_mut().map(|group| &mut group.udp).chain(other_udp) {
         udp.options.kernel_filter.clone_from(&filter);
+        udp.options.has_proxies = has_proxies;
     }
     let addrs = addrs::bind(&groups, &ipv4_ports(&others)).await;
     #[cfg(unix)]

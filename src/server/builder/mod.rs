@@ -1,6 +1,7 @@
 //! The options of a server, before it is bound.
 
 mod protection;
+mod proxies;
 mod receiving;
 
 use std::{fmt, sync::Arc};

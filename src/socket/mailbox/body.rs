@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use crate::{
+    Addr,
     reply_cache::Ticket,
     transport::{Ancillary, Passed},
 };
@@ -21,9 +22,19 @@ const _: () = assert!(size_of::<Body>() == size_of::<Box<[u8]>>());
 pub(crate) type Waiting = (Ancillary, Body);
 
 /// The most memory, in bytes, that the rest takes without the descriptors: two blocks, and the overhead of an allocator.
-pub(super) const PASSED: usize = 128;
+pub(super) const PASSED: usize = 136;
 
 const _: () = assert!(size_of::<Passed>() + size_of::<(Box<[u8]>, Box<Passed>)>() + 32 <= PASSED);
+
+/// The memory, in bytes, that the source of a datagram takes: two blocks. Each of them may be the only one with its address.
+const SOURCE: usize = 160;
+
+const _: () = assert!(size_of::<Addr>() + Addr::SHARED + 32 <= SOURCE);
+
+/// How many bytes the rest counts.
+pub(super) fn counted(passed: &Passed) -> usize {
+    if passed.from.is_some() { PASSED + SOURCE } else { PASSED }
+}
 
 impl Body {
     pub(crate) fn new(datagram: &[u8], passed: Option<Box<Passed>>) -> Self {
@@ -37,7 +48,7 @@ impl Body {
     pub(super) fn counted(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
-            Self::Passed(both) => both.0.len() + PASSED,
+            Self::Passed(both) => both.0.len() + counted(&both.1),
         }
     }
 
@@ -46,6 +57,14 @@ impl Body {
         match self {
             Self::Bytes(_) => 0,
             Self::Passed(both) => both.1.count(),
+        }
+    }
+
+    /// The source of the datagram, if it is kept.
+    pub(crate) fn source(&self) -> Option<&Addr> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::Passed(both) => both.1.from.as_deref(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::body::{Body, PASSED, Waiting};
+use super::body::{Body, Waiting, counted};
 use crate::{
     limits::LiveLimits,
     stats::{Counters, DropReason},
@@ -31,7 +31,7 @@ pub(crate) fn reserve_all(
     limits: &LiveLimits,
     counters: &Counters,
 ) -> Result<(), DropReason> {
-    let bytes = datagram.len() + passed.map_or(0, |_| PASSED);
+    let bytes = datagram.len() + passed.map_or(0, counted);
     if !reserve(bytes, limits, counters) {
         return Err(DropReason::MemoryLimit);
     }
@@ -67,7 +67,7 @@ pub(crate) fn reserve_anyway(bytes: usize, counters: &Counters) {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{KEPT, tests::Post},
+        super::{KEPT, body::PASSED, tests::Post},
         *,
     };
     use crate::Limits;

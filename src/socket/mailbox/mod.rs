@@ -24,6 +24,7 @@ pub(crate) use memory::OVERHEAD;
 pub(crate) use memory::{release, release_all, reserve, reserve_all, reserve_anyway};
 
 use crate::{
+    Addr,
     limits::{LiveLimits, Overflow},
     stats::{Counters, DropReason},
     transport::{Ancillary, Passed},
@@ -223,6 +224,11 @@ impl Mailbox {
     /// Whether a datagram has arrived since the last call.
     pub(crate) fn take_touched(&self) -> bool {
         self.touched.swap(false, Relaxed)
+    }
+
+    /// The source of the datagram that opens the conversation, if it is kept.
+    pub(crate) fn opening_source(&self) -> Option<Addr> {
+        self.lock().opening.as_ref().and_then(|(_, datagram)| datagram.source().cloned())
     }
 
     /// Whether the datagram that opened the conversation was not received yet.

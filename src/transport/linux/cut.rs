@@ -20,7 +20,7 @@ fn transport(ip: &str, room: usize) -> (Linux, LinuxRecvHalf) {
         Udp::new(socket).unwrap(),
         WorkerIndex::ALONE,
         true,
-        Merging { asked: Some(true), is_filtered: false },
+        Merging { asked: Some(true), ..Merging::default() },
     );
     let fd = transport.udp.socket.as_fd();
     mmsg::enable(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS).unwrap();
@@ -61,7 +61,7 @@ async fn merged_datagrams_are_split_correctly_with_their_local_address_or_are_dr
                 Udp::connected(client).unwrap(),
                 WorkerIndex::ALONE,
                 true,
-                Merging { asked: Some(true), is_filtered: false },
+                Merging { asked: Some(true), ..Merging::default() },
             );
             let mut merged = SendBatch::default();
             let to = Route::from(transport.local_addr().clone());

@@ -56,13 +56,15 @@ pub(crate) struct Linux {
 }
 
 /// What decides whether the kernel merges received datagrams and splits sent ones.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Merging {
     /// Whether the caller wants both.
     pub(crate) asked: Option<bool>,
     /// Whether there is a kernel filter. The kernel would run it once for merged datagrams. So with one that is
     /// invalid in front, a stranger could make the kernel drop those of a peer.
     pub(crate) is_filtered: bool,
+    /// Whether the kernel looks at the header of a proxy to choose the socket. It would choose one for merged datagrams.
+    pub(crate) is_spread_by_header: bool,
 }
 
 type Sender = mmsg::Sender<{ mmsg::NAME }>;
@@ -82,14 +84,14 @@ impl Linux {
     /// address that a datagram came to if the socket is our own. On a socket of the user's, we leave these
     /// options to the user.
     pub(crate) fn new(udp: Udp, place: WorkerIndex, own: bool, merging: Merging) -> Self {
-        let Merging { asked, is_filtered } = merging;
+        let Merging { asked, is_filtered, is_spread_by_header } = merging;
         let fd = udp.socket.as_fd();
         let offload = asked.unwrap_or(true);
         let merges = match (own || asked.is_some(), offload) {
-            _ if is_filtered => {
+            _ if is_filtered || is_spread_by_header => {
                 // As below.
                 let _ = mmsg::disable(fd, libc::SOL_UDP, libc::UDP_GRO);
-                Offload::Filtered
+                if is_filtered { Offload::Filtered } else { Offload::Proxied }
             }
             (true, false) => {
                 // A kernel that does not support it merges nothing.
@@ -127,9 +129,10 @@ impl Linux {
 }
 
 /// Makes the kernel choose among the first `count` sockets that share the port of `socket`. The choice
-/// depends only on the peer, not on the address of this host that the peer sends to.
-pub(super) fn spread(socket: &impl AsFd, count: u32) -> io::Result<()> {
-    mmsg::pick_by(socket.as_fd(), &mut reuseport::program(count))
+/// depends only on the peer, not on the address of this host that the peer sends to. With `has_proxies`, a peer may be behind
+/// a proxy.
+pub(super) fn spread(socket: &impl AsFd, count: u32, has_proxies: bool) -> io::Result<()> {
+    mmsg::pick_by(socket.as_fd(), &mut reuseport::program(count, has_proxies))
 }
 
 impl Transport for Linux {
@@ -292,9 +295,10 @@ impl Linux {
     #[inline]
     fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
         match &to.peer.0 {
-            Repr::Ip(addr) if !self.udp.connected => name.write(addr, self.udp.ipv6),
             // Without a name, the kernel refuses to send from a socket that is not connected.
-            _ => 0,
+            Repr::Unix(_) => 0,
+            _ if self.udp.connected => 0,
+            _ => name.write(to.peer.ip_socket(), self.udp.ipv6),
         }
     }
 
@@ -319,7 +323,7 @@ mod tests {
     fn transport(own: bool, offload: Option<bool>) -> Linux {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
-        let merging = Merging { asked: offload, is_filtered: false };
+        let merging = Merging { asked: offload, ..Merging::default() };
         Linux::new(Udp::new(socket).unwrap(), WorkerIndex::ALONE, own, merging)
     }
 

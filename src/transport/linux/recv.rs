@@ -182,7 +182,7 @@ mod tests {
             udp,
             WorkerIndex::ALONE,
             true,
-            Merging { asked: Some(offload), is_filtered: false },
+            Merging { asked: Some(offload), ..Merging::default() },
         );
         let mut half = transport.recv_half(1);
         let mut batch = RecvBatch::new(limit);
@@ -219,7 +219,7 @@ mod tests {
         let reports =
             || mmsg::option(copy.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS).unwrap();
         let udp = Udp::new(socket).unwrap();
-        let merging = Merging { asked: Some(false), is_filtered: false };
+        let merging = Merging { asked: Some(false), ..Merging::default() };
         let transport = Linux::new(udp, WorkerIndex::ALONE, true, merging);
         let limits = Arc::new(LiveLimits::new(&crate::Limits::default()));
 
@@ -247,7 +247,7 @@ mod tests {
             udp,
             WorkerIndex::ALONE,
             true,
-            Merging { asked: Some(false), is_filtered: false },
+            Merging { asked: Some(false), ..Merging::default() },
         )
         .recv_half(1);
         let mut batch = RecvBatch::new(4);

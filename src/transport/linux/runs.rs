@@ -2,10 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{
-    addr::{Addr, Repr},
-    transport::SendBatch,
-};
+use crate::{Addr, transport::SendBatch};
 
 /// The most segments of one send, and the most bytes in total, that every kernel accepts.
 const MOST_SEGMENTS: u16 = 64;
@@ -53,7 +50,8 @@ impl Runs {
         self.clear(batch.len());
         for (i, (to, datagram)) in batch.iter().enumerate() {
             let len = datagram.len();
-            self.add(i, hash(&to.peer), len, |first| len <= limit && batch.get(first).0 == to);
+            let same = |first: usize| batch.get(first).0.leads_to_the_same(to);
+            self.add(i, hash(&to.peer), len, |first| len <= limit && same(first));
         }
     }
 
@@ -113,12 +111,11 @@ impl Run {
     }
 }
 
-/// A hash of a few bits, which is different for most peers.
+/// A hash of a few bits of the destination, which is different for most of them.
 fn hash(peer: &Addr) -> u8 {
-    let bits = match &peer.0 {
-        Repr::Ip(SocketAddr::V4(v4)) => u64::from(v4.ip().to_bits()) ^ u64::from(v4.port()),
-        Repr::Ip(SocketAddr::V6(v6)) => v6.ip().to_bits() as u64 ^ u64::from(v6.port()),
-        Repr::Unix(_) => 0, // not a peer of a UDP socket
+    let bits = match peer.ip_socket() {
+        SocketAddr::V4(v4) => u64::from(v4.ip().to_bits()) ^ u64::from(v4.port()),
+        SocketAddr::V6(v6) => v6.ip().to_bits() as u64 ^ u64::from(v6.port()),
     };
     // The golden ratio spreads adjacent addresses and ports.
     let spread = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -28,7 +28,8 @@ impl Share {
     }
 
     pub(super) fn has(self, peer: &Addr) -> bool {
-        let peer = peer.ip_socket();
+        // Of a peer behind a proxy, the peer counts.
+        let Some(peer) = peer.socket_addr() else { return false };
         worker_of(peer.ip(), peer.port(), self.0.of) == self.0.number
     }
 }

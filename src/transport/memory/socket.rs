@@ -163,7 +163,8 @@ impl Transport for MemorySocket {
     }
 
     fn try_send(&self, to: &Route, datagram: &[u8]) -> io::Result<()> {
-        self.network.send(&self.local, &to.peer, datagram)
+        let to = Addr::from(*to.peer.ip_socket());
+        self.network.send(&self.local, &to, datagram)
     }
 
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

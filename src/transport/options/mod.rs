@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) segmentation_offload: Option<bool>,
     /// The program of the kernel filter, of a server that has one.
     pub(crate) kernel_filter: Option<Filter>,
+    /// Whether datagrams may begin with headers of proxies, which say from whom they come.
+    pub(crate) has_proxies: bool,
 }
 
 /// The requested size of each buffer of a new socket, in bytes. The default buffers of most systems hold a

@@ -55,7 +55,7 @@ pub(super) fn target(peer: &Addr) -> io::Result<SockAddr> {
             let text = "the peer has no name, so nothing can be sent to it";
             Err(io::Error::new(io::ErrorKind::InvalidInput, text))
         }
-        Repr::Ip(_) => Err(io::ErrorKind::InvalidInput.into()),
+        Repr::Ip(_) | Repr::Proxied(_) => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 

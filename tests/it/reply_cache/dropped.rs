@@ -134,7 +134,7 @@ everywhere! {
             Ok(peer.send(&text).await?)
         });
         // Two requests may wait.
-        let room = 2 * (OVERHEAD + 128 + 3);
+        let room = 2 * (OVERHEAD + 136 + 3);
         let limits = Limits::default().max_conversations(1).max_total_queue_bytes(room);
         let server = net.serve(numbered(handler).limits(limits)).await;
         let (first, second) = (net.peer_of(&server.handle).await, net.peer_of(&server.handle).await);

@@ -57,6 +57,9 @@ where
     ) -> Box<BatchContext> {
         let BatchContext { received, passed, .. } = &mut *batch;
         let (from, mut ancillary) = (received.from(at), received.ancillary(at));
+        if self.socket.proxies.is_some() {
+            passed.get_or_insert_default().from = Some(Box::new(from.clone()));
+        }
         ancillary.arrived = ancillary.arrived.or(self.overload.read);
         let (datagram, proven) = (received.datagram(at), self.guarding.is_proven());
         let Overload { backlog, now, .. } = &mut self.overload;
@@ -78,6 +81,8 @@ where
     pub(super) fn restore_next(&mut self, batch: &mut BatchContext) -> bool {
         let Some(turn) = self.next_turn() else { return false };
         let Turn { from, waiting: (ancillary, body), proven } = turn;
+        // What the peer has sent before may have come through another proxy.
+        let from = body.source().cloned().unwrap_or(from);
         let (datagram, passed) = body.into_parts();
         if proven {
             // The conversation that the one before it has opened learns that.

@@ -1,5 +1,7 @@
 //! Datagrams that were received together.
 
+mod sift;
+
 use std::ops::Range;
 
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
