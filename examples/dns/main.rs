@@ -8,6 +8,9 @@
 //! After the file, the secret of the cookies can follow as 32 hexadecimal digits, the same for all servers of the zone. After
 //! that, `required` makes the server answer only clients with cookies.
 //!
+//! Behind a load balancer such as dnsdist, `--trust-proxy 10.0.0.0/8` before the address names its network. The server then learns
+//! the addresses of the clients by the PROXY protocol.
+//!
 //! `query.rs` reads queries, and `response.rs` writes responses. `protocol.rs` makes both a protocol, and its cookies the address
 //! tokens of the server. `zone.rs` finds what the zone has for a question.
 
@@ -19,19 +22,24 @@ pub(crate) mod zone;
 use std::{env, fs, time::SystemTime};
 
 use datagrammar::{
-    AddressTokens, BoxError, Guard, Handler, Peer, RecvError, SendError, Server, TokenSecret,
+    AddressTokens, BoxError, Guard, Handler, IpNetwork, Peer, RecvError, SendError, Server,
+    TokenSecret,
 };
 use protocol::{Dns, cookie};
 use query::Query;
 use response::Response;
 use zone::Zone;
 
+const USAGE: &str = "usage: dns [--trust-proxy NETWORK]... ADDR:PORT ZONE-FILE [SECRET [required]]";
+
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let mut args = env::args().skip(1);
-    let (Some(addr), Some(file)) = (args.next(), args.next()) else {
-        return Err("usage: dns ADDR:PORT ZONE-FILE [SECRET [required]]".into());
-    };
+    let mut args = env::args().skip(1).peekable();
+    let mut proxies: Vec<IpNetwork> = Vec::new();
+    while args.next_if(|arg| arg == "--trust-proxy").is_some() {
+        proxies.push(args.next().ok_or(USAGE)?.parse()?);
+    }
+    let (Some(addr), Some(file)) = (args.next(), args.next()) else { return Err(USAGE.into()) };
     let secret = args.next().map_or_else(TokenSecret::generate, |secret| secret.parse())?;
     let is_required = args.next().as_deref() == Some("required");
     let tokens = AddressTokens::new(secret).required(is_required);
@@ -42,11 +50,13 @@ async fn main() -> Result<(), BoxError> {
     // - The rate is to each address, as in Knot DNS: a resolver with more questions has cookies.
     // - Queries from port 53 are dropped, as by default: other servers listen there, and clients use random ports (RFC 5452).
     let guard = Guard::internet().reply_factor(8).reply_rate(50).reply_burst(125);
-    let server = Server::builder(Dns, Service { zone, tokens: tokens.clone() })
+    let mut server = Server::builder(Dns, Service { zone, tokens: tokens.clone() })
         .address_tokens(tokens)
-        .guard(guard)
-        .bind(addr)
-        .await?;
+        .guard(guard);
+    if !proxies.is_empty() {
+        server = server.trust_proxy(proxies);
+    }
+    let server = server.bind(addr).await?;
     println!("listening on {}", server.local_addr());
     Ok(server.serve_until(tokio::signal::ctrl_c()).await?)
 }

@@ -11,7 +11,6 @@ use std::{future::Future, time::Duration};
 
 use datagrammar::{
     Addr, Bytes, Client, DropReason, IpNetwork, Raw, Server, ServerBuilder, ServerHandle, Text,
-    function,
     testing::{Conditions, MemorySocket, Network},
 };
 

@@ -1,13 +1,24 @@
 //! Which headers are accepted, and which are refused.
 
+use datagrammar::{Addr, Bytes, Raw, Server, ServerBuilder};
+
 use super::{
-    Net, builder,
+    Net,
     header::{LOCAL, PROXY, SIGNATURE, addresses, checked, extended, of, raw, tlv},
-    recv, send,
+    recv, send, trusted,
 };
 
 const V4: &str = "192.0.2.7:5000";
 const V6: &str = "[2001:db8::7]:5000";
+
+/// Answers with the address of the peer and its bytes, as text.
+async fn lossy(bytes: Bytes, peer: Addr) -> Bytes {
+    format!("{peer} {}", String::from_utf8_lossy(&bytes)).into()
+}
+
+fn builder() -> ServerBuilder<Raw> {
+    Server::builder(Raw, lossy).trust_proxy(trusted())
+}
 
 /// The answer to a datagram from a trusted proxy, or "refused".
 async fn answer(net: &Net, datagram: &[u8]) -> String {
