@@ -4,6 +4,7 @@
 //! - [`cookbook`]: programs for common tasks.
 //! - [`requests`]: how requests survive loss, and what RFC 8085 asks for.
 //! - [`internet`]: what protects a server on the internet, and what to check before you open its port.
+//! - [`proxy_protocol`]: clients behind a load balancer.
 //! - [`troubleshooting`]: what to check when a server does not answer.
 //! - [`coming_from`]: for users of EasyNetwork, `UdpFramed` and `recv_from` loops.
 //! - [`codecs`], [`layers`], [`keys`]: which to choose, and what each costs.
@@ -32,10 +33,12 @@ macro_rules! links {
 [layers]: crate::_documentation::layers
 [metrics]: crate::_documentation::metrics
 [performance]: crate::_documentation::performance
+[proxy-protocol]: crate::_documentation::proxy_protocol
 [requests]: crate::_documentation::requests
 [robustness]: crate::_documentation::robustness
 [troubleshooting]: crate::_documentation::troubleshooting
 [plot]: #plot
+[`Addr`]: crate::Addr
 [`AddressTokens`]: crate::AddressTokens
 [`BincodeDerive`]: crate::BincodeDerive
 [`Client`]: crate::Client
@@ -102,6 +105,7 @@ chapters! {
     layers: "../docs/layers.md";
     metrics: "../docs/metrics.md";
     performance: "../docs/performance.md", with "../docs/performance.svg";
+    proxy_protocol: "../docs/proxy-protocol.md";
     requests: "../docs/requests.md";
     robustness: "../docs/robustness.md";
     troubleshooting: "../docs/troubleshooting.md";

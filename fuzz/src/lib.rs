@@ -83,6 +83,31 @@ pub fn served(input: &[u8]) {
     server::run(input);
 }
 
+/// Fuzzes headers of the PROXY protocol.
+pub fn proxy_headers(input: &[u8]) {
+    if input.is_empty() {
+        // Both families, a proxy that speaks for itself, extensions, a checksum, version 1.
+        let header = |version, family, rest: &[u8]| {
+            let fixed = [version, family, 0, rest.len() as u8];
+            [b"\r\n\r\n\0\r\nQUIT\n", &fixed[..], rest, b"hi"].concat()
+        };
+        let v4 = [192, 0, 2, 7, 192, 0, 2, 1, 0x13, 0x88, 0, 53];
+        let extended = [&v4[..], &[4, 0, 2, 0, 0, 1, 0, 2, b'h', b'2']].concat();
+        // The checksum of this header.
+        let checked = [&v4[..], &[3, 0, 4], &0xbaf1_3c2a_u32.to_be_bytes()].concat();
+        let seeds = [
+            header(0x21, 0x12, &v4),
+            header(0x21, 0x22, &[7; 36]),
+            header(0x20, 0, b""),
+            header(0x21, 0x11, &extended),
+            header(0x21, 0x12, &checked),
+            b"PROXY UNKNOWN\r\nhi".to_vec(),
+        ];
+        write_files(seeds.map(Some));
+    }
+    datagrammar::fuzz_proxy_headers(input);
+}
+
 /// Fuzzes a layer.
 pub fn layer(layer: impl Layer, input: &[u8]) {
     layer_applied_to_each(1, layer, input);

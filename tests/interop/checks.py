@@ -11,6 +11,7 @@ import model_client
 import model_server
 import ntp
 import production
+import proxies
 import byte_echo
 import python_types
 import radius
@@ -31,6 +32,7 @@ CHECKS = [
     *model_server.CHECKS,
     *ntp.CHECKS,
     *production.CHECKS,
+    *proxies.CHECKS,
     *byte_echo.CHECKS,
     *python_types.CHECKS,
     *radius.CHECKS,

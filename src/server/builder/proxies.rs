@@ -49,7 +49,7 @@ impl<P> ServerBuilder<P> {
     /// # Examples
     ///
     /// ```
-    /// use datagrammar::{Addr, Client, Raw, Server, Text, function};
+    /// use datagrammar::{Addr, Client, Raw, Server, Text};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

@@ -2,7 +2,7 @@
 
 use libc::sock_filter;
 
-use super::{
+use super::steps::{
     ALU_AND, ALWAYS, HASH, IF_AT_LEAST, IF_EQUAL, LOAD_LEN, LOAD_PAIR, LOAD_WORD, STORE, branch,
     instruction, load_byte, mix_in,
 };

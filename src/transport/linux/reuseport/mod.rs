@@ -10,10 +10,16 @@
 //! but then the other workers are not affected.
 
 mod header;
+mod steps;
 
 use std::net::IpAddr;
 
 use libc::sock_filter;
+use steps::{
+    ALU_AND, ALU_MODULO, ALU_SHIFT_LEFT, ALU_SHIFT_RIGHT, ALU_TIMES, ALWAYS, EACH, HASH, LOAD,
+    LOAD_NUMBER, LOAD_PAIR, LOAD_PAIR_FROM_X, RETURN, STORE, TO_X, branch, fold, instruction,
+    load_byte, mix_in,
+};
 
 /// Offsets from `IP` on count from the IP header; offsets from 0 on count from the payload of UDP.
 const IP: u32 = libc::SKF_NET_OFF.cast_unsigned();
@@ -85,63 +91,8 @@ pub(super) fn worker_of(source: IpAddr, port: u16, workers: u32) -> u32 {
     fold(hash, 16) % workers
 }
 
-/// The factor for each word: about 2^32 divided by the golden ratio, and odd.
-const EACH: u32 = 0x9e37_79b1;
 /// The factors of the last steps.
 const LAST: [u32; 2] = [0x85eb_ca6b, 0xc2b2_ae35];
-
-/// Mixes the four bytes at `offset` into the hash.
-fn mix_in(offset: u32) -> impl Iterator<Item = sock_filter> {
-    let load = [
-        instruction(LOAD_WORD, offset),
-        instruction(TO_X, 0),
-        instruction(LOAD, HASH),
-        instruction(ALU_XOR_X, 0),
-        instruction(ALU_TIMES, EACH),
-    ];
-    load.into_iter().chain(fold(15)).chain([instruction(STORE, HASH)])
-}
-
-/// `a ^= a >> bits`
-fn fold(bits: u32) -> [sock_filter; 3] {
-    [instruction(TO_X, 0), instruction(ALU_SHIFT_RIGHT, bits), instruction(ALU_XOR_X, 0)]
-}
-
-fn load_byte(offset: u32) -> sock_filter {
-    instruction(LOAD_BYTE, offset)
-}
-
-const fn instruction(code: u32, k: u32) -> sock_filter {
-    sock_filter { code: code as u16, jt: 0, jf: 0, k }
-}
-
-/// Skips `equal` instructions if the accumulator is `k`, and `other` instructions if not.
-const fn branch(k: u32, equal: u8, other: u8) -> sock_filter {
-    sock_filter { code: IF_EQUAL as u16, jt: equal, jf: other, k }
-}
-
-/// The memory cell that holds the hash.
-const HASH: u32 = 0;
-
-const LOAD_WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-const LOAD_PAIR: u32 = libc::BPF_LD | libc::BPF_H | libc::BPF_ABS;
-const LOAD_PAIR_FROM_X: u32 = libc::BPF_LD | libc::BPF_H | libc::BPF_IND;
-const LOAD_BYTE: u32 = libc::BPF_LD | libc::BPF_B | libc::BPF_ABS;
-const LOAD_LEN: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_LEN;
-const LOAD_NUMBER: u32 = libc::BPF_LD | libc::BPF_IMM;
-const LOAD: u32 = libc::BPF_LD | libc::BPF_MEM;
-const STORE: u32 = libc::BPF_ST;
-const TO_X: u32 = libc::BPF_MISC | libc::BPF_TAX;
-const ALU_AND: u32 = libc::BPF_ALU | libc::BPF_AND;
-const ALU_SHIFT_LEFT: u32 = libc::BPF_ALU | libc::BPF_LSH;
-const ALU_SHIFT_RIGHT: u32 = libc::BPF_ALU | libc::BPF_RSH;
-const ALU_TIMES: u32 = libc::BPF_ALU | libc::BPF_MUL;
-const ALU_MODULO: u32 = libc::BPF_ALU | libc::BPF_MOD;
-const ALU_XOR_X: u32 = libc::BPF_ALU | libc::BPF_XOR | libc::BPF_X;
-const ALWAYS: u32 = libc::BPF_JMP | libc::BPF_JA;
-const IF_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ;
-const IF_AT_LEAST: u32 = libc::BPF_JMP | libc::BPF_JGE;
-const RETURN: u32 = libc::BPF_RET | libc::BPF_A;
 
 #[cfg(test)]
 mod tests;

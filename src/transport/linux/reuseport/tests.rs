@@ -4,7 +4,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fastrand::Rng;
 
-use super::*;
+use super::{
+    steps::{ALU_XOR_X, IF_AT_LEAST, IF_EQUAL, LOAD_BYTE, LOAD_LEN, LOAD_WORD},
+    *,
+};
 use crate::transport::linux::name::Name;
 
 /// Runs `program` on a packet that begins with the IP header, as the kernel does: a read beyond
@@ -238,7 +241,7 @@ fn a_peer_behind_a_proxy_has_the_worker_that_it_has_without_one() {
 // B-12, O-24
 #[test]
 fn without_the_address_of_a_client_the_source_counts() {
-    let (v4, v6) = (addresses(([192, 0, 2, 9], 1).into()).1, addresses((V6, 9).into()).1);
+    let (v4, v6) = (addresses(([198, 51, 100, 1], 1).into()).1, addresses((V6, 9).into()).1);
     let valid = header(0x21, 0x12, &v4);
     let mut others = vec![header(0x20, 0x12, &v4), header(0x21, 0, &v4), header(0x21, 0x31, &v6)];
     others.extend((0..valid.len()).map(|len| valid[..len].to_vec()));
