@@ -184,7 +184,9 @@ impl ServerHandle {
     /// addresses and multicast groups. The peer may be a multicast group. It may be a broadcast address if
     /// [`Udp::broadcast`](crate::Udp::broadcast) allows that. It may be a Unix socket if the server is bound to one:
     /// `Addr` can be made from a `std::os::unix::net::SocketAddr`. An answer opens a conversation of the handler,
-    /// like any other datagram. The sender works while the server serves.
+    /// like any other datagram. The sender works while the server serves. To a peer behind a
+    /// [proxy](crate::ServerBuilder::trust_proxy) it sends through that proxy, if `peer` is an [`Addr`] that the server has given
+    /// you: one of your own making knows no [proxy](Addr::proxy).
     ///
     /// # Errors
     ///

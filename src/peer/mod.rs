@@ -46,7 +46,8 @@ use crate::{
 ///
 /// A peer is one source address at one address that the server is bound to: an IP address and port, or the name
 /// of a Unix socket (a path or an abstract name). A program with two sockets is two peers. If the server is bound
-/// to a wildcard address, a program that sends to two addresses of the host is one peer. Each datagram from a Unix
+/// to a wildcard address, a program that sends to two addresses of the host is one peer. If the server
+/// [trusts proxies](crate::ServerBuilder::trust_proxy), the peer of a datagram from a proxy is the client behind it. Each datagram from a Unix
 /// socket without a name is a peer of its own; see [`UnnamedPeers`](crate::UnnamedPeers).
 ///
 /// A conversation is one call of [`Handler::handle`](crate::Handler::handle). It begins with a datagram from

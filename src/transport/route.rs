@@ -44,6 +44,7 @@ impl Clone for Route {
 impl Route {
     /// Whether datagrams on this route have the same destination, and come from the same address of this host. Several peers
     /// may be behind one proxy, and one peer behind several.
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[inline]
     pub(crate) fn leads_to_the_same(&self, other: &Self) -> bool {
         self.peer.ip_socket() == other.peer.ip_socket() && self.local == other.local

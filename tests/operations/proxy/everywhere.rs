@@ -209,7 +209,7 @@ async fn a_repeated_request_gets_its_reply_through_the_proxy_that_repeats_it() {
         .reply_cache(ReplyCache::default());
     let net = Net::serve(cached).await;
     let (one, two) = (net.at("10.0.0.1:53").await, net.at("10.0.0.2:53").await);
-    let request = [extended(CLIENT, b""), b"\0\0\0\0\0\0\0\x07hello".to_vec()].concat();
+    let request = [extended(CLIENT, b""), b"\0\0\0\0\x07hello".to_vec()].concat();
 
     send(&one, request.clone()).await;
     let reply = one.recv().await.unwrap();

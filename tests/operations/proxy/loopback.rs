@@ -7,8 +7,8 @@ use std::{
 };
 
 use datagrammar::{
-    Addr, Bytes, DatagramProtocol, DropReason, Handler, IoMode, Limits, Peer, Prefix, Raw, Server,
-    ServerBuilder, ServerHandle, Text, Udp,
+    Addr, Bytes, DatagramProtocol, DropReason, Handler, IoMode, Limits, Offload, Peer, Prefix, Raw,
+    Server, ServerBuilder, ServerHandle, Text, Udp,
 };
 
 use super::{
@@ -160,6 +160,8 @@ async fn a_client_has_one_conversation_whatever_proxies_and_workers_there_are() 
         }
     }
     assert_eq!(handle.stats().active_conversations, clients.len());
+    let merges = handle.diagnostics().sockets()[0].recv_offload();
+    assert_eq!(merges == Offload::Proxied, WORKERS > 1, "{merges}");
     let sender = handle.sender::<String>("127.0.0.1:9".parse::<Addr>().unwrap());
     assert!(sender.is_ok());
     handle.shutdown().await;

@@ -4,6 +4,7 @@ mod binding;
 mod everywhere;
 mod header;
 mod loopback;
+mod overload;
 mod parsing;
 mod ways;
 

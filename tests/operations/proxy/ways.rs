@@ -1,8 +1,14 @@
 //! The ways of replies: who is a peer, and through which proxy it is answered.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use datagrammar::{Addr, BoxError, Handler, Limits, Peer, PeerSender, Server, Text};
+use datagrammar::{
+    Addr, Begun, BoxError, Handler, Limits, Peer, PeerSender, ReplyStore, Server, StoredRequest,
+    TaggedServer, Text, tagged,
+};
 use tokio::sync::Semaphore;
 
 use super::{Net, header::of, recv, send, trusted, until};
@@ -178,6 +184,55 @@ async fn senders_keep_to_the_proxy_that_their_address_remembers() {
     assert!(kept[0].0 == kept[1].0 && kept[0].1 == kept[1].1 && *in_text.addr() == kept[0].1);
     in_text.send("to the client".to_owned()).await.unwrap();
     assert_eq!(recv(&client).await, "to the client");
+}
+
+/// A store in which another server has answered the request with the id 9.
+struct Answered;
+
+impl ReplyStore for Answered {
+    type Key = bool;
+
+    fn key(&self, request: &StoredRequest<'_>) -> bool {
+        request.id() == 9
+    }
+
+    async fn begin(&self, is_known: &bool, _: Duration) -> Result<Begun, BoxError> {
+        Ok(if *is_known { Begun::Answered(b"\x01\0\0\0\x09stored".into()) } else { Begun::New })
+    }
+
+    async fn complete(&self, _: &bool, _: &[u8], _: Duration) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn forget(&self, _: &bool) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+// O-21, O-23
+#[tokio::test(start_paused = true)]
+async fn a_reply_of_the_store_goes_to_the_proxy_that_its_request_has_come_through() {
+    let permits = Arc::new(Semaphore::new(0));
+    let gate = Arc::clone(&permits);
+    let wait = tagged(move |text: String| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.acquire().await.unwrap().forget();
+            text
+        }
+    });
+    let builder = Server::builder(TaggedServer::new(Text), wait).trust_proxy(trusted());
+    let net = Net::serve(builder.reply_store(Answered)).await;
+    let (a, b) = (net.at("10.0.0.1:53").await, net.at("10.0.0.2:53").await);
+
+    send(&a, of(ONE, "\0\0\0\0\x08new")).await;
+    until(|| net.handle.stats().delivered == 1).await;
+    send(&b, of(ONE, "\0\0\0\0\x09known")).await;
+    until(|| net.handle.stats().received == 2).await;
+    permits.add_permits(1);
+
+    assert_eq!(recv(&a).await, "\x01\0\0\0\x08new");
+    assert_eq!(recv(&b).await, "\x01\0\0\0\x09stored");
 }
 
 // O-23, G-1
