@@ -189,6 +189,8 @@ mod exchange;
 mod guard;
 mod handle;
 mod handler;
+#[cfg(unix)]
+mod handover;
 mod hook;
 mod inside;
 mod limits;
@@ -294,13 +296,13 @@ pub use datagrammar_protocols::{
     ReplayWindow, Shape, Shaped, Split, Tagged, TaggedRequest, TaggedResponse, TaggedServer, Text,
     TextLine, TryConvert, When, converter_fn, first_byte,
 };
-#[cfg(unix)]
-pub use error::InheritedError;
 pub use error::{
     AddrError, BindError, ClientExchangeError, ClientRecvError, ClientSendError, ConnectError,
     IpNetworkError, LimitError, OptionError, PeerExchangeError, RecvError, RequestError, SendError,
     SenderError, ServeError, SpawnError, TokenSecretError,
 };
+#[cfg(unix)]
+pub use error::{InheritedError, TakeOverError};
 pub use exchange::{Duplicates, Repeat};
 pub use guard::{Guard, RateLimit};
 pub use handle::{
@@ -324,7 +326,7 @@ pub use tasks::Spawner;
 pub use token::{AddressTokens, PeerTokens, TokenSecret, TokenSecrets, ValidateAddress};
 pub use traffic_class::{Ecn, TrafficClass};
 #[cfg(unix)]
-pub use transport::config::Inherited;
+pub use transport::config::{Inherited, TakeOver};
 pub use transport::{
     Interface, IoMode, Offload, SocketRef, ToAddrs, UnnamedPeers,
     config::{AnyTransport, Bind, Connect, Udp},

@@ -86,9 +86,11 @@ async fn open(source: Source, resolver: Resolver) -> Result<Opened, ConnectError
         Source::Udp(udp) => udp,
         #[cfg(unix)]
         Source::Unix(unix) => return open_unix(unix),
-        // It was replaced by its socket.
+        // The first was replaced by its socket, and the second is for servers only.
         #[cfg(unix)]
-        Source::Inherited(_) => return Err(ConnectError::addrs(vec![AddrError::none()])),
+        Source::Inherited(_) | Source::TakeOver(_) => {
+            return Err(ConnectError::addrs(vec![AddrError::none()]));
+        }
         #[cfg(feature = "testing")]
         Source::Memory(socket) => return Ok(Opened::Memory(socket)),
     };

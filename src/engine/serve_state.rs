@@ -27,6 +27,9 @@ pub(crate) enum Mode {
     Run,
     /// Receive only from peers that are in conversation.
     Drain,
+    /// Receive nothing more from the socket, and let conversations go on with what another process receives.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems pass no sockets"))]
+    HandOver,
     /// Receive nothing more, and serve what was received.
     Finish,
     /// Close all conversations and give their handlers time to finish.
@@ -45,8 +48,9 @@ impl ServeState {
         match self.mode.load(Ordering::Acquire) {
             0 => Mode::Run,
             1 => Mode::Drain,
-            2 => Mode::Finish,
-            3 => Mode::Stop,
+            2 => Mode::HandOver,
+            3 => Mode::Finish,
+            4 => Mode::Stop,
             _ => Mode::Abandon,
         }
     }

@@ -2,9 +2,9 @@
 
 use std::{error::Error, fmt, io};
 
-#[cfg(unix)]
-use super::InheritedError;
 use super::{AddrError, LimitError, OptionError, addr};
+#[cfg(unix)]
+use super::{InheritedError, TakeOverError};
 
 /// The error of [`Server::bind`](crate::Server::bind) and
 /// [`ServerBuilder::bind`](crate::ServerBuilder::bind). After it nothing is bound.
@@ -45,6 +45,9 @@ pub enum BindError {
     /// An [`Inherited`](crate::Inherited) socket cannot be used, or there is none.
     #[cfg(unix)]
     Inherited(InheritedError),
+    /// Another process does not [hand over](crate::TakeOver) its sockets.
+    #[cfg(unix)]
+    TakeOver(TakeOverError),
     /// The socket that you passed to `bind`, `Udp::from` or `Unix::from` cannot be used, or a thread could not be
     /// started.
     Io(io::Error),
@@ -67,6 +70,8 @@ impl BindError {
             Self::Option(error) => error.kind(),
             #[cfg(unix)]
             Self::Inherited(error) => error.kind(),
+            #[cfg(unix)]
+            Self::TakeOver(error) => error.kind(),
             Self::Io(error) => error.kind(),
         }
     }
@@ -87,6 +92,8 @@ impl fmt::Display for BindError {
             Self::Option(error) => error.fmt(f),
             #[cfg(unix)]
             Self::Inherited(error) => error.fmt(f),
+            #[cfg(unix)]
+            Self::TakeOver(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -99,6 +106,8 @@ impl Error for BindError {
             Self::Option(error) => error.source(),
             #[cfg(unix)]
             Self::Inherited(error) => error.source(),
+            #[cfg(unix)]
+            Self::TakeOver(error) => error.source(),
             Self::Io(error) => error.source(),
         }
     }
@@ -127,6 +136,13 @@ impl From<OptionError> for BindError {
 impl From<InheritedError> for BindError {
     fn from(error: InheritedError) -> Self {
         Self::Inherited(error)
+    }
+}
+
+#[cfg(unix)]
+impl From<TakeOverError> for BindError {
+    fn from(error: TakeOverError) -> Self {
+        Self::TakeOver(error)
     }
 }
 

@@ -16,6 +16,8 @@ mod send;
 mod sender;
 mod serve;
 mod spawn;
+#[cfg(unix)]
+mod take_over;
 mod token_secret;
 
 pub use addr::AddrError;
@@ -34,4 +36,6 @@ pub use send::{ClientSendError, SendError};
 pub use sender::SenderError;
 pub use serve::ServeError;
 pub use spawn::SpawnError;
+#[cfg(unix)]
+pub use take_over::TakeOverError;
 pub use token_secret::TokenSecretError;

@@ -72,6 +72,8 @@ pub(super) fn bound(reason: DropReason, limits: &Limits) -> Option<String> {
         | DropReason::NoEnvelope
         // It has an event of its own.
         | DropReason::ProxyHeader
+        | DropReason::HandedOver
+        | DropReason::HandOverFull
         // The failure of the store is logged.
         | DropReason::StoreFailed => return None,
     })

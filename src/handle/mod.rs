@@ -3,6 +3,8 @@
 mod context;
 pub(crate) mod control;
 mod diagnostics;
+#[cfg(unix)]
+mod hand_over;
 mod liveness;
 mod reload;
 mod shutdown;

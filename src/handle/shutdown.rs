@@ -240,4 +240,4 @@ async fn unless(condition: impl Fn() -> bool, future: impl Future<Output = ()>) 
 }
 
 /// The timeout of an end whose `within` is too long to compute its end.
-const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(super) const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

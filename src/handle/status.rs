@@ -1,5 +1,7 @@
 //! The state of a server, from its binding to its end.
 
+#[cfg(unix)]
+use std::sync::Arc;
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicU64, Ordering::Relaxed},
@@ -7,6 +9,8 @@ use std::sync::{
 
 use tokio::{sync::watch, time::Instant};
 
+#[cfg(unix)]
+use crate::handover::succession::Succession;
 use crate::{Addr, serve_guard::ServeGuards};
 
 /// The state of a server, from its binding to its end. All handles share it.
@@ -18,6 +22,9 @@ pub(crate) struct Status {
     pub(crate) guards: ServeGuards,
     state: watch::Sender<State>,
     addresses: Mutex<Vec<Addr>>,
+    /// The processes before and after this one.
+    #[cfg(unix)]
+    pub(crate) succession: Arc<Succession>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +53,9 @@ pub(crate) enum End {
     None,
     /// Let conversations go on until this time.
     Drain(Instant),
+    /// Let conversations go on until this time, with what another process reads.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems pass no sockets"))]
+    HandOver(Instant),
     /// Read nothing more, and serve until this time what was read.
     Finish(Instant),
     Now,
@@ -58,15 +68,21 @@ impl End {
             (end, Self::None) | (Self::None, end) => end,
             (Self::Now, _) | (_, Self::Now) => Self::Now,
             (Self::Drain(old), Self::Drain(new)) => Self::Drain(old.min(new)),
-            (Self::Drain(old) | Self::Finish(old), Self::Drain(new) | Self::Finish(new)) => {
+            (Self::Finish(old), Self::Drain(new) | Self::HandOver(new) | Self::Finish(new))
+            | (Self::Drain(old) | Self::HandOver(old), Self::Finish(new)) => {
                 Self::Finish(old.min(new))
             }
+            (Self::HandOver(old), Self::Drain(new) | Self::HandOver(new))
+            | (Self::Drain(old), Self::HandOver(new)) => Self::HandOver(old.min(new)),
         }
     }
 }
 
 impl Status {
-    pub(crate) fn new(addresses: Vec<Addr>) -> Self {
+    pub(crate) fn new(
+        addresses: Vec<Addr>,
+        #[cfg(unix)] own_paths: Vec<Option<std::path::PathBuf>>,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
 
         let state = State { generation: 0, phase: Phase::Idle, lame_duck: false, end: End::None };
@@ -75,6 +91,8 @@ impl Status {
             guards: ServeGuards::default(),
             state: watch::Sender::new(state),
             addresses: Mutex::new(addresses),
+            #[cfg(unix)]
+            succession: Arc::new(Succession::new(own_paths)),
         }
     }
 
@@ -158,6 +176,8 @@ impl State {
             (Phase::Stopping, _) | (_, End::Now) => "shutting down",
             (_, End::Finish(_)) => "serves what it has received",
             (_, End::Drain(_)) => "draining",
+            #[cfg(unix)]
+            (_, End::HandOver(_)) => "another process takes over",
             (Phase::Starting, End::None) => "starting",
             (Phase::Serving, End::None) if self.lame_duck => "lame duck",
             (Phase::Serving, End::None) => return Ok(()),
@@ -180,10 +200,18 @@ mod tests {
 
     use super::*;
 
+    fn status() -> Status {
+        Status::new(
+            Vec::new(),
+            #[cfg(unix)]
+            Vec::new(),
+        )
+    }
+
     // L-6
     #[test]
     fn a_run_begins_only_if_none_is_in_progress() {
-        let status = Status::new(Vec::new());
+        let status = status();
 
         assert_eq!(status.begin(), Some(1));
         assert_eq!(status.begin(), None);
@@ -196,7 +224,7 @@ mod tests {
     // L-18
     #[test]
     fn a_later_end_does_not_replace_an_earlier_one() {
-        let status = Status::new(Vec::new());
+        let status = status();
         let generation = status.begin().unwrap();
         let soon = Instant::now();
         let later = soon + Duration::from_secs(1);
@@ -223,7 +251,7 @@ mod tests {
             (End::Finish(later), End::Drain(soon), End::Finish(soon)),
             (End::Finish(soon), End::Finish(later), End::Finish(soon)),
         ] {
-            let status = Status::new(Vec::new());
+            let status = status();
             let generation = status.begin().unwrap();
             status.ask(generation, first);
             status.ask(generation, second);
@@ -254,7 +282,7 @@ mod tests {
     // L-14
     #[test]
     fn a_request_to_end_one_run_does_not_end_another() {
-        let status = Status::new(Vec::new());
+        let status = status();
         let first = status.begin().unwrap();
         status.enter(Phase::Idle);
         status.ask(first, End::Now);

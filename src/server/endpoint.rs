@@ -2,6 +2,8 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
+#[cfg(unix)]
+use super::bind::Predecessor;
 #[cfg(doc)]
 use crate::Bind;
 #[cfg(unix)]
@@ -54,7 +56,10 @@ use crate::{
 pub struct Server {
     // Dropped first, while the sockets are open.
     #[cfg(unix)]
-    pub(super) _own_paths: Vec<OwnPath>,
+    pub(super) own_paths: Vec<OwnPath>,
+    /// The process that had the sockets before, until this one serves.
+    #[cfg(unix)]
+    pub(super) predecessor: std::sync::Mutex<Option<Predecessor>>,
     pub(super) sockets: Vec<Arc<SocketState>>,
     pub(super) engine: Box<dyn Engine>,
     pub(super) counters: Arc<Counters>,
@@ -107,6 +112,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        #[cfg(unix)]
+        if self.status.succession.has_handed_over() {
+            self.own_paths.drain(..).for_each(OwnPath::keep);
+        }
         self.watch.gone(&self.counters);
     }
 }

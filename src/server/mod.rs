@@ -8,6 +8,8 @@ mod multicast;
 mod options;
 mod run;
 mod serve;
+#[cfg(unix)]
+mod taking_over;
 #[cfg(feature = "signal")]
 mod until_signal;
 

@@ -110,11 +110,16 @@ impl Unbound {
         let (dedicated, has_proxies) = (self.options.dedicated_threads, proxies.is_some());
         let bound = bind::bind(sources, dedicated, filter, has_proxies).await?;
         let is_ip = |bound: &Bound| bound.transport.local_addr().ip().is_some();
-        if has_proxies && !bound.iter().any(is_ip) {
+        if has_proxies && !bound.sockets.iter().any(is_ip) {
             let problem = "is set, but a Unix socket has no proxies, and there is no other socket";
             return Err(OptionError::invalid("trust_proxy", problem).into());
         }
-        let server = self.build(bound);
+        let server = self.build(bound.sockets);
+        #[cfg(unix)]
+        if let Some(predecessor) = bound.predecessor {
+            server.status.succession.set_took_over();
+            *crate::lock::locked(&server.predecessor) = Some(predecessor);
+        }
         server.handle().diagnostics().tell_short_buffers();
         Ok(server)
     }
@@ -167,11 +172,14 @@ impl Unbound {
             proxies: proxies.map(Arc::new),
         };
         #[cfg(unix)]
-        let mut own_paths = Vec::new();
+        let (mut own_paths, mut paths) = (Vec::new(), Vec::new());
         let socket = |bound: Bound| {
             let Bound { transport, thread, requested, .. } = bound;
             #[cfg(unix)]
-            own_paths.extend(bound.own_path);
+            {
+                paths.push(bound.own_path.as_ref().map(|own| own.path().to_owned()));
+                own_paths.extend(bound.own_path);
+            }
             let (unnamed, filter) = (transport.unnamed_peers(), source_filter.clone());
             let admission =
                 Admission::new(Arc::clone(&local_addrs), unnamed, filter, Arc::clone(&rates));
@@ -188,15 +196,26 @@ impl Unbound {
             );
             let socket =
                 Arc::new(SocketState::new(outbox, shared.clone(), replies, chunks.clone()));
+            #[cfg(unix)]
+            if let Some(intake) = bound.intake {
+                socket.hand_over.set_intake(intake);
+            }
             let watched = Watched::new(&socket, requested);
             (Guarded { socket, admission: Arc::new(admission), thread }, watched)
         };
         let (guarded, watched): (Vec<_>, _) = bound.into_iter().map(socket).unzip();
         let sockets = guarded.iter().map(|guarded| Arc::clone(&guarded.socket)).collect();
-        let status = Arc::new(Status::new(local_addrs.to_vec()));
+        let status = Status::new(
+            local_addrs.to_vec(),
+            #[cfg(unix)]
+            paths,
+        );
+        let status = Arc::new(status);
         Server {
             #[cfg(unix)]
-            _own_paths: own_paths,
+            own_paths,
+            #[cfg(unix)]
+            predecessor: std::sync::Mutex::default(),
             sockets,
             engine: engine(guarded),
             encoder,

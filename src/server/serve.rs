@@ -9,6 +9,8 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
+#[cfg(unix)]
+use super::taking_over::TakingOver;
 use super::{bind::MOST_DISCARDED, endpoint::Server};
 use crate::{
     BoxError, ServeError, ServerContext,
@@ -51,6 +53,8 @@ where
         workers: JoinSet::new(),
         context: ServerContext::new(server.handle(), Arc::clone(&server.tasks), guard),
         served: false,
+        #[cfg(unix)]
+        taking_over: None,
         runtime_gone: false,
     };
     let result = match serving.start(until.as_mut(), &mut asked).await {
@@ -62,6 +66,8 @@ where
         // All tasks have ended, but another thread may be just about to drop a socket.
         server.status.guards.gone(number).await;
     }
+    #[cfg(unix)]
+    server.status.succession.told().await;
     drop(begun);
     result
 }
@@ -83,6 +89,9 @@ struct Serving<'a> {
     context: ServerContext,
     /// Whether the start hook has succeeded.
     served: bool,
+    /// The task that talks to the process that had the sockets before.
+    #[cfg(unix)]
+    taking_over: Option<tokio::task::AbortHandle>,
     /// Whether the runtime is shutting down. Then this must not wait for anything.
     runtime_gone: bool,
 }
@@ -122,6 +131,10 @@ impl Serving<'_> {
         for worker in self.server.engine.workers(&self.serve_state) {
             self.workers.spawn(worker);
         }
+        #[cfg(unix)]
+        {
+            self.taking_over = TakingOver::begin(self.server);
+        }
         Started::Serving
     }
 
@@ -137,7 +150,7 @@ impl Serving<'_> {
         loop {
             let drained = async {
                 match end {
-                    End::Drain(at) | End::Finish(at) => sleep_until(at).await,
+                    End::Drain(at) | End::HandOver(at) | End::Finish(at) => sleep_until(at).await,
                     End::None | End::Now => pending().await,
                 }
             };
@@ -151,6 +164,7 @@ impl Serving<'_> {
                     end = next;
                     self.end_workers(match end {
                         End::None | End::Drain(_) => Mode::Drain,
+                        End::HandOver(_) => Mode::HandOver,
                         End::Finish(_) => Mode::Finish,
                         End::Now => Mode::Stop,
                     });
@@ -214,6 +228,10 @@ impl Serving<'_> {
 impl Drop for Serving<'_> {
     /// Ends everything at any point of the run, because its future may have been dropped.
     fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(taking_over) = &self.taking_over {
+            taking_over.abort();
+        }
         if self.served {
             self.end_workers(Mode::Abandon);
         }

@@ -20,6 +20,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+#[cfg(unix)]
+use crate::handover::succession::SocketPart;
 use crate::{
     Addr, BoxError, SendError,
     chunk::Chunks,
@@ -74,6 +76,9 @@ pub(crate) struct SocketState {
     pub(crate) validation: Option<Arc<Validation>>,
     /// The proxies that it trusts, if the server trusts any and this is no Unix socket.
     pub(crate) proxies: Option<Arc<TrustedProxies>>,
+    /// The processes before and after this one.
+    #[cfg(unix)]
+    pub(crate) hand_over: SocketPart,
 }
 
 /// What all sockets of a server share.
@@ -122,6 +127,8 @@ impl SocketState {
             guard,
             validation,
             proxies,
+            #[cfg(unix)]
+            hand_over: SocketPart::default(),
         }
     }
 

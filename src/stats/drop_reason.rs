@@ -92,6 +92,12 @@ pub enum DropReason {
     /// The [service of tower](crate::tower) that is the handler was not ready for it in time. See
     /// [`ServiceHandler::ready_timeout`](crate::tower::ServiceHandler::ready_timeout).
     Busy,
+    /// It was not lost: the server has [handed over](crate::ServerHandle::hand_over) its sockets, the conversation that it
+    /// waited for has ended, and the process that took over got it.
+    HandedOver,
+    /// It belonged to a conversation of the process from which this one [takes over](crate::TakeOver), or waited for
+    /// datagrams that this process returns, and too many were on their way already.
+    HandOverFull,
 }
 
 impl DropReason {
@@ -117,6 +123,8 @@ impl DropReason {
         Self::ProxyHeader,
         Self::Late,
         Self::Busy,
+        Self::HandedOver,
+        Self::HandOverFull,
     ];
 
     /// Returns the name of the reason in `snake_case`, for labels in metrics and logs: `queue_full`.
@@ -143,6 +151,8 @@ impl DropReason {
             Self::ProxyHeader => "proxy_header",
             Self::Late => "late",
             Self::Busy => "busy",
+            Self::HandedOver => "handed_over",
+            Self::HandOverFull => "hand_over_full",
         }
     }
 }

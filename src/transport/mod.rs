@@ -1,6 +1,8 @@
 //! Transports carry datagrams in batches. Each has a shared half that sends, and a half that receives.
 
 pub(crate) mod config;
+#[cfg(unix)]
+pub(crate) mod fd_stream;
 pub(crate) mod filter;
 mod icmp;
 #[cfg(unix)]
@@ -113,6 +115,18 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
     /// What happens to datagrams from peers that have no name.
     fn unnamed_peers(&self) -> UnnamedPeers {
         UnnamedPeers::Drop
+    }
+
+    /// The position of the socket among those that share its address.
+    #[cfg(unix)]
+    fn worker_index(&self) -> WorkerIndex {
+        WorkerIndex::ALONE
+    }
+
+    /// Whether credentials of peers are received.
+    #[cfg(unix)]
+    fn recv_credentials(&self) -> bool {
+        false
     }
 
     /// Whether descriptors can be received and sent.

@@ -24,6 +24,21 @@ pub(crate) fn adopt(socket: UdpSocket, options: &Options) -> io::Result<Box<dyn 
     transport(socket, WorkerIndex::ALONE, options, false)
 }
 
+/// Takes over a bound socket from another process, which may still read it, at `place` on its address. So no option of the
+/// socket changes. If it merges datagrams, some may be merged already, so it is read in batches.
+#[cfg(unix)]
+pub(crate) fn take_over(
+    socket: UdpSocket,
+    place: WorkerIndex,
+    batch_io: Option<bool>,
+) -> io::Result<Box<dyn Transport>> {
+    #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+    let batch_io = batch_io.filter(|_| !super::linux::merges(&socket));
+    check(&socket)?;
+    let options = Options { batch_io, ..Options::default() };
+    transport(socket, place, &options, false)
+}
+
 /// Does the same as [`adopt`], for a connected socket; also returns its peer.
 pub(crate) fn adopt_connected(
     socket: UdpSocket,

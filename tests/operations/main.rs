@@ -5,6 +5,6 @@
 mod admin;
 mod life;
 mod metrics;
+mod proxy;
 #[cfg(feature = "tower")]
 mod services;
-mod proxy;

@@ -1,6 +1,8 @@
 //! The table of conversations. It has no socket, task or clock, so its tests need no runtime.
 
 mod giving_way;
+#[cfg(unix)]
+mod handing_over;
 mod places;
 
 use std::{
@@ -8,6 +10,8 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
+#[cfg(unix)]
+pub(super) use handing_over::HandedOver;
 use places::Places;
 
 use crate::{

@@ -30,7 +30,7 @@ pub(super) enum Source {
 }
 
 /// What a datagram is that may go to a handler.
-enum Admitted {
+pub(super) enum Admitted {
     Request,
     /// A part of a request, which is kept until all parts are there.
     Part,
@@ -169,7 +169,11 @@ where
     }
 
     /// Decides whether datagram number `at` may go to a handler. If not, returns the reason.
-    fn admit(&mut self, batch: &mut BatchContext, at: usize) -> Result<Admitted, DropReason> {
+    pub(super) fn admit(
+        &mut self,
+        batch: &mut BatchContext,
+        at: usize,
+    ) -> Result<Admitted, DropReason> {
         batch.take_passed(at);
         let BatchContext { received, passed, replies, .. } = batch;
         let admitted = self.admission.admits(received.from(at), || received.ancillary(at).local);

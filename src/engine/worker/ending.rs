@@ -34,6 +34,10 @@ where
     /// Ends all conversations. After a graceful end, this first waits until they have received what waits for
     /// them and are over.
     pub(super) async fn end(&mut self) {
+        #[cfg(unix)]
+        if self.serve_state.mode() >= Mode::HandOver {
+            self.hand_over().await;
+        }
         if self.serve_state.mode() == Mode::Finish {
             // The running conversations have everything that was read from their peers.
             self.seal();
@@ -52,6 +56,8 @@ where
             .await;
         }
         self.close().await;
+        #[cfg(unix)]
+        self.finish_hand_over().await;
     }
 
     /// Lets each conversation end after what waits for it.
@@ -61,9 +67,10 @@ where
     }
 
     /// Serves the new peers that have waited.
-    async fn finish_backlog(&mut self) {
+    pub(super) async fn finish_backlog(&mut self) {
         let goes_on = |this: &Self| {
-            this.serve_state.mode() == Mode::Finish && !this.overload.backlog.is_empty()
+            let serves = matches!(this.serve_state.mode(), Mode::HandOver | Mode::Finish);
+            serves && !this.overload.backlog.is_empty()
         };
         while goes_on(self) {
             self.in_time(Self::serve_backlog);

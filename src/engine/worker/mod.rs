@@ -5,6 +5,8 @@ mod amplification;
 mod dispatch;
 mod ending;
 mod guarding;
+#[cfg(unix)]
+mod handing_over;
 mod opening;
 mod overload;
 mod proxied;
@@ -37,6 +39,8 @@ use super::{
     failure::{Backoff, Failure},
     serve_state::{Mode, ServeState},
 };
+#[cfg(unix)]
+use crate::handover::intake::SortedRecvHalf;
 use crate::{
     Handler, proxy,
     socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox, outbox::Batch},
@@ -91,7 +95,9 @@ where
         chunk_expiry: Alarm::default(),
         conversation_expiry: Alarm::default(),
         reread: None,
-        receiving: socket.outbox.transport().recv_half(BATCH),
+        receiving: recv_half(&socket),
+        #[cfg(unix)]
+        handing_over: None,
         application,
         converse: HandlerCall::converse,
         socket,
@@ -145,8 +151,22 @@ struct Worker<Req, Res, H, F, M> {
     conversation_expiry: Alarm,
     /// The round of reading that conversations with an elapsed timeout wait for.
     reread: Option<Rereading>,
+    /// Set when another process takes over the socket.
+    #[cfg(unix)]
+    handing_over: Option<Box<handing_over::HandingOver>>,
     // Dropped last, because the next serving may begin after that.
     serve_state: Arc<ServeState>,
+}
+
+/// The receive half of a socket. If another process had the socket before, that process gets what belongs to it.
+fn recv_half(socket: &SocketState) -> Box<dyn RecvHalf> {
+    let half = socket.outbox.transport().recv_half(BATCH);
+    #[cfg(unix)]
+    if let Some(intake) = socket.hand_over.intake() {
+        let (intake, counters) = (Arc::clone(intake), Arc::clone(&socket.counters));
+        return Box::new(SortedRecvHalf::new(half, intake, counters));
+    }
+    half
 }
 
 /// A round of reading.
@@ -246,7 +266,9 @@ where
                 self.serve_state.silent.notify_one()
             }
             Mode::Drain => {}
-            Mode::Finish | Mode::Stop | Mode::Abandon => return Poll::Ready(Event::End),
+            Mode::HandOver | Mode::Finish | Mode::Stop | Mode::Abandon => {
+                return Poll::Ready(Event::End);
+            }
         }
         if let Some(pause) = &mut self.pause {
             let pause = pause.as_mut().poll(cx);
@@ -282,6 +304,10 @@ where
         self.socket.pulse.beat();
         self.socket.outbox.signal.register(cx);
         self.free_places();
+        #[cfg(unix)]
+        if self.handing_over.is_some() {
+            self.obey(cx);
+        }
         let SocketState { outbox, chunks, .. } = &*self.socket;
         while outbox.poll_flush(cx).is_pending()
             && let Some(deadline) = outbox.deadline()
@@ -304,6 +330,10 @@ where
     }
 
     fn free_places(&mut self) {
+        #[cfg(unix)]
+        if self.handing_over.is_some() {
+            return self.report_ended();
+        }
         self.socket.each_ended(|peer, serial| self.conversations.end(peer, serial));
     }
 

@@ -2,13 +2,23 @@
 
 mod addrs;
 #[cfg(unix)]
+mod take_over;
+#[cfg(unix)]
 mod unix;
 
 use std::net::SocketAddr;
 
 use addrs::{BoundAddr, Group};
 
+#[cfg(unix)]
+pub(super) use take_over::Predecessor;
+
 use super::multicast;
+#[cfg(unix)]
+use std::sync::Arc;
+
+#[cfg(unix)]
+use crate::handover::intake::Intake;
 #[cfg(unix)]
 use crate::transport::{inherited::Claims, unix::OwnPath};
 use crate::{
@@ -27,6 +37,9 @@ pub(super) struct Bound {
     /// The path of the socket. It is removed when this is dropped, while the socket is open.
     #[cfg(unix)]
     pub(super) own_path: Option<OwnPath>,
+    /// What comes from the process before this one.
+    #[cfg(unix)]
+    pub(super) intake: Option<Arc<Intake>>,
     pub(super) transport: Box<dyn Transport>,
     /// The thread of its worker, if the worker has its own thread.
     pub(super) thread: Option<DedicatedThread>,
@@ -46,6 +59,8 @@ impl Bound {
             is_first_worker: true,
             #[cfg(unix)]
             own_path: None,
+            #[cfg(unix)]
+            intake: None,
         }
     }
 }
@@ -53,20 +68,36 @@ impl Bound {
 /// How many datagrams are discarded at once from one socket, at most. A buffer of 64 MiB holds fewer.
 pub(super) const MOST_DISCARDED: usize = 1 << 18;
 
+/// What a server is bound to.
+pub(super) struct AllBound {
+    pub(super) sockets: Vec<Bound>,
+    /// The process that had the sockets before.
+    #[cfg(unix)]
+    pub(super) predecessor: Option<Predecessor>,
+}
+
 /// Binds all of `sources`, in their order. The filter, and whether datagrams come through proxies, are for those of UDP.
 pub(super) async fn bind(
     sources: Vec<Source>,
     dedicated_threads: bool,
     filter: Option<Filter>,
     has_proxies: bool,
-) -> Result<Vec<Bound>, BindError> {
+) -> Result<AllBound, BindError> {
+    #[cfg(unix)]
+    let (sources, taken) = take_over::find(sources).await?;
+    #[cfg(not(unix))]
+    let sources = sources.into_iter().enumerate().collect();
     let Sorted {
         mut groups,
         mut others,
         #[cfg(unix)]
         claims,
     } = sorted(sources)?;
-    if groups.is_empty() && others.is_empty() {
+    #[cfg(unix)]
+    let any = taken.is_some();
+    #[cfg(not(unix))]
+    let any = false;
+    if groups.is_empty() && others.is_empty() && !any {
         return Err(BindError::Addrs(vec![AddrError::none()]));
     }
     let other_udp = others.iter_mut().filter_map(|(_, source)| match source {
@@ -84,6 +115,9 @@ pub(super) async fn bind(
     #[cfg(not(unix))]
     let addrs = addrs.map_err(BindError::addrs)?;
     let mut binding = BoundSockets { dedicated_threads, bound: Vec::new() };
+    // First, so that the sockets have the numbers that the other process has given them.
+    #[cfg(unix)]
+    let predecessor = taken.map(|taken| binding.add_taken(taken)).transpose()?;
     for BoundAddr { socket, index, group } in addrs {
         let Group { udp, place } = &groups[group];
         let make = || socket::transport(socket, index, &udp.options, true);
@@ -102,7 +136,12 @@ pub(super) async fn bind(
     #[cfg(unix)]
     claims.keep();
     binding.bound.sort_by_key(|(place, _)| *place);
-    Ok(binding.bound.into_iter().map(|(_, bound)| bound).collect())
+    let sockets = binding.bound.into_iter().map(|(_, bound)| bound).collect();
+    Ok(AllBound {
+        sockets,
+        #[cfg(unix)]
+        predecessor,
+    })
 }
 
 /// The sources of a server, sorted by how they are bound. Each has its place among all sources.
@@ -117,9 +156,9 @@ struct Sorted {
     claims: Claims,
 }
 
-fn sorted(sources: Vec<Source>) -> Result<Sorted, BindError> {
+fn sorted(sources: Vec<(usize, Source)>) -> Result<Sorted, BindError> {
     let mut sorted = Sorted::default();
-    for (place, source) in sources.into_iter().enumerate() {
+    for (place, source) in sources {
         #[cfg_attr(
             not(any(feature = "testing", unix)),
             expect(clippy::infallible_destructuring_match, reason = "elsewhere there are more")
@@ -138,6 +177,9 @@ fn sorted(sources: Vec<Source>) -> Result<Sorted, BindError> {
                 sorted.others.extend(sockets.into_iter().map(|socket| (place, socket)));
                 continue;
             }
+            // Its sockets are there already.
+            #[cfg(unix)]
+            Source::TakeOver(_) => continue,
             #[cfg(feature = "testing")]
             Source::Memory(_) => {
                 sorted.others.push((place, source));
@@ -208,7 +250,7 @@ impl BoundSockets {
             Source::Unix(unix) => return self.adopt_unix(place, unix),
             // Its sockets are in its place.
             #[cfg(unix)]
-            Source::Inherited(_) => return Ok(()),
+            Source::Inherited(_) | Source::TakeOver(_) => return Ok(()),
             #[cfg(feature = "testing")]
             Source::Memory(socket) => {
                 // It uses the clock of the runtime that serves, so its worker cannot have its own thread.

@@ -37,7 +37,9 @@ impl Mailbox {
         if let Some(waiting) = state.opening.take() {
             return Poll::Ready(Some(Asked { waiting, is_opening: true }));
         }
-        if let Some(waiting) = state.next_in_queue() {
+        if !state.closed
+            && let Some(waiting) = state.next_in_queue()
+        {
             return Poll::Ready(Some(Asked { waiting, is_opening: false }));
         }
         state.poll_closed(cx)
@@ -47,6 +49,10 @@ impl Mailbox {
     pub(crate) fn put_back(&self, asked: Asked, cx: &Context<'_>, counters: &Counters) -> bool {
         let mut state = self.lock();
         if state.closed {
+            if state.handed && !asked.is_opening {
+                state.asked = Some(Box::new(asked.waiting));
+                return false;
+            }
             drop(state);
             drop(asked.released(counters));
             counters.dropped(DropReason::ShuttingDown, 1);

@@ -3,6 +3,8 @@
 mod asked;
 mod body;
 mod closing;
+#[cfg(unix)]
+mod handing_over;
 mod late;
 mod memory;
 mod next;
@@ -58,6 +60,8 @@ struct State {
     /// Whether nothing is received any more.
     closed: bool,
     over: bool,
+    /// Whether another process gets what is not received.
+    handed: bool,
     /// How many datagrams the reply store knew since the limit of a `recv` was over.
     late: u32,
 }
@@ -117,7 +121,7 @@ impl Mailbox {
         if state.over {
             return Offer::Over;
         }
-        if state.closed || state.sealed {
+        if (state.closed || state.sealed) && !state.handed {
             return Offer::Dropped(DropReason::ShuttingDown);
         }
         if limits.max_queue_len() == 0 || datagram.len() > limits.max_queue_bytes() {
@@ -176,7 +180,7 @@ impl Mailbox {
         state.waker = None;
         let unread = state.take_unread(counters);
         // The datagram moves from the queue to `opening`: its bytes stay reserved.
-        state.opening = state.next_in_queue();
+        state.opening = if state.handed { None } else { state.next_in_queue() };
         state.over = state.opening.is_none();
         let next = match &state.opening {
             Some((ancillary, _)) => Next::Conversation(*ancillary),
@@ -270,6 +274,8 @@ impl State {
     fn take(&mut self, counters: &Counters) -> Option<Waiting> {
         let taken = match self.opening.take() {
             Some(opening) => opening,
+            // Another process gets what is left.
+            None if self.closed => return None,
             None => self.pop()?,
         };
         release_all(&taken.1, counters);
@@ -293,16 +299,21 @@ impl State {
         true
     }
 
-    /// Takes and counts all datagrams. The caller drops them without the lock, because of their tickets.
+    /// Takes and counts all datagrams, unless another process gets them. The caller drops them without the lock, because of their tickets.
     #[must_use]
     fn discard(
         &mut self,
         reason: DropReason,
         counters: &Counters,
     ) -> ([Option<Waiting>; 2], VecDeque<Waiting>) {
-        let first = [self.opening.take(), self.asked.take().map(|asked| *asked)];
-        let queue = mem::take(&mut self.queue);
-        self.bytes = 0;
+        let opening = self.opening.take();
+        let (asked, queue) = if self.handed {
+            Default::default()
+        } else {
+            self.bytes = 0;
+            (self.asked.take(), mem::take(&mut self.queue))
+        };
+        let first = [opening, asked.map(|asked| *asked)];
         let mut dropped = 0;
         for (_, datagram) in first.iter().flatten().chain(&queue) {
             release_all(datagram, counters);

@@ -2,6 +2,8 @@
 
 #[cfg(unix)]
 mod inherited;
+#[cfg(unix)]
+mod take_over;
 mod udp;
 #[cfg(unix)]
 mod unix;
@@ -16,6 +18,8 @@ pub use inherited::Inherited;
 pub(crate) use inherited::Which;
 pub(crate) use sealed::Source;
 use sealed::{Destination, Sources};
+#[cfg(unix)]
+pub use take_over::TakeOver;
 pub(crate) use udp::On;
 pub use udp::Udp;
 #[cfg(unix)]
@@ -40,6 +44,7 @@ use crate::addr::Repr;
 /// | `Unix` | Unix datagrams, on Unix systems |
 /// | `UdpSocket` and `UnixDatagram` of std and tokio | your own socket, whose options stay as they are |
 /// | [`Inherited`] (Unix) | sockets that systemd or another parent process has passed |
+/// | [`TakeOver`] (Unix) | sockets of another process, which hands them over |
 /// | `MemorySocket` (feature `testing`) | a network in memory |
 /// | [`AnyTransport`] | one of those, chosen at run time |
 /// | tuples `(a, b)`, `(a, b, c)`, `(a, b, c, d)`, and a `Vec` of one of these | all of them: one server, one handler, one handle |
@@ -131,6 +136,9 @@ mod sealed {
         Unix(Unix),
         #[cfg(unix)]
         Inherited(super::Inherited),
+        /// For servers.
+        #[cfg(unix)]
+        TakeOver(super::TakeOver),
         #[cfg(feature = "testing")]
         Memory(crate::transport::memory::MemorySocket),
     }
@@ -299,6 +307,13 @@ fn of_addr(addr: &Addr) -> Source {
         return Source::Unix(Unix::new(OsStr::from_bytes(name.bytes())));
     }
     addrs(addr)
+}
+
+#[cfg(unix)]
+impl Sources for TakeOver {
+    fn sources(self) -> Vec<Source> {
+        vec![Source::TakeOver(self)]
+    }
 }
 
 impl<T: Targets + ?Sized> Destination for &T {

@@ -161,6 +161,10 @@ impl Transport for Linux {
         }
     }
 
+    fn worker_index(&self) -> WorkerIndex {
+        self.index
+    }
+
     fn recv_half(&self, first: usize) -> Box<dyn RecvHalf> {
         let socket = Arc::clone(&self.udp.socket);
         Box::new(LinuxRecvHalf::new(socket, first, ROOM, self.merged(), self.share))

@@ -1,5 +1,7 @@
 //! Datagrams that were received together.
 
+#[cfg(unix)]
+mod kept;
 mod sift;
 
 use std::ops::Range;

@@ -70,6 +70,11 @@ pub(crate) struct Options {
     pub(crate) batch_io: bool,
 }
 
+/// The default options, with this one.
+pub(crate) fn options_of(unnamed_peers: UnnamedPeers) -> Options {
+    Options { unnamed_peers, batch_io: true, ..Options::default() }
+}
+
 /// Whether a connected socket becomes writable when its peer has read a datagram. Where it does not, a send is
 /// tried again after a pause.
 const REPORTS_ROOM: bool = cfg!(any(target_os = "android", target_os = "linux"));
@@ -175,6 +180,10 @@ impl Transport for UnixSocket {
 
     fn passes_fds(&self) -> bool {
         self.options.fds
+    }
+
+    fn recv_credentials(&self) -> bool {
+        self.options.control > 0
     }
 
     fn io_mode(&self) -> IoMode {

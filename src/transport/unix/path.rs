@@ -14,6 +14,7 @@ pub(crate) struct OwnPath {
     /// Absolute, because the process may change its directory.
     path: PathBuf,
     file: FileId,
+    is_kept: bool,
 }
 
 /// What distinguishes a file from another one that has taken its path.
@@ -33,10 +34,19 @@ impl FileId {
 
 impl OwnPath {
     /// Takes the path at which a socket was just bound.
-    pub(super) fn new(path: &Path) -> io::Result<Self> {
+    pub(crate) fn new(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let file = FileId::at(&path)?;
-        Ok(Self { path, file })
+        Ok(Self { path, file, is_kept: false })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves the path where it is.
+    pub(crate) fn keep(mut self) {
+        self.is_kept = true;
     }
 
     fn remove(&self) -> io::Result<()> {
@@ -46,6 +56,9 @@ impl OwnPath {
 
 impl Drop for OwnPath {
     fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
         match self.remove() {
             Ok(()) => {}
             // Somebody else has removed it.

@@ -1,0 +1,255 @@
+//! What the old process of a hand-over tells the new one, and hears from it.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{ServerHandle, refuse};
+use crate::{
+    handle::status::{End, Phase},
+    handover::{
+        connection::Connection,
+        format::Message,
+        leaving::{Order, Told, connect},
+        listener::Listener,
+    },
+};
+
+/// How long the new process may take for its last message, and for reading ours.
+const LAST: Duration = Duration::from_secs(5);
+/// How many peers one message names.
+const PEERS: usize = 256;
+
+/// How a talk with a process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Talked {
+    /// All workers have ended.
+    Ended,
+    /// The other process has ended before.
+    Lost,
+}
+
+/// The talk of a server with the process that takes over, and with the next one if that ends.
+pub(super) struct Talk<'a> {
+    handle: &'a ServerHandle,
+    generation: u64,
+    orders: Vec<mpsc::Sender<Order>>,
+    told: mpsc::UnboundedReceiver<(u32, Told)>,
+    /// Whether each worker has no conversation any more.
+    empty: Vec<bool>,
+    /// What is to be sent, and how much of it was sent.
+    out: Vec<u8>,
+    sent: usize,
+    /// Datagrams for the next process, as messages.
+    orphans: Vec<u8>,
+    /// The connection with the process that has taken over. It is closed when no conversation exists any more.
+    connection: Option<Connection>,
+    done: bool,
+}
+
+impl<'a> Talk<'a> {
+    /// Connects the workers. They hand over once they are asked to.
+    pub(super) fn begin(handle: &'a ServerHandle, generation: u64) -> Self {
+        let (sender, told) = mpsc::unbounded_channel();
+        let sockets = handle.sockets();
+        let link = |(n, socket): (usize, &std::sync::Arc<crate::socket::SocketState>)| {
+            let (orders, end) = connect(n as u32, sender.clone());
+            socket.hand_over.set_link(end);
+            orders
+        };
+        let orders: Vec<_> = sockets.iter().enumerate().map(link).collect();
+        handle.status.succession.set_handed_over(true);
+        handle.status.succession.set_tells(true);
+        Self {
+            handle,
+            generation,
+            empty: vec![false; orders.len()],
+            orders,
+            told,
+            out: Vec::new(),
+            sent: 0,
+            orphans: Vec::new(),
+            connection: None,
+            done: false,
+        }
+    }
+
+    /// Talks with a process until the workers have ended, or the process has. `is_first` says that the workers tell by
+    /// themselves which peers are in conversation.
+    pub(super) async fn with(
+        &mut self,
+        mut connection: Connection,
+        listener: &Listener,
+        is_first: bool,
+    ) -> Talked {
+        self.out = std::mem::take(&mut self.orphans);
+        self.sent = 0;
+        self.handle.status.succession.set_handed_over(true);
+        if !is_first {
+            self.empty.fill(false);
+            for orders in &self.orders {
+                let _ = orders.send(Order::Tell).await;
+            }
+        }
+        let talked = tokio::select! {
+            biased;
+            talked = self.talk(&mut connection) => talked,
+            never = refuse(listener) => match never {},
+        };
+        let talked = talked.unwrap_or(Talked::Lost);
+        self.connection = Some(connection);
+        if talked == Talked::Lost {
+            self.connection = None;
+            self.handle.status.succession.set_handed_over(false);
+        }
+        talked
+    }
+
+    async fn talk(&mut self, connection: &mut Connection) -> io::Result<Talked> {
+        let stream = std::sync::Arc::clone(&connection.stream);
+        // When the other process has to know that all conversations have ended.
+        let mut last: Option<Instant> = None;
+        loop {
+            if last.is_none() && self.empty.iter().all(|empty| *empty) {
+                last = Some(Instant::now() + LAST);
+                Message::Finished.write(&mut self.out);
+            }
+            let (handle, out) = (self.handle, &self.out[self.sent..]);
+            tokio::select! {
+                biased;
+                sent = stream.send_some(out, None), if !out.is_empty() => {
+                    self.sent += sent?;
+                    if self.sent == self.out.len() {
+                        self.out.clear();
+                        self.sent = 0;
+                    }
+                }
+                told = self.told.recv() => match told {
+                    Some((socket, told)) => self.write(socket, told),
+                    None => {
+                        let _ = timeout(LAST, stream.send(&self.out[self.sent..], None)).await;
+                        return Ok(Talked::Ended);
+                    }
+                },
+                message = connection.next() => match message? {
+                    Message::Datagram { socket, datagram } => {
+                        if let Some(orders) = self.orders.get(socket as usize) {
+                            let _ = orders.send(Order::Take(datagram)).await;
+                        }
+                    }
+                    Message::Bye => self.finish().await,
+                    _ => return Err(io::ErrorKind::InvalidData.into()),
+                },
+                () = has_stopped(handle), if !self.done => self.forget_links(),
+                () = sleep_until(last.unwrap_or_else(Instant::now)), if last.is_some() && !self.done => {
+                    self.finish().await;
+                }
+            }
+        }
+    }
+
+    /// Waits for the next process, unless serving ends first.
+    pub(super) async fn until_ended(
+        &mut self,
+        next: impl Future<Output = Connection>,
+    ) -> Option<Connection> {
+        let mut next = std::pin::pin!(next);
+        self.out.clear();
+        self.sent = 0;
+        loop {
+            if !self.done && self.empty.iter().all(|empty| *empty) {
+                self.finish().await;
+            }
+            let handle = self.handle;
+            tokio::select! {
+                biased;
+                told = self.told.recv() => {
+                    let (socket, told) = told?;
+                    self.write_orphans(socket, told);
+                }
+                () = has_stopped(handle), if !self.done => self.forget_links(),
+                connection = next.as_mut(), if !self.done => return Some(connection),
+            }
+        }
+    }
+
+    /// The workers may end.
+    async fn finish(&mut self) {
+        self.done = true;
+        for orders in &self.orders {
+            let _ = orders.send(Order::Finish).await;
+        }
+    }
+
+    /// Serving has ended in another way. Workers that have not taken their links never will.
+    fn forget_links(&mut self) {
+        self.done = true;
+        for socket in self.handle.sockets() {
+            drop(socket.hand_over.take_link());
+        }
+    }
+
+    fn write(&mut self, socket: u32, told: Told) {
+        let out = &mut self.out;
+        match told {
+            Told::InConversation(peers) => {
+                for peers in peers.chunks(PEERS) {
+                    let peers = peers.to_vec();
+                    Message::InConversation { socket, peers }.write(out);
+                }
+                Message::Stopped { socket }.write(out);
+            }
+            Told::Ended { peer, taken, rest } => {
+                let returned = rest.len() as u64;
+                Message::Ended { socket, peer, taken, returned }.write(out);
+                for datagram in rest {
+                    Message::Returned { socket, datagram }.write(out);
+                }
+            }
+            Told::Returned(datagram) => Message::Returned { socket, datagram }.write(out),
+            Told::Empty => self.empty[socket as usize] = true,
+        }
+    }
+
+    /// Keeps what was not received for the next process.
+    fn write_orphans(&mut self, socket: u32, told: Told) {
+        let rest = match told {
+            Told::Ended { rest, .. } => rest,
+            Told::Returned(datagram) => vec![datagram],
+            Told::Empty => {
+                self.empty[socket as usize] = true;
+                Vec::new()
+            }
+            Told::InConversation(_) => Vec::<_>::new(),
+        };
+        for datagram in rest {
+            Message::Returned { socket, datagram }.write(&mut self.orphans);
+        }
+    }
+
+    /// Closes the connection when no conversation exists any more.
+    pub(super) async fn end(mut self) {
+        // If the future of `serve` was dropped, the runtime drops conversations later.
+        self.told.close();
+        self.orders.clear();
+        self.handle.status.guards.gone(self.generation).await;
+        self.connection = None;
+    }
+}
+
+impl Drop for Talk<'_> {
+    fn drop(&mut self) {
+        self.handle.status.ask(self.generation, End::Now);
+        self.handle.status.succession.set_tells(false);
+    }
+}
+
+/// Waits until no worker runs any more.
+async fn has_stopped(handle: &ServerHandle) {
+    let mut state = handle.status.watch();
+    let stopped = |phase| matches!(phase, Phase::Stopping | Phase::Idle | Phase::Gone);
+    let _ = state.wait_for(|state| stopped(state.phase)).await;
+}

@@ -1,0 +1,105 @@
+//! The path at which a server waits for the process that takes over.
+
+use std::{
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::transport::unix::OwnPath;
+
+/// A socket that listens at a path. Dropping it removes the path, unless another process has replaced it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    // Dropped first, while the socket is open.
+    _path: OwnPath,
+    listener: UnixListener,
+}
+
+impl Listener {
+    /// Listens at `path`. A socket that nobody listens on is replaced, and so is every socket if `replaces` is true. The path
+    /// is never without a socket then.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `AddrInUse` if another process listens there, or if there is another kind of file.
+    pub(crate) fn bind(path: &Path, replaces: bool) -> io::Result<Self> {
+        check(path, replaces)?;
+        let beside = beside(path);
+        // A process with this number that was killed may have left it.
+        let _ = fs::remove_file(&beside);
+        let listener = UnixListener::bind(&beside)?;
+        let placed = fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))
+            .and_then(|()| fs::rename(&beside, path));
+        if let Err(error) = placed {
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        Ok(Self { _path: OwnPath::new(path)?, listener })
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
+        Ok(self.listener.accept().await?.0)
+    }
+}
+
+fn check(path: &Path, replaces: bool) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+
+    let in_use = |what: &str| {
+        let text = format!("cannot listen at {}: {what}", path.display());
+        Err(io::Error::new(io::ErrorKind::AddrInUse, text))
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(file) if !file.file_type().is_socket() => in_use("a file that is no socket is there"),
+        Ok(_) if replaces => Ok(()),
+        Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => in_use("another server hands over there"),
+            Err(_) => Ok(()),
+        },
+    }
+}
+
+/// A path in the same directory, for a moment.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    // A path may have about 100 bytes.
+    let number = std::process::id() % 10_000;
+    name.push(std::ffi::OsStr::from_bytes(format!(".{number}").as_bytes()));
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // O-30
+    #[tokio::test]
+    async fn a_path_in_use_is_not_taken_and_a_stale_one_is() {
+        let path =
+            std::env::temp_dir().join(format!("datagrammar-listener-{}", std::process::id()));
+        let first = Listener::bind(&path, false).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+        let error = Listener::bind(&path, false).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        let second = Listener::bind(&path, true).unwrap();
+        drop(first);
+        assert!(path.exists(), "the second one has replaced it");
+        UnixStream::connect(&path).await.unwrap();
+        second.accept().await.unwrap();
+        drop(second);
+        assert!(!path.exists());
+
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        drop(Listener::bind(&path, false).unwrap());
+        fs::write(&path, "").unwrap();
+        let error = Listener::bind(&path, true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        fs::remove_file(&path).unwrap();
+    }
+}
