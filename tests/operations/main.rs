@@ -8,3 +8,5 @@ mod metrics;
 mod proxy;
 #[cfg(feature = "tower")]
 mod services;
+#[cfg(unix)]
+mod handover;

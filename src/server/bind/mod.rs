@@ -115,7 +115,6 @@ pub(super) async fn bind(
     #[cfg(not(unix))]
     let addrs = addrs.map_err(BindError::addrs)?;
     let mut binding = BoundSockets { dedicated_threads, bound: Vec::new() };
-    // First, so that the sockets have the numbers that the other process has given them.
     #[cfg(unix)]
     let predecessor = taken.map(|taken| binding.add_taken(taken)).transpose()?;
     for BoundAddr { socket, index, group } in addrs {
