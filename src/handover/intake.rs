@@ -99,8 +99,25 @@ impl Intake {
         self.change(|table| table.returned(datagram));
     }
 
-    pub(crate) fn gone(&self) {
-        self.change(Table::gone);
+    /// The old process is gone: this one serves all peers. `messages` are those that were not sent as a whole.
+    pub(crate) fn gone(
+        intakes: &[Arc<Self>],
+        unsent: Option<Message>,
+        messages: &mut mpsc::UnboundedReceiver<Message>,
+    ) {
+        // While they are locked, nothing more is passed.
+        let mut tables: Vec<_> = intakes.iter().map(|intake| locked(&intake.table)).collect();
+        let unsent = unsent.into_iter().chain(std::iter::from_fn(|| messages.try_recv().ok()));
+        for message in unsent {
+            if let Message::Datagram { socket, datagram } = message
+                && let Some(table) = tables.get_mut(socket as usize)
+            {
+                table.returned(datagram);
+            }
+        }
+        tables.iter_mut().for_each(|table| table.gone());
+        drop(tables);
+        intakes.iter().for_each(|intake| intake.signal.wake());
     }
 
     fn change(&self, change: impl FnOnce(&mut Table)) {

@@ -98,7 +98,7 @@ impl ServerHandle {
             return Ok(0);
         }
         let generation = self.status.now().generation;
-        let listener = Listener::bind(&path, self.status.succession.has_taken_over())?;
+        let mut listener = Listener::bind(&path, self.status.succession.has_taken_over())?;
         let first = tokio::select! {
             biased;
             () = self.stopping() => return Ok(0),
@@ -110,10 +110,12 @@ impl ServerHandle {
         let end = now.checked_add(within).unwrap_or_else(|| now + super::shutdown::FAR);
         self.status.ask(generation, End::HandOver(end));
         let mut talked = talk.with(first, &listener, true).await;
-        drop(listener);
         while talked == Talked::Lost {
             // The path may be that of the process that was lost.
-            let Ok(listener) = Listener::bind(&path, true) else { break };
+            match Listener::bind(&path, true) {
+                Ok(again) => listener = again,
+                Err(_) => break,
+            }
             talked = match talk.until_ended(self.successor(&listener)).await {
                 Some(next) => talk.with(next, &listener, false).await,
                 None => Talked::Ended,

@@ -103,6 +103,7 @@ impl<'a> Talk<'a> {
         self.connection = Some(connection);
         if talked == Talked::Lost {
             self.connection = None;
+            self.keep_unsent();
             self.handle.status.succession.set_handed_over(false);
         }
         talked
@@ -157,8 +158,6 @@ impl<'a> Talk<'a> {
         next: impl Future<Output = Connection>,
     ) -> Option<Connection> {
         let mut next = std::pin::pin!(next);
-        self.out.clear();
-        self.sent = 0;
         loop {
             if !self.done && self.empty.iter().all(|empty| *empty) {
                 self.finish().await;
@@ -174,6 +173,19 @@ impl<'a> Talk<'a> {
                 connection = next.as_mut(), if !self.done => return Some(connection),
             }
         }
+    }
+
+    /// Keeps the datagrams that were not sent, or not as a whole, for the next process.
+    fn keep_unsent(&mut self) {
+        let mut end = 0;
+        while let Ok(Some((message, len))) = Message::read(&self.out[end..]) {
+            end += len;
+            if end > self.sent && matches!(message, Message::Returned { .. }) {
+                message.write(&mut self.orphans);
+            }
+        }
+        self.out.clear();
+        self.sent = 0;
     }
 
     /// The workers may end.
