@@ -6,7 +6,7 @@
 //! - [`internet`]: what protects a server on the internet, and what to check before you open its port.
 //! - [`proxy_protocol`]: clients behind a load balancer.
 //! - [`troubleshooting`]: what to check when a server does not answer.
-//! - [`coming_from`]: for users of EasyNetwork, `UdpFramed` and `recv_from` loops.
+//! - [`coming_from`]: for users of EasyNetwork, `UdpFramed`, `recv_from` loops and tower.
 //! - [`codecs`], [`layers`], [`keys`]: which to choose, and what each costs.
 //! - [`codecs_of_your_own`]: how to write and test a protocol.
 //! - [`metrics`]: what servers and clients count, for Prometheus.

@@ -169,6 +169,7 @@
             feature = "systemd",
             feature = "testing",
             feature = "tokio-codec",
+            feature = "tower",
             feature = "zlib",
         )
     )

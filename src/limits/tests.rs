@@ -15,6 +15,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(limits.get_max_queued_fds(), 256);
     assert_eq!(limits.get_max_conversations(), 16_384);
     assert_eq!(limits.get_max_datagram_size(), 65_535);
+    assert_eq!(limits.get_max_queue_time(), None);
     assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(60)));
     assert_eq!(limits.get_undecoded_timeout(), Duration::from_secs(5));
     assert_eq!(limits.get_shutdown_grace(), Duration::from_millis(750));
@@ -34,6 +35,7 @@ fn each_getter_returns_the_value_of_its_setter() {
         .max_queued_fds(11)
         .max_conversations(4)
         .max_datagram_size(5)
+        .max_queue_time(Duration::from_secs(12))
         .idle_timeout(Duration::from_secs(6))
         .undecoded_timeout(Duration::from_secs(5))
         .shutdown_grace(Duration::from_secs(7))
@@ -48,6 +50,7 @@ fn each_getter_returns_the_value_of_its_setter() {
     assert_eq!(limits.get_max_queued_fds(), 11);
     assert_eq!(limits.get_max_conversations(), 4);
     assert_eq!(limits.get_max_datagram_size(), 5);
+    assert_eq!(limits.get_max_queue_time(), Some(Duration::from_secs(12)));
     assert_eq!(limits.get_idle_timeout(), Some(Duration::from_secs(6)));
     assert_eq!(limits.get_undecoded_timeout(), Duration::from_secs(5));
     assert_eq!(limits.get_shutdown_grace(), Duration::from_secs(7));
@@ -66,6 +69,7 @@ fn a_limit_of_zero_is_refused_by_name() {
         ("max_total_queue_bytes", Limits::default().max_total_queue_bytes(0)),
         ("max_conversations", Limits::default().max_conversations(0)),
         ("max_datagram_size", Limits::default().max_datagram_size(0)),
+        ("max_queue_time", Limits::default().max_queue_time(zero)),
         ("idle_timeout", Limits::default().idle_timeout(zero)),
         ("undecoded_timeout", Limits::default().undecoded_timeout(zero)),
         ("send_timeout", Limits::default().send_timeout(zero)),

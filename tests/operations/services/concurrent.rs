@@ -153,3 +153,31 @@ async fn a_shutdown_drops_what_waits_and_lets_calls_end() {
     assert_eq!((stats.delivered, stats.dropped(DropReason::ShuttingDown)), (1, 2));
     assert_eq!((stats.aborted, stats.conversations), (0, 1));
 }
+
+// O-45
+#[tokio::test(start_paused = true)]
+async fn a_conversation_ends_when_the_request_that_waits_is_late() {
+    let stack = ServiceBuilder::new().concurrency_limit(2).service_fn(work);
+    let handler = concurrent(8, service(stack).ready_timeout(Duration::from_secs(10)));
+    let limits = Limits::default().max_queue_time(Duration::from_millis(50));
+    let (network, handle) = serve_within(limits, handler).await;
+    let mut clients = Vec::new();
+    // The third waits for the second, and has the place until the end.
+    for (number, text) in ["500", "20", "1000"].into_iter().enumerate() {
+        let client = client(&network, number as u64).await;
+        client.send(text.to_owned()).await.unwrap();
+        until(|| handle.stats().received == number as u64 + 1).await;
+        clients.push(client);
+    }
+    clients[1].send("1".to_owned()).await.unwrap();
+    assert_eq!(within_deadline(clients[1].recv()).await.unwrap(), "20");
+    assert_eq!(handle.stats().active_conversations, 3);
+
+    // The first is over, and there is a place; but the request has waited for 500 ms.
+    assert_eq!(within_deadline(clients[0].recv()).await.unwrap(), "500");
+    until(|| handle.stats().active_conversations == 1).await;
+    let stats = handle.stats();
+    assert_eq!((stats.dropped(DropReason::Late), stats.delivered), (1, 3));
+    assert_eq!(ask(&clients[1], "2").await, "2");
+    assert_eq!(within_deadline(clients[2].recv()).await.unwrap(), "1000");
+}

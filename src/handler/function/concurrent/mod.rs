@@ -159,6 +159,7 @@ where
                 // The peer is not idle: it waits for our responses.
                 Event::Received(Err(RecvError::Idle)) => {}
                 Event::Received(Err(_)) => open = false,
+                Event::Lost => {}
                 Event::NotReady(Ok(not_ready)) => {
                     let failed = not_ready.drop_request(peer);
                     let logged = panic::catch(|| failed.unwrap_or_else(|error| peer.failed(error)));
@@ -178,6 +179,8 @@ where
 
 enum Event<Req, Permit, Output> {
     Received(Result<(Permit, Req), RecvError>),
+    /// The request that has waited was dropped, because it was late, or because the reply store knows it.
+    Lost,
     /// The next request must be dropped.
     NotReady(Result<NotReady, Panicked>),
     Completed(Result<Output, Panicked>),
@@ -213,50 +216,46 @@ async fn receive<Req, Res, F, Form>(
 where
     F: Function<Req, Res, Form>,
 {
-    loop {
-        if wait.is_none() {
-            match panic::catch(|| function.ready()) {
-                Ok(Ready::Now(permit)) => {
-                    return Event::Received(peer.recv().await.map(|request| (permit, request)));
-                }
-                Ok(Ready::Wait(begins)) => wait.set(Some(begins)),
-                Err(panicked) => {
-                    return match poll_fn(|cx| peer.poll_next(cx)).await {
-                        true => Event::NotReady(Err(panicked)),
-                        false => Event::Received(Err(RecvError::Closed)),
-                    };
-                }
+    if wait.is_none() {
+        match panic::catch(|| function.ready()) {
+            Ok(Ready::Now(permit)) => {
+                return Event::Received(peer.recv().await.map(|request| (permit, request)));
+            }
+            Ok(Ready::Wait(begins)) => wait.set(Some(begins)),
+            Err(panicked) => {
+                return if poll_fn(|cx| peer.poll_next(cx)).await {
+                    Event::NotReady(Err(panicked))
+                } else {
+                    Event::Received(Err(RecvError::Closed))
+                };
             }
         }
-        let permit = poll_fn(|cx| {
-            match peer.poll_next(cx) {
-                Poll::Ready(true) => *begun = true,
-                Poll::Ready(false) => return Poll::Ready(Err(RecvError::Closed)),
-                // The request was dropped, because it was late.
-                Poll::Pending if *begun => return Poll::Ready(Ok(None)),
-                Poll::Pending => return Poll::Pending,
-            }
-            match wait.as_mut().as_pin_mut() {
-                Some(wait) => panic::poll(wait, cx).map(|permit| Ok(Some(permit))),
-                None => Poll::Ready(Ok(None)),
-            }
-        });
-        let permit = permit.await;
-        *begun = false;
-        if let Err(panicked) = panic::catch(|| wait.set(None)) {
-            peer.panicked(panicked);
+    }
+    let permit = poll_fn(|cx| {
+        match peer.poll_next(cx) {
+            Poll::Ready(true) => *begun = true,
+            Poll::Ready(false) => return Poll::Ready(Err(Event::Received(Err(RecvError::Closed)))),
+            Poll::Pending if *begun => return Poll::Ready(Err(Event::Lost)),
+            Poll::Pending => return Poll::Pending,
         }
-        match permit {
-            Err(closed) => return Event::Received(Err(closed)),
-            Ok(Some(Ok(Ok(permit)))) => {
-                if let Some(request) = peer.recv_next().await {
-                    return Event::Received(request.map(|request| (permit, request)));
-                }
-            }
-            Ok(Some(Ok(Err(not_ready)))) => return Event::NotReady(Ok(not_ready)),
-            Ok(Some(Err(panicked))) => return Event::NotReady(Err(panicked)),
-            Ok(None) => {}
-        }
+        let Some(wait) = wait.as_mut().as_pin_mut() else { return Poll::Ready(Err(Event::Lost)) };
+        panic::poll(wait, cx).map(|permit| match permit {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(not_ready)) => Err(Event::NotReady(Ok(not_ready))),
+            Err(panicked) => Err(Event::NotReady(Err(panicked))),
+        })
+    });
+    let permit = permit.await;
+    *begun = false;
+    if let Err(panicked) = panic::catch(|| wait.set(None)) {
+        peer.panicked(panicked);
+    }
+    match permit {
+        Ok(permit) => match peer.recv_next().await {
+            Some(request) => Event::Received(request.map(|request| (permit, request))),
+            None => Event::Lost,
+        },
+        Err(event) => event,
     }
 }
 
