@@ -286,4 +286,25 @@ mod tests {
         let asked = admission.admits(&addr("192.0.2.9:5000"), || None);
         assert!(matches!(asked, Err(Refusal::Panicked(_))));
     }
+
+    // D-18, A-1
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_has_sent_too_many_is_refused_for_that_after_the_users_check() {
+        let check: Check = Arc::new(|peer: &Addr| peer.port() != Some(7));
+        for check in [None, Some(check)] {
+            let rates = [Rates::new(crate::RateLimit::per_second(1).burst(2))].into();
+            let bound = [addr("192.0.2.1:9000")].into();
+            let is_checked = check.is_some();
+            let admission = Admission::new(bound, UnnamedPeers::Drop, check, rates);
+            let judged = |from| admission.admits(&addr(from), || None);
+
+            let first = judged("192.0.2.7:7");
+            assert_eq!(matches!(first, Err(Refusal::Source)), is_checked);
+            assert!(judged("192.0.2.7:5000").is_ok());
+            assert_eq!(judged("192.0.2.7:5001").is_ok(), is_checked);
+            assert!(matches!(judged("192.0.2.7:5002"), Err(Refusal::Rate)));
+            assert!(judged("192.0.2.8:5000").is_ok());
+            assert!(format!("{admission:?}").contains("bound"));
+        }
+    }
 }
