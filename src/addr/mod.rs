@@ -1,13 +1,11 @@
 //! The address of a peer or a socket.
 
+mod repr;
 #[cfg(unix)]
 mod unix;
 
 use std::{
-    cmp::Ordering,
-    fmt,
-    hash::{Hash, Hasher},
-    io,
+    fmt, io,
     net::{AddrParseError, IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs},
     option,
     path::Path,
@@ -15,6 +13,8 @@ use std::{
     sync::Arc,
 };
 
+use repr::Proxied;
+pub(crate) use repr::{Rare, Repr};
 #[cfg(unix)]
 pub(crate) use unix::{UnixName, bytes_of_name};
 
@@ -45,25 +45,6 @@ pub(crate) use unix::{UnixName, bytes_of_name};
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Addr(pub(crate) Repr);
 
-/// An address in canonical form, made by [`Addr::canonical`] or from an address that the kernel has returned.
-#[derive(Clone, Debug)]
-pub(crate) enum Repr {
-    /// An IP address and a UDP port.
-    Ip(SocketAddr),
-    /// The same, of a peer behind a proxy. It is behind a pointer for the same reason as a name.
-    Proxied(Arc<Proxied>),
-    /// The name of a Unix socket. It is behind a pointer, so that IP addresses stay small.
-    #[cfg(unix)]
-    Unix(UnixName),
-}
-
-/// A peer behind a proxy. Both addresses are in canonical form.
-#[derive(Debug)]
-pub(crate) struct Proxied {
-    pub(crate) peer: SocketAddr,
-    proxy: SocketAddr,
-}
-
 // Each datagram has one, and so has each conversation.
 const _: () = assert!(size_of::<Addr>() == size_of::<SocketAddr>());
 
@@ -76,9 +57,9 @@ impl Addr {
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match &self.0 {
             Repr::Ip(addr) => Some(*addr),
-            Repr::Proxied(proxied) => Some(proxied.peer),
+            Repr::Rare(Rare::Proxied(proxied)) => Some(proxied.peer),
             #[cfg(unix)]
-            Repr::Unix(_) => None,
+            Repr::Rare(Rare::Unix(_)) => None,
         }
     }
 
@@ -111,7 +92,7 @@ impl Addr {
     #[must_use]
     pub fn proxy(&self) -> Option<SocketAddr> {
         match &self.0 {
-            Repr::Proxied(proxied) => Some(proxied.proxy),
+            Repr::Rare(Rare::Proxied(proxied)) => Some(proxied.proxy),
             _ => None,
         }
     }
@@ -133,9 +114,9 @@ impl Addr {
     #[must_use]
     pub fn as_pathname(&self) -> Option<&Path> {
         match &self.0 {
-            Repr::Ip(_) | Repr::Proxied(_) => None,
+            Repr::Ip(_) | Repr::Rare(Rare::Proxied(_)) => None,
             #[cfg(unix)]
-            Repr::Unix(name) => name.as_pathname(),
+            Repr::Rare(Rare::Unix(name)) => name.as_pathname(),
         }
     }
 
@@ -144,9 +125,9 @@ impl Addr {
     #[must_use]
     pub fn as_abstract_name(&self) -> Option<&[u8]> {
         match &self.0 {
-            Repr::Ip(_) | Repr::Proxied(_) => None,
+            Repr::Ip(_) | Repr::Rare(Rare::Proxied(_)) => None,
             #[cfg(unix)]
-            Repr::Unix(name) => name.as_abstract_name(),
+            Repr::Rare(Rare::Unix(name)) => name.as_abstract_name(),
         }
     }
 
@@ -154,25 +135,18 @@ impl Addr {
     #[must_use]
     pub const fn is_unnamed(&self) -> bool {
         match &self.0 {
-            Repr::Ip(_) | Repr::Proxied(_) => false,
+            Repr::Ip(_) | Repr::Rare(Rare::Proxied(_)) => false,
             #[cfg(unix)]
-            Repr::Unix(name) => matches!(name, UnixName::Unnamed(_)),
+            Repr::Rare(Rare::Unix(name)) => matches!(name, UnixName::Unnamed(_)),
         }
     }
 
     /// The address of a UDP socket, or the one to which datagrams for a peer go. It is always an IP address.
     #[inline]
     pub(crate) fn ip_socket(&self) -> &SocketAddr {
-        /// The kernel refuses to send to port 0.
-        #[cfg(unix)]
-        const NOWHERE: &SocketAddr =
-            &SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 0);
-
         match &self.0 {
             Repr::Ip(addr) => addr,
-            Repr::Proxied(proxied) => &proxied.proxy,
-            #[cfg(unix)]
-            Repr::Unix(_) => NOWHERE,
+            Repr::Rare(rare) => rare.ip_socket(),
         }
     }
 
@@ -184,55 +158,7 @@ impl Addr {
 
     /// Makes the address of a peer behind a proxy. That of the proxy must be canonical.
     pub(crate) fn proxied(peer: SocketAddr, proxy: SocketAddr) -> Self {
-        Self(Repr::Proxied(Arc::new(Proxied { peer: canonical(peer), proxy })))
-    }
-}
-
-impl Repr {
-    /// What makes it the address of a certain peer.
-    #[inline]
-    fn identity(&self) -> Identity<'_> {
-        match self {
-            Self::Ip(addr) => Identity::Ip(addr),
-            Self::Proxied(proxied) => Identity::Ip(&proxied.peer),
-            #[cfg(unix)]
-            Self::Unix(name) => Identity::Unix(name),
-        }
-    }
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Identity<'a> {
-    Ip(&'a SocketAddr),
-    #[cfg(unix)]
-    Unix(&'a UnixName),
-}
-
-impl PartialEq for Repr {
-    #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity()
-    }
-}
-
-impl Eq for Repr {}
-
-impl PartialOrd for Repr {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Repr {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.identity().cmp(&other.identity())
-    }
-}
-
-impl Hash for Repr {
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
+        Self(Repr::Rare(Rare::Proxied(Arc::new(Proxied { peer: canonical(peer), proxy }))))
     }
 }
 
@@ -242,7 +168,7 @@ impl Clone for Addr {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Repr::Ip(addr) => Repr::Ip(*addr),
-            other => clone_shared(other),
+            Repr::Rare(rare) => rare.cloned(),
         })
     }
 
@@ -253,11 +179,6 @@ impl Clone for Addr {
             _ => replace(self, source),
         }
     }
-}
-
-#[cold]
-fn clone_shared(addr: &Repr) -> Repr {
-    addr.clone()
 }
 
 #[cold]
@@ -284,9 +205,9 @@ impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Ip(addr) => addr.fmt(f),
-            Repr::Proxied(proxied) => proxied.peer.fmt(f),
+            Repr::Rare(Rare::Proxied(proxied)) => proxied.peer.fmt(f),
             #[cfg(unix)]
-            Repr::Unix(name) => name.fmt(f),
+            Repr::Rare(Rare::Unix(name)) => name.fmt(f),
         }
     }
 }
@@ -336,7 +257,7 @@ impl From<SocketAddr> for Addr {
 #[cfg(unix)]
 impl From<std::os::unix::net::SocketAddr> for Addr {
     fn from(addr: std::os::unix::net::SocketAddr) -> Self {
-        Self(Repr::Unix(UnixName::from(&addr)))
+        Self(Repr::Rare(Rare::Unix(UnixName::from(&addr))))
     }
 }
 

@@ -5,12 +5,14 @@ use socket2::SockRef;
 use super::Transport;
 use crate::Addr;
 #[cfg(unix)]
-use crate::addr::{Repr, UnixName};
+use crate::addr::{Rare, Repr, UnixName};
 
 /// Whether `transport` can send to the family of `peer`, and a peer can have that address.
 pub(crate) fn reaches(transport: &dyn Transport, peer: &Addr) -> bool {
     #[cfg(unix)]
-    if let (Repr::Unix(peer), Repr::Unix(_)) = (&peer.0, &transport.local_addr().0) {
+    if let (Repr::Rare(Rare::Unix(peer)), Repr::Rare(Rare::Unix(_))) =
+        (&peer.0, &transport.local_addr().0)
+    {
         return matches!(peer, UnixName::Named(_));
     }
     let (Some(named), Some(local)) = (peer.socket_addr(), transport.local_addr().socket_addr())

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+use crate::addr::Repr;
 use crate::{Addr, TrafficClass, queue_time::Stamp};
 
 /// The address of this host that a datagram came to, and the interface.
@@ -47,7 +49,11 @@ impl Route {
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[inline]
     pub(crate) fn leads_to_the_same(&self, other: &Self) -> bool {
-        self.peer.ip_socket() == other.peer.ip_socket() && self.local == other.local
+        let same = match (&self.peer.0, &other.peer.0) {
+            (Repr::Ip(this), Repr::Ip(other)) => this == other,
+            _ => self.peer.ip_socket() == other.peer.ip_socket(),
+        };
+        same && self.local == other.local
     }
 
     /// The address of this host on this route, for a socket that is bound to `bound`.

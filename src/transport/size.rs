@@ -28,9 +28,16 @@ pub(crate) fn max_len(to: &Addr) -> usize {
     match to {
         Addr(Repr::Ip(SocketAddr::V4(_))) => MAX_IPV4,
         Addr(Repr::Ip(SocketAddr::V6(_))) => MAX_IPV6,
-        Addr(Repr::Proxied(_)) if to.ip_socket().is_ipv4() => MAX_IPV4,
-        Addr(Repr::Proxied(_)) => MAX_IPV6,
-        #[cfg(unix)]
-        Addr(Repr::Unix(_)) => usize::MAX,
+        Addr(Repr::Rare(_)) => max_len_of_rare(to),
+    }
+}
+
+#[cold]
+fn max_len_of_rare(to: &Addr) -> usize {
+    match to.socket_addr() {
+        None => usize::MAX,
+        // The datagram goes to the proxy.
+        Some(_) if to.ip_socket().is_ipv4() => MAX_IPV4,
+        Some(_) => MAX_IPV6,
     }
 }

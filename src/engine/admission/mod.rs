@@ -12,7 +12,7 @@ use own_host::OwnHost;
 
 use crate::{
     BoxError,
-    addr::{Addr, Repr},
+    addr::{Addr, Rare, Repr},
     guard::Rates,
     panic::{self, Panicked},
     socket::SocketState,
@@ -124,13 +124,13 @@ impl Admission {
             Addr(Repr::Ip(addr)) if is_refused(addr) => return Err(Refusal::Source),
             Addr(Repr::Ip(_)) => {}
             // Replies go to the proxy, and the peer has an address that a peer can have.
-            Addr(Repr::Proxied(proxied)) => {
+            Addr(Repr::Rare(Rare::Proxied(proxied))) => {
                 if is_refused(from.ip_socket()) || is_refused(&proxied.peer) {
                     return Err(Refusal::Source);
                 }
             }
             #[cfg(unix)]
-            Addr(Repr::Unix(_)) => {
+            Addr(Repr::Rare(Rare::Unix(_))) => {
                 if from.is_unnamed() && self.unnamed != UnnamedPeers::Serve {
                     return Err(Refusal::Unnamed);
                 }

@@ -32,7 +32,7 @@ use crate::Addr;
 #[cfg(doc)]
 use crate::ToAddrs;
 #[cfg(unix)]
-use crate::addr::Repr;
+use crate::addr::{Rare, Repr};
 
 /// A value that a [`Server`](crate::Server) can be bound to: an address, several addresses, or another
 /// transport.
@@ -303,7 +303,7 @@ fn addrs<T: Targets>(addrs: T) -> Source {
 /// The address of a UDP or Unix socket.
 fn of_addr(addr: &Addr) -> Source {
     #[cfg(unix)]
-    if let Repr::Unix(name) = &addr.0 {
+    if let Repr::Rare(Rare::Unix(name)) = &addr.0 {
         return Source::Unix(Unix::new(OsStr::from_bytes(name.bytes())));
     }
     addrs(addr)

@@ -299,10 +299,9 @@ impl Linux {
     #[inline]
     fn name(&self, to: &Route, name: &mut Name) -> libc::socklen_t {
         match &to.peer.0 {
-            // Without a name, the kernel refuses to send from a socket that is not connected.
-            Repr::Unix(_) => 0,
-            _ if self.udp.connected => 0,
-            _ => name.write(to.peer.ip_socket(), self.udp.ipv6),
+            Repr::Ip(addr) if !self.udp.connected => name.write(addr, self.udp.ipv6),
+            Repr::Rare(_) if !self.udp.connected => name.write(to.peer.ip_socket(), self.udp.ipv6),
+            _ => 0,
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::{Addr, transport::SendBatch};
+use crate::{
+    addr::{Addr, Repr},
+    transport::SendBatch,
+};
 
 /// The most segments of one send, and the most bytes in total, that every kernel accepts.
 const MOST_SEGMENTS: u16 = 64;
@@ -113,9 +116,10 @@ impl Run {
 
 /// A hash of a few bits of the destination, which is different for most of them.
 fn hash(peer: &Addr) -> u8 {
-    let bits = match peer.ip_socket() {
-        SocketAddr::V4(v4) => u64::from(v4.ip().to_bits()) ^ u64::from(v4.port()),
-        SocketAddr::V6(v6) => v6.ip().to_bits() as u64 ^ u64::from(v6.port()),
+    let bits = match &peer.0 {
+        Repr::Ip(SocketAddr::V4(v4)) => u64::from(v4.ip().to_bits()) ^ u64::from(v4.port()),
+        Repr::Ip(SocketAddr::V6(v6)) => v6.ip().to_bits() as u64 ^ u64::from(v6.port()),
+        Repr::Rare(_) => u64::from(peer.ip_socket().port()),
     };
     // The golden ratio spreads adjacent addresses and ports.
     let spread = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -19,7 +19,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::path::{FileId, OwnPath};
 use crate::{
     AddrError, OptionError,
-    addr::{Addr, Repr, UnixName},
+    addr::{Addr, Rare, Repr, UnixName},
     transport::{kernel, options::set_buffers},
 };
 
@@ -150,7 +150,7 @@ pub(super) fn name(path: &Path) -> Result<SockAddr, AddrError> {
 pub(super) fn shown(path: &Path) -> String {
     match path.as_os_str().as_bytes() {
         [] => "an abstract name of the kernel's choice".to_owned(),
-        bytes => Addr(Repr::Unix(UnixName::Named(bytes.into()))).to_string(),
+        bytes => Addr(Repr::Rare(Rare::Unix(UnixName::Named(bytes.into())))).to_string(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{ffi::OsStr, io, os::unix::ffi::OsStrExt, sync::Arc};
 
 use socket2::SockAddr;
 
-use crate::addr::{Addr, Repr, UnixName, bytes_of_name};
+use crate::addr::{Addr, Rare, Repr, UnixName, bytes_of_name};
 use crate::transport::kernel::unix::PATH;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 use crate::transport::kernel::{Aligned, unix::NAME};
@@ -25,14 +25,14 @@ impl Names {
     pub(super) fn addr(&mut self, name: &[u8], len: usize) -> Addr {
         let bytes = bytes_of_name(name.get(PATH..len).unwrap_or_default());
         if bytes.is_empty() {
-            return Addr(Repr::Unix(UnixName::unnamed()));
+            return Addr(Repr::Rare(Rare::Unix(UnixName::unnamed())));
         }
         let place = &mut self.0[hash(bytes) % PLACES];
         let known = match place {
             Some(known) if **known == *bytes => Arc::clone(known),
             _ => Arc::clone(place.insert(bytes.into())),
         };
-        Addr(Repr::Unix(UnixName::Named(known)))
+        Addr(Repr::Rare(Rare::Unix(UnixName::Named(known))))
     }
 }
 
@@ -50,12 +50,12 @@ fn hash(bytes: &[u8]) -> usize {
 /// The address of a peer in the format of the kernel.
 pub(super) fn target(peer: &Addr) -> io::Result<SockAddr> {
     match &peer.0 {
-        Repr::Unix(UnixName::Named(name)) => SockAddr::unix(OsStr::from_bytes(name)),
-        Repr::Unix(UnixName::Unnamed(_)) => {
+        Repr::Rare(Rare::Unix(UnixName::Named(name))) => SockAddr::unix(OsStr::from_bytes(name)),
+        Repr::Rare(Rare::Unix(UnixName::Unnamed(_))) => {
             let text = "the peer has no name, so nothing can be sent to it";
             Err(io::Error::new(io::ErrorKind::InvalidInput, text))
         }
-        Repr::Ip(_) | Repr::Proxied(_) => Err(io::ErrorKind::InvalidInput.into()),
+        Repr::Ip(_) | Repr::Rare(Rare::Proxied(_)) => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 
@@ -67,7 +67,7 @@ const LONGEST: usize = size_of::<libc::sockaddr_un>() - PATH;
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(super) fn can_write(peer: &Addr) -> bool {
     match &peer.0 {
-        Repr::Unix(UnixName::Named(name)) => name.len() < LONGEST,
+        Repr::Rare(Rare::Unix(UnixName::Named(name))) => name.len() < LONGEST,
         _ => false,
     }
 }
@@ -75,7 +75,7 @@ pub(super) fn can_write(peer: &Addr) -> bool {
 /// Writes the address of a peer in the format of the kernel. Returns how many bytes it wrote.
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 pub(super) fn write(peer: &Addr, room: &mut Aligned<NAME>) -> libc::socklen_t {
-    let Repr::Unix(UnixName::Named(name)) = &peer.0 else { return 0 };
+    let Repr::Rare(Rare::Unix(UnixName::Named(name))) = &peer.0 else { return 0 };
     let end = PATH + name.len();
     room.0[..PATH].copy_from_slice(&(libc::AF_UNIX as libc::sa_family_t).to_ne_bytes());
     room.0[PATH..end].copy_from_slice(name);
@@ -113,8 +113,12 @@ mod tests {
 
         let (first, second) = (names.addr(&name, name.len()), names.addr(&name, name.len()));
 
-        let Repr::Unix(UnixName::Named(first)) = first.0 else { panic!("it has a name") };
-        let Repr::Unix(UnixName::Named(second)) = second.0 else { panic!("it has a name") };
+        let Repr::Rare(Rare::Unix(UnixName::Named(first))) = first.0 else {
+            panic!("it has a name")
+        };
+        let Repr::Rare(Rare::Unix(UnixName::Named(second))) = second.0 else {
+            panic!("it has a name")
+        };
         assert!(Arc::ptr_eq(&first, &second));
     }
 

@@ -22,7 +22,7 @@ use diag::{Diag, Names};
 
 use crate::{
     Addr,
-    addr::{Repr, UnixName},
+    addr::{Rare, Repr, UnixName},
     lock::locked,
     transport::kernel::mmsg::send_buffer,
 };
@@ -103,7 +103,7 @@ impl Crowded {
 
     /// Takes `cost` of the share of `peer`. A peer that has read everything gets at least one datagram.
     fn take_share(&mut self, peer: &Addr, cost: usize) -> bool {
-        let Repr::Unix(UnixName::Named(name)) = &peer.0 else { return true };
+        let Repr::Rare(Rare::Unix(UnixName::Named(name))) = &peer.0 else { return true };
         if self.unread.contains(&**name) || self.sent.len() >= MOST_PEERS {
             return false;
         }
