@@ -12,7 +12,7 @@ mod http;
 
 use std::env;
 
-use datagrammar::{BoxError, PrometheusPage, Server, Text, metrics::Publisher};
+use datagrammar::{BoxError, PrometheusPage, Raw, Server, metrics::Publisher};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 
@@ -24,7 +24,7 @@ async fn main() -> Result<(), BoxError> {
     };
     // A program with metrics of its own installs this once, for all of them.
     let exporter = PrometheusBuilder::new().install_recorder()?;
-    let server = Server::bind(addr, Text, async |text: String| text).await?;
+    let server = Server::bind(addr, Raw, async |datagram| datagram).await?;
     let listener = TcpListener::bind(pages_addr).await?;
     println!("listening on {}", server.local_addr());
     println!("pages on http://{}/", listener.local_addr()?);

@@ -48,11 +48,9 @@ class Example:
         return get(f"http://{self.pages}{path}")
 
     def ask(self, requests: int) -> None:
-        """Sends requests, each after the reply to the one before, and a tenth as many datagrams that are no text."""
+        """Sends requests, each after the reply to the one before."""
         with connected(self.addr) as peer:
             for n in range(requests):
-                if n % 10 == 0:
-                    peer.send(b"\xff\xfe")
                 peer.send(b"hello %d" % n)
                 expect(peer.recv(2048), b"hello %d" % n)
 
@@ -174,11 +172,11 @@ def totals_are_those_of_the_stats(built: Built) -> None:
             eventually(f"the values of {job} are those of the page", lambda: reader.values(job) == wanted)
         read = {job: reader.values(job) for job in PAGES}  # once the server has ended, they are no longer current
         stats = server.stop()
-        expect(stats["received"], 990)
+        expect(stats["received"], 900)
         label = frozenset({("server", "echo")})
         for name, metric in (
             ("received", "received_datagrams"), ("received_bytes", "received_bytes"), ("sent", "sent_datagrams"),
-            ("delivered", "delivered_datagrams"), ("decode_errors", "decode_errors"), ("conversations", "conversations"),
+            ("delivered", "delivered_datagrams"), ("sent_bytes", "sent_bytes"), ("conversations", "conversations"),
         ):  # fmt: skip
             for job in PAGES:
                 expect((job, name, read[job][f"datagrammar_server_{metric}_total", label]), (job, name, stats[name]))
