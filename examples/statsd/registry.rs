@@ -89,7 +89,7 @@ impl Registry {
             Value::Observed(_) => ("", Kind::Histogram),
         };
         let room = self.members < MAX_MEMBERS;
-        match (value, self.series(format!("{name}{suffix}"), kind, labels, value)?) {
+        match (value, self.series(&format!("{name}{suffix}"), kind, labels, value)?) {
             (Value::Count(count), Series::Number(number)) => *number += count.abs() * weight,
             (Value::Gauge(value), Series::Number(number)) => *number = *value,
             (Value::GaugeChange(change), Series::Number(number)) => *number += change,
@@ -117,15 +117,15 @@ impl Registry {
     /// The series with these labels. A new one is at zero. Returns nothing if there is no place for it.
     fn series(
         &mut self,
-        name: String,
+        name: &str,
         kind: Kind,
         labels: &str,
         value: &Value,
     ) -> Option<&mut Series> {
-        if !self.families.contains_key(&name) && self.conflicts(&name, kind) {
+        if !self.families.contains_key(name) && self.conflicts(name, kind) {
             return None;
         }
-        let known = self.families.get(&name);
+        let known = self.families.get(name);
         if known.is_some_and(|family| family.kind != kind) {
             return None;
         }
@@ -134,11 +134,11 @@ impl Registry {
                 return None;
             }
             self.series += 1;
-            let family = self.families.entry(name.clone());
+            let family = self.families.entry(name.to_owned());
             let family = family.or_insert_with(|| Family { kind, series: BTreeMap::new() });
             family.series.insert(labels.to_owned(), Series::new(value));
         }
-        self.families.get_mut(&name)?.series.get_mut(labels)
+        self.families.get_mut(name)?.series.get_mut(labels)
     }
 
     /// Whether a new name would give the page the same series as another one: a histogram has several.
