@@ -15,7 +15,7 @@ async fn metrics(server: ServerHandle) -> impl IntoResponse {
     ([(CONTENT_TYPE, PrometheusPage::CONTENT_TYPE)], server.stats().to_prometheus(&[]))
 }
 
-/// Asks both servers once. A program that runs longer waits for `tokio::signal::ctrl_c()` instead.
+/// Asks both servers once. A program that runs longer calls `serve_until_signal()` instead.
 async fn ask(server: Addr, mut http: TcpStream) -> Result<(), BoxError> {
     let client = Client::connect(server, Text).await?;
     client.send("hello".to_owned()).await?;

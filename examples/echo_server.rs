@@ -13,7 +13,6 @@ use std::{env, net::IpAddr, process::exit};
 
 use datagrammar::{BoxError, Handler, Json, Peer, RecvError, Server};
 use serde_json::{Value, json};
-use tokio::signal::ctrl_c;
 
 const HELP: &str = "\
 usage: echo_server [--bind ADDR[:PORT]] [--port N]
@@ -51,7 +50,7 @@ async fn serve(addr: &str) -> Result<(), BoxError> {
     let server = Server::builder(Json::new(), Echo).bind(addr).await?;
     let handle = server.handle();
     println!("listening on {}", handle.local_addrs()[0]);
-    server.serve_until(ctrl_c()).await?;
+    server.serve_until_signal().await?;
     println!("stopped, {} datagrams received", handle.stats().received);
     Ok(())
 }

@@ -18,7 +18,7 @@ async fn main() -> Result<(), BoxError> {
             let socket = Unix::new(path).replace_stale(true);
             let server = Server::bind(socket, Raw, async |bytes: Bytes| bytes).await?;
             println!("listening on {}", server.local_addr());
-            server.serve_until(tokio::signal::ctrl_c()).await?;
+            server.serve_until_signal().await?;
         }
         ["ask", path, ref words @ ..] => {
             // The kernel gives the client a name, so that the server can answer.

@@ -40,6 +40,7 @@ macro_rules! links {
 [plot]: #plot
 [`Addr`]: crate::Addr
 [`AddressTokens`]: crate::AddressTokens
+[`Admin::drain`]: crate::admin::Admin::drain
 [`BincodeDerive`]: crate::BincodeDerive
 [`Client`]: crate::Client
 [`Correlated`]: crate::Correlated
@@ -70,6 +71,7 @@ macro_rules! links {
 [`Split`]: crate::Split
 [`StreamCodec`]: crate::StreamCodec
 [`Tagged`]: crate::Tagged
+[`Termination`]: crate::Termination
 [`Udp`]: crate::Udp
 [`Unix`]: crate::Unix
 [`UnnamedPeers`]: crate::UnnamedPeers

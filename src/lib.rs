@@ -156,6 +156,7 @@
         not(doctest),
         all(
             target_os = "linux",
+            feature = "admin",
             feature = "base64",
             feature = "blocking",
             feature = "bzip2",

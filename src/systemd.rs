@@ -38,7 +38,8 @@ use crate::{ServerHandle, events};
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// Awaits `serving`, and tells systemd the state of the server: `READY=1` when it serves, and `STOPPING=1` when
-/// it begins to stop. If the unit has `WatchdogSec=`, it also sends `WATCHDOG=1` at half of that interval, from
+/// it begins to stop. A [lame duck](crate::ServerHandle::begin_lame_duck) serves, and does not stop yet: after
+/// `STOPPING=1`, systemd waits for the end of the process no longer than `TimeoutStopSec=`. If the unit has `WatchdogSec=`, it also sends `WATCHDOG=1` at half of that interval, from
 /// `READY=1` until `serving` completes. It returns the output of `serving`.
 ///
 /// `serving` is usually the future of [`Server::serve_until`](crate::Server::serve_until), or the task of
@@ -109,7 +110,7 @@ struct Manager {
 impl Manager {
     /// Completes when systemd was told that the server stops.
     async fn tell(&self, server: &ServerHandle) {
-        if !server.ready().await {
+        if !server.serving().await {
             return pending().await;
         }
         self.has_served.store(true, Relaxed);

@@ -9,8 +9,7 @@
 
 use std::{env, time::Duration};
 
-use datagrammar::{AnyTransport, BoxError, Inherited, Server, Text, systemd};
-use tokio::signal::unix::{SignalKind, signal};
+use datagrammar::{AnyTransport, BoxError, Inherited, Server, Termination, Text, systemd};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
@@ -27,12 +26,9 @@ async fn main() -> Result<(), BoxError> {
         println!("listening on {addr}");
     }
 
-    let mut terminated = signal(SignalKind::terminate())?; // `systemctl stop` sends it
-    // Datagrams that arrive from then on wait in the socket, for the next start of the service.
-    let serving = server.serve_until(async {
-        terminated.recv().await;
-        handle.graceful_shutdown(Duration::from_secs(5)).await;
-    });
+    // `systemctl stop` sends SIGTERM. Datagrams that arrive from then on wait in the socket, for the next start.
+    let termination = Termination::default().grace(Duration::from_secs(5));
+    let serving = server.serve_until_signal_with(termination);
     systemd::notify(handle.clone(), serving).await?;
     println!("stopped, {} datagrams received", handle.stats().received);
     Ok(())

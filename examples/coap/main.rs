@@ -40,7 +40,7 @@ async fn main() -> Result<(), BoxError> {
         .bind(addr)
         .await?;
     println!("listening on {}", server.local_addr());
-    Ok(server.serve_until(tokio::signal::ctrl_c()).await?)
+    Ok(server.serve_until_signal().await?)
 }
 
 #[derive(Default)]

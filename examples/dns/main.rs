@@ -58,7 +58,7 @@ async fn main() -> Result<(), BoxError> {
     }
     let server = server.bind(addr).await?;
     println!("listening on {}", server.local_addr());
-    Ok(server.serve_until(tokio::signal::ctrl_c()).await?)
+    Ok(server.serve_until_signal().await?)
 }
 
 pub(crate) struct Service {

@@ -71,7 +71,7 @@ async fn serve(addr: &str, secret: &str, users: &[String]) -> Result<(), BoxErro
         .bind(addr)
         .await?;
     eprintln!("listening on {}", server.local_addr());
-    Ok(server.serve_until(tokio::signal::ctrl_c()).await?)
+    Ok(server.serve_until_signal().await?)
 }
 
 /// Asks a server whether a password is right. The client repeats the request until it is answered.

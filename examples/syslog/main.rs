@@ -76,13 +76,12 @@ async fn main() -> Result<(), BoxError> {
     if transports.is_empty() {
         return Err("usage: syslog ADDR:PORT|PATH...".into());
     }
-    let ended = ended()?;
     let server = Server::bind(transports, Syslog, Collector).await?;
     let handle = server.handle();
     for addr in handle.local_addrs() {
         eprintln!("listening on {addr}"); // standard output is for messages
     }
-    server.serve_until(ended).await?;
+    server.serve_until_signal().await?;
     let stats = handle.stats();
     eprintln!("stopped, {} received, {} refused", stats.received, stats.decode_errors);
     Ok(())
@@ -97,20 +96,4 @@ fn transport(addr: String) -> AnyTransport {
     }
     // Nobody repeats a lost message, so let the kernel hold a larger burst than the default of 4 MiB.
     Udp::new(addr).recv_buffer_size(16 << 20).into()
-}
-
-/// Returns a future that ends on Ctrl-C, or on the signal with which a service manager ends a program.
-/// Both are caught from now on.
-#[cfg(unix)]
-fn ended() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
-    })
-}
-
-#[cfg(not(unix))]
-fn ended() -> io::Result<impl Future<Output = io::Result<()>>> {
-    Ok(tokio::signal::ctrl_c())
 }

@@ -97,6 +97,15 @@ impl ServerHandle {
         ready.is_ok_and(|state| state.is_ready())
     }
 
+    /// Waits until the server serves, also as a lame duck. Returns false if the server is dropped before.
+    #[cfg(all(feature = "systemd", target_os = "linux"))]
+    pub(crate) async fn serving(&self) -> bool {
+        let mut state = self.status.watch();
+        let serving =
+            state.wait_for(|state| state.is_serving() || state.phase == Phase::Gone).await;
+        serving.is_ok_and(|state| state.is_serving())
+    }
+
     /// Returns whether a load balancer should send new peers to this server: the handler has started, and no end has
     /// begun. From the first step of any end on, this is false: from [`begin_lame_duck`](Self::begin_lame_duck),
     /// [`terminate`](Self::terminate), [`drain`](Self::drain), [`graceful_shutdown`](Self::graceful_shutdown) and

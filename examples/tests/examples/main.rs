@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "systemd", target_os = "linux"))]
 mod activated;
+#[cfg(all(feature = "admin", unix))]
+mod admin;
 #[cfg(feature = "coap")]
 mod coap;
 mod custom_protocol;

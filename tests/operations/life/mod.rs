@@ -2,6 +2,8 @@
 
 mod ends;
 mod lame_duck;
+#[cfg(all(feature = "systemd", target_os = "linux"))]
+mod systemd;
 mod together;
 
 use std::{future::pending, time::Duration};
