@@ -109,5 +109,5 @@ async fn main() -> Result<(), BoxError> {
     let limits = Limits::default().max_conversations(256);
     let server = Server::builder(Tftp, files).limits(limits).bind(addr).await?;
     println!("listening on {}", server.local_addr());
-    Ok(server.serve_until_signal().await?)
+    Ok(server.serve_until(tokio::signal::ctrl_c()).await?)
 }

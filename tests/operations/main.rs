@@ -1,4 +1,5 @@
 //! What operators use: section O of `docs/contract.md`.
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 #[cfg(feature = "admin")]
 mod admin;
