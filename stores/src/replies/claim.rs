@@ -1,0 +1,169 @@
+//! What the store holds of a request, and the lease of the replica that serves it.
+
+use std::{
+    fmt::Write,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{task::AbortHandle, time::Instant};
+
+use crate::{Revision, Store, StoreError, unique};
+
+/// Identifies a request in [`Replies`](super::Replies). While the server keeps it, the lease is renewed.
+#[derive(Debug)]
+pub struct ReplyKey {
+    digest: [u8; 32],
+    owner: [u8; 16],
+    /// The task that renews the lease.
+    renewing: Mutex<Option<AbortHandle>>,
+}
+
+/// The format of the entries, and what they are. The owner of the request follows.
+const CLAIM: [u8; 2] = [1, b'c'];
+const REPLY: [u8; 2] = [1, b'r'];
+
+impl ReplyKey {
+    pub(super) fn new(digest: [u8; 32]) -> Self {
+        Self { digest, owner: unique::owner(), renewing: Mutex::default() }
+    }
+
+    pub(super) const fn owner(&self) -> [u8; 16] {
+        self.owner
+    }
+
+    /// Returns the key of the entry.
+    pub(super) fn name(&self) -> String {
+        let mut name = String::with_capacity(66);
+        name.push_str("r.");
+        for byte in self.digest {
+            // A string takes everything.
+            let _ = write!(name, "{byte:02x}");
+        }
+        name
+    }
+
+    /// Returns the value of the entry while the request is served.
+    pub(super) fn claim(&self) -> Vec<u8> {
+        [&CLAIM[..], &self.owner].concat()
+    }
+
+    /// Returns the value of the entry when the request has a reply.
+    pub(super) fn reply(&self, reply: &[u8]) -> Vec<u8> {
+        [&REPLY[..], &self.owner, reply].concat()
+    }
+
+    /// Renews the lease in a task, until the request has a reply or this key is dropped.
+    pub(super) fn renew<S: Store>(&self, renewal: Renewal<S>) {
+        let (name, claim) = (self.name(), self.claim());
+        let task = tokio::spawn(renewal.run(name, claim)).abort_handle();
+        if let Some(before) = self.renewing().replace(task) {
+            before.abort();
+        }
+    }
+
+    pub(super) fn stop_renewing(&self) {
+        if let Some(task) = self.renewing().take() {
+            task.abort();
+        }
+    }
+
+    fn renewing(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.renewing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ReplyKey {
+    fn drop(&mut self) {
+        self.stop_renewing();
+    }
+}
+
+/// What the store knows of a request.
+pub(super) enum Record {
+    /// This owner serves it.
+    Claim([u8; 16]),
+    Reply(Vec<u8>),
+}
+
+impl Record {
+    pub(super) fn read(mut value: Vec<u8>) -> Result<Self, StoreError> {
+        match value.split_first_chunk() {
+            Some((&CLAIM, owner)) => {
+                Ok(Self::Claim(owner.try_into().map_err(|_| StoreError::Malformed)?))
+            }
+            Some((&REPLY, rest)) if rest.len() >= 16 => Ok(Self::Reply(value.split_off(18))),
+            _ => Err(StoreError::Malformed),
+        }
+    }
+}
+
+/// The lease of a request.
+pub(super) struct Renewal<S> {
+    pub(super) store: Arc<S>,
+    /// That of the claim.
+    pub(super) revision: Revision,
+    pub(super) lease: Duration,
+    /// How long the request is known at most.
+    pub(super) ttl: Duration,
+}
+
+impl<S: Store> Renewal<S> {
+    async fn run(mut self, name: String, claim: Vec<u8>) {
+        let end = Instant::now() + self.ttl;
+        loop {
+            tokio::time::sleep(self.lease / 3).await;
+            let rest = end.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return;
+            }
+            let lease = self.lease.min(rest);
+            let renewed = self.store.replace(&name, self.revision, &claim, lease);
+            match tokio::time::timeout(self.lease / 3, renewed).await {
+                Ok(Ok(Some(revision))) => self.revision = revision,
+                // There is a reply, or another replica has it.
+                Ok(Ok(None)) => return,
+                // The next attempt comes before the lease is over.
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // O-50
+    #[test]
+    fn entries_have_a_format_an_owner_and_the_reply() {
+        let key = ReplyKey { digest: [0xab; 32], owner: [7; 16], renewing: Mutex::default() };
+
+        assert_eq!(key.name(), format!("r.{}", "ab".repeat(32)));
+        assert_eq!(
+            key.claim(),
+            b"\x01c\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07"
+        );
+        assert_eq!(
+            key.reply(b"hi"),
+            b"\x01r\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07hi"
+        );
+        assert!(matches!(Record::read(key.claim()), Ok(Record::Claim(owner)) if owner == [7; 16]));
+        assert!(
+            matches!(Record::read(key.reply(b"")), Ok(Record::Reply(reply)) if reply.is_empty())
+        );
+    }
+
+    // O-50
+    #[test]
+    fn entries_of_another_format_are_refused() {
+        for value in
+            [&b""[..], b"\x01", b"\x01c\x07", b"\x02c1234567890123456", b"\x01x1234567890123456"]
+        {
+            assert!(
+                matches!(Record::read(value.to_vec()), Err(StoreError::Malformed)),
+                "{value:?}"
+            );
+        }
+    }
+}

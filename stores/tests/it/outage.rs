@@ -1,0 +1,177 @@
+//! An engine that is down: the policies, the counters, and that serving goes on.
+
+#![cfg(any(feature = "redis", feature = "nats"))]
+
+use std::time::{Duration, Instant};
+
+use datagrammar::{DropReason, Json, ReplyCache, StoreFailure};
+use datagrammar_stores::{SessionError, Sessions, Store};
+
+use crate::{
+    engines::{DEADLINE, Engine},
+    replies::{Asker, Replica, Shared, eventually},
+};
+
+macro_rules! for_each_engine {
+    ($($test:ident)*) => {
+        #[cfg(feature = "redis")]
+        mod redis {
+            $(#[tokio::test]
+            async fn $test() {
+                use crate::engines::{Engine, Program, redis_store};
+                let Some(mut engine) = Engine::start(Program::Redis).await else { return };
+                super::$test(async |url| redis_store(&url), &mut engine).await;
+            })*
+        }
+
+        #[cfg(feature = "nats")]
+        mod nats {
+            $(#[tokio::test]
+            async fn $test() {
+                use crate::engines::{Engine, Program, nats_store};
+                let Some(mut engine) = Engine::start(Program::Nats).await else { return };
+                super::$test(async |url| nats_store(&url).await, &mut engine).await;
+            })*
+        }
+    };
+}
+
+for_each_engine! {
+    while_the_store_is_down_requests_are_dropped_and_counted
+    while_the_store_is_down_requests_are_served_if_the_server_is_told_so
+    while_the_store_stands_still_calls_time_out_and_are_counted
+    sessions_fail_in_time_and_count_it
+    a_program_starts_while_the_store_is_down
+}
+
+/// Asks until there is an answer, as a client does.
+async fn asked_until_answered(asker: &Asker, id: u32, replica: &Replica) -> String {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        asker.send(id, replica).await;
+        if let Ok(reply) = tokio::time::timeout(Duration::from_millis(200), asker.reply(id)).await {
+            return reply.unwrap();
+        }
+        assert!(Instant::now() < deadline, "no answer");
+    }
+}
+
+// O-54
+async fn while_the_store_is_down_requests_are_dropped_and_counted<S: Store>(
+    connect: impl AsyncFn(String) -> S,
+    engine: &mut Engine,
+) {
+    let shared = Shared::new(100);
+    let cache = ReplyCache::default().store_timeout(Duration::from_millis(200));
+    let replica = Replica::serve(connect(engine.url()).await, &shared, cache).await;
+    let asker = Asker::new().await;
+    asker.send(1, &replica).await;
+    assert_eq!(asker.reply(1).await.unwrap(), "pay, call 1");
+
+    engine.kill();
+    asker.send(2, &replica).await;
+    eventually("it is dropped", async || {
+        let stats = replica.handle.stats();
+        stats.dropped(DropReason::StoreFailed) == 1 && stats.store_errors + stats.store_timeouts > 0
+    })
+    .await;
+    // What the server knows itself it still answers.
+    asker.send(1, &replica).await;
+    assert_eq!(asker.reply(1).await.unwrap(), "pay, call 1");
+
+    assert!(engine.run().await);
+    // What was answered before the engine came back was not served, so this is the second call.
+    assert_eq!(asked_until_answered(&asker, 3, &replica).await, "pay, call 2");
+}
+
+// O-54
+async fn while_the_store_is_down_requests_are_served_if_the_server_is_told_so<S: Store>(
+    connect: impl AsyncFn(String) -> S,
+    engine: &mut Engine,
+) {
+    let shared = Shared::new(100);
+    let cache = ReplyCache::default().store_timeout(Duration::from_millis(200));
+    let replica = Replica::serve(
+        connect(engine.url()).await,
+        &shared,
+        cache.store_failure(StoreFailure::Serve),
+    )
+    .await;
+    let asker = Asker::new().await;
+    asker.send(1, &replica).await;
+    assert_eq!(asker.reply(1).await.unwrap(), "pay, call 1");
+
+    engine.kill();
+    asker.send(2, &replica).await;
+    assert_eq!(asker.reply(2).await.unwrap(), "pay, call 2");
+    let stats = replica.handle.stats();
+    assert!(stats.store_errors + stats.store_timeouts > 0);
+    assert_eq!(stats.dropped(DropReason::StoreFailed), 0);
+    asker.send(2, &replica).await;
+    assert_eq!(asker.reply(2).await.unwrap(), "pay, call 2");
+}
+
+// O-54
+async fn while_the_store_stands_still_calls_time_out_and_are_counted<S: Store>(
+    connect: impl AsyncFn(String) -> S,
+    engine: &mut Engine,
+) {
+    let shared = Shared::new(100);
+    let cache = ReplyCache::default().store_timeout(Duration::from_millis(200));
+    let replica = Replica::serve(connect(engine.url()).await, &shared, cache).await;
+    let asker = Asker::new().await;
+    asker.send(1, &replica).await;
+    assert_eq!(asker.reply(1).await.unwrap(), "pay, call 1");
+
+    engine.signal("STOP");
+    asker.send(2, &replica).await;
+    eventually("it is dropped", async || {
+        let stats = replica.handle.stats();
+        (stats.dropped(DropReason::StoreFailed), stats.store_errors) == (1, 0)
+            && stats.store_timeouts > 0
+    })
+    .await;
+    engine.signal("CONT");
+    assert_eq!(asked_until_answered(&asker, 3, &replica).await, "pay, call 2");
+}
+
+// O-54
+async fn sessions_fail_in_time_and_count_it<S: Store>(
+    connect: impl AsyncFn(String) -> S,
+    engine: &mut Engine,
+) {
+    let sessions = Sessions::new(connect(engine.url()).await, Json::<u32>::new())
+        .timeout(Duration::from_millis(200));
+    sessions.create("a", &1).await.unwrap();
+
+    engine.signal("STOP");
+    let error = sessions.load("a").await.unwrap_err();
+    assert!(matches!(error, SessionError::TimedOut(_)) && error.is_unavailable(), "{error}");
+    engine.signal("CONT");
+    eventually("it answers again", async || sessions.load("a").await.is_ok()).await;
+    let stats = sessions.stats();
+    assert!(stats.timeouts > 0 && stats.errors == 0, "{stats:?}");
+
+    engine.kill();
+    let error = sessions.load("a").await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    assert!(engine.run().await);
+    eventually("it answers again", async || sessions.load("b").await.is_ok()).await;
+}
+
+// O-54
+async fn a_program_starts_while_the_store_is_down<S: Store>(
+    connect: impl AsyncFn(String) -> S,
+    engine: &mut Engine,
+) {
+    engine.kill();
+    let store = connect(engine.url()).await;
+    let early = tokio::time::timeout(Duration::from_millis(200), store.get("a")).await;
+    assert!(!matches!(early, Ok(Ok(_))));
+
+    assert!(engine.run().await);
+    eventually("it works", async || {
+        matches!(tokio::time::timeout(Duration::from_secs(1), store.get("a")).await, Ok(Ok(None)))
+    })
+    .await;
+}
