@@ -18,11 +18,11 @@
 )]
 #![cfg_attr(
     feature = "nats",
-    doc = "| [`NatsStore`] | `nats`; with TLS `nats-tls` | NATS 2.9 or later with JetStream |"
+    doc = "| [`NatsStore`] | `nats` | NATS 2.9 or later with JetStream |"
 )]
 #![cfg_attr(
     not(feature = "nats"),
-    doc = "| `NatsStore` | `nats`; with TLS `nats-tls` | NATS 2.9 or later with JetStream |"
+    doc = "| `NatsStore` | `nats` | NATS 2.9 or later with JetStream |"
 )]
 //! | [`MemoryStore`] | | the memory of the process, for tests |
 //!

@@ -2,21 +2,21 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use async_nats::{
     ConnectOptions,
     jetstream::{
-        self, ErrorCode,
+        self,
         context::{Context, PublishErrorKind},
-        kv,
         message::PublishMessage,
-        stream::{DeleteMessageErrorKind, LastRawMessageErrorKind, Stream},
+        stream::{LastRawMessageErrorKind, Stream},
     },
 };
-use tokio::sync::OnceCell;
+use datagrammar::BoxError;
+use serde_json::{Value, json};
 
 use crate::{Created, Entry, Revision, Store, StoreError};
 
@@ -31,6 +31,10 @@ use crate::{Created, Entry, Revision, Store, StoreError};
 /// was written and the clock of the replica that reads it. So the clocks of the hosts must agree to within a part of
 /// the shortest time.
 ///
+/// While NATS is down, the client keeps what is written, and sends it when it is connected again. So a request that was
+/// dropped meanwhile can be begun in NATS afterwards, by a replica that has given up. Its repetitions are dropped until
+/// the [lease](crate::Replies::lease), or without one the whole time of the request, is over.
+///
 /// # What NATS can lose
 ///
 /// A stream with one replica is as durable as its disk: NATS answers before it calls `fsync`. With
@@ -41,7 +45,13 @@ pub struct NatsStore(Arc<Inner>);
 struct Inner {
     context: Context,
     bucket: NatsBucket,
-    stream: OnceCell<Stream>,
+    opened: Mutex<Option<Arc<Opened>>>,
+}
+
+struct Opened {
+    stream: Stream<()>,
+    /// `None` if the bucket keeps entries for ever.
+    max_age: Option<Duration>,
 }
 
 /// The key-value bucket of a [`NatsStore`], and the options that it is made with. If the bucket exists, its own
@@ -78,12 +88,15 @@ impl NatsBucket {
     }
 }
 
+/// The error code of JetStream.
+const STREAM_NOT_FOUND: u64 = 10059;
+
 /// How many bytes of an entry are its time to live.
 const HEAD: usize = 8;
 
 impl NatsStore {
-    /// Makes a store of a URL (`nats://127.0.0.1:4222`, several ones with commas between them; with the feature
-    /// `nats-tls` also `tls://`).
+    /// Makes a store of a URL (`nats://127.0.0.1:4222`, several ones with commas between them;
+    /// `tls://` if the program has installed a crypto provider of rustls).
     ///
     /// It does not wait for the connection, so a program can start while NATS is down.
     ///
@@ -104,35 +117,75 @@ impl NatsStore {
     /// Makes a store that uses a JetStream context of the crate `async-nats`, for options that a URL does not have.
     #[must_use]
     pub fn with_context(context: Context, bucket: NatsBucket) -> Self {
-        Self(Arc::new(Inner { context, bucket, stream: OnceCell::new() }))
+        Self(Arc::new(Inner { context, bucket, opened: Mutex::default() }))
     }
 
-    /// Returns the stream of the bucket. If the first call fails, the next one tries again.
-    async fn stream(&self) -> Result<&Stream, StoreError> {
-        self.0.stream.get_or_try_init(|| self.open()).await
-    }
-
-    async fn open(&self) -> Result<Stream, StoreError> {
-        let NatsBucket { name, max_age, max_bytes, replicas } = &self.0.bucket;
-        if let Ok(found) = self.0.context.get_key_value(name).await {
-            return Ok(found.stream);
+    /// Returns the bucket, which the first call opens.
+    async fn opened(&self) -> Result<Arc<Opened>, StoreError> {
+        if let Some(opened) = &*self.kept() {
+            return Ok(Arc::clone(opened));
         }
-        let config = kv::Config {
-            bucket: name.clone(),
-            max_age: *max_age,
-            max_bytes: i64::try_from(*max_bytes).unwrap_or(i64::MAX),
-            num_replicas: *replicas,
-            history: 1,
-            ..kv::Config::default()
-        };
-        match self.0.context.create_key_value(config).await {
-            Ok(made) => Ok(made.stream),
-            // Another replica may have made it with other options meanwhile.
-            Err(error) => {
-                let found = self.0.context.get_key_value(name).await;
-                found.map(|found| found.stream).map_err(|_| StoreError::engine(error))
+        // Those that come meanwhile open it too, which is harmless.
+        let opened = Arc::new(self.open().await?);
+        *self.kept() = Some(Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Arc<Opened>>> {
+        self.0.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the error of a call. The next one looks whether the bucket is there, in case NATS has lost it.
+    fn failed(&self, error: impl Into<BoxError>) -> StoreError {
+        *self.kept() = None;
+        StoreError::engine(error)
+    }
+
+    async fn open(&self) -> Result<Opened, StoreError> {
+        let NatsBucket { name, max_age, max_bytes, replicas } = &self.0.bucket;
+        let name = format!("KV_{name}");
+        let stream = self.0.context.get_stream_no_info(&name).await.map_err(StoreError::engine)?;
+        let mut info = self.asked(format!("STREAM.INFO.{name}"), &json!({})).await?;
+        if info["error"]["err_code"] == STREAM_NOT_FOUND {
+            // What clients of NATS make for a key-value bucket. If another replica has made the same meanwhile, it is no
+            // error.
+            let config = json!({
+                "name": name,
+                "subjects": [format!("$KV.{}.>", self.0.bucket.name)],
+                "max_age": u64::try_from(max_age.as_nanos()).unwrap_or(u64::MAX),
+                "max_bytes": max_bytes,
+                "max_msgs_per_subject": 1,
+                "max_msgs": -1,
+                "max_consumers": -1,
+                "num_replicas": replicas,
+                "retention": "limits",
+                "storage": "file",
+                "discard": "new",
+                "allow_rollup_hdrs": true,
+                "allow_direct": true,
+                "deny_delete": true,
+            });
+            info = self.asked(format!("STREAM.CREATE.{name}"), &config).await?;
+        }
+        if let Some(error) = info["error"]["description"].as_str() {
+            return Err(StoreError::engine(error));
+        }
+        match &info["config"]["max_msgs_per_subject"] {
+            kept if *kept == 1 => {}
+            kept => {
+                return Err(StoreError::engine(format!(
+                    "bucket keeps {kept} revisions, limit is 1"
+                )));
             }
         }
+        let max_age = info["config"]["max_age"].as_u64().ok_or(StoreError::Malformed)?;
+        let max_age = Some(Duration::from_nanos(max_age)).filter(|age| !age.is_zero());
+        Ok(Opened { stream, max_age })
+    }
+
+    /// Calls the API of JetStream. The types of `async-nats` refuse what servers before 2.10 answer here.
+    async fn asked(&self, call: String, request: &Value) -> Result<Value, StoreError> {
+        self.0.context.request(call, request).await.map_err(StoreError::engine)
     }
 
     fn subject(&self, key: &str) -> String {
@@ -148,8 +201,7 @@ impl NatsStore {
         value: &[u8],
         ttl: Duration,
     ) -> Result<Option<Revision>, StoreError> {
-        let limit = self.stream().await?.cached_info().config.max_age;
-        if !limit.is_zero() && ttl > limit {
+        if let Some(limit) = self.opened().await?.max_age.filter(|limit| ttl > *limit) {
             return Err(StoreError::Ttl { ttl, limit });
         }
         let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -159,23 +211,24 @@ impl NatsStore {
             message = message.expected_last_subject_sequence(sequence);
         }
         let sent = self.0.context.send_publish(self.subject(key), message).await;
-        match sent.map_err(StoreError::engine)?.await {
+        match sent.map_err(|error| self.failed(error))?.await {
             Ok(ack) => Ok(Some(Revision::new(ack.sequence))),
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(None),
-            Err(error) => Err(StoreError::engine(error)),
+            Err(error) => Err(self.failed(error)),
         }
     }
 
     /// Returns the newest message of a key, and whether its time is over.
     async fn newest(&self, key: &str) -> Result<Option<(Entry, bool)>, StoreError> {
         // The leader answers this, so it is not behind what was written.
-        let found = self.stream().await?.get_last_raw_message_by_subject(&self.subject(key)).await;
+        let found =
+            self.opened().await?.stream.get_last_raw_message_by_subject(&self.subject(key)).await;
         let message = match found {
             Ok(message) => message,
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
                 return Ok(None);
             }
-            Err(error) => return Err(StoreError::engine(error)),
+            Err(error) => return Err(self.failed(error)),
         };
         let (ttl, value) =
             message.payload.split_first_chunk::<HEAD>().ok_or(StoreError::Malformed)?;
@@ -224,15 +277,13 @@ impl Store for NatsStore {
         written.ok_or(StoreError::Malformed)
     }
 
-    async fn delete(&self, _: &str, revision: Revision) -> Result<bool, StoreError> {
-        // The bucket keeps only the newest message of a key, so an older revision is not found.
-        match self.stream().await?.delete_message(revision.get()).await {
-            Ok(deleted) => Ok(deleted),
-            Err(error) => match error.kind() {
-                DeleteMessageErrorKind::JetStream(error) if is_not_found(&error) => Ok(false),
-                _ => Err(StoreError::engine(error)),
-            },
-        }
+    async fn delete(&self, key: &str, revision: Revision) -> Result<bool, StoreError> {
+        // The bucket keeps one message of a key. So if there is a newer one, there is none up to this sequence number.
+        // And unlike a deletion of key-value clients, this leaves no marker behind.
+        let purge = self.opened().await?.stream.purge().filter(self.subject(key));
+        let purged =
+            purge.sequence(revision.get() + 1).await.map_err(|error| self.failed(error))?;
+        Ok(purged.purged > 0)
     }
 
     async fn delete_if_starts_with(&self, key: &str, start: &[u8]) -> Result<bool, StoreError> {
@@ -243,11 +294,6 @@ impl Store for NatsStore {
             _ => Ok(false),
         }
     }
-}
-
-fn is_not_found(error: &jetstream::Error) -> bool {
-    matches!(error.error_code(), ErrorCode::NO_MESSAGE_FOUND | ErrorCode::SEQUENCE_NOT_FOUND)
-        || error.code() == 404
 }
 
 impl fmt::Debug for NatsStore {

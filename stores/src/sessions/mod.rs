@@ -8,11 +8,11 @@ use std::{fmt::Write, time::Duration};
 
 use datagrammar::DatagramProtocol;
 use sha2::{Digest, Sha256};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use self::stats::Counters;
 pub use self::{error::SessionError, stats::SessionStats};
-use crate::{Created, Entry, Revision, Store, StoreError};
+use crate::{Created, Entry, Revision, Store, StoreError, unique};
 
 /// The state of conversations in any [`Store`]: each replica can go on with a conversation that another one has begun.
 ///
@@ -79,7 +79,10 @@ pub struct Session<T> {
 }
 
 /// How often `update` tries to store.
-const ATTEMPTS: usize = 16;
+const ATTEMPTS: u32 = 16;
+
+/// The longest pause before the second attempt. It doubles for each further one, up to 32 times as much.
+const PAUSE: Duration = Duration::from_millis(1);
 
 impl<S, P> Sessions<S, P> {
     /// Makes a store of sessions whose states this protocol encodes.
@@ -190,7 +193,7 @@ impl<S: Store, T, P: DatagramProtocol<Incoming = T, Outgoing = T>> Sessions<S, P
     }
 
     /// Changes a state, whatever other replicas do, and returns the new one. The function gets the state, or `None` for a
-    /// new session. It is called again if the state was stored meanwhile, up to 16 times.
+    /// new session. It is called again if the state was stored meanwhile, up to 16 times, with pauses of up to 32 ms.
     ///
     /// # Errors
     ///
@@ -205,7 +208,12 @@ impl<S: Store, T, P: DatagramProtocol<Incoming = T, Outgoing = T>> Sessions<S, P
         mut change: impl FnMut(Option<T>) -> T,
     ) -> Result<T, SessionError> {
         let key = key.as_ref();
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                // By chance, so that replicas which do the same do not meet again and again.
+                let longest = PAUSE.as_micros() as u64 * (1 << (attempt - 1).min(5));
+                sleep(Duration::from_micros(unique::number() % longest)).await;
+            }
             let (state, stored) = match self.load(key).await? {
                 Some(session) => {
                     let state = change(Some(session.state));

@@ -44,15 +44,12 @@ impl Engine {
             eprintln!("skipped: {name} is not installed");
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
         // Neither program can choose a port and say which. If somebody else takes this one, the program ends.
         loop {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let mut engine =
-                Self { program, port, folder: tempfile::tempdir_in(&folder).unwrap(), child: None };
+            let folder = tempfile::tempdir().unwrap();
+            let mut engine = Self { program, port, folder, child: None };
             if engine.run().await {
-                // The inner folder is in this one.
-                engine.folder = folder;
                 return Some(engine);
             }
         }

@@ -175,3 +175,34 @@ async fn a_program_starts_while_the_store_is_down<S: Store>(
     })
     .await;
 }
+
+// O-54
+#[cfg(feature = "nats")]
+#[tokio::test]
+async fn a_bucket_that_nats_has_lost_is_made_again() {
+    use crate::engines::{Program, nats_store};
+    let Some(engine) = Engine::start(Program::Nats).await else { return };
+    let store = nats_store(&engine.url()).await;
+    store.put("a", b"1", Duration::from_secs(9)).await.unwrap();
+
+    let context = async_nats::jetstream::new(async_nats::connect(engine.url()).await.unwrap());
+    context.delete_stream("KV_test").await.unwrap();
+    store.get("a").await.unwrap_err();
+    assert_eq!(store.get("a").await.unwrap(), None);
+    store.put("a", b"2", Duration::from_secs(9)).await.unwrap();
+    context.delete_stream("KV_test").await.unwrap();
+    store.put("a", b"3", Duration::from_secs(9)).await.unwrap_err();
+    store.put("a", b"4", Duration::from_secs(9)).await.unwrap();
+}
+
+// O-55
+#[cfg(feature = "nats")]
+#[tokio::test]
+async fn an_entry_cannot_live_longer_than_its_bucket_allows() {
+    use crate::engines::{Program, nats_store};
+    let Some(engine) = Engine::start(Program::Nats).await else { return };
+    let store = nats_store(&engine.url()).await;
+
+    let error = store.put("a", b"1", Duration::from_secs(3601)).await.unwrap_err();
+    assert_eq!(error.to_string(), "time to live is 3601s, limit is 3600s");
+}
