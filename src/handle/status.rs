@@ -262,7 +262,7 @@ mod tests {
     // O-10
     #[test]
     fn a_lame_duck_lasts_as_long_as_its_run() {
-        let status = Status::new(Vec::new());
+        let status = status();
         status.begin_lame_duck(0);
         assert!(!status.now().lame_duck, "nothing is served");
         let first = status.begin().unwrap();

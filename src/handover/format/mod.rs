@@ -11,7 +11,7 @@ use std::{
 use super::Kept;
 use crate::{
     Addr, TrafficClass, UnnamedPeers,
-    addr::{Repr, UnixName},
+    addr::{Rare, Repr, UnixName},
     transport::{Ancillary, Local, WorkerIndex},
 };
 
@@ -209,11 +209,11 @@ impl Writer<'_> {
                 self.u8(1);
                 self.socket_addr(addr);
             }
-            Repr::Unix(name) => {
+            Repr::Rare(Rare::Unix(name)) => {
                 self.u8(2);
                 self.bytes(name.bytes());
             }
-            Repr::Proxied(proxied) => {
+            Repr::Rare(Rare::Proxied(proxied)) => {
                 self.u8(3);
                 self.socket_addr(&proxied.peer);
                 self.socket_addr(addr.ip_socket());
@@ -341,10 +341,10 @@ impl Reader<'_> {
     fn addr(&mut self) -> Option<Addr> {
         match self.u8()? {
             1 => self.socket_addr().map(Addr::canonical),
-            2 => Some(Addr(Repr::Unix(match self.bytes()? {
+            2 => Some(Addr(Repr::Rare(Rare::Unix(match self.bytes()? {
                 [] => UnixName::unnamed(),
                 name => UnixName::Named(name.into()),
-            }))),
+            })))),
             3 => Some(Addr::proxied(self.socket_addr()?, self.socket_addr()?)),
             _ => None,
         }

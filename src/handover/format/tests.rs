@@ -10,11 +10,16 @@ fn datagram(from: &str, local: Option<&str>) -> Kept {
 }
 
 fn unix(name: &[u8]) -> Addr {
-    Addr(Repr::Unix(UnixName::Named(name.into())))
+    Addr(Repr::Rare(Rare::Unix(UnixName::Named(name.into()))))
 }
 
 fn messages() -> Vec<Message> {
-    let peers = vec!["192.0.2.7:5000".parse().unwrap(), "[fe80::1%6]:9".parse().unwrap()];
+    let [client, proxy] = ["[2001:db8::7]:5000", "192.0.2.9:53"].map(|addr| addr.parse().unwrap());
+    let peers = vec![
+        "192.0.2.7:5000".parse().unwrap(),
+        "[fe80::1%6]:9".parse().unwrap(),
+        Addr::proxied(client, proxy),
+    ];
     let socket = |own_path: Option<&str>| SocketInfo {
         worker: WorkerIndex { number: 1, of: 4 },
         unnamed_peers: UnnamedPeers::Serve,
