@@ -105,7 +105,7 @@ chapters! {
     internet: "../docs/internet.md";
     keys: "../docs/keys.md";
     layers: "../docs/layers.md";
-    metrics: "../docs/metrics.md";
+    metrics: "../docs/metrics.md", with "../docs/metrics.svg";
     performance: "../docs/performance.md", with "../docs/performance.svg";
     proxy_protocol: "../docs/proxy-protocol.md";
     requests: "../docs/requests.md";
