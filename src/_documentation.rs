@@ -4,7 +4,9 @@
 //! - [`cookbook`]: programs for common tasks.
 //! - [`requests`]: how requests survive loss, and what RFC 8085 asks for.
 //! - [`internet`]: what protects a server on the internet, and what to check before you open its port.
+//! - [`production`]: what operators need: probes, metrics, restarts, limits, units, and what to check.
 //! - [`proxy_protocol`]: clients behind a load balancer.
+//! - [`replicas`]: several servers that serve as one: what they share, and what stands in front of them.
 //! - [`troubleshooting`]: what to check when a server does not answer.
 //! - [`coming_from`]: for users of EasyNetwork, `UdpFramed`, `recv_from` loops and tower.
 //! - [`codecs`], [`layers`], [`keys`]: which to choose, and what each costs.
@@ -33,7 +35,9 @@ macro_rules! links {
 [layers]: crate::_documentation::layers
 [metrics]: crate::_documentation::metrics
 [performance]: crate::_documentation::performance
+[production]: crate::_documentation::production
 [proxy-protocol]: crate::_documentation::proxy_protocol
+[replicas]: crate::_documentation::replicas
 [requests]: crate::_documentation::requests
 [robustness]: crate::_documentation::robustness
 [troubleshooting]: crate::_documentation::troubleshooting
@@ -60,6 +64,7 @@ macro_rules! links {
 [`Publisher`]: crate::metrics::Publisher
 [`ReplayWindow`]: crate::ReplayWindow
 [`ReplyCache`]: crate::ReplyCache
+[`ReplyStore`]: crate::ReplyStore
 [`RequestClient`]: crate::RequestClient
 [`Sealed`]: crate::Sealed
 [`Server`]: crate::Server
@@ -107,7 +112,9 @@ chapters! {
     layers: "../docs/layers.md";
     metrics: "../docs/metrics.md", with "../docs/metrics.svg";
     performance: "../docs/performance.md", with "../docs/performance.svg";
+    production: "../docs/production.md";
     proxy_protocol: "../docs/proxy-protocol.md";
+    replicas: "../docs/replicas.md";
     requests: "../docs/requests.md";
     robustness: "../docs/robustness.md";
     troubleshooting: "../docs/troubleshooting.md";

@@ -66,7 +66,7 @@
 //! | metrics for Prometheus | [`ServerStats::to_prometheus`], [`PrometheusPage`], the module [`metrics`]; [what they mean](_documentation::metrics) |
 //! | packets that are longer than one datagram | [`Chunked`] |
 //! | to serve a repeated request once | [`ReplyCache`], [`ServerBuilder::reply_cache`] |
-//! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`] |
+//! | the same with several servers, or after a restart | [`ReplyStore`], [`ServerBuilder::reply_store`], [`StoredRequest`], [`Begun`], [`StoreFailure`]; [with Redis or NATS](_documentation::replicas) |
 //! | the clients behind a load balancer, by the PROXY protocol | [`ServerBuilder::trust_proxy`], [`IpNetwork`], [`Addr::proxy`] |
 //! | bounds on what a remote peer can consume | [`Limits`], [`ServerBuilder::source_filter`] |
 //! | proof that a peer has the address that its datagrams come from | [`AddressTokens`], [`TokenSecret`], [`TokenSecrets`]; [`ValidateAddress`] with [`PeerTokens`], for protocols that have a place for a token |

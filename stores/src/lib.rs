@@ -53,3 +53,8 @@ pub use nats::{NatsBucket, NatsStore};
 pub use replies::{Replies, ReplyKey};
 pub use sessions::{Session, SessionError, SessionStats, Sessions};
 pub use store::{Created, Entry, Revision, Store};
+
+/// Tests the example of the README.
+#[cfg(all(doctest, feature = "redis"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
