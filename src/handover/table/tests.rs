@@ -60,12 +60,12 @@ fn run(rng: &mut Rng) -> [Vec<(bool, u64)>; PEERS] {
     let mut sent = [0; PEERS];
     let mut served: [Vec<(bool, u64)>; PEERS] = Default::default();
     let peer_of = |addr: &Addr| usize::from(addr.port().unwrap()) - 5_000;
-    for peer in 0..PEERS {
+    for (peer, sent) in sent.iter_mut().enumerate() {
         if rng.bool() {
             // Some datagrams wait already.
             let waiting = (0..rng.u64(..4)).map(|number| datagram(peer, number)).collect();
             old.mailboxes.insert(addr(peer), waiting);
-            sent[peer] = old.mailboxes[&addr(peer)].len() as u64;
+            *sent = old.mailboxes[&addr(peer)].len() as u64;
         }
     }
     let peers: Vec<_> = old.mailboxes.keys().cloned().collect();

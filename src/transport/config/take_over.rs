@@ -53,7 +53,6 @@ pub struct TakeOver {
 
 impl TakeOver {
     /// Takes over from the process that listens at `path`. Without [`or`](Self::or), `bind` fails if there is none.
-    #[expect(clippy::should_implement_trait, reason = "a path of any type can be given")]
     pub fn from(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_owned(), or: Vec::new() }
     }

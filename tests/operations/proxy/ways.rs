@@ -149,8 +149,10 @@ async fn a_packet_that_was_put_back_keeps_its_proxy() {
 // O-23
 #[tokio::test(start_paused = true)]
 async fn senders_keep_to_the_proxy_that_their_address_remembers() {
+    type Kept = (PeerSender<String>, Addr);
+
     /// Keeps a sender and the address of each packet.
-    struct Keep(Arc<Mutex<Vec<(PeerSender<String>, Addr)>>>);
+    struct Keep(Arc<Mutex<Vec<Kept>>>);
 
     impl Handler<String, String> for Keep {
         async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {

@@ -2,7 +2,7 @@
 //! without `netem` cannot do it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     net::SocketAddr,
     ops::Range,
     sync::{Arc, Mutex},
@@ -76,10 +76,10 @@ async fn relay(front: Arc<UdpSocket>, server: SocketAddr, path: Path) {
     let mut buf = vec![0; 65_536];
     loop {
         let Ok((len, client)) = front.recv_from(&mut buf).await else { continue };
-        if !backs.contains_key(&client) {
+        if let Entry::Vacant(entry) = backs.entry(client) {
             let back = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
             back.connect(server).await.unwrap();
-            backs.insert(client, Arc::clone(&back));
+            entry.insert(Arc::clone(&back));
             answers.spawn(relay_answers(back, Arc::clone(&front), client, path.clone()));
         }
         while delayed.try_join_next().is_some() {}
