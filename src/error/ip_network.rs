@@ -10,7 +10,7 @@ use std::{error::Error, fmt, net::AddrParseError};
 /// use datagrammar::{IpNetwork, IpNetworkError};
 ///
 /// let error = "10.0.0.0/64".parse::<IpNetwork>().unwrap_err();
-/// assert!(matches!(error, IpNetworkError::PrefixLen { len: 64, max: 32 }));
+/// assert!(matches!(error, IpNetworkError::PrefixLen { len: 64, max: 32, .. }));
 /// assert_eq!(error.to_string(), "prefix length is 64, limit is 32");
 /// ```
 #[derive(Debug, PartialEq, Eq)]

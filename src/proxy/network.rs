@@ -26,7 +26,7 @@ use crate::IpNetworkError;
 ///
 /// // One address of the network, or all of them? It must be said.
 /// let unclear = "10.1.2.3/16".parse::<IpNetwork>();
-/// assert!(matches!(unclear, Err(IpNetworkError::HostBits { prefix_len: 16 })));
+/// assert!(matches!(unclear, Err(IpNetworkError::HostBits { prefix_len: 16, .. })));
 /// # Ok::<(), IpNetworkError>(())
 /// ```
 #[doc(alias("CIDR", "subnet", "prefix"))]
