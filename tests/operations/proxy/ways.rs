@@ -149,7 +149,11 @@ async fn a_packet_that_was_put_back_keeps_its_proxy() {
 // O-23
 #[tokio::test(start_paused = true)]
 async fn senders_keep_to_the_proxy_that_their_address_remembers() {
-    type Kept = (PeerSender<String>, Addr);
+    #[derive(Clone)]
+    struct Kept {
+        sender: PeerSender<String>,
+        addr: Addr,
+    }
 
     /// Keeps a sender and the address of each packet.
     struct Keep(Arc<Mutex<Vec<Kept>>>);
@@ -158,7 +162,8 @@ async fn senders_keep_to_the_proxy_that_their_address_remembers() {
         async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
             loop {
                 peer.recv().await?;
-                self.0.lock().unwrap().push((peer.sender(), peer.addr().clone()));
+                let kept = Kept { sender: peer.sender(), addr: peer.addr().clone() };
+                self.0.lock().unwrap().push(kept);
             }
         }
     }
@@ -174,7 +179,7 @@ async fn senders_keep_to_the_proxy_that_their_address_remembers() {
     }
 
     let kept = kept.lock().unwrap().clone();
-    for ((sender, addr), proxy) in kept.iter().zip([&a, &b]) {
+    for (Kept { sender, addr }, proxy) in kept.iter().zip([&a, &b]) {
         sender.send("a sender".to_owned()).await.unwrap();
         assert_eq!(recv(proxy).await, "a sender");
         let sender = net.handle.sender::<String>(addr).unwrap();
@@ -183,7 +188,8 @@ async fn senders_keep_to_the_proxy_that_their_address_remembers() {
     }
     // They are senders to one peer, and so is one to the address in text. That one knows no proxy.
     let in_text = net.handle.sender::<String>(ONE.parse::<Addr>().unwrap()).unwrap();
-    assert!(kept[0].0 == kept[1].0 && kept[0].1 == kept[1].1 && *in_text.addr() == kept[0].1);
+    assert!(kept[0].sender == kept[1].sender && kept[0].addr == kept[1].addr);
+    assert_eq!(*in_text.addr(), kept[0].addr);
     in_text.send("to the client".to_owned()).await.unwrap();
     assert_eq!(recv(&client).await, "to the client");
 }
