@@ -3,6 +3,7 @@
 //!
 //! - [`cookbook`]: programs for common tasks.
 //! - [`requests`]: how requests survive loss, and what RFC 8085 asks for.
+//! - [`restarts`]: how to restart a server without losing a datagram.
 //! - [`internet`]: what protects a server on the internet, and what to check before you open its port.
 //! - [`production`]: what operators need: probes, metrics, restarts, limits, units, and what to check.
 //! - [`proxy_protocol`]: clients behind a load balancer.
@@ -39,6 +40,7 @@ macro_rules! links {
 [proxy-protocol]: crate::_documentation::proxy_protocol
 [replicas]: crate::_documentation::replicas
 [requests]: crate::_documentation::requests
+[restarts]: crate::_documentation::restarts
 [robustness]: crate::_documentation::robustness
 [troubleshooting]: crate::_documentation::troubleshooting
 [plot]: #plot
@@ -116,6 +118,7 @@ chapters! {
     proxy_protocol: "../docs/proxy-protocol.md";
     replicas: "../docs/replicas.md";
     requests: "../docs/requests.md";
+    restarts: "../docs/restarts.md";
     robustness: "../docs/robustness.md";
     troubleshooting: "../docs/troubleshooting.md";
 }

@@ -73,6 +73,7 @@
 //! | Unix sockets | [`Unix`], [`UnnamedPeers`]; [differences to UDP](_documentation::cookbook#unix-sockets) |
 //! | to pass file descriptors, to know the user of a peer | [`Unix::fd_passing`], [`Peer::recv_with_fds`], [`Peer::send_with_fds`], [`Peer::credentials`], [`Credentials`] |
 //! | a service of systemd, sockets of a parent process | [`Inherited`], [`systemd`] |
+//! | to restart without losing a datagram | [`TakeOver`], [`ServerHandle::hand_over`]; [the ways](_documentation::restarts) |
 //! | socket options, other transports, several sockets | [`Udp`], [`Bind`], [`Connect`], [`AnyTransport`], [`SocketRef`], [`Interface`], [`TrafficClass`] |
 //! | a codec | [`Raw`], [`Text`], [`TextLine`], [`Json`], [`Cbor`], [`Msgpack`], [`Postcard`], [`Bincode`], [`BincodeDerive`], [`Fixed`], [`Protobuf`], [`StreamCodec`]; [how to choose](_documentation::codecs) |
 //! | compression, checksums, text | [`Zlib`], [`Zstd`], [`Lz4`], [`Bzip2`], [`Crc32c`], [`Sha256Digest`], [`Base64`], [`Prefix`]; [in which order](_documentation::layers) |
@@ -89,8 +90,9 @@
 //! Each operation has its own error type: [`BindError`], [`ServeError`], [`RecvError`], [`SendError`], [`PeerExchangeError`],
 //! [`SenderError`] and [`SpawnError`] of servers; [`ConnectError`], [`ClientRecvError`], [`ClientSendError`],
 //! [`ClientExchangeError`] and [`RequestError`] of clients. They contain
-//! [`AddrError`], [`OptionError`], [`InheritedError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is the error
-//! of a key, [`IpNetworkError`] that of a network, and [`TokenSecretError`] that of a secret of address tokens. `?` converts each of them to [`BoxError`].
+//! [`AddrError`], [`OptionError`], [`InheritedError`], [`TakeOverError`], [`DecodeError`] and [`EncodeError`]. [`KeyError`] is
+//! the error of a key, [`IpNetworkError`] that of a network, and [`TokenSecretError`] that of a secret of address tokens. `?`
+//! converts each of them to [`BoxError`].
 //!
 //! # Feature flags
 //!

@@ -88,7 +88,7 @@ async fn open(source: Source, resolver: Resolver) -> Result<Opened, ConnectError
         Source::Unix(unix) => return open_unix(unix),
         // The first was replaced by its socket, and the second is for servers only.
         #[cfg(unix)]
-        Source::Inherited(_) | Source::TakeOver(_) => {
+        Source::Inherited(_) | Source::TakeOver(..) => {
             return Err(ConnectError::addrs(vec![AddrError::none()]));
         }
         #[cfg(feature = "testing")]

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Kept,
+    connection::Connection,
     format::Message,
     table::{Arrived, Table},
 };
@@ -64,6 +65,15 @@ impl Outgoing {
             self.bytes.fetch_sub(datagram.bytes.len() + OVERHEAD, Relaxed);
         }
     }
+}
+
+/// The process from which this one takes over.
+#[derive(Debug)]
+pub(crate) struct Predecessor {
+    pub(crate) connection: Connection,
+    pub(crate) outgoing: Arc<Outgoing>,
+    pub(crate) messages: mpsc::UnboundedReceiver<Message>,
+    pub(crate) intakes: Vec<Arc<Intake>>,
 }
 
 /// What the worker of a socket shares with the task that talks to the old process.

@@ -47,6 +47,8 @@ pub(crate) enum Order {
 pub(crate) enum Told {
     /// These peers are in conversation. The socket is not read any more.
     InConversation(Vec<Addr>),
+    /// The same, because it was asked. What was told before is for the process before.
+    Again(Vec<Addr>),
     /// The conversations of a peer have ended. So many datagrams were taken. The rest was not received.
     Ended { peer: Addr, taken: u64, rest: Vec<Kept> },
     /// A datagram of a peer that is not in conversation.
@@ -70,6 +72,23 @@ impl WorkerEnd {
     /// Tells the task something. If the task is gone, the new process serves all peers.
     pub(crate) fn tell(&self, told: Told) {
         let _ = self.told.send((self.socket, told));
+    }
+}
+
+/// What a worker whose socket another process takes over has to remember.
+#[derive(Debug)]
+pub(crate) struct HandingOver {
+    pub(crate) end: WorkerEnd,
+    pub(crate) leaving: Leaving,
+    /// Whether it was told that there is no conversation.
+    pub(crate) told_empty: bool,
+    /// Whether nothing comes any more.
+    pub(crate) finished: bool,
+}
+
+impl HandingOver {
+    pub(crate) fn new(end: WorkerEnd) -> Self {
+        Self { end, leaving: Leaving::default(), told_empty: false, finished: false }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-#[cfg(unix)]
-use super::bind::Predecessor;
 #[cfg(doc)]
 use crate::Bind;
+#[cfg(unix)]
+use crate::handover::intake::Predecessor;
 #[cfg(unix)]
 use crate::transport::unix::OwnPath;
 use crate::{

@@ -4,9 +4,14 @@ use std::{io, sync::Arc};
 
 use tokio::task::AbortHandle;
 
-use super::{bind::Predecessor, endpoint::Server};
+use super::endpoint::Server;
 use crate::{
-    handover::{connection::Connection, format::Message, intake::Intake, succession::Succession},
+    handover::{
+        connection::Connection,
+        format::Message,
+        intake::{Intake, Predecessor},
+        succession::Succession,
+    },
     lock::locked,
 };
 

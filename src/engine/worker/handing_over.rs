@@ -17,21 +17,11 @@ use crate::{
     },
     handover::{
         Kept,
-        leaving::{Leaving, Order, Told, WorkerEnd},
+        leaving::{HandingOver, Order, Told},
     },
     socket::mailbox::Mailbox,
     stats::{DropReason, add},
 };
-
-/// A worker whose socket another process takes over.
-pub(super) struct HandingOver {
-    end: WorkerEnd,
-    leaving: Leaving,
-    /// Whether it was told that there is no conversation.
-    told_empty: bool,
-    /// Whether nothing comes any more.
-    finished: bool,
-}
 
 impl<Req, Res, H, F, M> Worker<Req, Res, H, F, M>
 where
@@ -45,10 +35,8 @@ where
     pub(super) async fn hand_over(&mut self) {
         let Some(end) = self.socket.hand_over.take_link() else { return };
         self.finish_backlog().await;
-        let leaving = Leaving::default();
-        self.handing_over =
-            Some(Box::new(HandingOver { end, leaving, told_empty: false, finished: false }));
-        self.tell_conversations();
+        self.handing_over = Some(Box::new(HandingOver::new(end)));
+        self.tell_conversations(Told::InConversation);
         poll_fn(|cx| {
             self.attend(cx);
             let goes_on = self.serve_state.mode() == Mode::HandOver;
@@ -80,7 +68,7 @@ where
             && let Poll::Ready(order) = handing.end.orders.poll_recv(cx)
         {
             match order {
-                Some(Order::Tell) => self.tell_conversations(),
+                Some(Order::Tell) => self.tell_conversations(Told::Again),
                 Some(Order::Take(datagram)) => self.take_over(datagram),
                 Some(Order::Finish) | None => handing.finished = true,
             }
@@ -94,7 +82,7 @@ where
         }
     }
 
-    fn tell_conversations(&mut self) {
+    fn tell_conversations(&mut self, told: fn(Vec<Addr>) -> Told) {
         let Some(handing) = &mut self.handing_over else { return };
         // What waits was taken out of its envelope or put together from chunks, so only this process can receive it.
         let socket = &self.socket;
@@ -103,7 +91,7 @@ where
         let peers = self.conversations.hand_over(!is_changed);
         handing.leaving.begin(&peers);
         handing.told_empty = false;
-        handing.end.tell(Told::InConversation(peers));
+        handing.end.tell(told(peers));
     }
 
     /// Frees the places of conversations that have ended, and tells the other process.

@@ -40,7 +40,7 @@ use super::{
     serve_state::{Mode, ServeState},
 };
 #[cfg(unix)]
-use crate::handover::intake::SortedRecvHalf;
+use crate::handover::{intake::SortedRecvHalf, leaving::HandingOver};
 use crate::{
     Handler, proxy,
     socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox, outbox::Batch},
@@ -153,7 +153,7 @@ struct Worker<Req, Res, H, F, M> {
     reread: Option<Rereading>,
     /// Set when another process takes over the socket.
     #[cfg(unix)]
-    handing_over: Option<Box<handing_over::HandingOver>>,
+    handing_over: Option<Box<HandingOver>>,
     // Dropped last, because the next serving may begin after that.
     serve_state: Arc<ServeState>,
 }

@@ -4,7 +4,7 @@ mod talk;
 
 use std::{io, path::Path, time::Duration};
 
-use talk::{Talk, Talked};
+use talk::{PAUSE, Talk, Talked, refuse};
 use tokio::{
     net::UnixStream,
     time::{Instant, sleep, timeout},
@@ -22,9 +22,6 @@ use crate::{
 
 /// How long another process may take to say what it wants.
 const HELLO: Duration = Duration::from_secs(5);
-/// The pause after a failure to accept a connection, such as a lack of descriptors.
-const PAUSE: Duration = Duration::from_millis(100);
-
 impl ServerHandle {
     /// Waits at `path` for a process that [takes over](crate::TakeOver) the sockets of this server, hands them over, and ends
     /// serving when all conversations have ended, or after `within`. Returns the number of aborted conversations.
@@ -187,19 +184,6 @@ impl ServerHandle {
 
     fn is_handing_over(&self) -> bool {
         matches!(self.status.now().end, End::HandOver(_))
-    }
-}
-
-/// Refuses all processes that want to take over, since one does already.
-async fn refuse(listener: &Listener) -> std::convert::Infallible {
-    loop {
-        let refused = async {
-            let connection = Connection::new(listener.accept().await?)?;
-            connection.send(&Message::Refused(Refusal::Busy), None).await
-        };
-        if refused.await.is_err() {
-            sleep(PAUSE).await;
-        }
     }
 }
 

@@ -4,15 +4,17 @@ use std::{io, time::Duration};
 
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{ServerHandle, refuse};
 use crate::{
-    handle::status::{End, Phase},
+    handle::{
+        ServerHandle,
+        status::{End, Phase},
+    },
     handover::{
         connection::Connection,
-        format::Message,
+        format::{Message, Refusal},
         leaving::{Order, Told, connect},
         listener::Listener,
     },
@@ -20,6 +22,8 @@ use crate::{
 
 /// How long the new process may take for its last message, and for reading ours.
 const LAST: Duration = Duration::from_secs(5);
+/// The pause after a failure to accept a connection, such as a lack of descriptors.
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// How many peers one message names.
 const PEERS: usize = 256;
 
@@ -40,6 +44,8 @@ pub(super) struct Talk<'a> {
     told: mpsc::UnboundedReceiver<(u32, Told)>,
     /// Whether each worker has no conversation any more.
     empty: Vec<bool>,
+    /// Whether each worker has told the process of this talk, and not an earlier one, which peers are in conversation.
+    current: Vec<bool>,
     /// What is to be sent, and how much of it was sent.
     out: Vec<u8>,
     sent: usize,
@@ -67,6 +73,7 @@ impl<'a> Talk<'a> {
             handle,
             generation,
             empty: vec![false; orders.len()],
+            current: vec![true; orders.len()],
             orders,
             told,
             out: Vec::new(),
@@ -90,6 +97,7 @@ impl<'a> Talk<'a> {
         self.handle.status.succession.set_handed_over(true);
         if !is_first {
             self.empty.fill(false);
+            self.current.fill(false);
             for orders in &self.orders {
                 let _ = orders.send(Order::Tell).await;
             }
@@ -205,9 +213,14 @@ impl<'a> Talk<'a> {
     }
 
     fn write(&mut self, socket: u32, told: Told) {
+        let at = socket as usize;
+        self.current[at] |= matches!(told, Told::Again(_));
+        if !self.current[at] {
+            return write_rest(&mut self.out, socket, told);
+        }
         let out = &mut self.out;
         match told {
-            Told::InConversation(peers) => {
+            Told::InConversation(peers) | Told::Again(peers) => {
                 for peers in peers.chunks(PEERS) {
                     let peers = peers.to_vec();
                     Message::InConversation { socket, peers }.write(out);
@@ -222,24 +235,14 @@ impl<'a> Talk<'a> {
                 }
             }
             Told::Returned(datagram) => Message::Returned { socket, datagram }.write(out),
-            Told::Empty => self.empty[socket as usize] = true,
+            Told::Empty => self.empty[at] = true,
         }
     }
 
     /// Keeps what was not received for the next process.
     fn write_orphans(&mut self, socket: u32, told: Told) {
-        let rest = match told {
-            Told::Ended { rest, .. } => rest,
-            Told::Returned(datagram) => vec![datagram],
-            Told::Empty => {
-                self.empty[socket as usize] = true;
-                Vec::new()
-            }
-            Told::InConversation(_) => Vec::<_>::new(),
-        };
-        for datagram in rest {
-            Message::Returned { socket, datagram }.write(&mut self.orphans);
-        }
+        self.empty[socket as usize] |= matches!(told, Told::Empty);
+        write_rest(&mut self.orphans, socket, told);
     }
 
     /// Closes the connection when no conversation exists any more.
@@ -256,6 +259,31 @@ impl Drop for Talk<'_> {
     fn drop(&mut self) {
         self.handle.status.ask(self.generation, End::Now);
         self.handle.status.succession.set_tells(false);
+    }
+}
+
+/// Refuses all processes that want to take over, since one does already.
+pub(super) async fn refuse(listener: &Listener) -> std::convert::Infallible {
+    loop {
+        let refused = async {
+            let connection = Connection::new(listener.accept().await?)?;
+            connection.send(&Message::Refused(Refusal::Busy), None).await
+        };
+        if refused.await.is_err() {
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Writes the datagrams that were not received.
+fn write_rest(out: &mut Vec<u8>, socket: u32, told: Told) {
+    let rest = match told {
+        Told::Ended { rest, .. } => rest,
+        Told::Returned(datagram) => vec![datagram],
+        Told::InConversation(_) | Told::Again(_) | Told::Empty => return,
+    };
+    for datagram in rest {
+        Message::Returned { socket, datagram }.write(out);
     }
 }
 

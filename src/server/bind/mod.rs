@@ -10,15 +10,12 @@ use std::net::SocketAddr;
 
 use addrs::{BoundAddr, Group};
 
-#[cfg(unix)]
-pub(super) use take_over::Predecessor;
-
 use super::multicast;
 #[cfg(unix)]
 use std::sync::Arc;
 
 #[cfg(unix)]
-use crate::handover::intake::Intake;
+use crate::handover::intake::{Intake, Predecessor};
 #[cfg(unix)]
 use crate::transport::{inherited::Claims, unix::OwnPath};
 use crate::{
@@ -178,7 +175,7 @@ fn sorted(sources: Vec<(usize, Source)>) -> Result<Sorted, BindError> {
             }
             // Its sockets are there already.
             #[cfg(unix)]
-            Source::TakeOver(_) => continue,
+            Source::TakeOver(..) => continue,
             #[cfg(feature = "testing")]
             Source::Memory(_) => {
                 sorted.others.push((place, source));
@@ -237,6 +234,35 @@ impl BoundSockets {
         Ok(())
     }
 
+    /// Adds the sockets of another process.
+    #[cfg(unix)]
+    fn add_taken(&mut self, taken: take_over::Taken) -> Result<Predecessor, BindError> {
+        let take_over::Taken { place, connection, sockets, batch_io } = taken;
+        let (outgoing, messages) = crate::handover::intake::Outgoing::new();
+        let mut intakes = Vec::new();
+        for (n, (info, fd)) in sockets.into_iter().enumerate() {
+            let number = self.bound.len();
+            let thread =
+                self.dedicated_threads.then(|| DedicatedThread::new(number)).transpose()?;
+            let (transport, own_path) = {
+                let _entered = thread.as_ref().map(DedicatedThread::enter);
+                take_over::take(fd, &info, batch_io).map_err(crate::TakeOverError::from)?
+            };
+            let is_first_worker = info.worker.number + 1 == info.worker.of;
+            let intake = Arc::new(Intake::new(n as u32, Arc::clone(&outgoing)));
+            intakes.push(Arc::clone(&intake));
+            let bound = Bound {
+                thread,
+                is_first_worker,
+                own_path,
+                intake: Some(intake),
+                ..Bound::new(transport)
+            };
+            self.bound.push((place, bound));
+        }
+        Ok(Predecessor { connection, outgoing, messages, intakes })
+    }
+
     /// Adds a socket that exists already.
     fn add_other(&mut self, place: usize, source: Source) -> Result<(), BindError> {
         #[cfg_attr(
@@ -249,7 +275,7 @@ impl BoundSockets {
             Source::Unix(unix) => return self.adopt_unix(place, unix),
             // Its sockets are in its place.
             #[cfg(unix)]
-            Source::Inherited(_) | Source::TakeOver(_) => return Ok(()),
+            Source::Inherited(_) | Source::TakeOver(..) => return Ok(()),
             #[cfg(feature = "testing")]
             Source::Memory(socket) => {
                 // It uses the clock of the runtime that serves, so its worker cannot have its own thread.

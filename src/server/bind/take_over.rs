@@ -5,25 +5,24 @@ use std::{
     net::UdpSocket,
     os::{fd::OwnedFd, unix::net::UnixDatagram},
     path::Path,
-    sync::Arc,
     time::Duration,
 };
 
 use socket2::{Domain, SockRef};
-use tokio::{net::UnixStream, sync::mpsc, time::timeout};
+use tokio::{
+    net::UnixStream,
+    time::{sleep, timeout},
+};
 
-use super::{Bound, BoundSockets};
 use crate::{
     BindError, TakeOverError,
-    engine::dedicated_thread::DedicatedThread,
     handover::{
         connection::Connection,
         format::{Message, Refusal, SocketInfo, VERSION},
-        intake::{Intake, Outgoing},
     },
     transport::{
         Transport,
-        config::{Source, TakeOver, Udp},
+        config::{Source, Udp},
         socket,
         unix::{OwnPath, UnixSocket, options_of},
     },
@@ -32,31 +31,22 @@ use crate::{
 /// How long the other process may take for each message.
 const MESSAGE: Duration = Duration::from_secs(10);
 
-/// The process from which this one takes over.
-#[derive(Debug)]
-pub(in crate::server) struct Predecessor {
-    pub(in crate::server) connection: Connection,
-    pub(in crate::server) outgoing: Arc<Outgoing>,
-    pub(in crate::server) messages: mpsc::UnboundedReceiver<Message>,
-    pub(in crate::server) intakes: Vec<Arc<Intake>>,
-}
-
 /// The sockets of another process, and their place among the sources of the server.
 pub(super) struct Taken {
-    place: usize,
-    connection: Connection,
-    sockets: Vec<(SocketInfo, OwnedFd)>,
-    batch_io: Option<bool>,
+    pub(super) place: usize,
+    pub(super) connection: Connection,
+    pub(super) sockets: Sockets,
+    pub(super) batch_io: Option<bool>,
 }
 
-/// Gets the sockets of the [`TakeOver`] among `sources`, and puts its other transport there if no process has them.
+/// Gets the sockets of the `TakeOver` among `sources`, and puts its other transport there if no process has them.
 pub(super) async fn find(
     sources: Vec<Source>,
 ) -> Result<(Vec<(usize, Source)>, Option<Taken>), BindError> {
     let (mut rest, mut taken) = (Vec::new(), None);
     for (place, source) in sources.into_iter().enumerate() {
-        let TakeOver { path, or } = match source {
-            Source::TakeOver(take_over) => take_over,
+        let (path, or) = match source {
+            Source::TakeOver(path, or) => (path, or),
             other => {
                 rest.push((place, other));
                 continue;
@@ -82,7 +72,35 @@ pub(super) async fn find(
 
 type Sockets = Vec<(SocketInfo, OwnedFd)>;
 
+/// How often, and after which pause, a connection is tried again. The other process may listen again just now, because
+/// another process that wanted to take over has ended.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+
 async fn get(path: &Path) -> Result<(Connection, Sockets), TakeOverError> {
+    let mut tries = 1;
+    loop {
+        let error = match get_once(path).await {
+            Err(error) if tries < TRIES => error,
+            got => return got,
+        };
+        match &error {
+            TakeOverError::Absent if path.exists() => {}
+            TakeOverError::Io(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::UnexpectedEof
+                        | io::ErrorKind::ConnectionReset
+                        | io::ErrorKind::BrokenPipe
+                ) => {}
+            _ => return Err(error),
+        }
+        tries += 1;
+        sleep(PAUSE).await;
+    }
+}
+
+async fn get_once(path: &Path) -> Result<(Connection, Sockets), TakeOverError> {
     let stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
         // Nobody listens, or there is nothing.
@@ -120,38 +138,8 @@ async fn get(path: &Path) -> Result<(Connection, Sockets), TakeOverError> {
     }
 }
 
-impl BoundSockets {
-    /// Adds the sockets of another process.
-    pub(super) fn add_taken(&mut self, taken: Taken) -> Result<Predecessor, BindError> {
-        let Taken { place, connection, sockets, batch_io } = taken;
-        let (outgoing, messages) = Outgoing::new();
-        let mut intakes = Vec::new();
-        for (n, (info, fd)) in sockets.into_iter().enumerate() {
-            let number = self.bound.len();
-            let thread =
-                self.dedicated_threads.then(|| DedicatedThread::new(number)).transpose()?;
-            let (transport, own_path) = {
-                let _entered = thread.as_ref().map(DedicatedThread::enter);
-                take(fd, &info, batch_io).map_err(TakeOverError::from)?
-            };
-            let is_first_worker = info.worker.number + 1 == info.worker.of;
-            let intake = Arc::new(Intake::new(n as u32, Arc::clone(&outgoing)));
-            intakes.push(Arc::clone(&intake));
-            let bound = Bound {
-                thread,
-                is_first_worker,
-                own_path,
-                intake: Some(intake),
-                ..Bound::new(transport)
-            };
-            self.bound.push((place, bound));
-        }
-        Ok(Predecessor { connection, outgoing, messages, intakes })
-    }
-}
-
 /// Makes the transport of a socket, and takes over its path.
-fn take(
+pub(super) fn take(
     fd: OwnedFd,
     info: &SocketInfo,
     batch_io: Option<bool>,

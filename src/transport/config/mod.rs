@@ -136,9 +136,9 @@ mod sealed {
         Unix(Unix),
         #[cfg(unix)]
         Inherited(super::Inherited),
-        /// For servers.
+        /// The path of another process, and the sources if there is none. For servers.
         #[cfg(unix)]
-        TakeOver(super::TakeOver),
+        TakeOver(std::path::PathBuf, Vec<Source>),
         #[cfg(feature = "testing")]
         Memory(crate::transport::memory::MemorySocket),
     }
@@ -307,13 +307,6 @@ fn of_addr(addr: &Addr) -> Source {
         return Source::Unix(Unix::new(OsStr::from_bytes(name.bytes())));
     }
     addrs(addr)
-}
-
-#[cfg(unix)]
-impl Sources for TakeOver {
-    fn sources(self) -> Vec<Source> {
-        vec![Source::TakeOver(self)]
-    }
 }
 
 impl<T: Targets + ?Sized> Destination for &T {

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Bind, Source};
+use super::{
+    Bind,
+    sealed::{Source, Sources},
+};
 
 /// The sockets of a server in another process, which [hands them over](crate::ServerHandle::hand_over) at a path. Pass it to
 /// [`Server::bind`](crate::Server::bind) to restart a server without losing a datagram.
@@ -47,8 +50,8 @@ use super::{Bind, Source};
 #[derive(Debug)]
 #[must_use = "it is for `Server::bind`"]
 pub struct TakeOver {
-    pub(crate) path: PathBuf,
-    pub(crate) or: Vec<Source>,
+    path: PathBuf,
+    or: Vec<Source>,
 }
 
 impl TakeOver {
@@ -61,5 +64,11 @@ impl TakeOver {
     pub fn or(mut self, transport: impl Bind) -> Self {
         self.or = transport.sources();
         self
+    }
+}
+
+impl Sources for TakeOver {
+    fn sources(self) -> Vec<Source> {
+        vec![Source::TakeOver(self.path, self.or)]
     }
 }
