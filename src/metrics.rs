@@ -171,8 +171,10 @@ impl Publisher {
             "" => KeyName::from(metric.name),
             suffix => KeyName::from(format!("{}{suffix}", metric.name)),
         };
+        // Counters of the facade are whole numbers.
+        let is_gauge = metric.kind == Kind::Gauge || matches!(samples[0].value, Value::Seconds(_));
         // Each time, because nobody tells when another recorder was installed. No unit, because exporters would add it to names.
-        if is_gauge(metric.kind, samples[0].value) {
+        if is_gauge {
             recorder.describe_gauge(name.clone(), None, metric.help.into());
         } else {
             recorder.describe_counter(name.clone(), None, metric.help.into());
@@ -183,16 +185,11 @@ impl Publisher {
                 self.labels.iter().map(|(name, value)| Label::new(name.clone(), value.clone()));
             let key = Key::from_parts(name.clone(), given.chain(own).collect::<Vec<_>>());
             match *value {
-                Value::Whole(value) if !is_gauge(metric.kind, Value::Whole(value)) => {
+                Value::Whole(value) if !is_gauge => {
                     recorder.register_counter(&key, &METADATA).absolute(value);
                 }
                 value => recorder.register_gauge(&key, &METADATA).set(value.as_f64()),
             }
         }
     }
-}
-
-/// Counters of the facade are whole numbers.
-const fn is_gauge(kind: Kind, value: Value) -> bool {
-    matches!((kind, value), (Kind::Gauge, _) | (_, Value::Seconds(_)))
 }
