@@ -10,6 +10,8 @@ mod custom_protocol;
 #[cfg(feature = "dns")]
 mod dns;
 mod echo;
+#[cfg(unix)]
+mod handover;
 #[cfg(all(any(feature = "metrics", feature = "statsd"), unix))]
 mod http;
 #[cfg(all(feature = "metrics", unix))]

@@ -1,0 +1,56 @@
+//! The example that replaces itself.
+
+use std::{env, net::UdpSocket, process::Command};
+
+use crate::program::{DEADLINE, Program, recv};
+
+/// Asks, and returns the number of the process that answers, and the rest of the answer.
+fn ask(peer: &UdpSocket, request: &str) -> (String, String) {
+    peer.send(request.as_bytes()).unwrap();
+    let answer = String::from_utf8(recv(peer)).unwrap();
+    let (process, rest) = answer.split_once(": ").unwrap();
+    (process.to_owned(), rest.to_owned())
+}
+
+/// Ends a process that the program has started.
+struct Successor(String);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(&self.0).status();
+    }
+}
+
+// O-31
+#[test]
+fn handover_replaces_itself_and_the_conversation_goes_on_in_the_old_process() {
+    let path = env::temp_dir().join(format!("datagrammar-example-{}", std::process::id()));
+    let program = Program::start("handover", [path.to_str().unwrap(), "127.0.0.1:0"]);
+    let addr = program.addr();
+    let peer = || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(&addr).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        socket
+    };
+    let (stays, begins) = (peer(), peer());
+    let (old, answer) = ask(&stays, "a");
+    assert_eq!(answer, "1 a");
+
+    program.signal("-HUP");
+
+    assert_eq!(program.addr(), addr, "the new process has the same address");
+    // The old one still reads for a moment.
+    let new = loop {
+        let (process, _) = ask(&begins, "bye");
+        if process != old {
+            break Successor(process);
+        }
+    };
+    assert_eq!(ask(&stays, "b"), (old.clone(), "2 b".to_owned()));
+    assert_eq!(ask(&stays, "bye"), (old, "3 bye".to_owned()));
+    assert_eq!(program.line(), "ended, 0 conversations aborted");
+    assert_eq!(ask(&stays, "a"), (new.0.clone(), "1 a".to_owned()));
+    drop(new);
+    let _ = std::fs::remove_file(path);
+}
