@@ -1,7 +1,7 @@
 //! The receive half of a socket in the new process, while peers of it are in conversation with the old one.
 
 use std::{
-    io,
+    fmt, io,
     sync::{
         Arc, Mutex,
         atomic::{
@@ -180,10 +180,13 @@ impl Intake {
     }
 }
 
+type Prepare = Box<dyn FnMut(&mut RecvBatch) + Send>;
+
 /// A receive half that reads nothing until the old process has stopped reading, and gives the old process what belongs to it.
-#[derive(Debug)]
 pub(crate) struct SortedRecvHalf {
     inner: Box<dyn RecvHalf>,
+    /// What is done to each batch before it is sorted.
+    prepare: Option<Prepare>,
     intake: Arc<Intake>,
     counters: Arc<Counters>,
 }
@@ -194,7 +197,12 @@ impl SortedRecvHalf {
         intake: Arc<Intake>,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { inner, intake, counters }
+        Self { inner, prepare: None, intake, counters }
+    }
+
+    /// Sets what is done to each batch from the socket before it is sorted.
+    pub(crate) fn prepare(&mut self, prepare: impl FnMut(&mut RecvBatch) + Send + 'static) {
+        self.prepare = Some(Box::new(prepare));
     }
 
     fn receive(
@@ -211,12 +219,21 @@ impl SortedRecvHalf {
             if self.intake.take_ready(&mut table, batch) {
                 return Ok(());
             }
-            drop(table);
-            recv(&mut *self.inner, batch)?;
-            self.intake.sort(batch, &self.counters);
-            return Ok(());
         }
-        recv(&mut *self.inner, batch)
+        let received = recv(&mut *self.inner, batch);
+        if let Some(prepare) = &mut self.prepare {
+            prepare(batch);
+        }
+        if !self.intake.done.load(Acquire) {
+            self.intake.sort(batch, &self.counters);
+        }
+        received
+    }
+}
+
+impl fmt::Debug for SortedRecvHalf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SortedRecvHalf").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 

@@ -46,6 +46,9 @@ impl<T> Conversations<T> {
     ) -> HandedOver {
         let Some(conversation) = self.open.get(from) else { return HandedOver::Over(None) };
         let mailbox = Arc::clone(&conversation.mailbox);
+        if self.keeps_sources {
+            passed.get_or_insert_default().from = Some(Box::new(from.clone()));
+        }
         let (limits, counters) = (&self.limits, &self.counters);
         match mailbox.offer(ancillary, datagram, passed, limits, counters) {
             Offer::Accepted => HandedOver::Waiting,

@@ -112,7 +112,7 @@ where
     fn tell_ended(&mut self, peer: Addr, mailbox: &Mailbox, last: Option<Kept>) {
         let Some(handing) = &mut self.handing_over else { return };
         let kept = |(ancillary, body): (_, crate::socket::mailbox::Body)| Kept {
-            from: peer.clone(),
+            from: body.source().unwrap_or(&peer).clone(),
             ancillary,
             bytes: body.into_parts().0.into_vec(),
         };

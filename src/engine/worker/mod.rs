@@ -159,14 +159,27 @@ struct Worker<Req, Res, H, F, M> {
 }
 
 /// The receive half of a socket. If another process had the socket before, that process gets what belongs to it.
-fn recv_half(socket: &SocketState) -> Box<dyn RecvHalf> {
+fn recv_half(socket: &Arc<SocketState>) -> Box<dyn RecvHalf> {
     let half = socket.outbox.transport().recv_half(BATCH);
     #[cfg(unix)]
     if let Some(intake) = socket.hand_over.intake() {
         let (intake, counters) = (Arc::clone(intake), Arc::clone(&socket.counters));
-        return Box::new(SortedRecvHalf::new(half, intake, counters));
+        let mut half = SortedRecvHalf::new(half, intake, counters);
+        if socket.proxies.is_some() {
+            let socket = Arc::clone(socket);
+            half.prepare(move |received| proxied::open_before_sorting(&socket, received));
+        }
+        return Box::new(half);
     }
     half
+}
+
+/// Whether the receive half removes the headers of proxies, since the sources behind them decide which process gets a datagram.
+fn opens_early(socket: &SocketState) -> bool {
+    #[cfg(unix)]
+    return socket.hand_over.intake().is_some();
+    #[cfg(not(unix))]
+    return false;
 }
 
 /// A round of reading.
@@ -203,7 +216,7 @@ where
                 Event::Received => {
                     backoff = Backoff::default();
                     self.count_received();
-                    if self.socket.proxies.is_some() {
+                    if self.socket.proxies.is_some() && !opens_early(&self.socket) {
                         self.open_proxied();
                     }
                     while !self.in_time(Self::dispatch) {

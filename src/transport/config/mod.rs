@@ -138,7 +138,7 @@ mod sealed {
         Inherited(super::Inherited),
         /// The path of another process, and the sources if there is none. For servers.
         #[cfg(unix)]
-        TakeOver(std::path::PathBuf, Vec<Source>),
+        TakeOver(std::path::PathBuf, Vec<Self>),
         #[cfg(feature = "testing")]
         Memory(crate::transport::memory::MemorySocket),
     }

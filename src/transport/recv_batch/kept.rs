@@ -39,6 +39,9 @@ impl RecvBatch {
         let mut keeps = kept.iter();
         self.arrived.retain(|_| *keeps.next().expect("there are as many"));
         self.total = self.arrived.iter().map(|(_, bytes)| bytes.end - bytes.start).sum();
+        if self.is_empty() {
+            self.clear(); // All of its room is free again.
+        }
     }
 }
 

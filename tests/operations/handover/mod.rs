@@ -5,6 +5,7 @@ mod ends;
 mod peers;
 #[cfg(target_os = "linux")]
 mod processes;
+mod proxied;
 mod start;
 mod transports;
 

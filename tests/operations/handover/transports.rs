@@ -122,3 +122,27 @@ async fn a_unix_socket_keeps_its_path_until_the_last_server_is_dropped() {
 
     assert!(!socket.exists(), "the third server has removed it");
 }
+
+// O-31: what is passed on leaves its room in the buffer to what comes next
+#[tokio::test]
+async fn long_datagrams_are_passed_on_without_an_end() {
+    for batch_io in [true, false] {
+        let path = temporary_path();
+        let first = bind("first", &path, Udp::new("127.0.0.1:0").batch_io(batch_io)).await;
+        let first = Running::start(first, &path, LONG).await;
+        let client = Asking::of(&first.addr()).await;
+        assert_eq!(client.ask("a").await, "first 1 a");
+        let second = bind("second", &path, Udp::new("127.0.0.1:0").batch_io(batch_io)).await;
+        let second = Running::start(second, &path, LONG).await;
+        until(|| !first.handle.is_serving()).await;
+
+        let long = "a".repeat(50_000);
+        for number in 2..12 {
+            assert_eq!(client.ask(&long).await, format!("first {number} {long}"));
+        }
+
+        client.ask("bye").await;
+        first.end().await;
+        second.shut_down().await;
+    }
+}
