@@ -26,8 +26,8 @@
 )]
 //! | [`MemoryStore`] | | the memory of the process, for tests |
 //!
-//! The chapter [Two machines and more](datagrammar::_documentation::replicas) says when you need which, and what stands in
-//! front of the replicas.
+//! The chapter *Two machines and more* of the documentation of `datagrammar` says when you need which, and what stands
+//! in front of the replicas.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
