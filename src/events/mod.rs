@@ -8,13 +8,15 @@ mod limiter;
 mod losses;
 mod scope;
 
+#[cfg(any(feature = "admin", unix))]
+use std::io;
+#[cfg(unix)]
+use std::path::Path;
 use std::{
     error::Error,
     sync::{Arc, Mutex},
     time::Duration,
 };
-#[cfg(unix)]
-use std::{io, path::Path};
 
 use chain::in_words;
 pub(crate) use chain::{caused_by, reads_like};

@@ -37,7 +37,8 @@ impl BlockedWorker {
     }
 
     /// Returns whether a handler blocks it: the worker has called a handler that has not returned, or not reached its
-    /// first `await` that waits. If not, the runtime does not run the worker, because other tasks block its threads.
+    /// first `await` that waits. If not, the runtime does not run the worker: other tasks block its
+    /// threads, or the machine is overloaded.
     #[must_use]
     pub const fn is_in_handler(&self) -> bool {
         self.in_handler
@@ -52,7 +53,7 @@ impl fmt::Display for BlockedWorker {
         if *in_handler {
             write!(f, "a handler has blocked it for {seconds:.1} s")
         } else {
-            write!(f, "its runtime has not run it for {seconds:.1} s, because other tasks block")
+            write!(f, "its runtime has not run it for {seconds:.1} s")
         }
     }
 }
