@@ -307,4 +307,25 @@ mod tests {
             assert!(format!("{admission:?}").contains("bound"));
         }
     }
+
+    // U-6
+    #[cfg(unix)]
+    #[test]
+    fn a_peer_without_a_name_is_served_only_if_that_was_asked_for() {
+        use std::os::unix::net::SocketAddr;
+
+        use crate::addr::UnixName;
+
+        let path = |path| Addr::from(SocketAddr::from_pathname(path).unwrap());
+        for unnamed in [UnnamedPeers::Drop, UnnamedPeers::Warn, UnnamedPeers::Serve] {
+            let admission = Admission::new([path("/server")].into(), unnamed, None, Arc::default());
+            let judge = |peer| admission.admits(&peer, || None);
+
+            let nobody = judge(Addr(Repr::Unix(UnixName::unnamed())));
+            assert_eq!(nobody.is_ok(), unnamed == UnnamedPeers::Serve);
+            assert_eq!(matches!(nobody, Err(Refusal::Unnamed)), unnamed != UnnamedPeers::Serve);
+            assert!(judge(path("/client")).is_ok());
+            assert!(matches!(judge(path("/server")), Err(Refusal::Source)));
+        }
+    }
 }

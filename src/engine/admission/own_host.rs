@@ -168,7 +168,7 @@ impl fmt::Debug for OwnHost {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{cell::Cell, collections::HashSet};
 
     use super::*;
 
@@ -270,5 +270,26 @@ mod tests {
         for foreign in ["192.0.2.99:9000", "[2001:db8::99]:9000"] {
             assert!(!ask(addr(foreign)).unwrap(), "{foreign}");
         }
+    }
+
+    // D-18
+    #[test]
+    fn each_bit_of_an_address_and_its_interface_tell_it_from_others() {
+        let known = OwnHost::asking(kernel).0.into_inner().unwrap();
+        let base = addr("[fe80::1]:9000").ip();
+        let IpAddr::V6(ip) = base else { unreachable!() };
+        let flipped = |bit: u32| Ipv6Addr::from_bits(ip.to_bits() ^ 1 << bit).into();
+
+        let bits: HashSet<u64> = (0..128).map(|bit| known.hash((flipped(bit), 0))).collect();
+        let interfaces: HashSet<u64> = (0..128).map(|number| known.hash((base, number))).collect();
+
+        assert_eq!((bits.len(), interfaces.len()), (128, 128));
+    }
+
+    // D-18
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_interface_that_does_not_exist_is_no_answer_of_the_kernel() {
+        assert!(ask(addr("[fe80::1%4000000000]:9000")).is_err());
     }
 }
