@@ -321,7 +321,7 @@ mod tests {
             let admission = Admission::new([path("/server")].into(), unnamed, None, Arc::default());
             let judge = |peer| admission.admits(&peer, || None);
 
-            let nobody = judge(Addr(Repr::Unix(UnixName::unnamed())));
+            let nobody = judge(Addr(Repr::Rare(Rare::Unix(UnixName::unnamed()))));
             assert_eq!(nobody.is_ok(), unnamed == UnnamedPeers::Serve);
             assert_eq!(matches!(nobody, Err(Refusal::Unnamed)), unnamed != UnnamedPeers::Serve);
             assert!(judge(path("/client")).is_ok());

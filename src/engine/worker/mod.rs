@@ -10,6 +10,7 @@ mod handing_over;
 mod opening;
 mod overload;
 mod proxied;
+mod receiving;
 mod rereading;
 mod stall;
 
@@ -25,6 +26,7 @@ use std::{
 use alarm::Alarm;
 use guarding::Guarding;
 use overload::Overload;
+use receiving::{opens_early, recv_half};
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, yield_now},
@@ -40,12 +42,12 @@ use super::{
     serve_state::{Mode, ServeState},
 };
 #[cfg(unix)]
-use crate::handover::{intake::SortedRecvHalf, leaving::HandingOver};
+use crate::handover::leaving::HandingOver;
 use crate::{
     Handler, proxy,
     socket::{SocketState, batch_context::BatchContext, mailbox::Mailbox, outbox::Batch},
     stats::{DropReason, add},
-    transport::{BATCH, LONGEST, RecvHalf},
+    transport::{LONGEST, RecvHalf},
 };
 
 /// Drives one socket until serving ends. It polls each conversation once. A conversation that has to wait
@@ -156,30 +158,6 @@ struct Worker<Req, Res, H, F, M> {
     handing_over: Option<Box<HandingOver>>,
     // Dropped last, because the next serving may begin after that.
     serve_state: Arc<ServeState>,
-}
-
-/// The receive half of a socket. If another process had the socket before, that process gets what belongs to it.
-fn recv_half(socket: &Arc<SocketState>) -> Box<dyn RecvHalf> {
-    let half = socket.outbox.transport().recv_half(BATCH);
-    #[cfg(unix)]
-    if let Some(intake) = socket.hand_over.intake() {
-        let (intake, counters) = (Arc::clone(intake), Arc::clone(&socket.counters));
-        let mut half = SortedRecvHalf::new(half, intake, counters);
-        if socket.proxies.is_some() {
-            let socket = Arc::clone(socket);
-            half.prepare(move |received| proxied::open_before_sorting(&socket, received));
-        }
-        return Box::new(half);
-    }
-    half
-}
-
-/// Whether the receive half removes the headers of proxies, since the sources behind them decide which process gets a datagram.
-fn opens_early(socket: &SocketState) -> bool {
-    #[cfg(unix)]
-    return socket.hand_over.intake().is_some();
-    #[cfg(not(unix))]
-    return false;
 }
 
 /// A round of reading.
