@@ -105,7 +105,7 @@ impl Message {
                 });
                 writer.path(own_path.as_ref());
             }
-            Self::Serving => drop(writer.kind(3)),
+            Self::Serving => writer.u8(3),
             Self::InConversation { socket, peers } => {
                 writer.kind(4).u32(*socket);
                 writer.u32(peers.len() as u32);
@@ -120,8 +120,8 @@ impl Message {
                 writer.u64(*returned);
             }
             Self::Returned { socket, datagram } => writer.kind(8).datagram(*socket, datagram),
-            Self::Finished => drop(writer.kind(9)),
-            Self::Bye => drop(writer.kind(10)),
+            Self::Finished => writer.u8(9),
+            Self::Bye => writer.u8(10),
         }
         let len = (bytes.len() - start - 4) as u32;
         bytes[start..start + 4].copy_from_slice(&len.to_le_bytes());
