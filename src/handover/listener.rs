@@ -13,8 +13,8 @@ use crate::transport::unix::OwnPath;
 /// A socket that listens at a path. Dropping it removes the path, unless another process has replaced it.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    // Dropped first, while the socket is open.
-    _path: OwnPath,
+    // Dropped first, while the socket is open. `None` if the path is left to another process.
+    path: Option<OwnPath>,
     listener: UnixListener,
 }
 
@@ -37,7 +37,15 @@ impl Listener {
             let _ = fs::remove_file(&beside);
             return Err(error);
         }
-        Ok(Self { _path: OwnPath::new(path)?, listener })
+        Ok(Self { path: Some(OwnPath::new(path)?), listener })
+    }
+
+    /// Leaves the path to the process that takes over. It may replace it at any moment, also between a look at the path and its
+    /// removal. Then a third process would find nobody.
+    pub(crate) fn leave_path(&mut self) {
+        if let Some(path) = self.path.take() {
+            path.keep();
+        }
     }
 
     pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
@@ -94,6 +102,12 @@ mod tests {
         second.accept().await.unwrap();
         drop(second);
         assert!(!path.exists());
+
+        let mut left = Listener::bind(&path, false).unwrap();
+        left.leave_path();
+        drop(left);
+        assert!(path.exists(), "another process may have it");
+        drop(Listener::bind(&path, false).unwrap());
 
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         drop(Listener::bind(&path, false).unwrap());

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::{handover::intake::SortedRecvHalf, stats::add};
 use crate::{
     socket::SocketState,
-    stats::DropReason,
     transport::{BATCH, RecvBatch, RecvHalf},
 };
 
@@ -34,24 +33,28 @@ pub(super) fn opens_early(socket: &SocketState) -> bool {
     return false;
 }
 
-/// Removes the headers from datagrams that were just received, and counts what is refused. Returns how many bytes they had.
-pub(super) fn open(socket: &SocketState, received: &mut RecvBatch) -> u64 {
-    let Some(proxies) = &socket.proxies else { return 0 };
+/// What [`open`] has found.
+pub(super) struct Opened {
+    /// How many bytes the headers had.
+    pub(super) headers: u64,
+    /// How many datagrams are too long without their headers.
+    pub(super) too_long: usize,
+}
+
+/// Removes the headers from datagrams that were just received, and counts what is refused.
+pub(super) fn open(socket: &SocketState, received: &mut RecvBatch) -> Opened {
+    let Some(proxies) = &socket.proxies else { return Opened { headers: 0, too_long: 0 } };
     let longest = socket.limits.max_datagram_size();
     let too_long = received.truncated();
     let headers = received.sift(longest, |source, datagram| {
         let payload = proxies.judge(source, datagram);
         payload.map_err(|refusal| socket.refused_proxy(source, &refusal)).ok()
     });
-    let too_long = received.truncated() - too_long;
-    if too_long > 0 {
-        socket.dropped(DropReason::Truncated, too_long as u64);
-    }
-    headers
+    Opened { headers, too_long: received.truncated() - too_long }
 }
 
 /// The same, before it is decided whether another process gets them. So what is not in the batch any more has to be counted as
-/// received.
+/// received. What is too long is counted with the batch.
 #[cfg(unix)]
 fn open_before_sorting(socket: &SocketState, received: &mut RecvBatch) {
     let (datagrams, bytes) = (received.len() + received.truncated(), received.total());

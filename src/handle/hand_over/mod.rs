@@ -106,6 +106,7 @@ impl ServerHandle {
         let now = Instant::now();
         let end = now.checked_add(within).unwrap_or_else(|| now + super::shutdown::FAR);
         self.status.ask(generation, End::HandOver(end));
+        listener.leave_path();
         let mut talked = talk.with(first, &listener, true).await;
         while talked == Talked::Lost {
             // The path may be that of the process that was lost.
@@ -114,7 +115,10 @@ impl ServerHandle {
                 Err(_) => break,
             }
             talked = match talk.until_ended(self.successor(&listener)).await {
-                Some(next) => talk.with(next, &listener, false).await,
+                Some(next) => {
+                    listener.leave_path();
+                    talk.with(next, &listener, false).await
+                }
                 None => Talked::Ended,
             };
         }

@@ -16,7 +16,14 @@ impl RecvBatch {
     ) -> u64 {
         debug_assert!(self.passed.is_empty(), "it came over a Unix socket");
         let (mut kept, mut headers) = (0, 0);
+        // Those that were too long already, with the numbers of the datagrams before them.
+        let (mut too_long, mut next) = (std::mem::take(&mut self.truncated), 0);
         for at in 0..self.arrived.len() {
+            while let Some((behind, _)) = too_long.get_mut(next).filter(|(behind, _)| *behind <= at)
+            {
+                *behind = kept;
+                next += 1;
+            }
             let Some(Payload { header, from }) = judge(self.from(at), self.datagram(at)) else {
                 continue;
             };
@@ -39,6 +46,13 @@ impl RecvBatch {
             }
             kept += 1;
         }
+        for (behind, _) in &mut too_long[next..] {
+            *behind = kept;
+        }
+        self.truncated.append(&mut too_long);
+        // In order of the datagrams before them.
+        self.truncated.sort_by_key(|(behind, _)| *behind);
+        self.total = self.arrived[..kept].iter().map(|(_, bytes)| bytes.end - bytes.start).sum();
         self.arrived.truncate(kept);
         self.ancillary.truncate(kept);
         headers
@@ -84,5 +98,33 @@ mod tests {
             [(Some(1), b"a", told(1)), (Some(30), b"b", told(3)), (Some(5), b"c", nothing)];
         assert_eq!(left, expected);
         assert_eq!((headers, batch.truncated()), (6, 1));
+    }
+
+    // O-25, G-9
+    #[test]
+    fn those_that_were_too_long_keep_their_places() {
+        let mut batch = RecvBatch::new(3);
+        let mut push = |port, datagram: &str| {
+            let room = batch.room().unwrap();
+            let len = datagram.len().min(room.len());
+            room[..len].copy_from_slice(&datagram.as_bytes()[..len]);
+            batch.push(peer(port), datagram.len());
+        };
+        push(1, "no");
+        push(2, "too long");
+        push(3, "__a");
+        push(4, "no");
+        push(5, "too long");
+
+        batch.sift(0, |_, datagram| {
+            datagram.starts_with(b"__").then_some(Payload { header: 2, from: None })
+        });
+
+        let behind: Vec<_> = (0..3).map(|i| batch.truncated_behind(i).unwrap()).collect();
+        let ports: Vec<_> = behind.iter().map(|(at, from)| (*at, from.unwrap().port())).collect();
+        assert_eq!(ports, [(0, Some(3)), (0, Some(2)), (0, Some(5))]);
+        assert_eq!((batch.len(), batch.total()), (0, 0));
+        #[cfg(unix)]
+        batch.retain(|_, _, _| false);
     }
 }
