@@ -21,6 +21,8 @@ pub(crate) struct Connection {
     /// How many of the bytes were read.
     read: usize,
     pub(crate) fds: VecDeque<OwnedFd>,
+    /// Whether descriptors are expected. Others are closed.
+    pub(crate) takes_fds: bool,
 }
 
 impl Connection {
@@ -32,7 +34,7 @@ impl Connection {
         if stream.peer_uid()? != own_uid()? {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        Ok(Self { stream, bytes: Vec::new(), read: 0, fds: VecDeque::new() })
+        Ok(Self { stream, bytes: Vec::new(), read: 0, fds: VecDeque::new(), takes_fds: false })
     }
 
     pub(crate) async fn send(
@@ -64,6 +66,9 @@ impl Connection {
             self.read = 0;
             if !self.stream.recv(&mut self.bytes, &mut self.fds).await? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if !self.takes_fds {
+                self.fds.clear();
             }
         }
     }

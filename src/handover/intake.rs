@@ -2,6 +2,7 @@
 
 use std::{
     fmt, io,
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{
@@ -70,6 +71,8 @@ impl Outgoing {
 /// The process from which this one takes over.
 #[derive(Debug)]
 pub(crate) struct Predecessor {
+    /// Where it listened, as an absolute path.
+    pub(crate) path: PathBuf,
     pub(crate) connection: Connection,
     pub(crate) outgoing: Arc<Outgoing>,
     pub(crate) messages: mpsc::UnboundedReceiver<Message>,
@@ -153,7 +156,7 @@ impl Intake {
     /// Takes those datagrams out of `batch` that are not for this process, or not yet.
     fn sort(&self, batch: &mut RecvBatch, counters: &Counters) {
         let mut table = locked(&self.table);
-        if !table.has_peers() {
+        if !table.has_peers() && !table.has_ready() {
             return;
         }
         batch.retain(|from, ancillary, bytes| {

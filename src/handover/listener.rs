@@ -10,11 +10,11 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::transport::unix::OwnPath;
 
-/// A socket that listens at a path. Dropping it removes the path, unless another process has replaced it.
+/// A socket that listens at a path. Dropping it removes the path, unless another process has replaced it, or may do so.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    // Dropped first, while the socket is open. `None` if the path is left to another process.
-    path: Option<OwnPath>,
+    // Dropped first, while the socket is open.
+    path: OwnPath,
     listener: UnixListener,
 }
 
@@ -31,21 +31,40 @@ impl Listener {
         // A process with this number that was killed may have left it.
         let _ = fs::remove_file(&beside);
         let listener = UnixListener::bind(&beside)?;
-        let placed = fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))
-            .and_then(|()| fs::rename(&beside, path));
-        if let Err(error) = placed {
-            let _ = fs::remove_file(&beside);
-            return Err(error);
+        let placed = OwnPath::after_move(&beside, path).and_then(|own| {
+            fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))?;
+            fs::rename(&beside, path)?;
+            Ok(own)
+        });
+        match placed {
+            Ok(mut path) => {
+                path.set_kept(false);
+                Ok(Self { path, listener })
+            }
+            Err(error) => {
+                let _ = fs::remove_file(&beside);
+                Err(error)
+            }
         }
-        Ok(Self { path: Some(OwnPath::new(path)?), listener })
     }
 
     /// Leaves the path to the process that takes over. It may replace it at any moment, also between a look at the path and its
     /// removal. Then a third process would find nobody.
-    pub(crate) fn leave_path(&mut self) {
-        if let Some(path) = self.path.take() {
-            path.keep();
+    pub(crate) const fn leave_path(&mut self) {
+        self.path.set_kept(true);
+    }
+
+    /// Listens at the path again, if a process that has ended has replaced it.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `AddrInUse` if another process listens there.
+    pub(crate) fn restore(&mut self) -> io::Result<()> {
+        self.path.set_kept(false);
+        if !self.path.is_there() {
+            *self = Self::bind(self.path.path(), false)?;
         }
+        Ok(())
     }
 
     pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
@@ -107,7 +126,16 @@ mod tests {
         left.leave_path();
         drop(left);
         assert!(path.exists(), "another process may have it");
-        drop(Listener::bind(&path, false).unwrap());
+
+        let mut replaced = Listener::bind(&path, false).unwrap();
+        replaced.leave_path();
+        drop(std::os::unix::net::UnixListener::bind(beside(&path)).unwrap());
+        fs::rename(beside(&path), &path).unwrap();
+        replaced.restore().unwrap();
+        UnixStream::connect(&path).await.unwrap();
+        replaced.restore().unwrap();
+        drop(replaced);
+        assert!(!path.exists());
 
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         drop(Listener::bind(&path, false).unwrap());

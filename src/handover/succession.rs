@@ -1,12 +1,12 @@
 //! What a server knows of the processes before and after it.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{
             AtomicBool,
-            Ordering::{Acquire, Release},
+            Ordering::{AcqRel, Acquire, Release},
         },
     },
 };
@@ -19,8 +19,10 @@ use crate::lock::locked;
 /// What a server knows of the processes before and after it.
 #[derive(Debug, Default)]
 pub(crate) struct Succession {
-    /// Whether it has taken over its sockets.
-    took_over: AtomicBool,
+    /// The path at which it has taken over its sockets.
+    took_over: OnceLock<PathBuf>,
+    /// Whether it waits for a process that takes over, or hands over.
+    hands_over: AtomicBool,
     /// Whether the process before it still has conversations.
     is_taking_over: AtomicBool,
     /// Whether a process after it has its sockets.
@@ -36,13 +38,21 @@ impl Succession {
         Self { own_paths, ..Self::default() }
     }
 
-    pub(crate) fn set_took_over(&self) {
-        self.took_over.store(true, Release);
+    pub(crate) fn set_took_over(&self, path: PathBuf) {
+        // A server takes over once.
+        let _ = self.took_over.set(path);
         self.is_taking_over.store(true, Release);
     }
 
-    pub(crate) fn has_taken_over(&self) -> bool {
-        self.took_over.load(Acquire)
+    /// Whether it has taken over at this path. Then the socket there is that of the process before it.
+    pub(crate) fn took_over_at(&self, path: &Path) -> bool {
+        self.took_over.get().is_some_and(|at| at == path)
+    }
+
+    /// Begins to wait for a process that takes over, until the value is dropped. `None` if it does so already.
+    pub(crate) fn hand_over(&self) -> Option<HandsOver<'_>> {
+        let begins = !self.hands_over.swap(true, AcqRel);
+        begins.then_some(HandsOver(self))
     }
 
     pub(crate) fn set_alone(&self) {
@@ -69,6 +79,16 @@ impl Succession {
 
     pub(crate) fn has_handed_over(&self) -> bool {
         self.handed_over.load(Acquire)
+    }
+}
+
+/// Resets [`Succession::hand_over`].
+#[derive(Debug)]
+pub(crate) struct HandsOver<'a>(&'a Succession);
+
+impl Drop for HandsOver<'_> {
+    fn drop(&mut self) {
+        self.0.hands_over.store(false, Release);
     }
 }
 

@@ -117,7 +117,7 @@ impl Unbound {
         let server = self.build(bound.sockets);
         #[cfg(unix)]
         if let Some(predecessor) = bound.predecessor {
-            server.status.succession.set_took_over();
+            server.status.succession.set_took_over(predecessor.path.clone());
             *crate::lock::locked(&server.predecessor) = Some(predecessor);
         }
         server.handle().diagnostics().tell_short_buffers();

@@ -33,7 +33,12 @@ where
     let number = begun.or_else(|| server.status.begin()).ok_or(ServeError::AlreadyServing)?;
     let begun = Begun(server);
     let mut asked = server.status.watch();
-    if number > 1 {
+    // Until it has served, what waits in sockets that it takes over is for the process that serves.
+    #[cfg(unix)]
+    let is_its_own = crate::lock::locked(&server.predecessor).is_none();
+    #[cfg(not(unix))]
+    let is_its_own = true;
+    if number > 1 && is_its_own {
         discard_stale(server);
     }
     // If the future of the previous run was dropped, the runtime may not have dropped all of its tasks yet.

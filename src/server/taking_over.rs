@@ -39,7 +39,7 @@ impl TakingOver {
 
     async fn run(&mut self) -> io::Result<()> {
         let Self { predecessor, current, .. } = self;
-        let Predecessor { connection, outgoing, messages, intakes } = predecessor;
+        let Predecessor { connection, outgoing, messages, intakes, .. } = predecessor;
         let stream = Arc::clone(&connection.stream);
         outgoing.send(Message::Serving);
         let send = async {

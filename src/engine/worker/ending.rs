@@ -77,6 +77,7 @@ where
             self.give_way().await;
             poll_fn(|cx| {
                 self.attend(cx);
+                self.end_rereads();
                 if goes_on(self) && !self.can_serve_backlog() {
                     return Poll::Pending;
                 }

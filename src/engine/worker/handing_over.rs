@@ -39,6 +39,7 @@ where
         self.tell_conversations(Told::InConversation);
         poll_fn(|cx| {
             self.attend(cx);
+            self.end_rereads();
             let goes_on = self.serve_state.mode() == Mode::HandOver;
             if goes_on && !self.conversations.is_empty() { Poll::Pending } else { Poll::Ready(()) }
         })
@@ -139,7 +140,7 @@ where
         self.socket.outbox.begin_batch();
         // Later, what comes is only kept, and returned.
         let admitted = match self.serve_state.mode() {
-            Mode::HandOver => self.admit(&mut batch, 0),
+            Mode::HandOver | Mode::Finish => self.admit(&mut batch, 0),
             _ => Ok(Admitted::Request),
         };
         match admitted {

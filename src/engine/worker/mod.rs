@@ -264,9 +264,7 @@ where
         if let Some(pause) = &mut self.pause {
             let pause = pause.as_mut().poll(cx);
             if self.deaf {
-                self.end_reread();
-                self.reread = self.begin_reread();
-                self.end_reread();
+                self.end_rereads();
             }
             if pause.is_pending() {
                 let serve = || Poll::Ready(Event::Backlog);

@@ -62,6 +62,13 @@ where
         self.socket.reread.begin().map(|round| Rereading { round, left: MOST_REREAD })
     }
 
+    /// Lets the conversations go on whose timeout has elapsed, where the socket is not read any more.
+    pub(super) fn end_rereads(&mut self) {
+        self.end_reread();
+        self.reread = self.begin_reread();
+        self.end_reread();
+    }
+
     pub(super) fn end_reread(&mut self) {
         if let Some(Rereading { round, .. }) = self.reread.take() {
             self.socket.reread.finish(round);

@@ -2,7 +2,12 @@
 
 mod talk;
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use talk::{PAUSE, Talk, Talked, refuse};
 use tokio::{
@@ -17,11 +22,17 @@ use crate::{
         format::{Message, Refusal, SocketInfo, VERSION},
         listener::Listener,
     },
+    lock::locked,
     socket::SocketState,
+    transport::fd_stream::FdStream,
 };
 
 /// How long another process may take to say what it wants.
 const HELLO: Duration = Duration::from_secs(5);
+
+/// The connection with a process that has the sockets, and does not serve yet.
+type Starting = Mutex<Option<Arc<FdStream>>>;
+
 impl ServerHandle {
     /// Waits at `path` for a process that [takes over](crate::TakeOver) the sockets of this server, hands them over, and ends
     /// serving when all conversations have ended, or after `within`. Returns the number of aborted conversations.
@@ -36,8 +47,8 @@ impl ServerHandle {
     ///    kept.
     /// 4. After `within`, conversations end as in a [`shutdown`](Self::shutdown), and the other process takes their peers.
     ///
-    /// If the other process ends before that, this one listens at `path` again, so that a third one can take over; meanwhile
-    /// datagrams wait in the sockets. If serving ends in another way, `hand_over` returns 0.
+    /// If the other process ends before that, this one listens at `path` again until `within` is over, so that a third one can
+    /// take over; meanwhile datagrams wait in the sockets. If serving ends in another way, `hand_over` returns 0.
     ///
     /// [How to restart](crate::_documentation::restarts) says more: what the other process does not get, and how to start it.
     ///
@@ -46,13 +57,15 @@ impl ServerHandle {
     /// # Errors
     ///
     /// - The `path` cannot be bound. The kind is [`AddrInUse`](io::ErrorKind::AddrInUse) if another server listens there.
+    /// - [`ResourceBusy`](io::ErrorKind::ResourceBusy) if another call waits already.
     /// - [`Unsupported`](io::ErrorKind::Unsupported) if the server has a network in memory, or a Unix socket that receives
     ///   descriptors or credentials.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before another process has taken over, nothing changes, and the path is removed. If it is
-    /// dropped later, serving ends as in a [`shutdown`](Self::shutdown).
+    /// If the future is dropped before another process begins to take over, nothing changes, and the path is removed. If it is
+    /// dropped while another one starts, both serve the sockets. If it is dropped later, serving ends as in a
+    /// [`shutdown`](Self::shutdown).
     ///
     /// # Examples
     ///
@@ -95,26 +108,40 @@ impl ServerHandle {
             return Ok(0);
         }
         let generation = self.status.now().generation;
-        let mut listener = Listener::bind(&path, self.status.succession.has_taken_over())?;
+        let succession = &self.status.succession;
+        let Some(_only) = succession.hand_over() else {
+            let problem = "this server waits for a process that takes over already";
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, problem));
+        };
+        let mut listener = Listener::bind(&path, succession.took_over_at(&path))?;
+        let starting = Starting::default();
         let first = tokio::select! {
             biased;
-            () = self.stopping() => return Ok(0),
-            connection = self.successor(&listener) => connection,
+            () = self.stopping() => {
+                // A process that is starting takes the end of the connection for the end of all conversations.
+                let stream = locked(&starting).take();
+                if stream.is_some() {
+                    succession.set_handed_over(true);
+                    listener.leave_path();
+                    self.status.guards.gone(generation).await;
+                }
+                return Ok(0);
+            }
+            connection = self.successor(&mut listener, &starting) => connection,
         };
         let before = self.counters.read().aborted;
-        let mut talk = Talk::begin(self, generation);
         let now = Instant::now();
         let end = now.checked_add(within).unwrap_or_else(|| now + super::shutdown::FAR);
+        let mut talk = Talk::begin(self, generation, end);
         self.status.ask(generation, End::HandOver(end));
         listener.leave_path();
         let mut talked = talk.with(first, &listener, true).await;
         while talked == Talked::Lost {
             // The path may be that of the process that was lost.
-            match Listener::bind(&path, true) {
-                Ok(again) => listener = again,
-                Err(_) => break,
+            if listener.restore().is_err() {
+                break;
             }
-            talked = match talk.until_ended(self.successor(&listener)).await {
+            talked = match talk.until_ended(self.successor(&mut listener, &starting)).await {
                 Some(next) => {
                     listener.leave_path();
                     talk.with(next, &listener, false).await
@@ -126,8 +153,8 @@ impl ServerHandle {
         Ok(self.counters.read().aborted - before)
     }
 
-    /// Waits for a process that has got the sockets and serves.
-    async fn successor(&self, listener: &Listener) -> Connection {
+    /// Waits for a process that has got the sockets and serves. Meanwhile `starting` is the connection of one that starts.
+    async fn successor(&self, listener: &mut Listener, starting: &Starting) -> Connection {
         loop {
             let Ok(stream) = listener.accept().await else {
                 sleep(PAUSE).await;
@@ -135,18 +162,23 @@ impl ServerHandle {
             };
             let introduced = async {
                 let mut connection = self.introduce(stream).await?;
+                *locked(starting) = Some(Arc::clone(&connection.stream));
                 match connection.next().await? {
                     Message::Serving => Ok(connection),
                     _ => Err(io::Error::from(io::ErrorKind::InvalidData)),
                 }
             };
-            tokio::select! {
+            let introduced = tokio::select! {
                 biased;
-                introduced = introduced => if let Ok(connection) = introduced {
-                    return connection;
-                },
+                introduced = introduced => introduced,
                 never = refuse(listener) => match never {},
+            };
+            *locked(starting) = None;
+            if let Ok(connection) = introduced {
+                return connection;
             }
+            // It may have replaced the path before it has ended.
+            let _ = listener.restore();
         }
     }
 

@@ -53,12 +53,14 @@ pub(super) struct Talk<'a> {
     orphans: Vec<u8>,
     /// The connection with the process that has taken over. It is closed when no conversation exists any more.
     connection: Option<Connection>,
+    /// How long to wait for another process if the one of this talk ends.
+    until: Instant,
     done: bool,
 }
 
 impl<'a> Talk<'a> {
     /// Connects the workers. They hand over once they are asked to.
-    pub(super) fn begin(handle: &'a ServerHandle, generation: u64) -> Self {
+    pub(super) fn begin(handle: &'a ServerHandle, generation: u64, until: Instant) -> Self {
         let (sender, told) = mpsc::unbounded_channel();
         let sockets = handle.sockets();
         let link = |(n, socket): (usize, &std::sync::Arc<crate::socket::SocketState>)| {
@@ -80,6 +82,7 @@ impl<'a> Talk<'a> {
             sent: 0,
             orphans: Vec::new(),
             connection: None,
+            until,
             done: false,
         }
     }
@@ -160,17 +163,14 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Waits for the next process, unless serving ends first.
+    /// Waits for the next process, also without a conversation, because the sockets and what came back are for it.
     pub(super) async fn until_ended(
         &mut self,
         next: impl Future<Output = Connection>,
     ) -> Option<Connection> {
         let mut next = std::pin::pin!(next);
         loop {
-            if !self.done && self.empty.iter().all(|empty| *empty) {
-                self.finish().await;
-            }
-            let handle = self.handle;
+            let (handle, until) = (self.handle, self.until);
             tokio::select! {
                 biased;
                 told = self.told.recv() => {
@@ -179,6 +179,7 @@ impl<'a> Talk<'a> {
                 }
                 () = has_stopped(handle), if !self.done => self.forget_links(),
                 connection = next.as_mut(), if !self.done => return Some(connection),
+                () = sleep_until(until), if !self.done => self.finish().await,
             }
         }
     }

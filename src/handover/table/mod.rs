@@ -69,7 +69,12 @@ impl Table {
     /// Decides about a datagram that was read from the socket. `kept` makes a copy.
     pub(super) fn arrived(&mut self, from: &Addr, kept: impl FnOnce() -> Kept) -> Arrived {
         match self.peers.get_mut(from) {
-            None => Arrived::Ours,
+            None if self.ready.is_empty() => Arrived::Ours,
+            // What has come back since the socket was read may be older.
+            None => {
+                self.ready.push_back(kept());
+                Arrived::Held
+            }
             Some(Peer::Passed { .. }) => Arrived::Theirs(kept()),
             Some(Peer::Returning { held, .. }) => {
                 let kept = kept();

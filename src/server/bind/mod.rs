@@ -237,7 +237,7 @@ impl BoundSockets {
     /// Adds the sockets of another process.
     #[cfg(unix)]
     fn add_taken(&mut self, taken: take_over::Taken) -> Result<Predecessor, BindError> {
-        let take_over::Taken { place, connection, sockets, batch_io } = taken;
+        let take_over::Taken { place, path, connection, sockets, batch_io } = taken;
         let (outgoing, messages) = crate::handover::intake::Outgoing::new();
         let mut intakes = Vec::new();
         for (n, (info, fd)) in sockets.into_iter().enumerate() {
@@ -260,7 +260,7 @@ impl BoundSockets {
             };
             self.bound.push((place, bound));
         }
-        Ok(Predecessor { connection, outgoing, messages, intakes })
+        Ok(Predecessor { path, connection, outgoing, messages, intakes })
     }
 
     /// Adds a socket that exists already.

@@ -4,7 +4,7 @@ use std::{
     io,
     net::UdpSocket,
     os::{fd::OwnedFd, unix::net::UnixDatagram},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -34,6 +34,7 @@ const MESSAGE: Duration = Duration::from_secs(10);
 /// The sockets of another process, and their place among the sources of the server.
 pub(super) struct Taken {
     pub(super) place: usize,
+    pub(super) path: PathBuf,
     pub(super) connection: Connection,
     pub(super) sockets: Sockets,
     pub(super) batch_io: Option<bool>,
@@ -59,7 +60,8 @@ pub(super) async fn find(
                     Source::Udp(Udp { options, .. }) => options.batch_io,
                     _ => None,
                 });
-                taken = Some(Taken { place, connection, sockets, batch_io });
+                let path = std::path::absolute(&path)?;
+                taken = Some(Taken { place, path, connection, sockets, batch_io });
             }
             Err(TakeOverError::Absent) if !or.is_empty() => {
                 rest.extend(or.into_iter().map(|source| (place, source)));
@@ -115,6 +117,7 @@ async fn get_once(path: &Path) -> Result<(Connection, Sockets), TakeOverError> {
         Err(error) => return Err(error.into()),
     };
     let mut connection = Connection::new(stream)?;
+    connection.takes_fds = true;
     connection.send(&Message::Hello { version: VERSION }, None).await?;
     let mut sockets = Vec::new();
     loop {
@@ -130,6 +133,8 @@ async fn get_once(path: &Path) -> Result<(Connection, Sockets), TakeOverError> {
                 let fd = connection.fds.pop_front().ok_or_else(missing)?;
                 sockets.push((socket, fd));
                 if more == 0 {
+                    connection.takes_fds = false;
+                    connection.fds.clear();
                     return Ok((connection, sockets));
                 }
             }

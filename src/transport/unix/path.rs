@@ -44,9 +44,25 @@ impl OwnPath {
         &self.path
     }
 
+    /// Takes `path`, to which the file at `from` is about to be moved.
+    pub(crate) fn after_move(from: &Path, path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        Ok(Self { path, file: FileId::at(from)?, is_kept: true })
+    }
+
     /// Leaves the path where it is.
     pub(crate) fn keep(mut self) {
         self.is_kept = true;
+    }
+
+    /// Sets whether the path stays where it is at the end.
+    pub(crate) const fn set_kept(&mut self, is_kept: bool) {
+        self.is_kept = is_kept;
+    }
+
+    /// Whether nobody has removed or replaced it.
+    pub(crate) fn is_there(&self) -> bool {
+        FileId::at(&self.path).is_ok_and(|file| file == self.file)
     }
 
     fn remove(&self) -> io::Result<()> {

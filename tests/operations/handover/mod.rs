@@ -7,6 +7,7 @@ mod peers;
 mod processes;
 mod proxied;
 mod start;
+mod timers;
 mod transports;
 
 use std::{

@@ -151,6 +151,18 @@ async fn a_path_in_use_and_a_network_in_memory_are_errors() {
 
 // O-33
 #[tokio::test]
+async fn a_server_waits_for_one_process_at_a_time() {
+    let path = temporary_path();
+    let old = Running::start(bind("old", &path, "127.0.0.1:0").await, &path, LONG).await;
+
+    let second = within_deadline(old.handle.hand_over(temporary_path(), LONG)).await;
+
+    assert_eq!(second.unwrap_err().kind(), ErrorKind::ResourceBusy);
+    old.shut_down().await;
+}
+
+// O-33
+#[tokio::test]
 async fn a_hand_over_that_is_dropped_before_its_time_changes_nothing() {
     let path = temporary_path();
     let old = Running::start(bind("old", &path, "127.0.0.1:0").await, &path, LONG).await;
