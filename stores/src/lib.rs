@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod clock;
 mod error;
 mod memory;
 #[cfg(feature = "nats")]

@@ -1,22 +1,20 @@
-//! What the store holds of a request, and the lease of the replica that serves it.
+//! What the store holds of a request.
 
 use std::{
     fmt::Write,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::{task::AbortHandle, time::Instant};
-
-use crate::{Revision, Store, StoreError, unique};
+use super::lease::Lease;
+use crate::{StoreError, unique};
 
 /// Identifies a request in [`Replies`](super::Replies). While the server keeps it, the lease is renewed.
 #[derive(Debug)]
 pub struct ReplyKey {
     digest: [u8; 32],
     owner: [u8; 16],
-    /// The task that renews the lease.
-    renewing: Mutex<Option<AbortHandle>>,
+    /// `None` if it has none, or the request has not begun.
+    lease: Mutex<Option<Lease>>,
 }
 
 /// The format of the entries, and what they are. The owner of the request follows.
@@ -25,7 +23,7 @@ const REPLY: [u8; 2] = [1, b'r'];
 
 impl ReplyKey {
     pub(super) fn new(digest: [u8; 32]) -> Self {
-        Self { digest, owner: unique::owner(), renewing: Mutex::default() }
+        Self { digest, owner: unique::owner(), lease: Mutex::default() }
     }
 
     pub(super) const fn owner(&self) -> [u8; 16] {
@@ -53,23 +51,19 @@ impl ReplyKey {
         [&REPLY[..], &self.owner, reply].concat()
     }
 
-    /// Renews the lease in a task, until the request has a reply or this key is dropped.
-    pub(super) fn renew<S: Store>(&self, renewal: Renewal<S>) {
-        let (name, claim) = (self.name(), self.claim());
-        let task = tokio::spawn(renewal.run(name, claim)).abort_handle();
-        if let Some(before) = self.renewing().replace(task) {
-            before.abort();
-        }
+    /// Keeps a lease, until the request has a reply or this key is dropped. The first one counts.
+    pub(super) fn keep(&self, lease: impl FnOnce() -> Lease) {
+        self.lease().get_or_insert_with(lease);
     }
 
     pub(super) fn stop_renewing(&self) {
-        if let Some(task) = self.renewing().take() {
-            task.abort();
+        if let Some(lease) = &*self.lease() {
+            lease.stop_renewing();
         }
     }
 
-    fn renewing(&self) -> MutexGuard<'_, Option<AbortHandle>> {
-        self.renewing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,38 +92,6 @@ impl Record {
     }
 }
 
-/// The lease of a request.
-pub(super) struct Renewal<S> {
-    pub(super) store: Arc<S>,
-    /// That of the claim.
-    pub(super) revision: Revision,
-    pub(super) lease: Duration,
-    /// How long the request is known at most.
-    pub(super) ttl: Duration,
-}
-
-impl<S: Store> Renewal<S> {
-    async fn run(mut self, name: String, claim: Vec<u8>) {
-        let end = Instant::now() + self.ttl;
-        loop {
-            tokio::time::sleep(self.lease / 3).await;
-            let rest = end.saturating_duration_since(Instant::now());
-            if rest.is_zero() {
-                return;
-            }
-            let lease = self.lease.min(rest);
-            let renewed = self.store.replace(&name, self.revision, &claim, lease);
-            match tokio::time::timeout(self.lease / 3, renewed).await {
-                Ok(Ok(Some(revision))) => self.revision = revision,
-                // There is a reply, or another replica has it.
-                Ok(Ok(None)) => return,
-                // The next attempt comes before the lease is over.
-                Ok(Err(_)) | Err(_) => {}
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +99,7 @@ mod tests {
     // O-50
     #[test]
     fn entries_have_a_format_an_owner_and_the_reply() {
-        let key = ReplyKey { digest: [0xab; 32], owner: [7; 16], renewing: Mutex::default() };
+        let key = ReplyKey { digest: [0xab; 32], owner: [7; 16], lease: Mutex::default() };
 
         assert_eq!(key.name(), format!("r.{}", "ab".repeat(32)));
         assert_eq!(
