@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Created, Entry, Revision, Store, StoreError, unique};
+use crate::{Created, Entry, Revision, Store, StoreError, clock::later, unique};
 
 /// Keeps entries in the memory of the process, for tests and for several servers in one program. A clone is the same
 /// store.
@@ -46,7 +46,7 @@ struct Kept {
 impl Kept {
     fn new(value: &[u8], ttl: Duration) -> Self {
         let entry = Entry::new(Revision::new(unique::number()), value.to_vec());
-        Self { entry, until: Instant::now() + ttl }
+        Self { entry, until: later(Instant::now(), ttl) }
     }
 }
 
@@ -123,5 +123,28 @@ impl Store for MemoryStore {
 
     async fn delete_if_starts_with(&self, key: &str, start: &[u8]) -> Result<bool, StoreError> {
         Ok(self.delete_if(key, |entry| entry.value.starts_with(start)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datagrammar::{Begun, Json, ReplyStore};
+
+    use super::*;
+    use crate::{Replies, Sessions, replies::request};
+
+    // O-55
+    #[tokio::test(start_paused = true)]
+    async fn a_time_may_be_longer_than_an_instant_can_say() {
+        let store = MemoryStore::new();
+        let sessions = Sessions::new(store.clone(), Json::<u32>::new()).ttl(Duration::MAX);
+        sessions.create("a", &1).await.unwrap();
+        let replies = Replies::new(store).lease(Duration::MAX / 2);
+        let key = request();
+        assert_eq!(replies.begin(&key, Duration::MAX).await.unwrap(), Begun::New);
+
+        tokio::time::sleep(Duration::from_secs(365 * 86_400)).await;
+        assert_eq!(sessions.load("a").await.unwrap().unwrap().state, 1);
+        assert_eq!(replies.begin(&request(), Duration::MAX).await.unwrap(), Begun::InProgress);
     }
 }

@@ -190,6 +190,12 @@ impl<S> fmt::Debug for Replies<S> {
     }
 }
 
+/// The request that tests repeat. Each call has another owner, as each arrival has.
+#[cfg(test)]
+pub(crate) fn request() -> ReplyKey {
+    ReplyKey::new([1; 32])
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::sleep;
@@ -204,11 +210,6 @@ mod tests {
     fn replicas(lease: Option<Duration>) -> [Replies<MemoryStore>; 2] {
         let store = MemoryStore::new();
         [store.clone(), store].map(|store| Replies { lease, ..Replies::new(store) })
-    }
-
-    /// The request that all tests repeat. Each call has another owner, as each arrival has.
-    fn request() -> ReplyKey {
-        ReplyKey::new([1; 32])
     }
 
     // O-50

@@ -9,7 +9,7 @@ use std::{
 use datagrammar::{Begun, ReplyStore};
 use tokio::time::sleep;
 
-use super::super::{Replies, ReplyKey};
+use super::super::{Replies, request};
 use crate::{Created, Entry, MemoryStore, Revision, Store, StoreError};
 
 const TTL: Duration = Duration::from_secs(30);
@@ -86,11 +86,6 @@ fn replicas(faults: &[Fault]) -> (Replies<Faulty>, Replies<MemoryStore>) {
     let faults = Arc::new(Mutex::new(faults.iter().copied().collect()));
     let faulty = Replies::new(Faulty { store: store.clone(), faults });
     (faulty.lease(LEASE), Replies::new(store).lease(LEASE))
-}
-
-/// The request that all tests repeat. Each call has another owner, as each arrival has.
-fn request() -> ReplyKey {
-    ReplyKey::new([1; 32])
 }
 
 // O-52
