@@ -29,7 +29,8 @@ use crate::{Created, Entry, Revision, Store, StoreError};
 /// The bucket removes all entries after its `max_age`. An entry that should live for a shorter time holds that time,
 /// in milliseconds, in the 8 bytes in front of its value. Whether it is over is decided by the time of NATS at which it
 /// was written and the clock of the replica that reads it. So the clocks of the hosts must agree to within a part of
-/// the shortest time.
+/// the shortest time. `replace` and `delete` do not read: they succeed for an entry whose time is over, as long as the
+/// bucket has it and nobody has created it again.
 ///
 /// While NATS is down, the client keeps what is written, and sends it when it is connected again. So a request that was
 /// dropped meanwhile can be begun in NATS afterwards, by a replica that has given up. Its repetitions are dropped until
@@ -288,7 +289,7 @@ impl Store for NatsStore {
 
     async fn delete_if_starts_with(&self, key: &str, start: &[u8]) -> Result<bool, StoreError> {
         match self.newest(key).await? {
-            Some((entry, _)) if entry.value.starts_with(start) => {
+            Some((entry, false)) if entry.value.starts_with(start) => {
                 self.delete(key, entry.revision).await
             }
             _ => Ok(false),

@@ -16,7 +16,9 @@ use crate::StoreError;
 /// - A key has 1 to 128 of the characters `a` to `z`, `0` to `9` and `.`, and neither begins nor ends with a dot. So it
 ///   is valid in each engine.
 /// - `create`, `replace` and both deletions must be atomic: of several replicas that call them at once, one succeeds.
-/// - After `ttl` an entry is gone: `get` does not return it, and `create` makes a new one.
+/// - After `ttl` an entry is gone: `get` does not return it, and `create` makes a new one. Until then, `replace` and
+///   `delete` may still find its revision if the engine cannot look at the time in the same step, as NATS cannot. So
+///   somebody who knows the revision may keep the entry alive, but nobody loses what another one has created.
 /// - A revision of a key is never used again, also not after a deletion.
 pub trait Store: Send + Sync + 'static {
     /// Returns the entry of a key, or `None` if there is none.
@@ -39,7 +41,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Created, StoreError>> + Send;
 
     /// Replaces an entry if it still has this revision, and returns the new one. Otherwise it changes nothing and
-    /// returns `None`.
+    /// returns `None`. An entry whose time is over, and which nobody has created again, may be replaced or not.
     ///
     /// # Errors
     ///
@@ -64,7 +66,8 @@ pub trait Store: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
-    /// Deletes an entry if it still has this revision, and returns whether it had.
+    /// Deletes an entry if it still has this revision, and returns whether it had. For an entry whose time is over, and
+    /// which nobody has created again, it may return either.
     ///
     /// # Errors
     ///

@@ -176,7 +176,8 @@ impl<S: Store, T, P: DatagramProtocol<Incoming = T, Outgoing = T>> Sessions<S, P
     /// # Errors
     ///
     /// [`Conflict`](SessionError::Conflict) if it has not, because it was stored or removed meanwhile or its time is
-    /// over. The store failed, or the state is too long or cannot be encoded.
+    /// over. With `NatsStore`, a state whose time is over is stored nevertheless, unless somebody has created the session
+    /// again or the bucket has removed it. The store failed, or the state is too long or cannot be encoded.
     ///
     /// # Cancel safety
     ///
@@ -239,7 +240,8 @@ impl<S: Store, T, P: DatagramProtocol<Incoming = T, Outgoing = T>> Sessions<S, P
     ///
     /// # Errors
     ///
-    /// [`Conflict`](SessionError::Conflict) if it has not. The store failed.
+    /// [`Conflict`](SessionError::Conflict) if it has not. When its time is over, as for [`save`](Self::save). The store
+    /// failed.
     ///
     /// # Cancel safety
     ///

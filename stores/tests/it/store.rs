@@ -12,6 +12,8 @@ for_each_store! {
     an_entry_is_deleted_only_if_it_is_the_one
     what_is_put_replaces_what_is_there
     an_entry_is_gone_after_its_time
+    after_its_time_an_entry_is_not_found_by_its_value
+    who_knows_an_entry_whose_time_is_over_replaces_no_new_one
     of_many_that_create_or_replace_at_once_one_succeeds
 }
 
@@ -110,6 +112,55 @@ async fn an_entry_is_gone_after_its_time<S: Store>(connect: impl AsyncFn() -> S)
     assert_ne!(created(&store, "a", b"3").await, first);
     created(&store, "b", b"3").await;
     assert!(store.get("c").await.unwrap().is_some());
+}
+
+/// Creates an entry and waits until its time is over.
+async fn ended(store: &impl Store, key: &str) -> Revision {
+    let Created::New(first) = store.create(key, b"1", Duration::from_millis(1)).await.unwrap()
+    else {
+        panic!("it is there")
+    };
+    let gone = async {
+        while store.get(key).await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, gone).await.expect("it ends");
+    first
+}
+
+// O-55
+async fn after_its_time_an_entry_is_not_found_by_its_value<S: Store>(connect: impl AsyncFn() -> S) {
+    let store = connect().await;
+    ended(&store, "a").await;
+
+    assert!(!store.delete_if_starts_with("a", b"1").await.unwrap());
+    created(&store, "a", b"2").await;
+}
+
+// O-55
+async fn who_knows_an_entry_whose_time_is_over_replaces_no_new_one<S: Store>(
+    connect: impl AsyncFn() -> S,
+) {
+    let (one, other) = (connect().await, connect().await);
+    for round in 0..20 {
+        let key = format!("round.{round}");
+        let known = ended(&one, &key).await;
+        let (replaced, new) =
+            tokio::join!(one.replace(&key, known, b"2", MINUTE), other.create(&key, b"3", MINUTE));
+
+        // NATS may replace it, but then there is no new one.
+        let is_new = matches!(new.unwrap(), Created::New(_));
+        assert_ne!(replaced.unwrap().is_some(), is_new, "one of both");
+        let value = if is_new { b"3" } else { b"2" };
+        assert_eq!(one.get(&key).await.unwrap().unwrap().value, value);
+
+        let known = ended(&one, &format!("new.{round}")).await;
+        let new = created(&other, &format!("new.{round}"), b"3").await;
+        assert_eq!(one.replace(&format!("new.{round}"), known, b"2", MINUTE).await.unwrap(), None);
+        assert!(!one.delete(&format!("new.{round}"), known).await.unwrap());
+        assert!(other.delete(&format!("new.{round}"), new).await.unwrap());
+    }
 }
 
 // O-55
