@@ -62,6 +62,11 @@ impl ReplyKey {
         }
     }
 
+    /// Returns whether another replica may have the request, because the lease was not renewed in time.
+    pub(super) fn may_be_lost(&self) -> bool {
+        self.lease().as_ref().is_some_and(Lease::is_over)
+    }
+
     fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
         self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -35,6 +35,10 @@ use crate::{Created, Revision, Store, clock::later};
 /// | without [`lease`](Self::lease) (the default) | is not answered until its time is over: 30 s, as long as its client repeats it | once at most |
 /// | with a lease | is served by another replica, when the lease is over | again, if a replica dies or cannot reach the store for the time of the lease |
 ///
+/// A replica that could not renew its lease does not replace what another one has: its own client gets the late reply, and
+/// repetitions get that of the new owner. Only a reply that is on its way to the store when the lease ends may arrive
+/// there later and replace it.
+///
 /// With a lease, what the handler does must be harmless when it is done twice: for example an entry that it
 /// [creates](crate::Sessions::create) under a key of the request, such as the number of an order.
 ///
@@ -173,8 +177,23 @@ impl<S: Store> ReplyStore for Replies<S> {
 
     async fn complete(&self, key: &ReplyKey, reply: &[u8], ttl: Duration) -> Result<(), BoxError> {
         key.stop_renewing();
-        self.store.put(&key.name(), &key.reply(reply), ttl).await?;
-        Ok(())
+        let (name, value) = (key.name(), key.reply(reply));
+        if !key.may_be_lost() {
+            self.store.put(&name, &value, ttl).await?;
+            return Ok(());
+        }
+        loop {
+            match self.store.create(&name, &value, ttl).await? {
+                // The lease was extended by a call without an answer. Another such call may come in between.
+                Created::Exists(entry) if entry.value == key.claim() => {
+                    if self.store.replace(&name, entry.revision, &value, ttl).await?.is_some() {
+                        return Ok(());
+                    }
+                }
+                // Nobody had it, or another replica has it.
+                Created::New(_) | Created::Exists(_) => return Ok(()),
+            }
+        }
     }
 
     async fn forget(&self, key: &ReplyKey) -> Result<(), BoxError> {

@@ -19,16 +19,23 @@ use crate::{Revision, Store, StoreError, clock::later};
 #[derive(Debug)]
 pub(super) struct Lease {
     renewing: AbortHandle,
+    until: Until,
 }
 
 impl Lease {
     /// Renews a lease in a task, from a third of its time after `since` on.
     pub(super) fn renewed<S: Store>(renewal: Renewal<S>, since: Instant) -> Self {
-        Self { renewing: tokio::spawn(renewal.run(since)).abort_handle() }
+        let until = renewal.until.clone();
+        Self { renewing: tokio::spawn(renewal.run(since)).abort_handle(), until }
     }
 
     pub(super) fn stop_renewing(&self) {
         self.renewing.abort();
+    }
+
+    /// Returns whether another replica may have the request.
+    pub(super) fn is_over(&self) -> bool {
+        self.until.is_over()
     }
 }
 

@@ -88,6 +88,10 @@ fn replicas(faults: &[Fault]) -> (Replies<Faulty>, Replies<MemoryStore>) {
     (faulty.lease(LEASE), Replies::new(store).lease(LEASE))
 }
 
+fn answered(reply: &[u8]) -> Begun {
+    Begun::Answered(reply.to_vec())
+}
+
 // O-52
 #[tokio::test(start_paused = true)]
 async fn renewals_that_fail_or_hang_for_half_a_lease_do_not_lose_it() {
@@ -132,4 +136,52 @@ async fn who_has_lost_its_lease_does_not_take_it_back() {
             assert_eq!(entry.value, taken.claim(), "{faults:?}");
         }
     }
+}
+
+// O-52
+#[tokio::test(start_paused = true)]
+async fn who_has_lost_its_lease_does_not_replace_what_the_new_owner_has() {
+    // The renewal sees the loss after half a second.
+    for late in [Duration::ZERO, SECOND] {
+        let (slow, other) = replicas(&[Hangs; 3]);
+        let (lost, taken) = (request(), request());
+        slow.begin(&lost, TTL).await.unwrap();
+        sleep(LEASE).await;
+        other.begin(&taken, TTL).await.unwrap();
+        sleep(late).await;
+
+        slow.complete(&lost, b"late", TTL).await.unwrap();
+        assert_eq!(slow.begin(&request(), TTL).await.unwrap(), Begun::InProgress, "{late:?}");
+        other.complete(&taken, b"reply", TTL).await.unwrap();
+        slow.complete(&lost, b"late", TTL).await.unwrap();
+        assert_eq!(slow.begin(&request(), TTL).await.unwrap(), answered(b"reply"), "{late:?}");
+    }
+}
+
+// O-50, O-52
+#[tokio::test(start_paused = true)]
+async fn who_has_lost_its_lease_to_nobody_writes_its_reply() {
+    for late in [Duration::ZERO, SECOND] {
+        let (slow, other) = replicas(&[Hangs; 3]);
+        let lost = request();
+        slow.begin(&lost, TTL).await.unwrap();
+        sleep(LEASE + late).await;
+
+        slow.complete(&lost, b"late", TTL).await.unwrap();
+        assert_eq!(other.begin(&request(), TTL).await.unwrap(), answered(b"late"), "{late:?}");
+    }
+}
+
+// O-50, O-52
+#[tokio::test(start_paused = true)]
+async fn who_still_has_its_lease_by_a_call_without_an_answer_writes_its_reply() {
+    // It extends the lease to 8 s. The last attempt before the reply ends at 6 s.
+    let (slow, other) = replicas(&[Executed(Duration::ZERO), Hangs, Hangs]);
+    let key = request();
+    slow.begin(&key, TTL).await.unwrap();
+    sleep(LEASE + SECOND / 4).await;
+    assert_eq!(other.begin(&request(), TTL).await.unwrap(), Begun::InProgress);
+
+    slow.complete(&key, b"reply", TTL).await.unwrap();
+    assert_eq!(other.begin(&request(), TTL).await.unwrap(), answered(b"reply"));
 }
