@@ -95,6 +95,12 @@ impl<S: Store> Replies<S> {
     /// A call that fails, or has no answer within a sixth of the time, is repeated after a twelfth of it: three begin
     /// before the time is over. So take some seconds: more than twice the longest pause in which a healthy replica
     /// cannot reach the store, and more than 6 times what a call takes at most. The minimum is 30 ms.
+    ///
+    /// The lease also ends when the reply cache of the server forgets the request, even if its handler still works. So
+    /// [`ReplyCache::max_entries`](datagrammar::ReplyCache::max_entries) must be at least the new requests per second
+    /// times [`ttl`](datagrammar::ReplyCache::ttl) in seconds, and
+    /// [`max_bytes`](datagrammar::ReplyCache::max_bytes) that number times 512 bytes and the length of a reply.
+    /// [`reply_cache_evictions`](datagrammar::ServerStats::reply_cache_evictions) must stay 0.
     pub fn lease(mut self, time: Duration) -> Self {
         self.lease = Some(time.max(Duration::from_millis(30)));
         self
