@@ -22,10 +22,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use datagrammar::{AnyTransport, BoxError, PrometheusPage, Server, Udp, with_state};
+use datagrammar::{AnyTransport, BoxError, Limits, PrometheusPage, Server, Udp, with_state};
 use protocol::{Lines, Statsd};
 use registry::Registry;
 use tokio::net::TcpListener;
+
+/// Clients send up to 1,432 bytes over UDP, and up to 8,192 over Unix sockets.
+const MAX_DATAGRAM: usize = 8_192;
 
 async fn count(registry: Arc<Mutex<Registry>>, lines: Lines) {
     let mut registry = registry.lock().unwrap();
@@ -45,7 +48,8 @@ async fn main() -> Result<(), BoxError> {
     };
     let registry = Arc::new(Mutex::new(Registry::default()));
     let handler = with_state(registry.clone(), count);
-    let server = Server::bind(transports, Statsd, handler).await?;
+    let limits = Limits::default().max_datagram_size(MAX_DATAGRAM);
+    let server = Server::builder(Statsd, handler).limits(limits).bind(transports).await?;
     let listener = TcpListener::bind(pages_addr).await?;
     let handle = server.handle();
     for addr in handle.local_addrs() {

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+/// How many bytes a line may have. Clients send far shorter ones.
+pub(crate) const MAX_LINE: usize = 512;
+
 /// One line. A line of DogStatsD can have several values.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Metric {
@@ -32,6 +35,9 @@ pub(crate) enum Value {
 
 /// Reads a line without its line feed. The error says what is wrong.
 pub(crate) fn parse(line: &str) -> Result<Metric, &'static str> {
+    if line.len() > MAX_LINE {
+        return Err("line is too long"); // its parts would be kept
+    }
     let mut parts = line.split('|');
     let (name, values) =
         parts.next().and_then(|part| part.split_once(':')).ok_or("no colon after the name")?;

@@ -1,4 +1,6 @@
-//! All values that were received, by name and labels. What strangers can make it remember is bounded.
+//! All values that were received, by name and labels. What strangers can make it remember is bounded: with all limits
+//! below reached, it is some 120 MB. The page takes 32 MiB more while it is made, and up to 330 bytes more for each line
+//! if they send numbers with so many digits.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,7 +8,10 @@ use super::metric::{Metric, Value};
 
 /// How many values of any type there may be, over all names and labels.
 pub(crate) const MAX_SERIES: usize = 20_000;
-/// How many members there may be in all sets together. Each takes 16 to 32 bytes.
+/// How many bytes names and labels may have on the page, with 64 more for the rest of each line. The labels are longer
+/// there than in a line of a client, and a histogram repeats them 19 times.
+pub(crate) const MAX_PAGE: usize = 32 << 20;
+/// How many members there may be in all sets together. Each takes up to `MAX_LINE` bytes, and some 60 for its place.
 pub(crate) const MAX_MEMBERS: usize = 100_000;
 
 /// The limits of the buckets of times (in seconds) and of other numbers.
@@ -23,6 +28,7 @@ pub(crate) struct Registry {
     pub(crate) families: BTreeMap<String, Family>,
     pub(crate) counts: Counts,
     series: usize,
+    page: usize,
     members: usize,
 }
 
@@ -51,6 +57,16 @@ pub(crate) enum Kind {
     Counter,
     Gauge,
     Histogram,
+}
+
+impl Kind {
+    /// How many lines of the page a value takes.
+    const fn lines(self) -> usize {
+        match self {
+            Self::Counter | Self::Gauge => 1,
+            Self::Histogram => BUCKETS.len() + 3,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -130,10 +146,13 @@ impl Registry {
             return None;
         }
         if !known.is_some_and(|family| family.series.contains_key(labels)) {
-            if self.series >= MAX_SERIES {
+            // Two more lines begin a family.
+            let bytes = (kind.lines() + 2) * (name.len() + labels.len() + 64);
+            if self.series >= MAX_SERIES || self.page + bytes > MAX_PAGE {
                 return None;
             }
             self.series += 1;
+            self.page += bytes;
             let family = self.families.entry(name.to_owned());
             let family = family.or_insert_with(|| Family { kind, series: BTreeMap::new() });
             family.series.insert(labels.to_owned(), Series::new(value));

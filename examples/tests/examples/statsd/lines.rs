@@ -3,7 +3,7 @@
 use datagrammar::DatagramProtocol;
 
 use super::server::{
-    metric::{Metric, Value, parse},
+    metric::{MAX_LINE, Metric, Value, parse},
     protocol::{Lines, Statsd},
 };
 
@@ -87,6 +87,16 @@ fn what_is_wrong_is_said() {
     ] {
         assert_eq!(parse(line), Err(error), "{line}");
     }
+}
+
+#[test]
+fn a_line_has_a_limit() {
+    let line = |len: usize| format!("a:{}|s", "m".repeat(len - "a:|s".len()));
+    assert!(parse(&line(MAX_LINE)).is_ok());
+    assert_eq!(parse(&line(MAX_LINE + 1)), Err("line is too long"));
+    let datagram = format!("{}\nb:2|g\n{}", line(MAX_LINE + 1), line(MAX_LINE));
+    let lines = Statsd.decode(datagram.as_bytes()).unwrap();
+    assert_eq!((lines.metrics.len(), lines.refused), (2, 1));
 }
 
 #[test]

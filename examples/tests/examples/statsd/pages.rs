@@ -3,7 +3,7 @@
 use super::server::{
     metric::parse,
     page::page,
-    registry::{MAX_MEMBERS, MAX_SERIES, Registry},
+    registry::{MAX_MEMBERS, MAX_PAGE, MAX_SERIES, Registry},
 };
 
 fn registry(lines: &[&str]) -> Registry {
@@ -112,6 +112,23 @@ fn what_strangers_send_is_bounded() {
         (MAX_MEMBERS as u64 + 1, 5)
     );
     assert_eq!(values(&registry, "a_"), [format!("a_unique {MAX_MEMBERS}")]);
+}
+
+#[test]
+fn the_bytes_that_strangers_send_are_bounded() {
+    // Short tags become long labels, and a histogram repeats them in 19 lines.
+    let tags: Vec<String> = ('a'..='z').flat_map(|c| [format!("{c}"), format!("__{c}")]).collect();
+    let mut registry = Registry::default();
+    let mut lines = 0;
+    while registry.counts.refused_values == 0 {
+        lines += 1;
+        registry.add(&parse(&format!("h:1|h|#n:{lines},{}", tags.join(","))).unwrap());
+    }
+    let page = page(&registry);
+    assert!(lines < MAX_SERIES, "{lines}");
+    assert!((MAX_PAGE / 2..=MAX_PAGE).contains(&page.len()), "{}", page.len());
+    registry.add(&parse(&format!("h:1|h|#n:1,{}", tags.join(","))).unwrap());
+    assert_eq!(registry.counts.values, lines as u64, "what is known still counts");
 }
 
 #[test]

@@ -24,12 +24,18 @@ fn one_server_counts_over_udp_and_unix_sockets() {
     udp.send(b"views:1|c\nviews:2|c").unwrap();
     unix.send_to(b"views:4|c\nbad", &path).unwrap();
     udp.send(b"\xff").unwrap();
+    // As long as a datagram may be, and longer.
+    let lines = |len: usize| format!("long:1|c\n{}", "\n".repeat(len - "long:1|c\n".len()));
+    unix.send_to(lines(8_192).as_bytes(), &path).unwrap();
+    unix.send_to(lines(8_193).as_bytes(), &path).unwrap();
 
     let wanted = [
         "\nviews_total 7\n",
         "\nstatsd_refused_lines_total 1\n",
-        "\ndatagrammar_server_delivered_datagrams_total 3\n",
+        "\ndatagrammar_server_delivered_datagrams_total 4\n",
         "\ndatagrammar_server_decode_errors_total 1\n",
+        "\nlong_total 1\n",
+        "\ndatagrammar_server_dropped_datagrams_total{reason=\"truncated\"} 1\n",
     ];
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -45,7 +51,7 @@ fn one_server_counts_over_udp_and_unix_sockets() {
     program.signal("-INT");
     let (code, lines) = program.end();
     assert_eq!(code, Some(0));
-    assert!(lines[0].starts_with("received: 3, "), "{lines:?}");
+    assert!(lines[0].starts_with("received: 5, "), "{lines:?}");
     std::fs::remove_dir_all(folder).unwrap();
 }
 
