@@ -2,7 +2,9 @@
 
 use std::{io, net::TcpListener};
 
-use axum::{Router, serve};
+use axum::Router;
+
+use super::connections::{Bounds, serve};
 
 /// A socket that listens and does not block.
 #[derive(Debug)]
@@ -14,15 +16,21 @@ pub(super) enum Listener {
 
 impl Listener {
     /// Answers requests with `pages` until `ended` completes, and then those that are in progress.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the runtime cannot watch the socket.
     pub(super) async fn serve(
         self,
         pages: Router,
-        ended: impl Future<Output = ()> + Send + 'static,
+        bounds: Bounds,
+        ended: impl Future<Output = ()>,
     ) -> io::Result<()> {
         match self {
             Self::Tcp(listener) => {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                serve(listener, pages).with_graceful_shutdown(ended).await
+                let accept = async move || Ok(listener.accept().await?.0);
+                serve(accept, pages, bounds, ended).await;
             }
             #[cfg(unix)]
             Self::Unix(path, listener) => {
@@ -30,8 +38,10 @@ impl Listener {
                 let _open = listener.try_clone()?;
                 let _path = path;
                 let listener = tokio::net::UnixListener::from_std(listener)?;
-                serve(listener, pages).with_graceful_shutdown(ended).await
+                let accept = async move || Ok(listener.accept().await?.0);
+                serve(accept, pages, bounds, ended).await;
             }
         }
+        Ok(())
     }
 }

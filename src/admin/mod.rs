@@ -15,6 +15,13 @@
 //! program, so it works beside [`blocking`](crate::blocking) servers too. It listens at loopback addresses or a Unix
 //! socket, unless [`Admin::allow_remote`] allows others. It has neither TLS nor passwords.
 //!
+//! # Bounds
+//!
+//! The endpoint answers one request on each connection, and then closes it. It has 64 connections at a time; further ones
+//! wait in the backlog of the kernel. The head of a request has 16 KiB and 5 s at most, and a connection lasts at most 10 s
+//! longer than [`Admin::blocked_after`]. So connections without requests delay a probe by at most 5 s. But who may connect
+//! can open new ones again and again, and delay probes for as long: let only those connect who should.
+//!
 //! # Kubernetes
 //!
 //! Use `/live` as `livenessProbe` and `/ready` as `readinessProbe`, both with `timeoutSeconds: 2`, because `/live` waits up
@@ -35,6 +42,7 @@
 //! }
 //! ```
 
+mod connections;
 mod listener;
 mod options;
 mod pages;

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::oneshot, time::sleep};
 
-use super::{listener::Listener, pages::Pages};
+use super::{connections::Bounds, listener::Listener, pages::Pages};
 use crate::engine::dedicated_thread::Reactor;
 
 /// An endpoint for operators that listens on a thread of its own; made by [`Admin::bind`](super::Admin::bind).
@@ -61,7 +61,8 @@ fn run(reactor: &Reactor, listener: Listener, pages: Pages, stopped: oneshot::Re
         }
     };
     let (ended, all_gone) = oneshot::channel::<()>();
-    let serving = listener.serve(pages.router(), async { drop(all_gone.await) });
+    let bounds = Bounds::of(pages.blocked_after);
+    let serving = listener.serve(pages.router(), bounds, async { drop(all_gone.await) });
     reactor.runtime().block_on(async {
         tokio::select! {
             biased;

@@ -1,8 +1,14 @@
 //! The stats and the diagnostics as pages.
 
-use datagrammar::{Client, PrometheusPage, Server, Text, admin::Admin};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
 
-use super::{ask, echo_server};
+use datagrammar::{Client, PrometheusPage, Server, Text, admin::Admin};
+use tokio::task::spawn_blocking;
+
+use super::{DEADLINE, ask, echo_server};
 
 /// A server that has ended after `requests` requests, because its numbers do not change any more.
 async fn served(requests: usize) -> Server {
@@ -13,7 +19,7 @@ async fn served(requests: usize) -> Server {
             client.send("hello".to_owned()).await.unwrap();
             client.recv().await.unwrap();
         }
-        handle.graceful_shutdown(super::DEADLINE).await;
+        handle.graceful_shutdown(DEADLINE).await;
     };
     server.serve_until(asks).await.unwrap();
     server
@@ -73,4 +79,25 @@ async fn there_is_a_list_of_the_pages_and_no_other_page() {
     assert_eq!(ask(addr, "POST /ready").await.status, 405);
     let named = ask(addr, "GET /ready/a%20b%2F%C3%BC").await;
     assert_eq!(named.text, "a b/ü: not ready: not serving\n");
+}
+
+// O-13
+#[tokio::test]
+async fn a_connection_has_one_request() {
+    let (_server, handle) = echo_server().await;
+    let admin = Admin::new().server("echo", handle).bind("127.0.0.1:0").unwrap();
+    let addr = admin.local_addr().unwrap();
+    let ask = move || {
+        let mut connection = TcpStream::connect(addr).unwrap();
+        connection.set_read_timeout(Some(DEADLINE)).unwrap();
+        connection.write_all(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("the endpoint closes the connection");
+        answer
+    };
+
+    let answer = spawn_blocking(ask).await.unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
 }
