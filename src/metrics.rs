@@ -27,7 +27,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     ClientStats, RequestStats, ServerHandle, ServerStats,
-    stats::metrics::{Kind, Metric, Sample, Value},
+    stats::metrics::{Kind, Metric, Sample, Value, check_label},
 };
 
 const METADATA: Metadata<'_> =
@@ -84,8 +84,15 @@ impl Publisher {
     }
 
     /// Adds a label to all values. Servers of one program need different labels, or each overwrites the values of the other.
+    ///
+    /// # Panics
+    ///
+    /// If the name is not made of ASCII letters, digits and underscores, begins with a digit or two underscores, is given
+    /// twice, or is `le`, `outcome`, `quantile` or `reason`. Prometheus would refuse it, or metrics have it themselves.
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.push((name.into(), value.into()));
+        let name = name.into();
+        check_label(&name, self.labels.iter().map(|(other, _)| &**other));
+        self.labels.push((name, value.into()));
         self
     }
 

@@ -6,6 +6,8 @@ mod table;
 use std::{borrow::Cow, fmt, time::Duration};
 
 pub use prometheus::PrometheusPage;
+#[cfg(feature = "metrics")]
+pub(crate) use prometheus::check_label;
 
 /// One metric: what each exporter says about it, and its values.
 #[derive(Clone, Debug, PartialEq)]

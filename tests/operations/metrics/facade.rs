@@ -198,3 +198,19 @@ async fn values_are_published_in_each_interval() {
 fn nothing_happens_without_a_recorder() {
     Publisher::new().publish_server(&ServerStats::default());
 }
+
+// O-16
+#[test]
+fn a_publisher_refuses_the_labels_that_the_page_refuses() {
+    for name in ["", "1a", "a-b", "ä", "__name__", "le", "outcome", "quantile", "reason", "given"]
+    {
+        let labels = [("given", "one"), (name, "two")];
+        let published = std::panic::catch_unwind(|| {
+            labels.iter().fold(Publisher::new(), |to, (name, value)| to.label(*name, *value))
+        });
+        let page = std::panic::catch_unwind(|| ServerStats::default().to_prometheus(&labels));
+
+        assert!(published.is_err() && page.is_err(), "{name:?}");
+    }
+    let _ = Publisher::new().label("given", "one").label("_a1", "two").label("A", "");
+}

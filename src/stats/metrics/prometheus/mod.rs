@@ -18,7 +18,8 @@ use super::{
 /// # Panics
 ///
 /// The methods panic if the name of a label is not made of ASCII letters, digits and underscores, begins with a digit or two
-/// underscores, is given twice, or is one that metrics have themselves: `le`, `outcome` or `reason`. Values can be any text.
+/// underscores, is given twice, or is one of those that metrics have themselves: `le`, `outcome`, `quantile` and `reason`. Values
+/// can be any text.
 ///
 /// # Examples
 ///
@@ -86,7 +87,9 @@ impl PrometheusPage {
     }
 
     fn add(mut self, metrics: Vec<Metric>, labels: &[(&str, &str)]) -> Self {
-        check(labels);
+        for (n, (name, _)) in labels.iter().enumerate() {
+            check_label(name, labels[..n].iter().map(|(other, _)| *other));
+        }
         let labels: Vec<_> = labels.iter().map(|(name, value)| label(name, value)).collect();
         for Metric { name, help, kind, samples } in metrics {
             let known = self.metrics.iter().position(|lines| lines.name == name);
@@ -110,7 +113,7 @@ impl ServerStats {
     /// # Panics
     ///
     /// If the name of a label is not made of ASCII letters, digits and underscores, begins with a digit or two underscores,
-    /// is given twice, or is `le` or `reason`.
+    /// is given twice, or is `le`, `outcome`, `quantile` or `reason`.
     ///
     /// # Examples
     ///
@@ -137,18 +140,18 @@ impl fmt::Display for PrometheusPage {
     }
 }
 
-fn check(labels: &[(&str, &str)]) {
-    for (n, (name, _)) in labels.iter().enumerate() {
-        let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let first = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-        let reserved =
-            name.starts_with("__") || ["le", "outcome", "quantile", "reason"].contains(name);
-        assert!(letters && first && !reserved, "{name:?} cannot be the name of a label");
-        assert!(
-            labels[..n].iter().all(|(other, _)| other != name),
-            "label {name:?} is given twice"
-        );
-    }
+/// Checks the name of a label that is given after those of `others`.
+///
+/// # Panics
+///
+/// If Prometheus would refuse it.
+pub(crate) fn check_label<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) {
+    let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let first = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    let reserved =
+        name.starts_with("__") || ["le", "outcome", "quantile", "reason"].contains(&name);
+    assert!(letters && first && !reserved, "{name:?} cannot be the name of a label");
+    assert!(others.all(|other| other != name), "label {name:?} is given twice");
 }
 
 /// `name="value"`, as the format demands it.

@@ -146,13 +146,15 @@ fn the_values_of_several_servers_are_together() {
 #[test]
 fn labels_that_prometheus_would_refuse_panic() {
     let twice: &[_] = &[("a", ""), ("a", "")];
-    let wrong: [&[_]; 8] = [
+    let wrong: [&[_]; 10] = [
         &[("", "")],
         &[("1a", "")],
         &[("a-b", "")],
         &[("ä", "")],
         &[("__name__", "")],
         &[("le", "")],
+        &[("outcome", "")],
+        &[("quantile", "")],
         &[("reason", "")],
         twice,
     ];
