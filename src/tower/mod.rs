@@ -60,6 +60,10 @@
 //!
 //! With `load_shed`, the service is always ready, so no request is dropped as busy.
 //!
+//! With a [reply store](crate::ReplyStore), a request that waits for the store keeps its place in the service, for up to
+//! [`store_timeout`](crate::ReplyCache::store_timeout), 1 s by default. So while the store is slow, other peers can find a
+//! `ConcurrencyLimit` full, and their requests are dropped as busy.
+//!
 //! # Errors and panics
 //!
 //! They are the same as those of a [function](crate::Handler#functions). An error of the service, such as the `Elapsed` of
