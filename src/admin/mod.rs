@@ -15,6 +15,8 @@
 //! program, so it works beside [`blocking`](crate::blocking) servers too. It listens at loopback addresses or a Unix
 //! socket, unless [`Admin::allow_remote`] allows others. It has neither TLS nor passwords.
 //!
+//! [In production](crate::_documentation::production) says which page is for whom, what to watch, and how a server stops.
+//!
 //! # Bounds
 //!
 //! The endpoint answers one request on each connection, and then closes it. It has 64 connections at a time; further ones
