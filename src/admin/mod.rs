@@ -19,10 +19,10 @@
 //!
 //! # Bounds
 //!
-//! The endpoint answers one request on each connection, and then closes it. It has 64 connections at a time; further ones
-//! wait in the backlog of the kernel. The head of a request has 16 KiB and 5 s at most, and a connection lasts at most 10 s
-//! longer than [`Admin::blocked_after`]. So connections without requests delay a probe by at most 5 s. But who may connect
-//! can open new ones again and again, and delay probes for as long: let only those connect who should.
+//! The endpoint answers one request on each connection, and then closes it. It has 64 connections at a time. A further one
+//! takes the place of the one that waits longest for its request; where all have theirs, it waits for an answer to end. The
+//! head of a request has 16 KiB and 5 s at most, and a connection lasts at most 10 s longer than [`Admin::blocked_after`].
+//! So clients that connect and do nothing neither delay a probe nor use up the descriptors of the process.
 //!
 //! # Kubernetes
 //!

@@ -3,6 +3,7 @@
 use std::future::pending;
 
 use axum::routing::get;
+use futures_util::FutureExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     sync::mpsc::{UnboundedSender, unbounded_channel},
@@ -52,6 +53,11 @@ async fn rest(connection: &mut DuplexStream) -> String {
     let mut text = String::new();
     connection.read_to_string(&mut text).await.unwrap();
     text
+}
+
+/// Whether the endpoint has not closed the connection.
+fn is_open(connection: &mut DuplexStream) -> bool {
+    connection.read_u8().now_or_never().is_none()
 }
 
 // O-13
@@ -126,33 +132,57 @@ async fn an_answer_has_all_the_time_that_the_program_gives_it() {
 
 // O-13
 #[tokio::test(start_paused = true)]
-async fn idle_connections_delay_a_request_by_the_time_for_a_head_at_most() {
+async fn a_request_waits_for_no_connection_without_one() {
     let endpoint = greeting();
-    let idle: Vec<_> = (0..BOUNDS.connections).map(|_| endpoint.connect()).collect();
     let since = Instant::now();
+    let mut idle: Vec<_> = (0..1_000).map(|_| endpoint.connect()).collect();
     let mut connection = endpoint.connect();
-    connection.write_all(REQUEST).await.unwrap();
-
-    assert!(rest(&mut connection).await.ends_with("\r\n\r\nhello"));
-    // Not before: so many are open at a time, and no more.
-    let lasted = since.elapsed();
-    let (head, slack) = (BOUNDS.head, Duration::from_millis(100));
-    assert!((head..head + slack).contains(&lasted), "{lasted:?}");
-    drop(idle);
-}
-
-// O-13
-#[tokio::test(start_paused = true)]
-async fn one_connection_less_than_the_limit_leaves_room() {
-    let endpoint = greeting();
-    let idle: Vec<_> = (1..BOUNDS.connections).map(|_| endpoint.connect()).collect();
-    let since = Instant::now();
-    let mut connection = endpoint.connect();
+    idle.extend((0..1_000).map(|_| endpoint.connect()));
     connection.write_all(REQUEST).await.unwrap();
 
     assert!(rest(&mut connection).await.ends_with("\r\n\r\nhello"));
     assert_eq!(since.elapsed(), Duration::ZERO);
-    drop(idle);
+}
+
+// O-13
+#[tokio::test(start_paused = true)]
+async fn the_connections_that_wait_longest_for_a_request_make_room() {
+    let endpoint = greeting();
+    let mut idle: Vec<_> = (0..BOUNDS.connections).map(|_| endpoint.connect()).collect();
+    // It waits for the thread of the endpoint, and for nothing else.
+    sleep(Duration::from_millis(1)).await;
+    assert!(idle.iter_mut().all(is_open), "so many fit");
+
+    idle.extend((0..3).map(|_| endpoint.connect()));
+    sleep(Duration::from_millis(1)).await;
+
+    let open: Vec<_> = idle.iter_mut().map(is_open).collect();
+    assert!(open[..3].iter().all(|open| !open) && open[3..].iter().all(|open| *open), "{open:?}");
+}
+
+// O-13
+#[tokio::test(start_paused = true)]
+async fn where_all_connections_have_a_request_a_further_one_waits_for_an_answer() {
+    let slow = async || {
+        sleep(Duration::from_secs(2)).await;
+        "hello"
+    };
+    let endpoint = Endpoint::start(Router::new().route("/", get(slow)), pending());
+    let since = Instant::now();
+    let mut connections = Vec::new();
+    for _ in 0..=BOUNDS.connections {
+        let mut connection = endpoint.connect();
+        connection.write_all(REQUEST).await.unwrap();
+        connections.push(connection);
+    }
+
+    let mut last = connections.pop().expect("there are many");
+    for connection in &mut connections {
+        assert!(rest(connection).await.ends_with("\r\n\r\nhello"));
+    }
+    assert_eq!(since.elapsed().as_secs(), 2);
+    assert!(rest(&mut last).await.ends_with("\r\n\r\nhello"));
+    assert_eq!(since.elapsed().as_secs(), 4);
 }
 
 // O-13
