@@ -4,9 +4,13 @@ use std::{
     fs, io,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use tokio::net::{UnixListener, UnixStream};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    time::sleep,
+};
 
 use crate::transport::unix::OwnPath;
 
@@ -54,13 +58,27 @@ impl Listener {
         self.path.set_kept(true);
     }
 
-    /// Listens at the path again, if a process that has ended has replaced it.
+    /// Listens at the path again, if a process that has ended has replaced it. It may still be there for a moment, because the
+    /// system closes the descriptors of a killed process one after the other.
     ///
     /// # Errors
     ///
     /// Fails with `AddrInUse` if another process listens there.
-    pub(crate) fn restore(&mut self) -> io::Result<()> {
+    pub(crate) async fn restore(&mut self) -> io::Result<()> {
+        const TRIES: u32 = 100;
+        const PAUSE: Duration = Duration::from_millis(10);
+
         self.path.set_kept(false);
+        for _ in 1..TRIES {
+            match self.bind_again() {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => sleep(PAUSE).await,
+                bound => return bound,
+            }
+        }
+        self.bind_again()
+    }
+
+    fn bind_again(&mut self) -> io::Result<()> {
         if !self.path.is_there() {
             *self = Self::bind(self.path.path(), false)?;
         }
@@ -129,11 +147,16 @@ mod tests {
 
         let mut replaced = Listener::bind(&path, false).unwrap();
         replaced.leave_path();
-        drop(std::os::unix::net::UnixListener::bind(beside(&path)).unwrap());
+        let other = std::os::unix::net::UnixListener::bind(beside(&path)).unwrap();
         fs::rename(beside(&path), &path).unwrap();
-        replaced.restore().unwrap();
+        // It goes a moment later.
+        let going = async {
+            sleep(Duration::from_millis(1)).await;
+            drop(other);
+        };
+        tokio::join!(replaced.restore(), going).0.unwrap();
         UnixStream::connect(&path).await.unwrap();
-        replaced.restore().unwrap();
+        replaced.restore().await.unwrap();
         drop(replaced);
         assert!(!path.exists());
 

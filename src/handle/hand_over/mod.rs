@@ -138,7 +138,7 @@ impl ServerHandle {
         let mut talked = talk.with(first, &listener, true).await;
         while talked == Talked::Lost {
             // The path may be that of the process that was lost.
-            if listener.restore().is_err() {
+            if listener.restore().await.is_err() {
                 break;
             }
             talked = match talk.until_ended(self.successor(&mut listener, &starting)).await {
@@ -178,7 +178,7 @@ impl ServerHandle {
                 return connection;
             }
             // It may have replaced the path before it has ended.
-            let _ = listener.restore();
+            let _ = listener.restore().await;
         }
     }
 
