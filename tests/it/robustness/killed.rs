@@ -171,7 +171,7 @@ fn kill(servers: u64) -> (usize, usize) {
     (peers.answered.len(), lost)
 }
 
-// B-13, L-1
+// B-13, L-1, O-5
 #[test]
 fn of_a_server_that_is_killed_at_most_what_it_had_read_is_lost() {
     if env::var_os(SERVER).is_some() {
