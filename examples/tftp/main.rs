@@ -6,6 +6,8 @@
 //! curl tftp://127.0.0.1:6969/ --upload-file notes.txt
 //! ```
 //!
+//! In place of the address, `inherited` stands for the socket of systemd, which stays open while the server restarts.
+//!
 //! `packet.rs` is the protocol. A request is received here, `files.rs` opens its file, and `transfer.rs` moves the bytes.
 //! TFTP has no passwords: everybody who reaches the server can read all files of the directory and add others.
 
@@ -13,9 +15,11 @@ mod files;
 mod packet;
 mod transfer;
 
-use std::{env, io};
+use std::{env, io, time::Duration};
 
-use datagrammar::{BoxError, Client, Handler, Limits, Peer, Server, Udp};
+use datagrammar::{
+    AnyTransport, BoxError, Client, Handler, Inherited, Limits, Peer, Server, Termination, Udp,
+};
 use files::Files;
 use packet::{Packet, Request, Tftp};
 use tokio::fs::{self, File};
@@ -102,12 +106,18 @@ impl Files {
 async fn main() -> Result<(), BoxError> {
     let args: Vec<_> = env::args().skip(1).collect();
     let [addr, root, max_len] = &args[..] else {
-        return Err("usage: tftp ADDR:PORT DIRECTORY MAX_UPLOAD_BYTES".into());
+        return Err("usage: tftp ADDR:PORT|inherited DIRECTORY MAX_UPLOAD_BYTES".into());
+    };
+    let transport = match &**addr {
+        "inherited" => AnyTransport::new(Inherited::all()),
+        addr => AnyTransport::new(addr),
     };
     let files = Files { root: std::fs::canonicalize(root)?, max_len: max_len.parse()? };
     // Each transfer takes a socket and an open file.
     let limits = Limits::default().max_conversations(256);
-    let server = Server::builder(Tftp, files).limits(limits).bind(addr).await?;
+    let server = Server::builder(Tftp, files).limits(limits).bind(transport).await?;
     println!("listening on {}", server.local_addr());
-    Ok(server.serve_until(tokio::signal::ctrl_c()).await?)
+    // Transfers that run may end. A second signal ends them.
+    let termination = Termination::default().grace(Duration::from_secs(60));
+    Ok(server.serve_until_signal_with(termination).await?)
 }

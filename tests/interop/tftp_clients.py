@@ -3,9 +3,10 @@
 import os
 import random
 import re
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from lossy_relay import relaying
 from programs import Built, expect, finished, folder
@@ -115,6 +116,39 @@ def curl_lossy(built: Built) -> None:
     lossy(built, curl(["--tftp-no-options"])) # its options ask the server to wait 5 s before it repeats anything
 
 
+def curl_restarts(built: Built) -> None:
+    """curl, our tftp: downloads go on while the server restarts on a socket that stays open, as one of systemd"""
+    start = 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@" 3<&0'
+    lengths = range(300_000, 2_000_000, 100_000)
+    with ExitStack() as stack:
+        root, local = stack.enter_context(folder()), stack.enter_context(folder())
+        held = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        held.bind(("127.0.0.1", 0))
+        command = ["sh", "-c", start, built.program("tftp"), "inherited", root, "1000000"]
+
+        def serve() -> subprocess.Popen:
+            server = subprocess.Popen(command, stdin=held, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            stack.callback(server.kill)
+            server.stdout.readline()
+            return server
+
+        servers = [serve()]
+        downloads = []
+        for n, length in enumerate(lengths):
+            put(f"{root}/{n}", random.Random(n).randbytes(length))
+            read = curl(["--tftp-blksize", "512"]).read(held.getsockname(), str(n), f"{local}/{n}")
+            downloads.append(subprocess.Popen(read))
+            stack.callback(downloads[-1].kill)
+            if n % 3 == 2:
+                servers[-1].terminate()
+                servers.append(serve())
+        for n, download in enumerate(downloads):
+            expect((n, download.wait(timeout=60)), (n, 0))
+            expect(content(f"{local}/{n}") == content(f"{root}/{n}"), True)
+        servers[-1].terminate()
+        expect([server.wait(timeout=60) for server in servers], [0] * len(servers))
+
+
 def atftp_clean(built: Built) -> None:
     """atftp, our tftp: reads and writes files, with and without options"""
     clean(built, [atftp([]), atftp(["--option", "blksize 1024", "--option", "tsize 0", "--option", "timeout 3"])])
@@ -140,4 +174,4 @@ def tftp_hpa_lossy(built: Built) -> None:
     lossy(built, tftp_hpa([]), seeds=(0, 4)) # it waits longer and longer before it repeats anything
 
 
-CHECKS = [curl_clean, curl_refused, curl_lossy, atftp_clean, atftp_lossy, tftp_hpa_clean, tftp_hpa_lossy]
+CHECKS = [curl_clean, curl_refused, curl_lossy, curl_restarts, atftp_clean, atftp_lossy, tftp_hpa_clean, tftp_hpa_lossy]

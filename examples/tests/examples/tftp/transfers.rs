@@ -238,6 +238,8 @@ fn an_upload_that_a_shutdown_ends_leaves_no_file() {
     client.send(&Packet::Write(request("new", &[])));
     assert_eq!((client.expect(), served.files()), (Packet::Ack(0), 1));
 
+    // The first one waits for transfers.
     served.program.signal("-INT");
+    served.program.signal("-TERM");
     assert_eq!((served.program.wait(), served.files()), (Some(0), 0));
 }
