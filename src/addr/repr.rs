@@ -3,7 +3,7 @@
 use std::{
     cmp::Ordering,
     hash::{Hash, Hasher},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::Arc,
 };
 
@@ -49,7 +49,7 @@ impl Rare {
         /// The kernel refuses to send to port 0.
         #[cfg(unix)]
         const NOWHERE: &SocketAddr =
-            &SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 0);
+            &SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 0);
 
         match self {
             Self::Proxied(proxied) => &proxied.proxy,

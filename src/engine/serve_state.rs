@@ -28,7 +28,6 @@ pub(crate) enum Mode {
     /// Receive only from peers that are in conversation.
     Drain,
     /// Receive nothing more from the socket, and let conversations go on with what another process receives.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems pass no sockets"))]
     HandOver,
     /// Receive nothing more, and serve what was received.
     Finish,

@@ -54,7 +54,6 @@ pub(crate) enum End {
     /// Let conversations go on until this time.
     Drain(Instant),
     /// Let conversations go on until this time, with what another process reads.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems pass no sockets"))]
     HandOver(Instant),
     /// Read nothing more, and serve until this time what was read.
     Finish(Instant),

@@ -30,7 +30,10 @@ pub(super) fn opens_early(socket: &SocketState) -> bool {
     #[cfg(unix)]
     return socket.hand_over.intake().is_some();
     #[cfg(not(unix))]
-    return false;
+    {
+        let _ = socket;
+        false
+    }
 }
 
 /// What [`open`] has found.

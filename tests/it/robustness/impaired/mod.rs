@@ -48,7 +48,8 @@ async fn ask(impairment: Impairment, requests: u64, seed: u64) -> Results {
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let options = RequestClient::builder(Tagged::new(Text)).seed(seed << 8 | client);
-        let options = options.total_timeout(Duration::from_secs(120)).max_attempts(1_000);
+        // Shorter than the time for which the server knows a request.
+        let options = options.total_timeout(Duration::from_secs(25)).max_attempts(1_000);
         let asking = options.max_timeout(Duration::from_secs(2)).max_in_flight(50);
         let asking = asking.initial_timeout(Duration::from_millis(300));
         let asking = asking.connect(relay.addr).await.unwrap();
