@@ -35,7 +35,7 @@ def life(built: Built) -> None:
         expect((status, line in text.splitlines()), (200, True))
         expect(service.wait(timeout=DEADLINE), 0)
     stopped = [lines.get() for _ in range(lines.qsize())][-1]
-    expect(stopped.startswith("stopped: received 2"), True)
+    expect(stopped.startswith("stopped: received: 2,"), True)
 
 
 def units(built: Built) -> None:

@@ -19,6 +19,8 @@ use super::times;
 use crate::support::BindNow;
 
 const CLIENTS: u64 = 20;
+/// How many requests of a client are on their way at a time.
+const AT_A_TIME: u64 = 50;
 
 /// How many requests were answered, and how many ended with a timeout.
 #[derive(Debug, Default, PartialEq)]
@@ -26,6 +28,19 @@ struct Results {
     answered: u64,
     timed_out: u64,
     attempts: u64,
+}
+
+/// Whether a request was answered; otherwise it has timed out.
+async fn is_answered(client: &RequestClient<Tagged<Text>>, n: u64) -> bool {
+    let packet = n.to_string();
+    match client.request(&packet).await {
+        Ok(answer) => {
+            assert_eq!(answer, packet);
+            true
+        }
+        Err(RequestError::TimedOut { .. }) => false,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 async fn ask(impairment: Impairment, requests: u64, seed: u64) -> Results {
@@ -50,26 +65,23 @@ async fn ask(impairment: Impairment, requests: u64, seed: u64) -> Results {
         let options = RequestClient::builder(Tagged::new(Text)).seed(seed << 8 | client);
         // Shorter than the time for which the server knows a request.
         let options = options.total_timeout(Duration::from_secs(25)).max_attempts(1_000);
-        let asking = options.max_timeout(Duration::from_secs(2)).max_in_flight(50);
+        let asking = options.max_timeout(Duration::from_secs(2)).max_in_flight(AT_A_TIME as usize);
         let asking = asking.initial_timeout(Duration::from_millis(300));
         let asking = asking.connect(relay.addr).await.unwrap();
         clients.spawn(async move {
-            let mut requests_of_client = JoinSet::new();
-            for n in (client..requests).step_by(CLIENTS as usize) {
+            let mut lanes = JoinSet::new();
+            for lane in 0..AT_A_TIME {
                 let asking = asking.clone();
-                requests_of_client.spawn(async move {
-                    let packet = n.to_string();
-                    match asking.request(&packet).await {
-                        Ok(answer) => {
-                            assert_eq!(answer, packet);
-                            true
-                        }
-                        Err(RequestError::TimedOut { .. }) => false,
-                        Err(error) => panic!("{error}"),
+                let numbers = client + lane * CLIENTS..requests;
+                lanes.spawn(async move {
+                    let mut ends = Vec::new();
+                    for n in numbers.step_by((CLIENTS * AT_A_TIME) as usize) {
+                        ends.push(is_answered(&asking, n).await);
                     }
+                    ends
                 });
             }
-            let ends = requests_of_client.join_all().await;
+            let ends = lanes.join_all().await.concat();
             (ends, asking.stats().attempts)
         });
     }
@@ -107,8 +119,10 @@ async fn over_real_sockets_each_request_is_answered_and_handled_once_or_times_ou
     }
     let mut all = networks.join_all().await;
     all.sort_by(|(one, _), (other, _)| one.cmp(other));
-    for (network, results) in all {
+    for (network, results) in &all {
         println!("{network}: {results:?}");
+    }
+    for (network, results) in all {
         assert_eq!(results.answered + results.timed_out, requests, "{network}");
         assert!(results.attempts >= requests, "{network}");
     }
