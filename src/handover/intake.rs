@@ -133,6 +133,22 @@ impl Intake {
         intakes.iter().for_each(|intake| intake.signal.wake());
     }
 
+    /// Tells the old process that this one ends. What that has sent so far still comes.
+    pub(crate) fn leave(&self) {
+        self.outgoing.send(Message::Leaving);
+    }
+
+    /// Waits until nothing comes from the old process any more.
+    pub(crate) fn poll_gone(&self, cx: &Context<'_>) -> Poll<()> {
+        self.signal.register(cx);
+        if locked(&self.table).is_gone() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Moves what has come from the old process into an empty `batch`, as far as there is room.
+    pub(crate) fn take_rest(&self, batch: &mut RecvBatch) {
+        self.take_ready(&mut locked(&self.table), batch);
+    }
+
     fn change(&self, change: impl FnOnce(&mut Table)) {
         change(&mut locked(&self.table));
         self.signal.wake();

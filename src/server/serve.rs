@@ -205,6 +205,13 @@ impl Serving<'_> {
             events::stopping();
         }
         self.serve_state.set(mode);
+        #[cfg(unix)]
+        if matches!(mode, Mode::HandOver | Mode::Finish)
+            && let Some(intake) =
+                self.server.sockets.iter().find_map(|socket| socket.hand_over.intake())
+        {
+            intake.leave();
+        }
         for socket in &self.server.sockets {
             socket.outbox.signal.wake();
         }

@@ -36,6 +36,7 @@ where
     pub(super) async fn end(&mut self) {
         #[cfg(unix)]
         if self.serve_state.mode() >= Mode::HandOver {
+            self.finish_taking_over().await;
             self.hand_over().await;
         }
         if self.serve_state.mode() == Mode::Finish {

@@ -13,6 +13,8 @@ mod proxied;
 mod receiving;
 mod rereading;
 mod stall;
+#[cfg(unix)]
+mod taking_over;
 
 use std::{
     future::poll_fn,

@@ -118,6 +118,10 @@ impl ServerHandle {
         let first = tokio::select! {
             biased;
             () = self.stopping() => {
+                if succession.is_taking_over() {
+                    // The process before this one still has conversations, and listens there again.
+                    listener.leave_path();
+                }
                 // A process that is starting takes the end of the connection for the end of all conversations.
                 let stream = locked(&starting).take();
                 if stream.is_some() {

@@ -32,7 +32,7 @@ const PEERS: usize = 256;
 pub(super) enum Talked {
     /// All workers have ended.
     Ended,
-    /// The other process has ended before.
+    /// The other process has ended before, or is about to.
     Lost,
 }
 
@@ -153,6 +153,7 @@ impl<'a> Talk<'a> {
                         }
                     }
                     Message::Bye => self.finish().await,
+                    Message::Leaving => return Ok(Talked::Lost),
                     _ => return Err(io::ErrorKind::InvalidData.into()),
                 },
                 () = has_stopped(handle), if !self.done => self.forget_links(),

@@ -47,6 +47,8 @@ pub(crate) enum Message {
     Finished,
     /// The new process sends no more datagrams.
     Bye,
+    /// The new process ends. It serves what was sent so far; what comes later is for the next process.
+    Leaving,
 }
 
 /// Why the old process does not hand over.
@@ -122,6 +124,7 @@ impl Message {
             Self::Returned { socket, datagram } => writer.kind(8).datagram(*socket, datagram),
             Self::Finished => writer.u8(9),
             Self::Bye => writer.u8(10),
+            Self::Leaving => writer.u8(11),
         }
         let len = (bytes.len() - start - 4) as u32;
         bytes[start..start + 4].copy_from_slice(&len.to_le_bytes());
@@ -280,6 +283,7 @@ impl Reader<'_> {
             8 => Message::Returned { socket: self.u32()?, datagram: self.datagram()? },
             9 => Message::Finished,
             10 => Message::Bye,
+            11 => Message::Leaving,
             _ => return None,
         };
         self.0.is_empty().then_some(message)

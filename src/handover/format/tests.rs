@@ -42,6 +42,7 @@ fn messages() -> Vec<Message> {
         Message::Returned { socket: 3, datagram: datagram("192.0.2.7:5000", None) },
         Message::Finished,
         Message::Bye,
+        Message::Leaving,
     ]
 }
 

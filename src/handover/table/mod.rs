@@ -61,6 +61,10 @@ impl Table {
         self.begun
     }
 
+    pub(super) const fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// Whether nothing comes from the old process any more, and nothing belongs to it.
     pub(super) fn is_done(&self) -> bool {
         self.gone && self.peers.is_empty() && self.ready.is_empty()

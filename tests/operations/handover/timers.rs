@@ -1,8 +1,8 @@
 //! What conversations of the old process wait for besides datagrams.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 
-use datagrammar::RecvError;
+use datagrammar::{DropReason, RecvError};
 use tokio::sync::Notify;
 
 use super::*;
@@ -41,6 +41,73 @@ async fn a_timeout_elapses_in_the_old_process() {
     assert_eq!(aborted, 0);
     assert_eq!(client.ask("b").await, "new 1 b");
     new.shut_down().await;
+}
+
+// O-32, O-35: the new process is told to end when datagrams have just come back
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_has_come_back_is_served_by_a_process_that_ends() {
+    /// Receives one packet, once it may.
+    struct One(Arc<Notify>);
+
+    impl Handler<String, String> for One {
+        async fn handle(&self, peer: &mut Peer<String, String>) -> Result<(), BoxError> {
+            self.0.notified().await;
+            let packet = peer.recv().await?;
+            peer.send(format!("old {packet}")).await?;
+            Ok(())
+        }
+    }
+
+    let (path, begins) = (temporary_path(), Arc::new(Notify::new()));
+    let transport = TakeOver::from(&path).or("127.0.0.1:0");
+    let old = Server::bind(transport, Text, One(Arc::clone(&begins))).await.unwrap();
+    let old = Running::start(old, &path, LONG).await;
+    let (client, stays) = (Asking::of(&old.addr()).await, Asking::of(&old.addr()).await);
+    for (n, client) in [&client, &stays].into_iter().enumerate() {
+        client.send("a").await;
+        until(|| old.handle.stats().active_conversations == n + 1).await;
+    }
+    // Its worker stands still while it looks at a certain source.
+    let other = Asking::of(&old.addr()).await;
+    let (blocked, (release, gate)) = (other.0.local_addr(), mpsc::channel::<()>());
+    let gate = Mutex::new(gate);
+    let new = Server::builder(Text, async |text: String| format!("new {text}"))
+        .source_filter(move |source| {
+            if *source == blocked {
+                let _ = gate.lock().unwrap().recv();
+            }
+            true
+        })
+        .bind(TakeOver::from(&path).or("127.0.0.1:0"));
+    let new = Running::start(within_deadline(new).await.unwrap(), &path, LONG).await;
+    until(|| !old.handle.is_serving()).await;
+    for packet in ["b", "c"] {
+        client.send(packet).await;
+    }
+    until(|| old.handle.stats().received == 4).await;
+
+    other.send("blocks").await;
+    begins.notify_one();
+    assert_eq!(client.hear().await, "old a");
+    until(|| old.handle.stats().dropped(DropReason::HandedOver) == 2).await;
+    let (ends, ending) = (new.handle.clone(), new.handle.clone());
+    let ends = tokio::spawn(async move { ends.graceful_shutdown(LONG).await });
+    until(|| !ending.is_serving()).await;
+    drop(release);
+
+    assert_eq!(within_deadline(ends).await.unwrap(), 0);
+    assert_eq!(balanced(&new.handle).total_dropped(), 0);
+    // What the old process had not sent yet is for a third one.
+    let third =
+        Server::bind(TakeOver::from(&path), Text, async |text: String| format!("new {text}"));
+    let third = Running::start(within_deadline(third).await.unwrap(), &path, LONG).await;
+    let mut replies = [client.hear().await, client.hear().await];
+    replies.sort();
+    assert_eq!(replies, ["new b", "new c"]);
+    begins.notify_one();
+    assert_eq!(stays.hear().await, "old a");
+    old.end().await;
+    third.shut_down().await;
 }
 
 // O-31: the old process is told to end while the new one is still starting
