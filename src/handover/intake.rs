@@ -1,7 +1,7 @@
 //! The receive half of a socket in the new process, while peers of it are in conversation with the old one.
 
 use std::{
-    fmt, io,
+    io,
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -199,13 +199,10 @@ impl Intake {
     }
 }
 
-type Prepare = Box<dyn FnMut(&mut RecvBatch) + Send>;
-
 /// A receive half that reads nothing until the old process has stopped reading, and gives the old process what belongs to it.
+#[derive(Debug)]
 pub(crate) struct SortedRecvHalf {
     inner: Box<dyn RecvHalf>,
-    /// What is done to each batch before it is sorted.
-    prepare: Option<Prepare>,
     intake: Arc<Intake>,
     counters: Arc<Counters>,
 }
@@ -216,12 +213,7 @@ impl SortedRecvHalf {
         intake: Arc<Intake>,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { inner, prepare: None, intake, counters }
-    }
-
-    /// Sets what is done to each batch from the socket before it is sorted.
-    pub(crate) fn prepare(&mut self, prepare: impl FnMut(&mut RecvBatch) + Send + 'static) {
-        self.prepare = Some(Box::new(prepare));
+        Self { inner, intake, counters }
     }
 
     fn receive(
@@ -240,19 +232,10 @@ impl SortedRecvHalf {
             }
         }
         let received = recv(&mut *self.inner, batch);
-        if let Some(prepare) = &mut self.prepare {
-            prepare(batch);
-        }
         if !self.intake.done.load(Acquire) {
             self.intake.sort(batch, &self.counters);
         }
         received
-    }
-}
-
-impl fmt::Debug for SortedRecvHalf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SortedRecvHalf").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 

@@ -45,16 +45,15 @@ impl<T> Conversations<T> {
         passed: &mut Option<Box<Passed>>,
     ) -> HandedOver {
         let Some(conversation) = self.open.get(from) else { return HandedOver::Over(None) };
-        let mailbox = Arc::clone(&conversation.mailbox);
         if self.keeps_sources {
             passed.get_or_insert_default().from = Some(Box::new(from.clone()));
         }
         let (limits, counters) = (&self.limits, &self.counters);
-        match mailbox.offer(ancillary, datagram, passed, limits, counters) {
+        match conversation.mailbox.offer(ancillary, datagram, passed, limits, counters) {
             Offer::Accepted => HandedOver::Waiting,
             Offer::Dropped(reason) => HandedOver::Dropped(reason),
             Offer::Over => {
-                let serial = conversation.serial;
+                let (serial, mailbox) = (conversation.serial, Arc::clone(&conversation.mailbox));
                 self.end(from, serial);
                 HandedOver::Over(Some(mailbox))
             }

@@ -196,7 +196,7 @@ where
         let rules = self.guarding.rules(received.from(at), &self.conversations);
         match (Lookup { socket, received, at, passed, rules, replies }).run() {
             Looked::Request => Ok(Admitted::Request),
-            Looked::Waiting => {
+            Looked::InProgress => {
                 self.overload.backlog.renew(received.from(at), self.overload.now);
                 Err(DropReason::Duplicate)
             }

@@ -70,7 +70,7 @@ where
         {
             match order {
                 Some(Order::Tell) => self.tell_conversations(Told::Again),
-                Some(Order::Take(datagram)) => self.take_over(datagram),
+                Some(Order::Take(datagram)) => self.take(datagram),
                 Some(Order::Finish) | None => handing.finished = true,
             }
         }
@@ -104,20 +104,21 @@ where
             let mailbox = self.conversations.mailbox(&peer, serial);
             self.conversations.end(&peer, serial);
             if let Some(mailbox) = mailbox {
-                self.tell_ended(peer, &mailbox, None);
+                self.tell_ended(peer, Some(&mailbox), None);
             }
         }
     }
 
     /// Tells that the conversations of a peer have ended, and returns what they have not received; `last` comes after that.
-    fn tell_ended(&mut self, peer: Addr, mailbox: &Mailbox, last: Option<Kept>) {
+    fn tell_ended(&mut self, peer: Addr, mailbox: Option<&Mailbox>, last: Option<Kept>) {
         let Some(handing) = &mut self.handing_over else { return };
         let kept = |(ancillary, body): (_, crate::socket::mailbox::Body)| Kept {
             from: body.source().unwrap_or(&peer).clone(),
             ancillary,
             bytes: body.into_parts().0.into_vec(),
         };
-        let rest = mailbox.take_rest(&self.socket.counters).into_iter().map(kept);
+        let rest = mailbox.map(|mailbox| mailbox.take_rest(&self.socket.counters));
+        let rest = rest.into_iter().flatten().map(kept);
         let rest: Vec<_> = rest.chain(last).collect();
         match handing.leaving.ended(&peer) {
             Some(taken) => handing.end.tell(Told::Ended { peer, taken, rest }),
@@ -126,7 +127,7 @@ where
     }
 
     /// Gives a datagram to its conversation, as if it was read here, or returns it.
-    fn take_over(&mut self, datagram: Kept) {
+    fn take(&mut self, datagram: Kept) {
         let Some(handing) = &mut self.handing_over else { return };
         if !handing.leaving.takes(&datagram.from) {
             return handing.end.tell(Told::Returned(datagram));
@@ -135,7 +136,7 @@ where
         add(&counters.received, 1);
         add(&counters.received_bytes, datagram.bytes.len() as u64);
         let mut batch = self.batch.take().expect(NOT_LENT);
-        let Kept { from, ancillary, bytes } = datagram.clone();
+        let Kept { from, ancillary, bytes } = datagram;
         batch.received.restore(from, ancillary, bytes);
         self.socket.outbox.begin_batch();
         // Later, what comes is only kept, and returned.
@@ -146,17 +147,17 @@ where
         match admitted {
             Ok(Admitted::Request) => {
                 let received = &batch.received;
-                let (ancillary, bytes) = (received.ancillary(0), received.datagram(0));
-                let passed = &mut batch.passed;
-                let from = &datagram.from;
+                let (from, ancillary) = (received.from(0), received.ancillary(0));
+                let (bytes, passed) = (received.datagram(0), &mut batch.passed);
                 match self.conversations.offer_handed_over(from, ancillary, bytes, passed) {
                     HandedOver::Waiting => {}
                     HandedOver::Dropped(reason) => batch = self.drop_datagram(batch, reason),
                     HandedOver::Over(mailbox) => {
+                        let bytes = bytes.to_vec();
+                        let last = Kept { from: from.clone(), ancillary, bytes };
                         batch.drop_passed();
                         counters.dropped(DropReason::HandedOver, 1);
-                        let (peer, mailbox) = (datagram.from.clone(), mailbox.unwrap_or_default());
-                        self.tell_ended(peer, &mailbox, Some(datagram));
+                        self.tell_ended(last.from.clone(), mailbox.as_deref(), Some(last));
                     }
                 }
             }

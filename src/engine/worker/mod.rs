@@ -9,7 +9,6 @@ mod guarding;
 mod handing_over;
 mod opening;
 mod overload;
-mod proxied;
 mod receiving;
 mod rereading;
 mod stall;
@@ -28,7 +27,7 @@ use std::{
 use alarm::Alarm;
 use guarding::Guarding;
 use overload::Overload;
-use receiving::{opens_early, recv_half};
+use receiving::recv_half;
 use tokio::{
     runtime::Handle,
     task::{AbortHandle, yield_now},
@@ -196,9 +195,6 @@ where
                 Event::Received => {
                     backoff = Backoff::default();
                     self.count_received();
-                    if self.socket.proxies.is_some() && !opens_early(&self.socket) {
-                        self.open_proxied();
-                    }
                     while !self.in_time(Self::dispatch) {
                         self.give_way().await;
                     }

@@ -1,68 +1,83 @@
-//! What a worker receives from: the socket, also while another process has peers of it.
+//! What a worker receives from: the socket, behind what decides from whom a datagram comes, and which process gets it.
 
-use std::sync::Arc;
+use std::{
+    fmt, io,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 #[cfg(unix)]
-use crate::{handover::intake::SortedRecvHalf, stats::add};
+use crate::handover::intake::SortedRecvHalf;
 use crate::{
+    limits::LiveLimits,
+    proxy::TrustedProxies,
     socket::SocketState,
+    stats::add,
     transport::{BATCH, RecvBatch, RecvHalf},
 };
 
 /// The receive half of a socket. If another process had the socket before, that process gets what belongs to it.
 pub(super) fn recv_half(socket: &Arc<SocketState>) -> Box<dyn RecvHalf> {
-    let half = socket.outbox.transport().recv_half(BATCH);
+    let mut half = socket.outbox.transport().recv_half(BATCH);
+    if let Some(proxies) = &socket.proxies {
+        let (proxies, socket) = (Arc::clone(proxies), Arc::clone(socket));
+        half = Box::new(ProxiedRecvHalf { inner: half, proxies, socket });
+    }
     #[cfg(unix)]
     if let Some(intake) = socket.hand_over.intake() {
         let (intake, counters) = (Arc::clone(intake), Arc::clone(&socket.counters));
-        let mut half = SortedRecvHalf::new(half, intake, counters);
-        if socket.proxies.is_some() {
-            let socket = Arc::clone(socket);
-            half.prepare(move |received| open_before_sorting(&socket, received));
-        }
-        return Box::new(half);
+        half = Box::new(SortedRecvHalf::new(half, intake, counters));
     }
     half
 }
 
-/// Whether the receive half removes the headers of proxies, since the sources behind them decide which process gets a datagram.
-pub(super) fn opens_early(socket: &SocketState) -> bool {
-    #[cfg(unix)]
-    return socket.hand_over.intake().is_some();
-    #[cfg(not(unix))]
-    {
-        let _ = socket;
-        false
+/// Removes the headers of proxies. So nobody else sees the sources that the kernel has reported.
+struct ProxiedRecvHalf {
+    inner: Box<dyn RecvHalf>,
+    proxies: Arc<TrustedProxies>,
+    socket: Arc<SocketState>,
+}
+
+impl ProxiedRecvHalf {
+    /// The worker counts what is in the batch as received, so this counts what is not in it any more: headers, and refused
+    /// datagrams.
+    fn open(&self, received: &mut RecvBatch) {
+        let Self { proxies, socket, .. } = self;
+        let (datagrams, bytes) = (received.len() + received.truncated(), received.total());
+        received.sift(socket.limits.max_datagram_size(), |source, datagram| {
+            let payload = proxies.judge(source, datagram);
+            payload.map_err(|refusal| socket.refused_proxy(source, &refusal)).ok()
+        });
+        let refused = datagrams - received.len() - received.truncated();
+        add(&socket.counters.received, refused as u64);
+        add(&socket.counters.received_bytes, bytes - received.total());
     }
 }
 
-/// What [`open`] has found.
-pub(super) struct Opened {
-    /// How many bytes the headers had.
-    pub(super) headers: u64,
-    /// How many datagrams are too long without their headers.
-    pub(super) too_long: usize,
+impl RecvHalf for ProxiedRecvHalf {
+    fn try_recv(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
+        let received = self.inner.try_recv(batch);
+        self.open(batch);
+        received
+    }
+
+    fn recv_now(&mut self, batch: &mut RecvBatch) -> io::Result<()> {
+        let received = self.inner.recv_now(batch);
+        self.open(batch);
+        received
+    }
+
+    fn set_timestamps(&mut self, limits: Option<&Arc<LiveLimits>>) -> bool {
+        self.inner.set_timestamps(limits)
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.poll_ready(cx)
+    }
 }
 
-/// Removes the headers from datagrams that were just received, and counts what is refused.
-pub(super) fn open(socket: &SocketState, received: &mut RecvBatch) -> Opened {
-    let Some(proxies) = &socket.proxies else { return Opened { headers: 0, too_long: 0 } };
-    let longest = socket.limits.max_datagram_size();
-    let too_long = received.truncated();
-    let headers = received.sift(longest, |source, datagram| {
-        let payload = proxies.judge(source, datagram);
-        payload.map_err(|refusal| socket.refused_proxy(source, &refusal)).ok()
-    });
-    Opened { headers, too_long: received.truncated() - too_long }
-}
-
-/// The same, before it is decided whether another process gets them. So what is not in the batch any more has to be counted as
-/// received. What is too long is counted with the batch.
-#[cfg(unix)]
-fn open_before_sorting(socket: &SocketState, received: &mut RecvBatch) {
-    let (datagrams, bytes) = (received.len() + received.truncated(), received.total());
-    open(socket, received);
-    let gone = datagrams - received.len() - received.truncated();
-    add(&socket.counters.received, gone as u64);
-    add(&socket.counters.received_bytes, bytes - received.total());
+impl fmt::Debug for ProxiedRecvHalf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxiedRecvHalf").field("inner", &self.inner).finish_non_exhaustive()
+    }
 }

@@ -23,25 +23,7 @@ impl RecvBatch {
         let kept: Vec<bool> = (0..self.len())
             .map(|i| keep(self.from(i), self.ancillary(i), self.datagram(i)))
             .collect();
-        if kept.iter().all(|kept| *kept) {
-            return;
-        }
-        // How many are kept of those before each one.
-        let before = |index: usize| kept[..index].iter().filter(|kept| **kept).count();
-        for (behind, _) in &mut self.truncated {
-            *behind = before(*behind);
-        }
-        self.passed.retain(|(index, _)| kept[*index]);
-        self.passed.iter_mut().for_each(|(index, _)| *index = before(*index));
-        self.ancillary.resize(kept.len(), Ancillary::default());
-        let mut keeps = kept.iter();
-        self.ancillary.retain(|_| *keeps.next().expect("there are as many"));
-        let mut keeps = kept.iter();
-        self.arrived.retain(|_| *keeps.next().expect("there are as many"));
-        self.total = self.arrived.iter().map(|(_, bytes)| bytes.end - bytes.start).sum();
-        if self.is_empty() {
-            self.clear(); // All of its room is free again.
-        }
+        self.compact(&kept);
     }
 }
 

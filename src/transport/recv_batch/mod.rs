@@ -1,5 +1,6 @@
 //! Datagrams that were received together.
 
+mod compact;
 #[cfg(unix)]
 mod kept;
 mod sift;

@@ -7,54 +7,34 @@ impl RecvBatch {
     /// Takes the header off each datagram that `judge` accepts, and removes those that it does not accept. What is longer than
     /// `limit` without its header counts as truncated. Returns how many bytes all headers have.
     ///
-    /// The numbers of the datagrams change, so it must be called before they are used. Only a Unix socket receives descriptors,
-    /// and has no proxies.
+    /// The numbers of the datagrams change, so it must be called before they are used.
     pub(crate) fn sift(
         &mut self,
         limit: usize,
         mut judge: impl FnMut(&Addr, &[u8]) -> Option<Payload>,
     ) -> u64 {
-        debug_assert!(self.passed.is_empty(), "it came over a Unix socket");
-        let (mut kept, mut headers) = (0, 0);
-        // Those that were too long already, with the numbers of the datagrams before them.
-        let (mut too_long, mut next) = (std::mem::take(&mut self.truncated), 0);
-        for at in 0..self.arrived.len() {
-            while let Some((behind, _)) = too_long.get_mut(next).filter(|(behind, _)| *behind <= at)
-            {
-                *behind = kept;
-                next += 1;
-            }
+        let (mut kept, mut headers) = (Vec::with_capacity(self.len()), 0);
+        for at in 0..self.len() {
             let Some(Payload { header, from }) = judge(self.from(at), self.datagram(at)) else {
+                kept.push(false);
                 continue;
             };
+            self.strip(at, header);
             let (addr, bytes) = &mut self.arrived[at];
-            bytes.start += header;
             if let Some(from) = from {
                 *addr = from;
             }
-            if bytes.len() > limit {
-                let from = addr.clone();
-                self.truncated.push((kept, Some(from)));
-                continue;
+            let fits = bytes.len() <= limit;
+            if fits {
+                headers += header as u64;
+            } else {
+                self.truncated.push((at, Some(addr.clone())));
             }
-            headers += header as u64;
-            self.arrived.swap(kept, at);
-            if let Some(ancillary) = self.ancillary.get(at).copied() {
-                self.ancillary[kept] = ancillary;
-            } else if let Some(ancillary) = self.ancillary.get_mut(kept) {
-                *ancillary = Default::default();
-            }
-            kept += 1;
+            kept.push(fits);
         }
-        for (behind, _) in &mut too_long[next..] {
-            *behind = kept;
-        }
-        self.truncated.append(&mut too_long);
         // In order of the datagrams before them.
         self.truncated.sort_by_key(|(behind, _)| *behind);
-        self.total = self.arrived[..kept].iter().map(|(_, bytes)| bytes.end - bytes.start).sum();
-        self.arrived.truncate(kept);
-        self.ancillary.truncate(kept);
+        self.compact(&kept);
         headers
     }
 }
@@ -122,7 +102,7 @@ mod tests {
 
         let behind: Vec<_> = (0..3).map(|i| batch.truncated_behind(i).unwrap()).collect();
         let ports: Vec<_> = behind.iter().map(|(at, from)| (*at, from.unwrap().port())).collect();
-        assert_eq!(ports, [(0, Some(3)), (0, Some(2)), (0, Some(5))]);
+        assert_eq!(ports, [(0, Some(2)), (0, Some(3)), (0, Some(5))]);
         assert_eq!((batch.len(), batch.total()), (0, 0));
         #[cfg(unix)]
         batch.retain(|_, _, _| false);
