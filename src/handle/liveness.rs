@@ -68,7 +68,7 @@ impl ServerHandle {
     /// If the runtime of the caller is that of the workers, a blocked handler may block this call too. To notice that from
     /// outside, call it from another runtime, as the endpoint of the feature `admin` does.
     ///
-    /// It costs the worker nothing until it is called. A call costs one turn of each loop.
+    /// Until it is called, it costs a worker a few stores per turn. A call costs one turn of each loop.
     ///
     /// # Panics
     ///

@@ -228,8 +228,13 @@ pub(super) fn after(within: Duration, end: fn(Instant) -> End) -> End {
     if within.is_zero() {
         return End::Now;
     }
+    end(deadline(within))
+}
+
+/// The time `within` from now, or the end of a year if that cannot be computed.
+pub(super) fn deadline(within: Duration) -> Instant {
     let now = Instant::now();
-    end(now.checked_add(within).unwrap_or_else(|| now + FAR))
+    now.checked_add(within).unwrap_or_else(|| now + FAR)
 }
 
 /// Waits for `future`, unless `condition` holds when it is polled.
@@ -240,4 +245,4 @@ async fn unless(condition: impl Fn() -> bool, future: impl Future<Output = ()>) 
 }
 
 /// The timeout of an end whose `within` is too long to compute its end.
-pub(super) const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -175,7 +175,6 @@ impl State {
             (Phase::Stopping, _) | (_, End::Now) => "shutting down",
             (_, End::Finish(_)) => "serves what it has received",
             (_, End::Drain(_)) => "draining",
-            #[cfg(unix)]
             (_, End::HandOver(_)) => "another process takes over",
             (Phase::Starting, End::None) => "starting",
             (Phase::Serving, End::None) if self.lame_duck => "lame duck",

@@ -10,7 +10,7 @@ use super::{
     status::{End, Phase},
 };
 
-/// How a server ends in two steps, so that nobody loses a request who comes through a load balancer: the argument of
+/// Ends a server in two steps, so that clients behind a load balancer lose no request: the argument of
 /// [`ServerHandle::terminate`].
 ///
 /// 1. **Lame duck.** The server [is not ready](ServerHandle::is_ready) any more, so that balancers stop sending new

@@ -41,10 +41,7 @@ impl Listener {
             Ok(own)
         });
         match placed {
-            Ok(mut path) => {
-                path.set_kept(false);
-                Ok(Self { path, listener })
-            }
+            Ok(path) => Ok(Self { path, listener }),
             Err(error) => {
                 let _ = fs::remove_file(&beside);
                 Err(error)

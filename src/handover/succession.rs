@@ -27,7 +27,7 @@ pub(crate) struct Succession {
     is_taking_over: AtomicBool,
     /// Whether a process after it has its sockets.
     handed_over: AtomicBool,
-    /// Whether a task tells a process after it about conversations. Serving does not end before.
+    /// Whether a hand-over still sends messages to the next process. `serve` does not return before it is done.
     tells: watch::Sender<bool>,
     /// The paths that the server has bound, by sockets.
     pub(crate) own_paths: Vec<Option<PathBuf>>,

@@ -114,7 +114,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         #[cfg(unix)]
         if self.status.succession.has_handed_over() {
-            self.own_paths.drain(..).for_each(OwnPath::keep);
+            self.own_paths.iter_mut().for_each(|path| path.set_kept(true));
         }
         self.watch.gone(&self.counters);
     }

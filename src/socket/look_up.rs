@@ -16,7 +16,7 @@ pub(crate) enum Looked {
     /// A request for a handler. If the reply cache knows it, its ticket is among what came with it.
     Request,
     /// It repeats a request that has no reply yet. It is dropped.
-    Waiting,
+    InProgress,
     /// It is dropped.
     Dropped(DropReason),
     /// A part of a request or of a reply. It was dealt with.
@@ -55,7 +55,7 @@ impl Lookup<'_> {
                 self.passed.get_or_insert_default().ticket = Some(ticket);
                 Looked::Request
             }
-            Ok(Arrival::Duplicate) => Looked::Waiting,
+            Ok(Arrival::Duplicate) => Looked::InProgress,
             Ok(Arrival::Answered(reply)) => self.replay(&reply),
             Err(panicked) => {
                 let what = "the id of a datagram could not be read";

@@ -48,7 +48,7 @@ impl Route {
     /// may be behind one proxy, and one peer behind several.
     #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
     #[inline]
-    pub(crate) fn leads_to_the_same(&self, other: &Self) -> bool {
+    pub(crate) fn has_same_destination(&self, other: &Self) -> bool {
         let same = match (&self.peer.0, &other.peer.0) {
             (Repr::Ip(this), Repr::Ip(other)) => this == other,
             _ => self.peer.ip_socket() == other.peer.ip_socket(),

@@ -2,7 +2,7 @@
 
 /// The position of a socket among the sockets that share its address. The kernel numbers them in the order in
 /// which they were bound.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WorkerIndex {
     pub(crate) number: u32,
     pub(crate) of: u32,

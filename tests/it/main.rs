@@ -10,6 +10,8 @@ mod icmp;
 mod log;
 #[cfg(target_os = "linux")]
 mod paths;
+#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
+mod socket_option;
 mod support;
 
 mod binding;

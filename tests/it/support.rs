@@ -258,25 +258,6 @@ pub async fn until(condition: impl Fn() -> bool) {
     .await;
 }
 
-/// An option of a socket: its level, its number and a value.
-#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-pub type Switch = (i32, i32, i32);
-
-/// Sets any socket option that is a number, like programs do on lent sockets.
-#[cfg(all(target_os = "linux", not(datagrammar_portable)))]
-#[allow(unsafe_code, reason = "no dependency sets arbitrary socket options")]
-pub fn set(socket: &impl std::os::fd::AsFd, (level, option, value): Switch) -> std::io::Result<()> {
-    use std::os::fd::AsRawFd;
-
-    let fd = socket.as_fd().as_raw_fd();
-    let len = size_of_val(&value) as libc::socklen_t;
-    // SAFETY: the descriptor is borrowed, and the kernel reads one live `c_int`, with its true size.
-    match unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), len) } {
-        0 => Ok(()),
-        _ => Err(std::io::Error::last_os_error()),
-    }
-}
-
 /// Handlers wait at it until it is opened.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Semaphore>);

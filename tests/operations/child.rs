@@ -59,6 +59,11 @@ impl Process {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
+    /// Whether it has ended, and with success.
+    pub(crate) fn ended(&mut self) -> Option<bool> {
+        self.child.try_wait().unwrap().map(|status| status.success())
+    }
+
     /// Waits for its end, and returns its exit code.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.exit_code_beside(|| thread::sleep(Duration::from_millis(1)))

@@ -17,3 +17,6 @@ mod proxy;
 mod services;
 #[cfg(all(feature = "signal", unix))]
 mod signals;
+#[cfg(target_os = "linux")]
+#[path = "../it/socket_option.rs"]
+mod socket_option;

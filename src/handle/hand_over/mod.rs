@@ -4,6 +4,7 @@ mod talk;
 
 use std::{
     io,
+    os::fd::AsFd,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -12,10 +13,10 @@ use std::{
 use talk::{PAUSE, Talk, Talked, refuse};
 use tokio::{
     net::UnixStream,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
-use super::{ServerHandle, status::End};
+use super::{ServerHandle, shutdown::deadline, status::End};
 use crate::{
     handover::{
         connection::Connection,
@@ -133,9 +134,7 @@ impl ServerHandle {
             }
             connection = self.successor(&mut listener, &starting) => connection,
         };
-        let before = self.counters.read().aborted;
-        let now = Instant::now();
-        let end = now.checked_add(within).unwrap_or_else(|| now + super::shutdown::FAR);
+        let (before, end) = (self.aborted(), deadline(within));
         let mut talk = Talk::begin(self, generation, end);
         self.status.ask(generation, End::HandOver(end));
         listener.leave_path();
@@ -154,7 +153,7 @@ impl ServerHandle {
             };
         }
         talk.end().await;
-        Ok(self.counters.read().aborted - before)
+        Ok(self.aborted() - before)
     }
 
     /// Waits for a process that has got the sockets and serves. Meanwhile `starting` is the connection of one that starts.
@@ -215,9 +214,9 @@ impl ServerHandle {
                 own_path,
             };
             let fd = transport.socket().ok_or(io::ErrorKind::Unsupported)?;
-            let fd = std::os::fd::AsFd::as_fd(&fd).try_clone_to_owned()?;
+            let fd = fd.as_fd().try_clone_to_owned()?;
             let message = Message::Socket { socket: info, more };
-            connection.send(&message, Some(std::os::fd::AsFd::as_fd(&fd))).await?;
+            connection.send(&message, Some(fd.as_fd())).await?;
         }
         Ok(connection)
     }

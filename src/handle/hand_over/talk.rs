@@ -69,7 +69,6 @@ impl<'a> Talk<'a> {
             orders
         };
         let orders: Vec<_> = sockets.iter().enumerate().map(link).collect();
-        handle.status.succession.set_handed_over(true);
         handle.status.succession.set_tells(true);
         Self {
             handle,
@@ -111,9 +110,8 @@ impl<'a> Talk<'a> {
             never = refuse(listener) => match never {},
         };
         let talked = talked.unwrap_or(Talked::Lost);
-        self.connection = Some(connection);
+        self.connection = (talked == Talked::Ended).then_some(connection);
         if talked == Talked::Lost {
-            self.connection = None;
             self.keep_unsent();
             self.handle.status.succession.set_handed_over(false);
         }

@@ -63,19 +63,12 @@ pub(crate) enum Refusal {
 }
 
 /// What the new process has to know of a socket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SocketInfo {
     pub(crate) worker: WorkerIndex,
     pub(crate) unnamed_peers: UnnamedPeers,
     /// The path that the server has bound, so that it removes it.
     pub(crate) own_path: Option<PathBuf>,
-}
-
-impl PartialEq for SocketInfo {
-    fn eq(&self, other: &Self) -> bool {
-        let key = |this: &Self| (this.worker.number, this.worker.of, this.unnamed_peers);
-        key(self) == key(other) && self.own_path == other.own_path
-    }
 }
 
 impl Message {

@@ -146,7 +146,7 @@ impl Table {
         }
     }
 
-    /// Takes the next datagram for this process, if it is not longer than `room`.
+    /// Takes the next datagram for this process.
     pub(super) fn next_ready(&mut self) -> Option<Kept> {
         self.ready.pop_front()
     }

@@ -14,8 +14,8 @@ use super::{
 /// service and all later ones are the same program.
 ///
 /// `bind` gets all sockets of the other server, in its order, with its ports, options and buffers, and the paths of its Unix
-/// sockets. The transport of `or` is not used then, so this process serves what the other one did: another port takes a
-/// start without a hand-over. One of its options is used: [`batch_io(false)`](crate::Udp::batch_io), if the sockets allow it.
+/// sockets. The transport of `or` is ignored then, except for [`batch_io(false)`](crate::Udp::batch_io), if the sockets allow it.
+/// To change the address, start without a hand-over.
 ///
 /// From then on, both processes have the sockets, and the other one serves. When this one has begun to
 /// [serve](crate::Server::serve), and its start hook has succeeded, it begins to read, and the other one stops. If this

@@ -53,7 +53,7 @@ impl Runs {
         self.clear(batch.len());
         for (i, (to, datagram)) in batch.iter().enumerate() {
             let len = datagram.len();
-            let same = |first: usize| batch.get(first).0.leads_to_the_same(to);
+            let same = |first: usize| batch.get(first).0.has_same_destination(to);
             self.add(i, hash(&to.peer), len, |first| len <= limit && same(first));
         }
     }

@@ -47,12 +47,7 @@ impl OwnPath {
     /// Takes `path`, to which the file at `from` is about to be moved.
     pub(crate) fn after_move(from: &Path, path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        Ok(Self { path, file: FileId::at(from)?, is_kept: true })
-    }
-
-    /// Leaves the path where it is.
-    pub(crate) fn keep(mut self) {
-        self.is_kept = true;
+        Ok(Self { path, file: FileId::at(from)?, is_kept: false })
     }
 
     /// Sets whether the path stays where it is at the end.

@@ -5,7 +5,10 @@ use std::{io::ErrorKind, net::UdpSocket};
 
 use datagrammar::{Client, ClientRecvError, DropReason, Server, Text, Udp};
 
-use crate::support::{BindNow, Running, Switch, conversing, set, until, within_deadline};
+use crate::{
+    socket_option::{Switch, set},
+    support::{BindNow, Running, conversing, until, within_deadline},
+};
 
 const MERGED: Switch = (libc::SOL_UDP, libc::UDP_GRO, 1);
 const SINGLE: Switch = (libc::SOL_UDP, libc::UDP_GRO, 0);

@@ -7,7 +7,10 @@ use std::{net::SocketAddr, os::fd::AsFd};
 use datagrammar::{Client, Ecn, Server, Text, Udp};
 use tokio::task::yield_now;
 
-use crate::support::{Running, Switch, conversing, set, within_deadline};
+use crate::{
+    socket_option::{Switch, set},
+    support::{Running, conversing, within_deadline},
+};
 
 /// Software receive timestamps.
 const TIMESTAMPING: Switch = (libc::SOL_SOCKET, libc::SO_TIMESTAMPING, 0x18);

@@ -47,15 +47,8 @@ async fn after_the_new_process_has_ended_a_third_one_takes_over() {
     stays.send("c").await;
     comes.send("b").await;
 
-    let third = within_deadline(async {
-        loop {
-            match Server::bind(TakeOver::from(&path), Text, Counting("third")).await {
-                Ok(server) => break server,
-                Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
-            }
-        }
-    })
-    .await;
+    let third = free(async || Server::bind(TakeOver::from(&path), Text, Counting("third")).await);
+    let third = third.await;
     let third = Running::start(third, &path, LONG).await;
     assert_eq!(stays.hear().await, "old 3 c");
     assert_eq!(comes.hear().await, "third 1 b");
@@ -82,7 +75,6 @@ async fn when_the_old_process_ends_early_the_new_one_serves_all_peers() {
     within_deadline(old.handing_over).await.unwrap().unwrap();
 
     // The new process has to notice it. Until then, what it passes is lost, as what the old one has read is.
-    let client = Asking(client.0);
     let reply = within_deadline(async {
         loop {
             client.send("c").await;

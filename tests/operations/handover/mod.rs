@@ -12,13 +12,15 @@ mod transports;
 
 use std::{
     env, fmt,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Duration,
 };
 
 use datagrammar::{
-    Addr, Bind, BoxError, Client, Handler, Peer, Server, ServerHandle, ServerStats, TakeOver, Text,
+    Addr, Bind, BindError, BoxError, Client, Handler, Peer, Server, ServerHandle, ServerStats,
+    TakeOver, Text,
 };
 use tokio::task::JoinHandle;
 
@@ -84,11 +86,15 @@ impl Running {
         let handle = server.handle();
         let serving = server.spawn();
         assert!(within_deadline(handle.ready()).await);
+        // That of a server from which this one takes over is replaced.
+        let before = file(path);
         let (at, server) = (path.to_owned(), handle.clone());
         let handing_over = tokio::spawn(async move { server.hand_over(at, within).await });
         let running = Self { handle, serving, handing_over };
-        // Another server may have to leave the path first.
-        until(|| running.handing_over.is_finished() || listens(path)).await;
+        until(|| {
+            running.handing_over.is_finished() || file(path).is_some_and(|now| Some(now) != before)
+        })
+        .await;
         running
     }
 
@@ -111,8 +117,26 @@ impl Running {
     }
 }
 
-fn listens(path: &Path) -> bool {
-    path.exists()
+/// What distinguishes the file at `path` from another one.
+fn file(path: &Path) -> Option<(u64, i64, i64)> {
+    use std::os::unix::fs::MetadataExt;
+
+    let file = std::fs::symlink_metadata(path).ok()?;
+    Some((file.ino(), file.ctime(), file.ctime_nsec()))
+}
+
+/// Binds as soon as no other process takes over.
+async fn free(bind: impl AsyncFn() -> Result<Server, BindError>) -> Server {
+    within_deadline(async {
+        loop {
+            match bind().await {
+                Ok(server) => return server,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::ResourceBusy, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
 }
 
 /// The stats of a server that has ended, whose books must balance.

@@ -8,7 +8,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
     },
-    process::{Child, Command, Stdio},
+    process::Stdio,
     thread,
     time::Instant,
 };
@@ -17,9 +17,8 @@ use datagrammar::TakeOver;
 use fastrand::Rng;
 
 use super::*;
+use crate::child::{self, Process};
 
-/// The path at which the server of a child process hands over.
-const PATH: &str = "DATAGRAMMAR_HANDOVER_PATH";
 const PEERS: usize = 12;
 /// How many requests of a peer are on their way at a time.
 const AT_A_TIME: u64 = 3;
@@ -58,28 +57,12 @@ fn serve(path: &Path) {
     });
 }
 
-struct Process(Child);
-
-impl Process {
-    fn start(test: &str, path: &Path, socket: &UdpSocket) -> Self {
-        let socket = OwnedFd::from(socket.try_clone().unwrap());
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-        let child = command.env(PATH, path).stdin(socket).stdout(Stdio::null());
-        Self(child.stderr(Stdio::null()).spawn().unwrap())
-    }
-
-    /// Whether it has ended, and with success.
-    fn ended(&mut self) -> Option<bool> {
-        self.0.try_wait().unwrap().map(|status| status.success())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        self.0.wait().unwrap();
-    }
+/// Starts a process that [serves](serve) for the test of this name.
+fn start(test: &str, path: &Path, socket: &UdpSocket) -> Process {
+    let socket = OwnedFd::from(socket.try_clone().unwrap());
+    Process::start(test, path.to_str().unwrap(), |command| {
+        command.stdin(socket).stderr(Stdio::null());
+    })
 }
 
 /// A peer that sends numbers, and expects them back in order.
@@ -199,14 +182,14 @@ const HAND_OVERS: &str =
 // O-4
 #[test]
 fn no_request_is_lost_or_answered_twice_and_the_order_is_kept() {
-    if let Some(path) = env::var_os(PATH) {
+    if let Some(path) = child::part() {
         return serve(Path::new(&path));
     }
     let hand_overs = times("DATAGRAMMAR_HAND_OVERS", 10);
     let requests = times("DATAGRAMMAR_HAND_OVER_REQUESTS", 5_000);
     let (path, socket) = (temporary_path(), UdpSocket::bind("127.0.0.1:0").unwrap());
     let mut load = Load::on(&socket, false);
-    let start = || Process::start(HAND_OVERS, &path, &socket);
+    let start = || start(HAND_OVERS, &path, &socket);
 
     let mut servers = vec![start()];
     for n in 0..hand_overs {
@@ -234,14 +217,14 @@ const KILLS: &str = "handover::processes::a_process_that_is_killed_takes_only_wh
 // O-5
 #[test]
 fn a_process_that_is_killed_takes_only_what_was_read() {
-    if let Some(path) = env::var_os(PATH) {
+    if let Some(path) = child::part() {
         return serve(Path::new(&path));
     }
     let kills = times("DATAGRAMMAR_HAND_OVER_KILLS", 5);
     let (path, socket) = (temporary_path(), UdpSocket::bind("127.0.0.1:0").unwrap());
     let mut load = Load::on(&socket, true);
     let mut rng = Rng::with_seed(5);
-    let start = || Process::start(KILLS, &path, &socket);
+    let start = || start(KILLS, &path, &socket);
 
     let mut old = start();
     let mut olds = 0;

@@ -38,21 +38,8 @@ async fn a_process_that_cannot_start_leaves_the_old_one_as_it_is() {
     // It has the sockets, and ends before it serves, in two ways.
     drop(bind("dropped", &path, "127.0.0.1:0").await);
     assert_eq!(client.ask("b").await, "old 2 b");
-    let failing = Server::bind(TakeOver::from(&path), Text, FailsToStart).await;
-    let failing = within_deadline(async {
-        match failing {
-            Ok(server) => server,
-            // The one before was not noticed yet.
-            Err(_) => loop {
-                let again = Server::bind(TakeOver::from(&path), Text, FailsToStart).await;
-                if let Ok(server) = again {
-                    break server;
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            },
-        }
-    })
-    .await;
+    let failing = free(async || Server::bind(TakeOver::from(&path), Text, FailsToStart).await);
+    let failing = failing.await;
     assert!(matches!(failing.serve().await, Err(ServeError::Start(_))));
     assert_eq!(client.ask("c").await, "old 3 c");
     assert!(old.handle.is_serving());
@@ -79,9 +66,6 @@ async fn without_a_process_at_the_path_the_other_transport_is_bound() {
     let server = bind("first", &path, "127.0.0.1:0").await;
     assert!(server.local_addr().port().is_some_and(|port| port > 0));
 
-    let twice = (TakeOver::from(&path), TakeOver::from(&path));
-    let error = Server::bind(twice, Text, Counting("no")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "there is none");
     std::fs::remove_file(&path).unwrap();
 }
 
@@ -105,17 +89,7 @@ async fn while_a_third_process_is_early_the_second_one_refuses_it() {
     a.end().await;
 
     // Now the second one is alone.
-    let c = within_deadline(async {
-        loop {
-            let server = Server::bind(TakeOver::from(&path), Text, Counting("c")).await;
-            match server {
-                Ok(server) => break server,
-                Err(error) => assert_eq!(error.kind(), ErrorKind::ResourceBusy, "{error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
-    .await;
+    let c = free(async || Server::bind(TakeOver::from(&path), Text, Counting("c")).await).await;
     let c = Running::start(c, &path, LONG).await;
     b.end().await;
     assert_eq!(client.ask("1").await, "c 1 1");
@@ -147,6 +121,24 @@ async fn a_path_in_use_and_a_network_in_memory_are_errors() {
     let error = within_deadline(unix.handle().hand_over(temporary_path(), LONG)).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Unsupported);
     old.shut_down().await;
+}
+
+// O-33
+#[tokio::test]
+async fn a_server_takes_over_from_one_process() {
+    let paths = [temporary_path(), temporary_path()];
+    let mut old = Vec::new();
+    for path in &paths {
+        old.push(Running::start(bind("old", path, "127.0.0.1:0").await, path, LONG).await);
+    }
+
+    let twice = (TakeOver::from(&paths[0]), TakeOver::from(&paths[1]));
+    let error = within_deadline(Server::bind(twice, Text, Counting("no"))).await.unwrap_err();
+
+    assert!(matches!(error, BindError::TakeOver(TakeOverError::Twice)), "{error}");
+    for old in old {
+        old.shut_down().await;
+    }
 }
 
 // O-33

@@ -14,21 +14,9 @@ async fn hand_over(
 ) -> ServerHandle {
     let path = temporary_path();
     let start = async |name| {
-        let server = within_deadline(async {
-            loop {
-                let server = builder_of(name, dedicated_threads)
-                    .bind(TakeOver::from(&path).or(transport()))
-                    .await;
-                match server {
-                    Ok(server) => break server,
-                    Err(error) => {
-                        assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy, "{error}")
-                    }
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        })
-        .await;
+        let transport = || TakeOver::from(&path).or(transport());
+        let bind = async || builder_of(name, dedicated_threads).bind(transport()).await;
+        let server = free(bind).await;
         Running::start(server, &path, LONG).await
     };
     let first = start("first").await;

@@ -161,8 +161,8 @@ async fn an_address_that_no_peer_can_have_is_refused() {
 // O-21, O-25
 #[tokio::test(start_paused = true)]
 async fn the_guard_sees_the_client_and_its_payload() {
-    let three_times = async |bytes: Bytes| -> Bytes { bytes.repeat(4).into() };
-    let guarded = Server::builder(Raw, three_times).trust_proxy(trusted()).guard(Guard::internet());
+    let four_times = async |bytes: Bytes| -> Bytes { bytes.repeat(4).into() };
+    let guarded = Server::builder(Raw, four_times).trust_proxy(trusted()).guard(Guard::internet());
     let net = Net::serve(guarded).await;
     let proxy = net.at("10.0.0.1:53").await;
 

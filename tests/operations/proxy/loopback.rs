@@ -235,7 +235,7 @@ async fn segments_have_headers_of_their_own() {
     let proxy = proxy(addr);
     let datagrams: Vec<_> = (0..30).map(|n| of(&format!("192.0.2.{n}:5000"), "hello")).collect();
     let len = datagrams[0].len();
-    set_segment_size(&proxy, len);
+    crate::socket_option::set(&proxy, (libc::SOL_UDP, libc::UDP_SEGMENT, len as i32)).unwrap();
 
     proxy.send(&datagrams.concat()).unwrap();
 
@@ -245,25 +245,6 @@ async fn segments_have_headers_of_their_own() {
     }
     assert!((0..30).all(|n| replies.contains(format!("192.0.2.{n}:5000 b\"hello\"").as_bytes())));
     handle.shutdown().await;
-}
-
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code, reason = "no crate of ours has this option")]
-fn set_segment_size(socket: &UdpSocket, bytes: usize) {
-    use std::os::fd::AsRawFd;
-
-    let bytes = bytes as libc::c_int;
-    // SAFETY: the option is an integer of this size.
-    let set = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_UDP,
-            libc::UDP_SEGMENT,
-            (&raw const bytes).cast(),
-            size_of_val(&bytes) as u32,
-        )
-    };
-    assert_eq!(set, 0);
 }
 
 // O-21

@@ -155,7 +155,7 @@ async fn a_header_that_was_cut_or_changed_anywhere_is_refused_or_is_another_one(
         let mut changed = whole.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
         let answered = answer(&net, &changed).await;
-        // Except for the one that makes `LOCAL` of it, and two that hide the checksum: other types.
+        // Except for the one that makes `LOCAL` of it, and those of the type of the checksum, which hide it.
         let is_local = bit == 8 * 12;
         let hides_it = (8 * 28..8 * 29).contains(&bit);
         let expected = match answered.as_str() {

@@ -83,9 +83,7 @@ async fn datagrams_that_wait_remember_their_proxies() {
     }
     permits.add_permits(5);
 
-    for (n, proxy, addr) in
-        [(0, &a, 1), (1, &b, 2), (2, &b, 2), (3, &a, 1), (4, &b, 2)].map(|(n, p, ip)| (n, p, ip))
-    {
+    for (n, proxy, addr) in [(0, &a, 1), (1, &b, 2), (2, &b, 2), (3, &a, 1), (4, &b, 2)] {
         assert_eq!(recv(proxy).await, format!("{ONE} {n} {} 10.0.0.{addr}:53", n + 1));
     }
 }
