@@ -14,7 +14,7 @@
 //! - [`codecs_of_your_own`]: how to write and test a protocol.
 //! - [`metrics`]: what servers and clients count, for Prometheus.
 //! - [`performance`]: measurements, beside other servers.
-//! - [`robustness`]: what a server on the internet must bear, and the figures of the tests.
+//! - [`robustness`]: what a server on the internet must bear, and the results of the tests.
 //! - [`contract`]: the behaviour that you can rely on, rule by rule.
 //! - [`design`]: the structure of the code, and the reasons for its decisions.
 //! - [`changelog`]: what has changed.
@@ -42,6 +42,7 @@ macro_rules! links {
 [requests]: crate::_documentation::requests
 [restarts]: crate::_documentation::restarts
 [robustness]: crate::_documentation::robustness
+[stores]: https://docs.rs/datagrammar-stores
 [troubleshooting]: crate::_documentation::troubleshooting
 [plot]: #plot
 [`Addr`]: crate::Addr
