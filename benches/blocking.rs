@@ -2,7 +2,7 @@
 //! with the same echo thread. With `--test`, criterion calls each once.
 //!
 //! Criterion measures one after the other. Then both are measured in turn, round by round, and the medians
-//! and the median of the ratios are printed: these are the figures to compare.
+//! and the median of the ratios are printed: compare these numbers.
 
 use std::{
     hint::black_box,
@@ -56,9 +56,9 @@ fn compare(mut by_plain: impl FnMut(), mut by_client: impl FnMut()) {
         client.push(other);
         ratios.push(other / one);
     }
-    let quartiles = |figures: &mut Vec<f64>| {
-        figures.sort_by(f64::total_cmp);
-        [1, 2, 3].map(|quarter| figures[ROUNDS * quarter / 4])
+    let quartiles = |samples: &mut Vec<f64>| {
+        samples.sort_by(f64::total_cmp);
+        [1, 2, 3].map(|quarter| samples[ROUNDS * quarter / 4])
     };
     let [[_, plain, _], [_, client, _], [low, ratio, high]] =
         [&mut plain, &mut client, &mut ratios].map(quartiles);

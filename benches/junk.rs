@@ -1,7 +1,7 @@
 //! How many requests are answered beside a flood of datagrams that are no packets, with and without a kernel filter.
 //!
 //! A server on one thread echoes 20,000 requests a second. Beside them, other datagrams arrive at the same port. The
-//! figures are the share of requests that were answered, and how much of a core the server's thread has used, kernel
+//! numbers are the share of requests that were answered, and how much of a core the server's thread has used, kernel
 //! included. With `--test`, there is one short round.
 
 use std::{

@@ -107,7 +107,7 @@
 //! | `crc32c`, `sha256` | layers that detect accidental changes |
 //! | `base64` | a layer that makes text |
 //! | `signed`, `sealed` | layers that authenticate and encrypt |
-//! | `admin` | the module [`admin`]: an HTTP endpoint for operators, on axum |
+//! | `admin` | the module [`admin`]: the admin endpoint, HTTP pages for operators, on axum |
 //! | `blocking` | the module [`blocking`]: servers and clients without async |
 //! | `signal` | [`Server::serve_until_signal`]: SIGTERM and Ctrl-C end the server gracefully |
 //! | `systemd` | the module [`systemd`], on Linux |

@@ -10,7 +10,7 @@ without ADDR:PORT, it serves the socket that systemd passes";
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) transport: AnyTransport,
-    /// Where the endpoint for operators listens.
+    /// Where the admin endpoint listens.
     pub(crate) operators: SocketAddr,
     /// How long the service still serves everybody after it has said that it is not ready.
     pub(crate) lame_duck: Duration,

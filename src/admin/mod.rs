@@ -1,5 +1,5 @@
-//! A small HTTP endpoint for operators and their tools: whether a server lives, whether it is ready, its stats and its
-//! diagnostics.
+//! The admin endpoint, a small HTTP server for operators and their tools: whether a server lives, whether it is ready,
+//! its stats and its diagnostics.
 //!
 //! | page | answer |
 //! | --- | --- |

@@ -11,7 +11,7 @@ use std::{
 use super::{listener::Listener, pages::Pages, targets::Target, thread::AdminThread};
 use crate::{ServerHandle, Termination};
 
-/// The options of an endpoint for operators. See [the module](super) for its pages.
+/// The options of an admin endpoint. See [the module](super) for its pages.
 ///
 /// # Examples
 ///
@@ -81,8 +81,8 @@ impl Admin {
     /// Sets whether the endpoint may listen at an address that other hosts reach. By default, it may not, and
     /// [`bind`](Self::bind) refuses such an address.
     ///
-    /// The pages tell much about the servers, and nothing is encrypted. So let a firewall or a network policy choose who
-    /// may ask.
+    /// The pages tell much about the servers, and nothing is encrypted. So let a firewall or a network policy limit which
+    /// hosts reach the endpoint.
     #[must_use]
     pub const fn allow_remote(mut self, remote: bool) -> Self {
         self.remote = remote;
@@ -92,7 +92,7 @@ impl Admin {
     /// Sets how long `/live` waits for a worker before it counts as blocked. The default is 1 s, as for the event that
     /// the server logs.
     ///
-    /// Make the timeout of whoever asks longer than that, or the answer comes too late.
+    /// The timeout of the probe must be longer than that, or the answer comes too late.
     #[must_use]
     pub const fn blocked_after(mut self, time: Duration) -> Self {
         self.blocked_after = time;
@@ -120,8 +120,9 @@ impl Admin {
         AdminThread::start(Listener::Tcp(listener), Some(local_addr), self.into_pages())
     }
 
-    /// Listens at the path of a Unix socket, and starts the thread of the endpoint. Who may write to the path may ask.
-    /// The path is removed when the endpoint ends. A path that nobody serves any more is replaced.
+    /// Listens at the path of a Unix socket, and starts the thread of the endpoint. Every process that may write
+    /// to the path can use the endpoint. The path is removed when the endpoint ends. A path that nobody serves any more
+    /// is replaced.
     ///
     /// # Errors
     ///

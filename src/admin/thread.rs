@@ -12,7 +12,7 @@ use tokio::{sync::oneshot, time::sleep};
 use super::{connections::Bounds, listener::Listener, pages::Pages};
 use crate::engine::dedicated_thread::Reactor;
 
-/// An endpoint for operators that listens on a thread of its own; made by [`Admin::bind`](super::Admin::bind).
+/// An admin endpoint that listens on a thread of its own; made by [`Admin::bind`](super::Admin::bind).
 ///
 /// It ends when all of its servers are dropped. Dropping this ends it at once, and frees the port or the path. So keep
 /// it as long as the endpoint should answer.

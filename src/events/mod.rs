@@ -267,7 +267,7 @@ pub(crate) fn systemd_not_told(state: &str, error: &io::Error) {
     told(|| tracing::warn!(state, %error, "systemd was not notified"));
 }
 
-/// Logs that the endpoint for operators could not listen any more.
+/// Logs that the admin endpoint could not listen any more.
 #[cfg(feature = "admin")]
 pub(crate) fn admin_failed(error: &io::Error) {
     told(|| tracing::error!(%error, "the admin endpoint has ended"));

@@ -25,7 +25,7 @@ pub(crate) const ROOM: usize = 536;
 pub(crate) struct Header {
     /// How many bytes it has.
     pub(crate) len: usize,
-    /// Who has sent the datagram to the proxy. `None` if the proxy has sent it itself, for example to see whether the
+    /// The sender of the datagram to the proxy. `None` if the proxy has sent it itself, for example to see whether the
     /// server is there.
     pub(crate) client: Option<SocketAddr>,
 }
@@ -40,7 +40,7 @@ pub(crate) enum Invalid {
     Version,
     Command,
     Family,
-    /// The proxy does not say who has sent it.
+    /// The proxy does not name the sender.
     Unspecified,
     /// It came to the proxy over a Unix socket.
     Unix,

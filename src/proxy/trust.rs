@@ -1,4 +1,4 @@
-//! Which sources may say who has sent a datagram.
+//! Which sources may name the sender of a datagram.
 
 use std::fmt;
 

@@ -80,8 +80,8 @@ use super::{
 ///
 /// # Security
 ///
-/// - **Who sees a token can use it.** It does not protect from somebody on the path between the peer and the server, and it
-///   does not authenticate a user: for that, see [`Signed`](crate::Signed) and [`Sealed`](crate::Sealed).
+/// - **An attacker who sees a token can use it.** It does not protect from somebody on the path between the peer and the
+///   server, and it does not authenticate a user: for that, see [`Signed`](crate::Signed) and [`Sealed`](crate::Sealed).
 /// - **Guessing.** Each guess is a datagram, and a hit proves one address for the rest of the lifetime. At a million guesses
 ///   a second, an attacker hits once in 580,000 years, and once in 2,300 years in the short form. Each further secret divides
 ///   these times: with two they are half as long.

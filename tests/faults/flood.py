@@ -2,8 +2,9 @@
 cargo about the build.
 
 Frames with forged source addresses are written to one end of a pair of interfaces, as fast as `FLOOD_RATE` says (60,000 a
-second; from one peer, `FLOOD_CHATTY_RATE`, 100,000), `FLOOD_SOURCES` in all (1,000,000). Meanwhile honest peers ask the server. The figures depend on the machine, so
-only what does not is checked: the memory, and that replies to forged sources stay within their budget.
+second; from one peer, `FLOOD_CHATTY_RATE`, 100,000), `FLOOD_SOURCES` in all (1,000,000). Meanwhile honest peers ask the
+server. The numbers depend on the machine, so only what does not is checked: the memory, and that replies to forged sources
+stay within their budget.
 """
 
 import os

@@ -23,8 +23,8 @@ use crate::{
 ///
 /// # Security
 ///
-/// An attacker who does not see the requests would have to guess 32 bits and a port. The id protects
-/// from nobody who sees them: put [`Sealed`](crate::Sealed) or [`Signed`](crate::Signed) around the inner
+/// An attacker who does not see the requests would have to guess 32 bits and a port. The id does not protect
+/// from an attacker who sees them: put [`Sealed`](crate::Sealed) or [`Signed`](crate::Signed) around the inner
 /// protocol for that. Then a packet cannot be forged, but it can still be given to another request of the
 /// same client, since the id is outside of the signature. If that matters, let the response repeat
 /// something of its request.

@@ -112,7 +112,7 @@ impl<S: Store> Replies<S> {
     /// Behind a balancer that does not keep the address of the peer (nginx without `transparent`, a NAT), each
     /// repetition has another one. Then identify a request by what its client has written. Clients must not send two
     /// requests with equal bytes then, so put a random number of 128 bits, or the name of the client and a number, into
-    /// each packet. Who knows the bytes of a request also gets its reply.
+    /// each packet. A client that knows the bytes of a request also gets its reply.
     ///
     /// # Examples
     ///

@@ -65,7 +65,7 @@ fn passes(name: &str, output: &Output) {
     // Without the second check a name that no test has would pass.
     let passed = output.status.success() && stdout.contains("1 passed");
     assert!(passed, "{name} alone: {}\n{stdout}\n{stderr}", output.status);
-    print!("{stdout}"); // figures, which the test harness shows with `--nocapture`
+    print!("{stdout}"); // numbers, which the test harness shows with `--nocapture`
 }
 
 /// This program once more, to run one test.
