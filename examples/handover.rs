@@ -38,6 +38,8 @@ async fn main() -> Result<(), BoxError> {
     let (Some(path), Some(addr)) = (args.next(), args.next()) else {
         return Err("usage: handover PATH ADDRESS".into());
     };
+    // Once an upgrade has replaced the file, this would return a path that does not exist.
+    let program = env::current_exe()?;
     let transport = TakeOver::from(&path).or(addr.as_str());
     let server = Server::bind(transport, Text, Counting).await?;
     let handle = server.handle();
@@ -50,15 +52,14 @@ async fn main() -> Result<(), BoxError> {
     let successor = async {
         while restart.recv().await.is_some() {
             // If it cannot start, this process goes on.
-            if let Err(error) = Command::new(env::current_exe()?).args([&path, &addr]).spawn() {
+            if let Err(error) = Command::new(&program).args([&path, &addr]).spawn() {
                 eprintln!("cannot start again: {error}");
             }
         }
-        Ok::<(), BoxError>(())
     };
     tokio::select! {
         served = server.serve() => served?,
-        failed = successor => failed?,
+        () = successor => {}
     }
     println!("ended, {} conversations aborted", handing_over.await??);
     Ok(())

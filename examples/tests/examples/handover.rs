@@ -1,8 +1,8 @@
 //! The example that replaces itself.
 
-use std::{env, net::UdpSocket, process::Command};
+use std::{env, fs, net::UdpSocket, path::Path, process::Command};
 
-use crate::program::{DEADLINE, Program, recv};
+use crate::program::{self, DEADLINE, Program, recv};
 
 /// Asks, and returns the number of the process that answers, and the rest of the answer.
 fn ask(peer: &UdpSocket, request: &str) -> (String, String) {
@@ -24,8 +24,12 @@ impl Drop for Successor {
 // O-31
 #[test]
 fn handover_replaces_itself_and_the_conversation_goes_on_in_the_old_process() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join(format!("handover-{}", std::process::id()));
     let path = env::temp_dir().join(format!("datagrammar-example-{}", std::process::id()));
-    let program = Program::start("handover", [path.to_str().unwrap(), "127.0.0.1:0"]);
+    // No copies: while another test starts a program, the kernel could refuse to run a file that was just written.
+    fs::hard_link(program::path("handover"), &file).unwrap();
+    let program = Program::start_at(&file, [path.to_str().unwrap(), "127.0.0.1:0"]);
     let addr = program.addr();
     let peer = || {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -37,6 +41,9 @@ fn handover_replaces_itself_and_the_conversation_goes_on_in_the_old_process() {
     let (old, answer) = ask(&stays, "a");
     assert_eq!(answer, "1 a");
 
+    // As an upgrade replaces it.
+    fs::remove_file(&file).unwrap();
+    fs::hard_link(program::path("handover"), &file).unwrap();
     program.signal("-HUP");
 
     assert_eq!(program.addr(), addr, "the new process has the same address");
@@ -52,5 +59,6 @@ fn handover_replaces_itself_and_the_conversation_goes_on_in_the_old_process() {
     assert_eq!(program.line(), "ended, 0 conversations aborted");
     assert_eq!(ask(&stays, "a"), (new.0.clone(), "1 a".to_owned()));
     drop(new);
-    let _ = std::fs::remove_file(path);
+    let _ = fs::remove_file(path);
+    fs::remove_file(file).unwrap();
 }

@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Read},
     net::UdpSocket,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
@@ -21,8 +21,12 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(name: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        let path = path(name);
-        let mut child = Command::new(&path)
+        Self::start_at(&path(name), args)
+    }
+
+    /// Starts the program that is at a path.
+    pub(crate) fn start_at(path: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let mut child = Command::new(path)
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
