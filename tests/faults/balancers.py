@@ -5,21 +5,21 @@ clients are in a second one. It needs nginx with its module for streams, dnsdist
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Thread
 
+from programs import eventually, expect, folder, running
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BALANCER = "10.0.0.10"
 REPLICAS = ["10.0.0.11", "10.0.0.12", "10.0.0.13"]
 CLIENTS = [f"10.0.1.{n}" for n in range(1, 61)]
-DEADLINE = 20.0  # seconds
 
 # Sends three datagrams from each of these addresses, each from a port of its own, and prints the replies.
 CLIENT = """
@@ -60,30 +60,34 @@ def a_client_stays_with_one_replica(balancer: str, inside: list[str], keeps_addr
     for line in printed.stdout.splitlines():
         source, port, replica, seen = line.split()
         of_client.setdefault(source, set()).add(replica)
-        expect(f"{balancer} keeps the address of the peer", seen == f"{source}:{port}", keeps_address)
-    expect(f"clients of {balancer}", len(of_client), len(CLIENTS))
-    expect(f"{balancer}: replicas of each client", {len(replicas) for replicas in of_client.values()}, {1})
+        expect(seen == f"{source}:{port}", keeps_address, f"{balancer} keeps the address of the peer")
+    expect(len(of_client), len(CLIENTS), f"clients of {balancer}")
+    expect({len(replicas) for replicas in of_client.values()}, {1}, f"{balancer}: replicas of each client")
     share = Counter(replica for replicas in of_client.values() for replica in replicas)
-    expect(f"{balancer}: replicas with clients", len(share), len(REPLICAS))
+    expect(len(share), len(REPLICAS), f"{balancer}: replicas with clients")
     print(f"{balancer}: {len(CLIENTS)} clients of 3 ports each, by replica: {dict(sorted(share.items()))}")
 
 
 # O-57
 def dnsdist_leaves_out_a_replica_that_is_down(dns: str) -> None:
     zone = f"{ROOT}/examples/dns/example.zone"
-    with ExitStack() as stack:
-        replicas = [
-            stack.enter_context(running([dns, f"{addr}:5353", zone, "00" * 16])) for addr in REPLICAS
-        ]
-        stack.enter_context(running(["dnsdist", "--supervised", "--disable-syslog", "-C", f"{ROOT}/deploy/dnsdist.conf"]))
-        eventually("dnsdist answers", lambda: answered(0.2))
-        expect("answered by three", sum(answered(5) for _ in range(100)), 100)
-        replicas[1].kill()
-        replicas[1].wait()
-        # The first ones after its end are lost, if they were for this replica.
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    first, second, third = (running([dns, f"{addr}:5353", zone, "00" * 16], **quiet) for addr in REPLICAS)
+    dnsdist = running(["dnsdist", "--supervised", "--disable-syslog", "-C", f"{ROOT}/deploy/dnsdist.conf"], **quiet)
+    queries = 100
+    with first, third, ExitStack() as stack:
+        with second:
+            stack.enter_context(dnsdist)
+            eventually("dnsdist answers", lambda: answered(0.2))
+            with_three = sum(answered(5) for _ in range(queries))
+            expect(with_three, queries, "answered with three")
+        # The second one was killed. The first queries after that are lost, if they were for it.
         eventually("30 in series are answered", lambda: all(answered(0.2) for _ in range(30)))
-        expect("answered by two", sum(answered(5) for _ in range(100)), 100)
-    print("dnsdist: 100 of 100 queries answered by three replicas, and 100 of 100 by two after the third was killed")
+        with_two = sum(answered(5) for _ in range(queries))
+        expect(with_two, queries, "answered with two")
+    print(
+        "dnsdist: 100 of 100 queries answered by three replicas, and 100 of 100 by two after the third was killed"
+    )
 
 
 def answered(seconds: float) -> bool:
@@ -146,46 +150,18 @@ def serving() -> Iterator[None]:
 
 @contextmanager
 def nginx() -> Iterator[None]:
-    with tempfile.TemporaryDirectory() as folder:
-        options = f"daemon off; pid {folder}/pid; error_log {folder}/error.log;"
-        command = ["nginx", "-c", f"{ROOT}/deploy/nginx.conf", "-e", f"{folder}/error.log", "-g", options]
-        with subprocess.Popen(command) as process:
-            try:
-                eventually("nginx listens", lambda: "0A00000A:2328" in text("/proc/net/udp"))
-                yield
-            finally:
-                # Unlike SIGKILL, this ends the workers too.
-                process.terminate()
-                process.wait(DEADLINE)
+    with folder() as path:
+        options = f"daemon off; pid {path}/pid; error_log {path}/error.log;"
+        command = ["nginx", "-c", f"{ROOT}/deploy/nginx.conf", "-e", f"{path}/error.log", "-g", options]
+        # Unlike SIGKILL, SIGTERM ends the workers too.
+        with running(command, end=signal.SIGTERM):
+            eventually("nginx listens", lambda: "0A00000A:2328" in text("/proc/net/udp"))
+            yield
 
 
 def text(path: str) -> str:
     with open(path, encoding="utf-8") as file:
         return file.read()
-
-
-@contextmanager
-def running(command: list[str]) -> Iterator[subprocess.Popen]:
-    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, **options) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def eventually(what: str, holds) -> None:
-    """Waits until something holds, which nothing reports."""
-    deadline = time.monotonic() + DEADLINE
-    while not holds():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not within {DEADLINE:g} s: {what}")
-        time.sleep(0.01)
-
-
-def expect(what: str, found: object, expected: object) -> None:
-    if found != expected:
-        raise AssertionError(f"{what}: {found}, and not {expected}")
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from threading import Thread
+
+from programs import DEADLINE, eventually, expect, finished, folder, free_port, running
 
 SECONDS = float(os.environ.get("REPLICAS_SECONDS", "4"))
 KILL = float(os.environ.get("REPLICAS_KILL", "1"))
@@ -28,7 +29,6 @@ STORES = os.environ.get("REPLICAS_STORES", "redis nats").split()
 LEASES = [int(lease) for lease in os.environ.get("REPLICAS_LEASES", "2000 0").split()]
 SECRET = "xyzzy5461"
 LEASE = 2000  # milliseconds
-DEADLINE = 30.0  # seconds, for what starts or ends
 NGINX = """
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
@@ -92,19 +92,19 @@ def each_request_is_recorded_once(program: str, store: str, lease: int) -> None:
             replica.kill()
             replica.start()
             kills += 1
-        answered, attempts, slowest, failed = finished(asking)
+        answered, attempts, slowest, failed = outcome(asking)
         reading.join(120)
-        expect("radclient ends", reading.is_alive(), False)
+        expect(reading.is_alive(), False, "radclient ends")
         counts = recorded(program, url, names + others)
         twice = [name for name, count in counts.items() if count > 1]
         missing = [name for name in names if counts[name] == 0 and name not in failed]
-        expect("recorded twice", twice, [])
-        expect("answered and not recorded", missing, [])
+        expect(twice, [], "recorded twice")
+        expect(missing, [], "answered and not recorded")
         lost = [name for name in names + others if counts[name] == 0]
         if lease:
-            expect("not answered", failed, [])
-            expect("radclient ends with", radclient.returncode, 0)
-            expect("not recorded", lost, [])
+            expect(failed, [], "not answered")
+            expect(radclient.returncode, 0, "radclient ends with")
+            expect(lost, [], "not recorded")
         again = sum(line.startswith("again ") for replica in replicas for line in replica.printed)
         mode = f"lease {lease / 1000:g} s" if lease else "no lease"
         print(
@@ -123,7 +123,7 @@ def the_policy_holds_while_the_store_stands_still(program: str, store: str, poli
         replicas = [stack.enter_context(Replica(program, url, policy, LEASE)) for _ in range(3)]
         port, _ = stack.enter_context(nginx(replicas))
         with ask(program, port, "acct", "before", 10, 10, 10, 0) as before:
-            expect("answered before", finished(before)[0], 100)
+            expect(outcome(before)[0], 100, "answered before")
         process.send_signal(signal.SIGSTOP)
         try:
             stopped = time.monotonic()
@@ -134,18 +134,18 @@ def the_policy_holds_while_the_store_stands_still(program: str, store: str, poli
         finally:
             process.send_signal(signal.SIGCONT)
         down = time.monotonic() - stopped
-        answered, _, slowest, _ = finished(access)
-        recorded_late, _, latest, failed = finished(account)
-        expect("answered", (answered, recorded_late, failed), (20, 20, []))
-        expect("answered while the store stood still", answered_meanwhile, policy == "serve")
+        answered, _, slowest, _ = outcome(access)
+        recorded_late, _, latest, failed = outcome(account)
+        expect((answered, recorded_late, failed), (20, 20, []), "answered")
+        expect(answered_meanwhile, policy == "serve", "answered while the store stood still")
         names = [f"before-{n}-{m}" for n in range(10) for m in range(10)] + [f"during-{n}-0" for n in range(20)]
         counts = recorded(program, url, names)
-        expect("recorded", sum(counts.values()), 120)
-        expect("recorded once", max(counts.values()), 1)
+        expect(sum(counts.values()), 120, "recorded")
+        expect(max(counts.values()), 1, "recorded once")
         stats = [replica.ended() for replica in replicas]
         total = {key: sum(one[key] for one in stats) for key in stats[0]}
-        expect("timeouts are counted", total["store_timeouts"] > 0, True)
-        expect("dropped requests are counted", total["store_failed"] > 0, policy == "drop")
+        expect(total["store_timeouts"] > 0, True, "timeouts are counted")
+        expect(total["store_failed"] > 0, policy == "drop", "dropped requests are counted")
         print(
             f"{store}, {policy}, stopped for {down:.1f} s: slowest answer without the store {slowest / 1000:.1f} s, "
             f"with it {latest / 1000:.1f} s, {total}",
@@ -163,12 +163,13 @@ def a_replica_is_taken_out(program: str) -> None:
         clients = max(DRAINED // 250, 8)
         asking = stack.enter_context(ask(program, port, "auth", "d", clients, 32, DRAINED // clients, 0))
         time.sleep(0.5)
-        expect("it is under load", asking.poll(), None)
+        expect(asking.poll(), None, "it is under load")
         configure(replicas[1:])
         stats = replicas[0].ended()
-        answered, attempts, slowest, failed = finished(asking)
-        expect("not answered", failed, [])
-        expect("answered", answered, DRAINED // clients * clients)
+        answered, attempts, slowest, failed = outcome(asking)
+        requests = DRAINED // clients * clients
+        expect(failed, [], "not answered")
+        expect(answered, requests, "answered")
         print(
             f"one of two replicas is taken out: {answered} of {answered} requests answered, {attempts} attempts, "
             f"slowest {slowest} ms, {stats}",
@@ -180,7 +181,7 @@ class Replica:
     """A server process on a port of its own, which stays the same when it is started again."""
 
     def __init__(self, program: str, url: str, policy: str, lease: int) -> None:
-        self.port = free_port(socket.SOCK_DGRAM)
+        self.port = free_port()
         self.printed: list[str] = []
         self._command = [program, "serve", f"127.0.0.1:{self.port}", SECRET, url, policy, str(lease)]
 
@@ -207,28 +208,12 @@ class Replica:
     def ended(self) -> dict[str, int]:
         """Ends it as a service manager does; returns its stats."""
         self._process.terminate()
-        expect("the replica ends with", self._process.wait(DEADLINE), 0)
+        expect(self._process.wait(DEADLINE), 0, "the replica ends with")
         self._reader.join()
         return json.loads(self.printed[-1].removeprefix("stats "))
 
 
-def free_port(kind: int) -> int:
-    # These programs cannot choose a port and say which.
-    with socket.socket(socket.AF_INET, kind) as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@contextmanager
-def running(command: list[str]) -> Iterator[subprocess.Popen]:
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def connected(port: int) -> bool:
+def accepts(port: int) -> bool:
     with socket.socket() as stream:
         return stream.connect_ex(("127.0.0.1", port)) == 0
 
@@ -236,37 +221,37 @@ def connected(port: int) -> bool:
 @contextmanager
 def redis() -> Iterator[tuple[str, subprocess.Popen]]:
     port = free_port(socket.SOCK_STREAM)
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder]
-        with running(command) as process:
-            eventually("Redis answers", lambda: connected(port))
+    with folder() as path:
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", path]
+        with running(command, **QUIET) as process:
+            eventually("Redis answers", lambda: accepts(port))
             yield f"redis://127.0.0.1:{port}", process
 
 
 @contextmanager
 def nats() -> Iterator[tuple[str, subprocess.Popen]]:
     port = free_port(socket.SOCK_STREAM)
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["nats-server", "--addr", "127.0.0.1", "--port", str(port), "--jetstream", "--store_dir", folder]
-        with running(command) as process:
-            eventually("NATS answers", lambda: connected(port))
+    with folder() as path:
+        command = ["nats-server", "--addr", "127.0.0.1", "--port", str(port), "--jetstream", "--store_dir", path]
+        with running(command, **QUIET) as process:
+            eventually("NATS answers", lambda: accepts(port))
             yield f"nats://127.0.0.1:{port}", process
 
 
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 STARTED = {"redis": redis, "nats": nats}
 
 
 @contextmanager
 def nginx(replicas: list[Replica]) -> Iterator:
     """Runs nginx; yields its port, and a function that gives it other replicas."""
-    port = free_port(socket.SOCK_DGRAM)
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
+    port = free_port()
+    with folder() as path:
 
         def write(replicas: list[Replica]) -> None:
             servers = "\n".join(f"    server 127.0.0.1:{replica.port} max_fails=0;" for replica in replicas)
-            with open(f"{folder}/nginx.conf", "w", encoding="utf-8") as file:
-                file.write(NGINX.format(folder=folder, port=port, servers=servers))
+            with open(f"{path}/nginx.conf", "w", encoding="utf-8") as file:
+                file.write(NGINX.format(folder=path, port=port, servers=servers))
 
         def workers() -> set[str]:
             with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="utf-8") as file:
@@ -280,14 +265,10 @@ def nginx(replicas: list[Replica]) -> Iterator:
             eventually("the workers of nginx are new", lambda: len(workers()) == 2 and not workers() & old)
 
         write(replicas)
-        with subprocess.Popen(["nginx", "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"]) as process:
-            try:
-                eventually("nginx has its workers", lambda: len(workers()) == 2)
-                yield port, configure
-            finally:
-                # Unlike SIGKILL, this ends the workers too.
-                process.terminate()
-                process.wait(DEADLINE)
+        # Unlike SIGKILL, SIGTERM ends the workers too.
+        with running(["nginx", "-c", f"{path}/nginx.conf", "-e", f"{path}/error.log"], end=signal.SIGTERM) as process:
+            eventually("nginx has its workers", lambda: len(workers()) == 2)
+            yield port, configure
 
 
 @contextmanager
@@ -300,33 +281,18 @@ def ask(program: str, port: int, kind: str, name: str, *numbers: int) -> Iterato
             process.kill()
 
 
-def finished(asking: subprocess.Popen) -> tuple[int, int, int, list[str]]:
+def outcome(asking: subprocess.Popen) -> tuple[int, int, int, list[str]]:
     """How many requests of these clients were answered, the attempts, the slowest in ms, and those that failed."""
     lines = asking.communicate(timeout=SECONDS + OUTAGE + DRAINED / 500 + 120)[0].splitlines()
-    expect("the clients end with", asking.returncode, 0)
+    expect(asking.returncode, 0, "the clients end with")
     failed = [line.split()[1] for line in lines if line.startswith("failed ")]
     _, answered, _, attempts, _, slowest = lines[-1].split()
     return int(answered), int(attempts), int(slowest), failed
 
 
 def recorded(program: str, url: str, names: list[str]) -> dict[str, int]:
-    command = [program, "recorded", url]
-    lines = subprocess.run(command, input="\n".join(names), capture_output=True, timeout=120, text=True, check=True)
-    return {name: int(count) for name, count in map(str.split, lines.stdout.splitlines())}
-
-
-def eventually(what: str, holds) -> None:
-    """Waits until something holds, which nothing reports."""
-    deadline = time.monotonic() + DEADLINE
-    while not holds():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not within {DEADLINE:g} s: {what}")
-        time.sleep(0.01)
-
-
-def expect(what: str, found: object, expected: object) -> None:
-    if found != expected:
-        raise AssertionError(f"{what}: {found}, and not {expected}")
+    lines = finished([program, "recorded", url], "\n".join(names).encode()).decode().splitlines()
+    return {name: int(count) for name, count in map(str.split, lines)}
 
 
 if __name__ == "__main__":

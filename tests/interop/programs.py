@@ -78,7 +78,7 @@ def lines_of(command: list[str]) -> Iterator[tuple[subprocess.Popen, SimpleQueue
 
 
 @contextmanager
-def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]:
+def running(command: list[str], end: signal.Signals = signal.SIGKILL, **options: object) -> Iterator[subprocess.Popen]:
     """Runs a program as long as it is needed, and fails if it has ended before. What it prints is not read."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, **options) as program:
         try:
@@ -86,7 +86,8 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]
             if program.poll() is not None:
                 raise RuntimeError(f"{command[0]} ended with exit code {program.returncode}")
         finally:
-            program.kill()
+            program.send_signal(end)
+            program.wait(DEADLINE)
 
 
 @contextmanager
@@ -125,9 +126,16 @@ def connected(addr: tuple[str, int]) -> Iterator[socket.socket]:
         yield plain
 
 
-def expect(got: object, wanted: object) -> None:
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """A port for a program that cannot choose one and say which."""
+    with socket.socket(socket.AF_INET, kind) as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def expect(got: object, wanted: object, what: str = "") -> None:
     if got != wanted:
-        raise AssertionError(f"got {got!r}, not {wanted!r}")
+        raise AssertionError(f"{what}: got {got!r}, not {wanted!r}".removeprefix(": "))
 
 
 class Skipped(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dns_clients import CLIENT_COOKIE, SECRET, ZONE, Addr, Message, answers, ask
-from programs import DEADLINE, Built, Skipped, eventually, expect, folder, running
+from programs import DEADLINE, Built, Skipped, eventually, expect, folder, free_port, running
 
 DNSDIST = """
 setLocal("127.0.0.1:{port}")
@@ -39,12 +39,6 @@ MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
 def ours(built: Built, trusted: str, *required: str) -> Iterator[Addr]:
     with built.serving("dns", "--trust-proxy", trusted, "127.0.0.1:0", ZONE, SECRET, *required) as addr:
         yield addr
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def asks(addr: Addr, cookie: str, *options: str) -> Message:
