@@ -44,6 +44,22 @@ for_each_engine! {
     a_program_starts_while_the_store_is_down
 }
 
+/// A server that gives the store little time, and a client to which it has replied.
+async fn serving(store: impl Store, failure: StoreFailure) -> (Replica, Asker) {
+    opened(&store).await;
+    let cache = ReplyCache::default().store_timeout(Duration::from_millis(200));
+    let replica = Replica::serve(store, &Shared::new(100), cache.store_failure(failure)).await;
+    let asker = Asker::new().await;
+    asker.send(1, &replica).await;
+    assert_eq!(asker.reply(1).await.unwrap(), "pay, call 1");
+    (replica, asker)
+}
+
+/// The first call connects, and with NATS it makes a stream. That may take longer than later calls have.
+async fn opened(store: &impl Store) {
+    assert_eq!(store.get("a").await.unwrap(), None);
+}
+
 /// Asks until there is an answer, as a client does.
 async fn asked_until_answered(asker: &Asker, id: u32, replica: &Replica) -> String {
     let deadline = Instant::now() + DEADLINE;
@@ -61,12 +77,7 @@ async fn while_the_store_is_down_requests_are_dropped_and_counted<S: Store>(
     connect: impl AsyncFn(String) -> S,
     engine: &mut Engine,
 ) {
-    let shared = Shared::new(100);
-    let cache = ReplyCache::default().store_timeout(Duration::from_millis(200));
-    let replica = Replica::serve(connect(engine.url()).await, &shared, cache).await;
-    let asker = Asker::new().await;
-    asker.send(1, &replica).await;
-    assert_eq!(asker.reply(1).await.unwrap(), "pay, call 1");
+    let (replica, asker) = serving(connect(engine.url()).await, StoreFailure::Drop).await;
 
     engine.kill();
     asker.send(2, &replica).await;
@@ -89,17 +100,7 @@ async fn while_the_store_is_down_requests_are_served_if_the_server_is_told_so<S:
     connect: impl AsyncFn(String) -> S,
     engine: &mut Engine,
 ) {
-    let shared = Shared::new(100);
-    let cache = ReplyCache::default().store_timeout(Duration::from_millis(200));
-    let replica = Replica::serve(
-        connect(engine.url()).await,
-        &shared,
-        cache.store_failure(StoreFailure::Serve),
-    )
-    .await;
-    let asker = Asker::new().await;
-    asker.send(1, &replica).await;
-    assert_eq!(asker.reply(1).await.unwrap(), "pay, call 1");
+    let (replica, asker) = serving(connect(engine.url()).await, StoreFailure::Serve).await;
 
     engine.kill();
     asker.send(2, &replica).await;
@@ -116,12 +117,7 @@ async fn while_the_store_stands_still_calls_time_out_and_are_counted<S: Store>(
     connect: impl AsyncFn(String) -> S,
     engine: &mut Engine,
 ) {
-    let shared = Shared::new(100);
-    let cache = ReplyCache::default().store_timeout(Duration::from_millis(200));
-    let replica = Replica::serve(connect(engine.url()).await, &shared, cache).await;
-    let asker = Asker::new().await;
-    asker.send(1, &replica).await;
-    assert_eq!(asker.reply(1).await.unwrap(), "pay, call 1");
+    let (replica, asker) = serving(connect(engine.url()).await, StoreFailure::Drop).await;
 
     engine.signal("STOP");
     asker.send(2, &replica).await;
@@ -140,8 +136,9 @@ async fn sessions_fail_in_time_and_count_it<S: Store>(
     connect: impl AsyncFn(String) -> S,
     engine: &mut Engine,
 ) {
-    let sessions = Sessions::new(connect(engine.url()).await, Json::<u32>::new())
-        .timeout(Duration::from_millis(200));
+    let store = connect(engine.url()).await;
+    opened(&store).await;
+    let sessions = Sessions::new(store, Json::<u32>::new()).timeout(Duration::from_millis(200));
     sessions.create("a", &1).await.unwrap();
 
     engine.signal("STOP");

@@ -96,9 +96,7 @@ async fn what_is_put_replaces_what_is_there<S: Store>(connect: impl AsyncFn() ->
 async fn an_entry_is_gone_after_its_time<S: Store>(connect: impl AsyncFn() -> S) {
     let store = connect().await;
     let short = Duration::from_millis(200);
-    let Created::New(first) = store.create("a", b"1", short).await.unwrap() else {
-        panic!("it is there")
-    };
+    let first = created(&store, "a", b"1").await;
     store.put("b", b"1", short).await.unwrap();
     store.replace("a", first, b"2", short).await.unwrap().unwrap();
     store.put("c", b"1", MINUTE).await.unwrap();
