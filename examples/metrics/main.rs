@@ -42,7 +42,7 @@ async fn main() -> Result<(), BoxError> {
         }
     };
     tokio::spawn(http::serve(listener, PrometheusPage::CONTENT_TYPE, pages));
-    publisher.during(server.serve_until(tokio::signal::ctrl_c()), handle.clone()).await?;
+    publisher.during(server.serve_until_signal(), handle.clone()).await?;
     println!("{}", handle.stats());
     Ok(())
 }

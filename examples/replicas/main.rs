@@ -32,10 +32,7 @@ use packet::{
 };
 use protocol::Radius;
 use serde_json::json;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 /// What the replicas have recorded: how often, by session.
 type Records<S> = Sessions<S, Json<u32>>;
@@ -124,8 +121,7 @@ async fn serve<S: Store + Clone>(store: S, args: &[String]) -> Result<(), BoxErr
         .await?;
     let handle = server.handle();
     println!("listening on {}", server.local_addr());
-    let mut terminate = signal(SignalKind::terminate())?;
-    server.serve_until(async move { terminate.recv().await }).await?;
+    server.serve_until_signal().await?;
     let stats = handle.stats();
     let stats = json!({
         "duplicate": stats.dropped(DropReason::Duplicate),

@@ -63,7 +63,7 @@ async fn main() -> Result<(), BoxError> {
         (path == "/metrics").then(|| page() + &stats.stats().to_prometheus(&[]))
     };
     tokio::spawn(http::serve(listener, PrometheusPage::CONTENT_TYPE, pages));
-    server.serve_until(tokio::signal::ctrl_c()).await?;
+    server.serve_until_signal().await?;
     println!("{}", handle.stats());
     Ok(())
 }
