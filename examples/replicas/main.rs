@@ -23,7 +23,7 @@ mod protocol;
 
 use std::{env, io, sync::Arc, time::Duration};
 
-use datagrammar::{Addr, BoxError, DropReason, Json, ReplyCache, Server, StoreFailure, with_state};
+use datagrammar::{BoxError, DropReason, Json, ReplyCache, Server, StoreFailure, with_state};
 use datagrammar_stores::{
     NatsBucket, NatsStore, RedisStore, Replies, SessionError, Sessions, Store,
 };
@@ -45,18 +45,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Accounting<S> {
     records: Records<S>,
-    once_more: bool,
+    /// Whether a request may run again, after the replica that had it has died.
+    may_run_again: bool,
 }
 
 /// Answers one request, if it could be recorded.
-async fn answer<S: Store>(shared: Arc<Accounting<S>>, request: Packet, _: Addr) -> Option<Packet> {
+async fn answer<S: Store>(shared: Arc<Accounting<S>>, request: Packet) -> Option<Packet> {
     match request.code {
         ACCESS_REQUEST => Some(request.respond(ACCESS_ACCEPT)), // needs no store
         ACCOUNTING_REQUEST => {
             let session = request.text(ACCT_SESSION_ID)?;
-            let recorded = match shared.once_more {
-                true => record_once(&shared.records, &session).await,
-                false => count(&shared.records, &session).await,
+            let recorded = if shared.may_run_again {
+                record_once(&shared.records, &session).await
+            } else {
+                count(&shared.records, &session).await
             };
             match recorded {
                 Ok(()) => Some(request.respond(ACCOUNTING_RESPONSE)),
@@ -113,7 +115,7 @@ async fn serve<S: Store + Clone>(store: S, args: &[String]) -> Result<(), BoxErr
         .store_timeout(Duration::from_millis(500))
         .store_failure(failure);
     let records = Sessions::new(store, Json::new());
-    let shared = Arc::new(Accounting { records, once_more: !lease.is_zero() });
+    let shared = Arc::new(Accounting { records, may_run_again: !lease.is_zero() });
     let server = Server::builder(Radius::new(secret), with_state(shared, answer))
         .reply_cache(cache)
         .reply_store(replies)
