@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::lock::locked;
 
@@ -13,7 +10,7 @@ use crate::lock::locked;
 /// window of answered requests.
 #[derive(Debug)]
 pub(super) struct Window {
-    places: Arc<Semaphore>,
+    places: Semaphore,
     state: Mutex<State>,
 }
 
@@ -31,30 +28,26 @@ struct State {
 
 /// The place of one request. It waits in a fair line.
 #[derive(Debug)]
-pub(super) struct Place {
-    window: Arc<Window>,
-    permit: Option<OwnedSemaphorePermit>,
-}
+pub(super) struct Place(Arc<Window>);
 
 impl Window {
     pub(super) fn new(most: usize) -> Arc<Self> {
         let most = most.clamp(1, Semaphore::MAX_PERMITS);
         let state = State { limit: most, most, debt: 0, answered: 0, halved: None };
-        Arc::new(Self { places: Arc::new(Semaphore::new(most)), state: Mutex::new(state) })
+        Arc::new(Self { places: Semaphore::new(most), state: Mutex::new(state) })
     }
 
     /// Waits for a place.
     pub(super) async fn enter(self: &Arc<Self>) -> Place {
-        // The semaphore is never closed.
-        let permit = Arc::clone(&self.places).acquire_owned().await.ok();
-        Place { window: Arc::clone(self), permit }
+        self.places.acquire().await.expect("the semaphore is never closed").forget();
+        Place(Arc::clone(self))
     }
 
     /// Returns a place if one is free and nobody waits for it.
     #[cfg(feature = "tower")]
     pub(super) fn try_enter(self: &Arc<Self>) -> Option<Place> {
-        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Place { window: Arc::clone(self), permit: Some(permit) })
+        self.places.try_acquire().ok()?.forget();
+        Some(Place(Arc::clone(self)))
     }
 
     /// A request was answered.
@@ -95,11 +88,10 @@ impl Window {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some(permit) = self.permit.take() else { return };
-        let mut state = locked(&self.window.state);
-        if let Some(debt) = state.debt.checked_sub(1) {
-            state.debt = debt;
-            permit.forget();
+        let mut state = locked(&self.0.state);
+        match state.debt.checked_sub(1) {
+            Some(debt) => state.debt = debt,
+            None => self.0.places.add_permits(1),
         }
     }
 }
