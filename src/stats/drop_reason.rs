@@ -81,8 +81,8 @@ pub enum DropReason {
     /// It was not in an [envelope](crate::ServerBuilder::address_token_envelope), and the server has this option. Its sender
     /// probably does not have it.
     NoEnvelope,
-    /// The server [trusts proxies](crate::ServerBuilder::trust_proxy). The datagram came from one of them, without a valid
-    /// header, or from somebody else with a header. Or it came from somebody else, and the server
+    /// The server [trusts proxies](crate::ServerBuilder::trust_proxy). Either a proxy has sent the datagram without a valid
+    /// header, or somebody else has sent it with one, or without one to a server that
     /// [requires](crate::ServerBuilder::require_proxy) a proxy. The first one is logged at WARN, with its source and what is
     /// wrong.
     ProxyHeader,
@@ -95,8 +95,8 @@ pub enum DropReason {
     /// It was not lost: the server has [handed over](crate::ServerHandle::hand_over) its sockets, the conversation that it
     /// waited for has ended, and the process that took over got it.
     HandedOver,
-    /// It belonged to a conversation of the process from which this one [takes over](crate::TakeOver), or waited for
-    /// datagrams that this process returns, and too many were on their way already.
+    /// During a [hand-over](crate::TakeOver), more than 4 MiB were on their way to the old process, or waited for what it
+    /// returns.
     HandOverFull,
 }
 
