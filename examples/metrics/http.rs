@@ -1,4 +1,4 @@
-//! Pages over HTTP, for programs that have no HTTP server. Prometheus and curl need no more.
+//! Pages over HTTP, without another crate, and with bounds. Prometheus and curl need no more.
 
 use std::{io, sync::Arc, time::Duration};
 
