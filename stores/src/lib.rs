@@ -34,6 +34,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod clock;
+mod digest;
 mod error;
 mod memory;
 #[cfg(feature = "nats")]

@@ -1,12 +1,9 @@
 //! What the store holds of a request.
 
-use std::{
-    fmt::Write,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::lease::Lease;
-use crate::{StoreError, unique};
+use crate::{StoreError, digest::hex_key, unique};
 
 /// Identifies a request in [`Replies`](super::Replies). While the server keeps it, the lease is renewed.
 #[derive(Debug)]
@@ -32,13 +29,7 @@ impl ReplyKey {
 
     /// Returns the key of the entry.
     pub(super) fn name(&self) -> String {
-        let mut name = String::with_capacity(66);
-        name.push_str("r.");
-        for byte in self.digest {
-            // A string takes everything.
-            let _ = write!(name, "{byte:02x}");
-        }
-        name
+        hex_key("r.", self.digest)
     }
 
     /// Returns the value of the entry while the request is served.

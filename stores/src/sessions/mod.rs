@@ -4,7 +4,7 @@ mod error;
 mod format;
 mod stats;
 
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 use datagrammar::DatagramProtocol;
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use self::stats::Counters;
 pub use self::{error::SessionError, stats::SessionStats};
-use crate::{Created, Entry, Revision, Store, StoreError, unique};
+use crate::{Created, Entry, Revision, Store, StoreError, digest::hex_key, unique};
 
 /// The state of conversations in any [`Store`]: each replica can go on with a conversation that another one has begun.
 ///
@@ -302,11 +302,5 @@ impl<S: Store, T, P: DatagramProtocol<Incoming = T, Outgoing = T>> Sessions<S, P
 
 /// Returns the key of the entry. It is a digest, so that any bytes of any length are a key in each engine.
 fn name(key: &[u8]) -> String {
-    let mut name = String::with_capacity(66);
-    name.push_str("s.");
-    for byte in Sha256::digest(key) {
-        // A string takes everything.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
+    hex_key("s.", Sha256::digest(key).into())
 }
