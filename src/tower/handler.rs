@@ -6,7 +6,7 @@ use std::{
     future::poll_fn,
     marker::PhantomData,
     pin::{Pin, pin},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     task::{Context, Poll},
     time::Duration,
 };
@@ -21,6 +21,7 @@ use super::Request;
 use crate::{
     Addr, BoxError,
     function::{Function, IntoReply, NotReady, Ready},
+    lock::locked,
 };
 
 /// Makes a handler of a service whose requests are the packets of the protocol.
@@ -159,7 +160,7 @@ impl<S: Clone, In> Clone for ServiceHandler<S, In> {
 impl<S: Clone, In> ServiceHandler<S, In> {
     /// A clone of the service. A service that panics while it is cloned leaves nothing behind here.
     fn get(&self) -> S {
-        self.service.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.service).clone()
     }
 }
 
@@ -255,13 +256,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let Some(service) = &mut this.service else { return Poll::Pending };
+        // It stays there while it is polled: if it panics, it is not dropped before the panic is caught.
+        let service = this.service.as_mut().expect("it is not polled after it has completed");
         // One task of a worker polls many services. A semaphore that ends the turn of this task, because it has done much
         // already, is no sign of load.
         let ready = pin!(unconstrained(poll_fn(|cx| service.poll_ready(cx)))).poll(cx);
         match ready {
             Poll::Ready(Ok(())) => {
-                return this.service.take().map_or(Poll::Pending, |s| Poll::Ready(Ok(s)));
+                return Poll::Ready(Ok(this.service.take().expect("it was polled just now")));
             }
             Poll::Ready(Err(error)) => return Poll::Ready(Err(NotReady::Failed(error.into()))),
             Poll::Pending if this.timeout.is_zero() => {}
