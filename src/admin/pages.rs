@@ -25,24 +25,15 @@ pub(super) struct Pages {
 }
 
 /// A page of text.
-struct Text(StatusCode, String);
+type Text = (StatusCode, String);
 
-impl IntoResponse for Text {
-    fn into_response(self) -> Response {
-        (self.0, self.1).into_response()
-    }
+fn refused(status: StatusCode, reason: &str) -> Text {
+    (status, format!("{reason}\n"))
 }
 
-impl Text {
-    /// A refusal.
-    fn refused(status: StatusCode, reason: &str) -> Self {
-        Self(status, format!("{reason}\n"))
-    }
-
-    /// Lines about servers; `well` says whether they are well.
-    const fn of(well: bool, lines: String) -> Self {
-        Self(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, lines)
-    }
+/// Lines about servers; `well` says whether they are well.
+const fn page(well: bool, lines: String) -> Text {
+    (if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, lines)
 }
 
 impl Pages {
@@ -66,7 +57,7 @@ impl Pages {
         let Some(Path(name)) = name else { return Ok(&self.targets) };
         match self.targets.iter().position(|target| target.name == name) {
             Some(at) => Ok(&self.targets[at..=at]),
-            None => Err(Text::refused(StatusCode::NOT_FOUND, "there is no such server")),
+            None => Err(refused(StatusCode::NOT_FOUND, "there is no such server")),
         }
     }
 }
@@ -88,7 +79,7 @@ async fn live(State(pages): State<Arc<Pages>>, name: Option<Path<String>>) -> Re
             lines += &format!("{name}: {worker}\n");
         }
     }
-    Ok(Text::of(answers.iter().all(|(_, blocked, _)| blocked.is_empty()), lines))
+    Ok(page(answers.iter().all(|(_, blocked, _)| blocked.is_empty()), lines))
 }
 
 async fn ready(State(pages): State<Arc<Pages>>, name: Option<Path<String>>) -> Result<Text, Text> {
@@ -102,7 +93,7 @@ async fn ready(State(pages): State<Arc<Pages>>, name: Option<Path<String>>) -> R
             }
         }
     }
-    Ok(Text::of(all, lines))
+    Ok(page(all, lines))
 }
 
 async fn metrics(
@@ -122,7 +113,7 @@ async fn diagnostics(
 ) -> Result<Text, Text> {
     let targets = pages.find(name)?.iter();
     let about = targets.map(|target| format!("{}\n{}\n", target.name, target.handle.diagnostics()));
-    Ok(Text::of(true, about.collect::<Vec<_>>().join("\n")))
+    Ok(page(true, about.collect::<Vec<_>>().join("\n")))
 }
 
 async fn drain(
@@ -133,21 +124,21 @@ async fn drain(
     let targets = pages.find(name)?;
     let Some(termination) = pages.termination else {
         let reason = "the program does not allow it: see `Admin::drain`";
-        return Err(Text::refused(StatusCode::FORBIDDEN, reason));
+        return Err(refused(StatusCode::FORBIDDEN, reason));
     };
     // A page of another site, in a browser on this host.
     if headers.contains_key(header::ORIGIN) {
-        return Err(Text::refused(StatusCode::FORBIDDEN, "a browser may not do that"));
+        return Err(refused(StatusCode::FORBIDDEN, "a browser may not do that"));
     }
     let mut lines = String::new();
     for target in targets {
         target.terminate(termination).map_err(|error| {
             let reason = format!("{}: cannot start a thread: {error}", target.name);
-            Text::refused(StatusCode::INTERNAL_SERVER_ERROR, &reason)
+            refused(StatusCode::INTERNAL_SERVER_ERROR, &reason)
         })?;
         lines += &format!("{}: drains\n", target.name);
     }
-    Ok(Text(StatusCode::ACCEPTED, lines))
+    Ok((StatusCode::ACCEPTED, lines))
 }
 
 const INDEX: &str = "\

@@ -2,11 +2,11 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     thread::{self, JoinHandle},
 };
 
-use crate::{ServerHandle, Termination, engine::dedicated_thread::Reactor};
+use crate::{ServerHandle, Termination, engine::dedicated_thread::Reactor, lock::locked};
 
 /// A server and its name.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ impl Target {
     /// Terminates the server on a thread of its own, which may last longer than the endpoint. Does nothing while that
     /// goes on already.
     pub(super) fn terminate(&self, termination: Termination) -> io::Result<()> {
-        let mut thread = self.terminating.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = locked(&self.terminating);
         if thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return Ok(());
         }

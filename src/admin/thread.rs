@@ -19,6 +19,7 @@ use crate::engine::dedicated_thread::Reactor;
 #[must_use = "the endpoint ends when this is dropped"]
 pub struct AdminThread {
     local_addr: Option<SocketAddr>,
+    /// When this is dropped, the thread ends.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -81,8 +82,7 @@ fn run(reactor: &Reactor, listener: Listener, pages: Pages, stopped: oneshot::Re
 
 impl Drop for AdminThread {
     fn drop(&mut self) {
-        // If it has ended already, nobody receives this.
-        let _ = self.stop.take().map(|stop| stop.send(()));
+        drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // It has nothing to wait for.
             let _ = thread.join();
