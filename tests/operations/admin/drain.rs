@@ -1,8 +1,11 @@
 //! `/drain`.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use datagrammar::{Client, Termination, Text, admin::Admin};
+use datagrammar::{
+    Client, Termination, Text,
+    admin::{Admin, AdminThread},
+};
 
 use super::{DEADLINE, ask, echo_server};
 
@@ -60,34 +63,27 @@ async fn a_drain_ends_the_server_also_when_the_endpoint_has_ended() {
 async fn nobody_can_drain_a_server_whose_program_does_not_allow_it_and_no_browser_can() {
     let (server, handle) = echo_server().await;
     let endpoint = || Admin::new().server("echo", handle.clone());
-    let closed = endpoint().bind("127.0.0.1:0").unwrap().into_page();
-    let open = endpoint().drain(Termination::default()).bind("127.0.0.1:0").unwrap().into_page();
+    let (_closed, closed) = bound(endpoint());
+    let (_open, open) = bound(endpoint().drain(Termination::default()));
     let serving = server.spawn();
     assert!(handle.ready().await);
 
-    let refused = ask(closed.1, "POST /drain").await;
+    let refused = ask(closed, "POST /drain").await;
     assert_eq!((refused.status, refused.text.contains("Admin::drain")), (403, true));
-    assert_eq!(ask(open.1, "GET /drain").await.status, 405);
-    assert_eq!(ask(open.1, "POST /drain/other").await.status, 404);
+    assert_eq!(ask(open, "GET /drain").await.status, 405);
+    assert_eq!(ask(open, "POST /drain/other").await.status, 404);
     // The rest of the request is in the next line.
     let browser = "POST /drain HTTP/1.1\r\nOrigin: http://example.com\r\nX: ";
-    assert_eq!(ask(open.1, browser).await.status, 403);
+    assert_eq!(ask(open, browser).await.status, 403);
 
     assert!(handle.is_ready());
-    assert_eq!(ask(open.1, "POST /drain").await.status, 202);
+    assert_eq!(ask(open, "POST /drain").await.status, 202);
     serving.await.unwrap().unwrap();
 }
 
-/// An endpoint, and where it listens.
-trait IntoPage {
-    fn into_page(self) -> (Self, std::net::SocketAddr)
-    where
-        Self: Sized;
-}
-
-impl IntoPage for datagrammar::admin::AdminThread {
-    fn into_page(self) -> (Self, std::net::SocketAddr) {
-        let addr = self.local_addr().unwrap();
-        (self, addr)
-    }
+/// Starts an endpoint; returns it, and where it listens.
+fn bound(admin: Admin) -> (AdminThread, SocketAddr) {
+    let admin = admin.bind("127.0.0.1:0").unwrap();
+    let addr = admin.local_addr().unwrap();
+    (admin, addr)
 }
