@@ -30,7 +30,7 @@ async fn main() -> Result<(), BoxError> {
     let admin = Admin::new().server("upper", handle.clone()).drain(termination).bind(page)?;
     println!("listening on {}", server.local_addr());
     if let Some(addr) = admin.local_addr() {
-        println!("pages at http://{addr}");
+        println!("pages on http://{addr}/");
     }
 
     server.serve_until_signal_with(termination).await?;

@@ -1,29 +1,23 @@
 //! The server behind a load balancer, and its endpoint for operators.
 
-use std::{
-    io::{Read, Write},
-    net::{TcpStream, UdpSocket},
-};
+use std::{net::UdpSocket, time::Instant};
 
-use crate::program::{DEADLINE, Program, recv};
+use crate::{
+    http,
+    program::{DEADLINE, Program, recv},
+};
 
 /// The status of the answer, and its text.
 fn ask(page: &str, request: &str) -> (u16, String) {
-    let mut connection = TcpStream::connect(page).unwrap();
-    connection.set_read_timeout(Some(DEADLINE)).unwrap();
-    let request = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).unwrap();
-    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), text.to_owned())
+    let (status, text) = http::ask(page, &format!("{request} HTTP/1.1\r\nConnection: close"));
+    (status.split(' ').nth(1).unwrap().parse().unwrap(), text)
 }
 
 /// Starts the example. Returns a peer of its server, and the address of its pages.
 fn start(lame_duck: &str) -> (Program, UdpSocket, String) {
     let program = Program::start("admin", ["127.0.0.1:0", lame_duck]);
     let peer = program.peer();
-    let page = program.line().strip_prefix("pages at http://").unwrap().to_owned();
+    let page = http::addr(&program.line()).to_owned();
     peer.send(b"hello").unwrap();
     assert_eq!(recv(&peer), b"HELLO");
     (program, peer, page)
@@ -39,7 +33,10 @@ fn admin_answers_probes_and_serves_as_a_lame_duck_after_a_signal() {
     assert!(ask(&page, "GET /metrics").1.contains(series));
     assert!(ask(&page, "GET /diagnostics").1.contains(": 1 worker, "));
     program.signal("-TERM");
-    while ask(&page, "GET /ready").0 != 503 {}
+    let deadline = Instant::now() + DEADLINE;
+    while ask(&page, "GET /ready").0 != 503 {
+        assert!(Instant::now() < deadline, "it is not ready after a signal");
+    }
     assert_eq!(ask(&page, "GET /ready").1, "upper: not ready: lame duck\n");
     peer.send(b"still here").unwrap();
     assert_eq!(recv(&peer), b"STILL HERE");

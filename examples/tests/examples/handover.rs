@@ -1,6 +1,6 @@
 //! The example that replaces itself.
 
-use std::{env, fs, net::UdpSocket, path::Path, process::Command};
+use std::{env, fs, net::UdpSocket, path::Path, process::Command, time::Instant};
 
 use crate::program::{self, DEADLINE, Program, recv};
 
@@ -48,11 +48,13 @@ fn handover_replaces_itself_and_the_conversation_goes_on_in_the_old_process() {
 
     assert_eq!(program.addr(), addr, "the new process has the same address");
     // The old one still reads for a moment.
+    let deadline = Instant::now() + DEADLINE;
     let new = loop {
         let (process, _) = ask(&begins, "bye");
         if process != old {
             break Successor(process);
         }
+        assert!(Instant::now() < deadline, "the new process serves new conversations");
     };
     assert_eq!(ask(&stays, "b"), (old.clone(), "2 b".to_owned()));
     assert_eq!(ask(&stays, "bye"), (old, "3 bye".to_owned()));

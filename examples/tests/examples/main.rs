@@ -12,7 +12,7 @@ mod dns;
 mod echo;
 #[cfg(unix)]
 mod handover;
-#[cfg(all(any(feature = "metrics", feature = "statsd"), unix))]
+#[cfg(all(any(feature = "admin", feature = "metrics", feature = "statsd"), unix))]
 mod http;
 #[cfg(all(feature = "metrics", unix))]
 mod metrics;
