@@ -11,7 +11,8 @@ use socket2::{SockFilter, SockRef};
 
 use crate::{
     log::Log,
-    support::{BindNow, Net, Running, Switch, everywhere, set, until, within_deadline},
+    socket_option::{Switch, set},
+    support::{BindNow, Net, Running, everywhere, until, within_deadline},
 };
 
 type Quiz = Layered<Text, Prefix<2>>;

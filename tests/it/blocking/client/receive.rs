@@ -283,9 +283,9 @@ fn sent_and_received_packets_and_decode_errors_are_counted() {
 #[cfg(all(target_os = "linux", not(datagrammar_portable)))]
 #[test]
 fn datagrams_that_the_kernel_has_merged_are_not_returned_as_one() {
-    use crate::support::set;
+    use crate::socket_option::{Switch, set};
 
-    const GRO: crate::support::Switch = (libc::SOL_UDP, libc::UDP_GRO, 1);
+    const GRO: Switch = (libc::SOL_UDP, libc::UDP_GRO, 1);
 
     let (client, peer) = client("127.0.0.1");
     set(&client.socket_ref().unwrap(), GRO).unwrap();
