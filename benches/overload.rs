@@ -1,8 +1,9 @@
 //! How many requests are answered in time, when a server gets more than it can answer.
 //!
-//! A server on one thread works for 1 ms on each request, so it can answer 1,000 a second. Clients at 512 addresses send
-//! more, at a steady rate. An answer counts if it comes within a second, since a client does not wait longer. The numbers
-//! are answers in time, as a share of what the server can answer. With `--test`, there is one short round.
+//! A server works for 1 ms on each request, on its own thread or on another one, so it can answer 1,000 a second. Clients
+//! at 512 addresses send more, at a steady rate. An answer counts if it comes within a second, since a client does not wait
+//! longer. The numbers are answers in time, as a share of what the server can answer. With `--test`, there is one short
+//! round.
 
 use std::{
     io::ErrorKind,
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use datagrammar::{Bytes, DropReason, Limits, Raw, Server, Udp};
+use datagrammar::{Bytes, DropReason, Limits, Raw, Server, Udp, blocking};
 
 const WORK: Duration = Duration::from_millis(1);
 const CAPACITY: f64 = 1_000.0; // requests a second
@@ -26,19 +27,26 @@ const LARGE: usize = 16 << 20;
 struct Way {
     name: &'static str,
     max_queue_time: Option<Duration>,
+    /// Whether the handler is a `blocking::handler` with one thread. Otherwise it blocks the server.
+    thread: bool,
     /// The receive buffer that is asked for, in bytes; `None` for the default of the system.
     buffer: Option<usize>,
 }
 
-const WAYS: [Way; 4] = [
-    Way { name: "no limit, default buffer", max_queue_time: None, buffer: None },
-    Way { name: "no limit, 16 MiB", max_queue_time: None, buffer: Some(LARGE) },
-    Way { name: "max_queue_time(1 s), default", max_queue_time: Some(PATIENCE), buffer: None },
+const LIMIT: Option<Duration> = Some(PATIENCE);
+
+const WAYS: [Way; 6] = [
+    Way { name: "no limit", max_queue_time: None, thread: false, buffer: None },
+    Way { name: "no limit, 16 MiB", max_queue_time: None, thread: false, buffer: Some(LARGE) },
+    Way { name: "max_queue_time(1 s)", max_queue_time: LIMIT, thread: false, buffer: None },
     Way {
         name: "max_queue_time(1 s), 16 MiB",
-        max_queue_time: Some(PATIENCE),
+        max_queue_time: LIMIT,
+        thread: false,
         buffer: Some(LARGE),
     },
+    Way { name: "no limit, thread", max_queue_time: None, thread: true, buffer: None },
+    Way { name: "max_queue_time(1 s), thread", max_queue_time: LIMIT, thread: true, buffer: None },
 ];
 
 fn main() {
@@ -82,24 +90,33 @@ struct Round {
     kernel: u64,
 }
 
+/// Takes 1 ms.
+fn work(bytes: Bytes) -> Bytes {
+    let begun = Instant::now();
+    while begun.elapsed() < WORK {
+        std::hint::spin_loop();
+    }
+    bytes
+}
+
 fn round(way: Way, rate: f64, time: Duration) -> Round {
     let (send, started) = mpsc::channel();
     let server = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let works = async |bytes: Bytes| {
-                let begun = Instant::now();
-                while begun.elapsed() < WORK {
-                    std::hint::spin_loop();
-                }
-                bytes
-            };
             let mut udp = Udp::new("127.0.0.1:0");
             if let Some(bytes) = way.buffer {
                 udp = udp.recv_buffer_size(bytes);
             }
             let limits = Limits::default().max_queue_time(way.max_queue_time);
-            let server = Server::builder(Raw, works).limits(limits).bind(udp).await.unwrap();
+            let server = if way.thread {
+                let works = blocking::handler(work).max_threads(1);
+                Server::builder(Raw, works).limits(limits).bind(udp).await
+            } else {
+                let works = async |bytes| work(bytes);
+                Server::builder(Raw, works).limits(limits).bind(udp).await
+            };
+            let server = server.unwrap();
             send.send((server.local_addr(), server.handle())).unwrap();
             server.serve().await.unwrap();
         });
