@@ -7,6 +7,11 @@ use std::{
 
 use tokio::time::Instant;
 
+/// When the oldest entry of a queue has waited for longer than `TARGET` during the time `INTERVAL`, the queue stands: it is
+/// more than a burst. The numbers are those of CoDel (RFC 8289, section 4).
+pub(crate) const TARGET: Duration = Duration::from_millis(5);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
+
 /// When a datagram arrived, in ticks since the server was bound. Zero means that nobody knows. It wraps around after three
 /// days, so an age of more than half of that is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +100,12 @@ impl QueueTime {
         self.limit() != NONE
     }
 
+    /// A time after which a datagram is late in any case; `None` without a limit.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        let limit = self.limit();
+        (limit != NONE).then(|| Duration::from_micros((u64::from(limit) + 1) * MICROS_PER_TICK))
+    }
+
     /// This time, as the stamp of a datagram that arrives now.
     pub(crate) fn stamp(&self, now: Instant) -> Stamp {
         let micros = now.saturating_duration_since(self.bound).as_micros() as u64;
@@ -130,6 +141,7 @@ mod tests {
         assert!(queue_time.is_limited() && queue_time.is_late(arrived, in_time));
         queue_time.set_guard(None);
         assert!(!queue_time.is_limited() && !queue_time.is_late(arrived, late));
+        assert_eq!(queue_time.longest(), None);
     }
 
     //
@@ -141,6 +153,7 @@ mod tests {
         assert!(!queue_time.is_late(Stamp::UNKNOWN, now));
         assert!(!queue_time.is_late(now, Stamp::UNKNOWN));
         assert!(queue_time.is_late(at(&queue_time, 999), now));
+        assert_eq!(queue_time.longest(), Some(Duration::from_micros(64)));
         queue_time.set_limit(Some(Duration::MAX));
         assert!(queue_time.is_limited() && !queue_time.is_late(at(&queue_time, 0), now));
     }

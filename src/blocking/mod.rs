@@ -46,7 +46,7 @@ mod request;
 mod server;
 
 pub use client::{Client, ClientExchange, Packets};
-pub use on_threads::{OnThread, OnThreads, Returned, handler};
+pub use on_threads::{OnThread, OnThreads, Returned, ThreadPermit, WaitsForThread, handler};
 pub use request::RequestClient;
 pub use server::{Server, ServerHandle, ServerThread};
 

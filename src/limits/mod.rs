@@ -183,8 +183,11 @@ impl Limits {
     /// Time counts from when the worker reads a datagram, or a repetition of it that the [reply cache](crate::ReplyCache)
     /// knows. The kernel reports how long it had waited before, on Linux over
     /// UDP and as long as the server is overloaded. It does not count the time that a handler takes before its first `recv`.
-    /// What a handler has received is never late, also while it waits for a thread of a
-    /// [`blocking::handler`](crate::blocking::handler).
+    /// What a handler has received is never late.
+    ///
+    /// A request that waits for a thread of a [`blocking::handler`](crate::blocking::handler), or for a
+    /// [service of tower](crate::tower), is not received yet. The threads of a `blocking::handler` also serve those that came
+    /// last first, when their line stands.
     #[doc(alias("overload", "deadline", "CoDel", "LIFO", "load shedding"))]
     #[must_use]
     pub fn max_queue_time(mut self, limit: impl Into<Option<Duration>>) -> Self {

@@ -34,6 +34,17 @@ impl<Req, Res> Peer<Req, Res> {
         self.mailbox.stop_waiting();
     }
 
+    /// The longest time that a datagram may wait before it is received.
+    pub(crate) fn max_queue_time(&self) -> Option<Duration> {
+        self.path.socket.limits.queue_time().longest()
+    }
+
+    /// Drops the datagrams that have waited for too long. Returns whether the one that has opened the conversation is among
+    /// them.
+    pub(crate) fn drop_late(&mut self) -> bool {
+        self.path.socket.drop_late(&self.mailbox, true)
+    }
+
     /// Receives the datagram that waits. Returns `None` if there is none any more.
     pub(crate) async fn recv_next(&mut self) -> Option<Result<Req, RecvError>> {
         let mut receiving = pin!(Receiving { peer: self, step: Step::Within(Duration::MAX) });

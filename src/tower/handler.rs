@@ -7,7 +7,7 @@ use std::{
     marker::PhantomData,
     pin::{Pin, pin},
     sync::Mutex,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ use tower_service::Service;
 use super::Request;
 use crate::{
     Addr, BoxError,
-    function::{Function, IntoReply, NotReady, Ready},
+    function::{Function, IntoReply, NotReady},
     lock::locked,
 };
 
@@ -216,13 +216,19 @@ where
     type Future = S::Future;
     type Error = S::Error;
 
-    fn ready(&self) -> Ready<S, Self::Wait> {
-        Ready::Wait(WaitsForService {
+    /// Only a poll tells whether a service is ready.
+    fn try_ready(&self) -> Option<S> {
+        None
+    }
+
+    fn ready(&self, max_wait: Option<Duration>) -> Self::Wait {
+        WaitsForService {
             service: Some(self.get()),
-            timeout: self.ready_timeout,
+            ready_timeout: self.ready_timeout,
+            max_wait,
             timer: None,
             request: PhantomData,
-        })
+        }
     }
 
     /// Calls the service that is ready.
@@ -239,7 +245,8 @@ where
 /// The future that waits for a service to be ready, with a time limit.
 pub struct WaitsForService<S, Request> {
     service: Option<S>,
-    timeout: Duration,
+    ready_timeout: Duration,
+    max_wait: Option<Duration>,
     timer: Option<Pin<Box<Sleep>>>,
     request: PhantomData<fn(Request)>,
 }
@@ -266,15 +273,18 @@ where
                 return Poll::Ready(Ok(this.service.take().expect("it was polled just now")));
             }
             Poll::Ready(Err(error)) => return Poll::Ready(Err(NotReady::Failed(error.into()))),
-            Poll::Pending if this.timeout.is_zero() => {}
-            Poll::Pending => {
-                let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(this.timeout)));
-                if timer.as_mut().poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-            }
+            Poll::Pending => {}
         }
-        Poll::Ready(Err(NotReady::Busy))
+        // The shorter one of both times ends the wait.
+        let (timeout, not_ready) = match this.max_wait {
+            Some(max_wait) if max_wait < this.ready_timeout => (max_wait, NotReady::Late),
+            _ => (this.ready_timeout, NotReady::Busy),
+        };
+        if !timeout.is_zero() {
+            let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+            ready!(timer.as_mut().poll(cx));
+        }
+        Poll::Ready(Err(not_ready))
     }
 }
 
@@ -288,7 +298,9 @@ impl<S, In> fmt::Debug for ServiceHandler<S, In> {
 
 impl<S, Request> fmt::Debug for WaitsForService<S, Request> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitsForService").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("WaitsForService")
+            .field("ready_timeout", &self.ready_timeout)
+            .finish_non_exhaustive()
     }
 }
 

@@ -49,7 +49,9 @@
 //! for nobody. So a request waits for the service for at most [`ready_timeout`](ServiceHandler::ready_timeout), 100 ms by
 //! default. After that it is dropped, counted as [`DropReason::Busy`](crate::DropReason::Busy), and the first one is logged
 //! at WARN. Until then it waits in the queue of its peer, where all [limits](crate::Limits) hold: it is not decoded, and the
-//! [reply cache](crate::ReplyCache) forgets it if it is dropped. So its repetition is a new request.
+//! [reply cache](crate::ReplyCache) forgets it if it is dropped. So its repetition is a new request. If
+//! [`Limits::max_queue_time`](crate::Limits::max_queue_time) is shorter, that is the limit, and the request counts as
+//! [`DropReason::Late`](crate::DropReason::Late).
 //!
 //! | you want | use |
 //! | --- | --- |

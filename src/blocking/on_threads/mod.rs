@@ -1,5 +1,6 @@
 //! Functions that block their thread, as handlers.
 
+mod line;
 mod pool;
 
 use std::{
@@ -10,11 +11,16 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
     thread,
+    time::Duration,
 };
 
 use tokio::sync::oneshot::Receiver;
 
-use self::pool::{Pool, Prepared};
+pub use self::line::{ThreadPermit, WaitsForThread};
+use self::{
+    line::Line,
+    pool::{Pool, Prepared},
+};
 use crate::{
     Addr,
     function::{Call, RequestAndAddr, RequestOnly},
@@ -34,8 +40,18 @@ use crate::{
 /// # Threads
 ///
 /// A thread starts when a call finds no idle one, up to [`max_threads`](OnThreads::max_threads), 64 by
-/// default. While all are busy, calls wait, in order. An idle thread ends after 10 seconds, and all idle
-/// threads end when the handler is dropped.
+/// default. An idle thread ends after 10 seconds, and all idle threads end when the handler is dropped.
+///
+/// While all are busy, requests wait, in order. They wait in the queues of their peers, where all
+/// [limits](crate::Limits) hold, and are not decoded. Each peer whose request waits takes one of
+/// [`Limits::max_conversations`](crate::Limits::max_conversations). A request that waits for longer than
+/// [`Limits::max_queue_time`](crate::Limits::max_queue_time), which is 1 second with a
+/// [guard](crate::Guard::max_queue_time), is dropped, and counts as [`DropReason::Late`](crate::DropReason::Late).
+/// With this limit, an overloaded server gives its threads to the requests that came last: with ten times as many
+/// requests as it can answer, 94 % of its answers were in time in a bench, and none without the limit.
+///
+/// With a [reply store](crate::ReplyStore), a request has its thread while the store is asked, for up to
+/// [`store_timeout`](crate::ReplyCache::store_timeout). So choose more threads if the store is far away.
 ///
 /// The threads do not belong to a runtime. So the function can use a [blocking client](super::Client), and
 /// what a runtime forbids, such as `block_on`.
@@ -44,7 +60,8 @@ use crate::{
 ///
 /// A call cannot be interrupted. If it runs longer than the [grace period](crate::Limits::shutdown_grace),
 /// its conversation ends without it, and nothing is sent. The call itself goes on, and then its thread ends.
-/// A call whose conversation has ended while it waited for a thread does not run.
+/// A shutdown drops the requests that wait for a thread, and a
+/// [graceful one](crate::ServerHandle::graceful_shutdown) serves them.
 ///
 /// # Panics
 ///
@@ -78,7 +95,7 @@ use crate::{
 #[doc(alias = "thread pool")]
 #[must_use]
 pub fn handler<F>(function: F) -> OnThreads<F> {
-    OnThreads { function: Arc::new(function), pool: Pool::new(MAX_THREADS) }
+    OnThreads::new(Arc::new(function), MAX_THREADS)
 }
 
 /// How many threads a handler has at most by default.
@@ -87,11 +104,16 @@ const MAX_THREADS: usize = 64;
 /// A function whose calls run on threads of their own; made by [`handler`].
 pub struct OnThreads<F> {
     function: Arc<F>,
+    line: Arc<Line>,
     pool: Pool,
 }
 
 impl<F> OnThreads<F> {
-    /// Sets how many threads the function has at most. The default is 64. More calls than that wait until a
+    fn new(function: Arc<F>, threads: usize) -> Self {
+        Self { function, line: Line::new(threads), pool: Pool::new(threads) }
+    }
+
+    /// Sets how many threads the function has at most. The default is 64. More requests than that wait until a
     /// thread is free.
     ///
     /// # Panics
@@ -99,12 +121,28 @@ impl<F> OnThreads<F> {
     /// Panics if `threads` is zero.
     pub fn max_threads(self, threads: usize) -> Self {
         assert!(threads > 0, "`max_threads` of 0 would run no call");
-        Self { function: self.function, pool: Pool::new(threads) }
+        Self::new(self.function, threads)
     }
 }
 
 /// The arguments of a function whose calls run on threads of their own: `Args` are those of the function.
 pub struct OnThread<Args>(PhantomData<fn() -> Args>);
+
+/// A call needs a thread that is free.
+macro_rules! ready_if_a_thread_is_free {
+    () => {
+        type Permit = ThreadPermit;
+        type Wait = WaitsForThread;
+
+        fn try_ready(&self) -> Option<ThreadPermit> {
+            self.line.try_enter()
+        }
+
+        fn ready(&self, max_wait: Option<Duration>) -> WaitsForThread {
+            self.line.enter(max_wait)
+        }
+    };
+}
 
 impl<Req, F, Out> Call<Req, OnThread<RequestOnly>> for OnThreads<F>
 where
@@ -114,9 +152,11 @@ where
 {
     type Future = Returned<Out>;
 
-    fn call(&self, request: Req, _: &Addr) -> Returned<Out> {
+    ready_if_a_thread_is_free!();
+
+    fn call(&self, permit: ThreadPermit, request: Req, _: &Addr) -> Returned<Out> {
         let function = Arc::clone(&self.function);
-        Returned::new(self.pool.prepare(move || function(request)))
+        Returned::new(self.pool.prepare(permit, move || function(request)))
     }
 }
 
@@ -128,9 +168,11 @@ where
 {
     type Future = Returned<Out>;
 
-    fn call(&self, request: Req, addr: &Addr) -> Returned<Out> {
+    ready_if_a_thread_is_free!();
+
+    fn call(&self, permit: ThreadPermit, request: Req, addr: &Addr) -> Returned<Out> {
         let (function, addr) = (Arc::clone(&self.function), addr.clone());
-        Returned::new(self.pool.prepare(move || function(request, addr)))
+        Returned::new(self.pool.prepare(permit, move || function(request, addr)))
     }
 }
 

@@ -46,9 +46,10 @@ impl Pool {
     }
 
     /// Prepares `call`. Returns it, and the receiver of what it returns, or of its panic. If the receiver is
-    /// dropped before the call begins, it does not run.
+    /// dropped before the call begins, it does not run. Its thread is free again when `permit` is dropped.
     pub(super) fn prepare<T: Send + 'static>(
         &self,
+        permit: impl Send + 'static,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> (Prepared, Receiver<thread::Result<T>>) {
         let (sender, receiver) = oneshot::channel();
@@ -62,6 +63,7 @@ impl Pool {
                 }
                 let call = || catch_unwind(AssertUnwindSafe(call));
                 let returned = scope.run(|| inside(server, call));
+                drop(permit);
                 let _ = sender.send(returned);
             });
         });
@@ -176,7 +178,7 @@ mod tests {
         pool: &Pool,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> Receiver<thread::Result<T>> {
-        let (call, receiver) = pool.prepare(call);
+        let (call, receiver) = pool.prepare((), call);
         call.start(0);
         receiver
     }

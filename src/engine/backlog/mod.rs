@@ -6,7 +6,6 @@ use std::{
     collections::{HashMap, VecDeque},
     mem,
     sync::Arc,
-    time::Duration,
 };
 
 use order::{Order, Place};
@@ -14,16 +13,11 @@ use order::{Order, Place};
 use crate::{
     Addr,
     limits::{LiveLimits, Overflow},
-    queue_time::Stamp,
+    queue_time::{INTERVAL, Stamp, TARGET},
     socket::mailbox::{Body, Waiting, release, release_all, reserve, reserve_all, reserve_anyway},
     stats::{Counters, DropReason},
     transport::{Ancillary, Passed},
 };
-
-/// When the oldest datagram has waited for longer than `TARGET` during the time `INTERVAL`, the queue stands: it is more than
-/// a burst. The numbers are those of CoDel (RFC 8289, section 4).
-pub(super) const TARGET: Duration = Duration::from_millis(5);
-pub(super) const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The memory of a peer, in bytes, besides its datagrams. Like a datagram, it counts 160 more.
 const PEER: usize = 96;

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, fmt};
 
-use super::{Call, ErrorLogged, Function, IntoReply, NothingSent, always_ready};
+use super::{Call, ErrorLogged, Function, IntoReply, NothingSent, ready_like};
 use crate::Addr;
 
 /// Makes a handler of a function that returns an `Option`: `Some` is sent, and `None` sends nothing.
@@ -46,11 +46,11 @@ where
     type Future = Fut;
     type Error = Infallible;
 
-    always_ready!();
+    ready_like!(self => &self.0);
 
     #[inline]
-    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
-        self.0.call(request, addr)
+    fn call(&self, permit: F::Permit, request: Req, addr: &Addr) -> Fut {
+        self.0.call(permit, request, addr)
     }
 
     #[inline]
@@ -103,11 +103,11 @@ where
     type Future = Fut;
     type Error = E;
 
-    always_ready!();
+    ready_like!(self => &self.0);
 
     #[inline]
-    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
-        self.0.call(request, addr)
+    fn call(&self, permit: F::Permit, request: Req, addr: &Addr) -> Fut {
+        self.0.call(permit, request, addr)
     }
 
     #[inline]
@@ -154,11 +154,11 @@ where
     type Future = Fut;
     type Error = Infallible;
 
-    always_ready!();
+    ready_like!(self => &self.0);
 
     #[inline]
-    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
-        self.0.call(request, addr)
+    fn call(&self, permit: F::Permit, request: Req, addr: &Addr) -> Fut {
+        self.0.call(permit, request, addr)
     }
 
     #[inline]
@@ -176,11 +176,11 @@ where
     type Future = Fut;
     type Error = E;
 
-    always_ready!();
+    ready_like!(self => &self.0);
 
     #[inline]
-    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
-        self.0.call(request, addr)
+    fn call(&self, permit: F::Permit, request: Req, addr: &Addr) -> Fut {
+        self.0.call(permit, request, addr)
     }
 
     #[inline]

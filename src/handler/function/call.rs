@@ -1,16 +1,29 @@
 //! The arguments of a function: the request, the address of the peer, and state that all calls share.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, time::Duration};
 
+use super::ready::{NotReady, always_ready};
 use crate::Addr;
 
 /// A function that takes a request. `Args` says which other arguments it takes. It may return any future.
 pub trait Call<Req, Args> {
+    /// What a call needs besides the request: `()`, or a [thread](crate::blocking::handler) that is free.
+    type Permit;
+
+    /// The future that waits for a permit.
+    type Wait: Future<Output = Result<Self::Permit, NotReady>>;
+
     /// The future that the function returns.
     type Future: Future;
 
+    /// As [`Function::try_ready`](super::Function::try_ready).
+    fn try_ready(&self) -> Option<Self::Permit>;
+
+    /// As [`Function::ready`](super::Function::ready).
+    fn ready(&self, max_wait: Option<Duration>) -> Self::Wait;
+
     /// Calls the function with a request from the peer at `addr`.
-    fn call(&self, request: Req, addr: &Addr) -> Self::Future;
+    fn call(&self, permit: Self::Permit, request: Req, addr: &Addr) -> Self::Future;
 }
 
 /// The arguments of `async fn(Req)`.
@@ -25,8 +38,10 @@ where
 {
     type Future = Fut;
 
+    always_ready!();
+
     #[inline]
-    fn call(&self, request: Req, _: &Addr) -> Fut {
+    fn call(&self, (): (), request: Req, _: &Addr) -> Fut {
         self(request)
     }
 }
@@ -43,8 +58,10 @@ where
 {
     type Future = Fut;
 
+    always_ready!();
+
     #[inline]
-    fn call(&self, request: Req, addr: &Addr) -> Fut {
+    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
         self(request, addr.clone())
     }
 }
@@ -113,8 +130,10 @@ where
 {
     type Future = Fut;
 
+    always_ready!();
+
     #[inline]
-    fn call(&self, request: Req, _: &Addr) -> Fut {
+    fn call(&self, (): (), request: Req, _: &Addr) -> Fut {
         (self.function)(self.state.clone(), request)
     }
 }
@@ -127,8 +146,10 @@ where
 {
     type Future = Fut;
 
+    always_ready!();
+
     #[inline]
-    fn call(&self, request: Req, addr: &Addr) -> Fut {
+    fn call(&self, (): (), request: Req, addr: &Addr) -> Fut {
         (self.function)(self.state.clone(), request, addr.clone())
     }
 }

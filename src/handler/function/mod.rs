@@ -9,15 +9,15 @@ mod ready;
 mod reply;
 mod tagged;
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, time::Duration};
 
 pub use adapters::{NoReply, ReplyIf, TryReply, no_reply, reply_if, try_reply};
 pub use call::{Call, RequestAndAddr, RequestOnly, State, WithState, with_state};
 pub use concurrent::{AtOnce, Concurrent, ConcurrentHandler, concurrent};
-pub use ready::{NotReady, Ready};
+pub use ready::NotReady;
 pub use reply::{ErrorLogged, IntoReply, NoneSendsNothing, NothingSent, Sent};
 
-use ready::always_ready;
+use ready::ready_like;
 pub use tagged::{ByTag, Responding, tagged};
 
 pub use super::into_handler::{AsItIs, OneByOne};
@@ -31,7 +31,8 @@ use crate::{Addr, BoxError, Handler, Peer};
             what that may return"
 )]
 pub trait Function<Req, Res, Form> {
-    /// What a call needs besides the request: `()`, or a [service of tower](crate::tower) that is ready.
+    /// What a call needs besides the request: `()`, a [thread](crate::blocking::handler) that is free, or a
+    /// [service of tower](crate::tower) that is ready.
     type Permit;
 
     /// The future that waits for a permit.
@@ -43,8 +44,13 @@ pub trait Function<Req, Res, Form> {
     /// The error of a call. It must convert to [`BoxError`].
     type Error;
 
-    /// Asks for the permit of a request that has arrived. If there is none, the request is dropped and not received.
-    fn ready(&self) -> Ready<Self::Permit, Self::Wait>;
+    /// Returns the permit of a request that has arrived, if there is one at once.
+    fn try_ready(&self) -> Option<Self::Permit>;
+
+    /// Waits for the permit of a request that has arrived, and for at most `max_wait`, the
+    /// [longest time](crate::Limits::max_queue_time) that it may wait. Without a permit, the request is dropped and not
+    /// received.
+    fn ready(&self, max_wait: Option<Duration>) -> Self::Wait;
 
     /// Calls the function with a request from the peer at `addr`.
     fn call(&self, permit: Self::Permit, request: Req, addr: &Addr) -> Self::Future;
@@ -65,11 +71,11 @@ where
     type Future = F::Future;
     type Error = <<F::Future as Future>::Output as IntoReply<Res, Output>>::Error;
 
-    always_ready!();
+    ready_like!(self => self);
 
     #[inline]
-    fn call(&self, (): (), request: Req, addr: &Addr) -> F::Future {
-        Call::call(self, request, addr)
+    fn call(&self, permit: F::Permit, request: Req, addr: &Addr) -> F::Future {
+        Call::call(self, permit, request, addr)
     }
 
     #[inline]
@@ -99,9 +105,9 @@ where
     Res: Send + Sync,
 {
     async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
-        let permit = match self.0.ready() {
-            Ready::Now(permit) => permit,
-            Ready::Wait(wait) => match ready::wait(wait, peer).await {
+        let permit = match self.0.try_ready() {
+            Some(permit) => permit,
+            None => match ready::wait(self.0.ready(peer.max_queue_time()), peer).await {
                 Ok(permit) => permit,
                 Err(not_ready) => return not_ready.drop_request(peer),
             },

@@ -1,17 +1,8 @@
-//! What a call needs before its request is received: nothing, or a service that is ready.
+//! What a call needs before its request is received: nothing, a thread that is free, or a service that is ready.
 
-use std::{fmt, future::poll_fn, pin::pin, task::Poll};
+use std::{future::poll_fn, pin::pin, task::Poll};
 
 use crate::{BoxError, DropReason, Peer};
-
-/// What [`Function::ready`](super::Function::ready) returns.
-#[allow(clippy::exhaustive_enums, reason = "complete: a permit is there or not")]
-pub enum Ready<Permit, Wait> {
-    /// A request can be served now.
-    Now(Permit),
-    /// A request can be served when this future has completed.
-    Wait(Wait),
-}
 
 /// Why a request is not served. Then it was not received either.
 #[derive(Debug)]
@@ -19,6 +10,8 @@ pub enum Ready<Permit, Wait> {
 pub enum NotReady {
     /// It would have to wait for too long. It counts as [`DropReason::Busy`].
     Busy,
+    /// It has waited for longer than the server allows. It counts as [`DropReason::Late`].
+    Late,
     /// The service has failed. The error counts as [`failed`](crate::ServerStats::failed).
     Failed(BoxError),
 }
@@ -27,18 +20,42 @@ pub enum NotReady {
 macro_rules! always_ready {
     () => {
         type Permit = ();
-        type Wait = std::future::Pending<Result<(), crate::function::NotReady>>;
+        type Wait = std::future::Ready<Result<(), crate::function::NotReady>>;
 
         #[inline]
-        fn ready(&self) -> crate::function::Ready<(), Self::Wait> {
-            crate::function::Ready::Now(())
+        fn try_ready(&self) -> Option<()> {
+            Some(())
+        }
+
+        fn ready(&self, _: Option<std::time::Duration>) -> Self::Wait {
+            std::future::ready(Ok(()))
         }
     };
 }
 
 pub(super) use always_ready;
 
-/// Waits for the permit of a request that has arrived already, or until the server drops that request at shutdown.
+/// A function needs what `F` needs, the [`Call`](super::Call) that it makes.
+macro_rules! ready_like {
+    ($self:ident => $call:expr) => {
+        type Permit = F::Permit;
+        type Wait = F::Wait;
+
+        #[inline]
+        fn try_ready(&$self) -> Option<F::Permit> {
+            Call::try_ready($call)
+        }
+
+        fn ready(&$self, max_wait: Option<std::time::Duration>) -> F::Wait {
+            Call::ready($call, max_wait)
+        }
+    };
+}
+
+pub(super) use ready_like;
+
+/// Waits for the permit of a request that has arrived already, or until the server drops that request: at shutdown, or because
+/// it is late.
 pub(super) async fn wait<Req, Res, Permit>(
     wait: impl Future<Output = Result<Permit, NotReady>>,
     peer: &mut Peer<Req, Res>,
@@ -56,11 +73,11 @@ pub(super) async fn wait<Req, Res, Permit>(
     if waited {
         peer.stop_waiting();
     }
-    permit
+    if permit.is_ok() && peer.drop_late() { Err(NotReady::Late) } else { permit }
 }
 
 impl NotReady {
-    /// Drops the request that has waited.
+    /// Drops the request that has waited, unless that was done already.
     ///
     /// # Errors
     ///
@@ -72,19 +89,14 @@ impl NotReady {
                 peer.drop_next(DropReason::Busy);
                 Ok(())
             }
+            Self::Late => {
+                peer.drop_late();
+                Ok(())
+            }
             Self::Failed(error) => {
                 peer.drop_next(DropReason::Unread);
                 Err(error)
             }
         }
-    }
-}
-
-impl<Permit, Wait> fmt::Debug for Ready<Permit, Wait> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Now(_) => "Now",
-            Self::Wait(_) => "Wait",
-        })
     }
 }

@@ -4,11 +4,12 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use pin_project_lite::pin_project;
 
-use super::{Function, Ready};
+use super::Function;
 use crate::{Addr, TaggedRequest, TaggedResponse};
 
 /// Makes a handler of a function for [`TaggedServer`](crate::TaggedServer): the function gets requests and
@@ -53,8 +54,12 @@ where
     type Error = F::Error;
 
     #[inline]
-    fn ready(&self) -> Ready<F::Permit, F::Wait> {
-        self.0.ready()
+    fn try_ready(&self) -> Option<F::Permit> {
+        self.0.try_ready()
+    }
+
+    fn ready(&self, max_wait: Option<Duration>) -> F::Wait {
+        self.0.ready(max_wait)
     }
 
     #[inline]

@@ -22,12 +22,12 @@ use crate::{
 };
 
 /// A function that blocks until it is released if the text is "block", and then returns it.
-struct Blocks {
+pub(super) struct Blocks {
     blocked: mpsc::Receiver<()>,
     release: mpsc::Sender<()>,
 }
 
-fn blocks() -> (Blocks, impl Fn(String) -> String + Send + Sync + 'static) {
+pub(super) fn blocks() -> (Blocks, impl Fn(String) -> String + Send + Sync + 'static) {
     let (block, blocked) = mpsc::channel();
     let (release, released) = mpsc::channel();
     let released = Mutex::new(released);
@@ -42,11 +42,11 @@ fn blocks() -> (Blocks, impl Fn(String) -> String + Send + Sync + 'static) {
 }
 
 impl Blocks {
-    fn wait(&self) {
+    pub(super) fn wait(&self) {
         self.blocked.recv_timeout(super::DEADLINE).unwrap();
     }
 
-    fn release(&self) {
+    pub(super) fn release(&self) {
         self.release.send(()).unwrap();
     }
 }
@@ -88,42 +88,6 @@ async fn a_function_that_blocks_serves_in_an_async_server() {
     switch.release();
     assert_eq!(one.recv_text().await, "block");
     server.stop().await;
-}
-
-// T-8
-#[test]
-fn with_more_requests_than_threads_the_rest_waits_in_order() {
-    let order = Arc::new(Mutex::new(Vec::new()));
-    let (switch, function) = blocks();
-    let handler = blocking::handler({
-        let order = Arc::clone(&order);
-        move |text: String| {
-            order.lock().unwrap().push(text.clone());
-            function(text)
-        }
-    });
-    let thread = bind(handler.max_threads(2)).spawn().unwrap();
-    let handle = thread.handle();
-    let clients: Vec<_> = (0..8).map(|_| client_of(handle)).collect();
-    for (n, client) in clients.iter().enumerate().take(2) {
-        client.send(format!("block {n}")).unwrap();
-        switch.wait();
-    }
-    for (n, client) in clients.iter().enumerate().skip(2) {
-        client.send(n.to_string()).unwrap();
-        // Its conversation has begun, so it waits for a thread.
-        until(|| handle.stats().delivered == n as u64 + 1);
-    }
-    assert_eq!(*order.lock().unwrap(), ["block 0", "block 1"]);
-
-    switch.release();
-
-    for (n, client) in clients.iter().enumerate().skip(2) {
-        assert_eq!(hear(client), n.to_string());
-    }
-    let expected = ["block 0", "block 1", "2", "3", "4", "5", "6", "7"];
-    assert_eq!(*order.lock().unwrap(), expected);
-    switch.release();
 }
 
 // T-8
@@ -282,47 +246,6 @@ fn a_call_that_outlives_the_grace_goes_on_and_its_response_is_dropped() {
     assert!(ended.try_recv().is_err());
     switch.release();
     ended.recv_timeout(super::DEADLINE).unwrap();
-}
-
-// T-8, L-11
-#[test]
-fn a_call_whose_conversation_has_ended_while_it_waited_does_not_run() {
-    let limits = Limits::default().shutdown_grace(Duration::ZERO);
-    let calls = Arc::new(AtomicUsize::new(0));
-    let (switch, function) = blocks();
-    let handler = blocking::handler({
-        let calls = Arc::clone(&calls);
-        move |text: String| {
-            calls.fetch_add(1, Relaxed);
-            function(text)
-        }
-    });
-    let server = Arc::new(bind_within(limits, handler.max_threads(1)));
-    let serving = thread::spawn({
-        let server = Arc::clone(&server);
-        move || server.serve()
-    });
-    let handle = server.handle();
-    assert!(handle.ready());
-    let (one, other) = (client_of(&handle), client_of(&handle));
-    one.send("block".to_owned()).unwrap();
-    switch.wait();
-    other.send("hello".to_owned()).unwrap();
-    until(|| handle.stats().delivered == 2);
-
-    handle.shutdown();
-    within_deadline(|| serving.join().unwrap()).unwrap();
-    switch.release();
-
-    let thread = thread::spawn({
-        let server = Arc::clone(&server);
-        move || server.serve()
-    });
-    assert!(handle.ready());
-    assert_eq!(ask(&one, "again"), "again");
-    assert_eq!(calls.load(Relaxed), 2);
-    handle.shutdown();
-    within_deadline(|| thread.join().unwrap()).unwrap();
 }
 
 // T-8, L-14

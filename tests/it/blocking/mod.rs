@@ -7,6 +7,7 @@ mod inside;
 mod request;
 mod server;
 mod thread;
+mod waiting;
 
 use std::{
     fs,

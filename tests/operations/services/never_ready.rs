@@ -112,6 +112,24 @@ async fn the_repetition_of_a_request_that_was_busy_is_a_new_request() {
     assert_eq!((stats.delivered, stats.dropped(DropReason::Duplicate)), (1, 0));
 }
 
+// O-40, A-11
+#[tokio::test(start_paused = true)]
+async fn if_requests_may_not_wait_for_so_long_the_one_that_waits_is_late() {
+    let handler = service(Sometimes::never()).ready_timeout(Duration::from_secs(3600));
+    let (network, handle) = serve(handler).await;
+    let limits = handle.limits().max_queue_time(Duration::from_secs(2));
+    handle.set_limits(limits).unwrap();
+    let begun = Instant::now();
+
+    client(&network, 1).await.send("hello".to_owned()).await.unwrap();
+
+    until(|| handle.stats().dropped(DropReason::Late) == 1).await;
+    assert!((2..3).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    until(|| handle.stats().active_conversations == 0).await;
+    let stats = handle.stats();
+    assert_eq!((stats.delivered, stats.total_dropped(), stats.failed), (0, 1, 0));
+}
+
 // O-44
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_does_not_wait_for_it() {

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    engine::backlog::{Backlog, INTERVAL, TARGET, Turn},
-    queue_time::Stamp,
+    engine::backlog::{Backlog, Turn},
+    queue_time::{INTERVAL, Stamp, TARGET},
     socket::SocketState,
     transport::RecvHalf,
 };

@@ -13,7 +13,7 @@ use std::{
 
 use calls::Calls;
 
-use super::{Function, NotReady, Ready, ready};
+use super::{Function, NotReady, ready};
 use crate::{
     BoxError, DropReason, Handler, IntoHandler, Peer, RecvError,
     panic::{self, Panicked},
@@ -111,9 +111,9 @@ where
     Res: Send + Sync,
 {
     async fn handle(&self, peer: &mut Peer<Req, Res>) -> Result<(), BoxError> {
-        let permit = match self.function.ready() {
-            Ready::Now(permit) => permit,
-            Ready::Wait(wait) => match ready::wait(wait, peer).await {
+        let permit = match self.function.try_ready() {
+            Some(permit) => permit,
+            None => match ready::wait(self.function.ready(peer.max_queue_time()), peer).await {
                 Ok(permit) => permit,
                 Err(not_ready) => return not_ready.drop_request(peer),
             },
@@ -217,11 +217,15 @@ where
     F: Function<Req, Res, Form>,
 {
     if wait.is_none() {
-        match panic::catch(|| function.ready()) {
-            Ok(Ready::Now(permit)) => {
+        let ready = || match function.try_ready() {
+            Some(permit) => Ok(permit),
+            None => Err(function.ready(peer.max_queue_time())),
+        };
+        match panic::catch(ready) {
+            Ok(Ok(permit)) => {
                 return Event::Received(peer.recv().await.map(|request| (permit, request)));
             }
-            Ok(Ready::Wait(begins)) => wait.set(Some(begins)),
+            Ok(Err(begins)) => wait.set(Some(begins)),
             Err(panicked) => {
                 return if poll_fn(|cx| peer.poll_next(cx)).await {
                     Event::NotReady(Err(panicked))
