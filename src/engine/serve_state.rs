@@ -10,7 +10,7 @@ use crate::{Addr, events::Scope, serve_guard::ServeGuard};
 #[derive(Debug)]
 pub(crate) struct ServeState {
     mode: AtomicU8,
-    /// Notified by each worker that drains and has no conversation.
+    /// Notified by each worker that drains and has neither conversations nor a backlog.
     pub(crate) silent: Notify,
     /// The span that was current when `serve` was called.
     scope: Scope,

@@ -175,9 +175,12 @@ impl Serving<'_> {
                     });
                 }
                 () = drained => self.server.status.ask(self.number, End::Now),
-                // The last worker that notifies is the one whose conversations ended last.
+                // The last worker that notifies is the one that was done last.
                 () = self.serve_state.silent.notified() => {
-                    if self.server.counters.active_conversations.load(Relaxed) == 0 {
+                    let counters = &self.server.counters;
+                    // Datagrams wait in the backlog of another worker.
+                    let others_wait = counters.queued_bytes.load(Relaxed) > 0;
+                    if counters.active_conversations.load(Relaxed) == 0 && !others_wait {
                         self.server.status.ask(self.number, End::Now);
                     }
                 }

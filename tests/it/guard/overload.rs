@@ -1,5 +1,6 @@
 //! more requests than the server can answer.
 
+mod drains;
 mod ends;
 mod requests;
 mod threads;
