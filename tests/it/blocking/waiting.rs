@@ -129,3 +129,21 @@ fn a_call_whose_conversation_has_ended_while_it_waited_does_not_run() {
     handle.shutdown();
     within_deadline(|| thread.join().unwrap()).unwrap();
 }
+
+// T-8, O-45
+#[test]
+fn a_peer_whose_call_runs_keeps_no_other_thread_for_later() {
+    let (switch, function) = blocks();
+    let handler = concurrent(8, blocking::handler(function).max_threads(2));
+    let thread = bind(handler).spawn().unwrap();
+    let (one, other) = (client_of(thread.handle()), client_of(thread.handle()));
+    one.send("block".to_owned()).unwrap();
+    switch.wait();
+
+    for round in ["one", "two", "three"] {
+        assert_eq!(ask(&other, round), round);
+    }
+
+    switch.release();
+    assert_eq!(hear(&one), "block");
+}

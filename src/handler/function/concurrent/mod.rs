@@ -131,11 +131,11 @@ where
         }
         let mut calls = Calls::new(first);
         let mut open = true;
-        let (mut wait, mut begun) = (pin!(None), false);
+        let mut wait = pin!(None);
         // A request that waits keeps its place in the line.
-        while !calls.is_empty() || begun {
+        while !calls.is_empty() || wait.is_some() {
             let event = if open && calls.len() < self.limit {
-                let wait = Waiting { wait: wait.as_mut(), begun: &mut begun };
+                let wait = wait.as_mut();
                 next(&mut calls, receive::<_, _, F, Form>(&self.function, peer, wait)).await
             } else {
                 next(&mut calls, pending()).await
@@ -200,57 +200,40 @@ async fn next<Req, Permit, Fut: Future>(
     .await
 }
 
-/// The wait for a permit. It goes on while calls complete.
-struct Waiting<'w, Wait> {
-    wait: Pin<&'w mut Option<Wait>>,
-    /// Whether it was polled.
-    begun: &'w mut bool,
-}
-
-/// Receives a request, with a permit. It asks for a permit only while a request waits, so that no peer keeps one for later.
+/// Receives a request, with a permit. It asks for a permit only while a request waits, so that no peer keeps one for later. The
+/// `wait` for a permit goes on while calls complete.
 async fn receive<Req, Res, F, Form>(
     function: &F,
     peer: &mut Peer<Req, Res>,
-    Waiting { mut wait, begun }: Waiting<'_, F::Wait>,
+    mut wait: Pin<&mut Option<F::Wait>>,
 ) -> Event<Req, F::Permit, <F::Future as Future>::Output>
 where
     F: Function<Req, Res, Form>,
 {
-    if wait.is_none() {
-        let ready = || match function.try_ready() {
-            Some(permit) => Ok(permit),
-            None => Err(function.ready(peer.max_queue_time())),
-        };
-        match panic::catch(ready) {
-            Ok(Ok(permit)) => {
-                return Event::Received(peer.recv().await.map(|request| (permit, request)));
-            }
-            Ok(Err(begins)) => wait.set(Some(begins)),
-            Err(panicked) => {
-                return if poll_fn(|cx| peer.poll_next(cx)).await {
-                    Event::NotReady(Err(panicked))
-                } else {
-                    Event::Received(Err(RecvError::Closed))
-                };
-            }
-        }
-    }
     let permit = poll_fn(|cx| {
         match peer.poll_next(cx) {
-            Poll::Ready(true) => *begun = true,
+            Poll::Ready(true) => {}
             Poll::Ready(false) => return Poll::Ready(Err(Event::Received(Err(RecvError::Closed)))),
-            Poll::Pending if *begun => return Poll::Ready(Err(Event::Lost)),
+            Poll::Pending if wait.is_some() => return Poll::Ready(Err(Event::Lost)),
             Poll::Pending => return Poll::Pending,
         }
-        let Some(wait) = wait.as_mut().as_pin_mut() else { return Poll::Ready(Err(Event::Lost)) };
-        panic::poll(wait, cx).map(|permit| match permit {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(not_ready)) => Err(Event::NotReady(Ok(not_ready))),
-            Err(panicked) => Err(Event::NotReady(Err(panicked))),
-        })
+        let permit = panic::catch(|| {
+            if wait.is_none() {
+                if let Some(permit) = function.try_ready() {
+                    return Poll::Ready(Ok(permit));
+                }
+                wait.set(Some(function.ready(peer.max_queue_time())));
+            }
+            wait.as_mut().as_pin_mut().map_or(Poll::Pending, |wait| wait.poll(cx))
+        });
+        match permit {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Ok(permit))) => Poll::Ready(Ok(permit)),
+            Ok(Poll::Ready(Err(not_ready))) => Poll::Ready(Err(Event::NotReady(Ok(not_ready)))),
+            Err(panicked) => Poll::Ready(Err(Event::NotReady(Err(panicked)))),
+        }
     });
     let permit = permit.await;
-    *begun = false;
     if let Err(panicked) = panic::catch(|| wait.set(None)) {
         peer.panicked(panicked);
     }
