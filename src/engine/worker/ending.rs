@@ -13,6 +13,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+#[cfg(unix)]
+use super::NOT_LENT;
 use super::Worker;
 use crate::{
     Handler,
@@ -61,6 +63,11 @@ where
         self.finish_hand_over().await;
     }
 
+    /// Whether conversations still get what was read.
+    fn serves(&self) -> bool {
+        matches!(self.serve_state.mode(), Mode::HandOver | Mode::Finish)
+    }
+
     /// Lets each conversation end after what waits for it.
     fn seal(&self) {
         self.conversations.seal();
@@ -69,10 +76,7 @@ where
 
     /// Serves the new peers that have waited.
     pub(super) async fn finish_backlog(&mut self) {
-        let goes_on = |this: &Self| {
-            let serves = matches!(this.serve_state.mode(), Mode::HandOver | Mode::Finish);
-            serves && !this.overload.backlog.is_empty()
-        };
+        let goes_on = |this: &Self| this.serves() && !this.overload.backlog.is_empty();
         while goes_on(self) {
             self.in_time(Self::serve_backlog);
             self.give_way().await;
@@ -85,6 +89,35 @@ where
                 Poll::Ready(())
             })
             .await;
+        }
+    }
+
+    /// Serves what the process before this one has returned. It was read from the socket, so nobody else can serve it. If
+    /// serving ends at once, it is dropped and counted.
+    #[cfg(unix)]
+    async fn finish_taking_over(&mut self) {
+        let Some(intake) = self.socket.hand_over.intake().map(Arc::clone) else { return };
+        poll_fn(|cx| {
+            self.attend(cx);
+            if self.serves() { intake.poll_gone(cx) } else { Poll::Ready(()) }
+        })
+        .await;
+        loop {
+            intake.take_rest(&mut self.batch.as_mut().expect(NOT_LENT).received);
+            let datagrams = self.batch.as_ref().expect(NOT_LENT).received.len();
+            if datagrams == 0 {
+                return;
+            }
+            self.count_received();
+            if self.serves() {
+                while !self.in_time(Self::dispatch) {
+                    self.give_way().await;
+                }
+            } else {
+                self.socket.dropped(DropReason::ShuttingDown, datagrams as u64);
+            }
+            self.batch.as_mut().expect(NOT_LENT).received.clear();
+            self.next = 0;
         }
     }
 

@@ -12,8 +12,6 @@ mod overload;
 mod receiving;
 mod rereading;
 mod stall;
-#[cfg(unix)]
-mod taking_over;
 
 use std::{
     future::poll_fn,
