@@ -13,6 +13,7 @@ use std::{
 
 use criterion::Criterion;
 use datagrammar::{Bytes, Raw, blocking::Client};
+use datagrammar_benches::quartiles;
 
 const PAYLOAD: [u8; 32] = [7; 32];
 /// How many rounds there are, and how many round trips of each client in one round.
@@ -56,12 +57,8 @@ fn compare(mut by_plain: impl FnMut(), mut by_client: impl FnMut()) {
         client.push(other);
         ratios.push(other / one);
     }
-    let quartiles = |samples: &mut Vec<f64>| {
-        samples.sort_by(f64::total_cmp);
-        [1, 2, 3].map(|quarter| samples[ROUNDS * quarter / 4])
-    };
     let [[_, plain, _], [_, client, _], [low, ratio, high]] =
-        [&mut plain, &mut client, &mut ratios].map(quartiles);
+        [plain, client, ratios].map(quartiles);
     println!("{ROUNDS} rounds in turn, medians: std {plain:.2} µs, client {client:.2} µs");
     println!("client ÷ std: {ratio:.3} [{low:.3}–{high:.3}]");
 }

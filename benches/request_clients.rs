@@ -14,6 +14,7 @@ use std::{
 use coap::UdpCoAPClient;
 use coap_lite::{CoapRequest, MessageType, Packet, RequestType};
 use datagrammar::{Correlated, DatagramProtocol, DecodeError, EncodeError, RequestClient};
+use datagrammar_benches::quartiles;
 use hickory_client::{
     client::{Client, ClientHandle},
     proto::{
@@ -189,11 +190,6 @@ impl Both {
         println!("{protocol}: {name} {theirs:.2} µs, RequestClient {ours:.2} µs");
         println!("RequestClient ÷ {name}: {ratio:.3} [{low:.3}–{high:.3}]");
     }
-}
-
-fn quartiles(mut figures: Vec<f64>) -> [f64; 3] {
-    figures.sort_by(f64::total_cmp);
-    [1, 2, 3].map(|quarter| figures[figures.len() * quarter / 4])
 }
 
 /// Starts a thread that sends each datagram back after `change`. It lasts as long as the process.

@@ -14,6 +14,7 @@ use std::{
 };
 
 use datagrammar::{Bytes, Chunked, Raw, RequestClient, Server, Tagged, TaggedServer, tagged};
+use datagrammar_benches::quartiles;
 use tokio::{task::JoinSet, time::timeout};
 
 const PAYLOAD: [u8; 32] = [7; 32];
@@ -161,11 +162,6 @@ async fn per_request(requests: impl Future<Output = ()>) -> f64 {
     let begun = Instant::now();
     requests.await;
     begun.elapsed().as_secs_f64() * 1e6 / REQUESTS as f64
-}
-
-fn quartiles(mut figures: Vec<f64>) -> [f64; 3] {
-    figures.sort_by(f64::total_cmp);
-    [1, 2, 3].map(|quarter| figures[figures.len() * quarter / 4])
 }
 
 /// Starts a server on a thread, which lasts as long as the process. It answers each tagged request with the same

@@ -34,7 +34,7 @@ def cores(server: int | None, load: int | None) -> Cores:
         if cpu is not None and cpu not in allowed:
             sys.exit(f"CPU {cpu} cannot be used here, only {', '.join(map(str, allowed))}")
     if len(allowed) < 2:
-        say(f"only CPU {allowed[0]} can be used here: servers and load generator share it, so the figures mean little")
+        say(f"only CPU {allowed[0]} can be used here: servers and load generator share it, so the numbers mean little")
         return Cores(None, None)
     server = next(cpu for cpu in allowed if cpu != load) if server is None else server
     load = next(cpu for cpu in allowed if cpu != server) if load is None else load
@@ -42,7 +42,7 @@ def cores(server: int | None, load: int | None) -> Cores:
         os.sched_setaffinity(0, {server})
         os.sched_setaffinity(0, allowed)
     except OSError as error:
-        say(f"the system does not let a program choose its CPU ({error}), so the figures mean little")
+        say(f"the system does not let a program choose its CPU ({error}), so the numbers mean little")
         return Cores(None, None)
     return Cores(server, load)
 
