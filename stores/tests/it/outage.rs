@@ -72,7 +72,7 @@ async fn asked_until_answered(asker: &Asker, id: u32, replica: &Replica) -> Stri
     }
 }
 
-// O-54
+// O-54, O-7
 async fn while_the_store_is_down_requests_are_dropped_and_counted<S: Store>(
     connect: impl AsyncFn(String) -> S,
     engine: &mut Engine,
@@ -95,7 +95,7 @@ async fn while_the_store_is_down_requests_are_dropped_and_counted<S: Store>(
     assert_eq!(asked_until_answered(&asker, 3, &replica).await, "pay, call 2");
 }
 
-// O-54
+// O-54, O-7
 async fn while_the_store_is_down_requests_are_served_if_the_server_is_told_so<S: Store>(
     connect: impl AsyncFn(String) -> S,
     engine: &mut Engine,
@@ -112,7 +112,7 @@ async fn while_the_store_is_down_requests_are_served_if_the_server_is_told_so<S:
     assert_eq!(asker.reply(2).await.unwrap(), "pay, call 2");
 }
 
-// O-54
+// O-54, O-7
 async fn while_the_store_stands_still_calls_time_out_and_are_counted<S: Store>(
     connect: impl AsyncFn(String) -> S,
     engine: &mut Engine,
