@@ -51,7 +51,9 @@ impl ServerHandle {
         Self(handle)
     }
 
-    /// Returns the handle of the async API, for handlers and for [`sender`](crate::ServerHandle::sender).
+    /// Returns the handle of the async API: for handlers, for [`sender`](crate::ServerHandle::sender), and to change the server
+    /// while it serves with [`set_limits`](crate::ServerHandle::set_limits) and
+    /// [`set_guard`](crate::ServerHandle::set_guard).
     #[must_use]
     pub const fn as_async(&self) -> &crate::ServerHandle {
         &self.0

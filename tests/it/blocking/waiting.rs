@@ -54,21 +54,18 @@ fn with_more_requests_than_threads_the_rest_waits_in_order() {
 // T-8, A-11
 #[test]
 fn a_request_that_waits_too_long_for_a_thread_is_dropped() {
-    let limits = || Limits::default().max_queue_time(Duration::from_millis(20));
     for several in [false, true] {
         let (switch, function) = blocks();
         let handler = blocking::handler(function).max_threads(1);
-        let server = if several {
-            bind_within(limits(), concurrent(8, handler))
-        } else {
-            bind_within(limits(), handler)
-        };
+        let server = if several { bind(concurrent(8, handler)) } else { bind(handler) };
         let thread = server.spawn().unwrap();
         let (handle, one, other) =
             (thread.handle(), client_of(thread.handle()), client_of(thread.handle()));
         one.send("block".to_owned()).unwrap();
         switch.wait();
 
+        let limits = Limits::default().max_queue_time(Duration::from_millis(20));
+        handle.as_async().set_limits(limits).unwrap();
         other.send("late".to_owned()).unwrap();
         until(|| handle.stats().dropped(DropReason::Late) == 1);
         until(|| handle.stats().active_conversations == 1);
@@ -78,6 +75,7 @@ fn a_request_that_waits_too_long_for_a_thread_is_dropped() {
             until(|| handle.stats().dropped(DropReason::Late) == 2);
         }
 
+        handle.as_async().set_limits(Limits::default()).unwrap();
         switch.release();
         assert_eq!(hear(&one), "block");
         assert_eq!(ask(&other, "in time"), "in time");
