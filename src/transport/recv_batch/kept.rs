@@ -20,10 +20,9 @@ impl RecvBatch {
 
     /// Keeps only the datagrams for which `keep` returns true.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Addr, Ancillary, &[u8]) -> bool) {
-        let kept: Vec<bool> = (0..self.len())
-            .map(|i| keep(self.from(i), self.ancillary(i), self.datagram(i)))
-            .collect();
-        self.compact(&kept);
+        let is_removed = |i: &usize| !keep(self.from(*i), self.ancillary(*i), self.datagram(*i));
+        let removed: Vec<_> = (0..self.len()).filter(is_removed).collect();
+        self.remove(&removed);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Datagrams that were received together.
 
-mod compact;
 #[cfg(unix)]
 mod kept;
+mod remove;
 mod sift;
 
 use std::ops::Range;

@@ -3,36 +3,26 @@
 use super::RecvBatch;
 
 impl RecvBatch {
-    /// Keeps the datagrams for which `kept` is true, with what came with them. Their numbers change.
-    pub(super) fn compact(&mut self, kept: &[bool]) {
-        if kept.iter().all(|kept| *kept) {
+    /// Removes the datagrams with these numbers, which ascend, and what came with them. The numbers of those behind them change.
+    pub(super) fn remove(&mut self, removed: &[usize]) {
+        if removed.is_empty() {
             return;
         }
-        // How many are kept of those before each one, and of all.
-        let mut count = 0;
-        let mut before: Vec<usize> = Vec::with_capacity(kept.len() + 1);
-        for kept in kept {
-            before.push(count);
-            count += usize::from(*kept);
-        }
-        before.push(count);
+        let is_kept = |number: &usize| removed.binary_search(number).is_err();
+        let moved = |number: usize| number - removed.partition_point(|removed| *removed < number);
         for (behind, _) in &mut self.truncated {
-            *behind = before[*behind];
+            *behind = moved(*behind);
         }
-        self.passed.retain(|(index, _)| kept[*index]);
-        self.passed.iter_mut().for_each(|(index, _)| *index = before[*index]);
-        self.ancillary.resize(kept.len(), Default::default());
-        keep(&mut self.ancillary, kept);
-        keep(&mut self.arrived, kept);
+        self.passed.retain(|(number, _)| is_kept(number));
+        self.passed.iter_mut().for_each(|(number, _)| *number = moved(*number));
+        self.ancillary.resize(self.arrived.len(), Default::default());
+        let mut numbers = 0..;
+        self.ancillary.retain(|_| numbers.next().as_ref().is_some_and(is_kept));
+        let mut numbers = 0..;
+        self.arrived.retain(|_| numbers.next().as_ref().is_some_and(is_kept));
         self.total = self.arrived.iter().map(|(_, bytes)| bytes.end - bytes.start).sum();
         if self.is_empty() {
             self.clear(); // All of its room is free again.
         }
     }
-}
-
-/// Keeps the elements for which `kept` is true.
-fn keep<T>(elements: &mut Vec<T>, kept: &[bool]) {
-    let mut kept = kept.iter();
-    elements.retain(|_| *kept.next().expect("there are as many"));
 }

@@ -13,10 +13,10 @@ impl RecvBatch {
         limit: usize,
         mut judge: impl FnMut(&Addr, &[u8]) -> Option<Payload>,
     ) -> u64 {
-        let (mut kept, mut headers) = (Vec::with_capacity(self.len()), 0);
+        let (mut removed, mut headers) = (Vec::new(), 0);
         for at in 0..self.len() {
             let Some(Payload { header, from }) = judge(self.from(at), self.datagram(at)) else {
-                kept.push(false);
+                removed.push(at);
                 continue;
             };
             self.strip(at, header);
@@ -24,17 +24,16 @@ impl RecvBatch {
             if let Some(from) = from {
                 *addr = from;
             }
-            let fits = bytes.len() <= limit;
-            if fits {
+            if bytes.len() <= limit {
                 headers += header as u64;
             } else {
                 self.truncated.push((at, Some(addr.clone())));
+                removed.push(at);
             }
-            kept.push(fits);
         }
         // In order of the datagrams before them.
         self.truncated.sort_by_key(|(behind, _)| *behind);
-        self.compact(&kept);
+        self.remove(&removed);
         headers
     }
 }
