@@ -5,15 +5,15 @@ use crate::{Addr, proxy::Payload};
 
 impl RecvBatch {
     /// Takes the header off each datagram that `judge` accepts, and removes those that it does not accept. What is longer than
-    /// `limit` without its header counts as truncated. Returns how many bytes all headers have.
+    /// `limit` without its header counts as truncated.
     ///
     /// The numbers of the datagrams change, so it must be called before they are used.
     pub(crate) fn sift(
         &mut self,
         limit: usize,
         mut judge: impl FnMut(&Addr, &[u8]) -> Option<Payload>,
-    ) -> u64 {
-        let (mut removed, mut headers) = (Vec::new(), 0);
+    ) {
+        let mut removed = Vec::new();
         for at in 0..self.len() {
             let Some(Payload { header, from }) = judge(self.from(at), self.datagram(at)) else {
                 removed.push(at);
@@ -24,9 +24,7 @@ impl RecvBatch {
             if let Some(from) = from {
                 *addr = from;
             }
-            if bytes.len() <= limit {
-                headers += header as u64;
-            } else {
+            if bytes.len() > limit {
                 self.truncated.push((at, Some(addr.clone())));
                 removed.push(at);
             }
@@ -34,7 +32,6 @@ impl RecvBatch {
         // In order of the datagrams before them.
         self.truncated.sort_by_key(|(behind, _)| *behind);
         self.remove(&removed);
-        headers
     }
 }
 
@@ -64,7 +61,7 @@ mod tests {
         }
         batch.ancillary = vec![told(1), told(2), told(3)];
 
-        let headers = batch.sift(3, |from, datagram| {
+        batch.sift(3, |from, datagram| {
             let from = (from.port() == Some(3)).then(|| peer(30));
             datagram.starts_with(b"__").then_some(Payload { header: 2, from })
         });
@@ -76,7 +73,7 @@ mod tests {
         let expected: [(_, &[u8], _); 3] =
             [(Some(1), b"a", told(1)), (Some(30), b"b", told(3)), (Some(5), b"c", nothing)];
         assert_eq!(left, expected);
-        assert_eq!((headers, batch.truncated()), (6, 1));
+        assert_eq!((batch.total(), batch.truncated()), (3, 1));
     }
 
     // O-25, G-9
